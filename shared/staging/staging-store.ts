@@ -1,0 +1,57 @@
+/** Whole rows of PostgreSQL COPY text (one line a row), or whole lines of a document. */
+export interface Block {
+  readonly bytes: Buffer
+  readonly rows: number
+}
+
+/** What a staged object holds, written as its first line. */
+export interface StagedHeader {
+  readonly format: 'copy-text' | 'json' | 'json-lines'
+  /** Column names in the order of the fields of each row; for `copy-text` only. */
+  readonly columns?: readonly string[]
+}
+
+/**
+ * A reference to a staged object: small enough for a Step Functions payload, and enough to notice an object that is
+ * missing, short or changed. Keys are unique for each attempt and relative to the store's root.
+ */
+export interface StagedObject {
+  readonly key: string
+  readonly rows: number
+  /** Bytes of the body, before compression and without the header line. */
+  readonly bytes: number
+  /** SHA-256 of the body, hexadecimal. */
+  readonly sha256: string
+}
+
+export interface StagedContent {
+  readonly header: StagedHeader
+  /**
+   * The body in the order written, in blocks of whole rows. Throws `StagedObjectDamaged` at the end (before it ends
+   * normally) when rows, bytes or checksum differ from the reference: nothing read from it may be committed before.
+   */
+  readonly blocks: AsyncIterable<Block>
+}
+
+export interface StagingOptions {
+  readonly signal?: AbortSignal
+}
+
+/** Where batches, plans and quarantined rows lie between steps: a folder or an S3 bucket. */
+export interface StagingStore {
+  /** Writes one object under `prefix` with an attempt-unique name; it becomes visible whole or not at all. */
+  write(
+    prefix: string,
+    header: StagedHeader,
+    blocks: AsyncIterable<Block> | Iterable<Block>,
+    options?: StagingOptions,
+  ): Promise<StagedObject>
+  /** Opens an object; throws `StagedObjectMissing` when it is not there. */
+  read(object: StagedObject, options?: StagingOptions): Promise<StagedContent>
+  /** Keys under `prefix`, sorted. */
+  list(prefix: string, options?: StagingOptions): Promise<string[]>
+  /** Removes every object under `prefix`; says how many. */
+  remove(prefix: string, options?: StagingOptions): Promise<number>
+  /** For a person: where the objects under `prefix` are (a path or an s3:// URL). */
+  locate(prefix: string): string
+}

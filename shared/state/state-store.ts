@@ -1,0 +1,127 @@
+export type RunStatus = 'running' | 'success' | 'failed'
+export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
+
+/** One pipeline's `PIPELINE#<name>` / `STATE` item. */
+export interface PipelineState {
+  readonly pipeline: string
+  /** The end (exclusive) of the last window that has landed whole: the database's text of the cursor; null before the first. */
+  readonly lastRun: string | null
+  /** Counts the commits; the condition of each update. */
+  readonly version: number
+  /** Grows by one with each lease; the fence in the target database refuses writers of an older epoch. */
+  readonly epoch: number
+  readonly leaseOwner: string | null
+  /** Milliseconds since 1970, UTC. */
+  readonly leaseExpiresAt: number | null
+  /** A refused run asks for a follow-up. */
+  readonly pending: boolean
+}
+
+export interface Lease {
+  readonly pipeline: string
+  readonly owner: string
+  readonly epoch: number
+  readonly version: number
+  readonly lastRun: string | null
+}
+
+/** The terms of the row equation `read = inserted + updated + unchanged + filtered + duplicate + quarantined`. */
+export interface RowCounts {
+  readonly read: number
+  readonly inserted: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly filtered: number
+  readonly duplicate: number
+  readonly quarantined: number
+}
+
+export interface RunRecord {
+  readonly id: string
+  readonly workflow: string
+  readonly status: RunStatus
+  /** Milliseconds since 1970, UTC. */
+  readonly startTime: number
+  readonly endTime: number | null
+  readonly recordsProcessed: number
+  readonly recordsFailed: number
+  readonly executionTimeSeconds: number | null
+  /** What runs it: `stepfunctions` or `local:<host>:<pid>`. */
+  readonly runner: string
+  readonly trigger: string
+  readonly error: string | null
+}
+
+export interface StepRecord extends RowCounts {
+  readonly runId: string
+  readonly step: string
+  readonly status: StepStatus
+  readonly startTime: number | null
+  readonly endTime: number | null
+  readonly executionTimeSeconds: number | null
+  readonly lastRunBefore: string | null
+  readonly lastRunAfter: string | null
+  /** Findings recorded on rows that were loaded all the same. */
+  readonly findings: number
+  readonly bytes: number
+  readonly attempts: number
+  /** Why it failed, was skipped or refused; a sentence. */
+  readonly error: string | null
+  /** Staging prefix of the quarantined rows and findings, when there are any. */
+  readonly quarantine: string | null
+}
+
+export interface PartitionRecord extends RowCounts {
+  readonly runId: string
+  readonly pipeline: string
+  readonly partition: number
+  readonly status: 'running' | 'success' | 'failed'
+  readonly findings: number
+  readonly bytes: number
+  readonly attempts: number
+  readonly executionTimeSeconds: number | null
+  readonly error: string | null
+}
+
+export interface RunDetail {
+  readonly run: RunRecord
+  readonly steps: readonly StepRecord[]
+  readonly partitions: readonly PartitionRecord[]
+}
+
+/** `last_run`, the lease and the run metrics. Only single-item conditional updates; a lost reply is settled by re-reading. */
+export interface StateStore {
+  /**
+   * Takes the pipeline's lease until `expiresAt`, raising the epoch. The owner that holds it already gets the same
+   * lease again (a second delivery). Throws `LeaseHeld` (with owner and expiry) and sets `pending` when another holds it.
+   */
+  acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease>
+  /** Moves the expiry of a lease still held; throws `LeaseLost` otherwise. */
+  renewLease(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, expiresAt: number): Promise<void>
+  /**
+   * Advances `last_run` to `lastRun` under the lease's epoch and version and gives the lease back: one conditional
+   * update. A second call of the same commit has no effect. Throws `LeaseLost` when another has taken over.
+   * `lastRun` null leaves `last_run` as it is (a full load).
+   */
+  commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void>
+  /** Gives the lease back without advancing, if the owner still holds it; says whether it did. */
+  releaseLease(pipeline: string, owner: string): Promise<boolean>
+  pipeline(name: string): Promise<PipelineState | null>
+  pipelines(): Promise<PipelineState[]>
+  /** Overwrites `last_run` (null: forget); refused with `LeaseHeld` while a lease is held. */
+  setLastRun(pipeline: string, lastRun: string | null, now: number): Promise<void>
+  /** Clears `pending`; says whether it was set. */
+  takePending(pipeline: string): Promise<boolean>
+
+  /** Records the run as running, once; a later call changes nothing. */
+  startRun(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void>
+  finishRun(
+    id: string,
+    end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
+  ): Promise<void>
+  putStep(step: StepRecord): Promise<void>
+  putPartition(partition: PartitionRecord): Promise<void>
+  run(id: string): Promise<RunDetail | null>
+  /** Newest first. */
+  runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]>
+}
