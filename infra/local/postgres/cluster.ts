@@ -1,0 +1,90 @@
+import { execFile } from 'node:child_process'
+import { createHash, randomBytes } from 'node:crypto'
+import { lstat, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import { type Account, canReach, giveTo } from './account.ts'
+import type { PostgresBinaries } from './binaries.ts'
+
+/** Makes the folder that holds everything of one server; returns its real path. */
+export async function serverFolder(path: string, account: Account | null): Promise<string> {
+  const folder = resolve(path)
+  if (await lstat(folder).catch(() => null)) {
+    const real = await realpath(folder).catch(() => null)
+    if (real && (await canReach(account, join(real, 'data')))) return real
+    if (!real) await rm(folder)
+  }
+  await mkdir(dirname(folder), { recursive: true })
+  if (await canReach(account, folder)) {
+    await mkdir(folder, { recursive: true, mode: 0o700 })
+    await giveTo(account, folder)
+    return folder
+  }
+  return linkedFolder(folder, account)
+}
+
+/** Root may keep the project where the server's account cannot go: then the data lies elsewhere, behind a link. */
+async function linkedFolder(folder: string, account: Account | null): Promise<string> {
+  const place = `/var/tmp/dray-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`
+  await mkdir(place, { recursive: true, mode: 0o700 })
+  const { uid } = await lstat(place)
+  if (uid !== process.getuid?.() && uid !== account?.uid) {
+    throw new ConfigurationError(
+      `${place} belongs to somebody else; remove it, or keep the project in a readable folder.`,
+    )
+  }
+  await giveTo(account, place)
+  await rm(folder, { recursive: true, force: true })
+  await symlink(place, folder)
+  return place
+}
+
+/** Runs initdb unless it has run; the machine's locale and time zone play no part. */
+export async function ensureCluster(
+  folder: string,
+  binaries: PostgresBinaries,
+  account: Account | null,
+): Promise<void> {
+  const data = join(folder, 'data')
+  const version = await readFile(join(data, 'PG_VERSION'), 'utf8').catch(() => null)
+  if (version === null) return initialise(folder, binaries, account)
+  if (version.trim() !== binaries.majorVersion) {
+    throw new ConfigurationError(
+      `${data} was made by PostgreSQL ${version.trim()}, but the installed one is ${binaries.majorVersion}; ` +
+        `its data is left as it is. Move ${folder} away to start with an empty database.`,
+    )
+  }
+}
+
+async function initialise(folder: string, { initdb }: PostgresBinaries, account: Account | null): Promise<void> {
+  const unfinished = join(folder, 'data.unfinished')
+  const password = join(folder, 'password')
+  await rm(unfinished, { recursive: true, force: true })
+  await rm(join(folder, 'data'), { recursive: true, force: true })
+  await writeFile(password, randomBytes(18).toString('base64url'), { mode: 0o600 })
+  await giveTo(account, password)
+  const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
+  const access = ['--username=postgres', `--pwfile=${password}`, '--auth=scram-sha-256']
+  await promisify(execFile)(
+    initdb,
+    [`--pgdata=${unfinished}`, ...locale, ...access, '--set=timezone=UTC', '--no-sync', '--no-instructions'],
+    { ...account, cwd: '/', env: serverEnvironment() },
+  )
+  await rename(unfinished, join(folder, 'data'))
+}
+
+export function serverEnvironment(): NodeJS.ProcessEnv {
+  return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
+}
+
+export async function serverPassword(folder: string): Promise<string> {
+  return (await readFile(join(folder, 'password'), 'utf8')).trim()
+}
+
+/** The end of the server's log, for messages. */
+export async function logTail(log: string): Promise<string> {
+  const { size } = await stat(log)
+  const text = await readFile(log, 'utf8')
+  return text.slice(-Math.min(size, 2000)).trim()
+}
