@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict'
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client } from 'pg'
+import { type PostgresServer, startPostgresServer } from '#infra/local/postgres.ts'
+
+describe('the embedded PostgreSQL', () => {
+  let home: string
+  let folder: string
+
+  before(async () => {
+    home = await mkdtemp(join(tmpdir(), 'dray-postgres-'))
+    await chmod(home, 0o755)
+    folder = join(home, 'postgres')
+  })
+  after(() => rm(home, { recursive: true, force: true }))
+
+  test('keeps its data between starts, and its locale and time zone whatever the machine has', async () => {
+    const first = await start(folder)
+    const url = await first.ensureDatabase('Sales "2024"')
+    await query(url, 'CREATE TABLE kept (name text)')
+    await query(url, "INSERT INTO kept VALUES ('Škoda')")
+    await first.stop()
+
+    const second = await start(folder)
+    const rows = await query(
+      await second.ensureDatabase('Sales "2024"'),
+      "SELECT upper(name) AS name, current_setting('TimeZone') AS zone, current_setting('server_encoding') AS encoding FROM kept",
+    )
+    await second.stop()
+
+    assert.deepEqual(rows, [{ name: 'ŠKODA', zone: 'UTC', encoding: 'UTF8' }])
+  })
+
+  test('is gone when stop has returned', async () => {
+    const server = await start(folder)
+    const pid = await postmasterPid(folder)
+
+    await server.stop()
+
+    assert.equal(isAlive(pid), false)
+  })
+
+  test('refuses a client without the password, and listens on the loopback address only', async () => {
+    const server = await start(folder)
+    const withoutPassword = new URL(server.url)
+    withoutPassword.password = 'guess'
+
+    await assert.rejects(query(withoutPassword.href, 'SELECT 1'), /password authentication failed/)
+    const [setting] = await query(server.url, 'SHOW listen_addresses')
+    await server.stop()
+
+    assert.deepEqual(setting, { listen_addresses: '127.0.0.1' })
+  })
+
+  test('is shared by those who start it over the same folder, and stops with the last', async () => {
+    const [first, second] = await Promise.all([start(folder), start(folder)])
+    const pid = await postmasterPid(folder)
+
+    await first.stop()
+    const rows = await query(second.url, 'SELECT 1 AS one')
+    await second.stop()
+
+    assert.equal(first.url, second.url)
+    assert.deepEqual(rows, [{ one: 1 }])
+    assert.equal(isAlive(pid), false)
+  })
+
+  test('stops when the only process that uses it is killed', async () => {
+    const child = await startInChild(folder)
+    const pid = await postmasterPid(folder)
+
+    child.kill('SIGKILL')
+
+    await until(() => !isAlive(pid))
+  })
+
+  test('starts again after the server itself was killed', async () => {
+    const child = await startInChild(folder)
+    process.kill(await postmasterPid(folder), 'SIGKILL')
+
+    const server = await start(folder)
+    const rows = await query(server.url, 'SELECT 1 AS one')
+    await server.stop()
+    child.kill('SIGKILL')
+
+    assert.deepEqual(rows, [{ one: 1 }])
+  })
+
+  test('starts when a stale lock file names a process that is something else now', async () => {
+    const other = spawn('sleep', ['60'], { stdio: 'ignore', ...(await ownerOf(folder)) })
+    const line = [other.pid, join(folder, 'data'), 1, 1, '', '127.0.0.1', ' 1 1', 'ready'].join('\n')
+    await writeFile(join(folder, 'data', 'postmaster.pid'), line)
+
+    const server = await start(folder)
+    await server.stop()
+
+    assert.equal(other.exitCode, null)
+    other.kill()
+  })
+
+  test('runs where only its owner may look', async () => {
+    const closed = join(home, 'closed')
+    await mkdir(closed, { mode: 0o700 })
+    const server = await start(join(closed, 'postgres'))
+
+    const rows = await query(server.url, 'SELECT 1 AS one')
+    await server.stop()
+    await rm(await realpath(join(closed, 'postgres')), { recursive: true })
+
+    assert.deepEqual(rows, [{ one: 1 }])
+  })
+
+  test('leaves the data of another major version alone and says what to do', async () => {
+    await writeFile(join(folder, 'data', 'PG_VERSION'), '12\n')
+
+    await assert.rejects(start(folder), { name: 'Configuration', message: /made by PostgreSQL 12.*Move .* away/s })
+
+    assert.equal(await readFile(join(folder, 'data', 'PG_VERSION'), 'utf8'), '12\n')
+  })
+})
+
+function start(folder: string): Promise<PostgresServer> {
+  return startPostgresServer({ folder, durable: false })
+}
+
+async function startInChild(folder: string) {
+  const code = `
+    import { startPostgresServer } from '#infra/local/postgres.ts'
+    await startPostgresServer({ folder: ${JSON.stringify(folder)}, durable: false })
+    process.stdout.write('ready')
+    setInterval(() => {}, 1000)`
+  const child = spawn(process.execPath, ['--input-type=module', '--eval', code], {
+    cwd: join(import.meta.dirname, '..', '..', '..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  await once(child.stdout, 'data')
+  return child
+}
+
+async function query(url: string, sql: string): Promise<unknown[]> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
+  }
+}
+
+async function postmasterPid(folder: string): Promise<number> {
+  return Number.parseInt(await readFile(join(folder, 'data', 'postmaster.pid'), 'utf8'), 10)
+}
+
+async function ownerOf(folder: string): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {}
+  const [uid, gid] = execFileSync('stat', ['-c', '%u %g', folder], { encoding: 'utf8' }).split(' ').map(Number)
+  return { uid: uid as number, gid: gid as number }
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  const limit = Date.now() + 20_000
+  while (!condition()) {
+    assert.ok(Date.now() < limit, 'timed out')
+    await sleep(20)
+  }
+}
