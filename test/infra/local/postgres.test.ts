@@ -58,20 +58,22 @@ describe('the embedded PostgreSQL', () => {
     assert.deepEqual(setting, { listen_addresses: '127.0.0.1' })
   })
 
-  test('is shared by those who start it over the same folder, and stops with the last', async () => {
-    const [first, second] = await Promise.all([start(folder), start(folder)])
+  test('has its folder to itself: a second start waits for the end of the first', async () => {
+    const first = await start(folder)
     const pid = await postmasterPid(folder)
+    const second = start(folder)
 
+    const rows = await query(first.url, 'SELECT 1 AS one')
     await first.stop()
-    const rows = await query(second.url, 'SELECT 1 AS one')
-    await second.stop()
+    const successor = await second
+    const newPid = await postmasterPid(folder)
+    await successor.stop()
 
-    assert.equal(first.url, second.url)
     assert.deepEqual(rows, [{ one: 1 }])
-    assert.equal(isAlive(pid), false)
+    assert.notEqual(newPid, pid)
   })
 
-  test('stops when the only process that uses it is killed', async () => {
+  test('stops when the process that uses it is killed', async () => {
     const child = await startInChild(folder)
     const pid = await postmasterPid(folder)
 
@@ -82,12 +84,14 @@ describe('the embedded PostgreSQL', () => {
 
   test('starts again after the server itself was killed', async () => {
     const child = await startInChild(folder)
-    process.kill(await postmasterPid(folder), 'SIGKILL')
+    const pid = await postmasterPid(folder)
+    child.kill('SIGSTOP')
+    process.kill(pid, 'SIGKILL')
+    child.kill('SIGKILL')
 
     const server = await start(folder)
     const rows = await query(server.url, 'SELECT 1 AS one')
     await server.stop()
-    child.kill('SIGKILL')
 
     assert.deepEqual(rows, [{ one: 1 }])
   })

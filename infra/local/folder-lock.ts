@@ -1,0 +1,24 @@
+import { DatabaseSync } from 'node:sqlite'
+
+/** SQLITE_BUSY, https://sqlite.org/rescode.html#busy */
+const busy = 5
+
+export interface FolderLock {
+  release(): void
+}
+
+/**
+ * Takes a lock that the operating system drops with the process, whatever ends it; null when another process has it.
+ * It is SQLite's own file lock, since Node has none.
+ */
+export function takeFolderLock(file: string): FolderLock | null {
+  const database = new DatabaseSync(file)
+  try {
+    database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+  } catch (error) {
+    database.close()
+    if ((error as { errcode?: number }).errcode === busy) return null
+    throw error
+  }
+  return { release: () => database.close() }
+}

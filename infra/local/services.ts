@@ -1,0 +1,63 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { urlVariable } from '#shared/active-record/database.ts'
+import { connectServices } from './services-connection.ts'
+
+/** Databases that need no URL: Dray brings an engine for them. */
+export const embeddedDatabases = { crm: 'sqlite', sales: 'postgres', warehouse: 'postgres' } as const
+
+export interface Services {
+  /** Names of the databases that are embedded, since no `<NAME>_DATABASE_URL` was given. */
+  readonly embedded: ReadonlySet<string>
+  /** What the handlers read: URLs of databases, state table, staging. Also set in `process.env`. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Gives the services back; they stop with the last command that uses them. */
+  stop(): Promise<void>
+}
+
+export interface ServicesOptions {
+  readonly home: string
+  /** Databases that are going to be used; all embedded ones by default. */
+  readonly databases?: readonly string[]
+  /** The state table is not needed to move data by hand. */
+  readonly state?: boolean
+}
+
+/** Dynalite wants any region and any key; requests never leave the machine. */
+const awsStandIn = {
+  STATE_TABLE_NAME: 'dray',
+  AWS_REGION: 'local',
+  AWS_ACCESS_KEY_ID: 'local',
+  AWS_SECRET_ACCESS_KEY: 'local',
+}
+
+/** Starts or joins what a command needs and tells `process.env` where it is. Throws `Configuration`. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const { home, databases = Object.keys(embeddedDatabases), state = true } = options
+  const embedded = new Set(databases.filter((name) => name in embeddedDatabases && !process.env[urlVariable(name)]))
+  const postgres = [...embedded].filter((name) => engineOf(name) === 'postgres')
+  const environment: Record<string, string> = { ...awsStandIn, STAGING_URL: stagingUrl(home) }
+  for (const name of embedded) {
+    if (engineOf(name) === 'sqlite') environment[urlVariable(name)] = `sqlite:${join(home, `${name}.db`)}`
+  }
+  let stop = async () => {}
+  if (state || postgres.length > 0) {
+    const connection = await connectServices(home, { dynamodb: state, postgres })
+    for (const [name, url] of Object.entries(connection.postgres)) environment[urlVariable(name)] = url
+    if (connection.dynamodb) environment.STATE_ENDPOINT = connection.dynamodb
+    stop = () => connection.close()
+  }
+  Object.assign(process.env, environment)
+  return { embedded, environment, stop }
+}
+
+function engineOf(name: string): string | undefined {
+  return embeddedDatabases[name as keyof typeof embeddedDatabases]
+}
+
+function stagingUrl(home: string): string {
+  const folder = join(home, 'staging')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return pathToFileURL(folder).href
+}

@@ -1,0 +1,79 @@
+import { enableCompileCache } from 'node:module'
+import { pathToFileURL } from 'node:url'
+import { parentPort } from 'node:worker_threads'
+import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
+import type { FromWorker, HandlerFailure, Invocation, ProgressEvent, ToWorker } from './worker-messages.ts'
+
+/* A thread that stands in for Lambda's execution environment: one call at a time, modules and connections stay warm. */
+
+enableCompileCache()
+ignoreExperimentalWarnings()
+
+const calls = new Map<number, AbortController>()
+
+Object.assign(globalThis, { drayProgress: (event: ProgressEvent) => post({ type: 'progress', event }) })
+
+parentPort?.on('message', async (message: ToWorker) => {
+  if (message.type === 'invoke') await invoke(message.invocation)
+  else if (message.type === 'abort') calls.get(message.id)?.abort(aborted(message.reason))
+  else if (message.type === 'load') await load(message.files)
+  else await close()
+})
+
+async function invoke(invocation: Invocation): Promise<void> {
+  const { id } = invocation
+  const controller = new AbortController()
+  calls.set(id, controller)
+  try {
+    const { handler } = await import(pathToFileURL(invocation.file).href)
+    if (typeof handler !== 'function') throw new TypeError(`${invocation.file} exports no function named handler`)
+    const output = await handler(JSON.parse(invocation.payload), contextOf(invocation, controller.signal))
+    post({ type: 'success', id, payload: JSON.stringify(output) ?? 'null' })
+  } catch (error) {
+    post({ type: 'failure', id, error: failure(error) })
+  } finally {
+    calls.delete(id)
+  }
+}
+
+/** The members of https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html, and a signal that fires on abort. */
+function contextOf(invocation: Invocation, signal: AbortSignal) {
+  const { functionName, requestId } = invocation
+  const deadline = Date.now() + invocation.timeoutSeconds * 1000
+  return {
+    functionName,
+    functionVersion: '$LATEST',
+    invokedFunctionArn: `arn:aws:lambda:local:000000000000:function:${functionName}`,
+    memoryLimitInMB: '1769',
+    awsRequestId: requestId,
+    logGroupName: `/aws/lambda/${functionName}`,
+    logStreamName: requestId,
+    callbackWaitsForEmptyEventLoop: false,
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    signal,
+  }
+}
+
+/** Imports handlers ahead of their first call. What cannot be imported is reported by that call. */
+async function load(files: readonly string[]): Promise<void> {
+  for (const file of files) await import(pathToFileURL(file).href).catch(() => undefined)
+}
+
+async function close(): Promise<void> {
+  const { closeDatabases } = await import('#shared/active-record/database.ts')
+  await closeDatabases().catch(() => undefined)
+  post({ type: 'closed' })
+}
+
+function failure(error: unknown): HandlerFailure {
+  if (!(error instanceof Error)) return { name: 'Error', message: String(error), stack: undefined }
+  return { name: error.name, message: error.message, stack: error.stack }
+}
+
+function aborted(reason: string): Error {
+  return Object.assign(new Error(reason), { name: 'AbortError' })
+}
+
+function post(message: FromWorker): void {
+  parentPort?.postMessage(message)
+}
