@@ -1,21 +1,19 @@
-import { spawn } from 'node:child_process'
-import { closeSync, openSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, escapeIdentifier } from 'pg'
 import { ConfigurationError, TerminalError } from '#shared/active-record/errors.ts'
+import { type FolderLock, takeFolderLock } from './folder-lock.ts'
 import { type Account, serverAccount } from './postgres/account.ts'
-import { type PostgresBinaries, postgresBinaries } from './postgres/binaries.ts'
-import { ensureCluster, logTail, serverEnvironment, serverFolder, serverPassword } from './postgres/cluster.ts'
-import { firstHolder, guardScript, type Holder, joinHolders } from './postgres/holders.ts'
-import { clearRemains, isAlive, type Postmaster, readPostmaster, waitForEnd } from './postgres/postmaster-file.ts'
-import { underLock } from './postgres/start-lock.ts'
+import { postgresBinaries } from './postgres/binaries.ts'
+import { ensureCluster, logTail, serverFolder, serverPassword } from './postgres/cluster.ts'
+import { startGuarded } from './postgres/guarded-process.ts'
+import { clearRemains, type Postmaster, readPostmaster } from './postgres/postmaster-file.ts'
 
 export interface PostgresServerOptions {
   /** Holds the data, the password and the log; made when missing, used again when it exists. */
   readonly folder: string
-  /** A free one by default; ignored when the server runs already. */
+  /** A free one by default. */
   readonly port?: number
   /** False: faster, but a power cut may destroy the data; for tests. */
   readonly durable?: boolean
@@ -26,21 +24,13 @@ export interface PostgresServer {
   readonly url: string
   /** Makes the database unless it exists; returns its URL. */
   ensureDatabase(name: string): Promise<string>
-  /** Lets go of the server; the last process that uses it stops it. */
+  /** Resolves when the server has ended. */
   stop(): Promise<void>
 }
 
-interface Installation {
-  readonly folder: string
-  readonly data: string
-  readonly pipe: string
-  readonly account: Account | null
-  readonly binaries: PostgresBinaries
-}
-
 /**
- * Starts the embedded PostgreSQL over a folder, or joins the one that another process has started over it. It listens
- * on 127.0.0.1 only and ends with the last process that uses it, even if that is killed.
+ * Starts the embedded PostgreSQL over a folder. It listens on 127.0.0.1 only and ends with this process, even if that
+ * is killed. One process at a time has the folder; another waits up to 20 s for it.
  */
 export async function startPostgresServer(options: PostgresServerOptions): Promise<PostgresServer> {
   if (process.platform === 'win32') {
@@ -48,67 +38,50 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   }
   const account = await serverAccount()
   const folder = await serverFolder(options.folder, account)
-  const binaries = await postgresBinaries(account)
-  const installation = { folder, data: join(folder, 'data'), pipe: join(folder, 'holders'), account, binaries }
-  const { holder, postmaster } = await underLock(
-    join(folder, 'lock'),
-    async () => (await joinRunning(installation)) ?? (await launch(installation, options)),
-  )
-  return server(holder, postmaster, await serverPassword(folder))
-}
-
-async function joinRunning({ data, pipe }: Installation): Promise<Running | null> {
-  const holder = joinHolders(pipe)
-  if (!holder) return null
-  for (;;) {
-    const postmaster = await readPostmaster(data)
-    if (!holder.guarded() || (postmaster && !isAlive(postmaster.pid))) break
-    if (postmaster?.ready) return { holder, postmaster }
-    await sleep(20)
+  const lock = await lockFolder(folder)
+  try {
+    const started = await launch(folder, account, options)
+    const { port } = started.postmaster
+    const stop = () => started.process.stop().finally(() => lock.release())
+    return server(port, await serverPassword(folder), stop)
+  } catch (error) {
+    lock.release()
+    throw error
   }
-  await holder.release()
-  return null
 }
 
-interface Running {
-  readonly holder: Holder
-  readonly postmaster: Postmaster
+async function lockFolder(folder: string): Promise<FolderLock> {
+  for (const patience = Date.now() + 20_000; Date.now() < patience; await sleep(25)) {
+    const lock = takeFolderLock(join(folder, 'lock'))
+    if (lock) return lock
+  }
+  throw new ConfigurationError(`Another process uses the PostgreSQL in ${folder}; wait until it ends, or stop it.`)
 }
 
-async function launch(installation: Installation, options: PostgresServerOptions): Promise<Running> {
-  const { folder, data, pipe, account, binaries } = installation
+async function launch(folder: string, account: Account | null, options: PostgresServerOptions) {
+  const binaries = await postgresBinaries(account)
+  const data = join(folder, 'data')
   await clearRemains(data)
   await ensureCluster(folder, binaries, account)
-  const log = join(folder, 'server.log')
-  const logFile = openSync(log, 'w', 0o600)
-  const { holder, readEnd } = await firstHolder(pipe, account)
   const settings = serverSettings(options.port ?? (await freePort()), options.durable ?? true)
-  const guard = spawn('/bin/sh', ['-c', guardScript, 'guard', pipe, binaries.postgres, '-D', data, ...settings], {
-    ...account,
-    // A session of its own: Ctrl-C in the terminal must not take the database from under a run that ends cleanly.
-    detached: true,
-    cwd: '/',
-    env: serverEnvironment(),
-    stdio: [readEnd, logFile, logFile],
-  })
-  const ended = new Promise<'ended'>((resolve) =>
-    guard.once('exit', () => resolve('ended')).once('error', () => resolve('ended')),
-  )
-  closeSync(readEnd)
-  closeSync(logFile)
-  guard.unref()
-  const postmaster = await Promise.race([untilReady(data), ended])
-  if (postmaster !== 'ended') return { holder, postmaster }
-  await holder.release()
+  const log = join(folder, 'server.log')
+  const process = startGuarded([binaries.postgres, '-D', data, ...settings], account, log)
+  const postmaster = await untilReady(data, process.ended)
+  if (postmaster) return { process, postmaster }
   throw new TerminalError(`The embedded PostgreSQL in ${folder} did not start. Its log says:\n${await logTail(log)}`)
 }
 
-async function untilReady(data: string): Promise<Postmaster> {
-  for (;;) {
+async function untilReady(data: string, ended: Promise<void>): Promise<Postmaster | null> {
+  let waiting = true
+  ended.then(() => {
+    waiting = false
+  })
+  while (waiting) {
     const postmaster = await readPostmaster(data)
     if (postmaster?.ready) return postmaster
-    await sleep(20)
+    await sleep(10)
   }
+  return null
 }
 
 function serverSettings(port: number, durable: boolean): string[] {
@@ -123,11 +96,11 @@ function serverSettings(port: number, durable: boolean): string[] {
   return settings.flatMap((setting) => ['-c', setting])
 }
 
-function server(holder: Holder, { pid, port }: Postmaster, password: string): PostgresServer {
+function server(port: number, password: string, stop: () => Promise<void>): PostgresServer {
   const urlOf = (database: string) =>
     `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`
   const url = urlOf('postgres')
-  let stopping: Promise<void> | undefined
+  let stopped: Promise<void> | undefined
   return {
     url,
     async ensureDatabase(name) {
@@ -135,8 +108,8 @@ function server(holder: Holder, { pid, port }: Postmaster, password: string): Po
       return urlOf(name)
     },
     stop() {
-      stopping ??= holder.release().then((last) => (last ? waitForEnd(pid) : undefined))
-      return stopping
+      stopped ??= stop()
+      return stopped
     },
   }
 }

@@ -16,7 +16,7 @@ export async function readPostmaster(data: string): Promise<Postmaster | null> {
   return { pid: Number(lines[0]), port: Number(lines[3]), ready: lines[7]?.trim() === 'ready' }
 }
 
-export function isAlive(pid: number): boolean {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
@@ -26,7 +26,7 @@ export function isAlive(pid: number): boolean {
 }
 
 /**
- * Stops a server that nobody holds any more and removes the lock file of one that was killed. The server itself
+ * Stops a server that has lost its guard and removes the lock file of one that was killed. The server itself
  * mistakes any process that has got the same number since for its predecessor.
  */
 export async function clearRemains(data: string): Promise<void> {
@@ -37,21 +37,13 @@ export async function clearRemains(data: string): Promise<void> {
 }
 
 /** Asks for a fast shutdown, after 15 s for an immediate one, and waits for the end. */
-export async function stopProcess(pid: number): Promise<void> {
+async function stopProcess(pid: number): Promise<void> {
   signal(pid, 'SIGINT')
-  await waitForEnd(pid)
-}
-
-/** Waits until the process has ended; one that hangs for 15 s is asked for an immediate shutdown. */
-export async function waitForEnd(pid: number): Promise<void> {
   const impatientAt = Date.now() + 15_000
-  let asked = false
-  while (isAlive(pid)) {
-    if (!asked && Date.now() > impatientAt) {
-      signal(pid, 'SIGQUIT')
-      asked = true
-    }
-    await sleep(10)
+  for (let asked = false; isAlive(pid); await sleep(10)) {
+    if (asked || Date.now() < impatientAt) continue
+    signal(pid, 'SIGQUIT')
+    asked = true
   }
 }
 

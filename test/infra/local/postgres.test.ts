@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -118,6 +118,15 @@ describe('the embedded PostgreSQL', () => {
     await rm(await realpath(join(closed, 'postgres')), { recursive: true })
 
     assert.deepEqual(rows, [{ one: 1 }])
+  })
+
+  test('says what the server wrote when it does not start', async () => {
+    const config = join(folder, 'data', 'postgresql.auto.conf')
+    await appendFile(config, "no_such_setting = 'on'\n")
+
+    await assert.rejects(start(folder), { name: 'Terminal', message: /did not start.*no_such_setting/s })
+
+    await writeFile(config, '')
   })
 
   test('leaves the data of another major version alone and says what to do', async () => {
