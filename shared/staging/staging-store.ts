@@ -20,7 +20,7 @@ export interface StagedObject {
   readonly rows: number
   /** Bytes of the body, before compression and without the header line. */
   readonly bytes: number
-  /** SHA-256 of the body, hexadecimal. */
+  /** SHA-256 of the header line and the body, hexadecimal. */
   readonly sha256: string
 }
 
@@ -39,16 +39,22 @@ export interface StagingOptions {
 
 /** Where batches, plans and quarantined rows lie between steps: a folder or an S3 bucket. */
 export interface StagingStore {
-  /** Writes one object under `prefix` with an attempt-unique name; it becomes visible whole or not at all. */
+  /**
+   * Writes one object under `prefix` with an attempt-unique name; it becomes visible whole or not at all.
+   * Blocks are not copied: their memory must not be used again.
+   */
   write(
     prefix: string,
     header: StagedHeader,
     blocks: AsyncIterable<Block> | Iterable<Block>,
     options?: StagingOptions,
   ): Promise<StagedObject>
-  /** Opens an object; throws `StagedObjectMissing` when it is not there. */
+  /**
+   * Opens an object; throws `StagedObjectMissing` when it is not there. Its blocks are to be read, to the end or not:
+   * an object in S3 keeps a connection until then.
+   */
   read(object: StagedObject, options?: StagingOptions): Promise<StagedContent>
-  /** Keys under `prefix`, sorted. */
+  /** Keys under `prefix` (a folder or one key; empty: all), sorted. */
   list(prefix: string, options?: StagingOptions): Promise<string[]>
   /** Removes every object under `prefix`; says how many. */
   remove(prefix: string, options?: StagingOptions): Promise<number>

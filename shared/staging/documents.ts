@@ -1,0 +1,83 @@
+import { StagedObjectDamaged, StagingRefused } from './staging-errors.ts'
+import type { Block, StagedHeader, StagedObject, StagingOptions, StagingStore } from './staging-store.ts'
+
+const BLOCK_CHARACTERS = 256 * 1024
+
+function lineOf(value: unknown): string {
+  const text = JSON.stringify(value)
+  if (text === undefined)
+    throw new StagingRefused(`A value of type ${typeof value} has no JSON, so it cannot be staged.`)
+  return `${text}\n`
+}
+
+/** The lines of an object of the format expected. */
+async function* linesOf(
+  store: StagingStore,
+  object: StagedObject,
+  format: StagedHeader['format'],
+  options: StagingOptions | undefined,
+): AsyncGenerator<string> {
+  const content = await store.read(object, options)
+  if (content.header.format !== format) {
+    throw new StagedObjectDamaged(
+      store.locate(object.key),
+      `it is ${content.header.format} where ${format} is expected`,
+    )
+  }
+  for await (const block of content.blocks) {
+    const lines = block.bytes.toString('utf8').split('\n')
+    lines.pop()
+    yield* lines
+  }
+}
+
+/** Stages one value as a JSON document. */
+export async function writeJson(
+  store: StagingStore,
+  prefix: string,
+  value: unknown,
+  options?: StagingOptions,
+): Promise<StagedObject> {
+  return store.write(prefix, { format: 'json' }, [{ bytes: Buffer.from(lineOf(value)), rows: 1 }], options)
+}
+
+/** The value of a JSON document, once it has been read whole and checked. */
+export async function readJson<T>(store: StagingStore, object: StagedObject, options?: StagingOptions): Promise<T> {
+  let document: string | undefined
+  for await (const line of linesOf(store, object, 'json', options)) document = line
+  if (document === undefined) throw new StagedObjectDamaged(store.locate(object.key), 'it holds no document')
+  return JSON.parse(document) as T
+}
+
+async function* lineBlocks(values: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Block> {
+  let text = ''
+  let rows = 0
+  for await (const value of values) {
+    text += lineOf(value)
+    rows += 1
+    if (text.length < BLOCK_CHARACTERS) continue
+    yield { bytes: Buffer.from(text), rows }
+    text = ''
+    rows = 0
+  }
+  if (rows > 0) yield { bytes: Buffer.from(text), rows }
+}
+
+/** Stages values as JSON, one a line. */
+export async function writeJsonLines(
+  store: StagingStore,
+  prefix: string,
+  values: AsyncIterable<unknown> | Iterable<unknown>,
+  options?: StagingOptions,
+): Promise<StagedObject> {
+  return store.write(prefix, { format: 'json-lines' }, lineBlocks(values), options)
+}
+
+/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end as `read` does. */
+export async function* readJsonLines<T>(
+  store: StagingStore,
+  object: StagedObject,
+  options?: StagingOptions,
+): AsyncGenerator<T> {
+  for await (const line of linesOf(store, object, 'json-lines', options)) yield JSON.parse(line) as T
+}

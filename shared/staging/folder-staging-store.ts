@@ -1,0 +1,155 @@
+import type { Dirent } from 'node:fs'
+import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
+import { basename, dirname, join, resolve } from 'node:path'
+import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from './keys.ts'
+import { StagedBytes } from './staged-bytes.ts'
+import { openStaged } from './staged-content.ts'
+import { StagedObjectMissing, StagingRefused } from './staging-errors.ts'
+import type { Block, StagedContent, StagedHeader, StagedObject, StagingOptions, StagingStore } from './staging-store.ts'
+
+const CHUNK_BYTES = 256 * 1024
+const FOLDER_MODE = 0o700
+const FILE_MODE = 0o600
+const PARTIAL = '.partial'
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException | null)?.code ?? ''
+}
+
+async function readChunk(handle: FileHandle, position: number): Promise<Buffer> {
+  // Not from the pool, and never used again: a reader may keep its blocks.
+  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position)
+  return chunk.subarray(0, bytesRead)
+}
+
+/** The chunks from `position` on; the next is read while the reader works on the last. */
+async function* chunksFrom(handle: FileHandle, start: number, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  let position = start
+  let reading = readChunk(handle, position)
+  try {
+    for (;;) {
+      const chunk = await reading
+      signal?.throwIfAborted()
+      if (chunk.length === 0) return
+      position += chunk.length
+      reading = readChunk(handle, position)
+      reading.catch(() => {})
+      yield chunk
+    }
+  } finally {
+    await reading.catch(() => {})
+  }
+}
+
+/** A file's chunks. The first has a handle of its own, so that an object that is only opened leaves no file open. */
+async function* chunksOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+  signal?.throwIfAborted()
+  const opened = await open(path)
+  const first = await readChunk(opened, 0).finally(() => opened.close())
+  yield first
+  if (first.length < CHUNK_BYTES) return
+  const handle = await open(path)
+  try {
+    yield* chunksFrom(handle, first.length, signal)
+  } finally {
+    await handle.close()
+  }
+}
+
+async function* missingSaid(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<Buffer> {
+  try {
+    yield* chunks
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') throw new StagedObjectMissing(path, { cause: error })
+    throw error
+  }
+}
+
+/** Writes chunks one after the other; the next is made while the last is written. */
+async function writeAll(handle: FileHandle, chunks: AsyncIterable<Buffer>): Promise<void> {
+  let writing = Promise.resolve()
+  try {
+    for await (const chunk of chunks) {
+      await writing
+      writing = handle.writeFile(chunk)
+      writing.catch(() => {})
+    }
+  } finally {
+    await writing
+  }
+}
+
+/** Staging in a folder: objects are files of mode 0600 in folders of mode 0700. */
+export class FolderStagingStore implements StagingStore {
+  readonly #root: string
+
+  constructor(root: string) {
+    this.#root = resolve(root)
+  }
+
+  async write(
+    prefix: string,
+    header: StagedHeader,
+    blocks: AsyncIterable<Block> | Iterable<Block>,
+    options: StagingOptions = {},
+  ): Promise<StagedObject> {
+    const key = attemptKey(prefix)
+    const path = this.locate(key)
+    const partial = join(dirname(path), `.${basename(path)}${PARTIAL}`)
+    const bytes = new StagedBytes()
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: FOLDER_MODE })
+      const handle = await open(partial, 'wx', FILE_MODE)
+      // Without fsync: after a power cut the checksum tells a file that did not reach the disk.
+      await writeAll(handle, bytes.of(header, blocks, options.signal)).finally(() => handle.close())
+      await rename(partial, path)
+    } catch (error) {
+      await rm(partial, { force: true }).catch(() => {})
+      throw this.#explained(error)
+    }
+    return bytes.object(key)
+  }
+
+  async read(object: StagedObject, options: StagingOptions = {}): Promise<StagedContent> {
+    const path = this.locate(checkedKey(object.key))
+    return openStaged(missingSaid(chunksOf(path, options.signal), path), object, path)
+  }
+
+  async list(prefix: string, options: StagingOptions = {}): Promise<string[]> {
+    options.signal?.throwIfAborted()
+    const keys: string[] = []
+    const found = await stat(this.locate(checkedPrefix(prefix))).catch(() => null)
+    if (found?.isFile()) keys.push(prefix)
+    else if (found?.isDirectory()) await this.#collect(prefix, keys)
+    return keys.sort()
+  }
+
+  async remove(prefix: string, options: StagingOptions = {}): Promise<number> {
+    const keys = await this.list(removablePrefix(prefix), options)
+    await rm(this.locate(prefix), { recursive: true, force: true })
+    return keys.length
+  }
+
+  locate(prefix: string): string {
+    return join(this.#root, checkedPrefix(prefix))
+  }
+
+  async #collect(folder: string, keys: string[]): Promise<void> {
+    const entries = await readdir(join(this.#root, folder), { withFileTypes: true }).catch((): Dirent[] => [])
+    for (const entry of entries) {
+      const key = folder === '' ? entry.name : `${folder}/${entry.name}`
+      if (entry.isDirectory()) await this.#collect(key, keys)
+      else if (entry.isFile() && !entry.name.endsWith(PARTIAL)) keys.push(key)
+    }
+  }
+
+  #explained(error: unknown): unknown {
+    if (!['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) return error
+    return new StagingRefused(
+      `Staging in ${this.#root} failed: ${(error as Error).message}. Nothing of this object was kept. ` +
+        'Free space or grant access there, then run again.',
+      { cause: error },
+    )
+  }
+}

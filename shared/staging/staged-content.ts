@@ -1,0 +1,162 @@
+import { createHash, type Hash } from 'node:crypto'
+import { StagedObjectDamaged } from './staging-errors.ts'
+import type { Block, StagedContent, StagedHeader, StagedObject } from './staging-store.ts'
+
+const NEWLINE = 10
+const BLOCK_BYTES = 256 * 1024
+const HEADER_LIMIT_BYTES = 4 * 1024 * 1024
+const FORMATS: readonly unknown[] = ['copy-text', 'json', 'json-lines'] satisfies StagedHeader['format'][]
+
+/** How many row ends the bytes hold. */
+export function countRows(bytes: Buffer): number {
+  let rows = 0
+  for (let at = bytes.indexOf(NEWLINE); at !== -1; at = bytes.indexOf(NEWLINE, at + 1)) rows += 1
+  return rows
+}
+
+function isHeader(value: unknown): value is StagedHeader {
+  if (typeof value !== 'object' || value === null) return false
+  const { format, columns } = value as Record<string, unknown>
+  if (!FORMATS.includes(format)) return false
+  return columns === undefined || (Array.isArray(columns) && columns.every((column) => typeof column === 'string'))
+}
+
+function parseHeader(line: Buffer): StagedHeader | null {
+  try {
+    const header: unknown = JSON.parse(line.toString('utf8'))
+    return isHeader(header) ? header : null
+  } catch {
+    return null
+  }
+}
+
+/** The chunks of one object on the way to its reader. */
+class StagedReader {
+  readonly #chunks: AsyncIterator<Buffer>
+  readonly #object: StagedObject
+  readonly #location: string
+  readonly #hash: Hash = createHash('sha256')
+  #pending: Buffer[] = []
+  #pendingBytes = 0
+  #rows = 0
+  #bytes = 0
+
+  constructor(chunks: AsyncIterator<Buffer>, object: StagedObject, location: string) {
+    this.#chunks = chunks
+    this.#object = object
+    this.#location = location
+  }
+
+  async header(): Promise<StagedHeader> {
+    while (this.#pendingBytes <= HEADER_LIMIT_BYTES) {
+      const next = await this.#chunks.next()
+      if (next.done) break
+      this.#hash.update(next.value)
+      this.#keep(next.value)
+      if (!next.value.includes(NEWLINE)) continue
+      const start = this.#take()
+      const end = start.indexOf(NEWLINE) + 1
+      const header = parseHeader(start.subarray(0, end))
+      if (header === null) break
+      this.#keep(start.subarray(end))
+      this.#bytes = start.length - end
+      return header
+    }
+    await this.close()
+    throw new StagedObjectDamaged(this.#location, 'its first line is not a header')
+  }
+
+  async *blocks(): AsyncGenerator<Block> {
+    try {
+      let wanted = BLOCK_BYTES
+      for (;;) {
+        this.#refuseExcess()
+        while (this.#pendingBytes >= wanted) {
+          const block = this.#cut()
+          // A row longer than a block: wait for twice as much, so that long rows are joined in linear time.
+          if (block === null) wanted = this.#pendingBytes * 2
+          else {
+            wanted = BLOCK_BYTES
+            yield block
+          }
+        }
+        const next = await this.#chunks.next()
+        if (next.done) break
+        this.#hash.update(next.value)
+        this.#bytes += next.value.length
+        this.#keep(next.value)
+      }
+      const last = this.#cut()
+      if (last !== null) yield last
+      this.#compare()
+    } finally {
+      await this.close()
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#chunks.return?.()
+  }
+
+  #keep(chunk: Buffer): void {
+    if (chunk.length === 0) return
+    this.#pending.push(chunk)
+    this.#pendingBytes += chunk.length
+  }
+
+  #take(): Buffer {
+    const [first] = this.#pending
+    const bytes = this.#pending.length === 1 && first !== undefined ? first : Buffer.concat(this.#pending)
+    this.#pending = []
+    this.#pendingBytes = 0
+    return bytes
+  }
+
+  /** The whole rows of what is pending, or null when there is not one. */
+  #cut(): Block | null {
+    const bytes = this.#take()
+    const end = bytes.lastIndexOf(NEWLINE) + 1
+    this.#keep(bytes.subarray(end))
+    if (end === 0) return null
+    const block = bytes.subarray(0, end)
+    const rows = countRows(block)
+    this.#rows += rows
+    return { bytes: block, rows }
+  }
+
+  #refuseExcess(): void {
+    if (this.#bytes <= this.#object.bytes) return
+    throw new StagedObjectDamaged(
+      this.#location,
+      `it holds more than the ${this.#object.bytes} bytes that were written`,
+    )
+  }
+
+  #compare(): void {
+    const sha256 = this.#hash.digest('hex')
+    const differences: string[] = []
+    if (this.#bytes !== this.#object.bytes) {
+      differences.push(`it holds ${this.#bytes} bytes where ${this.#object.bytes} were written`)
+    }
+    if (this.#rows !== this.#object.rows) {
+      differences.push(`it holds ${this.#rows} rows where ${this.#object.rows} were written`)
+    }
+    if (this.#pendingBytes > 0) differences.push('its last row is cut')
+    if (sha256 !== this.#object.sha256) differences.push('its SHA-256 differs')
+    if (differences.length > 0) throw new StagedObjectDamaged(this.#location, differences.join(', '))
+  }
+}
+
+/**
+ * Reads the header and prepares the blocks of an object that arrives in chunks of any size.
+ * Whatever leaves the blocks early returns the chunks' iterator.
+ */
+export async function openStaged(
+  chunks: AsyncIterable<Buffer>,
+  object: StagedObject,
+  location: string,
+): Promise<StagedContent> {
+  const reader = new StagedReader(chunks[Symbol.asyncIterator](), object, location)
+  const header = await reader.header()
+  return { header, blocks: reader.blocks() }
+}

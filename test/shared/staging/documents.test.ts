@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, test } from 'node:test'
+import fc from 'fast-check'
+import { readJson, readJsonLines, writeJson, writeJsonLines } from '#shared/staging/documents.ts'
+import { FolderStagingStore } from '#shared/staging/folder-staging-store.ts'
+
+let folder = ''
+let store: FolderStagingStore
+
+before(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'dray-documents-'))
+  store = new FolderStagingStore(folder)
+})
+
+after(async () => {
+  await rm(folder, { recursive: true })
+})
+
+async function collect<T>(values: AsyncIterable<T>): Promise<T[]> {
+  const collected: T[] = []
+  for await (const value of values) collected.push(value)
+  return collected
+}
+
+test('carries any JSON value as a document', async () => {
+  const anything = fc.jsonValue({ depthSize: 'medium', stringUnit: 'binary' })
+
+  await fc.assert(
+    fc.asyncProperty(anything, async (value) => {
+      const object = await writeJson(store, 'any', value)
+      assert.equal(JSON.stringify(await readJson(store, object)), JSON.stringify(value))
+      assert.equal(object.rows, 1)
+    }),
+    { numRuns: 50 },
+  )
+})
+
+test('carries keys named __proto__, lone surrogates, line separators and line ends', async () => {
+  const hostile = JSON.parse(
+    '{"__proto__":{"constructor":1},"lone":"\\ud800 \\udfff","lines":"\\n\\r\\u2028\\u2029\\u0000"}',
+  )
+
+  const document = await readJson(store, await writeJson(store, 'hostile', hostile))
+  const lines = await collect(readJsonLines(store, await writeJsonLines(store, 'hostile', [hostile, hostile])))
+
+  assert.equal(JSON.stringify(document), JSON.stringify(hostile))
+  assert.deepEqual(Object.keys(document as object), ['__proto__', 'lone', 'lines'])
+  assert.deepEqual(
+    lines.map((line) => JSON.stringify(line)),
+    [JSON.stringify(hostile), JSON.stringify(hostile)],
+  )
+})
+
+test('carries many values as lines, in their order, from an asynchronous source', async () => {
+  async function* values() {
+    for (let id = 0; id < 50_000; id++) yield { id, text: 'a longer text for each of the values' }
+  }
+
+  const object = await writeJsonLines(store, 'many', values())
+  const read = await collect(readJsonLines<{ id: number }>(store, object))
+
+  assert.equal(object.rows, 50_000)
+  assert.ok(read.every((value, index) => value.id === index))
+})
+
+test('carries no values as no lines', async () => {
+  const object = await writeJsonLines(store, 'none', [])
+
+  assert.deepEqual(await collect(readJsonLines(store, object)), [])
+  assert.equal(object.rows, 0)
+})
+
+test('refuses a value that has no JSON, and stages nothing', async () => {
+  await assert.rejects(writeJsonLines(store, 'undefined', [1, undefined]), { name: 'Terminal' })
+
+  assert.deepEqual(await store.list('undefined'), [])
+})
+
+test('returns no document whose bytes have changed', async () => {
+  const object = await writeJson(store, 'changed', { amount: 100 })
+  const path = join(folder, object.key)
+  await writeFile(path, (await readFile(path, 'utf8')).replace('100', '900'))
+
+  await assert.rejects(readJson(store, object), { name: 'StagedObjectDamaged' })
+})
+
+test('refuses lines where a document is expected', async () => {
+  const object = await writeJsonLines(store, 'format', [1])
+
+  await assert.rejects(readJson(store, object), { name: 'StagedObjectDamaged', message: /json-lines where json/ })
+})
