@@ -1,0 +1,26 @@
+import emailModule from 'validator/lib/isEmail.js'
+import { type Cleaned, NOTHING, refused } from './finding.ts'
+import { cleanText } from './text.ts'
+
+// The one file of validator, not its index, keeps the bundles small; it is CommonJS with a default export.
+const isEmail = emailModule.default
+
+/** RFC 5321, 4.5.3.1.3: 256 octets with the angle brackets. */
+const LONGEST = 254
+
+const invalid = refused('email', 'invalid', 'The e-mail address is not valid; it was set to NULL.')
+const tooLong = refused(
+  'email',
+  'too-long',
+  `The e-mail address is longer than ${LONGEST} characters; it was set to NULL.`,
+)
+
+/** An e-mail address in lower case; null with a finding where it is not one. */
+export function cleanEmail(value: string | null): Cleaned {
+  const text = cleanText(value)
+  if (text === null) return NOTHING
+  if (text.length > LONGEST) return tooLong
+  // Lower case can compose where upper case does not: H with a line below has no letter of its own, h has.
+  const address = text.toLowerCase().normalize('NFC')
+  return isEmail(address) ? { value: address, finding: null } : invalid
+}

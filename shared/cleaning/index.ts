@@ -1,0 +1,6 @@
+export { type Address, parseAddress } from './address.ts'
+export { type DateOrder, parseDate } from './date.ts'
+export { cleanEmail } from './email.ts'
+export type { Cleaned, Finding } from './finding.ts'
+export { cleanPhone } from './phone.ts'
+export { cleanText } from './text.ts'

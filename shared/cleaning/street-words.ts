@@ -1,0 +1,46 @@
+const wordSet = (words: string): ReadonlySet<string> => new Set(words.split(' '))
+
+/** Words that end a street's name in English. */
+const AFTER_NAME = wordSet(
+  'street st avenue ave av road rd boulevard blvd lane ln drive dr way court ct place pl square sq highway hwy parkway pkwy ' +
+    'terrace ter trail trl crescent cres close alley row mews circle cir pike turnpike',
+)
+/** Words that begin a street's name. */
+const BEFORE_NAME = wordSet(
+  'rue avenue av boulevard bd place quai allee chemin impasse cours via viale piazza corso vicolo largo calle c/ cl avenida ave ' +
+    'plaza paseo carrera camino ronda rua praca travessa alameda estrada rodovia r ul ulica al aleja os plac qe',
+)
+/** How street names end where they are one word. */
+const ENDINGS =
+  /(?:strasse|straße|str|gasse|platz|allee|weg|damm|ufer|gatan|gata|vagen|vägen|veien|vegen|gade|vej|alle|katu|tie|kuja|polku|straat|laan|gracht|kade|plein|dreef)$/
+const UNIT =
+  /^(?:apt|apartment|appt|apto|unit|suite|ste|flat|floor|fl|room|rm|bldg|building|block|bloco|lot|level|office|box|p\.? ?o\.? ?box|c\/o|postfach|pl|bp|wohnung|etage|lgh|as|bis|bl|dept|piso|depto)\b\.?(?: ?#?\p{L}?[-\d]|$| \p{L}\b)|^#/iu
+
+const DIRECTIONS = wordSet('n s e w ne nw se sw north south east west')
+
+/** `Apt 4B`, `Suite 200`, `PO Box 12`: a part of the line, never a city. */
+export function isUnit(text: string): boolean {
+  return UNIT.test(text)
+}
+
+/** Whether the words name a street: `Main St`, `rue Bélanger`, `Storgatan`. */
+export function namesStreet(text: string): boolean {
+  const words = text
+    .slice(0, 200)
+    .toLowerCase()
+    .normalize('NFD')
+    .replace(/[\u0300-\u036f.]/g, '')
+    .split(' ')
+  if (BEFORE_NAME.has(words[0] ?? '') && words.length > 1) return true
+  return words.some((word, i) => (i > 0 && AFTER_NAME.has(word)) || (word.length > 5 && ENDINGS.test(word)))
+}
+
+/** Where the street ends in a line without commas: after its last street word, direction and unit; -1 where there is no such word. */
+export function endOfStreet(words: readonly string[]): number {
+  let end = words.findLastIndex((word, i) => i > 0 && AFTER_NAME.has(word.toLowerCase().replace('.', '')))
+  if (end < 0) return -1
+  end++
+  if (DIRECTIONS.has((words[end] ?? '').toLowerCase())) end++
+  if (isUnit(words.slice(end, end + 2).join(' '))) end += /\d|#/.test(words[end] ?? '') ? 1 : 2
+  return end
+}
