@@ -27,11 +27,11 @@ export function encodeLine(values: readonly Text[]): string {
 function unescapeField(field: string): Text {
   if (field === '\\N') return null
   if (!field.includes('\\')) return field
-  return field.replace(/\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|[\s\S])/g, (_, escape: string) => {
-    const first = escape.charCodeAt(0)
-    if (first >= 48 && first <= 55) return String.fromCharCode(Number.parseInt(escape, 8) & 255)
-    if (first === 120 && escape.length > 1) return String.fromCharCode(Number.parseInt(escape.slice(1), 16))
-    return UNESCAPES[escape] ?? escape
+  return field.replace(/\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|[\s\S])/g, (_, sequence: string) => {
+    const first = sequence.charCodeAt(0)
+    if (first >= 48 && first <= 55) return String.fromCharCode(Number.parseInt(sequence, 8) & 255)
+    if (first === 120 && sequence.length > 1) return String.fromCharCode(Number.parseInt(sequence.slice(1), 16))
+    return UNESCAPES[sequence] ?? sequence
   })
 }
 

@@ -1,0 +1,45 @@
+export type { CopyBlock, Dialect, Text } from './adapter.ts'
+export type { BulkOptions, BulkResult, RejectedInput } from './bulk.ts'
+export { closeDatabases, type Database, database, knownDatabases, urlVariable } from './database.ts'
+export { ConfigurationError, DataQualityError, type ErrorContext, TerminalError, TransientError } from './errors.ts'
+export {
+  type Attributes,
+  bigint,
+  binary,
+  boolean,
+  date,
+  decimal,
+  double,
+  type Fields,
+  integer,
+  json,
+  type KeyOf,
+  type Row,
+  type Rule,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from './fields.ts'
+export {
+  type FieldsOf,
+  type ModelClass,
+  RecordInvalidError,
+  RecordNotFoundError,
+  type SourceClass,
+  StaleRecordError,
+} from './model.ts'
+export type { ActiveRecord, SourceRecord } from './record.ts'
+export type { Batch, BatchCursor, ConditionsOf, OrderOf, Relation } from './relation.ts'
+export type { SchemaDifference } from './schema.ts'
+export { email, matches, oneOf, type ValidationError } from './validations.ts'
+export {
+  type DateText,
+  type Decimal,
+  dateOf,
+  dateOfTimestamp,
+  decimalOf,
+  type JsonText,
+  type Timestamp,
+  timestampOf,
+} from './values.ts'

@@ -1,0 +1,108 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Adapter, Bound } from './adapter.ts'
+import { ConfigurationError } from './errors.ts'
+import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
+import { columnOf, textFor, valueToText } from './table-definition.ts'
+
+/** Conditions: an object of values (an array means IN, null IS NULL), or SQL with `?` and its values. */
+export type Conditions = Readonly<Record<string, unknown>> | readonly [string, ...unknown[]]
+
+/** SQL text and its bound values, as one engine takes them. */
+export interface Statement {
+  readonly sql: string
+  readonly parameters: readonly Bound[]
+}
+
+/** Any value as the text that is bound. Throws on numbers and Dates that would not be exact. */
+export function bound(value: unknown): Bound {
+  if (value === null || value === undefined) return null
+  if (typeof value === 'string' || value instanceof Uint8Array) return value
+  if (typeof value === 'bigint') return value.toString()
+  if (typeof value === 'boolean') return value ? '1' : '0'
+  if (typeof value === 'number' && (Number.isSafeInteger(value) || !Number.isInteger(value))) return String(value)
+  throw new ConfigurationError(
+    `cannot bind ${value instanceof Date ? 'a Date' : `a ${typeof value}`}: it would not be exact; give a bigint, or text (an instant as YYYY-MM-DD HH:MM:SS.ffffff in UTC)`,
+  )
+}
+
+export function compile(adapter: Adapter, statement: RawBuilder<unknown>): Statement {
+  const { sql: text, parameters } = statement.compile(adapter.builder)
+  return { sql: text, parameters: parameters.map(bound) }
+}
+
+/** `table` or `schema.table`, quoted part by part. */
+export function tableName(definition: Pick<TableDefinition, 'table'>): RawBuilder<unknown> {
+  return sql.id(...definition.table.split('.'))
+}
+
+export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder<unknown> {
+  return sql.id(column.column)
+}
+
+/** A field's value as a bound parameter of its column. */
+export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): Bound {
+  return textFor(adapter.dialect, column, valueToText(column, value))
+}
+
+/** Compares a column with a value, whatever the dialect makes of NULL. */
+export function equals(adapter: Adapter, column: ColumnDefinition, value: unknown): RawBuilder<unknown> {
+  if (value === null || value === undefined) return sql`${columnName(column)} is null`
+  return sql`${columnName(column)} = ${boundValue(adapter, column, value)}`
+}
+
+function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unknown[]): RawBuilder<unknown> {
+  const present = values.filter((value) => value !== null && value !== undefined)
+  const parts: RawBuilder<unknown>[] = []
+  if (present.length > 0) {
+    parts.push(sql`${columnName(column)} in (${sql.join(present.map((value) => boundValue(adapter, column, value)))})`)
+  }
+  if (present.length < values.length) parts.push(sql`${columnName(column)} is null`)
+  return parts.length === 0 ? sql`1 = 0` : sql`(${sql.join(parts, sql` or `)})`
+}
+
+/** SQL with `?` for values; a `?` inside quotes is text. */
+function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown> {
+  const parts = text.match(/'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\?|[^'"`?]+|['"`]/g) ?? []
+  const given = parts.filter((part) => part === '?').length
+  if (given !== values.length) {
+    throw new ConfigurationError(
+      `the condition "${text}" has ${given} placeholders and ${values.length} values; give one each`,
+    )
+  }
+  let next = 0
+  return sql`(${sql.join(
+    parts.map((part) => (part === '?' ? sql`${bound(values[next++])}` : sql.raw(part))),
+    sql.raw(''),
+  )})`
+}
+
+export function condition(adapter: Adapter, definition: TableDefinition, conditions: Conditions): RawBuilder<unknown> {
+  if (Array.isArray(conditions)) {
+    const [text, ...values] = conditions as readonly [string, ...unknown[]]
+    return fragment(text, values)
+  }
+  const parts = Object.entries(conditions).map(([name, value]) => {
+    const column = columnOf(definition, name)
+    return Array.isArray(value) ? inList(adapter, column, value) : equals(adapter, column, value)
+  })
+  return parts.length === 0 ? sql`1 = 1` : sql.join(parts, sql` and `)
+}
+
+/** Rows behind a key: `(a > x) or (a = x and b > y)`, which every engine can answer from an index. */
+export function after(
+  adapter: Adapter,
+  columns: readonly ColumnDefinition[],
+  texts: readonly string[],
+): RawBuilder<unknown> {
+  const alternatives = columns.map((column, index) => {
+    const equal = columns
+      .slice(0, index)
+      .map((earlier, place) => sql`${columnName(earlier)} = ${textFor(adapter.dialect, earlier, texts[place] ?? null)}`)
+    return sql`(${sql.join([...equal, sql`${columnName(column)} > ${textFor(adapter.dialect, column, texts[index] ?? null)}`], sql` and `)})`
+  })
+  return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+export function where(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return parts.length === 0 ? sql`` : sql` where ${sql.join(parts, sql` and `)}`
+}

@@ -1,0 +1,120 @@
+import {
+  bigint,
+  type Database,
+  type ModelClass,
+  TerminalError,
+  text,
+  timestamp,
+  varchar,
+} from '#shared/active-record/index.ts'
+import type { RowCounts } from '#shared/state/state-store.ts'
+
+function defineLedger(database: Database) {
+  return {
+    /** One row a pipeline: the epoch whose writers may write. */
+    Fence: class extends database.table('dray_fence', {
+      pipeline: varchar(100).primaryKey(),
+      epoch: bigint(),
+      runId: varchar(100),
+    }) {},
+    /** One row a partition that has landed, written in the transaction that landed it. */
+    Entry: class extends database.table('dray_ledger', {
+      pipeline: varchar(100).primaryKey(),
+      runId: varchar(100).primaryKey(),
+      partitionNumber: bigint().primaryKey(),
+      epoch: bigint(),
+      rowsRead: bigint(),
+      inserted: bigint(),
+      updated: bigint(),
+      unchanged: bigint(),
+      filtered: bigint(),
+      duplicate: bigint(),
+      quarantined: bigint(),
+      findings: bigint(),
+      bytes: bigint(),
+      loadedAt: timestamp().touch(),
+      note: text().nullable(),
+    }) {},
+  }
+}
+
+type LedgerModels = ReturnType<typeof defineLedger>
+const ledgers = new Map<Database, LedgerModels>()
+
+/** The fence and the ledger of a target database. */
+export function ledgerOf(database: Database): LedgerModels {
+  const known = ledgers.get(database) ?? defineLedger(database)
+  ledgers.set(database, known)
+  return known
+}
+
+/** Makes the two tables where they are missing. */
+export async function prepareLedger(database: Database): Promise<void> {
+  const { Fence, Entry } = ledgerOf(database)
+  for (const model of [Fence, Entry] as unknown as ModelClass[]) await model.createTable({ ifMissing: true })
+}
+
+/** Lets only writers of this epoch write from now on; waits for those that are in a transaction. */
+export async function raiseFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
+  const { Fence } = ledgerOf(database)
+  await database.transaction(async () => {
+    const fence = await Fence.findBy({ pipeline })
+    if (fence === null) await new Fence({ pipeline, epoch: BigInt(epoch), runId }).saveOrFail()
+    else if (fence.epoch > BigInt(epoch)) throw fenced(pipeline, epoch, fence.epoch)
+    else await fence.assign({ epoch: BigInt(epoch), runId }).saveOrFail()
+  })
+}
+
+function fenced(pipeline: string, epoch: number, current: bigint): TerminalError {
+  return new TerminalError(
+    `${pipeline}: this run holds epoch ${epoch}, and epoch ${current} has taken the target over, so nothing of this run is written any more; the newer run loads the same rows`,
+  )
+}
+
+/** In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. */
+export async function checkFence(database: Database, pipeline: string, epoch: number): Promise<void> {
+  const { dialect, quote } = await database.adapter()
+  const lock = { postgres: ' for share', mysql: ' lock in share mode', sqlite: '' }[dialect]
+  const placeholder = dialect === 'postgres' ? '$1' : '?'
+  const { rows } = await database.query(
+    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder}${lock}`,
+    [pipeline],
+  )
+  const current = rows[0]?.[0]
+  if (current === undefined || current === null) {
+    throw new TerminalError(
+      `${pipeline}: the target ${database.name} has no row in dray_fence, so a run that was overtaken could not be told from this one; start the run again (its plan writes the row)`,
+    )
+  }
+  if (BigInt(current) !== BigInt(epoch)) throw fenced(pipeline, epoch, BigInt(current))
+}
+
+/** What the ledger knows of a partition. */
+export interface LedgerCounts extends RowCounts {
+  readonly findings: number
+  readonly bytes: number
+}
+
+/** The sums over the partitions of a run that have landed. */
+export async function sumOfLedger(
+  database: Database,
+  pipeline: string,
+  runId: string,
+): Promise<LedgerCounts & { readonly partitions: number }> {
+  const { Entry } = ledgerOf(database)
+  const entries = await Entry.where({ pipeline, runId }).toArray()
+  const sum = (pick: (entry: (typeof entries)[number]) => bigint) =>
+    Number(entries.reduce((total, entry) => total + pick(entry), 0n))
+  return {
+    partitions: entries.length,
+    read: sum((entry) => entry.rowsRead),
+    inserted: sum((entry) => entry.inserted),
+    updated: sum((entry) => entry.updated),
+    unchanged: sum((entry) => entry.unchanged),
+    filtered: sum((entry) => entry.filtered),
+    duplicate: sum((entry) => entry.duplicate),
+    quarantined: sum((entry) => entry.quarantined),
+    findings: sum((entry) => entry.findings),
+    bytes: sum((entry) => entry.bytes),
+  }
+}

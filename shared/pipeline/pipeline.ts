@@ -1,0 +1,140 @@
+import {
+  type Attributes,
+  ConfigurationError,
+  type FieldsOf,
+  type ModelClass,
+  type SourceClass,
+  type Timestamp,
+} from '#shared/active-record/index.ts'
+import { type Duration, secondsOf } from './duration.ts'
+
+/** Any model that rows can be read from. */
+// biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
+export type AnySource = SourceClass<any> | ModelClass<any>
+// biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
+export type AnyTarget = ModelClass<any>
+
+/** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
+export type NullCursors = 'error' | 'include' | 'exclude'
+
+/** What a run reads. */
+export interface Extraction<S extends AnySource = AnySource> {
+  readonly source: S
+  /** Null for a full load. */
+  readonly cursor: { readonly name: string; readonly lagSeconds: number; readonly nulls: NullCursors } | null
+  /** Rows of a partition, about. */
+  readonly partitionRows: number
+}
+
+export interface FullLoadOptions {
+  readonly partitionRows?: number
+}
+
+const PARTITION_ROWS = 50_000
+
+/** Reads the whole table in each run. */
+export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
+  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
+}
+
+export interface ChangedSinceOptions<S extends AnySource> {
+  /** The time stamp that every change of a row moves on. */
+  readonly cursor: keyof FieldsOf<S> & string
+  /** How long a change may take from its stamp to its commit where open transactions cannot be seen. */
+  readonly lag?: Duration
+  readonly nulls?: NullCursors
+  readonly partitionRows?: number
+}
+
+/** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
+export function changedSince<S extends AnySource>(source: S, options: ChangedSinceOptions<S>): Extraction<S> {
+  const column = source.definition.byName.get(options.cursor)
+  if (column === undefined || column.field.settings.kind !== 'timestamp') {
+    throw new ConfigurationError(
+      `changedSince(${source.definition.table}): the cursor "${options.cursor}" is not a timestamp field of the model; name one that every change of a row moves on`,
+    )
+  }
+  return {
+    source,
+    cursor: { name: options.cursor, lagSeconds: secondsOf(options.lag ?? '5m'), nulls: options.nulls ?? 'error' },
+    partitionRows: options.partitionRows ?? PARTITION_ROWS,
+  }
+}
+
+/** How a run writes. */
+export interface Loading<T extends AnyTarget = AnyTarget> {
+  readonly target: T
+  readonly by: readonly string[]
+  readonly version: string | null
+}
+
+export interface UpsertOptions<T extends AnyTarget> {
+  /** Which rows are the same: the primary key or a unique key. */
+  readonly by: (keyof FieldsOf<T> & string) | readonly (keyof FieldsOf<T> & string)[]
+  /** A row never overwrites one whose value of this property is greater. */
+  readonly version?: keyof FieldsOf<T> & string
+}
+
+/** New keys are inserted; rows that differ are updated; equal ones are left alone. */
+export function upsert<T extends AnyTarget>(target: T, options: UpsertOptions<T>): Loading<T> {
+  return { target, by: [options.by].flat() as string[], version: options.version ?? null }
+}
+
+/** What a transform may say of a row, and what it may know of the run. */
+export interface RowContext {
+  /** When the run started, in UTC: the same for each row and each retry. */
+  readonly runStartedAt: Timestamp
+  /** Sends the whole row to the quarantine. */
+  reject(field: string, code: string, message?: string): null
+  /** Records what was wrong with a value; the row goes on. */
+  finding(field: string, code: string, message?: string): void
+}
+
+/** A pure function of a row: the target's attributes, or null to leave the row out (it is counted as filtered). */
+export type Transform<S extends AnySource, T extends AnyTarget> = (
+  row: InstanceType<S>,
+  context: RowContext,
+) => Attributes<FieldsOf<T>> | null
+
+/** A run fails when more rows than these are quarantined. */
+export interface QuarantineThreshold {
+  /** Rows; 1,000 by default. */
+  readonly rows: number
+  /** Share of the rows read; 0.01 by default. Up to 10 rows are borne whatever their share. */
+  readonly share: number
+}
+
+export interface PipelineOptions<S extends AnySource, T extends AnyTarget> {
+  readonly extract: Extraction<S>
+  readonly transform: Transform<S, T>
+  readonly load: Loading<T>
+  readonly quarantine?: Partial<QuarantineThreshold>
+  /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
+  readonly concurrency?: number
+}
+
+export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget = AnyTarget> {
+  readonly kind: 'pipeline'
+  readonly name: string
+  readonly extract: Extraction<S>
+  readonly transform: Transform<S, T>
+  readonly load: Loading<T>
+  readonly quarantine: QuarantineThreshold
+  readonly concurrency: number
+}
+
+/** Extract, transform and load of one entity. The name is its folder under `functions/`. */
+export function pipeline<S extends AnySource, T extends AnyTarget>(
+  name: string,
+  options: PipelineOptions<S, T>,
+): Pipeline<S, T> {
+  return {
+    kind: 'pipeline',
+    name,
+    extract: options.extract,
+    transform: options.transform,
+    load: options.load,
+    quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
+    concurrency: options.concurrency ?? 2,
+  }
+}

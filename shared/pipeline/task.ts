@@ -1,0 +1,29 @@
+import type { Timestamp } from '#shared/active-record/index.ts'
+import type { RunReference } from './events.ts'
+
+/** Rows that a task wrote, for the table of steps. */
+export interface TaskResult {
+  readonly read?: number
+  readonly inserted?: number
+  readonly updated?: number
+  readonly unchanged?: number
+}
+
+export interface TaskContext {
+  readonly run: RunReference
+  readonly runStartedAt: Timestamp
+  /** Fires before the deadline. */
+  readonly signal: AbortSignal
+}
+
+/** A step that is one function, e.g. the refresh of a data mart. The name is its folder under `functions/`. */
+export interface Task {
+  readonly kind: 'task'
+  readonly name: string
+  // biome-ignore lint/suspicious/noConfusingVoidType: a task may return nothing.
+  readonly work: (context: TaskContext) => Promise<TaskResult | void>
+}
+
+export function task(name: string, work: Task['work']): Task {
+  return { kind: 'task', name, work }
+}
