@@ -10,13 +10,13 @@ function lineOf(value: unknown): string {
   return `${text}\n`
 }
 
-/** The lines of an object of the format expected. */
+/** The lines of an object of the format expected, a block at a time. */
 async function* linesOf(
   store: StagingStore,
   object: StagedObject,
   format: StagedHeader['format'],
   options: StagingOptions | undefined,
-): AsyncGenerator<string> {
+): AsyncGenerator<string[]> {
   const content = await store.read(object, options)
   if (content.header.format !== format) {
     throw new StagedObjectDamaged(
@@ -27,7 +27,7 @@ async function* linesOf(
   for await (const block of content.blocks) {
     const lines = block.bytes.toString('utf8').split('\n')
     lines.pop()
-    yield* lines
+    yield lines
   }
 }
 
@@ -44,7 +44,7 @@ export async function writeJson(
 /** The value of a JSON document, once it has been read whole and checked. */
 export async function readJson<T>(store: StagingStore, object: StagedObject, options?: StagingOptions): Promise<T> {
   let document: string | undefined
-  for await (const line of linesOf(store, object, 'json', options)) document = line
+  for await (const lines of linesOf(store, object, 'json', options)) document = lines[0]
   if (document === undefined) throw new StagedObjectDamaged(store.locate(object.key), 'it holds no document')
   return JSON.parse(document) as T
 }
@@ -79,5 +79,7 @@ export async function* readJsonLines<T>(
   object: StagedObject,
   options?: StagingOptions,
 ): AsyncGenerator<T> {
-  for await (const line of linesOf(store, object, 'json-lines', options)) yield JSON.parse(line) as T
+  for await (const lines of linesOf(store, object, 'json-lines', options)) {
+    for (const line of lines) yield JSON.parse(line) as T
+  }
 }

@@ -1,0 +1,39 @@
+/*
+ * A pipeline's lease, with the conditions that hold at each moment:
+ *
+ *       acquired             renewed               expires              taken over
+ *   ───────┼────────────────────┼─────────────────────┼─────────────────────┼───────▶ now
+ *          │                                          │                     │
+ *  leaseFree        the owner alone writes:           │ leaseExpired:       │ epoch + 1:
+ *          │        leaseOwned, leaseOfEpoch          │ another may acquire │ leaseOfEpoch fails
+ *          │                                          │ leaseOfEpoch holds  │ for the old owner
+ *          │                                          │ still               │
+ *
+ * `commit` and `releaseLease` remove `lease_owner`, so that leaseFree holds again.
+ */
+export const pipelineUnknown = 'attribute_not_exists(pk)'
+export const leaseFree = 'attribute_not_exists(lease_owner)'
+export const leaseExpired = 'lease_expires_at <= :now'
+export const leaseOwned = 'lease_owner = :owner'
+export const leaseOfAnother = 'lease_owner <> :owner'
+export const leaseOfEpoch = 'lease_owner = :owner AND epoch = :epoch'
+export const versionUnchanged = 'version = :version'
+
+/** A run commits a pipeline once: a Plan delivered after that must not take the lease again. */
+export const notCommittedByOwner = '(attribute_not_exists(commit_owner) OR commit_owner <> :owner)'
+
+/** What an owner needs to take a lease that is not its own. */
+export const leaseCanBeTaken = `(${leaseFree} OR (${leaseExpired} AND ${leaseOfAnother})) AND ${notCommittedByOwner}`
+/** What setting `last_run` by hand needs: nobody works on the pipeline. */
+export const leaseNotHeld = `(${pipelineUnknown} OR ${leaseFree} OR ${leaseExpired})`
+export const leaseUnchanged = 'lease_owner = :holder AND epoch = :epoch'
+
+export const isPending = 'pending = :true'
+
+/** A token that is not there yet: the write has not been performed by an earlier try whose reply was lost. */
+export const notSetByThisCall = '(attribute_not_exists(set_id) OR set_id <> :id)'
+
+export const notRecorded = 'attribute_not_exists(pk)'
+export const runStillRunning = '#status = :running'
+/** A success is final: a late or repeated report of an attempt does not take it back. */
+export const successStays = `(${notRecorded} OR #status <> :success OR :status = :success)`

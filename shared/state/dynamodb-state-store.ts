@@ -1,0 +1,134 @@
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
+import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { PipelineLeases } from './pipeline-leases.ts'
+import { RunMetrics } from './run-metrics.ts'
+import { StateMisconfigured } from './state-errors.ts'
+import { StateRequests } from './state-requests.ts'
+import type { Lease, PartitionRecord, RunRecord, RunStatus, StateStore, StepRecord } from './state-store.ts'
+
+export interface StateStoreOptions {
+  /** `STATE_TABLE_NAME` unless told. */
+  readonly tableName?: string
+  /** `STATE_ENDPOINT` unless told; without either the SDK's own environment decides. */
+  readonly endpoint?: string
+  readonly region?: string
+  /** How long the metrics of runs are kept; 90 days unless told. Pipelines' states are kept for ever. */
+  readonly keepRunsDays?: number
+  /** How long one try of a request may take, in ms; 3,000 unless told. The SDK makes up to three. */
+  readonly requestTimeout?: number
+}
+
+const DAY_SECONDS = 24 * 60 * 60
+const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
+
+/**
+ * A client with bounded times. A loopback endpoint gets made-up credentials, so that real ones are neither needed nor sent.
+ */
+export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> = {}): DynamoDBClient {
+  const { endpoint = process.env.STATE_ENDPOINT, region, requestTimeout = 3_000 } = options
+  const config: DynamoDBClientConfig = {
+    requestHandler: { connectionTimeout: 1_000, requestTimeout, throwOnRequestTimeout: true },
+    maxAttempts: 3,
+  }
+  if (region !== undefined) config.region = region
+  if (endpoint) {
+    config.endpoint = endpoint
+    if (LOCAL_HOSTS.has(new URL(endpoint).hostname)) {
+      config.region = region ?? 'local'
+      config.credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+    }
+  }
+  return new DynamoDBClient(config)
+}
+
+/** State in one DynamoDB table, by conditional updates of single items. */
+export class DynamoDbStateStore implements StateStore {
+  readonly #client: DynamoDBClient
+  readonly #leases: PipelineLeases
+  readonly #metrics: RunMetrics
+
+  constructor(client: DynamoDBClient, tableName: string, keepRunsDays = 90) {
+    this.#client = client
+    const requests = new StateRequests(DynamoDBDocumentClient.from(client), tableName)
+    this.#leases = new PipelineLeases(requests)
+    this.#metrics = new RunMetrics(requests, () => Math.ceil(Date.now() / 1000) + keepRunsDays * DAY_SECONDS)
+  }
+
+  acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease> {
+    return this.#leases.acquire(pipeline, owner, now, expiresAt)
+  }
+
+  renewLease(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, expiresAt: number): Promise<void> {
+    return this.#leases.renew(lease, expiresAt)
+  }
+
+  commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void> {
+    return this.#leases.commit(lease, lastRun)
+  }
+
+  releaseLease(pipeline: string, owner: string): Promise<boolean> {
+    return this.#leases.release(pipeline, owner)
+  }
+
+  pipeline(name: string) {
+    return this.#leases.state(name)
+  }
+
+  pipelines() {
+    return this.#leases.list()
+  }
+
+  setLastRun(pipeline: string, lastRun: string | null, now: number): Promise<void> {
+    return this.#leases.setLastRun(pipeline, lastRun, now)
+  }
+
+  takePending(pipeline: string): Promise<boolean> {
+    return this.#leases.takePending(pipeline)
+  }
+
+  startRun(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void> {
+    return this.#metrics.start(run)
+  }
+
+  finishRun(
+    id: string,
+    end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
+  ): Promise<void> {
+    return this.#metrics.finish(id, end)
+  }
+
+  putStep(step: StepRecord): Promise<void> {
+    return this.#metrics.putStep(step)
+  }
+
+  putPartition(partition: PartitionRecord): Promise<void> {
+    return this.#metrics.putPartition(partition)
+  }
+
+  run(id: string) {
+    return this.#metrics.detail(id)
+  }
+
+  runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]> {
+    return this.#metrics.list(filter)
+  }
+
+  /** Closes the connections. */
+  close(): void {
+    this.#client.destroy()
+  }
+}
+
+/**
+ * Opens the state store; what the options do not say comes from the environment. Throws `Configuration` when neither
+ * names the table.
+ */
+export function createStateStore(options: StateStoreOptions = {}): DynamoDbStateStore {
+  const { tableName = process.env.STATE_TABLE_NAME, keepRunsDays } = options
+  if (!tableName) {
+    throw new StateMisconfigured(
+      'No state table is named, so neither last_run nor a lease can be read. Set STATE_TABLE_NAME to its name.',
+    )
+  }
+  return new DynamoDbStateStore(createStateClient(options), tableName, keepRunsDays)
+}

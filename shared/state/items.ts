@@ -1,0 +1,179 @@
+import { META, PARTITION, partitionKey, runKey, STEP, stepKey } from './keys.ts'
+import type { PartitionRecord, PipelineState, RowCounts, RunDetail, RunRecord, StepRecord } from './state-store.ts'
+
+/** An item as the document client gives it. */
+export type Item = Record<string, unknown>
+
+/** An item may hold 400 KB; a driver's message may quote whole rows. */
+const ERROR_LIMIT_CHARACTERS = 8_000
+
+export function cutError(error: string | null): string | null {
+  if (error === null || error.length <= ERROR_LIMIT_CHARACTERS) return error
+  return `${error.slice(0, ERROR_LIMIT_CHARACTERS)}…`.toWellFormed()
+}
+
+/** ISO 8601 in UTC: sorts as the time does, and can be read in the console. */
+export function timeText(time: number): string {
+  return new Date(time).toISOString()
+}
+
+function nullableTime(time: number | null): string | null {
+  return time === null ? null : timeText(time)
+}
+
+function parseTime(text: unknown): number | null {
+  return typeof text === 'string' ? Date.parse(text) : null
+}
+
+function text(value: unknown): string | null {
+  return typeof value === 'string' ? value : null
+}
+
+function number(value: unknown): number | null {
+  return typeof value === 'number' ? value : null
+}
+
+function count(value: unknown): number {
+  return number(value) ?? 0
+}
+
+function rowCounts(from: Item | RowCounts): RowCounts {
+  const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = from as Item
+  return {
+    read: count(read),
+    inserted: count(inserted),
+    updated: count(updated),
+    unchanged: count(unchanged),
+    filtered: count(filtered),
+    duplicate: count(duplicate),
+    quarantined: count(quarantined),
+  }
+}
+
+export function pipelineState(item: Item): PipelineState {
+  return {
+    pipeline: String(item.pipeline),
+    lastRun: text(item.last_run),
+    version: count(item.version),
+    epoch: count(item.epoch),
+    leaseOwner: text(item.lease_owner),
+    leaseExpiresAt: number(item.lease_expires_at),
+    pending: item.pending === true,
+  }
+}
+
+export function runItem(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Item {
+  return {
+    ...runKey(run.id),
+    kind: 'run',
+    run_id: run.id,
+    workflow: run.workflow,
+    job_name: run.workflow,
+    status: 'running',
+    start_time: timeText(run.startTime),
+    runner: run.runner,
+    trigger: run.trigger,
+    records_processed: 0,
+    records_failed: 0,
+  }
+}
+
+export function runRecord(item: Item): RunRecord {
+  return {
+    id: String(item.run_id),
+    workflow: String(item.workflow),
+    status: item.status as RunRecord['status'],
+    startTime: parseTime(item.start_time) ?? 0,
+    endTime: parseTime(item.end_time),
+    recordsProcessed: count(item.records_processed),
+    recordsFailed: count(item.records_failed),
+    executionTimeSeconds: number(item.execution_time_seconds),
+    runner: String(item.runner),
+    trigger: String(item.trigger),
+    error: text(item.error),
+  }
+}
+
+export function stepItem(step: StepRecord): Item {
+  return {
+    ...stepKey(step.runId, step.step),
+    run_id: step.runId,
+    job_name: step.step,
+    status: step.status,
+    start_time: nullableTime(step.startTime),
+    end_time: nullableTime(step.endTime),
+    execution_time_seconds: step.executionTimeSeconds,
+    last_run_before: step.lastRunBefore,
+    last_run_after: step.lastRunAfter,
+    records_processed: step.read,
+    records_failed: step.quarantined,
+    ...rowCounts(step),
+    findings: step.findings,
+    bytes: step.bytes,
+    attempts: step.attempts,
+    error: cutError(step.error),
+    quarantine: step.quarantine,
+  }
+}
+
+export function stepRecord(item: Item): StepRecord {
+  return {
+    runId: String(item.run_id),
+    step: String(item.job_name),
+    status: item.status as StepRecord['status'],
+    startTime: parseTime(item.start_time),
+    endTime: parseTime(item.end_time),
+    executionTimeSeconds: number(item.execution_time_seconds),
+    lastRunBefore: text(item.last_run_before),
+    lastRunAfter: text(item.last_run_after),
+    ...rowCounts(item),
+    findings: count(item.findings),
+    bytes: count(item.bytes),
+    attempts: count(item.attempts),
+    error: text(item.error),
+    quarantine: text(item.quarantine),
+  }
+}
+
+export function partitionItem(partition: PartitionRecord): Item {
+  return {
+    ...partitionKey(partition.runId, partition.pipeline, partition.partition),
+    run_id: partition.runId,
+    job_name: partition.pipeline,
+    partition: partition.partition,
+    status: partition.status,
+    execution_time_seconds: partition.executionTimeSeconds,
+    records_processed: partition.read,
+    records_failed: partition.quarantined,
+    ...rowCounts(partition),
+    findings: partition.findings,
+    bytes: partition.bytes,
+    attempts: partition.attempts,
+    error: cutError(partition.error),
+  }
+}
+
+export function partitionRecord(item: Item): PartitionRecord {
+  return {
+    runId: String(item.run_id),
+    pipeline: String(item.job_name),
+    partition: count(item.partition),
+    status: item.status as PartitionRecord['status'],
+    ...rowCounts(item),
+    findings: count(item.findings),
+    bytes: count(item.bytes),
+    attempts: count(item.attempts),
+    executionTimeSeconds: number(item.execution_time_seconds),
+    error: text(item.error),
+  }
+}
+
+/** A run with its steps, in the order in which they started, and its partitions; null without the run's own item. */
+export function runDetail(items: readonly Item[]): RunDetail | null {
+  const meta = items.find((item) => item.sk === META)
+  if (meta === undefined) return null
+  const under = (prefix: string) => items.filter((item) => String(item.sk).startsWith(prefix))
+  const steps = under(STEP).map(stepRecord)
+  steps.sort((a, b) => (a.startTime ?? Number.MAX_VALUE) - (b.startTime ?? Number.MAX_VALUE))
+  return { run: runRecord(meta), steps, partitions: under(PARTITION).map(partitionRecord) }
+}

@@ -1,0 +1,116 @@
+import { ConditionalCheckFailedException } from '@aws-sdk/client-dynamodb'
+import {
+  type DynamoDBDocumentClient,
+  GetCommand,
+  PutCommand,
+  type PutCommandInput,
+  QueryCommand,
+  type QueryCommandInput,
+  UpdateCommand,
+  type UpdateCommandInput,
+} from '@aws-sdk/lib-dynamodb'
+import type { Item } from './items.ts'
+import type { ItemKey } from './keys.ts'
+import { StateRefused, StateUnavailable } from './state-errors.ts'
+
+/**
+ * What became of a conditional write. Both `refused` and `unknown` may hide a write of ours: the SDK repeats a request whose
+ * reply was lost, and the second one then fails its condition. The caller settles it by reading the item again.
+ */
+export type WriteOutcome =
+  | { readonly kind: 'applied'; readonly item: Item }
+  | { readonly kind: 'refused' }
+  | { readonly kind: 'unknown'; readonly error: StateUnavailable }
+
+type Update = Pick<UpdateCommandInput, 'UpdateExpression' | 'ConditionExpression' | 'ExpressionAttributeNames'> & {
+  readonly ExpressionAttributeValues?: Item
+}
+type Condition = Pick<PutCommandInput, 'ConditionExpression' | 'ExpressionAttributeNames'> & {
+  readonly ExpressionAttributeValues?: Item
+}
+
+/** Errors of 4xx that a retry cures, and errors of ours that it does not. */
+const THROTTLED = new Set(['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded'])
+const NEVER_SENT = new Set(['CredentialsProviderError', 'TypeError', 'RangeError'])
+
+interface SdkError extends Error {
+  readonly $metadata?: { readonly httpStatusCode?: number }
+}
+
+/** Whatever is not surely a refusal is taken for a lost reply. */
+function isRefusal(error: SdkError): boolean {
+  if (NEVER_SENT.has(error.name) || error.message === 'Region is missing') return true
+  const status = error.$metadata?.httpStatusCode ?? 0
+  return status >= 400 && status < 500 && status !== 429 && !THROTTLED.has(error.name)
+}
+
+/** The requests that the store makes of its table, with failures told apart. */
+export class StateRequests {
+  readonly #client: DynamoDBDocumentClient
+  readonly #table: string
+
+  constructor(client: DynamoDBDocumentClient, table: string) {
+    this.#client = client
+    this.#table = table
+  }
+
+  async get(key: ItemKey): Promise<Item | null> {
+    const command = new GetCommand({ TableName: this.#table, Key: { ...key }, ConsistentRead: true })
+    const { Item } = await this.#settle(() => this.#client.send(command))
+    return Item ?? null
+  }
+
+  /** The items of a query, page after page. */
+  async *query(input: Omit<QueryCommandInput, 'TableName'>): AsyncGenerator<Item> {
+    let start: Item | undefined
+    do {
+      const command = new QueryCommand({ ...input, TableName: this.#table, ExclusiveStartKey: start })
+      const page = await this.#settle(() => this.#client.send(command))
+      yield* page.Items ?? []
+      start = page.LastEvaluatedKey
+    } while (start !== undefined)
+  }
+
+  async update(key: ItemKey, update: Update): Promise<WriteOutcome> {
+    const command = new UpdateCommand({ ...update, TableName: this.#table, Key: { ...key }, ReturnValues: 'ALL_NEW' })
+    return this.#outcome(async () => (await this.#client.send(command)).Attributes ?? {})
+  }
+
+  async put(item: Item, condition: Condition): Promise<WriteOutcome> {
+    const command = new PutCommand({ ...condition, TableName: this.#table, Item: item })
+    return this.#outcome(async () => {
+      await this.#client.send(command)
+      return item
+    })
+  }
+
+  async #outcome(send: () => Promise<Item>): Promise<WriteOutcome> {
+    try {
+      return { kind: 'applied', item: await this.#settle(send) }
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) return { kind: 'refused' }
+      if (error instanceof StateUnavailable) return { kind: 'unknown', error }
+      throw error
+    }
+  }
+
+  async #settle<T>(send: () => Promise<T>): Promise<T> {
+    try {
+      return await send()
+    } catch (error) {
+      if (error instanceof ConditionalCheckFailedException) throw error
+      const { name, message } = error as SdkError
+      if (isRefusal(error as SdkError)) {
+        throw new StateRefused(
+          `The state table ${this.#table} refused a request: ${name}: ${message}. No state was changed by it. ` +
+            'Check the name of the table, the region and the permissions of the role.',
+          { cause: error },
+        )
+      }
+      throw new StateUnavailable(
+        `The state table ${this.#table} could not be reached: ${message || name}. A retry settles what was done.`,
+        { cause: error },
+      )
+    }
+  }
+}
