@@ -1,0 +1,68 @@
+import { Cancelled } from './cancellation.ts'
+import { checkDefinition } from './check-definition.ts'
+import { Execution, type ExecutionOptions } from './execution.ts'
+import { StatesError } from './states-error.ts'
+
+export interface ExecuteOptions extends ExecutionOptions {
+  /** Aborts the execution: running tasks are told by their own signal, and nothing more is started. */
+  readonly signal?: AbortSignal | undefined
+  /** How long to wait, at the end, for functions that were aborted but have not returned; 5,000 ms by default. */
+  readonly graceMs?: number | undefined
+}
+
+export interface ExecutionResult {
+  readonly status: 'SUCCEEDED' | 'FAILED' | 'ABORTED'
+  readonly output?: unknown
+  readonly error?: string
+  readonly cause?: string
+}
+
+/**
+ * Executes a definition as Step Functions would. Throws `UnsupportedDefinition`, before anything has started, for a
+ * definition with more than the interpreter implements; every other failure is in the result.
+ */
+export async function execute(definition: unknown, input: unknown, options: ExecuteOptions): Promise<ExecutionResult> {
+  checkDefinition(definition)
+  const execution = new Execution(options)
+  const abort = () => execution.cancellation.cancel()
+  options.signal?.addEventListener('abort', abort, { once: true })
+  if (options.signal?.aborted) abort()
+  execution.emit({ type: 'execution-started', name: options.executionName, input })
+  let result: ExecutionResult
+  try {
+    result = { status: 'SUCCEEDED', output: await execution.run(definition, input) }
+  } catch (thrown) {
+    result = endOf(thrown, options.signal)
+  } finally {
+    options.signal?.removeEventListener('abort', abort)
+    execution.cancellation.cancel()
+    await settled(execution, options)
+  }
+  emitEnd(execution, result)
+  return result
+}
+
+function endOf(thrown: unknown, signal: AbortSignal | undefined): ExecutionResult {
+  if (thrown instanceof StatesError) return { status: 'FAILED', error: thrown.error, cause: thrown.causeText }
+  if (!(thrown instanceof Cancelled)) throw thrown
+  const reason: unknown = signal?.reason
+  const [error, cause] = reason instanceof Error ? [reason.name, reason.message] : ['Aborted', String(reason)]
+  return { status: 'ABORTED', error, cause }
+}
+
+function emitEnd(execution: Execution, result: ExecutionResult): void {
+  const { status, output, error = '', cause = '' } = result
+  if (status === 'SUCCEEDED') execution.emit({ type: 'execution-succeeded', output })
+  else execution.emit({ type: status === 'FAILED' ? 'execution-failed' : 'execution-aborted', error, cause })
+}
+
+/** An aborted handler rolls its transaction back first; it is given the time, and not more than that. */
+async function settled(execution: Execution, options: ExecuteOptions): Promise<void> {
+  if (execution.running.length === 0) return
+  const grace = new AbortController()
+  await Promise.race([
+    Promise.allSettled(execution.running),
+    options.clock.sleep(options.graceMs ?? 5_000, grace.signal).catch(() => {}),
+  ])
+  grace.abort()
+}
