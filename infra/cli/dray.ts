@@ -1,2 +1,10 @@
 #!/usr/bin/env node
-console.log(process.version, process.argv[2] as string)
+import { enableCompileCache } from 'node:module'
+
+enableCompileCache()
+
+const { main } = await import('./main.ts')
+const code = await main(process.argv.slice(2))
+// Pools of sockets would keep the process for seconds; what was written has to get out first.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write('', done))))
+process.exit(code)

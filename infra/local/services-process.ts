@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {
   alreadyServed,
@@ -11,6 +13,7 @@ import {
   type ServiceRequest,
   servicesFile,
   servicesLock,
+  stateTableName,
 } from './services-protocol.ts'
 
 /*
@@ -18,6 +21,9 @@ import {
  * connection is a claim: when the last one closes, even by kill -9 of its command, the services stop and the process ends.
  * It is in a session of its own, so that Ctrl-C stops the command first and the databases after it.
  */
+
+enableCompileCache()
+ignoreExperimentalWarnings()
 
 const idleAtStartMs = 15_000
 
@@ -34,8 +40,21 @@ const dynamodb = once(async () => {
   const { startDynamoDb } = await import('./dynamodb.ts')
   const server = await startDynamoDb({ folder: join(home, 'dynamodb') })
   stops.push(() => server.stop())
+  await ensureStateTable(server.endpoint)
   return server.endpoint
 })
+
+/** A note beside the data spares the commands after the first one the start of the AWS SDK. */
+async function ensureStateTable(endpoint: string): Promise<void> {
+  const note = join(home, 'dynamodb', 'state-table')
+  if (existsSync(note)) return
+  const { createStateClient } = await import('#shared/state/dynamodb-state-store.ts')
+  const { createStateTable } = await import('#shared/state/create-state-table.ts')
+  const client = createStateClient({ endpoint })
+  await createStateTable(client, stateTableName)
+  client.destroy()
+  writeFileSync(note, '')
+}
 
 const postgres = once(async () => {
   const { startPostgresServer } = await import('./postgres.ts')

@@ -31,3 +31,6 @@ export const servicesLock = (home: string): string => join(home, 'services.lock'
 
 /** The exit code that says: another process serves this folder already. */
 export const alreadyServed = 3
+
+/** The state table of the local DynamoDB; made with it. */
+export const stateTableName = 'dray'

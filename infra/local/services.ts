@@ -2,7 +2,9 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { urlVariable } from '#shared/active-record/database.ts'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { connectServices } from './services-connection.ts'
+import { stateTableName } from './services-protocol.ts'
 
 /** Databases that need no URL: Dray brings an engine for them. */
 export const embeddedDatabases = { crm: 'sqlite', sales: 'postgres', warehouse: 'postgres' } as const
@@ -24,20 +26,13 @@ export interface ServicesOptions {
   readonly state?: boolean
 }
 
-/** Dynalite wants any region and any key; requests never leave the machine. */
-const awsStandIn = {
-  STATE_TABLE_NAME: 'dray',
-  AWS_REGION: 'local',
-  AWS_ACCESS_KEY_ID: 'local',
-  AWS_SECRET_ACCESS_KEY: 'local',
-}
-
 /** Starts or joins what a command needs and tells `process.env` where it is. Throws `Configuration`. */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { home, databases = Object.keys(embeddedDatabases), state = true } = options
+  checkUrls(databases)
   const embedded = new Set(databases.filter((name) => name in embeddedDatabases && !process.env[urlVariable(name)]))
   const postgres = [...embedded].filter((name) => engineOf(name) === 'postgres')
-  const environment: Record<string, string> = { ...awsStandIn, STAGING_URL: stagingUrl(home) }
+  const environment: Record<string, string> = { STATE_TABLE_NAME: stateTableName, STAGING_URL: stagingUrl(home) }
   for (const name of embedded) {
     if (engineOf(name) === 'sqlite') environment[urlVariable(name)] = `sqlite:${join(home, `${name}.db`)}`
   }
@@ -50,6 +45,22 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   }
   Object.assign(process.env, environment)
   return { embedded, environment, stop }
+}
+
+/** Whether a URL leads anywhere is found out by its first use; one that cannot be a URL is refused before anything runs. */
+function checkUrls(databases: readonly string[]): void {
+  for (const name of databases) {
+    const url = process.env[urlVariable(name)]
+    if (
+      !url ||
+      (/^(postgres|postgresql|mysql|mariadb):\/\/[^/]/.test(url) && URL.canParse(url)) ||
+      /^sqlite:./.test(url)
+    )
+      continue
+    throw new ConfigurationError(
+      `${urlVariable(name)} is not the URL of a database, so nothing was started; set it to postgres://user@host/database, mysql://user@host/database or sqlite:path/to/file.db, or unset it for the embedded one.`,
+    )
+  }
 }
 
 function engineOf(name: string): string | undefined {

@@ -1,3 +1,5 @@
+import type { Progress } from '#shared/pipeline/services.ts'
+
 /** What the pool tells a worker. */
 export type ToWorker =
   | { readonly type: 'invoke'; readonly invocation: Invocation }
@@ -20,21 +22,11 @@ export interface Invocation {
 export type FromWorker =
   | { readonly type: 'success'; readonly id: number; readonly payload: string }
   | { readonly type: 'failure'; readonly id: number; readonly error: HandlerFailure }
-  | { readonly type: 'progress'; readonly event: ProgressEvent }
+  | { readonly type: 'progress'; readonly event: Progress }
   | { readonly type: 'closed' }
 
 export interface HandlerFailure {
   readonly name: string
   readonly message: string
   readonly stack: string | undefined
-}
-
-/** How far a partition has come; handlers report it through `globalThis.drayProgress`, where that exists. */
-export interface ProgressEvent {
-  readonly type: 'progress'
-  readonly pipeline: string
-  readonly partition: number
-  readonly phase: 'extract' | 'transform' | 'load'
-  /** Rows of this partition that have passed this phase so far in this attempt. */
-  readonly rows: number
 }

@@ -1,10 +1,11 @@
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
-import type { FromWorker, HandlerFailure, Invocation, ProgressEvent, ToWorker } from './worker-messages.ts'
+import type { Progress } from '#shared/pipeline/services.ts'
+import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
 
 export interface ThreadListeners {
-  readonly onProgress?: (event: ProgressEvent) => void
+  readonly onProgress?: (event: Progress) => void
   readonly onLog?: (line: string) => void
 }
 

@@ -1,8 +1,9 @@
 import { enableCompileCache } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { parentPort } from 'node:worker_threads'
+import type { Progress } from '#shared/pipeline/services.ts'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
-import type { FromWorker, HandlerFailure, Invocation, ProgressEvent, ToWorker } from './worker-messages.ts'
+import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
 
 /* A thread that stands in for Lambda's execution environment: one call at a time, modules and connections stay warm. */
 
@@ -11,7 +12,7 @@ ignoreExperimentalWarnings()
 
 const calls = new Map<number, AbortController>()
 
-Object.assign(globalThis, { drayProgress: (event: ProgressEvent) => post({ type: 'progress', event }) })
+Object.assign(globalThis, { drayProgress: (event: Progress) => post({ type: 'progress', event }) })
 
 parentPort?.on('message', async (message: ToWorker) => {
   if (message.type === 'invoke') await invoke(message.invocation)

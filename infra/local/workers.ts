@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ProgressEvent } from './worker-messages.ts'
+import type { Progress } from '#shared/pipeline/services.ts'
 import { WorkerThread } from './worker-thread.ts'
 
 export interface WorkersOptions {
@@ -9,7 +9,7 @@ export interface WorkersOptions {
   readonly size?: number
   /** How long an aborted handler may take to roll back before its thread is ended; 10,000 ms by default. */
   readonly graceMs?: number
-  readonly onProgress?: (event: ProgressEvent) => void
+  readonly onProgress?: (event: Progress) => void
   /** Each line that a handler writes to stdout or stderr. */
   readonly onLog?: (line: string) => void
 }

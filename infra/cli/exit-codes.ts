@@ -1,0 +1,24 @@
+/** What the command says to the shell. */
+export const exitCodes = {
+  ok: 0,
+  failed: 1,
+  usage: 2,
+  leaseHeld: 3,
+  interrupted: 130,
+} as const
+
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
+
+/** The exit code of a command that ended with this error. */
+export function exitCodeOf(error: unknown): ExitCode {
+  switch (error instanceof Error ? error.name : '') {
+    case 'Configuration':
+      return exitCodes.usage
+    case 'LeaseHeld':
+      return exitCodes.leaseHeld
+    case 'Interrupted':
+      return exitCodes.interrupted
+    default:
+      return exitCodes.failed
+  }
+}

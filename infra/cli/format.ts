@@ -1,0 +1,44 @@
+import { styleText } from 'node:util'
+
+const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
+
+export const count = (value: number): string => grouped.format(value)
+
+/** `0.42 s`, `12.3 s`, `2 min 05 s` */
+export function duration(seconds: number): string {
+  if (seconds < 10) return `${seconds.toFixed(2)} s`
+  if (seconds < 120) return `${seconds.toFixed(1)} s`
+  return `${Math.floor(seconds / 60)} min ${String(Math.floor(seconds % 60)).padStart(2, '0')} s`
+}
+
+/** `2026-11-23 07:02:12` in UTC */
+export function moment(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ')
+}
+
+/** `row` or `rows`, after the number: `1 row`, `20,000 rows` */
+export function plural(value: number, word: string): string {
+  return `${count(value)} ${value === 1 ? word : `${word}s`}`
+}
+
+const colours = {
+  success: 'green',
+  failed: 'red',
+  refused: 'yellow',
+  skipped: 'yellow',
+  running: 'cyan',
+  waiting: 'gray',
+  interrupted: 'yellow',
+} as const
+
+/** Colours a status where the stream is a terminal that wants colours (NO_COLOR, FORCE_COLOR are respected). */
+export function status(text: string, stream: NodeJS.WriteStream): string {
+  const colour = colours[text as keyof typeof colours]
+  return colour ? styleText(colour, text, { stream }) : text
+}
+
+/** One line, without control characters: whatever a row or a server puts into a message, the terminal shows text. */
+export function oneLine(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed.
+  return text.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
+}

@@ -1,0 +1,35 @@
+/** Ctrl-C of `npm start` comes twice at once: from the terminal and from npm, which passes it on. */
+const sameInterruptMs = 1_000
+
+export interface Interrupts {
+  /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
+  readonly signal: AbortSignal
+  /** Called at the next one: the user does not want to wait for an orderly end. */
+  onHurry(listener: () => void): void
+  /** Leaves the signals to Node again. */
+  stop(): void
+}
+
+/** Turns signals of the system into an AbortSignal, whose reason is named `Interrupted`. */
+export function listenForInterrupts(now: () => number = Date.now): Interrupts {
+  const controller = new AbortController()
+  const listeners: (() => void)[] = []
+  let first: number | null = null
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  const receive = () => {
+    if (first === null) {
+      first = now()
+      controller.abort(Object.assign(new Error('Interrupted.'), { name: 'Interrupted' }))
+    } else if (now() - first > sameInterruptMs) {
+      for (const listener of listeners) listener()
+    }
+  }
+  for (const name of names) process.on(name, receive)
+  return {
+    signal: controller.signal,
+    onHurry: (listener) => listeners.push(listener),
+    stop() {
+      for (const name of names) process.off(name, receive)
+    },
+  }
+}

@@ -1,0 +1,62 @@
+import { Command, CommanderError } from 'commander'
+import { ignoreExperimentalWarnings } from '#infra/local/experimental-warnings.ts'
+import { reportError } from './error-report.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { addImport } from './import.ts'
+import { addRun } from './run.ts'
+import { addRuns } from './runs.ts'
+import { addServices } from './services.ts'
+import { addState } from './state.ts'
+import type { Verbs } from './verb.ts'
+
+/** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
+export async function main(args: readonly string[]): Promise<number> {
+  ignoreExperimentalWarnings()
+  leaveQuietlyWithoutReader()
+  const verbs: Verbs = { exitCode: exitCodes.ok }
+  const program = createProgram(verbs)
+  try {
+    await program.parseAsync([...args], { from: 'user' })
+    return verbs.exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    process.stderr.write(`${reportError(error, program.opts().debug === true)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function createProgram(verbs: Verbs): Command {
+  const program = new Command('dray')
+    .description('Carries rows from operational databases to a warehouse.')
+    .option('--debug', 'print stack traces and the logs of the handlers', false)
+    .enablePositionalOptions(false)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
+    .addHelpText(
+      'after',
+      `
+Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held by another run, 130 interrupted.
+
+Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WAREHOUSE_DATABASE_URL
+(postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).`,
+    )
+  for (const add of [addRun, addRuns, addState, addImport, addServices]) add(program, verbs)
+  return program
+}
+
+/** Commander's message as one line, with where to look. */
+function usageError(text: string): string {
+  const message = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\n\((.*)\)$/s, '. $1')
+  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See dray --help.\n`
+}
+
+/** `dray runs | head -1` closes the pipe early; that is no fault. */
+function leaveQuietlyWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+    throw error
+  })
+}

@@ -1,0 +1,65 @@
+import { drayHome } from '#infra/local/home.ts'
+import type { ProgressView } from '#infra/local/run-progress.ts'
+import type { RunResult } from '#infra/local/run-result.ts'
+import { type Services, startServices } from '#infra/local/services.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { listenForInterrupts } from './interrupts.ts'
+import { openProgress } from './progress.ts'
+import type { RunOptions } from './run.ts'
+import { printJson } from './verb.ts'
+import { workflowNamed } from './workflows.ts'
+
+const exitCodeOfStatus = {
+  success: exitCodes.ok,
+  failed: exitCodes.failed,
+  refused: exitCodes.leaseHeld,
+  interrupted: exitCodes.interrupted,
+} as const
+
+/** `dray run`: services up, demo data, the run, the report. */
+export async function runCommand(name: string, options: RunOptions): Promise<ExitCode> {
+  const workflow = await workflowNamed(name)
+  const interrupts = listenForInterrupts()
+  const home = drayHome()
+  const services = await startServices({ home })
+  try {
+    interrupts.signal.throwIfAborted()
+    const { startWorkers } = await import('./run-workers.ts')
+    const { openState } = await import('#infra/local/state.ts')
+    const { settleDeadRuns } = await import('#infra/local/settle-run.ts')
+    const { runWorkflow } = await import('#infra/local/run-workflow.ts')
+    const { newRunId } = await import('#infra/local/run-id.ts')
+    const id = newRunId()
+    const view = openProgress(options)
+    const session = startWorkers({ home, id, workflow, view, echo: options.debug || options.progress === 'log' })
+    interrupts.onHurry(() => session.workers.hurry())
+    let result: RunResult
+    try {
+      if (options.demo) await fillDemo(home, services, view, interrupts.signal)
+      const state = await openState()
+      for (const dead of await settleDeadRuns(state))
+        view.note(`The run ${dead} had lost its process; it is marked as failed.`)
+      const { workers, progress } = session
+      result = await runWorkflow({ id, workflow, state, workers, progress, signal: interrupts.signal })
+    } finally {
+      view.stop()
+      await session.close()
+    }
+    await report(result, options, session.logFile)
+    return exitCodeOfStatus[result.status]
+  } finally {
+    await services.stop()
+    interrupts.stop()
+  }
+}
+
+async function fillDemo(home: string, services: Services, view: ProgressView, signal: AbortSignal): Promise<void> {
+  const { prepareDemo } = await import('#infra/local/demo-data.ts')
+  await prepareDemo({ home, embedded: services.embedded, note: (text) => view.note(text), signal })
+}
+
+async function report(result: RunResult, options: RunOptions, logFile: string): Promise<void> {
+  const { jsonReport, textReport } = await import('./run-report.ts')
+  if (options.json) printJson(jsonReport(result))
+  else process.stdout.write(await textReport(result, { logFile, stream: process.stdout }))
+}

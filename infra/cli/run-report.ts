@@ -1,0 +1,114 @@
+import type { RunResult } from '#infra/local/run-result.ts'
+import type { StepRecord } from '#shared/state/state-store.ts'
+import { count, duration, oneLine, plural, status } from './format.ts'
+import { type Column, textTable } from './text-table.ts'
+
+/** The document of `dray run --json`. */
+export function jsonReport(result: RunResult) {
+  return {
+    run_id: result.id,
+    workflow: result.workflow,
+    status: result.status,
+    seconds: result.seconds,
+    steps: result.steps.map((step) => ({
+      name: step.step,
+      status: step.status,
+      reason: step.error,
+      read: step.read,
+      inserted: step.inserted,
+      updated: step.updated,
+      unchanged: step.unchanged,
+      filtered: step.filtered,
+      duplicate: step.duplicate,
+      quarantined: step.quarantined,
+      findings: step.findings,
+      quarantine: step.quarantine,
+      last_run_before: step.lastRunBefore,
+      last_run_after: step.lastRunAfter,
+      seconds: secondsOf(step),
+    })),
+  }
+}
+
+export interface ReportPlaces {
+  readonly logFile: string
+  readonly stream: NodeJS.WriteStream
+  /** Where objects under a staging prefix are, for a person. */
+  readonly locate?: (prefix: string) => string
+}
+
+/** What a person wants to know after a run: the steps, where refused rows are, why something failed, what to do next. */
+export async function textReport(result: RunResult, places: ReportPlaces): Promise<string> {
+  const locate = places.locate ?? (await stagingPlaces())
+  return [
+    '',
+    textTable(stepColumns(places.stream), result.steps),
+    '',
+    `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
+    ...reasons(result),
+    ...quarantines(result, locate),
+    ...advice(result, places.logFile),
+    '',
+  ].join('\n')
+}
+
+/** The columns of a table of steps; terms of the row equation that are zero everywhere still have their place. */
+export function stepColumns(stream: NodeJS.WriteStream): Column<StepRecord>[] {
+  const terms = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined'] as const
+  return [
+    { title: 'step', value: (step) => step.step },
+    { title: 'status', value: (step) => status(step.status, stream) },
+    ...terms.map((term): Column<StepRecord> => ({ title: term, align: 'right', value: (step) => count(step[term]) })),
+    { title: 'seconds', align: 'right', value: (step) => secondsOf(step)?.toFixed(2) ?? '-' },
+    { title: 'rows/s', align: 'right', value: rate },
+  ]
+}
+
+function rate(step: StepRecord): string {
+  const seconds = secondsOf(step)
+  return seconds && step.read > 0 ? count(step.read / seconds) : '-'
+}
+
+function secondsOf(step: StepRecord): number | null {
+  if (step.executionTimeSeconds !== null) return step.executionTimeSeconds
+  return step.startTime !== null && step.endTime !== null ? (step.endTime - step.startTime) / 1000 : null
+}
+
+function reasons({ steps }: RunResult): string[] {
+  return steps
+    .filter((step) => step.status !== 'success')
+    .map((step) => `  ${step.step} ${step.status}: ${oneLine(step.error ?? 'no reason is known')}`)
+}
+
+function quarantines({ steps }: RunResult, locate: (prefix: string) => string): string[] {
+  return steps.flatMap((step) => {
+    if (step.quarantine === null) return []
+    const parts = [
+      step.quarantined > 0 ? `${plural(step.quarantined, 'row')} in quarantine` : '',
+      step.findings > 0 ? `${plural(step.findings, 'finding')} on rows that were loaded` : '',
+    ]
+    return [`  ${step.step}: ${parts.filter(Boolean).join(' and ') || 'quarantine'}: ${locate(step.quarantine)}`]
+  })
+}
+
+function advice(result: RunResult, logFile: string): string[] {
+  const again = `dray run ${result.workflow}`
+  switch (result.status) {
+    case 'success':
+      return [
+        `Next: \`${again}\` again reads only what has changed since; \`dray runs show ${result.id}\` shows this run.`,
+      ]
+    case 'refused':
+      return ['Next: wait for the run that holds the lease (`dray runs`), then run this again. Nothing was changed.']
+    case 'interrupted':
+      return [`Next: \`${again}\`. What had not been loaded whole was rolled back; last_run has not moved past it.`]
+    case 'failed':
+      return [`Next: repair the cause, then \`${again}\`. The handlers' log is ${logFile}.`]
+  }
+}
+
+async function stagingPlaces(): Promise<(prefix: string) => string> {
+  const { createStagingStore } = await import('#shared/staging/staging-url.ts')
+  const staging = await createStagingStore(process.env.STAGING_URL ?? '')
+  return (prefix) => staging.locate(prefix)
+}

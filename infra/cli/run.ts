@@ -1,0 +1,22 @@
+import type { Command } from 'commander'
+import type { CommonOptions, ProgressMode, Verbs } from './verb.ts'
+import { progressOption, requireLocal, withCommonOptions } from './verb.ts'
+
+export interface RunOptions extends CommonOptions {
+  readonly demo: boolean
+  readonly progress: ProgressMode
+}
+
+export function addRun(program: Command, verbs: Verbs): void {
+  withCommonOptions(program.command('run'))
+    .description('run a workflow, or one pipeline of it')
+    .argument('<workflow|pipeline>')
+    .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes', false)
+    .addOption(progressOption())
+    .action(async (name: string, _options, command: Command) => {
+      const options: RunOptions = command.optsWithGlobals()
+      requireLocal(options)
+      const { runCommand } = await import('./run-command.ts')
+      verbs.exitCode = await runCommand(name, options)
+    })
+}

@@ -1,0 +1,89 @@
+import type { Command } from 'commander'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import type { RunDetail, RunRecord, StateStore } from '#shared/state/state-store.ts'
+import { count, moment, oneLine, status } from './format.ts'
+import { stepColumns } from './run-report.ts'
+import { type Column, textTable } from './text-table.ts'
+import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { withState } from './with-state.ts'
+
+interface ListOptions extends CommonOptions {
+  readonly workflow?: string
+  readonly limit: number
+}
+
+export function addRuns(program: Command, _verbs: Verbs): void {
+  const verb = program.command('runs').description('what has run')
+  withCommonOptions(verb.command('list', { isDefault: true }))
+    .description('the latest runs, newest first')
+    .option('--workflow <name>', 'only runs of this workflow')
+    .option('--limit <n>', 'at most so many', wholeNumber, 20)
+    .action((_options, command: Command) => list(command.optsWithGlobals()))
+  withCommonOptions(verb.command('show'))
+    .description('one run with its steps')
+    .argument('<id>')
+    .action((id: string, _options, command: Command) => show(id, command.optsWithGlobals()))
+}
+
+async function list(options: ListOptions): Promise<void> {
+  requireLocal(options)
+  const { workflow, limit } = options
+  const runs = await withState((state) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
+  if (options.json) return printJson({ runs: runs.map(runDocument) })
+  if (runs.length === 0) process.stdout.write('Nothing has run yet; start with `dray run <workflow>`.\n')
+  else process.stdout.write(`${textTable(runColumns, runs)}\n`)
+}
+
+const runColumns: Column<RunRecord>[] = [
+  { title: 'run', value: (run) => run.id },
+  { title: 'workflow', value: (run) => run.workflow },
+  { title: 'status', value: (run) => status(run.status, process.stdout) },
+  { title: 'started (UTC)', value: (run) => moment(run.startTime) },
+  { title: 'seconds', align: 'right', value: (run) => run.executionTimeSeconds?.toFixed(2) ?? '-' },
+  { title: 'processed', align: 'right', value: (run) => count(run.recordsProcessed) },
+  { title: 'failed', align: 'right', value: (run) => count(run.recordsFailed) },
+]
+
+async function show(id: string, options: CommonOptions): Promise<void> {
+  requireLocal(options)
+  const detail = await withState((state) => found(state, id))
+  if (options.json) return printJson({ ...runDocument(detail.run), steps: detail.steps, partitions: detail.partitions })
+  const { run, steps } = detail
+  const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
+  process.stdout.write(
+    [
+      `${run.id}  ${run.workflow}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${run.trigger}, ${run.runner}\n`,
+      run.error ? `${oneLine(run.error)}\n` : '',
+      `\n${textTable(stepColumns(process.stdout), steps)}\n`,
+      ...reasons,
+    ].join(''),
+  )
+}
+
+async function found(state: StateStore, id: string): Promise<RunDetail> {
+  const detail = await state.run(id)
+  if (detail) return detail
+  throw new ConfigurationError(`There is no run ${id}; \`dray runs\` lists the runs.`)
+}
+
+/** The metrics under the names that they have in the state table. */
+function runDocument(run: RunRecord) {
+  return {
+    run_id: run.id,
+    job_name: run.workflow,
+    status: run.status,
+    start_time: new Date(run.startTime).toISOString(),
+    end_time: run.endTime === null ? null : new Date(run.endTime).toISOString(),
+    execution_time_seconds: run.executionTimeSeconds,
+    records_processed: run.recordsProcessed,
+    records_failed: run.recordsFailed,
+    runner: run.runner,
+    trigger: run.trigger,
+    error: run.error,
+  }
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[1-9]\d{0,4}$/.test(text)) throw new ConfigurationError(`--limit ${text} is not a number from 1 to 99999.`)
+  return Number(text)
+}

@@ -1,0 +1,61 @@
+import type { StepOutcome } from '#shared/pipeline/events.ts'
+import type { RunDetail, StepRecord } from '#shared/state/state-store.ts'
+
+export interface RunResult {
+  readonly id: string
+  readonly workflow: string
+  readonly status: 'success' | 'failed' | 'refused' | 'interrupted'
+  readonly seconds: number
+  /** In the order of the workflow. */
+  readonly steps: readonly StepRecord[]
+}
+
+/** What a run came to: the records of the state store, and the state machine's word on steps that have none. */
+export function resultOf(
+  run: { readonly id: string; readonly workflow: string; readonly seconds: number; readonly interrupted: boolean },
+  steps: readonly string[],
+  detail: RunDetail | null,
+  outcomes: Readonly<Record<string, StepOutcome>>,
+): RunResult {
+  const records = new Map(detail?.steps.map((step) => [step.step, step]))
+  const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run.id, name), outcomes[name]))
+  const { id, workflow, seconds } = run
+  return { id, workflow, seconds, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
+}
+
+function statusOf(steps: readonly StepRecord[]): RunResult['status'] {
+  if (steps.every(({ status }) => status === 'success')) return 'success'
+  const blocked = steps.filter(({ status }) => status !== 'success' && status !== 'skipped')
+  return blocked.length > 0 && blocked.every(({ status }) => status === 'refused') ? 'refused' : 'failed'
+}
+
+/** The machine saw the whole step; the store may lack the end of a step whose handler died. */
+function withOutcome(record: StepRecord, outcome: StepOutcome | undefined): StepRecord {
+  if (!outcome || outcome.status === record.status) return record
+  return { ...record, status: outcome.status, error: outcome.reason ?? record.error }
+}
+
+function noRecord(runId: string, step: string): StepRecord {
+  return {
+    runId,
+    step,
+    status: 'skipped',
+    startTime: null,
+    endTime: null,
+    executionTimeSeconds: null,
+    lastRunBefore: null,
+    lastRunAfter: null,
+    read: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    filtered: 0,
+    duplicate: 0,
+    quarantined: 0,
+    findings: 0,
+    bytes: 0,
+    attempts: 0,
+    error: 'It was not started.',
+    quarantine: null,
+  }
+}

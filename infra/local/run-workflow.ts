@@ -1,0 +1,86 @@
+import { join } from 'node:path'
+import type { FinishInput } from '#shared/pipeline/events.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import { stepOfState, toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
+import { projectFolder } from './home.ts'
+import type { RunProgress } from './run-progress.ts'
+import { type RunResult, resultOf } from './run-result.ts'
+import { localRunner, settleRun } from './settle-run.ts'
+import { type ExecutionResult, execute, type HistoryEvent, realClock } from './states-language/index.ts'
+import type { Workers } from './workers.ts'
+
+export interface RunOptions {
+  readonly id: string
+  readonly workflow: Workflow
+  readonly state: StateStore
+  readonly workers: Workers
+  readonly progress: RunProgress
+  /** Ends the run: handlers are aborted and roll back, leases are given back. */
+  readonly signal: AbortSignal
+}
+
+/** Runs a workflow's state machine in this process, its handlers in threads; resolves however the run ends. */
+export async function runWorkflow(options: RunOptions): Promise<RunResult> {
+  const { id, workflow, state, workers, signal } = options
+  const start = Date.now()
+  const { definition, functions } = toStatesLanguage(workflow)
+  const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
+  let outcomes: FinishInput['steps'] = {}
+  await state.startRun({ id, workflow: workflow.name, startTime: start, runner: localRunner(), trigger: 'manual' })
+  const execution = await execute(
+    definition,
+    { trigger: 'manual' },
+    {
+      executionName: id,
+      clock: realClock,
+      signal,
+      onEvent: (event) => follow(event, options.progress),
+      executor: {
+        async invoke(functionName, payload, { signal: taskSignal, timeoutSeconds }) {
+          const reference = handlers.get(functionName)
+          if (!reference)
+            throw new Error(`The definition names the function ${functionName}, which the workflow does not have.`)
+          if (reference.handler.endsWith('/finish.ts')) outcomes = (payload as FinishInput).steps
+          const call = { handler: reference.handler, payload }
+          options.progress.called(call)
+          const output = await workers
+            .invoke({
+              file: join(projectFolder, reference.handler),
+              functionName,
+              payload,
+              timeoutSeconds: Math.min(timeoutSeconds, reference.timeoutSeconds),
+              signal: taskSignal,
+            })
+            .catch((error: Error) => {
+              options.progress.failed(call, error)
+              throw error
+            })
+          options.progress.returned(call, output)
+          return output
+        },
+      },
+    },
+  )
+  const interrupted = execution.status === 'ABORTED'
+  await workers.idle()
+  // Finish has ended the run, unless it was not reached or failed itself.
+  if (execution.status !== 'SUCCEEDED') await settleRun(state, id, whyEnded(execution))
+  const seconds = (Date.now() - start) / 1000
+  const names = workflow.steps.map((step) => step.name)
+  const result = resultOf({ id, workflow: workflow.name, seconds, interrupted }, names, await state.run(id), outcomes)
+  for (const step of result.steps) options.progress.ended(step.step, step.status, step.error)
+  return result
+}
+
+/** Outcomes that no call tells. */
+function follow(event: HistoryEvent, progress: RunProgress): void {
+  if (event.type !== 'state-entered') return
+  const { step, part } = stepOfState(event.state) ?? {}
+  if (step && (part === 'failed' || part === 'skipped' || part === 'refused')) progress.ended(step, part, null)
+}
+
+function whyEnded({ status, error, cause }: ExecutionResult): string {
+  return status === 'ABORTED'
+    ? 'The run was interrupted; what had not been loaded whole was rolled back.'
+    : `${error}: ${cause}`
+}
