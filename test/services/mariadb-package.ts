@@ -1,0 +1,59 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+
+const LOCK = join(tmpdir(), 'dray-mariadb-install.lock')
+const POLICY = '/usr/sbin/policy-rc.d'
+
+/** Installs Debian's mariadb-server once for all test files that ask at the same time; returns why not, or null. */
+export async function installMariaDB(): Promise<string | null> {
+  if (process.getuid?.() !== 0)
+    return 'mariadbd is not installed, and only root can install it (apt-get install mariadb-server).'
+  if (!existsSync('/usr/bin/apt-get')) return 'mariadbd is not installed, and there is no apt-get to install it with.'
+  while (!(await takeLock())) await delay(200)
+  try {
+    return existsSync('/usr/sbin/mariadbd') ? null : await install()
+  } finally {
+    await rm(LOCK, { recursive: true, force: true })
+  }
+}
+
+async function takeLock(): Promise<boolean> {
+  try {
+    await mkdir(LOCK)
+    return true
+  } catch {
+    const age = Date.now() - (await stat(LOCK).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
+    if (age > 10 * 60_000) await rm(LOCK, { recursive: true, force: true })
+    return false
+  }
+}
+
+async function install(): Promise<string | null> {
+  // The package would start a server of the whole system; the policy forbids that for the time of the installation.
+  const ownPolicy = !existsSync(POLICY)
+  if (ownPolicy) await writeFile(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 })
+  try {
+    const packages = ['install', '-y', '--no-install-recommends', 'mariadb-server']
+    if (aptGet(packages) === null) return null
+    aptGet(['update'])
+    const refusal = aptGet(packages)
+    return refusal === null ? null : `mariadbd is not installed, and apt-get could not install it: ${refusal}`
+  } finally {
+    if (ownPolicy) await rm(POLICY, { force: true })
+  }
+}
+
+function aptGet(parameters: readonly string[]): string | null {
+  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  const result = spawnSync('apt-get', ['-q', ...parameters], {
+    env: environment,
+    encoding: 'utf8',
+    timeout: 8 * 60_000,
+  })
+  if (result.status === 0) return null
+  return (result.stderr ?? '').trim().split('\n').pop() || String(result.error ?? `it ended with ${result.status}`)
+}
