@@ -30,11 +30,14 @@ export interface MariaDBOptions {
 
 /**
  * A MariaDB server for tests: databases of TEST_MYSQL_URL, which `stop` drops again, or else a private `mariadbd` in a temporary
- * folder, which ends with this process however that ends. Installs Debian's package when it is missing and may be installed.
+ * folder, which ends with this process however that ends. Installs Debian's package when it is missing and may be installed,
+ * unless TEST_MYSQL_UNAVAILABLE says why that was in vain.
  */
 export async function startMariaDB(options: MariaDBOptions = {}): Promise<TestMariaDB | UnavailableMariaDB> {
   const url = process.env.TEST_MYSQL_URL
   if (url && !options.arguments) return serve(url, async (made) => dropDatabases(url, made))
+  const { TEST_MYSQL_UNAVAILABLE: unavailable } = process.env
+  if (unavailable) return { unavailable }
   let server = findProgram('mariadbd')
   if (!server) {
     const refusal = await installMariaDB()

@@ -1,0 +1,56 @@
+import { stagingPrefix } from '#shared/pipeline/plan.ts'
+import type { Workflow } from '#shared/workflow/index.ts'
+import type { StepDatabases } from './step-databases.ts'
+
+/** What a handler may reach. */
+export interface HandlerAccess {
+  /** Names of the databases whose URL it may read. */
+  readonly databases: readonly string[]
+  /** Patterns of the keys in the staging bucket, without a leading slash. */
+  readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
+  /** `runs`: the metrics of runs only; `all`: `last_run` and leases, too. */
+  readonly state: 'runs' | 'all'
+}
+
+type Databases = ReadonlyMap<string, StepDatabases>
+
+/** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
+export function accessOf(handler: string, workflow: Workflow, databases: Databases): HandlerAccess {
+  const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
+  return owner === 'control' ? controlAccess(stage, workflow, databases) : stepAccess(owner, stage, databases)
+}
+
+function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
+  const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
+  if (stage === 'run') return { databases: targets, staging: { read: [], write: [] }, state: 'runs' }
+  const staged = `${stagingPrefix('*', step)}/*`
+  const reached = { extract: sources, load: targets }[stage] ?? []
+  return { databases: reached, staging: { read: [staged], write: [staged] }, state: 'runs' }
+}
+
+/** The control handlers work for every pipeline of the workflow. */
+function controlAccess(stage: string, workflow: Workflow, databases: Databases): HandlerAccess {
+  const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+  const staged = pipelines.map((name) => `${stagingPrefix('*', name)}/*`)
+  const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
+  const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
+  const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []
+  return {
+    databases: [...new Set(reached)],
+    staging: { read: stage === 'finish' ? [] : staged, write: stage === 'plan' ? staged : [] },
+    state: 'all',
+  }
+}
+
+/** What both need: a control handler that several workflows share. */
+export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess {
+  const both = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]
+  return {
+    databases: both(one.databases, other.databases),
+    staging: {
+      read: both(one.staging.read, other.staging.read),
+      write: both(one.staging.write, other.staging.write),
+    },
+    state: one.state === 'all' ? 'all' : other.state,
+  }
+}

@@ -1,0 +1,60 @@
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { IKey } from 'aws-cdk-lib/aws-kms'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import type { Bucket } from 'aws-cdk-lib/aws-s3'
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { HandlerAccess } from './handler-access.ts'
+
+export interface Resources {
+  readonly bucket: Bucket
+  readonly key: IKey
+  readonly table: TableV2
+  /** The secret that holds the URL of a database. */
+  readonly secretOf: (database: string) => ISecret
+}
+
+/** Lets the role of a Lambda do what its handler needs; the actions are written out, since the CDK's grants are wider. */
+export function permit(lambda: IFunction, access: HandlerAccess, resources: Resources): void {
+  for (const database of access.databases) resources.secretOf(database).grantRead(lambda)
+  for (const statement of [...stagingStatements(access, resources), ...stateStatements(access, resources)]) {
+    lambda.addToRolePolicy(statement)
+  }
+}
+
+function stagingStatements({ staging }: HandlerAccess, { bucket, key }: Resources): PolicyStatement[] {
+  const statements: PolicyStatement[] = []
+  const objects = (patterns: readonly string[]) => patterns.map((pattern) => bucket.arnForObjects(pattern))
+  const onKey = (actions: string[]) => new PolicyStatement({ actions, resources: [key.keyArn] })
+  if (staging.read.length > 0) {
+    statements.push(
+      new PolicyStatement({ actions: ['s3:GetObject'], resources: objects(staging.read) }),
+      // Without it a missing object is reported as a forbidden one.
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': [...staging.read] } },
+      }),
+      onKey(['kms:Decrypt']),
+    )
+  }
+  if (staging.write.length > 0) {
+    const actions = ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts']
+    statements.push(new PolicyStatement({ actions, resources: objects(staging.write) }))
+    // The parts of a multipart upload are decrypted when it is completed.
+    statements.push(onKey(['kms:GenerateDataKey', 'kms:Decrypt']))
+  }
+  return statements
+}
+
+function stateStatements({ state }: HandlerAccess, { table }: Resources): PolicyStatement[] {
+  const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
+  if (state === 'runs') {
+    const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
+    return [new PolicyStatement({ actions, resources: [table.tableArn], conditions })]
+  }
+  return [
+    new PolicyStatement({ actions, resources: [table.tableArn] }),
+    new PolicyStatement({ actions: ['dynamodb:Query'], resources: [`${table.tableArn}/index/*`] }),
+  ]
+}
