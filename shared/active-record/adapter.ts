@@ -95,7 +95,7 @@ export interface Connection {
   /**
    * Merges rows into a table, inside the transaction that is open (it must be): COPY / LOAD DATA / batches into a
    * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under savepoints and
-   * reported, the rest is written. `open` yields the rows again from the start each time it is called.
+   * reported, the rest is written. Instants without an offset are UTC, whatever the session's zone. `open` yields the rows again from the start each time it is called.
    */
   merge(
     target: MergeTarget,

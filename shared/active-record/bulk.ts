@@ -1,9 +1,10 @@
 import type { CopyBlock, MergeResult, MergeTarget, QueryOptions, Text } from './adapter.ts'
 import { BlockEncoder } from './copy-text.ts'
+import type { Database } from './database.ts'
 import { ConfigurationError, DataQualityError } from './errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelClass } from './model.ts'
-import { type ColumnDefinition, columnOf, type TableDefinition, textFor, valueToText } from './table-definition.ts'
+import { type ColumnDefinition, columnOf, type TableDefinition, valueToText } from './table-definition.ts'
 import { type ValidationError, validateAttributes } from './validations.ts'
 
 export interface BulkOptions<F extends Fields = Fields> {
@@ -54,10 +55,12 @@ export function mergeTarget(
   }
 }
 
-/** Turns a row of values into the texts of its columns, or says what is wrong with it. */
+/**
+ * Makes the function that turns a row of values into the texts of its columns, or says what is wrong with it. Instants are in UTC without an
+ * offset, as `merge` takes them on every dialect.
+ */
 export function rowEncoder(
   definition: TableDefinition,
-  dialect: Parameters<typeof textFor>[0],
   touchedAt: string,
 ): (
   attributes: Readonly<Record<string, unknown>>,
@@ -68,7 +71,7 @@ export function rowEncoder(
     const errors = validateAttributes(definition, attributes)
     if (errors.length > 0) return { errors }
     try {
-      return { texts: definition.columns.map((column) => encoded(column, attributes[column.name], dialect, touchedAt)) }
+      return { texts: definition.columns.map((column) => encoded(column, attributes[column.name], touchedAt)) }
     } catch (error) {
       if (!(error instanceof DataQualityError)) throw error
       return { errors: [{ field: error.field, code: error.code, message: error.message }] }
@@ -76,24 +79,18 @@ export function rowEncoder(
   }
 }
 
-function encoded(
-  column: ColumnDefinition,
-  value: unknown,
-  dialect: Parameters<typeof textFor>[0],
-  touchedAt: string,
-): Text {
-  const given = value === undefined && column.field.settings.isTouched ? touchedAt : value
-  return textFor(dialect, column, valueToText(column, given))
+function encoded(column: ColumnDefinition, value: unknown, touchedAt: string): Text {
+  return valueToText(column, value === undefined && column.field.settings.isTouched ? touchedAt : value)
 }
 
 /** Merges blocks of COPY text in the columns of the model, in the open transaction. */
 export function mergeBlocks(
-  model: ModelClass,
+  database: Database,
   target: MergeTarget,
   open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
   options: QueryOptions = {},
 ): Promise<MergeResult> {
-  return model.database.withConnection((connection) => connection.merge(target, open, options))
+  return database.withConnection((connection) => connection.merge(target, open, options))
 }
 
 /** Writes many rows in one transaction; rows that break a rule or that the database refuses are reported, the others written. */
@@ -104,8 +101,7 @@ export async function writeAll(
   options: BulkOptions,
 ): Promise<BulkResult> {
   const { definition } = model
-  const { dialect } = await model.database.adapter()
-  const encode = rowEncoder(definition, dialect, new Date().toISOString().replace('T', ' ').replace('Z', ''))
+  const encode = rowEncoder(definition, new Date().toISOString().replace('T', ' ').replace('Z', ''))
   const encoder = new BlockEncoder()
   const blocks: CopyBlock[] = []
   const rejected: RejectedInput[] = []
@@ -126,7 +122,7 @@ export async function writeAll(
   if (blocks.length === 0) return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected }
   const target = mergeTarget(definition, mode, options)
   const merged = await model.database.transaction(() =>
-    mergeBlocks(model, target, () => blocks, { signal: options.signal }),
+    mergeBlocks(model.database, target, () => blocks, { signal: options.signal }),
   )
   for (const { row, code, column, message } of merged.rejected) {
     const field = definition.columns.find((candidate) => candidate.column === column)?.name ?? ''

@@ -24,10 +24,12 @@ export {
 export {
   type FieldsOf,
   type ModelClass,
+  type ReadingStatics,
   RecordInvalidError,
   RecordNotFoundError,
   type SourceClass,
   StaleRecordError,
+  type WritingStatics,
 } from './model.ts'
 export type { ActiveRecord, SourceRecord } from './record.ts'
 export type { Batch, BatchCursor, ConditionsOf, OrderOf, Relation } from './relation.ts'

@@ -44,6 +44,8 @@ export interface ReadingStatics<F extends Fields> {
   instantiate<T>(this: Constructor<T>, row: RecordRow | readonly Text[]): T
   /** What differs between the model and its live table; empty when nothing does. */
   checkSchema(): Promise<readonly SchemaDifference[]>
+  /** Makes the table of the model; of a source too, for a test or an import. `ifMissing` leaves one that is there alone. */
+  createTable(options?: { readonly ifMissing?: boolean }): Promise<void>
 }
 
 /** `findByOrderId(value)` for each field. */
@@ -67,8 +69,6 @@ export interface WritingStatics<F extends Fields> {
   insertAll(rows: Iterable<Attributes<F>>, options?: Omit<BulkOptions<F>, 'by' | 'version'>): Promise<BulkResult>
   /** Deletes the rows that meet the conditions, without hooks; says how many. */
   deleteAll(conditions?: ConditionsOf<F>): Promise<number>
-  /** Makes the table of the model. `ifMissing` leaves one that is there alone. */
-  createTable(options?: { readonly ifMissing?: boolean }): Promise<void>
 }
 
 /** What a record that can be written does. */
@@ -250,6 +250,9 @@ const readingStatics = {
   checkSchema(this: ModelClass) {
     return checkSchema(this)
   },
+  createTable(this: ModelClass, options: { ifMissing?: boolean } = {}) {
+    return createTable(this, options)
+  },
 }
 
 const writingStatics = {
@@ -272,8 +275,5 @@ const writingStatics = {
   },
   deleteAll(this: ModelClass, conditions?: never): Promise<number> {
     return (conditions === undefined ? new Relation(this) : new Relation(this).where(conditions)).deleteAll()
-  },
-  createTable(this: ModelClass, options: { ifMissing?: boolean } = {}) {
-    return createTable(this, options)
   },
 }

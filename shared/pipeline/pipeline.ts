@@ -1,18 +1,21 @@
 import {
+  type ActiveRecord,
   type Attributes,
   ConfigurationError,
   type FieldsOf,
-  type ModelClass,
-  type SourceClass,
+  type ReadingStatics,
+  type SourceRecord,
   type Timestamp,
+  type WritingStatics,
 } from '#shared/active-record/index.ts'
 import { type Duration, secondsOf } from './duration.ts'
 
 /** Any model that rows can be read from. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
-export type AnySource = SourceClass<any> | ModelClass<any>
+export type AnySource = (new () => SourceRecord) & ReadingStatics<any>
+/** Any model that rows can be written to. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
-export type AnyTarget = ModelClass<any>
+export type AnyTarget = (new (attributes?: any) => ActiveRecord) & ReadingStatics<any> & WritingStatics<any>
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
 export type NullCursors = 'error' | 'include' | 'exclude'

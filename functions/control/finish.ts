@@ -1,0 +1,3 @@
+import { finishHandler } from '#shared/lambda/index.ts'
+
+export const handler = finishHandler()

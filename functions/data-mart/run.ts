@@ -1,0 +1,4 @@
+import { taskHandler } from '#shared/lambda/index.ts'
+import { updateDataMart } from './task.ts'
+
+export const handler = taskHandler(updateDataMart)

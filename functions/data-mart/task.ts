@@ -1,0 +1,5 @@
+import { task } from '#shared/pipeline/index.ts'
+import { refreshCustomerSales } from './customer-sales.ts'
+
+/** Brings the data mart up to date with customers and orders. */
+export const updateDataMart = task('data-mart', ({ signal }) => refreshCustomerSales(signal))

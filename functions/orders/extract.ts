@@ -1,0 +1,4 @@
+import { extractHandler } from '#shared/lambda/index.ts'
+import { orders } from './pipeline.ts'
+
+export const handler = extractHandler(orders)

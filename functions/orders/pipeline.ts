@@ -1,0 +1,25 @@
+import { dateOfTimestamp } from '#shared/active-record/index.ts'
+import { cleanText } from '#shared/cleaning/index.ts'
+import { SourceOrder } from '#shared/models/sales.ts'
+import { TargetOrder } from '#shared/models/warehouse.ts'
+import { changedSince, pipeline, upsert } from '#shared/pipeline/index.ts'
+
+/** Orders that changed since the last run. */
+export const orders = pipeline('orders', {
+  extract: changedSince(SourceOrder, { cursor: 'lastUpdated', lag: '5m' }),
+  transform: (order, row) => {
+    const { customerId, orderDate, totalAmount } = order
+    if (customerId === null) return row.reject('customerId', 'missing', 'an order needs a customer')
+    if (orderDate === null) return row.reject('orderDate', 'missing', 'an order needs a date')
+    if (totalAmount === null) return row.reject('totalAmount', 'missing', 'an order needs an amount')
+    return {
+      orderId: order.id,
+      customerId,
+      orderDate: dateOfTimestamp(orderDate),
+      orderAmount: totalAmount,
+      orderStatus: cleanText(order.status)?.toLowerCase() ?? 'unknown',
+      etlTimestamp: row.runStartedAt,
+    }
+  },
+  load: upsert(TargetOrder, { by: 'orderId' }),
+})

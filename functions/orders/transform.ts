@@ -1,0 +1,4 @@
+import { transformHandler } from '#shared/lambda/index.ts'
+import { orders } from './pipeline.ts'
+
+export const handler = transformHandler(orders)

@@ -1,0 +1,66 @@
+import {
+  type CommitInput,
+  type CommitOutput,
+  commit,
+  type ExtractInput,
+  extract,
+  type FinishInput,
+  type FinishOutput,
+  finish,
+  type LoadInput,
+  type LoadOutput,
+  load,
+  type Pipeline,
+  type PlanInput,
+  type PlanOutput,
+  plan,
+  runTask,
+  type Task,
+  type TaskInput,
+  type TaskResult,
+  type TransformInput,
+  transform,
+} from '#shared/pipeline/index.ts'
+import { type Handler, handlerOf } from './handler.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
+type AnyPipeline = Pipeline<any, any>
+
+/** The Lambda that reads a pipeline's partitions. */
+export function extractHandler(pipeline: AnyPipeline): Handler<ExtractInput, TransformInput> {
+  return handlerOf('extract', (input: ExtractInput, services) => extract(pipeline, input, services))
+}
+
+/** The Lambda that transforms a pipeline's partitions. */
+export function transformHandler(pipeline: AnyPipeline): Handler<TransformInput, LoadInput> {
+  return handlerOf('transform', (input: TransformInput, services) => transform(pipeline, input, services))
+}
+
+/** The Lambda that writes a pipeline's partitions. */
+export function loadHandler(pipeline: AnyPipeline): Handler<LoadInput, LoadOutput> {
+  return handlerOf('load', (input: LoadInput, services) => load(pipeline, input, services))
+}
+
+/** The Lambda of a task. */
+export function taskHandler(task: Task): Handler<TaskInput, TaskResult> {
+  return handlerOf('task', (input: TaskInput, services) => runTask(task, input, services))
+}
+
+type Find = (name: string) => Promise<AnyPipeline>
+
+/** The Lambda that plans any pipeline. */
+export function planHandler(find: Find): Handler<PlanInput, PlanOutput> {
+  return handlerOf('plan', async (input: PlanInput, services) => plan(await find(input.pipeline), input, services))
+}
+
+/** The Lambda that commits any pipeline. */
+export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
+  return handlerOf('commit', async (input: CommitInput, services) =>
+    commit(await find(input.pipeline), input, services),
+  )
+}
+
+/** The Lambda that ends every run. */
+export function finishHandler(): Handler<FinishInput, FinishOutput> {
+  return handlerOf('finish', (input: FinishInput, services) => finish(input, services))
+}

@@ -1,0 +1,64 @@
+import type { FinishInput, FinishOutput, StepOutcome } from './events.ts'
+import { emptyStep } from './run-task.ts'
+import type { Services } from './services.ts'
+
+/**
+ * Closes a run, whatever happened: records each step that did not record itself, gives back the leases the run still holds, and
+ * writes the run's end. A second call writes the same.
+ */
+export async function finish(input: FinishInput, services: Services): Promise<FinishOutput> {
+  const { state, now } = services
+  const { run, steps } = input
+  await state.startRun({
+    id: run.id,
+    workflow: run.workflow,
+    startTime: Date.parse(run.started_at),
+    runner: services.runner,
+    trigger: run.trigger,
+  })
+  const outcomes = Object.entries(steps)
+  const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
+  for (const [name, outcome] of outcomes) {
+    if (outcome.status !== 'success') await recordFailure(name, outcome, input, known.get(name), services)
+  }
+  const named = (status: StepOutcome['status']) =>
+    outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
+  const end = await state.run(run.id)
+  const sum = (pick: (step: NonNullable<typeof end>['steps'][number]) => number) =>
+    (end?.steps ?? []).reduce((total, step) => total + pick(step), 0)
+  const output: FinishOutput = {
+    status: outcomes.every(([, outcome]) => outcome.status === 'success') ? 'success' : 'failed',
+    failed: named('failed'),
+    skipped: named('skipped'),
+    refused: named('refused'),
+  }
+  await state.finishRun(run.id, {
+    status: output.status,
+    endTime: now(),
+    recordsProcessed: sum(({ read }) => read),
+    recordsFailed: sum(({ quarantined }) => quarantined),
+    error:
+      outcomes
+        .map(([name, { reason }]) => (reason === null ? null : `${name}: ${reason}`))
+        .filter(Boolean)
+        .join('; ') || null,
+  })
+  return output
+}
+
+async function recordFailure(
+  name: string,
+  outcome: StepOutcome,
+  input: FinishInput,
+  known: ReturnType<typeof emptyStep> | undefined,
+  services: Services,
+): Promise<void> {
+  const { state } = services
+  if (outcome.status === 'failed') await state.releaseLease(name, input.run.id)
+  const last = (await state.pipeline(name))?.lastRun ?? null
+  await state.putStep({
+    ...(known ?? { ...emptyStep(input.run.id, name), lastRunBefore: last, lastRunAfter: last }),
+    status: outcome.status,
+    error: outcome.reason,
+  })
+}

@@ -1,0 +1,164 @@
+import type { RejectedRow } from '#shared/active-record/adapter.ts'
+import { mergeBlocks, mergeTarget } from '#shared/active-record/bulk.ts'
+import { decodeBlock } from '#shared/active-record/copy-text.ts'
+import type { Text } from '#shared/active-record/index.ts'
+import { writeJsonLines } from '#shared/staging/documents.ts'
+import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
+import type { LoadInput, LoadOutput } from './events.ts'
+import { counted } from './extract.ts'
+import { checkFence, type LedgerCounts, ledgerOf } from './ledger.ts'
+import type { Pipeline } from './pipeline.ts'
+import { byColumn, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
+import { startOf } from './run-time.ts'
+import type { Services } from './services.ts'
+import { rowTransformer } from './transform-rows.ts'
+
+/**
+ * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry and does nothing.
+ * Rows that the target refuses are quarantined alone.
+ */
+export async function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+  const { database } = pipeline.load.target
+  const startedAt = services.now()
+  const counts = await database.transaction(async () => {
+    await checkFence(database, pipeline.name, input.epoch)
+    const landed = await landedBefore(pipeline, input)
+    if (landed !== null) return landed
+    const merged = await merge(pipeline, input, services)
+    const quarantined = await quarantineRejected(pipeline, input, merged.rejected, services)
+    const landing: LedgerCounts = {
+      read: input.extracted.rows,
+      inserted: merged.inserted,
+      updated: merged.updated,
+      unchanged: merged.unchanged,
+      filtered: input.filtered,
+      duplicate: merged.duplicate,
+      quarantined: (input.quarantined?.rows ?? 0) + quarantined,
+      findings: input.findings?.rows ?? 0,
+      bytes: input.extracted.bytes,
+    }
+    await enter(pipeline, input, landing)
+    return landing
+  })
+  await services.state.putPartition({
+    runId: input.run.id,
+    pipeline: pipeline.name,
+    partition: input.partition,
+    status: 'success',
+    attempts: 1,
+    executionTimeSeconds: (services.now() - startedAt) / 1000,
+    error: null,
+    ...counts,
+  })
+  return { partition: input.partition }
+}
+
+async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<LedgerCounts | null> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const entry = await Entry.findBy({
+    pipeline: pipeline.name,
+    runId: input.run.id,
+    partitionNumber: BigInt(input.partition),
+  })
+  if (entry === null) return null
+  return {
+    read: Number(entry.rowsRead),
+    inserted: Number(entry.inserted),
+    updated: Number(entry.updated),
+    unchanged: Number(entry.unchanged),
+    filtered: Number(entry.filtered),
+    duplicate: Number(entry.duplicate),
+    quarantined: Number(entry.quarantined),
+    findings: Number(entry.findings),
+    bytes: Number(entry.bytes),
+  }
+}
+
+function merge(pipeline: Pipeline, input: LoadInput, services: Services) {
+  const { target, by, version } = pipeline.load
+  const open = async function* (): AsyncGenerator<Block> {
+    const staged = await services.staging.read(input.transformed, { signal: services.signal })
+    yield* counted(staged.blocks, (rows) =>
+      services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
+    )
+  }
+  const into = mergeTarget(target.definition, 'upsert', { by, version: version ?? undefined })
+  return mergeBlocks(target.database, into, open, { signal: services.signal })
+}
+
+async function enter(pipeline: Pipeline, input: LoadInput, counts: LedgerCounts): Promise<void> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  await new Entry({
+    pipeline: pipeline.name,
+    runId: input.run.id,
+    partitionNumber: BigInt(input.partition),
+    epoch: BigInt(input.epoch),
+    rowsRead: BigInt(counts.read),
+    inserted: BigInt(counts.inserted),
+    updated: BigInt(counts.updated),
+    unchanged: BigInt(counts.unchanged),
+    filtered: BigInt(counts.filtered),
+    duplicate: BigInt(counts.duplicate),
+    quarantined: BigInt(counts.quarantined),
+    findings: BigInt(counts.findings),
+    bytes: BigInt(counts.bytes),
+  }).saveOrFail()
+}
+
+async function quarantineRejected(
+  pipeline: Pipeline,
+  input: LoadInput,
+  rejected: readonly RejectedRow[],
+  services: Services,
+): Promise<number> {
+  if (rejected.length === 0) return 0
+  const rows = await sourceRowsOf(pipeline, input, rejected, services)
+  await writeJsonLines(services.staging, quarantinePrefix(input.run.id, pipeline.name), rows, {
+    signal: services.signal,
+  })
+  return rejected.length
+}
+
+/** The source rows behind refused target rows: the transform is pure, so running it again tells which gave which. */
+async function sourceRowsOf(
+  pipeline: Pipeline,
+  input: LoadInput,
+  rejected: readonly RejectedRow[],
+  services: Services,
+): Promise<QuarantinedRow[]> {
+  const wanted = new Map(rejected.map((one) => [one.row, one]))
+  const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const { blocks }: { blocks: AsyncIterable<Block> } = await services.staging.read(input.extracted, {
+    signal: services.signal,
+  })
+  const rows: QuarantinedRow[] = []
+  let place = 0
+  for await (const block of blocks) {
+    for (const row of decodeBlock(block)) {
+      if (transformRow(row).kind !== 'loaded') continue
+      const refusal = wanted.get(place++)
+      if (refusal !== undefined) rows.push(quarantinedRow(pipeline, input, refusal, row))
+    }
+  }
+  return rows
+}
+
+function quarantinedRow(
+  pipeline: Pipeline,
+  input: LoadInput,
+  refusal: RejectedRow,
+  row: readonly Text[],
+): QuarantinedRow {
+  const { source } = pipeline.extract
+  const field = pipeline.load.target.definition.columns.find(({ column }) => column === refusal.column)?.name
+  return {
+    run: input.run.id,
+    pipeline: pipeline.name,
+    partition: input.partition,
+    step: 'load',
+    errors: [{ field: field ?? refusal.column ?? '', code: refusal.code, message: refusal.message }],
+    row: byColumn(source.definition.columnNames, row),
+  }
+}
+
+export type { StagedObject }

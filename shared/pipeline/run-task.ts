@@ -1,0 +1,55 @@
+import type { StepRecord } from '#shared/state/state-store.ts'
+import type { TaskInput } from './events.ts'
+import { startOf } from './run-time.ts'
+import type { Services } from './services.ts'
+import type { Task, TaskResult } from './task.ts'
+
+/** Runs a task's work and records the step. */
+export async function runTask(task: Task, input: TaskInput, services: Services): Promise<TaskResult> {
+  const { run } = input
+  const startTime = services.now()
+  await services.state.startRun({
+    id: run.id,
+    workflow: run.workflow,
+    startTime: Date.parse(run.started_at),
+    runner: services.runner,
+    trigger: run.trigger,
+  })
+  const result = (await task.work({ run, runStartedAt: startOf(run), signal: services.signal })) ?? {}
+  const endTime = services.now()
+  await services.state.putStep({
+    ...emptyStep(run.id, task.name),
+    ...result,
+    status: 'success',
+    startTime,
+    endTime,
+    executionTimeSeconds: (endTime - startTime) / 1000,
+  })
+  return result
+}
+
+/** A step of which nothing is known yet. */
+export function emptyStep(runId: string, step: string): StepRecord {
+  return {
+    runId,
+    step,
+    status: 'running',
+    startTime: null,
+    endTime: null,
+    executionTimeSeconds: null,
+    lastRunBefore: null,
+    lastRunAfter: null,
+    read: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    filtered: 0,
+    duplicate: 0,
+    quarantined: 0,
+    findings: 0,
+    bytes: 0,
+    attempts: 1,
+    error: null,
+    quarantine: null,
+  }
+}

@@ -1,0 +1,73 @@
+import { rowEncoder } from '#shared/active-record/bulk.ts'
+import {
+  DataQualityError,
+  type SourceRecord,
+  type Text,
+  type Timestamp,
+  type ValidationError,
+} from '#shared/active-record/index.ts'
+import type { Pipeline, RowContext } from './pipeline.ts'
+
+/** What became of one source row. */
+export type Outcome =
+  | { readonly kind: 'loaded'; readonly texts: readonly Text[]; readonly findings: readonly ValidationError[] }
+  | { readonly kind: 'filtered' }
+  | { readonly kind: 'quarantined'; readonly errors: readonly ValidationError[] }
+
+const NO_FINDINGS: readonly ValidationError[] = []
+
+class Judgement implements RowContext {
+  readonly runStartedAt: Timestamp
+  errors: ValidationError[] | null = null
+  findings: ValidationError[] | null = null
+
+  constructor(runStartedAt: Timestamp) {
+    this.runStartedAt = runStartedAt
+  }
+
+  reset(): void {
+    this.errors = null
+    this.findings = null
+  }
+
+  reject(field: string, code: string, message: string = code): null {
+    this.errors ??= []
+    this.errors.push({ field, code, message })
+    return null
+  }
+
+  finding(field: string, code: string, message: string = code): void {
+    this.findings ??= []
+    this.findings.push({ field, code, message })
+  }
+}
+
+function asError(error: unknown): ValidationError {
+  if (error instanceof DataQualityError) return { field: error.field, code: error.code, message: error.message }
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
+}
+
+/**
+ * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held against the
+ * target's rules. It never throws: a row that cannot be transformed is quarantined, whatever the reason.
+ */
+export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
+  const { source } = pipeline.extract
+  const judgement = new Judgement(runStartedAt)
+  const encode = rowEncoder(pipeline.load.target.definition, runStartedAt)
+  return (row) => {
+    judgement.reset()
+    try {
+      const record = (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row)
+      const attributes = pipeline.transform(record as never, judgement)
+      if (judgement.errors !== null) return { kind: 'quarantined', errors: judgement.errors }
+      if (attributes === null) return { kind: 'filtered' }
+      const encoded = encode(attributes)
+      if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      return { kind: 'loaded', texts: encoded.texts, findings: judgement.findings ?? NO_FINDINGS }
+    } catch (error) {
+      return { kind: 'quarantined', errors: [...(judgement.errors ?? []), asError(error)] }
+    }
+  }
+}

@@ -1,0 +1,90 @@
+import { BlockEncoder, decodeBlock } from '#shared/active-record/copy-text.ts'
+import type { Text } from '#shared/active-record/index.ts'
+import { writeJsonLines } from '#shared/staging/documents.ts'
+import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
+import type { LoadInput, TransformInput } from './events.ts'
+import { counted } from './extract.ts'
+import type { Pipeline } from './pipeline.ts'
+import { stagingPrefix } from './plan.ts'
+import { byColumn, findingsPrefix, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
+import { startOf } from './run-time.ts'
+import type { Services } from './services.ts'
+import { type Outcome, rowTransformer } from './transform-rows.ts'
+
+/** Rows that are kept aside while the others go on. */
+interface Aside {
+  filtered: number
+  readonly quarantined: QuarantinedRow[]
+  readonly findings: QuarantinedRow[]
+}
+
+/** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
+export async function transform(pipeline: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
+  const { staging, signal } = services
+  const options = { signal }
+  const aside: Aside = { filtered: 0, quarantined: [], findings: [] }
+  const extracted = await staging.read(input.extracted, options)
+  const blocks = counted(extracted.blocks, (rows) =>
+    services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'transform', rows }),
+  )
+  const transformed = await staging.write(
+    `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/transformed`,
+    { format: 'copy-text', columns: pipeline.load.target.definition.columnNames },
+    transformedBlocks(pipeline, input, blocks, aside),
+    options,
+  )
+  const keep = async (prefix: string, rows: QuarantinedRow[]): Promise<StagedObject | null> =>
+    rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)
+  return {
+    ...input,
+    transformed,
+    filtered: aside.filtered,
+    quarantined: await keep(quarantinePrefix(input.run.id, pipeline.name), aside.quarantined),
+    findings: await keep(findingsPrefix(input.run.id, pipeline.name), aside.findings),
+  }
+}
+
+async function* transformedBlocks(
+  pipeline: Pipeline,
+  input: TransformInput,
+  blocks: AsyncIterable<Block>,
+  aside: Aside,
+): AsyncGenerator<Block> {
+  const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const encoder = new BlockEncoder()
+  for await (const block of blocks) {
+    for (const row of decodeBlock(block)) {
+      const outcome = transformRow(row)
+      setAside(pipeline, input, row, outcome, aside)
+      const full = outcome.kind === 'loaded' ? encoder.push(outcome.texts) : null
+      if (full !== null) yield full
+    }
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
+}
+
+function setAside(
+  pipeline: Pipeline,
+  input: TransformInput,
+  row: readonly Text[],
+  outcome: Outcome,
+  aside: Aside,
+): void {
+  if (outcome.kind === 'filtered') {
+    aside.filtered += 1
+    return
+  }
+  const errors = outcome.kind === 'loaded' ? outcome.findings : outcome.errors
+  if (errors.length === 0) return
+  const kept: QuarantinedRow = {
+    run: input.run.id,
+    pipeline: pipeline.name,
+    partition: input.partition,
+    step: 'transform',
+    errors,
+    row: byColumn(pipeline.extract.source.definition.columnNames, row),
+  }
+  if (outcome.kind === 'loaded') aside.findings.push(kept)
+  else aside.quarantined.push(kept)
+}
