@@ -1,4 +1,4 @@
-import { META, PARTITION, partitionKey, runKey, STEP, stepKey } from './keys.ts'
+import { META, PARTITION, runKey, STEP } from './keys.ts'
 import type { PartitionRecord, PipelineState, RowCounts, RunDetail, RunRecord, StepRecord } from './state-store.ts'
 
 /** An item as the document client gives it. */
@@ -96,11 +96,11 @@ export function runRecord(item: Item): RunRecord {
 
 export function stepItem(step: StepRecord): Item {
   return {
-    ...stepKey(step.runId, step.step),
     run_id: step.runId,
     job_name: step.step,
     status: step.status,
-    start_time: nullableTime(step.startTime),
+    // Absent rather than null: it is the key of an index.
+    ...(step.startTime === null ? {} : { start_time: timeText(step.startTime) }),
     end_time: nullableTime(step.endTime),
     execution_time_seconds: step.executionTimeSeconds,
     last_run_before: step.lastRunBefore,
@@ -137,7 +137,6 @@ export function stepRecord(item: Item): StepRecord {
 
 export function partitionItem(partition: PartitionRecord): Item {
   return {
-    ...partitionKey(partition.runId, partition.pipeline, partition.partition),
     run_id: partition.runId,
     job_name: partition.pipeline,
     partition: partition.partition,

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { notRecorded, runStillRunning, successStays } from './conditions.ts'
 import { cutError, type Item, partitionItem, runDetail, runItem, runRecord, stepItem, timeText } from './items.ts'
-import { type ItemKey, runKey } from './keys.ts'
+import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
 import { StateRefused } from './state-errors.ts'
 import type { StateRequests } from './state-requests.ts'
 import type { PartitionRecord, RunDetail, RunRecord, RunStatus, StepRecord } from './state-store.ts'
@@ -60,11 +60,12 @@ export class RunMetrics {
   }
 
   putStep(step: StepRecord): Promise<void> {
-    return this.#report(stepItem(step))
+    return this.#report(stepKey(step.runId, step.step), stepItem(step))
   }
 
   putPartition(partition: PartitionRecord): Promise<void> {
-    return this.#report(partitionItem(partition))
+    const { runId, pipeline, partition: number } = partition
+    return this.#report(partitionKey(runId, pipeline, number), partitionItem(partition))
   }
 
   async detail(id: string): Promise<RunDetail | null> {
@@ -101,9 +102,9 @@ export class RunMetrics {
     return runs
   }
 
-  async #report(item: Item): Promise<void> {
+  async #report(key: ItemKey, item: Item): Promise<void> {
     const outcome = await this.#requests.put(
-      { ...item, [stateTable.timeToLive]: this.#expiry() },
+      { ...key, ...item, [stateTable.timeToLive]: this.#expiry() },
       {
         ConditionExpression: successStays,
         ExpressionAttributeNames: STATUS,
@@ -111,7 +112,8 @@ export class RunMetrics {
       },
     )
     if (outcome.kind !== 'unknown') return
-    const { expires_at: _, ...found } = (await this.#requests.get(item as unknown as ItemKey)) ?? {}
-    if (!isDeepStrictEqual(found, item)) throw outcome.error
+    const found = await this.#requests.get(key)
+    const mine = Object.entries(item).every(([name, value]) => isDeepStrictEqual(found?.[name], value))
+    if (!mine) throw outcome.error
   }
 }
