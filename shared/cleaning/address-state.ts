@@ -21,6 +21,7 @@ const BEFORE_CITY_NAME = new Set(
 function countriesOf(country: string | null, postal: PostalCode | null): readonly string[] {
   if (country !== null) return [country]
   if (postal === null) return ['US', 'CA', 'AU']
+  if (postal.first) return ['IT', 'MX']
   if (/^\d{5}(-\d{4})?$/.test(postal.code)) return ['US']
   if (/^\d{5}-\d{3}$/.test(postal.code)) return ['BR']
   if (/^\d{4}$/.test(postal.code)) return ['AU']

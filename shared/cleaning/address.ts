@@ -46,10 +46,10 @@ function cityState(city: string | null): string | null {
 }
 
 /** `Main St 5` and `Hauptstraße` are no cities; `Praha 2` and `Dublin 4` are, where the street stands before them. */
-function isCity(text: string, position: number): boolean {
+function isCity(text: string, partsBefore: number): boolean {
   if (!/\p{L}/u.test(text) || isUnit(text)) return false
-  if (!/\d/.test(text)) return position > 0 || !namesStreet(text)
-  return position > 0 && /^[^\d]+ \d{1,2}$/.test(text) && !namesStreet(text)
+  if (!/\d/.test(text)) return partsBefore > 0 || !namesStreet(text)
+  return partsBefore > 0 && /^[^\d]+ \d{1,2}$/.test(text) && !namesStreet(text)
 }
 
 /** The city of `123 Main St Springfield`, where nothing but the street word parts the two. */
@@ -67,7 +67,8 @@ function takeCityAfterStreet(parts: Part[]): string | null {
 function takeCity(parts: Part[], hasPlace: boolean): string | null {
   const last = parts.at(-1)
   if (!last) return null
-  if (!isCity(last.text, parts.length - 1)) return hasPlace ? takeCityAfterStreet(parts) : null
+  const before = parts.slice(0, -1).filter(({ text }) => /\p{L}/u.test(text)).length
+  if (!isCity(last.text, before)) return hasPlace ? takeCityAfterStreet(parts) : null
   parts.pop()
   return last.text
 }

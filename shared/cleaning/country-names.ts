@@ -68,6 +68,9 @@ function buildCodesByName(): Map<string, string> {
   for (const [alpha2, alpha3] of codes) {
     if (alpha2 && alpha3) built.set(alpha3, alpha2)
   }
+  // Finnish for Brazil, but everywhere else its capital.
+  built.delete('brasilia')
+  built.delete('Brasilia')
   return built.set('usa', 'US')
 }
 

@@ -14,7 +14,7 @@ const BEFORE_NAME = wordSet(
 const ENDINGS =
   /(?:strasse|straße|str|gasse|platz|allee|weg|damm|ufer|gatan|gata|vagen|vägen|veien|vegen|gade|vej|alle|katu|tie|kuja|polku|straat|laan|gracht|kade|plein|dreef)$/
 const UNIT =
-  /^(?:apt|apartment|appt|apto|unit|suite|ste|flat|floor|fl|room|rm|bldg|building|block|bloco|lot|level|office|box|p\.? ?o\.? ?box|c\/o|postfach|pl|bp|wohnung|etage|lgh|as|bis|bl|dept|piso|depto)\b\.?(?: ?#?\p{L}?[-\d]|$| \p{L}\b)|^#/iu
+  /^(?:apt|apartment|appt|apto|unit|suite|ste|flat|floor|room|bldg|building|block|bloco|lot|level|office|box|p\.? ?o\.? ?box|c\/o|postfach|bp|wohnung|etage|lgh|dept|piso|depto)\b\.?(?: ?#?\p{L}?[-\d]|$| \p{L}\b)|^#|^(?:hinterhaus|vorderhaus|gartenhaus|rear)$/iu
 
 const DIRECTIONS = wordSet('n s e w ne nw se sw north south east west')
 

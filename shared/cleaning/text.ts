@@ -9,7 +9,7 @@ const CONTROLS = /[^\P{Cc}\t\n\v\f\r\u0085]/gu
  * variation selectors, emoji tags and the old Hangul fillers are left, since they change what is printed.
  */
 const INVISIBLE =
-  /(?!\u200c|\u200d|[\u115f\u1160\u180b-\u180d\u180f\ufe00-\ufe0f\u{e0020}-\u{e007f}\u{e0100}-\u{e01ef}])\p{Default_Ignorable_Code_Point}/gu
+  /(?!\u200c|\u200d|\u115f|\u1160|\p{Variation_Selector}|[\u{e0020}-\u{e007f}])\p{Default_Ignorable_Code_Point}/gu
 
 const JOINERS = /\u200c|\u200d/
 const LETTERS_THAT_NEVER_JOIN =
