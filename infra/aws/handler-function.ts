@@ -2,7 +2,7 @@ import { resolve } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
-import { NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
+import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 
@@ -59,6 +59,7 @@ export class HandlerFunction extends Construct {
         // The SDK is bundled at the version that was tested. `pg` looks for its native twin, which is never installed.
         bundleAwsSDK: true,
         externalModules: ['pg-native'],
+        logLevel: LogLevel.ERROR,
       },
     })
   }

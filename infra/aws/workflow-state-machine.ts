@@ -1,4 +1,5 @@
 import { RemovalPolicy } from 'aws-cdk-lib'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions'
@@ -32,6 +33,11 @@ export class WorkflowStateMachine extends Construct {
         }),
       },
     })
-    for (const [, lambda] of functions) lambda.grantInvokeLatestVersion(this.machine)
+    this.machine.addToRolePolicy(
+      new PolicyStatement({
+        actions: ['lambda:InvokeFunction'],
+        resources: functions.map(([, { functionArn }]) => functionArn),
+      }),
+    )
   }
 }

@@ -1,0 +1,184 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { workflows } from '#infra/workflows/index.ts'
+import { type Resource, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
+
+describe('the stack', () => {
+  let stack: SynthesizedStack
+  before(async () => {
+    stack = await synthesizedStack()
+  })
+  const only = (type: string): Resource => {
+    const [found, ...more] = stack.ofType(type)
+    assert.ok(found, `there is no ${type}`)
+    assert.equal(more.length, 0)
+    return found
+  }
+
+  test('has a Lambda for each extract, transform and load, each task, and plan, commit and finish once', () => {
+    const expected = workflows.flatMap(({ steps }) =>
+      steps.flatMap(({ kind, name }) =>
+        (kind === 'task' ? ['run'] : ['extract', 'transform', 'load']).map((stage) => `functions/${name}/${stage}.ts`),
+      ),
+    )
+    const control = ['plan', 'commit', 'finish'].map((stage) => `functions/control/${stage}.ts`)
+
+    const handlers = stack.ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Description)
+
+    assert.deepEqual(handlers.sort(), [...new Set([...expected, ...control])].sort())
+  })
+
+  test('runs each Lambda on Node 24 and ARM, traced, with a role and an expiring log group of its own', () => {
+    const lambdas = stack.ofType('AWS::Lambda::Function')
+
+    const roles = new Set(lambdas.map(({ Properties }) => JSON.stringify(Properties.Role)))
+    const logGroups = new Set(lambdas.map(({ Properties }) => Properties.LoggingConfig.LogGroup.Ref as string))
+
+    for (const { Properties } of lambdas) {
+      assert.equal(Properties.Runtime, 'nodejs24.x')
+      assert.deepEqual(Properties.Architectures, ['arm64'])
+      assert.equal(Properties.TracingConfig.Mode, 'Active')
+      assert.match(Properties.Environment.Variables.NODE_OPTIONS, /--enable-source-maps/)
+    }
+    assert.equal(roles.size, lambdas.length)
+    assert.equal(logGroups.size, lambdas.length)
+    for (const name of logGroups) assert.equal(stack.resources[name]?.Properties.RetentionInDays, 30)
+  })
+
+  test('keeps the state in an on-demand table with point-in-time recovery that outlives the stack', () => {
+    const table = only('AWS::DynamoDB::GlobalTable')
+
+    const [replica] = table.Properties.Replicas
+    assert.equal(table.Properties.BillingMode, 'PAY_PER_REQUEST')
+    assert.deepEqual(table.Properties.TimeToLiveSpecification, { AttributeName: 'expires_at', Enabled: true })
+    assert.equal(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true)
+    assert.equal(replica.DeletionProtectionEnabled, true)
+    assert.equal(table.Properties.SSESpecification.SSEEnabled, true)
+    assert.equal(table.DeletionPolicy, 'Retain')
+    const indexes = table.Properties.GlobalSecondaryIndexes.map(({ IndexName }: { IndexName: string }) => IndexName)
+    assert.ok(indexes.includes('by_workflow'))
+  })
+
+  test('keeps staged rows encrypted, private, reachable over TLS only, and not for ever', () => {
+    const bucket = only('AWS::S3::Bucket').Properties
+    const [rule] = bucket.LifecycleConfiguration.Rules
+    const policy = only('AWS::S3::BucketPolicy').Properties.PolicyDocument.Statement
+
+    const denied = policy.filter(({ Effect }: { Effect: string }) => Effect === 'Deny')
+    const [encryption] = bucket.BucketEncryption.ServerSideEncryptionConfiguration
+
+    assert.equal(encryption.ServerSideEncryptionByDefault.SSEAlgorithm, 'aws:kms')
+    assert.ok(Object.values(bucket.PublicAccessBlockConfiguration).every((blocked) => blocked === true))
+    assert.ok(denied.some((statement: object) => JSON.stringify(statement).includes('"aws:SecureTransport":"false"')))
+    assert.equal(rule.Status, 'Enabled')
+    assert.equal(rule.ExpirationInDays, 30)
+    assert.equal(rule.AbortIncompleteMultipartUpload.DaysAfterInitiation, 1)
+    assert.equal(only('AWS::KMS::Key').Properties.EnableKeyRotation, true)
+  })
+
+  test('logs every state of a run, without the data, and traces it', () => {
+    for (const { Properties } of stack.ofType('AWS::StepFunctions::StateMachine')) {
+      assert.equal(Properties.StateMachineType, 'STANDARD')
+      assert.equal(Properties.LoggingConfiguration.Level, 'ALL')
+      assert.equal(Properties.LoggingConfiguration.IncludeExecutionData, false)
+      assert.equal(Properties.TracingConfiguration.Enabled, true)
+    }
+  })
+
+  test('starts the daily update at two in the morning, Helsinki time', () => {
+    const schedules = stack.ofType('AWS::Scheduler::Schedule').map(({ Properties }) => Properties)
+
+    const daily = schedules.find(({ Target }) => JSON.stringify(Target.Arn).includes('DailyDataWarehouseUpdate'))
+
+    assert.equal(daily?.ScheduleExpression, 'cron(0 2 * * ? *)')
+    assert.equal(daily?.ScheduleExpressionTimezone, 'Europe/Helsinki')
+    assert.deepEqual(JSON.parse(daily?.Target.Input), { trigger: 'schedule' })
+    assert.ok(daily?.Target.DeadLetterConfig)
+  })
+
+  test('starts a workflow on each event that it names', () => {
+    const expected = workflows.flatMap(({ events }) =>
+      events.map(({ source, detailType }) => ({ source: [source], 'detail-type': [detailType] })),
+    )
+
+    const patterns = stack.ofType('AWS::Events::Rule').map(({ Properties }) => Properties.EventPattern)
+
+    assert.deepEqual(patterns, expected)
+  })
+})
+
+describe('the permissions', () => {
+  let stack: SynthesizedStack
+  before(async () => {
+    stack = await synthesizedStack()
+  })
+  const allowed = (handler: string) => statementsOf(stack, stack.lambda(handler).Properties.Role['Fn::GetAtt'][0])
+  const databases = (handler: string) =>
+    JSON.stringify(allowed(handler)).match(/(?<=:secret:\/dray\/test\/)[^/]+/g) ?? []
+  const objects = (handler: string, action: string) =>
+    allowed(handler)
+      .filter(({ actions }) => actions.includes(action))
+      .flatMap(({ resources }) => resources.map((resource) => /(?<=")\/[^"]+(?=")/.exec(resource)?.[0]))
+
+  test('name no action by a wildcard', () => {
+    const actions = statementsOf(stack).flatMap((statement) => statement.actions)
+
+    assert.deepEqual(
+      actions.filter((action) => action.includes('*')),
+      [],
+    )
+  })
+
+  test('name no resource by a lone wildcard, except where AWS knows no narrower one', () => {
+    const unscoped = statementsOf(stack).filter(({ resources }) => resources.includes('*'))
+
+    for (const action of unscoped.flatMap(({ actions }) => actions)) {
+      assert.match(action, /^(xray:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups))/)
+    }
+  })
+
+  test('let an extract read its source only, a load its target only, a transform no database', () => {
+    assert.deepEqual(databases('functions/customers/extract.ts'), ['crm'])
+    assert.deepEqual(databases('functions/customers/transform.ts'), [])
+    assert.deepEqual(databases('functions/customers/load.ts'), ['warehouse'])
+    assert.deepEqual(databases('functions/orders/extract.ts'), ['sales'])
+    assert.deepEqual(databases('functions/data-mart/run.ts'), ['warehouse'])
+    assert.deepEqual(databases('functions/control/finish.ts'), [])
+  })
+
+  test('tell each Lambda the secrets of its databases, and of no other', () => {
+    for (const { Properties } of stack.ofType('AWS::Lambda::Function')) {
+      const variables = Object.keys(Properties.Environment.Variables).filter((name) => name.endsWith('_SECRET_ARN'))
+
+      const expected = databases(Properties.Description).map((name) => `${name.toUpperCase()}_DATABASE_URL_SECRET_ARN`)
+      assert.deepEqual([...new Set(variables)].sort(), [...new Set(expected)].sort(), Properties.Description)
+    }
+  })
+
+  test('keep a pipeline to its own staged objects', () => {
+    for (const action of ['s3:GetObject', 's3:PutObject']) {
+      assert.deepEqual(objects('functions/orders/transform.ts', action), ['/runs/*/orders/*'])
+    }
+    assert.deepEqual(objects('functions/data-mart/run.ts', 's3:GetObject'), [])
+  })
+
+  test('leave last_run and leases to the control handlers', () => {
+    const stateOf = (handler: string) =>
+      allowed(handler).find(({ actions }) => actions.includes('dynamodb:UpdateItem'))?.condition
+
+    const runsOnly = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
+    assert.deepEqual(stateOf('functions/orders/load.ts'), runsOnly)
+    assert.equal(stateOf('functions/control/commit.ts'), undefined)
+  })
+
+  test('let the state machine call its Lambdas and nothing else', () => {
+    const [machine] = stack.ofType('AWS::StepFunctions::StateMachine')
+    const statements = statementsOf(stack, machine?.Properties.RoleArn['Fn::GetAtt'][0])
+
+    const invoking = statements.filter(({ actions }) => actions.includes('lambda:InvokeFunction'))
+    const called = new Set(invoking.flatMap(({ resources }) => resources))
+
+    const substitutions = Object.values(machine?.Properties.DefinitionSubstitutions as object)
+    assert.deepEqual([...called].sort(), [...new Set(substitutions.map((arn) => JSON.stringify(arn)))].sort())
+  })
+})
