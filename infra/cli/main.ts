@@ -28,7 +28,7 @@ export async function main(args: readonly string[]): Promise<number> {
 function createProgram(verbs: Verbs): Command {
   const program = new Command('dray')
     .description('Carries rows from operational databases to a warehouse.')
-    .option('--debug', 'print stack traces and the logs of the handlers', false)
+    .option('--debug', 'print stack traces and the logs of the handlers')
     .enablePositionalOptions(false)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })

@@ -11,7 +11,7 @@ export function addRun(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('run'))
     .description('run a workflow, or one pipeline of it')
     .argument('<workflow|pipeline>')
-    .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes', false)
+    .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
     .addOption(progressOption())
     .action(async (name: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()

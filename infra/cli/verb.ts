@@ -19,7 +19,7 @@ export type ProgressMode = 'auto' | 'log' | 'none'
 export function withCommonOptions(command: Command): Command {
   return command
     .option('--target <name>', 'where: local, or the name of a deployed environment', 'local')
-    .option('--json', 'print one JSON document on stdout', false)
+    .option('--json', 'print one JSON document on stdout')
 }
 
 export function progressOption(): Option {

@@ -56,7 +56,12 @@ async function attempt(
   if (!file || !socket) return null
   const reply = await ask(socket, { token: file.token, needs })
   if (reply?.status === 'ready') {
-    return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: () => close(socket, child) }
+    let closing: Promise<void> | undefined
+    const closeOnce = () => {
+      closing ??= close(socket, child)
+      return closing
+    }
+    return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: closeOnce }
   }
   if (reply?.status === 'failed') {
     await close(socket, child)
