@@ -105,7 +105,13 @@ const rules: Record<string, { allowed: readonly string[]; refused: readonly stri
     refused: ['@middy/core', 'aws-cdk-lib', 'aws-cdk-lib/aws-s3', 'constructs', '#test/services/postgres.ts'],
   },
   'infra/aws/stack.ts': {
-    allowed: ['aws-cdk-lib', 'constructs', '#infra/workflows/index.ts', '#shared/workflow/workflow.ts'],
+    allowed: [
+      'aws-cdk-lib',
+      'constructs',
+      '#infra/workflows/index.ts',
+      '#shared/workflow/workflow.ts',
+      '#functions/control/find-pipeline.ts',
+    ],
     refused: ['#functions/orders/extract.ts', '#shared/lambda/handler.ts', '@middy/core'],
   },
 }

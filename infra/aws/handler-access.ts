@@ -9,9 +9,10 @@ export interface HandlerAccess {
   /** Patterns of the keys in the staging bucket, without a leading slash. */
   readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
   /** `runs`: the metrics of runs only; `all`: `last_run` and leases, too. */
-  readonly state: 'runs' | 'all'
+  readonly state: StateAccess
 }
 
+type StateAccess = 'none' | 'runs' | 'all'
 type Databases = ReadonlyMap<string, StepDatabases>
 
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
@@ -25,7 +26,11 @@ function stepAccess(step: string, stage: string, databases: Databases): HandlerA
   if (stage === 'run') return { databases: targets, staging: { read: [], write: [] }, state: 'runs' }
   const staged = `${stagingPrefix('*', step)}/*`
   const reached = { extract: sources, load: targets }[stage] ?? []
-  return { databases: reached, staging: { read: [staged], write: [staged] }, state: 'runs' }
+  return {
+    databases: reached,
+    staging: { read: [staged], write: [staged] },
+    state: stage === 'load' ? 'runs' : 'none',
+  }
 }
 
 /** The control handlers work for every pipeline of the workflow. */
@@ -51,6 +56,6 @@ export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess
       read: both(one.staging.read, other.staging.read),
       write: both(one.staging.write, other.staging.write),
     },
-    state: one.state === 'all' ? 'all' : other.state,
+    state: (['all', 'runs', 'none'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
   }
 }

@@ -48,6 +48,7 @@ function stagingStatements({ staging }: HandlerAccess, { bucket, key }: Resource
 }
 
 function stateStatements({ state }: HandlerAccess, { table }: Resources): PolicyStatement[] {
+  if (state === 'none') return []
   const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
   if (state === 'runs') {
     const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }

@@ -1,4 +1,5 @@
-import type { Pipeline } from '#shared/pipeline/pipeline.ts'
+import { findPipeline } from '#functions/control/find-pipeline.ts'
+import type { Pipeline } from '#shared/pipeline/index.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
 
 /** Names of the databases that a step works with. */
@@ -14,7 +15,7 @@ export interface StepDatabases {
 export async function databasesOfSteps(workflow: Workflow): Promise<ReadonlyMap<string, StepDatabases>> {
   const databases = new Map<string, StepDatabases>()
   for (const { kind, name } of workflow.steps) {
-    if (kind === 'pipeline') databases.set(name, databasesOf(await pipelineNamed(name)))
+    if (kind === 'pipeline') databases.set(name, databasesOf(await findPipeline(name)))
   }
   const targets = [...new Set([...databases.values()].flatMap((step) => step.targets))]
   for (const { kind, name } of workflow.steps) {
@@ -25,13 +26,4 @@ export async function databasesOfSteps(workflow: Workflow): Promise<ReadonlyMap<
 
 function databasesOf(pipeline: Pipeline): StepDatabases {
   return { sources: [pipeline.extract.source.database.name], targets: [pipeline.load.target.database.name] }
-}
-
-async function pipelineNamed(name: string): Promise<Pipeline> {
-  const file = `functions/${name}/pipeline.ts`
-  const exports = Object.values((await import(`../../${file}`)) as Record<string, unknown>)
-  const found = exports.find((value) => (value as Partial<Pipeline> | null)?.kind === 'pipeline')
-  if (!found)
-    throw new Error(`${file} exports no pipeline(), so the stack cannot tell which databases its Lambdas need.`)
-  return found as Pipeline
 }

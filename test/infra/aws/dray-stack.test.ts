@@ -166,9 +166,11 @@ describe('the permissions', () => {
     const stateOf = (handler: string) =>
       allowed(handler).find(({ actions }) => actions.includes('dynamodb:UpdateItem'))?.condition
 
+    const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
     const runsOnly = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
     assert.deepEqual(stateOf('functions/orders/load.ts'), runsOnly)
     assert.equal(stateOf('functions/control/commit.ts'), undefined)
+    assert.equal(reachesTable, false)
   })
 
   test('let the state machine call its Lambdas and nothing else', () => {
