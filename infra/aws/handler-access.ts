@@ -1,3 +1,4 @@
+import { findingsPrefix, quarantinePrefix } from '#shared/pipeline/index.ts'
 import { stagingPrefix } from '#shared/pipeline/plan.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
 import type { StepDatabases } from './step-databases.ts'
@@ -24,11 +25,11 @@ export function accessOf(handler: string, workflow: Workflow, databases: Databas
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
   const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
   if (stage === 'run') return { databases: targets, staging: { read: [], write: [] }, state: 'runs' }
-  const staged = `${stagingPrefix('*', step)}/*`
-  const reached = { extract: sources, load: targets }[stage] ?? []
+  const batches = `${stagingPrefix('*', step)}/*`
+  const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map((prefix) => `${prefix}/*`)
   return {
-    databases: reached,
-    staging: { read: [staged], write: [staged] },
+    databases: { extract: sources, load: targets }[stage] ?? [],
+    staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
     state: stage === 'load' ? 'runs' : 'none',
   }
 }

@@ -119,6 +119,7 @@ describe('the permissions', () => {
     allowed(handler)
       .filter(({ actions }) => actions.includes(action))
       .flatMap(({ resources }) => resources.map((resource) => /(?<=")\/[^"]+(?=")/.exec(resource)?.[0]))
+      .sort()
 
   test('name no action by a wildcard', () => {
     const actions = statementsOf(stack).flatMap((statement) => statement.actions)
@@ -156,9 +157,11 @@ describe('the permissions', () => {
   })
 
   test('keep a pipeline to its own staged objects', () => {
-    for (const action of ['s3:GetObject', 's3:PutObject']) {
-      assert.deepEqual(objects('functions/orders/transform.ts', action), ['/runs/*/orders/*'])
-    }
+    const batches = '/runs/*/orders/*'
+    const reports = ['/findings/orders/*/*', '/quarantine/orders/*/*']
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:GetObject'), [batches])
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:PutObject'), [...reports, batches])
+    assert.deepEqual(objects('functions/orders/extract.ts', 's3:PutObject'), [batches])
     assert.deepEqual(objects('functions/data-mart/run.ts', 's3:GetObject'), [])
   })
 
