@@ -1,0 +1,26 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { activeRecordContract } from '#test/contracts/active-record.ts'
+import { startMariaDB } from '#test/services/mariadb.ts'
+import { startPostgres } from '#test/services/postgres.ts'
+
+activeRecordContract('postgres', async () => {
+  const server = await startPostgres()
+  return { url: await server.createDatabase(), close: () => server.stop() }
+})
+
+activeRecordContract(
+  'mysql',
+  async () => {
+    const server = await startMariaDB()
+    if ('unavailable' in server) throw new Error(server.unavailable)
+    return { url: await server.createDatabase(), close: () => server.stop() }
+  },
+  process.env.TEST_MYSQL_UNAVAILABLE,
+)
+
+activeRecordContract('sqlite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dray-active-record-'))
+  return { url: `sqlite:${join(folder, 'shop.db')}`, close: () => rm(folder, { recursive: true }) }
+})

@@ -1,0 +1,113 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { startDynamoDb } from '#infra/local/dynamodb.ts'
+import {
+  type CommitOutput,
+  commit,
+  extract,
+  type LoadInput,
+  load,
+  type Pipeline,
+  type PlanOutput,
+  plan,
+  type QuarantinedRow,
+  quarantinePrefix,
+  type RunReference,
+  type Services,
+  transform,
+} from '#shared/pipeline/index.ts'
+import { FolderStagingStore } from '#shared/staging/folder-staging-store.ts'
+import { createStateTable } from '#shared/state/create-state-table.ts'
+import { createStateClient, DynamoDbStateStore } from '#shared/state/dynamodb-state-store.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
+type AnyPipeline = Pipeline<any, any>
+
+/** What the steps need, real: dynalite and a folder. */
+export interface Harness {
+  readonly services: Services
+  readonly folder: string
+  close(): Promise<void>
+}
+
+export async function openHarness(): Promise<Harness> {
+  const folder = await mkdtemp(join(tmpdir(), 'dray-pipeline-'))
+  const dynamodb = await startDynamoDb({})
+  const client = createStateClient({ endpoint: dynamodb.endpoint })
+  await createStateTable(client, 'state')
+  const services: Services = {
+    state: new DynamoDbStateStore(client, 'state'),
+    staging: new FolderStagingStore(join(folder, 'staging')),
+    signal: new AbortController().signal,
+    now: Date.now,
+    log: { info: () => {}, warn: () => {} },
+    progress: () => {},
+    runner: 'test',
+  }
+  return {
+    services,
+    folder,
+    async close() {
+      client.destroy()
+      await dynamodb.stop()
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+export function runReference(id: string): RunReference {
+  return { id, workflow: 'test', started_at: '2024-06-01T02:00:00.000Z', trigger: 'manual' }
+}
+
+/** Plan, and what the Map and Commit would be given. */
+export async function planRun(pipeline: AnyPipeline, id: string, services: Services): Promise<PlanOutput> {
+  return plan(pipeline, { run: runReference(id), pipeline: pipeline.name }, services)
+}
+
+/** Extracts and transforms one partition. */
+export async function prepare(
+  pipeline: AnyPipeline,
+  id: string,
+  planned: PlanOutput,
+  partition: number,
+  services: Services,
+): Promise<LoadInput> {
+  const input = { run: runReference(id), pipeline: pipeline.name, plan: planned.plan, epoch: planned.epoch, partition }
+  return transform(pipeline, await extract(pipeline, input, services), services)
+}
+
+export async function commitRun(
+  pipeline: AnyPipeline,
+  id: string,
+  planned: PlanOutput,
+  services: Services,
+): Promise<CommitOutput> {
+  return commit(
+    pipeline,
+    { run: runReference(id), pipeline: pipeline.name, plan: planned.plan, epoch: planned.epoch },
+    services,
+  )
+}
+
+/** A whole run of a pipeline, partition after partition. */
+export async function runPipeline(pipeline: AnyPipeline, id: string, services: Services): Promise<CommitOutput> {
+  const planned = await planRun(pipeline, id, services)
+  for (const { partition } of planned.partitions) {
+    await load(pipeline, await prepare(pipeline, id, planned, partition, services), services)
+  }
+  return commitRun(pipeline, id, planned, services)
+}
+
+/** The quarantined rows of a run, as they lie in staging. */
+export async function quarantined(harness: Harness, id: string, pipeline: string): Promise<QuarantinedRow[]> {
+  const keys = await harness.services.staging.list(quarantinePrefix(id, pipeline))
+  const texts = await Promise.all(keys.map((key) => readFile(join(harness.folder, 'staging', key), 'utf8')))
+  return texts.flatMap((text) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .slice(1)
+      .map((line) => JSON.parse(line) as QuarantinedRow),
+  )
+}
