@@ -21,7 +21,7 @@ export function handlerOf<Input, Output>(
     .use(withLogging(logger, step))
     .use(withNamedErrors())
     .use(withInput(step, inputs[step]))
-    .use(withServices(logger))
+    .use(withServices(logger, step !== 'extract' && step !== 'transform'))
     .handler((event, context) => work(event as Input, context.services))
   return stack as unknown as Handler<Input, Output>
 }

@@ -1,8 +1,10 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
+import { TerminalError } from '#shared/active-record/index.ts'
 import type { Progress, Services } from '#shared/pipeline/index.ts'
+import type { StagingStore } from '#shared/staging/staging-store.ts'
 import { createStagingStore } from '#shared/staging/staging-url.ts'
-import { createStateStore } from '#shared/state/dynamodb-state-store.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
 import { resolveDatabaseSecrets } from './database-secrets.ts'
 import { deadlineOf, type HandlerContext } from './deadline.ts'
 
@@ -14,20 +16,30 @@ declare global {
 /** What a handler finds in its context. */
 export type ServicesContext = HandlerContext & { services: Services }
 
-type Stores = Pick<Services, 'state' | 'staging'>
-let stores: Promise<Stores> | null = null
+let state: StateStore | null = null
+let staging: Promise<StagingStore> | null = null
 
 /** Opened by the first call and kept for the life of the Lambda. */
-function openStores(): Promise<Stores> {
-  stores ??= (async () => ({
-    state: createStateStore(),
-    staging: await createStagingStore(process.env.STAGING_URL ?? ''),
-  }))().catch((error: unknown) => {
-    stores = null
+async function openState(): Promise<StateStore> {
+  state ??= (await import('#shared/state/dynamodb-state-store.ts')).createStateStore()
+  return state
+}
+
+function openStaging(): Promise<StagingStore> {
+  staging ??= createStagingStore(process.env.STAGING_URL ?? '').catch((error: unknown) => {
+    staging = null
     throw error
   })
-  return stores
+  return staging
 }
+
+/** For steps that have no business with `last_run` or metrics: their roles do not allow it either. */
+const NO_STATE = new Proxy({} as StateStore, {
+  get: () => () =>
+    Promise.reject(
+      new TerminalError('extract and transform have no access to the state; plan, load, commit and finish have'),
+    ),
+})
 
 /** Puts into the context what the steps of a pipeline work with. */
 export function withServices(logger: Logger): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
@@ -35,7 +47,8 @@ export function withServices(logger: Logger): MiddlewareObj<unknown, unknown, Er
     before: async ({ context }) => {
       await resolveDatabaseSecrets()
       context.services = {
-        ...(await openStores()),
+        state: needsState ? await openState() : NO_STATE,
+        staging: await openStaging(),
         signal: deadlineOf(context),
         now: Date.now,
         log: {
