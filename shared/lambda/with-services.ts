@@ -42,7 +42,10 @@ const NO_STATE = new Proxy({} as StateStore, {
 })
 
 /** Puts into the context what the steps of a pipeline work with. */
-export function withServices(logger: Logger): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
+export function withServices(
+  logger: Logger,
+  needsState: boolean,
+): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
   return {
     before: async ({ context }) => {
       await resolveDatabaseSecrets()
