@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { createHash, randomBytes } from 'node:crypto'
-import { lstat, mkdir, readFile, realpath, rename, rm, stat, symlink, writeFile } from 'node:fs/promises'
+import { randomBytes } from 'node:crypto'
+import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { type Account, canReach, giveTo } from './account.ts'
 import type { PostgresBinaries } from './binaries.ts'
+import { linkedFolder } from './linked-folder.ts'
 
 /** Makes the folder that holds everything of one server; returns its real path. */
 export async function serverFolder(path: string, account: Account | null): Promise<string> {
@@ -22,22 +23,6 @@ export async function serverFolder(path: string, account: Account | null): Promi
     return folder
   }
   return linkedFolder(folder, account)
-}
-
-/** Root may keep the project where the server's account cannot go: then the data lies elsewhere, behind a link. */
-async function linkedFolder(folder: string, account: Account | null): Promise<string> {
-  const place = `/var/tmp/dray-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`
-  await mkdir(place, { recursive: true, mode: 0o700 })
-  const { uid } = await lstat(place)
-  if (uid !== process.getuid?.() && uid !== account?.uid) {
-    throw new ConfigurationError(
-      `${place} belongs to somebody else; remove it, or keep the project in a readable folder.`,
-    )
-  }
-  await giveTo(account, place)
-  await rm(folder, { recursive: true, force: true })
-  await symlink(place, folder)
-  return place
 }
 
 /** Runs initdb unless it has run; the machine's locale and time zone play no part. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { execFileSync, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, writeFile } from 'node:fs/promises'
+import { appendFile, chmod, mkdir, mkdtemp, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -108,16 +108,22 @@ describe('the embedded PostgreSQL', () => {
     other.kill()
   })
 
-  test('runs where only its owner may look', async () => {
-    const closed = join(home, 'closed')
+  test('runs where only its owner may look, and cleans up after such folders that are gone', async () => {
+    const [gone, closed] = [join(home, 'gone'), join(home, 'closed')]
+    await mkdir(gone, { mode: 0o700 })
     await mkdir(closed, { mode: 0o700 })
-    const server = await start(join(closed, 'postgres'))
+    const first = await start(join(gone, 'postgres'))
+    const data = await realpath(join(gone, 'postgres'))
+    await first.stop()
+    await rm(gone, { recursive: true })
 
-    const rows = await query(server.url, 'SELECT 1 AS one')
-    await server.stop()
+    const second = await start(join(closed, 'postgres'))
+    const rows = await query(second.url, 'SELECT 1 AS one')
+    await second.stop()
     await rm(await realpath(join(closed, 'postgres')), { recursive: true })
 
     assert.deepEqual(rows, [{ one: 1 }])
+    await assert.rejects(stat(data), { code: 'ENOENT' })
   })
 
   test('says what the server wrote when it does not start', async () => {
