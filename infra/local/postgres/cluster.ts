@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { lstat, mkdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
@@ -11,18 +11,20 @@ import { linkedFolder } from './linked-folder.ts'
 /** Makes the folder that holds everything of one server; returns its real path. */
 export async function serverFolder(path: string, account: Account | null): Promise<string> {
   const folder = resolve(path)
-  if (await lstat(folder).catch(() => null)) {
-    const real = await realpath(folder).catch(() => null)
-    if (real && (await canReach(account, join(real, 'data')))) return real
-    if (!real) await rm(folder)
+  const found = await realpath(folder).catch(() => null)
+  if (found && (await canReach(account, join(found, 'data')))) return found
+  if (found && (await readdir(found)).length > 0) {
+    throw new ConfigurationError(
+      `PostgreSQL cannot run as root, and the user that it runs as cannot reach ${found}; its data is left as it is. ` +
+        'Let others pass through the folders above it (chmod o+x), or move it away to start with an empty database.',
+    )
   }
+  await rm(folder, { recursive: true, force: true })
   await mkdir(dirname(folder), { recursive: true })
-  if (await canReach(account, folder)) {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    await giveTo(account, folder)
-    return folder
-  }
-  return linkedFolder(folder, account)
+  if (!(await canReach(account, folder))) return linkedFolder(folder, account)
+  await mkdir(folder, { mode: 0o700 })
+  await giveTo(account, folder)
+  return folder
 }
 
 /** Runs initdb unless it has run; the machine's locale and time zone play no part. */

@@ -2,7 +2,6 @@ import { createHash } from 'node:crypto'
 import { lstat, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, sep } from 'node:path'
-import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { type Account, giveTo } from './account.ts'
 
 const elsewhere = '/var/tmp'
@@ -11,16 +10,11 @@ const elsewhere = '/var/tmp'
 export async function linkedFolder(folder: string, account: Account | null): Promise<string> {
   await removeOrphans()
   const place = join(elsewhere, `dray-${createHash('sha256').update(folder).digest('hex').slice(0, 16)}`)
-  await mkdir(place, { recursive: true, mode: 0o700 })
-  const { uid } = await lstat(place)
-  if (uid !== process.getuid?.() && uid !== account?.uid) {
-    throw new ConfigurationError(
-      `${place} belongs to somebody else; remove it, or keep the project in a readable folder.`,
-    )
-  }
+  // What a project that was removed has left at the same path is not this one's.
+  await rm(place, { recursive: true, force: true })
+  await mkdir(place, { mode: 0o700 })
   await writeFile(join(place, 'linked-from'), folder)
   await giveTo(account, place)
-  await rm(folder, { recursive: true, force: true })
   await symlink(place, folder)
   return place
 }

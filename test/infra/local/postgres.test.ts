@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { type PostgresServer, startPostgresServer } from '#infra/local/postgres.ts'
 
+const notRoot = process.getuid?.() === 0 ? false : 'only root cannot run PostgreSQL as itself'
+
 describe('the embedded PostgreSQL', () => {
   let home: string
   let folder: string
@@ -124,6 +126,28 @@ describe('the embedded PostgreSQL', () => {
 
     assert.deepEqual(rows, [{ one: 1 }])
     await assert.rejects(stat(data), { code: 'ENOENT' })
+  })
+
+  test('never takes old data for its own, nor removes what it cannot reach', { skip: notRoot }, async () => {
+    const closed = join(home, 'reused')
+    const path = join(closed, 'postgres')
+    await mkdir(closed, { mode: 0o700 })
+    const first = await start(path)
+    await first.ensureDatabase('old')
+    await first.stop()
+    await rm(path)
+    const second = await start(path)
+    const databases = await query(second.url, "SELECT 1 FROM pg_database WHERE datname = 'old'")
+    await second.stop()
+    await rm(await realpath(path), { recursive: true })
+    await rm(path)
+    await mkdir(path)
+    await writeFile(join(path, 'precious'), '')
+
+    await assert.rejects(start(path), { name: 'Configuration', message: /cannot reach .* left as it is/ })
+
+    assert.deepEqual(databases, [])
+    await stat(join(path, 'precious'))
   })
 
   test('says what the server wrote when it does not start', async () => {
