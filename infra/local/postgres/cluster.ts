@@ -22,7 +22,7 @@ export async function serverFolder(path: string, account: Account | null): Promi
   await rm(folder, { recursive: true, force: true })
   await mkdir(dirname(folder), { recursive: true })
   if (!(await canReach(account, folder))) return linkedFolder(folder, account)
-  await mkdir(folder, { mode: 0o700 })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
   await giveTo(account, folder)
   return folder
 }
