@@ -17,6 +17,7 @@ export function exitCodeOf(error: unknown): ExitCode {
     case 'LeaseHeld':
       return exitCodes.leaseHeld
     case 'Interrupted':
+    case 'AbortError':
       return exitCodes.interrupted
     default:
       return exitCodes.failed

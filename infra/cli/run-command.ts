@@ -2,6 +2,7 @@ import { drayHome } from '#infra/local/home.ts'
 import type { ProgressView } from '#infra/local/run-progress.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
 import { type Services, startServices } from '#infra/local/services.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { listenForInterrupts } from './interrupts.ts'
 import { openProgress } from './progress.ts'
@@ -35,8 +36,8 @@ export async function runCommand(name: string, options: RunOptions): Promise<Exi
     interrupts.onHurry(() => session.workers.hurry())
     let result: RunResult
     try {
-      if (options.demo) await fillDemo(home, services, view, interrupts.signal)
       const state = await openState()
+      if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
       for (const dead of await settleDeadRuns(state))
         view.note(`The run ${dead} had lost its process; it is marked as failed.`)
       const { workers, progress } = session
@@ -53,9 +54,18 @@ export async function runCommand(name: string, options: RunOptions): Promise<Exi
   }
 }
 
-async function fillDemo(home: string, services: Services, view: ProgressView, signal: AbortSignal): Promise<void> {
+async function fillDemo(
+  home: string,
+  { embedded }: Services,
+  state: StateStore,
+  view: ProgressView,
+  signal: AbortSignal,
+): Promise<void> {
   const { prepareDemo } = await import('#infra/local/demo-data.ts')
-  await prepareDemo({ home, embedded: services.embedded, note: (text) => view.note(text), signal })
+  const { orders } = await import('#functions/orders/pipeline.ts')
+  const lagSeconds = orders.extract.cursor?.lagSeconds ?? 0
+  const ordersLastRun = async () => (await state.pipeline(orders.name))?.lastRun ?? null
+  await prepareDemo({ home, embedded, ordersLastRun, lagSeconds, signal, note: (text) => view.note(text) })
 }
 
 async function report(result: RunResult, options: RunOptions, logFile: string): Promise<void> {

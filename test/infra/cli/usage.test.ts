@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { dray, temporaryHome } from './dray-process.ts'
+
+const { home, remove } = temporaryHome()
+
+/** One line on stderr, nothing on stdout, no stack. */
+async function assertRefused(args: readonly string[], message: RegExp, environment: NodeJS.ProcessEnv = {}) {
+  const { code, stdout, stderr } = await dray(home, args, environment)
+
+  assert.match(stderr, message)
+  assert.equal(stderr.trimEnd().split('\n').length, 1, stderr)
+  assert.equal(stdout, '')
+  assert.equal(code, 2)
+}
+
+describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () => {
+  after(remove)
+
+  it('an unknown verb', () => assertRefused(['rnu', 'x'], /^dray: unknown command 'rnu'\. Did you mean run\?/))
+  it('a wrong flag', () => assertRefused(['runs', '--jsn'], /^dray: unknown option '--jsn'\. Did you mean --json\?/))
+  it('a missing argument', () => assertRefused(['run'], /^dray: missing required argument 'workflow\|pipeline'/))
+  it('a wrong choice', () => assertRefused(['run', 'x', '--progress', 'bar'], /Allowed choices are auto, log, none/))
+  it('a limit that is no number', () => assertRefused(['runs', '--limit', 'ten'], /--limit ten is not a number/))
+  it('an unknown workflow, and names those there are', () =>
+    assertRefused(['run', 'dayly'], /no workflow or pipeline dayly.*daily-data-warehouse-update.*customers/))
+  it('a target that is not configured', () =>
+    assertRefused(['run', 'customers', '--target', 'production'], /target production .*no remote target is configured/))
+  it('a malformed URL, and does not print it', async () => {
+    await assertRefused(['run', 'customers'], /^dray: WAREHOUSE_DATABASE_URL is not the URL of a database/, {
+      WAREHOUSE_DATABASE_URL: 'oracle://scott:tiger@host/db',
+    })
+    const { stderr } = await dray(home, ['run', 'customers'], {
+      WAREHOUSE_DATABASE_URL: 'oracle://scott:tiger@host/db',
+    })
+    assert.doesNotMatch(stderr, /tiger/)
+  })
+  it('an import into no table', () =>
+    assertRefused(['import', 'csv', 'x.csv', '--into', 'crm'], /--into crm names no table/))
+  it('an import into an unknown database', () =>
+    assertRefused(
+      ['import', 'csv', 'x.csv', '--into', 'shop.orders'],
+      /There is no database shop.*crm, sales, warehouse/,
+    ))
+  it('an import of a file that is not there', () =>
+    assertRefused(
+      ['import', 'csv', '/missing.csv', '--into', 'crm.customers'],
+      /Cannot read \/missing\.csv \(ENOENT\)/,
+    ))
+})
+
+describe('dray', () => {
+  after(remove)
+
+  it('explains itself', async () => {
+    const { code, stdout, stderr } = await dray(home, ['--help'])
+
+    assert.equal(code, 0)
+    assert.equal(stderr, '')
+    for (const verb of ['run', 'runs', 'state', 'import', 'services'])
+      assert.match(stdout, new RegExp(`^ {2}${verb} `, 'm'))
+    assert.match(stdout, /130 interrupted/)
+  })
+
+  it('prints the stack of an error only with --debug', async () => {
+    const plain = await dray(home, ['run', 'dayly'])
+    const debug = await dray(home, ['run', 'dayly', '--debug'])
+
+    assert.doesNotMatch(plain.stderr, /\n\s+at /)
+    assert.match(debug.stderr, /\n\s+at workflowNamed/)
+  })
+
+  it('lists nothing, and says how to begin, before the first run', async () => {
+    const text = await dray(home, ['runs'])
+    const json = await dray(home, ['runs', '--json'])
+    const state = await dray(home, ['state', 'show', '--json'])
+
+    assert.match(text.stdout, /Nothing has run yet/)
+    assert.deepEqual(JSON.parse(json.stdout), { runs: [] })
+    assert.deepEqual(JSON.parse(state.stdout), { pipelines: [] })
+    assert.equal(json.stderr, '')
+  })
+
+  it('says that a run or the state of a pipeline is not there', async () => {
+    const run = await dray(home, ['runs', 'show', 'r-1'])
+    const state = await dray(home, ['state', 'show', 'orders'])
+
+    assert.deepEqual([run.code, state.code], [2, 2])
+    assert.match(run.stderr, /^dray: There is no run r-1; `dray runs` lists the runs\.\n$/)
+    assert.match(state.stderr, /^dray: The pipeline orders has no state/)
+  })
+
+  it('leaves no services behind', async () => {
+    await dray(home, ['runs'])
+
+    assert.equal(existsSync(join(home, 'services.json')), false)
+  })
+})

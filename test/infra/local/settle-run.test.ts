@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict'
+import { hostname } from 'node:os'
+import { after, before, describe, it } from 'node:test'
+import { type LocalDynamoDb, startDynamoDb } from '#infra/local/dynamodb.ts'
+import { settleDeadRuns, settleRun } from '#infra/local/settle-run.ts'
+import { emptyStep } from '#shared/pipeline/run-task.ts'
+import { createStateTable } from '#shared/state/create-state-table.ts'
+import { createStateClient, createStateStore, type DynamoDbStateStore } from '#shared/state/dynamodb-state-store.ts'
+
+describe('settling a run', () => {
+  let dynamodb: LocalDynamoDb
+  let state: DynamoDbStateStore
+
+  before(async () => {
+    dynamodb = await startDynamoDb()
+    const client = createStateClient({ endpoint: dynamodb.endpoint })
+    await createStateTable(client, 'settle')
+    client.destroy()
+    state = createStateStore({ tableName: 'settle', endpoint: dynamodb.endpoint })
+  })
+  after(async () => {
+    state.close()
+    await dynamodb.stop()
+  })
+
+  /** A run that works on one pipeline. */
+  async function startRun(id: string, pipeline: string, runner: string): Promise<void> {
+    await state.startRun({ id, workflow: 'daily', startTime: 1_000, runner, trigger: 'manual' })
+    await state.acquireLease(pipeline, id, Date.now(), Date.now() + 900_000)
+    await state.putStep({ ...emptyStep(id, pipeline), startTime: 1_000 })
+  }
+
+  it('gives its leases back and ends its open steps and itself as failed', async () => {
+    await startRun('run-1', 'orders', 'local:here:1')
+
+    await settleRun(state, 'run-1', 'Interrupted.', 5_000)
+
+    const detail = await state.run('run-1')
+    assert.equal((await state.pipeline('orders'))?.leaseOwner, null)
+    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.error, 'Interrupted.')
+    assert.equal(detail?.run.endTime, 5_000)
+    assert.deepEqual(
+      detail?.steps.map(({ step, status, error }) => ({ step, status, error })),
+      [{ step: 'orders', status: 'failed', error: 'Interrupted.' }],
+    )
+  })
+
+  it('leaves the leases of other runs alone', async () => {
+    await startRun('run-2', 'customers', 'local:here:1')
+    await startRun('run-3', 'stock', 'local:here:1')
+
+    await settleRun(state, 'run-2', 'Interrupted.')
+
+    assert.equal((await state.pipeline('stock'))?.leaseOwner, 'run-3')
+  })
+
+  it('does not change a run that has ended, but takes its leases', async () => {
+    await startRun('run-4', 'prices', 'local:here:1')
+    await state.finishRun('run-4', {
+      status: 'success',
+      endTime: 2_000,
+      recordsProcessed: 3,
+      recordsFailed: 0,
+      error: null,
+    })
+
+    await settleRun(state, 'run-4', 'too late')
+
+    assert.equal((await state.run('run-4'))?.run.status, 'success')
+    assert.equal((await state.pipeline('prices'))?.leaseOwner, null)
+  })
+
+  it('settles the runs of dead processes of this machine, and only those', async () => {
+    await startRun('dead', 'a', `local:${hostname()}:111`)
+    await startRun('alive', 'b', `local:${hostname()}:222`)
+    await startRun('elsewhere', 'c', 'local:another-host:111')
+    await startRun('cloud', 'd', 'stepfunctions')
+
+    const settled = await settleDeadRuns(state, (pid) => pid === 222)
+
+    assert.deepEqual(settled, ['dead'])
+    assert.equal((await state.pipeline('a'))?.leaseOwner, null)
+    for (const [run, pipeline] of [
+      ['alive', 'b'],
+      ['elsewhere', 'c'],
+      ['cloud', 'd'],
+    ] as const) {
+      assert.equal((await state.run(run))?.run.status, 'running')
+      assert.equal((await state.pipeline(pipeline))?.leaseOwner, run)
+    }
+  })
+})
