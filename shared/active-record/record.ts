@@ -1,4 +1,5 @@
 import type { Text } from './adapter.ts'
+import { type AssociatedModel, BelongsTo, HasMany } from './association.ts'
 import { ConfigurationError } from './errors.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, textToValue, valueToText } from './table-definition.ts'
 import { Errors } from './validations.ts'
@@ -37,6 +38,7 @@ function sameValue(column: ColumnDefinition, stored: Text, text: Text): boolean 
 export class SourceRecord {
   #row: RecordRow = []
   #stored: RecordRow | null = null
+  #associations: Map<string, unknown> | null = null
 
   static {
     internals = {
@@ -51,6 +53,31 @@ export class SourceRecord {
         record.#row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
       },
     }
+  }
+
+  /** For a getter of a model: `get customer() { return this.belongsTo(Customer, 'customerId') }`. */
+  protected belongsTo<T extends SourceRecord>(model: AssociatedModel<T>, foreignKey: string): BelongsTo<T> {
+    return this.#association(
+      `belongsTo ${model.definition.table} ${foreignKey}`,
+      () => new BelongsTo<T>(this, { kind: 'belongsTo', model, foreignKey }),
+    )
+  }
+
+  /** For a getter of a model: `get orders() { return this.hasMany(Order, 'customerId') }`. */
+  protected hasMany<T extends SourceRecord>(model: AssociatedModel<T>, foreignKey: string): HasMany<T> {
+    return this.#association(
+      `hasMany ${model.definition.table} ${foreignKey}`,
+      () => new HasMany<T>(this, { kind: 'hasMany', model, foreignKey }),
+    )
+  }
+
+  #association<A>(key: string, make: () => A): A {
+    this.#associations ??= new Map()
+    const known = this.#associations.get(key) as A | undefined
+    if (known !== undefined) return known
+    const made = make()
+    this.#associations.set(key, made)
+    return made
   }
 
   get #definition(): TableDefinition {

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Adapter, Text } from './adapter.ts'
+import { preload } from './association.ts'
 import { ConfigurationError, TerminalError } from './errors.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { ModelClass } from './model.ts'
@@ -38,6 +39,7 @@ interface Parts {
   readonly limit: number | null
   readonly offset: number | null
   readonly columns: readonly ColumnDefinition[]
+  readonly preloads: readonly string[]
 }
 
 /**
@@ -50,7 +52,14 @@ export class Relation<T, F extends Fields> {
 
   constructor(model: ModelClass, parts?: Parts) {
     this.#model = model
-    this.#parts = parts ?? { conditions: [], order: [], limit: null, offset: null, columns: model.definition.columns }
+    this.#parts = parts ?? {
+      conditions: [],
+      order: [],
+      limit: null,
+      offset: null,
+      columns: model.definition.columns,
+      preloads: [],
+    }
   }
 
   #with(change: Partial<Parts>): Relation<T, F> {
@@ -88,6 +97,11 @@ export class Relation<T, F extends Fields> {
       ...this.#model.definition.primaryKey,
     ])
     return this.#with({ columns: this.#model.definition.columns.filter((column) => wanted.has(column)) })
+  }
+
+  /** Reads these associations of all rows beforehand, in one query each instead of one for each row. */
+  preload(...names: (keyof T & string)[]): Relation<T, F> {
+    return this.#with({ preloads: [...this.#parts.preloads, ...names] })
   }
 
   #select(
@@ -130,6 +144,12 @@ export class Relation<T, F extends Fields> {
     })
   }
 
+  async #loaded(rows: readonly (readonly Text[])[]): Promise<T[]> {
+    const records = this.#records(rows)
+    for (const name of this.#parts.preloads) await preload(records as SourceRecord[], name)
+    return records
+  }
+
   async #run(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<readonly (readonly Text[])[]> {
     return this.#model.database.withConnection(async (connection, adapter) => {
       const { sql: text, parameters } = compile(adapter, statement(adapter))
@@ -139,7 +159,7 @@ export class Relation<T, F extends Fields> {
 
   /** Every row, in memory at once; use `inBatches` or `for await` for many. */
   async toArray(): Promise<T[]> {
-    return this.#records(await this.#run((adapter) => this.#select(adapter)))
+    return this.#loaded(await this.#run((adapter) => this.#select(adapter)))
   }
 
   /** The first row in the order given (else by primary key), or null. */
@@ -215,7 +235,7 @@ export class Relation<T, F extends Fields> {
       const last = rows.at(-1)
       if (last === undefined) return
       cursor = places.map((place) => last[place] ?? '')
-      yield { records: this.#records(rows), cursor }
+      yield { records: await this.#loaded(rows), cursor }
       if (rows.length < size) return
     }
   }
@@ -239,5 +259,3 @@ function wholeNumber(name: string, value: number): number {
   if (Number.isSafeInteger(value) && value >= 0) return value
   throw new ConfigurationError(`${name} is ${value}; it must be a whole number, 0 or more`)
 }
-
-export type { SourceRecord }

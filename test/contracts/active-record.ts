@@ -34,6 +34,10 @@ function shopOf(shop: Database) {
     updatedAt: timestamp().touch(),
     version: integer().lockVersion(),
   }) {
+    get lines() {
+      return this.hasMany(Line, 'customerId')
+    }
+
     override validate(): void {
       if (this.fullName === 'nobody') this.errors.add('', 'nobody', 'nobody is no customer')
     }
@@ -42,7 +46,12 @@ function shopOf(shop: Database) {
     orderId: bigint().primaryKey(),
     lineNumber: integer().primaryKey(),
     note: text().nullable().column('order'),
-  }) {}
+    customerId: bigint().nullable(),
+  }) {
+    get customer() {
+      return this.belongsTo(Customer, 'customerId')
+    }
+  }
   class Note extends shop.table('note', { id: bigint().primaryKey().generated(), body: text() }) {}
   return { Customer, Line, Note }
 }
@@ -298,6 +307,36 @@ export function activeRecordContract(
 
       assert.deepEqual([result.inserted, result.rejected.map(({ row }) => row)], [1, [0]])
       assert.equal((await Line.find({ orderId: 1n, lineNumber: 1 })).note, 'kept')
+    })
+
+    test('preloads associations in one query each, and refuses to run one a record unasked', async () => {
+      await Customer.deleteAll()
+      await Line.deleteAll()
+      await Customer.upsertAll(
+        [1n, 2n, 3n].map((id) => ({ id, fullName: `Customer ${id}`, version: 0 })),
+        { by: 'id' },
+      )
+      await Line.insertAll(
+        [1n, 1n, 2n, null, 9n].map((customerId, index) => ({ orderId: 1n, lineNumber: index, customerId })),
+      )
+
+      const lines = await Line.all().order('lineNumber').preload('customer').toArray()
+      const customers = await Customer.all().order('id').preload('lines').toArray()
+
+      assert.deepEqual(
+        lines.map((line) => line.customer.value?.fullName ?? null),
+        ['Customer 1', 'Customer 1', 'Customer 2', null, null],
+      )
+      assert.deepEqual(
+        customers.map((customer) => customer.lines.value.length),
+        [2, 1, 0],
+      )
+      const one = await Line.find({ orderId: 1n, lineNumber: 0 })
+      assert.throws(() => one.customer.value, /preload/)
+      assert.equal((await one.customer.load())?.id, 1n)
+      assert.equal(one.customer.value?.id, 1n)
+      const [first] = customers
+      assert.equal(await first?.lines.relation.where({ lineNumber: 1 }).count(), 1)
     })
 
     test('names each difference between a model and its live table', async () => {
