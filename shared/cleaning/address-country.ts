@@ -51,7 +51,7 @@ function wholePart(parts: readonly Part[]): string | null {
 function lastWords(parts: readonly Part[]): { rest: string; words: string; code: string } | null {
   const text = parts.at(-1)?.text ?? ''
   if (!text.includes(' ') || ['US', 'CA', 'AU', 'BR'].some((country) => isStateName(text, country))) return null
-  for (const count of [3, 2, 1]) {
+  for (const count of [4, 3, 2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || cut.rest === '') continue
     const code = countryNamed(cut.words)

@@ -19,6 +19,8 @@ const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
 function endsInOtherNumber(rest: string, words: string, alone: boolean): boolean {
   if (!/^\d/.test(words)) return false
   if (isUnit(cutLastWords(`${rest} ${words}`, 2)?.words ?? '')) return true
+  // `CT` is Connecticut before it is a court.
+  if (LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '')) return false
   return (alone && words.length < 5) || (namesStreet(rest) && !/\d/.test(rest))
 }
 

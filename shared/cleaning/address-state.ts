@@ -2,7 +2,7 @@ import { cutLastWords, type Part, replaceLast, withoutTrailingDot } from './addr
 import type { PostalCode } from './address-postal-code.ts'
 import { fold } from './fold.ts'
 import { isStateCode, isStateName } from './state-names.ts'
-import { endOfStreet, isUnit, namesStreet } from './street-words.ts'
+import { cityAfterStreet, isUnit, namesStreet } from './street-words.ts'
 
 interface State {
   readonly state: string | null
@@ -20,7 +20,7 @@ const BEFORE_CITY_NAME = new Set(
 /** Where nothing says the country, the form of the postal code leaves these. */
 function countriesOf(country: string | null, postal: PostalCode | null): readonly string[] {
   if (country !== null) return [country]
-  if (postal === null) return ['US', 'CA', 'AU']
+  if (postal === null) return ['US', 'CA', 'AU', 'BR']
   if (postal.first) return ['IT', 'MX']
   if (/^\d{5}(-\d{4})?$/.test(postal.code)) return ['US']
   if (/^\d{5}-\d{3}$/.test(postal.code)) return ['BR']
@@ -28,18 +28,11 @@ function countriesOf(country: string | null, postal: PostalCode | null): readonl
   return /^[A-Z]\d[A-Z]/.test(postal.code) ? ['CA'] : []
 }
 
-/** `123 Main St Salt Lake City`: a city after the street, without a comma. */
-function followsStreet(text: string): boolean {
-  const words = text.slice(0, 200).split(' ')
-  const end = endOfStreet(words)
-  return end > 1 && end < words.length && /^\D+$/.test(words.slice(end).join(' '))
-}
-
 /** Whether a city can end here, with the line before it: neither a street nor a number. */
 function canBeCity(parts: readonly Part[]): boolean {
   const text = parts.at(-1)?.text
   if (text === undefined) return false
-  if (parts.length === 1 && followsStreet(text)) return true
+  if (cityAfterStreet(text)) return true
   if (!/^\D*\p{L}\D*$/u.test(text) || isUnit(text) || namesStreet(text)) return false
   return parts.length === 1 || parts.slice(0, -1).some((part) => /\p{L}/u.test(part.text))
 }
@@ -74,7 +67,7 @@ function lastWords(parts: Part[], countries: readonly string[], postal: PostalCo
   const text = parts.at(-1)?.text ?? ''
   for (const country of countries) {
     if (isStateName(text, country)) continue
-    for (const count of [3, 2, 1]) {
+    for (const count of [4, 3, 2, 1]) {
       const cut = cutLastWords(text, count)
       if (!cut || cut.rest === '') continue
       const words = cut.words.replace(/^\((.*)\)$/, '$1')

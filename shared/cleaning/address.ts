@@ -1,11 +1,11 @@
 import { takeCountry } from './address-country.ts'
-import { joinParts, type Part, splitIntoParts } from './address-parts.ts'
+import { joinParts, type Part, replaceLast, splitIntoParts } from './address-parts.ts'
 import { takePostalCode } from './address-postal-code.ts'
 import { takeState } from './address-state.ts'
 import { countryNamed } from './country-names.ts'
 import type { Finding } from './finding.ts'
 import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
-import { endOfStreet, isUnit, namesStreet } from './street-words.ts'
+import { cityAfterStreet, isUnit, namesStreet } from './street-words.ts'
 import { cleanText } from './text.ts'
 
 /** The parts of an address as they were written; postal codes and codes of states in capitals; null for what is missing. */
@@ -52,23 +52,18 @@ function isCity(text: string, partsBefore: number): boolean {
   return partsBefore > 0 && /^[^\d]+ \d{1,2}$/.test(text) && !namesStreet(text)
 }
 
-/** The city of `123 Main St Springfield`, where nothing but the street word parts the two. */
-function takeCityAfterStreet(parts: Part[]): string | null {
-  const only = parts[0]
-  if (parts.length !== 1 || !only || only.text.length > 200) return null
-  const words = only.text.split(' ')
-  const end = endOfStreet(words)
-  const city = words.slice(end).join(' ')
-  if (end < 2 || city === '' || /\d/.test(city)) return null
-  parts[0] = { ...only, text: words.slice(0, end).join(' ') }
-  return city
+function takeCityAfterStreet(parts: Part[], last: Part): string | null {
+  const cut = cityAfterStreet(last.text)
+  if (cut === null) return null
+  replaceLast(parts, cut.street)
+  return cut.city
 }
 
 function takeCity(parts: Part[], hasPlace: boolean): string | null {
   const last = parts.at(-1)
   if (!last) return null
   const before = parts.slice(0, -1).filter(({ text }) => /\p{L}/u.test(text)).length
-  if (!isCity(last.text, before)) return hasPlace ? takeCityAfterStreet(parts) : null
+  if (!isCity(last.text, before)) return hasPlace ? takeCityAfterStreet(parts, last) : null
   parts.pop()
   return last.text
 }

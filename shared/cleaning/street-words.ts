@@ -35,12 +35,34 @@ export function namesStreet(text: string): boolean {
   return words.some((word, i) => (i > 0 && AFTER_NAME.has(word)) || (word.length > 5 && ENDINGS.test(word)))
 }
 
-/** Where the street ends in a line without commas: after its last street word, direction and unit; -1 where there is no such word. */
-export function endOfStreet(words: readonly string[]): number {
-  let end = words.findLastIndex((word, i) => i > 0 && AFTER_NAME.has(word.toLowerCase().replace('.', '')))
-  if (end < 0) return -1
-  end++
-  if (DIRECTIONS.has((words[end] ?? '').toLowerCase())) end++
+const isSaint = (word: string | undefined): boolean => word === 'st' || word === 'st.'
+
+function afterStreetWord(words: readonly string[]): number {
+  const lower = words.map((word) => word.toLowerCase())
+  const isStreetWord = (word: string, i: number) => i > 0 && AFTER_NAME.has(word.replace('.', ''))
+  const last = lower.findLastIndex(isStreetWord)
+  if (!isSaint(lower[last]) || last === words.length - 1) return last + 1
+  // `12 Main St St. Louis`: the last one is a saint, if a street or a unit ends before it.
+  const before = lower.slice(0, last).findLastIndex(isStreetWord)
+  if (before < 0) return isUnit(lower.slice(0, 2).join(' ')) ? 0 : last + 1
+  return before + 1
+}
+
+/** How many of the first words of a part are the street and the unit, where a city follows without a comma; 0 where none are. */
+function wordsOfStreet(words: readonly string[]): number {
+  const box = /^p\.? ?o\.? ?box \S+/i.exec(words.slice(0, 4).join(' '))
+  if (box) return box[0].split(' ').length
+  let end = afterStreetWord(words)
+  if (end > 0 && DIRECTIONS.has((words[end] ?? '').toLowerCase())) end++
   if (isUnit(words.slice(end, end + 2).join(' '))) end += /\d|#/.test(words[end] ?? '') ? 1 : 2
   return end
+}
+
+/** The city that follows a street or unit without a comma: `Springfield` of `123 Main St Apt 4B Springfield`. */
+export function cityAfterStreet(text: string): { street: string; city: string } | null {
+  if (text.length > 200) return null
+  const words = text.split(' ')
+  const end = wordsOfStreet(words)
+  const city = words.slice(end).join(' ')
+  return end === 0 || city === '' || /\d/.test(city) ? null : { street: words.slice(0, end).join(' '), city }
 }
