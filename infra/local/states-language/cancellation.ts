@@ -10,9 +10,7 @@ export class Cancellation {
   #leaveParent: () => void = () => {}
 
   constructor(parent?: Cancellation) {
-    if (parent === undefined) return
-    if (parent.#cancelled) this.#cancelled = true
-    else this.#leaveParent = parent.onCancel(() => this.cancel())
+    if (parent !== undefined) this.#leaveParent = parent.onCancel(() => this.cancel())
   }
 
   get cancelled(): boolean {

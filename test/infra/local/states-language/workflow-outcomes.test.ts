@@ -129,8 +129,8 @@ const reasons: [what: string, thrown: Error, reason: string][] = [
   ['no message', errorNamed('Terminal', ''), 'Terminal'],
   [
     'brackets and slashes',
-    errorNamed('Terminal', '{a} [b] (c) /d/ ${e} {% 1 %}'),
-    'Terminal: {a} [b] (c) /d/ ${e} {% 1 %}',
+    errorNamed('Terminal', '{a} [b] (c) /d/ $e {% 1 %}'),
+    'Terminal: {a} [b] (c) /d/ $e {% 1 %}',
   ],
   ['a long message', errorNamed('Terminal', '😀'.repeat(50_000)), `Terminal: ${'😀'.repeat(300)}`],
   ['a cause that is no JSON', new StatesError('Some.Exception', 'Rate exceeded'), 'Some.Exception: Rate exceeded'],
