@@ -76,7 +76,7 @@ export function orderAt({ options, asOf, poisonedCustomers }: OrderSource, id: n
   const ordered = Math.floor(newest - ((options.count - id) / options.count) * DAYS * 24 * HOUR)
   const touched = ordered + random.int(1, 20 * 3600) * 1_000_000 + random.int(0, 999_999)
   const nightly = random.once(ONE_IN_NIGHTLY_JOB)
-  const updated = nightly ? daysBefore(asOf, 1) + 2 * HOUR : Math.min(touched, asOf - HOUR)
+  const updated = nightly ? daysBefore(asOf, 1) + 2 * HOUR : touched
   const customer = loadableCustomer(random, poisonedCustomers, options.customers)
   return [String(id), customer, toSeconds(ordered), amount(random), random.pick(STATUSES), toInstant(updated)]
 }

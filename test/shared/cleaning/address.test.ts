@@ -162,6 +162,7 @@ test('parseAddress keeps a postal code that is not of the form of its country, a
   const { postalCode, findings } = parseAddress('69 Salem Street, Boston, MA 2113, USA')
 
   assert.equal(postalCode, '2113')
+  assert.deepEqual(partsOf('Rua da Paz 4, Porto, 4350, Portugal'), ['Rua da Paz 4', 'Porto', null, '4350', 'Portugal'])
   assert.deepEqual(
     findings.map(({ field, code }) => ({ field, code })),
     [{ field: 'postalCode', code: 'unusual' }],

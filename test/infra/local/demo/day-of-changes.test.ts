@@ -35,10 +35,28 @@ test('every changed order is stamped within the window that was asked for, and n
   for (const [id] of changedCustomers) assert.ok(!customerPoisons(options.customers).has(Number(id)))
 })
 
+test('no day of a small company touches a poisoned row or one whose id is there twice', () => {
+  const poisons = customerPoisons(100)
+  const repeated = new Set([...poisons.keys()].map((id) => id - 2))
+  for (let day = 1; day <= 300; day++) {
+    const { updatedOrders, newOrders, changedCustomers } = dayOfChanges({
+      ...options,
+      day,
+      customers: 100,
+      orders: 100,
+    })
+
+    assert.ok(updatedOrders.every(([id]) => !orderPoisons(100).has(Number(id))))
+    assert.ok([...updatedOrders, ...newOrders].every(([, customer]) => !poisons.has(Number(customer))))
+    assert.ok(changedCustomers.every(([id]) => !poisons.has(Number(id)) && !repeated.has(Number(id))))
+  }
+})
+
 test('an updated order keeps its customer and date, once a day at most; a new one has a new id', () => {
   const before = [...orders({ ...options, count: options.orders })]
   const { updatedOrders, newOrders } = dayOfChanges(options)
 
+  assert.ok(updatedOrders.length > 0)
   assert.equal(new Set(updatedOrders.map(([id]) => id)).size, updatedOrders.length)
   for (const [id, customer, ordered] of updatedOrders) {
     assert.deepEqual([customer, ordered], before[Number(id) - 1]?.slice(1, 3))
