@@ -1,0 +1,226 @@
+import type {
+  Bound,
+  Connection,
+  CopyBlock,
+  LiveTable,
+  MergeResult,
+  MergeTarget,
+  QueryOptions,
+  QueryResult,
+  Text,
+} from '../../adapter.ts'
+import { BlockEncoder } from '../../copy-text.ts'
+import { TerminalError, TransientError } from '../../errors.ts'
+import { endsTransaction } from './errors.ts'
+import { liveTableOf, readTable } from './live-table.ts'
+import { merge } from './merge.ts'
+import { quote } from './names.ts'
+import { bind } from './parameters.ts'
+import type { Session } from './session.ts'
+import { type OpenTransactions, readOpenTransactions, settle } from './settled-time.ts'
+import type { PageMaker, Reply, Wire, WireOptions } from './wire.ts'
+
+const PAGE_ROWS = 1_000
+
+type Translate = (error: unknown) => Error
+
+/** A connection of MySQL or MariaDB. TIMESTAMP columns are read and written in UTC, whatever the session's time zone. */
+export class MysqlConnection implements Connection {
+  readonly wire: Wire
+  readonly #session: Session
+  readonly #translate: Translate
+  #inTransaction = false
+  /** Why the open transaction can no longer be committed: the server has rolled it back. */
+  #gone: Error | null = null
+  #beforeSnapshot: OpenTransactions | null = null
+
+  constructor(wire: Wire, session: Session, translate: Translate) {
+    this.wire = wire
+    this.#session = session
+    this.#translate = translate
+  }
+
+  get inTransaction(): boolean {
+    return this.#inTransaction
+  }
+
+  async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    const { columns, rows, affected } = await this.run(this.#bound(sql, parameters), options).catch((error) => {
+      throw this.#translate(error)
+    })
+    return { columns, rows, affected }
+  }
+
+  #bound(sql: string, parameters: readonly Bound[]): string {
+    return bind(sql, parameters, this.#session.noBackslashEscapes)
+  }
+
+  /** Runs a statement whose values are in it; throws the driver's errors. */
+  async run(sql: string, options: WireOptions = {}): Promise<Reply> {
+    this.#refuseAfterRollback()
+    return this.wire.run(this.#session.prepare(sql), options).catch((error) => {
+      throw this.#noted(error)
+    })
+  }
+
+  #refuseAfterRollback(): void {
+    // The server would run the next statement outside any transaction, and keep what it writes.
+    if (this.#gone !== null) throw this.#gone
+  }
+
+  #noted(error: unknown): unknown {
+    if (this.#inTransaction && (endsTransaction(error) || error instanceof TransientError)) {
+      this.#gone ??= new TransientError('The server has rolled back the transaction. Begin it again.', { cause: error })
+    }
+    return error
+  }
+
+  async *stream(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    options: QueryOptions & { readonly pageRows?: number } = {},
+  ): AsyncGenerator<readonly (readonly Text[])[]> {
+    yield* this.#pages(sql, parameters, options, new RowPages(options.pageRows ?? PAGE_ROWS))
+  }
+
+  async *copyOut(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    options: QueryOptions = {},
+  ): AsyncGenerator<CopyBlock> {
+    const encoder = new BlockEncoder()
+    yield* this.#pages(sql, parameters, options, { row: (values) => encoder.push(values), rest: () => encoder.flush() })
+  }
+
+  async *#pages<Page>(sql: string, parameters: readonly Bound[], options: QueryOptions, maker: PageMaker<Page>) {
+    try {
+      this.#refuseAfterRollback()
+      yield* this.wire.pages(this.#session.prepare(this.#bound(sql, parameters)), maker, options.signal)
+    } catch (error) {
+      throw this.#translate(this.#noted(error))
+    }
+  }
+
+  async merge(
+    target: MergeTarget,
+    open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+    options: QueryOptions = {},
+  ): Promise<MergeResult> {
+    if (!this.#inTransaction) {
+      throw new TerminalError(
+        `Rows cannot be merged into ${target.table} outside a transaction. Call begin('write') first.`,
+      )
+    }
+    try {
+      return await merge(this, this.#session, target, open, options.signal)
+    } catch (error) {
+      throw this.#translate(this.#noted(error))
+    }
+  }
+
+  /** LOAD DATA, with its file. */
+  async load(sql: string, options: WireOptions): Promise<Reply> {
+    this.#refuseAfterRollback()
+    return this.wire.run(this.#session.prepareLoad(sql), options).catch((error) => {
+      throw this.#noted(error)
+    })
+  }
+
+  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+    if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
+    await this.#translated(async () => {
+      if (mode === 'snapshot') {
+        this.#beforeSnapshot = await this.#openTransactions()
+        await this.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+        await this.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+      } else {
+        // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It holds for
+        // the next transaction alone.
+        const level = this.#session.facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
+        await this.run(`SET TRANSACTION ISOLATION LEVEL ${level}`)
+        await this.run('START TRANSACTION READ WRITE')
+      }
+    })
+    this.#inTransaction = true
+    this.#gone = null
+  }
+
+  async commit(): Promise<void> {
+    await this.#translated(() => this.run('COMMIT'))
+    this.#end()
+  }
+
+  async rollback(): Promise<void> {
+    if (!this.#inTransaction) return
+    this.#gone = null
+    this.#end()
+    // A lost connection has rolled back already.
+    if (this.wire.isOpen) await this.#translated(() => this.run('ROLLBACK'))
+  }
+
+  #end(): void {
+    this.#inTransaction = false
+    this.#beforeSnapshot = null
+  }
+
+  async savepoint(name: string): Promise<void> {
+    await this.#translated(() => this.run(`SAVEPOINT ${quote(name)}`))
+  }
+
+  async releaseSavepoint(name: string): Promise<void> {
+    await this.#translated(() => this.run(`RELEASE SAVEPOINT ${quote(name)}`))
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    await this.#translated(() => this.run(`ROLLBACK TO SAVEPOINT ${quote(name)}`))
+  }
+
+  async describe(table: string): Promise<LiveTable | null> {
+    const found = await this.#translated(() => readTable((sql) => this.run(sql), table, this.#session.facts.isMariaDB))
+    return found === null ? null : liveTableOf(found)
+  }
+
+  async settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+    return this.#translated(async () => {
+      const open = this.#beforeSnapshot ?? (await this.#openTransactions())
+      const until = await settle((sql) => this.run(sql), open, lagSeconds)
+      return { until, exact: open.reason === null, reason: open.reason }
+    })
+  }
+
+  #openTransactions(): Promise<OpenTransactions> {
+    return readOpenTransactions((sql) => this.run(sql), this.#session.facts.isReadOnly)
+  }
+
+  async #translated<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work()
+    } catch (error) {
+      throw this.#translate(error)
+    }
+  }
+}
+
+class RowPages implements PageMaker<readonly (readonly Text[])[]> {
+  readonly #size: number
+  #rows: Text[][] = []
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  row(values: Text[]): readonly (readonly Text[])[] | null {
+    this.#rows.push(values)
+    return this.#rows.length >= this.#size ? this.#take() : null
+  }
+
+  rest(): readonly (readonly Text[])[] | null {
+    return this.#rows.length === 0 ? null : this.#take()
+  }
+
+  #take(): readonly (readonly Text[])[] {
+    const rows = this.#rows
+    this.#rows = []
+    return rows
+  }
+}

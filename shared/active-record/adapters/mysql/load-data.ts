@@ -1,0 +1,98 @@
+import { Readable } from 'node:stream'
+import type { CopyBlock, Text } from '../../adapter.ts'
+import type { MysqlConnection } from './connection.ts'
+import { columnIn, errorNumber, isRowFault, withoutRow } from './errors.ts'
+import { quote } from './names.ts'
+import type { Blocks, Faults, StagingTable } from './staging-table.ts'
+
+/** The server or a proxy does not take files from clients: 1148, 3948 (MySQL), 4166 (MariaDB). */
+const NOT_ALLOWED = new Set([1148, 2068, 3948, 4166])
+/** The message names the row first, not last. */
+const ROW_FIRST = new Set(['1261', '1262'])
+
+export interface Loaded {
+  readonly rows: number
+  readonly faults: Faults
+}
+
+/** Counts the rows of blocks while they pass. */
+class CountedBlocks {
+  rows = 0
+  error: unknown = null
+  readonly #open: Blocks
+
+  constructor(open: Blocks) {
+    this.#open = open
+  }
+
+  file(): Readable {
+    return Readable.from(this.#bytes(), { objectMode: true, highWaterMark: 1 })
+  }
+
+  async *#bytes(): AsyncGenerator<Buffer> {
+    try {
+      for await (const block of this.#open() as AsyncIterable<CopyBlock>) {
+        this.rows += block.rows
+        // An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one.
+        for (let start = 0; start < block.bytes.length; start += 1 << 20)
+          yield block.bytes.subarray(start, start + (1 << 20))
+      }
+    } catch (error) {
+      this.error = error
+      throw error
+    }
+  }
+}
+
+/**
+ * Streams COPY text into the staging table by LOAD DATA LOCAL, which stores something else for what does not fit and warns:
+ * rows with a warning are taken out again and returned as faults. Null when it cannot be told which rows they are,
+ * or when the server takes no files.
+ */
+export async function loadData(
+  connection: MysqlConnection,
+  staging: StagingTable,
+  open: Blocks,
+  signal: AbortSignal | undefined,
+): Promise<Loaded | null> {
+  const blocks = new CountedBlocks(open)
+  const reply = await connection.load(statement(staging), { signal, file: () => blocks.file() }).catch((error) => {
+    if (blocks.error !== null) throw blocks.error
+    const number = errorNumber(error)
+    if (number !== undefined && (NOT_ALLOWED.has(number) || isRowFault(number))) return null
+    throw error
+  })
+  if (reply === null) return null
+  const faults: Faults = new Map()
+  if (reply.warnings === 0) return { rows: blocks.rows, faults }
+  const { rows: warnings } = await connection.run('SHOW WARNINGS')
+  if (warnings.length !== reply.warnings || !collect(warnings, faults)) return null
+  await staging.remove(faults.keys())
+  return { rows: blocks.rows, faults }
+}
+
+function statement(staging: StagingTable): string {
+  const variables = new Map(staging.columns.map((column, index) => [column, `@dray_${index}`]))
+  const fields = staging.columns.map((column) => (column.isBinary ? variables.get(column) : quote(column.name)))
+  const binary = staging.columns.filter(({ isBinary }) => isBinary)
+  const values = binary.map((column) => `${quote(column.name)} = UNHEX(SUBSTR(${variables.get(column)}, 3))`)
+  const flags = binary.map((column) => {
+    const given = variables.get(column)
+    return `WHEN ${given} IS NOT NULL AND (LEFT(${given}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${given}, 3)) IS NULL) THEN ${staging.columns.indexOf(column)}`
+  })
+  const set = binary.length === 0 ? '' : ` SET ${values.join(', ')}, ${staging.flag} = CASE ${flags.join(' ')} END`
+  // The escape is written as a number: '\\' means something else under NO_BACKSLASH_ESCAPES.
+  return `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${staging.table} CHARACTER SET utf8mb4
+    FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A (${fields.join(', ')})${set}`
+}
+
+/** Reads level, code and message of each warning; false when one does not say its row. */
+function collect(warnings: readonly (readonly Text[])[], faults: Faults): boolean {
+  for (const [, code, message] of warnings as readonly (readonly [Text, string, string])[]) {
+    const row = (ROW_FIRST.has(code) ? /\d+/ : /(?<=\D)\d+$/).exec(message)?.[0]
+    if (row === undefined) return false
+    const place = Number(row) - 1
+    if (!faults.has(place)) faults.set(place, { code, column: columnIn(message), message: withoutRow(message) })
+  }
+  return true
+}

@@ -1,0 +1,136 @@
+import type { Bound, CopyBlock } from '../../adapter.ts'
+import { decodeLine, linesOf } from '../../copy-text.ts'
+import { bisect, type Refusal } from '../bisect.ts'
+import type { MysqlConnection } from './connection.ts'
+import { columnIn, errorNumber, isRowFault, withoutRow } from './errors.ts'
+import type { Loaded } from './load-data.ts'
+import { quote } from './names.ts'
+import { literal } from './parameters.ts'
+import type { Session } from './session.ts'
+import type { Blocks, Fault, StagingTable } from './staging-table.ts'
+
+const BATCH_ROWS = 1_000
+const BATCH_BYTES = 512 * 1024
+const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
+
+interface Tuple {
+  readonly row: number
+  readonly sql: string
+  readonly bytes: number
+}
+
+/** Stages rows by INSERTs of many, in strict mode, and finds exactly those that the server would refuse or change. */
+export class InsertLoader {
+  readonly #connection: MysqlConnection
+  readonly #staging: StagingTable
+  /** A packet holds the names of the columns, too. */
+  readonly #maxRow: number
+  readonly #loaded: { rows: number; faults: Map<number, Fault> } = { rows: 0, faults: new Map() }
+  #batch: Tuple[] = []
+  #bytes = 0
+
+  constructor(connection: MysqlConnection, session: Session, staging: StagingTable) {
+    this.#connection = connection
+    this.#staging = staging
+    this.#maxRow = session.facts.maxAllowedPacket - 1_024 - staging.columns.length * 260
+  }
+
+  async load(open: Blocks, signal: AbortSignal | undefined): Promise<Loaded> {
+    for await (const block of open() as AsyncIterable<CopyBlock>) {
+      for (const line of linesOf(block)) {
+        const tuple = this.#tupleOf(line)
+        if (tuple === null) continue
+        const isFull =
+          this.#batch.length >= BATCH_ROWS || this.#bytes + tuple.bytes > Math.min(BATCH_BYTES, this.#maxRow)
+        if (isFull) await this.#flush(signal)
+        this.#batch.push(tuple)
+        this.#bytes += tuple.bytes
+      }
+    }
+    await this.#flush(signal)
+    return this.#loaded
+  }
+
+  #tupleOf(line: string): Tuple | null {
+    const row = this.#loaded.rows++
+    const values = decodeLine(line)
+    const { columns } = this.#staging
+    const refuse = (fault: Fault) => {
+      this.#loaded.faults.set(row, fault)
+      return null
+    }
+    if (values.length !== columns.length) {
+      const message = `The row has ${values.length} fields, and ${columns.length} columns are written.`
+      return refuse({ code: '1261', column: null, message })
+    }
+    const literals: string[] = [String(this.#staging.ordinalOf(row))]
+    for (const [index, column] of columns.entries()) {
+      let value: Bound = values[index] ?? null
+      if (column.isBinary && value !== null) {
+        if (!HEX.test(value)) return refuse(notBinary(column.name))
+        value = Buffer.from(value.slice(2), 'hex')
+      }
+      literals.push(literal(value))
+    }
+    const sql = `(${literals.join(',')})`
+    const bytes = Buffer.byteLength(sql)
+    if (bytes <= this.#maxRow) return { row, sql, bytes }
+    const message = `The row is longer than max_allowed_packet (${this.#maxRow} bytes are left of it for a row) of the server.`
+    return refuse({ code: '1153', column: null, message })
+  }
+
+  async #flush(signal: AbortSignal | undefined): Promise<void> {
+    const batch = this.#batch
+    this.#batch = []
+    this.#bytes = 0
+    await bisect<Fault>(
+      batch.length,
+      (from, to) => this.#attempt(batch.slice(from, to), from, signal),
+      (index, fault) => this.#loaded.faults.set((batch[index] as Tuple).row, fault),
+    )
+  }
+
+  async #attempt(
+    tuples: readonly Tuple[],
+    from: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Refusal<Fault> | null> {
+    const names = this.#staging.columns.map(({ name }) => quote(name))
+    const sql = `INSERT INTO ${this.#staging.table} (${[this.#staging.ordinal, ...names].join(', ')}) VALUES ${tuples.map((tuple) => tuple.sql).join(',')}`
+    const refusal = await refusalOf(this.#connection, sql, signal)
+    if (refusal === null) return null
+    // The staging table has no transactions: what was inserted before the bad row is still there.
+    await this.#staging.remove(tuples.map(({ row }) => row))
+    const row = /(?<= at row )\d+$/.exec(refusal.message)?.[0]
+    const at = row === undefined ? null : from + Number(row) - 1
+    return { error: { ...refusal, message: withoutRow(refusal.message) }, at }
+  }
+}
+
+export function notBinary(column: string): Fault {
+  return { code: '1366', column, message: 'The value is not binary: hexadecimal behind \\x is expected.' }
+}
+
+/** Runs a write; returns why a row was refused, or would have been changed, or null. */
+export async function refusalOf(
+  connection: MysqlConnection,
+  sql: string,
+  signal: AbortSignal | undefined,
+  onReply: (counts: { affected: number; duplicates: number }) => void = () => {},
+): Promise<Fault | null> {
+  try {
+    const reply = await connection.run(sql, { signal })
+    if (reply.warnings > 0) {
+      const { rows } = await connection.run('SHOW WARNINGS')
+      const [, code, message] = rows.find(([, number]) => isRowFault(Number(number))) ?? []
+      if (code && message) return { code, column: columnIn(message), message }
+    }
+    onReply({ affected: reply.affected, duplicates: reply.counts.duplicates })
+    return null
+  } catch (error) {
+    const number = errorNumber(error)
+    if (!isRowFault(number)) throw error
+    const { message } = error as Error
+    return { code: String(number), column: columnIn(message), message }
+  }
+}

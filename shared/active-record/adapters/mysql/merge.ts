@@ -1,0 +1,293 @@
+import type { CopyBlock, MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
+import { linesOf } from '../../copy-text.ts'
+import { TerminalError } from '../../errors.ts'
+import { bisect } from '../bisect.ts'
+import type { MysqlConnection } from './connection.ts'
+import { withoutRow } from './errors.ts'
+import { type MysqlTable, readTable } from './live-table.ts'
+import { loadData } from './load-data.ts'
+import { InsertLoader, notBinary, refusalOf } from './load-inserts.ts'
+import { MergeStatements, sameColumns } from './merge-statements.ts'
+import { quote, tableNameOf } from './names.ts'
+import type { Session } from './session.ts'
+import { type Flaw, type StagedColumn, stagedColumnOf } from './staged-columns.ts'
+import { type Blocks, type Fault, type Faults, StagingTable } from './staging-table.ts'
+
+const SAVEPOINT = '`dray_merge`'
+const WITHOUT_TRANSACTIONS = new Set(['MYISAM', 'ARIA', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MYISAM', 'BLACKHOLE'])
+
+/**
+ * Merges rows into a table: into a temporary table of forgiving types first, where duplicates go and rows that the target would
+ * refuse or change are taken out, then by one INSERT … SELECT (ON DUPLICATE KEY UPDATE).
+ */
+export async function merge(
+  connection: MysqlConnection,
+  session: Session,
+  target: MergeTarget,
+  open: Blocks,
+  signal: AbortSignal | undefined,
+): Promise<MergeResult> {
+  const live = await targetOf(connection, session, target)
+  const columns = target.columns.map((name) => columnOf(live, target, name, session.facts.isMariaDB))
+  const staging = new StagingTable(connection, session, tableNameOf(target.table), columns)
+  const run = new Merge(connection, session, target, staging, new MergeStatements(target, live, staging), signal)
+  try {
+    return await run.run(open)
+  } finally {
+    await staging.drop().catch(() => {})
+  }
+}
+
+async function targetOf(connection: MysqlConnection, session: Session, target: MergeTarget): Promise<MysqlTable> {
+  const { table, key, mode } = target
+  const live = await readTable((sql) => connection.run(sql), table, session.facts.isMariaDB)
+  if (live === null) {
+    throw new TerminalError(
+      `There is no table ${table}, so no row was written. Create it, or correct its name in the model.`,
+    )
+  }
+  if (WITHOUT_TRANSACTIONS.has((live.engine ?? '').toUpperCase())) {
+    throw new TerminalError(
+      `${table} is stored by ${live.engine}, which has no transactions, so half a load could stay. Change it: ALTER TABLE … ENGINE=InnoDB.`,
+    )
+  }
+  if (key.length === 0 && mode === 'insert') return live
+  if (![live.primaryKey, ...live.uniqueKeys].some((columns) => sameColumns(columns, key))) {
+    throw new TerminalError(
+      `${table} has no primary or unique key on ${key.join(', ') || 'any column'}, so an upsert cannot find its rows. Add one.`,
+    )
+  }
+  return live
+}
+
+function columnOf(live: MysqlTable, { table }: MergeTarget, name: string, isMariaDB: boolean): StagedColumn {
+  const column = live.columns.find((candidate) => candidate.name === name)
+  if (column !== undefined) return stagedColumnOf(column, table, isMariaDB)
+  const names = live.columns.map((candidate) => candidate.name).join(', ')
+  throw new TerminalError(
+    `${table} has no column ${name} (it has ${names}), so no row was written. Add it, or correct the model.`,
+  )
+}
+
+class Merge {
+  readonly #connection: MysqlConnection
+  readonly #session: Session
+  readonly #target: MergeTarget
+  readonly #staging: StagingTable
+  readonly #statements: MergeStatements
+  readonly #signal: AbortSignal | undefined
+  #rows = 0
+  #duplicate = 0
+  #inserted = 0
+  #updated = 0
+  #faults: Faults = new Map()
+
+  constructor(
+    connection: MysqlConnection,
+    session: Session,
+    target: MergeTarget,
+    staging: StagingTable,
+    statements: MergeStatements,
+    signal: AbortSignal | undefined,
+  ) {
+    this.#connection = connection
+    this.#session = session
+    this.#target = target
+    this.#staging = staging
+    this.#statements = statements
+    this.#signal = signal
+  }
+
+  async run(open: Blocks): Promise<MergeResult> {
+    await this.#load(open)
+    await this.#check()
+    if (this.#target.mode === 'insert') await this.#refuseExisting()
+    await this.#write()
+    if (this.#target.mode !== 'insert' && this.#statements.mayMeetOthers) await this.#refuseMissing()
+    const rejected = await rejectedRows(open, this.#faults)
+    const unchanged = this.#rows - this.#inserted - this.#updated - this.#duplicate - rejected.length
+    return { inserted: this.#inserted, updated: this.#updated, unchanged, duplicate: this.#duplicate, rejected }
+  }
+
+  async #load(open: Blocks): Promise<void> {
+    await this.#staging.create()
+    const loaded = this.#session.facts.localInfile
+      ? await loadData(this.#connection, this.#staging, open, this.#signal)
+      : null
+    if (loaded !== null) {
+      this.#faults = loaded.faults
+      this.#rows = loaded.rows
+      return
+    }
+    await this.#staging.create()
+    const loader = new InsertLoader(this.#connection, this.#session, this.#staging)
+    const inserted = await loader.load(open, this.#signal)
+    this.#faults = inserted.faults
+    this.#rows = inserted.rows
+  }
+
+  /** One pass over the staged rows: all have arrived, none has a flaw, no key came twice. */
+  async #check(): Promise<void> {
+    const flaws = this.#flaws()
+    const key = this.#statements.key.map((column) => exactKey(column))
+    const first = await this.#count(key, flaws)
+    if (first.rows !== this.#rows - this.#faults.size) {
+      throw new TerminalError(
+        `${this.#rows - this.#faults.size} rows were sent for ${this.#target.table}, but ${first.rows} arrived, so none was written.`,
+      )
+    }
+    if (first.flawed > 0) await this.#removeFlawed(flaws)
+    const clean = first.flawed > 0 ? await this.#count(key, []) : first
+    if (key.length > 0 && clean.keys < clean.rows) await this.#removeDuplicates(key)
+  }
+
+  #flaws(): readonly Flaw[] {
+    const { columns, hasBinary, flag } = this.#staging
+    const isKey = (name: string) => this.#target.key.includes(name)
+    return columns.flatMap((column, index) => {
+      const { name, nullable, isBinary, flaws } = column
+      const missing: Flaw = {
+        condition: `${quote(name)} IS NULL`,
+        code: '1048',
+        column: name,
+        message: `Column '${name}' cannot be null`,
+      }
+      const hex = { condition: `${flag} = ${index}`, code: '1366', column: name, message: notBinary(name).message }
+      return [...(hasBinary && isBinary ? [hex] : []), ...(nullable && !isKey(name) ? [] : [missing]), ...flaws]
+    })
+  }
+
+  async #count(
+    key: readonly string[],
+    flaws: readonly Flaw[],
+  ): Promise<{ rows: number; keys: number; flawed: number }> {
+    const keys = key.length === 0 ? '0' : `COUNT(DISTINCT ${key.join(', ')})`
+    const flawed = flaws.length === 0 ? '0' : `COALESCE(SUM(${anyOf(flaws)}), 0)`
+    const { rows } = await this.#query(`SELECT COUNT(*), ${keys}, ${flawed} FROM ${this.#staging.table}`)
+    const [all = 0, distinct = 0, bad = 0] = (rows[0] ?? []).map(Number)
+    return { rows: all, keys: distinct, flawed: bad }
+  }
+
+  async #removeFlawed(flaws: readonly Flaw[]): Promise<void> {
+    const { table, ordinal } = this.#staging
+    const which = flaws.map(({ condition }, index) => `WHEN ${condition} THEN ${index}`).join(' ')
+    const { rows } = await this.#query(`SELECT ${ordinal}, CASE ${which} END FROM ${table} WHERE ${anyOf(flaws)}`)
+    const found: number[] = []
+    for (const [place, index] of rows as readonly [string, string][]) {
+      const { code, column, message } = flaws[Number(index)] as Flaw
+      found.push(this.#staging.rowOf(place))
+      this.#faults.set(this.#staging.rowOf(place), { code, column, message })
+    }
+    await this.#staging.remove(found)
+  }
+
+  /** Of rows with the same key, byte by byte, the last stays. */
+  async #removeDuplicates(key: readonly string[]): Promise<void> {
+    const { table, ordinal } = this.#staging
+    const { rows } = await this.#query(
+      `SELECT place FROM (SELECT ${ordinal} AS place, ROW_NUMBER() OVER (PARTITION BY ${key.join(', ')} ORDER BY ${ordinal} DESC) AS nth FROM ${table}) AS numbered WHERE nth > 1`,
+    )
+    this.#duplicate = rows.length
+    await this.#staging.remove(rows.map(([place]) => this.#staging.rowOf(place as string)))
+  }
+
+  async #refuseExisting(): Promise<void> {
+    if (this.#statements.key.length === 0) return
+    const { rows } = await this.#query(this.#statements.existing)
+    const column = this.#target.key[0] ?? null
+    await this.#refuse(
+      rows.map(([place]) => place as string),
+      () => ({
+        code: '1062',
+        column,
+        message: `The table has a row of this key (${this.#target.key.join(', ')}) already.`,
+      }),
+    )
+  }
+
+  async #refuse(ordinals: readonly string[], faultOf: (index: number) => Fault): Promise<void> {
+    const places = ordinals.map((ordinal) => this.#staging.rowOf(ordinal))
+    for (const [index, place] of places.entries()) this.#faults.set(place, faultOf(index))
+    await this.#staging.remove(places)
+  }
+
+  async #write(): Promise<void> {
+    const refused: number[] = []
+    await bisect<Fault>(
+      this.#rows,
+      async (from, to) => {
+        const error = await this.#writeRange(from, to)
+        return error === null ? null : { error, at: null }
+      },
+      (row, fault) => {
+        refused.push(row)
+        this.#faults.set(row, { ...fault, message: withoutRow(fault.message) })
+      },
+    )
+    await this.#staging.remove(refused)
+  }
+
+  async #writeRange(from: number, to: number): Promise<Fault | null> {
+    const isInsert = this.#target.mode === 'insert'
+    const sql = isInsert ? this.#statements.insert(from, to) : this.#statements.upsert(from, to)
+    await this.#connection.run(`SAVEPOINT ${SAVEPOINT}`)
+    const fault = await refusalOf(this.#connection, sql, this.#signal, ({ affected, duplicates }) => {
+      // A new row counts once in `affected`, a changed one twice.
+      const updated = isInsert ? 0 : duplicates
+      this.#updated += updated
+      this.#inserted += affected - 2 * updated
+    })
+    if (fault !== null) await this.#connection.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+    return fault
+  }
+
+  async #refuseMissing(): Promise<void> {
+    const { rows } = await this.#query(this.#statements.missing)
+    const key = this.#target.key.join(', ')
+    const collations = this.#statements.key.map(({ collation }) => collation).filter((name) => name !== null)
+    const equal = `Another row has a key (${key}) that is equal under the collation ${collations.join(', ')}, but not the same.`
+    const other = `Another row has the same value in a unique key other than (${key}).`
+    await this.#refuse(
+      rows.map(([place]) => place as string),
+      (index) => ({
+        code: '1062',
+        column: rows[index]?.[1] === '1' ? (this.#target.key[0] ?? null) : null,
+        message: rows[index]?.[1] === '1' ? equal : other,
+      }),
+    )
+  }
+
+  #query(sql: string) {
+    return this.#connection.run(sql, { signal: this.#signal })
+  }
+}
+
+function exactKey({ name, isText }: StagedColumn): string {
+  return isText ? `CAST(${quote(name)} AS BINARY)` : quote(name)
+}
+
+function anyOf(flaws: readonly Flaw[]): string {
+  // NULL is no flaw of its own.
+  return `COALESCE(${flaws.map(({ condition }) => `(${condition})`).join(' OR ')}, FALSE)`
+}
+
+/** Reads the input again for the lines of the rows that were refused. */
+async function rejectedRows(open: Blocks, faults: Faults): Promise<RejectedRow[]> {
+  const rejected: RejectedRow[] = []
+  if (faults.size === 0) return rejected
+  let place = 0
+  for await (const block of open() as AsyncIterable<CopyBlock>) {
+    const lines = hasFault(faults, place, block.rows) ? linesOf(block) : []
+    for (const [index, line] of lines.entries()) {
+      const fault = faults.get(place + index)
+      if (fault) rejected.push({ row: place + index, line, ...fault })
+    }
+    place += block.rows
+  }
+  return rejected
+}
+
+function hasFault(faults: Faults, from: number, count: number): boolean {
+  for (let row = from; row < from + count; row++) if (faults.has(row)) return true
+  return false
+}

@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto'
+import type { CopyBlock } from '../../adapter.ts'
+import type { MysqlConnection } from './connection.ts'
+import { quote, type TableName } from './names.ts'
+import type { Session } from './session.ts'
+import type { StagedColumn } from './staged-columns.ts'
+
+export type Blocks = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+
+/** Why a row was refused. */
+export interface Fault {
+  readonly code: string
+  readonly column: string | null
+  readonly message: string
+}
+
+/** Rows that were refused, by their places in the input. */
+export type Faults = Map<number, Fault>
+
+/** A temporary table with the rows of the input in their order, each under the ordinal that tells its place. */
+export class StagingTable {
+  readonly columns: readonly StagedColumn[]
+  /** Quoted. */
+  readonly table: string
+  /** Quoted; no column of the target has this name. */
+  readonly ordinal: string
+  readonly flag: string
+  readonly #connection: MysqlConnection
+  readonly #session: Session
+
+  constructor(connection: MysqlConnection, session: Session, target: TableName, columns: readonly StagedColumn[]) {
+    this.#connection = connection
+    this.#session = session
+    this.columns = columns
+    const schema = target.schema === null ? '' : `${quote(target.schema)}.`
+    this.table = `${schema}${quote(`dray_staged_${randomBytes(6).toString('hex')}`)}`
+    const free = (name: string): string => {
+      const isTaken = columns.some((column) => column.name.toLowerCase() === name)
+      return isTaken ? free(`${name}_`) : quote(name)
+    }
+    this.ordinal = free('dray_ordinal')
+    this.flag = free('dray_flag')
+  }
+
+  get hasBinary(): boolean {
+    return this.columns.some(({ isBinary }) => isBinary)
+  }
+
+  /** Makes the table anew. TEMPORARY keeps both statements from committing the transaction. */
+  async create(): Promise<void> {
+    await this.drop()
+    const columns = this.columns.map(({ name, definition }) => `${quote(name)} ${definition} NULL`)
+    const key = `${this.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY`
+    const flag = this.hasBinary ? [`${this.flag} int NULL`] : []
+    const engine = this.#session.facts.isMariaDB ? 'Aria TRANSACTIONAL=0' : 'InnoDB'
+    await this.#connection.run(
+      `CREATE TEMPORARY TABLE ${this.table} (${[key, ...flag, ...columns].join(', ')}) ENGINE=${engine}`,
+    )
+  }
+
+  async drop(): Promise<void> {
+    await this.#connection.run(`DROP TEMPORARY TABLE IF EXISTS ${this.table}`)
+  }
+
+  /** The ordinal that LOAD DATA gives to a row: a cluster counts in steps. */
+  ordinalOf(row: number): number {
+    const { offset, increment } = this.#session.facts.ordinals
+    return offset + row * increment
+  }
+
+  rowOf(ordinal: string): number {
+    const { offset, increment } = this.#session.facts.ordinals
+    return (Number(ordinal) - offset) / increment
+  }
+
+  /** Rows from one place up to another, as a condition. */
+  range(from: number, to: number, alias = ''): string {
+    return `${alias}${this.ordinal} BETWEEN ${this.ordinalOf(from)} AND ${this.ordinalOf(to - 1)}`
+  }
+
+  async remove(rows: Iterable<number>): Promise<void> {
+    const ordinals = [...rows].map((row) => this.ordinalOf(row))
+    for (let start = 0; start < ordinals.length; start += 5_000) {
+      const list = ordinals.slice(start, start + 5_000).join(',')
+      await this.#connection.run(`DELETE FROM ${this.table} WHERE ${this.ordinal} IN (${list})`)
+    }
+  }
+}
