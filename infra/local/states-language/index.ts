@@ -1,6 +1,6 @@
 export { type Clock, realClock, VirtualClock } from './clock.ts'
 export type { HistoryEvent, HistoryListener } from './history.ts'
 export { type ExecuteOptions, type ExecutionResult, execute } from './interpreter.ts'
-export { StatesError, UnsupportedDefinition } from './states-error.ts'
+export { StatesError } from './states-error.ts'
 export { substitute } from './substitute.ts'
 export type { TaskExecutor } from './task.ts'
