@@ -14,8 +14,8 @@ export const customers = pipeline('customers', {
     if (fullName === null) return row.reject('name', 'missing', 'a customer needs a name')
     const email = cleanEmail(customer.email)
     const address = parseAddress(customer.address)
-    const phone = cleanPhone(customer.phone, address.country)
-    const created = parseDate(customer.createdAt)
+    const phone = cleanPhone(customer.phone, address.countryCode)
+    const created = parseDate(customer.createdAt, { field: 'createdAt' })
     for (const finding of [email.finding, phone.finding, created.finding, ...address.findings]) {
       if (finding !== null) row.finding(finding.field, finding.code, finding.message)
     }

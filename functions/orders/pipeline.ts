@@ -1,5 +1,5 @@
 import { dateOfTimestamp } from '#shared/active-record/index.ts'
-import { cleanText } from '#shared/cleaning/index.ts'
+import { cleanText } from '#shared/cleaning/text.ts'
 import { SourceOrder } from '#shared/models/sales.ts'
 import { TargetOrder } from '#shared/models/warehouse.ts'
 import { changedSince, pipeline, upsert } from '#shared/pipeline/index.ts'

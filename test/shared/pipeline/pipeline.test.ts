@@ -15,7 +15,8 @@ import {
   varchar,
 } from '#shared/active-record/index.ts'
 import { changedSince, fullLoad, load, pipeline, upsert } from '#shared/pipeline/index.ts'
-import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
+import { startMariaDB } from '#test/services/mariadb.ts'
+import { startPostgres } from '#test/services/postgres.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, quarantined, runPipeline } from './harness.ts'
 
 const source = database('pipeline-source')
@@ -46,17 +47,26 @@ const incremental = pipeline('items', {
 })
 const models = [Item, Product] as unknown as ModelClass[]
 
-function pipelineSuite(dialect: 'sqlite' | 'postgres'): void {
-  describe(`a pipeline on ${dialect}`, () => {
+interface Server {
+  createDatabase(): Promise<string>
+  stop(): Promise<void>
+}
+
+function pipelineSuite(
+  dialect: string,
+  start: () => Promise<Server | null>,
+  skip: string | undefined = undefined,
+): void {
+  describe(`a pipeline on ${dialect}`, { skip: skip ?? false }, () => {
     let harness: Harness
-    let postgres: TestPostgres | null = null
+    let server: Server | null = null
 
     before(async () => {
-      if (dialect === 'postgres') postgres = await startPostgres()
+      server = await start()
     })
     after(async () => {
       await Promise.all([source.close(), target.close()])
-      await postgres?.stop()
+      await server?.stop()
       await harness.close()
     })
     beforeEach(async () => {
@@ -65,7 +75,7 @@ function pipelineSuite(dialect: 'sqlite' | 'postgres'): void {
       harness = await openHarness()
       for (const { name } of [source, target]) {
         process.env[urlVariable(name)] =
-          postgres === null ? `sqlite:${join(harness.folder, `${name}.db`)}` : await postgres.createDatabase()
+          server === null ? `sqlite:${join(harness.folder, `${name}.db`)}` : await server.createDatabase()
       }
       for (const model of models) await model.createTable()
     })
@@ -236,5 +246,14 @@ function pipelineSuite(dialect: 'sqlite' | 'postgres'): void {
   })
 }
 
-pipelineSuite('sqlite')
-pipelineSuite('postgres')
+pipelineSuite('sqlite', async () => null)
+pipelineSuite('postgres', startPostgres)
+pipelineSuite(
+  'mysql',
+  async () => {
+    const server = await startMariaDB()
+    if ('unavailable' in server) throw new Error(server.unavailable)
+    return server
+  },
+  process.env.TEST_MYSQL_UNAVAILABLE,
+)
