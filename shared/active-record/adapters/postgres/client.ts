@@ -1,0 +1,120 @@
+import pg from 'pg'
+import type { Place } from './connection-url.ts'
+
+/** What `pg` has, but its types do not name. */
+interface Wire {
+  readonly stream: NodeJS.ReadableStream & {
+    destroy(): void
+    ref?(): void
+    unref?(): void
+    readonly destroyed: boolean
+  }
+  readonly ssl: unknown
+  connect(portOrPath: number | string, host?: string): void
+  requestSsl(): void
+  cancel(processId: number, secretKey: number): void
+  end(): void
+  on(event: string, listener: (...values: unknown[]) => void): void
+}
+interface Internals {
+  readonly connection: Wire
+  readonly processID: number
+  readonly secretKey: number
+  getStartupConf(): Record<string, string>
+}
+
+const CANCEL_MILLISECONDS = 1_000
+const END_MILLISECONDS = 1_000
+const PING_MILLISECONDS = 5_000
+const FRESH_MILLISECONDS = 100
+
+/** One session. `lost` is set as soon as the session has ended by itself. */
+export class Client extends pg.Client {
+  readonly place: Place
+  lost: Error | null = null
+  readonly #config: pg.ClientConfig & { host: string; port: number }
+
+  constructor(config: pg.ClientConfig & { host: string; port: number }, place: Place) {
+    super(config)
+    this.#config = config
+    this.place = place
+    this.on('error', (error) => {
+      this.lost ??= error
+    })
+    this.on('end', () => {
+      this.lost ??= new Error('the connection was closed')
+    })
+  }
+
+  /**
+   * Called by `pg` for the start-up packet. These settings decide how values are written as text; they are sent here, as
+   * JDBC does, since a later SET would be lost or shared behind a transaction pooler.
+   */
+  getStartupConf(): Record<string, string> {
+    const settings = (Object.getPrototypeOf(Client.prototype) as Internals).getStartupConf.call(this)
+    return { ...settings, DateStyle: 'ISO, YMD', TimeZone: 'UTC', extra_float_digits: '3' }
+  }
+
+  get #wire(): Wire {
+    return (this as unknown as Internals).connection
+  }
+
+  setIdle(idle: boolean): void {
+    if (idle) this.#wire.stream.unref?.()
+    else this.#wire.stream.ref?.()
+  }
+
+  /** False when the session has ended; asks the server when it was idle for a while. */
+  async isAlive(idleMilliseconds: number): Promise<boolean> {
+    if (this.lost !== null) return false
+    if (idleMilliseconds < FRESH_MILLISECONDS) return true
+    const timer = setTimeout(() => this.destroy(), PING_MILLISECONDS)
+    try {
+      await this.query('SELECT 1')
+      return this.lost === null
+    } catch {
+      return false
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+
+  /** Closes the socket without a word; everything under way fails. */
+  destroy(): void {
+    this.lost ??= new Error('the connection was given up')
+    this.#wire.stream.destroy()
+  }
+
+  /** Ends the session, within a second at most. */
+  async finish(): Promise<void> {
+    if (this.#wire.stream.destroyed) return
+    const timer = setTimeout(() => this.destroy(), END_MILLISECONDS)
+    await this.end().catch(() => {})
+    clearTimeout(timer)
+  }
+
+  /**
+   * Asks the server to cancel what this session is doing. Returns when the server has taken the request, or after a
+   * second. https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
+   */
+  async cancelQuery(): Promise<void> {
+    const { host, port, ssl } = this.#config
+    const { processID, secretKey } = this as unknown as Internals
+    const wire = new pg.Connection({ ssl: ssl ?? false } as pg.ConnectionConfig) as unknown as Wire
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(done, CANCEL_MILLISECONDS)
+      function done() {
+        clearTimeout(timer)
+        wire.stream.destroy()
+        resolve()
+      }
+      const send = () => wire.cancel(processID, secretKey)
+      wire.on('connect', () => (ssl ? wire.requestSsl() : send()))
+      wire.on('sslconnect', send)
+      wire.on('error', done)
+      wire.on('end', done)
+      if (host.startsWith('/')) wire.connect(`${host}/.s.PGSQL.${port}`)
+      else wire.connect(port, host)
+    })
+  }
+}

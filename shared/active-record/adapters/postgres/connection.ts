@@ -1,0 +1,229 @@
+import pg from 'pg'
+import type {
+  Bound,
+  Connection,
+  CopyBlock,
+  LiveTable,
+  MergeResult,
+  MergeTarget,
+  QueryOptions,
+  QueryResult,
+  Text,
+} from '../../adapter.ts'
+import { TerminalError, TransientError } from '../../errors.ts'
+import { bindLiterals, checkText } from './bind-literals.ts'
+import type { Client } from './client.ts'
+import { copyIn } from './copy-in.ts'
+import { CopyOut } from './copy-out.ts'
+import { describeTable } from './describe.ts'
+import { type Horizon, readHorizon, settled } from './horizon.ts'
+import { mergeRows } from './merge.ts'
+import { quote } from './names.ts'
+import { translate } from './translate.ts'
+
+interface RawResult {
+  readonly command: string
+  readonly rowCount: number | null
+  readonly fields: readonly { readonly name: string }[]
+  readonly rows: readonly (readonly Text[])[]
+}
+
+/** The server's own text, whatever the type. */
+const AS_TEXT = { getTypeParser: () => (value: string) => value }
+const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
+const PAGE_ROWS = 1_000
+/** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
+const TEXT_FORMS = "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'"
+const MODES = {
+  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
+  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
+}
+
+/** One session. Every error is translated; after an abort or a lost connection `broken` is true. */
+export class PostgresConnection implements Connection {
+  readonly client: Client
+  #names = 0
+  #horizon: Horizon | null = null
+  #streaming = false
+
+  constructor(client: Client) {
+    this.client = client
+  }
+
+  /** The session cannot be used again: it has ended, or a transaction was left open. */
+  get broken(): boolean {
+    return this.client.lost !== null || this.client.getTransactionStatus() !== 'I'
+  }
+
+  async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    if (this.#streaming) {
+      throw new TerminalError(
+        `A stream is open on this connection to ${this.client.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
+      )
+    }
+    const { command, rowCount, fields, rows } = await this.#run(sql, parameters, options.signal)
+    return { columns: fields.map((field) => field.name), rows, affected: WRITES.has(command) ? (rowCount ?? 0) : 0 }
+  }
+
+  /**
+   * By a cursor, so that other statements may run in between when a transaction is open. Outside a transaction it opens its
+   * own, read-only one.
+   */
+  async *stream(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal, pageRows = PAGE_ROWS }: QueryOptions & { readonly pageRows?: number } = {},
+  ): AsyncGenerator<readonly (readonly Text[])[]> {
+    const own = this.client.getTransactionStatus() === 'I'
+    const cursor = this.#name('cursor')
+    if (own) await this.#run(MODES.snapshot, [], signal)
+    let open = false
+    try {
+      await this.#run(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${sql}`, parameters, signal)
+      open = true
+      this.#streaming = own
+      for (;;) {
+        const { rows } = await this.#run(`FETCH ${Math.max(1, Math.floor(pageRows))} FROM ${cursor}`, [], signal)
+        if (rows.length > 0) yield rows
+        if (rows.length < pageRows) break
+      }
+    } finally {
+      if (own) {
+        this.#streaming = false
+        if (this.client.lost === null) await this.rollback()
+      } else if (open && this.client.getTransactionStatus() === 'T') await this.#run(`CLOSE ${cursor}`, [], undefined)
+    }
+  }
+
+  async *copyOut(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal }: QueryOptions = {},
+  ): AsyncGenerator<CopyBlock> {
+    const text = `COPY (${bindLiterals(sql.replace(/[\s;]+$/, ''), parameters)}\n) TO STDOUT`
+    // Giving up a COPY midway is a cancellation, which must not cost the caller's transaction.
+    const savepoint = this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
+    if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
+    const copy = this.client.query(new CopyOut(text))
+    try {
+      for (;;) {
+        const block = await this.#guarded(signal, () => copy.next())
+        if (block === null) break
+        yield block
+      }
+    } finally {
+      const whole = copy.ended
+      if (!whole) await Promise.all([this.client.cancelQuery(), copy.drain()])
+      if (savepoint !== null && this.client.lost === null) {
+        if (!whole || this.client.getTransactionStatus() === 'E')
+          await this.#run(`ROLLBACK TO ${savepoint}`, [], undefined)
+        await this.#run(`RELEASE ${savepoint}`, [], undefined)
+      }
+    }
+  }
+
+  merge(
+    target: MergeTarget,
+    open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+    { signal }: QueryOptions = {},
+  ): Promise<MergeResult> {
+    return mergeRows(
+      {
+        run: (sql, parameters = []) => this.#run(sql, parameters, signal),
+        copyIn: (sql, chunks) => this.#guarded(signal, () => copyIn(this.client, sql, chunks)),
+        name: (purpose) => this.#name(purpose),
+        inTransaction: () => this.client.getTransactionStatus() === 'T',
+        place: this.client.place,
+      },
+      target,
+      open,
+    )
+  }
+
+  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+    this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
+    await this.#run(MODES[mode], [], undefined)
+  }
+
+  async commit(): Promise<void> {
+    this.#horizon = null
+    const { command } = await this.#run('COMMIT', [], undefined)
+    if (command !== 'COMMIT') {
+      throw new TransientError(
+        `Database ${this.client.place.name} answered COMMIT with ${command}: a statement of the transaction had failed, so nothing of it was kept`,
+      )
+    }
+  }
+
+  async rollback(): Promise<void> {
+    this.#horizon = null
+    await this.#run('ROLLBACK', [], undefined)
+  }
+
+  async savepoint(name: string): Promise<void> {
+    await this.#run(`SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  async releaseSavepoint(name: string): Promise<void> {
+    await this.#run(`RELEASE SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    await this.#run(`ROLLBACK TO SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  describe(table: string): Promise<LiveTable | null> {
+    return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+  }
+
+  async settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+    return settled(this.#horizon ?? (await this.#readHorizon()), lagSeconds)
+  }
+
+  #readHorizon(): Promise<Horizon> {
+    return readHorizon(async (sql) => (await this.#run(sql, [], undefined)).rows)
+  }
+
+  #name(purpose: string): string {
+    this.#names += 1
+    return quote(`dray_${purpose}_${this.#names}`)
+  }
+
+  async #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<RawResult> {
+    for (const value of parameters) if (typeof value === 'string') checkText(value)
+    const query = { text: sql, values: [...parameters], rowMode: 'array' as const, types: AS_TEXT as never }
+    const answer = (await this.#guarded(signal, () => this.client.query(query))) as unknown as RawResult | RawResult[]
+    return Array.isArray(answer) ? (answer.at(-1) as RawResult) : answer
+  }
+
+  /** Runs `work`; when the signal fires first, the server is told to stop and the session is given up. */
+  async #guarded<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    if (signal?.aborted) throw this.#stopped(signal)
+    let killed: Promise<void> | null = null
+    const onAbort = () => {
+      killed = this.client.cancelQuery().then(() => this.client.destroy())
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      const result = await work()
+      if (killed !== null) await killed
+      return result
+    } catch (error) {
+      if (killed !== null) {
+        await killed
+        throw this.#stopped(signal)
+      }
+      const lost = error instanceof pg.DatabaseError ? null : this.client.lost
+      throw translate(lost ?? error, this.client.place)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #stopped(signal: AbortSignal | undefined): TransientError {
+    return new TransientError(
+      `The work on database ${this.client.place.name} was stopped before it ended (deadline or interruption); nothing of the open transaction is kept`,
+      { cause: signal?.reason },
+    )
+  }
+}

@@ -1,0 +1,111 @@
+import type { MergeTarget } from '../../adapter.ts'
+import { quote, quoteTable } from './names.ts'
+
+/** A set of rows to merge: a SELECT of the target's columns. `where` is added to its condition. */
+export interface Rows {
+  readonly count: string
+  select(where: string): string
+}
+
+/** The statements of one merge through one temporary table. */
+export class MergeSql {
+  readonly target: string
+  /** Rows of the same key are told apart. */
+  readonly keyed: boolean
+  readonly #merge: MergeTarget
+  readonly #temporary: string
+  readonly #columns: string
+  readonly #key: readonly string[]
+
+  constructor(merge: MergeTarget, temporary: string) {
+    this.#merge = merge
+    this.#temporary = temporary
+    this.target = quoteTable(merge.table)
+    this.#columns = merge.columns.map(quote).join(', ')
+    this.#key = merge.key.map(quote)
+    this.keyed = merge.key.length > 0 && merge.key.every((column) => merge.columns.includes(column))
+  }
+
+  get #upsert(): boolean {
+    return this.#merge.mode !== 'insert'
+  }
+
+  /** With the target's types, so that COPY refuses what the target would. A row without a key can never be merged. */
+  createTable(...more: readonly string[]): string {
+    const notNull = this.#upsert ? this.#key.map((column) => `ALTER ${column} SET NOT NULL`) : []
+    const changes = [...notNull, ...more]
+    const create = `CREATE TEMPORARY TABLE ${this.#temporary.replace('pg_temp.', '')} ON COMMIT DROP AS SELECT ${this.#columns} FROM ${this.target} WITH NO DATA`
+    return changes.length === 0 ? create : `${create}; ALTER TABLE ${this.#temporary} ${changes.join(', ')}`
+  }
+
+  copy(): string {
+    return `COPY ${this.#temporary} (${this.#columns}) FROM STDIN`
+  }
+
+  /** Without it the planner takes the rows for few and looks each of them up. */
+  analyze(): string {
+    return `ANALYZE ${this.#temporary} (${this.#key.join(', ')})`
+  }
+
+  /** The last row of each key, in the order of the key. A table that one COPY filled is in the order of its input. */
+  lastOfEachKey(): Rows {
+    const from = `FROM ${this.#temporary} s`
+    if (!this.keyed) {
+      return {
+        count: `SELECT count(*) ${from}`,
+        select: (where) => `SELECT ${this.#columns} ${from} WHERE ${where} ORDER BY ctid`,
+      }
+    }
+    const distinct = this.distinctKey('ctid')
+    return {
+      count: `SELECT count(*) FROM (SELECT DISTINCT ${distinct} ${from}) k`,
+      select: (where) =>
+        `SELECT DISTINCT ON (${distinct}) ${this.#columns} ${from} WHERE ${where} ORDER BY ${distinct}, ctid DESC`,
+    }
+  }
+
+  /** What makes rows the same: the key; a key with a NULL in it is like no other. */
+  distinctKey(place: string): string {
+    if (this.#upsert) return this.#key.join(', ')
+    const isNull = this.#key.map((column) => `${column} IS NULL`).join(' OR ')
+    return `${this.#key.join(', ')}, CASE WHEN ${isNull} THEN ${place} END`
+  }
+
+  /**
+   * Updates what differs and inserts what is absent, both as of one snapshot, and counts: distinct rows, inserted, updated. The
+   * order of the select has its rows found before the first is inserted. A key that another transaction inserts meanwhile is
+   * refused as a duplicate; the next attempt sees it.
+   */
+  merge(rows: Rows): string {
+    const insert = `INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE`
+    if (!this.#upsert) {
+      return `WITH i AS (${insert} ${rows.select('true')} RETURNING 1) SELECT (${rows.count}), (SELECT count(*) FROM i), 0`
+    }
+    const absent = `NOT EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.#sameKey()})`
+    const update = this.#update(rows)
+    return `WITH ${update === null ? '' : `u AS (${update}), `}i AS (${insert} ${rows.select(absent)} RETURNING 1)
+      SELECT (${rows.count}), (SELECT count(*) FROM i), ${update === null ? '0' : '(SELECT count(*) FROM u)'}`
+  }
+
+  /** Rows whose key the table has. */
+  present(): string {
+    return `EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.#sameKey()})`
+  }
+
+  #sameKey(): string {
+    return this.#key.map((column) => `t.${column} = s.${column}`).join(' AND ')
+  }
+
+  #update(rows: Rows): string | null {
+    const { columns, key, ignore = [], version } = this.#merge
+    const written = columns.filter((column) => !key.includes(column))
+    const compared = written.filter((column) => !ignore.includes(column))
+    if (compared.length === 0) return null
+    const row = (alias: string) => `ROW(${compared.map((column) => `${alias}.${quote(column)}`).join(', ')})::record`
+    const guard =
+      version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
+    return `UPDATE ${this.target} t SET ${written.map((column) => `${quote(column)} = s.${quote(column)}`).join(', ')}
+      FROM (${rows.select('true')}) s
+      WHERE ${this.#sameKey()} AND ${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}${guard} RETURNING 1`
+  }
+}

@@ -1,0 +1,109 @@
+import type { Bound, CopyBlock, MergeResult, MergeTarget, RejectedRow, Text } from '../../adapter.ts'
+import { TerminalError } from '../../errors.ts'
+import type { Place } from './connection-url.ts'
+import { describeKeys } from './describe.ts'
+import { isolateRows } from './isolate-rows.ts'
+import { MergeSql } from './merge-sql.ts'
+import { isRowFault } from './translate.ts'
+
+/** What a merge needs of its connection. Errors are translated; `cause` is the server's. */
+export interface MergeSession {
+  run(
+    sql: string,
+    parameters?: readonly Bound[],
+  ): Promise<{ readonly rows: readonly (readonly Text[])[]; readonly rowCount: number | null }>
+  copyIn(sql: string, chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<number>
+  /** A name that is used nowhere else in the session, quoted. */
+  name(purpose: string): string
+  inTransaction(): boolean
+  readonly place: Place
+}
+
+export type OpenBlocks = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+
+export interface MergeCounts {
+  readonly inserted: number
+  readonly updated: number
+  readonly unchanged: number
+  readonly duplicate: number
+}
+
+/** Below this many rows the planner's guess is good enough. */
+const ANALYZED_ROWS = 1_000
+
+/**
+ * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are compared
+ * byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once the last row counts;
+ * when that one is refused, the earlier ones are not written in its place.
+ *
+ * A row that another transaction deletes and inserts again while the merge waits for it stays as the other wrote it.
+ */
+export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
+  if (!session.inTransaction()) {
+    throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
+  }
+  if (target.mode !== 'insert') await requireKey(session, target)
+  const savepoint = session.name('merge')
+  await session.run(`SAVEPOINT ${savepoint}`)
+  try {
+    const counts = await mergeAtOnce(session, target, open)
+    await session.run(`RELEASE ${savepoint}`)
+    return { ...counts, rejected: [] }
+  } catch (error) {
+    await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`).catch(() => {})
+    if (!isRowFault(causeOf(error))) throw error
+  }
+  return isolateRows(session, target, open)
+}
+
+export function causeOf(error: unknown): unknown {
+  return error instanceof Error && error.name === 'DataQuality' ? error.cause : error
+}
+
+async function mergeAtOnce(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeCounts> {
+  const table = `pg_temp.${session.name('rows')}`
+  const sql = new MergeSql(target, table)
+  await session.run(sql.createTable())
+  const given = await session.copyIn(sql.copy(), bytesOf(open()))
+  if (given >= ANALYZED_ROWS && sql.keyed) await session.run(sql.analyze())
+  const counts = countsOf(given, (await session.run(sql.merge(sql.lastOfEachKey()))).rows)
+  await session.run(`DROP TABLE ${table}`)
+  return counts
+}
+
+async function* bytesOf(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>): AsyncGenerator<Uint8Array> {
+  for await (const block of blocks) yield block.bytes
+}
+
+export function countsOf(given: number, rows: readonly (readonly Text[])[]): MergeCounts {
+  const [distinct, inserted, updated] = (rows[0] as readonly Text[]).map(Number) as [number, number, number]
+  return { inserted, updated, unchanged: distinct - inserted - updated, duplicate: given - distinct }
+}
+
+async function requireKey(session: MergeSession, { table, key, columns }: MergeTarget): Promise<void> {
+  const missing = key.find((column) => !columns.includes(column))
+  if (key.length === 0 || missing !== undefined) {
+    throw new TerminalError(
+      `A merge into ${table} needs its key among the columns (${missing ?? 'none given'}), so nothing was written`,
+    )
+  }
+  const { primaryKey, uniqueKeys } = await describeKeys(
+    async (sql, values) => (await session.run(sql, values)).rows,
+    table,
+  )
+  const wanted = JSON.stringify([...key].sort())
+  if ([primaryKey, ...uniqueKeys].some((unique) => JSON.stringify([...unique].sort()) === wanted)) return
+  const exists = await session.run('SELECT to_regclass($1)', [new MergeSql({ table, key, columns }, '').target])
+  if (exists.rows[0]?.[0] === null) {
+    throw new TerminalError(
+      `Database ${session.place.name} (${session.place.address}) has no table ${table}, so nothing was written; create it or correct its name in the model`,
+    )
+  }
+  throw new TerminalError(
+    `Table ${table} of database ${session.place.name} has no unique key over (${key.join(', ')}), so rows cannot be merged by it; create a primary key or a unique index over exactly these columns`,
+  )
+}
+
+export function sortedRejects(rejected: RejectedRow[]): RejectedRow[] {
+  return rejected.sort((one, other) => one.row - other.row)
+}
