@@ -11,6 +11,7 @@ const CHUNK_BYTES = 256 * 1024
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 const PARTIAL = '.partial'
+const UNWRITABLE = new Set(['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG'])
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException | null)?.code ?? ''
@@ -145,7 +146,7 @@ export class FolderStagingStore implements StagingStore {
   }
 
   #explained(error: unknown): unknown {
-    if (!['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS'].includes(codeOf(error))) return error
+    if (!UNWRITABLE.has(codeOf(error))) return error
     return new StagingRefused(
       `Staging in ${this.#root} failed: ${(error as Error).message}. Nothing of this object was kept. ` +
         'Free space or grant access there, then run again.',

@@ -93,7 +93,8 @@ export interface RunDetail {
 export interface StateStore {
   /**
    * Takes the pipeline's lease until `expiresAt`, raising the epoch. The owner that holds it already gets the same
-   * lease again (a second delivery). Throws `LeaseHeld` (with owner and expiry) and sets `pending` when another holds it.
+   * lease again (a second delivery). Throws `LeaseHeld` (with owner and expiry) and sets `pending` when another holds it,
+   * and `LeaseLost` when the owner was the last to commit this pipeline (a Plan delivered after its run).
    */
   acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease>
   /** Moves the expiry of a lease still held; throws `LeaseLost` otherwise. */
@@ -115,12 +116,16 @@ export interface StateStore {
 
   /** Records the run as running, once; a later call changes nothing. */
   startRun(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void>
+  /** Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started. */
   finishRun(
     id: string,
     end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
   ): Promise<void>
+  /** Replaces what is known of a step; a success is replaced by a success only. */
   putStep(step: StepRecord): Promise<void>
+  /** Replaces what is known of a partition; a success is replaced by a success only. */
   putPartition(partition: PartitionRecord): Promise<void>
+  /** Steps in the order in which they started, partitions by number. */
   run(id: string): Promise<RunDetail | null>
   /** Newest first. */
   runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]>

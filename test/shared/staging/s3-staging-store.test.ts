@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { after, before, test } from 'node:test'
+import { after, before, type TestContext, test } from 'node:test'
 import {
   DeleteObjectCommand,
   GetObjectCommand,
@@ -60,10 +60,12 @@ stagingStoreContract('S3StagingStore', () => {
   }
 })
 
-/** Stands before S3, counts requests by kind and answers as `intercept` says. */
-async function startProxy(
+/** A client of S3 behind a proxy that counts requests by kind and answers as `intercept` says. */
+async function clientBehindProxy(
+  t: TestContext,
   intercept: (kind: string, count: number) => 'pass' | 'fail' | 'cut',
-): Promise<{ port: number; kinds: string[]; close: () => Promise<void> }> {
+  maxAttempts = 1,
+): Promise<{ client: S3Client; kinds: string[] }> {
   const kinds: string[] = []
   const proxy: Server = createServer(async (request, response) => {
     const url = new URL(request.url ?? '/', `http://127.0.0.1:${server.port}`)
@@ -89,47 +91,44 @@ async function startProxy(
     else response.end(bytes)
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (proxy.address() as AddressInfo).port,
-    kinds,
-    close: () => new Promise((resolve) => proxy.close(() => resolve()).closeAllConnections()),
-  }
+  const behind = clientOf((proxy.address() as AddressInfo).port, { maxAttempts })
+  t.after(async () => {
+    behind.destroy()
+    await new Promise<void>((resolve) => {
+      proxy.close(() => resolve())
+      proxy.closeAllConnections()
+    })
+  })
+  return { client: behind, kinds }
 }
 
 const block = { bytes: Buffer.from(`${'x'.repeat(1_048_575)}\n`), rows: 1 }
 const COPY = { format: 'copy-text', columns: ['text'] } as const
 
-test('aborts the upload of an object whose part S3 does not take, and says that a retry may help', async () => {
-  const proxy = await startProxy((kind) => (kind === 'PUTpartNumber,uploadId' ? 'fail' : 'pass'))
-  const failing = clientOf(proxy.port, { maxAttempts: 1 })
-  const store = new S3StagingStore({ bucket: Bucket, prefix: 'parts', client: failing })
+test('aborts the upload of an object whose part S3 does not take, and says that a retry may help', async (t) => {
+  const proxy = await clientBehindProxy(t, (kind) => (kind === 'PUTpartNumber,uploadId' ? 'fail' : 'pass'))
+  const store = new S3StagingStore({ bucket: Bucket, prefix: 'parts', client: proxy.client })
 
   await assert.rejects(store.write('run', COPY, Array(20).fill(block)), { name: 'Transient' })
 
   assert.ok(proxy.kinds.includes('DELETEuploadId'))
   assert.deepEqual(await store.list(''), [])
-  failing.destroy()
-  await proxy.close()
 })
 
-test('gets an object through although S3 fails once for each request', async () => {
-  const proxy = await startProxy((_, count) => (count === 1 ? 'fail' : 'pass'))
-  const failing = clientOf(proxy.port)
-  const store = new S3StagingStore({ bucket: Bucket, prefix: 'retried', client: failing })
+test('gets an object through although S3 fails once for each request', async (t) => {
+  const proxy = await clientBehindProxy(t, (_, count) => (count === 1 ? 'fail' : 'pass'), 3)
+  const store = new S3StagingStore({ bucket: Bucket, prefix: 'retried', client: proxy.client })
 
   const object = await store.write('run', COPY, Array(20).fill(block))
   let rows = 0
   for await (const read of (await store.read(object)).blocks) rows += read.rows
 
   assert.equal(rows, 20)
-  failing.destroy()
-  await proxy.close()
 })
 
-test('takes a connection lost in the middle of an object for transient, not for its end', async () => {
-  const proxy = await startProxy((kind) => (kind === 'GET' ? 'cut' : 'pass'))
-  const failing = clientOf(proxy.port, { maxAttempts: 1 })
-  const store = new S3StagingStore({ bucket: Bucket, prefix: 'cut', client: failing })
+test('takes a connection lost in the middle of an object for transient, not for its end', async (t) => {
+  const proxy = await clientBehindProxy(t, (kind) => (kind === 'GET' ? 'cut' : 'pass'))
+  const store = new S3StagingStore({ bucket: Bucket, prefix: 'cut', client: proxy.client })
   const object = await store.write('run', COPY, Array(4).fill(block))
 
   const reading = (async () => {
@@ -137,8 +136,6 @@ test('takes a connection lost in the middle of an object for transient, not for 
   })()
 
   await assert.rejects(reading, { name: 'Transient' })
-  failing.destroy()
-  await proxy.close()
 })
 
 test('says which bucket is wrong', async () => {

@@ -9,7 +9,7 @@ export interface FaultyProxy {
   /** The operations seen, in order: `UpdateItem`, `GetItem`, … */
   readonly seen: string[]
   /** Decides on each request of an operation by its number, from 1. */
-  fate: (operation: string, count: number) => Fate
+  fate: (operation: string, count: number) => Fate | Promise<Fate>
   stop(): Promise<void>
 }
 
@@ -25,7 +25,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     for await (const chunk of request) chunks.push(chunk)
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? ''
     faulty.seen.push(operation)
-    const fate = faulty.fate(operation, faulty.seen.filter((seen) => seen === operation).length)
+    const fate = await faulty.fate(operation, faulty.seen.filter((seen) => seen === operation).length)
     if (fate === 'black hole') return
     if (fate === 'reset') return void request.socket.resetAndDestroy()
     if (fate === '500') return void response.writeHead(500).end('{}')
