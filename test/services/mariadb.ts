@@ -26,6 +26,8 @@ export interface UnavailableMariaDB {
 export interface MariaDBOptions {
   /** Options of `mariadbd` that the test is about, e.g. `--default-time-zone=+02:00`; they ask for a server of its own. */
   readonly arguments?: readonly string[]
+  /** The zone of the server's system, e.g. `EET-2EEST,M3.5.0/3,M10.5.0/4`; with `arguments`. */
+  readonly systemTimeZone?: string
 }
 
 /**
@@ -46,7 +48,7 @@ export async function startMariaDB(options: MariaDBOptions = {}): Promise<TestMa
   }
   const installer = findProgram('mariadb-install-db')
   if (!installer) return { unavailable: `There is a mariadbd, but no mariadb-install-db beside it.` }
-  return own(server, installer, options.arguments ?? [])
+  return own(server, installer, options)
 }
 
 const SMALL = [
@@ -55,7 +57,7 @@ const SMALL = [
   '--skip-name-resolve',
 ]
 
-async function own(server: string, installer: string, extra: readonly string[]): Promise<TestMariaDB> {
+async function own(server: string, installer: string, options: MariaDBOptions): Promise<TestMariaDB> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-mariadb-'))
   await chmod(folder, 0o777)
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : []
@@ -64,23 +66,28 @@ async function own(server: string, installer: string, extra: readonly string[]):
     const password = randomBytes(12).toString('hex')
     const port = await freePort()
     const socket = join(folder, 'socket')
-    const mariadbd = supervise(folder, server, [
-      '--no-defaults',
-      `--datadir=${join(folder, 'data')}`,
-      ...user,
-      ...SMALL,
-      `--socket=${socket}`,
-      `--port=${port}`,
-      '--bind-address=127.0.0.1',
-      `--pid-file=${join(folder, 'pid')}`,
-      `--log-error=${join(folder, 'log')}`,
-      '--innodb-buffer-pool-size=256M',
-      '--innodb-log-file-size=192M',
-      '--local-infile=ON',
-      '--character-set-server=utf8mb4',
-      '--performance-schema=OFF',
-      ...extra,
-    ])
+    const mariadbd = supervise(
+      folder,
+      server,
+      [
+        '--no-defaults',
+        `--datadir=${join(folder, 'data')}`,
+        ...user,
+        ...SMALL,
+        `--socket=${socket}`,
+        `--port=${port}`,
+        '--bind-address=127.0.0.1',
+        `--pid-file=${join(folder, 'pid')}`,
+        `--log-error=${join(folder, 'log')}`,
+        '--innodb-buffer-pool-size=256M',
+        '--innodb-log-file-size=192M',
+        '--local-infile=ON',
+        '--character-set-server=utf8mb4',
+        '--performance-schema=OFF',
+        ...(options.arguments ?? []),
+      ],
+      options.systemTimeZone,
+    )
     await ready(socket, mariadbd.ended, folder, password)
     return serve(`mysql://dray:${password}@127.0.0.1:${port}/`, mariadbd.stop)
   } catch (error) {
@@ -115,10 +122,11 @@ async function initialise(installer: string, folder: string, user: readonly stri
 const SUPERVISOR =
   'folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -9 $server; wait $server 2>/dev/null; rm -rf "$folder"'
 
-function supervise(folder: string, server: string, arguments_: readonly string[]) {
+function supervise(folder: string, server: string, arguments_: readonly string[], zone?: string) {
   const child = spawn('/bin/sh', ['-c', SUPERVISOR, 'sh', folder, server, ...arguments_], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
+    env: { ...process.env, ...(zone === undefined ? {} : { TZ: zone }) },
   })
   const ended = once(child, 'exit')
   child.unref()

@@ -95,9 +95,13 @@ export function endsTransaction(error: unknown): boolean {
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
 
+const CONSTRAINED = /^CONSTRAINT `[^`.]+\.([^`.]+)` failed|FOREIGN KEY \(`((?:[^`]|``)+)`/
+
 /** The column that a message of the server is about, where it says so. */
 export function columnIn(message: string): string | null {
-  return [...message.matchAll(COLUMN)].at(-1)?.[1]?.replaceAll('``', '`') ?? null
+  const named = [...message.matchAll(COLUMN)].at(-1)?.[1]
+  const constrained = CONSTRAINED.exec(message)
+  return (named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
 }
 
 /** Drops the row number, which counts from the start of a batch that nobody sees. */

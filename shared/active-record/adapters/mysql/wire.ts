@@ -107,7 +107,7 @@ export class Wire {
         { sql, rowsAsArray: true, ...(file ? { infileStreamFactory: file } : {}) },
         (error, result, fields) => {
           signal?.removeEventListener('abort', onAbort)
-          if (error) reject(error)
+          if (error) reject(withoutStatement(error))
           else resolve(replyOf(result as unknown, fields, binary))
         },
       )
@@ -188,7 +188,7 @@ class Reading<Page> {
       const page = collect.row(binary.length === 0 ? (values as Text[]) : hexadecimal(values, binary))
       if (page !== null) this.#push(page)
     })
-    command.on('error', (error: Error) => this.fail(error))
+    command.on('error', (error: Error) => this.fail(withoutStatement(error)))
     command.on('end', () => {
       const rest = this.#error === null && !this.#discarding ? collect.rest() : null
       if (rest !== null) this.#pages.push(rest)
@@ -257,6 +257,12 @@ function replyOf(result: unknown, fields: FieldPacket[] | undefined, binary: rea
     warnings: header.warningStatus,
     counts: { records, duplicates },
   }
+}
+
+/** The statement holds values, which must not get into logs with the error. */
+function withoutStatement(error: Error): Error {
+  delete (error as { sql?: string }).sql
+  return error
 }
 
 function abortion(signal: AbortSignal | undefined, database: string): TransientError | null {
