@@ -81,7 +81,10 @@ export interface MergeResult {
   readonly rejected: readonly RejectedRow[]
 }
 
-/** One connection. Used by one caller at a time. */
+/**
+ * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's own (of
+ * the rows that `merge` is given) comes through as it is.
+ */
 export interface Connection {
   query(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<QueryResult>
   /** Rows in pages, in bounded memory; abandoning the iteration frees the statement. */

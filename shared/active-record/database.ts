@@ -123,14 +123,13 @@ export class Database {
     const adapter = await this.adapter()
     const scope = scopes.getStore()?.get(this)
     if (scope !== undefined) return inTurn(scope, () => work(scope.connection, adapter))
-    const connection = await this.#translated(adapter, () => adapter.acquire())
+    const connection = await adapter.acquire()
     let broken = false
     try {
       return await work(connection, adapter)
     } catch (error) {
-      const translated = adapter.translate(error)
-      broken = translated instanceof TransientError
-      throw translated
+      broken = error instanceof TransientError
+      throw error
     } finally {
       await adapter.release(connection, broken)
     }
@@ -154,14 +153,14 @@ export class Database {
     const outer = scopes.getStore()?.get(this)
     if (outer !== undefined) return this.#savepoint(outer, work)
     const adapter = await this.adapter()
-    const connection = await this.#translated(adapter, () => adapter.acquire())
+    const connection = await adapter.acquire()
     const scope: TransactionScope = { connection, depth: 0, tail: Promise.resolve() }
     let broken = false
     try {
-      await this.#translated(adapter, () => connection.begin(mode))
+      await connection.begin(mode)
       const result = await scopes.run(new Map([...(scopes.getStore() ?? []), [this, scope]]), work)
       await scope.tail.catch(() => undefined)
-      await this.#translated(adapter, () => connection.commit())
+      await connection.commit()
       return result
     } catch (error) {
       await scope.tail.catch(() => undefined)
@@ -169,14 +168,13 @@ export class Database {
         () => false,
         () => true,
       )
-      throw adapter.translate(error)
+      throw error
     } finally {
       await adapter.release(connection, broken)
     }
   }
 
   async #savepoint<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
-    const adapter = await this.adapter()
     scope.depth += 1
     const name = `dray_${scope.depth}`
     try {
@@ -185,24 +183,15 @@ export class Database {
       await inTurn(scope, () => scope.connection.releaseSavepoint(name))
       return result
     } catch (error) {
-      const translated = adapter.translate(error)
-      if (!(translated instanceof TransientError)) {
+      if (!(error instanceof TransientError)) {
         await inTurn(scope, async () => {
           await scope.connection.rollbackTo(name)
           await scope.connection.releaseSavepoint(name)
         })
       }
-      throw translated
+      throw error
     } finally {
       scope.depth -= 1
-    }
-  }
-
-  async #translated<T>(adapter: Adapter, work: () => Promise<T>): Promise<T> {
-    try {
-      return await work()
-    } catch (error) {
-      throw adapter.translate(error)
     }
   }
 

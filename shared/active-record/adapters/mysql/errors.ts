@@ -109,18 +109,14 @@ export function withoutRow(message: string): string {
   return message.replace(/ at row \d+$/, '')
 }
 
-function isOurs(error: unknown): error is Error {
-  return (
-    error instanceof TransientError ||
-    error instanceof TerminalError ||
-    error instanceof ConfigurationError ||
-    error instanceof DataQualityError
-  )
+/** Has a name of its own already: one of Dray's, or of the rows that a merge was given. */
+function isNamed(error: unknown): error is Error {
+  return error instanceof Error && error.name !== 'Error' && error.name !== 'AggregateError'
 }
 
 /** Turns a driver's error into one of Dray's, by its number. `database` is the name in Dray, `where` host and database. */
 export function translate(error: unknown, database: string, where: string): Error {
-  if (isOurs(error)) return error
+  if (isNamed(error)) return error
   const cause = error as DriverError
   const number = errorNumber(error)
   const options = { cause: error }

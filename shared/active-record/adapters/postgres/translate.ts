@@ -91,6 +91,8 @@ export function translate(error: unknown, place: Place): Error {
       cause,
     )
   }
+  // Not of the driver: of the rows that a merge was given, or of the code itself.
+  if (error instanceof Error && error.name !== 'Error') return error
   return new TerminalError(`${where}: ${message}`, cause)
 }
 
