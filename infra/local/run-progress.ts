@@ -58,7 +58,6 @@ interface Step {
   expected: number
   /** Rows of the whole window, as far as the plan knows. */
   windowRows: number
-  committed: boolean
   partitions: Map<number, Partition>
 }
 
@@ -82,7 +81,6 @@ export class RunProgress {
         planned: false,
         expected: 0,
         windowRows: 0,
-        committed: false,
         partitions: new Map(),
       })
       this.#show(name)
@@ -120,8 +118,7 @@ export class RunProgress {
       if (phase === 'extract') partition.read = extracted?.rows ?? partition.read
       if (phase === 'load') partition.loaded = extracted?.rows ?? partition.loaded
     } else {
-      step.committed = true
-      step.phase = ''
+      return this.ended(name, 'success', null)
     }
     this.#show(name)
   }
@@ -152,7 +149,7 @@ export class RunProgress {
     const step = this.#steps.get(name)
     if (!step) return
     step.status = status
-    step.endedAt = this.#now()
+    step.endedAt ??= this.#now()
     step.phase = reason ?? ''
     this.#show(name)
   }
@@ -187,7 +184,6 @@ function partitionOf(step: Step, index: number): Partition {
 
 /** Plan, commit and each phase of each partition count the same; a running phase counts by its rows. */
 function fractionOf(step: Step): number {
-  if (step.committed) return 1
   if (!step.planned) return 0
   const passed = sum([...step.partitions.values()], ({ done, rows, of }) => done + (of ? Math.min(rows / of, 1) : 0))
   return (1 + passed) / (2 + phases.length * step.expected)

@@ -72,11 +72,22 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   return result
 }
 
-/** Outcomes that no call tells. */
+/** What no call tells: that a step will not be tried again. */
 function follow(event: HistoryEvent, progress: RunProgress): void {
   if (event.type !== 'state-entered') return
   const { step, part } = stepOfState(event.state) ?? {}
-  if (step && (part === 'failed' || part === 'skipped' || part === 'refused')) progress.ended(step, part, null)
+  if (step && (part === 'failed' || part === 'refused')) progress.ended(step, part, reasonIn(event.input))
+}
+
+/** The error that was caught on the way into a state, as the outcome of its step will say it. */
+function reasonIn(input: unknown): string | null {
+  const { Error: name, Cause: cause } = (input as { error?: { Error?: string; Cause?: string } }).error ?? {}
+  if (!name) return null
+  try {
+    return `${name}: ${JSON.parse(cause ?? '').errorMessage}`
+  } catch {
+    return `${name}: ${cause}`
+  }
 }
 
 function whyEnded({ status, error, cause }: ExecutionResult): string {
