@@ -56,6 +56,8 @@ export interface MergeTarget {
   readonly ignore?: readonly string[]
   /** A row of an older version never overwrites a newer one: the column to compare, `>=` wins. */
   readonly version?: string | undefined
+  /** A column that is not among `columns`: an update of a row adds one to it. */
+  readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */
   readonly mode?: 'upsert' | 'insert'
 }

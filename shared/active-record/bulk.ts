@@ -32,11 +32,26 @@ export interface BulkResult {
   readonly rejected: readonly RejectedInput[]
 }
 
+/**
+ * The columns that a bulk write names: all but those that the database fills by itself (a generated key, a default) unless rows
+ * give them, and the lock version, which the database counts.
+ */
+export function bulkColumns(
+  definition: TableDefinition,
+  given: ReadonlySet<string> = new Set(),
+): readonly ColumnDefinition[] {
+  return definition.columns.filter(({ name, field: { settings } }) => {
+    if (settings.isLockVersion) return false
+    return given.has(name) || !(settings.isGenerated || settings.isDefaulted)
+  })
+}
+
 /** What a merge into a model's table needs to know. */
 export function mergeTarget(
   definition: TableDefinition,
   mode: 'upsert' | 'insert',
   options: { readonly by?: string | readonly string[] | undefined; readonly version?: string | undefined },
+  columns: readonly ColumnDefinition[] = bulkColumns(definition),
 ): MergeTarget {
   const by =
     options.by === undefined ? definition.primaryKey : [options.by].flat().map((name) => columnOf(definition, name))
@@ -47,10 +62,11 @@ export function mergeTarget(
   }
   return {
     table: definition.table,
-    columns: definition.columnNames,
-    key: by.map(({ column }) => column),
+    columns: columns.map(({ column }) => column),
+    key: by.every((column) => columns.includes(column)) ? by.map(({ column }) => column) : [],
     ignore: definition.touched.map(({ column }) => column),
     mode,
+    ...(definition.lockVersion === null ? {} : { counter: definition.lockVersion.column }),
     ...(options.version === undefined ? {} : { version: columnOf(definition, options.version).column }),
   }
 }
@@ -62,6 +78,7 @@ export function mergeTarget(
 export function rowEncoder(
   definition: TableDefinition,
   touchedAt: string,
+  columns: readonly ColumnDefinition[] = bulkColumns(definition),
 ): (
   attributes: Readonly<Record<string, unknown>>,
 ) => { readonly texts: readonly Text[] } | { readonly errors: readonly ValidationError[] } {
@@ -71,7 +88,7 @@ export function rowEncoder(
     const errors = validateAttributes(definition, attributes)
     if (errors.length > 0) return { errors }
     try {
-      return { texts: definition.columns.map((column) => encoded(column, attributes[column.name], touchedAt)) }
+      return { texts: columns.map((column) => encoded(column, attributes[column.name], touchedAt)) }
     } catch (error) {
       if (!(error instanceof DataQualityError)) throw error
       return { errors: [{ field: error.field, code: error.code, message: error.message }] }
@@ -96,12 +113,14 @@ export function mergeBlocks(
 /** Writes many rows in one transaction; rows that break a rule or that the database refuses are reported, the others written. */
 export async function writeAll(
   model: ModelClass,
-  rows: Iterable<Readonly<Record<string, unknown>>>,
+  input: Iterable<Readonly<Record<string, unknown>>>,
   mode: 'upsert' | 'insert',
   options: BulkOptions,
 ): Promise<BulkResult> {
   const { definition } = model
-  const encode = rowEncoder(definition, new Date().toISOString().replace('T', ' ').replace('Z', ''))
+  const rows = Array.isArray(input) ? input : [...input]
+  const columns = bulkColumns(definition, givenIn(rows, definition))
+  const encode = rowEncoder(definition, new Date().toISOString().replace('T', ' ').replace('Z', ''), columns)
   const encoder = new BlockEncoder()
   const blocks: CopyBlock[] = []
   const rejected: RejectedInput[] = []
@@ -120,7 +139,7 @@ export async function writeAll(
   const rest = encoder.flush()
   if (rest !== null) blocks.push(rest)
   if (blocks.length === 0) return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected }
-  const target = mergeTarget(definition, mode, options)
+  const target = mergeTarget(definition, mode, options, columns)
   const merged = await model.database.transaction(() =>
     mergeBlocks(model.database, target, () => blocks, { signal: options.signal }),
   )
@@ -129,4 +148,21 @@ export async function writeAll(
     rejected.push({ row: places[row] ?? row, errors: [{ field, code, message }] })
   }
   return { ...merged, rejected: rejected.sort((a, b) => a.row - b.row) }
+}
+
+/** The optional properties that the rows give; one that only some of them give would be NULL in the others. */
+function givenIn(rows: readonly Readonly<Record<string, unknown>>[], definition: TableDefinition): Set<string> {
+  const given = new Set<string>()
+  for (const { name, field } of definition.columns) {
+    if (!field.settings.isGenerated && !field.settings.isDefaulted) continue
+    const count = rows.reduce((total, row) => total + (row[name] === undefined ? 0 : 1), 0)
+    if (count === 0) continue
+    if (count < rows.length) {
+      throw new ConfigurationError(
+        `${definition.database}.${definition.table}: ${count} of ${rows.length} rows give ${name}, which the database fills by itself; give it in all rows or in none`,
+      )
+    }
+    given.add(name)
+  }
+  return given
 }

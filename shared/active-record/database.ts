@@ -1,8 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { sql } from 'kysely'
 import type { Adapter, AdapterOptions, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
 import { ConfigurationError, TransientError } from './errors.ts'
 import type { Fields } from './fields.ts'
 import { defineModel, type ModelClass, type SourceClass } from './model.ts'
+import { bound, compile } from './sql.ts'
 
 export interface DatabaseOptions {
   /** For short-lived credentials, e.g. IAM tokens; asked for each new connection. */
@@ -138,6 +140,14 @@ export class Database {
   /** Runs SQL with bound values (`?` is not translated: use the engine's own placeholders). */
   query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
     return this.withConnection((connection) => connection.query(sql, parameters, options))
+  }
+
+  /** SQL of your own; every `${value}` is bound, never interpolated. Rows are arrays of the database's own text. */
+  sql(strings: TemplateStringsArray, ...values: readonly unknown[]): Promise<QueryResult> {
+    return this.withConnection((connection, adapter) => {
+      const statement = compile(adapter, sql(strings, ...values.map(bound)))
+      return connection.query(statement.sql, statement.parameters)
+    })
   }
 
   /** True inside `transaction()` of this database. */

@@ -26,6 +26,7 @@ interface Settings<T> {
   /** The database gives the value when none is given: an identity, a DEFAULT. */
   readonly isOptional: boolean
   readonly isGenerated: boolean
+  readonly isDefaulted: boolean
   readonly isTouched: boolean
   readonly isLockVersion: boolean
   readonly length: number | null
@@ -83,7 +84,7 @@ export class Field<T, X extends Traits = Plain> {
 
   /** The database has a DEFAULT for it: it may be left out. */
   defaulted(): Field<T, Optional<X>> {
-    return this.#with({ isOptional: true })
+    return this.#with({ isOptional: true, isDefaulted: true })
   }
 
   /** The database numbers it (identity, AUTO_INCREMENT): it may be left out. */
@@ -159,6 +160,7 @@ function field<T>(
     isPrimaryKey: false,
     isOptional: false,
     isGenerated: false,
+    isDefaulted: false,
     isTouched: false,
     isLockVersion: false,
     length: null,

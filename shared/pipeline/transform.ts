@@ -1,3 +1,4 @@
+import { bulkColumns } from '#shared/active-record/bulk.ts'
 import { BlockEncoder, decodeBlock } from '#shared/active-record/copy-text.ts'
 import type { Text } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
@@ -29,7 +30,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
   )
   const transformed = await staging.write(
     `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/transformed`,
-    { format: 'copy-text', columns: pipeline.load.target.definition.columnNames },
+    { format: 'copy-text', columns: bulkColumns(pipeline.load.target.definition).map(({ column }) => column) },
     transformedBlocks(pipeline, input, blocks, aside),
     options,
   )

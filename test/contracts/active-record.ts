@@ -264,19 +264,19 @@ export function activeRecordContract(
       const at = timestampOf('2024-01-01 00:00:00')
       const first = await Customer.upsertAll(
         [
-          { id: 1n, fullName: 'One', updatedAt: at, version: 0 },
-          { id: 2n, fullName: 'Two', updatedAt: at, version: 0 },
-          { id: 2n, fullName: 'Two again', updatedAt: at, version: 0 },
-          { id: 3n, fullName: 'Three', email: 'broken', updatedAt: at, version: 0 },
-          { id: 4n, fullName: 'Four', born: dateOf('2000-02-29'), isActive: true, updatedAt: at, version: 0 },
+          { id: 1n, fullName: 'One', updatedAt: at },
+          { id: 2n, fullName: 'Two', updatedAt: at },
+          { id: 2n, fullName: 'Two again', updatedAt: at },
+          { id: 3n, fullName: 'Three', email: 'broken', updatedAt: at },
+          { id: 4n, fullName: 'Four', born: dateOf('2000-02-29'), isActive: true, updatedAt: at },
         ],
         { by: 'id' },
       )
       const second = await Customer.upsertAll(
         [
-          { id: 1n, fullName: 'One', updatedAt: timestampOf('2025-01-01 00:00:00'), version: 0 },
-          { id: 2n, fullName: 'Two, new', updatedAt: at, version: 0 },
-          { id: 5n, fullName: 'Five', balance: decimalOf('1e30'), updatedAt: at, version: 0 },
+          { id: 1n, fullName: 'One', updatedAt: timestampOf('2025-01-01 00:00:00') },
+          { id: 2n, fullName: 'Two, new', updatedAt: at },
+          { id: 5n, fullName: 'Five', balance: decimalOf('1e30'), updatedAt: at },
         ],
         { by: 'id' },
       )
@@ -292,6 +292,7 @@ export function activeRecordContract(
           [2],
         )
       assert.equal((await Customer.find(2n)).fullName, 'Two, new')
+      assert.deepEqual([(await Customer.find(1n)).version, (await Customer.find(2n)).version], [0, 1])
       const four = await Customer.find(4n)
       assert.deepEqual([four.born, four.isActive, four.updatedAt], ['2000-02-29', true, '2024-01-01 00:00:00'])
     })
@@ -313,7 +314,7 @@ export function activeRecordContract(
       await Customer.deleteAll()
       await Line.deleteAll()
       await Customer.upsertAll(
-        [1n, 2n, 3n].map((id) => ({ id, fullName: `Customer ${id}`, version: 0 })),
+        [1n, 2n, 3n].map((id) => ({ id, fullName: `Customer ${id}` })),
         { by: 'id' },
       )
       await Line.insertAll(

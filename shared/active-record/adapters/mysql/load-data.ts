@@ -3,7 +3,8 @@ import type { CopyBlock, Text } from '../../adapter.ts'
 import type { MysqlConnection } from './connection.ts'
 import { columnIn, errorNumber, isRowFault, withoutRow } from './errors.ts'
 import { quote } from './names.ts'
-import type { Blocks, Faults, StagingTable } from './staging-table.ts'
+import type { StagedColumn } from './staged-columns.ts'
+import type { Blocks, Fault, Faults, StagingTable } from './staging-table.ts'
 
 /** The server or a proxy does not take files from clients: 1148, 3948 (MySQL), 4166 (MariaDB). */
 const NOT_ALLOWED = new Set([1148, 2068, 3948, 4166])
@@ -66,33 +67,45 @@ export async function loadData(
   const faults: Faults = new Map()
   if (reply.warnings === 0) return { rows: blocks.rows, faults }
   const { rows: warnings } = await connection.run('SHOW WARNINGS')
-  if (warnings.length !== reply.warnings || !collect(warnings, faults)) return null
+  if (warnings.length !== reply.warnings || !collect(warnings, faults, staging)) return null
   await staging.remove(faults.keys())
   return { rows: blocks.rows, faults }
 }
 
 function statement(staging: StagingTable): string {
-  const variables = new Map(staging.columns.map((column, index) => [column, `@dray_${index}`]))
-  const fields = staging.columns.map((column) => (column.isBinary ? variables.get(column) : quote(column.name)))
-  const binary = staging.columns.filter(({ isBinary }) => isBinary)
-  const values = binary.map((column) => `${quote(column.name)} = UNHEX(SUBSTR(${variables.get(column)}, 3))`)
-  const flags = binary.map((column) => {
-    const given = variables.get(column)
-    return `WHEN ${given} IS NOT NULL AND (LEFT(${given}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${given}, 3)) IS NULL) THEN ${staging.columns.indexOf(column)}`
+  const { columns, checked } = staging
+  const variable = (column: StagedColumn) => `@dray_${columns.indexOf(column)}`
+  const fields = columns.map((column) => (column.given === null ? quote(column.name) : variable(column)))
+  const values = checked.map((column) => {
+    const text = variable(column)
+    return `${quote(column.name)} = ${column.isBinary ? `UNHEX(SUBSTR(${text}, 3))` : text}`
   })
-  const set = binary.length === 0 ? '' : ` SET ${values.join(', ')}, ${staging.flag} = CASE ${flags.join(' ')} END`
+  const flags = checked.map(
+    (column) => `WHEN ${column.given?.condition(variable(column))} THEN ${columns.indexOf(column)}`,
+  )
+  const set = checked.length === 0 ? '' : ` SET ${values.join(', ')}, ${staging.flag} = CASE ${flags.join(' ')} END`
   // The escape is written as a number: '\\' means something else under NO_BACKSLASH_ESCAPES.
   return `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${staging.table} CHARACTER SET utf8mb4
     FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A (${fields.join(', ')})${set}`
 }
 
 /** Reads level, code and message of each warning; false when one does not say its row. */
-function collect(warnings: readonly (readonly Text[])[], faults: Faults): boolean {
+function collect(warnings: readonly (readonly Text[])[], faults: Faults, staging: StagingTable): boolean {
   for (const [, code, message] of warnings as readonly (readonly [Text, string, string])[]) {
     const row = (ROW_FIRST.has(code) ? /\d+/ : /(?<=\D)\d+$/).exec(message)?.[0]
     if (row === undefined) return false
     const place = Number(row) - 1
-    if (!faults.has(place)) faults.set(place, { code, column: columnIn(message), message: withoutRow(message) })
+    if (!faults.has(place)) faults.set(place, faultOf(code, message, staging))
   }
   return true
+}
+
+function faultOf(code: string, message: string, { columns }: StagingTable): Fault {
+  const name = columnIn(message)
+  const column = columns.find((candidate) => candidate.name === name)
+  // INSERT calls it by its name: the value is too long.
+  if (code === '1265' && (column?.isText || column?.isBinary)) {
+    return { code: '1406', column: name, message: `Data too long for column '${name}'` }
+  }
+  return { code, column: name, message: withoutRow(message) }
 }

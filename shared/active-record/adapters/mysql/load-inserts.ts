@@ -1,4 +1,4 @@
-import type { Bound, CopyBlock } from '../../adapter.ts'
+import type { CopyBlock } from '../../adapter.ts'
 import { decodeLine, linesOf } from '../../copy-text.ts'
 import { bisect, type Refusal } from '../bisect.ts'
 import type { MysqlConnection } from './connection.ts'
@@ -11,7 +11,6 @@ import type { Blocks, Fault, StagingTable } from './staging-table.ts'
 
 const BATCH_ROWS = 1_000
 const BATCH_BYTES = 512 * 1024
-const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
 
 interface Tuple {
   readonly row: number
@@ -56,7 +55,8 @@ export class InsertLoader {
     const values = decodeLine(line)
     const { columns } = this.#staging
     const refuse = (fault: Fault) => {
-      this.#loaded.faults.set(row, fault)
+      const { code, column, message } = fault
+      this.#loaded.faults.set(row, { code, column, message })
       return null
     }
     if (values.length !== columns.length) {
@@ -65,12 +65,9 @@ export class InsertLoader {
     }
     const literals: string[] = [String(this.#staging.ordinalOf(row))]
     for (const [index, column] of columns.entries()) {
-      let value: Bound = values[index] ?? null
-      if (column.isBinary && value !== null) {
-        if (!HEX.test(value)) return refuse(notBinary(column.name))
-        value = Buffer.from(value.slice(2), 'hex')
-      }
-      literals.push(literal(value))
+      const text = values[index] ?? null
+      if (text !== null && column.given?.refuses(text)) return refuse(column.given)
+      literals.push(literal(text !== null && column.isBinary ? Buffer.from(text.slice(2), 'hex') : text))
     }
     const sql = `(${literals.join(',')})`
     const bytes = Buffer.byteLength(sql)
@@ -105,10 +102,6 @@ export class InsertLoader {
     const at = row === undefined ? null : from + Number(row) - 1
     return { error: { ...refusal, message: withoutRow(refusal.message) }, at }
   }
-}
-
-export function notBinary(column: string): Fault {
-  return { code: '1366', column, message: 'The value is not binary: hexadecimal behind \\x is expected.' }
 }
 
 /** Runs a write; returns why a row was refused, or would have been changed, or null. */

@@ -17,6 +17,7 @@ export class MergeStatements {
   readonly #others: readonly StagedColumn[]
   readonly #ignored: readonly StagedColumn[]
   readonly #version: StagedColumn | null
+  readonly #counter: string | null
   /** A row of the input may meet a row of another key: under the collation, or by another unique key. */
   readonly mayMeetOthers: boolean
   readonly #isPrimary: boolean
@@ -34,6 +35,7 @@ export class MergeStatements {
     this.#others = rest.filter((name) => !isIgnored(name)).map(column)
     this.#ignored = rest.filter(isIgnored).map(column)
     this.#version = target.version === undefined || isKey(target.version) ? null : column(target.version)
+    this.#counter = target.counter === undefined ? null : quote(target.counter)
     this.#isPrimary = sameColumns(live.primaryKey, target.key)
     const indexes = [live.primaryKey, ...live.uniqueKeys].filter((columns) => columns.length > 0)
     this.mayMeetOthers = this.#key.some(({ isText }) => isText) || indexes.length > 1
@@ -63,10 +65,17 @@ export class MergeStatements {
     const differs = this.#others.length === 0 ? ['FALSE'] : [`NOT (${this.#sameOthers(this.#target)})`]
     const assignments = [
       ...this.#ignored.map((column) => this.#assign(column, [...conditions, ...differs])),
+      ...this.#count([...conditions, ...differs]),
       ...ordered.map((column) => this.#assign(column, conditions)),
     ]
     const first = `${this.#target}.${quote((this.#key[0] as StagedColumn).name)}`
     return `${this.insert(from, to)} ON DUPLICATE KEY UPDATE ${assignments.join(', ') || `${first} = ${first}`}`
+  }
+
+  #count(conditions: readonly string[]): string[] {
+    if (this.#counter === null) return []
+    const counter = `${this.#target}.${this.#counter}`
+    return [`${counter} = IF(${conditions.join(' AND ')}, ${counter} + 1, ${counter})`]
   }
 
   #assign(column: StagedColumn, conditions: readonly string[]): string {

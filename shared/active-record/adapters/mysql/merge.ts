@@ -6,7 +6,7 @@ import type { MysqlConnection } from './connection.ts'
 import { withoutRow } from './errors.ts'
 import { type MysqlTable, readTable } from './live-table.ts'
 import { loadData } from './load-data.ts'
-import { InsertLoader, notBinary, refusalOf } from './load-inserts.ts'
+import { InsertLoader, refusalOf } from './load-inserts.ts'
 import { MergeStatements, sameColumns } from './merge-statements.ts'
 import { quote, tableNameOf } from './names.ts'
 import type { Session } from './session.ts'
@@ -142,18 +142,18 @@ class Merge {
   }
 
   #flaws(): readonly Flaw[] {
-    const { columns, hasBinary, flag } = this.#staging
+    const { columns, flag } = this.#staging
     const isKey = (name: string) => this.#target.key.includes(name)
     return columns.flatMap((column, index) => {
-      const { name, nullable, isBinary, flaws } = column
+      const { name, nullable, given, flaws } = column
       const missing: Flaw = {
         condition: `${quote(name)} IS NULL`,
         code: '1048',
         column: name,
         message: `Column '${name}' cannot be null`,
       }
-      const hex = { condition: `${flag} = ${index}`, code: '1366', column: name, message: notBinary(name).message }
-      return [...(hasBinary && isBinary ? [hex] : []), ...(nullable && !isKey(name) ? [] : [missing]), ...flaws]
+      const flagged = given === null ? [] : [{ ...given, condition: `${flag} = ${index}` }]
+      return [...flagged, ...(nullable && !isKey(name) ? [] : [missing]), ...flaws]
     })
   }
 

@@ -11,6 +11,13 @@ export interface Flaw {
   readonly message: string
 }
 
+/** What a given text must not be, since not even the staging table would keep it. */
+export interface GivenFlaw extends Omit<Flaw, 'condition'> {
+  /** True for bad text in an SQL variable. */
+  condition(variable: string): string
+  refuses(text: string): boolean
+}
+
 /** How a column of the target is staged: in a type that holds what was given, and says where the target's would not. */
 export interface StagedColumn {
   readonly name: string
@@ -22,6 +29,7 @@ export interface StagedColumn {
   readonly collation: string | null
   readonly nullable: boolean
   readonly flaws: readonly Flaw[]
+  readonly given: GivenFlaw | null
   /** Whether two columns of the target's type and the staged type hold the same, exactly. */
   same(target: string, staged: string): string
   /** The staged value as the target's index can be searched with. */
@@ -49,9 +57,11 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
   const field = quote(name)
   const flaw = (condition: string, code: string, message: string): Flaw => ({ condition, code, column: name, message })
   const cast = castOf(column)
+  const isBinary = BYTES.has(kind) || kind === 'binary' || SPATIAL.test(kind)
   const common = {
     name,
-    isBinary: BYTES.has(kind) || kind === 'binary' || SPATIAL.test(kind),
+    isBinary,
+    given: isBinary ? notBinary(name) : kind === 'float' || kind === 'double' ? minusZero(name) : null,
     isText: column.collation !== null && kind !== 'enum' && kind !== 'set',
     collation: column.collation,
     nullable: column.nullable,
@@ -59,6 +69,28 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
     searchable: (staged: string) => (cast === null ? staged : `CAST(${staged} AS ${cast})`),
   }
   return { ...common, ...typeAndFlaws(column, field, flaw) }
+}
+
+const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
+
+function notBinary(column: string): GivenFlaw {
+  return {
+    column,
+    code: '1366',
+    message: 'The value is not binary: hexadecimal behind \\x is expected.',
+    condition: (variable) => `(LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
+    refuses: (text) => !HEX.test(text),
+  }
+}
+
+function minusZero(column: string): GivenFlaw {
+  return {
+    column,
+    code: '1264',
+    message: 'The value is −0, which the server would read back as 0.',
+    condition: (variable) => `(LEFT(${variable}, 1) = '-' AND ${variable} = 0)`,
+    refuses: (text) => Object.is(Number(text), -0),
+  }
 }
 
 function typeAndFlaws(
@@ -121,10 +153,6 @@ function comparisonOf(column: MysqlColumn, isMariaDB: boolean): (target: string,
   if (kind === 'json' && !isMariaDB) return (target, staged) => `${target} <=> CAST(${staged} AS JSON)`
   if (column.collation !== null && kind !== 'enum' && kind !== 'set') {
     return (target, staged) => `CAST(${target} AS BINARY) <=> CAST(${staged} AS BINARY)`
-  }
-  if (kind === 'float' || kind === 'double') {
-    // −0 equals 0, but is another value.
-    return (target, staged) => `(${target} <=> ${staged} AND CAST(${target} AS CHAR) <=> CAST(${staged} AS CHAR))`
   }
   return (target, staged) => `${target} <=> ${staged}`
 }

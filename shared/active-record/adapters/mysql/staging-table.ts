@@ -42,8 +42,9 @@ export class StagingTable {
     this.flag = free('dray_flag')
   }
 
-  get hasBinary(): boolean {
-    return this.columns.some(({ isBinary }) => isBinary)
+  /** Columns whose text is looked at while it is loaded. */
+  get checked(): readonly StagedColumn[] {
+    return this.columns.filter(({ given }) => given !== null)
   }
 
   /** Makes the table anew. TEMPORARY keeps both statements from committing the transaction. */
@@ -51,7 +52,7 @@ export class StagingTable {
     await this.drop()
     const columns = this.columns.map(({ name, definition }) => `${quote(name)} ${definition} NULL`)
     const key = `${this.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY`
-    const flag = this.hasBinary ? [`${this.flag} int NULL`] : []
+    const flag = this.checked.length > 0 ? [`${this.flag} int NULL`] : []
     const engine = this.#session.facts.isMariaDB ? 'Aria TRANSACTIONAL=0' : 'InnoDB'
     await this.#connection.run(
       `CREATE TEMPORARY TABLE ${this.table} (${[key, ...flag, ...columns].join(', ')}) ENGINE=${engine}`,

@@ -9,14 +9,25 @@ const JSON_TYPE = 245
 const BINARY_CHARSET = 63
 const UTF8MB4 = 45
 
+/** The columns of a result: their names, and which of them hold bytes. */
+export interface TextColumns {
+  readonly names: readonly string[]
+  readonly binary: readonly number[]
+}
+
+export const NO_COLUMNS: TextColumns = { names: [], binary: [] }
+
 /**
  * Makes mysql2 read every column as the text that the server sent, called while it has the columns of a result and has not built
- * its row parser: as they are, it would make numbers, Dates and parsed JSON of them. Returns the places of binary columns.
+ * its row parser: as they are, it would make numbers, Dates and parsed JSON of them, and
+ * refuse a column that is named `__proto__`.
  */
-export function readAsText(fields: readonly FieldPacket[]): readonly number[] {
+export function readAsText(fields: readonly FieldPacket[]): TextColumns {
+  const names = fields.map(({ name }) => name)
   const binary: number[] = []
   fields.forEach((field, index) => {
     const type = field.columnType as number
+    field.name = String(index)
     const isString = STRINGS.has(type)
     const isBytes = BYTES.has(type) || (isString && field.characterSet === BINARY_CHARSET)
     if (isBytes) {
@@ -29,7 +40,7 @@ export function readAsText(fields: readonly FieldPacket[]): readonly number[] {
     field.characterSet = UTF8MB4
     field.encoding = isString || type === JSON_TYPE ? 'utf8' : 'latin1'
   })
-  return binary
+  return { names, binary }
 }
 
 /** Writes the binary values of a row as `\x` and hexadecimal, in place. */

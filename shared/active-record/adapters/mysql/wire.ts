@@ -2,7 +2,7 @@ import type { Readable } from 'node:stream'
 import type { Connection as Driver, FieldPacket, ResultSetHeader } from 'mysql2'
 import type { QueryResult, Text } from '../../adapter.ts'
 import { TransientError } from '../../errors.ts'
-import { hexadecimal, readAsText } from './text-rows.ts'
+import { hexadecimal, NO_COLUMNS, readAsText, type TextColumns } from './text-rows.ts'
 
 /** What the server answers to one statement. */
 export interface Reply extends QueryResult {
@@ -96,7 +96,7 @@ export class Wire {
     return new Promise((resolve, reject) => {
       const refusal = this.#lost ?? abortion(signal, this.#database)
       if (refusal) return reject(refusal)
-      let binary: readonly number[] = []
+      let columns = NO_COLUMNS
       const onAbort = () => {
         const error = abortion(signal, this.#database) as Error
         this.destroy(error)
@@ -105,14 +105,14 @@ export class Wire {
       signal?.addEventListener('abort', onAbort, { once: true })
       const command = this.#driver.query(
         { sql, rowsAsArray: true, ...(file ? { infileStreamFactory: file } : {}) },
-        (error, result, fields) => {
+        (error, result) => {
           signal?.removeEventListener('abort', onAbort)
           if (error) reject(withoutStatement(error))
-          else resolve(replyOf(result as unknown, fields, binary))
+          else resolve(replyOf(result as unknown, columns))
         },
       )
       command.on('fields', (fields: unknown) => {
-        if (Array.isArray(fields)) binary = readAsText(fields as FieldPacket[])
+        if (Array.isArray(fields)) columns = readAsText(fields as FieldPacket[])
       })
     })
   }
@@ -180,7 +180,7 @@ class Reading<Page> {
     let binary: readonly number[] = []
     const command = driver.query({ sql, rowsAsArray: true })
     command.on('fields', (fields: unknown) => {
-      if (Array.isArray(fields)) binary = readAsText(fields as FieldPacket[])
+      if (Array.isArray(fields)) ({ binary } = readAsText(fields as FieldPacket[]))
     })
     command.on('result', (row: unknown) => {
       if (this.#discarding || !Array.isArray(row)) return
@@ -237,16 +237,12 @@ class Reading<Page> {
   }
 }
 
-function replyOf(result: unknown, fields: FieldPacket[] | undefined, binary: readonly number[]): Reply {
-  if (fields !== undefined && Array.isArray(result) && !Array.isArray(fields[0])) {
-    const rows = binary.length === 0 ? result : result.map((row) => hexadecimal(row, binary))
-    return { columns: fields.map(({ name }) => name), rows, affected: 0, warnings: 0, counts: NO_COUNTS }
-  }
-  // A procedure answers with its results, then with a header: the first result is the answer.
-  if (Array.isArray(result)) {
-    const first = result.findIndex((part) => Array.isArray(part))
-    const columns = (fields as unknown as (FieldPacket[] | undefined)[])[first]
-    if (columns) return replyOf(result[first], columns, binary)
+function replyOf(result: unknown, { names, binary }: TextColumns): Reply {
+  // A procedure answers with an array of results and a header; what is read of it is its last result.
+  const rows = rowsOf(result, names.length > 0)
+  if (rows !== null) {
+    const texts = binary.length === 0 ? (rows as Text[][]) : rows.map((row) => hexadecimal(row, binary))
+    return { columns: names, rows: texts, affected: 0, warnings: 0, counts: NO_COUNTS }
   }
   const header = (Array.isArray(result) ? result.at(-1) : result) as ResultSetHeader
   const [records = 0, duplicates = 0] = (header.info.match(/\d+/g) ?? []).map(Number)
@@ -257,6 +253,12 @@ function replyOf(result: unknown, fields: FieldPacket[] | undefined, binary: rea
     warnings: header.warningStatus,
     counts: { records, duplicates },
   }
+}
+
+function rowsOf(result: unknown, hasColumns: boolean): (Text | Buffer)[][] | null {
+  if (!hasColumns || !Array.isArray(result)) return null
+  const isCall = result.length > 0 && !Array.isArray(result.at(-1))
+  return isCall ? (result.findLast((part) => Array.isArray(part)) ?? null) : result
 }
 
 /** The statement holds values, which must not get into logs with the error. */

@@ -97,14 +97,16 @@ export class MergeSql {
   }
 
   #update(rows: Rows): string | null {
-    const { columns, key, ignore = [], version } = this.#merge
+    const { columns, key, ignore = [], version, counter } = this.#merge
     const written = columns.filter((column) => !key.includes(column))
     const compared = written.filter((column) => !ignore.includes(column))
     if (compared.length === 0) return null
     const row = (alias: string) => `ROW(${compared.map((column) => `${alias}.${quote(column)}`).join(', ')})::record`
     const guard =
       version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
-    return `UPDATE ${this.target} t SET ${written.map((column) => `${quote(column)} = s.${quote(column)}`).join(', ')}
+    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
+    const assignments = [...written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
+    return `UPDATE ${this.target} t SET ${assignments.join(', ')}
       FROM (${rows.select('true')}) s
       WHERE ${this.#sameKey()} AND ${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}${guard} RETURNING 1`
   }

@@ -43,6 +43,8 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
     throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
   }
   if (target.mode !== 'insert') await requireKey(session, target)
+  // For this transaction only: instants without an offset are UTC.
+  await session.run("SET LOCAL TIME ZONE 'UTC'")
   const savepoint = session.name('merge')
   await session.run(`SAVEPOINT ${savepoint}`)
   try {

@@ -1,0 +1,69 @@
+/** How SQLite converts what is stored into a column: https://www.sqlite.org/datatype3.html#determination_of_column_affinity */
+export type Affinity = 'INTEGER' | 'TEXT' | 'BLOB' | 'REAL' | 'NUMERIC'
+
+export function affinityOf(declared: string): Affinity {
+  const type = declared.toUpperCase()
+  if (type.includes('INT')) return 'INTEGER'
+  if (/CHAR|CLOB|TEXT/.test(type)) return 'TEXT'
+  if (type.includes('BLOB') || type === '') return 'BLOB'
+  if (/REAL|FLOA|DOUB/.test(type)) return 'REAL'
+  return 'NUMERIC'
+}
+
+export interface Storable {
+  readonly value: string | number | Uint8Array
+  /** Why the column cannot hold the text exactly. */
+  readonly refusal: string | null
+}
+
+const INTEGER = /^[+-]?\d+$/
+const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
+const MAX = 9223372036854775807n
+/** Doubles hold every decimal of so many digits. */
+const EXACT_DIGITS = 15
+
+const kept = (value: string | number | Uint8Array): Storable => ({ value, refusal: null })
+const refused = (value: string, refusal: string): Storable => ({ value, refusal })
+
+/** Binds a text to a column so that it is stored as it is, or says why it cannot be. */
+export function storable(text: string, affinity: Affinity, declared: string): Storable {
+  switch (affinity) {
+    case 'TEXT':
+      return kept(text)
+    case 'BLOB':
+      return declared !== '' && HEXADECIMAL.test(text) ? kept(Buffer.from(text.slice(2), 'hex')) : kept(text)
+    case 'INTEGER':
+      return integer(text)
+    default:
+      return real(text, affinity)
+  }
+}
+
+/** SQLite itself would store other text as text, and larger integers as rounded reals. */
+function integer(text: string): Storable {
+  if (!INTEGER.test(text)) return refused(text, 'is not an integer')
+  if (text.length < 19) return kept(text)
+  const value = BigInt(text.startsWith('+') ? text.slice(1) : text)
+  return value > MAX || value < -MAX - 1n ? refused(text, 'does not fit into 64 bits') : kept(text)
+}
+
+function real(text: string, affinity: Affinity): Storable {
+  if (text === 'Infinity') return kept(Number.POSITIVE_INFINITY)
+  if (text === '-Infinity') return kept(Number.NEGATIVE_INFINITY)
+  if (text.length <= EXACT_DIGITS || !DECIMAL.test(text)) return kept(text)
+  if (affinity === 'NUMERIC' && INTEGER.test(text)) return integer(text)
+  if (significant(String(Number(text))) === significant(text)) return kept(text)
+  return refused(text, 'has more digits than a double holds (declare the column as TEXT)')
+}
+
+/** Digits and exponent without leading and trailing zeros: `1.50e3` and `1500` are the same. */
+function significant(text: string): string {
+  const [mantissa = '', exponent = '0'] = text.toLowerCase().replace(/^\+/, '').split('e')
+  const sign = mantissa.startsWith('-') ? '-' : ''
+  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
+  const all = `${whole}${fraction}`
+  const leading = all.length - all.replace(/^0+/, '').length
+  const digits = all.slice(leading).replace(/0+$/, '')
+  return digits === '' ? '0' : `${sign}${digits}e${Number(exponent) + whole.length - leading}`
+}

@@ -1,0 +1,1 @@
+export { createSqliteAdapter } from './adapter.ts'

@@ -1,0 +1,258 @@
+import { isUtf8 } from 'node:buffer'
+import type { StatementSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { CopyBlock, LiveTable, MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
+import { decodeLine } from '../../copy-text.ts'
+import { TerminalError } from '../../errors.ts'
+import { blockLines, pickLines } from '../block-lines.ts'
+import { affinityOf, storable } from './affinity.ts'
+import { describeTable, type UniqueKey, uniqueKeys } from './describe.ts'
+import { MergeSql } from './merge-sql.ts'
+import type { SqliteSession } from './session.ts'
+import { columnOf, isRowFault } from './translate.ts'
+
+type OpenBlocks = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+type Reason = Pick<RejectedRow, 'code' | 'column' | 'message'>
+
+/** SQLITE_MISMATCH, SQLITE_CONSTRAINT_NOTNULL, SQLITE_CONSTRAINT_UNIQUE */
+const MISMATCH = '20'
+const NOT_NULL = '1299'
+const UNIQUE = '2067'
+const BATCH_VALUES = 600
+
+/**
+ * Merges rows into a table by way of a temporary one: checked and bound by the column's type, the last of each key kept,
+ * written by one statement, and when that is refused row by row. Of a key that comes more than once the last row counts; when
+ * that one is refused, the earlier ones are not written in its place.
+ */
+export async function mergeRows(
+  session: SqliteSession,
+  target: MergeTarget,
+  open: OpenBlocks,
+  check: () => void,
+): Promise<MergeResult> {
+  if (!session.database.isTransaction) {
+    throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
+  }
+  const { live, key } = liveTarget(session, target)
+  const sql = new MergeSql(target, live, key)
+  session.database.exec('SAVEPOINT dray_merge')
+  try {
+    session.database.exec(sql.createTable())
+    const merge = new Merge(session, target, live, sql)
+    await merge.fill(open(), check)
+    if (key?.collations.some((collation) => collation !== 'BINARY')) merge.refuseEqualKeys()
+    merge.refusePresent()
+    const result = await merge.write(open)
+    session.database.exec(`${sql.dropTable()}; RELEASE dray_merge`)
+    return result
+  } catch (error) {
+    if (session.database.isTransaction) session.database.exec('ROLLBACK TO dray_merge; RELEASE dray_merge')
+    throw error
+  }
+}
+
+function liveTarget(session: SqliteSession, { table, columns, key, mode }: MergeTarget) {
+  const where = `database ${session.place.name} (${session.place.path})`
+  const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
+  const live = describeTable(rows, table)
+  if (live === null) {
+    throw new TerminalError(`No table ${table} in ${where}, so nothing was written; create it or correct its name in the model`)
+  }
+  const missing = columns.find((column) => !live.columns.some(({ name }) => name === column))
+  if (missing !== undefined) {
+    throw new TerminalError(`Table ${table} in ${where} has no column ${missing}, so nothing was written; add it or correct the model`)
+  }
+  const wanted = JSON.stringify([...key].sort())
+  const found = uniqueKeys(rows, table, live).find((unique) => JSON.stringify([...unique.columns].sort()) === wanted)
+  const covered = key.length > 0 && key.every((column) => columns.includes(column))
+  if (mode !== 'insert' && !covered) {
+    throw new TerminalError(`A merge into ${table} needs its key (${key.join(', ')}) among the columns, so nothing was written`)
+  }
+  if (mode !== 'insert' && found === undefined) {
+    throw new TerminalError(
+      `Table ${table} in ${where} has no unique key over (${key.join(', ')}), so rows cannot be merged by it; create a primary key or a unique index over exactly these columns`,
+    )
+  }
+  return { live, key: covered ? (found ?? null) : null }
+}
+
+/** One merge, from the filled temporary table to its counts. */
+class Merge {
+  readonly #session: SqliteSession
+  readonly #target: MergeTarget
+  readonly #sql: MergeSql
+  readonly #types: readonly { readonly declared: string; readonly affinity: ReturnType<typeof affinityOf> }[]
+  readonly #required: ReadonlySet<number>
+  readonly #rejected: RejectedRow[] = []
+  readonly #refused: { readonly row: number; readonly why: Reason }[] = []
+  #given = 0
+
+  constructor(session: SqliteSession, target: MergeTarget, live: LiveTable, sql: MergeSql) {
+    this.#session = session
+    this.#target = target
+    this.#sql = sql
+    this.#types = target.columns.map((column) => {
+      const declared = live.columns.find(({ name }) => name === column)?.type ?? ''
+      return { declared, affinity: affinityOf(declared) }
+    })
+    const required = target.mode === 'insert' ? [] : target.key.map((column) => target.columns.indexOf(column))
+    this.#required = new Set(required)
+  }
+
+  async fill(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>, check: () => void): Promise<void> {
+    const width = this.#types.length + 1
+    const batch = Math.max(1, Math.floor(BATCH_VALUES / width))
+    const several = this.#session.database.prepare(this.#sql.fill(batch))
+    const one = this.#session.database.prepare(this.#sql.fill(1))
+    for await (const block of blocks) {
+      check()
+      const bound = this.#bindBlock(block)
+      const whole = bound.length - (bound.length % (batch * width))
+      for (let at = 0; at < whole; at += batch * width) several.run(...bound.slice(at, at + batch * width))
+      for (let at = whole; at < bound.length; at += width) one.run(...bound.slice(at, at + width))
+      await nextTurn()
+    }
+  }
+
+  /** The values of the rows that can be stored, each row behind its number. */
+  #bindBlock(block: CopyBlock): (string | number | Uint8Array | null)[] {
+    const lines = blockLines(block)
+    const valid = isUtf8(block.bytes)
+    const text = valid ? block.bytes.toString('utf8').split('\n') : null
+    const bound: (string | number | Uint8Array | null)[] = []
+    for (let index = 0; index < lines.count; index++) {
+      const line = text?.[index] ?? lines.text(index)
+      const from = bound.length
+      bound.push(this.#given)
+      const why =
+        valid || isUtf8(lines.bytes(index, index + 1))
+          ? this.#bindLine(line, bound)
+          : { code: MISMATCH, column: null, message: 'the row is not valid UTF-8' }
+      if (why !== null) {
+        bound.length = from
+        this.#rejected.push({ ...why, row: this.#given, line })
+      }
+      this.#given += 1
+    }
+    return bound
+  }
+
+  #bindLine(line: string, bound: (string | number | Uint8Array | null)[]): Reason | null {
+    const fields = decodeLine(line)
+    const { columns } = this.#target
+    if (fields.length !== columns.length) {
+      return { code: MISMATCH, column: null, message: `the row has ${fields.length} fields for ${columns.length} columns` }
+    }
+    for (let index = 0; index < fields.length; index++) {
+      const field = fields[index] as string | null
+      const column = columns[index] as string
+      if (field === null) {
+        if (this.#required.has(index)) {
+          return { code: NOT_NULL, column, message: `the key column "${column}" is NULL, so the row cannot be merged` }
+        }
+        bound.push(null)
+        continue
+      }
+      const { affinity, declared } = this.#types[index] as (typeof this.#types)[number]
+      if (affinity === 'TEXT') {
+        bound.push(field)
+        continue
+      }
+      const { value, refusal } = storable(field, affinity, declared)
+      if (refusal !== null) return { code: MISMATCH, column, message: `the value of "${column}" ${refusal}` }
+      bound.push(value)
+    }
+    return null
+  }
+
+  /** Keys that the table's collation takes for one, though they differ: none of them is merged. */
+  refuseEqualKeys(): void {
+    const message = `the key (${this.#target.key.join(', ')}) equals another one under the collation of the table, though it differs`
+    this.#refuse(this.#sql.equalKeys(), { code: UNIQUE, column: this.#keyColumn, message })
+  }
+
+  /** Rows to insert whose key the table has already. */
+  refusePresent(): void {
+    const sql = this.#sql.present()
+    const message = `the table has a row of this key (${this.#target.key.join(', ')}) already`
+    if (sql !== null) this.#refuse(sql, { code: UNIQUE, column: this.#keyColumn, message })
+  }
+
+  get #keyColumn(): string | null {
+    return this.#target.key.length === 1 ? (this.#target.key[0] as string) : null
+  }
+
+  #refuse(sql: string, why: Reason): void {
+    const rows = this.#session.rows(sql).map(([row]) => Number(row))
+    const remove = this.#session.database.prepare(this.#sql.remove())
+    for (const row of rows) {
+      remove.run(row)
+      this.#refused.push({ row, why })
+    }
+  }
+
+  async write(open: OpenBlocks): Promise<MergeResult> {
+    const early = this.#refused.length
+    const distinct = this.#count(this.#sql.count())
+    const duplicate = this.#given - this.#rejected.length - early - distinct
+    const { inserted, updated } = this.#writeAtOnce(distinct) ?? this.#writeEach()
+    const unchanged = distinct - (this.#refused.length - early) - inserted - updated
+    const refused = this.#refused.sort((one, other) => one.row - other.row)
+    const lines = await pickLines(open(), refused.map(({ row }) => row))
+    const late = refused.map(({ row, why }, index) => ({ ...why, row, line: lines[index] as string }))
+    const rejected = [...this.#rejected, ...late].sort((one, other) => one.row - other.row)
+    return { inserted, updated, unchanged, duplicate, rejected }
+  }
+
+  #writeAtOnce(distinct: number): { inserted: number; updated: number } | null {
+    const { database } = this.#session
+    const inserted = distinct - this.#count(this.#sql.matched())
+    database.exec('SAVEPOINT dray_write')
+    try {
+      const changes = Number(database.prepare(this.#sql.merge('true')).run().changes)
+      database.exec('RELEASE dray_write')
+      return { inserted, updated: changes - inserted }
+    } catch (error) {
+      this.#requireTransaction(error)
+      database.exec('ROLLBACK TO dray_write; RELEASE dray_write')
+      return null
+    }
+  }
+
+  #writeEach(): { inserted: number; updated: number } {
+    const counts = { inserted: 0, updated: 0 }
+    const { database } = this.#session
+    const merge = database.prepare(this.#sql.merge('s.dray_ordinal = ?'))
+    const matched = database.prepare(this.#sql.matched('s.dray_ordinal = ?'))
+    for (const [row] of this.#session.rows(this.#sql.ordinals())) {
+      const ordinal = Number(row)
+      try {
+        const isNew = countOf(matched, ordinal) === 0
+        const changes = Number(merge.run(ordinal).changes)
+        counts[isNew ? 'inserted' : 'updated'] += changes
+      } catch (error) {
+        this.#requireTransaction(error)
+        const { message, errcode } = error as Error & { errcode: number }
+        this.#refused.push({
+          row: ordinal,
+          why: { code: String(errcode), column: columnOf(error as Error), message },
+        })
+      }
+    }
+    return counts
+  }
+
+  /** A row's fault leaves the transaction open; anything else is thrown. */
+  #requireTransaction(error: unknown): void {
+    if (!isRowFault(error) || !this.#session.database.isTransaction) throw error
+  }
+
+  #count(sql: string): number {
+    return Number(this.#session.rows(sql)[0]?.[0])
+  }
+}
+
+function countOf(statement: StatementSync, ordinal: number): number {
+  return Number((statement.get(ordinal) as unknown as bigint[])[0])
+}

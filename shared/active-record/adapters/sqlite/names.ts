@@ -1,0 +1,10 @@
+/** One part of a name, quoted by doubling. */
+export function quote(identifier: string): string {
+  return `"${identifier.replaceAll('"', '""')}"`
+}
+
+/** `table` or `schema.table`, quoted part by part. */
+export function quoteTable(table: string): string {
+  const dot = table.indexOf('.')
+  return dot < 0 ? quote(table) : `${quote(table.slice(0, dot))}.${quote(table.slice(dot + 1))}`
+}
