@@ -38,6 +38,7 @@ function isCalendarDate(year: number, month: number, day: number): boolean {
 
 /** Takes `YYYY-MM-DD` for a date; throws `DataQuality` when it is none (`2021-02-30`, a zero date). */
 export function dateOf(text: string): DateText {
+  if (text.length === 10 && isDateAt(text)) return text as DateText
   const parts = DATE.exec(text)
   if (parts === null) {
     if (text === 'infinity' || text === '-infinity') return text as DateText
@@ -50,11 +51,47 @@ export function dateOf(text: string): DateText {
 const TIMESTAMP =
   /^(\d{4,6})-(\d{2})-(\d{2})(?:[ T](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?)?\s*(Z|[+-]\d{2}(?::?\d{2})?(?::?\d{2})?)?( BC)?$/
 
+function digitAt(text: string, index: number): number {
+  return text.charCodeAt(index) - 48
+}
+
+/** Two digits as a number, or NaN; no substring, no regular expression. */
+function pairAt(text: string, index: number): number {
+  const tens = digitAt(text, index)
+  const ones = digitAt(text, index + 1)
+  return tens >= 0 && tens <= 9 && ones >= 0 && ones <= 9 ? tens * 10 + ones : Number.NaN
+}
+
+function isDateAt(text: string): boolean {
+  const year = pairAt(text, 0) * 100 + pairAt(text, 2)
+  if (Number.isNaN(year) || text.charCodeAt(4) !== 45 || text.charCodeAt(7) !== 45) return false
+  return isCalendarDate(year, pairAt(text, 5), pairAt(text, 8))
+}
+
+/** The common case: `YYYY-MM-DD HH:MM:SS`, with microseconds that end in no zero, in UTC or with `+00`. Null for any other. */
+function plainTimestamp(text: string): Timestamp | null {
+  if (text.length < 19 || text.charCodeAt(10) !== 32 || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58)
+    return null
+  if (!isDateAt(text)) return null
+  if (!(pairAt(text, 11) <= 23 && pairAt(text, 14) <= 59 && pairAt(text, 17) <= 59)) return null
+  const end = text.endsWith('+00') ? text.length - 3 : text.length
+  if (end > 19) {
+    if (end > 26 || end < 21 || text.charCodeAt(19) !== 46 || text.charCodeAt(end - 1) === 48) return null
+    for (let index = 20; index < end; index++) {
+      const digit = digitAt(text, index)
+      if (!(digit >= 0 && digit <= 9)) return null
+    }
+  }
+  return (end === text.length ? text : text.slice(0, end)) as Timestamp
+}
+
 /**
  * Takes a time stamp in ISO 8601 or as a database prints it. One with an offset is moved to UTC, one without is UTC already.
  * Throws `DataQuality` when it is none, or has digits beyond the microsecond that are not zero.
  */
 export function timestampOf(text: string): Timestamp {
+  const plain = plainTimestamp(text)
+  if (plain !== null) return plain
   if (text === 'infinity' || text === '-infinity') return text as Timestamp
   const parts = TIMESTAMP.exec(text)
   if (parts === null) return invalid('timestamp', text)
