@@ -118,7 +118,7 @@ export class RunProgress {
       if (phase === 'extract') partition.read = extracted?.rows ?? partition.read
       if (phase === 'load') partition.loaded = extracted?.rows ?? partition.loaded
     } else {
-      return this.ended(name, 'success', null)
+      this.ended(name, 'success', null)
     }
     this.#show(name)
   }
