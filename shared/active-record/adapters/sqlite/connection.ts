@@ -47,12 +47,12 @@ export class SqliteConnection implements Connection {
     })
   }
 
-  async *stream(
+  stream(
     sql: string,
     parameters: readonly Bound[] = [],
     { signal, pageRows = PAGE_ROWS }: QueryOptions & { readonly pageRows?: number } = {},
-  ): AsyncGenerator<readonly (readonly Text[])[]> {
-    for await (const row of this.#pages(sql, parameters, Math.max(1, pageRows), signal)) yield row
+  ): AsyncIterable<readonly (readonly Text[])[]> {
+    return this.#pages(sql, parameters, Math.max(1, pageRows), signal)
   }
 
   async *#pages(sql: string, parameters: readonly Bound[], pageRows: number, signal: AbortSignal | undefined) {

@@ -40,7 +40,7 @@ export function uniqueKeys(rows: Rows, table: string, live: LiveTable): readonly
 function indexesOf(rows: Rows, table: string, condition: string): UniqueKey[] {
   const [name, schema] = parts(table)
   const found = rows(
-    `SELECT il.name, ii.name, ii.coll FROM pragma_index_list(${schema}) il, pragma_index_xinfo(il.name${schema.slice(1)}) ii
+    `SELECT il.name, ii.name, ii.coll FROM pragma_index_list(${schema}) il, pragma_index_xinfo(il.name${schema.slice(2)}) ii
      WHERE il."unique" AND NOT il.partial AND ii.key AND ${condition} ORDER BY il.seq, ii.seqno`,
     name,
   )

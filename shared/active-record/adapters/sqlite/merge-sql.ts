@@ -1,5 +1,5 @@
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
-import { affinityOf } from './affinity.ts'
+import { type Affinity, affinityOf } from './affinity.ts'
 import type { UniqueKey } from './describe.ts'
 import { quote, quoteTable } from './names.ts'
 
@@ -23,12 +23,16 @@ export class MergeSql {
   /** Columns of the same affinity, so that values are stored and compared as in the target. */
   createTable(): string {
     const columns = this.#target.columns.map((column) => {
-      const affinity = affinityOf(this.#live.columns.find(({ name }) => name === column)?.type ?? '')
+      const affinity = this.#affinityOf(column)
       return `${quote(column)} ${affinity === 'BLOB' ? '' : affinity}`
     })
     // The last row of a key takes the place of the one before.
     const unique = this.#key === null ? '' : `, UNIQUE (${this.#key.columns.map(quote).join(', ')}) ON CONFLICT REPLACE`
     return `DROP TABLE IF EXISTS ${TEMPORARY}; CREATE TEMP TABLE dray_rows (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
+  }
+
+  #affinityOf(column: string): Affinity {
+    return affinityOf(this.#live.columns.find(({ name }) => name === column)?.type ?? '')
   }
 
   dropTable(): string {
@@ -54,9 +58,8 @@ export class MergeSql {
 
   /** How many of the rows have a row of their key in the table. */
   matched(where = 'true'): string {
-    return this.#key === null
-      ? `SELECT 0 WHERE true OR ${where.replace('s.dray_ordinal', '0')}`
-      : `SELECT count(*) FROM ${TEMPORARY} s WHERE ${where} AND ${this.#exists(this.#sameKey('t', 's'))}`
+    const matched = this.#key === null ? 'false' : this.#exists(this.#sameKey('t', 's'))
+    return `SELECT count(*) FROM ${TEMPORARY} s WHERE ${where} AND ${matched}`
   }
 
   present(): string | null {
@@ -103,7 +106,7 @@ export class MergeSql {
     const { columns = [], collations = [] } = this.#key ?? {}
     return columns
       .map((column, index) => {
-        const collation = collations[index] === 'BINARY' ? '' : ` COLLATE ${quote(collations[index] as string)}`
+        const collation = this.#affinityOf(column) === 'TEXT' ? ` COLLATE ${quote(collations[index] as string)}` : ''
         return `${left}.${quote(column)} = ${right}.${quote(column)}${collation}`
       })
       .join(' AND ')

@@ -5,13 +5,19 @@ import type { CopyBlock, LiveTable, MergeResult, MergeTarget, RejectedRow } from
 import { decodeLine } from '../../copy-text.ts'
 import { TerminalError } from '../../errors.ts'
 import { blockLines, pickLines } from '../block-lines.ts'
-import { affinityOf, storable } from './affinity.ts'
-import { describeTable, type UniqueKey, uniqueKeys } from './describe.ts'
+import { type Affinity, affinityOf, storable } from './affinity.ts'
+import { describeTable, uniqueKeys } from './describe.ts'
 import { MergeSql } from './merge-sql.ts'
 import type { SqliteSession } from './session.ts'
 import { columnOf, isRowFault } from './translate.ts'
 
 type OpenBlocks = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+interface ColumnType {
+  readonly declared: string
+  readonly affinity: Affinity
+}
+
+type Bindable = string | number | Uint8Array | null
 type Reason = Pick<RejectedRow, 'code' | 'column' | 'message'>
 
 /** SQLITE_MISMATCH, SQLITE_CONSTRAINT_NOTNULL, SQLITE_CONSTRAINT_UNIQUE */
@@ -57,17 +63,23 @@ function liveTarget(session: SqliteSession, { table, columns, key, mode }: Merge
   const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
   const live = describeTable(rows, table)
   if (live === null) {
-    throw new TerminalError(`No table ${table} in ${where}, so nothing was written; create it or correct its name in the model`)
+    throw new TerminalError(
+      `No table ${table} in ${where}, so nothing was written; create it or correct its name in the model`,
+    )
   }
   const missing = columns.find((column) => !live.columns.some(({ name }) => name === column))
   if (missing !== undefined) {
-    throw new TerminalError(`Table ${table} in ${where} has no column ${missing}, so nothing was written; add it or correct the model`)
+    throw new TerminalError(
+      `Table ${table} in ${where} has no column ${missing}, so nothing was written; add it or correct the model`,
+    )
   }
   const wanted = JSON.stringify([...key].sort())
   const found = uniqueKeys(rows, table, live).find((unique) => JSON.stringify([...unique.columns].sort()) === wanted)
   const covered = key.length > 0 && key.every((column) => columns.includes(column))
   if (mode !== 'insert' && !covered) {
-    throw new TerminalError(`A merge into ${table} needs its key (${key.join(', ')}) among the columns, so nothing was written`)
+    throw new TerminalError(
+      `A merge into ${table} needs its key (${key.join(', ')}) among the columns, so nothing was written`,
+    )
   }
   if (mode !== 'insert' && found === undefined) {
     throw new TerminalError(
@@ -82,7 +94,7 @@ class Merge {
   readonly #session: SqliteSession
   readonly #target: MergeTarget
   readonly #sql: MergeSql
-  readonly #types: readonly { readonly declared: string; readonly affinity: ReturnType<typeof affinityOf> }[]
+  readonly #types: readonly ColumnType[]
   readonly #required: ReadonlySet<number>
   readonly #rejected: RejectedRow[] = []
   readonly #refused: { readonly row: number; readonly why: Reason }[] = []
@@ -116,11 +128,11 @@ class Merge {
   }
 
   /** The values of the rows that can be stored, each row behind its number. */
-  #bindBlock(block: CopyBlock): (string | number | Uint8Array | null)[] {
+  #bindBlock(block: CopyBlock): Bindable[] {
     const lines = blockLines(block)
     const valid = isUtf8(block.bytes)
     const text = valid ? block.bytes.toString('utf8').split('\n') : null
-    const bound: (string | number | Uint8Array | null)[] = []
+    const bound: Bindable[] = []
     for (let index = 0; index < lines.count; index++) {
       const line = text?.[index] ?? lines.text(index)
       const from = bound.length
@@ -138,11 +150,15 @@ class Merge {
     return bound
   }
 
-  #bindLine(line: string, bound: (string | number | Uint8Array | null)[]): Reason | null {
+  #bindLine(line: string, bound: Bindable[]): Reason | null {
     const fields = decodeLine(line)
     const { columns } = this.#target
     if (fields.length !== columns.length) {
-      return { code: MISMATCH, column: null, message: `the row has ${fields.length} fields for ${columns.length} columns` }
+      return {
+        code: MISMATCH,
+        column: null,
+        message: `the row has ${fields.length} fields for ${columns.length} columns`,
+      }
     }
     for (let index = 0; index < fields.length; index++) {
       const field = fields[index] as string | null
@@ -154,7 +170,7 @@ class Merge {
         bound.push(null)
         continue
       }
-      const { affinity, declared } = this.#types[index] as (typeof this.#types)[number]
+      const { affinity, declared } = this.#types[index] as ColumnType
       if (affinity === 'TEXT') {
         bound.push(field)
         continue
@@ -199,7 +215,10 @@ class Merge {
     const { inserted, updated } = this.#writeAtOnce(distinct) ?? this.#writeEach()
     const unchanged = distinct - (this.#refused.length - early) - inserted - updated
     const refused = this.#refused.sort((one, other) => one.row - other.row)
-    const lines = await pickLines(open(), refused.map(({ row }) => row))
+    const lines = await pickLines(
+      open(),
+      refused.map(({ row }) => row),
+    )
     const late = refused.map(({ row, why }, index) => ({ ...why, row, line: lines[index] as string }))
     const rejected = [...this.#rejected, ...late].sort((one, other) => one.row - other.row)
     return { inserted, updated, unchanged, duplicate, rejected }
