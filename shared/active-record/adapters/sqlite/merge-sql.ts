@@ -85,7 +85,7 @@ export class MergeSql {
   }
 
   #update(): string | null {
-    const { columns, key, ignore = [], version } = this.#target
+    const { columns, key, ignore = [], version, counter } = this.#target
     const written = columns.filter((column) => !key.includes(column))
     const compared = written.filter((column) => !ignore.includes(column)).map(quote)
     if (compared.length === 0) return null
@@ -94,8 +94,9 @@ export class MergeSql {
       version === undefined
         ? ''
         : ` AND (t.${quote(version)} IS NULL OR excluded.${quote(version)} >= t.${quote(version)})`
-    const set = written.map((column) => `${quote(column)} = excluded.${quote(column)}`).join(', ')
-    return `UPDATE SET ${set} WHERE (${differs})${guard}`
+    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
+    const set = [...written.map((column) => `${quote(column)} = excluded.${quote(column)}`), ...counted]
+    return `UPDATE SET ${set.join(', ')} WHERE (${differs})${guard}`
   }
 
   #exists(condition: string): string {

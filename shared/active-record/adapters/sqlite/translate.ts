@@ -41,6 +41,8 @@ export function translate(error: unknown, { name, path, variable }: Place): Erro
   const cause = { cause: error }
   const message = error instanceof Error ? error.message : String(error)
   const where = `Database ${name} (${path})`
+  // Not of the engine: of the rows that a merge was given, or of the code itself.
+  if (error instanceof Error && error.name !== 'Error') return error
   if (!isSqliteError(error)) return new TerminalError(`${where}: ${message}`, cause)
   const code = error.errcode & 0xff
   if (ROW.has(code)) return new DataQualityError(columnOf(error) ?? '', String(error.errcode), message, cause)
