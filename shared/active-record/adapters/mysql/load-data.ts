@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import type { CopyBlock, Text } from '../../adapter.ts'
 import type { MysqlConnection } from './connection.ts'
-import { columnIn, errorNumber, isRowFault, withoutRow } from './errors.ts'
+import { errorNumber, isRowFault } from './errors.ts'
 import { quote } from './names.ts'
 import type { StagedColumn } from './staged-columns.ts'
-import type { Blocks, Fault, Faults, StagingTable } from './staging-table.ts'
+import type { Blocks, Faults, StagingTable } from './staging-table.ts'
 
 /** The server or a proxy does not take files from clients: 1148, 3948 (MySQL), 4166 (MariaDB). */
 const NOT_ALLOWED = new Set([1148, 2068, 3948, 4166])
@@ -95,17 +95,7 @@ function collect(warnings: readonly (readonly Text[])[], faults: Faults, staging
     const row = (ROW_FIRST.has(code) ? /\d+/ : /(?<=\D)\d+$/).exec(message)?.[0]
     if (row === undefined) return false
     const place = Number(row) - 1
-    if (!faults.has(place)) faults.set(place, faultOf(code, message, staging))
+    if (!faults.has(place)) faults.set(place, staging.faultOf(code, message))
   }
   return true
-}
-
-function faultOf(code: string, message: string, { columns }: StagingTable): Fault {
-  const name = columnIn(message)
-  const column = columns.find((candidate) => candidate.name === name)
-  // INSERT calls it by its name: the value is too long.
-  if (code === '1265' && (column?.isText || column?.isBinary)) {
-    return { code: '1406', column: name, message: `Data too long for column '${name}'` }
-  }
-  return { code, column: name, message: withoutRow(message) }
 }

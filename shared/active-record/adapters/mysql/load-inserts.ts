@@ -1,8 +1,10 @@
+import { isUtf8 } from 'node:buffer'
 import type { CopyBlock } from '../../adapter.ts'
-import { decodeLine, linesOf } from '../../copy-text.ts'
+import { decodeLine } from '../../copy-text.ts'
 import { bisect, type Refusal } from '../bisect.ts'
+import { blockLines } from '../block-lines.ts'
 import type { MysqlConnection } from './connection.ts'
-import { columnIn, errorNumber, isRowFault, withoutRow } from './errors.ts'
+import { columnIn, errorNumber, isRowFault } from './errors.ts'
 import type { Loaded } from './load-data.ts'
 import { quote } from './names.ts'
 import { literal } from './parameters.ts'
@@ -36,8 +38,9 @@ export class InsertLoader {
 
   async load(open: Blocks, signal: AbortSignal | undefined): Promise<Loaded> {
     for await (const block of open() as AsyncIterable<CopyBlock>) {
-      for (const line of linesOf(block)) {
-        const tuple = this.#tupleOf(line)
+      const lines = blockLines(block)
+      for (let line = 0; line < lines.count; line++) {
+        const tuple = this.#tupleOf(lines.text(line), isUtf8(lines.bytes(line, line + 1)))
         if (tuple === null) continue
         const isFull =
           this.#batch.length >= BATCH_ROWS || this.#bytes + tuple.bytes > Math.min(BATCH_BYTES, this.#maxRow)
@@ -50,15 +53,16 @@ export class InsertLoader {
     return this.#loaded
   }
 
-  #tupleOf(line: string): Tuple | null {
+  #tupleOf(line: string, isWhole: boolean): Tuple | null {
     const row = this.#loaded.rows++
-    const values = decodeLine(line)
     const { columns } = this.#staging
     const refuse = (fault: Fault) => {
       const { code, column, message } = fault
       this.#loaded.faults.set(row, { code, column, message })
       return null
     }
+    if (!isWhole) return refuse({ code: '1300', column: null, message: 'The row is not valid UTF-8.' })
+    const values = decodeLine(line)
     if (values.length !== columns.length) {
       const message = `The row has ${values.length} fields, and ${columns.length} columns are written.`
       return refuse({ code: '1261', column: null, message })
@@ -100,7 +104,7 @@ export class InsertLoader {
     await this.#staging.remove(tuples.map(({ row }) => row))
     const row = /(?<= at row )\d+$/.exec(refusal.message)?.[0]
     const at = row === undefined ? null : from + Number(row) - 1
-    return { error: { ...refusal, message: withoutRow(refusal.message) }, at }
+    return { error: this.#staging.faultOf(refusal.code, refusal.message), at }
   }
 }
 

@@ -1,7 +1,7 @@
-import type { CopyBlock, MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
-import { linesOf } from '../../copy-text.ts'
+import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
 import { TerminalError } from '../../errors.ts'
 import { bisect } from '../bisect.ts'
+import { pickLines } from '../block-lines.ts'
 import type { MysqlConnection } from './connection.ts'
 import { withoutRow } from './errors.ts'
 import { type MysqlTable, readTable } from './live-table.ts'
@@ -273,21 +273,14 @@ function anyOf(flaws: readonly Flaw[]): string {
 
 /** Reads the input again for the lines of the rows that were refused. */
 async function rejectedRows(open: Blocks, faults: Faults): Promise<RejectedRow[]> {
-  const rejected: RejectedRow[] = []
-  if (faults.size === 0) return rejected
-  let place = 0
-  for await (const block of open() as AsyncIterable<CopyBlock>) {
-    const lines = hasFault(faults, place, block.rows) ? linesOf(block) : []
-    for (const [index, line] of lines.entries()) {
-      const fault = faults.get(place + index)
-      if (fault) rejected.push({ row: place + index, line, ...fault })
-    }
-    place += block.rows
-  }
-  return rejected
-}
-
-function hasFault(faults: Faults, from: number, count: number): boolean {
-  for (let row = from; row < from + count; row++) if (faults.has(row)) return true
-  return false
+  const found = [...faults].sort(([one], [other]) => one - other)
+  const rows = found.map(([row]) => row)
+  const lines = rows.length === 0 ? [] : await pickLines(open(), rows)
+  return found.map(([row, { code, column, message }], index) => ({
+    row,
+    line: lines[index] ?? '',
+    code,
+    column,
+    message,
+  }))
 }

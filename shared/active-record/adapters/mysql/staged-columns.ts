@@ -78,7 +78,8 @@ function notBinary(column: string): GivenFlaw {
     column,
     code: '1366',
     message: 'The value is not binary: hexadecimal behind \\x is expected.',
-    condition: (variable) => `(LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
+    condition: (variable) =>
+      `${variable} IS NOT NULL AND (LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
     refuses: (text) => !HEX.test(text),
   }
 }
@@ -88,7 +89,7 @@ function minusZero(column: string): GivenFlaw {
     column,
     code: '1264',
     message: 'The value is −0, which the server would read back as 0.',
-    condition: (variable) => `(LEFT(${variable}, 1) = '-' AND ${variable} = 0)`,
+    condition: (variable) => `(LEFT(${variable}, 1) = '-' AND ${variable} = 0e0)`,
     refuses: (text) => Object.is(Number(text), -0),
   }
 }

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { CopyBlock } from '../../adapter.ts'
 import type { MysqlConnection } from './connection.ts'
+import { columnIn, withoutRow } from './errors.ts'
 import { quote, type TableName } from './names.ts'
 import type { Session } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
@@ -77,6 +78,17 @@ export class StagingTable {
   /** Rows from one place up to another, as a condition. */
   range(from: number, to: number, alias = ''): string {
     return `${alias}${this.ordinal} BETWEEN ${this.ordinalOf(from)} AND ${this.ordinalOf(to - 1)}`
+  }
+
+  /** What the server said of a row, while it was staged. */
+  faultOf(code: string, message: string): Fault {
+    const name = columnIn(message)
+    const column = this.columns.find((candidate) => candidate.name === name)
+    // A text that is cut is an error of INSERT, and a warning of LOAD DATA or where only spaces are cut.
+    if (code === '1265' && (column?.isText || column?.isBinary)) {
+      return { code: '1406', column: name, message: `Data too long for column '${name}'` }
+    }
+    return { code, column: name, message: withoutRow(message) }
   }
 
   async remove(rows: Iterable<number>): Promise<void> {
