@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -13,9 +13,10 @@ export interface Ended {
   readonly stderr: string
 }
 
-/** A `.dray` folder of its own; readable for all, as that of a project mostly is. */
+/** A `.dray` folder of its own, which PostgreSQL's account can reach where the tests run as root. */
 export function temporaryHome(): { home: string; remove(): void } {
   const home = mkdtempSync(join(tmpdir(), 'dray-home-'))
+  chmodSync(home, 0o755)
   return { home, remove: () => rmSync(home, { recursive: true, force: true }) }
 }
 
