@@ -15,6 +15,7 @@ const explained = new Set([
 export function reportError(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `dray: ${oneLine(String(error))}`
   if (debug) return [`dray: ${error.name}: ${error.message}`, ...stacks(error)].join('\n')
+  if (error.name === 'AbortError') return 'dray: Interrupted; what was not finished was rolled back.'
   if (explained.has(error.name)) return `dray: ${oneLine(error.message)}`
   return `dray: ${error.name}: ${oneLine(error.message)} (run again with --debug for where it happened)`
 }

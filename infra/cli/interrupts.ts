@@ -10,6 +10,20 @@ export interface Interrupts {
   stop(): void
 }
 
+/** How often to look whether npm is still there, in ms. */
+const lookForParentMs = 200
+
+/**
+ * `npm start` runs the command in a shell, and a signal sent to npm alone ends npm and the shell, but does not get here. Says
+ * when the process that started this one has gone.
+ */
+function watchParent(orphaned: () => void): () => void {
+  if (!process.env.npm_lifecycle_event) return () => {}
+  const parent = process.ppid
+  const timer = setInterval(() => process.ppid !== parent && orphaned(), lookForParentMs).unref()
+  return () => clearInterval(timer)
+}
+
 /** Turns signals of the system into an AbortSignal, whose reason is named `Interrupted`. */
 export function listenForInterrupts(now: () => number = Date.now): Interrupts {
   const controller = new AbortController()
@@ -19,16 +33,18 @@ export function listenForInterrupts(now: () => number = Date.now): Interrupts {
   const receive = () => {
     if (first === null) {
       first = now()
-      controller.abort(Object.assign(new Error('Interrupted.'), { name: 'Interrupted' }))
+      controller.abort(Object.assign(new Error('Interrupted before the run had begun.'), { name: 'Interrupted' }))
     } else if (now() - first > sameInterruptMs) {
       for (const listener of listeners) listener()
     }
   }
   for (const name of names) process.on(name, receive)
+  const unwatch = watchParent(() => first === null && receive())
   return {
     signal: controller.signal,
     onHurry: (listener) => listeners.push(listener),
     stop() {
+      unwatch()
       for (const name of names) process.off(name, receive)
     },
   }

@@ -61,6 +61,12 @@ interface Step {
   partitions: Map<number, Partition>
 }
 
+/** The step that a call works for; empty for a call of the whole run. */
+export function stepOf(payload: unknown): string {
+  const { pipeline, task } = (payload ?? {}) as Payload
+  return pipeline ?? task ?? ''
+}
+
 const phases = ['extract', 'transform', 'load']
 
 /** Follows the calls of a run's handlers and tells a view how far each step has come. */
@@ -156,7 +162,7 @@ export class RunProgress {
 
   #find(call: ObservedCall): { name: string; step: Step | undefined; payload: Payload; phase: string } {
     const payload = (call.payload ?? {}) as Payload
-    const name = payload.pipeline ?? payload.task ?? ''
+    const name = stepOf(payload)
     return { name, step: this.#steps.get(name), payload, phase: basename(call.handler, '.ts') }
   }
 

@@ -12,13 +12,19 @@ export interface RunResult {
 
 /** What a run came to: the records of the state store, and the state machine's word on steps that have none. */
 export function resultOf(
-  run: { readonly id: string; readonly workflow: string; readonly seconds: number; readonly interrupted: boolean },
+  run: {
+    readonly id: string
+    readonly workflow: string
+    readonly seconds: number
+    readonly interrupted: boolean
+    readonly started: ReadonlySet<string>
+  },
   steps: readonly string[],
   detail: RunDetail | null,
   outcomes: Readonly<Record<string, StepOutcome>>,
 ): RunResult {
   const records = new Map(detail?.steps.map((step) => [step.step, step]))
-  const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run.id, name), outcomes[name]))
+  const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
   const { id, workflow, seconds } = run
   return { id, workflow, seconds, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
 }
@@ -35,11 +41,12 @@ function withOutcome(record: StepRecord, outcome: StepOutcome | undefined): Step
   return { ...record, status: outcome.status, error: outcome.reason ?? record.error }
 }
 
-function noRecord(runId: string, step: string): StepRecord {
+function noRecord(run: { readonly id: string; readonly started: ReadonlySet<string> }, step: string): StepRecord {
+  const started = run.started.has(step)
   return {
-    runId,
+    runId: run.id,
     step,
-    status: 'skipped',
+    status: started ? 'failed' : 'skipped',
     startTime: null,
     endTime: null,
     executionTimeSeconds: null,
@@ -55,7 +62,7 @@ function noRecord(runId: string, step: string): StepRecord {
     findings: 0,
     bytes: 0,
     attempts: 0,
-    error: 'It was not started.',
+    error: started ? 'It did not come to its end.' : 'It was not started.',
     quarantine: null,
   }
 }

@@ -3,7 +3,7 @@ import type { FinishInput } from '#shared/pipeline/events.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import { stepOfState, toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
 import { projectFolder } from './home.ts'
-import type { RunProgress } from './run-progress.ts'
+import { type RunProgress, stepOf } from './run-progress.ts'
 import { type RunResult, resultOf } from './run-result.ts'
 import { localRunner, settleRun } from './settle-run.ts'
 import { type ExecutionResult, execute, type HistoryEvent, realClock } from './states-language/index.ts'
@@ -26,6 +26,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   const { definition, functions } = toStatesLanguage(workflow)
   const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
   let outcomes: FinishInput['steps'] = {}
+  const started = new Set<string>()
   await state.startRun({ id, workflow: workflow.name, startTime: start, runner: localRunner(), trigger: 'manual' })
   const execution = await execute(
     definition,
@@ -42,6 +43,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
             throw new Error(`The definition names the function ${functionName}, which the workflow does not have.`)
           if (reference.handler.endsWith('/finish.ts')) outcomes = (payload as FinishInput).steps
           const call = { handler: reference.handler, payload }
+          started.add(stepOf(payload))
           options.progress.called(call)
           const output = await workers
             .invoke({
@@ -67,7 +69,12 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   if (execution.status !== 'SUCCEEDED') await settleRun(state, id, whyEnded(execution))
   const seconds = (Date.now() - start) / 1000
   const names = workflow.steps.map((step) => step.name)
-  const result = resultOf({ id, workflow: workflow.name, seconds, interrupted }, names, await state.run(id), outcomes)
+  const result = resultOf(
+    { id, workflow: workflow.name, seconds, interrupted, started },
+    names,
+    await state.run(id),
+    outcomes,
+  )
   for (const step of result.steps) options.progress.ended(step.step, step.status, step.error)
   return result
 }

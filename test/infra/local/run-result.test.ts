@@ -5,7 +5,7 @@ import type { StepOutcome } from '#shared/pipeline/events.ts'
 import { emptyStep } from '#shared/pipeline/run-task.ts'
 import type { StepStatus } from '#shared/state/state-store.ts'
 
-const run = { id: 'r', workflow: 'w', seconds: 1, interrupted: false }
+const run = { id: 'r', workflow: 'w', seconds: 1, interrupted: false, started: new Set(['b']) }
 
 function result(statuses: Record<string, StepStatus>, outcomes: Record<string, StepOutcome> = {}, interrupted = false) {
   const steps = Object.entries(statuses).map(([name, status]) => ({ ...emptyStep('r', name), status }))
@@ -30,6 +30,18 @@ describe('the result of a run', () => {
     assert.equal(result({ a: 'success', b: 'success' }).status, 'success')
     assert.equal(result({ a: 'success', b: 'failed' }).status, 'failed')
     assert.equal(result({ a: 'success' }).status, 'failed')
+  })
+
+  it('tells a step that did not end from one that was not started', () => {
+    const { steps } = result({})
+
+    assert.deepEqual(
+      steps.map(({ status, error }) => [status, error]),
+      [
+        ['skipped', 'It was not started.'],
+        ['failed', 'It did not come to its end.'],
+      ],
+    )
   })
 
   it('is refused when leases alone were in the way', () => {
