@@ -318,19 +318,20 @@ describe('a merge into MySQL', { skip }, () => {
 
   test('two merges of neighbouring keys at once do not wait for each other', async () => {
     const target = await tableOf('id int PRIMARY KEY, v int')
+    const rows = (parity: number, v: string) =>
+      Array.from({ length: 500 }, (_, index): Text[] => [String(2 * index + parity), v])
+    await server.merge(target, rows(0, '1'))
     const [one, other] = [await server.adapter.acquire(), await server.adapter.acquire()]
-    const rows = (parity: number) =>
-      blocksOf(Array.from({ length: 500 }, (_, index) => [String(2 * index + parity), '1']))
     await one.begin('write')
     await other.begin('write')
 
-    await one.merge(target, () => rows(0))
-    await other.merge(target, () => rows(1), { signal: AbortSignal.timeout(10_000) })
+    await one.merge(target, () => blocksOf(rows(0, '2')))
+    await other.merge(target, () => blocksOf(rows(1, '1')), { signal: AbortSignal.timeout(10_000) })
     await one.commit()
     await other.commit()
     await server.adapter.release(one)
     await server.adapter.release(other)
 
-    assert.deepEqual(await server.query(`SELECT COUNT(*) FROM ${target.table}`), [['1000']])
+    assert.deepEqual(await server.query(`SELECT COUNT(*), SUM(v) FROM ${target.table}`), [['1000', '1500']])
   })
 })

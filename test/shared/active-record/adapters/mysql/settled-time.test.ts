@@ -43,6 +43,7 @@ describe('the settled time of MySQL', { skip }, () => {
 
     await server.connection.begin('snapshot')
     await other.commit()
+    await new Promise((resolve) => setTimeout(resolve, 150))
     const seen = await server.query('SELECT COUNT(*) FROM stamped')
     const { until } = await server.connection.settledUntil(0)
     await server.connection.rollback()
