@@ -1,11 +1,15 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cleanEmail, cleanPhone, cleanText, parseAddress, parseDate } from '#shared/cleaning/index.ts'
+import { withoutSharedData } from '#test/shared-data.ts'
 import { chinookCustomers } from './chinook-customers.ts'
 
-test('all 59 addresses of Chinook are split into the columns they were joined from', () => {
-  assert.equal(chinookCustomers.length, 59)
-  for (const { raw, line, city, state, postalCode, country } of chinookCustomers) {
+const skip = withoutSharedData
+
+test('all 59 addresses of Chinook are split into the columns they were joined from', { skip }, () => {
+  const customers = chinookCustomers()
+  assert.equal(customers.length, 59)
+  for (const { raw, line, city, state, postalCode, country } of customers) {
     const address = parseAddress(raw)
 
     const { findings: _, countryCode, ...parts } = address
@@ -14,8 +18,12 @@ test('all 59 addresses of Chinook are split into the columns they were joined fr
   }
 })
 
-test('three phone numbers of Chinook are invalid: a digit too many, an old Chilean number, an Indian range not in use', () => {
-  const refused = chinookCustomers.filter(({ raw, phone }) => cleanPhone(phone, parseAddress(raw).countryCode).finding)
+test('three phone numbers of Chinook are invalid: a digit too many, an old Chilean number, an Indian range not in use', {
+  skip,
+}, () => {
+  const refused = chinookCustomers().filter(
+    ({ raw, phone }) => cleanPhone(phone, parseAddress(raw).countryCode).finding,
+  )
 
   assert.deepEqual(
     refused.map(({ phone }) => phone),
@@ -23,8 +31,8 @@ test('three phone numbers of Chinook are invalid: a digit too many, an old Chile
   )
 })
 
-test('every other value of Chinook is clean as it is', () => {
-  for (const { name, email, createdAt } of chinookCustomers) {
+test('every other value of Chinook is clean as it is', { skip }, () => {
+  for (const { name, email, createdAt } of chinookCustomers()) {
     assert.equal(cleanText(name), name)
     assert.deepEqual(cleanEmail(email), { value: email, finding: null })
     assert.deepEqual(parseDate(createdAt), { value: createdAt.slice(0, 10), finding: null })
