@@ -33,7 +33,7 @@ export function chinookCustomers(): readonly ChinookCustomer[] {
       createdAt: row.created_at ?? '',
       raw: row.address ?? '',
       line: Address,
-      city: City,
+      city: City.trim(),
       state: State ?? null,
       postalCode: PostalCode ?? null,
       country: Country,
