@@ -3,11 +3,12 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, beforeEach, describe, it } from 'node:test'
+import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, type Ended, temporaryHome } from './dray-process.ts'
 
 /* The real job on real input, with SQLite behind all three names: a command takes a second, and the files can be looked into. */
 
-const chinook = join(import.meta.dirname, 'fixtures/chinook')
+const chinook = sharedData('chinook')
 const workflow = 'daily-data-warehouse-update'
 
 interface Step {
@@ -23,7 +24,7 @@ interface Step {
   readonly last_run_after: string | null
 }
 
-describe('dray run, on the Chinook data', () => {
+describe('dray run, on the Chinook data', { skip: withoutSharedData }, () => {
   let home: string
   let remove: () => void
   let environment: NodeJS.ProcessEnv

@@ -8,14 +8,15 @@ import { Client } from 'pg'
 import { connectServices, type ServicesConnection } from '#infra/local/services-connection.ts'
 import { stateTableName } from '#infra/local/services-protocol.ts'
 import { createStateStore, type DynamoDbStateStore } from '#shared/state/dynamodb-state-store.ts'
+import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, startDray, temporaryHome } from './dray-process.ts'
 
 /* Runs over the embedded PostgreSQL that are stopped half-way: a lock that the test holds on the target keeps them there. */
 
-const chinook = join(import.meta.dirname, 'fixtures/chinook')
+const chinook = sharedData('chinook')
 const workflow = 'daily-data-warehouse-update'
 
-describe('a run that does not come to its end', () => {
+describe('a run that does not come to its end', { skip: withoutSharedData }, () => {
   const { home, remove } = temporaryHome()
   let services: ServicesConnection
   let state: DynamoDbStateStore
