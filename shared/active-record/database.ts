@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { sql } from 'kysely'
-import type { Adapter, AdapterOptions, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
+import type { Adapter, AdapterOptions, Bound, Connection, QueryOptions, QueryResult, Text } from './adapter.ts'
 import { ConfigurationError, TransientError } from './errors.ts'
 import type { Fields } from './fields.ts'
 import { defineModel, type ModelClass, type SourceClass } from './model.ts'
@@ -140,6 +140,28 @@ export class Database {
   /** Runs SQL with bound values (`?` is not translated: use the engine's own placeholders). */
   query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
     return this.withConnection((connection) => connection.query(sql, parameters, options))
+  }
+
+  /**
+   * Pages of a query's rows on a connection of their own, in bounded memory. Inside a transaction the rows come at once: its
+   * one connection is needed for what is done with them.
+   */
+  async *stream(sql: string, parameters: readonly Bound[]): AsyncGenerator<readonly (readonly Text[])[]> {
+    if (this.inTransaction) {
+      yield (await this.query(sql, parameters)).rows
+      return
+    }
+    const adapter = await this.adapter()
+    const connection = await adapter.acquire()
+    let broken = false
+    try {
+      yield* connection.stream(sql, parameters)
+    } catch (error) {
+      broken = error instanceof TransientError
+      throw error
+    } finally {
+      await adapter.release(connection, broken)
+    }
   }
 
   /** SQL of your own; every `${value}` is bound, never interpolated. Rows are arrays of the database's own text. */

@@ -5,7 +5,7 @@ import { ConfigurationError, TerminalError } from './errors.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { ModelClass } from './model.ts'
 import type { RecordRow, SourceRecord } from './record.ts'
-import { after, columnName, compile, condition, tableName, where } from './sql.ts'
+import { after, columnName, compile, condition, type Statement, tableName, where } from './sql.ts'
 import { type ColumnDefinition, columnOf } from './table-definition.ts'
 
 export type Direction = 'asc' | 'desc'
@@ -242,16 +242,19 @@ export class Relation<T, F extends Fields> {
 
   /** Every row one by one, in bounded memory: in batches by primary key where no order is asked for, else as the query gives them. */
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
-    if (
-      this.#parts.order.length === 0 &&
-      this.#parts.limit === null &&
-      this.#parts.offset === null &&
-      this.#model.definition.primaryKey.length > 0
-    ) {
+    const { order, limit, offset } = this.#parts
+    const plain = order.length === 0 && limit === null && offset === null
+    if (plain && this.#model.definition.primaryKey.length > 0) {
       for await (const { records } of this.inBatches()) yield* records
-    } else {
-      yield* await this.toArray()
+      return
     }
+    const { sql: text, parameters } = await this.#compiled()
+    for await (const rows of this.#model.database.stream(text, parameters)) yield* await this.#loaded(rows)
+  }
+
+  async #compiled(): Promise<Statement> {
+    const adapter = await this.#model.database.adapter()
+    return compile(adapter, this.#select(adapter))
   }
 }
 

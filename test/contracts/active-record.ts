@@ -214,6 +214,17 @@ export function activeRecordContract(
       let rows = 0
       for await (const line of Line.where(['line_number >= ?', 5])) rows += line.lineNumber >= 5 ? 1 : 0
       assert.equal(rows, 20)
+      const last: number[] = []
+      for await (const line of Line.all().order({ lineNumber: 'desc' }).limit(3)) last.push(line.lineNumber)
+      assert.deepEqual(last, [24, 23, 22])
+      await shop.transaction(async () => {
+        for await (const line of Line.all().order('lineNumber').limit(2)) {
+          assert.equal(
+            (await Line.find({ orderId: line.orderId, lineNumber: line.lineNumber })).lineNumber,
+            line.lineNumber,
+          )
+        }
+      })
     })
 
     test('rolls back what a throw ends, and only the inner part of a nested transaction', async () => {
