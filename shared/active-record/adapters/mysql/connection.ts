@@ -131,8 +131,7 @@ export class MysqlConnection implements Connection {
     await this.#translated(async () => {
       if (mode === 'snapshot') {
         this.#beforeSnapshot = await this.#openTransactions()
-        await this.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-        await this.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+        await this.#beginSnapshot()
       } else {
         // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It holds for
         // the next transaction alone.
@@ -188,8 +187,21 @@ export class MysqlConnection implements Connection {
     })
   }
 
-  #openTransactions(): Promise<OpenTransactions> {
-    return readOpenTransactions((sql) => this.run(sql), this.#session.facts.isReadOnly)
+  async #beginSnapshot(): Promise<void> {
+    await this.run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
+    await this.run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+  }
+
+  async #openTransactions(): Promise<OpenTransactions> {
+    const look = (tries: number) => readOpenTransactions((sql) => this.run(sql), this.#session.facts.isReadOnly, tries)
+    // A transaction that has touched no row yet is not on the list itself.
+    if (this.#inTransaction) return look(2)
+    await this.#beginSnapshot()
+    try {
+      return await look(30)
+    } finally {
+      await this.run('COMMIT')
+    }
   }
 
   async #translated<T>(work: () => Promise<T>): Promise<T> {

@@ -1,3 +1,5 @@
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Text } from '../../adapter.ts'
 import { errorNumber } from './errors.ts'
 import { literal } from './parameters.ts'
@@ -20,40 +22,50 @@ const OLDEST = `SELECT IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') 
   FROM (SELECT ${STARTED} AS utc, MIN(trx_started) AS local FROM information_schema.innodb_trx
     WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_is_read_only = 0) AS open_transactions`
 
+/** The server reads its transactions anew only after nobody has looked for 0.1 s. */
+const CACHED_MS = 110
+const STALE = 'the list of open transactions may be older than the time, so only the lag protects from the latest'
+
+type Run = (sql: string) => Promise<Reply>
+
 /**
  * Looks at the open transactions. It has to be done before the snapshot: one that commits between the two is in the snapshot
- * then, while one that commits between the snapshot and the look would be in neither.
+ * then, while one that commits between the snapshot and the look would be in neither. The connection has a transaction
+ * of its own open: whether the server has looked now, or tells what it saw before, is known by this very statement.
  */
-export async function readOpenTransactions(
-  run: (sql: string) => Promise<Reply>,
-  isReadOnly: boolean,
-): Promise<OpenTransactions> {
+export async function readOpenTransactions(run: Run, isReadOnly: boolean, tries: number): Promise<OpenTransactions> {
   if (isReadOnly) {
-    const reason = 'The server is read-only, so the open transactions are on another one, where they cannot be seen.'
-    return { ...(await readClock(run)), reason }
+    return lagAlone(run, 'the server is read-only: transactions that are open on the primary cannot be seen')
   }
   try {
-    const { rows } = await run(`SELECT UTC_TIMESTAMP(6), (${OLDEST})`)
-    const [now, oldest] = rows[0] as readonly [string, Text]
-    return { now, oldest, reason: null }
+    for (let attempt = 1; ; attempt++) {
+      const mark = randomBytes(8).toString('hex')
+      const own = `trx_mysql_thread_id = CONNECTION_ID() AND trx_query LIKE '%${mark}%'`
+      const { rows } = await run(
+        `SELECT UTC_TIMESTAMP(6), (${OLDEST}), (SELECT COUNT(*) FROM information_schema.innodb_trx WHERE ${own})`,
+      )
+      const [now, oldest, isFresh] = rows[0] as readonly [string, Text, string]
+      if (isFresh === '1') return { now, oldest, reason: null }
+      if (attempt === tries) return { now, oldest, reason: STALE }
+      await delay(CACHED_MS)
+    }
   } catch (error) {
     if (errorNumber(error) !== NO_PROCESS_PRIVILEGE) throw error
-    const reason = 'The user lacks the privilege PROCESS, without which other open transactions cannot be seen.'
-    return { ...(await readClock(run)), reason }
+    return lagAlone(run, 'transactions of others cannot be seen without the privilege PROCESS')
   }
 }
 
-async function readClock(run: (sql: string) => Promise<Reply>): Promise<{ now: string; oldest: Text }> {
+async function lagAlone(run: Run, reason: string): Promise<OpenTransactions> {
+  return { ...(await readClock(run)), reason: `${reason}, so only the lag protects` }
+}
+
+async function readClock(run: Run): Promise<{ now: string; oldest: Text }> {
   const { rows } = await run('SELECT UTC_TIMESTAMP(6)')
   return { now: rows[0]?.[0] as string, oldest: null }
 }
 
 /** `least(now − lag, oldest − 2 s)`: a transaction may have taken its time stamps a little before InnoDB saw it. */
-export async function settle(
-  run: (sql: string) => Promise<Reply>,
-  open: OpenTransactions,
-  lagSeconds: number,
-): Promise<string> {
+export async function settle(run: Run, open: OpenTransactions, lagSeconds: number): Promise<string> {
   const lag = `CAST(${literal(open.now)} AS DATETIME(6)) - INTERVAL ${lagSeconds.toFixed(6)} SECOND`
   const until =
     open.oldest === null ? lag : `LEAST(${lag}, CAST(${literal(open.oldest)} AS DATETIME(6)) - INTERVAL 2 SECOND)`

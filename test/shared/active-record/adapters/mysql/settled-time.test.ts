@@ -35,14 +35,14 @@ describe('the settled time of MySQL', { skip }, () => {
   })
 
   test('never passes a transaction that is open, nor one that ended after the snapshot began', async () => {
+    await server.connection.settledUntil(0)
     const started = await now()
     await other.begin('write')
     await other.query('INSERT INTO stamped VALUES (1)')
-    // What innodb_trx tells is up to 0.1 s old.
-    await new Promise((resolve) => setTimeout(resolve, 150))
 
     await server.connection.begin('snapshot')
     await other.commit()
+    // The server tells what it saw for 0.1 s.
     await new Promise((resolve) => setTimeout(resolve, 150))
     const seen = await server.query('SELECT COUNT(*) FROM stamped')
     const { until } = await server.connection.settledUntil(0)
