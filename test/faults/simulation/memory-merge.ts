@@ -1,0 +1,79 @@
+import type { CopyBlock, MergeResult, MergeTarget, RejectedRow, Text } from '#shared/active-record/adapter.ts'
+import { decodeBlock, encodeLine } from '#shared/active-record/copy-text.ts'
+import { DataQualityError } from '#shared/active-record/errors.ts'
+import type { MemoryDatabase } from './memory-database.ts'
+import { canonical } from './memory-table.ts'
+import type { MemoryTransaction, Row } from './memory-transaction.ts'
+
+interface Session {
+  readonly database: MemoryDatabase
+  readonly transaction: MemoryTransaction
+  request<T>(what: string, perform: () => T | Promise<T>): Promise<T>
+  wait(blockedBy: MemoryTransaction): Promise<void>
+}
+
+type Effect = 'inserted' | 'updated' | 'unchanged'
+
+/** `Connection.merge` on a database in memory: last of each key, row by row under the row's lock, refused rows alone. */
+export async function mergeIntoMemory(
+  session: Session,
+  target: MergeTarget,
+  open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+): Promise<MergeResult> {
+  const rows = await session.request('merge: copy in', async () => {
+    const texts: Text[][] = []
+    for await (const block of open()) texts.push(...decodeBlock(block))
+    return texts
+  })
+  const last = new Map<string, number>()
+  rows.forEach((row, place) => {
+    last.set(keyOf(target, named(target, row)), place)
+  })
+  const counts = { inserted: 0, updated: 0, unchanged: 0 }
+  const rejected: RejectedRow[] = []
+  for (const place of last.values()) {
+    const texts = rows[place] as Text[]
+    try {
+      counts[await session.request('merge: a row', () => mergeRow(session, target, named(target, texts)))] += 1
+    } catch (error) {
+      if (!(error instanceof DataQualityError)) throw error
+      const { code, field: column, message } = error
+      rejected.push({ row: place, line: encodeLine(texts), code, column, message })
+    }
+  }
+  return { ...counts, duplicate: rows.length - last.size, rejected: rejected.sort((a, b) => a.row - b.row) }
+}
+
+function named({ columns }: MergeTarget, texts: readonly Text[]): Row {
+  return Object.fromEntries(columns.map((column, at) => [column, canonical(texts[at] ?? null)]))
+}
+
+function keyOf({ key }: MergeTarget, row: Row): string {
+  return key.map((column) => row[column] ?? '').join('|')
+}
+
+async function mergeRow(session: Session, target: MergeTarget, row: Row): Promise<Effect> {
+  const { database, transaction } = session
+  for (;;) {
+    const blockedBy = database.locks.take(transaction, `${target.table}:${keyOf(target, row)}`, 'exclusive')
+    if (blockedBy === null) break
+    await session.wait(blockedBy)
+  }
+  const live = database.liveVersion(transaction, target.table, target.key, row)
+  if (live === null) {
+    database.put(transaction, target.table, row, null)
+    return 'inserted'
+  }
+  if (target.mode === 'insert') throw new DataQualityError('', '23505', 'the key is there already')
+  if (!differs(target, live.row, row) || isOlder(target, row, live.row)) return 'unchanged'
+  database.put(transaction, target.table, { ...live.row, ...row }, live.id)
+  return 'updated'
+}
+
+function differs({ columns, ignore = [] }: MergeTarget, one: Row, other: Row): boolean {
+  return columns.some((column) => !ignore.includes(column) && one[column] !== other[column])
+}
+
+function isOlder({ version }: MergeTarget, row: Row, than: Row): boolean {
+  return version !== undefined && (row[version] ?? '') < (than[version] ?? '')
+}

@@ -1,0 +1,408 @@
+import { execute, VirtualClock } from '#infra/local/states-language/index.ts'
+import {
+  type CommitInput,
+  commit,
+  type ExtractInput,
+  extract,
+  type FinishInput,
+  finish,
+  type LoadInput,
+  load,
+  type PlanInput,
+  plan,
+  type QuarantinedRow,
+  runTask,
+  type Services,
+  type StepOutcome,
+  type TaskInput,
+  type TransformInput,
+  transform,
+} from '#shared/pipeline/index.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import { toStatesLanguage } from '#shared/workflow/index.ts'
+import { Faults } from './faults.ts'
+import { Invocation } from './invocation.ts'
+import { MemoryDatabase, type MemoryDatabaseOptions } from './memory-database.ts'
+import { MemoryStagingStore } from './memory-staging-store.ts'
+import { MemoryStateTable, memoryStateStore } from './memory-state-store.ts'
+import type { Change } from './memory-transaction.ts'
+import {
+  afterwards,
+  PIPELINE,
+  pipelineOf,
+  REFUSED,
+  type SimulatedPipeline,
+  simulated,
+  source,
+  target,
+} from './models.ts'
+import { Divergence, Oracle } from './oracle.ts'
+import { Random } from './random.ts'
+import type { Scenario } from './scenario.ts'
+import { SourceWriters } from './source-writers.ts'
+import { damaged } from './staged-damage.ts'
+
+const START = Date.parse('2024-03-01T00:00:00Z')
+const HOUR = 3_600_000
+const { definition } = toStatesLanguage(simulated)
+
+const quietOptions: MemoryDatabaseOptions = { now: () => START, exact: true, check: () => null, onCommit: () => {} }
+/** Emptied for each schedule: making the tables anew costs more than a schedule. */
+const databases = { source: new MemoryDatabase(quietOptions), target: new MemoryDatabase(quietOptions) }
+
+/** What a schedule did. */
+export interface ScheduleResult {
+  readonly requests: number
+  readonly injected: number
+  readonly runs: number
+  readonly statuses: readonly string[]
+}
+
+/** One schedule: runs, writers and faults on virtual time, watched by the oracle. */
+export class Simulation {
+  readonly scenario: Scenario
+  readonly #clock = new VirtualClock(START)
+  readonly #random: Random
+  readonly #faults: Faults
+  readonly #pipeline: SimulatedPipeline
+  readonly #table: MemoryStateTable
+  readonly #state: StateStore
+  readonly #staging: MemoryStagingStore
+  readonly #oracle: Oracle
+  readonly #writers: SourceWriters
+  readonly #pristine = new Map<string, Buffer>()
+  readonly #runStarts = new Map<string, number>()
+  readonly #statuses: string[] = []
+  readonly #trace: ((line: string) => void) | null
+  #lastRun: string | null = null
+  #divergence: Error | null = null
+  #damaged = 0
+  #calls = 0
+
+  constructor(scenario: Scenario, trace: ((line: string) => void) | null = null) {
+    this.scenario = scenario
+    this.#trace = trace
+    this.#random = new Random(scenario.seed + 1_000_000_007)
+    const tell = (text: () => string) => this.#tell(text)
+    this.#faults = new Faults(scenario.faults, this.#random.fork(), this.#clock, tell)
+    this.#pipeline = pipelineOf(scenario.shape)
+    this.#table = new MemoryStateTable(this.#faults.io)
+    this.#state = memoryStateStore(this.#table)
+    this.#staging = new MemoryStagingStore(this.#faults.io)
+    this.#writers = new SourceWriters(scenario, this.#random.fork(), this.#clock, databases.source)
+    this.#oracle = new Oracle({
+      scenario,
+      now: () => this.#clock.now(),
+      targetRows: () => databases.target.rows('product'),
+      pristine: (key) => this.#pristine.get(key) ?? Buffer.alloc(0),
+      quarantined: () => this.#quarantined(),
+      fence: () => databases.target.rows('dray_fence')[0]?.epoch ?? undefined,
+      lastRun: () => this.#lastRun,
+    })
+  }
+
+  /** Runs the schedule to its end. Throws `Divergence` when the promise was broken on the way or at the end. */
+  async run(): Promise<ScheduleResult> {
+    this.#connect()
+    const writing = this.#writers.run()
+    await Promise.all(this.scenario.runs.map((each, index) => this.#laterRun(`run-${index + 1}`, each)))
+    await writing
+    this.#faults.on = false
+    if (this.scenario.shape.nulls === 'error') this.#writers.stampMissing()
+    await this.#repeatToSuccess()
+    // Whatever was stalled, delayed or doubled comes out of its hole after everybody else has gone home.
+    await this.#clock.sleep(48 * HOUR)
+    this.#raise()
+    this.#watch(() => this.#oracle.ended())
+    await this.#checkNothingHeld()
+    this.#raise()
+    const { requests, injected } = this.#faults
+    return { requests, injected, runs: this.#runStarts.size, statuses: this.#statuses }
+  }
+
+  #connect(): void {
+    const check: MemoryDatabaseOptions['check'] = (_table, row) =>
+      row.label === REFUSED ? { column: 'label', message: 'refused by a constraint' } : null
+    const { exact, sourceSkew } = this.scenario
+    // Whole seconds, so that equal stamps and stamps at the border of a window are common.
+    const now = () => Math.floor((this.#clock.now() + sourceSkew) / 1000) * 1000
+    databases.source.reset({ now, exact, check: () => null, onCommit: (changes) => this.#sourceCommitted(changes) })
+    databases.target.reset({ now, exact, check, onCommit: (changes) => this.#targetCommitted(changes) })
+    const opened = (connection: Parameters<Invocation['connected']>[0]) =>
+      this.#faults.current.getStore()?.connected(connection)
+    source.connect(databases.source, this.#faults.io, opened)
+    target.connect(databases.target, this.#faults.io, opened)
+    createTables()
+    this.#table.onWrite = (before, after) => this.#stateWritten(before, after)
+    this.#staging.onWrite = (key, bytes) => this.#pristine.set(key, bytes)
+    this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
+    this.#writers.begin()
+  }
+
+  #tell(text: () => string): void {
+    if (this.#trace === null) return
+    const seconds = ((this.#clock.now() - START) / 1000).toFixed(0).padStart(7)
+    this.#trace(`${seconds} s  ${text()}`)
+  }
+
+  /** Runs a check where an error must not reach what is simulated. */
+  #watch(check: () => void): void {
+    try {
+      check()
+    } catch (error) {
+      this.#tell(() => `!!! ${(error as Error).message}`)
+      this.#divergence ??= error as Error
+    }
+  }
+
+  #raise(): void {
+    if (this.#divergence !== null) throw this.#divergence
+  }
+
+  #sourceCommitted(changes: readonly Change[]): void {
+    this.#tell(() => `source commits ${changes.map(({ after }) => JSON.stringify(after)).join(' ')}`)
+    this.#watch(() => this.#oracle.sourceChanged(changes))
+  }
+
+  #targetCommitted(changes: readonly Change[]): void {
+    const payload = this.#faults.current.getStore()?.payload as LoadInput
+    const written = changes.filter(({ table }) => table === 'product' || table === 'dray_ledger')
+    if (written.length === 0) return
+    this.#tell(() => `target commits ${written.map(({ after }) => JSON.stringify(after)).join(' ')}`)
+    this.#watch(() => this.#oracle.landed(payload, written))
+  }
+
+  #stateWritten(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
+    if (after.pipeline !== PIPELINE || after.version === before.version || after.version === 0) return
+    const [from, to] = [(before.last_run as string) ?? null, (after.last_run as string) ?? null]
+    this.#tell(() => `last_run goes from ${from} to ${to}`)
+    this.#lastRun = to
+    this.#watch(() => this.#oracle.committed(from, to, this.#runStarts.get(String(after.commit_owner)) ?? 0))
+  }
+
+  #maybeDamage(key: string): void {
+    if (!this.#faults.on || !this.#random.chance(this.scenario.damage)) return
+    const bytes = this.#staging.objects.get(key)
+    if (bytes === undefined) return
+    this.#damaged += 1
+    const result = damaged(bytes, key, this.#staging.objects, this.#random)
+    this.#tell(() => `${key} is damaged: ${result.how}`)
+    if (result.bytes === null) this.#staging.objects.delete(key)
+    else this.#staging.objects.set(key, result.bytes)
+  }
+
+  #quarantined(): QuarantinedRow[] {
+    const keys = [...this.#pristine.keys()].filter(
+      (key) => key.startsWith('quarantine/') && this.#staging.objects.has(key),
+    )
+    return keys.flatMap((key) => {
+      const [, ...lines] = (this.#pristine.get(key) as Buffer).toString('utf8').trimEnd().split('\n')
+      return lines.map((line) => JSON.parse(line) as QuarantinedRow)
+    })
+  }
+
+  async #laterRun(id: string, { startSeconds, killedAfterSeconds }: Scenario['runs'][number]): Promise<void> {
+    await this.#clock.sleep(startSeconds * 1000)
+    await this.#execute(id, killedAfterSeconds)
+  }
+
+  /** Once nothing goes wrong any more, the run is repeated until everything that was written has been read. */
+  async #repeatToSuccess(): Promise<void> {
+    const settled = this.#clock.now() + this.scenario.sourceSkew
+    for (let attempt = 1; attempt <= 40; attempt++) {
+      const status = await this.#execute(`again-${attempt}`, null)
+      this.#raise()
+      const read = this.#lastRun === null ? 0 : Date.parse(`${this.#lastRun.replace(' ', 'T')}Z`)
+      if (status === 'SUCCEEDED' && (this.scenario.shape.kind === 'full' || read > settled)) return
+      await this.#clock.sleep(HOUR / 2)
+    }
+    throw new Divergence(`40 runs without any fault have not read everything; the last ended ${this.#statuses.at(-1)}`)
+  }
+
+  async #checkNothingHeld(): Promise<void> {
+    const state = await this.#state.pipeline(PIPELINE)
+    if (state?.leaseOwner !== null) {
+      throw new Divergence(`everything has ended, and ${state?.leaseOwner} holds the lease`)
+    }
+    const open = databases.source.openTransactions + databases.target.openTransactions + databases.target.locks.size
+    if (open > 0) throw new Divergence(`everything has ended, and ${open} transactions and locks are held`)
+  }
+
+  /** One execution of the compiled definition. */
+  async #execute(id: string, killedAfterSeconds: number | null): Promise<string> {
+    const controller = new AbortController()
+    const invocations = new Set<Invocation>()
+    const end = new AbortController()
+    if (killedAfterSeconds !== null) {
+      const lost = () => {
+        this.#tell(() => `${id}: the machine is lost`)
+        controller.abort(new Error('the machine is lost'))
+        for (const invocation of invocations) invocation.crash(5)
+      }
+      this.#clock.sleep(killedAfterSeconds * 1000, end.signal).then(lost, () => {})
+    }
+    this.#runStarts.set(id, this.#clock.now())
+    this.#tell(() => `${id} starts`)
+    let outcomes: Readonly<Record<string, StepOutcome>> = {}
+    const { status } = await execute(
+      definition,
+      {},
+      {
+        clock: this.#clock,
+        executionName: id,
+        random: () => this.#random.fraction(),
+        signal: controller.signal,
+        executor: {
+          invoke: (name, payload, options) => {
+            if (name === 'ControlFinish') outcomes = (payload as FinishInput).steps
+            return this.#invoke(name, payload, options, invocations)
+          },
+        },
+      },
+    )
+    end.abort()
+    this.#statuses.push(status)
+    this.#tell(() => `${id} ends ${status} ${JSON.stringify(outcomes)}`)
+    if (status !== 'ABORTED') await this.#checkOutcome(id, status, outcomes)
+    return status
+  }
+
+  async #checkOutcome(id: string, status: string, outcomes: Readonly<Record<string, StepOutcome>>): Promise<void> {
+    const detail = await this.#state.run(id)
+    const step = (name: string) => detail?.steps.find((each) => each.step === name)
+    this.#watch(() => {
+      if (status === 'SUCCEEDED') this.#oracle.recorded(id, step(PIPELINE) as never)
+      const own = outcomes[PIPELINE]
+      if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
+        throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
+      }
+      for (const [name, { reason }] of Object.entries(outcomes)) {
+        if (reason !== null && !this.#mayFail(name, reason))
+          throw new Divergence(`${id}: ${name} failed without need: ${reason}`)
+      }
+    })
+  }
+
+  /** Whether what was done to the run explains how a step ended. */
+  #mayFail(step: string, reason: string): boolean {
+    if (step !== PIPELINE) return true
+    if (/^(LeaseHeld|LeaseLost)\b/.test(reason)) return true
+    if (/^Terminal: .*(holds epoch|has ended)/.test(reason)) return true
+    if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return this.#damaged > 0
+    if (/have no changed_at/.test(reason))
+      return this.scenario.missingCursors > 0 && this.scenario.shape.nulls === 'error'
+    const { duplicates, late, resultsLost, runs } = this.scenario
+    const troubled =
+      this.#faults.injected + duplicates + late + resultsLost > 0 ||
+      runs.length > 1 ||
+      this.scenario.faults.at !== undefined
+    return troubled && /^(Transient|States\.Timeout|Runtime\.ExitError|Lambda\.Unknown)\b/.test(reason)
+  }
+
+  /** A task's delivery, which may come late, twice, or without anybody hearing of its result. */
+  async #invoke(
+    name: string,
+    payload: unknown,
+    options: { readonly signal: AbortSignal; readonly timeoutSeconds: number },
+    invocations: Set<Invocation>,
+  ): Promise<unknown> {
+    const { duplicates, late, resultsLost } = this.scenario
+    const chance = (probability: number) => this.#faults.on && this.#random.chance(probability)
+    if (chance(duplicates)) {
+      const seconds = this.#random.pick([0, 0, 3, 60, 1_000, 4_000, 30_000])
+      void this.#clock
+        .sleep(seconds * 1000)
+        .then(() =>
+          this.#deliver(name, payload, { ...options, signal: new AbortController().signal }, new Set(), ' (again)'),
+        )
+        .catch(() => {})
+    }
+    if (chance(late)) await this.#clock.sleep(1000 * this.#random.pick([5, 500, 2_000, 30_000]))
+    const result = await this.#deliver(name, payload, options, invocations, '')
+    if (chance(resultsLost)) throw Object.assign(new Error('the result was lost'), { name: 'Lambda.Unknown' })
+    return result
+  }
+
+  async #deliver(
+    name: string,
+    payload: unknown,
+    { signal, timeoutSeconds }: { readonly signal: AbortSignal; readonly timeoutSeconds: number },
+    invocations: Set<Invocation>,
+    note: string,
+  ): Promise<unknown> {
+    const { run, partition } = payload as ExtractInput
+    const label = `${run.id} ${name}${partition === undefined ? '' : ` ${partition}`} ~${++this.#calls}${note}`
+    const deadline = new AbortController()
+    const expire = () => deadline.abort(Object.assign(new Error('the deadline passed'), { name: 'TimeoutError' }))
+    const hears = !this.#random.chance(this.scenario.deaf)
+    if (hears) {
+      signal.addEventListener('abort', expire, { once: true })
+      this.#clock.sleep((timeoutSeconds - 40) * 1000, deadline.signal).then(expire, () => {})
+    }
+    const skew = this.#random.integer(-this.scenario.machineSkew, this.scenario.machineSkew)
+    const invocation = new Invocation(label, structuredClone(payload), deadline.signal, skew, this.#clock)
+    invocations.add(invocation)
+    this.#tell(() => `${label} starts`)
+    try {
+      const handling = this.#faults.current.run(invocation, () => this.#handle(name, invocation))
+      const result = await Promise.race([handling, invocation.exit])
+      this.#tell(() => `${label} returns`)
+      return result
+    } catch (error) {
+      this.#tell(() => `${label} throws ${(error as Error).name}: ${(error as Error).message}`)
+      if ((error as Error).name !== 'TimeoutError') throw error
+      throw Object.assign(new Error('the deadline passed'), { name: 'Transient' })
+    } finally {
+      invocations.delete(invocation)
+      signal.removeEventListener('abort', expire)
+      if (!deadline.signal.aborted) deadline.abort()
+    }
+  }
+
+  async #handle(name: string, { payload, signal, skew }: Invocation): Promise<unknown> {
+    const services: Services = {
+      state: this.#state,
+      staging: this.#staging,
+      signal,
+      now: () => this.#clock.now() + skew,
+      log: { info: () => {}, warn: () => {} },
+      progress: () => {},
+      runner: 'simulation',
+    }
+    switch (name) {
+      case 'ControlPlan':
+        return plan(this.#pipeline, payload as PlanInput, services)
+      case 'ItemsExtract':
+        return extract(this.#pipeline, payload as ExtractInput, services)
+      case 'ItemsTransform':
+        return transform(this.#pipeline, payload as TransformInput, services)
+      case 'ItemsLoad':
+        return load(this.#pipeline, payload as LoadInput, services)
+      case 'ControlCommit':
+        return commit(this.#pipeline, payload as CommitInput, services)
+      case 'ControlFinish':
+        return finish(payload as FinishInput, services)
+      case 'AfterwardsRun':
+        return runTask(afterwards, payload as TaskInput, services)
+      default:
+        throw new TypeError(`the simulation does not know ${name}`)
+    }
+  }
+}
+
+function createTables(): void {
+  for (const [database, sql] of [
+    [
+      databases.source,
+      '"item" ("region" bigint, "id" bigint, "code" text not null, "label" text, "changed_at" timestamptz)',
+    ],
+    [
+      databases.target,
+      '"product" ("code" text not null, "label" varchar(8) not null, "changed_at" timestamptz, primary key ("code"))',
+    ],
+  ] as const) {
+    const transaction = database.begin()
+    database.execute(transaction, `create table if not exists ${sql}`)
+    database.commit(transaction)
+  }
+}
