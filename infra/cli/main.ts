@@ -1,5 +1,8 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#infra/local/experimental-warnings.ts'
+import { projectFolder } from '#infra/local/home.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
@@ -27,6 +30,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function createProgram(verbs: Verbs): Command {
   const program = new Command('dray')
+    .version(packageVersion(), '--version', 'print the version')
     .description('Carries rows from operational databases to a warehouse.')
     .option('--debug', 'print stack traces and the logs of the handlers')
     .enablePositionalOptions(false)
@@ -42,6 +46,10 @@ Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WA
     )
   for (const add of [addRun, addRuns, addState, addImport, addServices]) add(program, verbs)
   return program
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(join(projectFolder, 'package.json'), 'utf8')).version
 }
 
 /** Commander's message as one line, with where to look. */

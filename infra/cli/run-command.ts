@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs'
 import { drayHome } from '#infra/local/home.ts'
 import { newRunId } from '#infra/local/run-id.ts'
 import type { ProgressView } from '#infra/local/run-progress.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
 import { type Services, startServices } from '#infra/local/services.ts'
-import { servicesFile } from '#infra/local/services-protocol.ts'
 import { localRunner, settleDeadRuns } from '#infra/local/settle-run.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
@@ -28,9 +26,10 @@ export async function runCommand(name: string, options: RunOptions): Promise<Exi
   const workflow = await workflowNamed(name)
   const interrupts = listenForInterrupts()
   const home = drayHome()
-  if (options.progress !== 'none' && !existsSync(servicesFile(home)))
-    process.stderr.write('Starting the local services.\n')
-  const services = await startServices({ home })
+  const onStart = () => {
+    if (options.progress !== 'none') process.stderr.write('Starting the local services.\n')
+  }
+  const services = await startServices({ home, onStart })
   try {
     interrupts.signal.throwIfAborted()
     const { result, logFile } = await runInServices(workflow, { home, services, options, interrupts })

@@ -27,10 +27,14 @@ export interface ServicesConnection {
 }
 
 /**
- * Connects to the services process of a folder, starting it when there is none.
+ * Connects to the services process of a folder, starting it (which `onStart` is told) when there is none.
  * Throws `Configuration` when a service cannot start.
  */
-export async function connectServices(home: string, needs: ServiceNeeds): Promise<ServicesConnection> {
+export async function connectServices(
+  home: string,
+  needs: ServiceNeeds,
+  onStart?: () => void,
+): Promise<ServicesConnection> {
   mkdirSync(home, { recursive: true })
   const deadline = Date.now() + startWithinMs
   let child: ChildProcess | null = null
@@ -39,6 +43,7 @@ export async function connectServices(home: string, needs: ServiceNeeds): Promis
     if (connection) return connection
     if (!child || child.exitCode !== null || child.signalCode !== null) {
       if (child && child.exitCode !== alreadyServed) throw ended(home, child)
+      if (!child) onStart?.()
       child = startProcess(home)
     }
     if (Date.now() > deadline) throw unreachable(home)

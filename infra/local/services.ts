@@ -24,6 +24,8 @@ export interface ServicesOptions {
   readonly databases?: readonly string[]
   /** The state table is not needed to move data by hand. */
   readonly state?: boolean
+  /** Called when nothing is up yet, so that it takes a moment. */
+  readonly onStart?: () => void
 }
 
 /** Starts or joins what a command needs and tells `process.env` where it is. Throws `Configuration`. */
@@ -38,7 +40,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   }
   let stop = async () => {}
   if (state || postgres.length > 0) {
-    const connection = await connectServices(home, { dynamodb: state, postgres })
+    const connection = await connectServices(home, { dynamodb: state, postgres }, options.onStart)
     for (const [name, url] of Object.entries(connection.postgres)) environment[urlVariable(name)] = url
     if (connection.dynamodb) environment.STATE_ENDPOINT = connection.dynamodb
     stop = () => connection.close()

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
-import { dray, temporaryHome } from './dray-process.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { dray, startDray, temporaryHome } from './dray-process.ts'
 
 const { home, remove } = temporaryHome()
 
@@ -90,6 +91,23 @@ describe('dray', () => {
     assert.deepEqual([run.code, state.code], [2, 2])
     assert.match(run.stderr, /^dray: There is no run r-1; `dray runs` lists the runs\.\n$/)
     assert.match(state.stderr, /^dray: The pipeline orders has no state/)
+  })
+
+  it('keeps the services up for other commands until it is interrupted', async () => {
+    const { child, ended } = startDray(home, ['services', '--json'], {
+      SALES_DATABASE_URL: 'sqlite:s.db',
+      WAREHOUSE_DATABASE_URL: 'sqlite:w.db',
+    })
+    while (!existsSync(join(home, 'services.json'))) await delay(20)
+    const during = await dray(home, ['runs'])
+
+    child.kill('SIGINT')
+    const { code, stdout } = await ended
+
+    assert.equal(during.code, 0)
+    assert.equal(code, 0)
+    assert.match(JSON.parse(stdout).STATE_ENDPOINT, /^http:\/\/127\.0\.0\.1:\d+$/)
+    assert.equal(existsSync(join(home, 'services.json')), false)
   })
 
   it('leaves no services behind', async () => {
