@@ -70,6 +70,16 @@ const rules: Record<string, { allowed: readonly string[]; refused: readonly stri
       'aws-cdk-lib',
     ],
   },
+  'shared/triggers/request-run.ts': {
+    allowed: ['zod', '#shared/state/state-store.ts', '#shared/state/workflow-slots.ts', './run-request.ts'],
+    refused: [
+      '#shared/state/dynamodb-workflow-slots.ts',
+      '#shared/pipeline/events.ts',
+      '#shared/lambda/start.ts',
+      '../state/keys.ts',
+      '@aws-sdk/client-sfn',
+    ],
+  },
   'shared/lambda/handler.ts': {
     allowed: [
       '@middy/core',

@@ -1,18 +1,9 @@
 import { App } from 'aws-cdk-lib'
-import { workflows } from '#infra/workflows/index.ts'
-import { DrayStack } from './dray-stack.ts'
-import { databasesOfSteps } from './step-databases.ts'
+import { createStacks } from './create-stacks.ts'
 
-// The only place that reads the environment: `cdk deploy -c environment=prod`, in the account that the CLI is signed in to.
+// The only place that reads the environment: every stack, or the one of `-c environment=prod`.
 const app = new App()
-const environment = String(app.node.tryGetContext('environment') ?? 'dev')
-const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env
+const only = app.node.tryGetContext('environment') as string | undefined
+const { CDK_DEFAULT_ACCOUNT, CDK_DEFAULT_REGION } = process.env
 
-new DrayStack(app, `Dray-${environment}`, {
-  environment,
-  description: 'Dray: ETL workflows on Step Functions and Lambda',
-  workflows: await Promise.all(
-    workflows.map(async (workflow) => ({ workflow, databases: await databasesOfSteps(workflow) })),
-  ),
-  ...(account && region ? { env: { account, region } } : {}),
-})
+await createStacks(app, { only, account: CDK_DEFAULT_ACCOUNT, region: CDK_DEFAULT_REGION })

@@ -1,115 +1,159 @@
 import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events'
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
-import type { IFunction } from 'aws-cdk-lib/aws-lambda'
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { Code, IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Construct } from 'constructs'
-import {
-  type CompiledWorkflow,
-  type FunctionReference,
-  toStatesLanguage,
-  type Workflow,
-} from '#shared/workflow/index.ts'
-import { accessOf, type HandlerAccess, unionOf } from './handler-access.ts'
-import { HandlerFunction } from './handler-function.ts'
+import { toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
+import { DatabaseAccess, portOf } from './database-access.ts'
+import { type DeployedHandler, type DeployedWorkflow, handlersOf } from './deployed-handlers.ts'
+import type { Environment } from './environment.ts'
+import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
+import { Network } from './network.ts'
+import { Notifications } from './notifications.ts'
+import { pascalCase } from './pascal-case.ts'
 import { StagingBucket } from './staging-bucket.ts'
 import { StateTable } from './state-table.ts'
-import type { StepDatabases } from './step-databases.ts'
+import { metricsNamespace, WorkflowAlarms } from './workflow-alarms.ts'
+import { WorkflowDashboard } from './workflow-dashboard.ts'
 import { WorkflowStateMachine } from './workflow-state-machine.ts'
 import { WorkflowTriggers } from './workflow-triggers.ts'
 
-/** A workflow and the databases of its steps. */
-export interface DeployedWorkflow {
-  readonly workflow: Workflow
-  readonly databases: ReadonlyMap<string, StepDatabases>
-}
-
 export interface DrayStackProps extends StackProps {
-  /** `prod`, `staging`, …: the databases' URLs are the secrets `/dray/<environment>/<database>/url`. */
-  readonly environment: string
+  readonly environment: Environment
   readonly workflows: readonly DeployedWorkflow[]
-  /** How long staged batches and quarantined rows are kept; 30 days by default. */
-  readonly keepStagedFor?: Duration
-}
-
-interface Handler {
-  readonly reference: FunctionReference
-  readonly access: HandlerAccess
+  /** The bundle of a handler, by its path. */
+  readonly codeOf: (handler: string) => Code
 }
 
 /** Everything that the workflows need on AWS but the databases themselves. */
 export class DrayStack extends Stack {
-  readonly #environment: string
+  readonly #props: DrayStackProps
   readonly #resources: Resources
-  readonly #secrets = new Map<string, ISecret>()
+  readonly #notifications: Notifications
+  readonly #bus: IEventBus
+  readonly #network: Network | undefined
 
   constructor(scope: Construct, id: string, props: DrayStackProps) {
     super(scope, id, props)
-    this.#environment = props.environment
+    this.#props = props
+    const { environment, workflows } = props
     const key = new Key(this, 'Key', {
-      description: 'Rows between the steps of Dray',
+      description: 'Rows between the steps of Dray, and its notifications',
       enableKeyRotation: true,
       removalPolicy: RemovalPolicy.RETAIN,
     })
-    const { bucket } = new StagingBucket(this, 'Staging', { key, keepFor: props.keepStagedFor ?? Duration.days(30) })
+    const { bucket } = new StagingBucket(this, 'Staging', { key, keepFor: Duration.days(environment.retention.staged) })
     const { table } = new StateTable(this, 'State')
-    this.#resources = { key, bucket, table, secretOf: (database) => this.#secretOf(database) }
-
-    const compiled = props.workflows.map((deployed) => ({ ...deployed, compiled: toStatesLanguage(deployed.workflow) }))
-    const functions = this.#functions(compiled)
-    const functionOf = (handler: string) => functions.get(handler) as IFunction
-    for (const { workflow, compiled: definition } of compiled) {
-      const name = pascalCase(workflow.name)
-      const { machine } = new WorkflowStateMachine(this, name, { compiled: definition, functionOf })
-      new WorkflowTriggers(this, `${name}Triggers`, { workflow, machine })
-    }
+    this.#resources = { key, bucket, table, databases: new DatabaseAccess(this, environment.databases) }
+    this.#notifications = new Notifications(this, 'Notifications', { key, settings: environment.notify })
+    this.#bus = EventBus.fromEventBusName(this, 'Bus', environment.eventBusName)
+    this.#network = this.#createNetwork()
+    const handlers = handlersOf(workflows, environment)
+    const functions = new Map([...handlers].map(([path, handler]) => [path, this.#stepFunction(handler)]))
+    for (const { workflow } of workflows) this.#createWorkflow(workflow, functions)
   }
 
-  #functions(workflows: readonly (DeployedWorkflow & { compiled: CompiledWorkflow })[]): Map<string, IFunction> {
-    const handlers = new Map<string, Handler>()
-    for (const { workflow, compiled, databases } of workflows) {
-      for (const reference of compiled.functions) {
-        const access = accessOf(reference.handler, workflow, databases)
-        const known = handlers.get(reference.handler)
-        handlers.set(reference.handler, { reference, access: known ? unionOf(known.access, access) : access })
-      }
-    }
-    return new Map([...handlers].map(([path, handler]) => [path, this.#function(handler)]))
+  #createNetwork(): Network | undefined {
+    const { vpc, databases } = this.#props.environment
+    if (vpc === null) return undefined
+    const settings = Object.values(databases)
+    return new Network(this, 'Network', {
+      settings: vpc,
+      ports: settings.map((database) => ('iam' in database && database.iam.port) || portOf[database.engine]),
+      needsSecrets: settings.some((database) => 'secret' in database),
+    })
   }
 
-  #function({ reference, access }: Handler): IFunction {
-    const { bucket, table } = this.#resources
-    const secrets = access.databases.map((name) => [secretVariable(name), this.#secretOf(name).secretArn] as const)
-    const { function: lambda } = new HandlerFunction(this, reference.placeholder, {
-      handler: reference.handler,
-      timeoutSeconds: reference.timeoutSeconds,
+  /** The Lambda of a state. */
+  #stepFunction({ handler, placeholder, timeoutSeconds, access }: DeployedHandler): IFunction {
+    const { bucket, table, databases } = this.#resources
+    const created = this.#createFunction(this, placeholder, {
+      handler,
+      timeoutSeconds,
+      network: access.databases.length > 0 ? this.#network : undefined,
       environment: {
         STATE_TABLE_NAME: table.tableName,
         STAGING_URL: `s3://${bucket.bucketName}`,
-        POWERTOOLS_SERVICE_NAME: 'dray',
-        ...Object.fromEntries(secrets),
+        ...databases.variablesOf(access.databases),
+        ...(access.announces ? { EVENT_BUS_NAME: this.#bus.eventBusName } : {}),
       },
     })
-    permit(lambda, access, this.#resources)
-    return lambda
+    permit(created.role, access, this.#resources)
+    if (access.announces) created.role.addToPrincipalPolicy(this.#announcing())
+    return created.function
   }
 
-  #secretOf(database: string): ISecret {
-    const name = `/dray/${this.#environment}/${database}/url`
-    const secret = this.#secrets.get(database) ?? Secret.fromSecretNameV2(this, `${pascalCase(database)}Url`, name)
-    this.#secrets.set(database, secret)
-    return secret
+  #createFunction(
+    scope: Construct,
+    id: string,
+    props: Pick<HandlerFunctionProps, 'handler' | 'timeoutSeconds' | 'environment' | 'network'>,
+  ): HandlerFunction {
+    const { environment, codeOf } = this.#props
+    return new HandlerFunction(scope, id, {
+      ...props,
+      code: codeOf(props.handler),
+      logDays: environment.retention.logs,
+      reservedConcurrency: environment.reservedConcurrency[props.handler],
+      environment: {
+        ...props.environment,
+        DRAY_ENVIRONMENT: environment.name,
+        POWERTOOLS_SERVICE_NAME: 'dray',
+        POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(environment),
+      },
+    })
   }
-}
 
-/** `CRM_DATABASE_URL_SECRET_ARN`: the handler reads CRM_DATABASE_URL from that secret when it starts. */
-function secretVariable(database: string): string {
-  return `${database.toUpperCase().replaceAll('-', '_')}_DATABASE_URL_SECRET_ARN`
-}
+  /** Under the names of workflows only, so that no other sender can be imitated. */
+  #announcing(): PolicyStatement {
+    const sources = this.#props.workflows.map(({ workflow }) => `dray.${workflow.name}`)
+    return new PolicyStatement({
+      actions: ['events:PutEvents'],
+      resources: [this.#bus.eventBusArn],
+      conditions: { StringEquals: { 'events:source': sources } },
+    })
+  }
 
-function pascalCase(name: string): string {
-  return name
-    .split('-')
-    .map((word) => word.charAt(0).toUpperCase() + word.slice(1))
-    .join('')
+  #createWorkflow(workflow: Workflow, functions: ReadonlyMap<string, IFunction>): void {
+    const { environment } = this.#props
+    const { table } = this.#resources
+    const { topic } = this.#notifications
+    const name = pascalCase(workflow.name)
+    const { machine } = new WorkflowStateMachine(this, name, {
+      compiled: toStatesLanguage(workflow),
+      functionOf: (handler) => functions.get(handler) as IFunction,
+      logDays: environment.retention.logs,
+    })
+    const { deadLetters } = new WorkflowTriggers(this, `${name}Triggers`, {
+      workflow,
+      machine,
+      table,
+      bus: this.#bus,
+      topic,
+      createFunction: (scope, id, props) => this.#createTrigger(scope, id, props),
+    })
+    const watched = { workflow: workflow.name, environment, machine, deadLetters }
+    const alarms = new WorkflowAlarms(this, `${name}Alarms`, { ...watched, topic })
+    const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map((step) => step.name)
+    new WorkflowDashboard(this, `${name}Dashboard`, { ...watched, pipelines, alarms })
+  }
+
+  #createTrigger(
+    scope: Construct,
+    id: string,
+    props: Pick<HandlerFunctionProps, 'handler' | 'timeoutSeconds' | 'environment'>,
+  ): HandlerFunction {
+    const created = this.#createFunction(scope, id, props)
+    if (this.#notifications.encrypted && 'NOTIFICATION_TOPIC_ARN' in props.environment) {
+      created.role.addToPrincipalPolicy(
+        new PolicyStatement({
+          effect: Effect.ALLOW,
+          actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+          resources: [this.#resources.key.keyArn],
+        }),
+      )
+    }
+    return created
+  }
 }

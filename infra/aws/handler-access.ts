@@ -9,11 +9,13 @@ export interface HandlerAccess {
   readonly databases: readonly string[]
   /** Patterns of the keys in the staging bucket, without a leading slash. */
   readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
-  /** `runs`: the metrics of runs only; `all`: `last_run` and leases, too. */
+  /** `runs`: the metrics of runs only; `leases`: the pipelines, too, but not their `last_run`; `all`: that, too. */
   readonly state: StateAccess
+  /** Whether it tells other workflows that a run has ended. */
+  readonly announces: boolean
 }
 
-type StateAccess = 'none' | 'runs' | 'all'
+type StateAccess = 'none' | 'runs' | 'leases' | 'all'
 type Databases = ReadonlyMap<string, StepDatabases>
 
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
@@ -24,13 +26,16 @@ export function accessOf(handler: string, workflow: Workflow, databases: Databas
 
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
   const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
-  if (stage === 'run') return { databases: targets, staging: { read: [], write: [] }, state: 'runs' }
+  if (stage === 'run') {
+    return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false }
+  }
   const batches = `${stagingPrefix('*', step)}/*`
   const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map((prefix) => `${prefix}/*`)
   return {
     databases: { extract: sources, load: targets }[stage] ?? [],
     staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
     state: stage === 'load' ? 'runs' : 'none',
+    announces: false,
   }
 }
 
@@ -44,7 +49,8 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   return {
     databases: [...new Set(reached)],
     staging: { read: stage === 'finish' ? [] : staged, write: stage === 'plan' ? staged : [] },
-    state: 'all',
+    state: stage === 'finish' ? 'leases' : 'all',
+    announces: stage === 'finish',
   }
 }
 
@@ -57,6 +63,7 @@ export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess
       read: both(one.staging.read, other.staging.read),
       write: both(one.staging.write, other.staging.write),
     },
-    state: (['all', 'runs', 'none'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
+    state: (['all', 'leases', 'runs'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
+    announces: one.announces || other.announces,
   }
 }

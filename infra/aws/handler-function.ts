@@ -1,66 +1,79 @@
-import { resolve } from 'node:path'
 import { Duration, RemovalPolicy } from 'aws-cdk-lib'
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
-import { Architecture, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
-import { LogLevel, NodejsFunction, OutputFormat } from 'aws-cdk-lib/aws-lambda-nodejs'
-import { LogGroup, RetentionDays } from 'aws-cdk-lib/aws-logs'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { Architecture, type Code, Function as Lambda, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda'
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-
-const project = resolve(import.meta.dirname, '../..')
-
-/** Bundled CommonJS packages (`pg`) call `require`, which an ES module does not have. */
-const requireInModule =
-  "import { createRequire as dray_createRequire } from 'node:module'; const require = dray_createRequire(import.meta.url);"
+import { acknowledge } from './acknowledge.ts'
+import type { Network } from './network.ts'
 
 export interface HandlerFunctionProps {
   /** The file that exports `handler`, relative to the project's root. */
   readonly handler: string
+  /** Its bundle: a folder with `index.mjs`. */
+  readonly code: Code
   readonly timeoutSeconds: number
   readonly environment: Readonly<Record<string, string>>
+  readonly logDays: RetentionDays
+  readonly reservedConcurrency?: number | undefined
+  /** For a function that works with a database, where there is one. */
+  readonly network?: Network | undefined
 }
 
 /** One handler as a Lambda, with its own role and its own log group. */
 export class HandlerFunction extends Construct {
-  readonly function: NodejsFunction
+  readonly function: Lambda
+  readonly role: Role
 
   constructor(scope: Construct, id: string, props: HandlerFunctionProps) {
     super(scope, id)
-    const logGroup = new LogGroup(this, 'Logs', {
-      retention: RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
-    })
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
-    logGroup.grantWrite(role)
-    this.function = new NodejsFunction(this, 'Function', {
+    const logGroup = new LogGroup(this, 'Logs', { retention: props.logDays, removalPolicy: RemovalPolicy.DESTROY })
+    this.role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
+    logGroup.grantWrite(this.role)
+    this.#permitTracing()
+    if (props.network) this.#permitNetwork()
+    this.function = new Lambda(this, 'Function', {
       description: props.handler,
-      entry: resolve(project, props.handler),
-      handler: 'handler',
-      projectRoot: project,
-      depsLockFilePath: resolve(project, 'package-lock.json'),
+      code: props.code,
+      handler: 'index.handler',
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       // One whole processor; the handlers are bound by it, not by memory.
       memorySize: 1769,
       timeout: Duration.seconds(props.timeoutSeconds),
       tracing: Tracing.ACTIVE,
-      role,
+      // The CDK would add managed policies to it that allow more.
+      role: this.role.withoutPolicyUpdates(),
       logGroup,
       environment: { ...props.environment, NODE_OPTIONS: '--enable-source-maps' },
-      awsSdkConnectionReuse: false,
-      bundling: {
-        format: OutputFormat.ESM,
-        target: 'node24',
-        mainFields: ['module', 'main'],
-        banner: requireInModule,
-        minify: true,
-        keepNames: true,
-        sourceMap: true,
-        sourcesContent: false,
-        // The SDK is bundled at the version that was tested. `pg` looks for its native twin, which is never installed.
-        bundleAwsSDK: true,
-        externalModules: ['pg-native'],
-        logLevel: LogLevel.ERROR,
-      },
+      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
+      ...(props.network
+        ? {
+            vpc: props.network.vpc,
+            vpcSubnets: { subnets: props.network.vpc.isolatedSubnets },
+            securityGroups: [props.network.securityGroup],
+          }
+        : {}),
     })
+    this.function.node.addDependency(this.role)
+  }
+
+  #permitTracing(): void {
+    this.role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['xray:PutTraceSegments', 'xray:PutTelemetryRecords'], resources: ['*'] }),
+    )
+    acknowledge(this.role, 'AwsSolutions-IAM5[Resource::*]', 'X-Ray and network interfaces know no narrower resource.')
+  }
+
+  /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-vpc.html#configuration-vpc-permissions */
+  #permitNetwork(): void {
+    const actions = [
+      'ec2:CreateNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:DeleteNetworkInterface',
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:UnassignPrivateIpAddresses',
+    ]
+    this.role.addToPrincipalPolicy(new PolicyStatement({ actions, resources: ['*'] }))
   }
 }

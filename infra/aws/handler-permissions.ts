@@ -1,24 +1,32 @@
 import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
-import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
-import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
+import { acknowledge, nameInFindings } from './acknowledge.ts'
+import type { DatabaseAccess } from './database-access.ts'
 import type { HandlerAccess } from './handler-access.ts'
+import { withoutLastRun } from './workflow-triggers.ts'
 
 export interface Resources {
   readonly bucket: Bucket
   readonly key: IKey
   readonly table: TableV2
-  /** The secret that holds the URL of a database. */
-  readonly secretOf: (database: string) => ISecret
+  readonly databases: DatabaseAccess
 }
 
-/** Lets the role of a Lambda do what its handler needs; the actions are written out, since the CDK's grants are wider. */
-export function permit(lambda: IFunction, access: HandlerAccess, resources: Resources): void {
-  for (const database of access.databases) resources.secretOf(database).grantRead(lambda)
+/** Lets the role of a handler do what it needs; the actions are written out, since the CDK's grants are wider. */
+export function permit(role: IRole, access: HandlerAccess, resources: Resources): void {
+  resources.databases.permit(role, access.databases)
+  for (const pattern of new Set([...access.staging.read, ...access.staging.write])) {
+    const objects = nameInFindings(resources.bucket, resources.bucket.arnForObjects(pattern))
+    acknowledge(
+      role,
+      `AwsSolutions-IAM5[Resource::${objects}]`,
+      'The objects of a pipeline in all runs, and of no other.',
+    )
+  }
   for (const statement of [...stagingStatements(access, resources), ...stateStatements(access, resources)]) {
-    lambda.addToRolePolicy(statement)
+    role.addToPrincipalPolicy(statement)
   }
 }
 
@@ -54,8 +62,6 @@ function stateStatements({ state }: HandlerAccess, { table }: Resources): Policy
     const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
     return [new PolicyStatement({ actions, resources: [table.tableArn], conditions })]
   }
-  return [
-    new PolicyStatement({ actions, resources: [table.tableArn] }),
-    new PolicyStatement({ actions: ['dynamodb:Query'], resources: [`${table.tableArn}/index/*`] }),
-  ]
+  const all = new PolicyStatement({ actions, resources: [table.tableArn] })
+  return state === 'leases' ? [all, withoutLastRun(table)] : [all]
 }

@@ -2,6 +2,7 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { acknowledge } from './acknowledge.ts'
 
 export interface StagingBucketProps {
   readonly key: IKey
@@ -26,5 +27,10 @@ export class StagingBucket extends Construct {
       lifecycleRules: [{ expiration: props.keepFor, abortIncompleteMultipartUploadAfter: Duration.days(1) }],
       removalPolicy: RemovalPolicy.RETAIN,
     })
+    acknowledge(
+      this.bucket,
+      'AwsSolutions-S1',
+      'Objects are written and read by functions alone, whose calls are traced and logged; access logs would cost more than they tell.',
+    )
   }
 }

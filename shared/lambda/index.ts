@@ -22,6 +22,10 @@ import {
   transform,
 } from '#shared/pipeline/index.ts'
 import { type Handler, handlerOf } from './handler.ts'
+import { announceEnd } from './workflow-events.ts'
+
+export { janitorHandler } from './janitor.ts'
+export { startHandler } from './start.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
@@ -60,7 +64,11 @@ export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
   )
 }
 
-/** The Lambda that ends every run. */
+/** The Lambda that ends every run, and tells the other workflows. */
 export function finishHandler(): Handler<FinishInput, FinishOutput> {
-  return handlerOf('finish', (input: FinishInput, services) => finish(input, services))
+  return handlerOf('finish', async (input: FinishInput, services) => {
+    const output = await finish(input, services)
+    await announceEnd(input, output)
+    return output
+  })
 }

@@ -65,8 +65,11 @@ export async function raiseFence(database: Database, pipeline: string, epoch: nu
   })
 }
 
-function fenced(pipeline: string, epoch: number, current: bigint): TerminalError {
-  return new TerminalError(
+/** A writer of an older epoch, refused: it has been given up, and a newer run does its work. */
+export class Fenced extends TerminalError {}
+
+function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
+  return new Fenced(
     `${pipeline}: this run holds epoch ${epoch}, and epoch ${current} has taken the target over, so nothing of this run is written any more; the newer run loads the same rows`,
   )
 }

@@ -12,6 +12,10 @@ export function pipelineKey(pipeline: string): ItemKey {
   return { pk: `PIPELINE#${pipeline}`, sk: 'STATE' }
 }
 
+export function slotKey(workflow: string): ItemKey {
+  return { pk: `WORKFLOW#${workflow}`, sk: 'SLOT' }
+}
+
 export function runKey(run: string): ItemKey {
   return { pk: `RUN#${run}`, sk: META }
 }

@@ -15,13 +15,13 @@ describe('the stack', () => {
     return found
   }
 
-  test('has a Lambda for each extract, transform and load, each task, and plan, commit and finish once', () => {
+  test('has a Lambda for each extract, transform and load, each task, each control function', () => {
     const expected = workflows.flatMap(({ steps }) =>
       steps.flatMap(({ kind, name }) =>
         (kind === 'task' ? ['run'] : ['extract', 'transform', 'load']).map((stage) => `functions/${name}/${stage}.ts`),
       ),
     )
-    const control = ['plan', 'commit', 'finish'].map((stage) => `functions/control/${stage}.ts`)
+    const control = ['plan', 'commit', 'finish', 'start', 'janitor'].map((stage) => `functions/control/${stage}.ts`)
 
     const handlers = stack.ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Description)
 
@@ -88,12 +88,13 @@ describe('the stack', () => {
   test('starts the daily update at two in the morning, Helsinki time', () => {
     const schedules = stack.ofType('AWS::Scheduler::Schedule').map(({ Properties }) => Properties)
 
-    const daily = schedules.find(({ Target }) => JSON.stringify(Target.Arn).includes('DailyDataWarehouseUpdate'))
+    const daily = schedules.find(({ Target }) => JSON.stringify(Target.Arn).includes('TriggersRequests'))
 
     assert.equal(daily?.ScheduleExpression, 'cron(0 2 * * ? *)')
     assert.equal(daily?.ScheduleExpressionTimezone, 'Europe/Helsinki')
-    assert.deepEqual(JSON.parse(daily?.Target.Input), { trigger: 'schedule' })
+    assert.deepEqual(JSON.parse(daily?.Target.Input), { trigger: 'schedule', id: '<aws.scheduler.scheduled-time>' })
     assert.ok(daily?.Target.DeadLetterConfig)
+    assert.equal(daily?.Target.RetryPolicy.MaximumRetryAttempts, 20)
   })
 
   test('starts a workflow on each event that it names', () => {
@@ -101,9 +102,47 @@ describe('the stack', () => {
       events.map(({ source, detailType }) => ({ source: [source], 'detail-type': [detailType] })),
     )
 
-    const patterns = stack.ofType('AWS::Events::Rule').map(({ Properties }) => Properties.EventPattern)
+    const rules = stack.ofType('AWS::Events::Rule').map(({ Properties }) => Properties)
+    const started = rules.filter(({ Targets }) => JSON.stringify(Targets[0].Arn).includes('TriggersRequests'))
 
-    assert.deepEqual(patterns, expected)
+    assert.deepEqual(
+      started.map(({ EventPattern }) => EventPattern),
+      expected,
+    )
+  })
+
+  test('hands events and ticks to start in batches, and keeps what it cannot handle', () => {
+    const [mapping] = stack.ofType('AWS::Lambda::EventSourceMapping').map(({ Properties }) => Properties)
+    const queues = stack.ofType('AWS::SQS::Queue').map(({ Properties }) => Properties)
+    const requests = queues.find(({ RedrivePolicy }) => RedrivePolicy !== undefined)
+
+    assert.equal(mapping?.MaximumBatchingWindowInSeconds, 30)
+    assert.deepEqual(mapping?.FunctionResponseTypes, ['ReportBatchItemFailures'])
+    assert.equal(requests?.VisibilityTimeout, 390)
+    assert.ok(JSON.stringify(requests?.RedrivePolicy.deadLetterTargetArn).includes('LostStarts'))
+  })
+
+  test('cleans up after every execution that has ended, however it did', () => {
+    const ended = stack
+      .ofType('AWS::Events::Rule')
+      .map(({ Properties }) => Properties)
+      .find(({ EventPattern }) => EventPattern?.source.includes('aws.states'))
+
+    assert.deepEqual(ended?.EventPattern.detail.status, ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'])
+    assert.ok(JSON.stringify(ended?.Targets[0].Arn).includes('Janitor'))
+    assert.ok(ended?.Targets[0].DeadLetterConfig)
+  })
+
+  test('keeps the logical ids of what holds data, which a deployment would otherwise replace', () => {
+    const kept = Object.entries(stack.resources)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .map(([id, { Type }]) => [Type, id])
+
+    assert.deepEqual(Object.fromEntries(kept), {
+      'AWS::DynamoDB::GlobalTable': 'StateTable962DE04C',
+      'AWS::KMS::Key': 'Key961B73FD',
+      'AWS::S3::Bucket': 'StagingBucketF0D7AEDD',
+    })
   })
 })
 
@@ -170,10 +209,15 @@ describe('the permissions', () => {
       allowed(handler).find(({ actions }) => actions.includes('dynamodb:UpdateItem'))?.condition
 
     const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
+    const noLastRun = { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } }
     const runsOnly = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
     assert.deepEqual(stateOf('functions/orders/load.ts'), runsOnly)
     assert.equal(stateOf('functions/control/commit.ts'), undefined)
     assert.equal(reachesTable, false)
+    for (const handler of ['finish', 'janitor'].map((stage) => `functions/control/${stage}.ts`)) {
+      const denied = allowed(handler).find(({ effect }) => effect === 'Deny')
+      assert.deepEqual(denied?.condition, noLastRun)
+    }
   })
 
   test('let the state machine call its Lambdas and nothing else', () => {

@@ -1,22 +1,40 @@
 import { readFile } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
+import { Code } from 'aws-cdk-lib/aws-lambda'
+import { deployedWorkflows } from '#infra/aws/create-stacks.ts'
 import { DrayStack } from '#infra/aws/dray-stack.ts'
-import { databasesOfSteps } from '#infra/aws/step-databases.ts'
-import { workflows } from '#infra/workflows/index.ts'
+import { type EnvironmentOptions, environmentOf } from '#infra/aws/environment.ts'
 
 const project = resolve(import.meta.dirname, '../../..')
+
+/** An environment of the daily update. */
+export const testEnvironment: EnvironmentOptions = {
+  databases: {
+    crm: { engine: 'mysql', secret: '/dray/test/crm/url' },
+    sales: { engine: 'postgres', secret: '/dray/test/sales/url' },
+    warehouse: { engine: 'postgres', secret: '/dray/test/warehouse/url' },
+  },
+  expected: { 'daily-data-warehouse-update': { successWithin: '26h' } },
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: a template is JSON of a thousand shapes, and the tests say which they expect.
 export type Resource = { readonly Type: string; readonly Properties: any; readonly [attribute: string]: any }
 
-/** The template of the real stack, with the feature flags of cdk.json; the handlers are not bundled. */
-export async function synthesizedStack() {
+/** The real stack in an app with the feature flags of cdk.json; the handlers are not bundled. */
+export async function drayStack(options: Partial<EnvironmentOptions> = {}): Promise<DrayStack> {
   const { context } = JSON.parse(await readFile(join(project, 'cdk.json'), 'utf8')) as { context: object }
-  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] }, analyticsReporting: false })
-  const deployed = workflows.map(async (workflow) => ({ workflow, databases: await databasesOfSteps(workflow) }))
-  const stack = new DrayStack(app, 'Dray-test', { environment: 'test', workflows: await Promise.all(deployed) })
+  return new DrayStack(new App({ context, analyticsReporting: false }), 'Dray-test', {
+    environment: environmentOf('test', { ...testEnvironment, ...options }),
+    workflows: await deployedWorkflows(),
+    codeOf: (handler) => Code.fromAsset(join(project, dirname(handler))),
+  })
+}
+
+/** The template of the real stack. */
+export async function synthesizedStack(options: Partial<EnvironmentOptions> = {}) {
+  const stack = await drayStack(options)
   const resources = (Template.fromStack(stack).toJSON() as { Resources: Record<string, Resource> }).Resources
   return {
     resources,
@@ -35,18 +53,20 @@ export async function synthesizedStack() {
 export type SynthesizedStack = Awaited<ReturnType<typeof synthesizedStack>>
 
 interface Statement {
+  readonly effect: 'Allow' | 'Deny'
   readonly actions: readonly string[]
   /** `*`, or the JSON of an intrinsic function. */
   readonly resources: readonly string[]
   readonly condition: unknown
 }
 
-/** Everything that the role with this logical id allows. */
+/** Everything that the role with this logical id allows or denies. */
 export function statementsOf({ ofType }: SynthesizedStack, role?: string): Statement[] {
   return ofType('AWS::IAM::Policy')
     .filter(({ Properties }) => role === undefined || Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
-    .map(({ Action, Resource, Condition }) => ({
+    .map(({ Effect, Action, Resource, Condition }) => ({
+      effect: Effect,
       actions: [Action].flat(),
       resources: [Resource].flat().map((one) => (typeof one === 'string' ? one : JSON.stringify(one))),
       condition: Condition,

@@ -1,0 +1,3 @@
+import { janitorHandler } from '#shared/lambda/index.ts'
+
+export const handler = janitorHandler()

@@ -1,0 +1,3 @@
+import { startHandler } from '#shared/lambda/index.ts'
+
+export const handler = startHandler()

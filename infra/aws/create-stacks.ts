@@ -1,0 +1,60 @@
+import { type App, Tags } from 'aws-cdk-lib'
+import { Code } from 'aws-cdk-lib/aws-lambda'
+import { workflows } from '#infra/workflows/index.ts'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import { type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-handlers.ts'
+import { DrayStack } from './dray-stack.ts'
+import type { Environment } from './environment.ts'
+import { environments } from './environments.ts'
+import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
+import { databasesOfSteps } from './step-databases.ts'
+
+export interface StacksOptions {
+  /** The name of the only environment wanted. */
+  readonly only?: string | undefined
+  /** Where the CLI is signed in, for environments that do not say where they are. */
+  readonly account?: string | undefined
+  readonly region?: string | undefined
+}
+
+/** Adds the stack of each environment, `Dray-<environment>`, with its handlers bundled. */
+export async function createStacks(app: App, options: StacksOptions): Promise<void> {
+  const deployed = await deployedWorkflows()
+  const built = new Map<string, ReturnType<typeof bundleHandlers>>()
+  for (const environment of chosen(options.only)) {
+    const wanted = bundlesOf(deployed, environment)
+    // Environments with the same engines have the same bundles.
+    const bundles = await (built.get(JSON.stringify(wanted)) ?? bundleHandlers(wanted))
+    built.set(JSON.stringify(wanted), Promise.resolve(bundles))
+    const { account = options.account, region = options.region } = environment
+    const stack = new DrayStack(app, `Dray-${environment.name}`, {
+      environment,
+      description: 'Dray: ETL workflows on Step Functions and Lambda',
+      workflows: deployed,
+      codeOf: (handler) => Code.fromAsset(bundles.get(handler) ?? handler),
+      ...(account && region ? { env: { account, region } } : {}),
+    })
+    for (const [tag, value] of Object.entries(environment.tags)) Tags.of(stack).add(tag, value)
+  }
+}
+
+/** Every workflow with the databases that its steps work with. */
+export function deployedWorkflows(): Promise<readonly DeployedWorkflow[]> {
+  return Promise.all(workflows.map(async (workflow) => ({ workflow, databases: await databasesOfSteps(workflow) })))
+}
+
+/** What an environment's functions are made of. */
+export function bundlesOf(workflows: readonly DeployedWorkflow[], environment: Environment): readonly BundledHandler[] {
+  const triggers = Object.values(triggerHandlers).map((handler) => ({ handler, engines: [] }))
+  return [...handlersOf(workflows, environment).values(), ...triggers]
+}
+
+function chosen(only: string | undefined): readonly Environment[] {
+  const all = environments()
+  if (only === undefined) return all
+  const found = all.filter(({ name }) => name === only)
+  if (found.length > 0) return found
+  throw new ConfigurationError(
+    `There is no environment ${only}, so nothing was synthesized; infra/aws/environments.ts has ${all.map(({ name }) => name).join(', ')}.`,
+  )
+}

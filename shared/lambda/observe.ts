@@ -1,0 +1,29 @@
+import type { EndServices, TriggeredWorkflow } from '#shared/triggers/index.ts'
+import { emitMetrics } from './emit-metrics.ts'
+
+/** Tells CloudWatch how long ago the last success was, and how far behind each incremental pipeline is. */
+export async function observe(workflow: TriggeredWorkflow, services: EndServices): Promise<void> {
+  const { state, slots, now } = services
+  const [success] = await state.runs({ workflow: workflow.name, status: 'success', limit: 1 })
+  // Before the first success the clock runs from the deployment.
+  const since = success?.endTime ?? (await slots.open(workflow.name, now())).createdAt
+  emitMetrics({ workflow: workflow.name }, { SecondsSinceSuccess: secondsTo(now(), since) })
+  for (const pipeline of workflow.pipelines) {
+    const until = instantOf((await state.pipeline(pipeline))?.lastRun ?? null)
+    if (until === null) continue
+    emitMetrics({ workflow: workflow.name, pipeline }, { FreshnessSeconds: secondsTo(now(), until) })
+  }
+}
+
+function secondsTo(now: number, then: number): number {
+  return Math.max(0, Math.round((now - then) / 1000))
+}
+
+/** A database's text of an instant, `2026-11-23 07:02:12.123456+00`, in ms; without an offset it is UTC. */
+function instantOf(text: string | null): number | null {
+  const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d(?::?\d\d)?)?$/.exec(text ?? '')
+  if (parts === null) return null
+  const [, date, time, offset = 'Z'] = parts
+  const instant = Date.parse(`${date}T${time}${offset.length === 3 ? `${offset}:00` : offset}`)
+  return Number.isNaN(instant) ? null : instant
+}

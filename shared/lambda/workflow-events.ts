@@ -1,0 +1,59 @@
+import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
+import { TransientError } from '#shared/active-record/index.ts'
+import type { FinishInput, FinishOutput } from '#shared/pipeline/index.ts'
+import type { WorkflowSlots } from '#shared/state/workflow-slots.ts'
+import type { Cause, RunRequest, WorkflowEnded } from '#shared/triggers/index.ts'
+
+let client: EventBridgeClient | null = null
+let slots: WorkflowSlots | null = null
+
+async function openSlots(): Promise<WorkflowSlots> {
+  const [{ createStateClient }, { DynamoDbWorkflowSlots }] = await Promise.all([
+    import('#shared/state/dynamodb-state-store.ts'),
+    import('#shared/state/dynamodb-workflow-slots.ts'),
+  ])
+  return new DynamoDbWorkflowSlots(createStateClient(), process.env.STATE_TABLE_NAME ?? '')
+}
+
+/**
+ * Puts `WorkflowCompleted` or `WorkflowFailed` on the bus that `EVENT_BUS_NAME` names, so that other workflows start; locally
+ * there is none. Put twice, it has one effect: its id is the run. Throws `Transient` when the bus does not take it.
+ */
+export async function announceEnd(input: FinishInput, output: FinishOutput): Promise<void> {
+  const bus = process.env.EVENT_BUS_NAME
+  if (!bus) return
+  const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge')
+  client ??= new EventBridgeClient()
+  const { run } = input
+  const detail: WorkflowEnded = {
+    version: 1,
+    id: run.id,
+    workflow: run.workflow,
+    run: run.id,
+    status: output.status,
+    started_at: run.started_at,
+    steps: Object.fromEntries(Object.entries(input.steps).map(([step, { status }]) => [step, status])),
+    causation: [...(await causesOf(input)), { workflow: run.workflow, run: run.id }],
+  }
+  const entry = {
+    EventBusName: bus,
+    Source: `dray.${run.workflow}`,
+    DetailType: output.status === 'success' ? 'WorkflowCompleted' : 'WorkflowFailed',
+    Detail: JSON.stringify(detail),
+  }
+  const fault = await client.send(new PutEventsCommand({ Entries: [entry] })).then(
+    ({ Entries }) => Entries?.[0]?.ErrorMessage,
+    (error: Error) => error.message || error.name,
+  )
+  if (fault === undefined) return
+  throw new TransientError(
+    `${entry.DetailType} of ${run.workflow} could not be put on the bus ${bus}, so no other workflow started on it: ${fault}; what the run has loaded stays loaded`,
+  )
+}
+
+/** What led to a run is kept in the slot it was started from; a run from the console has none. */
+async function causesOf({ run }: FinishInput): Promise<readonly Cause[]> {
+  slots ??= await openSlots()
+  const slot = await slots.open(run.workflow, Date.now())
+  return slot.run === run.id ? ((slot.request as RunRequest | null)?.causation ?? []) : []
+}

@@ -1,0 +1,27 @@
+/**
+ * Who may run a workflow: at most one run has the slot, and what was asked for meanwhile waits in it. `request` and
+ * `pending` are kept as they are given; JSON.
+ */
+export interface WorkflowSlot {
+  readonly workflow: string
+  /** Milliseconds since 1970: when it was first looked at. */
+  readonly createdAt: number
+  /** Counts the writes; the condition of each. */
+  readonly revision: number
+  /** Counts the runs. */
+  readonly generation: number
+  readonly run: string | null
+  /** False until the run has surely been started. */
+  readonly started: boolean
+  readonly request: unknown
+  readonly pending: unknown
+  /** Fingerprints of the events seen last. */
+  readonly seen: readonly string[]
+}
+
+export interface WorkflowSlots {
+  /** The slot of a workflow; made when it is not there. */
+  open(workflow: string, now: number): Promise<WorkflowSlot>
+  /** Writes the slot if nobody has written since it was read; says whether it did. */
+  write(slot: WorkflowSlot): Promise<boolean>
+}

@@ -1,0 +1,22 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { AwsSolutionsChecks } from 'cdk-nag'
+import { drayStack } from './synthesized-stack.ts'
+
+const network = {
+  id: 'vpc-0123456789abcdef0',
+  subnets: [{ id: 'subnet-0123456789abcdef0', availabilityZone: 'eu-north-1a', routeTable: 'rtb-0123456789abcdef0' }],
+}
+
+for (const [name, options] of Object.entries({ 'without a network': {}, 'in a network': { vpc: network } })) {
+  test(`cdk-nag finds nothing in the stack ${name} that has no reason given`, async () => {
+    const stack = await drayStack(options)
+
+    const { violations } = new AwsSolutionsChecks(stack, { verbose: true }).validateScope(stack)
+
+    const found = violations.flatMap(({ ruleName, description, violatingResources }) =>
+      violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}: ${description.slice(0, 100)}`),
+    )
+    assert.deepEqual(found, [])
+  })
+}
