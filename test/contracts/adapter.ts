@@ -21,6 +21,8 @@ export interface AdapterFixture {
   }
   /** Values that must come back as they went in, by column type; a pair says how the database writes the first. */
   readonly exact: Readonly<Record<string, readonly (string | readonly [given: string, read: string])[]>>
+  /** True where CREATE TABLE would commit the open transaction: tables are made on a connection of their own. */
+  readonly tablesCommit?: boolean
   /** The type of a required column that refuses numbers from 100 on. */
   readonly below100: string
   /** A SELECT of so many rows with one number each, from 1. */
@@ -114,7 +116,8 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
     async function create(connection: Connection, columns: string): Promise<string> {
       tables += 1
       const table = `contract_${tables}`
-      await connection.query(`CREATE TABLE ${adapter.quote(table)} (${columns})`)
+      const sql = `CREATE TABLE ${adapter.quote(table)} (${columns})`
+      await (fixture.tablesCommit ? using((other) => other.query(sql)) : connection.query(sql))
       return table
     }
 

@@ -16,7 +16,7 @@ import { liveTableOf, readTable } from './live-table.ts'
 import { merge } from './merge.ts'
 import { quote } from './names.ts'
 import { bind } from './parameters.ts'
-import type { Session } from './session.ts'
+import { commitsFirst, type Session } from './session.ts'
 import { type OpenTransactions, readOpenTransactions, settle } from './settled-time.ts'
 import type { PageMaker, Reply, Wire, WireOptions } from './wire.ts'
 
@@ -45,6 +45,11 @@ export class MysqlConnection implements Connection {
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    if (this.#inTransaction && commitsFirst(sql)) {
+      throw new TerminalError(
+        'MySQL would commit the open transaction before this statement, so it was not sent. Run it before the transaction begins, or after it ends.',
+      )
+    }
     const { columns, rows, affected } = await this.run(this.#bound(sql, parameters), options).catch((error) => {
       throw this.#translate(error)
     })

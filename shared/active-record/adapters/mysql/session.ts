@@ -37,6 +37,14 @@ const KEYWORD = /^\s*(?:\/\*(?!!)[\s\S]*?\*\/\s*)*(\(*)\s*([a-z]+)/i
 const READS = new Set(['select', 'with', 'values', 'table'])
 const WRITES = new Set(['insert', 'update', 'delete', 'replace', 'with', 'call'])
 
+const COMMITTING =
+  /^(?:\s|\/\*[\s\S]*?\*\/)*(?:alter|analyze|begin|create|drop|flush|grant|lock|optimize|rename|repair|revoke|start|truncate|unlock)\b(?!\s+(?:or\s+replace\s+)?temporary\b)/i
+
+/** Whether MySQL would commit the open transaction before the statement. */
+export function commitsFirst(sql: string): boolean {
+  return COMMITTING.test(sql)
+}
+
 /**
  * Gives single statements the settings that exact values need, without a SET that would outlive them: TIMESTAMP columns in UTC,
  * and on writes strict mode, where 0 is a value of an AUTO_INCREMENT column like any other.

@@ -217,6 +217,20 @@ describe('a connection of MySQL', { skip }, () => {
     assert.deepEqual(await server.query('SELECT COUNT(*) FROM account'), [['2']])
   })
 
+  test('refuses a statement that would commit the transaction', async () => {
+    const { connection } = server
+    await connection.begin('write')
+    await connection.query('UPDATE account SET balance = 0')
+
+    await assert.rejects(connection.query('CREATE TABLE sudden (id int)'), TerminalError)
+    await assert.rejects(connection.query(' /* x */ truncate account'), TerminalError)
+    await connection.query('CREATE TEMPORARY TABLE passing (id int)')
+    await connection.query('DROP TEMPORARY TABLE passing')
+    await connection.rollback()
+
+    assert.deepEqual(await server.query('SELECT balance FROM account ORDER BY id'), [['10'], ['20']])
+  })
+
   test('undoes what came after a savepoint', async () => {
     const { connection } = server
     await connection.begin('write')
