@@ -3,8 +3,8 @@ import { emptyStep } from './run-task.ts'
 import type { Services } from './services.ts'
 
 /**
- * Closes a run, whatever happened: records each step that did not record itself, gives back the leases the run still holds, and
- * writes the run's end. A second call writes the same.
+ * Closes a run, whatever happened: records each step that did not record itself, writes the run's end, and gives
+ * back the leases the run still holds. A second call writes the same.
  */
 export async function finish(input: FinishInput, services: Services): Promise<FinishOutput> {
   const { state, now } = services
@@ -43,6 +43,8 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
         .filter(Boolean)
         .join('; ') || null,
   })
+  // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
+  for (const [name] of outcomes) await state.releaseLease(name, run.id)
   return output
 }
 
@@ -54,7 +56,6 @@ async function recordFailure(
   services: Services,
 ): Promise<void> {
   const { state } = services
-  if (outcome.status === 'failed') await state.releaseLease(name, input.run.id)
   const last = (await state.pipeline(name))?.lastRun ?? null
   await state.putStep({
     ...(known ?? { ...emptyStep(input.run.id, name), lastRunBefore: last, lastRunAfter: last }),

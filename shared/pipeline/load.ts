@@ -1,7 +1,7 @@
 import type { RejectedRow } from '#shared/active-record/adapter.ts'
 import { mergeBlocks, mergeTarget } from '#shared/active-record/bulk.ts'
 import { decodeBlock } from '#shared/active-record/copy-text.ts'
-import type { Text } from '#shared/active-record/index.ts'
+import { DataQualityError, type Text, TransientError } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
 import type { LoadInput, LoadOutput } from './events.ts'
@@ -37,7 +37,16 @@ export async function load(pipeline: Pipeline, input: LoadInput, services: Servi
       findings: input.findings?.rows ?? 0,
       bytes: input.extracted.bytes,
     }
-    await enter(pipeline, input, landing)
+    try {
+      await enter(pipeline, input, landing)
+    } catch (error) {
+      // The entry is there: another delivery of this partition has landed since this one looked.
+      if (!(error instanceof DataQualityError) || (await landedBefore(pipeline, input)) === null) throw error
+      throw new TransientError(
+        `${pipeline.name}: partition ${input.partition} has landed by another delivery of the same task, so this one is rolled back; tried again, it finds the work done`,
+        { cause: error },
+      )
+    }
     return landing
   })
   await services.state.putPartition({

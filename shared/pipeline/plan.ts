@@ -67,6 +67,7 @@ export async function plan(pipeline: Pipeline, input: PlanInput, services: Servi
     trigger: input.run.trigger,
   })
   const lease = await state.acquireLease(pipeline.name, input.run.id, now(), now() + LEASE_MS)
+  await refuseEndedRun(pipeline, input.run.id, services)
   await checkModels(pipeline)
   const target = pipeline.load.target.database
   await prepareLedger(target)
@@ -83,6 +84,19 @@ export async function plan(pipeline: Pipeline, input: PlanInput, services: Servi
     partitions: made.partitions.map((_, partition) => ({ partition })),
     concurrency: pipeline.concurrency,
   }
+}
+
+/**
+ * A Plan delivered after its run has ended takes a lease that nobody would give back. Finish ends the run first and gives leases
+ * back then, so one of the two sees the other.
+ */
+async function refuseEndedRun(pipeline: Pipeline, runId: string, { state }: Services): Promise<void> {
+  const status = (await state.run(runId))?.run.status
+  if (status === undefined || status === 'running') return
+  await state.releaseLease(pipeline.name, runId)
+  throw new TerminalError(
+    `${pipeline.name}: run ${runId} has ended (${status}) and this Plan came late, so nothing was planned; start another run if there is something to load`,
+  )
 }
 
 async function checkModels(pipeline: Pipeline): Promise<void> {
