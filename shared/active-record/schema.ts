@@ -59,7 +59,13 @@ export async function createTable(model: ModelClass, options: { readonly ifMissi
       adapter,
       sql`create table ${sql.raw(options.ifMissing ? 'if not exists ' : '')}${tableName(definition)} (${sql.join([...columns, ...key])})${options_}`,
     )
-    await connection.query(text)
+    try {
+      await connection.query(text)
+    } catch (error) {
+      // PostgreSQL's IF NOT EXISTS does not wait for another session that makes the same table: its catalogue refuses.
+      const made = options.ifMissing ? await connection.describe(definition.table).catch(() => null) : null
+      if (made === null) throw error
+    }
   })
 }
 
