@@ -4,7 +4,7 @@ import { DataQualityError } from './errors.ts'
 import { type ModelClass, RecordNotFoundError, StaleRecordError } from './model.ts'
 import { type ActiveRecord, internals } from './record.ts'
 import { Relation } from './relation.ts'
-import { columnName, compile, tableName } from './sql.ts'
+import { columnName, compile, readColumn, tableName } from './sql.ts'
 import { type ColumnDefinition, textFor } from './table-definition.ts'
 
 type Writable = ActiveRecord & { isValid(): boolean }
@@ -73,7 +73,7 @@ async function writeAndRead(
   adapter: Adapter,
   statement: RawBuilder<unknown>,
 ): Promise<void> {
-  const all = sql.join(model.definition.columns.map(columnName))
+  const all = sql.join(model.definition.columns.map((column) => readColumn(adapter, column)))
   if (adapter.dialect !== 'mysql') {
     const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
     const { rows } = await connection.query(text, parameters)
@@ -141,7 +141,7 @@ async function update(model: ModelClass, record: ActiveRecord): Promise<void> {
     )
     const { affected } = await connection.query(text, parameters)
     if (affected === 0) await refuseStale(model, record, connection, adapter, where)
-    const all = sql.join(definition.columns.map(columnName))
+    const all = sql.join(definition.columns.map((column) => readColumn(adapter, column)))
     const key = sql.join(
       definition.primaryKey.map(
         (column) => sql`${columnName(column)} = ${textFor(adapter.dialect, column, row[column.index] ?? null)}`,

@@ -5,7 +5,7 @@ import { ConfigurationError, TerminalError } from './errors.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { ModelClass } from './model.ts'
 import type { RecordRow, SourceRecord } from './record.ts'
-import { after, columnName, compile, condition, type Statement, tableName, where } from './sql.ts'
+import { after, columnName, compile, condition, readColumn, type Statement, tableName, where } from './sql.ts'
 import { type ColumnDefinition, columnOf } from './table-definition.ts'
 
 export type Direction = 'asc' | 'desc'
@@ -115,10 +115,9 @@ export class Relation<T, F extends Fields> {
         ? this.#parts.order
         : definition.primaryKey.map((column) => ({ column, direction: 'asc' as const }))
     const orderBy = order.map(({ column, direction }) => sql`${columnName(column)} ${sql.raw(direction)}`)
-    return sql`select ${sql.join(this.#parts.columns.map(columnName))} from ${tableName(definition)}${where([
-      ...conditions,
-      ...(extra.conditions ?? []),
-    ])}${orderBy.length === 0 ? sql`` : sql` order by ${sql.join(orderBy)}`}${this.#bounds(adapter, extra.keyset)}`
+    return sql`select ${sql.join(this.#parts.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(
+      [...conditions, ...(extra.conditions ?? [])],
+    )}${orderBy.length === 0 ? sql`` : sql` order by ${sql.join(orderBy)}`}${this.#bounds(adapter, extra.keyset)}`
   }
 
   #bounds(adapter: Adapter, keyset?: number): RawBuilder<unknown> {

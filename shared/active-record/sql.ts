@@ -39,6 +39,12 @@ export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder
   return sql.id(column.column)
 }
 
+/** A column in a list of what is read: MySQL writes a FLOAT with six digits, as a DOUBLE with all. */
+export function readColumn(adapter: Adapter, column: ColumnDefinition): RawBuilder<unknown> {
+  const name = columnName(column)
+  return adapter.dialect === 'mysql' && column.field.settings.kind === 'double' ? sql`${name} * 1e0 as ${name}` : name
+}
+
 /** A field's value as a bound parameter of its column. */
 export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): Bound {
   return textFor(adapter.dialect, column, valueToText(column, value))

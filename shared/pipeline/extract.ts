@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { columnName, compile, tableName, where } from '#shared/active-record/sql.ts'
+import { columnName, compile, readColumn, tableName, where } from '#shared/active-record/sql.ts'
 import { columnOf } from '#shared/active-record/table-definition.ts'
 import type { Block } from '#shared/staging/staging-store.ts'
 import type { ExtractInput, TransformInput } from './events.ts'
@@ -42,7 +42,7 @@ function selection(
       ? []
       : [columnOf(definition, cursor.name), ...definition.primaryKey].map((column) => columnName(column))
   const orderBy = order.length === 0 ? sql`` : sql` order by ${sql.join(order)}`
-  return sql`select ${sql.join(definition.columns.map(columnName))} from ${tableName(definition)}${where(conditions)}${orderBy}`
+  return sql`select ${sql.join(definition.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${orderBy}`
 }
 
 /** Tells how many rows have passed. */

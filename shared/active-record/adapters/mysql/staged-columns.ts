@@ -139,6 +139,19 @@ function typeAndFlaws(
     const number = flaw(`${field} REGEXP '^[0-9]+$'`, '1265', `The value is a number, and not of ${listOf(type)}.`)
     return { definition: `varchar(4096)${text}`, flaws: [number] }
   }
+  if (kind === 'float' || kind === 'double') {
+    const digits = /,(\d+)\)/.exec(type)?.[1]
+    const rounded = digits === undefined ? [] : [`${field} <> ROUND(${field}, ${digits})`]
+    // A FLOAT holds a value when it is the same, or reads as it was written.
+    const single = `CAST(${field} AS FLOAT)`
+    const changed =
+      kind === 'double' ? [] : [`${single} * 1e0 <> ${field} AND CAST(${single} AS CHAR) * 1e0 <> ${field}`]
+    const message = `${type} would round the value.`
+    return {
+      definition: 'double',
+      flaws: [...rounded, ...changed].map((condition) => flaw(condition, '1265', message)),
+    }
+  }
   if (kind === 'json') return { definition: 'longtext CHARACTER SET utf8mb4', flaws: [] }
   return { definition: `${type}${text}`, flaws: [] }
 }
@@ -155,5 +168,6 @@ function comparisonOf(column: MysqlColumn, isMariaDB: boolean): (target: string,
   if (column.collation !== null && kind !== 'enum' && kind !== 'set') {
     return (target, staged) => `CAST(${target} AS BINARY) <=> CAST(${staged} AS BINARY)`
   }
+  if (kind === 'float') return (target, staged) => `${target} <=> CAST(${staged} AS FLOAT)`
   return (target, staged) => `${target} <=> ${staged}`
 }
