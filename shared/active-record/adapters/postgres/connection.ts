@@ -28,8 +28,20 @@ interface RawResult {
   readonly rows: readonly (readonly Text[])[]
 }
 
-/** The server's own text, whatever the type. */
-const AS_TEXT = { getTypeParser: () => (value: string) => value }
+const BYTEA = 17
+/** The server's own text, whatever the type; bytes in hexadecimal, whatever `bytea_output` says. */
+const AS_TEXT = { getTypeParser: (type: number) => (type === BYTEA ? hexadecimal : asItIs) }
+const asItIs = (value: string) => value
+
+/** `escape` writes a byte that is no printable character as a backslash and three octal digits, a backslash as two. */
+function hexadecimal(value: string): string {
+  if (value.startsWith('\\x')) return value
+  const bytes = value.replace(/\\(\d{3}|\\)/g, (_, code: string) =>
+    code === '\\' ? code : String.fromCharCode(Number.parseInt(code, 8)),
+  )
+  return `\\x${Buffer.from(bytes, 'latin1').toString('hex')}`
+}
+
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
 /** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
@@ -101,8 +113,11 @@ export class PostgresConnection implements Connection {
     { signal }: QueryOptions = {},
   ): AsyncGenerator<CopyBlock> {
     const text = `COPY (${bindLiterals(sql.replace(/[\s;]+$/, ''), parameters)}\n) TO STDOUT`
+    // The text forms of bytes and intervals hold within a transaction only.
+    const own = this.client.getTransactionStatus() === 'I'
+    if (own) await this.#run(MODES.snapshot, [], signal)
     // Giving up a COPY midway is a cancellation, which must not cost the caller's transaction.
-    const savepoint = this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
+    const savepoint = !own && this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
     if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
     const copy = this.client.query(new CopyOut(text))
     try {
@@ -114,6 +129,7 @@ export class PostgresConnection implements Connection {
     } finally {
       const whole = copy.ended
       if (!whole) await Promise.all([this.client.cancelQuery(), copy.drain()])
+      if (own && this.client.lost === null) await this.#run('ROLLBACK', [], undefined)
       if (savepoint !== null && this.client.lost === null) {
         if (!whole || this.client.getTransactionStatus() === 'E')
           await this.#run(`ROLLBACK TO ${savepoint}`, [], undefined)
