@@ -18,6 +18,7 @@ export interface Storable {
 
 const INTEGER = /^[+-]?\d+$/
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
+const NEGATIVE_ZERO = /^-(?:0+\.?0*|\.0+)(?:[eE][+-]?\d+)?$/
 const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 const MAX = 9223372036854775807n
 /** Doubles hold every decimal of so many digits. */
@@ -51,6 +52,7 @@ function integer(text: string): Storable {
 function real(text: string, affinity: Affinity): Storable {
   if (text === 'Infinity') return kept(Number.POSITIVE_INFINITY)
   if (text === '-Infinity') return kept(Number.NEGATIVE_INFINITY)
+  if (NEGATIVE_ZERO.test(text)) return refused(text, 'is −0, which SQLite would store as 0')
   if (text.length <= EXACT_DIGITS || !DECIMAL.test(text)) return kept(text)
   if (affinity === 'NUMERIC' && INTEGER.test(text)) return integer(text)
   if (significant(String(Number(text))) === significant(text)) return kept(text)
