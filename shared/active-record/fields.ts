@@ -240,9 +240,11 @@ const BOOLEANS = new Map([
   ['f', false],
   ['false', false],
   ['0', false],
+  ['\\x01', true],
+  ['\\x00', false],
 ])
 
-/** A boolean: BOOLEAN, or TINYINT(1) with 0 and 1 only. */
+/** A boolean: BOOLEAN, or TINYINT(1) with 0 and 1 only, or BIT(1), which MySQL gives as a byte. */
 export const boolean = (): Field<boolean> =>
   field(
     'boolean',

@@ -82,7 +82,7 @@ const ACCEPTED: Readonly<Record<FieldKind, RegExp>> = {
   timestamp: /^(timestamp|datetime|date|text|varchar)/i,
   json: /^(json|longtext|text)/i,
   uuid: /^(uuid|char|varchar|text|binary)/i,
-  binary: /^(bytea|(tiny|medium|long)?blob|binary|varbinary)/i,
+  binary: /^(bytea|(tiny|medium|long)?blob|binary|varbinary|bit\()/i,
 }
 
 /** What differs between the model and its live table. */
