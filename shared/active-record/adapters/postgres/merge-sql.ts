@@ -1,5 +1,6 @@
 import type { MergeTarget } from '../../adapter.ts'
 import { quote, quoteTable } from './names.ts'
+import { losing, type NarrowColumn } from './narrow-columns.ts'
 
 /** A set of rows to merge: a SELECT of the target's columns. `where` is added to its condition. */
 export interface Rows {
@@ -15,31 +16,54 @@ export class MergeSql {
   readonly #merge: MergeTarget
   readonly #temporary: string
   readonly #columns: string
+  readonly #narrow: readonly NarrowColumn[]
+  /** The columns, of the target's types again. */
+  readonly selected: string
   readonly #key: readonly string[]
 
-  constructor(merge: MergeTarget, temporary: string) {
+  constructor(merge: MergeTarget, temporary: string, narrow: readonly NarrowColumn[] = []) {
     this.#merge = merge
     this.#temporary = temporary
     this.target = quoteTable(merge.table)
+    this.#narrow = narrow
     this.#columns = merge.columns.map(quote).join(', ')
+    this.selected = this.#cast(({ type }) => type)
     this.#key = merge.key.map(quote)
     this.keyed = merge.key.length > 0 && merge.key.every((column) => merge.columns.includes(column))
+  }
+
+  #cast(type: (narrow: NarrowColumn) => string): string {
+    const casts = this.#merge.columns.map((column) => {
+      const narrow = this.#narrow.find((candidate) => candidate.column === column)
+      return narrow === undefined ? quote(column) : `${quote(column)}::${type(narrow)} AS ${quote(column)}`
+    })
+    return casts.join(', ')
   }
 
   get #upsert(): boolean {
     return this.#merge.mode !== 'insert'
   }
 
-  /** With the target's types, so that COPY refuses what the target would. A row without a key can never be merged. */
+  /**
+   * With the target's types, so that COPY refuses what the target would, or wider ones where the target would change values.
+   * A row without a key can never be merged.
+   */
   createTable(...more: readonly string[]): string {
     const notNull = this.#upsert ? this.#key.map((column) => `ALTER ${column} SET NOT NULL`) : []
     const changes = [...notNull, ...more]
-    const create = `CREATE TEMPORARY TABLE ${this.#temporary.replace('pg_temp.', '')} ON COMMIT DROP AS SELECT ${this.#columns} FROM ${this.target} WITH NO DATA`
+    const staged = this.#cast(({ wide }) => wide)
+    const create = `CREATE TEMPORARY TABLE ${this.#temporary.replace('pg_temp.', '')} ON COMMIT DROP AS SELECT ${staged} FROM ${this.target} WITH NO DATA`
     return changes.length === 0 ? create : `${create}; ALTER TABLE ${this.#temporary} ${changes.join(', ')}`
   }
 
   copy(): string {
     return `COPY ${this.#temporary} (${this.#columns}) FROM STDIN`
+  }
+
+  /** Whether a column would change a value; null when none can. */
+  loses(): string | null {
+    const condition = losing(this.#narrow)
+    return condition === null ? null : `SELECT EXISTS (SELECT 1 FROM ${this.#temporary} WHERE ${condition})`
   }
 
   /** Without it the planner takes the rows for few and looks each of them up. */
@@ -53,14 +77,14 @@ export class MergeSql {
     if (!this.keyed) {
       return {
         count: `SELECT count(*) ${from}`,
-        select: (where) => `SELECT ${this.#columns} ${from} WHERE ${where} ORDER BY ctid`,
+        select: (where) => `SELECT ${this.selected} ${from} WHERE ${where} ORDER BY ctid`,
       }
     }
     const distinct = this.distinctKey('ctid')
     return {
       count: `SELECT count(*) FROM (SELECT DISTINCT ${distinct} ${from}) k`,
       select: (where) =>
-        `SELECT DISTINCT ON (${distinct}) ${this.#columns} ${from} WHERE ${where} ORDER BY ${distinct}, ctid DESC`,
+        `SELECT DISTINCT ON (${distinct}) ${this.selected} ${from} WHERE ${where} ORDER BY ${distinct}, ctid DESC`,
     }
   }
 

@@ -4,6 +4,7 @@ import type { Place } from './connection-url.ts'
 import { describeKeys } from './describe.ts'
 import { isolateRows } from './isolate-rows.ts'
 import { MergeSql } from './merge-sql.ts'
+import { type NarrowColumn, narrowColumns } from './narrow-columns.ts'
 import { isRowFault } from './translate.ts'
 
 /** What a merge needs of its connection. Errors are translated; `cause` is the server's. */
@@ -43,30 +44,40 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
     throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
   }
   if (target.mode !== 'insert') await requireKey(session, target)
-  // For this transaction only: instants without an offset are UTC.
-  await session.run("SET LOCAL TIME ZONE 'UTC'")
+  const narrow = await narrowColumns(async (sql, values) => (await session.run(sql, values)).rows, target)
   const savepoint = session.name('merge')
-  await session.run(`SAVEPOINT ${savepoint}`)
+  // For this transaction only: instants without an offset are UTC.
+  await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
   try {
-    const counts = await mergeAtOnce(session, target, open)
-    await session.run(`RELEASE ${savepoint}`)
-    return { ...counts, rejected: [] }
+    const counts = await mergeAtOnce(session, target, narrow, open)
+    if (counts !== null) {
+      await session.run(`RELEASE ${savepoint}`)
+      return { ...counts, rejected: [] }
+    }
+    await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`)
   } catch (error) {
     await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`).catch(() => {})
     if (!isRowFault(causeOf(error))) throw error
   }
-  return isolateRows(session, target, open)
+  return isolateRows(session, target, narrow, open)
 }
 
 export function causeOf(error: unknown): unknown {
   return error instanceof Error && error.name === 'DataQuality' ? error.cause : error
 }
 
-async function mergeAtOnce(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeCounts> {
+async function mergeAtOnce(
+  session: MergeSession,
+  target: MergeTarget,
+  narrow: readonly NarrowColumn[],
+  open: OpenBlocks,
+): Promise<MergeCounts | null> {
   const table = `pg_temp.${session.name('rows')}`
-  const sql = new MergeSql(target, table)
+  const sql = new MergeSql(target, table, narrow)
   await session.run(sql.createTable())
   const given = await session.copyIn(sql.copy(), bytesOf(open()))
+  const loses = sql.loses()
+  if (loses !== null && (await session.run(loses)).rows[0]?.[0] === 't') return null
   if (given >= ANALYZED_ROWS && sql.keyed) await session.run(sql.analyze())
   const counts = countsOf(given, (await session.run(sql.merge(sql.lastOfEachKey()))).rows)
   await session.run(`DROP TABLE ${table}`)

@@ -186,6 +186,57 @@ describe('PostgreSQL', () => {
     })
   })
 
+  test('refuses values that a column would round or cut', async () => {
+    await using(async (connection) => {
+      await connection.query(
+        'CREATE TABLE narrow (id int PRIMARY KEY, n numeric(6,2), h numeric(5,-2), v varchar(3), at timestamp(0), t time(3))',
+      )
+      await connection.begin('write')
+      const into = { table: 'narrow', columns: ['id', 'n', 'h', 'v', 'at', 't'], key: ['id'] }
+      const fine = ['0.5', '1200', 'ab', '2024-01-01 00:00:00', '01:02:03.004']
+      const lossy = [
+        [0, '0.505'],
+        [1, '1210'],
+        [2, 'abc '],
+        [2, 'äöüß'],
+        [3, '2024-01-01 00:00:00.5'],
+        [4, '01:02:03.0004'],
+        [0, '10000'],
+      ] as const
+
+      const result = await connection.merge(
+        into,
+        blocksOf([
+          ['1', ...fine],
+          ['2', 'NaN', null, 'abc', 'infinity', null],
+          ...lossy.map(([column, value], index) => {
+            const row = ['1', ...fine]
+            row[0] = String(index + 10)
+            row[column + 1] = value
+            return row
+          }),
+          ['1', ...fine],
+        ]),
+      )
+      const again = await connection.merge(into, blocksOf([['1', ...fine]]))
+
+      await connection.commit()
+      assert.deepEqual([result.inserted, result.duplicate, again.unchanged], [2, 1, 1])
+      assert.deepEqual(
+        result.rejected.map(({ row, column, code }) => [row, column, code]),
+        [
+          [2, 'n', '22000'],
+          [3, 'h', '22000'],
+          [4, 'v', '22001'],
+          [5, 'v', '22001'],
+          [6, 'at', '22000'],
+          [7, 't', '22000'],
+          [8, null, '22003'],
+        ],
+      )
+    })
+  })
+
   test('merges into a partitioned table, an identity column, types without equality and another schema', async () => {
     await using(async (connection) => {
       await connection.query(
