@@ -22,6 +22,9 @@ const units = {
 
 export type MetricName = keyof typeof units
 
+/** Powertools would warn of each dimension that is in both sets. */
+const silent = { debug() {}, info() {}, warn() {}, error() {} }
+
 /**
  * Writes metrics as one line of the log (EMF), which CloudWatch counts once by workflow and once by all dimensions.
  * Does nothing without `POWERTOOLS_METRICS_NAMESPACE`: locally.
@@ -29,7 +32,7 @@ export type MetricName = keyof typeof units
 export function emitMetrics(dimensions: MetricDimensions, values: Readonly<Partial<Record<MetricName, number>>>): void {
   const namespace = process.env.POWERTOOLS_METRICS_NAMESPACE
   if (!namespace) return
-  const metrics = new Metrics({ namespace })
+  const metrics = new Metrics({ namespace, logger: silent })
   metrics.clearDefaultDimensions()
   const { workflow, pipeline, step } = dimensions
   metrics.addDimensions({ workflow })

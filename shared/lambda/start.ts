@@ -66,7 +66,7 @@ async function putAside(
   { message, reason }: BadMessage,
   workflow: string,
 ): Promise<BatchResponse['batchItemFailures']> {
-  logger.error('bad event', { workflow, message: message.messageId, reason })
+  logger.error('bad event', { workflow, message_id: message.messageId, reason })
   emitMetrics({ workflow }, { BadEvents: 1 })
   try {
     const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs')
@@ -83,7 +83,11 @@ async function putAside(
     )
     return []
   } catch (error) {
-    logger.error('bad event not put aside', { workflow, message: message.messageId, error: (error as Error).message })
+    logger.error('bad event not put aside', {
+      workflow,
+      message_id: message.messageId,
+      error_message: (error as Error).message,
+    })
     return [{ itemIdentifier: message.messageId }]
   }
 }

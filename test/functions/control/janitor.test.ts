@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, mock, test } from 'node:test'
+import { emptyStep } from '#shared/pipeline/run-task.ts'
+import { requestOf } from '#shared/triggers/index.ts'
+import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
+
+let triggers: Triggers
+before(async () => {
+  triggers = await startTriggers()
+})
+beforeEach(() => triggers.reset())
+after(() => triggers.stop())
+
+const started = () => triggers.aws.running[0] ?? ''
+/** A run as it is when its execution is killed in the middle of orders. */
+async function halfDone(): Promise<string> {
+  await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
+  const run = started()
+  const now = Date.now()
+  await triggers.state.startRun({ id: run, workflow, startTime: now, runner: 'stepfunctions', trigger: 'schedule' })
+  await triggers.state.acquireLease('orders', run, now, now + 3_600_000)
+  await triggers.state.putStep({ ...emptyStep(run, 'orders'), startTime: now })
+  return run
+}
+const kill = (run: string, status: 'TIMED_OUT' | 'ABORTED' | 'FAILED', more = {}) => {
+  const execution = triggers.aws.executions.get(run)
+  if (execution) execution.status = status
+  return triggers.janitor(ended(run, status, more), context)
+}
+
+describe('janitor', () => {
+  test('marks a run that timed out and its open step as failed, and gives its leases back', async () => {
+    const run = await halfDone()
+
+    await kill(run, 'TIMED_OUT')
+
+    const detail = await triggers.state.run(run)
+    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.error, 'The execution timed out.')
+    assert.deepEqual(
+      detail?.steps.map(({ status }) => status),
+      ['failed'],
+    )
+    assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, null)
+    assert.equal(triggers.aws.executions.size, 1)
+  })
+
+  test('leaves the lease of another run alone', async () => {
+    const run = await halfDone()
+    const now = Date.now()
+    await triggers.state.acquireLease('customers', 'another', now, now + 3_600_000)
+
+    await kill(run, 'ABORTED')
+
+    assert.equal((await triggers.state.pipeline('customers'))?.leaseOwner, 'another')
+  })
+
+  test('starts the run that waited once, however often it is told of the end', async () => {
+    const run = await halfDone()
+    await triggers.start(batchOf(updated('a')), context)
+
+    await Promise.all([kill(run, 'FAILED'), kill(run, 'FAILED')])
+    await kill(run, 'FAILED')
+
+    assert.equal(triggers.aws.executions.size, 2)
+    assert.equal(triggers.aws.running.length, 1)
+  })
+
+  test('starts a follow-up of a run that was refused while another held its pipeline, and only then', async () => {
+    const now = Date.now()
+    await triggers.state.acquireLease('orders', 'by-hand', now, now + 3_600_000)
+    await assert.rejects(triggers.state.acquireLease('orders', 'refused', now, now + 3_600_000), { name: 'LeaseHeld' })
+
+    await kill('refused', 'FAILED')
+    const meanwhile = triggers.aws.executions.size
+    await kill('by-hand', 'ABORTED')
+    await kill('by-hand', 'ABORTED')
+
+    assert.equal(meanwhile, 0)
+    assert.equal(triggers.aws.executions.size, 1)
+    assert.equal((await triggers.state.pipeline('orders'))?.pending, false)
+  })
+
+  test('records a run that ended before its first step', async () => {
+    await kill('early', 'ABORTED')
+
+    const detail = await triggers.state.run('early')
+    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.trigger, 'schedule')
+  })
+
+  test('tells in words what failed, why, and what becomes of it', async () => {
+    const run = await halfDone()
+
+    await kill(run, 'FAILED', { error: 'WorkflowFailed', cause: 'orders failed.' })
+
+    const [notification, ...more] = triggers.notifications()
+    assert.deepEqual(more, [])
+    assert.equal(notification?.Subject, 'daily failed in test')
+    assert.match(notification?.Message ?? '', new RegExp(`^daily failed in test \\(run ${run}\\)\\.\n`))
+    assert.match(notification?.Message ?? '', /orders: failed: The execution failed: WorkflowFailed: orders failed\./)
+    assert.match(notification?.Message ?? '', /last_run .* stays/)
+  })
+
+  test('says nothing of a success', async () => {
+    await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
+
+    assert.deepEqual(triggers.notifications(), [])
+  })
+
+  test('finds by its clock a run whose end nobody told, and one that was never started', async () => {
+    const run = await halfDone()
+    await triggers.start(batchOf(updated('a')), context)
+    const execution = triggers.aws.executions.get(run)
+    assert.ok(execution)
+
+    const before = await triggers.janitor({ sweep: true }, context)
+    execution.status = 'ABORTED'
+    const after = await triggers.janitor({ sweep: true }, context)
+
+    assert.equal(before.started, null)
+    assert.equal(after.started, started())
+    assert.equal((await triggers.state.run(run))?.run.status, 'failed')
+  })
+
+  test('measures the time since the last success and behind the source, by workflow and pipeline alone', async (t) => {
+    const now = Date.now()
+    const past = new Date(now - 3_600_000).toISOString().replace('T', ' ').replace('Z', '+00')
+    await triggers.state.setLastRun('orders', past, now)
+    await triggers.state.startRun({
+      id: 'old',
+      workflow,
+      startTime: now - 90_000,
+      runner: 'stepfunctions',
+      trigger: 'schedule',
+    })
+    await triggers.state.finishRun('old', {
+      status: 'success',
+      endTime: now - 60_000,
+      recordsProcessed: 1,
+      recordsFailed: 0,
+      error: null,
+    })
+    process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
+    t.after(() => delete process.env.POWERTOOLS_METRICS_NAMESPACE)
+    const lines: string[] = []
+    const write = mock.method(process.stdout, 'write', (line: string) => lines.push(line) > 0)
+
+    await triggers.janitor({ sweep: true }, context).finally(() => write.mock.restore())
+
+    const metrics = lines.filter((line) => line.includes('CloudWatchMetrics')).map((line) => JSON.parse(line))
+    const [success, freshness] = metrics
+    assert.equal(metrics.length, 2)
+    assert.deepEqual(success._aws.CloudWatchMetrics[0].Dimensions, [['workflow']])
+    assert.ok(success.SecondsSinceSuccess >= 60 && success.SecondsSinceSuccess < 120)
+    assert.deepEqual(freshness._aws.CloudWatchMetrics[0].Dimensions, [['workflow'], ['workflow', 'pipeline']])
+    assert.ok(freshness.FreshnessSeconds >= 3600 && freshness.FreshnessSeconds < 3700)
+  })
+})
+
+describe('the end of a run', () => {
+  const steps = { orders: { status: 'success' as const, reason: null } }
+  const finish = (run: string) =>
+    triggers.finish(
+      { run: { id: run, workflow, started_at: new Date().toISOString(), trigger: 'manual' }, steps },
+      context,
+    )
+
+  test('is told to other workflows with the runs that led to it, and starts no circle', async () => {
+    const cause = { workflow: 'upstream', run: 'r0' }
+    await triggers.start(batchOf(updated('a', { causation: [cause] })), context)
+    const run = started()
+
+    await finish(run)
+
+    const [event] = triggers.aws.events
+    const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
+    const request = requestOf(message, 'downstream')
+    assert.equal(event?.Source, 'dray.daily')
+    assert.equal(event?.DetailType, 'WorkflowCompleted')
+    assert.deepEqual(request.causation, [cause, { workflow, run }])
+    assert.throws(() => requestOf(message, 'upstream'), /caused by upstream itself/)
+    assert.throws(() => requestOf(message, workflow), /caused by daily itself/)
+  })
+
+  test('is told again when the bus was away, with the same id', async () => {
+    triggers.aws.faults.push('refused', 'refused', 'refused')
+    await assert.rejects(finish('by-hand'), { name: 'Transient' })
+
+    await finish('by-hand')
+    await finish('by-hand')
+
+    const ids = triggers.aws.events.map(({ Detail }) => (JSON.parse(Detail) as { id: string }).id)
+    assert.deepEqual(ids, ['by-hand', 'by-hand'])
+  })
+})
