@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
-import { logFolder } from './home.ts'
+import { logFolder, makeHome } from './home.ts'
 import {
   alreadyServed,
   type ServiceNeeds,
@@ -35,7 +35,7 @@ export async function connectServices(
   needs: ServiceNeeds,
   onStart?: () => void,
 ): Promise<ServicesConnection> {
-  mkdirSync(home, { recursive: true })
+  makeHome(home)
   const deadline = Date.now() + startWithinMs
   let child: ChildProcess | null = null
   for (;;) {

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { urlVariable } from '#shared/active-record/database.ts'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
+import { makeHome } from './home.ts'
 import { connectServices } from './services-connection.ts'
 import { stateTableName } from './services-protocol.ts'
 
@@ -70,6 +71,7 @@ function engineOf(name: string): string | undefined {
 }
 
 function stagingUrl(home: string): string {
+  makeHome(home)
   const folder = join(home, 'staging')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   return pathToFileURL(folder).href
