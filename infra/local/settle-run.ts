@@ -5,7 +5,7 @@ import type { RunRecord, StateStore } from '#shared/state/state-store.ts'
 export const localRunner = (): string => `local:${hostname()}:${process.pid}`
 
 /**
- * Ends a run that nobody works on any more: gives its leases back, marks its open steps and itself as failed. The
+ * Ends a run that nobody works on any more: marks its open steps and itself as failed, gives its leases back. The
  * target needs nothing: what had not been committed was rolled back with its connection.
  */
 export async function settleRun(
@@ -14,8 +14,13 @@ export async function settleRun(
   reason: string,
   now: number = Date.now(),
 ): Promise<void> {
+  await endRun(state, runId, reason, now)
+  // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
   const held = (await state.pipelines()).filter((pipeline) => pipeline.leaseOwner === runId)
   await Promise.all(held.map(({ pipeline }) => state.releaseLease(pipeline, runId)))
+}
+
+async function endRun(state: StateStore, runId: string, reason: string, now: number): Promise<void> {
   const detail = await state.run(runId)
   if (!detail) return
   const open = detail.steps.filter((step) => step.status === 'running')

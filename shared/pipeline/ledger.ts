@@ -3,6 +3,7 @@ import {
   type Database,
   type ModelClass,
   TerminalError,
+  TransientError,
   text,
   timestamp,
   varchar,
@@ -58,11 +59,37 @@ export async function prepareLedger(database: Database): Promise<void> {
 export async function raiseFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
   const { Fence } = ledgerOf(database)
   await database.transaction(async () => {
-    const fence = await Fence.findBy({ pipeline })
-    if (fence === null) await new Fence({ pipeline, epoch: BigInt(epoch), runId }).saveOrFail()
-    else if (fence.epoch > BigInt(epoch)) throw fenced(pipeline, epoch, fence.epoch)
-    else await fence.assign({ epoch: BigInt(epoch), runId }).saveOrFail()
+    // Locked before it is compared: two that raise it at once must not end with the lower epoch.
+    const current = await lockFence(database, pipeline, 'update')
+    if (current === null) await makeFence(database, pipeline, epoch, runId)
+    else if (current > BigInt(epoch)) throw fenced(pipeline, epoch, current)
+    else await (await Fence.findBy({ pipeline }))?.assign({ epoch: BigInt(epoch), runId }).saveOrFail()
   })
+}
+
+async function makeFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
+  const { Fence } = ledgerOf(database)
+  if (await new Fence({ pipeline, epoch: BigInt(epoch), runId }).save()) return
+  throw new TransientError(
+    `${pipeline}: another run has made its row in dray_fence of ${database.name} just now, so this one is not written; tried again, it is compared with that one`,
+  )
+}
+
+const LOCKS = {
+  share: { postgres: ' for share', mysql: ' lock in share mode', sqlite: '' },
+  update: { postgres: ' for update', mysql: ' for update', sqlite: '' },
+} as const
+
+/** The epoch that may write, which stays so until the transaction ends; null before the first. */
+async function lockFence(database: Database, pipeline: string, mode: keyof typeof LOCKS): Promise<bigint | null> {
+  const { dialect, quote } = await database.adapter()
+  const placeholder = dialect === 'postgres' ? '$1' : '?'
+  const { rows } = await database.query(
+    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder}${LOCKS[mode][dialect]}`,
+    [pipeline],
+  )
+  const epoch = rows[0]?.[0]
+  return epoch === undefined || epoch === null ? null : BigInt(epoch)
 }
 
 /** A writer of an older epoch, refused: it has been given up, and a newer run does its work. */
@@ -76,20 +103,13 @@ function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
 
 /** In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. */
 export async function checkFence(database: Database, pipeline: string, epoch: number): Promise<void> {
-  const { dialect, quote } = await database.adapter()
-  const lock = { postgres: ' for share', mysql: ' lock in share mode', sqlite: '' }[dialect]
-  const placeholder = dialect === 'postgres' ? '$1' : '?'
-  const { rows } = await database.query(
-    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder}${lock}`,
-    [pipeline],
-  )
-  const current = rows[0]?.[0]
-  if (current === undefined || current === null) {
+  const current = await lockFence(database, pipeline, 'share')
+  if (current === null) {
     throw new TerminalError(
       `${pipeline}: the target ${database.name} has no row in dray_fence, so a run that was overtaken could not be told from this one; start the run again (its plan writes the row)`,
     )
   }
-  if (BigInt(current) !== BigInt(epoch)) throw fenced(pipeline, epoch, BigInt(current))
+  if (current !== BigInt(epoch)) throw fenced(pipeline, epoch, current)
 }
 
 /** What the ledger knows of a partition. */

@@ -194,11 +194,13 @@ async function cut(
   return [...inner, null].map((bound, index) => ({ after: inner[index - 1] ?? null, upTo: bound }))
 }
 
-/** The rows of a range. The first one takes the keys that are NULL, so that no row is in none. */
+/** The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one. */
 export function rangeConditions(extraction: Extraction, range: KeyRange, adapter: Adapter): RawBuilder<unknown>[] {
   const key = extraction.source.definition.primaryKey
   const conditions: RawBuilder<unknown>[] = []
-  if (range.after !== null) conditions.push(after(adapter, key, range.after))
+  if (range.after !== null) {
+    conditions.push(after(adapter, key, range.after), ...key.map((column) => sql`${columnName(column)} is not null`))
+  }
   if (range.upTo !== null) {
     const bounded = upTo(adapter, key, range.upTo)
     const missing = key.map((column) => sql`${columnName(column)} is null`)
