@@ -1,3 +1,4 @@
+import { settleRun } from '#infra/local/settle-run.ts'
 import { execute, VirtualClock } from '#infra/local/states-language/index.ts'
 import {
   type CommitInput,
@@ -73,6 +74,9 @@ export class Simulation {
   readonly #pristine = new Map<string, Buffer>()
   readonly #runStarts = new Map<string, number>()
   readonly #statuses: string[] = []
+  /** Runs whose machine is gone, and which nobody has ended yet. */
+  readonly #lost = new Set<string>()
+  readonly #gone = new Set<string>()
   readonly #trace: ((line: string) => void) | null
   #lastRun: string | null = null
   #divergence: Error | null = null
@@ -108,6 +112,7 @@ export class Simulation {
     await Promise.all(this.scenario.runs.map((each, index) => this.#laterRun(`run-${index + 1}`, each)))
     await writing
     this.#faults.on = false
+    await this.#settleLost()
     if (this.scenario.shape.nulls === 'error') this.#writers.stampMissing()
     await this.#repeatToSuccess()
     // Whatever was stalled, delayed or doubled comes out of its hole after everybody else has gone home.
@@ -203,7 +208,15 @@ export class Simulation {
 
   async #laterRun(id: string, { startSeconds, killedAfterSeconds }: Scenario['runs'][number]): Promise<void> {
     await this.#clock.sleep(startSeconds * 1000)
+    if (this.#random.chance(0.5)) await this.#settleLost()
     await this.#execute(id, killedAfterSeconds)
+  }
+
+  /** What a runner does first: ends the runs whose machine is gone. Where it does not, their leases expire. */
+  async #settleLost(): Promise<void> {
+    const lost = [...this.#lost]
+    this.#lost.clear()
+    for (const id of lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
   }
 
   /** Once nothing goes wrong any more, the run is repeated until everything that was written has been read. */
@@ -238,6 +251,8 @@ export class Simulation {
         this.#tell(() => `${id}: the machine is lost`)
         controller.abort(new Error('the machine is lost'))
         for (const invocation of invocations) invocation.crash(5)
+        this.#lost.add(id)
+        this.#gone.add(id)
       }
       this.#clock.sleep(killedAfterSeconds * 1000, end.signal).then(lost, () => {})
     }
@@ -331,6 +346,8 @@ export class Simulation {
     note: string,
   ): Promise<unknown> {
     const { run, partition } = payload as ExtractInput
+    // What a machine has not delivered when it is lost, it never delivers.
+    if (this.#gone.has(run.id)) throw new Error('the machine is lost')
     const label = `${run.id} ${name}${partition === undefined ? '' : ` ${partition}`} ~${++this.#calls}${note}`
     const deadline = new AbortController()
     const expire = () => deadline.abort(Object.assign(new Error('the deadline passed'), { name: 'TimeoutError' }))
