@@ -18,6 +18,7 @@ import { mergeRows } from './merge.ts'
 import { quote } from './names.ts'
 import type { SqliteSession } from './session.ts'
 import { translate } from './translate.ts'
+import { isSuspect } from './valid-text.ts'
 import { textsOf } from './values.ts'
 
 const PAGE_ROWS = 1_000
@@ -58,6 +59,7 @@ export class SqliteConnection implements Connection {
   async *#pages(sql: string, parameters: readonly Bound[], pageRows: number, signal: AbortSignal | undefined) {
     this.#check(signal)
     const rows = await this.#translated(async () => this.session.iterate(sql, parameters))
+    let verified = false
     try {
       for (let more = true; more; ) {
         const page: Text[][] = []
@@ -66,6 +68,10 @@ export class SqliteConnection implements Connection {
             const next = rows.next()
             more = next.done !== true
             if (next.done === true) break
+            if (!verified && isSuspect(next.value)) {
+              this.session.requireUtf8(sql, parameters)
+              verified = true
+            }
             page.push(textsOf(next.value))
           }
         })

@@ -4,6 +4,7 @@ import type { Bound, QueryResult } from '../../adapter.ts'
 import { TerminalError } from '../../errors.ts'
 import type { Place } from './file-url.ts'
 import { isBusy } from './translate.ts'
+import { defineTextCheck, isSuspect, requireUtf8 } from './valid-text.ts'
 import { boundOf, type Stored, textsOf } from './values.ts'
 
 /** How long a writer waits for another one. The wait does not block the process, except for the native part. */
@@ -26,6 +27,7 @@ export class SqliteSession {
       readBigInts: true,
       returnArrays: true,
     })
+    defineTextCheck(this.database)
   }
 
   /** Readers and a writer at the same time. The file keeps this mode. */
@@ -64,9 +66,22 @@ export class SqliteSession {
       const { changes } = statement.run(...values)
       return { columns, rows: [], affected: writes ? Number(changes) : 0 }
     }
-    const rows = (statement.all(...values) as unknown as Stored[][]).map(textsOf)
+    const stored = statement.all(...values) as unknown as Stored[][]
+    if (!writes && stored.some(isSuspect)) this.requireUtf8(sql, values, columns)
+    const rows = stored.map(textsOf)
     const affected = writes && /\breturning\b/i.test(sql) ? Number(this.rows('SELECT changes()')[0]?.[0]) : 0
     return { columns, rows, affected }
+  }
+
+  /** Throws when a result holds text that node:sqlite would change. */
+  requireUtf8(sql: string, parameters: readonly Bound[], columns?: readonly string[]): void {
+    const names =
+      columns ??
+      this.database
+        .prepare(sql)
+        .columns()
+        .map((column) => column.name)
+    requireUtf8(this.database, `Database ${this.place.name} (${this.place.path})`, sql, parameters, names)
   }
 
   rows(sql: string, parameters: readonly Bound[] = []): QueryResult['rows'] {
