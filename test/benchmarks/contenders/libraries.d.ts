@@ -1,0 +1,10 @@
+// Installed by `npm run bench` only; without them the compiler takes them for `any`.
+declare module 'typeorm'
+declare module 'sequelize'
+declare module 'drizzle-orm'
+declare module 'drizzle-orm/mysql-core'
+declare module 'drizzle-orm/mysql2'
+declare module 'drizzle-orm/node-postgres'
+declare module 'drizzle-orm/pg-core'
+declare module 'knex'
+declare module 'objection'

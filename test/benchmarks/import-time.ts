@@ -1,0 +1,56 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
+import { bundleHandlers } from '#infra/aws/handler-bundles.ts'
+import { limitResult, medianOf, progress, type Result } from './measure.ts'
+
+const ROUNDS = 9
+
+/** What a Lambda's first call waits for: the import of its bundle in a process that has just started, with no compile cache. */
+export async function importTime(): Promise<Result[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'dray-bench-bundles-'))
+  try {
+    const handler = 'functions/orders/load.ts'
+    const results: Result[] = []
+    for (const engine of ['postgres', 'mysql'] as const) {
+      progress(`bundling ${handler} for ${engine}`)
+      const bundles = await bundleHandlers([{ handler, engines: [engine] }], folder)
+      const bundle = join(bundles.get(handler) ?? '', 'index.mjs')
+      const kilobytes = Math.round((await stat(bundle)).size / 1024)
+      const milliseconds = await coldImports(bundle, folder)
+      progress(`  ${kilobytes} kB, ${medianOf(milliseconds).toFixed(1)} ms`)
+      results.push(
+        limitResult(
+          `import of the bundled load handler for ${engine}, cold process`,
+          'ms',
+          milliseconds,
+          100,
+          `${kilobytes} kB, its adapter included`,
+        ),
+      )
+    }
+    return results
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+async function coldImports(bundle: string, folder: string): Promise<number[]> {
+  const script = join(folder, 'import.mjs')
+  await writeFile(
+    script,
+    `const start = performance.now(); await import(${JSON.stringify(pathToFileURL(bundle).href)}); process.stdout.write(String(performance.now() - start)); process.exit()`,
+  )
+  const { NODE_COMPILE_CACHE, ...environment } = process.env
+  const milliseconds: number[] = []
+  for (let round = 0; round < ROUNDS; round++) {
+    const { stdout } = await promisify(execFile)(process.execPath, [script], {
+      env: { ...environment, NODE_DISABLE_COMPILE_CACHE: '1' },
+    })
+    milliseconds.push(Number(stdout))
+  }
+  return milliseconds
+}
