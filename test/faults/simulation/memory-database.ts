@@ -1,5 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Bound, LiveTable, QueryResult, Text } from '#shared/active-record/adapter.ts'
+import { settled } from '#shared/active-record/adapters/postgres/horizon.ts'
 import { DataQualityError, TerminalError, TransientError } from '#shared/active-record/errors.ts'
 import { canonical, ddlOf, HIDDEN, liveTable, type MemoryTable, quote, timeText, VERSIONS } from './memory-table.ts'
 import { type Change, MemoryTransaction, type Row } from './memory-transaction.ts'
@@ -314,12 +315,12 @@ export class MemoryDatabase {
     own: MemoryTransaction | null,
   ): { until: string; exact: boolean; reason: string | null } {
     const { now, exact } = this.options
-    const lagged = now() - lagSeconds * 1000
+    const micros = (milliseconds: number) => BigInt(milliseconds) * 1000n
     const starts = [...this.#open]
       .filter((open) => open !== own && open.snapshot === null)
       .map(({ startedAt }) => startedAt)
-    const until = exact ? Math.min(lagged, ...starts) : lagged
-    return { until: timeText(until), exact, reason: exact ? null : 'the sessions of other roles cannot be seen' }
+    const oldest = exact && starts.length > 0 ? micros(Math.min(...starts)) : null
+    return settled({ now: micros(now()), oldest, reason: exact ? null : 'other sessions cannot be seen' }, lagSeconds)
   }
 }
 

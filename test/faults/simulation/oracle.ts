@@ -98,12 +98,23 @@ export class Oracle {
     if (this.#incremental && after === null) throw new Divergence('a run committed and left last_run empty')
     if (before !== null && after !== null && after < before)
       throw new Divergence(`last_run went back from ${before} to ${after}`)
+    if (this.#witness.scenario.shape.nulls === 'error' && this.#incremental) this.#refuseUnstamped(runStart)
     const landed = ({ row, at }: Version) => {
       const cursor = row.changed_at ?? null
       if (!this.#incremental || cursor === null) return at < runStart && this.#isRead(row)
       return after !== null && cursor < after
     }
     this.#compare(landed, `last_run went to ${after}`)
+  }
+
+  /** Rows that no window ever holds must stop a run, where the pipeline says so. */
+  #refuseUnstamped(runStart: number): void {
+    for (const versions of this.#history.values()) {
+      const { row, at } = versions.at(-1) as Version
+      if ((row.changed_at ?? null) === null && at < runStart) {
+        throw new Divergence(`a run committed and passed over ${shown(row)}, which has no cursor`)
+      }
+    }
   }
 
   /** Everything has been read: the target and the quarantine are the source. */

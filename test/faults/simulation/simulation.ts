@@ -178,11 +178,21 @@ export class Simulation {
   }
 
   #stateWritten(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
-    if (after.pipeline !== PIPELINE || after.version === before.version || after.version === 0) return
+    if (after.pipeline !== PIPELINE) return
+    this.#watch(() => this.#checkTakeover(before, after))
+    if (after.version === before.version || after.version === 0) return
     const [from, to] = [(before.last_run as string) ?? null, (after.last_run as string) ?? null]
     this.#tell(() => `last_run goes from ${from} to ${to}`)
     this.#lastRun = to
     this.#watch(() => this.#oracle.committed(from, to, this.#runStarts.get(String(after.commit_owner)) ?? 0))
+  }
+
+  /** A lease that has not expired on anybody's clock is not taken from its owner. */
+  #checkTakeover(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
+    const [from, to] = [before.lease_owner, after.lease_owner]
+    if (from === undefined || to === undefined || from === to) return
+    const left = Number(before.lease_expires_at) - this.#clock.now() - this.scenario.machineSkew
+    if (left > 0) throw new Divergence(`${to} took the lease of ${from}, which it had for ${left} ms more`)
   }
 
   #maybeDamage(key: string): void {
@@ -299,9 +309,11 @@ export class Simulation {
   }
 
   /** Whether what was done to the run explains how a step ended. */
-  #mayFail(step: string, reason: string): boolean {
+  #mayFail(run: string, step: string, reason: string): boolean {
     if (step !== PIPELINE) return true
-    if (/^(LeaseHeld|LeaseLost)\b/.test(reason)) return true
+    const holder = /^LeaseHeld: .* is held by (\S+) until/.exec(reason)?.[1]
+    if (holder !== undefined) return holder !== run
+    if (/^LeaseLost: .* took it over/.test(reason)) return true
     if (/^Terminal: .*(holds epoch|has ended)/.test(reason)) return true
     if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return this.#damaged > 0
     if (/have no changed_at/.test(reason))

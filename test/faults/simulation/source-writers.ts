@@ -78,7 +78,7 @@ export class SourceWriters {
     const claimed: Known[] = []
     const changes = random.integer(1, 3)
     for (let change = 0; change < changes; change++) {
-      const wait = Math.floor(random.integer(0, longestWriterSeconds) / changes)
+      const wait = Math.floor(random.integer(0, longestWriterSeconds) / (2 * changes))
       if (random.chance(0.5)) await this.#clock.sleep(1000 * wait)
       // As `now()` does, or as `clock_timestamp()` does.
       claimed.push(this.#change(transaction, random, random.chance(0.5) ? started : this.#now()))
