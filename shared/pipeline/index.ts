@@ -1,26 +1,49 @@
 export { commit } from './commit.ts'
+export type { DeletesOption } from './deletes-option.ts'
 export type { Duration } from './duration.ts'
 export type * from './events.ts'
+export { planningRun } from './events.ts'
 export { extract } from './extract.ts'
 export { finish } from './finish.ts'
 export { load } from './load.ts'
 export {
+  append,
+  type HistoryOptions,
+  history,
+  type Loading,
+  type ReplaceOptions,
+  replace,
+  type UpsertOptions,
+  upsert,
+} from './loading.ts'
+export {
   type ChangedSinceOptions,
+  type Contract,
   changedSince,
   type Extraction,
   type FullLoadOptions,
   fullLoad,
-  type Loading,
   type Pipeline,
   type PipelineOptions,
   pipeline,
   type RowContext,
   type Transform,
-  type UpsertOptions,
-  upsert,
 } from './pipeline.ts'
 export { plan } from './plan.ts'
 export { findingsPrefix, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
+export {
+  type BackfillMode,
+  checkedMode,
+  type KeysMode,
+  loadKeys,
+  modeOf,
+  type ReplayMode,
+  type ResumeMode,
+  type RunMode,
+  resumedRuns,
+  type SourceKey,
+  succeededIn,
+} from './run-mode.ts'
 export { runTask } from './run-task.ts'
 export type { Progress, Services } from './services.ts'
 export { type Task, type TaskContext, type TaskResult, task } from './task.ts'

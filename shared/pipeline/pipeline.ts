@@ -8,7 +8,9 @@ import {
   type Timestamp,
   type WritingStatics,
 } from '#shared/active-record/index.ts'
+import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import { type Duration, secondsOf } from './duration.ts'
+import type { Loading } from './loading.ts'
 
 /** Any model that rows can be read from. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
@@ -64,25 +66,6 @@ export function changedSince<S extends AnySource>(source: S, options: ChangedSin
   }
 }
 
-/** How a run writes. */
-export interface Loading<T extends AnyTarget = AnyTarget> {
-  readonly target: T
-  readonly by: readonly string[]
-  readonly version: string | null
-}
-
-export interface UpsertOptions<T extends AnyTarget> {
-  /** Which rows are the same: the primary key or a unique key. */
-  readonly by: (keyof FieldsOf<T> & string) | readonly (keyof FieldsOf<T> & string)[]
-  /** A row never overwrites one whose value of this property is greater. */
-  readonly version?: keyof FieldsOf<T> & string
-}
-
-/** New keys are inserted; rows that differ are updated; equal ones are left alone. */
-export function upsert<T extends AnyTarget>(target: T, options: UpsertOptions<T>): Loading<T> {
-  return { target, by: [options.by].flat() as string[], version: options.version ?? null }
-}
-
 /** What a transform may say of a row, and what it may know of the run. */
 export interface RowContext {
   /** When the run started, in UTC: the same for each row and each retry. */
@@ -94,10 +77,15 @@ export interface RowContext {
 }
 
 /** A pure function of a row: the target's attributes, or null to leave the row out (it is counted as filtered). */
-export type Transform<S extends AnySource, T extends AnyTarget> = (
+export type Transform<S extends AnySource, T extends AnyTarget, Managed extends object = object> = (
   row: InstanceType<S>,
   context: RowContext,
-) => Attributes<FieldsOf<T>> | null
+) => Given<T, Managed> | null
+
+/** The target's attributes without those that the load fills by itself. */
+type Given<T extends AnyTarget, Managed extends object> = [keyof Managed] extends [never]
+  ? Attributes<FieldsOf<T>>
+  : Omit<Attributes<FieldsOf<T>>, keyof Managed>
 
 /** A run fails when more rows than these are quarantined. */
 export interface QuarantineThreshold {
@@ -107,10 +95,20 @@ export interface QuarantineThreshold {
   readonly share: number
 }
 
-export interface PipelineOptions<S extends AnySource, T extends AnyTarget> {
+/**
+ * What happens when the databases have changed: columns that no model knows are left alone and told of in the run (`evolve`), or any
+ * difference stops it (`freeze`). Columns that the models need stop it in either case.
+ */
+export type Contract = 'evolve' | 'freeze'
+
+export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Managed extends object = object> {
   readonly extract: Extraction<S>
-  readonly transform: Transform<S, T>
-  readonly load: Loading<T>
+  readonly transform: Transform<S, T, Managed>
+  readonly load: Loading<T, Managed>
+  /** What becomes of target rows whose source row is gone; `'ignore'` by default. */
+  readonly deletes?: DeletesOption<S, T>
+  /** `'evolve'` by default. */
+  readonly contract?: Contract
   readonly quarantine?: Partial<QuarantineThreshold>
   /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
   readonly concurrency?: number
@@ -122,21 +120,31 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly extract: Extraction<S>
   readonly transform: Transform<S, T>
   readonly load: Loading<T>
+  readonly deletes: Deletes
+  readonly contract: Contract
   readonly quarantine: QuarantineThreshold
   readonly concurrency: number
 }
 
 /** Extract, transform and load of one entity. The name is its folder under `functions/`. */
-export function pipeline<S extends AnySource, T extends AnyTarget>(
+export function pipeline<S extends AnySource, T extends AnyTarget, Managed extends object = object>(
   name: string,
-  options: PipelineOptions<S, T>,
+  options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
+  const { extract, load } = options
+  if (load.kind === 'replace' && extract.cursor !== null) {
+    throw new ConfigurationError(
+      `pipeline('${name}'): replace() would leave only the rows that have changed; read all of them with fullLoad(), or write with upsert()`,
+    )
+  }
   return {
     kind: 'pipeline',
     name,
-    extract: options.extract,
-    transform: options.transform,
-    load: options.load,
+    extract,
+    transform: options.transform as Transform<S, T>,
+    load,
+    deletes: deletesOf(name, options.deletes as DeletesOption, extract, load),
+    contract: options.contract ?? 'evolve',
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
     concurrency: options.concurrency ?? 2,
   }
