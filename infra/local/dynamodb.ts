@@ -3,6 +3,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { type FolderLock, takeFolderLock } from './folder-lock.ts'
 
@@ -22,17 +23,35 @@ export interface LocalDynamoDb {
 }
 
 const HOST = '127.0.0.1'
+/** A request of which not everything arrives is never answered. */
+const LAST_ANSWERS_MS = 2_000
 
-/** Dynalite throws, out of anyone's reach, when a client goes away in the middle of a request. */
-function surviveLostClients(server: Server): void {
+/**
+ * Dynalite throws, out of anyone's reach, when a client goes away in the middle of a request, and when it is closed in the middle of
+ * one. Returns a promise for the end of all requests that are being worked on, whether anybody waits for their answers or not.
+ */
+function surviveLostClients(server: Server): () => Promise<void> {
+  const working = new Set<Promise<void>>()
   const handlers = server.listeners('request') as ((request: IncomingMessage, response: ServerResponse) => void)[]
   server.removeAllListeners('request')
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const answered = new Promise<void>((resolve) => {
+      const end = response.end.bind(response)
+      response.end = ((...answer: []) => {
+        resolve()
+        return end(...answer)
+      }) as typeof response.end
+    })
+    working.add(answered)
+    answered.then(() => working.delete(answered))
     for (const handle of handlers) handle(request, response)
     request.removeAllListeners('error')
     request.on('error', () => {})
     response.on('error', () => {})
   })
+  return async () => {
+    await Promise.race([Promise.all(working), delay(LAST_ANSWERS_MS, undefined, { ref: false })])
+  }
 }
 
 function listen(server: Server, port: number): Promise<void> {
@@ -72,10 +91,12 @@ export async function startDynamoDb(options: { folder?: string; port?: number } 
     deleteTableMs: 0,
     updateTableMs: 0,
   })
-  surviveLostClients(server)
+  const lastAnswers = surviveLostClients(server)
   let stopping: Promise<void> | undefined
   const stop = () => {
-    stopping ??= close(server).finally(() => lock?.release())
+    stopping ??= lastAnswers()
+      .then(() => close(server))
+      .finally(() => lock?.release())
     return stopping
   }
   try {

@@ -20,6 +20,7 @@ const THROTTLED = JSON.stringify({
 
 /** Stands between the store and DynamoDB. */
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+  const forwarded = new Set<Promise<unknown>>()
   const proxy = createServer(async (request, response) => {
     const chunks: Buffer[] = []
     for await (const chunk of request) chunks.push(chunk)
@@ -31,12 +32,17 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     if (fate === '500') return void response.writeHead(500).end('{}')
     if (fate === 'throttle') return void response.writeHead(400).end(THROTTLED)
     const { connection: _, 'content-length': __, 'transfer-encoding': ___, expect: ____, ...headers } = request.headers
-    const answer = await fetch(target, {
-      method: 'POST',
-      headers: headers as Record<string, string>,
-      body: Buffer.concat(chunks),
-    })
-    const body = Buffer.from(await answer.arrayBuffer())
+    const forward = async () => {
+      const answer = await fetch(target, {
+        method: 'POST',
+        headers: headers as Record<string, string>,
+        body: Buffer.concat(chunks),
+      })
+      return { answer, body: Buffer.from(await answer.arrayBuffer()) }
+    }
+    const performed = forward()
+    forwarded.add(performed)
+    const { answer, body } = await performed.finally(() => forwarded.delete(performed))
     if (fate === 'perform, then reset') return void request.socket.resetAndDestroy()
     if (fate === 'perform, then 500') return void response.writeHead(500).end('{}')
     const crc32 = answer.headers.get('x-amz-crc32') ?? ''
@@ -47,11 +53,14 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     endpoint: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     seen: [],
     fate: () => 'pass',
-    stop: () =>
-      new Promise((resolve) => {
+    async stop() {
+      // What nobody waits for any more is still being performed.
+      await Promise.allSettled(forwarded)
+      await new Promise<void>((resolve) => {
         proxy.close(() => resolve())
         proxy.closeAllConnections()
-      }),
+      })
+    },
   }
   return faulty
 }
