@@ -44,6 +44,11 @@ export function defineTable(
     }),
   )
   const where = `${owner.database}.${owner.table}`
+  if (owner.table.split('.').length > 2) {
+    throw new ConfigurationError(
+      `model of ${where}: a table's name has one dot at most, between the schema and the table; correct it, or read the table through a view`,
+    )
+  }
   for (const { name, column } of columns) {
     if (reserved(name)) {
       throw new ConfigurationError(

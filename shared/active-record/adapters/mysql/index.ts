@@ -1,6 +1,7 @@
 import { DummyDriver, Kysely, MysqlAdapter as KyselyMysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { Adapter, AdapterOptions, Connection } from '../../adapter.ts'
 import { ConfigurationError } from '../../errors.ts'
+import { checkIdentifier } from '../identifier.ts'
 import { Pool } from '../pool.ts'
 import { openDriver, type Place, placeOf } from './connect.ts'
 import { MysqlConnection } from './connection.ts'
@@ -20,6 +21,12 @@ export function createMysqlAdapter(options: AdapterOptions): Adapter {
   return new MysqlAdapter(options)
 }
 
+class Compiler extends MysqlQueryCompiler {
+  protected override sanitizeIdentifier(identifier: string): string {
+    return super.sanitizeIdentifier(checkIdentifier('mysql', identifier))
+  }
+}
+
 class MysqlAdapter implements Adapter {
   readonly dialect = 'mysql'
   // biome-ignore lint/suspicious/noExplicitAny: the tables are known by the models, not by Kysely.
@@ -28,7 +35,7 @@ class MysqlAdapter implements Adapter {
       createAdapter: () => new KyselyMysqlAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: (database) => new MysqlIntrospector(database),
-      createQueryCompiler: () => new MysqlQueryCompiler(),
+      createQueryCompiler: () => new Compiler(),
     },
   })
   readonly #options: AdapterOptions

@@ -1,9 +1,8 @@
-import { TerminalError } from '../../errors.ts'
+import { checkIdentifier } from '../identifier.ts'
 
-/** One part of a name, quoted by doubling. */
+/** One part of a name, quoted by doubling. Throws `Configuration` for one that cannot be a name. */
 export function quote(identifier: string): string {
-  if (identifier.includes('\0')) throw new TerminalError('A name holds NUL, which MySQL cannot quote.')
-  return `\`${identifier.replaceAll('`', '``')}\``
+  return `\`${checkIdentifier('mysql', identifier).replaceAll('`', '``')}\``
 }
 
 export interface TableName {

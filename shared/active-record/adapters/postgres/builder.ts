@@ -1,4 +1,11 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
+import { checkIdentifier } from '../identifier.ts'
+
+class Compiler extends PostgresQueryCompiler {
+  protected override sanitizeIdentifier(identifier: string): string {
+    return super.sanitizeIdentifier(checkIdentifier('postgres', identifier))
+  }
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables are known by the models, not by Kysely.
 export function postgresBuilder(): Kysely<any> {
@@ -7,7 +14,7 @@ export function postgresBuilder(): Kysely<any> {
       createAdapter: () => new PostgresAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: (db) => new PostgresIntrospector(db),
-      createQueryCompiler: () => new PostgresQueryCompiler(),
+      createQueryCompiler: () => new Compiler(),
     },
   })
 }

@@ -1,6 +1,8 @@
-/** One part of a name, quoted by doubling. */
+import { checkIdentifier } from '../identifier.ts'
+
+/** One part of a name, quoted by doubling. Throws `Configuration` for one that cannot be a name. */
 export function quote(identifier: string): string {
-  return `"${identifier.replaceAll('"', '""')}"`
+  return `"${checkIdentifier('postgres', identifier).replaceAll('"', '""')}"`
 }
 
 /** `table` or `schema.table`, quoted part by part. */

@@ -1,4 +1,11 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
+import { checkIdentifier } from '../identifier.ts'
+
+class Compiler extends SqliteQueryCompiler {
+  protected override sanitizeIdentifier(identifier: string): string {
+    return super.sanitizeIdentifier(checkIdentifier('sqlite', identifier))
+  }
+}
 
 // biome-ignore lint/suspicious/noExplicitAny: the tables are known by the models, not by Kysely.
 export function sqliteBuilder(): Kysely<any> {
@@ -7,7 +14,7 @@ export function sqliteBuilder(): Kysely<any> {
       createAdapter: () => new SqliteAdapter(),
       createDriver: () => new DummyDriver(),
       createIntrospector: (db) => new SqliteIntrospector(db),
-      createQueryCompiler: () => new SqliteQueryCompiler(),
+      createQueryCompiler: () => new Compiler(),
     },
   })
 }
