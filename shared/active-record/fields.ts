@@ -203,14 +203,21 @@ function textOf(value: string): string {
   return typeof value === 'string' ? value : refuse('text', value)
 }
 
+/** A JavaScript string can hold half of a surrogate pair; no database can. */
+const wellFormed: Rule<string> = (value) =>
+  value.isWellFormed()
+    ? null
+    : { code: 'invalid_text', message: 'holds half of a surrogate pair, which no database can store' }
+
 /** Text of any length. */
-export const text = (): Field<string> => field('text', String, textOf)
+export const text = (): Field<string> => field('text', String, textOf, { rules: [wellFormed] })
 
 /** Text of at most `length` characters (code points, as the databases count). */
 export const varchar = (length: number): Field<string> =>
   field('varchar', String, textOf, {
     length,
     rules: [
+      wellFormed,
       (value) =>
         value.length > length && [...value].length > length
           ? { code: 'too_long', message: `must have at most ${length} characters` }
@@ -259,10 +266,10 @@ export const date = (): Field<DateText> => field('date', dateOf, (value) => date
 export const timestamp = (): Field<Timestamp> => field('timestamp', timestampOf, (value) => timestampOf(value))
 
 /** A JSON document as text, untouched. */
-export const json = (): Field<JsonText> => field('json', (value) => value as JsonText, textOf)
+export const json = (): Field<JsonText> => field('json', (value) => value as JsonText, textOf, { rules: [wellFormed] })
 
 /** A UUID in the form the database prints. */
-export const uuid = (): Field<string> => field('uuid', String, textOf)
+export const uuid = (): Field<string> => field('uuid', String, textOf, { rules: [wellFormed] })
 
 const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 
