@@ -4,6 +4,8 @@ import type { UniqueKey } from './describe.ts'
 import { quote, quoteTable } from './names.ts'
 
 const TEMPORARY = 'temp.dray_rows'
+/** Not `true`: that would be a column of this name, when there is one. */
+export const EVERY_ROW = '1'
 
 /** The statements of one merge through the temporary table. */
 export class MergeSql {
@@ -57,8 +59,8 @@ export class MergeSql {
   }
 
   /** How many of the rows have a row of their key in the table. */
-  matched(where = 'true'): string {
-    const matched = this.#key === null ? 'false' : this.#exists(this.#sameKey('t', 's'))
+  matched(where = EVERY_ROW): string {
+    const matched = this.#key === null ? '0' : this.#exists(this.#sameKey('t', 's'))
     return `SELECT count(*) FROM ${TEMPORARY} s WHERE ${where} AND ${matched}`
   }
 

@@ -7,7 +7,7 @@ import { TerminalError } from '../../errors.ts'
 import { blockLines, pickLines } from '../block-lines.ts'
 import { type Affinity, affinityOf, storable } from './affinity.ts'
 import { describeTable, uniqueKeys } from './describe.ts'
-import { MergeSql } from './merge-sql.ts'
+import { EVERY_ROW, MergeSql } from './merge-sql.ts'
 import type { SqliteSession } from './session.ts'
 import { columnOf, isRowFault } from './translate.ts'
 
@@ -229,7 +229,7 @@ class Merge {
     const inserted = distinct - this.#count(this.#sql.matched())
     database.exec('SAVEPOINT dray_write')
     try {
-      const changes = Number(database.prepare(this.#sql.merge('true')).run().changes)
+      const changes = Number(database.prepare(this.#sql.merge(EVERY_ROW)).run().changes)
       database.exec('RELEASE dray_write')
       return { inserted, updated: changes - inserted }
     } catch (error) {
