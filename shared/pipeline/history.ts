@@ -1,0 +1,293 @@
+import { sql } from 'kysely'
+import type { CopyBlock, MergeResult, QueryOptions, RejectedRow, Text } from '#shared/active-record/adapter.ts'
+import { bulkColumns, mergeBlocks, mergeTarget } from '#shared/active-record/bulk.ts'
+import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#shared/active-record/copy-text.ts'
+import { ConfigurationError, TerminalError } from '#shared/active-record/index.ts'
+import { columnName, compile, readColumn, tableName } from '#shared/active-record/sql.ts'
+import type { ColumnDefinition } from '#shared/active-record/table-definition.ts'
+import { canonicalText, compareTexts, keyOf } from './canonical.ts'
+import { canonicalKey, columnsOf, hasKey, inGroups, KEYS_AT_ONCE } from './key-texts.ts'
+import type { HistoryFields } from './loading.ts'
+import type { Pipeline } from './pipeline.ts'
+
+type Open = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+
+/** The places of the columns of a history in its rows. */
+class Layout {
+  readonly pipeline: Pipeline
+  readonly columns: readonly ColumnDefinition[]
+  readonly by: readonly ColumnDefinition[]
+  readonly fields: HistoryFields
+  readonly from: number
+  readonly to: number
+  readonly current: number | null
+  readonly version: number | null
+  readonly #keys: readonly number[]
+  readonly #compared: readonly number[]
+
+  constructor(pipeline: Pipeline) {
+    const { target, by, version, history } = pipeline.load
+    if (history === null) throw new ConfigurationError(`${pipeline.name} does not load a history`)
+    this.pipeline = pipeline
+    this.columns = bulkColumns(target.definition)
+    const place = (name: string) => this.columns.findIndex((column) => column.name === name)
+    this.fields = history
+    this.by = columnsOf(target.definition, by)
+    this.#keys = by.map(place)
+    this.#compared = history.compare.map(place).filter((at) => at >= 0)
+    this.from = place(history.validFrom)
+    this.to = place(history.validTo)
+    this.current = history.current === null ? null : place(history.current)
+    this.version = version === null ? null : place(version)
+  }
+
+  get database() {
+    return this.pipeline.load.target.database
+  }
+
+  column(place: number): ColumnDefinition {
+    return this.columns[place] as ColumnDefinition
+  }
+
+  keyTexts(row: readonly Text[]): Text[] {
+    return this.#keys.map((place) => row[place] ?? null)
+  }
+
+  key(row: readonly Text[]): string {
+    return keyOf(canonicalKey(this.by, this.keyTexts(row)))
+  }
+
+  text(row: readonly Text[], place: number): Text {
+    return canonicalText(this.column(place), row[place] ?? null)
+  }
+
+  differs(one: readonly Text[], other: readonly Text[]): boolean {
+    return this.#compared.some((place) => this.text(one, place) !== this.text(other, place))
+  }
+
+  /** True when the row is older than the version that is known. */
+  isOlder(row: readonly Text[], known: readonly Text[]): boolean {
+    if (this.version === null) return false
+    return this.#isLess(this.version, row, known)
+  }
+
+  /** A version cannot begin before the one that it follows, nor with it. */
+  beginsLater(row: readonly Text[], known: readonly Text[]): boolean {
+    return this.#isLess(this.from, known, row)
+  }
+
+  #isLess(place: number, row: readonly Text[], than: readonly Text[]): boolean {
+    const [one, other] = [this.text(row, place), this.text(than, place)]
+    return one !== null && other !== null && compareTexts(this.column(place), one, other) < 0
+  }
+
+  closed(row: readonly Text[], at: Text): Text[] {
+    const closed = [...row]
+    closed[this.to] = at
+    if (this.current !== null) closed[this.current] = '0'
+    return closed
+  }
+}
+
+/** What becomes of the rows of one load, by their place. */
+interface Decisions {
+  /** Rows to write; with the start of the version that they take the place of, or null for a version of their own. */
+  readonly write: Map<number, Text>
+  /** The rows that are closed when a new version is written, by its place. */
+  readonly close: Map<number, Text[]>
+  readonly unchanged: number
+  readonly duplicate: number
+  readonly refused: RejectedRow[]
+}
+
+/**
+ * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more than once
+ * the last row counts. A row that the target refuses leaves the version before it open.
+ */
+export async function writeVersions(pipeline: Pipeline, open: Open, options: QueryOptions): Promise<MergeResult> {
+  const layout = new Layout(pipeline)
+  const decisions = await decide(layout, open)
+  const refused = new Map(decisions.refused.map((one) => [one.row, one]))
+  for (;;) {
+    const attempt = await write(layout, open, decisions, refused, options)
+    if (attempt !== null) {
+      return {
+        inserted: attempt.inserted,
+        // A version that this very run has begun, and a second row of its key.
+        updated: attempt.updated + attempt.unchanged,
+        unchanged: decisions.unchanged,
+        duplicate: decisions.duplicate,
+        rejected: [...refused.values()].sort((one, other) => one.row - other.row),
+      }
+    }
+  }
+}
+
+async function decide(layout: Layout, open: Open): Promise<Decisions> {
+  const last = new Map<string, number>()
+  let rows = 0
+  for await (const row of rowsOf(open)) last.set(layout.key(row), rows++)
+  const write: Decisions['write'] = new Map()
+  const close: Decisions['close'] = new Map()
+  let unchanged = 0
+  let place = 0
+  for await (const block of open()) {
+    const wanted: { place: number; row: Text[] }[] = []
+    for (const row of decodeBlock(block)) {
+      if (last.get(layout.key(row)) === place) wanted.push({ place, row })
+      place += 1
+    }
+    for (const group of inGroups(wanted)) {
+      const current = await currentVersions(
+        layout,
+        group.map(({ row }) => layout.keyTexts(row)),
+      )
+      for (const { place: at, row } of group) {
+        const known = current.get(layout.key(row))
+        if (known === undefined) write.set(at, null)
+        else if (layout.isOlder(row, known) || !layout.differs(row, known)) unchanged += 1
+        else if (layout.beginsLater(row, known)) {
+          write.set(at, null)
+          close.set(at, layout.closed(known, row[layout.from] ?? null))
+        } else write.set(at, known[layout.from] ?? null)
+      }
+    }
+  }
+  return { write, close, unchanged, duplicate: rows - last.size, refused: [] }
+}
+
+async function* rowsOf(open: Open): AsyncGenerator<Text[]> {
+  for await (const block of open()) yield* decodeBlock(block)
+}
+
+/** The current versions of these keys, byte by byte. */
+async function currentVersions(layout: Layout, keys: readonly (readonly Text[])[]): Promise<Map<string, Text[]>> {
+  const { definition } = layout.pipeline.load.target
+  const rows = await layout.database.withConnection(async (connection, adapter) => {
+    const statement = compile(
+      adapter,
+      sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
+        where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
+    )
+    return (await connection.query(statement.sql, statement.parameters)).rows
+  })
+  const found = new Map<string, Text[]>()
+  for (const row of rows) {
+    const key = layout.key(row)
+    if (found.has(key)) {
+      throw new TerminalError(
+        `${layout.pipeline.name}: ${definition.database}.${definition.table} has two current versions of ${key}, so it is not known which one to close and nothing was written; give all but one of them a ${layout.fields.validTo}`,
+      )
+    }
+    found.set(key, [...row])
+  }
+  return found
+}
+
+/** Closes and inserts under a savepoint; null when rows were refused, which are in `refused` then. */
+async function write(
+  layout: Layout,
+  open: Open,
+  { write, close }: Decisions,
+  refused: Map<number, RejectedRow>,
+  options: QueryOptions,
+): Promise<MergeResult | null> {
+  const places = [...write.keys()].filter((place) => !refused.has(place))
+  const undo = new Undo()
+  try {
+    return await layout.database.transaction(async () => {
+      await rewrite(
+        layout,
+        [...close].flatMap(([place, row]) => (refused.has(place) ? [] : [row])),
+        options,
+      )
+      const into = mergeInto(layout)
+      const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write, refused), options)
+      if (merged.rejected.length === 0) return merged
+      for (const one of merged.rejected) {
+        const place = places[one.row] as number
+        refused.set(place, { ...one, row: place })
+      }
+      throw undo
+    })
+  } catch (error) {
+    if (error === undo) return null
+    throw error
+  }
+}
+
+class Undo extends Error {}
+
+function mergeInto(layout: Layout) {
+  const { target, by } = layout.pipeline.load
+  return mergeTarget(target.definition, 'upsert', { by: [...by, layout.fields.validFrom] })
+}
+
+async function* chosen(
+  layout: Layout,
+  open: Open,
+  write: Decisions['write'],
+  refused: ReadonlyMap<number, RejectedRow>,
+): AsyncGenerator<CopyBlock> {
+  const encoder = new BlockEncoder()
+  let place = 0
+  for await (const block of open()) {
+    for (const line of linesOf(block)) {
+      const at = place++
+      if (!write.has(at) || refused.has(at)) continue
+      const full = encoder.pushLine(inPlaceOf(layout, line, write.get(at) ?? null, block))
+      if (full !== null) yield full
+    }
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
+}
+
+function inPlaceOf(layout: Layout, line: string, from: Text, block: CopyBlock): string {
+  if (from === null) return line
+  const [row = []] = decodeBlock({ ...block, bytes: Buffer.from(`${line}\n`), rows: 1 })
+  row[layout.from] = from
+  return encodeLine(row)
+}
+
+/** Writes rows that are there again, with what has changed in them. */
+async function rewrite(layout: Layout, rows: readonly Text[][], options: QueryOptions): Promise<void> {
+  if (rows.length === 0) return
+  const blocks: CopyBlock[] = []
+  const encoder = new BlockEncoder()
+  for (const row of rows) {
+    const full = encoder.push(row)
+    if (full !== null) blocks.push(full)
+  }
+  const rest = encoder.flush()
+  if (rest !== null) blocks.push(rest)
+  const merged = await mergeBlocks(layout.database, mergeInto(layout), () => blocks, options)
+  if (merged.updated === rows.length) return
+  const { database, table } = layout.pipeline.load.target.definition
+  const reason = merged.rejected[0]?.message ?? 'the table holds other rows of these keys'
+  throw new TerminalError(
+    `${layout.pipeline.name}: ${rows.length - merged.updated} of ${rows.length} versions in ${database}.${table} could not be closed, so nothing was written: ${reason}`,
+  )
+}
+
+/** Ends the current versions of these keys; says how many. In the open transaction. */
+export async function closeVersions(
+  pipeline: Pipeline,
+  keys: readonly (readonly Text[])[],
+  at: string,
+  options: QueryOptions,
+): Promise<number> {
+  const layout = new Layout(pipeline)
+  let closed = 0
+  for (const group of inGroups(keys, KEYS_AT_ONCE)) {
+    const wanted = new Set(group.map((key) => keyOf(canonicalKey(layout.by, key))))
+    const rows = [...(await currentVersions(layout, group))].filter(([key]) => wanted.has(key)).map(([, row]) => row)
+    await rewrite(
+      layout,
+      rows.map((row) => layout.closed(row, at)),
+      options,
+    )
+    closed += rows.length
+  }
+  return closed
+}

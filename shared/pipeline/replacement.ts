@@ -1,0 +1,104 @@
+import { sql } from 'kysely'
+import { bulkColumns } from '#shared/active-record/bulk.ts'
+import { TerminalError } from '#shared/active-record/index.ts'
+import { columnName, compile, tableName } from '#shared/active-record/sql.ts'
+import { closedBefore, prepareClosings, recordClosing } from './closing.ts'
+import { checkFence, ledgerOf } from './ledger.ts'
+import { createNextTable, dropNextTable, nextTable, referringTables } from './next-table.ts'
+import type { Pipeline } from './pipeline.ts'
+
+interface Run {
+  readonly runId: string
+  readonly epoch: number
+}
+
+/**
+ * At Plan, behind the fence: makes the table in which the rows of a replace are gathered, and clears what a dead run has left in it.
+ * What this run has landed already stays.
+ */
+export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
+  const { database, definition } = pipeline.load.target
+  await prepareClosings(database)
+  const referring = await referringTables(database, definition.table)
+  if (referring.length > 0) {
+    throw new TerminalError(
+      `${pipeline.name}: ${referring.join(', ')} refers to ${definition.database}.${definition.table} by a foreign key, so a replace would delete its rows or be refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
+    )
+  }
+  await createNextTable(database, definition.table)
+  await database.transaction(async () => {
+    await lockOutLoads(pipeline)
+    await checkFence(database, pipeline.name, run.epoch)
+    if (await hasLanded(pipeline, run.runId)) return
+    await database.withConnection(async (connection, adapter) => {
+      await connection.query(
+        compile(adapter, sql`delete from ${tableName({ table: nextTable(definition.table) })}`).sql,
+      )
+    })
+  })
+}
+
+/** Loads hold the fence's row in share mode: they wait, or are waited for. */
+async function lockOutLoads({ name, load }: Pipeline): Promise<void> {
+  const { Fence } = ledgerOf(load.target.database)
+  await load.target.database.withConnection(async (connection, adapter) => {
+    const { definition } = Fence
+    const epoch = sql.id('epoch')
+    const lock = compile(
+      adapter,
+      sql`update ${tableName(definition)} set ${epoch} = ${epoch} where ${sql.id('pipeline')} = ${name}`,
+    )
+    await connection.query(lock.sql, lock.parameters)
+  })
+}
+
+async function hasLanded(pipeline: Pipeline, runId: string): Promise<boolean> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  return Entry.where({ pipeline: pipeline.name, runId }).exists()
+}
+
+/** At Commit: swaps the gathered rows in, in one transaction. `rows` is what the ledger knows to be there. */
+export async function swapIn(pipeline: Pipeline, run: Run, rows: number): Promise<void> {
+  const { database, definition } = pipeline.load.target
+  if ((await closedBefore(database, pipeline.name, run.runId)) === null) {
+    await database.transaction(async () => {
+      await checkFence(database, pipeline.name, run.epoch)
+      const replaced = await exchange(pipeline, rows)
+      await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
+    })
+  }
+  // The rows are in: what is left of the work is dropped here, or by the next Plan.
+  await dropNextTable(database, definition.table).catch(() => {})
+}
+
+async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
+  const { target, allowEmpty } = pipeline.load
+  const { database, definition } = target
+  const where = `${definition.database}.${definition.table}`
+  return database.withConnection(async (connection, adapter) => {
+    const [table, next] = [tableName(definition), tableName({ table: nextTable(definition.table) })]
+    const run = (statement: Parameters<typeof compile>[1]) => connection.query(compile(adapter, statement).sql)
+    const count = async (of: typeof table) => Number((await run(sql`select count(*) from ${of}`)).rows[0]?.[0])
+    const gathered = await count(next)
+    if (gathered !== rows) {
+      throw new TerminalError(
+        `${pipeline.name}: ${gathered} rows were gathered to replace those of ${where}, but the ledger knows of ${rows}, so the old ones stay; run the workflow again`,
+      )
+    }
+    if (gathered === 0 && !allowEmpty && (await count(table)) > 0) {
+      throw new TerminalError(
+        `${pipeline.name}: the run has no row to load, and would leave ${where} empty, so its old rows stay; look at the source, or say replace(…, { allowEmpty: true }) when that may be`,
+      )
+    }
+    await run(sql`delete from ${table}`)
+    const columns = sql.join(bulkColumns(definition).map(columnName))
+    const overriding = sql.raw(adapter.dialect === 'postgres' ? ' overriding system value' : '')
+    const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`)
+    if (affected !== gathered) {
+      throw new TerminalError(
+        `${pipeline.name}: ${affected} of ${gathered} rows came into ${where}, so nothing was replaced; look for a trigger or a rule on the table`,
+      )
+    }
+    return affected
+  })
+}
