@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import { promisify } from 'node:util'
+
+const project = resolve(import.meta.dirname, '../../..')
+const run = promisify(execFile)
+
+/** In seconds, for both environments. */
+const limit = 15
+
+describe('cdk synth', () => {
+  let folder: string
+  before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'dray-synth-'))
+  })
+  after(() => rm(folder, { recursive: true, force: true }))
+
+  /** What the CLI runs, in an environment without an account, a region or credentials. */
+  const synth = async (context: object) => {
+    const { context: flags } = JSON.parse(await readFile(join(project, 'cdk.json'), 'utf8')) as { context: object }
+    const usage = 'data:text/javascript,process.on("exit",()=>console.log("cpu",process.cpuUsage().user/1e6))'
+    const start = performance.now()
+    const { stdout } = await run(process.execPath, ['--import', usage, 'infra/aws/app.ts'], {
+      cwd: project,
+      env: {
+        PATH: process.env.PATH,
+        CDK_OUTDIR: folder,
+        CDK_CONTEXT_JSON: JSON.stringify({ ...flags, ...context }),
+      },
+    })
+    const clock = (performance.now() - start) / 1000
+    const manifest = JSON.parse(await readFile(join(folder, 'manifest.json'), 'utf8')) as {
+      artifacts: Record<string, { type: string }>
+      missing?: unknown
+    }
+    const stacks = Object.entries(manifest.artifacts).filter(([, { type }]) => type === 'aws:cloudformation:stack')
+    // What else this machine does adds to the clock alone.
+    const seconds = Math.min(clock, Number(/cpu (.+)/.exec(stdout)?.[1]))
+    return { names: stacks.map(([name]) => name), missing: manifest.missing, seconds }
+  }
+
+  test('makes every environment offline, without a look-up, in less than 15 seconds', async () => {
+    const { names, missing, seconds } = await synth({})
+
+    assert.deepEqual(names.sort(), ['Dray-dev', 'Dray-prod'])
+    assert.equal(missing, undefined)
+    assert.ok(seconds < limit, `it took ${seconds} s`)
+  })
+
+  test('refuses an environment that there is not', async () => {
+    await assert.rejects(synth({ environment: 'prd' }), /There is no environment prd.*has dev, prod/)
+  })
+})
