@@ -76,14 +76,22 @@ class Layout {
     return this.#isLess(this.from, known, row)
   }
 
+  #startingAt(row: readonly Text[]): Text[] {
+    const copy = [...row]
+    copy[this.to] = row[this.from] ?? null
+    return copy
+  }
+
   #isLess(place: number, row: readonly Text[], than: readonly Text[]): boolean {
     const [one, other] = [this.text(row, place), this.text(than, place)]
     return one !== null && other !== null && compareTexts(this.column(place), one, other) < 0
   }
 
+  /** Never before it began, whatever the clocks of two runs say. */
   closed(row: readonly Text[], at: Text): Text[] {
     const closed = [...row]
     closed[this.to] = at
+    if (this.#isLess(this.to, closed, this.#startingAt(row))) closed[this.to] = row[this.from] ?? null
     if (this.current !== null) closed[this.current] = '0'
     return closed
   }

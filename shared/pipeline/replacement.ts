@@ -3,6 +3,7 @@ import { bulkColumns } from '#shared/active-record/bulk.ts'
 import { TerminalError } from '#shared/active-record/index.ts'
 import { columnName, compile, tableName } from '#shared/active-record/sql.ts'
 import { closedBefore, prepareClosings, recordClosing } from './closing.ts'
+import { checkUnchanged, type PlannedSchema } from './contract.ts'
 import { checkFence, ledgerOf } from './ledger.ts'
 import { createNextTable, dropNextTable, nextTable, referringTables } from './next-table.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -58,12 +59,17 @@ async function hasLanded(pipeline: Pipeline, runId: string): Promise<boolean> {
 }
 
 /** At Commit: swaps the gathered rows in, in one transaction. `rows` is what the ledger knows to be there. */
-export async function swapIn(pipeline: Pipeline, run: Run, rows: number): Promise<void> {
+export async function swapIn(
+  pipeline: Pipeline,
+  run: Run,
+  { rows, schema }: { readonly rows: number; readonly schema: PlannedSchema | undefined },
+): Promise<void> {
   const { database, definition } = pipeline.load.target
   if ((await closedBefore(database, pipeline.name, run.runId)) === null) {
     await database.transaction(async () => {
       await checkFence(database, pipeline.name, run.epoch)
       const replaced = await exchange(pipeline, rows)
+      await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
       await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
     })
   }

@@ -1,0 +1,115 @@
+import { sql } from 'kysely'
+import type { Text } from '#shared/active-record/adapter.ts'
+import { decodeBlock } from '#shared/active-record/copy-text.ts'
+import { DataQualityError, TerminalError } from '#shared/active-record/index.ts'
+import { boundValue, columnName, compile, tableName } from '#shared/active-record/sql.ts'
+import { columnOf } from '#shared/active-record/table-definition.ts'
+import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
+import { closedBefore, recordClosing } from './closing.ts'
+import { BORNE_DELETES } from './deletes-option.ts'
+import { goneKeys, type KeyCounts, liveRowsOf } from './gone-keys.ts'
+import { closeVersions } from './history.ts'
+import { columnsOf, inGroups } from './key-texts.ts'
+import { checkFence } from './ledger.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { Services } from './services.ts'
+
+interface Run {
+  readonly runId: string
+  readonly epoch: number
+  /** When the run started, in UTC. */
+  readonly at: string
+  readonly prefix: string
+}
+
+/**
+ * Deletes (or marks, or closes) the target rows whose source row is gone, in one transaction behind the fence; says how many.
+ * Throws `DataQuality` when they are more than the pipeline bears, and when the source has no row at all.
+ */
+export async function deleteGone(pipeline: Pipeline, run: Run, services: Services): Promise<number> {
+  const { database, definition } = pipeline.load.target
+  const before = await closedBefore(database, pipeline.name, run.runId)
+  if (before !== null) return before.deleted
+  const counts: KeyCounts = { source: 0, target: 0 }
+  const columns = columnsOf(definition, pipeline.load.by).map(({ column }) => column)
+  // Staged, so that it is known how many they are before the first is deleted.
+  const gone = await services.staging.write(
+    `${run.prefix}/gone`,
+    { format: 'copy-text', columns },
+    goneKeys(pipeline, counts, services.signal),
+    { signal: services.signal },
+  )
+  if (gone.rows === 0) return 0
+  guard(pipeline, gone.rows, counts)
+  await database.transaction(async () => {
+    await checkFence(database, pipeline.name, run.epoch)
+    const deleted = await deleteStaged(pipeline, gone, run, services)
+    if (deleted !== gone.rows) {
+      throw new TerminalError(
+        `${pipeline.name}: ${deleted} of ${gone.rows} rows of ${definition.database}.${definition.table} whose source row is gone could be deleted, so none was; look for another writer, a trigger or a rule`,
+      )
+    }
+    await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0 })
+  })
+  return gone.rows
+}
+
+function guard(pipeline: Pipeline, gone: number, { source, target }: KeyCounts): void {
+  const { deletes, extract, load } = pipeline
+  const where = `${load.target.definition.database}.${load.target.definition.table}`
+  const from = `${extract.source.definition.database}.${extract.source.definition.table}`
+  if (source === 0) {
+    throw new DataQualityError(
+      '',
+      'source_empty',
+      `${pipeline.name}: ${from} has no row at all, so none of the ${target} rows of ${where} was deleted and last_run stays where it is; look at the source, and empty the target by hand when that is right`,
+    )
+  }
+  const most = Math.max(BORNE_DELETES, Math.floor(target * deletes.most))
+  if (gone <= most) return
+  throw new DataQualityError(
+    '',
+    'deletes_threshold',
+    `${pipeline.name}: ${gone} of ${target} rows of ${where} have no row in ${from} any more and at most ${most} may be deleted, so none was and last_run stays where it is; look at the source, or raise deletes: { ${deletes.kind === 'soft' ? `soft: '${deletes.field}'` : `${deletes.kind}: true`}, most: … } when that is right`,
+  )
+}
+
+async function deleteStaged(
+  pipeline: Pipeline,
+  gone: StagedObject,
+  run: Run,
+  { staging, signal }: Services,
+): Promise<number> {
+  const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(gone, { signal })
+  let deleted = 0
+  for await (const block of blocks) {
+    for (const keys of inGroups(decodeBlock(block))) {
+      deleted +=
+        pipeline.deletes.kind === 'close'
+          ? await closeVersions(pipeline, keys, run.at, { signal })
+          : await deleteKeys(pipeline, keys, run.at, signal)
+    }
+  }
+  return deleted
+}
+
+async function deleteKeys(
+  pipeline: Pipeline,
+  keys: readonly (readonly Text[])[],
+  at: string,
+  signal: AbortSignal,
+): Promise<number> {
+  const { definition, database } = pipeline.load.target
+  const { kind, field } = pipeline.deletes
+  return database.withConnection(async (connection, adapter) => {
+    const table = tableName(definition)
+    const rows = liveRowsOf(pipeline, adapter, keys)
+    const mark = () => {
+      const column = columnOf(definition, field ?? '')
+      const value = boundValue(adapter, column, column.field.settings.kind === 'boolean' ? true : at)
+      return sql`update ${table} set ${columnName(column)} = ${value} where ${rows}`
+    }
+    const statement = compile(adapter, kind === 'soft' ? mark() : sql`delete from ${table} where ${rows}`)
+    return (await connection.query(statement.sql, statement.parameters, { signal })).affected
+  })
+}
