@@ -1,5 +1,14 @@
 import { DataQualityError } from './errors.ts'
-import { type DateText, type Decimal, dateOf, decimalOf, type JsonText, type Timestamp, timestampOf } from './values.ts'
+import {
+  type DateText,
+  type Decimal,
+  dateOf,
+  decimalOf,
+  fitsDecimal,
+  type JsonText,
+  type Timestamp,
+  timestampOf,
+} from './values.ts'
 
 export type FieldKind =
   | 'bigint'
@@ -227,7 +236,19 @@ export const varchar = (length: number): Field<string> =>
 
 /** An exact decimal of `precision` digits, `scale` of them behind the point. */
 export const decimal = (precision: number, scale: number): Field<Decimal> =>
-  field('decimal', decimalOf, (value) => decimalOf(String(value)), { precision, scale })
+  field('decimal', decimalOf, (value) => decimalOf(String(value)), {
+    precision,
+    scale,
+    rules: [
+      (value) =>
+        fitsDecimal(value, precision, scale)
+          ? null
+          : {
+              code: 'too_precise',
+              message: `must have at most ${precision} digits, ${scale} of them behind the point`,
+            },
+    ],
+  })
 
 function toDouble(value: string): number {
   const number = Number(value)

@@ -25,6 +25,21 @@ export function decimalOf(text: string): Decimal {
   return text as Decimal
 }
 
+/** True for a decimal whose digits all have a place: `precision` of them, `scale` behind the point; for NaN and infinity, too. */
+export function fitsDecimal(value: Decimal, precision: number, scale: number): boolean {
+  if (SPECIAL_NUMBERS.has(value)) return true
+  const [mantissa = '', exponent = '0'] = value.toLowerCase().split('e')
+  const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
+  const digits = whole + fraction
+  let first = 0
+  while (digits[first] === '0') first += 1
+  let end = digits.length
+  while (end > first && digits[end - 1] === '0') end -= 1
+  if (first === end) return true
+  const point = whole.length + Number(exponent)
+  return end - point <= scale && point - first <= precision - scale
+}
+
 const DATE = /^(\d{4,6})-(\d{2})-(\d{2})( BC)?$/
 
 function daysIn(year: number, month: number): number {

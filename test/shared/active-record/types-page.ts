@@ -22,6 +22,7 @@ const CODES: ReadonlyMap<string, string> = new Map([
   ['invalid_boolean', 'Dray: neither true nor false'],
   ['invalid_date', 'Dray: no day of the calendar'],
   ['invalid_timestamp', 'Dray: no moment of the calendar'],
+  ['too_precise', 'Dray: more digits than the model allows'],
   ['too_long', 'Dray: longer than the model allows'],
 ])
 

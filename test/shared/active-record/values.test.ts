@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { DataQualityError } from '#shared/active-record/errors.ts'
-import { dateOf, dateOfTimestamp, decimalOf, timestampOf } from '#shared/active-record/values.ts'
+import { dateOf, dateOfTimestamp, decimalOf, fitsDecimal, timestampOf } from '#shared/active-record/values.ts'
 
 describe('timestampOf', () => {
   const cases: readonly (readonly [string, string])[] = [
@@ -74,5 +74,44 @@ describe('dateOf and decimalOf', () => {
       assert.equal(decimalOf(text), text)
     }
     for (const text of ['', '1,5', 'N/A', '0x10', '1.2.3', ' 1']) assert.throws(() => decimalOf(text), DataQualityError)
+  })
+})
+
+describe('fitsDecimal', () => {
+  for (const text of [
+    '99999999.99',
+    '-0.01',
+    '1.500',
+    '00000000001',
+    '1e7',
+    '.5',
+    '1500e-3',
+    '0e40',
+    'NaN',
+    '-Infinity',
+  ]) {
+    test(`takes ${text} for a decimal(10, 2)`, () => {
+      assert.equal(fitsDecimal(decimalOf(text), 10, 2), true)
+    })
+  }
+  for (const text of ['1.005', '100000000', '1e8', '1e-3', '-123456789.1']) {
+    test(`does not take ${text} for a decimal(10, 2)`, () => {
+      assert.equal(fitsDecimal(decimalOf(text), 10, 2), false)
+    })
+  }
+
+  test('agrees with whole numbers', () => {
+    fc.assert(
+      fc.property(fc.bigInt(-(10n ** 14n), 10n ** 14n), fc.integer({ min: 0, max: 6 }), (units, places) => {
+        const digits = String(units < 0n ? -units : units).padStart(places + 1, '0')
+        const point = digits.length - places
+        const text = `${units < 0n ? '-' : ''}${digits.slice(0, point)}.${digits.slice(point)}`
+
+        const thousandths = units * 10n ** BigInt(6 - places)
+        const expected = thousandths % 1000n === 0n && thousandths < 10n ** 13n && thousandths > -(10n ** 13n)
+        assert.equal(fitsDecimal(decimalOf(text), 10, 3), expected)
+      }),
+      { numRuns: 2_000 },
+    )
   })
 })
