@@ -111,7 +111,7 @@ export class DrayStack extends Stack {
     return new PolicyStatement({
       actions: ['events:PutEvents'],
       resources: [this.#bus.eventBusArn],
-      conditions: { StringEquals: { 'events:source': sources } },
+      conditions: { 'ForAllValues:StringEquals': { 'events:source': sources } },
     })
   }
 

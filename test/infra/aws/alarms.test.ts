@@ -33,6 +33,20 @@ describe('the alarms', () => {
     }
   })
 
+  test('may publish to the topic of the stack, which is encrypted, and from this account alone', () => {
+    const [policy] = stack.ofType('AWS::SNS::TopicPolicy').map(({ Properties }) => Properties.PolicyDocument.Statement)
+    const [key] = stack.ofType('AWS::KMS::Key').map(({ Properties }) => Properties.KeyPolicy.Statement)
+    const ofAlarms = (statements: { Principal: { Service?: string } }[]) =>
+      statements.filter(({ Principal }) => Principal.Service === 'cloudwatch.amazonaws.com')
+
+    const [publishing] = ofAlarms(policy) as unknown as [Record<string, unknown>]
+    const [encrypting] = ofAlarms(key) as unknown as [Record<string, unknown>]
+
+    assert.equal(publishing.Action, 'sns:Publish')
+    assert.deepEqual(publishing.Condition, { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } })
+    assert.deepEqual(encrypting.Action, ['kms:Decrypt', 'kms:GenerateDataKey'])
+  })
+
   test('fire when no run has succeeded within the expected time, or when nobody watches any more', () => {
     const found = alarm(/no run has succeeded for more than 26 hours/)
 
