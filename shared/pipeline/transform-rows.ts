@@ -6,6 +6,8 @@ import {
   type Timestamp,
   type ValidationError,
 } from '#shared/active-record/index.ts'
+import { KeyChanged, keyCheck } from './key-check.ts'
+import { managedAttributes } from './managed-attributes.ts'
 import type { Pipeline, RowContext } from './pipeline.ts'
 
 /** What became of one source row. */
@@ -50,12 +52,15 @@ function asError(error: unknown): ValidationError {
 
 /**
  * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held against the
- * target's rules. It never throws: a row that cannot be transformed is quarantined, whatever the reason.
+ * target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only where deletes rely on a key that
+ * the transform has changed.
  */
 export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
   const { source } = pipeline.extract
   const judgement = new Judgement(runStartedAt)
   const encode = rowEncoder(pipeline.load.target.definition, runStartedAt)
+  const managed = managedAttributes(pipeline, runStartedAt)
+  const checkKey = keyCheck(pipeline)
   return (row) => {
     judgement.reset()
     try {
@@ -63,10 +68,12 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
       const attributes = pipeline.transform(record as never, judgement)
       if (judgement.errors !== null) return { kind: 'quarantined', errors: judgement.errors }
       if (attributes === null) return { kind: 'filtered' }
-      const encoded = encode(attributes)
+      const encoded = encode(managed === null ? attributes : { ...attributes, ...managed })
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: judgement.findings ?? NO_FINDINGS }
     } catch (error) {
+      if (error instanceof KeyChanged) throw error
       return { kind: 'quarantined', errors: [...(judgement.errors ?? []), asError(error)] }
     }
   }
