@@ -59,10 +59,12 @@ function noRecord(run: { readonly id: string; readonly started: ReadonlySet<stri
     filtered: 0,
     duplicate: 0,
     quarantined: 0,
+    deleted: 0,
     findings: 0,
     bytes: 0,
     attempts: 0,
     error: started ? 'It did not come to its end.' : 'It was not started.',
+    notes: null,
     quarantine: null,
   }
 }

@@ -14,13 +14,32 @@ const staged = z.object({
   bytes: z.int().nonnegative(),
   sha256: z.string().length(64),
 })
-const planInput = z.object({ run, pipeline: z.string().min(1) })
-const extractInput = planInput.extend({ plan: staged, epoch: z.int().positive(), partition: z.int().nonnegative() })
+const key = z.string()
+/** What a run is asked to do instead of a usual one; a later run by a schedule has none. */
+const mode = z
+  .union([
+    z.strictObject({
+      backfill: z.strictObject({ from: z.string().min(1), to: z.string().min(1), chunk: z.string().nullish() }),
+    }),
+    z.strictObject({ keys: z.array(z.union([key, z.array(key).min(1)])).min(1) }),
+    z.strictObject({ resume: z.string().min(1) }),
+    z.strictObject({
+      replay: z.strictObject({ run: z.string().nullish(), ids: z.array(z.string()).min(1).nullish() }),
+    }),
+  ])
+  .nullish()
+const pipelineInput = z.object({ run, pipeline: z.string().min(1) })
+const plannedInput = pipelineInput.extend({
+  plan: staged,
+  epoch: z.int().positive(),
+  planned_by: z.string().min(1).optional(),
+})
+const extractInput = plannedInput.extend({ partition: z.int().nonnegative() })
 const transformInput = extractInput.extend({ extracted: staged })
 
 /** The payloads of `shared/pipeline/events.ts`, as they are checked where they come in. */
 export const inputs = {
-  plan: planInput,
+  plan: pipelineInput.extend({ mode }),
   extract: extractInput,
   transform: transformInput,
   load: transformInput.extend({
@@ -29,8 +48,8 @@ export const inputs = {
     quarantined: staged.nullable(),
     findings: staged.nullable(),
   }),
-  commit: planInput.extend({ plan: staged, epoch: z.int().positive() }),
-  task: z.object({ run, task: z.string().min(1) }),
+  commit: plannedInput,
+  task: z.object({ run, task: z.string().min(1), mode }),
   finish: z.object({
     run,
     steps: z.record(

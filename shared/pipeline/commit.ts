@@ -1,10 +1,13 @@
 import { DataQualityError, TerminalError } from '#shared/active-record/index.ts'
 import type { StepRecord } from '#shared/state/state-store.ts'
-import type { CommitInput, CommitOutput } from './events.ts'
+import { closeTarget } from './close-target.ts'
+import { type CommitInput, type CommitOutput, planningRun } from './events.ts'
 import { checkFence, sumOfLedger } from './ledger.ts'
 import type { Pipeline } from './pipeline.ts'
 import { type Plan, readPlan } from './plan.ts'
 import { quarantinePrefix } from './quarantine.ts'
+import { enterReplayed } from './replay.ts'
+import { emptyStep } from './run-task.ts'
 import type { Services } from './services.ts'
 
 /** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */
@@ -19,12 +22,14 @@ type Sums = Awaited<ReturnType<typeof sumOfLedger>>
 export async function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
   const { database } = pipeline.load.target
   const planned = await readPlan(services, input.plan)
+  if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
-  const sums = await sumOfLedger(database, pipeline.name, input.run.id)
+  const sums = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, sums)
-  const step = stepRecord(pipeline, planned, sums, services)
+  const step = await stepRecord(pipeline, input, planned, sums, services)
   try {
-    checkThreshold(pipeline, sums)
+    // Rows from the quarantine may go back there, all of them.
+    if (planned.replayed === undefined) checkThreshold(pipeline, sums)
   } catch (error) {
     await services.state.putStep({
       ...step,
@@ -34,9 +39,12 @@ export async function commit(pipeline: Pipeline, input: CommitInput, services: S
     })
     throw error
   }
-  const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: planned.epoch, version: planned.version }
-  await services.state.commit(lease, planned.window?.hi ?? null)
-  await services.state.putStep(step)
+  const deleted = await closeTarget(pipeline, input, planned, sums.inserted, services)
+  if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
+  const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
+  const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
+  await services.state.commit(lease, step.lastRunAfter)
+  await services.state.putStep({ ...step, deleted })
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,
@@ -75,20 +83,50 @@ function checkThreshold(pipeline: Pipeline, sums: Sums): void {
   )
 }
 
-function stepRecord(pipeline: Pipeline, planned: Plan, sums: Sums, services: Services): StepRecord {
-  const endTime = services.now()
+/** A step that an earlier run has done: its rows are accounted for there. */
+async function commitNothing(
+  pipeline: Pipeline,
+  { run }: CommitInput,
+  planned: Plan,
+  { state, now }: Services,
+): Promise<CommitOutput> {
+  const nothing = { read: 0, inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
+  await state.putStep({
+    ...emptyStep(run.id, pipeline.name),
+    ...timesOf(planned, now()),
+    status: 'success',
+    lastRunBefore: planned.lastRun,
+    lastRunAfter: planned.lastRun,
+    notes: planned.notes,
+  })
+  return { ...nothing, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
+}
+
+function timesOf({ startedAt }: Plan, endTime: number) {
+  return { startTime: startedAt, endTime, executionTimeSeconds: (endTime - startedAt) / 1000 }
+}
+
+async function stepRecord(
+  pipeline: Pipeline,
+  input: CommitInput,
+  planned: Plan,
+  sums: Sums,
+  { state, now }: Services,
+): Promise<StepRecord> {
+  // A resumed run has said more of itself than the plan it goes on with.
+  const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
   const { partitions: _, ...counts } = sums
   return {
-    runId: planned.runId,
+    runId: input.run.id,
     step: pipeline.name,
     status: 'success',
-    startTime: planned.startedAt,
-    endTime,
-    executionTimeSeconds: (endTime - planned.startedAt) / 1000,
-    lastRunBefore: planned.window?.lo ?? null,
-    lastRunAfter: planned.window?.hi ?? null,
+    ...timesOf({ ...planned, startedAt: known?.startTime ?? planned.startedAt }, now()),
+    lastRunBefore: planned.lastRun,
+    lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : planned.lastRun,
     attempts: 1,
+    deleted: 0,
     error: null,
+    notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
     ...counts,
   }

@@ -1,6 +1,7 @@
 import { ConfigurationError, type FieldsOf } from '#shared/active-record/index.ts'
+import type { AnySource, Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
-import type { AnySource, AnyTarget, Extraction } from './pipeline.ts'
+import type { AnyTarget } from './pipeline.ts'
 
 /** Rows that may be deleted whatever their share: a small table must not be stuck with one that is gone. */
 export const BORNE_DELETES = 10

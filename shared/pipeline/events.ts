@@ -1,5 +1,6 @@
 import type { StagedObject } from '#shared/staging/staging-store.ts'
 import type { RowCounts } from '#shared/state/state-store.ts'
+import type { RunMode } from './run-mode.ts'
 
 /** Which run a task belongs to; in the payload of every task. Built by the state machine's first state. */
 export interface RunReference {
@@ -16,6 +17,8 @@ export interface RunReference {
 export interface PlanInput {
   readonly run: RunReference
   readonly pipeline: string
+  /** From the input of the execution; null for a usual run. */
+  readonly mode?: RunMode | null | undefined
 }
 
 /** References only: a Step Functions payload is capped at 256 KiB. */
@@ -26,6 +29,8 @@ export interface PlanOutput {
   readonly partitions: readonly { readonly partition: number }[]
   /** How many partitions may run at once. */
   readonly concurrency: number
+  /** The run that made the plan: this one, or the one that it resumes. Its id is the key in the ledger and in the quarantine. */
+  readonly planned_by: string
 }
 
 /** Extract: `functions/<pipeline>/extract.ts`; the Map's item plus what the Map adds. */
@@ -35,6 +40,8 @@ export interface ExtractInput {
   readonly plan: StagedObject
   readonly epoch: number
   readonly partition: number
+  /** This run where it is not said. */
+  readonly planned_by?: string | undefined
 }
 
 /** Extract's output is Transform's input. */
@@ -58,9 +65,13 @@ export interface LoadOutput {
 }
 
 /** Commit: `functions/control/commit.ts` */
-export interface CommitInput extends PlanInput {
+export interface CommitInput {
+  readonly run: RunReference
+  readonly pipeline: string
   readonly plan: StagedObject
   readonly epoch: number
+  /** This run where it is not said. */
+  readonly planned_by?: string | undefined
 }
 
 /** What is known of a step in the state machine's data, under `steps.<name>`. */
@@ -80,6 +91,13 @@ export interface CommitOutput extends RowCounts {
 export interface TaskInput {
   readonly run: RunReference
   readonly task: string
+  /** From the input of the execution; null for a usual run. */
+  readonly mode?: RunMode | null | undefined
+}
+
+/** The run under whose id a partition is entered in the ledger and its rows are quarantined. */
+export function planningRun(input: { readonly run: RunReference; readonly planned_by?: string | undefined }): string {
+  return input.planned_by ?? input.run.id
 }
 
 /** Finish: `functions/control/finish.ts`, the last state, whatever happened. */

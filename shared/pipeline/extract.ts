@@ -1,20 +1,28 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { columnName, compile, readColumn, tableName, where } from '#shared/active-record/sql.ts'
 import { columnOf } from '#shared/active-record/table-definition.ts'
 import type { Block } from '#shared/staging/staging-store.ts'
+import { checkUnchanged } from './contract.ts'
 import type { ExtractInput, TransformInput } from './events.ts'
+import { type Partition, partitionConditions } from './partitions.ts'
 import type { Pipeline } from './pipeline.ts'
-import { type KeyRange, type Plan, rangeConditions, readPlan, stagingPrefix, windowCondition } from './plan.ts'
+import { readPlan, stagingPrefix } from './plan.ts'
 import type { Services } from './services.ts'
 
 /** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
 export async function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
   const planned = await readPlan(services, input.plan)
   const { source } = pipeline.extract
+  const partition = planned.partitions[input.partition] as Partition
+  // Rows from the quarantine are staged as if they had been read now.
+  if (partition.kept !== undefined) return { ...input, extracted: partition.kept }
   const extracted = await source.database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, selection(pipeline, planned, input.partition, adapter))
+    const { sql: text, parameters } = compile(
+      adapter,
+      selection(pipeline, partitionConditions(pipeline.extract, planned, partition, adapter), adapter),
+    )
     const rows = connection.copyOut(text, parameters, { signal: services.signal })
-    return services.staging.write(
+    const staged = await services.staging.write(
       `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/extracted`,
       { format: 'copy-text', columns: source.definition.columnNames },
       counted(rows, (count) =>
@@ -22,20 +30,19 @@ export async function extract(pipeline: Pipeline, input: ExtractInput, services:
       ),
       { signal: services.signal },
     )
+    await checkUnchanged(pipeline, 'source', planned.schema, connection)
+    return staged
   })
   return { ...input, extracted }
 }
 
 function selection(
   pipeline: Pipeline,
-  planned: Plan,
-  partition: number,
+  conditions: readonly RawBuilder<unknown>[],
   adapter: Parameters<typeof compile>[0],
 ): Parameters<typeof compile>[1] {
   const { source, cursor } = pipeline.extract
   const { definition } = source
-  const conditions = rangeConditions(pipeline.extract, planned.partitions[partition] as KeyRange, adapter)
-  if (planned.window !== null) conditions.push(windowCondition(pipeline.extract, planned.window, adapter))
   // Where a key comes twice, the last row wins: by cursor, then by key.
   const order =
     cursor === null

@@ -1,9 +1,19 @@
 export { commit } from './commit.ts'
 export type { DeletesOption } from './deletes-option.ts'
+export { type Draft, draft } from './draft.ts'
 export type { Duration } from './duration.ts'
 export type * from './events.ts'
 export { planningRun } from './events.ts'
 export { extract } from './extract.ts'
+export {
+  type ChangedSinceOptions,
+  changedSince,
+  type Extraction,
+  type FullLoadOptions,
+  fullLoad,
+  type NullCursors,
+  xid,
+} from './extraction.ts'
 export { finish } from './finish.ts'
 export { load } from './load.ts'
 export {
@@ -17,12 +27,7 @@ export {
   upsert,
 } from './loading.ts'
 export {
-  type ChangedSinceOptions,
   type Contract,
-  changedSince,
-  type Extraction,
-  type FullLoadOptions,
-  fullLoad,
   type Pipeline,
   type PipelineOptions,
   pipeline,
@@ -31,6 +36,8 @@ export {
 } from './pipeline.ts'
 export { plan } from './plan.ts'
 export { findingsPrefix, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
+export { appendToLog, type QuarantineRecord, quarantineLogPrefix } from './quarantine-log.ts'
+export { type KeptRow, quarantinedPipelines, quarantinedRows } from './quarantine-rows.ts'
 export {
   type BackfillMode,
   checkedMode,

@@ -34,7 +34,8 @@ function defineLedger(database: Database) {
       findings: bigint(),
       bytes: bigint(),
       loadedAt: timestamp().touch(),
-      note: text().nullable(),
+      /** The staged plan whose partition it is, as JSON: what a resumed run goes on with. */
+      plan: text().nullable().column('note'),
     }) {},
   }
 }

@@ -1,13 +1,15 @@
 import type { RejectedRow } from '#shared/active-record/adapter.ts'
-import { mergeBlocks, mergeTarget } from '#shared/active-record/bulk.ts'
 import { decodeBlock } from '#shared/active-record/copy-text.ts'
 import { DataQualityError, type Text, TransientError } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
-import type { LoadInput, LoadOutput } from './events.ts'
+import { checkUnchanged } from './contract.ts'
+import { type LoadInput, type LoadOutput, planningRun } from './events.ts'
 import { counted } from './extract.ts'
 import { checkFence, type LedgerCounts, ledgerOf } from './ledger.ts'
+import { loadRows } from './load-rows.ts'
 import type { Pipeline } from './pipeline.ts'
+import { readPlan } from './plan.ts'
 import { byColumn, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
 import { startOf } from './run-time.ts'
 import type { Services } from './services.ts'
@@ -20,11 +22,13 @@ import { rowTransformer } from './transform-rows.ts'
 export async function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
   const { database } = pipeline.load.target
   const startedAt = services.now()
+  const planned = await readPlan(services, input.plan)
   const counts = await database.transaction(async () => {
     await checkFence(database, pipeline.name, input.epoch)
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
-    const merged = await merge(pipeline, input, services)
+    const merged = await merge(pipeline, input, planned.advances, services)
+    await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
     const quarantined = await quarantineRejected(pipeline, input, merged.rejected, services)
     const landing: LedgerCounts = {
       read: input.extracted.rows,
@@ -66,7 +70,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
   const { Entry } = ledgerOf(pipeline.load.target.database)
   const entry = await Entry.findBy({
     pipeline: pipeline.name,
-    runId: input.run.id,
+    runId: planningRun(input),
     partitionNumber: BigInt(input.partition),
   })
   if (entry === null) return null
@@ -83,23 +87,21 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
   }
 }
 
-function merge(pipeline: Pipeline, input: LoadInput, services: Services) {
-  const { target, by, version } = pipeline.load
+function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await services.staging.read(input.transformed, { signal: services.signal })
     yield* counted(staged.blocks, (rows) =>
       services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
     )
   }
-  const into = mergeTarget(target.definition, 'upsert', { by, version: version ?? undefined })
-  return mergeBlocks(target.database, into, open, { signal: services.signal })
+  return loadRows(pipeline, { open, isWholeRun, signal: services.signal })
 }
 
 async function enter(pipeline: Pipeline, input: LoadInput, counts: LedgerCounts): Promise<void> {
   const { Entry } = ledgerOf(pipeline.load.target.database)
   await new Entry({
     pipeline: pipeline.name,
-    runId: input.run.id,
+    runId: planningRun(input),
     partitionNumber: BigInt(input.partition),
     epoch: BigInt(input.epoch),
     rowsRead: BigInt(counts.read),
@@ -111,6 +113,7 @@ async function enter(pipeline: Pipeline, input: LoadInput, counts: LedgerCounts)
     quarantined: BigInt(counts.quarantined),
     findings: BigInt(counts.findings),
     bytes: BigInt(counts.bytes),
+    plan: JSON.stringify(input.plan),
   }).saveOrFail()
 }
 
@@ -122,7 +125,7 @@ async function quarantineRejected(
 ): Promise<number> {
   if (rejected.length === 0) return 0
   const rows = await sourceRowsOf(pipeline, input, rejected, services)
-  await writeJsonLines(services.staging, quarantinePrefix(input.run.id, pipeline.name), rows, {
+  await writeJsonLines(services.staging, quarantinePrefix(planningRun(input), pipeline.name), rows, {
     signal: services.signal,
   })
   return rejected.length
@@ -161,7 +164,7 @@ function quarantinedRow(
   const { source } = pipeline.extract
   const field = pipeline.load.target.definition.columns.find(({ column }) => column === refusal.column)?.name
   return {
-    run: input.run.id,
+    run: planningRun(input),
     pipeline: pipeline.name,
     partition: input.partition,
     step: 'load',

@@ -4,67 +4,16 @@ import {
   ConfigurationError,
   type FieldsOf,
   type ReadingStatics,
-  type SourceRecord,
   type Timestamp,
   type WritingStatics,
 } from '#shared/active-record/index.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
-import { type Duration, secondsOf } from './duration.ts'
+import type { AnySource, Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
 
-/** Any model that rows can be read from. */
-// biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
-export type AnySource = (new () => SourceRecord) & ReadingStatics<any>
 /** Any model that rows can be written to. */
 // biome-ignore lint/suspicious/noExplicitAny: the fields are inferred where a pipeline is declared.
 export type AnyTarget = (new (attributes?: any) => ActiveRecord) & ReadingStatics<any> & WritingStatics<any>
-
-/** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
-export type NullCursors = 'error' | 'include' | 'exclude'
-
-/** What a run reads. */
-export interface Extraction<S extends AnySource = AnySource> {
-  readonly source: S
-  /** Null for a full load. */
-  readonly cursor: { readonly name: string; readonly lagSeconds: number; readonly nulls: NullCursors } | null
-  /** Rows of a partition, about. */
-  readonly partitionRows: number
-}
-
-export interface FullLoadOptions {
-  readonly partitionRows?: number
-}
-
-const PARTITION_ROWS = 50_000
-
-/** Reads the whole table in each run. */
-export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
-  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
-}
-
-export interface ChangedSinceOptions<S extends AnySource> {
-  /** The time stamp that every change of a row moves on. */
-  readonly cursor: keyof FieldsOf<S> & string
-  /** How long a change may take from its stamp to its commit where open transactions cannot be seen. */
-  readonly lag?: Duration
-  readonly nulls?: NullCursors
-  readonly partitionRows?: number
-}
-
-/** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
-export function changedSince<S extends AnySource>(source: S, options: ChangedSinceOptions<S>): Extraction<S> {
-  const column = source.definition.byName.get(options.cursor)
-  if (column === undefined || column.field.settings.kind !== 'timestamp') {
-    throw new ConfigurationError(
-      `changedSince(${source.definition.table}): the cursor "${options.cursor}" is not a timestamp field of the model; name one that every change of a row moves on`,
-    )
-  }
-  return {
-    source,
-    cursor: { name: options.cursor, lagSeconds: secondsOf(options.lag ?? '5m'), nulls: options.nulls ?? 'error' },
-    partitionRows: options.partitionRows ?? PARTITION_ROWS,
-  }
-}
 
 /** What a transform may say of a row, and what it may know of the run. */
 export interface RowContext {

@@ -3,7 +3,7 @@ import { BlockEncoder, decodeBlock } from '#shared/active-record/copy-text.ts'
 import type { Text } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
-import type { LoadInput, TransformInput } from './events.ts'
+import { type LoadInput, planningRun, type TransformInput } from './events.ts'
 import { counted } from './extract.ts'
 import type { Pipeline } from './pipeline.ts'
 import { stagingPrefix } from './plan.ts'
@@ -40,8 +40,8 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
     ...input,
     transformed,
     filtered: aside.filtered,
-    quarantined: await keep(quarantinePrefix(input.run.id, pipeline.name), aside.quarantined),
-    findings: await keep(findingsPrefix(input.run.id, pipeline.name), aside.findings),
+    quarantined: await keep(quarantinePrefix(planningRun(input), pipeline.name), aside.quarantined),
+    findings: await keep(findingsPrefix(planningRun(input), pipeline.name), aside.findings),
   }
 }
 
@@ -79,7 +79,7 @@ function setAside(
   const errors = outcome.kind === 'loaded' ? outcome.findings : outcome.errors
   if (errors.length === 0) return
   const kept: QuarantinedRow = {
-    run: input.run.id,
+    run: planningRun(input),
     pipeline: pipeline.name,
     partition: input.partition,
     step: 'transform',

@@ -10,19 +10,17 @@ function lineOf(value: unknown): string {
   return `${text}\n`
 }
 
-/** The lines of an object of the format expected, a block at a time. */
+/** The lines of an object of the format expected, a block at a time; by its reference, or by its key alone. */
 async function* linesOf(
   store: StagingStore,
-  object: StagedObject,
+  object: StagedObject | string,
   format: StagedHeader['format'],
   options: StagingOptions | undefined,
 ): AsyncGenerator<string[]> {
-  const content = await store.read(object, options)
+  const key = typeof object === 'string' ? object : object.key
+  const content = typeof object === 'string' ? await store.open(object, options) : await store.read(object, options)
   if (content.header.format !== format) {
-    throw new StagedObjectDamaged(
-      store.locate(object.key),
-      `it is ${content.header.format} where ${format} is expected`,
-    )
+    throw new StagedObjectDamaged(store.locate(key), `it is ${content.header.format} where ${format} is expected`)
   }
   for await (const block of content.blocks) {
     const lines = block.bytes.toString('utf8').split('\n')
@@ -73,10 +71,10 @@ export async function writeJsonLines(
   return store.write(prefix, { format: 'json-lines' }, lineBlocks(values), options)
 }
 
-/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end as `read` does. */
+/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end as `read` does, or `open` for a key alone. */
 export async function* readJsonLines<T>(
   store: StagingStore,
-  object: StagedObject,
+  object: StagedObject | string,
   options?: StagingOptions,
 ): AsyncGenerator<T> {
   for await (const lines of linesOf(store, object, 'json-lines', options)) {

@@ -117,6 +117,11 @@ export class FolderStagingStore implements StagingStore {
     return openStaged(missingSaid(chunksOf(path, options.signal), path), object, path)
   }
 
+  async open(key: string, options: StagingOptions = {}): Promise<StagedContent> {
+    const path = this.locate(checkedKey(key))
+    return openStaged(missingSaid(chunksOf(path, options.signal), path), null, path)
+  }
+
   async list(prefix: string, options: StagingOptions = {}): Promise<string[]> {
     options.signal?.throwIfAborted()
     const keys: string[] = []

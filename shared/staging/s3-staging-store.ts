@@ -75,6 +75,10 @@ export class S3StagingStore implements StagingStore {
     return openStaged(this.#chunks(key, options.signal), object, this.locate(key))
   }
 
+  async open(key: string, options: StagingOptions = {}): Promise<StagedContent> {
+    return openStaged(this.#chunks(checkedKey(key), options.signal), null, this.locate(key))
+  }
+
   async list(prefix: string, options: StagingOptions = {}): Promise<string[]> {
     const folder = checkedPrefix(prefix)
     try {

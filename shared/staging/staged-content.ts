@@ -33,7 +33,8 @@ function parseHeader(line: Buffer): StagedHeader | null {
 /** The chunks of one object on the way to its reader. */
 class StagedReader {
   readonly #chunks: AsyncIterator<Buffer>
-  readonly #object: StagedObject
+  /** Null when only the key is known. */
+  readonly #object: StagedObject | null
   readonly #location: string
   readonly #hash: Hash = createHash('sha256')
   #pending: Buffer[] = []
@@ -41,7 +42,7 @@ class StagedReader {
   #rows = 0
   #bytes = 0
 
-  constructor(chunks: AsyncIterator<Buffer>, object: StagedObject, location: string) {
+  constructor(chunks: AsyncIterator<Buffer>, object: StagedObject | null, location: string) {
     this.#chunks = chunks
     this.#object = object
     this.#location = location
@@ -125,7 +126,7 @@ class StagedReader {
   }
 
   #refuseExcess(): void {
-    if (this.#bytes <= this.#object.bytes) return
+    if (this.#object === null || this.#bytes <= this.#object.bytes) return
     throw new StagedObjectDamaged(
       this.#location,
       `it holds more than the ${this.#object.bytes} bytes that were written`,
@@ -133,17 +134,20 @@ class StagedReader {
   }
 
   #compare(): void {
+    const differences = this.#object === null ? [] : this.#differencesFrom(this.#object)
+    if (this.#pendingBytes > 0) differences.push('its last row is cut')
+    if (differences.length > 0) throw new StagedObjectDamaged(this.#location, differences.join(', '))
+  }
+
+  #differencesFrom(object: StagedObject): string[] {
     const sha256 = this.#hash.digest('hex')
     const differences: string[] = []
-    if (this.#bytes !== this.#object.bytes) {
-      differences.push(`it holds ${this.#bytes} bytes where ${this.#object.bytes} were written`)
+    if (this.#bytes !== object.bytes) {
+      differences.push(`it holds ${this.#bytes} bytes where ${object.bytes} were written`)
     }
-    if (this.#rows !== this.#object.rows) {
-      differences.push(`it holds ${this.#rows} rows where ${this.#object.rows} were written`)
-    }
-    if (this.#pendingBytes > 0) differences.push('its last row is cut')
-    if (sha256 !== this.#object.sha256) differences.push('its SHA-256 differs')
-    if (differences.length > 0) throw new StagedObjectDamaged(this.#location, differences.join(', '))
+    if (this.#rows !== object.rows) differences.push(`it holds ${this.#rows} rows where ${object.rows} were written`)
+    if (sha256 !== object.sha256) differences.push('its SHA-256 differs')
+    return differences
   }
 }
 
@@ -153,7 +157,7 @@ class StagedReader {
  */
 export async function openStaged(
   chunks: AsyncIterable<Buffer>,
-  object: StagedObject,
+  object: StagedObject | null,
   location: string,
 ): Promise<StagedContent> {
   const reader = new StagedReader(chunks[Symbol.asyncIterator](), object, location)

@@ -54,6 +54,11 @@ export interface StagingStore {
    * an object in S3 keeps a connection until then.
    */
   read(object: StagedObject, options?: StagingOptions): Promise<StagedContent>
+  /**
+   * Opens an object of which only the key is known: that its rows are whole is all that can be checked. For a person who looks, and
+   * for records that stand on their own; a step of a run reads by reference.
+   */
+  open(key: string, options?: StagingOptions): Promise<StagedContent>
   /** Keys under `prefix` (a folder or one key; empty: all), sorted. */
   list(prefix: string, options?: StagingOptions): Promise<string[]>
   /** Removes every object under `prefix`; says how many. */

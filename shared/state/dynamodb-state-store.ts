@@ -4,7 +4,7 @@ import { PipelineLeases } from './pipeline-leases.ts'
 import { RunMetrics } from './run-metrics.ts'
 import { StateMisconfigured } from './state-errors.ts'
 import { StateRequests } from './state-requests.ts'
-import type { Lease, PartitionRecord, RunRecord, RunStatus, StateStore, StepRecord } from './state-store.ts'
+import type { Lease, PartitionRecord, RunRecord, RunStart, RunStatus, StateStore, StepRecord } from './state-store.ts'
 
 export interface StateStoreOptions {
   /** `STATE_TABLE_NAME` unless told. */
@@ -86,7 +86,7 @@ export class DynamoDbStateStore implements StateStore {
     return this.#leases.takePending(pipeline)
   }
 
-  startRun(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void> {
+  startRun(run: RunStart): Promise<void> {
     return this.#metrics.start(run)
   }
 

@@ -1,5 +1,13 @@
 import { META, PARTITION, runKey, STEP } from './keys.ts'
-import type { PartitionRecord, PipelineState, RowCounts, RunDetail, RunRecord, StepRecord } from './state-store.ts'
+import type {
+  PartitionRecord,
+  PipelineState,
+  RowCounts,
+  RunDetail,
+  RunRecord,
+  RunStart,
+  StepRecord,
+} from './state-store.ts'
 
 /** An item as the document client gives it. */
 export type Item = Record<string, unknown>
@@ -59,10 +67,11 @@ export function pipelineState(item: Item): PipelineState {
     leaseOwner: text(item.lease_owner),
     leaseExpiresAt: number(item.lease_expires_at),
     pending: item.pending === true,
+    commitOwner: text(item.commit_owner),
   }
 }
 
-export function runItem(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Item {
+export function runItem(run: RunStart): Item {
   return {
     ...runKey(run.id),
     kind: 'run',
@@ -73,6 +82,7 @@ export function runItem(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | '
     start_time: timeText(run.startTime),
     runner: run.runner,
     trigger: run.trigger,
+    mode: run.mode ?? null,
     records_processed: 0,
     records_failed: 0,
   }
@@ -90,6 +100,7 @@ export function runRecord(item: Item): RunRecord {
     executionTimeSeconds: number(item.execution_time_seconds),
     runner: String(item.runner),
     trigger: String(item.trigger),
+    mode: text(item.mode),
     error: text(item.error),
   }
 }
@@ -108,10 +119,12 @@ export function stepItem(step: StepRecord): Item {
     records_processed: step.read,
     records_failed: step.quarantined,
     ...rowCounts(step),
+    deleted: step.deleted,
     findings: step.findings,
     bytes: step.bytes,
     attempts: step.attempts,
     error: cutError(step.error),
+    notes: step.notes,
     quarantine: step.quarantine,
   }
 }
@@ -127,10 +140,12 @@ export function stepRecord(item: Item): StepRecord {
     lastRunBefore: text(item.last_run_before),
     lastRunAfter: text(item.last_run_after),
     ...rowCounts(item),
+    deleted: count(item.deleted),
     findings: count(item.findings),
     bytes: count(item.bytes),
     attempts: count(item.attempts),
     error: text(item.error),
+    notes: Array.isArray(item.notes) ? item.notes.map(String) : null,
     quarantine: text(item.quarantine),
   }
 }

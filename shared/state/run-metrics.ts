@@ -4,7 +4,7 @@ import { cutError, type Item, partitionItem, runDetail, runItem, runRecord, step
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
 import { StateRefused } from './state-errors.ts'
 import type { StateRequests } from './state-requests.ts'
-import type { PartitionRecord, RunDetail, RunRecord, RunStatus, StepRecord } from './state-store.ts'
+import type { PartitionRecord, RunDetail, RunRecord, RunStart, RunStatus, StepRecord } from './state-store.ts'
 import { stateTable } from './table-definition.ts'
 
 const PAGE_ITEMS = 100
@@ -21,7 +21,7 @@ export class RunMetrics {
     this.#expiry = expiry
   }
 
-  async start(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void> {
+  async start(run: RunStart): Promise<void> {
     const item = { ...runItem(run), [stateTable.timeToLive]: this.#expiry() }
     const outcome = await this.#requests.put(item, { ConditionExpression: notRecorded })
     if (outcome.kind !== 'unknown') return

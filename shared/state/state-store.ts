@@ -15,6 +15,8 @@ export interface PipelineState {
   readonly leaseExpiresAt: number | null
   /** A refused run asks for a follow-up. */
   readonly pending: boolean
+  /** The run that committed last; null before the first. */
+  readonly commitOwner: string | null
 }
 
 export interface Lease {
@@ -49,8 +51,14 @@ export interface RunRecord {
   /** What runs it: `stepfunctions` or `local:<host>:<pid>`. */
   readonly runner: string
   readonly trigger: string
+  /** What the run was asked to do instead of its usual window, as JSON; null for a usual run. */
+  readonly mode: string | null
   readonly error: string | null
 }
+
+/** What is known of a run when it starts. */
+export type RunStart = Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'> &
+  Partial<Pick<RunRecord, 'mode'>>
 
 export interface StepRecord extends RowCounts {
   readonly runId: string
@@ -61,12 +69,16 @@ export interface StepRecord extends RowCounts {
   readonly executionTimeSeconds: number | null
   readonly lastRunBefore: string | null
   readonly lastRunAfter: string | null
+  /** Target rows whose source row is gone: deleted, marked as deleted, or closed in a history. */
+  readonly deleted: number
   /** Findings recorded on rows that were loaded all the same. */
   readonly findings: number
   readonly bytes: number
   readonly attempts: number
   /** Why it failed, was skipped or refused; a sentence. */
   readonly error: string | null
+  /** What a person should know of the step though it is no fault: sentences; null when there are none. */
+  readonly notes: readonly string[] | null
   /** Staging prefix of the quarantined rows and findings, when there are any. */
   readonly quarantine: string | null
 }
@@ -115,7 +127,7 @@ export interface StateStore {
   takePending(pipeline: string): Promise<boolean>
 
   /** Records the run as running, once; a later call changes nothing. */
-  startRun(run: Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'>): Promise<void>
+  startRun(run: RunStart): Promise<void>
   /** Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started. */
   finishRun(
     id: string,

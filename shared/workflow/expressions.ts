@@ -19,6 +19,16 @@ function statusOf(step: string): string {
   return `$states.input.steps.\`${step}\`.status`
 }
 
+/** What the execution was asked to do instead of a usual run. Only Plan and tasks look at it, so that no other payload bears it. */
+export const modeOfRun = jsonata(
+  '$exists($states.context.Execution.Input.mode) ? $states.context.Execution.Input.mode : null',
+)
+
+/** The run that made the plan: this one, or the one that it resumes. */
+export const planningRun = jsonata(
+  '$exists($states.input.plan.planned_by) ? $states.input.plan.planned_by : $states.input.run.id',
+)
+
 /** Whether all of the steps have succeeded; a step that is not there has not. */
 export function allSucceeded(steps: readonly string[]): string {
   return jsonata(steps.map((step) => `${statusOf(step)} = "success"`).join(' and '))

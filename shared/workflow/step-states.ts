@@ -1,4 +1,4 @@
-import { allSucceeded, caughtReason, jsonata, outcome, skippedReason, stepsWith } from './expressions.ts'
+import { allSucceeded, caughtReason, jsonata, modeOfRun, outcome, planningRun, skippedReason, stepsWith } from './expressions.ts'
 import { placeholderOf } from './placeholders.ts'
 import type { MapState, PassState, State } from './states-language.ts'
 import { catchError, catchEverything, type Onward, taskState } from './task-policy.ts'
@@ -57,7 +57,7 @@ function taskStates(name: string, onward: Onward): [string, State][] {
       taskState({
         stage: 'run',
         placeholder: placeholderOf(name, 'run'),
-        payload: { run: jsonata('$states.input.run'), task: name },
+        payload: { run: jsonata('$states.input.run'), task: name, mode: modeOfRun },
         output: { run: jsonata('$states.input.run'), steps: stepsWith(name, outcome('success', null)) },
         catchers: catchEverything(stateName(name, 'failed')),
         onward,
@@ -74,7 +74,7 @@ function pipelineStates(name: string, onward: Onward): [string, State][] {
   const plan = taskState({
     stage: 'plan',
     placeholder: placeholderOf('control', 'plan'),
-    payload: { run: jsonata('$states.input.run'), pipeline: name },
+    payload: { run: jsonata('$states.input.run'), pipeline: name, mode: modeOfRun },
     output: {
       run: jsonata('$states.input.run'),
       steps: jsonata('$states.input.steps'),
@@ -110,6 +110,7 @@ function partitionsState(name: string, failed: string, commit: string): MapState
       pipeline: name,
       plan: jsonata('$states.input.plan.plan'),
       epoch: jsonata('$states.input.plan.epoch'),
+      planned_by: planningRun,
       partition: jsonata('$states.context.Map.Item.Value.partition'),
     },
     ItemProcessor: {
@@ -140,6 +141,7 @@ function commitState(name: string, failed: string, onward: Onward): State {
       pipeline: name,
       plan: jsonata('$states.input.plan.plan'),
       epoch: jsonata('$states.input.plan.epoch'),
+      planned_by: planningRun,
     },
     output: {
       run: jsonata('$states.input.run'),

@@ -26,10 +26,12 @@ function stepOf(runId: string, over: Partial<StepRecord> = {}): StepRecord {
     lastRunBefore: '2026-02-28 02:00:00.000001',
     lastRunAfter: '2026-03-01 01:55:00.123456',
     ...COUNTS,
+    deleted: 3,
     findings: 5,
     bytes: 123_456_789_012,
     attempts: 2,
     error: null,
+    notes: ['the window ends 300 s before now'],
     quarantine: `runs/${runId}/quarantine/orders`,
     ...over,
   }
@@ -74,6 +76,7 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseOwner: 'run-1',
           leaseExpiresAt: NOW + MINUTE,
           pending: false,
+          commitOwner: null,
         })
       })
 
@@ -225,6 +228,7 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseOwner: null,
           leaseExpiresAt: null,
           pending: false,
+          commitOwner: 'run-1',
         })
       })
 
@@ -396,12 +400,13 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         const store = make()
         const id = randomUUID()
 
-        await store.startRun({ ...start, id })
+        await store.startRun({ ...start, id, mode: '{"resume":"run-0"}' })
         await store.startRun({ ...start, id, workflow: 'other', startTime: NOW + MINUTE })
 
         assert.deepEqual((await store.run(id))?.run, {
           ...start,
           id,
+          mode: '{"resume":"run-0"}',
           status: 'running',
           endTime: null,
           recordsProcessed: 0,

@@ -20,6 +20,7 @@ function result(statuses: Record<string, StepStatus>, outcomes: Record<string, S
     executionTimeSeconds: null,
     runner: '',
     trigger: '',
+    mode: null,
     error: null,
   }
   return resultOf({ ...run, interrupted }, ['a', 'b'], { run: record, steps, partitions: [] }, outcomes)

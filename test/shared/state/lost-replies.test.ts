@@ -73,10 +73,12 @@ function stepOf(runId: string): StepRecord {
     filtered: 0,
     duplicate: 0,
     quarantined: 0,
+    deleted: 0,
     findings: 0,
     bytes: 1,
     attempts: 1,
     error: null,
+    notes: ['the window ends 300 s before now'],
     quarantine: null,
   }
 }

@@ -69,17 +69,42 @@ test('gives each function the payload of its contract', async () => {
   })
 
   const { plan } = planned(1)
-  const extract = { run: runReference, pipeline: 'customers', plan, epoch: 7, partition: 0 }
+  const extract = { run: runReference, pipeline: 'customers', plan, epoch: 7, partition: 0, planned_by: 'run-1' }
   const load = { ...extract, extracted: 'e', transformed: 't', filtered: 0, quarantined: null, findings: null }
   assert.equal(status, 'SUCCEEDED')
   assert.deepEqual(calls.slice(0, -1), [
-    { functionName: 'ControlPlan', payload: { run: runReference, pipeline: 'customers' } },
+    { functionName: 'ControlPlan', payload: { run: runReference, pipeline: 'customers', mode: null } },
     { functionName: 'CustomersExtract', payload: extract },
     { functionName: 'CustomersTransform', payload: { ...extract, extracted: 'e' } },
     { functionName: 'CustomersLoad', payload: load },
-    { functionName: 'ControlCommit', payload: { run: runReference, pipeline: 'customers', plan, epoch: 7 } },
-    { functionName: 'DataMartRun', payload: { run: runReference, task: 'data-mart' } },
+    {
+      functionName: 'ControlCommit',
+      payload: { run: runReference, pipeline: 'customers', plan, epoch: 7, planned_by: 'run-1' },
+    },
+    { functionName: 'DataMartRun', payload: { run: runReference, task: 'data-mart', mode: null } },
   ])
+})
+
+test('tells Plan and tasks, and no other function, what the run was asked to do', async () => {
+  const only = workflow('daily', { steps: [run(customers), run(dataMart, { after: [customers] })] })
+  const mode = { resume: 'run-0' }
+
+  const { calls } = await outcomeOf(
+    only,
+    { ControlPlan: () => ({ ...planned(1), planned_by: 'run-0' }) },
+    { trigger: 'manual', mode },
+  )
+
+  const told = calls.filter(({ payload }) => 'mode' in (payload as object))
+  assert.deepEqual(
+    told.map(({ functionName, payload }) => [functionName, (payload as { mode: unknown }).mode]),
+    [
+      ['ControlPlan', mode],
+      ['DataMartRun', mode],
+    ],
+  )
+  const commit = calls.find(({ functionName }) => functionName === 'ControlCommit')?.payload
+  assert.equal((commit as { planned_by: string }).planned_by, 'run-0')
 })
 
 test('carries what Commit returned to Finish and to the output', async () => {
@@ -117,7 +142,11 @@ for (const [input, trigger] of triggers) {
   test(`takes the trigger ${trigger} from the input ${JSON.stringify(input)}`, async () => {
     const { calls } = await outcomeOf(workflow('one', { steps: [run(dataMart)] }), {}, input)
 
-    assert.deepEqual(calls[0]?.payload, { run: { ...runReference, workflow: 'one', trigger }, task: 'data-mart' })
+    assert.deepEqual(calls[0]?.payload, {
+      run: { ...runReference, workflow: 'one', trigger },
+      task: 'data-mart',
+      mode: null,
+    })
   })
 }
 

@@ -1,0 +1,104 @@
+import { TerminalError } from '#shared/active-record/index.ts'
+import type { StagedObject } from '#shared/staging/staging-store.ts'
+import type { Lease, RunDetail } from '#shared/state/state-store.ts'
+import { ledgerOf } from './ledger.ts'
+import type { Pipeline } from './pipeline.ts'
+import { type Plan, type PlannedWork, readPlan } from './plan.ts'
+import { modeOf, type RunMode, resumedRuns, succeededIn } from './run-mode.ts'
+import type { Services } from './services.ts'
+
+type Mode = RunMode | null
+
+async function chainOf(mode: Mode, { state }: Services): Promise<RunDetail[]> {
+  return mode !== null && 'resume' in mode ? resumedRuns(state, mode.resume) : []
+}
+
+/** The run among those resumed that has done the step, though it may have died before it could say so; null when none has. */
+export async function doneBefore(step: string, mode: Mode, services: Services): Promise<string | null> {
+  const chain = await chainOf(mode, services)
+  if (chain.length === 0) return null
+  const committed = (await services.state.pipeline(step))?.commitOwner ?? null
+  return succeededIn(chain, step) ?? chain.find(({ run }) => run.id === committed)?.run.id ?? null
+}
+
+/** What the first of the resumed runs was asked to do. */
+export async function resumedMode(
+  mode: Mode,
+  services: Services,
+): Promise<Exclude<RunMode, { readonly resume: string }> | null> {
+  if (mode === null || !('resume' in mode)) return mode
+  const first = (await chainOf(mode, services)).at(-1)
+  return first === undefined ? null : (modeOf(first.run) as Exclude<RunMode, { readonly resume: string }> | null)
+}
+
+/**
+ * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, so that a new plan
+ * serves as well. Called behind the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
+ */
+export async function landedPlan(
+  pipeline: Pipeline,
+  mode: Mode,
+  lease: Lease,
+  services: Services,
+): Promise<PlannedWork | null> {
+  for (const { run } of await chainOf(mode, services)) {
+    const landed = await landedOf(pipeline, run.id)
+    if (landed === null) continue
+    const plan = await stillStaged(pipeline, run.id, landed.staged, lease, services)
+    if (plan.advances && plan.version !== lease.version) await refuseOvertaken(pipeline, run.id, lease, services)
+    const partitions = plan.partitions.flatMap((_, number) => (landed.numbers.has(number) ? [] : [number]))
+    const note = `resumed run ${run.id}: ${landed.numbers.size} of ${plan.partitions.length} partitions had landed`
+    return { plan: { ...plan, notes: [...plan.notes, note] }, staged: landed.staged, partitions }
+  }
+  return null
+}
+
+interface Landed {
+  readonly numbers: ReadonlySet<number>
+  readonly staged: StagedObject
+}
+
+async function landedOf(pipeline: Pipeline, runId: string): Promise<Landed | null> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const entries = await Entry.where({ pipeline: pipeline.name, runId }).toArray()
+  const [first] = entries
+  if (first === undefined) return null
+  const plans = new Set(entries.map(({ plan }) => plan))
+  if (plans.size > 1 || first.plan === null) {
+    throw new TerminalError(
+      `${pipeline.name}: partitions of run ${runId} have landed by ${plans.size > 1 ? 'more than one plan' : 'a plan that is not known'}, so what is left of it cannot be told and it cannot be resumed; start \`dray run\`, which reads its rows again`,
+    )
+  }
+  return {
+    numbers: new Set(entries.map(({ partitionNumber }) => Number(partitionNumber))),
+    staged: JSON.parse(first.plan) as StagedObject,
+  }
+}
+
+async function stillStaged(
+  pipeline: Pipeline,
+  runId: string,
+  staged: StagedObject,
+  lease: Lease,
+  services: Services,
+): Promise<Plan> {
+  try {
+    return await readPlan(services, staged)
+  } catch (error) {
+    if ((error as Error).name !== 'StagedObjectMissing') throw error
+    await services.state.releaseLease(pipeline.name, lease.owner)
+    await services.state.releaseLease(pipeline.name, lease.owner)
+    throw new TerminalError(
+      `${pipeline.name}: the plan of run ${runId} is no longer staged (staging expires), so it cannot be resumed; start \`dray run\`, which reads its rows again: last_run has not moved past them`,
+      { cause: error },
+    )
+  }
+}
+
+async function refuseOvertaken(pipeline: Pipeline, runId: string, lease: Lease, { state }: Services): Promise<never> {
+  const committed = (await state.pipeline(pipeline.name))?.commitOwner ?? null
+  await state.releaseLease(pipeline.name, lease.owner)
+  throw new TerminalError(
+    `${pipeline.name}: run ${runId} cannot be resumed, since last_run has been ${committed === null ? 'set' : `committed by ${committed} or set`} after it was planned; nothing was done, and a usual run reads what there is to read: \`dray run\``,
+  )
+}
