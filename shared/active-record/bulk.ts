@@ -120,34 +120,78 @@ export async function writeAll(
   const { definition } = model
   const rows = Array.isArray(input) ? input : [...input]
   const columns = bulkColumns(definition, givenIn(rows, definition))
-  const encode = rowEncoder(definition, new Date().toISOString().replace('T', ' ').replace('Z', ''), columns)
-  const encoder = new BlockEncoder()
-  const blocks: CopyBlock[] = []
-  const rejected: RejectedInput[] = []
-  const places: number[] = []
-  let place = 0
-  for (const attributes of rows) {
-    const result = encode(attributes)
-    if ('errors' in result) rejected.push({ row: place, errors: result.errors })
-    else {
-      places.push(place)
-      const block = encoder.push(result.texts)
-      if (block !== null) blocks.push(block)
-    }
-    place += 1
-  }
-  const rest = encoder.flush()
-  if (rest !== null) blocks.push(rest)
-  if (blocks.length === 0) return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected }
   const target = mergeTarget(definition, mode, options, columns)
+  const encoded = new EncodedRows(rows, rowEncoder(definition, utcNow(), columns))
+  if (encoded.isEmpty) return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: encoded.rejected }
   const merged = await model.database.transaction(() =>
-    mergeBlocks(model.database, target, () => blocks, { signal: options.signal }),
+    mergeBlocks(model.database, target, () => encoded.blocks(), { signal: options.signal }),
   )
-  for (const { row, code, column, message } of merged.rejected) {
+  const refused = merged.rejected.map(({ row, code, column, message }) => {
     const field = definition.columns.find((candidate) => candidate.column === column)?.name ?? ''
-    rejected.push({ row: places[row] ?? row, errors: [{ field, code, message }] })
+    return { row: encoded.placeOf(row), errors: [{ field, code, message }] }
+  })
+  return { ...merged, rejected: [...encoded.rejected, ...refused].sort((a, b) => a.row - b.row) }
+}
+
+function utcNow(): string {
+  return new Date().toISOString().replace('T', ' ').replace('Z', '')
+}
+
+/** Rows that are encoded while the database takes the first of them. */
+class EncodedRows {
+  readonly rejected: RejectedInput[] = []
+  readonly #rows: readonly Readonly<Record<string, unknown>>[]
+  readonly #encode: ReturnType<typeof rowEncoder>
+  readonly #encoder = new BlockEncoder()
+  readonly #blocks: CopyBlock[] = []
+  #next = 0
+
+  constructor(rows: readonly Readonly<Record<string, unknown>>[], encode: ReturnType<typeof rowEncoder>) {
+    this.#rows = rows
+    this.#encode = encode
   }
-  return { ...merged, rejected: rejected.sort((a, b) => a.row - b.row) }
+
+  /** Whether no row is left to write. */
+  get isEmpty(): boolean {
+    return this.#block(0) === null
+  }
+
+  /** The blocks from the start, each time. */
+  *blocks(): Generator<CopyBlock> {
+    for (let index = 0, block = this.#block(0); block !== null; block = this.#block(++index)) yield block
+  }
+
+  /** The place in the input of a row that was encoded. */
+  placeOf(row: number): number {
+    let place = row
+    for (const rejected of this.rejected) {
+      if (rejected.row > place) break
+      place += 1
+    }
+    return place
+  }
+
+  #block(index: number): CopyBlock | null {
+    while (this.#blocks.length <= index) {
+      const block = this.#encodeNext()
+      if (block === null) return null
+      this.#blocks.push(block)
+    }
+    return this.#blocks[index] as CopyBlock
+  }
+
+  #encodeNext(): CopyBlock | null {
+    while (this.#next < this.#rows.length) {
+      const place = this.#next++
+      const result = this.#encode(this.#rows[place] as Readonly<Record<string, unknown>>)
+      if ('errors' in result) this.rejected.push({ row: place, errors: result.errors })
+      else {
+        const block = this.#encoder.push(result.texts)
+        if (block !== null) return block
+      }
+    }
+    return this.#encoder.flush()
+  }
 }
 
 /** The optional properties that the rows give; one that only some of them give would be NULL in the others. */

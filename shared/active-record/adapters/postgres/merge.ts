@@ -1,6 +1,8 @@
+import type { DatabaseError } from 'pg'
 import type { Bound, CopyBlock, MergeResult, MergeTarget, RejectedRow, Text } from '../../adapter.ts'
 import { TerminalError } from '../../errors.ts'
 import type { Place } from './connection-url.ts'
+import { copyStraight } from './copy-straight.ts'
 import { describeKeys } from './describe.ts'
 import { isolateRows } from './isolate-rows.ts'
 import { MergeSql } from './merge-sql.ts'
@@ -29,6 +31,7 @@ export interface MergeCounts {
   readonly duplicate: number
 }
 
+const UNIQUE_VIOLATION = '23505'
 /** Below this many rows the planner's guess is good enough. */
 const ANALYZED_ROWS = 1_000
 
@@ -48,18 +51,50 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
   const savepoint = session.name('merge')
   // For this transaction only: instants without an offset are UTC.
   await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
+  const counts = await copiedOrMerged(session, target, narrow, open, savepoint)
+  await session.run(`RELEASE ${savepoint}`)
+  return counts === null ? isolateRows(session, target, narrow, open) : { ...counts, rejected: [] }
+}
+
+/** Null when the database refuses a row, or would change a value of one. */
+async function copiedOrMerged(
+  session: MergeSession,
+  target: MergeTarget,
+  narrow: readonly NarrowColumn[],
+  open: OpenBlocks,
+  savepoint: string,
+): Promise<MergeCounts | null> {
+  const straight = await attempted(session, savepoint, () => copyStraight(session, target, narrow, open))
+  if (straight.counts !== null) return straight.counts
+  if (straight.fault !== null && straight.fault.code !== UNIQUE_VIOLATION) return null
+  return (await attempted(session, savepoint, () => mergeAtOnce(session, target, narrow, open))).counts
+}
+
+interface Attempt {
+  readonly counts: MergeCounts | null
+  readonly fault: DatabaseError | null
+}
+
+/** Runs `work` under the savepoint, which stays; a row's fault undoes what it did, as null does. */
+async function attempted(
+  session: MergeSession,
+  savepoint: string,
+  work: () => Promise<MergeCounts | null>,
+): Promise<Attempt> {
+  let fault: DatabaseError | null = null
   try {
-    const counts = await mergeAtOnce(session, target, narrow, open)
-    if (counts !== null) {
-      await session.run(`RELEASE ${savepoint}`)
-      return { ...counts, rejected: [] }
-    }
-    await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`)
+    const counts = await work()
+    if (counts !== null) return { counts, fault }
   } catch (error) {
-    await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`).catch(() => {})
-    if (!isRowFault(causeOf(error))) throw error
+    const cause = causeOf(error)
+    if (!isRowFault(cause)) {
+      await session.run(`ROLLBACK TO ${savepoint}; RELEASE ${savepoint}`).catch(() => {})
+      throw error
+    }
+    fault = cause
   }
-  return isolateRows(session, target, narrow, open)
+  await session.run(`ROLLBACK TO ${savepoint}`)
+  return { counts: null, fault }
 }
 
 export function causeOf(error: unknown): unknown {
