@@ -173,6 +173,16 @@ export class Oracle {
     if (!allowed) throw wrong()
   }
 
+  /** The fence only rises. */
+  fenceMoved(changes: readonly Change[]): void {
+    for (const { table, before, after } of changes) {
+      if (table !== 'dray_fence' || before === null) continue
+      if (Number(after?.epoch) < Number(before.epoch)) {
+        throw new Divergence(`the fence went back from epoch ${before.epoch} to ${after?.epoch}`)
+      }
+    }
+  }
+
   /** The target has committed what a load did. */
   landed(input: LoadInput, changes: readonly Change[]): void {
     const products = changes.filter(({ table }) => table === 'product')
@@ -185,17 +195,18 @@ export class Oracle {
       )
     }
     if (entry === undefined || entry === null) return
+    const runId = entry.run_id ?? ''
     const extracted = this.#rowsOf(input.extracted.key)
     this.#checkWindow(input, extracted)
-    this.#checkOnce(input, extracted)
+    this.#checkOnce(runId, input, extracted)
     const counts = this.#countsOf(extracted, products)
     for (const [name, count] of Object.entries(counts)) {
       const said = entry[name === 'read' ? 'rows_read' : name]
       if (said !== String(count))
         throw new Divergence(`${nameOf(input)}: the ledger says ${said} ${name} where ${count} were`)
     }
-    this.#checkBatch(input, extracted)
-    const run = this.#runs.get(input.run.id)
+    this.#checkBatch(runId, input, extracted)
+    const run = this.#runs.get(runId)
     if (run === undefined) return
     for (const [name, count] of Object.entries(counts)) run.counts[name as keyof Counts] += count
   }
@@ -221,10 +232,10 @@ export class Oracle {
     }
   }
 
-  #checkOnce(input: LoadInput, extracted: readonly Row[]): void {
+  #checkOnce(runId: string, input: LoadInput, extracted: readonly Row[]): void {
     const zero: Counts = { read: 0, inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
-    const run = this.#runs.get(input.run.id) ?? { counts: zero, rows: new Map<string, number>() }
-    this.#runs.set(input.run.id, run)
+    const run = this.#runs.get(runId) ?? { counts: zero, rows: new Map<string, number>() }
+    this.#runs.set(runId, run)
     for (const row of extracted) {
       const other = run.rows.get(keyOf(row))
       if (other !== undefined)
@@ -252,9 +263,9 @@ export class Oracle {
   }
 
   /** What a load has committed is in the target and the quarantine at once, exactly as the transform made it. */
-  #checkBatch(input: LoadInput, extracted: readonly Row[]): void {
+  #checkBatch(runId: string, input: LoadInput, extracted: readonly Row[]): void {
     const targets = new Map(this.#witness.targetRows().map((row) => [row.code, row]))
-    const quarantine = this.#witness.quarantined().filter(({ run }) => run === input.run.id)
+    const quarantine = this.#witness.quarantined().filter(({ run }) => run === runId)
     const last = new Map(extracted.filter((row) => fateOf(row) === 'loaded').map((row) => [row.code, row]))
     for (const row of last.values()) {
       const found = targets.get(row.code)

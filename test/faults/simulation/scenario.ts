@@ -4,8 +4,10 @@ import { Random } from './random.ts'
 
 export interface RunPlan {
   readonly startSeconds: number
-  /** The machine that runs the workflow itself is lost after so many seconds, or not. */
-  readonly killedAfterSeconds: number | null
+  /** The execution ends without its Finish after so many seconds, or not. */
+  readonly endedAfterSeconds: number | null
+  /** Then its handlers end with it: the machine was lost. Else somebody stopped the execution, and Lambdas go on. */
+  readonly machineLost: boolean
 }
 
 /** What one schedule is made of; all of it drawn from a seed. */
@@ -22,6 +24,8 @@ export interface Scenario {
   readonly initialRows: number
   readonly writers: number
   readonly longestWriterSeconds: number
+  /** The clock of the source is set back once, by less than the lag. */
+  readonly sourceStepsBack: { readonly afterSeconds: number; readonly seconds: number } | null
   /** Milliseconds by which the clocks of the source and of the machines are wrong. */
   readonly sourceSkew: number
   readonly machineSkew: number
@@ -47,7 +51,8 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
   const quiet = random.chance(0.05)
   const runs = Array.from({ length: random.integer(1, 3) }, () => ({
     startSeconds: random.pick([0, 10, 60, 300, 1_000, 8_000, 24_000]),
-    killedAfterSeconds: !quiet && random.chance(0.1) ? random.pick([1, 20, 100, 1_000]) : null,
+    endedAfterSeconds: !quiet && random.chance(0.15) ? random.pick([1, 20, 100, 1_000]) : null,
+    machineLost: random.chance(0.5),
   }))
   return {
     seed,
@@ -58,7 +63,11 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
     missingKey: !sharedCodes && random.chance(0.2),
     initialRows: random.integer(0, 12),
     writers: random.integer(0, 5),
-    longestWriterSeconds: exact ? random.pick([5, 100, 1_500]) : shape.lagSeconds - 1,
+    longestWriterSeconds: exact ? random.pick([5, 100, 1_500]) : Math.floor(shape.lagSeconds / 2),
+    sourceStepsBack:
+      shape.lagSeconds > 0 && random.chance(0.2)
+        ? { afterSeconds: random.pick([30, 400, 2_000]), seconds: random.integer(1, Math.floor(shape.lagSeconds / 2)) }
+        : null,
     sourceSkew: random.pick([0, -10 * MINUTE, 10 * MINUTE]),
     machineSkew: random.pick([0, 10 * MINUTE]),
     runs: runs.sort((one, other) => one.startSeconds - other.startSeconds),

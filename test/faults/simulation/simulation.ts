@@ -39,7 +39,7 @@ import {
 } from './models.ts'
 import { Divergence, Oracle } from './oracle.ts'
 import { Random } from './random.ts'
-import type { Scenario } from './scenario.ts'
+import type { RunPlan, Scenario } from './scenario.ts'
 import { SourceWriters } from './source-writers.ts'
 import { damaged } from './staged-damage.ts'
 
@@ -74,9 +74,13 @@ export class Simulation {
   readonly #pristine = new Map<string, Buffer>()
   readonly #runStarts = new Map<string, number>()
   readonly #statuses: string[] = []
-  /** Runs whose machine is gone, and which nobody has ended yet. */
+  /** Runs that ended without their Finish. */
   readonly #lost = new Set<string>()
-  readonly #gone = new Set<string>()
+  /** Who took which epoch. */
+  readonly #epochs = new Map<number, string>()
+  readonly #finished = new Set<string>()
+  readonly #crashed = new Set<string>()
+  readonly #alive = new Map<string, number>()
   readonly #trace: ((line: string) => void) | null
   #lastRun: string | null = null
   #divergence: Error | null = null
@@ -117,6 +121,7 @@ export class Simulation {
     await this.#repeatToSuccess()
     // Whatever was stalled, delayed or doubled comes out of its hole after everybody else has gone home.
     await this.#clock.sleep(48 * HOUR)
+    await this.#settleLost()
     this.#raise()
     this.#watch(() => this.#oracle.ended())
     await this.#checkNothingHeld()
@@ -128,9 +133,9 @@ export class Simulation {
   #connect(): void {
     const check: MemoryDatabaseOptions['check'] = (_table, row) =>
       row.label === REFUSED ? { column: 'label', message: 'refused by a constraint' } : null
-    const { exact, sourceSkew } = this.scenario
+    const { exact } = this.scenario
     // Whole seconds, so that equal stamps and stamps at the border of a window are common.
-    const now = () => Math.floor((this.#clock.now() + sourceSkew) / 1000) * 1000
+    const now = () => Math.floor(this.#sourceNow() / 1000) * 1000
     databases.source.reset({ now, exact, check: () => null, onCommit: (changes) => this.#sourceCommitted(changes) })
     databases.target.reset({ now, exact, check, onCommit: (changes) => this.#targetCommitted(changes) })
     const opened = (connection: Parameters<Invocation['connected']>[0]) =>
@@ -142,6 +147,12 @@ export class Simulation {
     this.#staging.onWrite = (key, bytes) => this.#pristine.set(key, bytes)
     this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
     this.#writers.begin()
+  }
+
+  #sourceNow(): number {
+    const { sourceSkew, sourceStepsBack: step } = this.scenario
+    const back = step !== null && this.#clock.now() >= START + step.afterSeconds * 1000 ? step.seconds * 1000 : 0
+    return this.#clock.now() + sourceSkew - back
   }
 
   #tell(text: () => string): void {
@@ -171,6 +182,7 @@ export class Simulation {
 
   #targetCommitted(changes: readonly Change[]): void {
     const payload = this.#faults.current.getStore()?.payload as LoadInput
+    this.#watch(() => this.#oracle.fenceMoved(changes))
     const written = changes.filter(({ table }) => table === 'product' || table === 'dray_ledger')
     if (written.length === 0) return
     this.#tell(() => `target commits ${written.map(({ after }) => JSON.stringify(after)).join(' ')}`)
@@ -179,6 +191,7 @@ export class Simulation {
 
   #stateWritten(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
     if (after.pipeline !== PIPELINE) return
+    this.#epochs.set(Number(after.epoch), String(after.lease_owner ?? this.#epochs.get(Number(after.epoch))))
     this.#watch(() => this.#checkTakeover(before, after))
     if (after.version === before.version || after.version === 0) return
     const [from, to] = [(before.last_run as string) ?? null, (after.last_run as string) ?? null]
@@ -190,6 +203,9 @@ export class Simulation {
   /** A lease that has not expired on anybody's clock is not taken from its owner. */
   #checkTakeover(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
     const [from, to] = [before.lease_owner, after.lease_owner]
+    if (after.pending === true && this.#shouldHaveGivenBack(String(to))) {
+      throw new Divergence(`a run is refused since ${to}, which has ended, still has the lease`)
+    }
     if (from === undefined || to === undefined || from === to) return
     const left = Number(before.lease_expires_at) - this.#clock.now() - this.scenario.machineSkew
     if (left > 0) throw new Divergence(`${to} took the lease of ${from}, which it had for ${left} ms more`)
@@ -216,24 +232,22 @@ export class Simulation {
     })
   }
 
-  async #laterRun(id: string, { startSeconds, killedAfterSeconds }: Scenario['runs'][number]): Promise<void> {
-    await this.#clock.sleep(startSeconds * 1000)
+  async #laterRun(id: string, planned: RunPlan): Promise<void> {
+    await this.#clock.sleep(planned.startSeconds * 1000)
     if (this.#random.chance(0.5)) await this.#settleLost()
-    await this.#execute(id, killedAfterSeconds)
+    await this.#execute(id, planned)
   }
 
-  /** What a runner does first: ends the runs whose machine is gone. Where it does not, their leases expire. */
+  /** What a runner, or the janitor, does first: ends the runs that nobody ends. Where it does not, their leases expire. */
   async #settleLost(): Promise<void> {
-    const lost = [...this.#lost]
-    this.#lost.clear()
-    for (const id of lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
+    for (const id of this.#lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
   }
 
   /** Once nothing goes wrong any more, the run is repeated until everything that was written has been read. */
   async #repeatToSuccess(): Promise<void> {
-    const settled = this.#clock.now() + this.scenario.sourceSkew
+    const settled = this.#sourceNow()
     for (let attempt = 1; attempt <= 40; attempt++) {
-      const status = await this.#execute(`again-${attempt}`, null)
+      const status = await this.#execute(`again-${attempt}`, { endedAfterSeconds: null, machineLost: false })
       this.#raise()
       const read = this.#lastRun === null ? 0 : Date.parse(`${this.#lastRun.replace(' ', 'T')}Z`)
       if (status === 'SUCCEEDED' && (this.scenario.shape.kind === 'full' || read > settled)) return
@@ -252,24 +266,23 @@ export class Simulation {
   }
 
   /** One execution of the compiled definition. */
-  async #execute(id: string, killedAfterSeconds: number | null): Promise<string> {
+  async #execute(id: string, { endedAfterSeconds, machineLost }: Omit<RunPlan, 'startSeconds'>): Promise<string> {
     const controller = new AbortController()
     const invocations = new Set<Invocation>()
     const end = new AbortController()
-    if (killedAfterSeconds !== null) {
-      const lost = () => {
-        this.#tell(() => `${id}: the machine is lost`)
-        controller.abort(new Error('the machine is lost'))
-        for (const invocation of invocations) invocation.crash(5)
+    if (endedAfterSeconds !== null) {
+      const stop = () => {
+        this.#tell(() => `${id}: ${machineLost ? 'the machine is lost' : 'the execution is stopped'}`)
         this.#lost.add(id)
-        this.#gone.add(id)
+        controller.abort(new Error('the execution is stopped'))
+        if (machineLost) for (const invocation of invocations) invocation.crash(5)
       }
-      this.#clock.sleep(killedAfterSeconds * 1000, end.signal).then(lost, () => {})
+      this.#clock.sleep(endedAfterSeconds * 1000, end.signal).then(stop, () => {})
     }
     this.#runStarts.set(id, this.#clock.now())
     this.#tell(() => `${id} starts`)
     let outcomes: Readonly<Record<string, StepOutcome>> = {}
-    const { status } = await execute(
+    const { status, error } = await execute(
       definition,
       {},
       {
@@ -287,6 +300,7 @@ export class Simulation {
     )
     end.abort()
     this.#statuses.push(status)
+    if (status === 'SUCCEEDED' || error === 'WorkflowFailed') this.#finished.add(id)
     this.#tell(() => `${id} ends ${status} ${JSON.stringify(outcomes)}`)
     if (status !== 'ABORTED') await this.#checkOutcome(id, status, outcomes)
     return status
@@ -302,7 +316,7 @@ export class Simulation {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
       }
       for (const [name, { reason }] of Object.entries(outcomes)) {
-        if (reason !== null && !this.#mayFail(name, reason))
+        if (reason !== null && !this.#mayFail(id, name, reason))
           throw new Divergence(`${id}: ${name} failed without need: ${reason}`)
       }
     })
@@ -314,7 +328,9 @@ export class Simulation {
     const holder = /^LeaseHeld: .* is held by (\S+) until/.exec(reason)?.[1]
     if (holder !== undefined) return holder !== run
     if (/^LeaseLost: .* took it over/.test(reason)) return true
-    if (/^Terminal: .*(holds epoch|has ended)/.test(reason)) return true
+    const epoch = /^Terminal: .* holds epoch \d+, and epoch (\d+) has taken/.exec(reason)?.[1]
+    if (epoch !== undefined) return this.#epochs.get(Number(epoch)) !== run
+    if (/has landed by another delivery/.test(reason)) return false
     if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return this.#damaged > 0
     if (/have no changed_at/.test(reason))
       return this.scenario.missingCursors > 0 && this.scenario.shape.nulls === 'error'
@@ -326,6 +342,11 @@ export class Simulation {
     return troubled && /^(Transient|States\.Timeout|Runtime\.ExitError|Lambda\.Unknown)\b/.test(reason)
   }
 
+  /** A run that has ended by its Finish, and of which nothing is on its way any more, holds nothing. */
+  #shouldHaveGivenBack(run: string): boolean {
+    return this.#finished.has(run) && !this.#crashed.has(run) && (this.#alive.get(run) ?? 0) === 0
+  }
+
   /** A task's delivery, which may come late, twice, or without anybody hearing of its result. */
   async #invoke(
     name: string,
@@ -335,14 +356,18 @@ export class Simulation {
   ): Promise<unknown> {
     const { duplicates, late, resultsLost } = this.scenario
     const chance = (probability: number) => this.#faults.on && this.#random.chance(probability)
+    const { id } = (payload as ExtractInput).run
+    const alive = (change: number) => this.#alive.set(id, (this.#alive.get(id) ?? 0) + change)
     if (chance(duplicates)) {
       const seconds = this.#random.pick([0, 0, 3, 60, 1_000, 4_000, 30_000])
+      alive(1)
       void this.#clock
         .sleep(seconds * 1000)
         .then(() =>
           this.#deliver(name, payload, { ...options, signal: new AbortController().signal }, new Set(), ' (again)'),
         )
         .catch(() => {})
+        .finally(() => alive(-1))
     }
     if (chance(late)) await this.#clock.sleep(1000 * this.#random.pick([5, 500, 2_000, 30_000]))
     const result = await this.#deliver(name, payload, options, invocations, '')
@@ -359,7 +384,7 @@ export class Simulation {
   ): Promise<unknown> {
     const { run, partition } = payload as ExtractInput
     // What a machine has not delivered when it is lost, it never delivers.
-    if (this.#gone.has(run.id)) throw new Error('the machine is lost')
+    if (this.#lost.has(run.id)) throw new Error('the machine is lost')
     const label = `${run.id} ${name}${partition === undefined ? '' : ` ${partition}`} ~${++this.#calls}${note}`
     const deadline = new AbortController()
     const expire = () => deadline.abort(Object.assign(new Error('the deadline passed'), { name: 'TimeoutError' }))
@@ -371,6 +396,9 @@ export class Simulation {
     const skew = this.#random.integer(-this.scenario.machineSkew, this.scenario.machineSkew)
     const invocation = new Invocation(label, structuredClone(payload), deadline.signal, skew, this.#clock)
     invocations.add(invocation)
+    const alive = (change: number) => this.#alive.set(run.id, (this.#alive.get(run.id) ?? 0) + change)
+    alive(1)
+    invocation.exit.catch(() => this.#crashed.add(run.id))
     this.#tell(() => `${label} starts`)
     try {
       const handling = this.#faults.current.run(invocation, () => this.#handle(name, invocation))
@@ -379,10 +407,13 @@ export class Simulation {
       return result
     } catch (error) {
       this.#tell(() => `${label} throws ${(error as Error).name}: ${(error as Error).message}`)
+      // A late Plan that cannot give its lease back, and that nobody tries again.
+      if (name === 'ControlPlan' && (error as Error).name === 'Transient') this.#crashed.add(run.id)
       if ((error as Error).name !== 'TimeoutError') throw error
       throw Object.assign(new Error('the deadline passed'), { name: 'Transient' })
     } finally {
       invocations.delete(invocation)
+      alive(-1)
       signal.removeEventListener('abort', expire)
       if (!deadline.signal.aborted) deadline.abort()
     }
