@@ -146,7 +146,7 @@ export class PostgresConnection implements Connection {
     return mergeRows(
       {
         run: (sql, parameters = []) => this.#run(sql, parameters, signal),
-        copyIn: (sql, chunks) => this.#guarded(signal, () => copyIn(this.client, sql, chunks)),
+        copyIn: (sql, chunks) => this.#copyIn(sql, chunks, signal),
         name: (purpose) => this.#name(purpose),
         inTransaction: () => this.client.getTransactionStatus() === 'T',
         place: this.client.place,
@@ -154,6 +154,26 @@ export class PostgresConnection implements Connection {
       target,
       open,
     )
+  }
+
+  /** What the caller throws instead of the next chunk comes through as it is. */
+  async #copyIn(
+    sql: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const thrown: unknown[] = []
+    const noting = async function* () {
+      try {
+        yield* chunks
+      } catch (error) {
+        thrown.push(error)
+        throw error
+      }
+    }
+    return this.#guarded(signal, () => copyIn(this.client, sql, noting())).catch((error: unknown) => {
+      throw thrown.length > 0 && !signal?.aborted ? thrown[0] : error
+    })
   }
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
