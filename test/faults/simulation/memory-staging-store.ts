@@ -51,6 +51,10 @@ export class MemoryStagingStore implements StagingStore {
     return openStaged(this.#chunks(key, options), object, this.locate(key))
   }
 
+  async open(key: string, options: StagingOptions = {}): Promise<StagedContent> {
+    return openStaged(this.#chunks(checkedKey(key), options), null, this.locate(key))
+  }
+
   async *#chunks(key: string, options: StagingOptions): AsyncGenerator<Buffer> {
     const whole = this.objects.get(key)
     if (whole === undefined) throw new StagedObjectMissing(this.locate(key))

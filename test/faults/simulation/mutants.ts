@@ -12,6 +12,8 @@ export interface Mutant {
 }
 
 const PLAN = 'shared/pipeline/plan.ts'
+const WINDOW = 'shared/pipeline/window.ts'
+const PARTITIONS = 'shared/pipeline/partitions.ts'
 const EXTRACT = 'shared/pipeline/extract.ts'
 const TRANSFORM = 'shared/pipeline/transform.ts'
 const LOAD = 'shared/pipeline/load.ts'
@@ -43,26 +45,26 @@ const SMALL_PARTITIONS: Partial<Scenario> = {
 export const windowMutants: readonly Mutant[] = [
   {
     bug: '`>` instead of `>=` at the lower end of the window',
-    file: PLAN,
+    file: WINDOW,
     edits: [['${columnName(column)} >= ${textFor(', '${columnName(column)} > ${textFor(']],
   },
   {
     bug: '`<=` instead of `<` at the upper end of the window',
-    file: PLAN,
+    file: WINDOW,
     edits: [['${columnName(column)} < ${textFor(', '${columnName(column)} <= ${textFor(']],
   },
   {
     bug: 'the window has no upper end: rows are read that are not settled',
-    file: PLAN,
-    edits: [['${columnName(column)} < ${textFor(adapter.dialect, column, window.hi)}', '1 = 1']],
+    file: WINDOW,
+    edits: [['${columnName(column)} < ${textFor(adapter.dialect, column, hi)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
-    file: PLAN,
+    file: 'shared/pipeline/draft.ts',
     edits: [
       [
-        'await settledWindow(connection, cursor.lagSeconds, lease.lastRun)',
-        "{ ...(await settledWindow(connection, cursor.lagSeconds, lease.lastRun)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
+        'await settledWindow(extract, lastRun, connection, adapter)',
+        "{ ...(await settledWindow(extract, lastRun, connection, adapter)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
       ],
     ],
   },
@@ -73,21 +75,21 @@ export const windowMutants: readonly Mutant[] = [
   },
   {
     bug: 'no lag where open transactions cannot be seen',
-    file: PLAN,
-    edits: [['connection.settledUntil(lagSeconds)', 'connection.settledUntil(0)']],
+    file: WINDOW,
+    edits: [['connection.settledUntil(cursor.lagSeconds)', 'connection.settledUntil(0)']],
   },
   {
     bug: 'an old open transaction moves last_run back',
-    file: PLAN,
-    edits: [['lastRun !== null && until < lastRun ? lastRun : until', 'until']],
+    file: WINDOW,
+    edits: [['compareInstants(settled, lastRun) < 0 ? lastRun : settled', 'false ? lastRun : settled']],
   },
   {
     bug: 'last_run is the greatest cursor there is when the run ends',
     file: COMMIT,
     edits: [
       [
-        'await services.state.commit(lease, planned.window?.hi ?? null)',
-        `await services.state.commit(lease, planned.window === null ? null : ((await pipeline.extract.source.database.query('select max("changed_at") from "item"')).rows[0]?.[0] ?? planned.window.hi))`,
+        'await services.state.commit(lease, step.lastRunAfter)',
+        `await services.state.commit(lease, planned.window === null ? null : ((await pipeline.extract.source.database.query('select max("changed_at") from "item"')).rows[0]?.[0] ?? step.lastRunAfter))`,
       ],
     ],
   },
@@ -96,20 +98,20 @@ export const windowMutants: readonly Mutant[] = [
     file: PLAN,
     edits: [
       [
-        'if (made.window?.note)',
-        'await state.commit({ ...lease, owner: input.run.id }, made.window?.hi ?? null)\n  if (made.window?.note)',
+        'await prepareTarget(pipeline, made, lease.epoch)',
+        'await state.commit({ ...lease, owner: run.id }, made.window?.hi ?? null)',
       ],
     ],
   },
   {
     bug: 'rows without a cursor are left out although they were asked for',
-    file: PLAN,
-    edits: [["cursor?.nulls === 'include' ?", 'false ?']],
+    file: WINDOW,
+    edits: [["cursor.nulls === 'include' ? sql", 'false ? sql']],
   },
   {
     bug: 'rows without a cursor are passed over in silence',
-    file: PLAN,
-    edits: [["cursor.nulls !== 'error'", 'true']],
+    file: WINDOW,
+    edits: [['if (rows === 0) return null', 'return null']],
   },
 ]
 
@@ -126,13 +128,13 @@ export const partitionMutants: readonly Mutant[] = [
   },
   {
     bug: 'rows whose key is NULL are in no partition',
-    file: PLAN,
+    file: PARTITIONS,
     edits: [['range.after === null ? sql`(${sql.join([bounded, ...missing], sql` or `)})` : bounded', 'bounded']],
     over: { ...SMALL_PARTITIONS, missingKey: true },
   },
   {
     bug: 'rows with half a key are in two partitions',
-    file: PLAN,
+    file: PARTITIONS,
     edits: [[', ...key.map((column) => sql`${columnName(column)} is not null`)', '']],
     over: { missingKey: true },
   },
@@ -141,8 +143,8 @@ export const partitionMutants: readonly Mutant[] = [
     file: PLAN,
     edits: [
       [
-        'partitions: made.partitions.map((_, partition) => ({ partition })),',
-        'partitions: made.partitions.map((_, partition) => ({ partition })).slice(0, Math.max(1, made.partitions.length - 1)),',
+        'partitions: partitions.map((partition) => ({ partition })),',
+        'partitions: partitions.map((partition) => ({ partition })).slice(0, Math.max(1, partitions.length - 1)),',
       ],
     ],
     also: {
@@ -181,7 +183,12 @@ export const landingMutants: readonly Mutant[] = [
   {
     bug: 'no fence',
     file: LEDGER,
-    edits: [['if (current !== BigInt(epoch)) throw', 'if (current < 0n) throw']],
+    edits: [
+      [
+        "const current = await lockFence(database, pipeline, 'share')",
+        "if (epoch > 0) return\n  const current = await lockFence(database, pipeline, 'share')",
+      ],
+    ],
     over: ZOMBIES,
   },
   {
@@ -241,8 +248,8 @@ export const landingMutants: readonly Mutant[] = [
   },
   {
     bug: 'insert instead of merge: what is there already is refused',
-    file: LOAD,
-    edits: [["mergeTarget(target.definition, 'upsert',", "mergeTarget(target.definition, 'insert',"]],
+    file: 'shared/pipeline/load-rows.ts',
+    edits: [['mergeTarget(target.definition, mode,', "mergeTarget(target.definition, 'insert',"]],
   },
   {
     bug: 'an older version overwrites a newer one',
@@ -339,7 +346,10 @@ export const stateMutants: readonly Mutant[] = [
   {
     bug: 'a Plan that comes after the end of its run keeps a lease',
     file: PLAN,
-    edits: [['await refuseEndedRun(pipeline, input.run.id, services)', '']],
+    edits: [
+      ['await refuseEndedRun(pipeline, run.id, services)', ''],
+      ['await refuseEndedRun(pipeline, runId, services)', ''],
+    ],
   },
   {
     bug: 'a run that failed keeps its lease',
@@ -358,9 +368,7 @@ export const stagingMutants: readonly Mutant[] = [
   {
     bug: 'a staged object that is short is taken for whole',
     file: STAGED,
-    edits: [
-      ['if (differences.length > 0) throw', 'if (differences.length > 0 && this.#bytes >= this.#object.bytes) throw'],
-    ],
+    edits: [['if (differences.length > 0) throw', 'if (differences.length > 0 && this.#pendingBytes > 0) throw']],
     over: { damage: 0.1 },
   },
   {
@@ -377,7 +385,7 @@ export const stagingMutants: readonly Mutant[] = [
   {
     bug: 'the checksum of staged objects is ignored',
     file: STAGED,
-    edits: [["if (sha256 !== this.#object.sha256) differences.push('its SHA-256 differs')", 'void sha256']],
+    edits: [["if (sha256 !== object.sha256) differences.push('its SHA-256 differs')", 'void sha256']],
     over: { damage: 0.1 },
   },
 ]
