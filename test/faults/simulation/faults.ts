@@ -73,7 +73,11 @@ export class Faults {
     if (!this.on) return null
     const { at, rate, pauses, fates } = this.#plan
     const random = this.#random.fraction()
-    if (at !== undefined) return at.request === this.requests ? at.fate : null
+    if (at !== undefined) {
+      if (at.request !== this.requests) return null
+      this.injected += 1
+      return at.fate
+    }
     if (random < rate) {
       this.injected += 1
       return this.#random.pick(fates)

@@ -1,13 +1,22 @@
+import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
 import { drawScenario } from './scenario.ts'
+import { added, nothing, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
 /*
  * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened.
  */
 
+const BATCH = 5_000
+const MOST_DIVERGENCES = 20
+
 const { values } = parseArgs({
-  options: { seeds: { type: 'string' }, from: { type: 'string', default: '1' }, seed: { type: 'string' } },
+  options: {
+    seeds: { type: 'string', default: '2000' },
+    from: { type: 'string', default: '1' },
+    seed: { type: 'string' },
+  },
 })
 
 function print(line: string): void {
@@ -28,26 +37,21 @@ async function one(seed: number): Promise<void> {
 
 async function many(from: number, count: number): Promise<void> {
   const started = performance.now()
-  const totals = { requests: 0, injected: 0, runs: 0 }
-  let diverged = 0
-  for (let seed = from; seed < from + count; seed++) {
-    try {
-      const { requests, injected, runs } = await new Simulation(drawScenario(seed)).run()
-      totals.requests += requests
-      totals.injected += injected
-      totals.runs += runs
-    } catch (error) {
-      diverged += 1
-      print(`seed ${seed} DIVERGES: ${(error as Error).message}\n  npm run simulate -- --seed ${seed}`)
-      process.exitCode = 1
-      if (diverged >= 20) break
+  let tally = nothing
+  for (let first = from; first < from + count && tally.divergences.length < MOST_DIVERGENCES; first += BATCH) {
+    const seeds = Array.from({ length: Math.min(BATCH, from + count - first) }, (_, index) => ({ seed: first + index }))
+    const batch = await runSchedules(seeds, availableParallelism())
+    tally = added(tally, batch)
+    for (const { schedule, message } of batch.divergences) {
+      print(`seed ${schedule.seed} DIVERGES: ${message}\n  npm run simulate -- --seed ${schedule.seed}`)
     }
+    const seconds = ((performance.now() - started) / 1000).toFixed(0)
+    print(
+      `${tally.schedules} schedules in ${seconds} s: ${tally.runs} runs (${tally.succeeded} succeeded, ${tally.failed} failed, ${tally.aborted} stopped), ${tally.requests} requests, ${tally.faults} faults, ${tally.divergences.length} divergences`,
+    )
   }
-  const seconds = ((performance.now() - started) / 1000).toFixed(1)
-  print(
-    `${count} schedules in ${seconds} s: ${totals.runs} runs, ${totals.requests} requests, ${totals.injected} faults, ${diverged} divergences`,
-  )
+  if (tally.divergences.length > 0) process.exitCode = 1
 }
 
 if (values.seed !== undefined) await one(Number(values.seed))
-else await many(Number(values.from), Number(values.seeds ?? '2000'))
+else await many(Number(values.from), Number(values.seeds))
