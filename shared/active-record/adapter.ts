@@ -95,6 +95,8 @@ export interface Connection {
     parameters?: readonly Bound[],
     options?: QueryOptions & { readonly pageRows?: number },
   ): AsyncIterable<readonly (readonly Text[])[]>
+  /** Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in fields. */
+  lines?(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<readonly string[]>
   /** The rows of a SELECT as blocks (64 KiB–1 MiB) of COPY text, in bounded memory. */
   copyOut(sql: string, parameters?: readonly Bound[], options?: QueryOptions): AsyncIterable<CopyBlock>
   /**

@@ -241,7 +241,7 @@ const readingStatics = {
   count(this: ModelClass, conditions?: never): Promise<number> {
     return (conditions === undefined ? new Relation(this) : new Relation(this).where(conditions)).count()
   },
-  instantiate(this: ModelClass, row: RecordRow): SourceRecord {
+  instantiate(this: ModelClass, row: RecordRow | string): SourceRecord {
     const record = new this() as unknown as SourceRecord
     internals.load(record, row)
     refuseHiddenAccessors(record, this.definition)

@@ -1,5 +1,6 @@
 import type { Text } from './adapter.ts'
 import { type AssociatedModel, BelongsTo, HasMany } from './association.ts'
+import { decodeLine } from './copy-text.ts'
 import { ConfigurationError } from './errors.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, textToValue, valueToText } from './table-definition.ts'
 import { Errors } from './validations.ts'
@@ -7,10 +8,13 @@ import { Errors } from './validations.ts'
 /** A row's text; `undefined` where the column was not selected. */
 export type RecordRow = (Text | undefined)[]
 
+/** The row of a record that has no value yet; never written into. */
+const NO_VALUES: RecordRow = []
+
 interface Internals {
   row(record: SourceRecord): RecordRow
-  /** Takes a row as it is in the database. */
-  load(record: SourceRecord, row: RecordRow): void
+  /** Takes a row as it is in the database: its texts, or the line of COPY text that they are in. */
+  load(record: SourceRecord, row: RecordRow | string): void
   /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
   set(record: SourceRecord, column: ColumnDefinition, text: Text): void
 }
@@ -36,23 +40,45 @@ function sameValue(column: ColumnDefinition, stored: Text, text: Text): boolean 
  * Accessors are on the prototype of the model; a class field of the same name would hide them and is refused.
  */
 export class SourceRecord {
-  #row: RecordRow = []
-  #stored: RecordRow | null = null
+  /** A line is taken apart when the first field is asked for. */
+  #row: RecordRow | string = NO_VALUES
+  /** The same as the row until a value is changed. */
+  #stored: RecordRow | string | null = null
   #associations: Map<string, unknown> | null = null
 
   static {
     internals = {
-      row: (record) => record.#row,
+      row: (record) => record.#texts,
       load: (record, row) => {
         record.#row = row
         record.#stored = row
       },
       set: (record, column, text) => {
-        if (record.#row === record.#stored) record.#row = [...record.#row]
-        const stored = record.#stored?.[column.index]
-        record.#row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
+        const texts = record.#texts
+        const stored = record.#storedTexts?.[column.index]
+        const row = texts === record.#stored || texts === NO_VALUES ? [...texts] : texts
+        row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
+        record.#row = row
       },
     }
+  }
+
+  get #texts(): RecordRow {
+    const row = this.#row
+    return typeof row === 'string' ? this.#split(row) : row
+  }
+
+  /** Null for a new record. */
+  get #storedTexts(): RecordRow | null {
+    const stored = this.#stored
+    return typeof stored === 'string' ? this.#split(stored) : stored
+  }
+
+  #split(line: string): RecordRow {
+    const texts = decodeLine(line)
+    this.#row = texts
+    this.#stored = texts
+    return texts
   }
 
   /** For a getter of a model: `get customer() { return this.belongsTo(Customer, 'customerId') }`. */
@@ -91,40 +117,43 @@ export class SourceRecord {
 
   /** The names of the properties whose values differ from those in the database. */
   get changed(): readonly string[] {
-    const stored = this.#stored
-    if (stored === this.#row) return []
+    if (this.#stored === this.#row) return []
+    const row = this.#texts
+    const stored = this.#storedTexts
     return this.#definition.columns
-      .filter(({ index }) => this.#row[index] !== (stored === null ? undefined : stored[index]))
+      .filter(({ index }) => row[index] !== (stored === null ? undefined : stored[index]))
       .map(({ name }) => name)
   }
 
   /** A property's value as it is in the database; null for a new record. */
   was(name: string): unknown {
     const column = columnOf(this.#definition, name)
-    return textToValue(column, this.#stored?.[column.index] ?? null)
+    return textToValue(column, this.#storedTexts?.[column.index] ?? null)
   }
 
   /** A property as the database's own text: exact, and without a cast that could refuse it. */
   textOf(name: string): Text {
-    return this.#row[columnOf(this.#definition, name).index] ?? null
+    return this.#texts[columnOf(this.#definition, name).index] ?? null
   }
 
   /** The texts of the selected columns by column name, as they were read: for a person, a log, a quarantine. */
   toTexts(): Record<string, Text> {
+    const row = this.#texts
     return Object.fromEntries(
       this.#definition.columns
-        .filter(({ index }) => this.#row[index] !== undefined)
-        .map(({ column, index }) => [column, this.#row[index] as Text]),
+        .filter(({ index }) => row[index] !== undefined)
+        .map(({ column, index }) => [column, row[index] as Text]),
     )
   }
 
   /** The values by property; for `console.log` and JSON a bigint is text. */
   toJSON(): Record<string, unknown> {
+    const row = this.#texts
     return Object.fromEntries(
       this.#definition.columns
-        .filter(({ index }) => this.#row[index] !== undefined)
+        .filter(({ index }) => row[index] !== undefined)
         .map((column) => {
-          const value = textToValue(column, this.#row[column.index] as Text)
+          const value = textToValue(column, row[column.index] as Text)
           return [column.name, typeof value === 'bigint' ? value.toString() : value]
         }),
     )

@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Adapter, Text } from './adapter.ts'
 import { preload } from './association.ts'
+import { decodeLine } from './copy-text.ts'
 import { ConfigurationError, TerminalError } from './errors.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { ModelClass } from './model.ts'
@@ -31,6 +32,13 @@ export type BatchCursor = readonly string[]
 export interface Batch<T> {
   readonly records: readonly T[]
   readonly cursor: BatchCursor
+}
+
+/** Rows in fields, or as lines of COPY text. */
+type Rows = readonly (string | readonly Text[])[]
+
+function textsOf(row: string | readonly Text[]): readonly Text[] {
+  return typeof row === 'string' ? decodeLine(row) : row
 }
 
 interface Parts {
@@ -129,21 +137,22 @@ export class Relation<T, F extends Fields> {
     return sql.raw(` limit ${limit ?? everything}${offset === null ? '' : ` offset ${offset}`}`)
   }
 
-  #records(rows: readonly (readonly Text[])[]): T[] {
+  #records(rows: Rows): T[] {
     const { columns } = this.#parts
     const whole = columns.length === this.#model.definition.columns.length
     const width = this.#model.definition.columns.length
     return rows.map((row) => {
       if (whole) return this.#model.instantiate(row as RecordRow) as T
+      const texts = textsOf(row)
       const wide: RecordRow = new Array(width)
       columns.forEach((column, place) => {
-        wide[column.index] = row[place] as Text
+        wide[column.index] = texts[place] as Text
       })
       return this.#model.instantiate(wide) as T
     })
   }
 
-  async #loaded(rows: readonly (readonly Text[])[]): Promise<T[]> {
+  async #loaded(rows: Rows): Promise<T[]> {
     const records = this.#records(rows)
     for (const name of this.#parts.preloads) await preload(records as SourceRecord[], name)
     return records
@@ -156,9 +165,20 @@ export class Relation<T, F extends Fields> {
     })
   }
 
+  /** The rows of a query that may give many. */
+  async #runMany(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<Rows> {
+    return this.#model.database.withConnection(async (connection, adapter) => {
+      const { sql: text, parameters } = compile(adapter, statement(adapter))
+      return connection.lines === undefined
+        ? (await connection.query(text, parameters)).rows
+        : connection.lines(text, parameters)
+    })
+  }
+
   /** Every row, in memory at once; use `inBatches` or `for await` for many. */
   async toArray(): Promise<T[]> {
-    return this.#loaded(await this.#run((adapter) => this.#select(adapter)))
+    const run = this.#parts.limit === null ? this.#runMany : this.#run
+    return this.#loaded(await run.call(this, (adapter: Adapter) => this.#select(adapter)))
   }
 
   /** The first row in the order given (else by primary key), or null. */
@@ -225,7 +245,7 @@ export class Relation<T, F extends Fields> {
     let cursor = options.after
     for (;;) {
       const position = cursor
-      const rows = await this.#run((adapter) =>
+      const rows = await this.#runMany((adapter) =>
         this.#select(adapter, {
           keyset: size,
           ...(position === undefined ? {} : { conditions: [after(adapter, primaryKey, position)] }),
@@ -233,7 +253,8 @@ export class Relation<T, F extends Fields> {
       )
       const last = rows.at(-1)
       if (last === undefined) return
-      cursor = places.map((place) => last[place] ?? '')
+      const texts = textsOf(last)
+      cursor = places.map((place) => texts[place] ?? '')
       yield { records: await this.#loaded(rows), cursor }
       if (rows.length < size) return
     }

@@ -10,6 +10,7 @@ import type {
   QueryResult,
   Text,
 } from '../../adapter.ts'
+import { linesOf } from '../../copy-text.ts'
 import { TerminalError, TransientError } from '../../errors.ts'
 import { bindLiterals, checkText } from './bind-literals.ts'
 import type { Client } from './client.ts'
@@ -51,6 +52,10 @@ const MODES = {
   snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
 }
 
+function copyStatement(sql: string, parameters: readonly Bound[]): string {
+  return `COPY (${bindLiterals(sql.replace(/[\s;]+$/, ''), parameters)}\n) TO STDOUT`
+}
+
 /** One session. Every error is translated; after an abort or a lost connection `broken` is true. */
 export class PostgresConnection implements Connection {
   readonly client: Client
@@ -68,13 +73,16 @@ export class PostgresConnection implements Connection {
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
-    if (this.#streaming) {
-      throw new TerminalError(
-        `A stream is open on this connection to ${this.client.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
-      )
-    }
+    this.#refuseWhileStreaming()
     const { command, rowCount, fields, rows } = await this.#run(sql, parameters, options.signal)
     return { columns: fields.map((field) => field.name), rows, affected: WRITES.has(command) ? (rowCount ?? 0) : 0 }
+  }
+
+  #refuseWhileStreaming(): void {
+    if (!this.#streaming) return
+    throw new TerminalError(
+      `A stream is open on this connection to ${this.client.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
+    )
   }
 
   /**
@@ -107,12 +115,37 @@ export class PostgresConnection implements Connection {
     }
   }
 
+  async lines(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal }: QueryOptions = {},
+  ): Promise<readonly string[]> {
+    this.#refuseWhileStreaming()
+    const copy = copyStatement(sql, parameters)
+    const own = this.client.getTransactionStatus() === 'I'
+    // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
+    const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
+    const lines: string[] = []
+    try {
+      await this.#guarded(signal, async () => {
+        this.client.query(reading)
+        for (let block = await reading.next(); block !== null; block = await reading.next()) {
+          for (const line of linesOf(block)) lines.push(line)
+        }
+      })
+    } catch (error) {
+      if (own && this.client.lost === null) await this.rollback()
+      throw error
+    }
+    return lines
+  }
+
   async *copyOut(
     sql: string,
     parameters: readonly Bound[] = [],
     { signal }: QueryOptions = {},
   ): AsyncGenerator<CopyBlock> {
-    const text = `COPY (${bindLiterals(sql.replace(/[\s;]+$/, ''), parameters)}\n) TO STDOUT`
+    const text = copyStatement(sql, parameters)
     // The text forms of bytes and intervals hold within a transaction only.
     const own = this.client.getTransactionStatus() === 'I'
     if (own) await this.#run(MODES.snapshot, [], signal)
