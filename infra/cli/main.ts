@@ -3,9 +3,14 @@ import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#infra/local/experimental-warnings.ts'
 import { projectFolder } from '#infra/local/home.ts'
+import { addBackfill } from './backfill.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
+import { addPlan } from './plan.ts'
+import { addPreview } from './preview.ts'
+import { addQuarantine } from './quarantine.ts'
+import { addResume } from './resume.ts'
 import { addRun } from './run.ts'
 import { addRuns } from './runs.ts'
 import { addServices } from './services.ts'
@@ -44,7 +49,19 @@ Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held b
 Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WAREHOUSE_DATABASE_URL
 (postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).`,
     )
-  for (const add of [addRun, addRuns, addState, addImport, addServices]) add(program, verbs)
+  for (const add of [
+    addRun,
+    addResume,
+    addBackfill,
+    addPlan,
+    addPreview,
+    addQuarantine,
+    addRuns,
+    addState,
+    addImport,
+    addServices,
+  ])
+    add(program, verbs)
   return program
 }
 

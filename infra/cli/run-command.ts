@@ -4,10 +4,13 @@ import type { ProgressView } from '#infra/local/run-progress.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
 import { type Services, startServices } from '#infra/local/services.ts'
 import { localRunner, settleDeadRuns } from '#infra/local/settle-run.ts'
+import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { takeFollowUps } from './follow-ups.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
+import { keysMode } from './keys-option.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run.ts'
 import { startWorkers } from './run-workers.ts'
@@ -21,9 +24,25 @@ const exitCodeOfStatus = {
   interrupted: exitCodes.interrupted,
 } as const
 
-/** `dray run`: services up, demo data, the run, the report. */
+/** What is to be run, and in which way. */
+export interface AskedRun {
+  readonly workflow: Workflow
+  readonly mode: RunMode | null
+  readonly trigger: string
+}
+
+/** A run, or what it is made of once the state can be read. Throws `Configuration` when there is nothing to run. */
+export type Asked = (state: StateStore) => Promise<AskedRun>
+
+/** `dray run`: a workflow or one pipeline of it, usually or for single keys. */
 export async function runCommand(name: string, options: RunOptions): Promise<ExitCode> {
   const workflow = await workflowNamed(name)
+  const mode = options.keys === undefined ? null : keysMode(workflow, options.keys)
+  return runAsked(async () => ({ workflow, mode, trigger: 'manual' }), options)
+}
+
+/** Services up, demo data, the run, the report; then the runs that were refused meanwhile. */
+export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitCode> {
   const interrupts = listenForInterrupts()
   const home = drayHome()
   const onStart = () => {
@@ -32,9 +51,7 @@ export async function runCommand(name: string, options: RunOptions): Promise<Exi
   const services = await startServices({ home, onStart })
   try {
     interrupts.signal.throwIfAborted()
-    const { result, logFile } = await runInServices(workflow, { home, services, options, interrupts })
-    await report(result, options, logFile)
-    return exitCodeOfStatus[result.status]
+    return await runWithFollowUps(asked, { home, services, options, interrupts })
   } finally {
     await services.stop()
     interrupts.stop()
@@ -48,20 +65,50 @@ interface RunSurroundings {
   readonly interrupts: Interrupts
 }
 
-async function runInServices(workflow: Workflow, surroundings: RunSurroundings) {
-  const { home, options, interrupts } = surroundings
+interface Done {
+  readonly result: RunResult
+  readonly logFile: string
+}
+
+async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Promise<ExitCode> {
+  const { options, interrupts } = surroundings
+  const { openState } = await import('#infra/local/state.ts')
+  const state = await openState()
+  for (const dead of await settleDeadRuns(state)) {
+    if (options.progress !== 'none')
+      process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
+  }
+  const first = await asked(state)
+  const since = Date.now()
+  const done: Done[] = [await runOnce(first, { ...surroundings, state })]
+  if (!options.json) await reportText(done[0] as Done)
+  for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first.workflow, since)) {
+    process.stderr.write(`${next.why}\n`)
+    const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
+    if (!options.json) await reportText(followUp)
+    done.push(followUp)
+  }
+  if (options.json) await reportJson(done)
+  const codes = done.map(({ result }) => exitCodeOfStatus[result.status])
+  return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
+}
+
+async function runOnce(
+  { workflow, mode, trigger }: AskedRun,
+  surroundings: RunSurroundings & { readonly state: StateStore },
+): Promise<Done> {
+  const { home, options, interrupts, state } = surroundings
   const id = newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
   const session = startWorkers({ home, id, workflow, view, echo: options.debug || options.progress === 'log' })
   interrupts.onHurry(() => session.workers.hurry())
   try {
-    const { openState } = await import('#infra/local/state.ts')
     const { runWorkflow } = await import('#infra/local/run-workflow.ts')
-    const state = await openState()
     await prepare(workflow, surroundings, state, view)
     const { workers, progress, logFile } = session
-    const result = await runWorkflow({ id, workflow, state, workers, progress, signal: interrupts.signal })
+    const { signal } = interrupts
+    const result = await runWorkflow({ id, workflow, mode, trigger, state, workers, progress, signal })
     return { result, logFile }
   } finally {
     view.stop()
@@ -75,9 +122,6 @@ async function prepare(
   state: StateStore,
   view: ProgressView,
 ): Promise<void> {
-  for (const dead of await settleDeadRuns(state)) {
-    view.note(`The run ${dead} had lost its process; it is marked as failed.`)
-  }
   if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
   const { createFirstTargets } = await import('#infra/local/target-tables.ts')
   for (const table of await createFirstTargets(workflow, state)) view.note(`Made the table ${table} from its model.`)
@@ -97,8 +141,13 @@ async function fillDemo(
   await prepareDemo({ home, embedded, ordersLastRun, lagSeconds, signal, note: (text) => view.note(text) })
 }
 
-async function report(result: RunResult, options: RunOptions, logFile: string): Promise<void> {
-  const { jsonReport, textReport } = await import('./run-report.ts')
-  if (options.json) printJson(jsonReport(result))
-  else process.stdout.write(await textReport(result, { logFile, stream: process.stdout }))
+async function reportText({ result, logFile }: Done): Promise<void> {
+  const { textReport } = await import('./run-report.ts')
+  process.stdout.write(await textReport(result, { logFile, stream: process.stdout }))
+}
+
+async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {
+  const { jsonReport } = await import('./run-report.ts')
+  const reports = followUps.map(({ result }) => jsonReport(result))
+  printJson({ ...jsonReport((first as Done).result), ...(reports.length === 0 ? {} : { follow_ups: reports }) })
 }

@@ -10,10 +10,12 @@ export function jsonReport(result: RunResult) {
     workflow: result.workflow,
     status: result.status,
     seconds: result.seconds,
+    notes: result.notes ?? [],
     steps: result.steps.map((step) => ({
       name: step.step,
       status: step.status,
       reason: step.error,
+      notes: step.notes ?? [],
       read: step.read,
       inserted: step.inserted,
       updated: step.updated,
@@ -21,6 +23,7 @@ export function jsonReport(result: RunResult) {
       filtered: step.filtered,
       duplicate: step.duplicate,
       quarantined: step.quarantined,
+      deleted: step.deleted,
       findings: step.findings,
       quarantine: step.quarantine,
       last_run_before: step.lastRunBefore,
@@ -46,6 +49,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
     '',
     `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
     ...reasons(result),
+    ...notesOf(result),
     ...quarantines(result, locate),
     ...advice(result, places.logFile),
     '',
@@ -54,7 +58,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
 
 /** The columns of a table of steps; terms of the row equation that are zero everywhere still have their place. */
 export function stepColumns(stream: NodeJS.WriteStream): Column<StepRecord>[] {
-  const terms = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined'] as const
+  const terms = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined', 'deleted'] as const
   return [
     { title: 'step', value: (step) => step.step },
     { title: 'status', value: (step) => status(step.status, stream) },
@@ -80,6 +84,12 @@ function reasons({ steps }: RunResult): string[] {
     .map((step) => `  ${step.step} ${step.status}: ${oneLine(step.error ?? 'no reason is known')}`)
 }
 
+/** What is no fault, and should be known all the same. */
+export function notesOf({ steps, notes = [] }: Pick<RunResult, 'steps' | 'notes'>): string[] {
+  const ofSteps = steps.flatMap(({ step, notes: said }) => (said ?? []).map((note) => `${step}: ${note}`))
+  return [...ofSteps, ...notes].map((note) => `  note: ${oneLine(note)}`)
+}
+
 function quarantines({ steps }: RunResult, locate: (prefix: string) => string): string[] {
   return steps.flatMap((step) => {
     if (step.quarantine === null) return []
@@ -99,11 +109,17 @@ function advice(result: RunResult, logFile: string): string[] {
         `Next: \`${again}\` again reads only what has changed since; \`dray runs show ${result.id}\` shows this run.`,
       ]
     case 'refused':
-      return ['Next: wait for the run that holds the lease (`dray runs`), then run this again. Nothing was changed.']
+      return [
+        'Next: nothing; the run that holds the lease starts a follow-up when it ends (`dray runs`). Nothing was changed.',
+      ]
     case 'interrupted':
-      return [`Next: \`${again}\`. What had not been loaded whole was rolled back; last_run has not moved past it.`]
+      return [
+        `Next: \`dray resume ${result.id}\`, or \`${again}\`. What had not been loaded whole was rolled back; last_run has not moved past it.`,
+      ]
     case 'failed':
-      return [`Next: repair the cause, then \`${again}\`. The handlers' log is ${logFile}.`]
+      return [
+        `Next: repair the cause, then \`dray resume ${result.id}\` for what is left, or \`${again}\`. The handlers' log is ${logFile}.`,
+      ]
   }
 }
 

@@ -3,7 +3,9 @@ import type { CommonOptions, ProgressMode, Verbs } from './verb.ts'
 import { progressOption, requireLocal, withCommonOptions } from './verb.ts'
 
 export interface RunOptions extends CommonOptions {
-  readonly demo: boolean
+  readonly demo?: boolean
+  /** Keys of source rows, as they were typed. */
+  readonly keys?: string
   readonly progress: ProgressMode
 }
 
@@ -12,6 +14,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .description('run a workflow, or one pipeline of it')
     .argument('<workflow|pipeline>')
     .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
+    .option('--keys <keys>', 'only the source rows of these keys: 1,2,3, or JSON; last_run stays where it is')
     .addOption(progressOption())
     .action(async (name: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()

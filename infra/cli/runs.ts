@@ -2,7 +2,8 @@ import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunDetail, RunRecord, StateStore } from '#shared/state/state-store.ts'
 import { count, moment, oneLine, status } from './format.ts'
-import { stepColumns } from './run-report.ts'
+import { limitOption } from './limit-option.ts'
+import { notesOf, stepColumns } from './run-report.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
 import { withState } from './with-state.ts'
@@ -17,7 +18,7 @@ export function addRuns(program: Command, _verbs: Verbs): void {
   withCommonOptions(verb.command('list', { isDefault: true }))
     .description('the latest runs, newest first')
     .option('--workflow <name>', 'only runs of this workflow')
-    .option('--limit <n>', 'at most so many', wholeNumber, 20)
+    .option('--limit <n>', 'at most so many', limitOption, 20)
     .action((_options, command: Command) => list(command.optsWithGlobals()))
   withCommonOptions(verb.command('show'))
     .description('one run with its steps')
@@ -56,6 +57,7 @@ async function show(id: string, options: CommonOptions): Promise<void> {
       run.error ? `${oneLine(run.error)}\n` : '',
       `\n${textTable(stepColumns(process.stdout), steps)}\n`,
       ...reasons,
+      ...notesOf({ steps }).map((note) => `${note}\n`),
     ].join(''),
   )
 }
@@ -79,11 +81,7 @@ function runDocument(run: RunRecord) {
     records_failed: run.recordsFailed,
     runner: run.runner,
     trigger: run.trigger,
+    mode: run.mode === null ? null : JSON.parse(run.mode),
     error: run.error,
   }
-}
-
-function wholeNumber(text: string): number {
-  if (!/^[1-9]\d{0,4}$/.test(text)) throw new ConfigurationError(`--limit ${text} is not a number from 1 to 99999.`)
-  return Number(text)
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
+import type { Pipeline } from '#shared/pipeline/index.ts'
 import type { PipelineState, StateStore } from '#shared/state/state-store.ts'
 import { moment } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
@@ -12,6 +13,23 @@ export function addState(program: Command, _verbs: Verbs): void {
     .description('last_run and lease of a pipeline, or of all')
     .argument('[pipeline]')
     .action((pipeline: string | undefined, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
+  withCommonOptions(verb.command('set'))
+    .description('move last_run: the next run reads what changed since')
+    .argument('<pipeline>')
+    .argument('<last_run>', 'a time such as 2024-06-01T12:00:00Z (UTC), or the number of a transaction')
+    .option('--yes', 'do it')
+    .action((pipeline: string, lastRun: string, _options, command: Command) =>
+      change(pipeline, lastRun, command.optsWithGlobals()),
+    )
+  withCommonOptions(verb.command('reset'))
+    .description('forget last_run: the next run reads all rows')
+    .argument('<pipeline>')
+    .option('--yes', 'do it')
+    .action((pipeline: string, _options, command: Command) => change(pipeline, null, command.optsWithGlobals()))
+}
+
+interface ChangeOptions extends CommonOptions {
+  readonly yes?: boolean
 }
 
 async function show(pipeline: string | undefined, options: CommonOptions): Promise<void> {
@@ -33,6 +51,44 @@ const columns: Column<PipelineState>[] = [
 function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): string {
   const expiry = leaseExpiresAt === null ? '' : ` until ${moment(leaseExpiresAt)} UTC`
   return `${leaseOwner === null ? 'free' : `${leaseOwner}${expiry}`}${pending ? ', another run waits' : ''}`
+}
+
+/** Sets or forgets last_run, once it is confirmed. */
+async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
+  requireLocal(options)
+  const { pipelineNamed } = await import('./pipelines.ts')
+  const lastRun = text === null ? null : await lastRunOf(await pipelineNamed(name), text)
+  const before = await withState(async (state) => {
+    const known = (await state.pipeline(name))?.lastRun ?? null
+    if (!options.yes) throw unconfirmed(name, known, lastRun)
+    await state.setLastRun(name, lastRun, Date.now())
+    return known
+  })
+  if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
+  process.stdout.write(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
+}
+
+function unconfirmed(name: string, before: string | null, after: string | null): ConfigurationError {
+  const effect =
+    after === null
+      ? 'all rows would be read once more'
+      : before !== null && after > before
+        ? `what changed from ${before} until ${after} would never be read`
+        : `what changed since ${after} would be read once more`
+  return new ConfigurationError(
+    `last_run of ${name} would go from ${before ?? 'nothing'} to ${after ?? 'nothing'}: ${effect}. Nothing was changed; say --yes to do it.`,
+  )
+}
+
+async function lastRunOf({ name, extract }: Pipeline, text: string): Promise<string> {
+  const { instantOf } = await import('#shared/pipeline/instant.ts')
+  if (extract.cursor?.kind === 'timestamp') return instantOf(text, 'last_run')
+  if (extract.cursor?.kind === 'xid' && /^\d{1,20}$/.test(text)) return text
+  throw new ConfigurationError(
+    extract.cursor === null
+      ? `${name} reads its whole source in each run and has no last_run, so nothing was changed.`
+      : `last_run of ${name} is the number of a transaction, which ${text} is not, so nothing was changed.`,
+  )
 }
 
 async function one(state: StateStore, pipeline: string): Promise<PipelineState[]> {

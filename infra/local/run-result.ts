@@ -6,6 +6,8 @@ export interface RunResult {
   readonly workflow: string
   readonly status: 'success' | 'failed' | 'refused' | 'interrupted'
   readonly seconds: number
+  /** What is to be said of the run as a whole: where steps wait for others that they do not depend on. */
+  readonly notes?: readonly string[]
   /** In the order of the workflow. */
   readonly steps: readonly StepRecord[]
 }
@@ -18,6 +20,7 @@ export function resultOf(
     readonly seconds: number
     readonly interrupted: boolean
     readonly started: ReadonlySet<string>
+    readonly notes?: readonly string[]
   },
   steps: readonly string[],
   detail: RunDetail | null,
@@ -25,8 +28,8 @@ export function resultOf(
 ): RunResult {
   const records = new Map(detail?.steps.map((step) => [step.step, step]))
   const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
-  const { id, workflow, seconds } = run
-  return { id, workflow, seconds, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
+  const { id, workflow, seconds, notes = [] } = run
+  return { id, workflow, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
 }
 
 function statusOf(steps: readonly StepRecord[]): RunResult['status'] {

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { FinishInput } from '#shared/pipeline/events.ts'
+import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import { stepOfState, toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
 import { projectFolder } from './home.ts'
@@ -12,6 +13,10 @@ import type { Workers } from './workers.ts'
 export interface RunOptions {
   readonly id: string
   readonly workflow: Workflow
+  /** What to do instead of a usual run. */
+  readonly mode?: RunMode | null
+  /** `manual` unless told. */
+  readonly trigger?: string
   readonly state: StateStore
   readonly workers: Workers
   readonly progress: RunProgress
@@ -21,16 +26,23 @@ export interface RunOptions {
 
 /** Runs a workflow's state machine in this process, its handlers in threads; resolves however the run ends. */
 export async function runWorkflow(options: RunOptions): Promise<RunResult> {
-  const { id, workflow, state, workers, signal } = options
+  const { id, workflow, state, workers, signal, mode = null, trigger = 'manual' } = options
   const start = Date.now()
-  const { definition, functions } = toStatesLanguage(workflow)
+  const { definition, functions, notes } = toStatesLanguage(workflow)
   const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
   let outcomes: FinishInput['steps'] = {}
   const started = new Set<string>()
-  await state.startRun({ id, workflow: workflow.name, startTime: start, runner: localRunner(), trigger: 'manual' })
+  await state.startRun({
+    id,
+    workflow: workflow.name,
+    startTime: start,
+    runner: localRunner(),
+    trigger,
+    mode: mode === null ? null : JSON.stringify(mode),
+  })
   const execution = await execute(
     definition,
-    { trigger: 'manual' },
+    { trigger, ...(mode === null ? {} : { mode }) },
     {
       executionName: id,
       clock: realClock,
@@ -70,7 +82,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   const seconds = (Date.now() - start) / 1000
   const names = workflow.steps.map((step) => step.name)
   const result = resultOf(
-    { id, workflow: workflow.name, seconds, interrupted, started },
+    { id, workflow: workflow.name, seconds, interrupted, started, notes },
     names,
     await state.run(id),
     outcomes,

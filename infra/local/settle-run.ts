@@ -38,7 +38,11 @@ export async function settleDeadRuns(
   const running = await state.runs({ status: 'running', limit: 100 })
   const dead = running.filter((run) => diedHere(run, isAlive))
   for (const run of dead) {
-    await settleRun(state, run.id, `The process of this run (${run.runner}) ended before the run did; run it again.`)
+    await settleRun(
+      state,
+      run.id,
+      `The process of this run (${run.runner}) ended before the run did; run it again, or go on with \`dray resume ${run.id}\`.`,
+    )
   }
   return dead.map(({ id }) => id)
 }

@@ -14,6 +14,7 @@ const loaded = {
   read: 200_000,
   inserted: 199_990,
   quarantined: 10,
+  deleted: 4,
   findings: 1,
   quarantine: 'quarantine/orders/r',
   executionTimeSeconds: 2,
@@ -35,9 +36,9 @@ describe('the report of a run', () => {
 
     assert.match(
       text,
-      /^step +status +read +inserted +updated +unchanged +filtered +duplicate +quarantined +seconds +rows\/s$/m,
+      /^step +status +read +inserted +updated +unchanged +filtered +duplicate +quarantined +deleted +seconds +rows\/s$/m,
     )
-    assert.match(text, /^orders +success +200,000 +199,990 +0 +0 +0 +0 +10 +2\.00 +100,000$/m)
+    assert.match(text, /^orders +success +200,000 +199,990 +0 +0 +0 +0 +10 +4 +2\.00 +100,000$/m)
     assert.match(text, /Run r: success in 12\.3 s\./)
   })
 
@@ -79,6 +80,7 @@ describe('the report of a run', () => {
       'filtered',
       'duplicate',
       'quarantined',
+      'deleted',
       'findings',
       'quarantine',
       'last_run_before',

@@ -13,6 +13,7 @@ import {
   plan,
   type QuarantinedRow,
   quarantinePrefix,
+  type RunMode,
   type RunReference,
   type Services,
   transform,
@@ -61,8 +62,13 @@ export function runReference(id: string): RunReference {
 }
 
 /** Plan, and what the Map and Commit would be given. */
-export async function planRun(pipeline: AnyPipeline, id: string, services: Services): Promise<PlanOutput> {
-  return plan(pipeline, { run: runReference(id), pipeline: pipeline.name }, services)
+export async function planRun(
+  pipeline: AnyPipeline,
+  id: string,
+  services: Services,
+  mode: RunMode | null = null,
+): Promise<PlanOutput> {
+  return plan(pipeline, { run: runReference(id), pipeline: pipeline.name, mode }, services)
 }
 
 /** Extracts and transforms one partition. */
@@ -73,7 +79,8 @@ export async function prepare(
   partition: number,
   services: Services,
 ): Promise<LoadInput> {
-  const input = { run: runReference(id), pipeline: pipeline.name, plan: planned.plan, epoch: planned.epoch, partition }
+  const { plan: staged, epoch, planned_by } = planned
+  const input = { run: runReference(id), pipeline: pipeline.name, plan: staged, epoch, planned_by, partition }
   return transform(pipeline, await extract(pipeline, input, services), services)
 }
 
@@ -83,16 +90,19 @@ export async function commitRun(
   planned: PlanOutput,
   services: Services,
 ): Promise<CommitOutput> {
-  return commit(
-    pipeline,
-    { run: runReference(id), pipeline: pipeline.name, plan: planned.plan, epoch: planned.epoch },
-    services,
-  )
+  const { plan: staged, epoch, planned_by } = planned
+  const input = { run: runReference(id), pipeline: pipeline.name, plan: staged, epoch, planned_by }
+  return commit(pipeline, input, services)
 }
 
 /** A whole run of a pipeline, partition after partition. */
-export async function runPipeline(pipeline: AnyPipeline, id: string, services: Services): Promise<CommitOutput> {
-  const planned = await planRun(pipeline, id, services)
+export async function runPipeline(
+  pipeline: AnyPipeline,
+  id: string,
+  services: Services,
+  mode: RunMode | null = null,
+): Promise<CommitOutput> {
+  const planned = await planRun(pipeline, id, services, mode)
   for (const { partition } of planned.partitions) {
     await load(pipeline, await prepare(pipeline, id, planned, partition, services), services)
   }

@@ -1,0 +1,46 @@
+import type { Command } from 'commander'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import type { RunOptions } from './run.ts'
+import { progressOption, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+
+interface BackfillOptions extends RunOptions {
+  readonly from: string
+  readonly to: string
+  readonly chunk: string
+}
+
+export function addBackfill(program: Command, verbs: Verbs): void {
+  withCommonOptions(program.command('backfill'))
+    .description('load a range of the cursor again, chunk after chunk; last_run stays where it is')
+    .argument('<pipeline>')
+    .requiredOption('--from <time>', 'the start, such as 2024-01-01 or 2024-01-01T12:00:00Z (UTC)')
+    .requiredOption('--to <time>', 'the end, which is not part of the range')
+    .option('--chunk <length>', 'how much is loaded in one transaction, such as 1h, 1d, 30d', '1d')
+    .addOption(progressOption())
+    .action(async (pipeline: string, _options, command: Command) => {
+      const options: BackfillOptions = command.optsWithGlobals()
+      requireLocal(options)
+      verbs.exitCode = await backfill(pipeline, options)
+    })
+}
+
+async function backfill(name: string, options: BackfillOptions) {
+  const { pipelineNamed, workflowOf } = await import('./pipelines.ts')
+  const { instantOf } = await import('#shared/pipeline/instant.ts')
+  const { secondsOf } = await import('#shared/pipeline/duration.ts')
+  const { runAsked } = await import('./run-command.ts')
+  const { extract } = await pipelineNamed(name)
+  if (extract.cursor?.kind !== 'timestamp') {
+    throw new ConfigurationError(
+      `${name} reads ${extract.cursor === null ? 'its whole source in each run' : 'by the numbers of transactions'}, so it has no range of time to load again and nothing was done; ${extract.cursor === null ? `\`dray run ${name}\` loads everything` : '`--keys` loads single rows, `dray state reset` has all rows read once more'}.`,
+    )
+  }
+  const { from, to, chunk } = options
+  if (instantOf(from, '--from') >= instantOf(to, '--to')) {
+    throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
+  }
+  secondsOf(chunk as '1d')
+  const workflow = await workflowOf(name)
+  const mode = { backfill: { from, to, chunk } }
+  return runAsked(async () => ({ workflow, mode, trigger: 'backfill' }), options)
+}

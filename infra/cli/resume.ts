@@ -1,0 +1,37 @@
+import type { Command } from 'commander'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import type { RunOptions } from './run.ts'
+import type { AskedRun } from './run-command.ts'
+import { progressOption, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+
+export function addResume(program: Command, verbs: Verbs): void {
+  withCommonOptions(program.command('resume'))
+    .description('go on with a run that failed or died: what has landed is not done again')
+    .argument('<run>')
+    .addOption(progressOption())
+    .action(async (id: string, _options, command: Command) => {
+      const options: RunOptions = command.optsWithGlobals()
+      requireLocal(options)
+      const { runAsked } = await import('./run-command.ts')
+      verbs.exitCode = await runAsked((state) => resumed(state, id), options)
+    })
+}
+
+async function resumed(state: StateStore, id: string): Promise<AskedRun> {
+  const { workflowNamed } = await import('./workflows.ts')
+  const { resumedRuns } = await import('#shared/pipeline/run-mode.ts')
+  const [detail] = await resumedRuns(state, id)
+  const run = detail?.run
+  if (run === undefined || run.status === 'success') {
+    throw new ConfigurationError(
+      `The run ${id} has succeeded, so there is nothing to go on with; \`dray run ${run?.workflow ?? '<workflow>'}\` reads what has changed since.`,
+    )
+  }
+  if (run.status === 'running') {
+    throw new ConfigurationError(
+      `The run ${id} is still at work (${run.runner}), so it cannot be resumed; wait for its end, which \`dray runs show ${id}\` tells.`,
+    )
+  }
+  return { workflow: await workflowNamed(run.workflow), mode: { resume: id }, trigger: 'resume' }
+}
