@@ -5,7 +5,7 @@ import { ConfigurationError, DataQualityError } from './errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelClass } from './model.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, valueToText } from './table-definition.ts'
-import { type ValidationError, validateAttributes } from './validations.ts'
+import { type ValidationError, validateValue } from './validations.ts'
 
 export interface BulkOptions<F extends Fields = Fields> {
   /** The conflict key: the primary key or a unique key; the primary key when left out. */
@@ -82,22 +82,37 @@ export function rowEncoder(
 ): (
   attributes: Readonly<Record<string, unknown>>,
 ) => { readonly texts: readonly Text[] } | { readonly errors: readonly ValidationError[] } {
-  const known = new Set(definition.byName.keys())
+  const { byName } = definition
+  const kept = definition.columns.map((column) => ({
+    column,
+    name: column.name,
+    place: columns.indexOf(column),
+    touched: column.field.settings.isTouched ? touchedAt : undefined,
+  }))
+  const width = columns.length
   return (attributes) => {
-    for (const name in attributes) if (!known.has(name)) columnOf(definition, name)
-    const errors = validateAttributes(definition, attributes)
-    if (errors.length > 0) return { errors }
-    try {
-      return { texts: columns.map((column) => encoded(column, attributes[column.name], touchedAt)) }
-    } catch (error) {
-      if (!(error instanceof DataQualityError)) throw error
-      return { errors: [{ field: error.field, code: error.code, message: error.message }] }
+    for (const name in attributes) if (!byName.has(name)) columnOf(definition, name)
+    let errors: ValidationError[] | null = null
+    const texts: Text[] = new Array(width).fill(null)
+    for (let index = 0; index < kept.length; index++) {
+      const { column, name, place, touched } = kept[index] as (typeof kept)[number]
+      const given = attributes[name]
+      const error = validateValue(column, given)
+      if (error !== null) {
+        errors ??= []
+        errors.push(error)
+      }
+      const value = given === undefined ? touched : given
+      if (errors !== null || place < 0 || value === null || value === undefined) continue
+      try {
+        texts[place] = valueToText(column, value)
+      } catch (thrown) {
+        if (!(thrown instanceof DataQualityError)) throw thrown
+        errors = [{ field: thrown.field, code: thrown.code, message: thrown.message }]
+      }
     }
+    return errors === null ? { texts } : { errors }
   }
-}
-
-function encoded(column: ColumnDefinition, value: unknown, touchedAt: string): Text {
-  return valueToText(column, value === undefined && column.field.settings.isTouched ? touchedAt : value)
 }
 
 /** Merges blocks of COPY text in the columns of the model, in the open transaction. */

@@ -1,6 +1,6 @@
 import isEmailModule from 'validator/lib/isEmail.js'
 import type { Rule } from './fields.ts'
-import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
+import type { ColumnDefinition } from './table-definition.ts'
 
 /** One thing that is wrong with a record. `field` is empty where it is the record as a whole. */
 export interface ValidationError {
@@ -82,17 +82,4 @@ export function validateValue(column: ColumnDefinition, value: unknown): Validat
     if (broken !== null) return { field: column.name, ...broken }
   }
   return null
-}
-
-/** What is wrong with a row of values by field name: required fields and the rules of each. */
-export function validateAttributes(
-  definition: TableDefinition,
-  attributes: Readonly<Record<string, unknown>>,
-): ValidationError[] {
-  const errors: ValidationError[] = []
-  for (const column of definition.columns) {
-    const error = validateValue(column, attributes[column.name])
-    if (error !== null) errors.push(error)
-  }
-  return errors
 }

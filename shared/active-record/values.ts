@@ -19,14 +19,30 @@ function invalid(kind: string, value: string): never {
   throw new DataQualityError('', `invalid_${kind}`, `${JSON.stringify(shown)} is not a ${kind}`)
 }
 
+/** The place of the point in plain digits (`-12.30`: 3), their length without one; -1 for any other text. */
+function pointIn(text: string): number {
+  let point = -1
+  const start = text.charCodeAt(0) === 45 ? 1 : 0
+  for (let index = start; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (digit >= 0 && digit <= 9) continue
+    if (digit !== -2 || point >= 0 || index === start) return -1
+    point = index
+  }
+  return text.length === start ? -1 : point < 0 ? text.length : point
+}
+
 /** Takes text for an exact decimal; throws `DataQuality` when it is none. */
 export function decimalOf(text: string): Decimal {
+  if (pointIn(text) >= 0) return text as Decimal
   if (!DECIMAL.test(text) && !SPECIAL_NUMBERS.has(text)) invalid('decimal', text)
   return text as Decimal
 }
 
 /** True for a decimal whose digits all have a place: `precision` of them, `scale` behind the point; for NaN and infinity, too. */
 export function fitsDecimal(value: Decimal, precision: number, scale: number): boolean {
+  const place = pointIn(value)
+  if (place >= 0 && place <= precision - scale && value.length - place - 1 <= scale) return true
   if (SPECIAL_NUMBERS.has(value)) return true
   const [mantissa = '', exponent = '0'] = value.toLowerCase().split('e')
   const [whole = '', fraction = ''] = mantissa.replace(/^[+-]/, '').split('.')
