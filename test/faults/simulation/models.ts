@@ -1,4 +1,4 @@
-import { bigint, type ModelClass, text, timestamp, varchar } from '#shared/active-record/index.ts'
+import { bigint, text, timestamp, varchar } from '#shared/active-record/index.ts'
 import {
   changedSince,
   type Extraction,
@@ -80,6 +80,3 @@ export const afterwards = task('afterwards', async () => {})
 export const simulated = workflow('simulated', {
   steps: [run({ kind: 'pipeline', name: PIPELINE }), run(afterwards, { after: [PIPELINE] })],
 })
-
-export const sourceModels = [Item] as unknown as readonly ModelClass[]
-export const targetModels = [Product] as unknown as readonly ModelClass[]
