@@ -1,13 +1,12 @@
 import { type App, Tags } from 'aws-cdk-lib'
 import { Code } from 'aws-cdk-lib/aws-lambda'
-import { workflows } from '#infra/workflows/index.ts'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-handlers.ts'
+import { deployedWorkflows } from './deployed-workflows.ts'
 import { DrayStack } from './dray-stack.ts'
 import type { Environment } from './environment.ts'
 import { environments } from './environments.ts'
 import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
-import { databasesOfSteps } from './step-databases.ts'
 
 export interface StacksOptions {
   /** The name of the only environment wanted. */
@@ -36,11 +35,6 @@ export async function createStacks(app: App, options: StacksOptions): Promise<vo
     })
     for (const [tag, value] of Object.entries(environment.tags)) Tags.of(stack).add(tag, value)
   }
-}
-
-/** Every workflow with the databases that its steps work with. */
-export function deployedWorkflows(): Promise<readonly DeployedWorkflow[]> {
-  return Promise.all(workflows.map(async (workflow) => ({ workflow, databases: await databasesOfSteps(workflow) })))
 }
 
 /** What an environment's functions are made of. */

@@ -10,14 +10,30 @@ export interface DeployedWorkflow {
   readonly databases: ReadonlyMap<string, StepDatabases>
 }
 
-/** A handler of the workflows' state machines. */
-export interface DeployedHandler extends FunctionReference {
+/** A handler of the workflows' state machines, with what it may reach. */
+export interface ReachingHandler extends FunctionReference {
   readonly access: HandlerAccess
+}
+
+export interface DeployedHandler extends ReachingHandler {
   readonly engines: readonly Engine[]
 }
 
 /** Starts runs, and cleans up after them; one function of each for each workflow. */
 export const triggerHandlers = { start: 'functions/control/start.ts', janitor: 'functions/control/janitor.ts' } as const
+
+/** Every handler that the workflows' state machines call, by its path. */
+export function reachingHandlers(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, ReachingHandler> {
+  const handlers = new Map<string, ReachingHandler>()
+  for (const { workflow, databases } of workflows) {
+    for (const reference of toStatesLanguage(workflow).functions) {
+      const access = accessOf(reference.handler, workflow, databases)
+      const known = handlers.get(reference.handler)
+      handlers.set(reference.handler, { ...reference, access: known ? unionOf(known.access, access) : access })
+    }
+  }
+  return handlers
+}
 
 /**
  * Every handler that the workflows' state machines call, with what it may reach. Throws `Configuration` when the
@@ -28,13 +44,8 @@ export function handlersOf(
   environment: Environment,
 ): ReadonlyMap<string, DeployedHandler> {
   const handlers = new Map<string, DeployedHandler>()
-  for (const { workflow, databases } of workflows) {
-    for (const reference of toStatesLanguage(workflow).functions) {
-      const access = accessOf(reference.handler, workflow, databases)
-      const known = handlers.get(reference.handler)
-      const all = known ? unionOf(known.access, access) : access
-      handlers.set(reference.handler, { ...reference, access: all, engines: enginesOf(all, reference, environment) })
-    }
+  for (const [path, handler] of reachingHandlers(workflows)) {
+    handlers.set(path, { ...handler, engines: enginesOf(handler.access, handler, environment) })
   }
   checkReservations(environment, [...handlers.keys(), ...Object.values(triggerHandlers)])
   checkExpectations(environment, workflows)

@@ -10,12 +10,13 @@ import { type DeployedHandler, type DeployedWorkflow, handlersOf } from './deplo
 import type { Environment } from './environment.ts'
 import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
+import { environmentVariables, stepVariables } from './handler-variables.ts'
 import { Network } from './network.ts'
 import { Notifications } from './notifications.ts'
 import { pascalCase } from './pascal-case.ts'
 import { StagingBucket } from './staging-bucket.ts'
 import { StateTable } from './state-table.ts'
-import { metricsNamespace, WorkflowAlarms } from './workflow-alarms.ts'
+import { WorkflowAlarms } from './workflow-alarms.ts'
 import { WorkflowDashboard } from './workflow-dashboard.ts'
 import { WorkflowStateMachine } from './workflow-state-machine.ts'
 import { WorkflowTriggers } from './workflow-triggers.ts'
@@ -73,12 +74,12 @@ export class DrayStack extends Stack {
       handler,
       timeoutSeconds,
       network: access.databases.length > 0 ? this.#network : undefined,
-      environment: {
-        STATE_TABLE_NAME: table.tableName,
-        STAGING_URL: `s3://${bucket.bucketName}`,
-        ...databases.variablesOf(access.databases),
-        ...(access.announces ? { EVENT_BUS_NAME: this.#bus.eventBusName } : {}),
-      },
+      environment: stepVariables(access, {
+        stateTable: table.tableName,
+        stagingUrl: `s3://${bucket.bucketName}`,
+        eventBus: this.#bus.eventBusName,
+        databases: (names) => databases.variablesOf(names),
+      }),
     })
     permit(created.role, access, this.#resources)
     if (access.announces) created.role.addToPrincipalPolicy(this.#announcing())
@@ -96,12 +97,7 @@ export class DrayStack extends Stack {
       code: codeOf(props.handler),
       logDays: environment.retention.logs,
       reservedConcurrency: environment.reservedConcurrency[props.handler],
-      environment: {
-        ...props.environment,
-        DRAY_ENVIRONMENT: environment.name,
-        POWERTOOLS_SERVICE_NAME: 'dray',
-        POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(environment),
-      },
+      environment: { ...props.environment, ...environmentVariables(environment) },
     })
   }
 

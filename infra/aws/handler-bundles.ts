@@ -15,7 +15,8 @@ const requireInModule =
 export interface BundledHandler {
   /** The file that exports `handler`, relative to the project's root. */
   readonly handler: string
-  readonly engines: readonly Engine[]
+  /** SQLite locally only. */
+  readonly engines: readonly (Engine | 'sqlite')[]
 }
 
 /**

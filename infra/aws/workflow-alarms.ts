@@ -13,6 +13,7 @@ import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import { Construct } from 'constructs'
 import type { Environment } from './environment.ts'
+import { metricsNamespace } from './handler-variables.ts'
 
 export interface WorkflowAlarmsProps {
   /** Its name. */
@@ -122,10 +123,6 @@ export function metricOf(
     statistic,
     period,
   })
-}
-
-export function metricsNamespace({ name }: Pick<Environment, 'name'>): string {
-  return `Dray/${name}`
 }
 
 function hours(seconds: number): string {

@@ -1,7 +1,8 @@
 import { Duration } from 'aws-cdk-lib'
 import { AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Metric } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
-import { metricOf, metricsNamespace, type WorkflowAlarms, type WorkflowAlarmsProps } from './workflow-alarms.ts'
+import { metricsNamespace } from './handler-variables.ts'
+import { metricOf, type WorkflowAlarms, type WorkflowAlarmsProps } from './workflow-alarms.ts'
 
 export interface WorkflowDashboardProps extends Omit<WorkflowAlarmsProps, 'topic'> {
   readonly pipelines: readonly string[]

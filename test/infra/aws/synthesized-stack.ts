@@ -3,7 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { App } from 'aws-cdk-lib'
 import { Template } from 'aws-cdk-lib/assertions'
 import { Code } from 'aws-cdk-lib/aws-lambda'
-import { deployedWorkflows } from '#infra/aws/create-stacks.ts'
+import { deployedWorkflows } from '#infra/aws/deployed-workflows.ts'
 import { DrayStack } from '#infra/aws/dray-stack.ts'
 import { type EnvironmentOptions, environmentOf } from '#infra/aws/environment.ts'
 

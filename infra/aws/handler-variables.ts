@@ -1,0 +1,37 @@
+import type { HandlerAccess } from './handler-access.ts'
+
+/** The options of Node for every function. */
+export const nodeOptions = '--enable-source-maps'
+
+/** Where the metrics of an environment are. */
+export function metricsNamespace({ name }: { readonly name: string }): string {
+  return `Dray/${name}`
+}
+
+/** The variables that tell every function which environment it is in. */
+export function environmentVariables(environment: { readonly name: string }): Record<string, string> {
+  return {
+    DRAY_ENVIRONMENT: environment.name,
+    POWERTOOLS_SERVICE_NAME: 'dray',
+    POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(environment),
+  }
+}
+
+/** What functions are told the places of. */
+export interface Places {
+  readonly stateTable: string
+  readonly stagingUrl: string
+  readonly eventBus: string
+  /** The variables of a function that works with these databases. */
+  readonly databases: (names: readonly string[]) => Readonly<Record<string, string>>
+}
+
+/** The variables of a state's function: where its own databases are, and no others. */
+export function stepVariables(access: HandlerAccess, places: Places): Record<string, string> {
+  return {
+    STATE_TABLE_NAME: places.stateTable,
+    STAGING_URL: places.stagingUrl,
+    ...places.databases(access.databases),
+    ...(access.announces ? { EVENT_BUS_NAME: places.eventBus } : {}),
+  }
+}
