@@ -10,6 +10,7 @@ import { addImport } from './import.ts'
 import { addPlan } from './plan.ts'
 import { addPreview } from './preview.ts'
 import { addQuarantine } from './quarantine.ts'
+import { addReconcile } from './reconcile.ts'
 import { addResume } from './resume.ts'
 import { addRun } from './run.ts'
 import { addRuns } from './runs.ts'
@@ -56,6 +57,7 @@ Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WA
     addPlan,
     addPreview,
     addQuarantine,
+    addReconcile,
     addRuns,
     addState,
     addImport,

@@ -78,7 +78,7 @@ async function* missingFromSource(
 }
 
 /** Target rows that are not deleted already. */
-function liveRows(pipeline: Pipeline): RawBuilder<unknown> | null {
+export function liveRows(pipeline: Pipeline): RawBuilder<unknown> | null {
   const { load, deletes } = pipeline
   const name = deletes.kind === 'soft' ? deletes.field : (load.history?.validTo ?? null)
   if (name === null) return null

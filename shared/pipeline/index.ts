@@ -38,6 +38,8 @@ export { plan } from './plan.ts'
 export { findingsPrefix, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
 export { appendToLog, type QuarantineRecord, quarantineLogPrefix } from './quarantine-log.ts'
 export { type KeptRow, quarantinedPipelines, quarantinedRows } from './quarantine-rows.ts'
+export { type ReconcileOptions, type Reconciliation, type RowDifference, reconcile } from './reconcile.ts'
+export { type Reloaded, reloadKeys } from './reload.ts'
 export {
   type BackfillMode,
   checkedMode,
@@ -53,5 +55,6 @@ export {
 } from './run-mode.ts'
 export { runTask } from './run-task.ts'
 export type { Progress, Services } from './services.ts'
+export { take } from './take.ts'
 export { type Task, type TaskContext, type TaskResult, task } from './task.ts'
 export { transform } from './transform.ts'
