@@ -28,6 +28,12 @@ const ZOMBIES: Partial<Scenario> = {
   deaf: 1,
   faults: { rate: 0.03, pauses: 0.1, fates: ['stall before', 'stall after', 'reply lost', 'lost before'] },
 }
+const TWO_AT_ONCE: Partial<Scenario> = {
+  deaf: 1,
+  duplicates: 0.5,
+  late: 0,
+  faults: { rate: 0.06, pauses: 0.5, fates: ['pause before', 'pause after', 'stall before'] },
+}
 const SMALL_PARTITIONS: Partial<Scenario> = {
   sharedCodes: false,
   initialRows: 12,
@@ -213,6 +219,12 @@ export const landingMutants: readonly Mutant[] = [
     file: LEDGER,
     edits: [["postgres: ' for update'", "postgres: ''"]],
     over: { ...ZOMBIES, faults: { rate: 0.05, pauses: 0.1, fates: ['stall before'] } },
+  },
+  {
+    bug: 'two first Plans at once fail each other for good',
+    file: LEDGER,
+    edits: [['runId }).save()) return', 'runId }).saveOrFail()) return']],
+    over: { ...TWO_AT_ONCE, initialRows: 0, writers: 0 },
   },
   {
     bug: 'the ledger is written after the transaction, not in it',
