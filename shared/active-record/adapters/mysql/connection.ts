@@ -116,9 +116,20 @@ export class MysqlConnection implements Connection {
         `Rows cannot be merged into ${target.table} outside a transaction. Call begin('write') first.`,
       )
     }
+    let own: { readonly error: unknown } | null = null
+    const noting = async function* () {
+      try {
+        yield* open()
+      } catch (error) {
+        own = { error }
+        throw error
+      }
+    }
     try {
-      return await merge(this, this.#session, target, open, options.signal)
+      return await merge(this, this.#session, target, noting, options.signal)
     } catch (error) {
+      const thrown = own as { readonly error: unknown } | null
+      if (thrown !== null && thrown.error === error) throw error
       throw this.#translate(this.#noted(error))
     }
   }

@@ -7,13 +7,22 @@ import type { StagedColumn } from './staged-columns.ts'
 import type { Blocks, Faults, StagingTable } from './staging-table.ts'
 
 /** The server or a proxy does not take files from clients: 1148, 3948 (MySQL), 4166 (MariaDB). */
-const NOT_ALLOWED = new Set([1148, 2068, 3948, 4166])
+export const NOT_ALLOWED = new Set([1148, 2068, 3948, 4166])
 /** The message names the row first, not last. */
 const ROW_FIRST = new Set(['1261', '1262'])
 
 export interface Loaded {
   readonly rows: number
   readonly faults: Faults
+}
+
+/** COPY text. The escape is written as a number: a backslash in quotes is another string under NO_BACKSLASH_ESCAPES. */
+export const ROW_FORMAT = `CHARACTER SET utf8mb4
+    FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A`
+
+/** An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one. */
+export function* packetsOf(bytes: Buffer): Generator<Buffer> {
+  for (let start = 0; start < bytes.length; start += 1 << 20) yield bytes.subarray(start, start + (1 << 20))
 }
 
 /** Counts the rows of blocks while they pass. */
@@ -34,9 +43,7 @@ class CountedBlocks {
     try {
       for await (const block of this.#open() as AsyncIterable<CopyBlock>) {
         this.rows += block.rows
-        // An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one.
-        for (let start = 0; start < block.bytes.length; start += 1 << 20)
-          yield block.bytes.subarray(start, start + (1 << 20))
+        yield* packetsOf(block.bytes)
       }
     } catch (error) {
       this.error = error
@@ -84,9 +91,7 @@ function statement(staging: StagingTable): string {
     (column) => `WHEN ${column.given?.condition(variable(column))} THEN ${columns.indexOf(column)}`,
   )
   const set = checked.length === 0 ? '' : ` SET ${values.join(', ')}, ${staging.flag} = CASE ${flags.join(' ')} END`
-  // The escape is written as a number: '\\' means something else under NO_BACKSLASH_ESCAPES.
-  return `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${staging.table} CHARACTER SET utf8mb4
-    FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A (${fields.join(', ')})${set}`
+  return `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${staging.table} ${ROW_FORMAT} (${fields.join(', ')})${set}`
 }
 
 /** Reads level, code and message of each warning; false when one does not say its row. */

@@ -7,6 +7,7 @@ import { withoutRow } from './errors.ts'
 import { type MysqlTable, readTable } from './live-table.ts'
 import { loadData } from './load-data.ts'
 import { InsertLoader, refusalOf } from './load-inserts.ts'
+import { loadStraight } from './load-straight.ts'
 import { MergeStatements, sameColumns } from './merge-statements.ts'
 import { quote, tableNameOf } from './names.ts'
 import type { Session } from './session.ts'
@@ -17,7 +18,7 @@ const SAVEPOINT = '`dray_merge`'
 const WITHOUT_TRANSACTIONS = new Set(['MYISAM', 'ARIA', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MYISAM', 'BLACKHOLE'])
 
 /**
- * Merges rows into a table: into a temporary table of forgiving types first, where duplicates go and rows that the target would
+ * Merges rows into a table: new ones straight, as long as that is sure to be exact; others into a temporary table of forgiving types first, where duplicates go and rows that the target would
  * refuse or change are taken out, then by one INSERT … SELECT (ON DUPLICATE KEY UPDATE).
  */
 export async function merge(
@@ -29,6 +30,8 @@ export async function merge(
 ): Promise<MergeResult> {
   const live = await targetOf(connection, session, target)
   const columns = target.columns.map((name) => columnOf(live, target, name, session.facts.isMariaDB))
+  const inserted = await loadStraight(connection, session, target, live, open, signal)
+  if (inserted !== null) return { inserted, updated: 0, unchanged: 0, duplicate: 0, rejected: [] }
   const staging = new StagingTable(connection, session, tableNameOf(target.table), columns)
   const run = new Merge(connection, session, target, staging, new MergeStatements(target, live, staging), signal)
   try {

@@ -27,6 +27,10 @@ const CANCEL_MILLISECONDS = 1_000
 const END_MILLISECONDS = 1_000
 const PING_MILLISECONDS = 5_000
 const FRESH_MILLISECONDS = 100
+const TERMINATE_MILLISECONDS = 2_000
+/** The number of a session behind a pooler is not the server's: nobody else's session may be hit. */
+const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE pid = $1 AND datname = current_database() AND usename = current_user AND state <> 'idle'`
 
 /** One session. `lost` is set as soon as the session has ended by itself. */
 export class Client extends pg.Client {
@@ -91,6 +95,26 @@ export class Client extends pg.Client {
     const timer = setTimeout(() => this.destroy(), END_MILLISECONDS)
     await this.end().catch(() => {})
     clearTimeout(timer)
+  }
+
+  /**
+   * Ends the server's side of this session through another one, within two seconds at most. A server that waits for rows of COPY
+   * heeds no cancellation, and where the line is dead it would keep the transaction's locks until TCP gives the line up.
+   */
+  async terminate(): Promise<void> {
+    const { processID } = this as unknown as Internals
+    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: TERMINATE_MILLISECONDS })
+    other.on('error', () => {})
+    const timer = setTimeout(() => (other as unknown as Internals).connection.stream.destroy(), TERMINATE_MILLISECONDS)
+    try {
+      await other.connect()
+      await other.query(TERMINATE, [processID])
+    } catch {
+      // The session has ended, or the server cannot be reached at all.
+    } finally {
+      await other.end().catch(() => {})
+      clearTimeout(timer)
+    }
   }
 
   /**

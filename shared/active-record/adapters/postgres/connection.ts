@@ -269,15 +269,23 @@ export class PostgresConnection implements Connection {
   async #guarded<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     if (signal?.aborted) throw this.#stopped(signal)
     let killed: Promise<void> | null = null
+    let settled = false
+    const giveUp = async () => {
+      await this.client.cancelQuery()
+      this.client.destroy()
+      if (!settled) await this.client.terminate()
+    }
     const onAbort = () => {
-      killed = this.client.cancelQuery().then(() => this.client.destroy())
+      killed = giveUp()
     }
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
       const result = await work()
+      settled = true
       if (killed !== null) await killed
       return result
     } catch (error) {
+      settled = true
       if (killed !== null) {
         await killed
         throw this.#stopped(signal)

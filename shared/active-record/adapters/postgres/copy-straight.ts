@@ -1,13 +1,10 @@
-import type { CopyBlock, MergeTarget, Text } from '../../adapter.ts'
-import { decodeLine } from '../../copy-text.ts'
-import { blockLines } from '../block-lines.ts'
+import type { CopyBlock, MergeTarget } from '../../adapter.ts'
+import { FittingBlocks } from '../fitting-blocks.ts'
+import { probedKeys } from '../probed-keys.ts'
 import { fittingRows } from './fitting-values.ts'
 import type { MergeCounts, MergeSession, OpenBlocks } from './merge.ts'
 import { quote, quoteTable } from './names.ts'
 import type { NarrowColumn } from './narrow-columns.ts'
-
-/** Keys of the first block that are looked up before it is believed that all are new. */
-const PROBED_KEYS = 32
 
 /** What a COPY into the table would do otherwise than an INSERT: rules, row security and views. Columns that are never NULL. */
 const PLAIN_TABLE = `
@@ -29,21 +26,17 @@ export async function copyStraight(
 ): Promise<MergeCounts | null> {
   const fits = fittingRows(target.columns, narrow)
   if (fits === null || !(await isPlain(session, target))) return null
-  const blocks = iteratorOf(open())
-  const first = await blocks.next()
+  const blocks = new FittingBlocks(open(), fits)
+  const first = await blocks.first()
   // The keys are looked up before the COPY has the connection.
-  if (first.done || !fits(first.value.bytes) || (await hasSome(session, target, first.value))) {
-    await blocks.return?.()
+  if (first === null || (await hasSome(session, target, first))) {
+    await blocks.close()
     return null
   }
-  const passed = new FittingBlocks(first.value, blocks, fits)
   const sql = `COPY ${quoteTable(target.table)} (${target.columns.map(quote).join(', ')}) FROM STDIN`
-  const copied = await session.copyIn(sql, passed.bytes()).catch((error: unknown) => {
-    if (passed.refused) return null
-    throw error
-  })
+  const copied = await session.copyIn(sql, blocks)
   // A trigger may leave rows out.
-  return copied === null ? null : { inserted: copied, updated: 0, unchanged: passed.rows - copied, duplicate: 0 }
+  return blocks.refused ? null : { inserted: copied, updated: 0, unchanged: blocks.rows - copied, duplicate: 0 }
 }
 
 async function isPlain(session: MergeSession, { table, key, mode }: MergeTarget): Promise<boolean> {
@@ -53,66 +46,18 @@ async function isPlain(session: MergeSession, { table, key, mode }: MergeTarget)
   return mode === 'insert' || key.every((column) => neverNull.has(column))
 }
 
-type Blocks = AsyncIterator<CopyBlock> | Iterator<CopyBlock>
-
-function iteratorOf(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>): Blocks {
-  return Symbol.asyncIterator in blocks ? blocks[Symbol.asyncIterator]() : blocks[Symbol.iterator]()
-}
-
-/** Whether the table has some of a block's keys, which stand for the others. */
-async function hasSome(
-  session: MergeSession,
-  { table, key, columns }: MergeTarget,
-  block: CopyBlock,
-): Promise<boolean> {
-  if (key.length === 0) return false
-  const places = key.map((column) => columns.indexOf(column))
-  const lines = blockLines(block)
-  const values: Text[] = []
-  const keys: string[] = []
-  for (let line = 0; line < lines.count; line += Math.ceil(lines.count / PROBED_KEYS)) {
-    const fields = decodeLine(lines.text(line))
-    const parts = key.map((column, index) => {
-      values.push(fields[places[index] as number] ?? null)
-      return `${quote(column)} = $${values.length}`
-    })
-    keys.push(`(${parts.join(' AND ')})`)
-  }
+/** Whether the table has some of a block's keys. */
+async function hasSome(session: MergeSession, target: MergeTarget, block: CopyBlock): Promise<boolean> {
+  const keys = probedKeys(target, block)
+  if (keys.length === 0) return false
+  const width = target.key.length
+  const conditions = keys.map(
+    (_, nth) =>
+      `(${target.key.map((column, index) => `${quote(column)} = $${nth * width + index + 1}`).join(' AND ')})`,
+  )
   const { rows } = await session.run(
-    `SELECT EXISTS (SELECT 1 FROM ${quoteTable(table)} WHERE ${keys.join(' OR ')})`,
-    values,
+    `SELECT EXISTS (SELECT 1 FROM ${quoteTable(target.table)} WHERE ${conditions.join(' OR ')})`,
+    keys.flat(),
   )
   return rows[0]?.[0] === 't'
-}
-
-/** Blocks on their way into a COPY, counted; ends it with an error at the first that may not fit. */
-class FittingBlocks {
-  rows = 0
-  refused = false
-  readonly #first: CopyBlock
-  readonly #rest: Blocks
-  readonly #fits: (bytes: Buffer) => boolean
-
-  constructor(first: CopyBlock, rest: Blocks, fits: (bytes: Buffer) => boolean) {
-    this.#first = first
-    this.#rest = rest
-    this.#fits = fits
-  }
-
-  async *bytes(): AsyncGenerator<Buffer> {
-    try {
-      this.rows += this.#first.rows
-      yield this.#first.bytes
-      for (let next = await this.#rest.next(); !next.done; next = await this.#rest.next()) {
-        if (!this.#fits(next.value.bytes)) {
-          this.refused = true
-          throw new Error('A value may not fit its column.')
-        }
-        this.rows += next.value.rows
-        yield next.value.bytes
-      }
-    } finally {
-      await this.#rest.return?.()
-    }
-  }
 }

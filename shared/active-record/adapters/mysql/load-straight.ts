@@ -1,0 +1,108 @@
+import { Readable } from 'node:stream'
+import type { CopyBlock, MergeTarget } from '../../adapter.ts'
+import { FittingBlocks } from '../fitting-blocks.ts'
+import { areFitting, type Fits, fitsDecimal, fitsFraction, isNull } from '../fitting-rows.ts'
+import { probedKeys } from '../probed-keys.ts'
+import type { MysqlConnection } from './connection.ts'
+import { errorNumber, isRowFault } from './errors.ts'
+import type { MysqlColumn, MysqlTable } from './live-table.ts'
+import { NOT_ALLOWED, packetsOf, ROW_FORMAT } from './load-data.ts'
+import { quote, quoteTable, tableNameOf } from './names.ts'
+import { literal } from './parameters.ts'
+import type { Session } from './session.ts'
+import type { Blocks } from './staging-table.ts'
+
+const SAVEPOINT = '`dray_straight`'
+const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
+/** LOAD DATA warns of whatever it would change in them. */
+const WARNED = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'date'])
+
+const anything: Fits = () => true
+
+/** What LOAD DATA would change in silence; null for types that are staged first. */
+function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
+  const fits = INTEGERS.has(kind)
+    ? fitsDecimal(-1)
+    : kind === 'decimal'
+      ? fitsDecimal(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0))
+      : kind === 'datetime' || kind === 'timestamp'
+        ? fitsFraction(fraction ?? 0)
+        : WARNED.has(kind)
+          ? anything
+          : null
+  if (fits === null) return null
+  // A number of its own or the time of day takes the place of a NULL that is not allowed.
+  return (line, from, to) => (isNull(line, from, to) ? nullable : fits(line, from, to))
+}
+
+/**
+ * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
+ * would be changed. LOAD DATA LOCAL warns of each row that is not like that; one warning undoes it all. Null then, and when it is
+ * not to be tried; else the rows that were inserted. MariaDB only: MySQL takes no settings for a single LOAD DATA.
+ */
+export async function loadStraight(
+  connection: MysqlConnection,
+  session: Session,
+  target: MergeTarget,
+  live: MysqlTable,
+  open: Blocks,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  if (!session.facts.isMariaDB || !session.facts.localInfile) return null
+  const fits = target.columns
+    .map((name) => live.columns.find((column) => column.name === name))
+    .map((column) => (column ? fitsOf(column) : null))
+  if (fits.includes(null)) return null
+  const blocks = new FittingBlocks(open(), (bytes) => areFitting(bytes, fits as Fits[], fits.length))
+  const first = await blocks.first()
+  if (first === null || (await hasSome(connection, target, first))) {
+    await blocks.close()
+    return null
+  }
+  await connection.run(`SAVEPOINT ${SAVEPOINT}`)
+  const inserted = await loaded(connection, target, blocks, signal)
+  if (inserted === null) await connection.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+  await connection.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
+  return inserted
+}
+
+async function loaded(
+  connection: MysqlConnection,
+  target: MergeTarget,
+  blocks: FittingBlocks,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${quoteTable(tableNameOf(target.table))} ${ROW_FORMAT} (${target.columns.map(quote).join(', ')})`
+  let thrown: { readonly error: unknown } | null = null
+  const file = async function* () {
+    try {
+      for await (const bytes of blocks) yield* packetsOf(bytes)
+    } catch (error) {
+      thrown = { error }
+      throw error
+    }
+  }
+  const reply = await connection
+    .load(sql, { signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
+    .catch((error: unknown) => {
+      if (thrown !== null) throw thrown.error
+      const number = errorNumber(error)
+      if (number !== undefined && (NOT_ALLOWED.has(number) || isRowFault(number))) return null
+      throw error
+    })
+  if (reply === null || blocks.refused || reply.warnings > 0 || reply.affected !== blocks.rows) return null
+  return blocks.rows
+}
+
+/** Whether the table has some of a block's keys. */
+async function hasSome(connection: MysqlConnection, target: MergeTarget, block: CopyBlock): Promise<boolean> {
+  const keys = probedKeys(target, block)
+  if (keys.length === 0) return false
+  const conditions = keys.map(
+    (values) =>
+      `(${target.key.map((column, index) => `${quote(column)} = ${literal(values[index] ?? '')}`).join(' AND ')})`,
+  )
+  const table = quoteTable(tableNameOf(target.table))
+  const { rows } = await connection.run(`SELECT 1 FROM ${table} WHERE ${conditions.join(' OR ')} LIMIT 1`)
+  return rows.length > 0
+}

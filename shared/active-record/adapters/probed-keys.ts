@@ -1,0 +1,19 @@
+import type { CopyBlock, MergeTarget, Text } from '../adapter.ts'
+import { decodeLine } from '../copy-text.ts'
+import { blockLines } from './block-lines.ts'
+
+/** Keys of the first block that are looked up before it is believed that all are new. */
+const PROBED_KEYS = 32
+
+/** Some of a block's keys, which stand for the others: each with its values in the order of the key. */
+export function probedKeys({ key, columns }: MergeTarget, block: CopyBlock): Text[][] {
+  if (key.length === 0) return []
+  const places = key.map((column) => columns.indexOf(column))
+  const lines = blockLines(block)
+  const keys: Text[][] = []
+  for (let line = 0; line < lines.count; line += Math.ceil(lines.count / PROBED_KEYS)) {
+    const fields = decodeLine(lines.text(line))
+    keys.push(places.map((place) => fields[place] ?? null))
+  }
+  return keys
+}
