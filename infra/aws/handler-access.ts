@@ -1,4 +1,4 @@
-import { findingsPrefix, quarantinePrefix } from '#shared/pipeline/index.ts'
+import { findingsPrefix, quarantineLogPrefix, quarantinePrefix } from '#shared/pipeline/index.ts'
 import { stagingPrefix } from '#shared/pipeline/plan.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
 import type { StepDatabases } from './step-databases.ts'
@@ -43,12 +43,18 @@ function stepAccess(step: string, stage: string, databases: Databases): HandlerA
 function controlAccess(stage: string, workflow: Workflow, databases: Databases): HandlerAccess {
   const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
   const staged = pipelines.map((name) => `${stagingPrefix('*', name)}/*`)
+  const kept = pipelines.map((name) => quarantinePrefix('*', name))
+  const logs = pipelines.map((name) => `${quarantineLogPrefix(name)}/*`)
   const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
   const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
   const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []
   return {
     databases: [...new Set(reached)],
-    staging: { read: stage === 'finish' ? [] : staged, write: stage === 'plan' ? staged : [] },
+    // A replay is planned from the quarantine, and its Commit says what has become of the rows.
+    staging: {
+      read: { plan: [...staged, ...kept, ...logs], commit: staged }[stage] ?? [],
+      write: { plan: staged, commit: logs }[stage] ?? [],
+    },
     state: stage === 'finish' ? 'leases' : 'all',
     announces: stage === 'finish',
   }
