@@ -152,7 +152,8 @@ async function sideOf(
 function textOf(column: ColumnDefinition, dialect: Dialect, live: LiveTable | null): RawBuilder<unknown> | null {
   const type = live?.columns.find(({ name }) => name === column.column)?.type ?? ''
   const write = dialect === 'sqlite' ? undefined : TEXTS[dialect][column.field.settings.kind]
-  return write === undefined || UNLIKE.test(type) ? null : write(columnName(column), type)
+  const isUnlike = column.field.settings.kind !== 'uuid' && UNLIKE.test(type)
+  return write === undefined || isUnlike ? null : write(columnName(column), type)
 }
 
 /** The number of rows and the sums of two parts of each row's MD5: of any order, and not the same by chance. */
