@@ -71,7 +71,7 @@ export async function createTable(model: ModelClass, options: { readonly ifMissi
 
 /** Live types that hold a kind's values, as the engines name them. */
 const ACCEPTED: Readonly<Record<FieldKind, RegExp>> = {
-  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|numeric|decimal)/i,
+  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|numeric|decimal|xid8)/i,
   integer: /^(bigint|integer|int|smallint|mediumint|tinyint)/i,
   text: /./,
   varchar: /./,
