@@ -1,0 +1,67 @@
+import { writeSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+
+/* A process of its own for one run, which may end in the middle of it. It has read its code before it is told to go. */
+
+enableCompileCache()
+
+const { connect } = await import('./connect.ts')
+const { crashPoints, putPointsInSockets, withPointsInStaging, withPointsInState } = await import('./crash-points.ts')
+const { pipelineAt } = await import('./models.ts')
+const { runHere } = await import('./run-here.ts')
+
+const { DRAY_KILL: text = '{}' } = process.env
+const { place, runId, shape, crashAt, state: endpoint, staging: folder, pauseAt } = JSON.parse(text) as ChildOptions
+const points: string[] = []
+const count = crashPoints(crashAt ?? null, (point) => points.push(point))
+const at = (point: string) => {
+  if (
+    pauseAt !== undefined &&
+    new RegExp(pauseAt).test(point) &&
+    !points.some((seen) => new RegExp(pauseAt).test(seen))
+  ) {
+    // Stopped as a machine that hangs is: in the middle, with its connections open.
+    writeSync(1, `paused ${point}\n`)
+    process.kill(process.pid, 'SIGSTOP')
+  }
+  count(point)
+}
+
+const ports = new Map<number, string>([[Number(new URL(endpoint).port), 'state']])
+for (const side of ['source', 'target']) {
+  const url = process.env[`${place.toUpperCase().replaceAll('-', '_')}_${side.toUpperCase()}_DATABASE_URL`] ?? ''
+  // Both may be on one server.
+  const port = Number(new URL(url).port)
+  ports.set(port, ports.has(port) ? 'database' : side)
+}
+putPointsInSockets((port) => ports.get(port), at)
+const { state, staging } = connect(endpoint, folder)
+const { items } = pipelineAt(place, shape)
+await (await items.extract.source.database.adapter()).close()
+await (await items.load.target.database.adapter()).close()
+
+process.once('message', async () => {
+  points.length = 0
+  const ended = await runHere({
+    runId,
+    pipeline: items,
+    state: withPointsInState(state, at),
+    staging: withPointsInStaging(staging, at),
+    at,
+  })
+  process.send?.({ ended, points })
+  process.disconnect()
+  process.exit()
+})
+process.send?.({ ready: true })
+
+interface ChildOptions {
+  readonly place: string
+  readonly runId: string
+  readonly shape: { readonly partitionRows?: number; readonly concurrency?: number }
+  readonly crashAt?: number | null
+  /** A pattern of the point at which the process stops itself (SIGSTOP), once. */
+  readonly pauseAt?: string
+  readonly state: string
+  readonly staging: string
+}

@@ -1,0 +1,19 @@
+import { FolderStagingStore } from '#shared/staging/folder-staging-store.ts'
+import type { StagingStore } from '#shared/staging/staging-store.ts'
+import { createStateClient, DynamoDbStateStore } from '#shared/state/dynamodb-state-store.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+
+export const STATE_TABLE = 'state'
+
+/** The state and the staging of a run, as the handlers see them. */
+export function connect(
+  endpoint: string,
+  folder: string,
+): { readonly state: StateStore; readonly staging: StagingStore; close(): void } {
+  const client = createStateClient({ endpoint })
+  return {
+    state: new DynamoDbStateStore(client, STATE_TABLE),
+    staging: new FolderStagingStore(folder),
+    close: () => client.destroy(),
+  }
+}

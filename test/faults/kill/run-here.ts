@@ -1,0 +1,116 @@
+import { localRunner } from '#infra/local/settle-run.ts'
+import { type Clock, type ExecutionResult, execute, realClock } from '#infra/local/states-language/index.ts'
+import {
+  type CommitInput,
+  commit,
+  type ExtractInput,
+  extract,
+  type FinishInput,
+  finish,
+  type LoadInput,
+  load,
+  type Pipeline,
+  type PlanInput,
+  plan,
+  type Services,
+  type TransformInput,
+  transform,
+} from '#shared/pipeline/index.ts'
+import type { StagingStore } from '#shared/staging/staging-store.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import type { At } from './crash-points.ts'
+import { definition } from './models.ts'
+
+/** Waits between two attempts are as long as they are so that others can recover; a test need not wait as long. */
+const impatientClock: Clock = {
+  now: () => realClock.now(),
+  sleep: (ms, signal) => realClock.sleep(ms < 90_000 ? ms / 20 : ms, signal),
+}
+
+export interface RunHere {
+  readonly runId: string
+  readonly pipeline: Pipeline
+  readonly state: StateStore
+  readonly staging: StagingStore
+  readonly at?: At | undefined
+  /** The handler's own deadline. */
+  readonly deadlineOf?: ((step: string) => AbortSignal | undefined) | undefined
+  /** Called between two handlers: `before(step, payload)`. */
+  readonly before?: ((step: string, payload: unknown) => Promise<void> | void) | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Ended extends ExecutionResult {
+  /** Why steps did not succeed; a sentence for each. */
+  readonly reasons: readonly string[]
+  /** Attempts that failed and were made again. */
+  readonly retries: readonly string[]
+}
+
+/** A whole run in this process: the compiled definition, the local interpreter, the shipped handlers' work. */
+export async function runHere(options: RunHere): Promise<Ended> {
+  const { runId, state, at = () => {} } = options
+  let outcomes: FinishInput['steps'] = {}
+  const retries: string[] = []
+  await state.startRun({
+    id: runId,
+    workflow: 'killed',
+    startTime: Date.now(),
+    runner: localRunner(),
+    trigger: 'manual',
+  })
+  const result = await execute(
+    definition,
+    { trigger: 'manual' },
+    {
+      executionName: runId,
+      clock: impatientClock,
+      signal: options.signal,
+      onEvent: (event) => {
+        if (event.type === 'state-entered' || event.type === 'state-exited') at(`${event.state}: ${event.type}`)
+        if (event.type === 'task-retried') retries.push(event.error)
+      },
+      executor: {
+        async invoke(name, payload, { signal }) {
+          if (name === 'ControlFinish') outcomes = (payload as FinishInput).steps
+          // Through JSON, as between Lambdas.
+          const given = JSON.parse(JSON.stringify(payload)) as unknown
+          await options.before?.(name, given)
+          return perform(name, given, options, signal)
+        },
+      },
+    },
+  )
+  const reasons = Object.values(outcomes).flatMap(({ reason }) => reason ?? [])
+  return { ...result, reasons, retries }
+}
+
+async function perform(name: string, payload: unknown, options: RunHere, signal: AbortSignal): Promise<unknown> {
+  const { pipeline } = options
+  const deadline = options.deadlineOf?.(name)
+  const services: Services = {
+    state: options.state,
+    staging: options.staging,
+    signal: deadline === undefined ? signal : AbortSignal.any([signal, deadline]),
+    now: Date.now,
+    log: { info: () => {}, warn: () => {} },
+    progress: () => {},
+    runner: localRunner(),
+  }
+  switch (name) {
+    case 'ControlPlan':
+      return plan(pipeline, payload as PlanInput, services)
+    case 'ItemsExtract':
+      return extract(pipeline, payload as ExtractInput, services)
+    case 'ItemsTransform':
+      return transform(pipeline, payload as TransformInput, services)
+    case 'ItemsLoad':
+      return load(pipeline, payload as LoadInput, services)
+    case 'ControlCommit':
+      return commit(pipeline, payload as CommitInput, services)
+    case 'ControlFinish':
+      return finish(payload as FinishInput, services)
+    default:
+      throw new TypeError(`there is no function ${name} here`)
+  }
+}

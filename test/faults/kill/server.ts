@@ -1,0 +1,23 @@
+import { startMariaDB } from '#test/services/mariadb.ts'
+import { startPostgres } from '#test/services/postgres.ts'
+import type { Engine } from './engines.ts'
+
+export interface Server {
+  /** Makes an empty database; returns its URL. */
+  createDatabase(): Promise<string>
+  stop(): Promise<void>
+}
+
+/**
+ * A server of the test's own: open transactions of other tests would hold the windows back. Says why there is none where none can be had.
+ */
+export async function privateServer(engine: Engine): Promise<Server | { readonly unavailable: string }> {
+  if (engine === 'mariadb') return process.env.TEST_MYSQL_UNAVAILABLE ? startMariaDB() : startMariaDB({ arguments: [] })
+  const { TEST_POSTGRES_URL: shared } = process.env
+  delete process.env.TEST_POSTGRES_URL
+  try {
+    return await startPostgres()
+  } finally {
+    if (shared !== undefined) process.env.TEST_POSTGRES_URL = shared
+  }
+}
