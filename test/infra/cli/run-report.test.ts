@@ -59,6 +59,18 @@ describe('the report of a run', () => {
     assert.match(text, /repair the cause.*\/home\/logs\/r\.jsonl/)
   })
 
+  it('says what is no fault and should be known, of each step and of the run', async () => {
+    const noted = { ...result('success', [{ ...loaded, notes: ['2 rows have no cursor'] }]), notes: ['a waits for b'] }
+
+    const text = await textReport(noted, places)
+
+    assert.match(text, /^ {2}note: orders: 2 rows have no cursor\n {2}note: a waits for b$/m)
+    assert.deepEqual(
+      [jsonReport(noted).notes, jsonReport(noted).steps[0]?.notes],
+      [['a waits for b'], ['2 rows have no cursor']],
+    )
+  })
+
   it('has no escape sequences where the stream is no terminal', async () => {
     const text = await textReport(result('success', [loaded]), places)
 
@@ -73,6 +85,7 @@ describe('the report of a run', () => {
       'name',
       'status',
       'reason',
+      'notes',
       'read',
       'inserted',
       'updated',
