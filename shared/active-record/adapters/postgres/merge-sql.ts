@@ -5,7 +5,8 @@ import { losing, type NarrowColumn } from './narrow-columns.ts'
 /** A set of rows to merge: a SELECT of the target's columns. `where` is added to its condition. */
 export interface Rows {
   readonly count: string
-  select(where: string): string
+  /** In the order of the key, for rows that are inserted; to be found by their key they need none. */
+  select(where: string, order?: 'ordered' | 'any'): string
 }
 
 /** The statements of one merge through one temporary table. */
@@ -60,10 +61,11 @@ export class MergeSql {
     return `COPY ${this.#temporary} (${this.#columns}) FROM STDIN`
   }
 
-  /** Whether a column would change a value; null when none can. */
-  loses(): string | null {
+  /** How many rows there are when each key counts once, and whether a column would change a value. */
+  look(): string {
     const condition = losing(this.#narrow)
-    return condition === null ? null : `SELECT EXISTS (SELECT 1 FROM ${this.#temporary} WHERE ${condition})`
+    const loses = condition === null ? 'false' : `EXISTS (SELECT 1 FROM ${this.#temporary} WHERE ${condition})`
+    return `SELECT (${this.lastOfEachKey().count}), ${loses}`
   }
 
   /** Without it the planner takes the rows for few and looks each of them up. */
@@ -85,6 +87,17 @@ export class MergeSql {
       count: `SELECT count(*) FROM (SELECT DISTINCT ${distinct} ${from}) k`,
       select: (where) =>
         `SELECT DISTINCT ON (${distinct}) ${this.selected} ${from} WHERE ${where} ORDER BY ${distinct}, ctid DESC`,
+    }
+  }
+
+  /** Every row, where no key comes twice. */
+  eachRow(count: number): Rows {
+    const from = `FROM ${this.#temporary} s`
+    const ordered = ` ORDER BY ${this.keyed ? this.#key.join(', ') : 'ctid'}`
+    return {
+      count: String(count),
+      select: (where, order = 'ordered') =>
+        `SELECT ${this.selected} ${from} WHERE ${where}${order === 'ordered' ? ordered : ''}`,
     }
   }
 
@@ -131,7 +144,7 @@ export class MergeSql {
     const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
     const assignments = [...written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
     return `UPDATE ${this.target} t SET ${assignments.join(', ')}
-      FROM (${rows.select('true')}) s
+      FROM (${rows.select('true', 'any')}) s
       WHERE ${this.#sameKey()} AND ${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}${guard} RETURNING 1`
   }
 }

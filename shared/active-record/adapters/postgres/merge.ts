@@ -111,10 +111,12 @@ async function mergeAtOnce(
   const sql = new MergeSql(target, table, narrow)
   await session.run(sql.createTable())
   const given = await session.copyIn(sql.copy(), bytesOf(open()))
-  const loses = sql.loses()
-  if (loses !== null && (await session.run(loses)).rows[0]?.[0] === 't') return null
+  const [distinct, loses] = (await session.run(sql.look())).rows[0] as readonly [string, string]
+  if (loses === 't') return null
   if (given >= ANALYZED_ROWS && sql.keyed) await session.run(sql.analyze())
-  const counts = countsOf(given, (await session.run(sql.merge(sql.lastOfEachKey()))).rows)
+  const once = Number(distinct) === given
+  const rows = once ? sql.eachRow(given) : { ...sql.lastOfEachKey(), count: distinct }
+  const counts = countsOf(given, (await session.run(sql.merge(rows))).rows)
   await session.run(`DROP TABLE ${table}`)
   return counts
 }
