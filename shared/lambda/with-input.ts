@@ -28,6 +28,16 @@ const mode = z
     }),
   ])
   .nullish()
+/** Of a `RunRequest`; docs/events.md. */
+const entities = z
+  .record(
+    z.string(),
+    z.object({
+      keys: z.union([z.array(z.string()), z.literal('all')]),
+      window: z.object({ from: z.string(), to: z.string() }).nullable(),
+    }),
+  )
+  .nullish()
 const pipelineInput = z.object({ run, pipeline: z.string().min(1) })
 const plannedInput = pipelineInput.extend({
   plan: staged,
@@ -39,7 +49,7 @@ const transformInput = extractInput.extend({ extracted: staged })
 
 /** The payloads of `shared/pipeline/events.ts`, as they are checked where they come in. */
 export const inputs = {
-  plan: pipelineInput.extend({ mode }),
+  plan: pipelineInput.extend({ mode, entities }),
   extract: extractInput,
   transform: transformInput,
   load: transformInput.extend({

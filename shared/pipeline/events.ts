@@ -19,6 +19,14 @@ export interface PlanInput {
   readonly pipeline: string
   /** From the input of the execution; null for a usual run. */
   readonly mode?: RunMode | null | undefined
+  /** What events say has changed, by `<source>/<entity>`; from the input of the execution. */
+  readonly entities?: Readonly<Record<string, ChangedEntity>> | null | undefined
+}
+
+/** These keys have changed, and whatever has in the window. */
+export interface ChangedEntity {
+  readonly keys: readonly string[] | 'all'
+  readonly window: { readonly from: string; readonly to: string } | null
 }
 
 /** References only: a Step Functions payload is capped at 256 KiB. */

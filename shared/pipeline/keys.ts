@@ -31,7 +31,7 @@ export async function draftKeys(pipeline: Pipeline, asked: readonly SourceKey[],
 }
 
 /** The keys as texts of the key's columns, each once. Throws `Configuration` for one that cannot be a key. */
-function keysOf({ source }: Extraction, asked: readonly SourceKey[]): string[][] {
+export function keysOf({ source }: Extraction, asked: readonly SourceKey[]): string[][] {
   const { primaryKey, database, table } = source.definition
   const refuse = (what: string) =>
     new ConfigurationError(`${database}.${table}: ${what}, so no row was looked for and nothing was done`)

@@ -58,6 +58,11 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   readonly deletes?: DeletesOption<S, T>
   /** `'evolve'` by default. */
   readonly contract?: Contract
+  /**
+   * Events about this entity (`<source>/<entity>`) that name keys have just the rows of these keys loaded, at once, without the window's lag;
+   * `last_run` stays, and the next scheduled run reads its window as ever.
+   */
+  readonly entity?: `${string}/${string}`
   readonly quarantine?: Partial<QuarantineThreshold>
   /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
   readonly concurrency?: number
@@ -71,6 +76,7 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly load: Loading<T>
   readonly deletes: Deletes
   readonly contract: Contract
+  readonly entity: string | null
   readonly quarantine: QuarantineThreshold
   readonly concurrency: number
 }
@@ -94,6 +100,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     load,
     deletes: deletesOf(name, options.deletes as DeletesOption, extract, load),
     contract: options.contract ?? 'evolve',
+    entity: options.entity ?? null,
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
     concurrency: options.concurrency ?? 2,
   }

@@ -5,6 +5,7 @@ import type { Lease } from '#shared/state/state-store.ts'
 import { prepareTarget } from './close-target.ts'
 import { checkContract, type PlannedSchema } from './contract.ts'
 import { type Draft, draft } from './draft.ts'
+import { modeOfEvents } from './event-keys.ts'
 import type { PlanInput, PlanOutput } from './events.ts'
 import { prepareLedger, raiseFence } from './ledger.ts'
 import type { Pipeline } from './pipeline.ts'
@@ -46,7 +47,8 @@ export function readPlan(services: Services, plan: StagedObject): Promise<Plan> 
 export async function plan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
   const { state, now } = services
   const startedAt = now()
-  const { run, mode = null } = input
+  const { run } = input
+  const mode = input.mode ?? null
   await state.startRun({
     id: run.id,
     workflow: run.workflow,
@@ -68,7 +70,7 @@ export async function plan(pipeline: Pipeline, input: PlanInput, services: Servi
     await prepareTarget(pipeline, landed.plan, lease.epoch)
     return announced(pipeline, run.id, landed, lease, services)
   }
-  const asked = await resumedMode(mode, services)
+  const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   const drafted = await draft(pipeline, asked, { id: run.id, lastRun: lease.lastRun }, services)
   const { epoch, version, lastRun } = lease
   const made: Plan = {

@@ -24,6 +24,11 @@ export const modeOfRun = jsonata(
   '$exists($states.context.Execution.Input.mode) ? $states.context.Execution.Input.mode : null',
 )
 
+/** What events say has changed, by entity. */
+export const entitiesOfRun = jsonata(
+  '$exists($states.context.Execution.Input.entities) ? $states.context.Execution.Input.entities : null',
+)
+
 /** The run that made the plan: this one, or the one that it resumes. */
 export const planningRun = jsonata(
   '$exists($states.input.plan.planned_by) ? $states.input.plan.planned_by : $states.input.run.id',

@@ -1,4 +1,14 @@
-import { allSucceeded, caughtReason, jsonata, modeOfRun, outcome, planningRun, skippedReason, stepsWith } from './expressions.ts'
+import {
+  allSucceeded,
+  caughtReason,
+  entitiesOfRun,
+  jsonata,
+  modeOfRun,
+  outcome,
+  planningRun,
+  skippedReason,
+  stepsWith,
+} from './expressions.ts'
 import { placeholderOf } from './placeholders.ts'
 import type { MapState, PassState, State } from './states-language.ts'
 import { catchError, catchEverything, type Onward, taskState } from './task-policy.ts'
@@ -74,7 +84,7 @@ function pipelineStates(name: string, onward: Onward): [string, State][] {
   const plan = taskState({
     stage: 'plan',
     placeholder: placeholderOf('control', 'plan'),
-    payload: { run: jsonata('$states.input.run'), pipeline: name, mode: modeOfRun },
+    payload: { run: jsonata('$states.input.run'), pipeline: name, mode: modeOfRun, entities: entitiesOfRun },
     output: {
       run: jsonata('$states.input.run'),
       steps: jsonata('$states.input.steps'),

@@ -19,6 +19,7 @@ import {
   type Pipeline,
   type PlanOutput,
   pipeline,
+  plan,
   type RunMode,
   runTask,
   task,
@@ -233,6 +234,43 @@ describe('a run that is asked for something else than its window', () => {
       await assert.rejects(planRun(lines, 'run-2', harness.services, loadKeys(['1'])), /not a key of \(order, number\)/)
       assert.throws(() => loadKeys(Array.from({ length: 50_000 }, (_, index) => `${index}`)), /fewer keys/)
     })
+  })
+
+  describe('events of the entity of a pipeline', () => {
+    const ofEntity = { ...incremental, entity: 'shop/items' } as Pipeline
+    const planOf = async (trigger: string, change: object) => {
+      const run = { ...runReference('run-1'), trigger }
+      const entities = { 'shop/items': { keys: ['2', '4'], window: null, ...change } }
+      const { plan: staged } = await plan(ofEntity, { run, pipeline: 'items', entities }, harness.services)
+      return readPlan(harness.services, staged)
+    }
+
+    test('have the rows of their keys loaded, and last_run left alone', async () => {
+      await ten()
+
+      const made = await planOf('event:EntityUpdated', {})
+
+      assert.deepEqual([made.rows, made.advances, made.partitions[0]?.keys], [2, false, [['2'], ['4']]])
+    })
+
+    for (const [what, trigger, change] of [
+      ['a schedule has asked for the run, too', 'schedule,event:EntityUpdated', {}],
+      ['they are too many to be named', 'event:EntityUpdated', { keys: 'all' }],
+      [
+        'they give a window',
+        'event:EntityUpdated',
+        { window: { from: '2024-01-01T00:00:00Z', to: '2024-01-02T00:00:00Z' } },
+      ],
+      ['the source cannot have such keys', 'event:EntityUpdated', { keys: ['x'] }],
+    ] as const) {
+      test(`have the window read when ${what}`, async () => {
+        await ten()
+
+        const made = await planOf(trigger, change)
+
+        assert.deepEqual([made.rows, made.advances], [10, true])
+      })
+    }
   })
 
   describe('a resumed run', () => {

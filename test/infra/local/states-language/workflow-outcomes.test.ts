@@ -73,7 +73,7 @@ test('gives each function the payload of its contract', async () => {
   const load = { ...extract, extracted: 'e', transformed: 't', filtered: 0, quarantined: null, findings: null }
   assert.equal(status, 'SUCCEEDED')
   assert.deepEqual(calls.slice(0, -1), [
-    { functionName: 'ControlPlan', payload: { run: runReference, pipeline: 'customers', mode: null } },
+    { functionName: 'ControlPlan', payload: { run: runReference, pipeline: 'customers', mode: null, entities: null } },
     { functionName: 'CustomersExtract', payload: extract },
     { functionName: 'CustomersTransform', payload: { ...extract, extracted: 'e' } },
     { functionName: 'CustomersLoad', payload: load },

@@ -1,0 +1,22 @@
+import { ConfigurationError } from '#shared/active-record/index.ts'
+import type { PlanInput } from './events.ts'
+import { keysOf } from './keys.ts'
+import type { Pipeline } from './pipeline.ts'
+import type { KeysMode } from './run-mode.ts'
+
+/**
+ * The keys that events of the pipeline's entity name, for a run that only events have asked for; null where the run is to read its window:
+ * when a schedule or a person has asked, too, when the events give no keys or a window, or keys that the source cannot have.
+ */
+export function modeOfEvents({ entity, extract }: Pipeline, { run, entities }: PlanInput): KeysMode | null {
+  const change = entity === null ? undefined : entities?.[entity]
+  if (change === undefined || change.window !== null || change.keys === 'all' || change.keys.length === 0) return null
+  if (!run.trigger.split(',').every((one) => one.startsWith('event:'))) return null
+  try {
+    keysOf(extract, change.keys)
+  } catch (error) {
+    if (error instanceof ConfigurationError) return null
+    throw error
+  }
+  return { keys: change.keys }
+}
