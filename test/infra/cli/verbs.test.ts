@@ -164,6 +164,22 @@ describe('the verbs around a run', () => {
     assert.equal((await state.pipeline('orders'))?.pending, false)
   })
 
+  it('resume takes up a run whose process was killed', async () => {
+    warehouse.exec('begin immediate')
+    const { child, ended } = startDray(home, ['run', 'orders', '--keys', '5', '--progress', 'none'], urls)
+    while ((await state.pipeline('orders'))?.leaseOwner === null) await delay(20)
+    const killed = (await state.pipeline('orders'))?.leaseOwner as string
+    child.kill('SIGKILL')
+    await ended
+    warehouse.exec('rollback')
+
+    const report = await json('resume', killed)
+
+    assert.deepEqual([report.status, report.steps[0].read], ['success', 1])
+    assert.equal((await state.run(killed))?.run.status, 'failed')
+    assert.equal((await state.pipeline('orders'))?.leaseOwner, null)
+  })
+
   it('state set and reset change last_run once they are confirmed, and not while a run has the lease', async () => {
     const before = await lastRun()
     await refused(
