@@ -101,7 +101,8 @@ async function runOnce(
   const id = newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
-  const session = startWorkers({ home, id, workflow, view, echo: options.debug || options.progress === 'log' })
+  const echo = options.debug || options.progress === 'log'
+  const session = await startWorkers({ home, id, workflow, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())
   try {
     const { runWorkflow } = await import('#infra/local/run-workflow.ts')

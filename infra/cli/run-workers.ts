@@ -2,8 +2,10 @@ import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { logFolder, projectFolder } from '#infra/local/home.ts'
+import type { InstanceListeners } from '#infra/local/isolated/instance.ts'
 import { type ProgressView, RunProgress } from '#infra/local/run-progress.ts'
 import { createWorkers, type Workers } from '#infra/local/workers.ts'
+import type { Progress } from '#shared/pipeline/services.ts'
 import { toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
 
 export interface WorkerSession {
@@ -14,28 +16,30 @@ export interface WorkerSession {
   close(): Promise<void>
 }
 
-/** Threads for one run; their logs go to a file of the run, and to stderr where `echo` is wanted. */
-export function startWorkers(options: {
+/** Threads for one run, or isolated processes; their logs go to a file of the run, and to stderr where `echo` is wanted. */
+export async function startWorkers(options: {
   readonly home: string
   readonly id: string
   readonly workflow: Workflow
   readonly view: ProgressView
   readonly echo: boolean
-}): WorkerSession {
-  const { home, id, workflow, view, echo } = options
+  readonly isolated: boolean
+}): Promise<WorkerSession> {
+  const { home, id, workflow, view, echo, isolated } = options
   const logFile = join(logFolder(home), `${id}.jsonl`)
   const log = createWriteStream(logFile, { mode: 0o600 })
   const progress = new RunProgress(
     workflow.steps.map((step) => step.name),
     view,
   )
-  const workers = createWorkers({
-    onProgress: (event) => progress.rows(event),
-    onLog: (line) => {
+  const listeners = {
+    onProgress: (event: Progress) => progress.rows(event),
+    onLog: (line: string) => {
       log.write(`${line}\n`)
       if (echo) process.stderr.write(`${line}\n`)
     },
-  })
+  }
+  const workers = isolated ? await isolatedWorkers(home, listeners) : createWorkers(listeners)
   workers.warm(toStatesLanguage(workflow).functions.map(({ handler }) => join(projectFolder, handler)))
   return {
     workers,
@@ -47,4 +51,12 @@ export function startWorkers(options: {
       await finished(log)
     },
   }
+}
+
+async function isolatedWorkers(home: string, listeners: InstanceListeners): Promise<Workers> {
+  const [{ startIsolated }, { deployedWorkflows }] = await Promise.all([
+    import('#infra/local/isolated/index.ts'),
+    import('#infra/aws/deployed-workflows.ts'),
+  ])
+  return startIsolated({ home, workflows: await deployedWorkflows(), environment: process.env, ...listeners })
 }

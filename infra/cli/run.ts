@@ -6,6 +6,8 @@ export interface RunOptions extends CommonOptions {
   readonly demo?: boolean
   /** Keys of source rows, as they were typed. */
   readonly keys?: string
+  /** Runs the bundles of the functions, each in a process of its own. */
+  readonly isolated?: boolean
   readonly progress: ProgressMode
 }
 
@@ -15,6 +17,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .argument('<workflow|pipeline>')
     .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
     .option('--keys <keys>', 'only the source rows of these keys: 1,2,3, or JSON; last_run stays where it is')
+    .option('--isolated', 'run the functions as they are deployed: bundled, in processes of their own, staging in S3')
     .addOption(progressOption())
     .action(async (name: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()

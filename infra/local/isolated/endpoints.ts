@@ -1,0 +1,64 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { startFauxqs } from 'fauxqs'
+
+/** Where the functions' clients find the services of AWS. */
+export interface Endpoints {
+  /** The SDK's own variables. */
+  readonly variables: Readonly<Record<string, string>>
+  readonly s3: string
+  stop(): Promise<void>
+}
+
+/** An entry of PutEvents. */
+export interface PutEvent {
+  readonly EventBusName: string
+  readonly Source: string
+  readonly DetailType: string
+  readonly Detail: string
+}
+
+export interface EndpointOptions {
+  readonly dynamodb: string
+  readonly bucket: string
+  readonly onEvent?: ((event: PutEvent) => void) | undefined
+}
+
+const host = '127.0.0.1'
+
+/** Starts S3 in memory with an empty bucket, and a bus that nobody listens on. */
+export async function startEndpoints({ dynamodb, bucket, onEvent }: EndpointOptions): Promise<Endpoints> {
+  const storage = await startFauxqs({ port: 0, host, logger: false })
+  storage.createBucket(bucket)
+  const bus = await startBus(onEvent)
+  const s3 = `http://${host}:${storage.port}`
+  return {
+    s3,
+    variables: {
+      AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
+      AWS_ENDPOINT_URL_S3: s3,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: `http://${host}:${(bus.address() as AddressInfo).port}`,
+    },
+    async stop() {
+      bus.close()
+      bus.closeAllConnections()
+      await storage.stop()
+    },
+  }
+}
+
+async function startBus(onEvent?: (event: PutEvent) => void): Promise<Server> {
+  const server = createServer(async (request, response) => {
+    const body = JSON.parse(await text(request)) as { Entries?: readonly PutEvent[] }
+    const known = request.headers['x-amz-target'] === 'AWSEvents.PutEvents' && Array.isArray(body.Entries)
+    const entries = body.Entries ?? []
+    for (const entry of entries) onEvent?.(entry)
+    const answer = known
+      ? { FailedEntryCount: 0, Entries: entries.map((_, index) => ({ EventId: `local-${index}` })) }
+      : { __type: 'UnknownOperationException', message: 'Only PutEvents is known here.' }
+    response.writeHead(known ? 200 : 400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer))
+  })
+  await new Promise<void>((resolve) => server.listen(0, host, () => resolve()))
+  return server
+}

@@ -1,0 +1,78 @@
+import type { DeployedWorkflow } from '#infra/aws/deployed-handlers.ts'
+import { reachingHandlers } from '#infra/aws/deployed-handlers.ts'
+import type { Engine } from '#infra/aws/environment.ts'
+import { bundleHandlers } from '#infra/aws/handler-bundles.ts'
+import { environmentVariables, nodeOptions, stepVariables } from '#infra/aws/handler-variables.ts'
+import { urlVariable } from '#shared/active-record/database.ts'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
+import type { IsolatedFunction } from './instance.ts'
+
+export interface IsolatedPlaces {
+  readonly stateTable: string
+  readonly stagingUrl: string
+  /** `<NAME>_DATABASE_URL` of each database. */
+  readonly environment: NodeJS.ProcessEnv
+  /** The SDK's own variables, `AWS_ENDPOINT_URL_S3` and so on. */
+  readonly endpoints: Readonly<Record<string, string>>
+}
+
+const engines: Readonly<Record<string, Engine | 'sqlite'>> = {
+  'postgres:': 'postgres',
+  'postgresql:': 'postgres',
+  'mysql:': 'mysql',
+  'mariadb:': 'mysql',
+  'sqlite:': 'sqlite',
+}
+
+/**
+ * Every function of the workflows' state machines, bundled as for AWS into `folder`, with the variables that the stack would set. Throws
+ * `Configuration` for a database without a URL.
+ */
+export async function isolatedFunctions(
+  workflows: readonly DeployedWorkflow[],
+  places: IsolatedPlaces,
+  folder: string,
+): Promise<ReadonlyMap<string, IsolatedFunction>> {
+  const handlers = [...reachingHandlers(workflows).values()]
+  const bundles = await bundleHandlers(
+    handlers.map(({ handler, access }) => ({
+      handler,
+      engines: [...new Set(access.databases.map((name) => engineOf(name, places)))],
+    })),
+    folder,
+  )
+  const functions = handlers.map(({ handler, placeholder, access }): [string, IsolatedFunction] => [
+    handler,
+    {
+      name: placeholder,
+      folder: bundles.get(handler) ?? '',
+      environment: {
+        ...stepVariables(access, {
+          ...places,
+          eventBus: 'default',
+          databases: (names) => Object.fromEntries(names.map((name) => [urlVariable(name), urlOf(name, places)])),
+        }),
+        ...environmentVariables({ name: 'isolated' }),
+        NODE_OPTIONS: nodeOptions,
+        ...places.endpoints,
+      },
+    },
+  ])
+  return new Map(functions)
+}
+
+function urlOf(name: string, { environment }: IsolatedPlaces): string {
+  const url = environment[urlVariable(name)]
+  // A function runs in the folder of its bundle, not in that of the command.
+  if (url) return url.replace(/^sqlite:(?![/:])/, () => `sqlite:${encodeURI(process.cwd())}/`)
+  throw new ConfigurationError(
+    `The database ${name} has no URL, so the functions that work with it cannot be run; set ${urlVariable(name)}.`,
+  )
+}
+
+function engineOf(name: string, places: IsolatedPlaces): Engine | 'sqlite' {
+  const scheme = /^[a-z]+:/.exec(urlOf(name, places))?.[0] ?? ''
+  const engine = engines[scheme]
+  if (engine !== undefined) return engine
+  throw new ConfigurationError(`${urlVariable(name)} is of no engine that Dray knows, so nothing was bundled.`)
+}

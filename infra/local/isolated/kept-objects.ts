@@ -1,0 +1,50 @@
+import { mkdir, rename, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { region } from './instance.ts'
+
+/** Quarantined rows, findings and plans are needed after the run; batches are not. */
+const outlivesRun = /^(quarantine|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
+
+/** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it. */
+export class KeptObjects {
+  readonly #client: S3Client
+  readonly #bucket: string
+  readonly #folder: string
+  readonly #kept = new Set<string>()
+
+  constructor(options: { readonly endpoint: string; readonly bucket: string; readonly folder: string }) {
+    this.#bucket = options.bucket
+    this.#folder = options.folder
+    this.#client = new S3Client({
+      endpoint: options.endpoint,
+      region,
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'isolated', secretAccessKey: 'isolated' },
+    })
+  }
+
+  /** Copies what has been written since the last call; objects never change. */
+  async keep(): Promise<void> {
+    let token: string | undefined
+    do {
+      const page = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token }))
+      const keys = (page.Contents ?? []).map(({ Key = '' }) => Key)
+      for (const key of keys.filter((one) => outlivesRun.test(one) && !this.#kept.has(one))) await this.#copy(key)
+      token = page.NextContinuationToken
+    } while (token !== undefined)
+  }
+
+  close(): void {
+    this.#client.destroy()
+  }
+
+  async #copy(key: string): Promise<void> {
+    const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }))
+    const path = join(this.#folder, key)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await writeFile(`${path}.partial`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
+    await rename(`${path}.partial`, path)
+    this.#kept.add(key)
+  }
+}
