@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import type { Fate } from './faults.ts'
@@ -62,4 +63,15 @@ export async function runSchedules(schedules: readonly Schedule[], threads: numb
     }),
   )
   return tallies.reduce(added, nothing)
+}
+
+/** Fails with the first divergences and how to replay them. */
+export function assertNoDivergence({ divergences }: Tally): void {
+  const shown = divergences
+    .slice(0, 5)
+    .map(
+      ({ schedule, message }) =>
+        `${JSON.stringify(schedule)}: ${message} (npm run simulate -- --seed ${schedule.seed})`,
+    )
+  assert.equal(divergences.length, 0, `${divergences.length} schedules diverge:\n${shown.join('\n')}`)
 }
