@@ -47,7 +47,7 @@ function nodeOptions(): string[] {
     '--test-reporter=spec',
     `--test-concurrency=${concurrency}`,
     // For each file, in ms: a test that hangs fails instead of holding up the rest for ever.
-    '--test-timeout=300000',
+    '--test-timeout=600000',
   ]
 }
 
