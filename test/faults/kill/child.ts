@@ -7,22 +7,24 @@ enableCompileCache()
 
 const { connect } = await import('./connect.ts')
 const { crashPoints, putPointsInSockets, withPointsInStaging, withPointsInState } = await import('./crash-points.ts')
-const { pipelineAt } = await import('./models.ts')
+const { killed, PIPELINE, pipelineAt } = await import('./models.ts')
+const { resultOf } = await import('#infra/local/run-result.ts')
+const { exitCodes } = await import('#infra/cli/exit-codes.ts')
 const { runHere } = await import('./run-here.ts')
 
 const { DRAY_KILL: text = '{}' } = process.env
 const { place, runId, shape, crashAt, state: endpoint, staging: folder, pauseAt } = JSON.parse(text) as ChildOptions
 const points: string[] = []
 const count = crashPoints(crashAt ?? null, (point) => points.push(point))
+const waitsFor = pauseAt?.map((pattern) => new RegExp(pattern)) ?? []
 const at = (point: string) => {
-  if (
-    pauseAt !== undefined &&
-    new RegExp(pauseAt).test(point) &&
-    !points.some((seen) => new RegExp(pauseAt).test(seen))
-  ) {
-    // Stopped as a machine that hangs is: in the middle, with its connections open.
-    writeSync(1, `paused ${point}\n`)
-    process.kill(process.pid, 'SIGSTOP')
+  if (waitsFor[0]?.test(point)) {
+    waitsFor.shift()
+    if (waitsFor.length === 0) {
+      // Stopped as a machine that hangs is: in the middle, with its connections open.
+      writeSync(1, `paused ${point}\n`)
+      process.kill(process.pid, 'SIGSTOP')
+    }
   }
   count(point)
 }
@@ -51,7 +53,13 @@ process.once('message', async () => {
   })
   process.send?.({ ended, points })
   process.disconnect()
-  process.exit()
+  const { status } = resultOf(
+    { id: runId, workflow: killed.name, seconds: 0, interrupted: false, started: new Set() },
+    [PIPELINE],
+    await state.run(runId),
+    ended.outcomes,
+  )
+  process.exit(status === 'refused' ? exitCodes.leaseHeld : status === 'success' ? exitCodes.ok : exitCodes.failed)
 })
 process.send?.({ ready: true })
 
@@ -60,8 +68,8 @@ interface ChildOptions {
   readonly runId: string
   readonly shape: { readonly partitionRows?: number; readonly concurrency?: number }
   readonly crashAt?: number | null
-  /** A pattern of the point at which the process stops itself (SIGSTOP), once. */
-  readonly pauseAt?: string
+  /** Patterns of points: at the last one, once the others have been met in turn, the process stops itself (SIGSTOP). */
+  readonly pauseAt?: readonly string[]
   readonly state: string
   readonly staging: string
 }

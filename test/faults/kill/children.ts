@@ -1,11 +1,15 @@
-import { type ChildProcess, fork } from 'node:child_process'
+import { type ChildProcess, execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import type { Ended } from './run-here.ts'
 
 export interface ChildEnd {
   /** `SIGKILL` when it came to its point. */
   readonly signal: NodeJS.Signals | null
+  /** The exit code that `dray run` would have. */
+  readonly code: number | null
   /** The name of the point at which it ended, or empty. */
   readonly point: string
   /** How the run ended, when it did. */
@@ -41,7 +45,7 @@ export function startChild(options: { readonly runId: string } & Readonly<Record
   process_.stdout?.on('data', (data) => {
     said += data
     const [, point] = /^paused (.*)\n/.exec(said) ?? []
-    if (point !== undefined) paused.resolve(point)
+    if (point !== undefined) paused.resolve(untilStopped(process_.pid as number).then(() => point))
   })
   process_.on('message', (message: { ready?: true; ended?: Ended; points?: string[] }) => {
     if (message.ready) ready.resolve()
@@ -53,6 +57,7 @@ export function startChild(options: { readonly runId: string } & Readonly<Record
     paused.reject(early)
     return {
       signal: signal as NodeJS.Signals | null,
+      code: code as number | null,
       point: said.trim(),
       ended: end?.ended ?? null,
       points: end?.points ?? [],
@@ -69,4 +74,13 @@ export function startChild(options: { readonly runId: string } & Readonly<Record
       return closed
     },
   }
+}
+
+/** Resolves when the process is stopped: it says so just before it is. */
+async function untilStopped(pid: number): Promise<void> {
+  for (const patience = Date.now() + 20_000; Date.now() < patience; await delay(5)) {
+    const { stdout } = await promisify(execFile)('ps', ['-o', 'stat=', '-p', String(pid)])
+    if (stdout.startsWith('T')) return
+  }
+  throw new Error(`the process ${pid} was not stopped within 20 s`)
 }

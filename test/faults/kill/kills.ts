@@ -130,13 +130,20 @@ export class Kills {
   }
 }
 
-/** Numbers of points, from 1: of each kind one at least, then evenly over all. */
+/** Where state and target could come apart. */
+const CRITICAL = /^state\.|^staging\.write|: state-|COMMIT|dray_(fence|ledger)/
+
+/** Numbers of points, from 1: of each critical kind one, then one of the other kinds, then evenly over all. */
 export function spread(points: readonly string[], wanted: number): number[] {
   const numbers = points.map((_, index) => index + 1)
   if (wanted >= numbers.length) return numbers
-  const kinds = [...Map.groupBy(numbers, (number) => points[number - 1] ?? '').values()]
-  const ofKinds = kinds.map((each, index) => each[index % each.length] as number)
-  const chosen = new Set(evenly(ofKinds, wanted))
+  const kinds = Map.groupBy(numbers, (number) => points[number - 1] ?? '')
+  const oneOf = (isCritical: boolean) =>
+    [...kinds]
+      .filter(([kind]) => CRITICAL.test(kind) === isCritical)
+      .map(([, each], at) => each[at % each.length] as number)
+  const chosen = new Set(evenly(oneOf(true), wanted))
+  for (const number of evenly(oneOf(false), wanted - chosen.size)) chosen.add(number)
   for (const number of evenly(numbers, wanted * 2)) if (chosen.size < wanted) chosen.add(number)
   return [...chosen].sort((one, other) => one - other)
 }

@@ -39,8 +39,8 @@ export interface LaneOptions {
 export class Lane {
   readonly state: StateStore
   readonly staging: StagingStore
-  readonly source: Observer
-  readonly target: Observer
+  source: Observer
+  target: Observer
   readonly #options: LaneOptions
   readonly #endpoint: string
   readonly #folder: string
@@ -81,7 +81,7 @@ export class Lane {
     this.pipeline = pipelineAt(options.place, options.shape)
     this.#close = async () => {
       await Promise.all([this.pipeline.source.close(), this.pipeline.target.close()])
-      await Promise.all([source.end(), target.end()])
+      await Promise.all([this.source.end(), this.target.end()])
       close()
       await dynamodb.stop()
       if (options.staging === undefined) await rm(folder, { recursive: true, force: true })
@@ -92,6 +92,13 @@ export class Lane {
     return this.#close()
   }
 
+  /** The observers' own sessions went with their server. */
+  async observeAnew(): Promise<void> {
+    await Promise.all([this.source.end(), this.target.end()])
+    this.source = await observe(this.#options.sourceUrl)
+    this.target = await observe(this.#options.targetUrl)
+  }
+
   nextRunId(): string {
     this.#runs += 1
     return `run-${this.#runs}`
@@ -99,7 +106,11 @@ export class Lane {
 
   /** A process that is ready for a run of its own. */
   child(
-    options: { readonly crashAt?: number | null; readonly pauseAt?: string; readonly shape?: PipelineShape } = {},
+    options: {
+      readonly crashAt?: number | null
+      readonly pauseAt?: readonly string[]
+      readonly shape?: PipelineShape
+    } = {},
   ): Child {
     const { place, shape = {} } = this.#options
     const runId = this.nextRunId()
@@ -181,6 +192,13 @@ export class Lane {
 
   /** Everything has been read: target and quarantine are the source. Returns the target's digests. */
   async check(): Promise<Map<string, string>> {
+    const landed = await this.checkRows()
+    await this.checkNothingLeft()
+    return landed
+  }
+
+  /** As `check`, while another process is still there. */
+  async checkRows(): Promise<Map<string, string>> {
     const [landed, due] = [await landedRows(this.target), await dueRows(this.source, null)]
     const differences = due.filter(({ code, digest }) => landed.get(code) !== digest)
     if (differences.length > 0 || landed.size !== due.length) {
@@ -189,7 +207,6 @@ export class Lane {
         `${differences.length} of ${due.length} rows differ (the target has ${landed.size}); ${first?.code}: ${landed.get(first?.code ?? '')} where the source has ${first?.digest}`,
       )
     }
-    await this.checkNothingLeft()
     return landed
   }
 

@@ -38,9 +38,12 @@ export interface RunHere {
   /** Called between two handlers: `before(step, payload)`. */
   readonly before?: ((step: string, payload: unknown) => Promise<void> | void) | undefined
   readonly signal?: AbortSignal | undefined
+  /** One by which waits between attempts are short, unless told. */
+  readonly clock?: Clock | undefined
 }
 
 export interface Ended extends ExecutionResult {
+  readonly outcomes: FinishInput['steps']
   /** Why steps did not succeed; a sentence for each. */
   readonly reasons: readonly string[]
   /** Attempts that failed and were made again. */
@@ -64,7 +67,7 @@ export async function runHere(options: RunHere): Promise<Ended> {
     { trigger: 'manual' },
     {
       executionName: runId,
-      clock: impatientClock,
+      clock: options.clock ?? impatientClock,
       signal: options.signal,
       onEvent: (event) => {
         if (event.type === 'state-entered' || event.type === 'state-exited') at(`${event.state}: ${event.type}`)
@@ -82,7 +85,7 @@ export async function runHere(options: RunHere): Promise<Ended> {
     },
   )
   const reasons = Object.values(outcomes).flatMap(({ reason }) => reason ?? [])
-  return { ...result, reasons, retries }
+  return { ...result, outcomes, reasons, retries }
 }
 
 async function perform(name: string, payload: unknown, options: RunHere, signal: AbortSignal): Promise<unknown> {

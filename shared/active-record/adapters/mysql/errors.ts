@@ -79,6 +79,11 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1153, 'Raise max_allowed_packet of the server.'],
 ])
 
+/** By a code of Node: there is no server, or no way to it. */
+export function isUnreachable(code: string): boolean {
+  return UNREACHABLE.has(code)
+}
+
 export function errorNumber(error: unknown): number | undefined {
   const number = (error as DriverError | null)?.errno
   return typeof number === 'number' && number > 0 ? number : undefined
@@ -145,7 +150,7 @@ function remedyOf(number: number): string {
 function translateClient(cause: DriverError, said: string, database: string, where: string): Error {
   const code = cause?.code ?? ''
   const options = { cause }
-  if (UNREACHABLE.has(code)) {
+  if (isUnreachable(code)) {
     const remedy =
       code === 'ENOTFOUND' || code === 'EAI_AGAIN'
         ? 'Correct the host in the URL.'

@@ -1,11 +1,11 @@
 import { DummyDriver, Kysely, MysqlAdapter as KyselyMysqlAdapter, MysqlIntrospector, MysqlQueryCompiler } from 'kysely'
 import type { Adapter, AdapterOptions, Connection } from '../../adapter.ts'
-import { ConfigurationError } from '../../errors.ts'
+import { ConfigurationError, TransientError } from '../../errors.ts'
 import { checkIdentifier } from '../identifier.ts'
 import { Pool } from '../pool.ts'
 import { openDriver, type Place, placeOf } from './connect.ts'
 import { MysqlConnection } from './connection.ts'
-import { translate } from './errors.ts'
+import { isUnreachable, translate } from './errors.ts'
 import { quote } from './names.ts'
 import { SESSION_QUERY, Session } from './session.ts'
 import { Wire } from './wire.ts'
@@ -42,6 +42,8 @@ class MysqlAdapter implements Adapter {
   readonly #place: Place
   readonly #pool: Pool<MysqlConnection>
   readonly #kills = new Set<Promise<void>>()
+  /** The URL has led to a server: when it does not any more, the server is down for a while. */
+  #wasConnected = false
 
   constructor(options: AdapterOptions) {
     this.#options = options
@@ -78,6 +80,7 @@ class MysqlAdapter implements Adapter {
     try {
       const { rows } = await wire.run(SESSION_QUERY)
       const session = new Session(new Map(rows as unknown as [string, string][]), this.#options.name)
+      this.#wasConnected = true
       return new MysqlConnection(wire, session, (error) => this.translate(error))
     } catch (error) {
       await wire.close()
@@ -87,7 +90,14 @@ class MysqlAdapter implements Adapter {
 
   #connectError(error: unknown): Error {
     const translated = this.translate(error)
-    if ((error as { code?: string })?.code === 'ETIMEDOUT') {
+    const code = (error as { code?: string })?.code ?? ''
+    if (this.#wasConnected && (isUnreachable(code) || code === 'ETIMEDOUT')) {
+      const { name } = this.#options
+      return new TransientError(`${name}: ${this.#place.where} cannot be reached any more (${code}). Try again.`, {
+        cause: error,
+      })
+    }
+    if (code === 'ETIMEDOUT') {
       const { name } = this.#options
       return new ConfigurationError(
         `${name}: ${this.#place.where} did not answer in time. Correct host and port in the URL, or open the way to it.`,

@@ -54,16 +54,18 @@ export async function loadStraight(
     .map((column) => (column ? fitsOf(column) : null))
   if (fits.includes(null)) return null
   const blocks = new FittingBlocks(open(), (bytes) => areFitting(bytes, fits as Fits[], fits.length))
-  const first = await blocks.first()
-  if (first === null || (await hasSome(connection, target, first))) {
+  try {
+    const first = await blocks.first()
+    if (first === null || (await hasSome(connection, target, first))) return null
+    await connection.run(`SAVEPOINT ${SAVEPOINT}`)
+    const inserted = await loaded(connection, target, blocks, signal)
+    if (inserted === null) await connection.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+    await connection.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
+    return inserted
+  } finally {
+    // A lost connection must not leave the rows' file open.
     await blocks.close()
-    return null
   }
-  await connection.run(`SAVEPOINT ${SAVEPOINT}`)
-  const inserted = await loaded(connection, target, blocks, signal)
-  if (inserted === null) await connection.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
-  await connection.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
-  return inserted
 }
 
 async function loaded(

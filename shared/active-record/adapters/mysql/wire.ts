@@ -97,16 +97,24 @@ export class Wire {
       const refusal = this.#lost ?? abortion(signal, this.#database)
       if (refusal) return reject(refusal)
       let columns = NO_COLUMNS
+      // The driver leaves a file that it has not read to the end open.
+      let reading: Readable | null = null
+      const infile = () => {
+        reading = (file as () => Readable)()
+        return reading
+      }
       const onAbort = () => {
         const error = abortion(signal, this.#database) as Error
         this.destroy(error)
+        reading?.destroy()
         reject(error)
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       const command = this.#driver.query(
-        { sql, rowsAsArray: true, ...(file ? { infileStreamFactory: file } : {}) },
+        { sql, rowsAsArray: true, ...(file ? { infileStreamFactory: infile } : {}) },
         (error, result) => {
           signal?.removeEventListener('abort', onAbort)
+          reading?.destroy()
           if (error) reject(withoutStatement(error))
           else resolve(replyOf(result as unknown, columns))
         },

@@ -27,16 +27,18 @@ export async function copyStraight(
   const fits = fittingRows(target.columns, narrow)
   if (fits === null || !(await isPlain(session, target))) return null
   const blocks = new FittingBlocks(open(), fits)
-  const first = await blocks.first()
-  // The keys are looked up before the COPY has the connection.
-  if (first === null || (await hasSome(session, target, first))) {
+  try {
+    const first = await blocks.first()
+    // The keys are looked up before the COPY has the connection.
+    if (first === null || (await hasSome(session, target, first))) return null
+    const sql = `COPY ${quoteTable(target.table)} (${target.columns.map(quote).join(', ')}) FROM STDIN`
+    const copied = await session.copyIn(sql, blocks)
+    // A trigger may leave rows out.
+    return blocks.refused ? null : { inserted: copied, updated: 0, unchanged: blocks.rows - copied, duplicate: 0 }
+  } finally {
+    // A lost connection must not leave the rows' file open.
     await blocks.close()
-    return null
   }
-  const sql = `COPY ${quoteTable(target.table)} (${target.columns.map(quote).join(', ')}) FROM STDIN`
-  const copied = await session.copyIn(sql, blocks)
-  // A trigger may leave rows out.
-  return blocks.refused ? null : { inserted: copied, updated: 0, unchanged: blocks.rows - copied, duplicate: 0 }
 }
 
 async function isPlain(session: MergeSession, { table, key, mode }: MergeTarget): Promise<boolean> {
