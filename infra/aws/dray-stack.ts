@@ -113,13 +113,15 @@ export class DrayStack extends Stack {
 
   #createWorkflow(workflow: Workflow, functions: ReadonlyMap<string, IFunction>): void {
     const { environment } = this.#props
-    const { table } = this.#resources
+    const { table, bucket, key } = this.#resources
     const { topic } = this.#notifications
     const name = pascalCase(workflow.name)
+    const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map((step) => step.name)
     const { machine } = new WorkflowStateMachine(this, name, {
       compiled: toStatesLanguage(workflow),
       functionOf: (handler) => functions.get(handler) as IFunction,
       logDays: environment.retention.logs,
+      staging: { bucket, key, pipelines },
     })
     const { deadLetters } = new WorkflowTriggers(this, `${name}Triggers`, {
       workflow,
@@ -131,7 +133,6 @@ export class DrayStack extends Stack {
     })
     const watched = { workflow: workflow.name, environment, machine, deadLetters }
     const alarms = new WorkflowAlarms(this, `${name}Alarms`, { ...watched, topic })
-    const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map((step) => step.name)
     new WorkflowDashboard(this, `${name}Dashboard`, { ...watched, pipelines, alarms })
   }
 

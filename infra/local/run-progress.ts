@@ -114,7 +114,7 @@ export class RunProgress {
     if (!step) return
     if (phase === 'plan') {
       step.planned = true
-      step.expected = (output as { partitions?: unknown[] } | null)?.partitions?.length ?? 0
+      step.expected = (output as { count?: number } | null)?.count ?? 0
       step.phase = `${step.expected} ${step.expected === 1 ? 'partition' : 'partitions'}`
     } else if (payload.partition !== undefined) {
       const partition = partitionOf(step, payload.partition)

@@ -7,6 +7,7 @@ import { projectFolder } from './home.ts'
 import { type RunProgress, stepOf } from './run-progress.ts'
 import { type RunResult, resultOf } from './run-result.ts'
 import { localRunner, settleRun } from './settle-run.ts'
+import { readStagedItems } from './staged-items.ts'
 import { type ExecutionResult, execute, type HistoryEvent, realClock } from './states-language/index.ts'
 import type { Workers } from './workers.ts'
 
@@ -47,6 +48,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
       executionName: id,
       clock: realClock,
       signal,
+      readItems: (place) => (workers.readItems ?? readStagedItems)(place),
       onEvent: (event) => follow(event, options.progress),
       executor: {
         async invoke(functionName, payload, { signal: taskSignal, timeoutSeconds }) {

@@ -31,6 +31,8 @@ export interface Workers {
   hurry(): void
   /** Resolves when no handler runs any more. */
   idle(): Promise<void>
+  /** Reads the items of a Distributed Map from where these handlers stage; from the folder of staging unless told. */
+  readItems?(place: { readonly bucket: string; readonly key: string }): Promise<unknown>
   /** Aborts what runs, lets threads close their connections, and ends them. */
   close(): Promise<void>
 }

@@ -33,8 +33,14 @@ export interface ChangedEntity {
 export interface PlanOutput {
   readonly plan: StagedObject
   readonly epoch: number
-  /** One item for each partition, at most 500. */
+  /** How many partitions are to be done. */
+  readonly count: number
+  /** One item for each partition; none when they are distributed. */
   readonly partitions: readonly { readonly partition: number }[]
+  /** Whether there are more than 500: a Distributed Map takes the items from staging then. */
+  readonly distributed: boolean
+  /** Where the items are when they are distributed. The bucket is empty outside S3. */
+  readonly items: { readonly bucket: string; readonly key: string } | null
   /** How many partitions may run at once. */
   readonly concurrency: number
   /** The run that made the plan: this one, or the one that it resumes. Its id is the key in the ledger and in the quarantine. */

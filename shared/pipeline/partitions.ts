@@ -7,8 +7,11 @@ import type { StagedObject } from '#shared/staging/staging-store.ts'
 import type { Extraction } from './extraction.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
 
-/** A Map state takes its items in one payload: more partitions would not fit. */
-export const MOST_PARTITIONS = 500
+/** A Map state takes its items in one payload, and a history has 25,000 events: beyond, a Distributed Map takes them from staging. */
+export const MOST_INLINE_PARTITIONS = 500
+
+/** In one run of a pipeline. Larger plans have larger partitions than were asked for. */
+export const MOST_PARTITIONS = 10_000
 
 /** A range of the primary key: behind `after`, up to and with `upTo`; null where it is open. */
 export interface KeyRange {

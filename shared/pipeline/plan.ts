@@ -1,5 +1,5 @@
 import { TerminalError } from '#shared/active-record/index.ts'
-import { readJson, writeJson } from '#shared/staging/documents.ts'
+import { readJson, writeJson, writeJsonArray } from '#shared/staging/documents.ts'
 import type { StagedObject } from '#shared/staging/staging-store.ts'
 import type { Lease } from '#shared/state/state-store.ts'
 import { prepareTarget } from './close-target.ts'
@@ -8,6 +8,7 @@ import { type Draft, draft } from './draft.ts'
 import { modeOfEvents } from './event-keys.ts'
 import type { PlanInput, PlanOutput } from './events.ts'
 import { prepareLedger, raiseFence } from './ledger.ts'
+import { MOST_INLINE_PARTITIONS } from './partitions.ts'
 import type { Pipeline } from './pipeline.ts'
 import { doneBefore, landedPlan, resumedMode } from './resume.ts'
 import { emptyStep } from './run-task.ts'
@@ -34,6 +35,11 @@ export interface Plan extends Draft {
 
 export function stagingPrefix(runId: string, pipeline: string): string {
   return `runs/${runId}/${pipeline}`
+}
+
+/** Where the items of a Distributed Map are, which the state machine reads itself. */
+export function itemsPrefix(runId: string, pipeline: string): string {
+  return `${stagingPrefix(runId, pipeline)}/items`
 }
 
 export function readPlan(services: Services, plan: StagedObject): Promise<Plan> {
@@ -123,10 +129,25 @@ async function announced(
   return {
     plan: staged,
     epoch: lease.epoch,
-    partitions: partitions.map((partition) => ({ partition })),
+    count: partitions.length,
+    ...(await itemsOf(pipeline, runId, partitions, services)),
     concurrency: pipeline.concurrency,
     planned_by: made.runId,
   }
+}
+
+/** The items of the Map: in the payload, or staged where they are too many for it. */
+async function itemsOf(
+  pipeline: Pipeline,
+  runId: string,
+  numbers: readonly number[],
+  { staging, signal }: Services,
+): Promise<Pick<PlanOutput, 'partitions' | 'distributed' | 'items'>> {
+  const partitions = numbers.map((partition) => ({ partition }))
+  if (partitions.length <= MOST_INLINE_PARTITIONS) return { partitions, distributed: false, items: null }
+  const { key } = await writeJsonArray(staging, itemsPrefix(runId, pipeline.name), partitions, { signal })
+  const [, bucket = '', inBucket = key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(staging.locate(key)) ?? []
+  return { partitions: [], distributed: true, items: { bucket, key: inBucket } }
 }
 
 /** The plan of a step that an earlier run has done: it takes no lease, and its Commit only says so. */

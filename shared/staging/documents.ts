@@ -47,6 +47,27 @@ export async function readJson<T>(store: StagingStore, object: StagedObject, opt
   return JSON.parse(document) as T
 }
 
+/** Stages a list as one JSON array that a service can read as it is. */
+export async function writeJsonArray(
+  store: StagingStore,
+  prefix: string,
+  items: readonly unknown[],
+  options?: StagingOptions,
+): Promise<StagedObject> {
+  return store.write(prefix, { format: 'json-array' }, [{ bytes: Buffer.from(lineOf(items)), rows: 1 }], options)
+}
+
+/** The list of a JSON array; by its reference, or by its key alone. */
+export async function readJsonArray(
+  store: StagingStore,
+  object: StagedObject | string,
+  options?: StagingOptions,
+): Promise<unknown[]> {
+  let text = ''
+  for await (const lines of linesOf(store, object, 'json-array', options)) text += lines.join('')
+  return JSON.parse(text) as unknown[]
+}
+
 async function* lineBlocks(values: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Block> {
   let text = ''
   let rows = 0

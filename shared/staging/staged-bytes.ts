@@ -10,15 +10,17 @@ export class StagedBytes {
   #rows = 0
   #bytes = 0
 
-  /** The header line, then the blocks as they come; none is copied. */
+  /** The header line, unless it is an array for others to read, then the blocks as they come; none is copied. */
   async *of(
     header: StagedHeader,
     blocks: AsyncIterable<Block> | Iterable<Block>,
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Buffer> {
-    const line = Buffer.from(`${JSON.stringify(header)}\n`)
-    this.#hash.update(line)
-    yield line
+    if (header.format !== 'json-array') {
+      const line = Buffer.from(`${JSON.stringify(header)}\n`)
+      this.#hash.update(line)
+      yield line
+    }
     for await (const block of blocks) {
       signal?.throwIfAborted()
       if (block.bytes.length === 0 && block.rows === 0) continue

@@ -3,6 +3,7 @@ import { StagedObjectDamaged } from './staging-errors.ts'
 import type { Block, StagedContent, StagedHeader, StagedObject } from './staging-store.ts'
 
 const NEWLINE = 10
+const BRACKET = 91
 const BLOCK_BYTES = 256 * 1024
 const HEADER_LIMIT_BYTES = 4 * 1024 * 1024
 const FORMATS: readonly unknown[] = ['copy-text', 'json', 'json-lines'] satisfies StagedHeader['format'][]
@@ -56,6 +57,11 @@ class StagedReader {
       this.#keep(next.value)
       if (!next.value.includes(NEWLINE)) continue
       const start = this.#take()
+      if (start[0] === BRACKET) {
+        this.#keep(start)
+        this.#bytes = start.length
+        return { format: 'json-array' }
+      }
       const end = start.indexOf(NEWLINE) + 1
       const header = parseHeader(start.subarray(0, end))
       if (header === null) break

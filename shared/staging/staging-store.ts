@@ -6,7 +6,8 @@ export interface Block {
 
 /** What a staged object holds, written as its first line. */
 export interface StagedHeader {
-  readonly format: 'copy-text' | 'json' | 'json-lines'
+  /** A `json-array` has no such line: Step Functions reads it, which knows of none. */
+  readonly format: 'copy-text' | 'json' | 'json-lines' | 'json-array'
   /** Column names in the order of the fields of each row; for `copy-text` only. */
   readonly columns?: readonly string[]
 }

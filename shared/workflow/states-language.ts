@@ -49,13 +49,31 @@ export interface TaskState extends Work {
   readonly TimeoutSeconds: number
 }
 
-export interface MapState extends Work {
+interface AnyMapState extends Work {
   readonly Type: 'Map'
-  readonly Items: Template
   readonly ItemSelector?: Template
   readonly MaxConcurrency?: number | string
+}
+
+/** Works on items of its input, in the same execution. */
+export interface InlineMapState extends AnyMapState {
+  readonly Items: Template
   readonly ItemProcessor: States & { readonly ProcessorConfig: { readonly Mode: 'INLINE' } }
 }
+
+/** Works on the items of a JSON array in S3, each in an execution of its own; the first that fails ends it. */
+export interface DistributedMapState extends AnyMapState {
+  readonly ItemReader: {
+    readonly Resource: 'arn:aws:states:::s3:getObject'
+    readonly ReaderConfig: { readonly InputType: 'JSON' }
+    readonly Arguments: { readonly Bucket: string; readonly Key: string }
+  }
+  readonly ItemProcessor: States & {
+    readonly ProcessorConfig: { readonly Mode: 'DISTRIBUTED'; readonly ExecutionType: 'STANDARD' }
+  }
+}
+
+export type MapState = InlineMapState | DistributedMapState
 
 export interface ParallelState extends Work {
   readonly Type: 'Parallel'

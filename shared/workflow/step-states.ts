@@ -10,8 +10,8 @@ import {
   stepsWith,
 } from './expressions.ts'
 import { placeholderOf } from './placeholders.ts'
-import type { MapState, PassState, State } from './states-language.ts'
-import { catchError, catchEverything, type Onward, taskState } from './task-policy.ts'
+import type { ChoiceState, MapState, PassState, State, States } from './states-language.ts'
+import { catchError, catchEverything, type Onward, readerRetrier, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
 
 /** The name of a step's state: `customers` for its gate, `customers: extract` for the others. */
@@ -21,7 +21,7 @@ export function stateName(step: string, part: string): string {
 
 /** The step and the part that a state belongs to (the part is null for the gate), or null for a state of the workflow. */
 export function stepOfState(state: string): { readonly step: string; readonly part: string | null } | null {
-  const match = /^([a-z][a-z0-9-]*)(?:: ([a-z]+))?$/.exec(state)
+  const match = /^([a-z][a-z0-9-]*)(?:: ([a-z ]+))?$/.exec(state)
   return match === null ? null : { step: match[1] as string, part: match[2] ?? null }
 }
 
@@ -79,7 +79,9 @@ function taskStates(name: string, onward: Onward): [string, State][] {
 function pipelineStates(name: string, onward: Onward): [string, State][] {
   const failed = stateName(name, 'failed')
   const refused = stateName(name, 'refused')
+  const width = stateName(name, 'width')
   const partitions = stateName(name, 'partitions')
+  const distributed = stateName(name, 'distributed')
   const commit = stateName(name, 'commit')
   const plan = taskState({
     stage: 'plan',
@@ -91,29 +93,59 @@ function pipelineStates(name: string, onward: Onward): [string, State][] {
       plan: jsonata('$states.result.Payload'),
     },
     catchers: [catchError('LeaseHeld', refused), ...catchEverything(failed)],
-    onward: { Next: partitions },
+    onward: { Next: width },
   })
   return [
     [stateName(name, 'plan'), plan],
-    [partitions, partitionsState(name, failed, commit)],
+    [width, widthState(distributed, partitions)],
+    [partitions, inlineState(name, failed, commit)],
+    [distributed, distributedState(name, failed, commit)],
     [commit, commitState(name, failed, onward)],
     [refused, endOfStep(name, outcome('refused', caughtReason), onward)],
   ]
 }
 
-function partitionsState(name: string, failed: string, commit: string): MapState {
-  const stage = (part: 'extract' | 'transform' | 'load', output: string | { partition: string }, onward: Onward) =>
-    taskState({
-      stage: part,
-      placeholder: placeholderOf(name, part),
-      payload: jsonata('$states.input'),
-      output,
-      onward,
-    })
-  const result = jsonata('$states.result.Payload')
+/** More partitions than a payload and a history hold are read from S3. */
+function widthState(distributed: string, partitions: string): ChoiceState {
+  const isDistributed = jsonata('$states.input.plan.distributed = true')
+  return { Type: 'Choice', Choices: [{ Condition: isDistributed, Next: distributed }], Default: partitions }
+}
+
+function inlineState(name: string, failed: string, commit: string): MapState {
   return {
     Type: 'Map',
     Items: jsonata('$states.input.plan.partitions'),
+    ...perPartition(name),
+    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, ...stagesOf(name, '') },
+    Catch: catchEverything(failed),
+    Output: jsonata('$states.input'),
+    Next: commit,
+  }
+}
+
+function distributedState(name: string, failed: string, commit: string): MapState {
+  return {
+    Type: 'Map',
+    ItemReader: {
+      Resource: 'arn:aws:states:::s3:getObject',
+      ReaderConfig: { InputType: 'JSON' },
+      Arguments: { Bucket: jsonata('$states.input.plan.items.bucket'), Key: jsonata('$states.input.plan.items.key') },
+    },
+    ...perPartition(name),
+    ItemProcessor: {
+      ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
+      ...stagesOf(name, 'distributed '),
+    },
+    Retry: [readerRetrier],
+    Catch: catchEverything(failed),
+    Output: jsonata('$states.input'),
+    Next: commit,
+  }
+}
+
+/** What a Map does with each item. */
+function perPartition(name: string): Pick<MapState, 'MaxConcurrency' | 'ItemSelector'> {
+  return {
     MaxConcurrency: jsonata('$states.input.plan.concurrency'),
     ItemSelector: {
       run: jsonata('$states.input.run'),
@@ -123,22 +155,31 @@ function partitionsState(name: string, failed: string, commit: string): MapState
       planned_by: planningRun,
       partition: jsonata('$states.context.Map.Item.Value.partition'),
     },
-    ItemProcessor: {
-      ProcessorConfig: { Mode: 'INLINE' },
-      StartAt: stateName(name, 'extract'),
-      States: {
-        [stateName(name, 'extract')]: stage('extract', result, { Next: stateName(name, 'transform') }),
-        [stateName(name, 'transform')]: stage('transform', result, { Next: stateName(name, 'load') }),
-        [stateName(name, 'load')]: stage(
-          'load',
-          { partition: jsonata('$states.result.Payload.partition') },
-          { End: true },
-        ),
-      },
+  }
+}
+
+/** Extract, transform and load of one partition. What comes out is collected by the Map, so it is small. */
+function stagesOf(name: string, prefix: string): States {
+  const [extract, transform, load] = ['extract', 'transform', 'load'].map((part) => stateName(name, prefix + part)) as [
+    string,
+    string,
+    string,
+  ]
+  const stage = (part: 'extract' | 'transform' | 'load', output: string, onward: Onward) =>
+    taskState({
+      stage: part,
+      placeholder: placeholderOf(name, part),
+      payload: jsonata('$states.input'),
+      output: jsonata(output),
+      onward,
+    })
+  return {
+    StartAt: extract,
+    States: {
+      [extract]: stage('extract', '$states.result.Payload', { Next: transform }),
+      [transform]: stage('transform', '$states.result.Payload', { Next: load }),
+      [load]: stage('load', '$states.result.Payload.partition', { End: true }),
     },
-    Catch: catchEverything(failed),
-    Output: jsonata('$states.input'),
-    Next: commit,
   }
 }
 

@@ -43,6 +43,15 @@ const retriers: readonly Retrier[] = [
   },
 ]
 
+/** The list of partitions could not be read; nothing has been started yet. */
+export const readerRetrier: Retrier = {
+  ErrorEquals: ['States.ItemReaderFailed'],
+  IntervalSeconds: 2,
+  MaxAttempts: 3,
+  BackoffRate: 2,
+  JitterStrategy: 'FULL',
+}
+
 /** Where a state goes on: another state of its list, or the end of the list. */
 export type Onward = { readonly Next: string } | { readonly End: true }
 

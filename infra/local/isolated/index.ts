@@ -24,6 +24,7 @@ export interface IsolationOptions extends InstanceListeners {
 }
 
 const bucket = 'staging'
+const commit = 'functions/control/commit.ts'
 
 /**
  * Runs the functions as on AWS: each as the bundle that is deployed, in processes of its own with its own variables only, staging in S3.
@@ -42,6 +43,7 @@ export async function startIsolated(options: IsolationOptions): Promise<Workers>
     const workers = createIsolatedWorkers({ functions, size, onLog, onProgress, around: keeping(kept) })
     return {
       ...workers,
+      readItems: (place) => kept.readItems(place),
       async close() {
         await workers.close()
         await kept.keep().finally(() => kept.close())
@@ -59,10 +61,10 @@ export async function startIsolated(options: IsolationOptions): Promise<Workers>
 function keeping(kept: KeptObjects) {
   return {
     before: async (handler: string) => {
-      if (handler === 'functions/control/commit.ts') await kept.keep()
+      if (handler === commit) await kept.keep()
     },
     after: async (handler: string) => {
-      if (handler === 'functions/control/plan.ts') await kept.keep()
+      if (handler === 'functions/control/plan.ts' || handler === commit) await kept.keep()
     },
   }
 }

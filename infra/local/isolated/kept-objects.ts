@@ -1,10 +1,12 @@
 import { mkdir, rename, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { readJsonArray } from '#shared/staging/documents.ts'
+import { S3StagingStore } from '#shared/staging/s3-staging-store.ts'
 import { region } from './instance.ts'
 
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
-const outlivesRun = /^(quarantine|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
+const outlivesRun = /^(quarantine|quarantine-log|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
 
 /** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it. */
 export class KeptObjects {
@@ -33,6 +35,11 @@ export class KeptObjects {
       for (const key of keys.filter((one) => outlivesRun.test(one) && !this.#kept.has(one))) await this.#copy(key)
       token = page.NextContinuationToken
     } while (token !== undefined)
+  }
+
+  /** The items of a Distributed Map. */
+  readItems({ key }: { readonly key: string }): Promise<unknown> {
+    return readJsonArray(new S3StagingStore({ bucket: this.#bucket, client: this.#client }), key)
   }
 
   close(): void {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { State, StateMachine, States, Template } from '#shared/workflow/states-language.ts'
+import type { MapState, State, StateMachine, States, Template } from '#shared/workflow/states-language.ts'
 import { isExpression, problemOf, stringsOf } from './expression.ts'
 import { UnsupportedDefinition } from './states-error.ts'
 
@@ -41,11 +41,21 @@ const stateSchema = z.discriminatedUnion('Type', [
   z.strictObject({
     Type: z.literal('Map'),
     ...work,
-    Items: template,
+    Items: template.optional(),
+    ItemReader: z
+      .strictObject({
+        Resource: z.literal('arn:aws:states:::s3:getObject'),
+        ReaderConfig: z.strictObject({ InputType: z.literal('JSON') }),
+        Arguments: z.strictObject({ Bucket: z.string(), Key: z.string() }),
+      })
+      .optional(),
     ItemSelector: template.optional(),
     MaxConcurrency: z.union([z.int().min(0), z.string()]).optional(),
     ItemProcessor: z.strictObject({
-      ProcessorConfig: z.strictObject({ Mode: z.literal('INLINE') }),
+      ProcessorConfig: z.discriminatedUnion('Mode', [
+        z.strictObject({ Mode: z.literal('INLINE') }),
+        z.strictObject({ Mode: z.literal('DISTRIBUTED'), ExecutionType: z.literal('STANDARD') }),
+      ]),
       get StartAt() {
         return z.string()
       },
@@ -124,8 +134,25 @@ function checkStates(states: States, names: Set<string>): void {
       checkWildcards(name, 'Retry', state.Retry ?? [])
       checkWildcards(name, 'Catch', state.Catch ?? [])
     }
-    if (state.Type === 'Map') checkStates(state.ItemProcessor, names)
+    if (state.Type === 'Map') {
+      checkItems(name, state)
+      checkStates(state.ItemProcessor, names)
+    }
     if (state.Type === 'Parallel') for (const branch of state.Branches) checkStates(branch, names)
+  }
+}
+
+/** A Map over its input works inline, one over an object in S3 is distributed; nothing else is implemented. */
+function checkItems(name: string, state: MapState): void {
+  const given = ['Items', 'ItemReader'].filter((field) => field in state)
+  const { Mode } = state.ItemProcessor.ProcessorConfig
+  const wanted = Mode === 'INLINE' ? 'Items' : 'ItemReader'
+  if (given.length !== 1 || given[0] !== wanted) {
+    refuse(
+      name,
+      given.find((field) => field !== wanted) ?? wanted,
+      `is not implemented like this: a Map of the mode ${Mode} has ${wanted} and nothing else to take its items from`,
+    )
   }
 }
 
@@ -157,7 +184,7 @@ function checkExpressions(name: string, state: State): void {
 
 function expressionFields(state: State): [field: string, value: Template][] {
   const own = Object.entries(state).filter(([field]) =>
-    ['Output', 'Arguments', 'Items', 'ItemSelector', 'MaxConcurrency', 'Error', 'Cause'].includes(field),
+    ['Output', 'Arguments', 'Items', 'ItemReader', 'ItemSelector', 'MaxConcurrency', 'Error', 'Cause'].includes(field),
   ) as [string, Template][]
   if (state.Type === 'Choice') {
     return state.Choices.map((choice): [string, Template] => [

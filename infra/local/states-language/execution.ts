@@ -1,5 +1,6 @@
 import type {
   ChoiceState,
+  DistributedMapState,
   FailState,
   MapState,
   ParallelState,
@@ -25,17 +26,23 @@ export interface ExecutionOptions {
   readonly onEvent?: HistoryListener | undefined
   readonly executionName: string
   readonly stateMachineName?: string | undefined
+  /** Reads the items of a Distributed Map from S3, or from what stands for it. */
+  readonly readItems?: ((place: { readonly bucket: string; readonly key: string }) => Promise<unknown>) | undefined
   /** For jitter; in [0, 1). */
   readonly random?: (() => number) | undefined
 }
 
-/** An inline Map of Step Functions never runs more at once. */
-const mostAtOnce = 40
+/** A Map of Step Functions never runs more at once. */
+const mostAtOnce = { inline: 40, distributed: 10_000 } as const
 
-/** What the states of one list share: how they are cancelled, and the Map item that they work on. */
+/** What the states of one list share: how they are cancelled, the context of their execution, and the Map item they work on. */
 interface Scope {
   readonly cancellation: Cancellation
+  readonly context: Readonly<Record<string, unknown>>
+  /** As `$states.context.Map.Item` has it: in the executions of a Distributed Map there is none. */
   readonly item: { readonly Index: number; readonly Value: unknown } | null
+  /** The item's index, for the history. */
+  readonly index: number | null
 }
 
 /** One visit of a state. */
@@ -66,7 +73,6 @@ export class Execution {
   readonly #options: ExecutionOptions
   readonly #random: () => number
   readonly #running = new Set<Promise<unknown>>()
-  #context: Readonly<Record<string, unknown>> = {}
 
   constructor(options: ExecutionOptions) {
     this.#options = options
@@ -86,17 +92,26 @@ export class Execution {
   async run(definition: StateMachine, given: unknown): Promise<unknown> {
     const { executionName, stateMachineName = 'local' } = this.#options
     const input = throughJson(given, definition.StartAt, 'an input')
-    this.#context = {
+    const context = this.#contextOf(stateMachineName, executionName, input)
+    return await this.#runStates(definition, input, {
+      cancellation: this.cancellation,
+      context,
+      item: null,
+      index: null,
+    })
+  }
+
+  #contextOf(stateMachine: string, name: string, input: unknown): Scope['context'] {
+    return {
       Execution: {
-        Id: `local:${stateMachineName}:${executionName}`,
+        Id: `local:${stateMachine}:${name}`,
         Input: input,
-        Name: executionName,
+        Name: name,
         StartTime: this.#timestamp(),
         RedriveCount: 0,
       },
-      StateMachine: { Id: `local:${stateMachineName}`, Name: stateMachineName },
+      StateMachine: { Id: `local:${stateMachine}`, Name: stateMachine },
     }
-    return await this.#runStates(definition, input, { cancellation: this.cancellation, item: null })
   }
 
   #timestamp(): string {
@@ -109,7 +124,7 @@ export class Execution {
       scope.cancellation.throwIfCancelled()
       const state = states.States[step.next] as State
       const name = step.next
-      const at = { state: name, item: scope.item?.Index ?? null }
+      const at = { state: name, item: scope.index }
       this.emit({ type: 'state-entered', ...at, stateType: state.Type, input: step.output })
       step = await this.#runState(state, {
         name,
@@ -146,7 +161,7 @@ export class Execution {
   #variable(visit: Visit): StatesVariable {
     const { name, enteredTime, retryCount, scope } = visit
     const context: Record<string, unknown> = {
-      ...this.#context,
+      ...scope.context,
       State: { EnteredTime: enteredTime, Name: name, RetryCount: retryCount },
     }
     if (scope.item !== null) context.Map = { Item: scope.item }
@@ -183,7 +198,7 @@ export class Execution {
         visit.scope.cancellation.throwIfCancelled()
         const delayMs = retries.delayAfter(thrown.error)
         if (delayMs === null) return await this.#catchError(state, attempt, thrown)
-        const at = { state: visit.name, item: visit.scope.item?.Index ?? null }
+        const at = { state: visit.name, item: visit.scope.index }
         this.emit({ type: 'task-retried', ...at, error: thrown.error, delayMs, attempt: retryCount + 2 })
         await this.#sleep(delayMs, visit.scope.cancellation)
       }
@@ -227,7 +242,7 @@ export class Execution {
     const { FunctionName, Payload } = state.Arguments
     const functionName = withoutBraces(String(await evaluate(FunctionName, variable, visit.name)))
     const payload = throughJson(await evaluate(Payload, variable, visit.name), visit.name, 'a payload')
-    const at = { state: visit.name, item: visit.scope.item?.Index ?? null }
+    const at = { state: visit.name, item: visit.scope.index }
     this.emit({ type: 'task-scheduled', ...at, functionName, payload, attempt: visit.retryCount + 1 })
     try {
       const result = await invokeTask(
@@ -263,19 +278,37 @@ export class Execution {
         : throughJson(await evaluate(state.Arguments, variable, visit.name), visit.name, 'arguments')
     const { Branches: branches } = state
     return await runAll(branches.length, branches.length, visit.scope.cancellation, (index, cancellation) =>
-      this.#runStates(branches[index] as States, input, { cancellation, item: visit.scope.item }),
+      this.#runStates(branches[index] as States, input, { ...visit.scope, cancellation }),
     )
   }
 
   async #map(state: MapState, visit: Visit, variable: StatesVariable): Promise<unknown> {
-    const items = await evaluate(state.Items, variable, visit.name)
+    const distributed = 'ItemReader' in state
+    const items = distributed
+      ? await this.#itemsRead(state, visit, variable)
+      : await evaluate(state.Items, variable, visit.name)
     if (!Array.isArray(items)) {
       throw new StatesError('States.QueryEvaluationError', `The state '${visit.name}': Items is not an array.`)
     }
     const limit = await this.#concurrency(state, visit, variable)
-    return await runAll(items.length, limit, visit.scope.cancellation, (index, cancellation) =>
-      this.#iterate(state, visit, { cancellation, item: { Index: index, Value: items[index] } }),
+    const results = runAll(items.length, limit, visit.scope.cancellation, (index, cancellation) =>
+      this.#iterate(state, visit, { ...visit.scope, cancellation, item: { Index: index, Value: items[index] }, index }),
     )
+    return await (distributed ? results.catch(withinTolerance) : results)
+  }
+
+  async #itemsRead(state: DistributedMapState, visit: Visit, variable: StatesVariable): Promise<unknown[]> {
+    const place = await evaluate(state.ItemReader.Arguments, variable, visit.name)
+    const { Bucket, Key } = place as { Bucket: unknown; Key: unknown }
+    const { readItems } = this.#options
+    try {
+      if (readItems === undefined) throw new Error('nothing here reads the items of a Distributed Map')
+      const items = await readItems({ bucket: String(Bucket), key: String(Key) })
+      if (Array.isArray(items)) return items
+      throw new Error('it holds no array')
+    } catch (error) {
+      throw new StatesError('States.ItemReaderFailed', `${Key} in the bucket '${Bucket}': ${(error as Error).message}`)
+    }
   }
 
   async #concurrency(state: MapState, visit: Visit, variable: StatesVariable): Promise<number> {
@@ -286,18 +319,21 @@ export class Execution {
         `The state '${visit.name}': MaxConcurrency is ${JSON.stringify(limit)}, not an integer from 0 up.`,
       )
     }
-    return limit === 0 ? mostAtOnce : Math.min(limit as number, mostAtOnce)
+    const most = 'ItemReader' in state ? mostAtOnce.distributed : mostAtOnce.inline
+    return limit === 0 ? most : Math.min(limit as number, most)
   }
 
   async #iterate(state: MapState, visit: Visit, scope: Scope): Promise<unknown> {
-    const index = scope.item?.Index as number
-    const at = { state: visit.name, item: visit.scope.item?.Index ?? null, index }
+    const index = scope.index as number
+    const at = { state: visit.name, item: visit.scope.index, index }
     this.emit({ type: 'map-iteration-started', ...at })
     try {
       const variable = this.#variable({ ...visit, scope })
-      const item =
+      const selected =
         state.ItemSelector === undefined ? scope.item?.Value : await evaluate(state.ItemSelector, variable, visit.name)
-      const output = await this.#runStates(state.ItemProcessor, throughJson(item, visit.name, 'an item'), scope)
+      const item = throughJson(selected, visit.name, 'an item')
+      const inside = 'ItemReader' in state ? this.#execution(visit, scope, item) : scope
+      const output = await this.#runStates(state.ItemProcessor, item, inside)
       this.emit({ type: 'map-iteration-succeeded', ...at })
       return output
     } catch (thrown) {
@@ -309,4 +345,20 @@ export class Execution {
       throw thrown
     }
   }
+
+  /** An item of a Distributed Map has an execution of its own, which knows nothing of the Map. */
+  #execution(visit: Visit, scope: Scope, item: unknown): Scope {
+    const { executionName, stateMachineName = 'local' } = this.#options
+    const context = this.#contextOf(`${stateMachineName}/${visit.name}`, `${executionName}-${scope.index}`, item)
+    return { ...scope, context, item: null }
+  }
+}
+
+/** No failure is tolerated, and what failed is known to its own execution alone. */
+function withinTolerance(thrown: unknown): never {
+  if (!(thrown instanceof StatesError)) throw thrown
+  throw new StatesError(
+    'States.ExceedToleratedFailureThreshold',
+    'The specified tolerated failure threshold was exceeded',
+  )
 }

@@ -34,7 +34,7 @@ describe('RunProgress', () => {
     const { progress, step } = watched(['orders'])
 
     progress.called(plan)
-    progress.returned(plan, { partitions: [{ partition: 0 }, { partition: 1 }] })
+    progress.returned(plan, { count: 2 })
     assert.equal(step('orders').fraction, 1 / 8)
 
     progress.called(stage('extract', 0))
@@ -46,7 +46,7 @@ describe('RunProgress', () => {
   it('moves within a phase as rows pass', () => {
     const { progress, step } = watched(['orders'])
     progress.called(plan)
-    progress.returned(plan, { partitions: [{ partition: 0 }] })
+    progress.returned(plan, { count: 1 })
     progress.called(stage('load', 0, { extracted: { rows: 200 } }))
 
     progress.rows(rows('load', 0, 50))
@@ -58,7 +58,7 @@ describe('RunProgress', () => {
   it('does not count the rows of a failed attempt twice', () => {
     const { progress, step } = watched(['orders'])
     progress.called(plan)
-    progress.returned(plan, { partitions: [{ partition: 0 }] })
+    progress.returned(plan, { count: 1 })
     progress.called(stage('load', 0, { extracted: { rows: 200 } }))
     progress.rows(rows('load', 0, 150))
     progress.failed(stage('load', 0), Object.assign(new Error('lost'), { name: 'Transient' }))

@@ -4,7 +4,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
 import fc from 'fast-check'
-import { readJson, readJsonLines, writeJson, writeJsonLines } from '#shared/staging/documents.ts'
+import {
+  readJson,
+  readJsonArray,
+  readJsonLines,
+  writeJson,
+  writeJsonArray,
+  writeJsonLines,
+} from '#shared/staging/documents.ts'
 import { FolderStagingStore } from '#shared/staging/folder-staging-store.ts'
 
 let folder = ''
@@ -91,4 +98,17 @@ test('refuses lines where a document is expected', async () => {
   const object = await writeJsonLines(store, 'format', [1])
 
   await assert.rejects(readJson(store, object), { name: 'StagedObjectDamaged', message: /json-lines where json/ })
+})
+
+test('stages a list as JSON that others can read, and still notices when it was changed', async () => {
+  const items = Array.from({ length: 10_000 }, (_, partition) => ({ partition }))
+
+  const object = await writeJsonArray(store, 'items', items)
+
+  const path = join(folder, object.key)
+  assert.deepEqual(JSON.parse(await readFile(path, 'utf8')), items)
+  assert.deepEqual(await readJsonArray(store, object), items)
+  assert.deepEqual(await readJsonArray(store, object.key), items)
+  await writeFile(path, (await readFile(path, 'utf8')).replace('9999', '9998'))
+  await assert.rejects(readJsonArray(store, object), { name: 'StagedObjectDamaged' })
 })

@@ -71,9 +71,11 @@ test('gives readable names to states', () => {
     'Start',
     'Parallel: customers, orders',
     ...['customers', 'orders'].flatMap((name) =>
-      ['plan', 'partitions', 'extract', 'transform', 'load', 'commit', 'refused', 'failed'].map(
-        (part) => `${name}: ${part}`,
-      ),
+      [
+        ...['plan', 'width', 'partitions', 'extract', 'transform', 'load'],
+        ...['distributed', 'distributed extract', 'distributed transform', 'distributed load'],
+        ...['commit', 'refused', 'failed'],
+      ].map((part) => `${name}: ${part}`),
     ),
     ...['data-mart', 'data-mart: skipped', 'data-mart: run', 'data-mart: failed'],
     ...['Finish', 'Succeeded?', 'Succeeded', 'Failed'],
@@ -83,6 +85,7 @@ test('gives readable names to states', () => {
 test('knows the step of a state', () => {
   assert.deepEqual(stepOfState('data-mart'), { step: 'data-mart', part: null })
   assert.deepEqual(stepOfState('customers: extract'), { step: 'customers', part: 'extract' })
+  assert.deepEqual(stepOfState('customers: distributed load'), { step: 'customers', part: 'distributed load' })
   assert.equal(stepOfState('Finish'), null)
   assert.equal(stepOfState('Parallel: customers, orders'), null)
 })

@@ -27,6 +27,18 @@ const machine = (states: object, rest: object = {}) => ({
   ...rest,
 })
 
+const reader = {
+  Resource: 'arn:aws:states:::s3:getObject',
+  ReaderConfig: { InputType: 'JSON' },
+  Arguments: { Bucket: 'b', Key: 'k' },
+}
+const distributed = (config: object) => ({
+  ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD', ...config },
+  StartAt: 'end',
+  States: { end },
+})
+const distributedMap = { Type: 'Map', ItemReader: reader, ItemProcessor: distributed({}), End: true }
+
 const refused: [name: string, definition: unknown, message: RegExp][] = [
   [
     'a Wait state',
@@ -70,17 +82,39 @@ const refused: [name: string, definition: unknown, message: RegExp][] = [
     /'each': the field ToleratedFailureCount is not implemented/,
   ],
   [
-    'a Distributed Map',
-    machine({
-      each: mapOf('A', {
-        ItemProcessor: {
-          ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
-          StartAt: 'end',
-          States: { end },
-        },
-      }),
-    }),
+    'a Distributed Map over its input',
+    machine({ each: mapOf('A', { ItemProcessor: distributed({}) }) }),
+    /'each': the field Items is not implemented like this/,
+  ],
+  [
+    'a Distributed Map with a field for tolerated failures',
+    machine({ each: { ...distributedMap, ToleratedFailurePercentage: 5 } }),
+    /'each': the field ToleratedFailurePercentage is not implemented/,
+  ],
+  [
+    'a Distributed Map that writes its results elsewhere',
+    machine({ each: { ...distributedMap, ResultWriter: { Resource: 'arn:aws:states:::s3:putObject' } } }),
+    /'each': the field ResultWriter is not implemented/,
+  ],
+  [
+    'a Distributed Map of express executions',
+    machine({ each: { ...distributedMap, ItemProcessor: distributed({ ExecutionType: 'EXPRESS' }) } }),
     /'each': the field ItemProcessor\.ProcessorConfig/,
+  ],
+  [
+    'an item reader of lines',
+    machine({ each: { ...distributedMap, ItemReader: { ...reader, ReaderConfig: { InputType: 'JSONL' } } } }),
+    /'each': the field ItemReader\.ReaderConfig\.InputType/,
+  ],
+  [
+    'an item reader of an inline Map',
+    machine({ each: mapOf('A', { ItemReader: reader }) }),
+    /'each': the field ItemReader is not implemented like this/,
+  ],
+  [
+    'an item reader with half an expression',
+    machine({ each: { ...distributedMap, ItemReader: { ...reader, Arguments: { Bucket: 'b', Key: '{% $states' } } } }),
+    /'each': the field ItemReader has only one of/,
   ],
   [
     'an unknown field in a state of a Map of a branch',
