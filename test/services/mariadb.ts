@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises'
+import { chmod, mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -51,6 +51,9 @@ export async function startMariaDB(options: MariaDBOptions = {}): Promise<TestMa
   return own(server, installer, options)
 }
 
+/** A server that starts removes the temporary tables that it finds in its folder for them, another server's as well. */
+const temporaryOf = (folder: string) => `--tmpdir=${join(folder, 'tmp')}`
+
 const SMALL = [
   '--innodb-data-file-path=ibdata1:4M:autoextend',
   '--innodb-flush-log-at-trx-commit=0',
@@ -60,6 +63,8 @@ const SMALL = [
 async function own(server: string, installer: string, options: MariaDBOptions): Promise<TestMariaDB> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-mariadb-'))
   await chmod(folder, 0o777)
+  await mkdir(join(folder, 'tmp'))
+  await chmod(join(folder, 'tmp'), 0o777)
   const user = process.getuid?.() === 0 ? ['--user=mysql'] : []
   try {
     await initialise(installer, folder, user)
@@ -72,6 +77,7 @@ async function own(server: string, installer: string, options: MariaDBOptions): 
       [
         '--no-defaults',
         `--datadir=${join(folder, 'data')}`,
+        temporaryOf(folder),
         ...user,
         ...SMALL,
         `--socket=${socket}`,
@@ -102,6 +108,7 @@ async function initialise(installer: string, folder: string, user: readonly stri
     [
       '--no-defaults',
       `--datadir=${join(folder, 'data')}`,
+      temporaryOf(folder),
       ...user,
       ...SMALL,
       '--innodb-log-file-size=8M',
