@@ -99,6 +99,11 @@ export class Lane {
     this.target = await observe(this.#options.targetUrl)
   }
 
+  /** A session of its own at the target. */
+  observeTarget(): Promise<Observer> {
+    return observe(this.#options.targetUrl)
+  }
+
   nextRunId(): string {
     this.#runs += 1
     return `run-${this.#runs}`
@@ -149,6 +154,18 @@ export class Lane {
         throw new Divergence(`sessions ${left.join(', ')} were still there 20 s after their process had ended`)
       }
     }
+  }
+
+  /** Until a session at the target waits for a lock that another one holds. */
+  async untilBlocked(): Promise<void> {
+    const isPostgres = this.target.engine === 'postgres'
+    const sql = isPostgres
+      ? "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+      : "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
+    for (const patience = Date.now() + 20_000; Date.now() < patience; await delay(isPostgres ? 10 : 120)) {
+      if ((await this.target.run(sql))[0]?.[0] !== '0') return
+    }
+    throw new Error('no session waited for a lock within 20 s')
   }
 
   async lastRun(): Promise<string | null> {
@@ -272,7 +289,7 @@ function digestOfKept({ row }: QuarantinedRow): [string, string] {
   return [id as string, createHash('md5').update(text).digest('hex')]
 }
 
-const KNOWN_TABLES = new Set(['item', 'product', 'dray_fence', 'dray_ledger', 'dray_quarantine'])
+const KNOWN_TABLES = new Set(['item', 'product', 'failures', 'dray_fence', 'dray_ledger', 'dray_quarantine'])
 
 /** The server drops the temporary tables of a session that has ended; others stay. */
 async function strayTables(observer: Observer): Promise<string[]> {

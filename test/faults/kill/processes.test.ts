@@ -1,23 +1,9 @@
 import assert from 'node:assert/strict'
-import { setTimeout as delay } from 'node:timers/promises'
 import { settleRun } from '#infra/local/settle-run.ts'
 import type { Child } from './children.ts'
 import { onEachEngine, openLane } from './each-engine.ts'
-import type { Observer } from './engines.ts'
 import { PIPELINE } from './models.ts'
 import { writeRows } from './rows.ts'
-
-/** Until a session waits for a lock that another one holds. */
-async function untilBlocked(target: Observer): Promise<void> {
-  const sql =
-    target.engine === 'postgres'
-      ? "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
-      : "select count(*) from information_schema.innodb_trx where trx_state = 'LOCK WAIT'"
-  for (const patience = Date.now() + 20_000; Date.now() < patience; await delay(120)) {
-    if ((await target.run(sql))[0]?.[0] !== '0') return
-  }
-  throw new Error('no session waited for a lock within 20 s')
-}
 
 function end(child: Child): void {
   child.process.kill('SIGCONT')
@@ -61,7 +47,7 @@ onEachEngine('two processes at one pipeline', async (t, engine, server) => {
     await settleRun(lane.state, zombie.runId, 'given up')
     const recovered = lane.recover(stamp)
     recovered.catch(() => {})
-    await untilBlocked(lane.target)
+    await lane.untilBlocked()
     zombie.process.kill('SIGCONT')
     const { code, ended: result } = await ended
     await recovered
