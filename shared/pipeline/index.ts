@@ -1,3 +1,4 @@
+export { type Assumptions, assumptions, type Estimate, estimate, type Workload } from './capacity.ts'
 export { commit } from './commit.ts'
 export type { DeletesOption } from './deletes-option.ts'
 export { type Draft, draft } from './draft.ts'

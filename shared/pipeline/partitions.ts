@@ -4,14 +4,9 @@ import { ConfigurationError } from '#shared/active-record/index.ts'
 import { after, columnName, compile, tableName, upTo, where } from '#shared/active-record/sql.ts'
 import { textFor } from '#shared/active-record/table-definition.ts'
 import type { StagedObject } from '#shared/staging/staging-store.ts'
+import { partitionSize } from './capacity.ts'
 import type { Extraction } from './extraction.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
-
-/** A Map state takes its items in one payload, and a history has 25,000 events: beyond, a Distributed Map takes them from staging. */
-export const MOST_INLINE_PARTITIONS = 500
-
-/** In one run of a pipeline. Larger plans have larger partitions than were asked for. */
-export const MOST_PARTITIONS = 10_000
 
 /** A range of the primary key: behind `after`, up to and with `upTo`; null where it is open. */
 export interface KeyRange {
@@ -100,7 +95,7 @@ export async function cut(
   const count = compile(adapter, sql`select count(*) from ${from}`)
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
   const key = source.definition.primaryKey
-  const size = Math.ceil(Math.max(partitionRows, rows / MOST_PARTITIONS))
+  const size = partitionSize(rows, partitionRows)
   if (key.length === 0 || rows <= size) return { rows, ranges: [WHOLE] }
   const names = sql.join(key.map(columnName))
   const statement = compile(

@@ -2,7 +2,7 @@ import type { Catcher, Retrier, TaskState, Template } from './states-language.ts
 
 /** At most 900, Lambda's own limit. */
 export const lambdaTimeoutSeconds = {
-  plan: 300,
+  plan: 900,
   extract: 900,
   transform: 900,
   load: 900,

@@ -1,0 +1,232 @@
+/*
+ * What a run needs and costs, by formulas. docs/scale.md explains them and shows their table; `dray plan` uses them, too.
+ */
+
+/** A Map state takes its items in one payload, and a history has 25,000 events: beyond, a Distributed Map takes them from staging. */
+export const MOST_INLINE_PARTITIONS = 500
+
+/** In one run of a pipeline. Larger plans have larger partitions than were asked for. */
+export const MOST_PARTITIONS = 10_000
+
+/** Rows of a partition: as many as asked for, more where there would be too many partitions. */
+export function partitionSize(rows: number, partitionRows: number): number {
+  return Math.ceil(Math.max(partitionRows, rows / MOST_PARTITIONS))
+}
+
+/** What one run of one pipeline has to do. */
+export interface Workload {
+  readonly rows: number
+  /** Rows of a partition that are asked for; 50,000 by default. */
+  readonly partitionRows?: number
+  /** Bytes of a row as COPY text. */
+  readonly rowBytes?: number
+  /** Connections that a run may open to the source, and as many to the target. */
+  readonly connections?: number
+  /** Partitions at once, where it is not to follow from the connections. */
+  readonly concurrency?: number
+}
+
+/** What is assumed of Lambda, the databases and the prices; the reasons are in docs/scale.md. */
+export interface Assumptions {
+  /** Rows a second of one Lambda with one processor, while the databases keep up. */
+  readonly extractRate: number
+  readonly transformRate: number
+  readonly loadRate: number
+  /** Rows a second that the databases keep up with, whatever the number of connections. */
+  readonly sourceRate: number
+  readonly targetRate: number
+  /** Keys a second that the source counts and cuts into partitions. */
+  readonly planRate: number
+  /** Of each call: start, connection, the plan, the first byte. Seconds. */
+  readonly callSeconds: number
+  /** Plan, commit and finish together, without what the plan takes for each key. Seconds. */
+  readonly controlSeconds: number
+  readonly lambdaGigabytes: number
+  /** Days that staged objects are kept, and runs in a month. */
+  readonly retentionDays: number
+  readonly runsInMonth: number
+  /** Bytes that one call logs. */
+  readonly callLogBytes: number
+  readonly prices: Prices
+}
+
+/** List prices in US dollars. */
+export interface Prices {
+  readonly lambdaGigabyteSecond: number
+  readonly lambdaRequest: number
+  readonly stateTransition: number
+  readonly s3Put: number
+  readonly s3Get: number
+  readonly s3GigabyteMonth: number
+  /** Of an item of up to 1 kB. */
+  readonly dynamoDbWrite: number
+  readonly logGigabyte: number
+}
+
+export const assumptions: Assumptions = {
+  extractRate: 300_000,
+  transformRate: 150_000,
+  loadRate: 60_000,
+  sourceRate: 300_000,
+  targetRate: 100_000,
+  planRate: 1_500_000,
+  callSeconds: 0.5,
+  controlSeconds: 10,
+  lambdaGigabytes: 1769 / 1024,
+  retentionDays: 7,
+  runsInMonth: 30,
+  callLogBytes: 3000,
+  prices: {
+    lambdaGigabyteSecond: 0.0000133334,
+    lambdaRequest: 0.0000002,
+    stateTransition: 0.000025,
+    s3Put: 0.000005,
+    s3Get: 0.0000004,
+    s3GigabyteMonth: 0.023,
+    dynamoDbWrite: 0.000000705,
+    logGigabyte: 0.57,
+  },
+}
+
+export interface Estimate {
+  readonly partitions: number
+  readonly rowsPerPartition: number
+  /** Whether they are in a Distributed Map. */
+  readonly distributed: boolean
+  readonly concurrency: number
+  /** From start to end. */
+  readonly seconds: number
+  /** Of the plan, which is one call; a Lambda has 900. */
+  readonly planSeconds: number
+  /** Of the longest other call. */
+  readonly longestCallSeconds: number
+  readonly lambdaSeconds: number
+  readonly lambdaRequests: number
+  readonly stateTransitions: number
+  readonly s3Puts: number
+  readonly s3Gets: number
+  readonly stagedBytes: number
+  readonly dynamoDbWrites: number
+  /** US dollars of one run, without storage. */
+  readonly runCost: number
+  /** US dollars a month: the runs, and what is staged. */
+  readonly monthCost: number
+}
+
+const defaultPartitionRows = 50_000
+const defaultRowBytes = 130
+const defaultConnections = 20
+/** Plan and Commit have connections of their own. */
+const controlConnections = 1
+const partBytes = 8 * 1024 * 1024
+/** States of a run outside its partitions, and of each partition. */
+const runTransitions = 8
+const stages = 3
+/** Calls of plan, commit and finish. */
+const controlCalls = 3
+/** Writes of a run, and of each partition. */
+const runWrites = 8
+const partitionWrites = 1
+/** The plan; commit reads it again. */
+const runPuts = 1
+const runGets = 1
+/** What each partition stages, and what it reads: the plan, by Extract and by Load, and what is staged, by Load up to two times. */
+const stagedPerPartition = 2
+const partitionGets = 5
+
+/** What one run of a pipeline needs and costs. A pure function of its arguments. */
+export function estimate(workload: Workload, assumed: Assumptions = assumptions): Estimate {
+  const { rows, rowBytes = defaultRowBytes } = workload
+  const size = partitionSize(rows, workload.partitionRows ?? defaultPartitionRows)
+  const partitions = Math.max(1, Math.ceil(rows / size))
+  const rowsPerPartition = Math.min(rows, size)
+  const distributed = partitions > MOST_INLINE_PARTITIONS
+  const calls = callSecondsOf(rowsPerPartition, assumed)
+  const partitionSeconds = calls.extract + calls.transform + calls.load
+  const concurrency = concurrencyOf(workload, { partitions, rowsPerPartition, partitionSeconds }, assumed)
+  const byLambda = Math.ceil(partitions / concurrency) * partitionSeconds
+  const byDatabases = rows / Math.min(assumed.sourceRate, assumed.targetRate)
+  const planSeconds = assumed.callSeconds + rows / assumed.planRate
+  const control = assumed.controlSeconds + planSeconds
+  const lambdaSeconds = Math.max(partitions * partitionSeconds, byDatabases * concurrency) + control
+  const counts = {
+    lambdaRequests: partitions * stages + controlCalls,
+    stateTransitions: runTransitions + partitions * (stages + (distributed ? 1 : 0)),
+    s3Puts: runPuts + (distributed ? 1 : 0) + partitions * stagedPerPartition * putsOf(rowsPerPartition * rowBytes),
+    s3Gets: runGets + (distributed ? 1 : 0) + partitions * partitionGets,
+    stagedBytes: rows * rowBytes * stagedPerPartition,
+    dynamoDbWrites: runWrites + partitions * partitionWrites,
+  }
+  const runCost = runCostOf({ lambdaSeconds, ...counts }, assumed)
+  return {
+    partitions,
+    rowsPerPartition,
+    distributed,
+    concurrency,
+    seconds: Math.max(byLambda, byDatabases) + control,
+    planSeconds,
+    longestCallSeconds: Math.max(calls.extract, calls.transform, calls.load * slowdown(byDatabases, byLambda)),
+    lambdaSeconds,
+    ...counts,
+    runCost,
+    monthCost: runCost * assumed.runsInMonth + storageCostOf(counts.stagedBytes, assumed),
+  }
+}
+
+/**
+ * Partitions at once within a budget of connections: each holds one connection of the source or of the target. More than the databases
+ * keep up with would only wait, and be paid for it.
+ */
+function concurrencyOf(
+  { concurrency, connections = defaultConnections }: Workload,
+  {
+    partitions,
+    rowsPerPartition,
+    partitionSeconds,
+  }: Record<'partitions' | 'rowsPerPartition' | 'partitionSeconds', number>,
+  { sourceRate, targetRate }: Assumptions,
+): number {
+  if (concurrency !== undefined) return Math.min(concurrency, partitions)
+  const enough = Math.ceil((Math.min(sourceRate, targetRate) * partitionSeconds) / Math.max(1, rowsPerPartition))
+  return Math.max(1, Math.min(connections - controlConnections, enough, partitions))
+}
+
+function callSecondsOf(rows: number, { extractRate, transformRate, loadRate, callSeconds }: Assumptions) {
+  return {
+    extract: callSeconds + rows / extractRate,
+    transform: callSeconds + rows / transformRate,
+    load: callSeconds + rows / loadRate,
+  }
+}
+
+/** How much longer calls take that wait for the databases. */
+function slowdown(byDatabases: number, byLambda: number): number {
+  return Math.max(1, byDatabases / byLambda)
+}
+
+/** An object of more than one part is a multipart upload: begun, uploaded part by part, completed. */
+function putsOf(bytes: number): number {
+  return bytes < partBytes ? 1 : Math.ceil(bytes / partBytes) + 2
+}
+
+function runCostOf(
+  needs: Pick<
+    Estimate,
+    'lambdaSeconds' | 'lambdaRequests' | 'stateTransitions' | 's3Puts' | 's3Gets' | 'dynamoDbWrites'
+  >,
+  { prices, lambdaGigabytes, callLogBytes }: Assumptions,
+): number {
+  return (
+    needs.lambdaSeconds * lambdaGigabytes * prices.lambdaGigabyteSecond +
+    needs.lambdaRequests * (prices.lambdaRequest + (callLogBytes / 1e9) * prices.logGigabyte) +
+    needs.stateTransitions * prices.stateTransition +
+    needs.s3Puts * prices.s3Put +
+    needs.s3Gets * prices.s3Get +
+    needs.dynamoDbWrites * prices.dynamoDbWrite
+  )
+}
+
+/** Staged objects of a month's runs, each for the days that it is kept. */
+function storageCostOf(stagedBytes: number, { prices, retentionDays, runsInMonth }: Assumptions): number {
+  return (stagedBytes / 1e9) * runsInMonth * (retentionDays / 30) * prices.s3GigabyteMonth
+}
