@@ -25,7 +25,7 @@ export async function pipelines(rows: number): Promise<Result[]> {
     ...(await betweenPostgres(postgres, rows)),
     ...(withPrograms === null ? [] : await across(postgres, withPrograms, rows, postgresToMysql)),
     ...(withPrograms === null ? [] : await across(withPrograms, postgres, rows, mysqlToPostgres)),
-    ...(await memory(postgres, rows)),
+    ...(await memory(postgres, Math.min(rows, 100_000))),
     await transformCost(Math.min(rows, 200_000)),
     await twoPartitions(postgres, Math.min(rows, 100_000)),
   ]
@@ -154,7 +154,7 @@ async function memory(server: BenchmarkServer, rows: number): Promise<Result[]> 
       better: 'less',
       ok: growth <= 1.1,
       spread: null,
-      note: 'resident at most: two handlers, the state and all of Node in one process',
+      note: 'resident at most: one partition at a time, the local state store in the same process',
     },
     limitResult(`memory of a run of ${rows * 10} rows`, 'MB', [many], 256),
   ]
