@@ -5,6 +5,7 @@ import type { Place } from './connection-url.ts'
 import { copyStraight } from './copy-straight.ts'
 import { describeKeys } from './describe.ts'
 import { isolateRows } from './isolate-rows.ts'
+import { mergeFew } from './merge-few.ts'
 import { MergeSql } from './merge-sql.ts'
 import { type NarrowColumn, narrowColumns } from './narrow-columns.ts'
 import { isRowFault } from './translate.ts'
@@ -64,6 +65,9 @@ async function copiedOrMerged(
   open: OpenBlocks,
   savepoint: string,
 ): Promise<MergeCounts | null> {
+  const few = await attempted(session, savepoint, () => mergeFew(session, target, narrow, open))
+  if (few.counts !== null) return few.counts
+  if (few.fault !== null && few.fault.code !== UNIQUE_VIOLATION) return null
   const straight = await attempted(session, savepoint, () => copyStraight(session, target, narrow, open))
   if (straight.counts !== null) return straight.counts
   if (straight.fault !== null && straight.fault.code !== UNIQUE_VIOLATION) return null
