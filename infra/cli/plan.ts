@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
-import type { Draft } from '#shared/pipeline/index.ts'
-import { oneLine, plural } from './format.ts'
+import type { Draft, Estimate } from '#shared/pipeline/index.ts'
+import { duration, oneLine, plural } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -25,7 +25,7 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 async function show(name: string, options: PlanOptions): Promise<void> {
   requireLocal(options)
   const { databasesOf, pipelineNamed, withServices } = await import('./pipelines.ts')
-  const { draft } = await import('#shared/pipeline/index.ts')
+  const { draft, estimate } = await import('#shared/pipeline/index.ts')
   const { keysOf } = await import('./keys-option.ts')
   const pipeline = await pipelineNamed(name)
   const { keys, from, to, chunk } = options
@@ -37,8 +37,14 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const made = await draft(pipeline, mode, { id: 'plan', lastRun: last }, services)
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made }
   })
-  if (options.json) return printJson({ ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder })
-  process.stdout.write(text(name, drafted, lastRun, holder))
+  const { extract, concurrency } = pipeline
+  const { partitionRows } = extract
+  const needs = estimate({ rows: drafted.rows, partitionRows, concurrency })
+  if (options.json) {
+    const planned = { ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder }
+    return printJson({ ...planned, on_aws: onAws(needs) })
+  }
+  process.stdout.write(text(name, drafted, lastRun, holder, needs))
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {
@@ -56,7 +62,23 @@ function document({ window, rows, partitions, advances, notes }: Draft) {
   }
 }
 
-function text(name: string, drafted: Draft, lastRun: string | null, holder: string | null): string {
+function onAws({ concurrency, seconds, lambdaSeconds, stateTransitions, runCost }: Estimate) {
+  return {
+    partitions_at_once: concurrency,
+    seconds,
+    lambda_seconds: lambdaSeconds,
+    state_transitions: stateTransitions,
+    us_dollars: runCost,
+  }
+}
+
+function text(
+  name: string,
+  drafted: Draft,
+  lastRun: string | null,
+  holder: string | null,
+  { concurrency, seconds, runCost }: Estimate,
+): string {
   const { window, rows, partitions, notes, advances } = drafted
   const range = window === null ? 'no window' : `the window [${window.lo ?? 'the beginning'}, ${window.hi})`
   const lines = [
@@ -65,6 +87,7 @@ function text(name: string, drafted: Draft, lastRun: string | null, holder: stri
       ? `last_run goes from ${lastRun ?? 'nothing'} to ${window.hi}.`
       : 'last_run stays as it is.',
     ...(holder === null ? [] : [`The run ${holder} holds the lease now; a run would be refused.`]),
+    `On AWS: about ${duration(seconds)} with ${plural(concurrency, 'partition')} at once, and ${runCost.toFixed(4)} US dollars, as docs/scale.md reckons.`,
     ...notes.map((note) => `note: ${oneLine(note)}`),
   ]
   const numbered = partitions.map((partition, number) => ({ ...partition, number }))
