@@ -33,7 +33,12 @@ export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   ]
   // When this process ends, in whatever way, `cat` sees the end of its input and the server is killed.
   const script = '"$@" & server=$!; cat >/dev/null; kill -9 $server'
-  const child = spawn('/bin/sh', ['-c', script, 'sh', ...java], { stdio: ['pipe', 'ignore', 'ignore'], detached: true })
+  const child = spawn('/bin/sh', ['-c', script, 'sh', ...java], {
+    // It leaves a file where it is started.
+    cwd: home,
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
   const ended = once(child, 'exit')
   const endpoint = `http://127.0.0.1:${port}`
   const stop = async () => {

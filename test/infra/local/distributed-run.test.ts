@@ -16,6 +16,7 @@ import {
   upsert,
 } from '#shared/pipeline/index.ts'
 import { readJsonArray } from '#shared/staging/documents.ts'
+import type { StagingStore } from '#shared/staging/staging-store.ts'
 import { run, toStatesLanguage, workflow } from '#shared/workflow/index.ts'
 import { type Harness, openHarness } from '#test/shared/pipeline/harness.ts'
 
@@ -48,7 +49,7 @@ after(async () => {
 })
 
 test('602 partitions are planned without growing, listed in staging and landed one by one', async () => {
-  const { services } = harness
+  const services = { ...harness.services, staging: inBucket(harness.services.staging) }
   const planned: PlanOutput[] = []
   const listed: unknown[][] = []
   const steps: Record<string, (payload: never) => Promise<unknown>> = {
@@ -70,8 +71,9 @@ test('602 partitions are planned without growing, listed in staging and landed o
       clock: realClock,
       executionName: 'run-1',
       executor: { invoke: async (name, payload) => steps[name]?.(payload as never) },
-      async readItems({ key }) {
-        listed.push(await readJsonArray(services.staging, key))
+      async readItems({ bucket, key }) {
+        assert.match(`${bucket} ${key}`, /^bucket some\/root\/runs\/run-1\/items\/items\/[0-9a-f-]{36}$/)
+        listed.push(await readJsonArray(services.staging, key.slice('some/root/'.length)))
         return listed[0]
       },
     },
@@ -91,3 +93,14 @@ test('602 partitions are planned without growing, listed in staging and landed o
     [['success', rows, rows]],
   )
 })
+
+/** The folder, which says that it is a prefix of a bucket. */
+function inBucket(store: StagingStore): StagingStore {
+  return new Proxy(store, {
+    get(_, name) {
+      if (name === 'locate') return (prefix: string) => `s3://bucket/some/root/${prefix}`
+      const value = Reflect.get(store, name)
+      return typeof value === 'function' ? value.bind(store) : value
+    },
+  })
+}
