@@ -149,8 +149,8 @@ export const partitionMutants: readonly Mutant[] = [
     file: PLAN,
     edits: [
       [
-        'partitions: partitions.map((partition) => ({ partition })),',
-        'partitions: partitions.map((partition) => ({ partition })).slice(0, Math.max(1, partitions.length - 1)),',
+        'const partitions = numbers.map((partition) => ({ partition }))',
+        'const partitions = numbers.map((partition) => ({ partition })).slice(0, Math.max(1, numbers.length - 1))',
       ],
     ],
     also: {
