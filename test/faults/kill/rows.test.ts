@@ -122,7 +122,9 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
     // Not before the plan: an open transaction on the source's server holds the window back.
     const running = lane.run({
       async before(step) {
-        if (step === 'ItemsLoad') await (held ??= hold())
+        if (step !== 'ItemsLoad') return
+        held ??= hold()
+        await held
       },
     })
     await lane.untilBlocked()
@@ -172,7 +174,7 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
 
 /** From now on the first so many updates of the target end as a serialization failure. A sequence is not rolled back. */
 async function failUpdates({ target }: Lane, times: number): Promise<void> {
-  await target.run('drop trigger if exists fail_updates' + (target.engine === 'postgres' ? ' on product' : ''))
+  await target.run(`drop trigger if exists fail_updates${target.engine === 'postgres' ? ' on product' : ''}`)
   await target.run('drop sequence if exists failures')
   await target.run('create sequence failures')
   if (target.engine === 'postgres') {
