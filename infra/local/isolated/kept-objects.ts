@@ -14,6 +14,7 @@ export class KeptObjects {
   readonly #bucket: string
   readonly #folder: string
   readonly #kept = new Set<string>()
+  #turn: Promise<void> = Promise.resolve()
 
   constructor(options: { readonly endpoint: string; readonly bucket: string; readonly folder: string }) {
     this.#bucket = options.bucket
@@ -26,8 +27,14 @@ export class KeptObjects {
     })
   }
 
-  /** Copies what has been written since the last call; objects never change. */
-  async keep(): Promise<void> {
+  /** Copies what has been written since the last call; objects never change. Calls at the same time wait for each other. */
+  keep(): Promise<void> {
+    const turn = this.#turn.then(() => this.#copyAll())
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  async #copyAll(): Promise<void> {
     let token: string | undefined
     do {
       const page = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token }))

@@ -47,6 +47,18 @@ test('keeps plans and quarantined rows where the folder store reads them by the 
   assert.equal((await stat(join(folder, rows.key))).mode & 0o777, 0o600)
 })
 
+test('keeps what several steps ask for at the same time', async () => {
+  const staging = new S3StagingStore({ bucket, client })
+  const plans = await Promise.all(
+    [1, 2, 3, 4].map((number) => writeJson(staging, `runs/${number}/orders/plan`, number)),
+  )
+
+  await Promise.all(plans.map(() => kept.keep()))
+
+  const store = new FolderStagingStore(folder)
+  assert.deepEqual(await Promise.all(plans.map((plan) => readJson(store, plan))), [1, 2, 3, 4])
+})
+
 test('reads the items of a Distributed Map from the bucket', async () => {
   const { key } = await writeJsonArray(new S3StagingStore({ bucket, client }), 'runs/r/orders/items', [
     { partition: 0 },
