@@ -75,6 +75,19 @@ export async function dueRows(source: Observer, before: string | null): Promise<
   return rows.map(([code, text, at]) => ({ code: code as string, digest: text as string, changedAt: at as string }))
 }
 
+/** The digests of all good rows of the source, by code: a run that is half done may have landed any of those that share one. */
+export async function possibleRows(source: Observer): Promise<Map<string, Set<string>>> {
+  const digest = digestOf(source, { note: concat(source, "'n:'", 'note'), sourceId: 'id' })
+  const rows = await source.run(
+    `select code, ${digest} from item where label is not null and label <> '${SKIPPED}' and amount >= 0`,
+  )
+  const possible = new Map<string, Set<string>>()
+  for (const [code, text] of rows as unknown as [string, string][]) {
+    possible.set(code, (possible.get(code) ?? new Set()).add(text))
+  }
+  return possible
+}
+
 /** Digests of the target's rows by code, worked out by the target's server. */
 export async function landedRows(target: Observer): Promise<Map<string, string>> {
   const rows = await target.run(
