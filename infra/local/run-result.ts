@@ -1,5 +1,5 @@
 import type { StepOutcome } from '#shared/pipeline/events.ts'
-import type { RunDetail, StepRecord } from '#shared/state/state-store.ts'
+import { emptyStep, type RunDetail, type StepRecord } from '#shared/state/state-store.ts'
 
 export interface RunResult {
   readonly id: string
@@ -47,27 +47,9 @@ function withOutcome(record: StepRecord, outcome: StepOutcome | undefined): Step
 function noRecord(run: { readonly id: string; readonly started: ReadonlySet<string> }, step: string): StepRecord {
   const started = run.started.has(step)
   return {
-    runId: run.id,
-    step,
+    ...emptyStep(run.id, step),
     status: started ? 'failed' : 'skipped',
-    startTime: null,
-    endTime: null,
-    executionTimeSeconds: null,
-    lastRunBefore: null,
-    lastRunAfter: null,
-    read: 0,
-    inserted: 0,
-    updated: 0,
-    unchanged: 0,
-    filtered: 0,
-    duplicate: 0,
-    quarantined: 0,
-    deleted: 0,
-    findings: 0,
-    bytes: 0,
     attempts: 0,
     error: started ? 'It did not come to its end.' : 'It was not started.',
-    notes: null,
-    quarantine: null,
   }
 }

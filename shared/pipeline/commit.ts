@@ -1,5 +1,6 @@
 import { DataQualityError, TerminalError } from '#shared/active-record/index.ts'
 import type { StepRecord } from '#shared/state/state-store.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 import { closeTarget } from './close-target.ts'
 import { type CommitInput, type CommitOutput, planningRun } from './events.ts'
 import { checkFence, sumOfLedger } from './ledger.ts'
@@ -7,7 +8,6 @@ import type { Pipeline } from './pipeline.ts'
 import { type Plan, readPlan } from './plan.ts'
 import { quarantinePrefix } from './quarantine.ts'
 import { enterReplayed } from './replay.ts'
-import { emptyStep } from './run-task.ts'
 import type { Services } from './services.ts'
 
 /** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */

@@ -1,5 +1,5 @@
+import { emptyStep } from '#shared/state/state-store.ts'
 import type { FinishInput, FinishOutput, StepOutcome } from './events.ts'
-import { emptyStep } from './run-task.ts'
 import type { Services } from './services.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { StepRecord } from '#shared/state/state-store.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 import type { TaskInput } from './events.ts'
 import { resumedRuns, succeededIn } from './run-mode.ts'
 import { startOf } from './run-time.ts'
@@ -36,32 +36,4 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
 
 async function earlierSuccess(task: Task, runId: string, { state }: Services): Promise<string | null> {
   return succeededIn(await resumedRuns(state, runId), task.name)
-}
-
-/** A step of which nothing is known yet. */
-export function emptyStep(runId: string, step: string): StepRecord {
-  return {
-    runId,
-    step,
-    status: 'running',
-    startTime: null,
-    endTime: null,
-    executionTimeSeconds: null,
-    lastRunBefore: null,
-    lastRunAfter: null,
-    read: 0,
-    inserted: 0,
-    updated: 0,
-    unchanged: 0,
-    filtered: 0,
-    duplicate: 0,
-    quarantined: 0,
-    deleted: 0,
-    findings: 0,
-    bytes: 0,
-    attempts: 1,
-    error: null,
-    notes: null,
-    quarantine: null,
-  }
 }

@@ -83,6 +83,34 @@ export interface StepRecord extends RowCounts {
   readonly quarantine: string | null
 }
 
+/** A step of which nothing is known yet. */
+export function emptyStep(runId: string, step: string): StepRecord {
+  return {
+    runId,
+    step,
+    status: 'running',
+    startTime: null,
+    endTime: null,
+    executionTimeSeconds: null,
+    lastRunBefore: null,
+    lastRunAfter: null,
+    read: 0,
+    inserted: 0,
+    updated: 0,
+    unchanged: 0,
+    filtered: 0,
+    duplicate: 0,
+    quarantined: 0,
+    deleted: 0,
+    findings: 0,
+    bytes: 0,
+    attempts: 1,
+    error: null,
+    notes: null,
+    quarantine: null,
+  }
+}
+
 export interface PartitionRecord extends RowCounts {
   readonly runId: string
   readonly pipeline: string

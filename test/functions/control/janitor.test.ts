@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
-import { emptyStep } from '#shared/pipeline/run-task.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 import { requestOf } from '#shared/triggers/index.ts'
 import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
 

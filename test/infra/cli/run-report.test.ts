@@ -3,7 +3,7 @@ import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import { jsonReport, textReport } from '#infra/cli/run-report.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
-import { emptyStep } from '#shared/pipeline/run-task.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream
 const places = { logFile: '/home/logs/r.jsonl', stream, locate: (prefix: string) => `/staging/${prefix}` }

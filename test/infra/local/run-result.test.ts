@@ -2,8 +2,8 @@ import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { resultOf } from '#infra/local/run-result.ts'
 import type { StepOutcome } from '#shared/pipeline/events.ts'
-import { emptyStep } from '#shared/pipeline/run-task.ts'
 import type { StepStatus } from '#shared/state/state-store.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 
 const run = { id: 'r', workflow: 'w', seconds: 1, interrupted: false, started: new Set(['b']) }
 

@@ -3,9 +3,9 @@ import { hostname } from 'node:os'
 import { after, before, describe, it } from 'node:test'
 import { type LocalDynamoDb, startDynamoDb } from '#infra/local/dynamodb.ts'
 import { settleDeadRuns, settleRun } from '#infra/local/settle-run.ts'
-import { emptyStep } from '#shared/pipeline/run-task.ts'
 import { createStateTable } from '#shared/state/create-state-table.ts'
 import { createStateClient, createStateStore, type DynamoDbStateStore } from '#shared/state/dynamodb-state-store.ts'
+import { emptyStep } from '#shared/state/state-store.ts'
 
 describe('settling a run', () => {
   let dynamodb: LocalDynamoDb
