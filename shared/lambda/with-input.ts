@@ -1,6 +1,7 @@
 import type { MiddlewareObj } from '@middy/core'
 import * as z from 'zod'
 import { TerminalError } from '#shared/active-record/index.ts'
+import { changedEntities, runMode } from '#shared/workflow/run-input.ts'
 
 const run = z.object({
   id: z.string().min(1),
@@ -14,30 +15,7 @@ const staged = z.object({
   bytes: z.int().nonnegative(),
   sha256: z.string().length(64),
 })
-const key = z.string()
-/** What a run is asked to do instead of a usual one; a later run by a schedule has none. */
-const mode = z
-  .union([
-    z.strictObject({
-      backfill: z.strictObject({ from: z.string().min(1), to: z.string().min(1), chunk: z.string().nullish() }),
-    }),
-    z.strictObject({ keys: z.array(z.union([key, z.array(key).min(1)])).min(1) }),
-    z.strictObject({ resume: z.string().min(1) }),
-    z.strictObject({
-      replay: z.strictObject({ run: z.string().nullish(), ids: z.array(z.string()).min(1).nullish() }),
-    }),
-  ])
-  .nullish()
-/** Of a `RunRequest`; docs/events.md. */
-const entities = z
-  .record(
-    z.string(),
-    z.object({
-      keys: z.union([z.array(z.string()), z.literal('all')]),
-      window: z.object({ from: z.string(), to: z.string() }).nullable(),
-    }),
-  )
-  .nullish()
+const mode = runMode.nullish()
 const pipelineInput = z.object({ run, pipeline: z.string().min(1) })
 const plannedInput = pipelineInput.extend({
   plan: staged,
@@ -49,7 +27,7 @@ const transformInput = extractInput.extend({ extracted: staged })
 
 /** The payloads of `shared/pipeline/events.ts`, as they are checked where they come in. */
 export const inputs = {
-  plan: pipelineInput.extend({ mode, entities }),
+  plan: pipelineInput.extend({ mode, entities: changedEntities.nullish() }),
   extract: extractInput,
   transform: transformInput,
   load: transformInput.extend({
