@@ -693,6 +693,90 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
           })
         })
 
+        test('where the last row of a key is refused, the one before it is written; equation and places stay right', async () => {
+          await inWrite(async (connection) => {
+            const table = await create(connection, checked())
+            const merge = (rows: Rows) => connection.merge(target(table, { columns: withSmall }), blocksOf(rows))
+            await merge([
+              ['1', 'old', '1', at(1), '1'],
+              ['2', 'same', '1', at(1), '1'],
+            ])
+            const rows: Text[][] = [
+              ['0', 'type', 'zz', at(1), '1'],
+              ['1', 'first', '1', at(1), '1'],
+              ['1', 'second', '1', at(1), '1'],
+              ['2', 'same', '1', at(1), '1'],
+              ['3', 'all', '1', at(1), '300'],
+              ['1', 'third', '1', at(1), '100'],
+              ['4', 'fine', '1', at(1), '1'],
+              ['4', 'winner', '1', at(1), '2'],
+              ['2', 'refused', '1', at(1), '100'],
+              ['3', 'all', '1', at(1), '200'],
+              ['1', 'last', '1', at(1), '100'],
+              ['5', 'new', '1', at(1), '1'],
+              ['5', 'refused', '1', at(1), '100'],
+            ]
+
+            const result = await merge(rows)
+
+            assert.deepEqual(
+              result.rejected.map(({ row, line }) => [row, line.split('\t').at(-1)]),
+              [
+                [0, '1'],
+                [4, '300'],
+                [5, '100'],
+                [8, '100'],
+                [9, '200'],
+                [10, '100'],
+                [12, '100'],
+              ],
+            )
+            assert.deepEqual([result.inserted, result.updated, result.unchanged, result.duplicate], [2, 1, 1, 2])
+            assert.deepEqual(
+              (await all(connection, table)).map((row) => [row[0], row[1]]),
+              [
+                ['1', 'second'],
+                ['2', 'same'],
+                ['4', 'winner'],
+                ['5', 'new'],
+              ],
+            )
+          })
+        })
+
+        test('rows that are only inserted stand in for a refused one as well', async () => {
+          await inWrite(async (connection) => {
+            const table = await create(connection, checked())
+            const rows: Rows = [
+              ['1', 'good', '1', at(1), '1'],
+              ['1', 'bad', '1', at(1), '100'],
+              ['2', 'fine', '1', at(1), '1'],
+            ]
+
+            const result = await connection.merge(target(table, { columns: withSmall, mode: 'insert' }), blocksOf(rows))
+
+            assert.deepEqual([result.inserted, result.duplicate, result.rejected.map(({ row }) => row)], [2, 0, [1]])
+            assert.deepEqual(
+              (await all(connection, table)).map((row) => row[1]),
+              ['good', 'fine'],
+            )
+          })
+        })
+
+        test('of a key with very many refused rows the rest is reported without being tried', async () => {
+          await inWrite(async (connection) => {
+            const table = await create(connection, checked())
+            const rows: Rows = Array.from({ length: 300 }, (_, index) => ['1', `bad ${index}`, '1', at(1), '100'])
+
+            const result = await connection.merge(target(table, { columns: withSmall }), blocksOf(rows))
+
+            assert.deepEqual([result.inserted, result.duplicate, result.rejected.length], [0, 0, 300])
+            assert.match(result.rejected[0]?.message ?? '', /^not tried/)
+            assert.doesNotMatch(result.rejected[299]?.message ?? '', /^not tried/)
+            assert.ok(result.rejected.every(({ row, line }) => line.includes(`bad ${row}\t`)))
+          })
+        })
+
         test('a row that breaks another unique key or a foreign key is reported alone', async () => {
           await inWrite(async (connection) => {
             const parent = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY`)
@@ -721,6 +805,39 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
             assert.deepEqual(
               (await all(connection, table)).map(([id]) => id),
               ['1', '3', '5'],
+            )
+          })
+        })
+
+        test('a row before one that breaks another unique key or a foreign key stands in for it', async () => {
+          await inWrite(async (connection) => {
+            const parent = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY`)
+            await insert(connection, parent, ['1'])
+            const table = await create(
+              connection,
+              `id ${types.bigint} NOT NULL PRIMARY KEY, code ${types.varchar(10)} UNIQUE, parent ${types.bigint}, FOREIGN KEY (parent) REFERENCES ${parent} (id)`,
+            )
+            const three = { table, columns: ['id', 'code', 'parent'], key: ['id'] }
+            await connection.merge(three, blocksOf([['1', 'a', '1']]))
+
+            const result = await connection.merge(
+              three,
+              blocksOf([
+                ['2', 'b', '1'],
+                ['2', 'a', '1'],
+                ['3', 'c', '1'],
+                ['3', 'd', '99'],
+              ]),
+            )
+
+            assert.deepEqual([result.inserted, result.duplicate, result.rejected.map(({ row }) => row)], [2, 0, [1, 3]])
+            assert.deepEqual(
+              (await all(connection, table)).map(([id, code]) => [id, code]),
+              [
+                ['1', 'a'],
+                ['2', 'b'],
+                ['3', 'c'],
+              ],
             )
           })
         })

@@ -2,6 +2,7 @@ import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
 import { TerminalError } from '../../errors.ts'
 import { bisect } from '../bisect.ts'
 import { pickLines } from '../block-lines.ts'
+import { type StandIns, writeStandIns } from '../stand-ins.ts'
 import type { MysqlConnection } from './connection.ts'
 import { withoutRow } from './errors.ts'
 import { type MysqlTable, readTable } from './live-table.ts'
@@ -34,11 +35,8 @@ export async function merge(
   if (inserted !== null) return { inserted, updated: 0, unchanged: 0, duplicate: 0, rejected: [] }
   const staging = new StagingTable(connection, session, tableNameOf(target.table), columns)
   const run = new Merge(connection, session, target, staging, new MergeStatements(target, live, staging), signal)
-  try {
-    return await run.run(open)
-  } finally {
-    await staging.drop().catch(() => {})
-  }
+  const result = await run.run(open).finally(() => staging.drop().catch(() => {}))
+  return writeStandIns(result, run.standIns(), open, (rows) => merge(connection, session, target, rows, signal))
 }
 
 async function targetOf(connection: MysqlConnection, session: Session, target: MergeTarget): Promise<MysqlTable> {
@@ -80,6 +78,10 @@ class Merge {
   readonly #statements: MergeStatements
   readonly #signal: AbortSignal | undefined
   #rows = 0
+  /** Rows that gave way to a later one of their key, the last first, by the later one. */
+  readonly #earlier = new Map<number, number[]>()
+  /** Rows that are refused for what is in them; another one of their key may do. */
+  readonly #replaceable: number[] = []
   #duplicate = 0
   #inserted = 0
   #updated = 0
@@ -188,10 +190,25 @@ class Merge {
   async #removeDuplicates(key: readonly string[]): Promise<void> {
     const { table, ordinal } = this.#staging
     const { rows } = await this.#query(
-      `SELECT place FROM (SELECT ${ordinal} AS place, ROW_NUMBER() OVER (PARTITION BY ${key.join(', ')} ORDER BY ${ordinal} DESC) AS nth FROM ${table}) AS numbered WHERE nth > 1`,
+      `SELECT place, last FROM (SELECT ${ordinal} AS place, MAX(${ordinal}) OVER (PARTITION BY ${key.join(', ')}) AS last FROM ${table}) AS numbered WHERE place < last ORDER BY place DESC`,
     )
     this.#duplicate = rows.length
-    await this.#staging.remove(rows.map(([place]) => this.#staging.rowOf(place as string)))
+    const places = rows.map((row) => row.map((place) => this.#staging.rowOf(place as string)) as [number, number])
+    for (const [place, last] of places) {
+      const earlier = this.#earlier.get(last)
+      if (earlier === undefined) this.#earlier.set(last, [place])
+      else earlier.push(place)
+    }
+    await this.#staging.remove(places.map(([place]) => place))
+  }
+
+  standIns(): StandIns {
+    return new Map(
+      this.#replaceable.flatMap((row) => {
+        const earlier = this.#earlier.get(row)
+        return earlier === undefined ? [] : [[row, earlier] as const]
+      }),
+    )
   }
 
   async #refuseExisting(): Promise<void> {
@@ -224,6 +241,7 @@ class Merge {
       },
       (row, fault) => {
         refused.push(row)
+        this.#replaceable.push(row)
         this.#faults.set(row, { ...fault, message: withoutRow(fault.message) })
       },
     )
@@ -250,6 +268,9 @@ class Merge {
     const collations = this.#statements.key.map(({ collation }) => collation).filter((name) => name !== null)
     const equal = `Another row has a key (${key}) that is equal under the collation ${collations.join(', ')}, but not the same.`
     const other = `Another row has the same value in a unique key other than (${key}).`
+    for (const [place, isSameKey] of rows) {
+      if (isSameKey !== '1') this.#replaceable.push(this.#staging.rowOf(place as string))
+    }
     await this.#refuse(
       rows.map(([place]) => place as string),
       (index) => ({

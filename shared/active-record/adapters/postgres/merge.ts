@@ -1,6 +1,7 @@
 import type { DatabaseError } from 'pg'
 import type { Bound, CopyBlock, MergeResult, MergeTarget, RejectedRow, Text } from '../../adapter.ts'
 import { TerminalError } from '../../errors.ts'
+import { writeStandIns } from '../stand-ins.ts'
 import type { Place } from './connection-url.ts'
 import { copyStraight } from './copy-straight.ts'
 import { describeKeys } from './describe.ts'
@@ -39,7 +40,7 @@ const ANALYZED_ROWS = 1_000
 /**
  * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are compared
  * byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once the last row counts;
- * when that one is refused, the earlier ones are not written in its place.
+ * when that one is refused, the one before is written in its place.
  *
  * A row that another transaction deletes and inserts again while the merge waits for it stays as the other wrote it.
  */
@@ -54,7 +55,9 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
   await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
   const counts = await copiedOrMerged(session, target, narrow, open, savepoint)
   await session.run(`RELEASE ${savepoint}`)
-  return counts === null ? isolateRows(session, target, narrow, open) : { ...counts, rejected: [] }
+  if (counts !== null) return { ...counts, rejected: [] }
+  const { result, standIns } = await isolateRows(session, target, narrow, open)
+  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows))
 }
 
 /** Null when the database refuses a row, or would change a value of one. */

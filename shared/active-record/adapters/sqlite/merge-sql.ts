@@ -3,7 +3,7 @@ import { type Affinity, affinityOf } from './affinity.ts'
 import type { UniqueKey } from './describe.ts'
 import { quote, quoteTable } from './names.ts'
 
-const TEMPORARY = 'temp.dray_rows'
+const ROWS = 'dray_rows'
 /** Not `true`: that would be a column of this name, when there is one. */
 export const EVERY_ROW = '1'
 
@@ -14,8 +14,10 @@ export class MergeSql {
   /** The unique key to merge by; null when rows are only inserted and have no key among their columns. */
   readonly #key: UniqueKey | null
   readonly #columns: string
+  readonly #name: string
 
-  constructor(target: MergeTarget, live: LiveTable, key: UniqueKey | null) {
+  constructor(target: MergeTarget, live: LiveTable, key: UniqueKey | null, name = ROWS) {
+    this.#name = name
     this.#target = target
     this.#live = live
     this.#key = key
@@ -30,7 +32,11 @@ export class MergeSql {
     })
     // The last row of a key takes the place of the one before.
     const unique = this.#key === null ? '' : `, UNIQUE (${this.#key.columns.map(quote).join(', ')}) ON CONFLICT REPLACE`
-    return `DROP TABLE IF EXISTS ${TEMPORARY}; CREATE TEMP TABLE dray_rows (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
+    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
+  }
+
+  get #temporary(): string {
+    return `temp.${this.#name}`
   }
 
   #affinityOf(column: string): Affinity {
@@ -38,48 +44,55 @@ export class MergeSql {
   }
 
   dropTable(): string {
-    return `DROP TABLE ${TEMPORARY}`
+    return `DROP TABLE ${this.#temporary}`
   }
 
   fill(rows: number): string {
     const row = `(?${', ?'.repeat(this.#target.columns.length)})`
-    return `INSERT INTO ${TEMPORARY} (dray_ordinal, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
+    return `INSERT INTO ${this.#temporary} (dray_ordinal, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
   }
 
   remove(): string {
-    return `DELETE FROM ${TEMPORARY} WHERE dray_ordinal = ?`
+    return `DELETE FROM ${this.#temporary} WHERE dray_ordinal = ?`
   }
 
   count(): string {
-    return `SELECT count(*) FROM ${TEMPORARY}`
+    return `SELECT count(*) FROM ${this.#temporary}`
   }
 
   ordinals(): string {
-    return `SELECT dray_ordinal FROM ${TEMPORARY} ORDER BY dray_ordinal`
+    return `SELECT dray_ordinal FROM ${this.#temporary} ORDER BY dray_ordinal`
   }
 
   /** How many of the rows have a row of their key in the table. */
   matched(where = EVERY_ROW): string {
     const matched = this.#key === null ? '0' : this.#exists(this.#sameKey('t', 's'))
-    return `SELECT count(*) FROM ${TEMPORARY} s WHERE ${where} AND ${matched}`
+    return `SELECT count(*) FROM ${this.#temporary} s WHERE ${where} AND ${matched}`
   }
 
   present(): string | null {
     if (this.#target.mode !== 'insert' || this.#key === null) return null
-    return `SELECT dray_ordinal FROM ${TEMPORARY} s WHERE ${this.#exists(this.#sameKey('t', 's'))}`
+    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(this.#sameKey('t', 's'))}`
   }
 
   /** Rows whose key equals another row's under the collation, in the input or in the table, but not byte by byte. */
   equalKeys(): string {
     const other = `${this.#sameKey('t', 's')} AND NOT ${this.#sameBytes()}`
-    return `SELECT dray_ordinal FROM ${TEMPORARY} s WHERE ${this.#exists(other)}
-      OR EXISTS (SELECT 1 FROM ${TEMPORARY} t WHERE ${other})`
+    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(other)}
+      OR EXISTS (SELECT 1 FROM ${this.#temporary} t WHERE ${other})`
+  }
+
+  /** Rows of another temporary table (all of the input) that come before a row of this one with the same key. */
+  earlier(others: string): string {
+    const sameKey = (this.#key?.columns ?? []).map((column) => `e.${quote(column)} = s.${quote(column)}`).join(' AND ')
+    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e JOIN ${this.#temporary} s ON ${sameKey} AND e.dray_ordinal < s.dray_ordinal
+      WHERE s.dray_ordinal IN (SELECT value FROM json_each(?)) ORDER BY e.dray_ordinal DESC`
   }
 
   merge(where: string): string {
     const { table, mode } = this.#target
     const insert = `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
-      SELECT ${this.#columns} FROM ${TEMPORARY} s WHERE ${where} ORDER BY dray_ordinal`
+      SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY dray_ordinal`
     if (mode === 'insert' || this.#key === null) return insert
     const conflict = `ON CONFLICT (${this.#key.columns.map(quote).join(', ')})`
     const update = this.#update()

@@ -5,6 +5,7 @@ import type { CopyBlock, LiveTable, MergeResult, MergeTarget, RejectedRow } from
 import { decodeLine } from '../../copy-text.ts'
 import { TerminalError } from '../../errors.ts'
 import { blockLines, pickLines } from '../block-lines.ts'
+import { type StandIns, writeStandIns } from '../stand-ins.ts'
 import { type Affinity, affinityOf, storable } from './affinity.ts'
 import { describeTable, uniqueKeys } from './describe.ts'
 import { EVERY_ROW, MergeSql } from './merge-sql.ts'
@@ -25,11 +26,12 @@ const MISMATCH = '20'
 const NOT_NULL = '1299'
 const UNIQUE = '2067'
 const BATCH_VALUES = 600
+const EVERY_INPUT = 'dray_input'
 
 /**
  * Merges rows into a table by way of a temporary one: checked and bound by the column's type, the last of each key kept,
  * written by one statement, and when that is refused row by row. Of a key that comes more than once the last row counts; when
- * that one is refused, the earlier ones are not written in its place.
+ * that one is refused, the one before is written in its place.
  */
 export async function mergeRows(
   session: SqliteSession,
@@ -42,6 +44,17 @@ export async function mergeRows(
   }
   const { live, key } = liveTarget(session, target)
   const sql = new MergeSql(target, live, key)
+  const { result, standIns } = await mergeOnce(session, target, { live, key, sql }, open, check)
+  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows, check))
+}
+
+async function mergeOnce(
+  session: SqliteSession,
+  target: MergeTarget,
+  { live, key, sql }: ReturnType<typeof liveTarget> & { readonly sql: MergeSql },
+  open: OpenBlocks,
+  check: () => void,
+): Promise<{ readonly result: MergeResult; readonly standIns: StandIns }> {
   session.database.exec('SAVEPOINT dray_merge')
   try {
     session.database.exec(sql.createTable())
@@ -50,8 +63,9 @@ export async function mergeRows(
     if (key?.collations.some((collation) => collation !== 'BINARY')) merge.refuseEqualKeys()
     merge.refusePresent()
     const result = await merge.write(open)
+    const standIns = result.duplicate > 0 && key !== null ? await merge.standIns(open, check) : new Map()
     session.database.exec(`${sql.dropTable()}; RELEASE dray_merge`)
-    return result
+    return { result, standIns }
   } catch (error) {
     if (session.database.isTransaction) session.database.exec('ROLLBACK TO dray_merge; RELEASE dray_merge')
     throw error
@@ -98,11 +112,15 @@ class Merge {
   readonly #required: ReadonlySet<number>
   readonly #rejected: RejectedRow[] = []
   readonly #refused: { readonly row: number; readonly why: Reason }[] = []
+  /** Rows that were refused for what is in them; another one of their key may do. */
+  readonly #replaceable: number[] = []
+  readonly #live: LiveTable
   #given = 0
 
   constructor(session: SqliteSession, target: MergeTarget, live: LiveTable, sql: MergeSql) {
     this.#session = session
     this.#target = target
+    this.#live = live
     this.#sql = sql
     this.#types = target.columns.map((column) => {
       const declared = live.columns.find(({ name }) => name === column)?.type ?? ''
@@ -224,6 +242,19 @@ class Merge {
     return { inserted, updated, unchanged, duplicate, rejected }
   }
 
+  /** The earlier rows of the refused ones' keys, which the temporary table has lost: the input is read once more. */
+  async standIns(open: OpenBlocks, check: () => void): Promise<StandIns> {
+    if (this.#replaceable.length === 0) return new Map()
+    const { database } = this.#session
+    const all = new MergeSql(this.#target, this.#live, null, EVERY_INPUT)
+    database.exec(all.createTable())
+    await new Merge(this.#session, this.#target, this.#live, all).fill(open(), check)
+    const pairs = this.#session.rows(this.#sql.earlier(EVERY_INPUT), [JSON.stringify(this.#replaceable)])
+    database.exec(all.dropTable())
+    const earlier = Map.groupBy(pairs, ([winner]) => Number(winner))
+    return new Map([...earlier].map(([winner, rows]) => [winner, rows.map(([, row]) => Number(row))]))
+  }
+
   #writeAtOnce(distinct: number): { inserted: number; updated: number } | null {
     const { database } = this.#session
     const inserted = distinct - this.#count(this.#sql.matched())
@@ -253,6 +284,7 @@ class Merge {
       } catch (error) {
         this.#requireTransaction(error)
         const { message, errcode } = error as Error & { errcode: number }
+        this.#replaceable.push(ordinal)
         this.#refused.push({
           row: ordinal,
           why: { code: String(errcode), column: columnOf(error as Error), message },
