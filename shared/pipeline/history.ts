@@ -105,18 +105,21 @@ interface Decisions {
   readonly close: Map<number, Text[]>
   readonly unchanged: number
   readonly duplicate: number
-  readonly refused: RejectedRow[]
 }
+
+/** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
+const MOST_TRIED = 100
 
 /**
  * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more than once
- * the last row counts. A row that the target refuses leaves the version before it open.
+ * the last row counts that the target does not refuse. Where it refuses them all, the version before stays open.
  */
 export async function writeVersions(pipeline: Pipeline, open: Open, options: QueryOptions): Promise<MergeResult> {
   const layout = new Layout(pipeline)
-  const decisions = await decide(layout, open)
-  const refused = new Map(decisions.refused.map((one) => [one.row, one]))
-  for (;;) {
+  const refused = new Map<number, RejectedRow>()
+  for (let tries = 1; ; tries++) {
+    if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
+    const decisions = await decide(layout, open, refused)
     const attempt = await write(layout, open, decisions, refused, options)
     if (attempt !== null) {
       return {
@@ -131,10 +134,32 @@ export async function writeVersions(pipeline: Pipeline, open: Open, options: Que
   }
 }
 
-async function decide(layout: Layout, open: Open): Promise<Decisions> {
+/** Takes every row whose key has been refused for refused. */
+async function refuseRest(layout: Layout, open: Open, refused: Map<number, RejectedRow>): Promise<void> {
+  const keys = new Map<string, RejectedRow>()
+  let row = 0
+  for await (const texts of rowsOf(open)) {
+    const one = refused.get(row++)
+    if (one !== undefined) keys.set(layout.key(texts), one)
+  }
+  row = 0
+  for await (const texts of rowsOf(open)) {
+    const one = keys.get(layout.key(texts))
+    if (one !== undefined && !refused.has(row)) {
+      const message = `not tried, since ${MOST_TRIED} rows were refused one after another, of this key as well: ${one.message}`
+      refused.set(row, { ...one, row, line: encodeLine(texts), message })
+    }
+    row += 1
+  }
+}
+
+async function decide(layout: Layout, open: Open, refused: ReadonlyMap<number, RejectedRow>): Promise<Decisions> {
   const last = new Map<string, number>()
   let rows = 0
-  for await (const row of rowsOf(open)) last.set(layout.key(row), rows++)
+  for await (const row of rowsOf(open)) {
+    if (!refused.has(rows)) last.set(layout.key(row), rows)
+    rows += 1
+  }
   const write: Decisions['write'] = new Map()
   const close: Decisions['close'] = new Map()
   let unchanged = 0
@@ -161,7 +186,7 @@ async function decide(layout: Layout, open: Open): Promise<Decisions> {
       }
     }
   }
-  return { write, close, unchanged, duplicate: rows - last.size, refused: [] }
+  return { write, close, unchanged, duplicate: rows - refused.size - last.size }
 }
 
 async function* rowsOf(open: Open): AsyncGenerator<Text[]> {
@@ -200,17 +225,13 @@ async function write(
   refused: Map<number, RejectedRow>,
   options: QueryOptions,
 ): Promise<MergeResult | null> {
-  const places = [...write.keys()].filter((place) => !refused.has(place))
+  const places = [...write.keys()]
   const undo = new Undo()
   try {
     return await layout.database.transaction(async () => {
-      await rewrite(
-        layout,
-        [...close].flatMap(([place, row]) => (refused.has(place) ? [] : [row])),
-        options,
-      )
+      await rewrite(layout, [...close.values()], options)
       const into = mergeInto(layout)
-      const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write, refused), options)
+      const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write), options)
       if (merged.rejected.length === 0) return merged
       for (const one of merged.rejected) {
         const place = places[one.row] as number
@@ -231,18 +252,13 @@ function mergeInto(layout: Layout) {
   return mergeTarget(target.definition, 'upsert', { by: [...by, layout.fields.validFrom] })
 }
 
-async function* chosen(
-  layout: Layout,
-  open: Open,
-  write: Decisions['write'],
-  refused: ReadonlyMap<number, RejectedRow>,
-): AsyncGenerator<CopyBlock> {
+async function* chosen(layout: Layout, open: Open, write: Decisions['write']): AsyncGenerator<CopyBlock> {
   const encoder = new BlockEncoder()
   let place = 0
   for await (const block of open()) {
     for (const line of linesOf(block)) {
       const at = place++
-      if (!write.has(at) || refused.has(at)) continue
+      if (!write.has(at)) continue
       const full = encoder.pushLine(inPlaceOf(layout, line, write.get(at) ?? null, block))
       if (full !== null) yield full
     }

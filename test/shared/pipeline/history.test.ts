@@ -195,6 +195,49 @@ onEachEngine('a history', [source, target], (engine) => {
     )
   })
 
+  test('where the target refuses the last row of a key, the one before it becomes the version', async () => {
+    await target.query('create unique index one_label on item_history (label)')
+    await Version.insertAll([
+      { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
+    ])
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'one' },
+      { id: 2n, code: 'a', label: 'two' },
+      { id: 3n, code: 'a', label: 'taken' },
+    ])
+
+    const { read, inserted, duplicate, quarantined: refused } = await run(versions, 'run-1', '2024-01-01')
+
+    assert.deepEqual([read, inserted, duplicate, refused], [3, 1, 1, 1])
+    assert.deepEqual(
+      (await kept()).filter((line) => !line.startsWith('z')),
+      ['a two 2024-01-01.. now'],
+    )
+  })
+
+  test('of a key with very many refused rows the rest is quarantined without being tried', async () => {
+    await target.query('create unique index one_label on item_history (label)')
+    await Version.insertAll([
+      { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
+    ])
+    const layered = pipeline('items', {
+      extract: fullLoad(Item),
+      transform: toVersion,
+      load: history(Version, options),
+      quarantine: { rows: 1_000, share: 1 },
+    })
+    await Item.insertAll([
+      { id: 1n, code: 'b', label: 'good' },
+      ...Array.from({ length: 110 }, (_, index) => ({ id: BigInt(index + 2), code: 'a', label: 'taken' })),
+    ])
+
+    const { inserted, duplicate, quarantined: refused } = await run(layered, 'run-1', '2024-01-01')
+
+    assert.deepEqual([inserted, duplicate, refused], [1, 0, 110])
+    const rows = await quarantined(engine.harness, 'run-1', 'items')
+    assert.equal(rows.filter(({ errors }) => errors[0]?.message.startsWith('not tried')).length, 10)
+  })
+
   test('a run whose start is before the version that is there changes that version: none ends before it began', async () => {
     await change('one')
     await run(versions, 'run-1', '2024-01-05')
