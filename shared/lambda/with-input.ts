@@ -16,6 +16,7 @@ const staged = z.object({
   sha256: z.string().length(64),
 })
 const mode = runMode.nullish()
+const only = z.array(z.string()).nullish()
 const pipelineInput = z.object({ run, pipeline: z.string().min(1) })
 const plannedInput = pipelineInput.extend({
   plan: staged,
@@ -27,7 +28,7 @@ const transformInput = extractInput.extend({ extracted: staged })
 
 /** The payloads of `shared/pipeline/events.ts`, as they are checked where they come in. */
 export const inputs = {
-  plan: pipelineInput.extend({ mode, entities: changedEntities.nullish() }),
+  plan: pipelineInput.extend({ mode, only, entities: changedEntities.nullish() }),
   extract: extractInput,
   transform: transformInput,
   load: transformInput.extend({
@@ -37,9 +38,10 @@ export const inputs = {
     findings: staged.nullable(),
   }),
   commit: plannedInput,
-  task: z.object({ run, task: z.string().min(1), mode }),
+  task: z.object({ run, task: z.string().min(1), mode, only }),
   finish: z.object({
     run,
+    only,
     steps: z.record(
       z.string(),
       z.looseObject({

@@ -120,7 +120,7 @@ const defaultConnections = 20
 const controlConnections = 1
 const partBytes = 8 * 1024 * 1024
 /** States of a run outside its partitions, and of each partition. */
-const runTransitions = 8
+const runTransitions = 10
 const stages = 3
 /** Calls of plan, commit and finish. */
 const controlCalls = 3

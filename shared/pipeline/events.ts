@@ -19,6 +19,8 @@ export interface PlanInput {
   readonly pipeline: string
   /** From the input of the execution; null for a usual run. */
   readonly mode?: RunMode | null | undefined
+  /** The steps that the run was asked for, from the input of the execution; null for all of them. */
+  readonly only?: readonly string[] | null | undefined
   /** What events say has changed, by `<source>/<entity>`; from the input of the execution. */
   readonly entities?: Readonly<Record<string, ChangedEntity>> | null | undefined
 }
@@ -107,6 +109,8 @@ export interface TaskInput {
   readonly task: string
   /** From the input of the execution; null for a usual run. */
   readonly mode?: RunMode | null | undefined
+  /** As in the input of Plan. */
+  readonly only?: readonly string[] | null | undefined
 }
 
 /** The run under whose id a partition is entered in the ledger and its rows are quarantined. */
@@ -117,6 +121,9 @@ export function planningRun(input: { readonly run: RunReference; readonly planne
 /** Finish: `functions/control/finish.ts`, the last state, whatever happened. */
 export interface FinishInput {
   readonly run: RunReference
+  /** As in the input of Plan. */
+  readonly only?: readonly string[] | null | undefined
+  /** Of the steps that the run was asked for. */
   readonly steps: Readonly<Record<string, StepOutcome>>
 }
 

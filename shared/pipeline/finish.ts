@@ -8,13 +8,14 @@ import type { Services } from './services.ts'
  */
 export async function finish(input: FinishInput, services: Services): Promise<FinishOutput> {
   const { state, now } = services
-  const { run, steps } = input
+  const { run, steps, only = null } = input
   await state.startRun({
     id: run.id,
     workflow: run.workflow,
     startTime: Date.parse(run.started_at),
     runner: services.runner,
     trigger: run.trigger,
+    only,
   })
   const outcomes = Object.entries(steps)
   const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))

@@ -62,6 +62,7 @@ export async function plan(pipeline: Pipeline, input: PlanInput, services: Servi
     runner: services.runner,
     trigger: run.trigger,
     mode: mode === null ? null : JSON.stringify(mode),
+    only: input.only ?? null,
   })
   const doneBy = await doneBefore(pipeline.name, mode, services)
   if (doneBy !== null) return planNothing(pipeline, run.id, { doneBy, startedAt }, services)

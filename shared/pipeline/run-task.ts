@@ -16,6 +16,7 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
     runner: services.runner,
     trigger: run.trigger,
     mode: mode === null ? null : JSON.stringify(mode),
+    only: input.only ?? null,
   })
   const doneBy = mode !== null && 'resume' in mode ? await earlierSuccess(task, mode.resume, services) : null
   const notes = doneBy === null ? null : [`run ${doneBy} has done this step already, so nothing was done`]

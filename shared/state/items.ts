@@ -83,6 +83,7 @@ export function runItem(run: RunStart): Item {
     runner: run.runner,
     trigger: run.trigger,
     mode: run.mode ?? null,
+    only: run.only ?? null,
     records_processed: 0,
     records_failed: 0,
   }
@@ -101,6 +102,7 @@ export function runRecord(item: Item): RunRecord {
     runner: String(item.runner),
     trigger: String(item.trigger),
     mode: text(item.mode),
+    only: Array.isArray(item.only) ? item.only.map(String) : null,
     error: text(item.error),
   }
 }

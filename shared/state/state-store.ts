@@ -53,12 +53,14 @@ export interface RunRecord {
   readonly trigger: string
   /** What the run was asked to do instead of its usual window, as JSON; null for a usual run. */
   readonly mode: string | null
+  /** The steps that the run was asked for; null for all of its workflow. */
+  readonly only: readonly string[] | null
   readonly error: string | null
 }
 
 /** What is known of a run when it starts. */
 export type RunStart = Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'> &
-  Partial<Pick<RunRecord, 'mode'>>
+  Partial<Pick<RunRecord, 'mode' | 'only'>>
 
 export interface StepRecord extends RowCounts {
   readonly runId: string

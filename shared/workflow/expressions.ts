@@ -19,6 +19,13 @@ function statusOf(step: string): string {
   return `$states.input.steps.\`${step}\`.status`
 }
 
+/** The steps that the execution was asked for; no value when it was asked for all. */
+const only = '$states.context.Execution.Input.only'
+
+function isLeftOut(step: string): string {
+  return `($exists(${only}) ? (${literal(step)} in ${only}) = false : false)`
+}
+
 /** What the execution was asked to do instead of a usual run. Only Plan and tasks look at it, so that no other payload bears it. */
 export const modeOfRun = jsonata(
   '$exists($states.context.Execution.Input.mode) ? $states.context.Execution.Input.mode : null',
@@ -29,22 +36,39 @@ export const entitiesOfRun = jsonata(
   '$exists($states.context.Execution.Input.entities) ? $states.context.Execution.Input.entities : null',
 )
 
+/** The steps that the execution was asked for, or null. */
+export const onlyOfRun = jsonata(`$exists(${only}) ? ${only} : null`)
+
+/** Whether the execution was asked for other steps than this one. */
+export function leftOut(step: string): string {
+  return jsonata(isLeftOut(step))
+}
+
+/** The statuses of these steps, as far as they have run. */
+export function statusesOf(steps: readonly string[]): string {
+  const found = steps.map(
+    (step) => `$exists(${statusOf(step)}) ? {${literal(step)}: {"status": ${statusOf(step)}}} : {}`,
+  )
+  return jsonata(`$merge([${['{}', ...found].join(', ')}])`)
+}
+
 /** The run that made the plan: this one, or the one that it resumes. */
 export const planningRun = jsonata(
   '$exists($states.input.plan.planned_by) ? $states.input.plan.planned_by : $states.input.run.id',
 )
 
-/** Whether all of the steps have succeeded; a step that is not there has not. */
-export function allSucceeded(steps: readonly string[]): string {
-  return jsonata(steps.map((step) => `${statusOf(step)} = "success"`).join(' and '))
+/** Whether all of the steps have succeeded, or were left out; a step that is not there has not. */
+export function allFulfilled(steps: readonly string[]): string {
+  return jsonata(steps.map((step) => `(${statusOf(step)} = "success" or ${isLeftOut(step)})`).join(' and '))
 }
 
-/** `orders failed and customers was skipped`: those of the steps that did not succeed, and how they ended. */
+/** `orders failed and customers was skipped`: those of the asked steps that did not succeed, and how they ended. */
 function thoseThatDidNotSucceed(steps: readonly string[]): string {
   const endings = '{"failed": " failed", "skipped": " was skipped", "refused": " was refused"}'
   return (
     `$join($map($filter([${steps.map(literal).join(', ')}], function($step) { ` +
-    `($lookup($states.input.steps, $step).status = "success") = false }), function($step) { ` +
+    `($lookup($states.input.steps, $step).status = "success") = false and ` +
+    `($exists(${only}) ? $step in ${only} : true) }), function($step) { ` +
     `$step & ($status := $lookup($states.input.steps, $step).status; ` +
     `$exists($status) ? $lookup(${endings}, $status) : " did not run") }), ", ")`
   )

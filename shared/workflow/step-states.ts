@@ -1,9 +1,11 @@
 import {
-  allSucceeded,
+  allFulfilled,
   caughtReason,
   entitiesOfRun,
   jsonata,
+  leftOut,
   modeOfRun,
+  onlyOfRun,
   outcome,
   planningRun,
   skippedReason,
@@ -25,11 +27,6 @@ export function stepOfState(state: string): { readonly step: string; readonly pa
   return match === null ? null : { step: match[1] as string, part: match[2] ?? null }
 }
 
-/** The name of the state at which a step is entered. */
-export function entryOfStep(step: WorkflowStep): string {
-  return step.after.length > 0 ? step.name : workOf(step)
-}
-
 /** All states of a step; each way through them ends in one that goes `onward` with the step's outcome under `steps`. */
 export function stepStates(step: WorkflowStep, onward: Onward): [name: string, state: State][] {
   const work = step.kind === 'pipeline' ? pipelineStates(step.name, onward) : taskStates(step.name, onward)
@@ -44,15 +41,21 @@ function workOf(step: WorkflowStep): string {
   return stateName(step.name, step.kind === 'pipeline' ? 'plan' : 'run')
 }
 
+/** The state at which a step is entered, of its name: whether the run was asked for it, and what it waits for has succeeded. */
 function gateStates(step: WorkflowStep, onward: Onward): [string, State][] {
-  if (step.after.length === 0) return []
-  const skipped = stateName(step.name, 'skipped')
+  const { name, after } = step
+  const aside = stateName(name, 'left out')
+  const skipped = stateName(name, 'skipped')
+  const leave = { Condition: leftOut(name), Next: aside }
+  const leftOutState: [string, State] = [aside, { Type: 'Pass', ...onward }]
+  if (after.length === 0) {
+    return [[name, { Type: 'Choice', Choices: [leave], Default: workOf(step) }], leftOutState]
+  }
+  const enter = { Condition: allFulfilled(after), Next: workOf(step) }
   return [
-    [
-      step.name,
-      { Type: 'Choice', Choices: [{ Condition: allSucceeded(step.after), Next: workOf(step) }], Default: skipped },
-    ],
-    [skipped, endOfStep(step.name, outcome('skipped', skippedReason(step.after)), onward)],
+    [name, { Type: 'Choice', Choices: [leave, enter], Default: skipped }],
+    leftOutState,
+    [skipped, endOfStep(name, outcome('skipped', skippedReason(after)), onward)],
   ]
 }
 
@@ -67,7 +70,7 @@ function taskStates(name: string, onward: Onward): [string, State][] {
       taskState({
         stage: 'run',
         placeholder: placeholderOf(name, 'run'),
-        payload: { run: jsonata('$states.input.run'), task: name, mode: modeOfRun },
+        payload: { run: jsonata('$states.input.run'), task: name, mode: modeOfRun, only: onlyOfRun },
         output: { run: jsonata('$states.input.run'), steps: stepsWith(name, outcome('success', null)) },
         catchers: catchEverything(stateName(name, 'failed')),
         onward,
@@ -86,7 +89,13 @@ function pipelineStates(name: string, onward: Onward): [string, State][] {
   const plan = taskState({
     stage: 'plan',
     placeholder: placeholderOf('control', 'plan'),
-    payload: { run: jsonata('$states.input.run'), pipeline: name, mode: modeOfRun, entities: entitiesOfRun },
+    payload: {
+      run: jsonata('$states.input.run'),
+      pipeline: name,
+      mode: modeOfRun,
+      only: onlyOfRun,
+      entities: entitiesOfRun,
+    },
     output: {
       run: jsonata('$states.input.run'),
       steps: jsonata('$states.input.steps'),

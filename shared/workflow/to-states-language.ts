@@ -1,10 +1,13 @@
+import * as z from 'zod'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { decompose, type Structure } from './decompose.ts'
-import { failureCause, jsonata } from './expressions.ts'
+import { failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
 import { ancestorsOf, orderOf } from './graph.ts'
+import { faultsInInput } from './input-faults.ts'
 import { type FunctionReference, functionsOf, placeholderOf } from './placeholders.ts'
-import type { State, StateMachine, States, Template } from './states-language.ts'
-import { entryOfStep, stepStates } from './step-states.ts'
+import { runInputOf } from './run-input.ts'
+import type { State, StateMachine, States } from './states-language.ts'
+import { stepStates } from './step-states.ts'
 import { type Onward, taskState } from './task-policy.ts'
 import type { Workflow, WorkflowStep } from './workflow.ts'
 
@@ -35,7 +38,7 @@ export function toStatesLanguage(workflow: Workflow): CompiledWorkflow {
     QueryLanguage: 'JSONata',
     StartAt: 'Start',
     States: Object.fromEntries([
-      ['Start', startState(workflow.name, entryOf(structure, steps))],
+      ...startStates(workflow.name, order, entryOf(structure)),
       ...statesOf(structure, steps, { Next: 'Finish' }),
       ...endStates(order),
     ]),
@@ -44,20 +47,42 @@ export function toStatesLanguage(workflow: Workflow): CompiledWorkflow {
   return { definition, functions, notes }
 }
 
-function startState(workflowName: string, next: string): State {
-  return {
-    Type: 'Pass',
-    Output: {
-      run: {
-        id: jsonata('$states.context.Execution.Name'),
-        workflow: workflowName,
-        started_at: jsonata('$states.context.Execution.StartTime'),
-        trigger: jsonata('$type($states.input.trigger) = "string" ? $states.input.trigger : "manual"'),
+/** An input that is not one is refused before any step runs, also when the execution was not started by Dray. */
+function startStates(workflowName: string, order: readonly string[], next: string): [string, State][] {
+  const schema = z.toJSONSchema(runInputOf(order), { io: 'input' })
+  return [
+    [
+      'Start',
+      {
+        Type: 'Pass',
+        Output: {
+          run: {
+            id: jsonata('$states.context.Execution.Name'),
+            workflow: workflowName,
+            started_at: jsonata('$states.context.Execution.StartTime'),
+            trigger: jsonata('$type($states.input.trigger) = "string" ? $states.input.trigger : "manual"'),
+          },
+          steps: {},
+          faults: jsonata(faultsInInput(schema)),
+        },
+        Next: 'Valid input?',
       },
-      steps: {},
-    },
-    Next: next,
-  }
+    ],
+    [
+      'Valid input?',
+      {
+        Type: 'Choice',
+        Choices: [{ Condition: jsonata('$states.input.faults = ""'), Next: next }],
+        Default: 'Invalid input',
+      },
+    ],
+    ['Invalid input', { Type: 'Fail', Error: 'InvalidInput', Cause: invalidInput(workflowName) }],
+  ]
+}
+
+function invalidInput(workflowName: string): string {
+  const nothingRan = `The input is not one that ${workflowName} takes, so no step was run: `
+  return jsonata(`${JSON.stringify(nothingRan)} & $states.input.faults & "; docs/events.md says what it may be."`)
 }
 
 function endStates(order: readonly string[]): [string, State][] {
@@ -68,7 +93,7 @@ function endStates(order: readonly string[]): [string, State][] {
       taskState({
         stage: 'finish',
         placeholder: placeholderOf('control', 'finish'),
-        payload: input,
+        payload: { ...input, only: onlyOfRun },
         output: { ...input, finish: jsonata('$states.result.Payload') },
         onward: { Next: 'Succeeded?' },
       }),
@@ -86,11 +111,9 @@ function endStates(order: readonly string[]): [string, State][] {
   ]
 }
 
-function entryOf(structure: Structure, steps: Steps): string {
+function entryOf(structure: Structure): string {
   if (structure.kind === 'parallel') return parallelName(structure)
-  return structure.kind === 'step'
-    ? entryOfStep(stepNamed(structure.name, steps))
-    : entryOf(structure.parts[0] as Structure, steps)
+  return structure.kind === 'step' ? structure.name : entryOf(structure.parts[0] as Structure)
 }
 
 function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, State][] {
@@ -99,7 +122,7 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
     return [[parallelName(structure), parallelState(structure.branches, steps, onward)]]
   return structure.parts.flatMap((part, index) => {
     const next = structure.parts[index + 1]
-    return statesOf(part, steps, next === undefined ? onward : { Next: entryOf(next, steps) })
+    return statesOf(part, steps, next === undefined ? onward : { Next: entryOf(next) })
   })
 }
 
@@ -112,15 +135,12 @@ function parallelState(branches: readonly Structure[], steps: Steps, onward: Onw
   const before = new Set(
     [...inside].flatMap((name) => stepNamed(name, steps).after).filter((name) => !inside.has(name)),
   )
-  const statuses: Record<string, Template> = Object.fromEntries(
-    [...before].map((name) => [name, { status: jsonata(`$states.input.steps.\`${name}\`.status`) }]),
-  )
   return {
     Type: 'Parallel',
-    Arguments: { run: jsonata('$states.input.run'), steps: statuses },
+    Arguments: { run: jsonata('$states.input.run'), steps: before.size === 0 ? {} : statusesOf([...before]) },
     Branches: branches.map(
       (branch): States => ({
-        StartAt: entryOf(branch, steps),
+        StartAt: entryOf(branch),
         States: Object.fromEntries(statesOf(branch, steps, { End: true })),
       }),
     ),

@@ -400,13 +400,14 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         const store = make()
         const id = randomUUID()
 
-        await store.startRun({ ...start, id, mode: '{"resume":"run-0"}' })
+        await store.startRun({ ...start, id, mode: '{"resume":"run-0"}', only: ['orders'] })
         await store.startRun({ ...start, id, workflow: 'other', startTime: NOW + MINUTE })
 
         assert.deepEqual((await store.run(id))?.run, {
           ...start,
           id,
           mode: '{"resume":"run-0"}',
+          only: ['orders'],
           status: 'running',
           endTime: null,
           recordsProcessed: 0,

@@ -21,6 +21,7 @@ function result(statuses: Record<string, StepStatus>, outcomes: Record<string, S
     runner: '',
     trigger: '',
     mode: null,
+    only: null,
     error: null,
   }
   return resultOf({ ...run, interrupted }, ['a', 'b'], { run: record, steps, partitions: [] }, outcomes)

@@ -68,16 +68,17 @@ test('gives readable names to states', () => {
   const names = allStates(definition).map(([name]) => name)
 
   assert.deepEqual(names, [
-    'Start',
+    ...['Start', 'Valid input?', 'Invalid input'],
     'Parallel: customers, orders',
-    ...['customers', 'orders'].flatMap((name) =>
-      [
+    ...['customers', 'orders'].flatMap((name) => [
+      ...[name, `${name}: left out`],
+      ...[
         ...['plan', 'width', 'partitions', 'extract', 'transform', 'load'],
         ...['distributed', 'distributed extract', 'distributed transform', 'distributed load'],
         ...['commit', 'refused', 'failed'],
       ].map((part) => `${name}: ${part}`),
-    ),
-    ...['data-mart', 'data-mart: skipped', 'data-mart: run', 'data-mart: failed'],
+    ]),
+    ...['data-mart', 'data-mart: left out', 'data-mart: skipped', 'data-mart: run', 'data-mart: failed'],
     ...['Finish', 'Succeeded?', 'Succeeded', 'Failed'],
   ])
 })

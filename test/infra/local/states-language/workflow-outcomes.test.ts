@@ -73,7 +73,10 @@ test('gives each function the payload of its contract', async () => {
   const load = { ...extract, extracted: 'e', transformed: 't', filtered: 0, quarantined: null, findings: null }
   assert.equal(status, 'SUCCEEDED')
   assert.deepEqual(calls.slice(0, -1), [
-    { functionName: 'ControlPlan', payload: { run: runReference, pipeline: 'customers', mode: null, entities: null } },
+    {
+      functionName: 'ControlPlan',
+      payload: { run: runReference, pipeline: 'customers', mode: null, only: null, entities: null },
+    },
     { functionName: 'CustomersExtract', payload: extract },
     { functionName: 'CustomersTransform', payload: { ...extract, extracted: 'e' } },
     { functionName: 'CustomersLoad', payload: load },
@@ -81,7 +84,7 @@ test('gives each function the payload of its contract', async () => {
       functionName: 'ControlCommit',
       payload: { run: runReference, pipeline: 'customers', plan, epoch: 7, planned_by: 'run-1' },
     },
-    { functionName: 'DataMartRun', payload: { run: runReference, task: 'data-mart', mode: null } },
+    { functionName: 'DataMartRun', payload: { run: runReference, task: 'data-mart', mode: null, only: null } },
   ])
 })
 
@@ -134,9 +137,7 @@ for (const partitions of [0, 1, 2, 500]) {
 const triggers: [input: unknown, trigger: string][] = [
   [{ trigger: 'schedule' }, 'schedule'],
   [{}, 'manual'],
-  [{ trigger: 7 }, 'manual'],
-  [null, 'manual'],
-  ['text', 'manual'],
+  [{ trigger: 'manual', mode: { resume: 'run-0' } }, 'manual'],
 ]
 for (const [input, trigger] of triggers) {
   test(`takes the trigger ${trigger} from the input ${JSON.stringify(input)}`, async () => {
@@ -145,7 +146,8 @@ for (const [input, trigger] of triggers) {
     assert.deepEqual(calls[0]?.payload, {
       run: { ...runReference, workflow: 'one', trigger },
       task: 'data-mart',
-      mode: null,
+      mode: (input as { mode?: object }).mode ?? null,
+      only: null,
     })
   })
 }
@@ -236,6 +238,34 @@ test('ends failed when Finish says so though all steps succeeded', async () => {
   const { status, cause } = await outcomeOf(daily, { ControlFinish: () => ({ status: 'failed' }) })
 
   assert.deepEqual([status, cause], ['FAILED', 'Finish ended the run as failed.'])
+})
+
+test('runs only the steps that it is asked for, and takes those that are left out for fulfilled', async () => {
+  const { steps, status, calls } = await outcomeOf(daily, {}, { only: ['orders', 'data-mart'] })
+
+  assert.equal(status, 'SUCCEEDED')
+  assert.deepEqual(Object.keys(steps), ['orders', 'data-mart'])
+  assert.ok(!calls.some(({ functionName }) => functionName.startsWith('Customers')))
+  const told = calls.filter(({ payload }) => 'only' in (payload as object))
+  assert.deepEqual(
+    told.map(({ functionName }) => functionName),
+    ['ControlPlan', 'DataMartRun', 'ControlFinish'],
+  )
+})
+
+test('skips a step that was asked for when another one that was asked for failed, and names no other', async () => {
+  const { steps, cause } = await outcomeOf(
+    daily,
+    {
+      OrdersLoad: () => {
+        throw errorNamed('Terminal', 'gone')
+      },
+    },
+    { only: ['data-mart', 'orders'] },
+  )
+
+  assert.equal(steps['data-mart']?.reason, 'Skipped, since orders failed.')
+  assert.equal(cause, 'orders failed, data-mart was skipped.')
 })
 
 test('stays within the data limit with 60 failing steps side by side after 40 others', async () => {
