@@ -59,8 +59,14 @@ export const runInput = z.strictObject({
     .optional(),
 })
 
+type Given<T> = T extends readonly (infer Item)[]
+  ? readonly Given<Item>[]
+  : T extends object
+    ? { readonly [Key in keyof T]: Given<T[Key]> }
+    : T
+
 /** As it is given, before defaults: keys that are not said are missing, or undefined. */
-export type RunInput = z.input<typeof runInput>
+export type RunInput = Given<z.input<typeof runInput>>
 
 /** The input of a workflow that has these steps. */
 export function runInputOf(steps: readonly string[]) {
