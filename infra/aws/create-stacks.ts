@@ -7,6 +7,7 @@ import { DrayStack } from './dray-stack.ts'
 import type { Environment } from './environment.ts'
 import { environments } from './environments.ts'
 import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
+import { stackNameOf } from './stack-outputs.ts'
 
 export interface StacksOptions {
   /** The name of the only environment wanted. */
@@ -26,7 +27,7 @@ export async function createStacks(app: App, options: StacksOptions): Promise<vo
     const bundles = await (built.get(JSON.stringify(wanted)) ?? bundleHandlers(wanted))
     built.set(JSON.stringify(wanted), Promise.resolve(bundles))
     const { account = options.account, region = options.region } = environment
-    const stack = new DrayStack(app, `Dray-${environment.name}`, {
+    const stack = new DrayStack(app, stackNameOf(environment.name), {
       environment,
       description: 'Dray: ETL workflows on Step Functions and Lambda',
       workflows: deployed,

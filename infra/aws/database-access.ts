@@ -2,10 +2,8 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
-import type { DatabaseSettings, Engine } from './environment.ts'
+import { type DatabaseSettings, iamUrl } from './environment.ts'
 import { pascalCase } from './pascal-case.ts'
-
-export const portOf: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 }
 
 /** The authorities of Amazon, which Node on Lambda does not load by itself. */
 const amazonAuthorities = '/var/runtime/ca-cert.pem'
@@ -29,17 +27,20 @@ export class DatabaseAccess {
   }
 
   permit(role: IRole, names: readonly string[]): void {
-    for (const name of names) {
+    for (const statement of this.statements(names)) role.addToPrincipalPolicy(statement)
+  }
+
+  /** What allows to sign in to these databases. */
+  statements(names: readonly string[]): PolicyStatement[] {
+    return names.map((name) => {
       const settings = this.#settingsOf(name)
-      const statement =
-        'secret' in settings
-          ? new PolicyStatement({
-              actions: ['secretsmanager:GetSecretValue'],
-              resources: [this.#secretArn(name, settings.secret)],
-            })
-          : new PolicyStatement({ actions: ['rds-db:connect'], resources: [this.#userArn(settings.iam)] })
-      role.addToPrincipalPolicy(statement)
-    }
+      return 'secret' in settings
+        ? new PolicyStatement({
+            actions: ['secretsmanager:GetSecretValue'],
+            resources: [this.#secretArn(name, settings.secret)],
+          })
+        : new PolicyStatement({ actions: ['rds-db:connect'], resources: [this.#userArn(settings.iam)] })
+    })
   }
 
   #settingsOf(name: string): DatabaseSettings {
@@ -52,9 +53,8 @@ export class DatabaseAccess {
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
     const variable = `${name.toUpperCase().replaceAll('-', '_')}_DATABASE`
     if ('secret' in settings) return [[`${variable}_URL_SECRET_ARN`, this.#secretOf(name, settings.secret).secretArn]]
-    const { host, port = portOf[settings.engine], user, database } = settings.iam
     return [
-      [`${variable}_URL`, `${settings.engine}://${user}@${host}:${port}/${database}`],
+      [`${variable}_URL`, iamUrl(settings)],
       [`${variable}_IAM`, 'true'],
     ]
   }

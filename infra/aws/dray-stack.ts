@@ -1,19 +1,22 @@
-import { Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { CfnOutput, Duration, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { EventBus, type IEventBus } from 'aws-cdk-lib/aws-events'
 import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Key } from 'aws-cdk-lib/aws-kms'
 import type { Code, IFunction } from 'aws-cdk-lib/aws-lambda'
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import type { Construct } from 'constructs'
 import { toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
-import { DatabaseAccess, portOf } from './database-access.ts'
+import { DatabaseAccess } from './database-access.ts'
 import { type DeployedHandler, type DeployedWorkflow, handlersOf } from './deployed-handlers.ts'
-import type { Environment } from './environment.ts'
+import { type Environment, portOfDatabase } from './environment.ts'
 import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
 import { environmentVariables, stepVariables } from './handler-variables.ts'
 import { Network } from './network.ts'
 import { Notifications } from './notifications.ts'
+import { OperatorPolicies } from './operator-policies.ts'
 import { pascalCase } from './pascal-case.ts'
+import { stackOutputs } from './stack-outputs.ts'
 import { StagingBucket } from './staging-bucket.ts'
 import { StateTable } from './state-table.ts'
 import { WorkflowAlarms } from './workflow-alarms.ts'
@@ -53,7 +56,22 @@ export class DrayStack extends Stack {
     this.#network = this.#createNetwork()
     const handlers = handlersOf(workflows, environment)
     const functions = new Map([...handlers].map(([path, handler]) => [path, this.#stepFunction(handler)]))
-    for (const { workflow } of workflows) this.#createWorkflow(workflow, functions)
+    const machines = workflows.map(({ workflow }) => this.#createWorkflow(workflow, functions))
+    this.#createOperatorPolicies(machines)
+    this.#say(stackOutputs.stateTable, table.tableName)
+    this.#say(stackOutputs.stagingBucket, bucket.bucketName)
+  }
+
+  #createOperatorPolicies(machines: readonly StateMachine[]): void {
+    const databaseNames = Object.keys(this.#props.environment.databases)
+    const policies = new OperatorPolicies(this, 'Policies', { ...this.#resources, machines, databaseNames })
+    this.#say(stackOutputs.operatorPolicy, policies.operator.managedPolicyArn)
+    this.#say(stackOutputs.databasePolicy, policies.databases.managedPolicyArn)
+  }
+
+  /** For the command. */
+  #say(key: string, value: string): void {
+    new CfnOutput(this, key, { key, value })
   }
 
   #createNetwork(): Network | undefined {
@@ -62,7 +80,7 @@ export class DrayStack extends Stack {
     const settings = Object.values(databases)
     return new Network(this, 'Network', {
       settings: vpc,
-      ports: settings.map((database) => ('iam' in database && database.iam.port) || portOf[database.engine]),
+      ports: settings.map(portOfDatabase),
       needsSecrets: settings.some((database) => 'secret' in database),
     })
   }
@@ -111,7 +129,7 @@ export class DrayStack extends Stack {
     })
   }
 
-  #createWorkflow(workflow: Workflow, functions: ReadonlyMap<string, IFunction>): void {
+  #createWorkflow(workflow: Workflow, functions: ReadonlyMap<string, IFunction>): StateMachine {
     const { environment } = this.#props
     const { table, bucket, key } = this.#resources
     const { topic } = this.#notifications
@@ -134,6 +152,8 @@ export class DrayStack extends Stack {
     const watched = { workflow: workflow.name, environment, machine, deadLetters }
     const alarms = new WorkflowAlarms(this, `${name}Alarms`, { ...watched, topic })
     new WorkflowDashboard(this, `${name}Dashboard`, { ...watched, pipelines, alarms })
+    this.#say(stackOutputs.machine(workflow.name), machine.stateMachineArn)
+    return machine
   }
 
   #createTrigger(

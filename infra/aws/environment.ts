@@ -115,6 +115,19 @@ export type DatabaseSettings = Environment['databases'][string]
 export type Engine = z.output<typeof engine>
 export type NetworkSettings = NonNullable<Environment['vpc']>
 
+const portOf: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 }
+
+/** Where a database that is signed in to with IAM listens; of one by secret only its URL knows, and the engine's port is taken. */
+export function portOfDatabase(settings: DatabaseSettings): number {
+  return ('iam' in settings && settings.iam.port) || portOf[settings.engine]
+}
+
+/** The URL of a database that is signed in to with IAM. */
+export function iamUrl(settings: Extract<DatabaseSettings, { iam: unknown }>): string {
+  const { host, user, database: name } = settings.iam
+  return `${settings.engine}://${user}@${host}:${portOfDatabase(settings)}/${name}`
+}
+
 /** Checks an environment's settings. Throws `Configuration` with each fault and where it is. */
 export function environmentOf(name: string, options: EnvironmentOptions): Environment {
   const parsed = environment.safeParse(options)

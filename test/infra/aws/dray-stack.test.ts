@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import { stackOutputs } from '#infra/aws/stack-outputs.ts'
 import { workflows } from '#infra/workflows/index.ts'
 import { type Resource, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
 
@@ -74,6 +75,23 @@ describe('the stack', () => {
     assert.equal(rule.ExpirationInDays, 30)
     assert.equal(rule.AbortIncompleteMultipartUpload.DaysAfterInitiation, 1)
     assert.equal(only('AWS::KMS::Key').Properties.EnableKeyRotation, true)
+  })
+
+  test('says where its parts are, for the command', () => {
+    const machine = stackOutputs.machine('daily-data-warehouse-update')
+    const { stateTable, stagingBucket, operatorPolicy } = stackOutputs
+
+    const types = [stateTable, stagingBucket, machine, operatorPolicy].map((key) => {
+      const value = stack.outputs[key]?.Value as { Ref: string } | undefined
+      return stack.resources[value?.Ref ?? '']?.Type
+    })
+
+    assert.deepEqual(types, [
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::S3::Bucket',
+      'AWS::StepFunctions::StateMachine',
+      'AWS::IAM::ManagedPolicy',
+    ])
   })
 
   test('logs every state of a run, without the data, and traces it', () => {

@@ -3,7 +3,7 @@ import { before, describe, snapshot, test } from 'node:test'
 import { type Resource, type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
 
 /*
- * Every permission of every role, in role-policies.test.ts.snapshot. A change of it is to be read, not just written:
+ * Every permission of every role, and of the policies for people, in role-policies.test.ts.snapshot. A change of it is to be read, not just written:
  * node --test --test-update-snapshots test/infra/aws/role-policies.test.ts
  */
 
@@ -48,7 +48,10 @@ describe('the policies of roles', () => {
 
 function policiesOf({ resources }: SynthesizedStack): string {
   const roles = new Map<string, string[]>()
-  for (const { Type, Properties } of Object.values(resources)) {
+  for (const [logicalId, { Type, Properties }] of Object.entries(resources)) {
+    if (Type === 'AWS::IAM::ManagedPolicy') {
+      roles.set(logicalId, Properties.PolicyDocument.Statement.map(lineOf))
+    }
     if (Type !== 'AWS::IAM::Policy') continue
     for (const { Ref } of Properties.Roles) {
       roles.set(Ref, [...(roles.get(Ref) ?? []), ...Properties.PolicyDocument.Statement.map(lineOf)])

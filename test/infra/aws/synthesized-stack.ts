@@ -35,9 +35,11 @@ export async function drayStack(options: Partial<EnvironmentOptions> = {}): Prom
 /** The template of the real stack. */
 export async function synthesizedStack(options: Partial<EnvironmentOptions> = {}) {
   const stack = await drayStack(options)
-  const resources = (Template.fromStack(stack).toJSON() as { Resources: Record<string, Resource> }).Resources
+  const template = Template.fromStack(stack).toJSON()
+  const resources = template.Resources as Record<string, Resource>
   return {
     resources,
+    outputs: template.Outputs as Record<string, { readonly Value: unknown }>,
     ofType: (type: string) => Object.values(resources).filter((resource) => resource.Type === type),
     /** The Lambda of a handler, by its path. */
     lambda(handler: string): Resource {
@@ -60,9 +62,10 @@ interface Statement {
   readonly condition: unknown
 }
 
-/** Everything that the role with this logical id allows or denies. */
+/** Everything that the role with this logical id allows or denies; without one all roles and the policies for people. */
 export function statementsOf({ ofType }: SynthesizedStack, role?: string): Statement[] {
-  return ofType('AWS::IAM::Policy')
+  const ofPeople = role === undefined ? ofType('AWS::IAM::ManagedPolicy') : []
+  return [...ofType('AWS::IAM::Policy'), ...ofPeople]
     .filter(({ Properties }) => role === undefined || Properties.Roles.some(({ Ref }: { Ref: string }) => Ref === role))
     .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
     .map(({ Effect, Action, Resource, Condition }) => ({
