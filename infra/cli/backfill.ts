@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunOptions } from './run.ts'
-import { progressOption, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { detachOption, interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 interface BackfillOptions extends RunOptions {
   readonly from: string
@@ -16,10 +16,11 @@ export function addBackfill(program: Command, verbs: Verbs): void {
     .requiredOption('--from <time>', 'the start, such as 2024-01-01 or 2024-01-01T12:00:00Z (UTC)')
     .requiredOption('--to <time>', 'the end, which is not part of the range')
     .option('--chunk <length>', 'how much is loaded in one transaction, such as 1h, 1d, 30d', '1d')
+    .addOption(detachOption())
     .addOption(progressOption())
+    .addHelpText('after', interruptHelp)
     .action(async (pipeline: string, _options, command: Command) => {
       const options: BackfillOptions = command.optsWithGlobals()
-      requireLocal(options)
       verbs.exitCode = await backfill(pipeline, options)
     })
 }

@@ -9,6 +9,14 @@ export const exitCodes = {
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes]
 
+/** The exit code of a command that ran something to its end. */
+export const exitCodeOfRun = {
+  success: exitCodes.ok,
+  failed: exitCodes.failed,
+  refused: exitCodes.leaseHeld,
+  interrupted: exitCodes.interrupted,
+} as const
+
 /** The exit code of a command that ended with this error. */
 export function exitCodeOf(error: unknown): ExitCode {
   switch (error instanceof Error ? error.name : '') {

@@ -1,12 +1,12 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { duration, plural } from './format.ts'
+import { requireLocal } from './target.ts'
 import {
   type CommonOptions,
   type ProgressMode,
   printJson,
   progressOption,
-  requireLocal,
   type Verbs,
   withCommonOptions,
 } from './verb.ts'
@@ -27,7 +27,7 @@ export function addImport(program: Command, _verbs: Verbs): void {
 }
 
 async function importFile(file: string, options: ImportOptions): Promise<void> {
-  requireLocal(options)
+  requireLocal(options, '`dray import`')
   const { name, table } = target(options.into)
   const { drayHome } = await import('#infra/local/home.ts')
   const { startServices } = await import('#infra/local/services.ts')

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#infra/local/experimental-warnings.ts'
 import { projectFolder } from '#infra/local/home.ts'
 import { addBackfill } from './backfill.ts'
+import { addDeploy, addDiff } from './deploy.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
@@ -48,7 +49,8 @@ function createProgram(verbs: Verbs): Command {
 Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held by another run, 130 interrupted.
 
 Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WAREHOUSE_DATABASE_URL
-(postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).`,
+(postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).
+--target <environment> works on one that is deployed (infra/aws/environments.ts), with your credentials of AWS.`,
     )
   for (const add of [
     addRun,
@@ -62,6 +64,8 @@ Databases are bound by the environment: CRM_DATABASE_URL, SALES_DATABASE_URL, WA
     addState,
     addImport,
     addServices,
+    addDeploy,
+    addDiff,
   ])
     add(program, verbs)
   return program

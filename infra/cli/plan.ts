@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import type { Draft, Estimate } from '#shared/pipeline/index.ts'
 import { duration, oneLine, plural } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface PlanOptions extends CommonOptions {
   readonly keys?: string
@@ -23,23 +23,20 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PlanOptions): Promise<void> {
-  requireLocal(options)
-  const { databasesOf, pipelineNamed, withServices } = await import('./pipelines.ts')
+  const { withPipeline } = await import('./target.ts')
   const { draft, estimate } = await import('#shared/pipeline/index.ts')
   const { keysOf } = await import('./keys-option.ts')
-  const pipeline = await pipelineNamed(name)
   const { keys, from, to, chunk } = options
   const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
   const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
-  const { lastRun, holder, drafted } = await withServices(databasesOf(pipeline), async (services) => {
+  const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const made = await draft(pipeline, mode, { id: 'plan', lastRun: last }, services)
-    return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made }
+    const { extract, concurrency } = pipeline
+    const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
+    return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }
   })
-  const { extract, concurrency } = pipeline
-  const { partitionRows } = extract
-  const needs = estimate({ rows: drafted.rows, partitionRows, concurrency })
   if (options.json) {
     const planned = { ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder }
     return printJson({ ...planned, on_aws: onAws(needs) })

@@ -4,7 +4,7 @@ import type { Preview, PreviewedRow } from '#shared/pipeline/preview.ts'
 import { oneLine } from './format.ts'
 import { limitOption } from './limit-option.ts'
 import { textTable } from './text-table.ts'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface PreviewOptions extends CommonOptions {
   readonly limit: number
@@ -21,14 +21,12 @@ export function addPreview(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PreviewOptions): Promise<void> {
-  requireLocal(options)
-  const { databasesOf, pipelineNamed, withServices } = await import('./pipelines.ts')
+  const { withPipeline } = await import('./target.ts')
   const { preview } = await import('#shared/pipeline/preview.ts')
   const { keysOf } = await import('./keys-option.ts')
-  const pipeline = await pipelineNamed(name)
   const keys = options.keys === undefined ? null : keysOf(options.keys)
   const { limit } = options
-  const result = await withServices(databasesOf(pipeline), async (services) => {
+  const result = await withPipeline(options, name, async (pipeline, services) => {
     const lastRun = (await services.state.pipeline(name))?.lastRun ?? null
     return preview(pipeline, { limit, keys, lastRun }, services)
   })

@@ -54,13 +54,14 @@ const columns: Column<Summary>[] = [
   },
 ]
 
-export function listText(found: readonly Summary[]): string {
+/** `onTarget` makes a command one for the same target. */
+export function listText(found: readonly Summary[], onTarget: (command: string) => string): string {
   if (found.length === 0) return 'The quarantine is empty.\n'
   const open = found.reduce((total, summary) => total + summary.open, 0)
   const next =
     open === 0
       ? ''
-      : '\nNext: `dray quarantine show <run>` for the rows; when the cause is mended, `dray quarantine replay <pipeline>`.\n'
+      : `\nNext: \`${onTarget('dray quarantine show <run>')}\` for the rows; when the cause is mended, \`${onTarget('dray quarantine replay <pipeline>')}\`.\n`
   return `${textTable(columns, found)}\n${next}`
 }
 

@@ -1,11 +1,20 @@
 import { userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
-import type { KeptRow, Services } from '#shared/pipeline/index.ts'
+import type { KeptRow } from '#shared/pipeline/index.ts'
 import { limitOption } from './limit-option.ts'
 import { listText, rowDocument, rowsText, summaries, summaryDocument } from './quarantine-report.ts'
 import type { RunOptions } from './run.ts'
-import { type CommonOptions, printJson, progressOption, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { commandFor, type Stores, withStores } from './target.ts'
+import {
+  type CommonOptions,
+  detachOption,
+  interruptHelp,
+  printJson,
+  progressOption,
+  type Verbs,
+  withCommonOptions,
+} from './verb.ts'
 
 interface ChoiceOptions extends CommonOptions {
   readonly run?: string
@@ -34,7 +43,9 @@ export function addQuarantine(program: Command, verbs: Verbs): void {
     .action((of: string, _options, command: Command) => show(of, command.optsWithGlobals()))
   withChoice(withCommonOptions(verb.command('replay')))
     .description('send rows through the transform and the load of now; never overwrites a newer row')
+    .addOption(detachOption())
     .addOption(progressOption())
+    .addHelpText('after', interruptHelp)
     .action(async (pipeline: string, _options, command: Command) => {
       verbs.exitCode = await replay(pipeline, command.optsWithGlobals())
     })
@@ -52,26 +63,18 @@ function withChoice(command: Command): Command {
     .option('--id <id...>', 'only the rows of these ids')
 }
 
-/** The services without the databases of the pipelines: rows are read from staging. */
-async function withStaging<T>(work: (services: Services) => Promise<T>): Promise<T> {
-  const { withServices } = await import('./pipelines.ts')
-  return withServices([], work)
-}
-
 async function list(pipeline: string | undefined, options: CommonOptions): Promise<void> {
-  requireLocal(options)
-  const found = await withStaging(async ({ staging }) => {
+  const found = await withStores(options, async ({ staging }) => {
     const { quarantinedPipelines, quarantinedRows } = await import('#shared/pipeline/index.ts')
     const names = pipeline === undefined ? await quarantinedPipelines(staging) : [pipeline]
     return summaries(names.map((name) => quarantinedRows(staging, name)))
   })
   if (options.json) return printJson({ quarantine: found.map(summaryDocument) })
-  process.stdout.write(listText(found))
+  process.stdout.write(listText(found, (command) => commandFor(options, command)))
 }
 
 async function show(of: string, options: ShowOptions): Promise<void> {
-  requireLocal(options)
-  const { rows, total } = await withStaging(async ({ staging }) => {
+  const { rows, total } = await withStores(options, async ({ staging }) => {
     const { quarantinedPipelines, quarantinedRows } = await import('#shared/pipeline/index.ts')
     const shown: KeptRow[] = []
     let matching = 0
@@ -86,7 +89,7 @@ async function show(of: string, options: ShowOptions): Promise<void> {
   })
   if (total === 0) {
     throw new ConfigurationError(
-      `No row in the quarantine is of ${of}, which is no run, no pipeline and no id there; \`dray quarantine list\` shows what there is.`,
+      `No row in the quarantine is of ${of}, which is no run, no pipeline and no id there; \`${commandFor(options, 'dray quarantine list')}\` shows what there is.`,
     )
   }
   if (options.json) return printJson({ total, rows: rows.map(rowDocument) })
@@ -94,7 +97,6 @@ async function show(of: string, options: ShowOptions): Promise<void> {
 }
 
 async function replay(name: string, options: ChoiceOptions & RunOptions) {
-  requireLocal(options)
   const { pipelineNamed, workflowOf } = await import('./pipelines.ts')
   const { runAsked } = await import('./run-command.ts')
   const { checkedMode } = await import('#shared/pipeline/run-mode.ts')
@@ -106,17 +108,16 @@ async function replay(name: string, options: ChoiceOptions & RunOptions) {
   }
   const workflow = await workflowOf(name)
   const mode = checkedMode({ replay: { run: options.run ?? null, ids: options.id ?? null } })
-  return runAsked(async () => {
-    await chosenRows(name, options)
+  return runAsked(async (stores) => {
+    await chosenRows(name, options, stores)
     return { workflow, mode, trigger: 'replay' }
   }, options)
 }
 
 /** The open rows that were asked for; throws `Configuration` when there are none. */
-async function chosenRows(name: string, { run, id }: ChoiceOptions): Promise<KeptRow[]> {
-  const { createStagingStore } = await import('#shared/staging/staging-url.ts')
+async function chosenRows(name: string, options: ChoiceOptions, { staging }: Stores): Promise<KeptRow[]> {
   const { quarantinedRows } = await import('#shared/pipeline/index.ts')
-  const staging = await createStagingStore(process.env.STAGING_URL ?? '')
+  const { run, id } = options
   const rows: KeptRow[] = []
   for await (const row of quarantinedRows(staging, name, { run })) {
     if (row.record === null && (id === undefined || id.includes(row.id))) rows.push(row)
@@ -125,26 +126,25 @@ async function chosenRows(name: string, { run, id }: ChoiceOptions): Promise<Kep
   if (rows.length > 0 && missing.length === 0) return rows
   const what = missing.length > 0 ? `no open row ${missing.join(', ')}` : 'no open row'
   throw new ConfigurationError(
-    `The quarantine of ${name} has ${what}${run === undefined ? '' : ` of the run ${run}`}, so nothing was done; \`dray quarantine list ${name}\` shows what there is.`,
+    `The quarantine of ${name} has ${what}${run === undefined ? '' : ` of the run ${run}`}, so nothing was done; \`${commandFor(options, `dray quarantine list ${name}`)}\` shows what there is.`,
   )
 }
 
 async function discard(name: string, options: DiscardOptions): Promise<void> {
-  requireLocal(options)
   const { pipelineNamed } = await import('./pipelines.ts')
   await pipelineNamed(name)
-  const discarded = await withStaging(async ({ staging, now }) => {
+  const discarded = await withStores(options, async (stores) => {
     const { appendToLog } = await import('#shared/pipeline/index.ts')
-    const rows = await chosenRows(name, options)
+    const rows = await chosenRows(name, options, stores)
     if (!options.yes) {
       throw new ConfigurationError(
         `${rows.length} rows of ${name} would be given up and never be replayed. Nothing was changed; say --yes to do it.`,
       )
     }
-    const at = new Date(now()).toISOString()
+    const at = new Date().toISOString()
     const by = userInfo().username
     await appendToLog(
-      staging,
+      stores.staging,
       name,
       rows.map(({ id }) => ({ id, action: 'discarded' as const, reason: options.reason, by, at })),
     )

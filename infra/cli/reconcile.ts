@@ -3,7 +3,7 @@ import type { Reconciliation, Reloaded, RowDifference } from '#shared/pipeline/i
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface ReconcileOptions extends CommonOptions {
   readonly deep?: boolean
@@ -26,12 +26,10 @@ export function addReconcile(program: Command, verbs: Verbs): void {
 
 /** Exits with 1 when differences are found; with --fix, when some are left. */
 async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
-  requireLocal(options)
-  const { databasesOf, pipelineNamed, withServices } = await import('./pipelines.ts')
+  const { withPipeline } = await import('./target.ts')
   const { reconcile, reloadKeys } = await import('#shared/pipeline/index.ts')
   const { newRunId } = await import('#infra/local/run-id.ts')
-  const pipeline = await pipelineNamed(name)
-  return withServices(databasesOf(pipeline), async (services) => {
+  return withPipeline(options, name, async (pipeline, services) => {
     const compare = () => reconcile(pipeline, services, { deep: options.deep ?? false })
     const found = await compare()
     const keys = found.differences.flatMap(({ sourceKey }) => (sourceKey === null ? [] : [sourceKey as string[]]))

@@ -4,35 +4,32 @@ import type { ProgressView } from '#infra/local/run-progress.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
 import { type Services, startServices } from '#infra/local/services.ts'
 import { localRunner, settleDeadRuns } from '#infra/local/settle-run.ts'
+import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import type { Workflow } from '#shared/workflow/index.ts'
-import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { takeFollowUps } from './follow-ups.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run.ts'
 import { startWorkers } from './run-workers.ts'
+import { isLocal, localStores, type Stores } from './target.ts'
 import { printJson } from './verb.ts'
 import { workflowNamed } from './workflows.ts'
-
-const exitCodeOfStatus = {
-  success: exitCodes.ok,
-  failed: exitCodes.failed,
-  refused: exitCodes.leaseHeld,
-  interrupted: exitCodes.interrupted,
-} as const
 
 /** What is to be run, and in which way. */
 export interface AskedRun {
   readonly workflow: Workflow
+  /** Some of its steps; null for all. */
+  readonly only?: readonly string[] | null
   readonly mode: RunMode | null
   readonly trigger: string
 }
 
-/** A run, or what it is made of once the state can be read. Throws `Configuration` when there is nothing to run. */
-export type Asked = (state: StateStore) => Promise<AskedRun>
+/** A run, or what it is made of once the stores can be read. Throws `Configuration` when there is nothing to run. */
+export type Asked = (stores: Stores) => Promise<AskedRun>
 
 /** `dray run`: a workflow or one pipeline of it, usually or for single keys. */
 export async function runCommand(name: string, options: RunOptions): Promise<ExitCode> {
@@ -41,8 +38,20 @@ export async function runCommand(name: string, options: RunOptions): Promise<Exi
   return runAsked(async () => ({ workflow, mode, trigger: 'manual' }), options)
 }
 
-/** Services up, demo data, the run, the report; then the runs that were refused meanwhile. */
+/** Runs on the target what is asked for, and reports. */
 export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitCode> {
+  if (isLocal(options)) return runLocally(asked, options)
+  const { runRemotely } = await import('./remote-run.ts')
+  return runRemotely(asked, options)
+}
+
+/** Services up, demo data, the run, the report; then the runs that were refused meanwhile. */
+async function runLocally(asked: Asked, options: RunOptions): Promise<ExitCode> {
+  if (options.detach) {
+    throw new ConfigurationError(
+      'A local run lives in this process, so it cannot be detached from and nothing was run; leave --detach out, or name an environment with --target.',
+    )
+  }
   const interrupts = listenForInterrupts()
   const home = drayHome()
   const onStart = () => {
@@ -72,13 +81,13 @@ interface Done {
 
 async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Promise<ExitCode> {
   const { options, interrupts } = surroundings
-  const { openState } = await import('#infra/local/state.ts')
-  const state = await openState()
+  const stores = await localStores()
+  const { state } = stores
   for (const dead of await settleDeadRuns(state)) {
     if (options.progress !== 'none')
       process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
   }
-  const first = await asked(state)
+  const first = await asked(stores)
   const since = Date.now()
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)
@@ -89,7 +98,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     done.push(followUp)
   }
   if (options.json) await reportJson(done)
-  const codes = done.map(({ result }) => exitCodeOfStatus[result.status])
+  const codes = done.map(({ result }) => exitCodeOfRun[result.status])
   return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
 }
 
@@ -144,7 +153,7 @@ async function fillDemo(
 
 async function reportText({ result, logFile }: Done): Promise<void> {
   const { textReport } = await import('./run-report.ts')
-  process.stdout.write(await textReport(result, { logFile, stream: process.stdout }))
+  process.stdout.write(await textReport(result, { target: 'local', logFile, stream: process.stdout }))
 }
 
 async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {

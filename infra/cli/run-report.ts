@@ -1,6 +1,7 @@
 import type { RunResult } from '#infra/local/run-result.ts'
 import type { StepRecord } from '#shared/state/state-store.ts'
 import { count, duration, oneLine, plural, status } from './format.ts'
+import { commandFor } from './target.ts'
 import { type Column, textTable } from './text-table.ts'
 
 /** The document of `dray run --json`. */
@@ -34,7 +35,10 @@ export function jsonReport(result: RunResult) {
 }
 
 export interface ReportPlaces {
-  readonly logFile: string
+  /** `local`, or the environment that it ran in. */
+  readonly target: string
+  /** Where a local run has its log. */
+  readonly logFile?: string
   readonly stream: NodeJS.WriteStream
   /** Where objects under a staging prefix are, for a person. */
   readonly locate?: (prefix: string) => string
@@ -51,7 +55,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
     ...reasons(result),
     ...notesOf(result),
     ...quarantines(result, locate),
-    ...advice(result, places.logFile),
+    ...advice(result, places),
     '',
   ].join('\n')
 }
@@ -101,25 +105,28 @@ function quarantines({ steps }: RunResult, locate: (prefix: string) => string): 
   })
 }
 
-function advice(result: RunResult, logFile: string): string[] {
-  const again = `dray run ${result.workflow}`
-  switch (result.status) {
+function advice({ id, workflow, status: ending }: RunResult, places: ReportPlaces): string[] {
+  const command = (text: string) => `\`${commandFor(places, text)}\``
+  const again = command(`dray run ${workflow}`)
+  switch (ending) {
     case 'success':
       return [
-        `Next: \`${again}\` again reads only what has changed since; \`dray runs show ${result.id}\` shows this run.`,
+        `Next: ${again} again reads only what has changed since; ${command(`dray runs show ${id}`)} shows this run.`,
       ]
     case 'refused':
       return [
-        'Next: nothing; the run that holds the lease starts a follow-up when it ends (`dray runs`). Nothing was changed.',
+        `Next: nothing; the run that holds the lease starts a follow-up when it ends (${command('dray runs')}). Nothing was changed.`,
       ]
     case 'interrupted':
       return [
-        `Next: \`dray resume ${result.id}\`, or \`${again}\`. What had not been loaded whole was rolled back; last_run has not moved past it.`,
+        `Next: ${command(`dray resume ${id}`)}, or ${again}. What had not been loaded whole was rolled back; last_run has not moved past it.`,
       ]
-    case 'failed':
+    case 'failed': {
+      const log = places.logFile === undefined ? `${command(`dray runs logs ${id}`)} prints` : `${places.logFile} holds`
       return [
-        `Next: repair the cause, then \`dray resume ${result.id}\` for what is left, or \`${again}\`. The handlers' log is ${logFile}.`,
+        `Next: repair the cause, then ${command(`dray resume ${id}`)} for what is left, or ${again}. ${log} what the handlers logged.`,
       ]
+    }
   }
 }
 

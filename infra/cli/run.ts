@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
+import { requireLocal } from './target.ts'
 import type { CommonOptions, ProgressMode, Verbs } from './verb.ts'
-import { progressOption, requireLocal, withCommonOptions } from './verb.ts'
+import { detachOption, interruptHelp, progressOption, withCommonOptions } from './verb.ts'
 
 export interface RunOptions extends CommonOptions {
   readonly demo?: boolean
@@ -8,6 +9,8 @@ export interface RunOptions extends CommonOptions {
   readonly keys?: string
   /** Runs the bundles of the functions, each in a process of its own. */
   readonly isolated?: boolean
+  /** Leaves a run of a deployed environment as soon as it is started. */
+  readonly detach?: boolean
   readonly progress: ProgressMode
 }
 
@@ -18,10 +21,13 @@ export function addRun(program: Command, verbs: Verbs): void {
     .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
     .option('--keys <keys>', 'only the source rows of these keys: 1,2,3, or JSON; last_run stays where it is')
     .option('--isolated', 'run the functions as they are deployed: bundled, in processes of their own, staging in S3')
+    .addOption(detachOption())
     .addOption(progressOption())
+    .addHelpText('after', interruptHelp)
     .action(async (name: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()
-      requireLocal(options)
+      if (options.demo) requireLocal(options, '--demo')
+      if (options.isolated) requireLocal(options, '--isolated')
       const { runCommand } = await import('./run-command.ts')
       verbs.exitCode = await runCommand(name, options)
     })

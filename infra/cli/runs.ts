@@ -4,16 +4,19 @@ import type { RunDetail, RunRecord, StateStore } from '#shared/state/state-store
 import { count, moment, oneLine, status } from './format.ts'
 import { limitOption } from './limit-option.ts'
 import { notesOf, stepColumns } from './run-report.ts'
+import { addRunsLogs } from './runs-logs.ts'
+import { addRunsStop } from './runs-stop.ts'
+import { addRunsWatch } from './runs-watch.ts'
+import { commandFor, withStores } from './target.ts'
 import { type Column, textTable } from './text-table.ts'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
-import { withState } from './with-state.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface ListOptions extends CommonOptions {
   readonly workflow?: string
   readonly limit: number
 }
 
-export function addRuns(program: Command, _verbs: Verbs): void {
+export function addRuns(program: Command, verbs: Verbs): void {
   const verb = program.command('runs').description('what has run')
   withCommonOptions(verb.command('list', { isDefault: true }))
     .description('the latest runs, newest first')
@@ -24,14 +27,17 @@ export function addRuns(program: Command, _verbs: Verbs): void {
     .description('one run with its steps')
     .argument('<id>')
     .action((id: string, _options, command: Command) => show(id, command.optsWithGlobals()))
+  addRunsLogs(verb)
+  addRunsWatch(verb, verbs)
+  addRunsStop(verb)
 }
 
 async function list(options: ListOptions): Promise<void> {
-  requireLocal(options)
   const { workflow, limit } = options
-  const runs = await withState((state) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
+  const runs = await withStores(options, ({ state }) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
   if (options.json) return printJson({ runs: runs.map(runDocument) })
-  if (runs.length === 0) process.stdout.write('Nothing has run yet; start with `dray run <workflow>`.\n')
+  if (runs.length === 0)
+    process.stdout.write(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
   else process.stdout.write(`${textTable(runColumns, runs)}\n`)
 }
 
@@ -46,8 +52,7 @@ const runColumns: Column<RunRecord>[] = [
 ]
 
 async function show(id: string, options: CommonOptions): Promise<void> {
-  requireLocal(options)
-  const detail = await withState((state) => found(state, id))
+  const detail = await withStores(options, ({ state }) => foundRun(state, id, options))
   if (options.json) return printJson({ ...runDocument(detail.run), steps: detail.steps, partitions: detail.partitions })
   const { run, steps } = detail
   const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
@@ -62,10 +67,11 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   )
 }
 
-async function found(state: StateStore, id: string): Promise<RunDetail> {
+/** A run of the target. Throws `Configuration` when there is none. */
+export async function foundRun(state: StateStore, id: string, options: CommonOptions): Promise<RunDetail> {
   const detail = await state.run(id)
   if (detail) return detail
-  throw new ConfigurationError(`There is no run ${id}; \`dray runs\` lists the runs.`)
+  throw new ConfigurationError(`There is no run ${id}; \`${commandFor(options, 'dray runs')}\` lists the runs.`)
 }
 
 /** The metrics under the names that they have in the state table. */

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
+import { requireLocal } from './target.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addServices(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('services'))
@@ -8,7 +9,7 @@ export function addServices(program: Command, _verbs: Verbs): void {
 }
 
 async function keepServices(options: CommonOptions): Promise<void> {
-  requireLocal(options)
+  requireLocal(options, '`dray services`')
   const interrupted = new Promise<void>((resolve) => {
     process.once('SIGINT', resolve)
     process.once('SIGTERM', resolve)

@@ -3,9 +3,9 @@ import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { Pipeline } from '#shared/pipeline/index.ts'
 import type { PipelineState, StateStore } from '#shared/state/state-store.ts'
 import { moment } from './format.ts'
+import { commandFor, withStores } from './target.ts'
 import { type Column, textTable } from './text-table.ts'
-import { type CommonOptions, printJson, requireLocal, type Verbs, withCommonOptions } from './verb.ts'
-import { withState } from './with-state.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addState(program: Command, _verbs: Verbs): void {
   const verb = program.command('state').description('what each pipeline has landed')
@@ -33,10 +33,12 @@ interface ChangeOptions extends CommonOptions {
 }
 
 async function show(pipeline: string | undefined, options: CommonOptions): Promise<void> {
-  requireLocal(options)
-  const states = await withState((state) => (pipeline === undefined ? state.pipelines() : one(state, pipeline)))
+  const states = await withStores(options, ({ state }) =>
+    pipeline === undefined ? state.pipelines() : one(state, pipeline),
+  )
   if (options.json) return printJson({ pipelines: states.map(stateDocument) })
-  if (states.length === 0) process.stdout.write('No pipeline has run yet; start with `dray run <workflow>`.\n')
+  if (states.length === 0)
+    process.stdout.write(`No pipeline has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
   else process.stdout.write(`${textTable(columns, states)}\n`)
 }
 
@@ -55,10 +57,9 @@ function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): stri
 
 /** Sets or forgets last_run, once it is confirmed. */
 async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
-  requireLocal(options)
   const { pipelineNamed } = await import('./pipelines.ts')
   const lastRun = text === null ? null : await lastRunOf(await pipelineNamed(name), text)
-  const before = await withState(async (state) => {
+  const before = await withStores(options, async ({ state }) => {
     const known = (await state.pipeline(name))?.lastRun ?? null
     if (!options.yes) throw unconfirmed(name, known, lastRun)
     await state.setLastRun(name, lastRun, Date.now())

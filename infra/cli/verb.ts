@@ -1,10 +1,8 @@
 import { type Command, Option } from 'commander'
-import { ConfigurationError } from '#shared/active-record/errors.ts'
-import type { ExitCode } from './exit-codes.ts'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
-  exitCode: ExitCode
+  exitCode: number
 }
 
 export interface CommonOptions {
@@ -28,13 +26,14 @@ export function progressOption(): Option {
     .default('auto')
 }
 
-/** Throws `Configuration` for a target that there is not. */
-export function requireLocal({ target }: CommonOptions): void {
-  if (target === 'local') return
-  throw new ConfigurationError(
-    `The target ${target} is unknown: no remote target is configured yet, so nothing was done; leave --target out to work on local.`,
-  )
+export function detachOption(): Option {
+  return new Option('--detach', 'start the run of a deployed environment, and do not wait for its end')
 }
+
+/** What Ctrl-C does to a run. */
+export const interruptHelp = `
+Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leaves a run of a deployed environment at
+work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 
 export function printJson(document: unknown): void {
   process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)

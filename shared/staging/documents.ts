@@ -39,11 +39,16 @@ export async function writeJson(
   return store.write(prefix, { format: 'json' }, [{ bytes: Buffer.from(lineOf(value)), rows: 1 }], options)
 }
 
-/** The value of a JSON document, once it has been read whole and checked. */
-export async function readJson<T>(store: StagingStore, object: StagedObject, options?: StagingOptions): Promise<T> {
+/** The value of a JSON document, once it has been read whole and checked; by its reference, or by its key alone. */
+export async function readJson<T>(
+  store: StagingStore,
+  object: StagedObject | string,
+  options?: StagingOptions,
+): Promise<T> {
+  const key = typeof object === 'string' ? object : object.key
   let document: string | undefined
   for await (const lines of linesOf(store, object, 'json', options)) document = lines[0]
-  if (document === undefined) throw new StagedObjectDamaged(store.locate(object.key), 'it holds no document')
+  if (document === undefined) throw new StagedObjectDamaged(store.locate(key), 'it holds no document')
   return JSON.parse(document) as T
 }
 

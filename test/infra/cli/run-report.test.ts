@@ -6,7 +6,12 @@ import type { RunResult } from '#infra/local/run-result.ts'
 import { emptyStep } from '#shared/state/state-store.ts'
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream
-const places = { logFile: '/home/logs/r.jsonl', stream, locate: (prefix: string) => `/staging/${prefix}` }
+const places = {
+  target: 'local',
+  logFile: '/home/logs/r.jsonl',
+  stream,
+  locate: (prefix: string) => `/staging/${prefix}`,
+}
 
 const loaded = {
   ...emptyStep('r', 'orders'),

@@ -27,8 +27,8 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
   it('a limit that is no number', () => assertRefused(['runs', '--limit', 'ten'], /--limit ten is not a number/))
   it('an unknown workflow, and names those there are', () =>
     assertRefused(['run', 'dayly'], /no workflow or pipeline dayly.*daily-data-warehouse-update.*customers/))
-  it('a target that is not configured', () =>
-    assertRefused(['run', 'customers', '--target', 'production'], /target production .*no remote target is configured/))
+  it('a target that there is not, and names those there are', () =>
+    assertRefused(['run', 'customers', '--target', 'production'], /no environment production.* has dev, prod\./))
   it('a malformed URL, and does not print it', async () => {
     await assertRefused(['run', 'customers'], /^dray: WAREHOUSE_DATABASE_URL is not the URL of a database/, {
       WAREHOUSE_DATABASE_URL: 'oracle://scott:tiger@host/db',

@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import type { Execution } from '#infra/remote/machine.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import type { ExitCode } from './exit-codes.ts'
+import type { RunOptions } from './run.ts'
+import { foundRun } from './runs.ts'
+import { isLocal, withRemote, withStores } from './target.ts'
+import { interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+
+export function addRunsWatch(verb: Command, verbs: Verbs): void {
+  withCommonOptions(verb.command('watch'))
+    .description('show a run until it ends, and report')
+    .argument('<id>')
+    .addOption(progressOption())
+    .addHelpText('after', interruptHelp)
+    .action(async (id: string, _options, command: Command) => {
+      const options: RunOptions = command.optsWithGlobals()
+      verbs.exitCode = await (isLocal(options) ? watchLocal(id, options) : watchRemote(id, options))
+    })
+}
+
+async function watchRemote(id: string, options: RunOptions): Promise<ExitCode> {
+  const { watch, watchedRun } = await import('./remote-run.ts')
+  const { executionNamed } = await import('#infra/remote/find-execution.ts')
+  return withRemote(options, async (environment) => {
+    const { workflow, execution } = await executionNamed(id, environment)
+    const only = execution.input.only ?? null
+    const name = only?.length === 1 ? (only[0] as string) : workflow.name
+    return watch(watchedRun(workflow, only, { id, name, environment }), environment, options)
+  })
+}
+
+/** Another process runs it: its metrics are all there is to look at. */
+async function watchLocal(id: string, options: RunOptions): Promise<ExitCode> {
+  const { watch } = await import('./remote-run.ts')
+  const { workflowNamed } = await import('./workflows.ts')
+  const { settleDeadRuns } = await import('#infra/local/settle-run.ts')
+  return withStores(options, async (stores) => {
+    const { run } = await foundRun(stores.state, id, options)
+    const { steps } = await workflowNamed(run.workflow)
+    const names = steps.map(({ name }) => name).filter((name) => run.only?.includes(name) ?? true)
+    const execution = async () => {
+      await settleDeadRuns(stores.state)
+      return recorded(stores.state, id, options)
+    }
+    return watch({ id, name: run.workflow, steps: names, notes: [], execution }, stores, options)
+  })
+}
+
+async function recorded(state: StateStore, id: string, options: RunOptions): Promise<Execution> {
+  const { status, startTime, endTime, error } = (await foundRun(state, id, options)).run
+  const ended = status === 'success' ? 'succeeded' : 'failed'
+  return { status: status === 'running' ? 'running' : ended, startTime, endTime, reason: error }
+}

@@ -1,0 +1,80 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { ProgressView } from '#infra/local/run-progress.ts'
+import { type RunResult, resultOf } from '#infra/local/run-result.ts'
+import type { StepOutcome } from '#shared/pipeline/events.ts'
+import type { StagingStore } from '#shared/staging/staging-store.ts'
+import type { RunDetail, StateStore } from '#shared/state/state-store.ts'
+import type { Execution } from './machine.ts'
+import { PlannedSizes } from './planned-sizes.ts'
+import { showRecorded } from './recorded-progress.ts'
+
+export interface WatchedRun {
+  readonly id: string
+  /** What the report calls it. */
+  readonly name: string
+  readonly steps: readonly string[]
+  /** What is to be said of the run as a whole. */
+  readonly notes: readonly string[]
+  execution(): Promise<Execution>
+}
+
+export interface Watching {
+  readonly state: StateStore
+  readonly staging: StagingStore
+  readonly view: ProgressView
+  /** Ends the watching, and leaves the run alone. */
+  readonly signal: AbortSignal
+}
+
+const shortestPauseMs = 300
+const longestPauseMs = 10_000
+/** Each look reads the metrics of all partitions. */
+const pauseOfPartitionMs = 4
+
+/** Looks at a run until it has ended, by its metrics and its execution; null when the signal ended the watching before. */
+export async function watchRun(run: WatchedRun, { state, staging, view, signal }: Watching): Promise<RunResult | null> {
+  const planned = new PlannedSizes(staging, run.id)
+  for (let pause = shortestPauseMs; !signal.aborted; pause = nextPause(pause)) {
+    // Before the metrics: what it has done by then is in them.
+    const execution = await run.execution()
+    const detail = await state.run(run.id)
+    const running = detail?.steps.filter(({ status }) => status === 'running') ?? []
+    for (const { step } of running) await planned.learn(step)
+    const result = execution.status === 'running' ? null : endOf(run, execution, detail)
+    const known = { steps: result?.steps ?? detail?.steps ?? [], partitions: detail?.partitions ?? [] }
+    showRecorded(view, run.steps, known, planned.sizes, Date.now())
+    if (result !== null) return result
+    const atLeast = (detail?.partitions.length ?? 0) * pauseOfPartitionMs
+    await delay(Math.min(longestPauseMs, Math.max(pause, atLeast)), undefined, { signal }).catch(() => {})
+  }
+  return null
+}
+
+function nextPause(pause: number): number {
+  return Math.min(1_000, pause * 1.3)
+}
+
+function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null): RunResult {
+  const { id, name: workflow, steps } = run
+  const reason = reasonOf(execution)
+  // The janitor says the same of them in the table, a moment later.
+  const cut = detail?.steps.filter(({ status }) => status === 'running') ?? []
+  const outcomes = Object.fromEntries(
+    cut.map(({ step }): [string, StepOutcome] => [step, { status: 'failed', reason }]),
+  )
+  const explained = execution.status === 'succeeded' || (detail?.run.error ?? null) !== null
+  const facts = {
+    id,
+    workflow,
+    seconds: ((execution.endTime ?? Date.now()) - execution.startTime) / 1000,
+    notes: explained ? run.notes : [...run.notes, reason],
+    interrupted: execution.status === 'aborted',
+    started: new Set(detail?.steps.map(({ step }) => step)),
+  }
+  return resultOf(facts, steps, detail, outcomes)
+}
+
+function reasonOf({ status, reason }: Execution): string {
+  const how = status === 'aborted' ? 'was stopped' : status === 'failed' ? 'failed' : 'ended'
+  return `The execution ${how}${reason === null ? '' : `: ${reason}`}.`
+}
