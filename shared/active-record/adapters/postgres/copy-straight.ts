@@ -2,16 +2,9 @@ import type { CopyBlock, MergeTarget } from '../../adapter.ts'
 import { FittingBlocks } from '../fitting-blocks.ts'
 import { probedKeys } from '../probed-keys.ts'
 import { fittingRows } from './fitting-values.ts'
-import type { MergeCounts, MergeSession, OpenBlocks } from './merge.ts'
+import type { MergeCounts, MergeSession, Merging, OpenBlocks } from './merge.ts'
 import { quote, quoteTable } from './names.ts'
-import type { NarrowColumn } from './narrow-columns.ts'
-
-/** What a COPY into the table would do otherwise than an INSERT: rules, row security and views. Columns that are never NULL. */
-const PLAIN_TABLE = `
-  SELECT a.attname
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-  WHERE c.oid = to_regclass($1) AND c.relkind IN ('r', 'p') AND NOT c.relrowsecurity AND NOT c.relhasrules
-    AND a.attnum > 0 AND NOT a.attisdropped AND a.attnotnull`
+import type { TargetTable } from './target-table.ts'
 
 /**
  * Copies rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
@@ -20,12 +13,11 @@ const PLAIN_TABLE = `
  */
 export async function copyStraight(
   session: MergeSession,
-  target: MergeTarget,
-  narrow: readonly NarrowColumn[],
+  { target, table, narrow }: Merging,
   open: OpenBlocks,
 ): Promise<MergeCounts | null> {
   const fits = fittingRows(target.columns, narrow)
-  if (fits === null || !(await isPlain(session, target))) return null
+  if (fits === null || !isCopied(target, table)) return null
   const blocks = new FittingBlocks(open(), fits)
   try {
     const first = await blocks.first()
@@ -41,11 +33,10 @@ export async function copyStraight(
   }
 }
 
-async function isPlain(session: MergeSession, { table, key, mode }: MergeTarget): Promise<boolean> {
-  const { rows } = await session.run(PLAIN_TABLE, [quoteTable(table)])
-  if (rows.length === 0) return false
-  const neverNull = new Set(rows.map(([name]) => name))
-  return mode === 'insert' || key.every((column) => neverNull.has(column))
+/** Whether a COPY does the same as an INSERT, and no key is NULL. */
+function isCopied({ key, mode }: MergeTarget, { isPlain, hasRowSecurity, columns }: TargetTable): boolean {
+  if (!isPlain || hasRowSecurity) return false
+  return mode === 'insert' || columns.every(({ name, isNotNull }) => isNotNull || !key.includes(name))
 }
 
 /** Whether the table has some of a block's keys. */

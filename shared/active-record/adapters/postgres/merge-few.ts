@@ -1,9 +1,10 @@
 import type { MergeTarget, Text } from '../../adapter.ts'
 import { decodeBlock } from '../../copy-text.ts'
-import { countsOf, type MergeCounts, type MergeSession, type OpenBlocks } from './merge.ts'
+import { countsOf, type MergeCounts, type MergeSession, type Merging, type OpenBlocks } from './merge.ts'
 import { MergeSql } from './merge-sql.ts'
-import { quote, quoteTable } from './names.ts'
+import { quote } from './names.ts'
 import type { NarrowColumn } from './narrow-columns.ts'
+import type { TargetTable } from './target-table.ts'
 
 /** Up to so many rows a temporary table costs more than it gains: it is made, filled and dropped in statements of its own. */
 const FEW_ROWS = 500
@@ -15,19 +16,13 @@ const PLAIN_TYPES = new Set(
   'int2 int4 int8 numeric float8 bool text varchar date timestamp timestamptz uuid json bytea'.split(' '),
 )
 
-const TYPES = `
-  SELECT a.attname, t.typname, a.atttypmod
-  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'pg_catalog'::regnamespace
-  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
-
 /**
  * Merges a few rows without a temporary table: their values are bound as one array a column and unnested. Null when they are more
  * than a few, when a column's type or a NULL in the key asks for the longer way, or when a column would change a value.
  */
 export async function mergeFew(
   session: MergeSession,
-  target: MergeTarget,
-  narrow: readonly NarrowColumn[],
+  { target, table, narrow }: Merging,
   open: OpenBlocks,
 ): Promise<MergeCounts | null> {
   if (target.columns.length > FEW_COLUMNS) return null
@@ -35,7 +30,7 @@ export async function mergeFew(
   if (rows === null || rows.some((row) => row.length !== target.columns.length)) return null
   const keys = target.key.map((column) => target.columns.indexOf(column))
   if (target.mode !== 'insert' && rows.some((row) => keys.some((index) => row[index] === null))) return null
-  const types = await castTypes(session, target, narrow)
+  const types = castTypes(target, table, narrow)
   if (types === null) return null
   const arrays = target.columns.map((_, index) => arrayOf(rows.map((row) => row[index] ?? null)))
   const sql = new MergeSql(target, SOURCE, narrow)
@@ -72,13 +67,8 @@ async function fewRows(open: OpenBlocks): Promise<Text[][] | null> {
 }
 
 /** The type of each column, or the wider one of a narrow column; null when a type is not plain. */
-async function castTypes(
-  session: MergeSession,
-  { table, columns }: MergeTarget,
-  narrow: readonly NarrowColumn[],
-): Promise<string[] | null> {
-  const { rows } = await session.run(TYPES, [quoteTable(table)])
-  const types = new Map(rows.map(([name, type, modifier]) => [name, Number(modifier) < 0 ? type : null]))
+function castTypes({ columns }: MergeTarget, table: TargetTable, narrow: readonly NarrowColumn[]): string[] | null {
+  const types = new Map(table.columns.map(({ name, type, modifier }) => [name, modifier < 0 ? type : null]))
   const cast = columns.map((column) => {
     const { wide } = narrow.find((candidate) => candidate.column === column) ?? { wide: types.get(column) }
     return wide && PLAIN_TYPES.has(wide) ? wide : null

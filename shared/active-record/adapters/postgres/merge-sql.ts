@@ -133,18 +133,57 @@ export class MergeSql {
     return this.#key.map((column) => `t.${column} = s.${column}`).join(' AND ')
   }
 
-  #update(rows: Rows): string | null {
-    const { columns, key, ignore = [], version, counter } = this.#merge
-    const written = columns.filter((column) => !key.includes(column))
-    const compared = written.filter((column) => !ignore.includes(column))
-    if (compared.length === 0) return null
-    const row = (alias: string) => `ROW(${compared.map((column) => `${alias}.${quote(column)}`).join(', ')})::record`
+  /**
+   * The same by one join, for servers that can. The target's rows are locked and changed as they are found, so that no order of the rows is
+   * needed but for a key's place in the index. `sameWhenEqual`: columns whose equal values are the same, byte by byte.
+   */
+  mergeByOneJoin(rows: Rows, sameWhenEqual: ReadonlySet<string>, order: 'ordered' | 'any'): string {
+    const assignments = this.#assignments
+    const update = `WHEN MATCHED AND ${this.#differs(sameWhenEqual)} THEN UPDATE SET ${assignments.join(', ')}`
+    const values = this.#merge.columns.map((column) => `s.${quote(column)}`).join(', ')
+    return `WITH m AS (MERGE INTO ${this.target} t USING (${rows.select('true', order)}) s ON ${this.#sameKey()}
+      ${this.#compared.length === 0 ? '' : update}
+      WHEN NOT MATCHED THEN INSERT (${this.#columns}) OVERRIDING SYSTEM VALUE VALUES (${values})
+      RETURNING merge_action() = 'INSERT' AS inserted)
+      SELECT (${rows.count}), count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM m`
+  }
+
+  get #written(): readonly string[] {
+    const { columns, key } = this.#merge
+    return columns.filter((column) => !key.includes(column))
+  }
+
+  get #compared(): readonly string[] {
+    const { ignore = [] } = this.#merge
+    return this.#written.filter((column) => !ignore.includes(column))
+  }
+
+  get #assignments(): readonly string[] {
+    const { counter } = this.#merge
+    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
+    return [...this.#written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
+  }
+
+  /** A row that is not older, and differs. Records are compared byte by byte, which takes longer than columns one by one. */
+  #differs(sameWhenEqual: ReadonlySet<string> = new Set()): string {
+    const { version } = this.#merge
+    const others = this.#compared.filter((column) => !sameWhenEqual.has(column)).map(quote)
+    const row = (alias: string) => `ROW(${others.map((column) => `${alias}.${column}`).join(', ')})::record`
+    const differences = [
+      ...this.#compared
+        .filter((column) => sameWhenEqual.has(column))
+        .map((column) => `t.${quote(column)} IS DISTINCT FROM s.${quote(column)}`),
+      ...(others.length === 0 ? [] : [`${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}`]),
+    ]
     const guard =
       version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
-    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
-    const assignments = [...written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
-    return `UPDATE ${this.target} t SET ${assignments.join(', ')}
+    return `(${differences.join(' OR ')})${guard}`
+  }
+
+  #update(rows: Rows): string | null {
+    if (this.#compared.length === 0) return null
+    return `UPDATE ${this.target} t SET ${this.#assignments.join(', ')}
       FROM (${rows.select('true', 'any')}) s
-      WHERE ${this.#sameKey()} AND ${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}${guard} RETURNING 1`
+      WHERE ${this.#sameKey()} AND ${this.#differs()} RETURNING 1`
   }
 }

@@ -6,9 +6,11 @@ import type { Place } from './connection-url.ts'
 import { copyStraight } from './copy-straight.ts'
 import { describeKeys } from './describe.ts'
 import { isolateRows } from './isolate-rows.ts'
+import { mergeAtOnce } from './merge-at-once.ts'
 import { mergeFew } from './merge-few.ts'
 import { MergeSql } from './merge-sql.ts'
 import { type NarrowColumn, narrowColumns } from './narrow-columns.ts'
+import { readTargetTable, type TargetTable } from './target-table.ts'
 import { isRowFault } from './translate.ts'
 
 /** What a merge needs of its connection. Errors are translated; `cause` is the server's. */
@@ -34,8 +36,6 @@ export interface MergeCounts {
 }
 
 const UNIQUE_VIOLATION = '23505'
-/** Below this many rows the planner's guess is good enough. */
-const ANALYZED_ROWS = 1_000
 
 /**
  * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are compared
@@ -49,32 +49,38 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
     throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
   }
   if (target.mode !== 'insert') await requireKey(session, target)
-  const narrow = await narrowColumns(async (sql, values) => (await session.run(sql, values)).rows, target)
+  const table = await readTargetTable(async (sql, values) => (await session.run(sql, values)).rows, target)
+  const narrow = narrowColumns(table)
   const savepoint = session.name('merge')
   // For this transaction only: instants without an offset are UTC.
   await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
-  const counts = await copiedOrMerged(session, target, narrow, open, savepoint)
+  const counts = await copiedOrMerged(session, { target, table, narrow }, open, savepoint)
   await session.run(`RELEASE ${savepoint}`)
   if (counts !== null) return { ...counts, rejected: [] }
   const { result, standIns } = await isolateRows(session, target, narrow, open)
   return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows))
 }
 
+/** What is written, and what the database has. */
+export interface Merging {
+  readonly target: MergeTarget
+  readonly table: TargetTable
+  readonly narrow: readonly NarrowColumn[]
+}
+
 /** Null when the database refuses a row, or would change a value of one. */
 async function copiedOrMerged(
   session: MergeSession,
-  target: MergeTarget,
-  narrow: readonly NarrowColumn[],
+  merging: Merging,
   open: OpenBlocks,
   savepoint: string,
 ): Promise<MergeCounts | null> {
-  const few = await attempted(session, savepoint, () => mergeFew(session, target, narrow, open))
-  if (few.counts !== null) return few.counts
-  if (few.fault !== null && few.fault.code !== UNIQUE_VIOLATION) return null
-  const straight = await attempted(session, savepoint, () => copyStraight(session, target, narrow, open))
-  if (straight.counts !== null) return straight.counts
-  if (straight.fault !== null && straight.fault.code !== UNIQUE_VIOLATION) return null
-  return (await attempted(session, savepoint, () => mergeAtOnce(session, target, narrow, open))).counts
+  for (const way of [mergeFew, copyStraight, mergeAtOnce]) {
+    const { counts, fault } = await attempted(session, savepoint, () => way(session, merging, open))
+    if (counts !== null) return counts
+    if (fault !== null && fault.code !== UNIQUE_VIOLATION) return null
+  }
+  return null
 }
 
 interface Attempt {
@@ -106,30 +112,6 @@ async function attempted(
 
 export function causeOf(error: unknown): unknown {
   return error instanceof Error && error.name === 'DataQuality' ? error.cause : error
-}
-
-async function mergeAtOnce(
-  session: MergeSession,
-  target: MergeTarget,
-  narrow: readonly NarrowColumn[],
-  open: OpenBlocks,
-): Promise<MergeCounts | null> {
-  const table = `pg_temp.${session.name('rows')}`
-  const sql = new MergeSql(target, table, narrow)
-  await session.run(sql.createTable())
-  const given = await session.copyIn(sql.copy(), bytesOf(open()))
-  const [distinct, loses] = (await session.run(sql.look())).rows[0] as readonly [string, string]
-  if (loses === 't') return null
-  if (given >= ANALYZED_ROWS && sql.keyed) await session.run(sql.analyze())
-  const once = Number(distinct) === given
-  const rows = once ? sql.eachRow(given) : { ...sql.lastOfEachKey(), count: distinct }
-  const counts = countsOf(given, (await session.run(sql.merge(rows))).rows)
-  await session.run(`DROP TABLE ${table}`)
-  return counts
-}
-
-async function* bytesOf(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>): AsyncGenerator<Uint8Array> {
-  for await (const block of blocks) yield block.bytes
 }
 
 export function countsOf(given: number, rows: readonly (readonly Text[])[]): MergeCounts {

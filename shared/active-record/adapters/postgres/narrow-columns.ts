@@ -1,5 +1,5 @@
-import type { MergeTarget, Text } from '../../adapter.ts'
-import { quote, quoteTable } from './names.ts'
+import { quote } from './names.ts'
+import type { TargetTable } from './target-table.ts'
 
 /**
  * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
@@ -16,32 +16,27 @@ export interface NarrowColumn {
   readonly message: string
 }
 
-const NARROW = `
-  SELECT a.attname, t.typname, format_type(a.atttypid, a.atttypmod), a.atttypmod
-  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typnamespace = 'pg_catalog'::regnamespace
-  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped AND (
-    a.atttypmod >= 0 AND t.typname IN ('numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval')
-    OR t.typname = 'float4' OR t.typname = 'jsonb' AND current_setting('server_version_num')::int >= 160000)`
-
 /** Narrow types that are another type when they are whole. */
 const WIDE: ReadonlyMap<string, string> = new Map([
   ['float4', 'float8'],
   ['jsonb', 'json'],
 ])
 
-export async function narrowColumns(
-  rows: (sql: string, values: readonly string[]) => Promise<readonly (readonly Text[])[]>,
-  { table, columns }: MergeTarget,
-): Promise<NarrowColumn[]> {
-  const found = (await rows(NARROW, [quoteTable(table)])) as readonly [string, string, string, string][]
-  return found
-    .filter(([column]) => columns.includes(column))
-    .map(([column, name, type, modifier]) => ({
-      column,
-      wide: WIDE.get(name) ?? name,
-      type,
-      ...lossOf(quote(column), name, type, Number(modifier)),
-    }))
+const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
+/** The first server that can tell whether JSON has a key twice. */
+const JSON_KEYS_VERSION = 160_000
+
+export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowColumn[] {
+  return columns.flatMap(({ name, type, fullType, modifier }) => {
+    const isNarrow =
+      type !== null &&
+      ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
+        type === 'float4' ||
+        (type === 'jsonb' && serverVersion >= JSON_KEYS_VERSION))
+    if (!isNarrow) return []
+    const loss = lossOf(quote(name), type, fullType, modifier)
+    return [{ column: name, wide: WIDE.get(type) ?? type, type: fullType, ...loss }]
+  })
 }
 
 /** The modifier of varchar is its length and 4, of numeric its scale in the low eleven bits, after 4 is taken off. */
