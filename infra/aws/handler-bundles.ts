@@ -2,7 +2,17 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
-import { build, type OutputFile, type Plugin } from 'esbuild'
+import { build, type Metafile, type OutputFile } from 'esbuild'
+import {
+  lighterHttp,
+  plainSchemas,
+  withoutAuthorities,
+  withoutCleaning,
+  withoutMysqlTables,
+  withoutOtherCredentials,
+  withoutOtherEngines,
+} from './bundle-plugins.ts'
+import { triggerHandlers } from './deployed-handlers.ts'
 import type { Engine } from './environment.ts'
 
 const project = resolve(import.meta.dirname, '../..')
@@ -20,8 +30,8 @@ export interface BundledHandler {
 }
 
 /**
- * Bundles each handler into a folder with one module, `index.mjs`, and its source map. The folder is named after its
- * content, so that equal bundles are equal assets. Drivers of other engines are left out.
+ * Bundles each handler into a folder with a module, `index.mjs`, those that it imports on demand, and their source maps. The
+ * folder is named after its content, so that equal bundles are equal assets. What a handler does not use is left out.
  */
 export async function bundleHandlers(
   handlers: readonly BundledHandler[],
@@ -34,26 +44,31 @@ export async function bundleHandlers(
   return new Map((await Promise.all(bundles)).flat())
 }
 
-/** One call of esbuild bundles all handlers that leave out the same. */
+type Files = ReadonlyMap<string, Uint8Array>
+
+/** One call of esbuild bundles all handlers that leave out the same, the triggers' apart, which a local run has not. */
 function groupOf({ handler, engines }: BundledHandler): string {
-  return [isTransform(handler), ...new Set(engines)].sort().join()
+  const isTrigger = Object.values<string>(triggerHandlers).includes(handler)
+  return [isTrigger, isTransform(handler), ...[...new Set(engines)].sort()].join()
 }
 
 function isTransform(handler: string): boolean {
   return handler.endsWith('/transform.ts')
 }
 
-async function bundleGroup(group: readonly BundledHandler[]): Promise<ReadonlyMap<string, readonly OutputFile[]>> {
+async function bundleGroup(group: readonly BundledHandler[]): Promise<ReadonlyMap<string, Files>> {
   const [{ handler: first, engines } = { handler: '', engines: [] }] = group
-  const transforms = isTransform(first)
-  const { outputFiles } = await build({
+  const { outputFiles, metafile } = await build({
     absWorkingDir: project,
-    entryPoints: group.map(({ handler }) => ({ in: handler, out: join(handler, 'index') })),
+    entryPoints: group.map(({ handler }, index) => ({ in: handler, out: `index-${index}` })),
     // Nothing is written there; the paths in source maps are relative to it.
-    outdir: join(project, 'cdk.out', 'bundles'),
+    outdir: join(project, 'cdk.out', 'bundles', 'handler'),
     outExtension: { '.js': '.mjs' },
     write: false,
     bundle: true,
+    // What is imported on demand is a file of its own, read when it is asked for; and what is unused in it is left out.
+    splitting: true,
+    chunkNames: '[name]-[hash]',
     platform: 'node',
     target: 'node24',
     format: 'esm',
@@ -64,69 +79,54 @@ async function bundleGroup(group: readonly BundledHandler[]): Promise<ReadonlyMa
     sourcesContent: false,
     // `pg` looks for its native twin, which is never installed. The SDK is bundled at the version that was tested.
     external: ['pg-native'],
-    plugins: [withoutOtherEngines(engines), withoutAsianCharsets, ...(transforms ? [] : [withoutCleaning])],
+    plugins: [
+      withoutOtherEngines(engines),
+      withoutMysqlTables,
+      withoutAuthorities,
+      withoutOtherCredentials,
+      lighterHttp,
+      plainSchemas,
+      ...(isTransform(first) ? [] : [withoutCleaning]),
+    ],
+    metafile: true,
     logLevel: 'error',
   })
-  return Map.groupBy(outputFiles, ({ path }) => {
-    const found = group.find(({ handler }) => path.includes(`/bundles/${handler}/index.mjs`))
-    return found?.handler ?? ''
-  })
+  return new Map(group.map(({ handler }, index) => [handler, filesOf(`index-${index}.mjs`, outputFiles, metafile)]))
 }
 
-/** Where an adapter is imported whose engine no database of the handler has, an empty module takes its place. */
-function withoutOtherEngines(engines: readonly string[]): Plugin {
-  return {
-    name: 'without-other-engines',
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /\/adapters\/[a-z]+\/index\.ts$/ }, ({ path }) => {
-        const engine = /\/adapters\/([a-z]+)\//.exec(path)?.[1] ?? ''
-        return engines.includes(engine) ? undefined : { path: engine, namespace: 'unused-engine' }
-      })
-      onLoad({ filter: /.*/, namespace: 'unused-engine' }, ({ path }) => ({ contents: unusedEngine(path) }))
-    },
+/** What an entry needs of a group's files, by their names in its folder; the entry itself is `index.mjs` there. */
+function filesOf(entry: string, outputFiles: readonly OutputFile[], metafile: Metafile): Files {
+  const reached = reachedFrom(entry, metafile)
+  const files = new Map<string, Uint8Array>()
+  for (const { path, contents, text } of outputFiles.toSorted((one, other) => (one.path < other.path ? -1 : 1))) {
+    const name = basename(path)
+    if (!reached.has(basename(name, '.map'))) continue
+    const isEntry = name === entry
+    const renamed = name.replace(entry, 'index.mjs')
+    files.set(renamed, isEntry ? Buffer.from(text.replace(`=${entry}.map`, '=index.mjs.map')) : contents)
   }
+  return files
 }
 
-/** 300 kB of tables for Big5, GBK, Shift_JIS and EUC-KR; the sessions of MySQL speak UTF-8. */
-const withoutAsianCharsets: Plugin = {
-  name: 'without-asian-charsets',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^\.\/dbcs-data$/ }, ({ path }) => ({ path, namespace: 'unused-charsets' }))
-    onLoad({ filter: /.*/, namespace: 'unused-charsets' }, () => ({ contents: 'module.exports = {}' }))
-  },
-}
-
-/** What only a transform calls, 500 kB of countries, states and phone numbers, is in no other function of the pipeline. */
-const withoutCleaning: Plugin = {
-  name: 'without-cleaning',
-  setup({ onResolve, onLoad }) {
-    onResolve({ filter: /^#shared\/cleaning\// }, ({ path }) => ({ path, namespace: 'unused-cleaning' }))
-    onLoad({ filter: /.*/, namespace: 'unused-cleaning' }, ({ path }) => ({ contents: unusedModule(path) }))
-  },
-}
-
-function unusedModule(path: string): string {
-  const message = `${path} is only in the bundles of transform.ts, and another function called it. Call it in the pipeline's transform.`
-  return `module.exports = new Proxy({}, {
-    get: (_, name) => name === '__esModule' ? true : () => { throw Object.assign(new Error(${JSON.stringify(message)}), { name: 'Terminal' }) }
-  })`
-}
-
-function unusedEngine(engine: string): string {
-  const creator = `create${engine.charAt(0).toUpperCase()}${engine.slice(1)}Adapter`
-  const message = `This function was deployed without the driver of ${engine}, so the database cannot be reached. Set the database's engine in infra/aws/environments.ts to ${engine} and deploy again.`
-  return `export function ${creator}() { throw Object.assign(new Error(${JSON.stringify(message)}), { name: 'Configuration' }) }`
+/** esbuild also makes files of what is imported on demand by modules that nothing uses. */
+function reachedFrom(entry: string, { outputs }: Metafile): ReadonlySet<string> {
+  const importsOf = new Map(Object.entries(outputs).map(([path, { imports }]) => [basename(path), imports]))
+  const reached = new Set([entry])
+  for (const file of reached) {
+    for (const { path, external } of importsOf.get(file) ?? []) if (!external) reached.add(basename(path))
+  }
+  return reached
 }
 
 /** Written beside and moved into place, so that no other synth ever sees half of it. */
-async function keep(files: readonly OutputFile[], folder: string): Promise<string> {
+async function keep(files: Files, folder: string): Promise<string> {
   const hash = createHash('sha256')
-  for (const { path, contents } of files) hash.update(basename(path)).update(contents)
+  for (const [name, contents] of files) hash.update(name).update(contents)
   const place = join(folder, hash.digest('hex').slice(0, 32))
   if (existsSync(place)) return place
   await mkdir(folder, { recursive: true })
   const beside = await mkdtemp(`${place}-`)
-  await Promise.all(files.map(({ path, contents }) => writeFile(join(beside, basename(path)), contents)))
+  await Promise.all([...files].map(([name, contents]) => writeFile(join(beside, name), contents)))
   await rename(beside, place).catch(async (error: NodeJS.ErrnoException) => {
     await rm(beside, { recursive: true })
     if (!existsSync(place)) throw error

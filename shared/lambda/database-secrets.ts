@@ -15,15 +15,14 @@ export function resolveDatabaseSecrets(environment: NodeJS.ProcessEnv = process.
 async function resolveAll(environment: NodeJS.ProcessEnv): Promise<void> {
   const arns = Object.entries(environment).filter(([name, arn]) => name.endsWith(SUFFIX) && arn)
   if (arns.length === 0) return
-  const { GetSecretValueCommand, SecretsManagerClient } = await import('@aws-sdk/client-secrets-manager')
-  const client = new SecretsManagerClient()
-  for (const [name, arn] of arns) {
-    const { SecretString } = await client.send(new GetSecretValueCommand({ SecretId: arn }))
-    if (!SecretString) {
+  const { readSecret } = await import('./read-secret.ts')
+  for (const [name, arn = ''] of arns) {
+    const url = await readSecret(arn)
+    if (url === null) {
       throw new ConfigurationError(
         `the secret that ${name} names holds no text, so the database cannot be reached; store its URL in it`,
       )
     }
-    environment[name.slice(0, -'_SECRET_ARN'.length)] = SecretString.trim()
+    environment[name.slice(0, -'_SECRET_ARN'.length)] = url
   }
 }

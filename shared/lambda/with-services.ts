@@ -48,10 +48,15 @@ export function withServices(
 ): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
   return {
     before: async ({ context }) => {
-      await resolveDatabaseSecrets()
+      // All at once: what one imports is read while another waits for the network.
+      const [state, staging] = await Promise.all([
+        needsState ? openState() : null,
+        openStaging(),
+        resolveDatabaseSecrets(),
+      ])
       context.services = {
-        state: needsState ? await openState() : NO_STATE,
-        staging: await openStaging(),
+        state: state ?? NO_STATE,
+        staging,
         signal: deadlineOf(context),
         now: Date.now,
         log: {

@@ -1,10 +1,8 @@
-import type { EventBridgeClient } from '@aws-sdk/client-eventbridge'
 import { TransientError } from '#shared/active-record/index.ts'
 import type { FinishInput, FinishOutput } from '#shared/pipeline/index.ts'
 import type { WorkflowSlots } from '#shared/state/workflow-slots.ts'
 import type { Cause, RunRequest, WorkflowEnded } from '#shared/triggers/index.ts'
 
-let client: EventBridgeClient | null = null
 let slots: WorkflowSlots | null = null
 
 async function openSlots(): Promise<WorkflowSlots> {
@@ -22,8 +20,6 @@ async function openSlots(): Promise<WorkflowSlots> {
 export async function announceEnd(input: FinishInput, output: FinishOutput): Promise<void> {
   const bus = process.env.EVENT_BUS_NAME
   if (!bus) return
-  const { EventBridgeClient, PutEventsCommand } = await import('@aws-sdk/client-eventbridge')
-  client ??= new EventBridgeClient()
   const { run } = input
   const detail: WorkflowEnded = {
     version: 1,
@@ -41,11 +37,9 @@ export async function announceEnd(input: FinishInput, output: FinishOutput): Pro
     DetailType: output.status === 'success' ? 'WorkflowCompleted' : 'WorkflowFailed',
     Detail: JSON.stringify(detail),
   }
-  const fault = await client.send(new PutEventsCommand({ Entries: [entry] })).then(
-    ({ Entries }) => Entries?.[0]?.ErrorMessage,
-    (error: Error) => error.message || error.name,
-  )
-  if (fault === undefined) return
+  const { putEvent } = await import('./put-event.ts')
+  const fault = await putEvent(entry)
+  if (fault === null) return
   throw new TransientError(
     `${entry.DetailType} of ${run.workflow} could not be put on the bus ${bus}, so no other workflow started on it: ${fault}; what the run has loaded stays loaded`,
   )
