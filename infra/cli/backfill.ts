@@ -1,7 +1,16 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunOptions } from './run.ts'
-import { detachOption, interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+import { requireLocal } from './target.ts'
+import {
+  detachOption,
+  interruptHelp,
+  isolatedOption,
+  progressOption,
+  type Verbs,
+  withCommonOptions,
+  workflowOption,
+} from './verb.ts'
 
 interface BackfillOptions extends RunOptions {
   readonly from: string
@@ -16,17 +25,20 @@ export function addBackfill(program: Command, verbs: Verbs): void {
     .requiredOption('--from <time>', 'the start, such as 2024-01-01 or 2024-01-01T12:00:00Z (UTC)')
     .requiredOption('--to <time>', 'the end, which is not part of the range')
     .option('--chunk <length>', 'how much is loaded in one transaction, such as 1h, 1d, 30d', '1d')
+    .addOption(workflowOption())
+    .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
     .addHelpText('after', interruptHelp)
     .action(async (pipeline: string, _options, command: Command) => {
       const options: BackfillOptions = command.optsWithGlobals()
+      if (options.isolated) requireLocal(options, '--isolated')
       verbs.exitCode = await backfill(pipeline, options)
     })
 }
 
 async function backfill(name: string, options: BackfillOptions) {
-  const { pipelineNamed, workflowOf } = await import('./pipelines.ts')
+  const { pipelineAlone, pipelineNamed } = await import('./pipelines.ts')
   const { instantOf } = await import('#shared/pipeline/instant.ts')
   const { secondsOf } = await import('#shared/pipeline/duration.ts')
   const { runAsked } = await import('./run-command.ts')
@@ -41,7 +53,7 @@ async function backfill(name: string, options: BackfillOptions) {
     throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
   }
   secondsOf(chunk as '1d')
-  const workflow = await workflowOf(name)
+  const asked = await pipelineAlone(name, options.workflow)
   const mode = { backfill: { from, to, chunk } }
-  return runAsked(async () => ({ workflow, mode, trigger: 'backfill' }), options)
+  return runAsked(async () => ({ ...asked, mode, trigger: 'backfill' }), options)
 }

@@ -1,10 +1,7 @@
-import type { RunDetail, StateStore } from '#shared/state/state-store.ts'
-import { run, type Workflow, workflow } from '#shared/workflow/index.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
+import { latestRuns, type RefusedRun, refusedAmong } from '#shared/triggers/refused-runs.ts'
 import type { AskedRun } from './run-command.ts'
-import { workflowNamed } from './workflows.ts'
-
-/** How far back refused runs are looked for. */
-const LATEST = 50
+import { type AskedSteps, nameOf, stepsNamed, stepsOf } from './workflows.ts'
 
 interface FollowUp {
   readonly run: AskedRun
@@ -16,51 +13,31 @@ interface FollowUp {
  * The runs that were refused because a run of `held` had the lease, and that nobody does unless this process does: they go on from
  * where they were refused. Takes the wish for them off the pipelines.
  */
-export async function takeFollowUps(state: StateStore, held: Workflow, since: number): Promise<FollowUp[]> {
+export async function takeFollowUps(state: StateStore, held: AskedSteps): Promise<FollowUp[]> {
   const pending: string[] = []
-  for (const { kind, name } of held.steps) {
+  for (const { kind, name } of stepsOf(held)) {
     if (kind !== 'pipeline') continue
     const known = await state.pipeline(name)
     if (known?.pending && known.leaseOwner === null && (await state.takePending(name))) pending.push(name)
   }
   if (pending.length === 0) return []
-  const refused = await refusedRuns(state, new Set(pending), since)
+  const refused = await refusedAmong(await latestRuns(state, Date.now()), new Set(pending), state)
   const covered = new Set(refused.flatMap(({ pipelines }) => pipelines))
-  const resumed = refused.map(({ detail, pipelines }) => followUpOf(detail, pipelines))
-  const alone = pending.filter((name) => !covered.has(name)).map(alonePipeline)
-  return [...(await Promise.all(resumed)), ...alone]
+  const alone = pending.filter((name) => !covered.has(name))
+  return Promise.all([...refused.map(followUpOf), ...alone.map(alonePipeline)])
 }
 
-interface Refused {
-  readonly detail: RunDetail
-  readonly pipelines: readonly string[]
-}
-
-/** The last run of each workflow that has ended and that one of the pipelines has refused. */
-async function refusedRuns(state: StateStore, pending: ReadonlySet<string>, since: number): Promise<Refused[]> {
-  const found = new Map<string, Refused>()
-  for (const { id, workflow: name, endTime } of await state.runs({ status: 'failed', limit: LATEST })) {
-    if (endTime === null || endTime < since || found.has(name)) continue
-    const detail = await state.run(id)
-    const pipelines = (detail?.steps ?? [])
-      .filter(({ step, status }) => status === 'refused' && pending.has(step))
-      .map(({ step }) => step)
-    if (detail !== null && pipelines.length > 0) found.set(name, { detail, pipelines })
-  }
-  return [...found.values()]
-}
-
-async function followUpOf({ run: { id, workflow: name } }: RunDetail, pipelines: readonly string[]): Promise<FollowUp> {
+async function followUpOf({ run: { id, workflow, only }, pipelines }: RefusedRun): Promise<FollowUp> {
+  const asked = await stepsNamed(workflow)
   return {
-    run: { workflow: await workflowNamed(name), mode: { resume: id }, trigger: 'follow-up' },
-    why: `The run ${id} of ${name} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it is gone on with now.`,
+    run: { ...asked, only: only ?? asked.only, mode: { resume: id }, trigger: 'follow-up' },
+    why: `The run ${id} of ${nameOf({ workflow, only })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it is gone on with now.`,
   }
 }
 
-function alonePipeline(name: string): FollowUp {
-  const only = workflow(name, { steps: [run({ kind: 'pipeline', name })] })
+async function alonePipeline(name: string): Promise<FollowUp> {
   return {
-    run: { workflow: only, mode: null, trigger: 'follow-up' },
+    run: { ...(await stepsNamed(name)), mode: null, trigger: 'follow-up' },
     why: `A run of ${name} was refused meanwhile, since this one held it; ${name} is run once more.`,
   }
 }

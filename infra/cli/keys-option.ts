@@ -1,6 +1,6 @@
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import { type KeysMode, loadKeys, type SourceKey } from '#shared/pipeline/run-mode.ts'
-import type { Workflow } from '#shared/workflow/index.ts'
+import { type AskedSteps, stepsOf } from './workflows.ts'
 
 /** The keys of `--keys`: `1,2,3`, or JSON where a key has a comma or several columns: `[["fi","1"],["fi","2"]]`. */
 export function keysOf(text: string): SourceKey[] {
@@ -12,12 +12,13 @@ export function keysOf(text: string): SourceKey[] {
 }
 
 /** The mode of a run of these keys; they are of one pipeline. */
-export function keysMode(workflow: Workflow, text: string): KeysMode {
-  const [step] = workflow.steps
-  if (workflow.steps.length === 1 && step?.kind === 'pipeline') return loadKeys(keysOf(text))
-  const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+export function keysMode(asked: AskedSteps, text: string): KeysMode {
+  const steps = stepsOf(asked)
+  const [step] = steps
+  if (steps.length === 1 && step?.kind === 'pipeline') return loadKeys(keysOf(text))
+  const pipelines = steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
   throw new ConfigurationError(
-    `--keys are the keys of one pipeline's source, and ${workflow.name} is no pipeline, so nothing was run; name one of its pipelines: ${pipelines.join(', ')}`,
+    `--keys are the keys of one pipeline's source, and ${asked.workflow.name} is no pipeline, so nothing was run; name one of its pipelines: ${pipelines.join(', ')}`,
   )
 }
 

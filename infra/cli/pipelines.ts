@@ -1,7 +1,7 @@
 import { findPipeline } from '#functions/control/find-pipeline.ts'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { Pipeline } from '#shared/pipeline/index.ts'
-import { run, type Workflow, workflow } from '#shared/workflow/index.ts'
+import { type AskedSteps, stepsNamed } from './workflows.ts'
 
 /** The names of all pipelines that a workflow runs. */
 export async function pipelineNames(): Promise<string[]> {
@@ -17,10 +17,10 @@ export async function pipelineNamed(name: string): Promise<Pipeline> {
   throw new ConfigurationError(`There is no pipeline ${name}, so nothing was done; there are ${names.join(', ')}.`)
 }
 
-/** A workflow of this pipeline alone. */
-export async function workflowOf(name: string): Promise<Workflow> {
+/** This pipeline alone, in the first workflow that has it or in the one called `of`. */
+export async function pipelineAlone(name: string, of?: string): Promise<AskedSteps> {
   await pipelineNamed(name)
-  return workflow(name, { steps: [run({ kind: 'pipeline', name })] })
+  return stepsNamed(name, of)
 }
 
 /** The databases that a pipeline reads and writes. */

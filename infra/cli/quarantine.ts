@@ -5,15 +5,17 @@ import type { KeptRow } from '#shared/pipeline/index.ts'
 import { limitOption } from './limit-option.ts'
 import { listText, rowDocument, rowsText, summaries, summaryDocument } from './quarantine-report.ts'
 import type { RunOptions } from './run.ts'
-import { commandFor, type Stores, withStores } from './target.ts'
+import { commandFor, requireLocal, type Stores, withStores } from './target.ts'
 import {
   type CommonOptions,
   detachOption,
   interruptHelp,
+  isolatedOption,
   printJson,
   progressOption,
   type Verbs,
   withCommonOptions,
+  workflowOption,
 } from './verb.ts'
 
 interface ChoiceOptions extends CommonOptions {
@@ -43,11 +45,15 @@ export function addQuarantine(program: Command, verbs: Verbs): void {
     .action((of: string, _options, command: Command) => show(of, command.optsWithGlobals()))
   withChoice(withCommonOptions(verb.command('replay')))
     .description('send rows through the transform and the load of now; never overwrites a newer row')
+    .addOption(workflowOption())
+    .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
     .addHelpText('after', interruptHelp)
     .action(async (pipeline: string, _options, command: Command) => {
-      verbs.exitCode = await replay(pipeline, command.optsWithGlobals())
+      const options: ChoiceOptions & RunOptions = command.optsWithGlobals()
+      if (options.isolated) requireLocal(options, '--isolated')
+      verbs.exitCode = await replay(pipeline, options)
     })
   withChoice(withCommonOptions(verb.command('discard')))
     .description('give rows up: they are kept, and are not replayed any more')
@@ -97,7 +103,7 @@ async function show(of: string, options: ShowOptions): Promise<void> {
 }
 
 async function replay(name: string, options: ChoiceOptions & RunOptions) {
-  const { pipelineNamed, workflowOf } = await import('./pipelines.ts')
+  const { pipelineAlone, pipelineNamed } = await import('./pipelines.ts')
   const { runAsked } = await import('./run-command.ts')
   const { checkedMode } = await import('#shared/pipeline/run-mode.ts')
   const pipeline = await pipelineNamed(name)
@@ -106,11 +112,11 @@ async function replay(name: string, options: ChoiceOptions & RunOptions) {
       `${name} replaces its whole table in each run, so single rows cannot be replayed and nothing was done; \`dray run ${name}\` reads them again.`,
     )
   }
-  const workflow = await workflowOf(name)
+  const asked = await pipelineAlone(name, options.workflow)
   const mode = checkedMode({ replay: { run: options.run ?? null, ids: options.id ?? null } })
   return runAsked(async (stores) => {
     await chosenRows(name, options, stores)
-    return { workflow, mode, trigger: 'replay' }
+    return { ...asked, mode, trigger: 'replay' }
   }, options)
 }
 

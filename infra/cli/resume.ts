@@ -3,25 +3,27 @@ import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import type { RunOptions } from './run.ts'
 import type { AskedRun } from './run-command.ts'
-import { commandFor } from './target.ts'
-import { detachOption, interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+import { commandFor, requireLocal } from './target.ts'
+import { detachOption, interruptHelp, isolatedOption, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addResume(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('resume'))
     .description('go on with a run that failed or died: what has landed is not done again')
     .argument('<run>')
+    .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
     .addHelpText('after', interruptHelp)
     .action(async (id: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()
+      if (options.isolated) requireLocal(options, '--isolated')
       const { runAsked } = await import('./run-command.ts')
       verbs.exitCode = await runAsked(({ state }) => resumed(state, id, options), options)
     })
 }
 
 async function resumed(state: StateStore, id: string, options: RunOptions): Promise<AskedRun> {
-  const { workflowNamed } = await import('./workflows.ts')
+  const { stepsNamed } = await import('./workflows.ts')
   const { resumedRuns } = await import('#shared/pipeline/run-mode.ts')
   const [detail] = await resumedRuns(state, id)
   const run = detail?.run
@@ -35,7 +37,6 @@ async function resumed(state: StateStore, id: string, options: RunOptions): Prom
       `The run ${id} is still at work (${run.runner}), so it cannot be resumed; wait for its end, which \`${commandFor(options, `dray runs show ${id}`)}\` tells.`,
     )
   }
-  const { only } = run
-  const name = only?.length === 1 ? (only[0] as string) : run.workflow
-  return { workflow: await workflowNamed(name), only, mode: { resume: id }, trigger: 'resume' }
+  const asked = await stepsNamed(run.workflow)
+  return { ...asked, only: run.only ?? asked.only, mode: { resume: id }, trigger: 'resume' }
 }

@@ -7,7 +7,6 @@ import { localRunner, settleDeadRuns } from '#infra/local/settle-run.ts'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
-import type { Workflow } from '#shared/workflow/index.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { takeFollowUps } from './follow-ups.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
@@ -17,13 +16,10 @@ import type { RunOptions } from './run.ts'
 import { startWorkers } from './run-workers.ts'
 import { isLocal, localStores, type Stores } from './target.ts'
 import { printJson } from './verb.ts'
-import { workflowNamed } from './workflows.ts'
+import { type AskedSteps, stepsNamed, stepsOf } from './workflows.ts'
 
 /** What is to be run, and in which way. */
-export interface AskedRun {
-  readonly workflow: Workflow
-  /** Some of its steps; null for all. */
-  readonly only?: readonly string[] | null
+export interface AskedRun extends AskedSteps {
   readonly mode: RunMode | null
   readonly trigger: string
 }
@@ -33,9 +29,9 @@ export type Asked = (stores: Stores) => Promise<AskedRun>
 
 /** `dray run`: a workflow or one pipeline of it, usually or for single keys. */
 export async function runCommand(name: string, options: RunOptions): Promise<ExitCode> {
-  const workflow = await workflowNamed(name)
-  const mode = options.keys === undefined ? null : keysMode(workflow, options.keys)
-  return runAsked(async () => ({ workflow, mode, trigger: 'manual' }), options)
+  const asked = await stepsNamed(name, options.workflow)
+  const mode = options.keys === undefined ? null : keysMode(asked, options.keys)
+  return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
 }
 
 /** Runs on the target what is asked for, and reports. */
@@ -88,10 +84,9 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
       process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
   }
   const first = await asked(stores)
-  const since = Date.now()
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)
-  for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first.workflow, since)) {
+  for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first)) {
     process.stderr.write(`${next.why}\n`)
     const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
     if (!options.json) await reportText(followUp)
@@ -102,23 +97,20 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
 }
 
-async function runOnce(
-  { workflow, mode, trigger }: AskedRun,
-  surroundings: RunSurroundings & { readonly state: StateStore },
-): Promise<Done> {
+async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly state: StateStore }): Promise<Done> {
   const { home, options, interrupts, state } = surroundings
   const id = newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug || options.progress === 'log'
-  const session = await startWorkers({ home, id, workflow, view, echo, isolated: options.isolated === true })
+  const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())
   try {
     const { runWorkflow } = await import('#infra/local/run-workflow.ts')
-    await prepare(workflow, surroundings, state, view)
+    await prepare(asked, surroundings, state, view)
     const { workers, progress, logFile } = session
     const { signal } = interrupts
-    const result = await runWorkflow({ id, workflow, mode, trigger, state, workers, progress, signal })
+    const result = await runWorkflow({ ...asked, id, state, workers, progress, signal })
     return { result, logFile }
   } finally {
     view.stop()
@@ -127,14 +119,16 @@ async function runOnce(
 }
 
 async function prepare(
-  workflow: Workflow,
+  asked: AskedSteps,
   { home, services, options, interrupts }: RunSurroundings,
   state: StateStore,
   view: ProgressView,
 ): Promise<void> {
   if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
   const { createFirstTargets } = await import('#infra/local/target-tables.ts')
-  for (const table of await createFirstTargets(workflow, state)) view.note(`Made the table ${table} from its model.`)
+  const pipelines = stepsOf(asked).filter(({ kind }) => kind === 'pipeline')
+  const names = pipelines.map(({ name }) => name)
+  for (const table of await createFirstTargets(names, state)) view.note(`Made the table ${table} from its model.`)
 }
 
 async function fillDemo(

@@ -3,12 +3,14 @@ import type { StepRecord } from '#shared/state/state-store.ts'
 import { count, duration, oneLine, plural, status } from './format.ts'
 import { commandFor } from './target.ts'
 import { type Column, textTable } from './text-table.ts'
+import { nameOf } from './workflows.ts'
 
 /** The document of `dray run --json`. */
 export function jsonReport(result: RunResult) {
   return {
     run_id: result.id,
     workflow: result.workflow,
+    only: result.only ?? null,
     status: result.status,
     seconds: result.seconds,
     notes: result.notes ?? [],
@@ -105,9 +107,9 @@ function quarantines({ steps }: RunResult, locate: (prefix: string) => string): 
   })
 }
 
-function advice({ id, workflow, status: ending }: RunResult, places: ReportPlaces): string[] {
+function advice({ id, workflow, only = null, status: ending }: RunResult, places: ReportPlaces): string[] {
   const command = (text: string) => `\`${commandFor(places, text)}\``
-  const again = command(`dray run ${workflow}`)
+  const again = command(`dray run ${nameOf({ workflow, only })}`)
   switch (ending) {
     case 'success':
       return [

@@ -1,12 +1,13 @@
 import { createWriteStream } from 'node:fs'
-import { join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { finished } from 'node:stream/promises'
 import { logFolder, projectFolder } from '#infra/local/home.ts'
 import type { InstanceListeners } from '#infra/local/isolated/instance.ts'
 import { type ProgressView, RunProgress } from '#infra/local/run-progress.ts'
 import { createWorkers, type Workers } from '#infra/local/workers.ts'
 import type { Progress } from '#shared/pipeline/services.ts'
-import { toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
+import { toStatesLanguage } from '#shared/workflow/index.ts'
+import { type AskedSteps, stepsOf } from './workflows.ts'
 
 export interface WorkerSession {
   readonly workers: Workers
@@ -20,18 +21,16 @@ export interface WorkerSession {
 export async function startWorkers(options: {
   readonly home: string
   readonly id: string
-  readonly workflow: Workflow
+  readonly asked: AskedSteps
   readonly view: ProgressView
   readonly echo: boolean
   readonly isolated: boolean
 }): Promise<WorkerSession> {
-  const { home, id, workflow, view, echo, isolated } = options
+  const { home, id, asked, view, echo, isolated } = options
   const logFile = join(logFolder(home), `${id}.jsonl`)
   const log = createWriteStream(logFile, { mode: 0o600 })
-  const progress = new RunProgress(
-    workflow.steps.map((step) => step.name),
-    view,
-  )
+  const names = stepsOf(asked).map(({ name }) => name)
+  const progress = new RunProgress(names, view)
   const listeners = {
     onProgress: (event: Progress) => progress.rows(event),
     onLog: (line: string) => {
@@ -40,7 +39,9 @@ export async function startWorkers(options: {
     },
   }
   const workers = isolated ? await isolatedWorkers(home, listeners) : createWorkers(listeners)
-  workers.warm(toStatesLanguage(workflow).functions.map(({ handler }) => join(projectFolder, handler)))
+  const handlers = toStatesLanguage(asked.workflow).functions.map(({ handler }) => handler)
+  const isCalled = (handler: string) => ['control', ...names].includes(basename(dirname(handler)))
+  workers.warm(handlers.filter(isCalled).map((handler) => join(projectFolder, handler)))
   return {
     workers,
     progress,

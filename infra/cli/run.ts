@@ -1,12 +1,21 @@
 import type { Command } from 'commander'
 import { requireLocal } from './target.ts'
 import type { CommonOptions, ProgressMode, Verbs } from './verb.ts'
-import { detachOption, interruptHelp, progressOption, withCommonOptions } from './verb.ts'
+import {
+  detachOption,
+  interruptHelp,
+  isolatedOption,
+  progressOption,
+  withCommonOptions,
+  workflowOption,
+} from './verb.ts'
 
 export interface RunOptions extends CommonOptions {
   readonly demo?: boolean
   /** Keys of source rows, as they were typed. */
   readonly keys?: string
+  /** The workflow of a pipeline that several have. */
+  readonly workflow?: string
   /** Runs the bundles of the functions, each in a process of its own. */
   readonly isolated?: boolean
   /** Leaves a run of a deployed environment as soon as it is started. */
@@ -20,7 +29,8 @@ export function addRun(program: Command, verbs: Verbs): void {
     .argument('<workflow|pipeline>')
     .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
     .option('--keys <keys>', 'only the source rows of these keys: 1,2,3, or JSON; last_run stays where it is')
-    .option('--isolated', 'run the functions as they are deployed: bundled, in processes of their own, staging in S3')
+    .addOption(workflowOption())
+    .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
     .addHelpText('after', interruptHelp)

@@ -25,25 +25,25 @@ async function watchRemote(id: string, options: RunOptions): Promise<ExitCode> {
   return withRemote(options, async (environment) => {
     const { workflow, execution } = await executionNamed(id, environment)
     const only = execution.input.only ?? null
-    const name = only?.length === 1 ? (only[0] as string) : workflow.name
-    return watch(watchedRun(workflow, only, { id, name, environment }), environment, options)
+    return watch(watchedRun({ workflow, only }, { id, environment }), environment, options)
   })
 }
 
 /** Another process runs it: its metrics are all there is to look at. */
 async function watchLocal(id: string, options: RunOptions): Promise<ExitCode> {
   const { watch } = await import('./remote-run.ts')
-  const { workflowNamed } = await import('./workflows.ts')
+  const { stepsNamed, stepsOf } = await import('./workflows.ts')
   const { settleDeadRuns } = await import('#infra/local/settle-run.ts')
   return withStores(options, async (stores) => {
     const { run } = await foundRun(stores.state, id, options)
-    const { steps } = await workflowNamed(run.workflow)
-    const names = steps.map(({ name }) => name).filter((name) => run.only?.includes(name) ?? true)
+    const named = await stepsNamed(run.workflow)
+    const asked = { ...named, only: run.only ?? named.only }
+    const steps = stepsOf(asked).map(({ name }) => name)
     const execution = async () => {
       await settleDeadRuns(stores.state)
       return recorded(stores.state, id, options)
     }
-    return watch({ id, name: run.workflow, steps: names, notes: [], execution }, stores, options)
+    return watch({ id, workflow: asked.workflow.name, only: asked.only, steps, notes: [], execution }, stores, options)
   })
 }
 

@@ -43,7 +43,7 @@ async function list(options: ListOptions): Promise<void> {
 
 const runColumns: Column<RunRecord>[] = [
   { title: 'run', value: (run) => run.id },
-  { title: 'workflow', value: (run) => run.workflow },
+  { title: 'workflow', value: whatRan },
   { title: 'status', value: (run) => status(run.status, process.stdout) },
   { title: 'started (UTC)', value: (run) => moment(run.startTime) },
   { title: 'seconds', align: 'right', value: (run) => run.executionTimeSeconds?.toFixed(2) ?? '-' },
@@ -58,13 +58,17 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
   process.stdout.write(
     [
-      `${run.id}  ${run.workflow}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${run.trigger}, ${run.runner}\n`,
+      `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${run.trigger}, ${run.runner}\n`,
       run.error ? `${oneLine(run.error)}\n` : '',
       `\n${textTable(stepColumns(process.stdout), steps)}\n`,
       ...reasons,
       ...notesOf({ steps }).map((note) => `${note}\n`),
     ].join(''),
   )
+}
+
+function whatRan({ workflow, only }: RunRecord): string {
+  return only === null ? workflow : `${only.join(', ')} of ${workflow}`
 }
 
 /** A run of the target. Throws `Configuration` when there is none. */
@@ -79,6 +83,7 @@ function runDocument(run: RunRecord) {
   return {
     run_id: run.id,
     job_name: run.workflow,
+    only: run.only,
     status: run.status,
     start_time: new Date(run.startTime).toISOString(),
     end_time: run.endTime === null ? null : new Date(run.endTime).toISOString(),

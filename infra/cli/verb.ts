@@ -30,6 +30,20 @@ export function detachOption(): Option {
   return new Option('--detach', 'start the run of a deployed environment, and do not wait for its end')
 }
 
+export function isolatedOption(): Option {
+  return new Option(
+    '--isolated',
+    'run the functions as they are deployed: bundled, in processes of their own, staging in S3',
+  )
+}
+
+export function workflowOption(): Option {
+  return new Option(
+    '--workflow <name>',
+    'the workflow of the pipeline, where several have it; the first one by default',
+  )
+}
+
 /** What Ctrl-C does to a run. */
 export const interruptHelp = `
 Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leaves a run of a deployed environment at

@@ -1,16 +1,37 @@
 import { ConfigurationError } from '#shared/active-record/errors.ts'
-import { run, type Workflow, workflow } from '#shared/workflow/index.ts'
+import type { Workflow, WorkflowStep } from '#shared/workflow/index.ts'
 
-/** The workflow of a name, or one made of the single step of that name. Throws `Configuration` with the names there are. */
-export async function workflowNamed(name: string): Promise<Workflow> {
+/** A workflow, and which of its steps are meant: null for all. */
+export interface AskedSteps {
+  readonly workflow: Workflow
+  readonly only: readonly string[] | null
+}
+
+/**
+ * The workflow of a name; or the step of that name alone, in the first workflow that has it or in the one called `of`. Throws `Configuration`
+ * with the names there are.
+ */
+export async function stepsNamed(name: string, of?: string): Promise<AskedSteps> {
   const { workflows } = await import('#infra/workflows/index.ts')
-  const found = workflows.find((candidate) => candidate.name === name)
-  if (found) return found
-  const steps = workflows.flatMap((candidate) => candidate.steps)
-  const step = steps.find((candidate) => candidate.name === name)
-  if (step) return workflow(name, { steps: [run(step)] })
-  const names = [...workflows.map((candidate) => candidate.name), ...new Set(steps.map((candidate) => candidate.name))]
+  const whole = workflows.find((candidate) => candidate.name === name && (of ?? name) === name)
+  if (whole) return { workflow: whole, only: null }
+  const hasStep = ({ steps }: Workflow) => steps.some((step) => step.name === name)
+  const workflow = workflows.find((candidate) => hasStep(candidate) && (of ?? candidate.name) === candidate.name)
+  if (workflow) return { workflow, only: [name] }
+  const among = workflows.filter((candidate) => (of ?? candidate.name) === candidate.name)
+  const names = among.flatMap((candidate) => [candidate.name, ...candidate.steps.map((step) => step.name)])
+  const known = names.length > 0 ? names : workflows.map((candidate) => candidate.name)
   throw new ConfigurationError(
-    `There is no workflow or pipeline ${name}, so nothing was run; there are ${names.join(', ')}.`,
+    `There is no workflow or pipeline ${name}${of === undefined ? '' : ` in a workflow ${of}`}, so nothing was run; there are ${[...new Set(known)].join(', ')}.`,
   )
+}
+
+/** The steps that are meant, in the order of the workflow. */
+export function stepsOf({ workflow, only }: AskedSteps): readonly WorkflowStep[] {
+  return workflow.steps.filter(({ name }) => only?.includes(name) ?? true)
+}
+
+/** What a person runs them by. */
+export function nameOf({ workflow, only }: { readonly workflow: string } & Pick<AskedSteps, 'only'>): string {
+  return only?.length === 1 ? (only[0] as string) : workflow
 }

@@ -4,6 +4,8 @@ import { emptyStep, type RunDetail, type StepRecord } from '#shared/state/state-
 export interface RunResult {
   readonly id: string
   readonly workflow: string
+  /** The steps that it was asked for; null for all of its workflow. */
+  readonly only?: readonly string[] | null
   readonly status: 'success' | 'failed' | 'refused' | 'interrupted'
   readonly seconds: number
   /** What is to be said of the run as a whole: where steps wait for others that they do not depend on. */
@@ -17,6 +19,7 @@ export function resultOf(
   run: {
     readonly id: string
     readonly workflow: string
+    readonly only?: readonly string[] | null
     readonly seconds: number
     readonly interrupted: boolean
     readonly started: ReadonlySet<string>
@@ -28,8 +31,8 @@ export function resultOf(
 ): RunResult {
   const records = new Map(detail?.steps.map((step) => [step.step, step]))
   const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
-  const { id, workflow, seconds, notes = [] } = run
-  return { id, workflow, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
+  const { id, workflow, only = null, seconds, notes = [] } = run
+  return { id, workflow, only, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
 }
 
 function statusOf(steps: readonly StepRecord[]): RunResult['status'] {

@@ -3,6 +3,7 @@ import type { FinishInput } from '#shared/pipeline/events.ts'
 import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import { stepOfState, toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
+import type { RunInput } from '#shared/workflow/run-input.ts'
 import { projectFolder } from './home.ts'
 import { type RunProgress, stepOf } from './run-progress.ts'
 import { type RunResult, resultOf } from './run-result.ts'
@@ -14,6 +15,8 @@ import type { Workers } from './workers.ts'
 export interface RunOptions {
   readonly id: string
   readonly workflow: Workflow
+  /** The steps to run; null for all of them. */
+  readonly only?: readonly string[] | null
   /** What to do instead of a usual run. */
   readonly mode?: RunMode | null
   /** `manual` unless told. */
@@ -27,7 +30,7 @@ export interface RunOptions {
 
 /** Runs a workflow's state machine in this process, its handlers in threads; resolves however the run ends. */
 export async function runWorkflow(options: RunOptions): Promise<RunResult> {
-  const { id, workflow, state, workers, signal, mode = null, trigger = 'manual' } = options
+  const { id, workflow, state, workers, signal, only = null, mode = null, trigger = 'manual' } = options
   const start = Date.now()
   const { definition, functions, notes } = toStatesLanguage(workflow)
   const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
@@ -40,10 +43,11 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
     runner: localRunner(),
     trigger,
     mode: mode === null ? null : JSON.stringify(mode),
+    only,
   })
   const execution = await execute(
     definition,
-    { trigger, ...(mode === null ? {} : { mode }) },
+    { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) } satisfies RunInput,
     {
       executionName: id,
       clock: realClock,
@@ -82,9 +86,9 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   // Finish has ended the run, unless it was not reached or failed itself.
   if (execution.status !== 'SUCCEEDED') await settleRun(state, id, whyEnded(execution))
   const seconds = (Date.now() - start) / 1000
-  const names = workflow.steps.map((step) => step.name)
+  const names = workflow.steps.map((step) => step.name).filter((name) => only?.includes(name) ?? true)
   const result = resultOf(
-    { id, workflow: workflow.name, seconds, interrupted, started, notes },
+    { id, workflow: workflow.name, only, seconds, interrupted, started, notes: only === null ? notes : [] },
     names,
     await state.run(id),
     outcomes,

@@ -1,33 +1,19 @@
 import { hostname } from 'node:os'
 import type { RunRecord, StateStore } from '#shared/state/state-store.ts'
+import { settleRun as settle } from '#shared/triggers/settle-run.ts'
 
 /** What the record of a run says about who works on it. */
 export const localRunner = (): string => `local:${hostname()}:${process.pid}`
 
-/**
- * Ends a run that nobody works on any more: marks its open steps and itself as failed, gives its leases back. The
- * target needs nothing: what had not been committed was rolled back with its connection.
- */
+/** Ends a run that nobody works on any more, whichever pipelines it holds. */
 export async function settleRun(
   state: StateStore,
   runId: string,
   reason: string,
   now: number = Date.now(),
 ): Promise<void> {
-  await endRun(state, runId, reason, now)
-  // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
-  const held = (await state.pipelines()).filter((pipeline) => pipeline.leaseOwner === runId)
-  await Promise.all(held.map(({ pipeline }) => state.releaseLease(pipeline, runId)))
-}
-
-async function endRun(state: StateStore, runId: string, reason: string, now: number): Promise<void> {
-  const detail = await state.run(runId)
-  if (!detail) return
-  const open = detail.steps.filter((step) => step.status === 'running')
-  await Promise.all(open.map((step) => state.putStep({ ...step, status: 'failed', endTime: now, error: reason })))
-  if (detail.run.status !== 'running') return
-  const { recordsProcessed, recordsFailed } = detail.run
-  await state.finishRun(runId, { status: 'failed', endTime: now, recordsProcessed, recordsFailed, error: reason })
+  const pipelines = (await state.pipelines()).map(({ pipeline }) => pipeline)
+  await settle({ id: runId, reason, now, pipelines }, state)
 }
 
 /** Settles runs of this machine whose process is gone: killed, or lost with the power. Returns their ids. */

@@ -1,17 +1,15 @@
 import { findPipeline } from '#functions/control/find-pipeline.ts'
 import { closeDatabases } from '#shared/active-record/database.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
-import type { Workflow } from '#shared/workflow/index.ts'
 
 /**
  * Makes the target table of each pipeline that has never landed anything, from its model; returns their names. A table
  * that is missing later has been lost with its rows: that is for the plan to refuse, since `last_run` would not read them again.
  */
-export async function createFirstTargets(workflow: Workflow, state: StateStore): Promise<string[]> {
-  const names = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+export async function createFirstTargets(pipelines: readonly string[], state: StateStore): Promise<string[]> {
   const known = new Map((await state.pipelines()).map((pipeline) => [pipeline.pipeline, pipeline]))
   const created: string[] = []
-  for (const name of names.filter((candidate) => (known.get(candidate)?.version ?? 0) === 0)) {
+  for (const name of pipelines.filter((candidate) => (known.get(candidate)?.version ?? 0) === 0)) {
     const table = await createTarget(name)
     if (table !== null) created.push(table)
   }

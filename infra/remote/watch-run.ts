@@ -10,8 +10,9 @@ import { showRecorded } from './recorded-progress.ts'
 
 export interface WatchedRun {
   readonly id: string
-  /** What the report calls it. */
-  readonly name: string
+  readonly workflow: string
+  /** The steps that it was asked for; null for all. */
+  readonly only: readonly string[] | null
   readonly steps: readonly string[]
   /** What is to be said of the run as a whole. */
   readonly notes: readonly string[]
@@ -55,7 +56,7 @@ function nextPause(pause: number): number {
 }
 
 function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null): RunResult {
-  const { id, name: workflow, steps } = run
+  const { id, workflow, only, steps } = run
   const reason = reasonOf(execution)
   // The janitor says the same of them in the table, a moment later.
   const cut = detail?.steps.filter(({ status }) => status === 'running') ?? []
@@ -66,6 +67,7 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
   const facts = {
     id,
     workflow,
+    only,
     seconds: ((execution.endTime ?? Date.now()) - execution.startTime) / 1000,
     notes: explained ? run.notes : [...run.notes, reason],
     interrupted: execution.status === 'aborted',

@@ -2,6 +2,7 @@ import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import * as z from 'zod'
 import { type EndedRun, endRun, sweep } from '#shared/triggers/index.ts'
+import { runInput } from '#shared/workflow/run-input.ts'
 import type { Handler } from './handler.ts'
 import { notifyOfFailure } from './notify-of-failure.ts'
 import { observe } from './observe.ts'
@@ -61,7 +62,7 @@ async function clean(event: Input, { workflow, services }: TriggerContext): Prom
 }
 
 function endedRun({ name, status, startDate, input: given, error, cause }: Ended): EndedRun {
-  return { id: name, startTime: startDate, runner: 'stepfunctions', trigger: triggerOf(given), reason: reason() }
+  return { id: name, startTime: startDate, runner: 'stepfunctions', reason: reason(), ...askedIn(given) }
 
   function reason(): string | null {
     if (status === 'SUCCEEDED') return null
@@ -71,11 +72,18 @@ function endedRun({ name, status, startDate, input: given, error, cause }: Ended
   }
 }
 
-function triggerOf(given: string | null | undefined): string {
+/** What an execution was asked to do; of an input that is not one, nothing. */
+function askedIn(given: string | null | undefined): Pick<EndedRun, 'trigger' | 'mode' | 'only'> {
+  const { success, data } = runInput.safeParse(jsonOf(given ?? '{}'))
+  if (!success) return { trigger: 'manual' }
+  const { trigger, mode, only = null } = data
+  return { trigger, mode: mode === undefined ? null : JSON.stringify(mode), only }
+}
+
+function jsonOf(text: string): unknown {
   try {
-    const { trigger } = JSON.parse(given ?? '{}') as { trigger?: unknown }
-    return typeof trigger === 'string' ? trigger : 'manual'
+    return JSON.parse(text)
   } catch {
-    return 'manual'
+    return null
   }
 }

@@ -1,10 +1,12 @@
+import type { RunRecord } from '#shared/state/state-store.ts'
 import type { EndServices, TriggeredWorkflow } from '#shared/triggers/index.ts'
 import { emitMetrics } from './emit-metrics.ts'
 
 /** Tells CloudWatch how long ago the last success was, and how far behind each incremental pipeline is. */
 export async function observe(workflow: TriggeredWorkflow, services: EndServices): Promise<void> {
   const { state, slots, now } = services
-  const [success] = await state.runs({ workflow: workflow.name, status: 'success', limit: 1 })
+  const successes = await state.runs({ workflow: workflow.name, status: 'success', limit: 50 })
+  const success = successes.find(isWhole)
   // Before the first success the clock runs from the deployment.
   const since = success?.endTime ?? (await slots.open(workflow.name, now())).createdAt
   emitMetrics({ workflow: workflow.name }, { SecondsSinceSuccess: secondsTo(now(), since) })
@@ -13,6 +15,11 @@ export async function observe(workflow: TriggeredWorkflow, services: EndServices
     if (until === null) continue
     emitMetrics({ workflow: workflow.name, pipeline }, { FreshnessSeconds: secondsTo(now(), until) })
   }
+}
+
+/** Some steps of it, single keys or a range that was loaded again are not what a workflow is there for. */
+function isWhole({ mode, only }: RunRecord): boolean {
+  return only === null && (mode === null || 'resume' in JSON.parse(mode))
 }
 
 function secondsTo(now: number, then: number): number {

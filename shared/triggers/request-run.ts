@@ -67,15 +67,16 @@ export async function requestRun(
   )
 }
 
-/** The run that has the slot from now on, started; null when another call was faster. */
+/** The run that has the slot from now on, started, with `pending` behind it; null when another call was faster. */
 export async function takeSlot(
   slot: WorkflowSlot,
   request: RunRequest,
   services: Pick<TriggerServices, 'slots' | 'executions' | 'now'>,
+  pending: RunRequest | null = null,
 ): Promise<string | null> {
   const generation = slot.generation + 1
   const run = runName(slot.workflow, generation, services.now())
-  const taken = { ...slot, generation, run, started: false, request, pending: null }
+  const taken = { ...slot, generation, run, started: false, request, pending }
   if (!(await services.slots.write(taken))) return null
   await startRun({ ...taken, revision: slot.revision + 1 }, services)
   return run

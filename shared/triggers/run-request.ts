@@ -22,6 +22,10 @@ export interface RunRequest {
   readonly entities: Readonly<Record<string, EntityChange>>
   /** The runs that led to the events, oldest first. */
   readonly causation: readonly Cause[]
+  /** The steps to run; all of them when it is not said. */
+  readonly only?: readonly string[]
+  /** The run to go on with, in its mode. */
+  readonly mode?: { readonly resume: string }
 }
 
 /** Together with a second request that waits, this is far below the 400 KB of an item and the input of an execution. */

@@ -11,6 +11,7 @@ before(async () => {
 beforeEach(() => triggers.reset())
 after(() => triggers.stop())
 
+const inputs = () => [...triggers.aws.executions.values()].map(({ input }) => JSON.parse(input))
 const started = () => triggers.aws.running[0] ?? ''
 /** A run as it is when its execution is killed in the middle of orders. */
 async function halfDone(): Promise<string> {
@@ -77,8 +78,109 @@ describe('janitor', () => {
     await kill('by-hand', 'ABORTED')
 
     assert.equal(meanwhile, 0)
-    assert.equal(triggers.aws.executions.size, 1)
+    // Nothing is known of what the run was asked to do.
+    assert.deepEqual(
+      inputs().map(({ only, mode = null }) => [only, mode]),
+      [[['orders'], null]],
+    )
     assert.equal((await triggers.state.pipeline('orders'))?.pending, false)
+  })
+
+  /** A run from the console that did not get orders, which `holder` has, and that has ended. */
+  async function refusedRun(id: string, more: { mode?: string; only?: readonly string[] }): Promise<void> {
+    const now = Date.now()
+    await triggers.state.startRun({ id, workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual', ...more })
+    await assert.rejects(triggers.state.acquireLease('orders', id, now, now + 3_600_000), { name: 'LeaseHeld' })
+    await triggers.state.putStep({ ...emptyStep(id, 'orders'), status: 'refused', error: 'held' })
+    await kill(id, 'FAILED')
+  }
+  const hold = (holder: string) => triggers.state.acquireLease('orders', holder, Date.now(), Date.now() + 3_600_000)
+  /** A follow-up that has done what it was started for. */
+  async function succeed(run: string): Promise<void> {
+    const { input } = triggers.aws.executions.get(run) ?? { input: '{}' }
+    const { mode, only } = JSON.parse(input)
+    const asked = { mode: mode === undefined ? null : JSON.stringify(mode), only }
+    const end = { endTime: Date.now(), recordsProcessed: 1, recordsFailed: 0, error: null }
+    await triggers.state.startRun({
+      id: run,
+      workflow,
+      startTime: Date.now(),
+      runner: 'stepfunctions',
+      trigger: 'follow-up',
+      ...asked,
+    })
+    await triggers.state.finishRun(run, { status: 'success', ...end })
+    const execution = triggers.aws.executions.get(run)
+    if (execution) execution.status = 'SUCCEEDED'
+    await triggers.janitor(ended(run, 'SUCCEEDED', { input }), context)
+  }
+
+  test('follows up a run that was refused by a run that goes on with it, as it was asked for', async () => {
+    await hold('by-hand')
+    await refusedRun('refused', { mode: '{"keys":["7"]}', only: ['orders'] })
+
+    await kill('by-hand', 'ABORTED')
+    await succeed(started())
+
+    const [followUp, ...more] = inputs()
+    assert.deepEqual(
+      [followUp?.trigger, followUp?.only, followUp?.mode],
+      ['follow-up', ['orders'], { resume: 'refused' }],
+    )
+    assert.deepEqual(more, [])
+    assert.equal((await triggers.state.pipeline('orders'))?.pending, false)
+  })
+
+  test('follows up each of several runs that were refused, one after the other, and a usual one but once', async () => {
+    await hold('by-hand')
+    await refusedRun('keys-7', { mode: '{"keys":["7"]}', only: ['orders'] })
+    await refusedRun('usual-1', {})
+    await refusedRun('usual-2', {})
+    await refusedRun('keys-8', { mode: '{"keys":["8"]}' })
+
+    await kill('by-hand', 'ABORTED')
+    for (let run = started(); run !== ''; run = started()) await succeed(run)
+
+    assert.deepEqual(
+      inputs().map(({ mode }) => mode),
+      [{ resume: 'keys-7' }, { resume: 'usual-2' }, { resume: 'keys-8' }],
+    )
+  })
+
+  test('lets the run that waits in the slot do the work of a usual run that was refused, and not of one of keys', async () => {
+    await hold('by-hand')
+    await refusedRun('usual', {})
+    await refusedRun('keys-7', { mode: '{"keys":["7"]}', only: ['orders'] })
+    await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
+
+    await kill('by-hand', 'ABORTED')
+    for (let run = started(); run !== ''; run = started()) await succeed(run)
+
+    assert.deepEqual(
+      inputs().map(({ trigger, mode = null }) => [trigger, mode]),
+      [
+        ['follow-up', { resume: 'keys-7' }],
+        ['schedule', null],
+      ],
+    )
+  })
+
+  test('waits for the end of a run that is still on to know what of it was refused', async () => {
+    const now = Date.now()
+    await hold('by-hand')
+    await triggers.state.startRun({ id: 'on', workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual' })
+    await assert.rejects(triggers.state.acquireLease('orders', 'on', now, now + 1000), { name: 'LeaseHeld' })
+
+    await kill('by-hand', 'ABORTED')
+    const meanwhile = inputs()
+    await triggers.state.putStep({ ...emptyStep('on', 'orders'), status: 'refused', error: 'held' })
+    await kill('on', 'FAILED')
+
+    assert.deepEqual(meanwhile, [])
+    assert.deepEqual(
+      inputs().map(({ mode }) => mode),
+      [{ resume: 'on' }],
+    )
   })
 
   test('records a run that ended before its first step', async () => {
@@ -87,6 +189,13 @@ describe('janitor', () => {
     const detail = await triggers.state.run('early')
     assert.equal(detail?.run.status, 'failed')
     assert.equal(detail?.run.trigger, 'schedule')
+  })
+
+  test('records of a run that ended before its first step what it was asked to do', async () => {
+    await kill('early', 'ABORTED', { input: '{"trigger":"replay","only":["orders"],"mode":{"replay":{}}}' })
+
+    const run = (await triggers.state.run('early'))?.run
+    assert.deepEqual([run?.trigger, run?.only, run?.mode], ['replay', ['orders'], '{"replay":{}}'])
   })
 
   test('tells in words what failed, why, and what becomes of it', async () => {
@@ -134,13 +243,11 @@ describe('janitor', () => {
       runner: 'stepfunctions',
       trigger: 'schedule',
     })
-    await triggers.state.finishRun('old', {
-      status: 'success',
-      endTime: now - 60_000,
-      recordsProcessed: 1,
-      recordsFailed: 0,
-      error: null,
-    })
+    const end = { status: 'success', recordsProcessed: 1, recordsFailed: 0, error: null } as const
+    await triggers.state.finishRun('old', { ...end, endTime: now - 60_000 })
+    const partial = { workflow, startTime: now - 20_000, runner: 'stepfunctions', trigger: 'manual', only: ['orders'] }
+    await triggers.state.startRun({ ...partial, id: 'partial' })
+    await triggers.state.finishRun('partial', { ...end, endTime: now - 10_000 })
     process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
     t.after(() => delete process.env.POWERTOOLS_METRICS_NAMESPACE)
     const lines: string[] = []

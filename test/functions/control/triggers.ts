@@ -1,4 +1,4 @@
-import { DeleteTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
+import { DeleteTableCommand, DynamoDBClient, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb'
 import type { Context } from 'aws-lambda'
 import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
 import { type LocalDynamoDb, startDynamoDb } from '#infra/local/dynamodb.ts'
@@ -85,6 +85,8 @@ export async function startTriggers(): Promise<Triggers> {
       aws.faults.length = 0
       queues.reset()
       await client.send(new DeleteTableCommand({ TableName: 'state' }))
+      // Until it is gone, the next one would be taken for it.
+      await waitUntilTableNotExists({ client, maxWaitTime: 30, minDelay: 0.02, maxDelay: 0.2 }, { TableName: 'state' })
       await createStateTable(client, 'state')
     },
     deadLetters: () =>

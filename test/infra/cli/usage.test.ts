@@ -70,7 +70,7 @@ describe('dray', () => {
     const debug = await dray(home, ['run', 'dayly', '--debug'])
 
     assert.doesNotMatch(plain.stderr, /\n\s+at /)
-    assert.match(debug.stderr, /\n\s+at workflowNamed/)
+    assert.match(debug.stderr, /\n\s+at stepsNamed/)
   })
 
   it('lists nothing, and says how to begin, before the first run', async () => {

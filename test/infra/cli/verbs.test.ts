@@ -123,6 +123,18 @@ describe('the verbs around a run', () => {
     assert.match(stdout, /note: orders: 1 of 3 keys have no row in sales\.orders/)
   })
 
+  it('run of one pipeline is a run of its workflow that leaves the other steps out', async () => {
+    const report = await json('run', 'orders')
+    const { stdout } = await dray('runs')
+    const { only, job_name: name, steps } = await json('runs', 'show', report.run_id)
+
+    const daily = 'daily-data-warehouse-update'
+    assert.deepEqual([report.workflow, report.only, report.status], [daily, ['orders'], 'success'])
+    assert.deepEqual([report.steps.length, steps.length, name, only], [1, 1, daily, ['orders']])
+    assert.match(stdout, new RegExp(`${report.run_id} +orders of ${daily} +success`))
+    await refused(/no workflow or pipeline orders in a workflow weekly/, 2, 'run', 'orders', '--workflow', 'weekly')
+  })
+
   it('resume runs only the steps that have not succeeded', async () => {
     warehouse.exec('drop table customer_sales; create table customer_sales (wrong integer)')
     const failed = await drayIn(home, ['run', 'daily-data-warehouse-update', '--json', '--progress', 'none'], urls)
@@ -177,7 +189,7 @@ describe('the verbs around a run', () => {
 
     const report = await json('resume', killed)
 
-    assert.deepEqual([report.status, report.steps[0].read], ['success', 1])
+    assert.deepEqual([report.only, report.status, report.steps[0].read], [['orders'], 'success', 1])
     assert.equal((await state.run(killed))?.run.status, 'failed')
     assert.equal((await state.pipeline('orders'))?.leaseOwner, null)
   })

@@ -72,7 +72,7 @@ async function runTwice(endpoint: string) {
   const state = createStateStore({ tableName: 'dray', endpoint })
   const workers = await startIsolated({ home, workflows: await deployedWorkflows(), environment: process.env })
   try {
-    await createFirstTargets(dailyDataWarehouseUpdate, state)
+    await createFirstTargets(['customers', 'orders'], state)
     const view = { update: () => {}, note: () => {}, stop: () => {} }
     const runs = []
     for (const id of ['first', 'second']) {
