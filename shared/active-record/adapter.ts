@@ -109,6 +109,12 @@ export interface Connection {
     open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
     options?: QueryOptions,
   ): Promise<MergeResult>
+  /**
+   * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline fires, what is
+   * under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a ROLLBACK, which has two seconds.
+   * Engines that wait for no network have none.
+   */
+  stopAt?(deadline: AbortSignal | undefined): void
   /** `snapshot` reads one consistent state and writes nothing; `write` takes the write lock at once on SQLite. */
   begin(mode: 'write' | 'snapshot'): Promise<void>
   /** Throws when the server answers ROLLBACK. */

@@ -22,6 +22,15 @@ interface TransactionScope {
 
 const scopes = new AsyncLocalStorage<ReadonlyMap<Database, TransactionScope>>()
 const databases = new Map<string, Database>()
+const deadlines = new AsyncLocalStorage<AbortSignal>()
+
+/**
+ * Runs `work` under a deadline. When it fires, every statement of `work` on any database stops, COMMIT and the wait for a connection or a
+ * lock among them, and throws `Transient`; whether a COMMIT that was stopped has happened is not known then.
+ */
+export function withDeadline<T>(deadline: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return deadlines.run(deadline, work)
+}
 
 /** The environment variable that binds a database's name to its URL: `crm` → `CRM_DATABASE_URL`. */
 export function urlVariable(name: string): string {
@@ -125,7 +134,7 @@ export class Database {
     const adapter = await this.adapter()
     const scope = scopes.getStore()?.get(this)
     if (scope !== undefined) return inTurn(scope, () => work(scope.connection, adapter))
-    const connection = await adapter.acquire()
+    const connection = await this.#acquire(adapter)
     let broken = false
     try {
       return await work(connection, adapter)
@@ -133,8 +142,17 @@ export class Database {
       broken = error instanceof TransientError
       throw error
     } finally {
-      await adapter.release(connection, broken)
+      await release(adapter, connection, broken)
     }
+  }
+
+  /** A connection that stops at the deadline of the work that asks for it. */
+  async #acquire(adapter: Adapter): Promise<Connection> {
+    const deadline = deadlines.getStore()
+    if (deadline === undefined) return adapter.acquire()
+    const connection = await acquireUntil(deadline, adapter, this.name)
+    connection.stopAt?.(deadline)
+    return connection
   }
 
   /** Runs SQL with bound values (`?` is not translated: use the engine's own placeholders). */
@@ -152,7 +170,7 @@ export class Database {
       return
     }
     const adapter = await this.adapter()
-    const connection = await adapter.acquire()
+    const connection = await this.#acquire(adapter)
     let broken = false
     try {
       yield* connection.stream(sql, parameters)
@@ -160,7 +178,7 @@ export class Database {
       broken = error instanceof TransientError
       throw error
     } finally {
-      await adapter.release(connection, broken)
+      await release(adapter, connection, broken)
     }
   }
 
@@ -185,7 +203,7 @@ export class Database {
     const outer = scopes.getStore()?.get(this)
     if (outer !== undefined) return this.#savepoint(outer, work)
     const adapter = await this.adapter()
-    const connection = await adapter.acquire()
+    const connection = await this.#acquire(adapter)
     const scope: TransactionScope = { connection, depth: 0, tail: Promise.resolve() }
     let broken = false
     try {
@@ -202,7 +220,7 @@ export class Database {
       )
       throw error
     } finally {
-      await adapter.release(connection, broken)
+      await release(adapter, connection, broken)
     }
   }
 
@@ -232,6 +250,29 @@ export class Database {
     this.#adapter = null
     await (await adapter?.catch(() => null))?.close()
   }
+}
+
+async function release(adapter: Adapter, connection: Connection, broken: boolean): Promise<void> {
+  connection.stopAt?.(undefined)
+  await adapter.release(connection, broken)
+}
+
+/** A connection that comes too late is given back. */
+async function acquireUntil(deadline: AbortSignal, adapter: Adapter, name: string): Promise<Connection> {
+  const late = () =>
+    new TransientError(`The deadline came before a connection to ${name}, so nothing was sent; try again`, {
+      cause: deadline.reason,
+    })
+  if (deadline.aborted) throw late()
+  const acquiring = adapter.acquire()
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      void acquiring.then((connection) => adapter.release(connection)).catch(() => {})
+      reject(late())
+    }
+    deadline.addEventListener('abort', onAbort, { once: true })
+    acquiring.then(resolve, reject).finally(() => deadline.removeEventListener('abort', onAbort))
+  })
 }
 
 function inTurn<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 export type { CopyBlock, Dialect, Text } from './adapter.ts'
 export type { BulkOptions, BulkResult, RejectedInput } from './bulk.ts'
-export { closeDatabases, type Database, database, knownDatabases, urlVariable } from './database.ts'
+export { closeDatabases, type Database, database, knownDatabases, urlVariable, withDeadline } from './database.ts'
 export { ConfigurationError, DataQualityError, type ErrorContext, TerminalError, TransientError } from './errors.ts'
 export {
   type Attributes,

@@ -1,4 +1,4 @@
-import { DataQualityError, TerminalError } from '#shared/active-record/index.ts'
+import { DataQualityError, TerminalError, withDeadline } from '#shared/active-record/index.ts'
 import type { StepRecord } from '#shared/state/state-store.ts'
 import { emptyStep } from '#shared/state/state-store.ts'
 import { closeTarget } from './close-target.ts'
@@ -19,7 +19,11 @@ type Sums = Awaited<ReturnType<typeof sumOfLedger>>
  * Closes a run of a pipeline: every partition in the ledger, the row equation, the quarantine's threshold, and only then `last_run`.
  * Throws `Terminal` when rows are not accounted for, `DataQuality` when too many are quarantined; nothing advances then.
  */
-export async function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
+export function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
+  return withDeadline(services.signal, () => closeRun(pipeline, input, services))
+}
+
+async function closeRun(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
   const { database } = pipeline.load.target
   const planned = await readPlan(services, input.plan)
   if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)

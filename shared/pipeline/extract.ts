@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { withDeadline } from '#shared/active-record/index.ts'
 import { columnName, compile, readColumn, tableName, where } from '#shared/active-record/sql.ts'
 import { columnOf } from '#shared/active-record/table-definition.ts'
 import type { Block } from '#shared/staging/staging-store.ts'
@@ -10,7 +11,11 @@ import { readPlan, stagingPrefix } from './plan.ts'
 import type { Services } from './services.ts'
 
 /** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
-export async function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+export function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+  return withDeadline(services.signal, () => stagePartition(pipeline, input, services))
+}
+
+async function stagePartition(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
   const planned = await readPlan(services, input.plan)
   const { source } = pipeline.extract
   const partition = planned.partitions[input.partition] as Partition

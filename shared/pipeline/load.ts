@@ -1,6 +1,6 @@
 import type { RejectedRow } from '#shared/active-record/adapter.ts'
 import { decodeBlock } from '#shared/active-record/copy-text.ts'
-import { DataQualityError, type Text, TransientError } from '#shared/active-record/index.ts'
+import { DataQualityError, type Text, TransientError, withDeadline } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
 import { checkUnchanged } from './contract.ts'
@@ -19,7 +19,11 @@ import { rowTransformer } from './transform-rows.ts'
  * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry and does nothing.
  * Rows that the target refuses are quarantined alone.
  */
-export async function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+export function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+  return withDeadline(services.signal, () => landPartition(pipeline, input, services))
+}
+
+async function landPartition(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
   const { database } = pipeline.load.target
   const startedAt = services.now()
   const planned = await readPlan(services, input.plan)

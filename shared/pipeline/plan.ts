@@ -1,4 +1,4 @@
-import { TerminalError } from '#shared/active-record/index.ts'
+import { TerminalError, withDeadline } from '#shared/active-record/index.ts'
 import { readJson, writeJson, writeJsonArray } from '#shared/staging/documents.ts'
 import type { StagedObject } from '#shared/staging/staging-store.ts'
 import type { Lease } from '#shared/state/state-store.ts'
@@ -50,7 +50,11 @@ export function readPlan(services: Services, plan: StagedObject): Promise<Plan> 
  * Takes the lease, raises the fence in the target, fixes the window and cuts it into partitions; of a run that is resumed, takes over
  * its plan. Throws `LeaseHeld` when another run holds the pipeline, `Terminal` when a model does not fit its live table.
  */
-export async function plan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
+export function plan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
+  return withDeadline(services.signal, () => makePlan(pipeline, input, services))
+}
+
+async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
   const { state, now } = services
   const startedAt = now()
   const { run } = input

@@ -1,3 +1,4 @@
+import { withDeadline } from '#shared/active-record/index.ts'
 import { emptyStep } from '#shared/state/state-store.ts'
 import type { TaskInput } from './events.ts'
 import { resumedRuns, succeededIn } from './run-mode.ts'
@@ -21,7 +22,11 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
   const doneBy = mode !== null && 'resume' in mode ? await earlierSuccess(task, mode.resume, services) : null
   const notes = doneBy === null ? null : [`run ${doneBy} has done this step already, so nothing was done`]
   const result =
-    doneBy !== null ? {} : ((await task.work({ run, runStartedAt: startOf(run), signal: services.signal })) ?? {})
+    doneBy !== null
+      ? {}
+      : ((await withDeadline(services.signal, async () =>
+          task.work({ run, runStartedAt: startOf(run), signal: services.signal }),
+        )) ?? {})
   const endTime = services.now()
   await services.state.putStep({
     ...emptyStep(run.id, task.name),

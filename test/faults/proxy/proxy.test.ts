@@ -123,3 +123,90 @@ onEachEngine('a connection that breaks while rows are sent in bulk', async (t, e
     await lane.check()
   })
 })
+
+const BEGIN = { postgres: 'BEGIN ISOLATION LEVEL READ COMMITTED', mariadb: 'START TRANSACTION READ WRITE' } as const
+const FENCE = /dray_fence.*(?:for share|lock in share mode)/is
+const isLedgered = ({ sent }: Link) => /insert into .dray_ledger/i.test(sent.toString('latin1'))
+
+/** A statement of a few bytes, at which the line goes dead in one way. */
+interface DeadStatement {
+  readonly name: string
+  readonly matches: (chunk: Buffer, link: Link, engine: Engine) => boolean
+  readonly fault: (link: Link) => void
+  /** Whether the server has nothing to do for the session then, and it holds nothing. */
+  readonly isIdle: boolean
+}
+
+const deadStatements: readonly DeadStatement[] = [
+  {
+    name: 'BEGIN',
+    matches: (chunk, _, engine) => chunk.includes(BEGIN[engine]),
+    fault: (link) => link.silence(),
+    isIdle: true,
+  },
+  {
+    name: 'the fence',
+    matches: (chunk) => FENCE.test(chunk.toString('latin1')),
+    fault: (link) => link.silence(),
+    isIdle: false,
+  },
+  {
+    name: 'the fence, whose reply does not come',
+    matches: (chunk) => FENCE.test(chunk.toString('latin1')),
+    fault: (link) => link.mute(),
+    isIdle: false,
+  },
+  {
+    name: 'COMMIT',
+    matches: (chunk, link) => chunk.includes('COMMIT') && isLedgered(link),
+    fault: (link) => link.silence(),
+    isIdle: false,
+  },
+  {
+    name: 'COMMIT, whose reply does not come',
+    matches: (chunk, link) => chunk.includes('COMMIT') && isLedgered(link),
+    fault: (link) => link.mute(),
+    isIdle: true,
+  },
+]
+
+onEachEngine('a line that goes dead at a statement of a few bytes', async (t, engine, server) => {
+  for (const { name, matches, fault, isIdle } of deadStatements) {
+    await t.test(`${name}: the deadline ends it, the server its session, and the retry loads the rest`, async (t) => {
+      const { lane, proxy, stamp } = await faultyLane(t, engine, server)
+      const deadline = new AbortController()
+      const before = await lane.sessions()
+      let isLoading = false
+      let during: Promise<ReadonlySet<string>> | null = null
+      let endedAt = 0
+      proxy.onRequest = (chunk, link) => {
+        if (!isLoading || during !== null || !matches(chunk, link, engine)) return
+        fault(link)
+        during = lane.sessions()
+        endedAt = performance.now()
+        deadline.abort(Object.assign(new Error('the deadline has passed'), { name: 'TimeoutError' }))
+      }
+      const loads: number[] = []
+
+      const { status, retries, reasons } = await lane.run({
+        before(step) {
+          isLoading = step === 'ItemsLoad'
+          if (isLoading) loads.push(performance.now())
+        },
+        deadlineOf: (step) => (step === 'ItemsLoad' && loads.length === 1 ? deadline.signal : undefined),
+      })
+
+      assert.equal(status, 'SUCCEEDED', reasons.join())
+      assert.deepEqual(retries, ['Transient'])
+      assert.ok((loads[1] ?? 0) - endedAt < 10_000)
+      const stuck = [...((await during) ?? [])].filter((session) => !before.has(session))
+      assert.ok(stuck.length > 0)
+      await Promise.all([lane.pipeline.source.close(), lane.pipeline.target.close()])
+      // A session of PostgreSQL's that holds nothing is left to TCP: behind a pooler its number may be another one's.
+      if (engine !== 'postgres' || !isIdle) await lane.untilGone(stuck)
+      assert.deepEqual(await lane.target.run('select count(*) from dray_ledger'), [['1']])
+      await lane.recover(stamp)
+      await lane.check()
+    })
+  }
+})

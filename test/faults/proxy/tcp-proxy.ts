@@ -9,6 +9,8 @@ export interface Link {
   reset(): void
   /** Nothing passes any more in either direction, and nobody is told. */
   silence(): void
+  /** What is sent from now on arrives; no reply comes any more. */
+  mute(): void
   /** What is sent from now on arrives; the next reply is thrown away and the client gets a reset. */
   loseReply(): void
 }
@@ -50,7 +52,7 @@ export class TcpProxy {
 
   #link(client: Socket): void {
     const server = connect(Number(this.#url.port), this.#url.hostname)
-    let state: 'open' | 'silent' | 'losing' = 'open'
+    let state: 'open' | 'silent' | 'mute' | 'losing' = 'open'
     let sent = Buffer.alloc(0)
     const link: Link = {
       get sent() {
@@ -64,6 +66,9 @@ export class TcpProxy {
       silence() {
         state = 'silent'
       },
+      mute() {
+        state = 'mute'
+      },
       loseReply() {
         state = 'losing'
       },
@@ -75,7 +80,7 @@ export class TcpProxy {
       socket.on('close', () => this.#sockets.delete(socket))
     }
     client.on('data', (chunk: Buffer) => {
-      if (state !== 'open') return
+      if (state === 'silent' || state === 'losing') return
       sent = Buffer.concat([sent, chunk]).subarray(-64 * 1024)
       this.onRequest(chunk, link)
       if ((state as string) !== 'silent') server.write(chunk)
@@ -85,8 +90,9 @@ export class TcpProxy {
       else if (state === 'open') client.write(chunk)
     })
     // A silent line carries no end either.
-    client.on('end', () => state === 'silent' || server.end())
-    client.on('close', () => state === 'silent' || server.destroy())
-    server.on('close', () => state === 'silent' || client.destroy())
+    const isDead = () => state === 'silent' || state === 'mute'
+    client.on('end', () => isDead() || server.end())
+    client.on('close', () => isDead() || server.destroy())
+    server.on('close', () => isDead() || client.destroy())
   }
 }

@@ -21,6 +21,8 @@ import { type OpenTransactions, readOpenTransactions, settle } from './settled-t
 import type { PageMaker, Reply, Wire, WireOptions } from './wire.ts'
 
 const PAGE_ROWS = 1_000
+/** The line may take longer than the server, which goes on by itself. */
+const ROLLBACK_MS = 2_000
 
 type Translate = (error: unknown) => Error
 
@@ -33,6 +35,7 @@ export class MysqlConnection implements Connection {
   /** Why the open transaction can no longer be committed: the server has rolled it back. */
   #gone: Error | null = null
   #beforeSnapshot: OpenTransactions | null = null
+  #deadline: AbortSignal | undefined
 
   constructor(wire: Wire, session: Session, translate: Translate) {
     this.wire = wire
@@ -42,6 +45,16 @@ export class MysqlConnection implements Connection {
 
   get inTransaction(): boolean {
     return this.#inTransaction
+  }
+
+  stopAt(deadline: AbortSignal | undefined): void {
+    this.#deadline = deadline
+  }
+
+  /** What stops a statement that is given `signal`. */
+  #limit(signal: AbortSignal | undefined): AbortSignal | undefined {
+    if (signal === undefined || signal === this.#deadline) return this.#deadline
+    return this.#deadline === undefined ? signal : AbortSignal.any([signal, this.#deadline])
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -63,9 +76,13 @@ export class MysqlConnection implements Connection {
   /** Runs a statement whose values are in it; throws the driver's errors. */
   async run(sql: string, options: WireOptions = {}): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.wire.run(this.#session.prepare(sql), options).catch((error) => {
+    return this.wire.run(this.#session.prepare(sql), this.#limited(options)).catch((error) => {
       throw this.#noted(error)
     })
+  }
+
+  #limited(options: WireOptions): WireOptions {
+    return { ...options, signal: this.#limit(options.signal) }
   }
 
   #refuseAfterRollback(): void {
@@ -100,7 +117,7 @@ export class MysqlConnection implements Connection {
   async *#pages<Page>(sql: string, parameters: readonly Bound[], options: QueryOptions, maker: PageMaker<Page>) {
     try {
       this.#refuseAfterRollback()
-      yield* this.wire.pages(this.#session.prepare(this.#bound(sql, parameters)), maker, options.signal)
+      yield* this.wire.pages(this.#session.prepare(this.#bound(sql, parameters)), maker, this.#limit(options.signal))
     } catch (error) {
       throw this.#translate(this.#noted(error))
     }
@@ -137,7 +154,7 @@ export class MysqlConnection implements Connection {
   /** LOAD DATA, with its file. */
   async load(sql: string, options: WireOptions): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.wire.run(this.#session.prepareLoad(sql), options).catch((error) => {
+    return this.wire.run(this.#session.prepareLoad(sql), this.#limited(options)).catch((error) => {
       throw this.#noted(error)
     })
   }
@@ -161,7 +178,14 @@ export class MysqlConnection implements Connection {
   }
 
   async commit(): Promise<void> {
-    await this.#translated(() => this.run('COMMIT'))
+    const isSent = !this.#deadline?.aborted
+    await this.#translated(() => this.run('COMMIT')).catch((error) => {
+      if (!isSent || !this.#deadline?.aborted) throw error
+      throw new TransientError(
+        'COMMIT was not answered before the deadline, so it is not known whether the transaction was kept. Look before it is done again.',
+        { cause: error },
+      )
+    })
     this.#end()
   }
 
@@ -170,7 +194,9 @@ export class MysqlConnection implements Connection {
     this.#gone = null
     this.#end()
     // A lost connection has rolled back already.
-    if (this.wire.isOpen) await this.#translated(() => this.run('ROLLBACK'))
+    if (!this.wire.isOpen) return
+    const signal = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MS)
+    await this.#translated(() => this.wire.run('ROLLBACK', { signal }))
   }
 
   #end(): void {

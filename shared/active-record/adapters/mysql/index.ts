@@ -15,6 +15,7 @@ const DEFAULT_CONNECTIONS = 2
 const TRUST_MS = 1_000
 const PING_MS = 2_000
 const KILL_MS = 3_000
+const FIRST_ANSWER_MS = 10_000
 
 /** MySQL (8.0.17) and MariaDB (10.2) behind one URL; connects when the first connection is asked for. */
 export function createMysqlAdapter(options: AdapterOptions): Adapter {
@@ -78,7 +79,7 @@ class MysqlAdapter implements Adapter {
     const driver = await openDriver(this.#place, this.#options)
     const wire = new Wire(driver, this.#options.name, (id, what) => this.#kill(id, what))
     try {
-      const { rows } = await wire.run(SESSION_QUERY)
+      const { rows } = await wire.run(SESSION_QUERY, { signal: AbortSignal.timeout(FIRST_ANSWER_MS) })
       const session = new Session(new Map(rows as unknown as [string, string][]), this.#options.name)
       this.#wasConnected = true
       return new MysqlConnection(wire, session, (error) => this.translate(error))

@@ -29,7 +29,11 @@ const VARIABLES = [
   'character_set_results',
   'auto_increment_increment',
   'auto_increment_offset',
+  'innodb_lock_wait_timeout',
 ]
+
+/** In s: longer than a load that is still at work would keep the fence, in most cases. A shorter limit of the server's holds. */
+const LOCK_WAIT = 300
 
 export const SESSION_QUERY = `SHOW SESSION VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`
 
@@ -64,8 +68,10 @@ export class Session {
     const zone = facts.timeZone === '+00:00' ? [] : [`time_zone='+00:00'`]
     const modes = [...new Set([...facts.sqlMode, 'STRICT_ALL_TABLES', 'NO_AUTO_VALUE_ON_ZERO'])]
     const notes = isOn(variables.get('sql_notes')) || !facts.isMariaDB ? [] : ['sql_notes=1']
-    this.#reading = zone
-    this.#writing = [...zone, ...notes, `sql_mode='${modes.join(',')}'`]
+    const waits = Number(variables.get('innodb_lock_wait_timeout') ?? 50)
+    const patience = facts.isMariaDB && waits > LOCK_WAIT ? [`innodb_lock_wait_timeout=${LOCK_WAIT}`] : []
+    this.#reading = [...zone, ...patience]
+    this.#writing = [...zone, ...patience, ...notes, `sql_mode='${modes.join(',')}'`]
   }
 
   get noBackslashEscapes(): boolean {

@@ -49,14 +49,17 @@ export class Wire {
     this.#onLost?.(this.#lost)
   }
 
-  /** Closes the socket at once, and frees the server's side, which would otherwise work on until it writes. */
-  destroy(error: Error): void {
+  /**
+   * Closes the socket at once, and frees the server's side, which would otherwise work on until it writes, and keep its locks. A process may be
+   * frozen as soon as nobody waits for it any more: whoever can wait does.
+   */
+  async destroy(error: Error): Promise<void> {
     if (this.#lost !== null) return
     this.#lose(error)
     const { threadId } = this.#driver
     this.#driver.destroy()
     socketOf(this.#driver).destroy()
-    void this.#kill(threadId, 'CONNECTION')
+    await this.#kill(threadId, 'CONNECTION')
   }
 
   async close(): Promise<void> {
@@ -88,7 +91,7 @@ export class Wire {
         resolve(error === null || error === undefined)
       })
     })
-    if (!alive) this.destroy(new TransientError(`${this.#database}: the connection was dead.`))
+    if (!alive) void this.destroy(new TransientError(`${this.#database}: the connection was dead.`))
     return alive
   }
 
@@ -105,9 +108,9 @@ export class Wire {
       }
       const onAbort = () => {
         const error = abortion(signal, this.#database) as Error
-        this.destroy(error)
+        const isKilled = this.destroy(error)
         reading?.destroy()
-        reject(error)
+        void isKilled.finally(() => reject(error))
       }
       signal?.addEventListener('abort', onAbort, { once: true })
       const command = this.#driver.query(
@@ -115,6 +118,7 @@ export class Wire {
         (error, result) => {
           signal?.removeEventListener('abort', onAbort)
           reading?.destroy()
+          if (signal?.aborted && this.#lost !== null) return
           if (error) reject(withoutStatement(error))
           else resolve(replyOf(result as unknown, columns))
         },
@@ -133,7 +137,10 @@ export class Wire {
     const refusal = this.#lost ?? abortion(signal, this.#database)
     if (refusal) throw refusal
     const reading = new Reading(this.#driver, sql, collect)
-    const onAbort = () => this.destroy(abortion(signal, this.#database) as Error)
+    let isKilled: Promise<void> | null = null
+    const onAbort = () => {
+      isKilled = this.destroy(abortion(signal, this.#database) as Error)
+    }
     this.#onLost = (error) => reading.fail(error)
     signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -146,6 +153,7 @@ export class Wire {
       signal?.removeEventListener('abort', onAbort)
       if (!reading.isOver) await this.#abandon(reading)
       this.#onLost = null
+      await isKilled
     }
   }
 
@@ -158,7 +166,7 @@ export class Wire {
       await this.run('DO 0').catch(() => {})
       return
     }
-    this.destroy(new TransientError(`${this.#database}: a statement that was abandoned could not be stopped.`))
+    await this.destroy(new TransientError(`${this.#database}: a statement that was abandoned could not be stopped.`))
   }
 }
 

@@ -47,6 +47,10 @@ const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
 /** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
 const TEXT_FORMS = "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'"
+/** Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the server's own holds. */
+const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current_setting('lock_timeout') = '0'"
+/** The server takes no longer for it; the line may. */
+const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
   write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
   snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
@@ -62,6 +66,7 @@ export class PostgresConnection implements Connection {
   #names = 0
   #horizon: Horizon | null = null
   #streaming = false
+  #deadline: AbortSignal | undefined
 
   constructor(client: Client) {
     this.client = client
@@ -70,6 +75,16 @@ export class PostgresConnection implements Connection {
   /** The session cannot be used again: it has ended, or a transaction was left open. */
   get broken(): boolean {
     return this.client.lost !== null || this.client.getTransactionStatus() !== 'I'
+  }
+
+  stopAt(deadline: AbortSignal | undefined): void {
+    this.#deadline = deadline
+  }
+
+  /** What stops a statement that is given `signal`. */
+  #limit(signal: AbortSignal | undefined): AbortSignal | undefined {
+    if (signal === undefined || signal === this.#deadline) return this.#deadline
+    return this.#deadline === undefined ? signal : AbortSignal.any([signal, this.#deadline])
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -127,7 +142,7 @@ export class PostgresConnection implements Connection {
     const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
     const lines: string[] = []
     try {
-      await this.#guarded(signal, async () => {
+      await this.#guarded(this.#limit(signal), async () => {
         this.client.query(reading)
         for (let block = await reading.next(); block !== null; block = await reading.next()) {
           for (const line of linesOf(block)) lines.push(line)
@@ -152,17 +167,18 @@ export class PostgresConnection implements Connection {
     // Giving up a COPY midway is a cancellation, which must not cost the caller's transaction.
     const savepoint = !own && this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
     if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
+    const limit = this.#limit(signal)
     const copy = this.client.query(new CopyOut(text))
     try {
       for (;;) {
-        const block = await this.#guarded(signal, () => copy.next())
+        const block = await this.#guarded(limit, () => copy.next())
         if (block === null) break
         yield block
       }
     } finally {
       const whole = copy.ended
       if (!whole) await Promise.all([this.client.cancelQuery(), copy.drain()])
-      if (own && this.client.lost === null) await this.#run('ROLLBACK', [], undefined)
+      if (own && this.client.lost === null) await this.rollback()
       if (savepoint !== null && this.client.lost === null) {
         if (!whole || this.client.getTransactionStatus() === 'E')
           await this.#run(`ROLLBACK TO ${savepoint}`, [], undefined)
@@ -204,19 +220,28 @@ export class PostgresConnection implements Connection {
         throw error
       }
     }
-    return this.#guarded(signal, () => copyIn(this.client, sql, noting())).catch((error: unknown) => {
-      throw thrown.length > 0 && !signal?.aborted ? thrown[0] : error
+    const limit = this.#limit(signal)
+    return this.#guarded(limit, () => copyIn(this.client, sql, noting())).catch((error: unknown) => {
+      throw thrown.length > 0 && !limit?.aborted ? thrown[0] : error
     })
   }
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
     this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
-    await this.#run(MODES[mode], [], undefined)
+    const isLimited = this.#deadline !== undefined && mode === 'write'
+    await this.#run(isLimited ? `${MODES[mode]}; ${LOCK_WAIT}` : MODES[mode], [], undefined)
   }
 
   async commit(): Promise<void> {
     this.#horizon = null
-    const { command } = await this.#run('COMMIT', [], undefined)
+    const isSent = !this.#deadline?.aborted
+    const { command } = await this.#run('COMMIT', [], undefined).catch((error: unknown) => {
+      if (!isSent || !this.#deadline?.aborted) throw error
+      throw new TransientError(
+        `COMMIT on database ${this.client.place.name} was not answered before the deadline, so it is not known whether the transaction was kept; look before it is done again`,
+        { cause: error },
+      )
+    })
     if (command !== 'COMMIT') {
       throw new TransientError(
         `Database ${this.client.place.name} answered COMMIT with ${command}: a statement of the transaction had failed, so nothing of it was kept`,
@@ -226,7 +251,9 @@ export class PostgresConnection implements Connection {
 
   async rollback(): Promise<void> {
     this.#horizon = null
-    await this.#run('ROLLBACK', [], undefined)
+    if (this.client.lost !== null) throw translate(this.client.lost, this.client.place)
+    const limit = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MILLISECONDS)
+    await this.#send('ROLLBACK', [], limit)
   }
 
   async savepoint(name: string): Promise<void> {
@@ -258,10 +285,14 @@ export class PostgresConnection implements Connection {
     return quote(`dray_${purpose}_${this.#names}`)
   }
 
-  async #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<RawResult> {
+  #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<RawResult> {
+    return this.#send(sql, parameters, this.#limit(signal))
+  }
+
+  async #send(sql: string, parameters: readonly Bound[], limit: AbortSignal | undefined): Promise<RawResult> {
     for (const value of parameters) if (typeof value === 'string') checkText(value)
     const query = { text: sql, values: [...parameters], rowMode: 'array' as const, types: AS_TEXT as never }
-    const answer = (await this.#guarded(signal, () => this.client.query(query))) as unknown as RawResult | RawResult[]
+    const answer = (await this.#guarded(limit, () => this.client.query(query))) as unknown as RawResult | RawResult[]
     return Array.isArray(answer) ? (answer.at(-1) as RawResult) : answer
   }
 
