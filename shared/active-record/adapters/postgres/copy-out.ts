@@ -1,17 +1,19 @@
 import type { Connection, Submittable } from 'pg'
 import type { CopyBlock } from '../../adapter.ts'
+import { CopyFrames } from './copy-frames.ts'
 
 const BLOCK_BYTES = 256 * 1024
 const QUEUED_BLOCKS = 2
 
 /**
- * `COPY … TO STDOUT`, cut into blocks of whole rows: the server sends each row as one message, so rows are counted
- * without looking into them. At most two blocks wait; then the socket is paused.
+ * `COPY … TO STDOUT`, cut into blocks of whole rows, which are counted without looking into them. At most two blocks wait; then the
+ * socket is paused.
  */
 export class CopyOut implements Submittable {
   readonly #text: string
   readonly #blocks: CopyBlock[] = []
-  #block = Buffer.allocUnsafe(BLOCK_BYTES)
+  /** What came since the last block. */
+  #pieces: Buffer[] = []
   #length = 0
   #rows = 0
   #ended = false
@@ -51,21 +53,26 @@ export class CopyOut implements Submittable {
 
   submit(wire: Connection): void {
     this.#wire = wire
+    new CopyFrames(wire.stream, (bytes, whole, rows) => this.#take(bytes, whole, rows))
     wire.query(this.#text)
   }
 
-  /** Called by `pg` for each row. */
-  handleCopyData(message: { readonly chunk: Buffer }): void {
+  #take(bytes: Buffer, whole: number, rows: number): void {
     if (this.#discard) return
-    const { chunk } = message
-    if (this.#length + chunk.length > this.#block.length) this.#cut(chunk.length)
-    chunk.copy(this.#block, this.#length)
-    this.#length += chunk.length
-    this.#rows += 1
+    this.#rows += rows
+    if (this.#length + whole < BLOCK_BYTES || whole === 0) {
+      this.#pieces.push(bytes)
+      this.#length += bytes.length
+      return
+    }
+    this.#pieces.push(bytes.subarray(0, whole))
+    this.#cut()
+    this.#pieces.push(bytes.subarray(whole))
+    this.#length = bytes.length - whole
   }
 
   handleCommandComplete(): void {
-    if (!this.#discard) this.#cut(0)
+    if (!this.#discard) this.#cut()
   }
 
   handleError(error: Error): void {
@@ -83,34 +90,33 @@ export class CopyOut implements Submittable {
     this.#wake?.()
   }
 
-  #cut(needed: number): void {
+  #cut(): void {
     if (this.#rows > 0) {
-      this.#blocks.push({ bytes: rawControls(this.#block.subarray(0, this.#length)), rows: this.#rows })
+      this.#blocks.push({ bytes: rawControls(Buffer.concat(this.#pieces)), rows: this.#rows })
       this.#wake?.()
       if (this.#blocks.length >= QUEUED_BLOCKS) this.#wire?.stream.pause()
     }
-    if (this.#rows > 0 || needed > this.#block.length) this.#block = Buffer.allocUnsafe(Math.max(BLOCK_BYTES, needed))
+    this.#pieces = []
     this.#length = 0
     this.#rows = 0
   }
 }
 
+const BACKSLASH = 92
 const RAW: Readonly<Record<number, number>> = { 98: 8, 102: 12, 118: 11 }
 
 /** Writes `\b`, `\f` and `\v` as the characters themselves, as `copy-text.ts` does; a block without them is passed on. */
 export function rawControls(bytes: Buffer): Buffer {
-  if (!bytes.includes('\\f') && !bytes.includes('\\v') && !bytes.includes('\\b')) return bytes
-  let to = 0
-  for (let from = 0; from < bytes.length; from++, to++) {
-    const byte = bytes[from] as number
-    bytes[to] = byte
-    if (byte !== 92) continue
-    const raw = RAW[bytes[from + 1] as number]
-    from += 1
-    if (raw === undefined) {
-      to += 1
-      bytes[to] = bytes[from] as number
-    } else bytes[to] = raw
+  let to = -1
+  let copied = 0
+  for (let at = bytes.indexOf(BACKSLASH); at >= 0; at = bytes.indexOf(BACKSLASH, at + 2)) {
+    const raw = RAW[bytes[at + 1] as number]
+    if (raw === undefined) continue
+    // What stands between two of them moves up behind the first.
+    to = to < 0 ? at : bytes.copy(bytes, to, copied, at) + to
+    bytes[to] = raw
+    to += 1
+    copied = at + 2
   }
-  return bytes.subarray(0, to)
+  return to < 0 ? bytes : bytes.subarray(0, to + bytes.copy(bytes, to, copied))
 }
