@@ -55,12 +55,18 @@ export function decodeBlock(block: CopyBlock): Text[][] {
   return linesOf(block).map(decodeLine)
 }
 
-const BLOCK_CHARACTERS = 256 * 1024
+const BLOCK_BYTES = 256 * 1024
+/** Lines are written into the block when they are so long together: short enough to be joined in no time, long enough for few calls. */
+const WRITTEN_CHARACTERS = 2048
+/** UTF-8 takes at most three bytes for a UTF-16 code unit. */
+const MOST_BYTES = 3
 
 /** Collects rows into blocks of about 256 KiB. */
 export class BlockEncoder {
   #text = ''
   #rows = 0
+  #bytes: Buffer | null = null
+  #length = 0
 
   /** Adds a row; returns a block when one is full. */
   push(values: readonly Text[]): CopyBlock | null {
@@ -71,15 +77,30 @@ export class BlockEncoder {
   pushLine(line: string): CopyBlock | null {
     this.#text += `${line}\n`
     this.#rows += 1
-    return this.#text.length >= BLOCK_CHARACTERS ? this.flush() : null
+    if (this.#text.length < WRITTEN_CHARACTERS) return null
+    this.#write()
+    return this.#length >= BLOCK_BYTES ? this.flush() : null
   }
 
   /** What is left, or null when there is nothing. */
   flush(): CopyBlock | null {
     if (this.#rows === 0) return null
-    const block = { bytes: Buffer.from(this.#text, 'utf8'), rows: this.#rows }
-    this.#text = ''
+    this.#write()
+    const block = { bytes: (this.#bytes as Buffer).subarray(0, this.#length), rows: this.#rows }
+    this.#bytes = null
+    this.#length = 0
     this.#rows = 0
     return block
+  }
+
+  #write(): void {
+    const needed = this.#length + this.#text.length * MOST_BYTES
+    if (this.#bytes === null || this.#bytes.length < needed) {
+      const bytes = Buffer.allocUnsafeSlow(Math.max(needed, BLOCK_BYTES + WRITTEN_CHARACTERS * 2 * MOST_BYTES))
+      this.#bytes?.copy(bytes, 0, 0, this.#length)
+      this.#bytes = bytes
+    }
+    this.#length += this.#bytes.write(this.#text, this.#length)
+    this.#text = ''
   }
 }

@@ -1,4 +1,3 @@
-import { rowEncoder } from '#shared/active-record/bulk.ts'
 import {
   DataQualityError,
   type SourceRecord,
@@ -6,6 +5,7 @@ import {
   type Timestamp,
   type ValidationError,
 } from '#shared/active-record/index.ts'
+import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { managedAttributes } from './managed-attributes.ts'
 import type { Pipeline, RowContext } from './pipeline.ts'
@@ -57,18 +57,26 @@ function asError(error: unknown): ValidationError {
  */
 export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
   const { source } = pipeline.extract
+  const { target } = pipeline.load
   const judgement = new Judgement(runStartedAt)
-  const encode = rowEncoder(pipeline.load.target.definition, runStartedAt)
+  const run = runOfRows(target, runStartedAt)
+  const plain: RowCode = {
+    read: (row) => (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row),
+    encode: (_record, attributes) => run.slow(attributes),
+  }
+  const generated = rowCode(source, target) ?? plain
+  const width = source.definition.columns.length
   const managed = managedAttributes(pipeline, runStartedAt)
   const checkKey = keyCheck(pipeline)
   return (row) => {
     judgement.reset()
     try {
-      const record = (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row)
+      const code = row.length === width ? generated : plain
+      const record = code.read(row)
       const attributes = pipeline.transform(record as never, judgement)
       if (judgement.errors !== null) return { kind: 'quarantined', errors: judgement.errors }
       if (attributes === null) return { kind: 'filtered' }
-      const encoded = encode(managed === null ? attributes : { ...attributes, ...managed })
+      const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
       checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: judgement.findings ?? NO_FINDINGS }

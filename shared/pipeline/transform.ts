@@ -1,15 +1,17 @@
 import { bulkColumns } from '#shared/active-record/bulk.ts'
-import { BlockEncoder, decodeBlock } from '#shared/active-record/copy-text.ts'
+import { BlockEncoder } from '#shared/active-record/copy-text.ts'
 import type { Text } from '#shared/active-record/index.ts'
 import { writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
 import { type LoadInput, planningRun, type TransformInput } from './events.ts'
 import { counted } from './extract.ts'
+import { lineEncoder } from './generated-rows.ts'
 import type { Pipeline } from './pipeline.ts'
 import { stagingPrefix } from './plan.ts'
 import { byColumn, findingsPrefix, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
 import { startOf } from './run-time.ts'
 import type { Services } from './services.ts'
+import { eachRow } from './staged-rows.ts'
 import { type Outcome, rowTransformer } from './transform-rows.ts'
 
 /** Rows that are kept aside while the others go on. */
@@ -52,14 +54,17 @@ async function* transformedBlocks(
   aside: Aside,
 ): AsyncGenerator<Block> {
   const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const lineOf = lineEncoder(pipeline.load.target)
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
-    for (const row of decodeBlock(block)) {
+    const full: Block[] = []
+    eachRow(block, (row) => {
       const outcome = transformRow(row)
       setAside(pipeline, input, row, outcome, aside)
-      const full = outcome.kind === 'loaded' ? encoder.push(outcome.texts) : null
-      if (full !== null) yield full
-    }
+      const filled = outcome.kind === 'loaded' ? encoder.pushLine(lineOf(outcome.texts)) : null
+      if (filled !== null) full.push(filled)
+    })
+    yield* full
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
