@@ -1,4 +1,5 @@
 import { drayHome } from '#infra/local/home.ts'
+import { pruneStaging } from '#infra/local/prune-staging.ts'
 import { newRunId } from '#infra/local/run-id.ts'
 import type { ProgressView } from '#infra/local/run-progress.ts'
 import type { RunResult } from '#infra/local/run-result.ts'
@@ -83,6 +84,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     if (options.progress !== 'none')
       process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
   }
+  await pruneStaging(stores.staging, state)
   const first = await asked(stores)
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)

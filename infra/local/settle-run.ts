@@ -16,7 +16,10 @@ export async function settleRun(
   await settle({ id: runId, reason, now, pipelines }, state)
 }
 
-/** Settles runs of this machine whose process is gone: killed, or lost with the power. Returns their ids. */
+/**
+ * Settles runs of this machine whose process is gone: killed, or lost with the power; and gives back the leases of runs that have ended, which a
+ * Plan that came late and died has left. Returns the ids of the former.
+ */
 export async function settleDeadRuns(
   state: StateStore,
   isAlive: (pid: number) => boolean = processIsAlive,
@@ -30,7 +33,17 @@ export async function settleDeadRuns(
       `The process of this run (${run.runner}) ended before the run did; run it again, or go on with \`dray resume ${run.id}\`.`,
     )
   }
+  await releaseEndedLeases(state)
   return dead.map(({ id }) => id)
+}
+
+/** A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work. */
+async function releaseEndedLeases(state: StateStore): Promise<void> {
+  for (const { pipeline, leaseOwner } of await state.pipelines()) {
+    if (leaseOwner === null) continue
+    const status = (await state.run(leaseOwner))?.run.status ?? 'running'
+    if (status !== 'running') await state.releaseLease(pipeline, leaseOwner)
+  }
 }
 
 function diedHere({ runner }: RunRecord, isAlive: (pid: number) => boolean): boolean {

@@ -1,6 +1,6 @@
 import type { Dirent } from 'node:fs'
-import { type FileHandle, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises'
-import { basename, dirname, join, resolve } from 'node:path'
+import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from './keys.ts'
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
@@ -81,6 +81,14 @@ async function writeAll(handle: FileHandle, chunks: AsyncIterable<Buffer>): Prom
   }
 }
 
+/** A file of the folder. */
+export interface StagedFile {
+  readonly key: string
+  readonly isPartial: boolean
+  /** When something was last written to it, in ms since 1970. */
+  readonly writtenAt: number
+}
+
 /** Staging in a folder: objects are files of mode 0600 in folders of mode 0700. */
 export class FolderStagingStore implements StagingStore {
   readonly #root: string
@@ -135,6 +143,40 @@ export class FolderStagingStore implements StagingStore {
     const keys = await this.list(removablePrefix(prefix), options)
     await rm(this.locate(prefix), { recursive: true, force: true })
     return keys.length
+  }
+
+  /**
+   * Removes the objects that are not to be kept, and the folders that become empty by it. Of a half-written one the key is the one that it
+   * would have had. Says how many.
+   */
+  async prune(isKept: (file: StagedFile) => Promise<boolean> | boolean): Promise<number> {
+    const entries = await readdir(this.#root, { recursive: true, withFileTypes: true }).catch((): Dirent[] => [])
+    const emptied = new Set<string>()
+    let removed = 0
+    for (const entry of entries) {
+      if (!entry.isFile()) continue
+      const path = join(entry.parentPath, entry.name)
+      const isPartial = entry.name.startsWith('.') && entry.name.endsWith(PARTIAL)
+      const name = isPartial ? entry.name.slice(1, -PARTIAL.length) : entry.name
+      const key = relative(this.#root, join(entry.parentPath, name)).split(sep).join('/')
+      const found = await stat(path).catch(() => null)
+      if (found === null || (await isKept({ key, isPartial, writtenAt: found.mtimeMs }))) continue
+      await rm(path, { force: true })
+      emptied.add(entry.parentPath)
+      removed += 1
+    }
+    for (const folder of emptied) await this.#removeEmpty(folder)
+    return removed
+  }
+
+  async #removeEmpty(folder: string): Promise<void> {
+    for (let path = folder; path !== this.#root; path = dirname(path)) {
+      const isGone = await rmdir(path).then(
+        () => true,
+        () => false,
+      )
+      if (!isGone) return
+    }
   }
 
   locate(prefix: string): string {

@@ -90,4 +90,24 @@ describe('settling a run', () => {
       assert.equal((await state.pipeline(pipeline))?.leaseOwner, run)
     }
   })
+
+  it('gives back a lease that a Plan has taken after its run had ended, and died with', async () => {
+    const end = { endTime: 2_000, recordsProcessed: 0, recordsFailed: 0, error: null }
+    await state.startRun({
+      id: 'ended',
+      workflow: 'daily',
+      startTime: 1_000,
+      runner: 'local:here:1',
+      trigger: 'manual',
+    })
+    await state.finishRun('ended', { status: 'failed', ...end })
+    await state.acquireLease('late', 'ended', Date.now(), Date.now() + 900_000)
+    await startRun('at-work', 'early', `local:${hostname()}:222`)
+
+    const settled = await settleDeadRuns(state, (pid) => pid === 222)
+
+    assert.deepEqual(settled, [])
+    assert.equal((await state.pipeline('late'))?.leaseOwner, null)
+    assert.equal((await state.pipeline('early'))?.leaseOwner, 'at-work')
+  })
 })
