@@ -5,9 +5,11 @@ import { logFolder, projectFolder } from '#infra/local/home.ts'
 import type { InstanceListeners } from '#infra/local/isolated/instance.ts'
 import { type ProgressView, RunProgress } from '#infra/local/run-progress.ts'
 import { createWorkers, type Workers } from '#infra/local/workers.ts'
+import type { RunMode } from '#shared/pipeline/run-mode.ts'
 import type { Progress } from '#shared/pipeline/services.ts'
 import { toStatesLanguage } from '#shared/workflow/index.ts'
-import { type AskedSteps, stepsOf } from './workflows.ts'
+import type { AskedRun } from './run-command.ts'
+import { stepsOf } from './workflows.ts'
 
 export interface WorkerSession {
   readonly workers: Workers
@@ -21,7 +23,7 @@ export interface WorkerSession {
 export async function startWorkers(options: {
   readonly home: string
   readonly id: string
-  readonly asked: AskedSteps
+  readonly asked: AskedRun
   readonly view: ProgressView
   readonly echo: boolean
   readonly isolated: boolean
@@ -38,7 +40,7 @@ export async function startWorkers(options: {
       if (echo) process.stderr.write(`${line}\n`)
     },
   }
-  const workers = isolated ? await isolatedWorkers(home, listeners) : createWorkers(listeners)
+  const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
   const handlers = toStatesLanguage(asked.workflow).functions.map(({ handler }) => handler)
   const isCalled = (handler: string) => ['control', ...names].includes(basename(dirname(handler)))
   workers.warm(handlers.filter(isCalled).map((handler) => join(projectFolder, handler)))
@@ -54,10 +56,12 @@ export async function startWorkers(options: {
   }
 }
 
-async function isolatedWorkers(home: string, listeners: InstanceListeners): Promise<Workers> {
+async function isolatedWorkers(home: string, mode: RunMode | null, listeners: InstanceListeners): Promise<Workers> {
   const [{ startIsolated }, { deployedWorkflows }] = await Promise.all([
     import('#infra/local/isolated/index.ts'),
     import('#infra/aws/deployed-workflows.ts'),
   ])
-  return startIsolated({ home, workflows: await deployedWorkflows(), environment: process.env, ...listeners })
+  const needsEarlier = mode !== null && ('resume' in mode || 'replay' in mode)
+  const workflows = await deployedWorkflows()
+  return startIsolated({ home, workflows, environment: process.env, needsEarlier, ...listeners })
 }

@@ -18,6 +18,8 @@ export interface IsolationOptions extends InstanceListeners {
    * quarantined rows are looked for afterwards.
    */
   readonly environment: NodeJS.ProcessEnv
+  /** Whether the run needs what earlier ones have left in that folder, since it goes on with one or replays its rows. */
+  readonly needsEarlier?: boolean
   /** Calls at once; `min(cores, 8)` by default. */
   readonly size?: number
   readonly onEvent?: (event: PutEvent) => void
@@ -36,6 +38,7 @@ export async function startIsolated(options: IsolationOptions): Promise<Workers>
   const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, bucket, onEvent: options.onEvent })
   const kept = new KeptObjects({ endpoint: endpoints.s3, bucket, folder: fileURLToPath(STAGING_URL) })
   try {
+    if (options.needsEarlier) await kept.restore()
     const stagingUrl = `s3://${bucket}`
     const places = { stateTable: STATE_TABLE_NAME, stagingUrl, environment, endpoints: endpoints.variables }
     const functions = await isolatedFunctions(workflows, places, join(home, 'bundles'))

@@ -1,14 +1,15 @@
-import { mkdir, rename, writeFile } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
-import { GetObjectCommand, ListObjectsV2Command, S3Client } from '@aws-sdk/client-s3'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { readJsonArray } from '#shared/staging/documents.ts'
 import { S3StagingStore } from '#shared/staging/s3-staging-store.ts'
 import { region } from './instance.ts'
 
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
 const outlivesRun = /^(quarantine|quarantine-log|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
+const partial = '.partial'
 
-/** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it. */
+/** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it, and back for a run that needs it. */
 export class KeptObjects {
   readonly #client: S3Client
   readonly #bucket: string
@@ -34,6 +35,18 @@ export class KeptObjects {
     return turn
   }
 
+  /** Puts into the bucket what earlier runs have left in the folder. */
+  async restore(): Promise<void> {
+    const files = await readdir(this.#folder, { recursive: true, withFileTypes: true }).catch(ifMissing)
+    for (const file of files) {
+      const path = join(file.parentPath, file.name)
+      const key = relative(this.#folder, path)
+      if (!file.isFile() || key.endsWith(partial) || !outlivesRun.test(key)) continue
+      await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: await readFile(path) }))
+      this.#kept.add(key)
+    }
+  }
+
   async #copyAll(): Promise<void> {
     let token: string | undefined
     do {
@@ -57,8 +70,14 @@ export class KeptObjects {
     const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }))
     const path = join(this.#folder, key)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeFile(`${path}.partial`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
-    await rename(`${path}.partial`, path)
+    await writeFile(`${path}${partial}`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
+    await rename(`${path}${partial}`, path)
     this.#kept.add(key)
   }
+}
+
+/** Nothing has run yet. */
+function ifMissing(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return []
+  throw error
 }

@@ -68,3 +68,37 @@ test('reads the items of a Distributed Map from the bucket', async () => {
 
   assert.deepEqual(items, [{ partition: 0 }])
 })
+
+test('gives a later run what earlier ones have left, by the same references, and keeps it no second time', async (context) => {
+  const store = new FolderStagingStore(folder)
+  const plan = await writeJson(store, 'runs/earlier/orders/plan', { pipeline: 'orders' })
+  const batch = await writeJson(store, 'runs/earlier/orders/0/extracted', [1])
+  const rows = await writeJsonLines(store, 'quarantine/orders/earlier', [{ id: 1 }])
+  const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket })
+  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  const other = new S3Client({ endpoint: later.s3, region: 'eu-north-1', forcePathStyle: true, credentials })
+  const objects = new KeptObjects({ endpoint: later.s3, bucket, folder })
+  context.after(async () => {
+    objects.close()
+    other.destroy()
+    await later.stop()
+  })
+
+  await objects.restore()
+  await rm(join(folder, rows.key))
+  await objects.keep()
+
+  const staging = new S3StagingStore({ bucket, client: other })
+  assert.deepEqual(await readJson(staging, plan), { pipeline: 'orders' })
+  assert.deepEqual(await Array.fromAsync(readJsonLines(staging, rows)), [{ id: 1 }])
+  await assert.rejects(readJson(staging, batch), { name: 'StagedObjectMissing' })
+  assert.ok(!(await store.list('quarantine/orders/earlier')).includes(rows.key))
+})
+
+test('has nothing to give before the first run', async () => {
+  const objects = new KeptObjects({ endpoint: endpoints.s3, bucket, folder: join(folder, 'missing') })
+
+  await objects.restore()
+
+  objects.close()
+})

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { createPostgresAdapter } from '#shared/active-record/adapters/postgres/index.ts'
 import { dray, type Ended, temporaryHome } from '#test/infra/cli/dray-process.ts'
@@ -48,11 +49,12 @@ describe('dray run --isolated', () => {
   let sources: NodeJS.ProcessEnv
   const warehouses = new Map<string, string>()
 
-  const run = (home: string, options: readonly string[]) =>
-    dray(home, ['run', 'daily-data-warehouse-update', '--json', '--progress', 'none', ...options], {
+  const verb = (home: string, ...args: readonly string[]) =>
+    dray(home, [...args, '--json', '--progress', 'none'], {
       ...sources,
       WAREHOUSE_DATABASE_URL: warehouses.get(home) ?? '',
     })
+  const run = (home: string, options: readonly string[]) => verb(home, 'run', 'daily-data-warehouse-update', ...options)
 
   before(async () => {
     server = await startPostgres()
@@ -107,6 +109,33 @@ describe('dray run --isolated', () => {
     assert.deepEqual([...new Set(staged.map(([, , , part]) => part))], ['plan'])
   })
 
+  test('replays the rows that it finds in the quarantine of earlier runs', async () => {
+    const crm = new DatabaseSync(join(inProcess.home, 'crm.db'))
+    crm.exec("update customers set name = 'Nobody Else' where id = 41")
+    crm.close()
+
+    const expected = await verb(inProcess.home, 'quarantine', 'replay', 'customers')
+    const replayed = await verb(isolated.home, 'quarantine', 'replay', 'customers', '--isolated')
+
+    assert.deepEqual([expected.code, replayed.code], [0, 0], `${replayed.stderr}${replayed.stdout}`)
+    assert.deepEqual([countsOf(replayed)[0]?.read, countsOf(replayed)[0]?.inserted], [1, 1])
+    assert.deepEqual(await rowsOf(warehouses.get(isolated.home)), await rowsOf(warehouses.get(inProcess.home)))
+    const again = await verb(isolated.home, 'quarantine', 'replay', 'customers', '--isolated')
+    assert.match(again.stderr, /has no open row/)
+  })
+
+  test('goes on with a run that failed, on the keys that it was asked for', async () => {
+    const warehouse = warehouses.get(isolated.home)
+    await change(warehouse, 'alter table order_fact rename to away')
+    const failed = await verb(isolated.home, 'run', 'orders', '--keys', '7,8', '--isolated')
+    await change(warehouse, 'alter table away rename to order_fact; delete from order_fact where order_id < 10')
+
+    const resumed = await verb(isolated.home, 'resume', JSON.parse(failed.stdout).run_id, '--isolated')
+
+    assert.deepEqual([failed.code, resumed.code], [1, 0], `${resumed.stderr}${resumed.stdout}`)
+    assert.deepEqual([countsOf(resumed)[0]?.read, countsOf(resumed)[0]?.inserted], [2, 2])
+  })
+
   function countsOf({ stdout }: Ended): Step[] {
     return (JSON.parse(stdout).steps as Step[]).map((step) =>
       Object.fromEntries(Object.entries(step).filter(([key]) => !/seconds|time|last_run|bytes|quarantine$/.test(key))),
@@ -115,12 +144,14 @@ describe('dray run --isolated', () => {
 })
 
 async function rowsOf(url: string | undefined): Promise<unknown[]> {
+  return Promise.all(tables.map((table) => change(url, table)))
+}
+
+async function change(url: string | undefined, sql: string): Promise<unknown> {
   const adapter = createPostgresAdapter({ name: 'warehouse', url: url ?? '' })
   const connection = await adapter.acquire()
   try {
-    const rows = []
-    for (const table of tables) rows.push((await connection.query(table)).rows)
-    return rows
+    return (await connection.query(sql)).rows
   } finally {
     await adapter.release(connection)
     await adapter.close()
