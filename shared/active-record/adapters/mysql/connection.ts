@@ -9,8 +9,9 @@ import type {
   QueryResult,
   Text,
 } from '../../adapter.ts'
-import { BlockEncoder } from '../../copy-text.ts'
+import { linesOf } from '../../copy-text.ts'
 import { TerminalError, TransientError } from '../../errors.ts'
+import { CopyRows } from './copy-rows.ts'
 import { endsTransaction } from './errors.ts'
 import { liveTableOf, readTable } from './live-table.ts'
 import { merge } from './merge.ts'
@@ -18,7 +19,7 @@ import { quote } from './names.ts'
 import { bind } from './parameters.ts'
 import { commitsFirst, type Session } from './session.ts'
 import { type OpenTransactions, readOpenTransactions, settle } from './settled-time.ts'
-import type { PageMaker, Reply, Wire, WireOptions } from './wire.ts'
+import type { PacketMaker, PageMaker, Reply, Wire, WireOptions } from './wire.ts'
 
 const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
@@ -110,11 +111,27 @@ export class MysqlConnection implements Connection {
     parameters: readonly Bound[] = [],
     options: QueryOptions = {},
   ): AsyncGenerator<CopyBlock> {
-    const encoder = new BlockEncoder()
-    yield* this.#pages(sql, parameters, options, { row: (values) => encoder.push(values), rest: () => encoder.flush() })
+    const rows = new CopyRows()
+    yield* this.#pages(sql, parameters, options, {
+      packet: (bytes, from, to, binary) => rows.row(bytes, from, to, binary),
+      rest: () => rows.rest(),
+    })
   }
 
-  async *#pages<Page>(sql: string, parameters: readonly Bound[], options: QueryOptions, maker: PageMaker<Page>) {
+  async lines(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<readonly string[]> {
+    const lines: string[] = []
+    for await (const block of this.copyOut(sql, parameters, options)) {
+      for (const line of linesOf(block)) lines.push(line)
+    }
+    return lines
+  }
+
+  async *#pages<Page>(
+    sql: string,
+    parameters: readonly Bound[],
+    options: QueryOptions,
+    maker: PageMaker<Page> | PacketMaker<Page>,
+  ) {
     try {
       this.#refuseAfterRollback()
       yield* this.wire.pages(this.#session.prepare(this.#bound(sql, parameters)), maker, this.#limit(options.signal))

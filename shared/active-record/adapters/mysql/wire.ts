@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Connection as Driver, FieldPacket, ResultSetHeader } from 'mysql2'
 import type { QueryResult, Text } from '../../adapter.ts'
-import { TransientError } from '../../errors.ts'
+import { TerminalError, TransientError } from '../../errors.ts'
+import { takeRowPackets } from './row-packets.ts'
 import { hexadecimal, NO_COLUMNS, readAsText, type TextColumns } from './text-rows.ts'
 
 /** What the server answers to one statement. */
@@ -133,7 +134,11 @@ export class Wire {
    * The pages that `collect` makes of the rows, read no faster than they are taken. When the iteration is abandoned, what is left is
    * drained, or the statement killed, so that the connection and its transaction go on.
    */
-  async *pages<Page>(sql: string, collect: PageMaker<Page>, signal?: AbortSignal): AsyncGenerator<Page> {
+  async *pages<Page>(
+    sql: string,
+    collect: PageMaker<Page> | PacketMaker<Page>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Page> {
     const refusal = this.#lost ?? abortion(signal, this.#database)
     if (refusal) throw refusal
     const reading = new Reading(this.#driver, sql, collect)
@@ -177,6 +182,12 @@ export interface PageMaker<Page> {
   rest(): Page | null
 }
 
+/** The same of rows as the server sends them. */
+export interface PacketMaker<Page> {
+  packet(bytes: Buffer, from: number, to: number, binary: readonly number[]): Page | null
+  rest(): Page | null
+}
+
 /** One result that is being read in pages. */
 class Reading<Page> {
   readonly over: Promise<void>
@@ -188,7 +199,7 @@ class Reading<Page> {
   #wake: (() => void) | null = null
   #finish: () => void = () => {}
 
-  constructor(driver: Driver, sql: string, collect: PageMaker<Page>) {
+  constructor(driver: Driver, sql: string, collect: PageMaker<Page> | PacketMaker<Page>) {
     this.#driver = driver
     this.over = new Promise((resolve) => {
       this.#finish = resolve
@@ -198,11 +209,20 @@ class Reading<Page> {
     command.on('fields', (fields: unknown) => {
       if (Array.isArray(fields)) ({ binary } = readAsText(fields as FieldPacket[]))
     })
+    const push = (page: Page | null) => {
+      if (page !== null) this.#push(page)
+    }
+    if ('packet' in collect) {
+      takeRowPackets(command, (bytes, from, to) => {
+        if (!this.#discarding) push(collect.packet(bytes, from, to, binary))
+      })
+    }
     command.on('result', (row: unknown) => {
       if (this.#discarding || !Array.isArray(row)) return
+      if ('packet' in collect)
+        return this.fail(new TerminalError('mysql2 has read a row by itself, which would be lost.'))
       const values = row as (Text | Buffer)[]
-      const page = collect.row(binary.length === 0 ? (values as Text[]) : hexadecimal(values, binary))
-      if (page !== null) this.#push(page)
+      push(collect.row(binary.length === 0 ? (values as Text[]) : hexadecimal(values, binary)))
     })
     command.on('error', (error: Error) => this.fail(withoutStatement(error)))
     command.on('end', () => {
