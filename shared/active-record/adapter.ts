@@ -22,6 +22,14 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined
 }
 
+export interface CopyOptions extends QueryOptions {
+  /**
+   * Where an engine holds text that is none (SQLite: not valid UTF-8), its row comes with one more field, the names of those columns
+   * between commas, and their bytes in hexadecimal behind `\x`. Else such a row stops the reading.
+   */
+  readonly keepDamaged?: boolean
+}
+
 /** Whole rows of PostgreSQL COPY text. The same shape as a staged block. */
 export interface CopyBlock {
   readonly bytes: Buffer
@@ -98,7 +106,7 @@ export interface Connection {
   /** Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in fields. */
   lines?(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<readonly string[]>
   /** The rows of a SELECT as blocks (64 KiB–1 MiB) of COPY text, in bounded memory. */
-  copyOut(sql: string, parameters?: readonly Bound[], options?: QueryOptions): AsyncIterable<CopyBlock>
+  copyOut(sql: string, parameters?: readonly Bound[], options?: CopyOptions): AsyncIterable<CopyBlock>
   /**
    * Merges rows into a table, inside the transaction that is open (it must be): COPY / LOAD DATA / batches into a
    * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under savepoints and

@@ -26,7 +26,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
       adapter,
       selection(pipeline, partitionConditions(pipeline.extract, planned, partition, adapter), adapter),
     )
-    const rows = connection.copyOut(text, parameters, { signal: services.signal })
+    const rows = connection.copyOut(text, parameters, { signal: services.signal, keepDamaged: true })
     const staged = await services.staging.write(
       `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/extracted`,
       { format: 'copy-text', columns: source.definition.columnNames },

@@ -11,6 +11,7 @@ import { appendToLog, type QuarantineRecord } from './quarantine-log.ts'
 import { type KeptRow, quarantinedRows } from './quarantine-rows.ts'
 import type { ReplayMode } from './run-mode.ts'
 import type { Services } from './services.ts'
+import { NOT_TEXT } from './transform-rows.ts'
 
 const KEYS_AT_ONCE = 1000
 
@@ -79,10 +80,15 @@ interface Sorted {
 function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
   const { source } = pipeline.extract
   const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'
+  // What is no text is kept as hexadecimal, which must not be taken for what was there.
+  const damaged = ({ errors }: KeptRow) => errors.filter(({ code }) => code === NOT_TEXT).map(({ field }) => field)
   const hasKey = (row: KeptRow) =>
     source.definition.primaryKey.length > 0 &&
-    source.definition.primaryKey.every(({ column }) => (row.row[column] ?? null) !== null)
-  const isWhole = (row: KeptRow) => source.definition.columnNames.every((column) => row.row[column] !== undefined)
+    source.definition.primaryKey.every(
+      ({ name, column }) => (row.row[column] ?? null) !== null && !damaged(row).includes(name),
+    )
+  const isWhole = (row: KeptRow) =>
+    source.definition.columnNames.every((column) => row.row[column] !== undefined) && damaged(row).length === 0
   const newest = new Map<string, KeptRow>()
   for (const row of open) if (hasKey(row)) newest.set(keyText(pipeline, row), row)
   const latest = open.filter((row) => !hasKey(row) || newest.get(keyText(pipeline, row)) === row)

@@ -50,6 +50,17 @@ function asError(error: unknown): ValidationError {
   return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
 }
 
+/** Of a row whose source holds something else than text in a text column: Extract has added the names of those columns. */
+export const NOT_TEXT = 'invalid_utf8'
+
+function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']): ValidationError[] {
+  return (row.at(-1) ?? '').split(',').map((column) => ({
+    field: source.definition.columns.find((one) => one.column === column)?.name ?? column,
+    code: NOT_TEXT,
+    message: 'the source holds bytes that are not valid UTF-8; the row is kept with them in hexadecimal',
+  }))
+}
+
 /**
  * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held against the
  * target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only where deletes rely on a key that
@@ -70,6 +81,7 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const checkKey = keyCheck(pipeline)
   return (row) => {
     judgement.reset()
+    if (row.length > width) return { kind: 'quarantined', errors: damagedIn(row, source) }
     try {
       const code = row.length === width ? generated : plain
       const record = code.read(row)

@@ -86,7 +86,7 @@ const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestam
 - MariaDB's JSON is text; MySQL's own JSON type makes doubles of large numbers and drops duplicate keys: use LONGTEXT, as \`createTable()\` does.
 - PostgreSQL's \`char(n)\` fills values up with spaces, which do not count; use \`varchar\` where they do.
 - MySQL's FLOAT is read by \`double()\`, with all its digits; by any other field MySQL gives six.
-- Text that is not valid UTF-8, which only SQLite stores, stops the reading; nothing is read. Store such bytes as BLOB.
+- Text that is not valid UTF-8, which only SQLite stores, is quarantined by a pipeline, its bytes in hexadecimal; any other reading of it stops. Store such bytes as BLOB.
 - Tables of 500 columns, with a composite key, with columns named \`order\`, \`__proto__\`, \`constructor\`, \`a"b\`, and \`a\` and \`b\` around a backtick, and without a
   row are carried on all nine pairs, too.
 `

@@ -87,6 +87,36 @@ describe('the quarantine', () => {
     await runPipeline(items(['bad', 'worse'], versioned), 'run-1', harness.services)
   }
 
+  test('keeps a row whose text is not valid UTF-8 with its bytes, and loads the others', async () => {
+    await put(1n, 'good', '2024-01-01 00:00:00')
+    await put(2n, 'as it is: \uFFFD', '2024-01-01 00:00:00')
+    await put(3n, 'to be damaged', '2024-01-01 00:00:00')
+    await source.query("update item set label = cast(x'61ff62' as text) where id = 3")
+
+    const { read, inserted, quarantined } = await runPipeline(items([], true), 'run-1', harness.services)
+
+    assert.deepEqual([read, inserted, quarantined], [3, 1, 2])
+    const [tooLong, damaged] = (await kept()).sort((one, other) => (one.row.id ?? '').localeCompare(other.row.id ?? ''))
+    assert.equal(tooLong?.row.label, 'as it is: \uFFFD')
+    assert.deepEqual(
+      [damaged?.row.id, damaged?.row.label, damaged?.errors[0]?.field, damaged?.errors[0]?.code],
+      ['3', '\\x61ff62', 'label', 'invalid_utf8'],
+    )
+  })
+
+  test('a replay reads a row with text that was not valid UTF-8 again, and never loads its hexadecimal', async () => {
+    await put(3n, 'to be damaged', '2024-01-01 00:00:00')
+    await source.query("update item set label = cast(x'61ff62' as text) where id = 3")
+    await runPipeline(items([], true), 'run-1', harness.services)
+    const again = await runPipeline(items([], true), 'run-2', harness.services, ALL)
+    await source.query("update item set label = 'mended' where id = 3")
+
+    const mended = await runPipeline(items([], true), 'run-3', harness.services, ALL)
+
+    assert.deepEqual([again.quarantined, mended.inserted], [1, 1])
+    assert.deepEqual(await products(), [[3, 'mended']])
+  })
+
   test('gives each row an id that each attempt of the same run gives it, too', async () => {
     await put(1n, 'bad', '2024-01-01 00:00:00')
     await put(2n, 'bad', '2024-01-01 00:00:00')

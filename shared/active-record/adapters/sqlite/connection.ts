@@ -3,6 +3,7 @@ import type {
   Bound,
   Connection,
   CopyBlock,
+  CopyOptions,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -18,7 +19,7 @@ import { mergeRows } from './merge.ts'
 import { quote } from './names.ts'
 import type { SqliteSession } from './session.ts'
 import { translate } from './translate.ts'
-import { isSuspect } from './valid-text.ts'
+import { DamagedRows, isSuspect } from './valid-text.ts'
 import { textsOf } from './values.ts'
 
 const PAGE_ROWS = 1_000
@@ -56,10 +57,18 @@ export class SqliteConnection implements Connection {
     return this.#pages(sql, parameters, Math.max(1, pageRows), signal)
   }
 
-  async *#pages(sql: string, parameters: readonly Bound[], pageRows: number, signal: AbortSignal | undefined) {
+  async *#pages(
+    sql: string,
+    parameters: readonly Bound[],
+    pageRows: number,
+    signal: AbortSignal | undefined,
+    keepDamaged = false,
+  ) {
     this.#check(signal)
     const rows = await this.#translated(async () => this.session.iterate(sql, parameters))
+    const damaged = keepDamaged ? new DamagedRows(this.session, sql, parameters) : null
     let verified = false
+    let place = -1
     try {
       for (let more = true; more; ) {
         const page: Text[][] = []
@@ -68,11 +77,13 @@ export class SqliteConnection implements Connection {
             const next = rows.next()
             more = next.done !== true
             if (next.done === true) break
-            if (!verified && isSuspect(next.value)) {
+            place += 1
+            const isSuspected = !verified && isSuspect(next.value)
+            if (isSuspected && damaged === null) {
               this.session.requireUtf8(sql, parameters)
               verified = true
             }
-            page.push(textsOf(next.value))
+            page.push(isSuspected && damaged !== null ? damaged.texts(place, next.value) : textsOf(next.value))
           }
         })
         if (page.length > 0) yield page
@@ -81,16 +92,17 @@ export class SqliteConnection implements Connection {
       }
     } finally {
       rows.return?.()
+      damaged?.close()
     }
   }
 
   async *copyOut(
     sql: string,
     parameters: readonly Bound[] = [],
-    { signal }: QueryOptions = {},
+    { signal, keepDamaged }: CopyOptions = {},
   ): AsyncGenerator<CopyBlock> {
     const encoder = new BlockEncoder()
-    for await (const page of this.#pages(sql, parameters, PAGE_ROWS, signal)) {
+    for await (const page of this.#pages(sql, parameters, PAGE_ROWS, signal, keepDamaged)) {
       for (const row of page) {
         const block = encoder.push(row)
         if (block !== null) yield block

@@ -40,6 +40,21 @@ describe('text in SQLite', () => {
     await assert.rejects(copied('SELECT id, body FROM note -- all'), refusal)
   })
 
+  test('that is not valid UTF-8 is copied as bytes where it is asked for, and its column is named', async () => {
+    const rows: (string | null)[][] = []
+
+    for await (const block of connection.copyOut('SELECT id, title, body FROM note', [], { keepDamaged: true })) {
+      rows.push(...decodeBlock(block))
+    }
+
+    assert.deepEqual(rows, [
+      ['1', 'a', 'b'],
+      ['2', 'U+FFFD: \uFFFD', 'c'],
+      ['3', 'd', '\\x61ff62', 'body'],
+      ['4', 'e', 'f'],
+    ])
+  })
+
   test('that holds U+FFFD is read as it is', async () => {
     const { rows } = await connection.query('SELECT title, body FROM note WHERE id <> ?', ['3'])
     const copy = await copied('SELECT title, body FROM note WHERE id <> ?', ['3'])
