@@ -14,7 +14,7 @@ export interface StateStoreOptions {
   readonly region?: string
   /** How long the metrics of runs are kept; 90 days unless told. Pipelines' states are kept for ever. */
   readonly keepRunsDays?: number
-  /** How long one try of a request may take, in ms; 3,000 unless told. The SDK makes up to three. */
+  /** How long one try of a request may take, in ms, a third of it for the connection (at least 1,000); 3,000 unless told. The SDK makes up to three. */
   readonly requestTimeout?: number
 }
 
@@ -27,7 +27,11 @@ const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
 export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> = {}): DynamoDBClient {
   const { endpoint = process.env.STATE_ENDPOINT, region, requestTimeout = 3_000 } = options
   const config: DynamoDBClientConfig = {
-    requestHandler: { connectionTimeout: 1_000, requestTimeout, throwOnRequestTimeout: true },
+    requestHandler: {
+      connectionTimeout: Math.max(1_000, requestTimeout / 3),
+      requestTimeout,
+      throwOnRequestTimeout: true,
+    },
     maxAttempts: 3,
   }
   if (region !== undefined) config.region = region

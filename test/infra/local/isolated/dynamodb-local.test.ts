@@ -28,8 +28,10 @@ function parity(): void {
   let store: DynamoDbStateStore
   before(async () => {
     amazon = await startDynamoDbLocal()
-    await createStateTable(createStateClient({ endpoint: amazon.endpoint }), 'contract')
-    store = createStateStore({ tableName: 'contract', endpoint: amazon.endpoint })
+    // The contract writes a thousand items at once: a busy machine accepts no 50 connections in a second.
+    const options = { endpoint: amazon.endpoint, requestTimeout: 60_000 }
+    await createStateTable(createStateClient(options), 'contract')
+    store = createStateStore({ ...options, tableName: 'contract' })
   })
   after(async () => {
     store.close()
@@ -60,7 +62,7 @@ async function runTwice(endpoint: string) {
   const home = await mkdtemp(join(tmpdir(), 'dray-parity-'))
   const file = (name: string) => join(home, `${name}.db`)
   fillSources(file)
-  await createStateTable(createStateClient({ endpoint }), 'dray')
+  await createStateTable(createStateClient({ endpoint, requestTimeout: 60_000 }), 'dray')
   Object.assign(process.env, {
     STATE_ENDPOINT: endpoint,
     STATE_TABLE_NAME: 'dray',
@@ -69,7 +71,7 @@ async function runTwice(endpoint: string) {
       ['crm', 'sales', 'warehouse'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
     ),
   })
-  const state = createStateStore({ tableName: 'dray', endpoint })
+  const state = createStateStore({ tableName: 'dray', endpoint, requestTimeout: 60_000 })
   const workers = await startIsolated({ home, workflows: await deployedWorkflows(), environment: process.env })
   try {
     await createFirstTargets(['customers', 'orders'], state)
