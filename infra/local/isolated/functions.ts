@@ -1,10 +1,10 @@
 import type { DeployedWorkflow } from '#infra/aws/deployed-handlers.ts'
 import { reachingHandlers } from '#infra/aws/deployed-handlers.ts'
 import type { Engine } from '#infra/aws/environment.ts'
-import { bundleHandlers } from '#infra/aws/handler-bundles.ts'
 import { environmentVariables, nodeOptions, stepVariables } from '#infra/aws/handler-variables.ts'
 import { urlVariable } from '#shared/active-record/database.ts'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
+import { cachedBundles } from './cached-bundles.ts'
 import type { IsolatedFunction } from './instance.ts'
 
 export interface IsolatedPlaces {
@@ -34,7 +34,7 @@ export async function isolatedFunctions(
   folder: string,
 ): Promise<ReadonlyMap<string, IsolatedFunction>> {
   const handlers = [...reachingHandlers(workflows).values()]
-  const bundles = await bundleHandlers(
+  const bundles = await cachedBundles(
     handlers.map(({ handler, access }) => ({
       handler,
       engines: [...new Set(access.databases.map((name) => engineOf(name, places)))],
