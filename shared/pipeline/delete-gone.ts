@@ -39,10 +39,13 @@ export async function deleteGone(pipeline: Pipeline, run: Run, services: Service
     goneKeys(pipeline, counts, services.signal),
     { signal: services.signal },
   )
-  if (gone.rows === 0) return 0
+  if (gone.rows === 0) return (await closedBefore(database, pipeline.name, run.runId))?.deleted ?? 0
   guard(pipeline, gone.rows, counts)
-  await database.transaction(async () => {
-    await checkFence(database, pipeline.name, run.epoch)
+  return database.transaction(async () => {
+    await checkFence(database, pipeline.name, run.epoch, 'update')
+    // Another delivery of this Commit may have come first.
+    const meanwhile = await closedBefore(database, pipeline.name, run.runId)
+    if (meanwhile !== null) return meanwhile.deleted
     const deleted = await deleteStaged(pipeline, gone, run, services)
     if (deleted !== gone.rows) {
       throw new TerminalError(
@@ -50,8 +53,8 @@ export async function deleteGone(pipeline: Pipeline, run: Run, services: Service
       )
     }
     await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0 })
+    return deleted
   })
-  return gone.rows
 }
 
 function guard(pipeline: Pipeline, gone: number, { source, target }: KeyCounts): void {

@@ -102,9 +102,17 @@ function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
   )
 }
 
-/** In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. */
-export async function checkFence(database: Database, pipeline: string, epoch: number): Promise<void> {
-  const current = await lockFence(database, pipeline, 'share')
+/**
+ * In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. By `update` it waits for
+ * every load and every Commit of the pipeline, and keeps them out.
+ */
+export async function checkFence(
+  database: Database,
+  pipeline: string,
+  epoch: number,
+  mode: keyof typeof LOCKS = 'share',
+): Promise<void> {
+  const current = await lockFence(database, pipeline, mode)
   if (current === null) {
     throw new TerminalError(
       `${pipeline}: the target ${database.name} has no row in dray_fence, so a run that was overtaken could not be told from this one; start the run again (its plan writes the row)`,

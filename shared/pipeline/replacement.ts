@@ -28,28 +28,13 @@ export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<
   }
   await createNextTable(database, definition.table)
   await database.transaction(async () => {
-    await lockOutLoads(pipeline)
-    await checkFence(database, pipeline.name, run.epoch)
+    await checkFence(database, pipeline.name, run.epoch, 'update')
     if (await hasLanded(pipeline, run.runId)) return
     await database.withConnection(async (connection, adapter) => {
       await connection.query(
         compile(adapter, sql`delete from ${tableName({ table: nextTable(definition.table) })}`).sql,
       )
     })
-  })
-}
-
-/** Loads hold the fence's row in share mode: they wait, or are waited for. */
-async function lockOutLoads({ name, load }: Pipeline): Promise<void> {
-  const { Fence } = ledgerOf(load.target.database)
-  await load.target.database.withConnection(async (connection, adapter) => {
-    const { definition } = Fence
-    const epoch = sql.id('epoch')
-    const lock = compile(
-      adapter,
-      sql`update ${tableName(definition)} set ${epoch} = ${epoch} where ${sql.id('pipeline')} = ${name}`,
-    )
-    await connection.query(lock.sql, lock.parameters)
   })
 }
 
@@ -67,7 +52,8 @@ export async function swapIn(
   const { database, definition } = pipeline.load.target
   if ((await closedBefore(database, pipeline.name, run.runId)) === null) {
     await database.transaction(async () => {
-      await checkFence(database, pipeline.name, run.epoch)
+      await checkFence(database, pipeline.name, run.epoch, 'update')
+      if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return
       const replaced = await exchange(pipeline, rows)
       await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
       await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
