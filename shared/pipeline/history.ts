@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import type { CopyBlock, MergeResult, QueryOptions, RejectedRow, Text } from '#shared/active-record/adapter.ts'
 import { bulkColumns, mergeBlocks, mergeTarget } from '#shared/active-record/bulk.ts'
 import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#shared/active-record/copy-text.ts'
-import { ConfigurationError, TerminalError } from '#shared/active-record/index.ts'
+import { ConfigurationError, TerminalError, TransientError } from '#shared/active-record/index.ts'
 import { columnName, compile, readColumn, tableName } from '#shared/active-record/sql.ts'
 import type { ColumnDefinition } from '#shared/active-record/table-definition.ts'
 import { canonicalText, compareTexts, keyOf } from './canonical.ts'
@@ -288,6 +288,16 @@ async function rewrite(layout: Layout, rows: readonly Text[][], options: QueryOp
   const merged = await mergeBlocks(layout.database, mergeInto(layout), () => blocks, options)
   if (merged.updated === rows.length) return
   const { database, table } = layout.pipeline.load.target.definition
+  const open = await currentVersions(
+    layout,
+    rows.map((row) => layout.keyTexts(row)),
+  )
+  const isOpen = (row: readonly Text[]) => open.get(layout.key(row))?.[layout.from] === row[layout.from]
+  if (merged.rejected.length === 0 && !rows.some(isOpen)) {
+    throw new TransientError(
+      `${layout.pipeline.name}: another delivery, or a partition with the same keys, has closed versions in ${database}.${table} meanwhile, so nothing was written; tried again, it finds those of now`,
+    )
+  }
   const reason = merged.rejected[0]?.message ?? 'the table holds other rows of these keys'
   throw new TerminalError(
     `${layout.pipeline.name}: ${rows.length - merged.updated} of ${rows.length} versions in ${database}.${table} could not be closed, so nothing was written: ${reason}`,
