@@ -33,7 +33,7 @@ export async function resumedMode(
 
 /**
  * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, so that a new plan
- * serves as well. Called behind the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
+ * serves as well. Of an append any run goes on with what was left unfinished. Called behind the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
  */
 export async function landedPlan(
   pipeline: Pipeline,
@@ -41,16 +41,37 @@ export async function landedPlan(
   lease: Lease,
   services: Services,
 ): Promise<PlannedWork | null> {
-  for (const { run } of await chainOf(mode, services)) {
-    const landed = await landedOf(pipeline, run.id)
+  const resumed = (await chainOf(mode, services)).map(({ run }) => run.id)
+  const asked = await resumedMode(mode, services)
+  const unfinished = asked === null ? await unfinishedAppend(pipeline, lease, services) : null
+  for (const runId of unfinished === null ? resumed : [...resumed, unfinished]) {
+    const landed = await landedOf(pipeline, runId)
     if (landed === null) continue
-    const plan = await stillStaged(pipeline, run.id, landed.staged, lease, services)
-    if (plan.advances && plan.version !== lease.version) await refuseOvertaken(pipeline, run.id, lease, services)
+    const plan = await stillStaged(pipeline, runId, landed.staged, lease, services)
+    if (plan.advances && plan.version !== lease.version) await refuseOvertaken(pipeline, runId, lease, services)
     const partitions = plan.partitions.flatMap((_, number) => (landed.numbers.has(number) ? [] : [number]))
-    const note = `resumed run ${run.id}: ${landed.numbers.size} of ${plan.partitions.length} partitions had landed`
+    const note = `resumed run ${runId}: ${landed.numbers.size} of ${plan.partitions.length} partitions had landed`
     return { plan: { ...plan, notes: [...plan.notes, note] }, staged: landed.staged, partitions }
   }
   return null
+}
+
+/**
+ * An append writes a row as often as it is read: a usual run that landed partitions and did not commit is gone on with, whatever run comes
+ * next. Null when there is none, and when its plan is no longer staged.
+ */
+async function unfinishedAppend(pipeline: Pipeline, lease: Lease, services: Services): Promise<string | null> {
+  if (pipeline.load.kind !== 'append') return null
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const [last] = await Entry.where({ pipeline: pipeline.name }).order({ epoch: 'desc' }).limit(1).toArray()
+  if (last === undefined || last.plan === null) return null
+  try {
+    const plan = await readPlan(services, JSON.parse(last.plan) as StagedObject)
+    return plan.advances && plan.version === lease.version ? last.runId : null
+  } catch (error) {
+    if ((error as Error).name === 'StagedObjectMissing') return null
+    throw error
+  }
 }
 
 interface Landed {
