@@ -120,13 +120,15 @@ async function stepRecord(
   // A resumed run has said more of itself than the plan it goes on with.
   const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
   const { partitions: _, ...counts } = sums
+  // Another run may have moved it since a run of some rows was planned that is resumed now.
+  const lastRun = planned.advances ? planned.lastRun : ((await state.pipeline(pipeline.name))?.lastRun ?? null)
   return {
     runId: input.run.id,
     step: pipeline.name,
     status: 'success',
     ...timesOf({ ...planned, startedAt: known?.startTime ?? planned.startedAt }, now()),
-    lastRunBefore: planned.lastRun,
-    lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : planned.lastRun,
+    lastRunBefore: lastRun,
+    lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : lastRun,
     attempts: 1,
     deleted: 0,
     error: null,
