@@ -9,7 +9,18 @@ const THREADS = 2
 
 /** One small run, and nothing else going on. */
 const calm: Partial<Scenario> = {
-  shape: { kind: 'incremental', nulls: 'exclude', lagSeconds: 0, partitionRows: 4, concurrency: 2, versioned: false },
+  kind: 'usual',
+  shape: {
+    kind: 'incremental',
+    nulls: 'exclude',
+    lagSeconds: 0,
+    partitionRows: 4,
+    concurrency: 2,
+    versioned: false,
+    load: 'upsert',
+    deletes: 'ignore',
+    mostDeleted: 1,
+  },
   sharedCodes: false,
   exact: true,
   missingCursors: 0,
@@ -18,7 +29,7 @@ const calm: Partial<Scenario> = {
   writers: 0,
   sourceStepsBack: null,
   sourceSkew: 0,
-  runs: [{ startSeconds: 60, endedAfterSeconds: null, machineLost: false }],
+  runs: [{ startSeconds: 60, mode: 'usual', endedAfterSeconds: null, machineLost: false }],
   faults: { rate: 0, pauses: 0, fates: [] },
   duplicates: 0,
   late: 0,

@@ -13,6 +13,8 @@ export class Invocation {
   readonly signal: AbortSignal
   /** Milliseconds by which the clock of the machine that it runs on is wrong. */
   readonly skew: number
+  /** Milliseconds of the simulation. */
+  readonly startedAt: number
   readonly #clock: Clock
   readonly #connections: MemoryConnection[] = []
   readonly #exit = Promise.withResolvers<never>()
@@ -23,6 +25,7 @@ export class Invocation {
     this.payload = payload
     this.signal = signal
     this.skew = skew
+    this.startedAt = clock.now()
     this.#clock = clock
     this.#exit.promise.catch(() => {})
   }

@@ -176,6 +176,61 @@ function concurrencySuite(title: string, open: () => Promise<Adapter>): void {
       assert.ok(afterwards.until > during.until)
     })
 
+    const next = 't__dray_next'
+    const createNext = (connection: Connection) =>
+      connection.query(
+        `create table "${next}" (like "t" including all excluding comments excluding statistics excluding storage)`,
+      )
+    const ids = async (connection: Connection) =>
+      (await connection.query('select "id" from "t" order by "id"')).rows.map(([id]) => id)
+
+    test('a table that is made like another one is dropped only when nobody who has touched it is at work', async () => {
+      await createNext(one)
+      const [like, made] = [await one.describe('t'), await one.describe(next)]
+      await one.begin('write')
+      await one.merge({ table: next, columns: ['id', 'v', 'n'], key: ['id'] }, blocksOf([['7', 'x', '1']]))
+      const drop = other.query(`drop table if exists "${next}"`)
+      const waited = await isWaiting(drop)
+      await one.commit()
+      await drop
+
+      assert.deepEqual([made?.columns, made?.primaryKey, waited], [like?.columns, like?.primaryKey, true])
+      assert.equal(await one.describe(next), null)
+      await other.query(`drop table if exists "${next}"`)
+      await assert.rejects(
+        one.query(`select count(*) from "${next}"`).catch((error: unknown) => Promise.reject(adapter.translate(error))),
+        { name: 'Terminal' },
+      )
+    })
+
+    test('rows are put in the place of others at once', async () => {
+      await createNext(one)
+      await one.query(`insert into "${next}" ("id", "v", "n") values ('8', 'x', '1'), ('9', 'x', '1')`)
+      const before = await ids(other)
+      await one.begin('write')
+      await one.query('delete from "t"')
+      const { affected } = await one.query(
+        `insert into "t" ("id", "v", "n") overriding system value select "id", "v", "n" from "${next}"`,
+      )
+      const during = await ids(other)
+      await one.commit()
+      await one.query(`drop table if exists "${next}"`)
+
+      assert.deepEqual([during, affected, await ids(other)], [before, 2, ['8', '9']])
+    })
+
+    test('texts come in the order of their bytes, and a merge without a key inserts each row', async () => {
+      await one.query('create table "u" ("v" text not null)')
+      await one.begin('write')
+      const rows = ['b', 'B', 'ä', 'b'].map((text) => [text])
+      const result = await one.merge({ table: 'u', columns: ['v'], key: [], mode: 'insert' }, blocksOf(rows))
+      await one.commit()
+      const sorted = await one.query('select "v" from "u" order by cast("v" as text) collate "C"')
+
+      assert.deepEqual([result.inserted, result.duplicate], [4, 0])
+      assert.deepEqual(sorted.rows.flat(), ['B', 'b', 'b', 'ä'])
+    })
+
     test('a merge takes the last of a key, leaves equal and newer rows alone, and refuses rows alone', async () => {
       await one.query('delete from "t"')
       const target: MergeTarget = { table: 't', columns: ['id', 'v', 'n'], key: ['id'], version: 'n' }

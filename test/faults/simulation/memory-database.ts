@@ -2,7 +2,17 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Bound, LiveTable, QueryResult, Text } from '#shared/active-record/adapter.ts'
 import { settled } from '#shared/active-record/adapters/postgres/horizon.ts'
 import { DataQualityError, TerminalError, TransientError } from '#shared/active-record/errors.ts'
-import { canonical, ddlOf, HIDDEN, liveTable, type MemoryTable, quote, timeText, VERSIONS } from './memory-table.ts'
+import {
+  canonical,
+  ddlOf,
+  declared,
+  HIDDEN,
+  liveTable,
+  type MemoryTable,
+  quote,
+  timeText,
+  VERSIONS,
+} from './memory-table.ts'
 import { type Change, MemoryTransaction, type Row } from './memory-transaction.ts'
 import { type LockMode, RowLocks } from './row-locks.ts'
 
@@ -27,7 +37,16 @@ interface Noted {
   readonly data: string | null
 }
 
+const NOTHING: QueryResult = { columns: [], rows: [], affected: 0 }
+const NEXT = '__dray_next'
 const LOCKING = / for (share|update)$/
+/** Tables that are made beside another one, and dropped while others may be at work. */
+const PASSING = /"(\w+__dray_next)"/g
+
+/** What PostgreSQL says otherwise. */
+function forSqlite(sql: string): string {
+  return sql.replace(' overriding system value', '').replaceAll('collate "C"', 'collate binary')
+}
 
 /**
  * A database in memory with PostgreSQL's rules of concurrency: READ COMMITTED statements over versions of rows, row locks, snapshots,
@@ -39,6 +58,8 @@ export class MemoryDatabase {
   readonly #sqlite = new DatabaseSync(':memory:')
   readonly #statements = new Map<string, StatementSync>()
   readonly #tables = new Map<string, MemoryTable>()
+  /** What SQLite has of tables, dropped ones included. */
+  readonly #made = new Set<string>()
   readonly #open = new Set<MemoryTransaction>()
   /** Transactions that have committed, with the number of their commit. */
   #commits = new Map<number, number>()
@@ -56,9 +77,14 @@ export class MemoryDatabase {
   reset(options: MemoryDatabaseOptions): void {
     this.options = options
     for (const transaction of [...this.#open]) this.rollback(transaction)
-    for (const name of this.#tables.keys()) this.#sqlite.exec(`delete from ${quote(name + VERSIONS)}`)
+    for (const name of this.#tables.keys()) this.#empty(name)
     this.#commits = new Map()
     this.#transactions = 0
+  }
+
+  #empty(name: string): void {
+    if (name.endsWith(NEXT)) this.#tables.delete(name)
+    this.#sqlite.exec(`delete from ${quote(name + VERSIONS)}`)
   }
 
   get openTransactions(): number {
@@ -100,6 +126,9 @@ export class MemoryDatabase {
     if (transaction.failed) throw new TransientError('the transaction is aborted (25P02); nothing of it is kept')
     try {
       if (/^create table/.test(sql)) return this.#createTable(sql)
+      if (/^drop table/.test(sql)) return this.#dropTable(transaction, sql)
+      // There are no foreign keys here.
+      if (/ from pg_constraint /.test(sql)) return { columns: [], rows: [], affected: 0 }
       return this.#run(transaction, sql, parameters)
     } catch (error) {
       transaction.failed = true
@@ -109,6 +138,10 @@ export class MemoryDatabase {
   }
 
   #run(transaction: MemoryTransaction, sql: string, parameters: readonly Bound[]): Answer {
+    for (const [, name = ''] of sql.includes(NEXT) ? sql.matchAll(PASSING) : []) {
+      const blocked = this.hold(transaction, name)
+      if (blocked !== null) return { blockedBy: blocked }
+    }
     this.#reader = { id: transaction.id, commits: transaction.snapshot ?? this.#commits.size }
     const locking = LOCKING.exec(sql)?.[1]
     const plain = sql.replace(LOCKING, '')
@@ -143,7 +176,7 @@ export class MemoryDatabase {
   #prepared(sql: string): StatementSync {
     const known = this.#statements.get(sql)
     if (known !== undefined) return known
-    const statement = this.#sqlite.prepare(sql)
+    const statement = this.#sqlite.prepare(forSqlite(sql))
     statement.setReturnArrays(true)
     this.#statements.set(sql, statement)
     return statement
@@ -276,26 +309,31 @@ export class MemoryDatabase {
   }
 
   #createTable(sql: string): QueryResult {
-    const [, ifMissing, name = '', body = ''] = /^create table (if not exists )?"(\w+)" \((.*)\)$/s.exec(sql) ?? []
-    if (this.#tables.has(name)) {
-      if (ifMissing === undefined) throw new TerminalError(`the table ${name} is there already`)
-      return { columns: [], rows: [], affected: 0 }
+    const table = declared(sql, (name) => this.#table(name))
+    if (this.#tables.has(table.name)) {
+      if (!/^create table if not exists /.test(sql)) throw new TerminalError(`the table ${table.name} is there already`)
+      return NOTHING
     }
-    const primaryKey = [...(/, primary key \((.*)\)$/.exec(body)?.[1] ?? '').matchAll(/"(\w+)"/g)].map(
-      (each) => each[1] as string,
-    )
-    const columns = [
-      ...body.replace(/, primary key .*$/, '').matchAll(/"(\w+)" ([\w ]+?(?:\(\d+\))?)( not null)?(?:, |$)/g),
-    ].map(([, column = '', type = '', notNull]) => ({
-      name: column,
-      type,
-      notNull: notNull !== undefined,
-      length: /^varchar\((\d+)\)$/.test(type) ? Number(/\d+/.exec(type)?.[0]) : null,
-    }))
-    const table = { name, columns, primaryKey }
-    this.#sqlite.exec(ddlOf(table))
-    this.#tables.set(name, table)
-    return { columns: [], rows: [], affected: 0 }
+    if (!this.#made.has(table.name)) this.#sqlite.exec(ddlOf(table))
+    this.#made.add(table.name)
+    this.#tables.set(table.name, table)
+    return NOTHING
+  }
+
+  /** Waits for everybody who has touched the table. */
+  #dropTable(transaction: MemoryTransaction, sql: string): Answer {
+    const name = /"(\w+)"$/.exec(sql)?.[1] ?? ''
+    if (!this.#tables.has(name)) return NOTHING
+    const blockedBy = this.locks.take(transaction, `table ${name}`, 'exclusive')
+    if (blockedBy !== null) return { blockedBy }
+    this.#empty(name)
+    return NOTHING
+  }
+
+  /** Keeps a table from being dropped until the transaction ends, or says which one is dropping it. */
+  hold(transaction: MemoryTransaction, name: string): MemoryTransaction | null {
+    this.#table(name)
+    return name.endsWith(NEXT) ? this.locks.take(transaction, `table ${name}`, 'share') : null
   }
 
   #table(name: string): MemoryTable {

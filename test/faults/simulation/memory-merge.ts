@@ -27,7 +27,8 @@ export async function mergeIntoMemory(
   })
   const last = new Map<string, number>()
   rows.forEach((row, place) => {
-    last.set(keyOf(target, named(target, row)), place)
+    // Without a key no row is like another.
+    last.set(target.key.length === 0 ? String(place) : keyOf(target, named(target, row)), place)
   })
   const counts = { inserted: 0, updated: 0, unchanged: 0 }
   const rejected: RejectedRow[] = []
@@ -55,9 +56,13 @@ function keyOf({ key }: MergeTarget, row: Row): string {
 async function mergeRow(session: Session, target: MergeTarget, row: Row): Promise<Effect> {
   const { database, transaction } = session
   for (;;) {
-    const blockedBy = database.locks.take(transaction, `${target.table}:${keyOf(target, row)}`, 'exclusive')
+    const blockedBy = database.hold(transaction, target.table) ?? lockKey(session, target, row)
     if (blockedBy === null) break
     await session.wait(blockedBy)
+  }
+  if (target.key.length === 0) {
+    database.put(transaction, target.table, row, null)
+    return 'inserted'
   }
   const live = database.liveVersion(transaction, target.table, target.key, row)
   if (live === null) {
@@ -68,6 +73,11 @@ async function mergeRow(session: Session, target: MergeTarget, row: Row): Promis
   if (!differs(target, live.row, row) || isOlder(target, row, live.row)) return 'unchanged'
   database.put(transaction, target.table, { ...live.row, ...row }, live.id)
   return 'updated'
+}
+
+function lockKey({ database, transaction }: Session, target: MergeTarget, row: Row): MemoryTransaction | null {
+  if (target.key.length === 0) return null
+  return database.locks.take(transaction, `${target.table}:${keyOf(target, row)}`, 'exclusive')
 }
 
 function differs({ columns, ignore = [] }: MergeTarget, one: Row, other: Row): boolean {

@@ -15,6 +15,25 @@ export interface MemoryTable {
   readonly primaryKey: readonly string[]
 }
 
+/** The table that a CREATE TABLE statement declares, in full or like another one. */
+export function declared(sql: string, known: (name: string) => MemoryTable): MemoryTable {
+  const like = /^create table "(\w+)" \(like "(\w+)" including all /.exec(sql)
+  if (like !== null) return { ...known(like[2] as string), name: like[1] as string }
+  const [, name = '', body = ''] = /^create table (?:if not exists )?"(\w+)" \((.*)\)$/s.exec(sql) ?? []
+  const primaryKey = [...(/, primary key \((.*)\)$/.exec(body)?.[1] ?? '').matchAll(/"(\w+)"/g)].map(
+    (each) => each[1] as string,
+  )
+  const columns = [
+    ...body.replace(/, primary key .*$/, '').matchAll(/"(\w+)" ([\w ]+?(?:\(\d+\))?)( not null)?(?:, |$)/g),
+  ].map(([, column = '', type = '', notNull]) => ({
+    name: column,
+    type,
+    notNull: notNull !== undefined,
+    length: /^varchar\((\d+)\)$/.test(type) ? Number(/\d+/.exec(type)?.[0]) : null,
+  }))
+  return { name, columns, primaryKey }
+}
+
 export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
 }
@@ -27,16 +46,21 @@ export const HIDDEN = { rowid: 'rowid$', from: 'from$', to: 'to$', changes: '$ch
  * Statements that keep a table as versions of rows behind a view of those that the reader may see. What is written to the
  * view is only noted down: whether and when it takes effect is the business of transactions, not of SQLite.
  */
-export function ddlOf({ name, columns }: MemoryTable): string {
+export function ddlOf({ name, columns, primaryKey }: MemoryTable): string {
   const list = (of: (column: MemoryColumn) => string) => columns.map(of).join(', ')
   const view = quote(name)
   const versions = quote(name + VERSIONS)
   const note = (op: string, row: string, values: string) =>
     `create trigger ${quote(`${name}$${op}`)} instead of ${op} on ${view} begin
        insert into ${quote(HIDDEN.changes)} values ('${op}', '${name}', ${row}, ${values}); end;`
+  const index =
+    primaryKey.length === 0
+      ? ''
+      : `create index ${quote(`${name}$key`)} on ${versions} (${primaryKey.map(quote).join(', ')});`
   const added = `json_array(${list((column) => `new.${quote(column.name)}`)})`
   const old = `old.${quote(HIDDEN.rowid)}`
   return `create table ${versions} (${list((column) => `${quote(column.name)} ${column.type}`)}, ${HIDDEN.from} integer, ${HIDDEN.to} integer);
+    ${index}
     create view ${view} as select ${list((column) => quote(column.name))}, rowid as ${quote(HIDDEN.rowid)} from ${versions} where visible(${HIDDEN.from}, ${HIDDEN.to});
     ${note('insert', 'null', added)} ${note('update', old, added)} ${note('delete', old, 'null')}`
 }

@@ -45,7 +45,7 @@ async function hunt(): Promise<MutantResult> {
   if (misfits.length > 0) return { misfit: misfits.join('; ') }
   for (let seed = 1; seed <= schedules; seed++) {
     try {
-      await new Simulation(drawScenario(seed, mutant.over)).run()
+      await new Simulation(drawScenario(seed, { kind: 'usual', ...mutant.over })).run()
     } catch (error) {
       return { caughtBy: seed, message: (error as Error).message }
     }

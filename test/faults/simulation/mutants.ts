@@ -1,3 +1,4 @@
+import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
 import type { Scenario } from './scenario.ts'
 
 /** A bug seen in another tool, put into the source as replacements of text that must be there once. */
@@ -44,6 +45,9 @@ const SMALL_PARTITIONS: Partial<Scenario> = {
     partitionRows: 2,
     concurrency: 3,
     versioned: false,
+    load: 'upsert',
+    deletes: 'ignore',
+    mostDeleted: 1,
   },
   exact: true,
 }
@@ -191,8 +195,8 @@ export const landingMutants: readonly Mutant[] = [
     file: LEDGER,
     edits: [
       [
-        "const current = await lockFence(database, pipeline, 'share')",
-        "if (epoch > 0) return\n  const current = await lockFence(database, pipeline, 'share')",
+        'const current = await lockFence(database, pipeline, mode)',
+        'if (epoch > 0) return\n  const current = await lockFence(database, pipeline, mode)',
       ],
     ],
     over: ZOMBIES,
@@ -409,4 +413,8 @@ export const mutants: readonly Mutant[] = [
   ...countingMutants,
   ...stateMutants,
   ...stagingMutants,
+  ...replaceMutants,
+  ...deletingMutants,
+  ...historyMutants,
+  ...modeMutants,
 ]

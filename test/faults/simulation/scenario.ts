@@ -2,8 +2,15 @@ import { FATES, type FaultPlan } from './faults.ts'
 import type { PipelineShape } from './models.ts'
 import { Random } from './random.ts'
 
+/** What the schedule is about beside faults: the rule, and what is drawn less often. */
+export const kinds = ['usual', 'replace', 'modes', 'history', 'deletes', 'append', 'wide'] as const
+export type Kind = (typeof kinds)[number]
+
+export type ModeName = 'usual' | 'backfill' | 'keys' | 'replay' | 'resume'
+
 export interface RunPlan {
   readonly startSeconds: number
+  readonly mode: ModeName
   /** The execution ends without its Finish after so many seconds, or not. */
   readonly endedAfterSeconds: number | null
   /** Then its handlers end with it: the machine was lost. Else somebody stopped the execution, and Lambdas go on. */
@@ -13,6 +20,7 @@ export interface RunPlan {
 /** What one schedule is made of; all of it drawn from a seed. */
 export interface Scenario {
   readonly seed: number
+  readonly kind: Kind
   readonly shape: PipelineShape
   /** Several source rows are about the same row of the target. */
   readonly sharedCodes: boolean
@@ -24,6 +32,12 @@ export interface Scenario {
   readonly initialRows: number
   readonly writers: number
   readonly longestWriterSeconds: number
+  /** How likely a change of the source is a deletion; what is deleted may come back. */
+  readonly deletions: number
+  /** Nearly every row of the source is deleted once, and is back in the end. */
+  readonly purgedAfterSeconds: number | null
+  /** From then on the transform takes what it has rejected before, in runs that start later. */
+  readonly repairedAfterSeconds: number | null
   /** The clock of the source is set back once, by less than the lag. */
   readonly sourceStepsBack: { readonly afterSeconds: number; readonly seconds: number } | null
   /** Milliseconds by which the clocks of the source and of the machines are wrong. */
@@ -42,20 +56,37 @@ export interface Scenario {
 }
 
 const MINUTE = 60_000
+const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'append'] as const
+
+/** Six of ten schedules are of the usual kind; a few of the others have more partitions than a payload holds. */
+function kindOf(seed: number): Kind {
+  const place = seed % 10
+  if (place < 6) return 'usual'
+  const number = Math.floor(seed / 10) * 4 + place - 6
+  return number % 200 === 7 ? 'wide' : (LESS_USUAL[number % LESS_USUAL.length] as Kind)
+}
 
 export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenario {
   const random = new Random(seed)
+  const usual = drawUsual(seed, random)
+  const kind = over.kind ?? kindOf(seed)
+  return { ...usual, ...drawKind(kind, usual, random.fork()), kind, ...over }
+}
+
+function drawUsual(seed: number, random: Random): Scenario {
   const shape = drawShape(random)
   const sharedCodes = shape.kind === 'incremental' && (shape.versioned || shape.partitionRows >= 100)
   const exact = shape.kind === 'full' || shape.lagSeconds === 0 || random.chance(0.7)
   const quiet = random.chance(0.05)
   const runs = Array.from({ length: random.integer(1, 3) }, () => ({
     startSeconds: random.pick([0, 10, 60, 300, 1_000, 8_000, 24_000]),
+    mode: 'usual' as const,
     endedAfterSeconds: !quiet && random.chance(0.15) ? random.pick([1, 20, 100, 1_000]) : null,
     machineLost: random.chance(0.5),
   }))
   return {
     seed,
+    kind: 'usual',
     shape,
     sharedCodes,
     exact,
@@ -64,6 +95,9 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
     initialRows: random.integer(0, 12),
     writers: random.integer(0, 5),
     longestWriterSeconds: exact ? random.pick([5, 100, 1_500]) : Math.floor(shape.lagSeconds / 2),
+    deletions: 0,
+    purgedAfterSeconds: null,
+    repairedAfterSeconds: null,
     sourceStepsBack:
       shape.lagSeconds > 0 && random.chance(0.2)
         ? { afterSeconds: random.pick([30, 400, 2_000]), seconds: random.integer(1, Math.floor(shape.lagSeconds / 2)) }
@@ -77,7 +111,6 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
     resultsLost: quiet ? 0 : random.pick([0, 0, 0.03]),
     deaf: random.pick([0, 0.5, 1]),
     damage: quiet ? 0 : random.pick([0, 0, 0, 0, 0.05]),
-    ...over,
   }
 }
 
@@ -90,7 +123,103 @@ function drawShape(random: Random): PipelineShape {
     partitionRows: random.pick([1, 2, 3, 5, 100]),
     concurrency: random.integer(1, 3),
     versioned: kind === 'incremental' && random.chance(0.3),
+    load: 'upsert',
+    deletes: 'ignore',
+    mostDeleted: 1,
   }
+}
+
+/** What is other than usual. */
+function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario> {
+  const { shape } = usual
+  const full: PipelineShape = { ...shape, kind: 'full', versioned: false }
+  const everything = { sharedCodes: false, exact: true, sourceStepsBack: null, deletions: 0.25 }
+  const runs = (modes: readonly ModeName[]) => drawRuns(usual, modes, random)
+  const repairedAfterSeconds = random.pick([null, 100, 1_000, 9_000])
+  switch (kind) {
+    case 'usual':
+      return {}
+    case 'replace':
+      return { ...everything, shape: { ...full, load: 'replace' }, runs: runs(['usual', 'usual', 'resume', 'keys']) }
+    case 'deletes': {
+      const isPurged = random.chance(0.3)
+      const deletes = random.pick(['hard', 'soft'] as const)
+      return {
+        ...everything,
+        shape: { ...full, deletes, mostDeleted: isPurged ? random.pick([0.1, 1]) : 1 },
+        initialRows: isPurged ? random.integer(13, 18) : usual.initialRows,
+        purgedAfterSeconds: isPurged ? random.pick([5, 200, 5_000]) : null,
+        runs: runs(['usual', 'usual', 'resume', 'keys']),
+      }
+    }
+    case 'append':
+      return {
+        shape: {
+          ...shape,
+          kind: 'incremental',
+          nulls: random.pick(['error', 'exclude']),
+          versioned: false,
+          load: 'append',
+        },
+        ...uniqueCodes(usual),
+        runs: runs(['usual', 'usual', 'resume']),
+        // What has landed of an unfinished run is known by its plan only.
+        damage: 0,
+      }
+    case 'history': {
+      const isFull = random.chance(0.4)
+      const own: PipelineShape = { ...(isFull ? full : { ...shape, kind: 'incremental' }), load: 'history' }
+      return {
+        ...(isFull ? everything : uniqueCodes(usual)),
+        shape: { ...own, deletes: isFull && random.chance(0.7) ? 'close' : 'ignore' },
+        repairedAfterSeconds,
+        runs: runs(['usual', 'usual', 'resume', 'keys', 'replay', ...(isFull ? [] : (['backfill'] as const))]),
+      }
+    }
+    case 'modes':
+      return {
+        shape: { ...shape, kind: 'incremental' },
+        // Of rows that share one, a single one that is read again must not come over a newer one.
+        ...(shape.versioned ? {} : uniqueCodes(usual)),
+        repairedAfterSeconds,
+        runs: runs(['usual', 'backfill', 'keys', 'replay', 'resume', 'resume']),
+      }
+    case 'wide':
+      return {
+        shape: { ...shape, load: shape.kind === 'full' ? 'replace' : 'upsert', partitionRows: 1, versioned: false },
+        ...uniqueCodes(usual),
+        initialRows: random.integer(502, 512),
+        writers: random.integer(0, 1),
+        faults: { ...usual.faults, rate: usual.faults.rate / 20, pauses: 0 },
+        damage: 0,
+        duplicates: usual.duplicates / 20,
+        late: usual.late / 20,
+        resultsLost: usual.resultsLost / 20,
+        runs: drawRuns(usual, ['resume'], random).slice(0, 2),
+      }
+  }
+}
+
+/** As `usual` where each row of the source is a row of its own in the target, and open transactions can be seen where no lag helps. */
+function uniqueCodes(usual: Scenario): Partial<Scenario> {
+  const exact = usual.exact || usual.shape.lagSeconds === 0
+  return {
+    sharedCodes: false,
+    exact,
+    longestWriterSeconds: exact ? usual.longestWriterSeconds : Math.floor(usual.shape.lagSeconds / 2),
+  }
+}
+
+/** The first run is a usual one: the others have something to go on with. */
+function drawRuns(usual: Scenario, modes: readonly ModeName[], random: Random): RunPlan[] {
+  const more = Array.from({ length: random.integer(1, 2) }, () => ({
+    startSeconds: random.pick([60, 300, 1_000, 8_000, 24_000]),
+    mode: 'usual' as const,
+    endedAfterSeconds: random.chance(0.2) ? random.pick([20, 100, 1_000]) : null,
+    machineLost: random.chance(0.5),
+  }))
+  const runs = [...usual.runs, ...more].sort((one, other) => one.startSeconds - other.startSeconds)
+  return runs.map((run, index) => ({ ...run, mode: index === 0 ? 'usual' : random.pick(modes) }))
 }
 
 function drawFaults(random: Random, quiet: boolean): FaultPlan {

@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
-import { drawScenario } from './scenario.ts'
+import { drawScenario, type Kind, kinds, type Scenario } from './scenario.ts'
 import { added, nothing, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
 /*
- * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened.
+ * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened. `--kind` has all of
+ * them be of one kind; `--threads` is as many as there are processors unless told.
  */
 
 const BATCH = 5_000
@@ -16,15 +17,21 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '2000' },
     from: { type: 'string', default: '1' },
     seed: { type: 'string' },
+    kind: { type: 'string' },
+    threads: { type: 'string', default: String(availableParallelism()) },
   },
 })
+
+if (values.kind !== undefined && !kinds.includes(values.kind as Kind))
+  throw new TypeError(`--kind is one of ${kinds.join(', ')}`)
+const over: Partial<Scenario> = values.kind === undefined ? {} : { kind: values.kind as Kind }
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
 async function one(seed: number): Promise<void> {
-  const scenario = drawScenario(seed)
+  const scenario = drawScenario(seed, over)
   print(JSON.stringify(scenario, null, 2))
   try {
     const result = await new Simulation(scenario, print).run()
@@ -35,15 +42,20 @@ async function one(seed: number): Promise<void> {
   }
 }
 
+const kind = values.kind === undefined ? '' : ` --kind ${values.kind}`
+
 async function many(from: number, count: number): Promise<void> {
   const started = performance.now()
   let tally = nothing
   for (let first = from; first < from + count && tally.divergences.length < MOST_DIVERGENCES; first += BATCH) {
-    const seeds = Array.from({ length: Math.min(BATCH, from + count - first) }, (_, index) => ({ seed: first + index }))
-    const batch = await runSchedules(seeds, availableParallelism())
+    const seeds = Array.from({ length: Math.min(BATCH, from + count - first) }, (_, index) => ({
+      seed: first + index,
+      over,
+    }))
+    const batch = await runSchedules(seeds, Number(values.threads))
     tally = added(tally, batch)
     for (const { schedule, message } of batch.divergences) {
-      print(`seed ${schedule.seed} DIVERGES: ${message}\n  npm run simulate -- --seed ${schedule.seed}`)
+      print(`seed ${schedule.seed} DIVERGES: ${message}\n  npm run simulate -- --seed ${schedule.seed}${kind}`)
     }
     const seconds = ((performance.now() - started) / 1000).toFixed(0)
     print(

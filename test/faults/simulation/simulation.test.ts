@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { drawScenario } from './scenario.ts'
+import { drawScenario, type Kind, kinds } from './scenario.ts'
 import { assertNoDivergence, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
@@ -8,6 +8,10 @@ const THREADS = 2
 
 test('2,000 schedules of faults lose nothing, double nothing and hold nothing', async (context) => {
   const seeds = Array.from({ length: 2_000 }, (_, index) => ({ seed: index + 1 }))
+  const ofKind = Map.groupBy(seeds, ({ seed }) => drawScenario(seed).kind)
+  const number = (kind: Kind) => ofKind.get(kind)?.length ?? 0
+  assert.equal(number('usual'), 1_200)
+  for (const kind of kinds) assert.ok(number(kind) >= (kind === 'wide' ? 4 : 150), `${number(kind)} are ${kind}`)
 
   const tally = await runSchedules(seeds, THREADS)
 
@@ -29,5 +33,5 @@ test('a seed gives the same schedule each time, step by step', async () => {
     return { lines, result }
   }
 
-  for (const seed of [3, 11, 42, 260, 758]) assert.deepEqual(await trace(seed), await trace(seed))
+  for (const seed of [3, 11, 42, 260, 758, 6, 7, 8, 9, 16]) assert.deepEqual(await trace(seed), await trace(seed))
 })

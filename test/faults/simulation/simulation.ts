@@ -2,26 +2,24 @@ import { settleRun } from '#infra/local/settle-run.ts'
 import { execute, VirtualClock } from '#infra/local/states-language/index.ts'
 import {
   type CommitInput,
-  commit,
   type ExtractInput,
-  extract,
   type FinishInput,
-  finish,
   type LoadInput,
-  load,
-  type PlanInput,
-  plan,
+  type Pipeline,
+  type PlanOutput,
+  planningRun,
   type QuarantinedRow,
-  runTask,
+  type RunMode,
   type Services,
   type StepOutcome,
-  type TaskInput,
-  type TransformInput,
-  transform,
 } from '#shared/pipeline/index.ts'
+import { readJsonArray } from '#shared/staging/documents.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import { toStatesLanguage } from '#shared/workflow/index.ts'
+import { AskedRuns } from './asked-runs.ts'
+import { mayFail } from './expected-failures.ts'
 import { Faults } from './faults.ts'
+import { handle } from './handlers.ts'
 import { Invocation } from './invocation.ts'
 import { MemoryDatabase, type MemoryDatabaseOptions } from './memory-database.ts'
 import { MemoryStagingStore } from './memory-staging-store.ts'
@@ -32,20 +30,25 @@ import {
   PIPELINE,
   pipelineOf,
   REFUSED,
-  type SimulatedPipeline,
   simulated,
   source,
+  tableOf,
   target,
+  targetModels,
 } from './models.ts'
-import { Divergence, Oracle } from './oracle.ts'
+import { Oracle } from './oracle.ts'
 import { Random } from './random.ts'
 import type { RunPlan, Scenario } from './scenario.ts'
 import { SourceWriters } from './source-writers.ts'
 import { damaged } from './staged-damage.ts'
+import { Divergence, type KnownRun } from './witness.ts'
 
 const START = Date.parse('2024-03-01T00:00:00Z')
 const HOUR = 3_600_000
 const { definition } = toStatesLanguage(simulated)
+
+type Ending = Pick<RunPlan, 'endedAfterSeconds' | 'machineLost'>
+const UNTROUBLED: Ending = { endedAfterSeconds: null, machineLost: false }
 
 const quietOptions: MemoryDatabaseOptions = { now: () => START, exact: true, check: () => null, onCommit: () => {} }
 /** Emptied for each schedule: making the tables anew costs more than a schedule. */
@@ -65,14 +68,18 @@ export class Simulation {
   readonly #clock = new VirtualClock(START)
   readonly #random: Random
   readonly #faults: Faults
-  readonly #pipeline: SimulatedPipeline
+  /** Before its transform was repaired, and since. */
+  readonly #pipelines: { readonly asItWas: Pipeline; readonly repaired: Pipeline }
   readonly #table: MemoryStateTable
   readonly #state: StateStore
   readonly #staging: MemoryStagingStore
   readonly #oracle: Oracle
   readonly #writers: SourceWriters
+  readonly #asked: AskedRuns
   readonly #pristine = new Map<string, Buffer>()
-  readonly #runStarts = new Map<string, number>()
+  readonly #runs = new Map<string, KnownRun>()
+  /** When which run committed. */
+  readonly #commits: { readonly run: string; readonly at: number }[] = []
   readonly #statuses: string[] = []
   /** Runs that ended without their Finish. */
   readonly #lost = new Set<string>()
@@ -83,6 +90,8 @@ export class Simulation {
   readonly #crashed = new Set<string>()
   readonly #alive = new Map<string, number>()
   readonly #trace: ((line: string) => void) | null
+  /** Whose plan a run goes by. */
+  readonly #planners = new Map<string, string>()
   #lastRun: string | null = null
   #divergence: Error | null = null
   #damaged = 0
@@ -94,19 +103,21 @@ export class Simulation {
     this.#random = new Random(scenario.seed + 1_000_000_007)
     const tell = (text: () => string) => this.#tell(text)
     this.#faults = new Faults(scenario.faults, this.#random.fork(), this.#clock, tell)
-    this.#pipeline = pipelineOf(scenario.shape)
+    this.#pipelines = { asItWas: pipelineOf(scenario.shape, false), repaired: pipelineOf(scenario.shape, true) }
     this.#table = new MemoryStateTable(this.#faults.io)
     this.#state = memoryStateStore(this.#table)
     this.#staging = new MemoryStagingStore(this.#faults.io)
     this.#writers = new SourceWriters(scenario, this.#random.fork(), this.#clock, databases.source)
+    this.#asked = new AskedRuns(this.#random.fork(), this.#state, this.#writers, START + scenario.sourceSkew)
     this.#oracle = new Oracle({
       scenario,
       now: () => this.#clock.now(),
-      targetRows: () => databases.target.rows('product'),
+      targetRows: () => databases.target.rows(tableOf(scenario.shape)),
       pristine: (key) => this.#pristine.get(key) ?? Buffer.alloc(0),
       quarantined: () => this.#quarantined(),
       fence: () => databases.target.rows('dray_fence')[0]?.epoch ?? undefined,
       lastRun: () => this.#lastRun,
+      run: (id) => this.#runs.get(id) as KnownRun,
     })
   }
 
@@ -123,14 +134,17 @@ export class Simulation {
   }
 
   async #run(): Promise<ScheduleResult> {
-    this.#connect()
+    await this.#connect()
     const writing = this.#writers.run()
     await Promise.all(this.scenario.runs.map((each, index) => this.#laterRun(`run-${index + 1}`, each)))
     await writing
     this.#faults.on = false
     await this.#settleLost()
     if (this.scenario.shape.nulls === 'error') this.#writers.stampMissing()
+    this.#writers.restore()
+    await this.#goOn()
     await this.#repeatToSuccess()
+    await this.#replayRest()
     // Whatever was stalled, delayed or doubled comes out of its hole after everybody else has gone home.
     await this.#clock.sleep(48 * HOUR)
     await this.#settleLost()
@@ -139,10 +153,10 @@ export class Simulation {
     await this.#checkNothingHeld()
     this.#raise()
     const { requests, injected } = this.#faults
-    return { requests, injected, runs: this.#runStarts.size, statuses: this.#statuses }
+    return { requests, injected, runs: this.#runs.size, statuses: this.#statuses }
   }
 
-  #connect(): void {
+  async #connect(): Promise<void> {
     const check: MemoryDatabaseOptions['check'] = (_table, row) =>
       row.label === REFUSED ? { column: 'label', message: 'refused by a constraint' } : null
     const { exact } = this.scenario
@@ -154,7 +168,7 @@ export class Simulation {
       this.#faults.current.getStore()?.connected(connection)
     source.connect(databases.source, this.#faults.io, opened)
     target.connect(databases.target, this.#faults.io, opened)
-    createTables()
+    await createTables()
     this.#table.onWrite = (before, after) => this.#stateWritten(before, after)
     this.#staging.onWrite = (key, bytes) => this.#pristine.set(key, bytes)
     this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
@@ -193,13 +207,16 @@ export class Simulation {
   }
 
   #targetCommitted(changes: readonly Change[]): void {
-    const payload = this.#faults.current.getStore()?.payload as LoadInput
-    this.#watch(() => this.#oracle.fenceMoved(changes))
-    const written = changes.filter(({ table }) => table === 'product' || table === 'dray_ledger')
-    if (written.length === 0) return
-    this.#tell(() => `target commits ${written.map(({ after }) => JSON.stringify(after)).join(' ')}`)
-    if (payload.partition !== undefined) this.#landings.add(`${payload.run.id} ${payload.partition}`)
-    this.#watch(() => this.#oracle.landed(payload, written))
+    const invocation = this.#faults.current.getStore()
+    const payload = (invocation?.payload ?? null) as LoadInput | null
+    const written = changes.filter(({ table }) => table !== 'dray_fence')
+    if (written.length > 0)
+      this.#tell(
+        () =>
+          `target commits ${written.map(({ table, before, after }) => `${table} ${JSON.stringify(after ?? { gone: before })}`).join(' ')}`,
+      )
+    if (payload?.partition !== undefined) this.#landings.add(`${planningRun(payload)} ${payload.partition}`)
+    this.#watch(() => this.#oracle.targetChanged(payload, changes, invocation?.startedAt ?? 0))
   }
 
   #stateWritten(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
@@ -210,7 +227,9 @@ export class Simulation {
     const [from, to] = [(before.last_run as string) ?? null, (after.last_run as string) ?? null]
     this.#tell(() => `last_run goes from ${from} to ${to}`)
     this.#lastRun = to
-    this.#watch(() => this.#oracle.committed(from, to, this.#runStarts.get(String(after.commit_owner)) ?? 0))
+    this.#commits.push({ run: String(after.commit_owner), at: this.#clock.now() })
+    const payload = this.#faults.current.getStore()?.payload as CommitInput
+    this.#watch(() => this.#oracle.committed(payload, from, to))
   }
 
   /** A lease that has not expired on anybody's clock is not taken from its owner. */
@@ -226,6 +245,8 @@ export class Simulation {
 
   #maybeDamage(key: string): void {
     if (!this.#faults.on || !this.#random.chance(this.scenario.damage)) return
+    // The quarantine is read by its keys, with no reference to hold an object against.
+    if (key.startsWith('quarantine')) return
     const bytes = this.#staging.objects.get(key)
     if (bytes === undefined) return
     this.#damaged += 1
@@ -248,7 +269,22 @@ export class Simulation {
   async #laterRun(id: string, planned: RunPlan): Promise<void> {
     await this.#clock.sleep(planned.startSeconds * 1000)
     if (this.#random.chance(0.5)) await this.#settleLost()
-    await this.#execute(id, planned)
+    await this.#execute(id, planned, await this.#asked.mode(planned.mode, [...this.#runs.keys()]))
+  }
+
+  /** Where runs are resumed, the last one that failed may be. */
+  async #goOn(): Promise<void> {
+    if (!this.scenario.runs.some(({ mode }) => mode === 'resume') || this.#random.chance(0.5)) return
+    const mode = await this.#asked.mode('resume', [...this.#runs.keys()])
+    if (mode !== null) await this.#execute('resumed', UNTROUBLED, mode)
+  }
+
+  /** What was set aside before the transform was repaired is sent again. */
+  async #replayRest(): Promise<void> {
+    const { repairedAfterSeconds, shape } = this.scenario
+    if (repairedAfterSeconds === null || shape.load === 'replace') return
+    const status = await this.#execute('replayed', UNTROUBLED, { replay: {} })
+    if (status !== 'SUCCEEDED') throw new Divergence(`a replay without any fault ended ${status}`)
   }
 
   /** What a runner, or the janitor, does first: ends the runs that nobody ends. Where it does not, their leases expire. */
@@ -260,7 +296,7 @@ export class Simulation {
   async #repeatToSuccess(): Promise<void> {
     const settled = this.#sourceNow()
     for (let attempt = 1; attempt <= 40; attempt++) {
-      const status = await this.#execute(`again-${attempt}`, { endedAfterSeconds: null, machineLost: false })
+      const status = await this.#execute(`again-${attempt}`, UNTROUBLED, null)
       this.#raise()
       const read = this.#lastRun === null ? 0 : Date.parse(`${this.#lastRun.replace(' ', 'T')}Z`)
       if (status === 'SUCCEEDED' && (this.scenario.shape.kind === 'full' || read > settled)) return
@@ -279,7 +315,7 @@ export class Simulation {
   }
 
   /** One execution of the compiled definition. */
-  async #execute(id: string, { endedAfterSeconds, machineLost }: Omit<RunPlan, 'startSeconds'>): Promise<string> {
+  async #execute(id: string, { endedAfterSeconds, machineLost }: Ending, mode: RunMode | null): Promise<string> {
     const controller = new AbortController()
     const invocations = new Set<Invocation>()
     const end = new AbortController()
@@ -292,25 +328,28 @@ export class Simulation {
       }
       this.#clock.sleep(endedAfterSeconds * 1000, end.signal).then(stop, () => {})
     }
-    this.#runStarts.set(id, this.#clock.now())
-    this.#tell(() => `${id} starts`)
+    const repaired = this.scenario.repairedAfterSeconds
+    this.#runs.set(id, {
+      id,
+      startedAt: this.#clock.now(),
+      ...(await this.#asked.original(mode)),
+      isRepaired: repaired !== null && (!this.#faults.on || this.#clock.now() >= START + repaired * 1000),
+    })
+    this.#tell(() => `${id} starts ${mode === null ? '' : JSON.stringify(mode)}`)
     let outcomes: Readonly<Record<string, StepOutcome>> = {}
-    const { status, error } = await execute(
-      definition,
-      {},
-      {
-        clock: this.#clock,
-        executionName: id,
-        random: () => this.#random.fraction(),
-        signal: controller.signal,
-        executor: {
-          invoke: (name, payload, options) => {
-            if (name === 'ControlFinish') outcomes = (payload as FinishInput).steps
-            return this.#invoke(name, payload, options, invocations)
-          },
+    const { status, error } = await execute(definition, mode === null ? {} : { mode }, {
+      clock: this.#clock,
+      executionName: id,
+      random: () => this.#random.fraction(),
+      signal: controller.signal,
+      readItems: ({ key }) => readJsonArray(this.#staging, key),
+      executor: {
+        invoke: (name, payload, options) => {
+          if (name === 'ControlFinish') outcomes = (payload as FinishInput).steps
+          return this.#invoke(name, payload, options, invocations)
         },
       },
-    )
+    })
     end.abort()
     this.#statuses.push(status)
     if (status === 'SUCCEEDED' || error === 'WorkflowFailed') this.#finished.add(id)
@@ -323,35 +362,27 @@ export class Simulation {
     const detail = await this.#state.run(id)
     const step = (name: string) => detail?.steps.find((each) => each.step === name)
     this.#watch(() => {
-      if (status === 'SUCCEEDED') this.#oracle.recorded(id, step(PIPELINE) as never)
+      if (status === 'SUCCEEDED') this.#oracle.recorded(id, this.#planners.get(id) ?? id, step(PIPELINE) as never)
       const own = outcomes[PIPELINE]
       if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
       }
       for (const [name, { reason }] of Object.entries(outcomes)) {
-        if (reason !== null && !this.#mayFail(id, name, reason))
+        if (reason !== null && name === PIPELINE && !this.#mayFail(id, reason))
           throw new Divergence(`${id}: ${name} failed without need: ${reason}`)
       }
     })
   }
 
-  /** Whether what was done to the run explains how a step ended. */
-  #mayFail(run: string, step: string, reason: string): boolean {
-    if (step !== PIPELINE) return true
-    const holder = /^LeaseHeld: .* is held by (\S+) until/.exec(reason)?.[1]
-    if (holder !== undefined) return holder !== run
-    if (/^LeaseLost: .* took it over/.test(reason)) return true
-    const epoch = /^Terminal: .* holds epoch \d+, and epoch (\d+) has taken/.exec(reason)?.[1]
-    if (epoch !== undefined) return this.#epochs.get(Number(epoch)) !== run
-    if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return this.#damaged > 0
-    if (/have no changed_at/.test(reason))
-      return this.scenario.missingCursors > 0 && this.scenario.shape.nulls === 'error'
-    const { duplicates, late, resultsLost, runs } = this.scenario
-    const troubled =
-      this.#faults.injected + duplicates + late + resultsLost > 0 ||
-      runs.length > 1 ||
-      this.scenario.faults.at !== undefined
-    return troubled && /^(Transient|States\.Timeout|Runtime\.ExitError|Lambda\.Unknown)\b/.test(reason)
+  #mayFail(run: string, reason: string): boolean {
+    return mayFail(run, reason, {
+      scenario: this.scenario,
+      injected: this.#faults.injected,
+      damaged: this.#damaged,
+      ownerOf: (epoch) => this.#epochs.get(epoch),
+      hasCommittedSince: (other) =>
+        this.#commits.some((commit) => commit.run !== other && commit.at >= (this.#runs.get(other)?.startedAt ?? 0)),
+    })
   }
 
   /** A run that has ended by its Finish, and of which nothing is on its way any more, holds nothing. */
@@ -408,7 +439,9 @@ export class Simulation {
     const skew = this.#random.integer(-this.scenario.machineSkew, this.scenario.machineSkew)
     const invocation = new Invocation(label, structuredClone(payload), deadline.signal, skew, this.#clock)
     invocations.add(invocation)
-    const hasLanded = this.#landings.has(`${run.id} ${partition}`)
+    const planning = planningRun(payload as ExtractInput)
+    const hasLanded = this.#landings.has(`${planning} ${partition}`)
+    const landed = new Set(this.#landings)
     const alive = (change: number) => this.#alive.set(run.id, (this.#alive.get(run.id) ?? 0) + change)
     alive(1)
     invocation.exit.catch(() => this.#crashed.add(run.id))
@@ -416,6 +449,7 @@ export class Simulation {
     try {
       const handling = this.#faults.current.run(invocation, () => this.#handle(name, invocation))
       const result = await Promise.race([handling, invocation.exit])
+      if (name === 'ControlPlan') this.#watch(() => this.#checkPlan(run.id, result as PlanOutput, landed))
       this.#tell(() => `${label} returns`)
       return result
     } catch (error) {
@@ -437,7 +471,20 @@ export class Simulation {
     }
   }
 
-  async #handle(name: string, { payload, signal, skew }: Invocation): Promise<unknown> {
+  /** Nothing that had landed when Plan was called is planned once more; and what a run goes on with is what it was asked to. */
+  #checkPlan(run: string, { partitions, planned_by: planner }: PlanOutput, landed: ReadonlySet<string>): void {
+    this.#planners.set(run, planner)
+    const again = partitions.find(({ partition }) => landed.has(`${planner} ${partition}`))
+    // A second delivery of Plan says the same as the first.
+    if (planner !== run && again !== undefined)
+      throw new Divergence(`${run} plans partition ${again.partition} of ${planner} again, which had landed`)
+    const known = this.#runs.get(run)
+    const resumed = known?.resumes.find((id) => [...landed].some((landing) => landing.startsWith(`${id} `)))
+    if (resumed !== undefined && planner === run && partitions.length > 0)
+      throw new Divergence(`${run} has made a plan of its own, although partitions of ${resumed} had landed`)
+  }
+
+  #handle(name: string, { payload, signal, skew }: Invocation): Promise<unknown> {
     const services: Services = {
       state: this.#state,
       staging: this.#staging,
@@ -447,40 +494,19 @@ export class Simulation {
       progress: () => {},
       runner: 'simulation',
     }
-    switch (name) {
-      case 'ControlPlan':
-        return plan(this.#pipeline, payload as PlanInput, services)
-      case 'ItemsExtract':
-        return extract(this.#pipeline, payload as ExtractInput, services)
-      case 'ItemsTransform':
-        return transform(this.#pipeline, payload as TransformInput, services)
-      case 'ItemsLoad':
-        return load(this.#pipeline, payload as LoadInput, services)
-      case 'ControlCommit':
-        return commit(this.#pipeline, payload as CommitInput, services)
-      case 'ControlFinish':
-        return finish(payload as FinishInput, services)
-      case 'AfterwardsRun':
-        return runTask(afterwards, payload as TaskInput, services)
-      default:
-        throw new TypeError(`the simulation does not know ${name}`)
-    }
+    const { asItWas, repaired } = this.#pipelines
+    const isRepaired = this.#runs.get((payload as ExtractInput).run.id)?.isRepaired === true
+    return handle(name, payload, isRepaired ? repaired : asItWas, services)
   }
 }
 
-function createTables(): void {
-  for (const [database, sql] of [
-    [
-      databases.source,
-      '"item" ("region" bigint, "id" bigint, "code" text not null, "label" text, "changed_at" timestamptz)',
-    ],
-    [
-      databases.target,
-      '"product" ("code" text not null, "label" varchar(8) not null, "changed_at" timestamptz, primary key ("code"))',
-    ],
-  ] as const) {
-    const transaction = database.begin()
-    database.execute(transaction, `create table if not exists ${sql}`)
-    database.commit(transaction)
-  }
+/** The source's table has no key in the database: rows may lack a part of it. */
+async function createTables(): Promise<void> {
+  const transaction = databases.source.begin()
+  databases.source.execute(
+    transaction,
+    'create table if not exists "item" ("region" bigint, "id" bigint, "code" text not null, "label" text, "changed_at" timestamptz)',
+  )
+  databases.source.commit(transaction)
+  for (const model of targetModels) await model.createTable({ ifMissing: true })
 }

@@ -15,6 +15,8 @@ interface Known {
   readonly id: string | null
   readonly code: string
   busy: boolean
+  /** Not there, for the time being. */
+  gone: boolean
 }
 
 /** The application whose tables are read: it inserts and updates, stamps each change, and commits when it likes. */
@@ -24,6 +26,8 @@ export class SourceWriters {
   readonly #clock: Clock
   readonly #database: MemoryDatabase
   readonly #rows: Known[] = []
+  /** Codes of rows that have been deleted once, and so have been there. */
+  readonly #committed = new Set<string>()
   #poison = 0
   #numbers = 0
 
@@ -48,7 +52,34 @@ export class SourceWriters {
   /** All writers; ends when the last has committed. */
   async run(): Promise<void> {
     const writers = Array.from({ length: this.#scenario.writers }, () => this.#write(this.#random.fork()))
+    const { purgedAfterSeconds } = this.#scenario
+    if (purgedAfterSeconds !== null)
+      writers.push(this.#clock.sleep(purgedAfterSeconds * 1000).then(() => this.#purge()))
     await Promise.all(writers)
+  }
+
+  /** Somebody empties nearly the whole table. */
+  #purge(): void {
+    const transaction = this.#database.begin()
+    for (const row of this.#rows.slice(1)) {
+      if (row.busy || row.gone) continue
+      this.#delete(transaction, row)
+      row.busy = false
+    }
+    this.#database.commit(transaction)
+  }
+
+  /** And puts it back. */
+  restore(): void {
+    const transaction = this.#database.begin()
+    for (const row of this.#rows) if (row.gone) this.#comeBack(transaction, row, this.#now())
+    this.#database.commit(transaction)
+    for (const row of this.#rows) row.busy = false
+  }
+
+  /** Keys of rows that were there at one time. */
+  get keys(): readonly (readonly [string, string])[] {
+    return this.#rows.flatMap(({ region, id }) => (region === null || id === null ? [] : [[region, id] as const]))
   }
 
   /** Somebody fills in what is missing. */
@@ -86,9 +117,16 @@ export class SourceWriters {
     }
     if (random.chance(0.15)) {
       this.#database.rollback(transaction)
-      for (const row of claimed) if (!this.#exists(row)) this.#rows.splice(this.#rows.indexOf(row), 1)
+      for (const row of claimed) this.#forgetUnlessKnown(row)
     } else this.#database.commit(transaction)
     for (const row of claimed) row.busy = false
+  }
+
+  /** After a rollback: as it was before; what never was there is no row. */
+  #forgetUnlessKnown(row: Known): void {
+    row.gone = !this.#exists(row)
+    const place = this.#rows.indexOf(row)
+    if (row.gone && !this.#committed.has(row.code) && place >= 0) this.#rows.splice(place, 1)
   }
 
   #exists(row: Known): boolean {
@@ -102,12 +140,35 @@ export class SourceWriters {
     const row = free.length === 0 || random.chance(0.25) ? undefined : random.pick(free)
     if (row === undefined) return this.#insert(transaction, stamp)
     row.busy = true
+    if (row.gone) return this.#comeBack(transaction, row, stamp)
+    // One row stays: that a source has none at all is another matter.
+    if (row !== this.#rows[0] && this.#scenario.deletions > 0 && random.chance(this.#scenario.deletions))
+      return this.#delete(transaction, row)
     const label = this.#label()
     this.#database.execute(
       transaction,
       'update "item" set "label" = $1, "changed_at" = $2 where "region" = $3 and "id" = $4',
       [label, stamp, row.region, row.id],
     )
+    return row
+  }
+
+  #delete(transaction: MemoryTransaction, row: Known): Known {
+    row.gone = true
+    this.#committed.add(row.code)
+    const [where, key] =
+      row.id === null
+        ? ['"region" = $1 and "id" is null', [row.region]]
+        : ['"region" = $1 and "id" = $2', [row.region, row.id]]
+    this.#database.execute(transaction, `delete from "item" where ${where}`, key)
+    return row
+  }
+
+  #comeBack(transaction: MemoryTransaction, row: Known, stamp: string): Known {
+    row.busy = true
+    row.gone = false
+    const values = [row.region, row.id, row.code, this.#label(), stamp]
+    this.#database.execute(transaction, `insert into "item" (${ROW}) values ($1, $2, $3, $4, $5)`, values)
     return row
   }
 
@@ -120,10 +181,10 @@ export class SourceWriters {
     const number = this.#numbers
     const { region, id } = key ?? {
       region: String(1 + (number % 3)),
-      id: String(this.#random.integer(1, 12) * 100 + number),
+      id: String(this.#random.integer(1, 12) * (this.#scenario.initialRows < 90 ? 100 : 1_000) + number),
     }
     const code = this.#scenario.sharedCodes ? `c${number % 4}` : `${region}-${id}`
-    const row = { region, id, code, busy: true }
+    const row = { region, id, code, busy: true, gone: false }
     this.#rows.push(row)
     const values = [region, id, code, this.#label(), stamp]
     this.#database.execute(transaction, `insert into "item" (${ROW}) values ($1, $2, $3, $4, $5)`, values)

@@ -1,0 +1,84 @@
+import { canonical } from './memory-table.ts'
+import type { Change, Row } from './memory-transaction.ts'
+import { LABELS, REFUSED } from './models.ts'
+
+/** A row of the source as it was committed; null once it is deleted. */
+export interface Version {
+  readonly row: Row | null
+  /** When it was committed, in milliseconds of the simulation. */
+  readonly at: number
+}
+
+/** What is to become of a source row: worked out here, without the pipeline. */
+export type Fate = 'loaded' | 'filtered' | 'quarantined' | 'refused'
+
+export function fateOf(row: Row, isRepaired: boolean): Fate {
+  const label = row.label ?? null
+  if (label === LABELS.filtered) return 'filtered'
+  if (label === LABELS.rejected) return isRepaired ? 'loaded' : 'quarantined'
+  if (label === null || label === LABELS.tooLong) return 'quarantined'
+  return label === REFUSED ? 'refused' : 'loaded'
+}
+
+export function keyOf(row: Row): string {
+  return `${row.region ?? 'null'}/${row.id ?? 'null'}`
+}
+
+/** By cursor, then by key: the order in which the last one of a code wins. */
+export function isLater(one: Row, other: Row): boolean {
+  if (one.changed_at !== other.changed_at) return (one.changed_at ?? '') > (other.changed_at ?? '')
+  if (one.region !== other.region) return Number(one.region) > Number(other.region)
+  return Number(one.id) > Number(other.id)
+}
+
+/** Whether a row of the target is what the transform makes of a row of the source. */
+export function isMadeOf(target: Row, from: Row): boolean {
+  return target.label === from.label && target.changed_at === from.changed_at && target.code === from.code
+}
+
+export function isSameRow(one: Readonly<Record<string, string | null>>, other: Row): boolean {
+  return Object.keys(other).every((column) => canonical(one[column] ?? null) === other[column])
+}
+
+export function shown(row: Row | null | undefined): string {
+  return row === undefined || row === null ? 'nothing' : JSON.stringify(row)
+}
+
+/** Every row that the source has ever committed. */
+export class SourceTruth {
+  readonly #history = new Map<string, { readonly code: string; readonly versions: Version[] }>()
+
+  record({ before, after }: Change, at: number): void {
+    const row = (after ?? before) as Row
+    const known = this.#history.get(keyOf(row)) ?? { code: row.code ?? '', versions: [] }
+    known.versions.push({ row: after, at })
+    this.#history.set(keyOf(row), known)
+  }
+
+  /** The versions of each row, the oldest first. */
+  rows(): (readonly Version[])[] {
+    return [...this.#history.values()].map(({ versions }) => versions)
+  }
+
+  byCode(): Map<string, (readonly Version[])[]> {
+    const rows = new Map<string, (readonly Version[])[]>()
+    for (const { code, versions } of this.#history.values()) rows.set(code, [...(rows.get(code) ?? []), versions])
+    return rows
+  }
+
+  /** What could be read of a code that only one row has, at any time since: rows, and null where there was none. */
+  seenSince(code: string, since: number): (Row | null)[] {
+    const versions = this.byCode().get(code)?.[0] ?? []
+    const first = versions.filter(({ at }) => at < since).at(-1)?.row ?? null
+    return [first, ...versions.filter(({ at }) => at >= since).map(({ row }) => row)]
+  }
+
+  /** How often the source has committed this very content. */
+  timesCommitted(content: Row): number {
+    const versions =
+      this.byCode()
+        .get(content.code ?? '')
+        ?.flat() ?? []
+    return versions.filter(({ row }) => row !== null && isMadeOf(content, row)).length
+  }
+}
