@@ -109,8 +109,15 @@ async function deleteKeys(
     const rows = liveRowsOf(pipeline, adapter, keys)
     const mark = () => {
       const column = columnOf(definition, field ?? '')
-      const value = boundValue(adapter, column, column.field.settings.kind === 'boolean' ? true : at)
-      return sql`update ${table} set ${columnName(column)} = ${value} where ${rows}`
+      const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`
+      // As any other update of the row: whoever has read it before sees that it has changed.
+      const { lockVersion } = definition
+      const assignments = [
+        set(column, column.field.settings.kind === 'boolean' ? true : at),
+        ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
+        ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
+      ]
+      return sql`update ${table} set ${sql.join(assignments)} where ${rows}`
     }
     const statement = compile(adapter, kind === 'soft' ? mark() : sql`delete from ${table} where ${rows}`)
     return (await connection.query(statement.sql, statement.parameters, { signal })).affected

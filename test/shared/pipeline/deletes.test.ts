@@ -31,6 +31,13 @@ class Product extends target.table('product', {
   deletedAt: timestamp().nullable(),
   isDeleted: boolean().nullable(),
 }) {}
+class Counted extends target.table('counted', {
+  id: bigint().primaryKey(),
+  label: varchar(10),
+  deletedAt: timestamp().nullable(),
+  updatedAt: timestamp().touch(),
+  version: bigint().lockVersion(),
+}) {}
 class Coded extends target.table('coded', { code: varchar(20).primaryKey(), label: varchar(10) }) {}
 
 const transform = ({ id, label }: Item) => (label === null || label === 'skip' ? null : { id, label })
@@ -39,6 +46,12 @@ const load_ = upsert(Product, { by: 'id' })
 const hard = pipeline('items', { extract, transform, load: load_, deletes: 'hard' })
 const soft = pipeline('items', { extract, transform, load: load_, deletes: { soft: 'deletedAt' } })
 const flagged = pipeline('items', { extract, transform, load: load_, deletes: { soft: 'isDeleted' } })
+const counted = pipeline('items', {
+  extract,
+  transform: ({ id, label }) => ({ id, label: label ?? '' }),
+  load: upsert(Counted, { by: 'id' }),
+  deletes: { soft: 'deletedAt', most: 1 },
+})
 const most = pipeline('items', { extract, transform, load: load_, deletes: { hard: true, most: 1 } })
 const ignoring = pipeline('items', { extract, transform, load: load_ })
 const changing = pipeline('items', {
@@ -142,6 +155,30 @@ onEachEngine('deletes', [source, target], (engine) => {
     assert.equal(again, 0)
     assert.deepEqual([output.updated, output.unchanged], [1, 2])
     assert.equal((await Product.find(2n)).deletedAt, null)
+  })
+
+  test('soft: the lock version goes up and the time of the last change is set, in marked rows only', async () => {
+    await Counted.createTable()
+    await Item.insertAll(items(1, 2))
+    await run(counted, 'run-1')
+    const before = await Counted.all().order('id').toArray()
+    await Counted.database.query("update counted set updated_at = '2020-01-01 00:00:00'")
+    await Item.deleteAll({ id: 2n })
+
+    await run(counted, 'run-2')
+
+    const rows = await Counted.all().order('id').toArray()
+    assert.deepEqual(
+      rows.map(({ version }, index) => version - (before[index]?.version ?? 0n)),
+      [0n, 1n],
+    )
+    assert.deepEqual(
+      rows.map(({ updatedAt }) => updatedAt),
+      ['2020-01-01 00:00:00', '2024-06-01 02:00:00'],
+    )
+    const stale = before[1]
+    stale?.assign({ label: 'changed' })
+    await assert.rejects(async () => stale?.save())
   })
 
   test('soft: a boolean serves as well', async () => {
