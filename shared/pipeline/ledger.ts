@@ -34,7 +34,7 @@ function defineLedger(database: Database) {
       findings: bigint(),
       bytes: bigint(),
       loadedAt: timestamp().touch(),
-      /** The staged plan whose partition it is, as JSON: what a resumed run goes on with. */
+      /** The staged plan whose partition it is, as JSON: what a resumed run goes on with; of a replay with the rows that it sent. */
       plan: text().nullable().column('note'),
     }) {},
   }

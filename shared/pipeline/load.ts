@@ -9,7 +9,7 @@ import { counted } from './extract.ts'
 import { checkFence, type LedgerCounts, ledgerOf } from './ledger.ts'
 import { loadRows } from './load-rows.ts'
 import type { Pipeline } from './pipeline.ts'
-import { readPlan } from './plan.ts'
+import { type Plan, readPlan } from './plan.ts'
 import { byColumn, type QuarantinedRow, quarantinePrefix } from './quarantine.ts'
 import { startOf } from './run-time.ts'
 import type { Services } from './services.ts'
@@ -46,7 +46,7 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
       bytes: input.extracted.bytes,
     }
     try {
-      await enter(pipeline, input, landing)
+      await enter(pipeline, input, planned, landing)
     } catch (error) {
       // The entry is there: another delivery of this partition has landed since this one looked.
       if (!(error instanceof DataQualityError) || (await landedBefore(pipeline, input)) === null) throw error
@@ -101,7 +101,7 @@ function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, servic
   return loadRows(pipeline, { open, isWholeRun, signal: services.signal })
 }
 
-async function enter(pipeline: Pipeline, input: LoadInput, counts: LedgerCounts): Promise<void> {
+async function enter(pipeline: Pipeline, input: LoadInput, planned: Plan, counts: LedgerCounts): Promise<void> {
   const { Entry } = ledgerOf(pipeline.load.target.database)
   await new Entry({
     pipeline: pipeline.name,
@@ -117,7 +117,7 @@ async function enter(pipeline: Pipeline, input: LoadInput, counts: LedgerCounts)
     quarantined: BigInt(counts.quarantined),
     findings: BigInt(counts.findings),
     bytes: BigInt(counts.bytes),
-    plan: JSON.stringify(input.plan),
+    plan: JSON.stringify({ ...input.plan, replayed: planned.replayed?.records }),
   }).saveOrFail()
 }
 

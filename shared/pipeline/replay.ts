@@ -5,6 +5,7 @@ import { columnName, compile, tableName, where } from '#shared/active-record/sql
 import { readJsonLines, writeJsonLines } from '#shared/staging/documents.ts'
 import type { Block, StagedObject } from '#shared/staging/staging-store.ts'
 import type { Draft } from './draft.ts'
+import { ledgerOf } from './ledger.ts'
 import { keysCondition, type Partition, WHOLE } from './partitions.ts'
 import type { Pipeline } from './pipeline.ts'
 import { appendToLog, type QuarantineRecord } from './quarantine-log.ts'
@@ -18,6 +19,12 @@ const KEYS_AT_ONCE = 1000
 /** What Commit enters in the quarantine's log. */
 export interface Replayed {
   readonly records: StagedObject
+}
+
+/** A record of what a replay has sent, before it is entered. */
+export interface SentRecord extends QuarantineRecord {
+  /** The partition of the replay that carries the row; null for a row that needed none. */
+  readonly partition: number | null
 }
 
 /**
@@ -37,7 +44,9 @@ export async function draftReplay(
       `${pipeline.name} replaces its whole table in each run, so single rows cannot be replayed; run it again, which reads them again`,
     )
   }
-  const open = await openRows(pipeline, asked, services)
+  const chosen = await openRows(pipeline, asked, services)
+  const landed = await landedBefore(pipeline, chosen, services)
+  const open = chosen.filter(({ id }) => !landed.has(id))
   const sorted = sort(pipeline, open)
   const present = await presentKeys(pipeline, sorted.again, services)
   const gone = sorted.again.filter((row) => !present.has(keyText(pipeline, row)))
@@ -45,14 +54,15 @@ export async function draftReplay(
     ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
     ...keyPartitions(pipeline, sorted.again, present),
   ]
-  const records = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
+  const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
+  const records = [...sent, ...landed.values()]
   const staged = await writeJsonLines(services.staging, `runs/${runId}/${pipeline.name}/replayed`, records)
   return {
     window: null,
     rows: sorted.asKept.length + sorted.again.length - gone.length,
     partitions,
     advances: false,
-    notes: notesOf(pipeline, open.length, sorted, gone.length),
+    notes: notesOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
     replayed: { records: staged },
   }
 }
@@ -167,19 +177,81 @@ function* blocksOf(rows: readonly (readonly Text[])[]): Generator<Block> {
   if (rest !== null) yield rest
 }
 
-function recordsOf(sorted: Sorted, gone: ReadonlySet<KeptRow>, by: string, at: string): QuarantineRecord[] {
-  const record = (reason: string) => (row: KeptRow) => ({ id: row.id, action: 'replayed' as const, reason, by, at })
-  const again = (row: KeptRow) =>
-    record(gone.has(row) ? 'the source has no row of this key any more' : 'its row was read again from the source')(row)
+/** The partitions are those of `stageRows` and `keyPartitions`, in this order. */
+function recordsOf(sorted: Sorted, gone: ReadonlySet<KeptRow>, by: string, at: string): SentRecord[] {
+  const record = ({ id }: KeptRow, partition: number | null, reason: string): SentRecord => ({
+    id,
+    action: 'replayed',
+    reason,
+    by,
+    at,
+    partition,
+  })
+  const { asKept, again, superseded } = sorted
+  const first = asKept.length === 0 ? 0 : 1
+  const there = again.filter((row) => !gone.has(row))
   return [
-    ...sorted.asKept.map(record('the kept row was sent again')),
-    ...sorted.again.map(again),
-    ...sorted.superseded.map(record('a later run has quarantined the same row, which was taken instead')),
+    ...asKept.map((row) => record(row, 0, 'the kept row was sent again')),
+    ...there.map((row, index) =>
+      record(row, first + Math.floor(index / KEYS_AT_ONCE), 'its row was read again from the source'),
+    ),
+    ...[...gone].map((row) => record(row, null, 'the source has no row of this key any more')),
+    ...superseded.map((row) => record(row, null, 'a later run has quarantined the same row, which was taken instead')),
   ]
 }
 
-function notesOf(pipeline: Pipeline, chosen: number, sorted: Sorted, gone: number): string[] {
+/**
+ * The rows, by their ids, that a replay which never came to its end has loaded all the same: the ledger says so, in the transaction that loaded
+ * them. Called behind the fence: nothing more of that replay can land.
+ */
+async function landedBefore(
+  pipeline: Pipeline,
+  chosen: readonly KeptRow[],
+  services: Services,
+): Promise<Map<string, SentRecord>> {
+  const landed = new Map<string, SentRecord>()
+  if (chosen.length === 0) return landed
+  const open = new Set(chosen.map(({ id }) => id))
+  for (const [staged, partitions] of await landedReplays(pipeline)) {
+    for await (const record of sentRecords(JSON.parse(staged) as StagedObject, services)) {
+      if (!open.has(record.id) || record.partition === null || !partitions.has(record.partition)) continue
+      const reason = `${record.reason}, by a run that ended before it could say so`
+      landed.set(record.id, { ...record, reason, partition: null })
+    }
+  }
+  return landed
+}
+
+/** The partitions of replays that have landed, by the staged records of what they sent. */
+async function landedReplays(pipeline: Pipeline): Promise<Map<string, Set<number>>> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const replays = new Map<string, Set<number>>()
+  for (const entry of await Entry.where(['pipeline = ? and note like ?', pipeline.name, '%"replayed":%']).toArray()) {
+    const staged = JSON.stringify((JSON.parse(entry.plan ?? '{}') as { replayed?: StagedObject }).replayed ?? null)
+    replays.set(staged, (replays.get(staged) ?? new Set()).add(Number(entry.partitionNumber)))
+  }
+  replays.delete('null')
+  return replays
+}
+
+/** None where they have expired: the rows have been in the quarantine for longer, so that they have, too. */
+async function* sentRecords(staged: StagedObject, { staging }: Services): AsyncGenerator<SentRecord> {
+  try {
+    yield* readJsonLines<SentRecord>(staging, staged)
+  } catch (error) {
+    if ((error as Error).name !== 'StagedObjectMissing') throw error
+  }
+}
+
+function notesOf(
+  pipeline: Pipeline,
+  { chosen, landed }: { readonly chosen: number; readonly landed: number },
+  sorted: Sorted,
+  gone: number,
+): string[] {
   const notes = [`${chosen} quarantined rows were to be replayed`]
+  if (landed > 0)
+    notes.push(`${landed} had been loaded by a replay that did not come to its end, and were not sent again`)
   const { asKept, again, superseded, left } = sorted
   if (asKept.length > 0) notes.push(`${asKept.length} were sent as they were kept`)
   if (again.length > gone) notes.push(`${again.length - gone} were read again from the source`)

@@ -13,9 +13,11 @@ import {
 } from '#shared/active-record/index.ts'
 import { extract } from '#shared/pipeline/extract.ts'
 import {
+  append,
   appendToLog,
   changedSince,
   type KeptRow,
+  load,
   type Pipeline,
   pipeline,
   quarantinedRows,
@@ -23,7 +25,7 @@ import {
   transform,
   upsert,
 } from '#shared/pipeline/index.ts'
-import { type Harness, openHarness, planRun, runPipeline, runReference } from './harness.ts'
+import { type Harness, openHarness, planRun, prepare, runPipeline, runReference } from './harness.ts'
 
 const source = database('replay-source')
 const target = database('replay-target')
@@ -38,7 +40,9 @@ class Product extends target.table('product', {
   label: varchar(10).nullable(),
   changedAt: timestamp().nullable(),
 }) {}
-const models = [Item, Product] as unknown as ModelClass[]
+/** Nothing keeps a row from being there twice but Dray. */
+class Happening extends target.table('happening', { id: bigint(), label: text().nullable() }) {}
+const models = [Item, Product, Happening] as unknown as ModelClass[]
 
 /** Rows whose label is one of these are refused; a mended transform refuses fewer. */
 function items(refused: readonly string[], versioned = false): Pipeline {
@@ -47,6 +51,14 @@ function items(refused: readonly string[], versioned = false): Pipeline {
     transform: ({ id, label, changedAt }, row) =>
       refused.includes(label ?? '') ? row.reject('label', 'bad') : { id, label, changedAt },
     load: upsert(Product, versioned ? { by: 'id', version: 'changedAt' } : { by: 'id' }),
+  }) as unknown as Pipeline
+}
+
+function happenings(refused: readonly string[]): Pipeline {
+  return pipeline('items', {
+    extract: changedSince(Item, { cursor: 'changedAt', lag: '0s' }),
+    transform: ({ id, label }, row) => (refused.includes(label ?? '') ? row.reject('label', 'bad') : { id, label }),
+    load: append(Happening),
   }) as unknown as Pipeline
 }
 
@@ -115,6 +127,47 @@ describe('the quarantine', () => {
 
     assert.deepEqual([again.quarantined, mended.inserted], [1, 1])
     assert.deepEqual(await products(), [[3, 'mended']])
+  })
+
+  test('a replay of an append that died after it had landed is not sent again, and the quarantine says who loaded what', async () => {
+    await quarantineTwo()
+    const dead = await planRun(happenings(['worse']), 'run-2', harness.services, ALL)
+    await load(
+      happenings(['worse']),
+      await prepare(happenings(['worse']), 'run-2', dead, 0, harness.services),
+      harness.services,
+    )
+    await harness.services.state.releaseLease('items', 'run-2')
+
+    const next = await runPipeline(happenings([]), 'run-3', harness.services, ALL)
+
+    const rows = (await Happening.all().order('id').toArray()).map(({ id, label }) => [Number(id), label])
+    assert.deepEqual(rows, [
+      [2, 'bad'],
+      [3, 'worse'],
+    ])
+    // Of the dead run's two rows one was refused again, under its own id.
+    assert.deepEqual([next.read, next.inserted], [1, 1])
+    const records = (await kept()).map(({ run, row, record }) => [run, row.id, record?.by])
+    assert.deepEqual(records.sort(), [
+      ['run-1', '2', 'run-2'],
+      ['run-1', '3', 'run-2'],
+      ['run-2', '3', 'run-3'],
+    ])
+    assert.deepEqual(await open(), [])
+  })
+
+  test('a replay of an append that died before it landed is sent by the next one', async () => {
+    await quarantineTwo()
+    const dead = await planRun(happenings([]), 'run-2', harness.services, ALL)
+    await prepare(happenings([]), 'run-2', dead, 0, harness.services)
+    await harness.services.state.releaseLease('items', 'run-2')
+
+    const next = await runPipeline(happenings([]), 'run-3', harness.services, ALL)
+
+    assert.deepEqual([next.read, next.inserted], [2, 2])
+    assert.equal(await Happening.count(), 2)
+    assert.deepEqual(await open(), [])
   })
 
   test('gives each row an id that each attempt of the same run gives it, too', async () => {
