@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Adapter, Connection, Text } from './adapter.ts'
 import { DataQualityError } from './errors.ts'
+import { refuseChanged } from './kept-values.ts'
 import { type ModelClass, RecordNotFoundError, StaleRecordError } from './model.ts'
 import { type ActiveRecord, internals } from './record.ts'
 import { Relation } from './relation.ts'
@@ -65,7 +66,7 @@ async function insert(model: ModelClass, record: ActiveRecord): Promise<void> {
   })
 }
 
-/** Runs the write and takes the row as the database then has it: defaults, generated keys, rounded values. */
+/** Runs the write and takes the row as the database then has it: with defaults and generated keys. */
 async function writeAndRead(
   model: ModelClass,
   record: ActiveRecord,
@@ -77,7 +78,7 @@ async function writeAndRead(
   if (adapter.dialect !== 'mysql') {
     const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
     const { rows } = await connection.query(text, parameters)
-    internals.load(record, [...(rows[0] ?? [])])
+    await loadKept(model, record, connection, adapter, rows[0] ?? [])
     return
   }
   const { sql: text, parameters } = compile(adapter, statement)
@@ -100,7 +101,28 @@ async function writeAndRead(
     adapter,
     sql`select ${all} from ${tableName(model.definition)} where ${sql.join(key, sql` and `)}`,
   )
-  internals.load(record, [...((await connection.query(select.sql, select.parameters)).rows[0] ?? [])])
+  const { rows } = await connection.query(select.sql, select.parameters)
+  await loadKept(model, record, connection, adapter, rows[0] ?? [])
+}
+
+/** Takes the row as the database has it, unless a value that was written is another one now. */
+async function loadKept(
+  model: ModelClass,
+  record: ActiveRecord,
+  connection: Connection,
+  adapter: Adapter,
+  stored: readonly Text[],
+): Promise<void> {
+  const { definition } = model
+  const row = internals.row(record)
+  const changed = new Set(record.changed)
+  const written = definition.columns.flatMap((column) => {
+    const given = row[column.index]
+    const isWritten = changed.has(column.name) && (record.isNew || column !== definition.lockVersion)
+    return given === undefined || !isWritten ? [] : [{ column, given, stored: stored[column.index] ?? null }]
+  })
+  if (stored.length > 0) await refuseChanged(written, definition, connection, adapter)
+  internals.load(record, [...stored])
 }
 
 /** The row's own key, and its version where the model locks optimistically, as they were read. */
@@ -149,7 +171,8 @@ async function update(model: ModelClass, record: ActiveRecord): Promise<void> {
       sql` and `,
     )
     const select = compile(adapter, sql`select ${all} from ${tableName(definition)} where ${key}`)
-    internals.load(record, [...((await connection.query(select.sql, select.parameters)).rows[0] ?? [])])
+    const { rows } = await connection.query(select.sql, select.parameters)
+    await loadKept(model, record, connection, adapter, rows[0] ?? [])
   })
 }
 

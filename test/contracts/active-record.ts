@@ -321,6 +321,40 @@ export function activeRecordContract(
       assert.equal((await Line.find({ orderId: 1n, lineNumber: 1 })).note, 'kept')
     })
 
+    test('save refuses a value that its column would round or cut, and accepts it in another form', async () => {
+      class Narrow extends shop.table('narrow_note', {
+        id: bigint().primaryKey(),
+        amount: decimal(38, 18).nullable(),
+        name: text().nullable(),
+      }) {}
+      await shop.query('create table narrow_note (id bigint primary key, amount numeric(12,2), name varchar(5))')
+      const rounded = decimalOf('1.234567890123456789')
+
+      const refused = new Narrow({ id: 1n, amount: rounded, name: 'a' })
+      const kept = await Narrow.create({ id: 2n, amount: decimalOf('1.500'), name: 'a' })
+      const changed = await Narrow.find(2n)
+      changed.amount = rounded
+
+      await shop.transaction(async () => {
+        assert.equal(await refused.save(), false)
+        assert.equal(await changed.save(), false)
+        await Narrow.create({ id: 3n, amount: decimalOf('-0.00'), name: null })
+      })
+      assert.deepEqual(
+        [refused, changed].map(({ errors }) => errors.toArray().map(({ field, code }) => `${field} ${code}`)),
+        [['amount not_kept'], ['amount not_kept']],
+      )
+      assert.deepEqual([refused.isNew, refused.amount, changed.amount], [true, rounded, rounded])
+      assert.equal(kept.isNew, false)
+      assert.deepEqual(
+        (await Narrow.all().order('id').toArray()).map(({ id, amount }) => [id, Number(amount)]),
+        [
+          [2n, 1.5],
+          [3n, 0],
+        ],
+      )
+    })
+
     test('preloads associations in one query each, and refuses to run one a record unasked', async () => {
       await Customer.deleteAll()
       await Line.deleteAll()
