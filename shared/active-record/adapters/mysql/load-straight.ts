@@ -48,17 +48,15 @@ export async function loadStraight(
   open: Blocks,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
-  if (!session.facts.isMariaDB || !session.facts.localInfile) return null
-  const fits = target.columns
-    .map((name) => live.columns.find((column) => column.name === name))
-    .map((column) => (column ? fitsOf(column) : null))
-  if (fits.includes(null)) return null
-  const blocks = new FittingBlocks(open(), (bytes) => areFitting(bytes, fits as Fits[], fits.length))
+  const fits = rowsThatFit(session, target, live)
+  if (fits === null) return null
+  const blocks = new FittingBlocks(open(), fits)
   try {
     const first = await blocks.first()
     if (first === null || (await hasSome(connection, target, first))) return null
     await connection.run(`SAVEPOINT ${SAVEPOINT}`)
-    const inserted = await loaded(connection, target, blocks, signal)
+    const into = quoteTable(tableNameOf(target.table))
+    const inserted = await loadFitting(connection, into, target.columns, blocks, signal)
     if (inserted === null) await connection.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
     await connection.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
     return inserted
@@ -68,13 +66,31 @@ export async function loadStraight(
   }
 }
 
-async function loaded(
+/**
+ * Makes the function that says of whole rows that LOAD DATA changes no value of theirs without a warning. Null where a column's type
+ * or the server does not allow to say so.
+ */
+export function rowsThatFit(
+  { facts }: Session,
+  { columns }: MergeTarget,
+  live: MysqlTable,
+): ((bytes: Buffer) => boolean) | null {
+  if (!facts.isMariaDB || !facts.localInfile) return null
+  const fits = columns
+    .map((name) => live.columns.find((column) => column.name === name))
+    .map((column) => (column ? fitsOf(column) : null))
+  return fits.includes(null) ? null : (bytes) => areFitting(bytes, fits as Fits[], fits.length)
+}
+
+/** The rows that were loaded; null when the server refused or warned of one, or when a block was held back. */
+export async function loadFitting(
   connection: MysqlConnection,
-  target: MergeTarget,
+  into: string,
+  columns: readonly string[],
   blocks: FittingBlocks,
   signal: AbortSignal | undefined,
 ): Promise<number | null> {
-  const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${quoteTable(tableNameOf(target.table))} ${ROW_FORMAT} (${target.columns.map(quote).join(', ')})`
+  const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${into} ${ROW_FORMAT} (${columns.map(quote).join(', ')})`
   let thrown: { readonly error: unknown } | null = null
   const file = async function* () {
     try {

@@ -45,9 +45,10 @@ export class MergeStatements {
     return this.#key
   }
 
-  insert(from: number, to: number): string {
-    return `INSERT INTO ${this.#target} (${this.#names}) SELECT ${this.#values} FROM ${this.#staging.table} AS ${S}
-      WHERE ${this.#staging.range(from, to, `${S}.`)}`
+  /** `rows`: those from one place up to another, or all of them. */
+  insert(rows: readonly [from: number, to: number] | 'all'): string {
+    const where = rows === 'all' ? '' : ` WHERE ${this.#staging.range(...rows, `${S}.`)}`
+    return `INSERT INTO ${this.#target} (${this.#names}) SELECT ${this.#values} FROM ${this.#staging.table} AS ${S}${where}`
   }
 
   /**
@@ -55,7 +56,7 @@ export class MergeStatements {
    * come first, the version is compared by all and comes last. Keys are never assigned, so a row of another key can be told
    * from the row that is meant, and is left as it is.
    */
-  upsert(from: number, to: number): string {
+  upsert(rows: readonly [from: number, to: number] | 'all'): string {
     const version = this.#version
     const ordered = [...this.#others.filter((column) => column !== version), ...(version ? [version] : [])]
     const conditions = [
@@ -69,7 +70,7 @@ export class MergeStatements {
       ...ordered.map((column) => this.#assign(column, conditions)),
     ]
     const first = `${this.#target}.${quote((this.#key[0] as StagedColumn).name)}`
-    return `${this.insert(from, to)} ON DUPLICATE KEY UPDATE ${assignments.join(', ') || `${first} = ${first}`}`
+    return `${this.insert(rows)} ON DUPLICATE KEY UPDATE ${assignments.join(', ') || `${first} = ${first}`}`
   }
 
   #count(conditions: readonly string[]): string[] {

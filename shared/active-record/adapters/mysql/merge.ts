@@ -9,6 +9,7 @@ import { type MysqlTable, readTable } from './live-table.ts'
 import { loadData } from './load-data.ts'
 import { InsertLoader, refusalOf } from './load-inserts.ts'
 import { loadStraight } from './load-straight.ts'
+import { mergeOrdered } from './merge-ordered.ts'
 import { MergeStatements, sameColumns } from './merge-statements.ts'
 import { quote, tableNameOf } from './names.ts'
 import type { Session } from './session.ts'
@@ -34,8 +35,13 @@ export async function merge(
   const inserted = await loadStraight(connection, session, target, live, open, signal)
   if (inserted !== null) return { inserted, updated: 0, unchanged: 0, duplicate: 0, rejected: [] }
   const staging = new StagingTable(connection, session, tableNameOf(target.table), columns)
-  const run = new Merge(connection, session, target, staging, new MergeStatements(target, live, staging), signal)
-  const result = await run.run(open).finally(() => staging.drop().catch(() => {}))
+  const statements = new MergeStatements(target, live, staging)
+  const drop = () => staging.drop().catch(() => {})
+  const merging = { connection, session, target, live, staging, statements, signal }
+  const ordered = await mergeOrdered(merging, open).finally(drop)
+  if (ordered !== null) return ordered
+  const run = new Merge(connection, session, target, staging, statements, signal)
+  const result = await run.run(open).finally(drop)
   return writeStandIns(result, run.standIns(), open, (rows) => merge(connection, session, target, rows, signal))
 }
 
@@ -250,7 +256,7 @@ class Merge {
 
   async #writeRange(from: number, to: number): Promise<Fault | null> {
     const isInsert = this.#target.mode === 'insert'
-    const sql = isInsert ? this.#statements.insert(from, to) : this.#statements.upsert(from, to)
+    const sql = isInsert ? this.#statements.insert([from, to]) : this.#statements.upsert([from, to])
     await this.#connection.run(`SAVEPOINT ${SAVEPOINT}`)
     const fault = await refusalOf(this.#connection, sql, this.#signal, ({ affected, duplicates }) => {
       // A new row counts once in `affected`, a changed one twice.
