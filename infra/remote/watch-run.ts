@@ -63,7 +63,8 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
   const outcomes = Object.fromEntries(
     cut.map(({ step }): [string, StepOutcome] => [step, { status: 'failed', reason }]),
   )
-  const explained = execution.status === 'succeeded' || (detail?.run.error ?? null) !== null
+  const errors = [detail?.run.error, ...(detail?.steps ?? []).map(({ error }) => error)]
+  const explained = execution.status === 'succeeded' || cut.length > 0 || errors.some((error) => error)
   const facts = {
     id,
     workflow,
@@ -77,6 +78,6 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
 }
 
 function reasonOf({ status, reason }: Execution): string {
-  const how = status === 'aborted' ? 'was stopped' : status === 'failed' ? 'failed' : 'ended'
+  const how = status === 'aborted' ? 'was aborted' : status === 'failed' ? 'failed' : 'ended'
   return `The execution ${how}${reason === null ? '' : `: ${reason}`}.`
 }

@@ -1,12 +1,18 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { type Answer, AwsStacks, queryError } from './aws-stacks.ts'
 
 /** An execution as the service keeps it. */
 export interface FakeExecution {
   readonly name: string
   readonly input: string
   status: 'RUNNING' | 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED'
+  /** Seconds since 1970. */
+  readonly startDate: number
+  stopDate?: number
+  error?: string
+  cause?: string
 }
 
 /** What befalls the next requests: the service breaks before the work, or its reply is lost after it. */
@@ -18,15 +24,32 @@ export interface PutEvent {
   readonly Detail: string
 }
 
+interface LogEvent {
+  readonly group: string
+  /** Milliseconds since 1970. */
+  readonly timestamp: number
+  readonly message: string
+}
+
 /**
- * A local server that speaks as much of Step Functions (StartExecution, DescribeExecution) and EventBridge (PutEvents)
- * as the SDK's clients need, by their documented rules: an execution's name is taken for 90 days, and only the same start
- * of a running one may be repeated.
+ * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it and by their
+ * documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a running one may be
+ * repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch Logs (FilterLogEvents by a quoted
+ * term) and Secrets Manager (GetSecretValue).
  */
 export class AwsApi {
   readonly executions = new Map<string, FakeExecution>()
   readonly events: PutEvent[] = []
   readonly faults: Fault[] = []
+  readonly cloudFormation = new AwsStacks()
+  readonly logEvents: LogEvent[] = []
+  /** By name or ARN. */
+  readonly secrets = new Map<string, string>()
+  /** Operations that are refused, with the code of the error. */
+  readonly refusals = new Map<string, string>()
+  /** Told of each new execution, to run it; the signal says that it was stopped. */
+  onStart: ((execution: FakeExecution, stopped: AbortSignal) => void) | null = null
+  readonly #stops = new Map<string, AbortController>()
   readonly #server = createServer((request, response) => void this.#answer(request, response))
 
   async start(): Promise<string> {
@@ -44,50 +67,104 @@ export class AwsApi {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const target = String(request.headers['x-amz-target'])
-    const body = JSON.parse(await text(request)) as Record<string, string>
+    const body = await text(request)
     const fault = this.faults.shift()
-    if (fault === 'refused') return reply(response, 503, { __type: 'ServiceUnavailable', message: 'try again' })
-    const [status, answer] = this.#perform(target.split('.').at(-1) ?? '', body)
+    if (fault === 'refused') return reply(response, [503, { __type: 'ServiceUnavailable', message: 'try again' }])
+    const target = request.headers['x-amz-target']
+    const answer =
+      target === undefined
+        ? this.#performQuery(new URLSearchParams(body))
+        : this.#perform(String(target).split('.').at(-1) ?? '', JSON.parse(body))
     if (fault === 'reply lost') request.socket.destroy()
-    else reply(response, status, answer)
+    else reply(response, answer)
   }
 
-  #perform(operation: string, body: Record<string, unknown>): [number, object] {
+  #performQuery(form: URLSearchParams): Answer {
+    const action = form.get('Action') ?? ''
+    const refusal = this.refusals.get(action)
+    if (refusal !== undefined) return queryError(403, refusal, `${action} is refused: ${refusal}`)
+    return this.cloudFormation.answer(form)
+  }
+
+  #perform(operation: string, body: Record<string, unknown>): Answer {
+    const refusal = this.refusals.get(operation)
+    if (refusal !== undefined) return [400, { __type: refusal, message: `${operation} is refused: ${refusal}` }]
     switch (operation) {
       case 'StartExecution':
         return this.#startExecution(body as { stateMachineArn: string; name: string; input: string })
-      case 'DescribeExecution': {
-        const execution = this.executions.get(String(body.executionArn).split(':').at(-1) ?? '')
-        return execution ? [200, execution] : [400, { __type: 'ExecutionDoesNotExist', message: 'no such execution' }]
-      }
+      case 'DescribeExecution':
+        return this.#describeExecution(String(body.executionArn))
+      case 'StopExecution':
+        return this.#stopExecution(body as { executionArn: string; error: string; cause: string })
       case 'PutEvents':
         this.events.push(...(body.Entries as PutEvent[]))
         return [200, { FailedEntryCount: 0, Entries: [{ EventId: '1' }] }]
+      case 'FilterLogEvents':
+        return this.#filterLogEvents(body as unknown as LogFilter)
+      case 'GetSecretValue':
+        return this.#getSecret(String(body.SecretId))
       default:
         return [400, { __type: 'UnknownOperationException', message: operation }]
     }
   }
 
-  #startExecution({
-    stateMachineArn,
-    name,
-    input,
-  }: {
-    stateMachineArn: string
-    name: string
-    input: string
-  }): [number, object] {
+  #startExecution({ stateMachineArn, name, input }: { stateMachineArn: string; name: string; input: string }): Answer {
     const known = this.executions.get(name)
     if (known && (known.status !== 'RUNNING' || known.input !== input)) {
       return [400, { __type: 'ExecutionAlreadyExists', message: `Execution Already Exists: '${name}'` }]
     }
-    if (!known) this.executions.set(name, { name, input, status: 'RUNNING' })
+    if (!known) {
+      const execution: FakeExecution = { name, input, status: 'RUNNING', startDate: Date.now() / 1000 }
+      const stop = new AbortController()
+      this.executions.set(name, execution)
+      this.#stops.set(name, stop)
+      this.onStart?.(execution, stop.signal)
+    }
     const executionArn = `${stateMachineArn.replace(':stateMachine:', ':execution:')}:${name}`
     return [200, { executionArn, startDate: Date.now() / 1000 }]
   }
+
+  #describeExecution(executionArn: string): Answer {
+    const execution = this.executions.get(nameIn(executionArn))
+    if (execution === undefined) return [400, { __type: 'ExecutionDoesNotExist', message: 'no such execution' }]
+    return [200, { executionArn, ...execution }]
+  }
+
+  #stopExecution({ executionArn, error, cause }: { executionArn: string; error: string; cause: string }): Answer {
+    this.#stops.get(nameIn(executionArn))?.abort(Object.assign(new Error(cause), { name: error }))
+    return [200, { stopDate: Date.now() / 1000 }]
+  }
+
+  #filterLogEvents({ logGroupName, startTime, endTime = Number.MAX_VALUE, filterPattern }: LogFilter): Answer {
+    const term = filterPattern.slice(1, -1)
+    const events = this.logEvents.filter(
+      ({ group, timestamp, message }) =>
+        group === logGroupName && timestamp >= startTime && timestamp <= endTime && message.includes(term),
+    )
+    return [200, { events: events.map(({ timestamp, message }) => ({ timestamp, message })) }]
+  }
+
+  #getSecret(id: string): Answer {
+    const SecretString = this.secrets.get(id)
+    if (SecretString === undefined) return [400, { __type: 'ResourceNotFoundException', message: `no secret ${id}` }]
+    return [200, { Name: id, SecretString }]
+  }
 }
 
-function reply(response: ServerResponse, status: number, body: object): void {
-  response.writeHead(status, { 'content-type': 'application/x-amz-json-1.0' }).end(JSON.stringify(body))
+interface LogFilter {
+  readonly logGroupName: string
+  readonly startTime: number
+  readonly endTime?: number
+  /** A term in quotes. */
+  readonly filterPattern: string
+}
+
+function nameIn(executionArn: string): string {
+  return executionArn.split(':').at(-1) ?? ''
+}
+
+function reply(response: ServerResponse, [status, body]: Answer): void {
+  const [type, document] =
+    typeof body === 'string' ? ['text/xml', body] : ['application/x-amz-json-1.0', JSON.stringify(body)]
+  response.writeHead(status, { 'content-type': type }).end(document)
 }

@@ -1,0 +1,67 @@
+/** A stack as CloudFormation keeps it. */
+export interface FakeStack {
+  readonly status: string
+  readonly outputs: Readonly<Record<string, string>>
+  /** The names of its log groups. */
+  readonly logGroups: readonly string[]
+}
+
+/** An answer of a service: its status, and the document. */
+export type Answer = readonly [status: number, body: object | string]
+
+/** DescribeStacks and ListStackResources in the query protocol: forms in, XML out. */
+export class AwsStacks {
+  readonly stacks = new Map<string, FakeStack>()
+  /** Where the stacks are. */
+  account = '123456789012'
+  region = 'eu-north-1'
+
+  answer(form: URLSearchParams): Answer {
+    const name = form.get('StackName') ?? ''
+    const stack = this.stacks.get(name)
+    if (stack === undefined) return queryError(400, 'ValidationError', `Stack with id ${name} does not exist`)
+    switch (form.get('Action')) {
+      case 'DescribeStacks':
+        return result('DescribeStacks', this.#described(name, stack))
+      case 'ListStackResources':
+        return result('ListStackResources', resourcesOf(stack))
+      default:
+        return queryError(400, 'InvalidAction', `${form.get('Action')} is not known here`)
+    }
+  }
+
+  #described(name: string, { status, outputs }: FakeStack): string {
+    const members = Object.entries(outputs).map(
+      ([key, value]) => `<member><OutputKey>${key}</OutputKey><OutputValue>${escaped(value)}</OutputValue></member>`,
+    )
+    const id = `arn:aws:cloudformation:${this.region}:${this.account}:stack/${name}/00000000-0000-0000-0000-000000000000`
+    return `<Stacks><member><StackId>${id}</StackId><StackName>${name}</StackName><CreationTime>2026-01-01T00:00:00Z</CreationTime><StackStatus>${status}</StackStatus><Outputs>${members.join('')}</Outputs></member></Stacks>`
+  }
+}
+
+/** As services with the query protocol refuse. */
+export function queryError(status: number, code: string, message: string): Answer {
+  return [
+    status,
+    `<ErrorResponse><Error><Type>Sender</Type><Code>${code}</Code><Message>${escaped(message)}</Message></Error></ErrorResponse>`,
+  ]
+}
+
+function result(action: string, body: string): Answer {
+  return [
+    200,
+    `<${action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><${action}Result>${body}</${action}Result></${action}Response>`,
+  ]
+}
+
+function resourcesOf({ logGroups }: FakeStack): string {
+  const members = logGroups.map(
+    (name, index) =>
+      `<member><LogicalResourceId>Logs${index}</LogicalResourceId><PhysicalResourceId>${escaped(name)}</PhysicalResourceId><ResourceType>AWS::Logs::LogGroup</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>`,
+  )
+  return `<StackResourceSummaries>${members.join('')}</StackResourceSummaries>`
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;')
+}
