@@ -222,8 +222,8 @@ export const modeMutants: readonly Mutant[] = [
     edits: [
       ['if (landed !== null) return landed', 'void landed'],
       [
-        'await enter(pipeline, input, landing)\n    } catch (error) {',
-        'await enter(pipeline, input, landing)\n    } catch (error) {\n      if (error instanceof DataQualityError) return landing',
+        'await enter(pipeline, input, planned, landing)\n    } catch (error) {',
+        'await enter(pipeline, input, planned, landing)\n    } catch (error) {\n      if (error instanceof DataQualityError) return landing',
       ],
     ],
     over: { kind: 'append', duplicates: 0.3 },

@@ -234,10 +234,10 @@ export const landingMutants: readonly Mutant[] = [
     bug: 'the ledger is written after the transaction, not in it',
     file: LOAD,
     edits: [
-      ['await enter(pipeline, input, landing)\n    } catch', 'void enter\n    } catch'],
+      ['await enter(pipeline, input, planned, landing)\n    } catch', 'void enter\n    } catch'],
       [
         '  await services.state.putPartition(',
-        '  await enter(pipeline, input, counts)\n  await services.state.putPartition(',
+        '  await enter(pipeline, input, planned, counts)\n  await services.state.putPartition(',
       ],
     ],
   },
