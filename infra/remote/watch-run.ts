@@ -63,14 +63,13 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
   const outcomes = Object.fromEntries(
     cut.map(({ step }): [string, StepOutcome] => [step, { status: 'failed', reason }]),
   )
-  const errors = [detail?.run.error, ...(detail?.steps ?? []).map(({ error }) => error)]
-  const explained = execution.status === 'succeeded' || cut.length > 0 || errors.some((error) => error)
+  const told = cut.length > 0 || (detail?.steps ?? []).some(({ error }) => error !== null)
   const facts = {
     id,
     workflow,
     only,
     seconds: ((execution.endTime ?? Date.now()) - execution.startTime) / 1000,
-    notes: explained ? run.notes : [...run.notes, reason],
+    notes: told || execution.status === 'succeeded' ? run.notes : [...run.notes, reason],
     interrupted: execution.status === 'aborted',
     started: new Set(detail?.steps.map(({ step }) => step)),
   }

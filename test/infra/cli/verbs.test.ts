@@ -178,6 +178,28 @@ describe('the verbs around a run', () => {
     assert.equal((await state.pipeline('orders'))?.pending, false)
   })
 
+  it('runs watch shows a run of another process, runs stop ends it, and runs logs has what its handlers logged', async () => {
+    warehouse.exec('begin immediate')
+    const holder = startDray(home, ['run', 'orders', '--keys', '6', '--progress', 'none'], urls)
+    while ((await state.pipeline('orders'))?.leaseOwner === null) await delay(20)
+    const id = (await state.pipeline('orders'))?.leaseOwner as string
+    const watching = dray('runs', 'watch', id, '--progress', 'none')
+
+    const { stopped } = await json('runs', 'stop', id)
+    const ended = await holder.ended
+    const watched = await watching
+    warehouse.exec('rollback')
+
+    assert.deepEqual([stopped, ended.code, watched.code], [true, 130, 1])
+    assert.match(watched.stdout, new RegExp(`The run was interrupted.*\`dray resume ${id}\``, 's'))
+    const { entries } = await json('runs', 'logs', id)
+    assert.deepEqual([entries[0].run, entries[0].step, entries[0].message], [id, 'plan', 'started'])
+    assert.match((await dray('runs', 'logs', id)).stdout, /^[\d:.]{12} INFO +orders plan: started/m)
+    await refused(/has ended, so there is nothing to stop/, 2, 'runs', 'stop', id)
+    await refused(/There is no log of a run nowhere/, 2, 'runs', 'logs', 'nowhere')
+    await refused(/lives in this process, so it cannot be detached/, 2, 'run', 'orders', '--detach')
+  })
+
   it('resume takes up a run whose process was killed', async () => {
     warehouse.exec('begin immediate')
     const { child, ended } = startDray(home, ['run', 'orders', '--keys', '5', '--progress', 'none'], urls)
