@@ -1,6 +1,6 @@
 import { type Environment, type EnvironmentOptions, environmentOf } from './environment.ts'
 
-/** Where Dray is deployed: `npx cdk deploy Dray-dev`. The fields and their defaults are in environment.ts. */
+/** Where Dray is deployed: `npx dray deploy dev`. The fields and their defaults are in environment.ts. */
 const settings: Record<string, EnvironmentOptions> = {
   dev: {
     databases: {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
 import { before, describe, snapshot, test } from 'node:test'
 import { type Resource, type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
 
@@ -26,6 +27,19 @@ describe('the policies of roles', () => {
 
   test('are those that were read and agreed to', (t) => {
     t.assert.snapshot(text)
+  })
+
+  test('for people are explained in docs/operations.md, action by action', async () => {
+    const page = await readFile(new URL('../../../docs/operations.md', import.meta.url), 'utf8')
+    const statements = stack
+      .ofType('AWS::IAM::ManagedPolicy')
+      .flatMap(({ Properties }) => Properties.PolicyDocument.Statement)
+
+    const unexplained = statements
+      .flatMap(({ Action }) => [Action].flat() as string[])
+      .filter((action) => !page.includes(`\`${action}\``))
+
+    assert.deepEqual(unexplained, [])
   })
 
   test('are all written here: no managed policy, none in a role itself', () => {
