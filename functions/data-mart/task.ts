@@ -1,5 +1,9 @@
+import { CustomerSales, TargetCustomer, TargetOrder } from '#shared/models/warehouse.ts'
 import { task } from '#shared/pipeline/index.ts'
 import { refreshCustomerSales } from './customer-sales.ts'
 
 /** Brings the data mart up to date with customers and orders. */
-export const updateDataMart = task('data-mart', ({ signal }) => refreshCustomerSales(signal))
+export const updateDataMart = task('data-mart', ({ signal }) => refreshCustomerSales(signal), {
+  reads: [TargetCustomer, TargetOrder],
+  writes: [CustomerSales],
+})

@@ -12,6 +12,7 @@ import { type Environment, portOfDatabase } from './environment.ts'
 import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
 import { environmentVariables, stepVariables } from './handler-variables.ts'
+import { LineageAccess } from './lineage-access.ts'
 import { Network } from './network.ts'
 import { Notifications } from './notifications.ts'
 import { OperatorPolicies } from './operator-policies.ts'
@@ -38,6 +39,7 @@ export class DrayStack extends Stack {
   readonly #notifications: Notifications
   readonly #bus: IEventBus
   readonly #network: Network | undefined
+  readonly #lineage: LineageAccess
 
   constructor(scope: Construct, id: string, props: DrayStackProps) {
     super(scope, id, props)
@@ -54,6 +56,7 @@ export class DrayStack extends Stack {
     this.#notifications = new Notifications(this, 'Notifications', { key, settings: environment.notify })
     this.#bus = EventBus.fromEventBusName(this, 'Bus', environment.eventBusName)
     this.#network = this.#createNetwork()
+    this.#lineage = new LineageAccess(this, environment.lineage)
     const handlers = handlersOf(workflows, environment)
     const functions = new Map([...handlers].map(([path, handler]) => [path, this.#stepFunction(handler)]))
     const machines = workflows.map(({ workflow }) => this.#createWorkflow(workflow, functions))
@@ -88,18 +91,23 @@ export class DrayStack extends Stack {
   /** The Lambda of a state. */
   #stepFunction({ handler, placeholder, timeoutSeconds, access }: DeployedHandler): IFunction {
     const { bucket, table, databases } = this.#resources
+    const network = access.databases.length > 0 ? this.#network : undefined
+    // There is no way out of the network.
+    const reachesSink = network === undefined
     const created = this.#createFunction(this, placeholder, {
       handler,
       timeoutSeconds,
-      network: access.databases.length > 0 ? this.#network : undefined,
+      network,
       environment: stepVariables(access, {
         stateTable: table.tableName,
         stagingUrl: `s3://${bucket.bucketName}`,
         eventBus: this.#bus.eventBusName,
         databases: (names) => databases.variablesOf(names),
+        lineage: () => this.#lineage.variablesOf(reachesSink),
       }),
     })
     permit(created.role, access, this.#resources)
+    if (access.tellsLineage) this.#lineage.permit(created.role, reachesSink)
     if (access.announces) created.role.addToPrincipalPolicy(this.#announcing())
     return created.function
   }

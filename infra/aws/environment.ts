@@ -77,8 +77,23 @@ const environment = z.strictObject({
       staged: z.int().min(1).default(30),
       /** Logs, in days that CloudWatch knows. */
       logs: logDays.default(30),
+      /** What runs, steps and partitions did, in days. */
+      metrics: z.int().min(1).max(3650).default(90),
     })
     .prefault({}),
+  /** A server of OpenLineage that is told what runs and which tables it reads and writes; docs/operations.md, "Lineage". */
+  lineage: z
+    .strictObject({
+      /** It is reached from outside of the network. */
+      url: z.url({ protocol: /^https$/, error: 'is not a URL that begins with https://' }),
+      endpoint: z.string().min(1).default('api/v1/lineage'),
+      /** Name or complete ARN of the secret that holds the key. */
+      apiKeySecret: z.string().min(1).optional(),
+      /** Of the jobs; `dray-<environment>` unless told. */
+      namespace: z.string().min(1).optional(),
+    })
+    .nullable()
+    .default(null),
   notify: z
     .strictObject({
       /** Each address confirms its subscription by a mail that AWS sends. */

@@ -13,6 +13,8 @@ export interface HandlerAccess {
   readonly state: StateAccess
   /** Whether it tells other workflows that a run has ended. */
   readonly announces: boolean
+  /** Whether it tells that a step or a run has begun or ended. */
+  readonly tellsLineage: boolean
 }
 
 type StateAccess = 'none' | 'runs' | 'leases' | 'all'
@@ -27,7 +29,7 @@ export function accessOf(handler: string, workflow: Workflow, databases: Databas
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
   const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
   if (stage === 'run') {
-    return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false }
+    return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false, tellsLineage: true }
   }
   const batches = `${stagingPrefix('*', step)}/*`
   const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map((prefix) => `${prefix}/*`)
@@ -36,6 +38,7 @@ function stepAccess(step: string, stage: string, databases: Databases): HandlerA
     staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
     state: stage === 'load' ? 'runs' : 'none',
     announces: false,
+    tellsLineage: false,
   }
 }
 
@@ -57,6 +60,7 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
     },
     state: stage === 'finish' ? 'leases' : 'all',
     announces: stage === 'finish',
+    tellsLineage: true,
   }
 }
 
@@ -71,5 +75,6 @@ export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess
     },
     state: (['all', 'leases', 'runs'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
     announces: one.announces || other.announces,
+    tellsLineage: one.tellsLineage || other.tellsLineage,
   }
 }

@@ -8,10 +8,17 @@ export function metricsNamespace({ name }: { readonly name: string }): string {
   return `Dray/${name}`
 }
 
+/** An environment, as far as every function is told of it. */
+export interface ToldEnvironment {
+  readonly name: string
+  readonly retention: { readonly metrics: number }
+}
+
 /** The variables that tell every function which environment it is in. */
-export function environmentVariables(environment: { readonly name: string }): Record<string, string> {
+export function environmentVariables(environment: ToldEnvironment): Record<string, string> {
   return {
     DRAY_ENVIRONMENT: environment.name,
+    STATE_KEEP_RUNS_DAYS: String(environment.retention.metrics),
     POWERTOOLS_SERVICE_NAME: 'dray',
     POWERTOOLS_METRICS_NAMESPACE: metricsNamespace(environment),
   }
@@ -24,6 +31,8 @@ export interface Places {
   readonly eventBus: string
   /** The variables of a function that works with these databases. */
   readonly databases: (names: readonly string[]) => Readonly<Record<string, string>>
+  /** The variables of a function that tells lineage. */
+  readonly lineage: (access: HandlerAccess) => Readonly<Record<string, string>>
 }
 
 /** The variables of a state's function: where its own databases are, and no others. */
@@ -33,5 +42,6 @@ export function stepVariables(access: HandlerAccess, places: Places): Record<str
     STAGING_URL: places.stagingUrl,
     ...places.databases(access.databases),
     ...(access.announces ? { EVENT_BUS_NAME: places.eventBus } : {}),
+    ...(access.tellsLineage ? places.lineage(access) : {}),
   }
 }

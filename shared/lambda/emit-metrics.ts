@@ -16,6 +16,7 @@ const units = {
   RowsWritten: MetricUnit.Count,
   RowsQuarantined: MetricUnit.Count,
   BadEvents: MetricUnit.Count,
+  LineageLost: MetricUnit.Count,
   SecondsSinceSuccess: MetricUnit.Seconds,
   FreshnessSeconds: MetricUnit.Seconds,
 } as const

@@ -22,6 +22,7 @@ import {
   transform,
 } from '#shared/pipeline/index.ts'
 import { type Handler, handlerOf } from './handler.ts'
+import { tellLineage } from './tell-lineage.ts'
 import { announceEnd } from './workflow-events.ts'
 
 export { janitorHandler } from './janitor.ts'
@@ -47,27 +48,41 @@ export function loadHandler(pipeline: AnyPipeline): Handler<LoadInput, LoadOutpu
 
 /** The Lambda of a task. */
 export function taskHandler(task: Task): Handler<TaskInput, TaskResult> {
-  return handlerOf('task', (input: TaskInput, services) => runTask(task, input, services))
+  return handlerOf('task', async (input: TaskInput, services) => {
+    const { run } = input
+    const told = tellLineage(services, (lineage) => lineage.started(run, task, services))
+    const result = await runTask(task, input, services).finally(() => told)
+    await tellLineage(services, (lineage) => lineage.completed(run, task, result, services))
+    return result
+  })
 }
 
 type Find = (name: string) => Promise<AnyPipeline>
 
 /** The Lambda that plans any pipeline. */
 export function planHandler(find: Find): Handler<PlanInput, PlanOutput> {
-  return handlerOf('plan', async (input: PlanInput, services) => plan(await find(input.pipeline), input, services))
+  return handlerOf('plan', async (input: PlanInput, services) => {
+    const pipeline = await find(input.pipeline)
+    const told = tellLineage(services, (lineage) => lineage.started(input.run, pipeline, services))
+    return plan(pipeline, input, services).finally(() => told)
+  })
 }
 
 /** The Lambda that commits any pipeline. */
 export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
-  return handlerOf('commit', async (input: CommitInput, services) =>
-    commit(await find(input.pipeline), input, services),
-  )
+  return handlerOf('commit', async (input: CommitInput, services) => {
+    const pipeline = await find(input.pipeline)
+    const output = await commit(pipeline, input, services)
+    await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
+    return output
+  })
 }
 
 /** The Lambda that ends every run, and tells the other workflows. */
 export function finishHandler(): Handler<FinishInput, FinishOutput> {
   return handlerOf('finish', async (input: FinishInput, services) => {
     const output = await finish(input, services)
+    await tellLineage(services, (lineage) => lineage.ended(input, output, services))
     await announceEnd(input, output)
     return output
   })

@@ -1,4 +1,5 @@
 import type { Timestamp } from '#shared/active-record/index.ts'
+import type { TableDefinition } from '#shared/active-record/table-definition.ts'
 import type { RunReference } from './events.ts'
 
 /** Rows that a task wrote, for the table of steps. */
@@ -16,14 +17,27 @@ export interface TaskContext {
   readonly signal: AbortSignal
 }
 
+/** A model, as far as it says which table it is. */
+export interface DatasetModel {
+  readonly definition: TableDefinition
+}
+
+/** The tables that a task works with; told as its lineage. */
+export interface TaskDatasets {
+  readonly reads?: readonly DatasetModel[]
+  readonly writes?: readonly DatasetModel[]
+}
+
 /** A step that is one function, e.g. the refresh of a data mart. The name is its folder under `functions/`. */
 export interface Task {
   readonly kind: 'task'
   readonly name: string
   // biome-ignore lint/suspicious/noConfusingVoidType: a task may return nothing.
   readonly work: (context: TaskContext) => Promise<TaskResult | void>
+  readonly reads: readonly DatasetModel[]
+  readonly writes: readonly DatasetModel[]
 }
 
-export function task(name: string, work: Task['work']): Task {
-  return { kind: 'task', name, work }
+export function task(name: string, work: Task['work'], { reads = [], writes = [] }: TaskDatasets = {}): Task {
+  return { kind: 'task', name, work, reads, writes }
 }

@@ -12,13 +12,14 @@ export interface StateStoreOptions {
   /** `STATE_ENDPOINT` unless told; without either the SDK's own environment decides. */
   readonly endpoint?: string
   readonly region?: string
-  /** How long the metrics of runs are kept; 90 days unless told. Pipelines' states are kept for ever. */
+  /** How long the metrics of runs are kept; `STATE_KEEP_RUNS_DAYS` or 90 days unless told. Pipelines' states are kept for ever. */
   readonly keepRunsDays?: number
   /** How long one try of a request may take, in ms, a third of it for the connection (at least 1,000); 3,000 unless told. The SDK makes up to three. */
   readonly requestTimeout?: number
 }
 
 const DAY_SECONDS = 24 * 60 * 60
+const KEEP_RUNS_DAYS = 90
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
@@ -45,17 +46,32 @@ export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> 
   return new DynamoDBClient(config)
 }
 
+/**
+ * The end of an item of a run that is written now, in seconds since 1970. Throws `Configuration` when the variable names no
+ * number of days.
+ */
+export function runExpiry(days?: number): () => number {
+  const variable = process.env.STATE_KEEP_RUNS_DAYS
+  const keep = days ?? Number(variable || KEEP_RUNS_DAYS)
+  if (!Number.isInteger(keep) || keep < 1) {
+    throw new StateMisconfigured(
+      `STATE_KEEP_RUNS_DAYS is ${variable}, which is no number of days, so the metrics of runs would be lost or never expire. Set it to 90, or unset it.`,
+    )
+  }
+  return () => Math.ceil(Date.now() / 1000) + keep * DAY_SECONDS
+}
+
 /** State in one DynamoDB table, by conditional updates of single items. */
 export class DynamoDbStateStore implements StateStore {
   readonly #client: DynamoDBClient
   readonly #leases: PipelineLeases
   readonly #metrics: RunMetrics
 
-  constructor(client: DynamoDBClient, tableName: string, keepRunsDays = 90) {
+  constructor(client: DynamoDBClient, tableName: string, keepRunsDays?: number) {
     this.#client = client
     const requests = new StateRequests(DynamoDBDocumentClient.from(client), tableName)
     this.#leases = new PipelineLeases(requests)
-    this.#metrics = new RunMetrics(requests, () => Math.ceil(Date.now() / 1000) + keepRunsDays * DAY_SECONDS)
+    this.#metrics = new RunMetrics(requests, runExpiry(keepRunsDays))
   }
 
   acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease> {

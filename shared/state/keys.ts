@@ -6,6 +6,7 @@ export interface ItemKey {
 
 export const STEP = 'STEP#'
 export const PARTITION = 'PART#'
+export const LINEAGE = 'LINEAGE#'
 export const META = 'META'
 
 export function pipelineKey(pipeline: string): ItemKey {
@@ -27,4 +28,8 @@ export function stepKey(run: string, step: string): ItemKey {
 /** Numbers are padded, so that items sort as partitions do. */
 export function partitionKey(run: string, pipeline: string, partition: number): ItemKey {
   return { pk: `RUN#${run}`, sk: `${PARTITION}${pipeline}#${String(partition).padStart(6, '0')}` }
+}
+
+export function lineageKey(run: string, event: string): ItemKey {
+  return { pk: `RUN#${run}`, sk: `${LINEAGE}${event}` }
 }

@@ -50,15 +50,22 @@ export async function isolatedFunctions(
         ...stepVariables(access, {
           ...places,
           eventBus: 'default',
+          lineage: () => lineageVariables(places.environment),
           databases: (names) => Object.fromEntries(names.map((name) => [urlVariable(name), urlOf(name, places)])),
         }),
-        ...environmentVariables({ name: 'isolated' }),
+        ...environmentVariables({ name: 'isolated', retention: { metrics: 90 } }),
         NODE_OPTIONS: nodeOptions,
         ...places.endpoints,
       },
     },
   ])
   return new Map(functions)
+}
+
+/** What the shell says to OpenLineage's clients. */
+function lineageVariables(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const told = Object.entries(environment).filter(([name, value]) => name.startsWith('OPENLINEAGE_') && value)
+  return Object.fromEntries(told) as Record<string, string>
 }
 
 function urlOf(name: string, { environment }: IsolatedPlaces): string {

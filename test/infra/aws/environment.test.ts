@@ -22,9 +22,10 @@ describe('an environment', () => {
   })
 
   test('gets its defaults, and lengths of time in seconds', () => {
-    const { retention, expected, vpc, eventBusName } = environmentOf('test', testEnvironment)
+    const { retention, expected, vpc, lineage, eventBusName } = environmentOf('test', testEnvironment)
 
-    assert.deepEqual(retention, { staged: 30, logs: 30 })
+    assert.deepEqual(retention, { staged: 30, logs: 30, metrics: 90 })
+    assert.equal(lineage, null)
     assert.equal(expected['daily-data-warehouse-update']?.successWithin, 93_600)
     assert.equal(vpc, null)
     assert.equal(eventBusName, 'default')

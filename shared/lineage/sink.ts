@@ -1,0 +1,106 @@
+import { appendFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { RunEvent } from './run-event.ts'
+
+/** Where events go. `send` rejects with the reason when one did not get there. */
+export interface LineageSink {
+  /** Without a key; for messages. */
+  readonly place: string
+  send(event: RunEvent): Promise<void>
+}
+
+/** For one event, its second try included, in ms. */
+const DEADLINE_MS = 1_500
+const PAUSE_MS = 100
+/** How long a sink that did not answer is left alone, in ms: a sink that is down costs a process one deadline. */
+const REST_MS = 60_000
+
+/** Receives events by POST, as Marquez and other servers of OpenLineage do. */
+export class HttpSink implements LineageSink {
+  readonly place: string
+  readonly #key: string | null
+  #fault = ''
+  #restsUntil = 0
+
+  constructor(url: URL, key: string | null) {
+    this.place = url.href
+    this.#key = key
+  }
+
+  async send(event: RunEvent): Promise<void> {
+    if (performance.now() < this.#restsUntil) throw new Error(this.#fault)
+    const deadline = AbortSignal.timeout(DEADLINE_MS)
+    try {
+      const status = await this.#post(event, deadline).catch((error: unknown) => {
+        if (deadline.aborted) throw error
+        return 503
+      })
+      if (status < 500 && status !== 429) return checked(status)
+      await new Promise((resolve) => setTimeout(resolve, PAUSE_MS))
+      checked(await this.#post(event, deadline))
+    } catch (error) {
+      if (error instanceof Refused && error.status < 500) throw error
+      this.#fault = deadline.aborted ? `it did not answer within ${DEADLINE_MS} ms` : reasonOf(error as Error)
+      this.#restsUntil = performance.now() + REST_MS
+      throw new Error(this.#fault, { cause: error })
+    }
+  }
+
+  async #post(event: RunEvent, signal: AbortSignal): Promise<number> {
+    const response = await fetch(this.place, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        ...(this.#key === null ? {} : { authorization: `Bearer ${this.#key}` }),
+      },
+      body: JSON.stringify(event),
+      // The key goes where it was meant to go.
+      redirect: 'error',
+      signal,
+    })
+    await response.arrayBuffer()
+    return response.status
+  }
+}
+
+class Refused extends Error {
+  override readonly name = 'Refused'
+  readonly status: number
+
+  constructor(status: number) {
+    super(`it answered ${status}`)
+    this.status = status
+  }
+}
+
+function checked(status: number): void {
+  if (status >= 400) throw new Refused(status)
+}
+
+/** What `fetch` hides in the cause of its error. */
+function reasonOf({ message, cause }: Error): string {
+  const { code, message: hidden } = (cause ?? {}) as { readonly code?: string; readonly message?: string }
+  return code ?? hidden ?? message
+}
+
+/** A file with one event a line. */
+export class FileSink implements LineageSink {
+  readonly place: string
+
+  constructor(url: URL) {
+    this.place = fileURLToPath(url)
+  }
+
+  send(event: RunEvent): Promise<void> {
+    return appendFile(this.place, `${JSON.stringify(event)}\n`)
+  }
+}
+
+/** The log, with one event a line. */
+export class ConsoleSink implements LineageSink {
+  readonly place = 'the log'
+
+  async send(event: RunEvent): Promise<void> {
+    process.stdout.write(`${JSON.stringify(event)}\n`)
+  }
+}
