@@ -26,7 +26,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
   const { staging, signal } = services
   const options = { signal }
   const aside: Aside = { filtered: 0, quarantined: [], findings: [] }
-  const extracted = await staging.read(input.extracted, options)
+  const extracted = await staging.read(input.extracted, { ...options, areBlocksLent: true })
   const blocks = counted(extracted.blocks, (rows) =>
     services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'transform', rows }),
   )

@@ -5,9 +5,19 @@ import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from './keys.t
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
 import { StagedObjectMissing, StagingRefused } from './staging-errors.ts'
-import type { Block, StagedContent, StagedHeader, StagedObject, StagingOptions, StagingStore } from './staging-store.ts'
+import type {
+  Block,
+  ReadingOptions,
+  StagedContent,
+  StagedHeader,
+  StagedObject,
+  StagingOptions,
+  StagingStore,
+} from './staging-store.ts'
 
 const CHUNK_BYTES = 256 * 1024
+/** Before each chunk, for the start of its first row. */
+const ROOM_BYTES = 16 * 1024
 const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 const PARTIAL = '.partial'
@@ -17,24 +27,49 @@ function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException | null)?.code ?? ''
 }
 
-async function readChunk(handle: FileHandle, position: number): Promise<Buffer> {
-  // Not from the pool, and never used again: a reader may keep its blocks.
-  const chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
-  const { bytesRead } = await handle.read(chunk, 0, CHUNK_BYTES, position)
-  return chunk.subarray(0, bytesRead)
+/** Where chunks are read into. */
+interface Memory {
+  next(): Buffer
+}
+
+/** Not from the pool, and never used again: a reader may keep its blocks. */
+const freshMemory: Memory = { next: () => Buffer.allocUnsafeSlow(ROOM_BYTES + CHUNK_BYTES) }
+
+/** For a reader that is done with a block when it asks for the next: one chunk is worked on, one is read, one has the start of a row. */
+function lentMemory(): Memory {
+  const chunks: Buffer[] = []
+  let taken = 0
+  return {
+    next() {
+      const place = taken++ % 3
+      chunks[place] ??= freshMemory.next()
+      return chunks[place]
+    },
+  }
+}
+
+async function readChunk(handle: FileHandle, position: number, memory: Memory): Promise<Buffer> {
+  const bytes = memory.next()
+  const { bytesRead } = await handle.read(bytes, ROOM_BYTES, CHUNK_BYTES, position)
+  return bytes.subarray(ROOM_BYTES, ROOM_BYTES + bytesRead)
 }
 
 /** The chunks from `position` on; the next is read while the reader works on the last. */
-async function* chunksFrom(handle: FileHandle, start: number, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+async function* chunksFrom(
+  handle: FileHandle,
+  start: number,
+  memory: Memory,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Buffer> {
   let position = start
-  let reading = readChunk(handle, position)
+  let reading = readChunk(handle, position, memory)
   try {
     for (;;) {
       const chunk = await reading
       signal?.throwIfAborted()
       if (chunk.length === 0) return
       position += chunk.length
-      reading = readChunk(handle, position)
+      reading = readChunk(handle, position, memory)
       reading.catch(() => {})
       yield chunk
     }
@@ -44,15 +79,15 @@ async function* chunksFrom(handle: FileHandle, start: number, signal: AbortSigna
 }
 
 /** A file's chunks. The first has a handle of its own, so that an object that is only opened leaves no file open. */
-async function* chunksOf(path: string, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
+async function* chunksOf(path: string, memory: Memory, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   signal?.throwIfAborted()
   const opened = await open(path)
-  const first = await readChunk(opened, 0).finally(() => opened.close())
+  const first = await readChunk(opened, 0, memory).finally(() => opened.close())
   yield first
   if (first.length < CHUNK_BYTES) return
   const handle = await open(path)
   try {
-    yield* chunksFrom(handle, first.length, signal)
+    yield* chunksFrom(handle, first.length, memory, signal)
   } finally {
     await handle.close()
   }
@@ -120,14 +155,19 @@ export class FolderStagingStore implements StagingStore {
     return bytes.object(key)
   }
 
-  async read(object: StagedObject, options: StagingOptions = {}): Promise<StagedContent> {
-    const path = this.locate(checkedKey(object.key))
-    return openStaged(missingSaid(chunksOf(path, options.signal), path), object, path)
+  async read(object: StagedObject, options: ReadingOptions = {}): Promise<StagedContent> {
+    return this.#open(object.key, object, options)
   }
 
   async open(key: string, options: StagingOptions = {}): Promise<StagedContent> {
+    return this.#open(key, null, options)
+  }
+
+  #open(key: string, object: StagedObject | null, options: ReadingOptions): Promise<StagedContent> {
     const path = this.locate(checkedKey(key))
-    return openStaged(missingSaid(chunksOf(path, options.signal), path), null, path)
+    const isUsedAgain = options.areBlocksLent ?? false
+    const chunks = chunksOf(path, isUsedAgain ? lentMemory() : freshMemory, options.signal)
+    return openStaged(missingSaid(chunks, path), object, path, { room: ROOM_BYTES, isUsedAgain })
   }
 
   async list(prefix: string, options: StagingOptions = {}): Promise<string[]> {

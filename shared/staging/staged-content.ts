@@ -4,7 +4,7 @@ import type { Block, StagedContent, StagedHeader, StagedObject } from './staging
 
 const NEWLINE = 10
 const BRACKET = 91
-const BLOCK_BYTES = 256 * 1024
+const BLOCK_BYTES = 192 * 1024
 const HEADER_LIMIT_BYTES = 4 * 1024 * 1024
 const FORMATS: readonly unknown[] = ['copy-text', 'json', 'json-lines'] satisfies StagedHeader['format'][]
 
@@ -48,22 +48,36 @@ function parseHeader(line: Buffer): StagedHeader | null {
   }
 }
 
+/** What may be done with the memory of chunks. */
+export interface ChunkMemory {
+  /** Bytes before each chunk that are free: the start of a row is put there instead of copying the chunk behind it. */
+  readonly room: number
+  /** A chunk is overwritten when the next but one is asked for. */
+  readonly isUsedAgain: boolean
+}
+
 /** The chunks of one object on the way to its reader. */
 class StagedReader {
   readonly #chunks: AsyncIterator<Buffer>
   /** Null when only the key is known. */
   readonly #object: StagedObject | null
   readonly #location: string
+  readonly #memory: ChunkMemory
   readonly #hash: Hash = createHash('sha256')
   #pending: Buffer[] = []
   #pendingBytes = 0
   #rows = 0
   #bytes = 0
 
-  constructor(chunks: AsyncIterator<Buffer>, object: StagedObject | null, location: string) {
+  constructor(
+    chunks: AsyncIterator<Buffer>,
+    object: StagedObject | null,
+    { location, memory }: { readonly location: string; readonly memory: ChunkMemory },
+  ) {
     this.#chunks = chunks
     this.#object = object
     this.#location = location
+    this.#memory = memory
   }
 
   async header(): Promise<StagedHeader> {
@@ -71,7 +85,7 @@ class StagedReader {
       const next = await this.#chunks.next()
       if (next.done) break
       this.#hash.update(next.value)
-      this.#keep(next.value)
+      this.#keep(this.#own(next.value))
       if (!next.value.includes(NEWLINE)) continue
       const start = this.#take()
       if (start[0] === BRACKET) {
@@ -108,7 +122,7 @@ class StagedReader {
         if (next.done) break
         this.#hash.update(next.value)
         this.#bytes += next.value.length
-        this.#keep(next.value)
+        this.#keep(this.#pendingBytes + next.value.length < wanted ? this.#own(next.value) : next.value)
       }
       const last = this.#cut()
       if (last !== null) yield last
@@ -128,19 +142,34 @@ class StagedReader {
     this.#pendingBytes += chunk.length
   }
 
+  /** Bytes that stay as they are while the next chunks are read. */
+  #own(bytes: Buffer): Buffer {
+    const { room, isUsedAgain } = this.#memory
+    if (!isUsedAgain) return bytes
+    const own = Buffer.allocUnsafeSlow(room + bytes.length).subarray(room)
+    bytes.copy(own)
+    return own
+  }
+
   #take(): Buffer {
-    const [first] = this.#pending
-    const bytes = this.#pending.length === 1 && first !== undefined ? first : Buffer.concat(this.#pending)
+    const pending = this.#pending
     this.#pending = []
     this.#pendingBytes = 0
-    return bytes
+    const [first, second] = pending
+    if (first !== undefined && pending.length === 1) return first
+    if (first === undefined || second === undefined || pending.length > 2 || first.length > this.#memory.room) {
+      return Buffer.concat(pending)
+    }
+    const joined = Buffer.from(second.buffer, second.byteOffset - first.length, first.length + second.length)
+    first.copy(joined)
+    return joined
   }
 
   /** The whole rows of what is pending, or null when there is not one. */
   #cut(): Block | null {
     const bytes = this.#take()
     const end = bytes.lastIndexOf(NEWLINE) + 1
-    this.#keep(bytes.subarray(end))
+    this.#keep(end === 0 ? this.#own(bytes) : bytes.subarray(end))
     if (end === 0) return null
     const block = bytes.subarray(0, end)
     const rows = countRows(block)
@@ -182,8 +211,9 @@ export async function openStaged(
   chunks: AsyncIterable<Buffer>,
   object: StagedObject | null,
   location: string,
+  memory: ChunkMemory = { room: 0, isUsedAgain: false },
 ): Promise<StagedContent> {
-  const reader = new StagedReader(chunks[Symbol.asyncIterator](), object, location)
+  const reader = new StagedReader(chunks[Symbol.asyncIterator](), object, { location, memory })
   const header = await reader.header()
   return { header, blocks: reader.blocks() }
 }

@@ -38,6 +38,11 @@ export interface StagingOptions {
   readonly signal?: AbortSignal
 }
 
+export interface ReadingOptions extends StagingOptions {
+  /** A block is the reader's only until it asks for the next: a store may use its memory again, which saves most of the memory of a step. */
+  readonly areBlocksLent?: boolean
+}
+
 /** Where batches, plans and quarantined rows lie between steps: a folder or an S3 bucket. */
 export interface StagingStore {
   /**
@@ -54,7 +59,7 @@ export interface StagingStore {
    * Opens an object; throws `StagedObjectMissing` when it is not there. Its blocks are to be read, to the end or not:
    * an object in S3 keeps a connection until then.
    */
-  read(object: StagedObject, options?: StagingOptions): Promise<StagedContent>
+  read(object: StagedObject, options?: ReadingOptions): Promise<StagedContent>
   /**
    * Opens an object of which only the key is known: that its rows are whole is all that can be checked. For a person who looks, and
    * for records that stand on their own; a step of a run reads by reference.

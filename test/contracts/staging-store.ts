@@ -113,6 +113,31 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
       )
     })
 
+    test('lends blocks that are right until the next is asked for, whatever the length of their rows', async () => {
+      const { store } = make()
+      const long = (length: number) => ({ bytes: Buffer.from(`1\t${'y'.repeat(length)}\n`), rows: 1 })
+      const written = [
+        rows(9000),
+        long(100_000),
+        rows(3000),
+        long(700_000),
+        rows(1),
+        long(30_000),
+        rows(20_000, 40),
+        rows(1),
+      ]
+
+      const object = await store.write('run-lent/orders', COPY, written)
+      const read: Block[] = []
+      for await (const { bytes, rows: count } of (await store.read(object, { areBlocksLent: true })).blocks) {
+        read.push({ bytes: Buffer.from(bytes), rows: count })
+        await new Promise((resolve) => setImmediate(resolve))
+      }
+
+      assert.ok(joined(read).equals(joined(written)))
+      for (const block of read) assert.equal(block.rows, lineEnds(block.bytes))
+    })
+
     test('carries an object of many parts, bytes intact', async () => {
       const { store } = make()
       const block = rows(4000)
