@@ -12,7 +12,24 @@ ignoreExperimentalWarnings()
 
 const calls = new Map<number, AbortController>()
 
-Object.assign(globalThis, { drayProgress: (event: Progress) => post({ type: 'progress', event }) })
+/** Between two messages, each of which wakes another thread. Milliseconds. */
+const PROGRESS_MS = 50
+let toldAt = Number.NEGATIVE_INFINITY
+let untold: Progress | null = null
+
+Object.assign(globalThis, {
+  drayProgress(event: Progress) {
+    untold = event
+    if (performance.now() - toldAt >= PROGRESS_MS) tell()
+  },
+})
+
+function tell(): void {
+  if (untold === null) return
+  post({ type: 'progress', event: untold })
+  toldAt = performance.now()
+  untold = null
+}
 
 parentPort?.on('message', async (message: ToWorker) => {
   if (message.type === 'invoke') await invoke(message.invocation)
@@ -29,8 +46,10 @@ async function invoke(invocation: Invocation): Promise<void> {
     const { handler } = await import(pathToFileURL(invocation.file).href)
     if (typeof handler !== 'function') throw new TypeError(`${invocation.file} exports no function named handler`)
     const output = await handler(JSON.parse(invocation.payload), contextOf(invocation, controller.signal))
+    tell()
     post({ type: 'success', id, payload: JSON.stringify(output) ?? 'null' })
   } catch (error) {
+    tell()
     post({ type: 'failure', id, error: failure(error) })
   } finally {
     calls.delete(id)
