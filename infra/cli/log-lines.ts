@@ -16,8 +16,16 @@ export function entryOf(line: string): Entry {
   return { message: line }
 }
 
+/** An event of a state machine, whose time is in ms: `07:02:12.114 STATE orders: plan  TaskStateEntered`. */
+function stateText({ type, event_timestamp: at, details }: Entry): string {
+  const { name, error, cause } = (details ?? {}) as Entry
+  const said = [name, type, error, cause].filter((part) => part !== undefined)
+  return oneLine(`${new Date(Number(at)).toISOString().slice(11, 23)} STATE ${said.join('  ')}`)
+}
+
 /** `07:02:12.114 INFO  orders load 3: succeeded  milliseconds=118` */
 export function lineText(entry: Entry): string {
+  if ('execution_arn' in entry) return stateText(entry)
   const { level, timestamp, message, pipeline, step, partition } = entry
   const head = [String(timestamp ?? '').slice(11, 23), String(level ?? '').padEnd(5)].filter(
     (part) => part.trim() !== '',

@@ -1,5 +1,6 @@
 import {
   DescribeExecutionCommand,
+  ExecutionAlreadyExists,
   ExecutionDoesNotExist,
   type SFNClient,
   StartExecutionCommand,
@@ -36,7 +37,12 @@ export class Machine {
 
   async start(run: string, input: RunInput): Promise<void> {
     const request = { stateMachineArn: this.#arn, name: run, input: JSON.stringify(input) }
-    await this.#client.send(new StartExecutionCommand(request))
+    try {
+      await this.#client.send(new StartExecutionCommand(request))
+    } catch (error) {
+      // Nobody else takes the name: an earlier try has started it, and its reply was lost.
+      if (!(error instanceof ExecutionAlreadyExists)) throw error
+    }
   }
 
   /** Null when there is no such execution: it never was, or is older than 90 days. */

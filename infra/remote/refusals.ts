@@ -18,7 +18,7 @@ export function explained(error: unknown, environment: string): unknown {
 
 function sentenceFor(error: Error & { readonly code?: unknown }, environment: string): string | null {
   const { name, message } = error
-  const nothing = `so nothing was done in ${environment}`
+  const nothing = `so ${environment} cannot be worked with`
   if (message === 'Region is missing') {
     return `No region of AWS is known, ${nothing}; set AWS_REGION, or region of ${environment} in infra/aws/environments.ts.`
   }
@@ -42,6 +42,18 @@ function sentenceFor(error: Error & { readonly code?: unknown }, environment: st
     return `AWS cannot be reached from here, ${nothing}: ${trimmed(message || name)}; check the network, and that the region is spelt right.`
   }
   return null
+}
+
+/** Whether an error may pass by itself: the network or a service is away, or busy. */
+export function mayPass(error: unknown): boolean {
+  if (!(error instanceof Error)) return false
+  const { name, code, $metadata } = error as Error & {
+    readonly code?: unknown
+    readonly $metadata?: { readonly httpStatusCode?: number }
+  }
+  const status = $metadata?.httpStatusCode
+  if (name === 'Transient' || /Throttl|TooManyRequests/.test(name) || (status ?? 0) >= 500) return true
+  return $metadata !== undefined && status === undefined && unreachable.test(String(code ?? name))
 }
 
 function trimmed(message: string): string {

@@ -7,6 +7,7 @@ import type { RunDetail, StateStore } from '#shared/state/state-store.ts'
 import type { Execution } from './machine.ts'
 import { PlannedSizes } from './planned-sizes.ts'
 import { showRecorded } from './recorded-progress.ts'
+import { mayPass } from './refusals.ts'
 
 export interface WatchedRun {
   readonly id: string
@@ -25,6 +26,8 @@ export interface Watching {
   readonly view: ProgressView
   /** Ends the watching, and leaves the run alone. */
   readonly signal: AbortSignal
+  /** How long to wait after a look that failed, in ms; 10,000 unless told. */
+  readonly pauseAfterFailureMs?: number
 }
 
 const shortestPauseMs = 300
@@ -32,27 +35,43 @@ const longestPauseMs = 10_000
 /** Each look reads the metrics of all partitions. */
 const pauseOfPartitionMs = 4
 
+/** Looks that may fail one after another before the watching is given up: about five minutes. */
+const mostFailures = 30
+
 /** Looks at a run until it has ended, by its metrics and its execution; null when the signal ended the watching before. */
-export async function watchRun(run: WatchedRun, { state, staging, view, signal }: Watching): Promise<RunResult | null> {
-  const planned = new PlannedSizes(staging, run.id)
-  for (let pause = shortestPauseMs; !signal.aborted; pause = nextPause(pause)) {
-    // Before the metrics: what it has done by then is in them.
-    const execution = await run.execution()
-    const detail = await state.run(run.id)
-    const running = detail?.steps.filter(({ status }) => status === 'running') ?? []
-    for (const { step } of running) await planned.learn(step)
-    const result = execution.status === 'running' ? null : endOf(run, execution, detail)
-    const known = { steps: result?.steps ?? detail?.steps ?? [], partitions: detail?.partitions ?? [] }
-    showRecorded(view, run.steps, known, planned.sizes, Date.now())
-    if (result !== null) return result
-    const atLeast = (detail?.partitions.length ?? 0) * pauseOfPartitionMs
-    await delay(Math.min(longestPauseMs, Math.max(pause, atLeast)), undefined, { signal }).catch(() => {})
+export async function watchRun(run: WatchedRun, watching: Watching): Promise<RunResult | null> {
+  const { view, signal, pauseAfterFailureMs = longestPauseMs } = watching
+  const planned = new PlannedSizes(watching.staging, run.id)
+  let failures = 0
+  for (let pause = shortestPauseMs; !signal.aborted; pause = Math.min(1_000, pause * 1.3)) {
+    let partitions = 0
+    try {
+      const { result, detail } = await look(run, planned, watching)
+      if (result !== null) return result
+      if (failures > 0) view.note('AWS answers again.')
+      partitions = detail?.partitions.length ?? 0
+      failures = 0
+    } catch (error) {
+      failures += 1
+      if (!mayPass(error) || failures > mostFailures) throw error
+      if (failures === 1) view.note(`AWS does not answer, which is tried again: ${(error as Error).message}`)
+    }
+    const longer = failures > 0 ? pauseAfterFailureMs : Math.min(longestPauseMs, partitions * pauseOfPartitionMs)
+    await delay(Math.max(pause, longer), undefined, { signal }).catch(() => {})
   }
   return null
 }
 
-function nextPause(pause: number): number {
-  return Math.min(1_000, pause * 1.3)
+async function look(run: WatchedRun, planned: PlannedSizes, { state, view }: Watching) {
+  // Before the metrics: what it has done by then is in them.
+  const execution = await run.execution()
+  const detail = await state.run(run.id)
+  const running = detail?.steps.filter(({ status }) => status === 'running') ?? []
+  for (const { step } of running) await planned.learn(step)
+  const result = execution.status === 'running' ? null : endOf(run, execution, detail)
+  const known = { steps: result?.steps ?? detail?.steps ?? [], partitions: detail?.partitions ?? [] }
+  showRecorded(view, run.steps, known, planned.sizes, Date.now())
+  return { result, detail }
 }
 
 function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null): RunResult {

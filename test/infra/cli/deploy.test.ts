@@ -53,7 +53,7 @@ describe('dray diff and dray deploy', () => {
     ['an unknown environment', /no environment production.* has dev, prod\./, signedIn, 'deploy', 'production'],
     [
       'missing credentials',
-      /no credentials of AWS, so nothing was done in dev.*aws sso login/,
+      /no credentials of AWS, so dev cannot be worked with.*aws sso login/,
       { ...signedIn, AWS_ACCESS_KEY_ID: undefined, AWS_SECRET_ACCESS_KEY: undefined },
       'diff',
       'dev',
