@@ -42,7 +42,7 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   const { stackNameOf } = await import('#infra/aws/stack-outputs.ts')
   const settings = settingsOf(name)
   // A template at hand is compared with no call to AWS.
-  if (!given.includes('--template')) await checkSignedIn(settings)
+  if (!given.some((option) => option.startsWith('--template'))) await checkSignedIn(settings)
   const bin = join(projectFolder, 'node_modules/.bin')
   const args = [command, stackNameOf(name), '--context', `environment=${name}`, ...given]
   const child = spawn(process.execPath, [join(bin, 'cdk'), ...args], {

@@ -11,6 +11,12 @@ import { dray, temporaryHome } from './dray-process.ts'
  * and a server of the tests for an AWS that refuses.
  */
 
+const nobody = {
+  AWS_REGION: undefined,
+  AWS_ACCESS_KEY_ID: undefined,
+  AWS_SECRET_ACCESS_KEY: undefined,
+  AWS_EC2_METADATA_DISABLED: 'true',
+}
 const signedIn = { AWS_REGION: 'eu-north-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
 
 describe('dray diff and dray deploy', () => {
@@ -21,12 +27,16 @@ describe('dray diff and dray deploy', () => {
     rmSync(folder, { recursive: true })
   })
 
-  it('diff shows what of the stack would change, by the CDK CLI and its options', async () => {
+  it('diff shows what of the stack would change, by the CDK CLI and its options; against a template with no account', async () => {
     const template = join(folder, 'deployed.json')
     writeFileSync(template, JSON.stringify({ Resources: { Gone: { Type: 'AWS::SNS::Topic' } } }))
 
     const given = ['--template', template, '--fail', '--output', join(folder, 'out')]
-    const { code, stdout, stderr } = await dray(home, ['diff', 'dev', '--', ...given], { ...signedIn, NO_COLOR: '1' })
+    const { code, stdout, stderr } = await dray(home, ['diff', 'dev', '--', ...given], {
+      ...nobody,
+      HOME: home,
+      NO_COLOR: '1',
+    })
 
     assert.equal(code, 1, stderr)
     assert.match(`${stdout}${stderr}`, /^Stack Dray-dev$/m)
