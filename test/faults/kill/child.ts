@@ -1,5 +1,7 @@
 import { writeSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
+import type { RunMode } from '#shared/pipeline/index.ts'
+import type { PipelineShape } from './models.ts'
 
 /* A process of its own for one run, which may end in the middle of it. It has read its code before it is told to go. */
 
@@ -42,11 +44,12 @@ const { items } = pipelineAt(place, shape)
 await (await items.extract.source.database.adapter()).close()
 await (await items.load.target.database.adapter()).close()
 
-process.once('message', async () => {
+process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
   points.length = 0
   const ended = await runHere({
     runId,
     pipeline: items,
+    mode,
     state: withPointsInState(state, at),
     staging: withPointsInStaging(staging, at),
     at,
@@ -66,7 +69,7 @@ process.send?.({ ready: true })
 interface ChildOptions {
   readonly place: string
   readonly runId: string
-  readonly shape: { readonly partitionRows?: number; readonly concurrency?: number }
+  readonly shape: PipelineShape
   readonly crashAt?: number | null
   /** Patterns of points: at the last one, once the others have been met in turn, the process stops itself (SIGSTOP). */
   readonly pauseAt?: readonly string[]

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import type { RunMode } from '#shared/pipeline/index.ts'
 import type { Ended } from './run-here.ts'
 
 export interface ChildEnd {
@@ -23,8 +24,8 @@ export interface Child {
   readonly process: ChildProcess
   /** Resolves when it has read its code. */
   readonly ready: Promise<void>
-  /** Starts the run; resolves when the process has ended. */
-  go(): Promise<ChildEnd>
+  /** Starts the run, a usual one unless told; resolves when the process has ended. */
+  go(mode?: RunMode | null): Promise<ChildEnd>
   /** The point at which it stopped itself by SIGSTOP. */
   readonly paused: Promise<string>
 }
@@ -68,9 +69,9 @@ export function startChild(options: { readonly runId: string } & Readonly<Record
     process: process_,
     ready: ready.promise,
     paused: paused.promise,
-    async go() {
+    async go(mode = null) {
       await ready.promise
-      process_.send({ go: true })
+      process_.send({ mode })
       return closed
     },
   }

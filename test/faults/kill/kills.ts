@@ -136,7 +136,7 @@ export class Kills {
 }
 
 /** Where state and target could come apart. */
-const CRITICAL = /^state\.|^staging\.write|: state-|COMMIT|dray_(fence|ledger)/
+const CRITICAL = /^state\.|^staging\.write|: state-|COMMIT|dray_(fence|ledger|closing)|delete from|drop table/i
 
 /** Numbers of points, from 1: of each critical kind one, then one of the other kinds, then evenly over all. */
 export function spread(points: readonly string[], wanted: number): number[] {

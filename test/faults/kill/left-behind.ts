@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Observer } from './engines.ts'
 
-const KNOWN_TABLES = new Set(['item', 'product', 'failures', 'dray_fence', 'dray_ledger', 'dray_quarantine'])
+const KNOWN_TABLES = new Set(
+  'item product event version failures dray_fence dray_ledger dray_closing dray_quarantine'.split(' '),
+)
 
 /** The server drops the temporary tables of a session that has ended; others stay. */
 export async function strayTables(observer: Observer): Promise<string[]> {

@@ -1,18 +1,47 @@
-import { bigint, type Database, database, decimal, text, timestamp, varchar } from '#shared/active-record/index.ts'
-import { changedSince, type Pipeline, pipeline, type RowContext, upsert } from '#shared/pipeline/index.ts'
+import {
+  bigint,
+  boolean,
+  type Database,
+  database,
+  decimal,
+  text,
+  timestamp,
+  varchar,
+} from '#shared/active-record/index.ts'
+import {
+  append,
+  changedSince,
+  type Extraction,
+  fullLoad,
+  history,
+  type Loading,
+  type Pipeline,
+  pipeline,
+  type RowContext,
+  replace,
+  upsert,
+} from '#shared/pipeline/index.ts'
 import { run, toStatesLanguage, workflow } from '#shared/workflow/index.ts'
 
 /** Rows with this label are left out by the transform. */
 export const SKIPPED = 'skip'
 export const PIPELINE = 'items'
 
+/** What a row without a label gets once the transform is repaired. */
+export const MENDED = 'mended'
+
 export interface PipelineShape {
   readonly partitionRows?: number
   readonly concurrency?: number
+  /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  /** Takes rows without a label. */
+  readonly isRepaired?: boolean
 }
 
 /** The pipeline that is killed, and its two databases. `place` is part of their names, and so of the variables of their URLs. */
-export function pipelineAt(place: string, { partitionRows = 900, concurrency = 2 }: PipelineShape = {}) {
+export function pipelineAt(place: string, shape: PipelineShape = {}) {
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source('item', {
@@ -24,22 +53,44 @@ export function pipelineAt(place: string, { partitionRows = 900, concurrency = 2
     changedAt: timestamp(),
   }) {}
   /** `code` comes from several rows: the one that changed last wins. The table refuses amounts below zero, which the model does not know. */
-  class Product extends target.table('product', {
-    code: varchar(40).primaryKey(),
+  const content = {
     label: varchar(60),
     amount: decimal(18, 4),
     note: text().nullable(),
     sourceId: bigint(),
     changedAt: timestamp(),
+  }
+  class Product extends target.table('product', { code: varchar(40).primaryKey(), ...content }) {}
+  class ProductEvent extends target.table('event', { code: varchar(40), ...content }) {}
+  class ProductVersion extends target.table('version', {
+    code: varchar(40).primaryKey(),
+    validFrom: timestamp().primaryKey(),
+    validTo: timestamp().nullable(),
+    isCurrent: boolean(),
+    ...content,
   }) {}
+  const validity = { validFrom: 'validFrom', validTo: 'validTo', current: 'isCurrent' } as const
+  const loads = {
+    upsert: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    replace: () => replace(Product),
+    append: () => append(ProductEvent),
+    history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
+  }
+  const extract: Extraction<typeof Item> =
+    load === 'replace' || load === 'deletes'
+      ? fullLoad(Item, { partitionRows })
+      : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
-    extract: changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows }),
-    transform: ({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {
-      if (label === null) return row.reject('label', 'missing')
+    extract,
+    transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {
+      if (label === null && !isRepaired) return row.reject('label', 'missing')
       if (label === SKIPPED) return null
-      return { code, label, amount, note: note === null ? null : `n:${note}`, sourceId: id, changedAt }
-    },
-    load: upsert(Product, { by: 'code', version: 'changedAt' }),
+      const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
+      return { ...own, note: note === null ? null : `n:${note}` }
+    }) as never,
+    load: loads[load]() as Loading<typeof Product>,
+    deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
     quarantine: { rows: 1_000_000, share: 1 },
     concurrency,
   })

@@ -5,14 +5,19 @@ import { SKIPPED } from './models.ts'
 const NO_LABEL = 97
 const REFUSED = 331
 const LEFT_OUT = 83
+export const isGood = `id % ${NO_LABEL} <> 0 and id % ${REFUSED} <> 0 and id % ${LEFT_OUT} <> 0`
 
 export async function createTables(source: Observer, target: Observer): Promise<void> {
   await source.run(
     `create table item (id bigint primary key, code varchar(40) not null, label varchar(60), amount decimal(18, 4) not null, note text, changed_at ${speechOf(source).instant} not null)`,
   )
   await source.run('create index item_changed on item (changed_at)')
+  const { instant } = speechOf(target)
+  const content = `label varchar(60) not null, amount decimal(18, 4) not null, note text, source_id bigint not null, changed_at ${instant} not null, check (amount >= 0)`
+  await target.run(`create table product (code varchar(40) primary key, ${content})`)
+  await target.run(`create table event (code varchar(40) not null, ${content})`)
   await target.run(
-    `create table product (code varchar(40) primary key, label varchar(60) not null, amount decimal(18, 4) not null, note text, source_id bigint not null, changed_at ${speechOf(target).instant} not null, constraint not_negative check (amount >= 0))`,
+    `create table version (code varchar(40) not null, valid_from ${instant} not null, valid_to ${instant}, is_current boolean not null, ${content}, primary key (code, valid_from))`,
   )
 }
 
@@ -28,19 +33,26 @@ export async function clockOf(source: Observer): Promise<string> {
  */
 export async function writeRows(
   source: Observer,
-  range: { readonly from: number; readonly to: number; readonly every?: number; readonly place?: number },
+  range: {
+    readonly from: number
+    readonly to: number
+    readonly every?: number
+    readonly place?: number
+    /** Gives each row a code of its own. */
+    readonly ownCodes?: boolean
+  },
   version: number,
 ): Promise<string> {
-  const { from, to, every = 1, place = 0 } = range
+  const { from, to, every = 1, place = 0, ownCodes = false } = range
   const { series, code, micros, upsert, text } = speechOf(source)
   const base = await clockOf(source)
   const bad = (id: string) => `(${id} % ${NO_LABEL} = 0 or ${id} % ${REFUSED} = 0 or ${id} % ${LEFT_OUT} = 0)`
   const label = `case when id % ${NO_LABEL} = 0 then null when id % ${LEFT_OUT} = 0 then '${SKIPPED}' else ${concat(source, "'label '", text('id'), `' v${version}'`)} end`
   const amount = `case when id % ${REFUSED} = 0 then -1 else id * 1.25 + ${version} end`
   const note = `case when id % 5 = 0 then null when id % 7 = 0 then '' else ${concat(source, "'ä\\t\\n€ 😀 '", text('id'))} end`
-  const own = `case when id % 10 = 3 and not ${bad('(id - 1)')} then ${code('id - 1')} else ${code('id')} end`
+  const shared = `case when id % 10 = 3 and not ${bad('(id - 1)')} then ${code('id - 1')} else ${code('id')} end`
   await source.run(
-    `insert into item (id, code, label, amount, note, changed_at) select id, ${own}, ${label}, ${amount}, ${note}, ${micros(base, `id - ${from}`)} from ${series(from, to)} where id % ${every} = ${place % every} ${upsert}`,
+    `insert into item (id, code, label, amount, note, changed_at) select id, ${ownCodes ? code('id') : shared}, ${label}, ${amount}, ${note}, ${micros(base, `id - ${from}`)} from ${series(from, to)} where id % ${every} = ${place % every} ${upsert}`,
   )
   const last = (await source.run(`select ${speechOf(source).stamp('max(changed_at)')} from item`))[0]?.[0]
   return last as string
@@ -52,10 +64,11 @@ function concat({ engine }: Observer, ...parts: readonly string[]): string {
 
 const DIGEST = (parts: readonly string[]) => `md5(concat_ws('|', ${parts.join(', ')}))`
 
-function digestOf(observer: Observer, columns: { note: string; sourceId: string }): string {
+/** The digest of a row as it is in the target, by the expressions that give its columns. */
+export function digestOf(observer: Observer, columns: { label?: string; note: string; sourceId: string }): string {
   const { text, stamp } = speechOf(observer)
   const note = `coalesce(${columns.note}, '~')`
-  return DIGEST(['code', 'label', text('amount'), note, text(columns.sourceId), stamp('changed_at')])
+  return DIGEST(['code', columns.label ?? 'label', text('amount'), note, text(columns.sourceId), stamp('changed_at')])
 }
 
 export interface Due {
@@ -89,11 +102,13 @@ export async function possibleRows(source: Observer): Promise<Map<string, Set<st
 }
 
 /** Digests of the target's rows by code, worked out by the target's server. */
-export async function landedRows(target: Observer): Promise<Map<string, string>> {
-  const rows = await target.run(
-    `select code, ${digestOf(target, { note: 'note', sourceId: 'source_id' })} from product`,
-  )
-  return new Map(rows as unknown as [string, string][])
+export function landedRows(target: Observer): Promise<Map<string, string>> {
+  return rowsByText(target, `select code, ${digestOf(target, { note: 'note', sourceId: 'source_id' })} from product`)
+}
+
+/** Pairs of texts that a query gives. */
+export async function rowsByText(observer: Observer, sql: string): Promise<Map<string, string>> {
+  return new Map((await observer.run(sql)) as unknown as [string, string][])
 }
 
 /** Digests of the source's bad rows in a window, by id. */

@@ -12,6 +12,7 @@ import {
   type Pipeline,
   type PlanInput,
   plan,
+  type RunMode,
   type Services,
   type TransformInput,
   transform,
@@ -30,6 +31,8 @@ const impatientClock: Clock = {
 export interface RunHere {
   readonly runId: string
   readonly pipeline: Pipeline
+  /** What it is asked for instead of a usual run. */
+  readonly mode?: RunMode | null | undefined
   readonly state: StateStore
   readonly staging: StagingStore
   readonly at?: At | undefined
@@ -52,7 +55,7 @@ export interface Ended extends ExecutionResult {
 
 /** A whole run in this process: the compiled definition, the local interpreter, the shipped handlers' work. */
 export async function runHere(options: RunHere): Promise<Ended> {
-  const { runId, state, at = () => {} } = options
+  const { runId, state, mode = null, at = () => {} } = options
   let outcomes: FinishInput['steps'] = {}
   const retries: string[] = []
   await state.startRun({
@@ -61,10 +64,11 @@ export async function runHere(options: RunHere): Promise<Ended> {
     startTime: Date.now(),
     runner: localRunner(),
     trigger: 'manual',
+    mode: mode === null ? null : JSON.stringify(mode),
   })
   const result = await execute(
     definition,
-    { trigger: 'manual' },
+    { trigger: 'manual', ...(mode === null ? {} : { mode }) },
     {
       executionName: runId,
       clock: options.clock ?? impatientClock,
