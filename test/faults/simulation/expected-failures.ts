@@ -11,6 +11,10 @@ export interface Trouble {
   readonly hasCommittedSince: (run: string) => boolean
 }
 
+/** A Distributed Map says only that an item has failed. */
+const TROUBLE =
+  /^(Transient|States\.Timeout|States\.ExceedToleratedFailureThreshold|Runtime\.ExitError|Lambda\.Unknown)\b/
+
 /** Whether what was done to a run explains why its pipeline failed. */
 export function mayFail(run: string, reason: string, trouble: Trouble): boolean {
   const { scenario, damaged } = trouble
@@ -26,7 +30,7 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
   if (overtaken !== undefined) return trouble.hasCommittedSince(overtaken)
   if (/^DataQuality: .*(at most \d+ may be deleted|has no row at all)/.test(reason))
     return scenario.purgedAfterSeconds !== null || scenario.deletions > 0
-  return isTroubled(trouble) && /^(Transient|States\.Timeout|Runtime\.ExitError|Lambda\.Unknown)\b/.test(reason)
+  return isTroubled(trouble) && TROUBLE.test(reason)
 }
 
 function isTroubled({ scenario, injected }: Trouble): boolean {
