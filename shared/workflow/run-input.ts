@@ -44,6 +44,8 @@ export const runMode = z
 
 /** The input of an execution: what a run of a workflow is asked to do. The state machine checks it before any step runs. */
 export const runInput = z.strictObject({
+  /** What a person notes; the console of Step Functions proposes one. */
+  Comment: z.string().optional(),
   /** `manual`, `schedule`, `event:EntityUpdated`, `follow-up`, …; several are joined by commas. */
   trigger: z.string().default('manual'),
   /** The steps to run, of those that the workflow has; the others are left out. All of them when it is not said. */

@@ -37,6 +37,7 @@ async function started(input: unknown) {
 
 const good: [what: string, input: object][] = [
   ['nothing', {}],
+  ['what the console proposes', { Comment: 'Insert your JSON here' }],
   ['what EventBridge Scheduler says', { trigger: 'schedule' }],
   ['some of the steps', { trigger: 'manual', only: ['orders', 'data-mart'] }],
   ['a backfill', { only: ['orders'], mode: { backfill: { from: '2024-01-01', to: '2024-02-01', chunk: '1d' } } }],
@@ -62,7 +63,7 @@ const good: [what: string, input: object][] = [
 const bad: [what: string, input: unknown, says: RegExp][] = [
   ['a list', [{}], /: the input has to be an object, not \[\{\}\]; docs/],
   ['nothing at all', null, /the input has to be an object, not null/],
-  ['an unknown key', { Comment: 'Insert your JSON here' }, /Comment is not known: there may be trigger, only, mode,/],
+  ['an unknown key', { onyl: ['orders'] }, /onyl is not known: there may be Comment, trigger, only, mode,/],
   ['a trigger that is no text', { trigger: 7 }, /trigger has to be a string, not 7/],
   [
     'a step that the workflow does not have',
