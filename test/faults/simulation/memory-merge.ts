@@ -14,7 +14,7 @@ interface Session {
 
 type Effect = 'inserted' | 'updated' | 'unchanged'
 
-/** `Connection.merge` on a database in memory: last of each key, row by row under the row's lock, refused rows alone. */
+/** `Connection.merge` on a database in memory: of each key the last row that is not refused, row by row under the row's lock. */
 export async function mergeIntoMemory(
   session: Session,
   target: MergeTarget,
@@ -25,24 +25,35 @@ export async function mergeIntoMemory(
     for await (const block of open()) texts.push(...decodeBlock(block))
     return texts
   })
-  const last = new Map<string, number>()
-  rows.forEach((row, place) => {
-    // Without a key no row is like another.
-    last.set(target.key.length === 0 ? String(place) : keyOf(target, named(target, row)), place)
-  })
-  const counts = { inserted: 0, updated: 0, unchanged: 0 }
+  const counts = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
   const rejected: RejectedRow[] = []
-  for (const place of last.values()) {
-    const texts = rows[place] as Text[]
-    try {
-      counts[await session.request('merge: a row', () => mergeRow(session, target, named(target, texts)))] += 1
-    } catch (error) {
-      if (!(error instanceof DataQualityError)) throw error
-      const { code, field: column, message } = error
-      rejected.push({ row: place, line: encodeLine(texts), code, column, message })
+  // Without a key no row is like another.
+  const keyAt = (place: number) =>
+    target.key.length === 0 ? String(place) : keyOf(target, named(target, rows[place] as Text[]))
+  for (const places of Map.groupBy(rows.keys(), keyAt).values()) {
+    for (let place = places.pop(); place !== undefined; place = places.pop()) {
+      const refusal = await tried(session, target, rows[place] as Text[], counts)
+      if (refusal !== null) rejected.push({ ...refusal, row: place })
+      else counts.duplicate += places.splice(0).length
     }
   }
-  return { ...counts, duplicate: rows.length - last.size, rejected: rejected.sort((a, b) => a.row - b.row) }
+  return { ...counts, rejected: rejected.sort((a, b) => a.row - b.row) }
+}
+
+async function tried(
+  session: Session,
+  target: MergeTarget,
+  texts: Text[],
+  counts: Record<Effect, number>,
+): Promise<Omit<RejectedRow, 'row'> | null> {
+  try {
+    counts[await session.request('merge: a row', () => mergeRow(session, target, named(target, texts)))] += 1
+    return null
+  } catch (error) {
+    if (!(error instanceof DataQualityError)) throw error
+    const { code, field: column, message } = error
+    return { line: encodeLine(texts), code, column, message }
+  }
 }
 
 function named({ columns }: MergeTarget, texts: readonly Text[]): Row {

@@ -116,13 +116,26 @@ export class ContentOracle {
     }
   }
 
+  /** A row that the target would refuse is not tried where it takes a later one of the same code. */
+  #mayGiveWay(row: Row): boolean {
+    if (this.#shape.load === 'append') return false
+    const others =
+      this.#truth
+        .byCode()
+        .get(row.code ?? '')
+        ?.flat() ?? []
+    return others.some(
+      (other) => other.row !== null && fateOf(other.row, this.#mayBeRepaired) === 'loaded' && isLater(other.row, row),
+    )
+  }
+
   #compareQuarantine({ landed, when }: Due): void {
     let quarantine: readonly QuarantinedRow[] | null = null
     for (const versions of this.#truth.rows()) {
       const { row, at } = versions.at(-1) as Version
       if (row === null || !landed({ row, at })) continue
       const fate = fateOf(row, this.#mayBeRepaired)
-      if (fate !== 'quarantined' && fate !== 'refused') continue
+      if ((fate !== 'quarantined' && fate !== 'refused') || (fate === 'refused' && this.#mayGiveWay(row))) continue
       quarantine ??= this.#witness.quarantined()
       if (!quarantine.some((kept) => isSameRow(kept.row, row))) {
         throw new Divergence(`${when}, but ${shown(row)} is not in the quarantine`)

@@ -120,8 +120,9 @@ export class LandingOracle {
   #counted({ run }: LoadInput, extracted: readonly Row[], products: readonly Change[]): Counts {
     const fates = Map.groupBy(extracted, this.#fates(run.id))
     const number = (fate: Fate) => fates.get(fate)?.length ?? 0
-    const sent = [...(fates.get('loaded') ?? []), ...(fates.get('refused') ?? [])]
-    const keys = this.#shape.load === 'append' ? sent.length : new Set(sent.map(({ code }) => code)).size
+    const outranked = this.#outranked(extracted, this.#fates(run.id))
+    const refused = (fates.get('refused') ?? []).filter((row) => !outranked.has(row)).length
+    const keys = number('loaded') + number('refused') - outranked.size
     const inserted = products.filter(({ before }) => before === null).length
     // The end of a version of a history is told by the one that follows it.
     const updated = products.filter(({ before, after }) => before !== null && (after?.valid_to ?? null) === null).length
@@ -129,11 +130,24 @@ export class LandingOracle {
       read: extracted.length,
       inserted,
       updated,
-      unchanged: keys - number('refused') - inserted - updated,
+      unchanged: keys - refused - inserted - updated,
       filtered: number('filtered'),
-      duplicate: sent.length - keys,
-      quarantined: number('quarantined') + number('refused'),
+      duplicate: outranked.size,
+      quarantined: number('quarantined') + refused,
     }
+  }
+
+  /** Rows that are not even tried, since the target takes a later one of their code. */
+  #outranked(extracted: readonly Row[], fate: (row: Row) => Fate): ReadonlySet<Row> {
+    const taken = new Set<string | null>()
+    const outranked = new Set<Row>()
+    for (const row of this.#shape.load === 'append' ? [] : extracted.toReversed()) {
+      const own = fate(row)
+      if (own !== 'loaded' && own !== 'refused') continue
+      if (taken.has(row.code ?? null)) outranked.add(row)
+      else if (own === 'loaded') taken.add(row.code ?? null)
+    }
+    return outranked
   }
 
   /** What becomes of rows that a run loads. One that is held back for its age is not even tried. */
@@ -181,8 +195,9 @@ export class LandingOracle {
     const loaded = extracted.filter((row) => fate(row) === 'loaded')
     if (products[0]?.table === tableOf(this.#shape) || products.length === 0) this.#checkRows(input, loaded)
     else this.#checkGathered(input, loaded, products)
+    const outranked = this.#outranked(extracted, fate)
     for (const row of extracted) {
-      if (fate(row) !== 'quarantined' && fate(row) !== 'refused') continue
+      if ((fate(row) !== 'quarantined' && fate(row) !== 'refused') || outranked.has(row)) continue
       if (!quarantine.some((kept) => isSameRow(kept.row, row))) {
         throw new Divergence(`${nameOf(input)} has landed, but ${shown(row)} is not in its quarantine`)
       }

@@ -195,9 +195,7 @@ export class SourceWriters {
     const poison = this.#poison < MOST_POISON && this.#random.chance(0.2)
     if (poison) {
       this.#poison += 1
-      // A refused row of a key that comes twice in a batch is a matter of the adapter.
-      const kinds = [LABELS.rejected, null, LABELS.tooLong]
-      return this.#random.pick(this.#scenario.sharedCodes ? kinds : [...kinds, REFUSED, REFUSED])
+      return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, REFUSED, REFUSED])
     }
     if (this.#random.chance(0.15)) return LABELS.filtered
     if (this.#random.chance(0.1)) return LABELS.odd
