@@ -3,24 +3,20 @@ export type { BulkOptions, BulkResult, RejectedInput } from './bulk.ts'
 export { closeDatabases, type Database, database, knownDatabases, urlVariable, withDeadline } from './database.ts'
 export { ConfigurationError, DataQualityError, type ErrorContext, TerminalError, TransientError } from './errors.ts'
 export {
-  type Attributes,
   bigint,
   binary,
   boolean,
   date,
   decimal,
   double,
-  type Fields,
   integer,
   json,
-  type KeyOf,
-  type Row,
-  type Rule,
   text,
   timestamp,
   uuid,
   varchar,
-} from './fields.ts'
+} from './field-kinds.ts'
+export type { Attributes, Fields, KeyOf, Row, Rule } from './fields.ts'
 export {
   type FieldsOf,
   type ModelClass,

@@ -1,5 +1,4 @@
 import {
-  type AnyField,
   bigint,
   binary,
   boolean,
@@ -12,7 +11,8 @@ import {
   timestamp,
   uuid,
   varchar,
-} from '#shared/active-record/fields.ts'
+} from '#shared/active-record/field-kinds.ts'
+import type { AnyField } from '#shared/active-record/fields.ts'
 
 export const ENGINES = ['postgres', 'mysql', 'sqlite'] as const
 export type Engine = (typeof ENGINES)[number]
