@@ -7,7 +7,7 @@ import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import type { Construct } from 'constructs'
 import { toStatesLanguage, type Workflow } from '#shared/workflow/index.ts'
 import { DatabaseAccess } from './database-access.ts'
-import { type DeployedHandler, type DeployedWorkflow, handlersOf } from './deployed-handlers.ts'
+import { type DeployedHandler, type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-handlers.ts'
 import { type Environment, portOfDatabase } from './environment.ts'
 import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
@@ -169,7 +169,10 @@ export class DrayStack extends Stack {
     id: string,
     props: Pick<HandlerFunctionProps, 'handler' | 'timeoutSeconds' | 'environment'>,
   ): HandlerFunction {
-    const created = this.#createFunction(scope, id, props)
+    const cleans = props.handler === triggerHandlers.janitor
+    const lineage = cleans ? this.#lineage.variablesOf(true) : {}
+    const created = this.#createFunction(scope, id, { ...props, environment: { ...props.environment, ...lineage } })
+    if (cleans) this.#lineage.permit(created.role, true)
     if (this.#notifications.encrypted && 'NOTIFICATION_TOPIC_ARN' in props.environment) {
       created.role.addToPrincipalPolicy(
         new PolicyStatement({

@@ -1,9 +1,13 @@
 import { hostname } from 'node:os'
+import { tellLineage } from '#shared/lambda/tell-lineage.ts'
 import type { RunRecord, StateStore } from '#shared/state/state-store.ts'
 import { settleRun as settle } from '#shared/triggers/settle-run.ts'
 
 /** What the record of a run says about who works on it. */
 export const localRunner = (): string => `local:${hostname()}:${process.pid}`
+
+/** The command has nothing to say of lineage. */
+const log = { info() {}, warn() {} }
 
 /** Ends a run that nobody works on any more, whichever pipelines it holds. */
 export async function settleRun(
@@ -13,7 +17,10 @@ export async function settleRun(
   now: number = Date.now(),
 ): Promise<void> {
   const pipelines = (await state.pipelines()).map(({ pipeline }) => pipeline)
+  const wasOpen = (await state.run(runId))?.run.status === 'running'
   await settle({ id: runId, reason, now, pipelines }, state)
+  const detail = wasOpen ? await state.run(runId) : null
+  if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: () => now, log }))
 }
 
 /**

@@ -6,8 +6,9 @@ import { runInput } from '#shared/workflow/run-input.ts'
 import type { Handler } from './handler.ts'
 import { notifyOfFailure } from './notify-of-failure.ts'
 import { observe } from './observe.ts'
+import { tellLineage } from './tell-lineage.ts'
 import { withInput } from './with-input.ts'
-import { withLogging } from './with-logging.ts'
+import { plainLog, withLogging } from './with-logging.ts'
 import { withNamedErrors } from './with-named-errors.ts'
 import { type TriggerContext, withTriggerServices } from './with-trigger-services.ts'
 
@@ -35,6 +36,7 @@ export interface JanitorOutput {
 }
 
 const logger = new Logger({ serviceName: 'dray' })
+const log = plainLog(logger)
 
 /** The Lambda that cleans up after executions, starts the run that waited for them, and watches how late a workflow is. */
 export function janitorHandler(): Handler<Input, JanitorOutput> {
@@ -56,7 +58,10 @@ async function clean(event: Input, { workflow, services }: TriggerContext): Prom
     return { started }
   }
   const ended = endedRun(event.detail)
+  const wasOpen = (await services.state.run(ended.id))?.run.status === 'running'
   const started = await endRun(workflow, ended, services)
+  const detail = wasOpen && ended.reason !== null ? await services.state.run(ended.id) : null
+  if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: services.now, log }))
   if (event.detail.status !== 'SUCCEEDED') await notifyOfFailure(workflow, ended.id, event.detail.status, services)
   return { started }
 }

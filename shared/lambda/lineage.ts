@@ -22,6 +22,7 @@ import type {
 } from '#shared/pipeline/index.ts'
 import { createStateClient, runExpiry } from '#shared/state/dynamodb-state-store.ts'
 import { KeptEvents } from '#shared/state/kept-events.ts'
+import type { RunDetail } from '#shared/state/state-store.ts'
 import { emitMetrics } from './emit-metrics.ts'
 
 /** Events on their way. */
@@ -75,7 +76,6 @@ export class Lineage {
   /** A run is over: what was kept, the steps that did not succeed, and the workflow. Says in the run's notes what got lost. */
   async ended({ run, steps }: FinishInput, { status }: FinishOutput, services: Services): Promise<void> {
     const at = services.now()
-    const kept = (await this.#kept.of(run.id)).map((event) => JSON.parse(event) as RunEvent)
     const ends = Object.entries(steps).flatMap(([step, outcome]) => {
       const type = ({ failed: 'FAIL', refused: 'ABORT' } as const)[outcome.status as string]
       return type === undefined ? [] : [this.#event(type, run, step, { at, error: outcome.reason ?? outcome.status })]
@@ -86,10 +86,30 @@ export class Lineage {
         ? null
         : unsuccessful.map(([name, outcome]) => `${name}: ${outcome.status}: ${outcome.reason ?? ''}`).join('; ')
     const end = this.#event(status === 'success' ? 'COMPLETE' : 'FAIL', run, null, { at, error })
-    const unsent: Unsent[] = []
-    // In the order in which they came to be, for readers that take an end for the last event of a run.
-    for (const events of [kept, ends, [end]]) unsent.push(...(await this.#send(events)))
+    const unsent = await this.#sendEnd(run, [...ends, end])
     if (unsent.length > 0) await this.#say(unsent, run, services)
+  }
+
+  /** A run is over that did not get to its Finish. */
+  async stopped({ run: record, steps }: RunDetail, { now, log }: Pick<Services, 'now' | 'log'>): Promise<void> {
+    const { id, workflow, startTime, trigger, error } = record
+    const run = { id, workflow, trigger, started_at: new Date(startTime).toISOString() }
+    const open = steps
+      .filter(({ status }) => status === 'failed')
+      .map((step) => ({ name: step.step, error: step.error }))
+    const ends = [...open, { name: null, error }].map((one) =>
+      this.#event('ABORT', run, one.name, { at: now(), error: one.error ?? 'it was stopped' }),
+    )
+    const unsent = await this.#sendEnd(run, ends)
+    if (unsent.length > 0) log.warn('lineage not told', { run: id, events: unsent.length, reason: unsent[0]?.why })
+  }
+
+  /** What was kept first, and the end of the run last, for readers that take it for the last event. */
+  async #sendEnd(run: RunReference, ends: readonly RunEvent[]): Promise<Unsent[]> {
+    const kept = (await this.#kept.of(run.id)).map((event) => JSON.parse(event) as RunEvent)
+    const unsent: Unsent[] = []
+    for (const events of [kept, ends.slice(0, -1), ends.slice(-1)]) unsent.push(...(await this.#send(events)))
+    return unsent
   }
 
   #event(type: EventType, run: RunReference, step: string | null, details: Parameters<typeof runEvent>[2]): RunEvent {

@@ -4,7 +4,10 @@ import type { Lineage } from './lineage.ts'
 let lineage: Promise<Lineage | null> | null = null
 
 /** Tells where `OPENLINEAGE_URL` says, if it says so. A sink that fails never fails what it is told of: at most it says so in the log. */
-export async function tellLineage(services: Services, tell: (lineage: Lineage) => Promise<void>): Promise<void> {
+export async function tellLineage(
+  services: Pick<Services, 'log'>,
+  tell: (lineage: Lineage) => Promise<void>,
+): Promise<void> {
   if (!process.env.OPENLINEAGE_URL) return
   try {
     lineage ??= import('./lineage.ts').then(({ openLineage }) => openLineage())

@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
+import type { Services } from '#shared/pipeline/index.ts'
 import type { HandlerContext } from './deadline.ts'
 
 /** The parts of a payload that say where it belongs. */
@@ -38,6 +39,14 @@ export function withLogging(logger: Logger, step: string): MiddlewareObj<Located
         stack: error?.stack,
       })
     },
+  }
+}
+
+/** The logger as the steps of a pipeline know it. */
+export function plainLog(logger: Logger): Services['log'] {
+  return {
+    info: (message, details) => logger.info(message, details ?? {}),
+    warn: (message, details) => logger.warn(message, details ?? {}),
   }
 }
 

@@ -7,6 +7,7 @@ import { createStagingStore } from '#shared/staging/staging-url.ts'
 import type { StateStore } from '#shared/state/state-store.ts'
 import { resolveDatabaseSecrets } from './database-secrets.ts'
 import { deadlineOf, type HandlerContext } from './deadline.ts'
+import { plainLog } from './with-logging.ts'
 
 declare global {
   /** Installed by the local runner's workers. */
@@ -59,10 +60,7 @@ export function withServices(
         staging,
         signal: deadlineOf(context),
         now: Date.now,
-        log: {
-          info: (message, details) => logger.info(message, details ?? {}),
-          warn: (message, details) => logger.warn(message, details ?? {}),
-        },
+        log: plainLog(logger),
         progress: (progress) => globalThis.drayProgress?.(progress),
         runner: process.env.DRAY_RUNNER ?? 'stepfunctions',
       }

@@ -8,7 +8,7 @@ const vpc = {
   id: 'vpc-0123456789abcdef0',
   subnets: [{ id: 'subnet-0123456789abcdef0', availabilityZone: 'eu-north-1a', routeTable: 'rtb-0123456789abcdef0' }],
 }
-const tellers = ['control/plan', 'control/commit', 'control/finish', 'data-mart/run'].map(
+const tellers = ['control/plan', 'control/commit', 'control/finish', 'control/janitor', 'data-mart/run'].map(
   (name) => `functions/${name}.ts`,
 )
 
@@ -32,11 +32,11 @@ describe('the lineage of an environment', () => {
     assert.deepEqual(await told({ lineage }), tellers.map((handler) => [handler, lineage.url, true]).toSorted())
   })
 
-  test('is kept by functions in a network, and told by Finish, which is outside', async () => {
+  test('is kept by functions in a network, and told by Finish and janitor, which are outside', async () => {
     assert.deepEqual(
       await told({ lineage, vpc }),
       tellers
-        .map((handler) => (handler.endsWith('/finish.ts') ? [handler, lineage.url, true] : [handler, 'kept:', false]))
+        .map((handler) => (/finish|janitor/.test(handler) ? [handler, lineage.url, true] : [handler, 'kept:', false]))
         .toSorted(),
     )
   })
@@ -47,7 +47,7 @@ describe('the lineage of an environment', () => {
         .ofType('AWS::IAM::Policy')
         .filter((policy) => JSON.stringify(policy).includes('/dray/test/lineage')).length
 
-    assert.deepEqual([await policies({}), await policies({ lineage }), await policies({ lineage, vpc })], [0, 4, 1])
+    assert.deepEqual([await policies({}), await policies({ lineage }), await policies({ lineage, vpc })], [0, 5, 2])
   })
 
   test('goes over TLS only', () => {

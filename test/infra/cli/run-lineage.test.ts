@@ -2,13 +2,14 @@ import assert from 'node:assert/strict'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { Client } from 'pg'
 import { startServices } from '#infra/local/services.ts'
 import { openState } from '#infra/local/state.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { type LineageEvent, lineageEvent } from '#test/shared/lineage/event-schema.ts'
 import { type LineageServer, startLineageServer } from '#test/shared/lineage/lineage-server.ts'
-import { dray, type Ended, temporaryHome } from './dray-process.ts'
+import { dray, type Ended, startDray, temporaryHome } from './dray-process.ts'
 
 const rows = {
   'crm.customers': [
@@ -28,10 +29,11 @@ describe('the lineage of a run', () => {
   let server: LineageServer
   let databases: Record<string, string>
 
-  const run = (args: readonly string[], environment: NodeJS.ProcessEnv = {}) => {
+  const start = (args: readonly string[], environment: NodeJS.ProcessEnv = {}) => {
     const variables = { ...databases, OPENLINEAGE_URL: server.url, OPENLINEAGE_NAMESPACE: 'dray-test', ...environment }
-    return dray(home, [...args, '--json', '--progress', 'none'], variables)
+    return startDray(home, [...args, '--json', '--progress', 'none'], variables)
   }
+  const run = (args: readonly string[], environment?: NodeJS.ProcessEnv) => start(args, environment).ended
   const runDaily = (environment: NodeJS.ProcessEnv = {}) => run(['run', 'daily-data-warehouse-update'], environment)
 
   before(async () => {
@@ -141,6 +143,31 @@ describe('the lineage of a run', () => {
       await state.takePending('orders')
       await services.stop()
     }
+  })
+
+  test('is an abort of what an interrupted run had begun', async () => {
+    const lock = new Client({ connectionString: databases.WAREHOUSE_DATABASE_URL })
+    await lock.connect()
+    await lock.query('begin; lock table customer_dim in share mode')
+    const services = await startServices({ home, databases: [] })
+    const state = await openState()
+    const isPlanned = async () => {
+      const [running] = await state.runs({ status: 'running', limit: 1 })
+      const steps = running ? ((await state.run(running.id))?.steps ?? []) : []
+      return steps.some(({ step }) => step === 'customers') && told().includes(`START ${daily}.customers`)
+    }
+    const { child, ended } = start(['run', daily])
+    while (!(await isPlanned())) await delay(50)
+
+    child.kill('SIGINT')
+    const { code } = await ended
+    await lock.query('rollback')
+    await Promise.all([lock.end(), services.stop()])
+
+    assert.equal(code, 130)
+    assert.equal(told().at(-1), `ABORT ${daily}`)
+    assert.equal(found(`ABORT ${daily}.customers`).run.runId, found(`START ${daily}.customers`).run.runId)
+    assert.match(found(`ABORT ${daily}`).run.facets.errorMessage?.message ?? '', /interrupted/)
   })
 
   test('is kept while its sink is down, and sent by the end of the run', async () => {
