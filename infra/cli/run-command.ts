@@ -17,7 +17,7 @@ import type { RunOptions } from './run.ts'
 import { startWorkers } from './run-workers.ts'
 import { isLocal, localStores, type Stores } from './target.ts'
 import { printJson } from './verb.ts'
-import { type AskedSteps, stepsNamed, stepsOf } from './workflows.ts'
+import { type AskedSteps, someSteps, stepsNamed, stepsOf } from './workflows.ts'
 
 /** What is to be run, and in which way. */
 export interface AskedRun extends AskedSteps {
@@ -30,7 +30,8 @@ export type Asked = (stores: Stores) => Promise<AskedRun>
 
 /** `dray run`: a workflow or one pipeline of it, usually or for single keys. */
 export async function runCommand(name: string, options: RunOptions): Promise<ExitCode> {
-  const asked = await stepsNamed(name, options.workflow)
+  const named = await stepsNamed(name, options.workflow)
+  const asked = options.only === undefined ? named : someSteps(named, options.only)
   const mode = options.keys === undefined ? null : keysMode(asked, options.keys)
   return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
 }

@@ -14,6 +14,8 @@ export interface RunOptions extends CommonOptions {
   readonly demo?: boolean
   /** Keys of source rows, as they were typed. */
   readonly keys?: string
+  /** Steps of the workflow, as they were typed. */
+  readonly only?: string
   /** The workflow of a pipeline that several have. */
   readonly workflow?: string
   /** Runs the bundles of the functions, each in a process of its own. */
@@ -28,6 +30,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .description('run a workflow, or one pipeline of it')
     .argument('<workflow|pipeline>')
     .option('--demo', 'fill the embedded databases with demo data first; later runs apply a day of changes')
+    .option('--only <steps>', 'only these steps of the workflow, and none that they depend on: orders,data-mart')
     .option('--keys <keys>', 'only the source rows of these keys: 1,2,3, or JSON; last_run stays where it is')
     .addOption(workflowOption())
     .addOption(isolatedOption())

@@ -26,6 +26,17 @@ export async function stepsNamed(name: string, of?: string): Promise<AskedSteps>
   )
 }
 
+/** Those of a workflow's steps that a list names, `orders,data-mart`. Throws `Configuration` when it does not have one of them. */
+export function someSteps(asked: AskedSteps, list: string): AskedSteps {
+  const names = [...new Set(list.split(',').map((name) => name.trim()))]
+  const known = stepsOf(asked).map(({ name }) => name)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length === 0) return { ...asked, only: names }
+  throw new ConfigurationError(
+    `--only names ${unknown.map((name) => JSON.stringify(name)).join(' and ')}, so nothing was run; ${asked.workflow.name} has ${known.join(', ')}.`,
+  )
+}
+
 /** The steps that are meant, in the order of the workflow. */
 export function stepsOf({ workflow, only }: AskedSteps): readonly WorkflowStep[] {
   return workflow.steps.filter(({ name }) => only?.includes(name) ?? true)
@@ -33,5 +44,6 @@ export function stepsOf({ workflow, only }: AskedSteps): readonly WorkflowStep[]
 
 /** What a person runs them by. */
 export function nameOf({ workflow, only }: { readonly workflow: string } & Pick<AskedSteps, 'only'>): string {
-  return only?.length === 1 ? (only[0] as string) : workflow
+  if (only === null) return workflow
+  return only.length === 1 ? (only[0] as string) : `${workflow} --only ${only.join()}`
 }

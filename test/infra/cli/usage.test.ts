@@ -27,6 +27,11 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
   it('a limit that is no number', () => assertRefused(['runs', '--limit', 'ten'], /--limit ten is not a number/))
   it('an unknown workflow, and names those there are', () =>
     assertRefused(['run', 'dayly'], /no workflow or pipeline dayly.*daily-data-warehouse-update.*customers/))
+  it('steps that the workflow does not have', () =>
+    assertRefused(
+      ['run', 'daily-data-warehouse-update', '--only', 'orders,order'],
+      /--only names "order", so nothing was run; .* has customers, orders, data-mart\./,
+    ))
   it('a target that there is not, and names those there are', () =>
     assertRefused(['run', 'customers', '--target', 'production'], /no environment production.* has dev, prod\./))
   it('a malformed URL, and does not print it', async () => {

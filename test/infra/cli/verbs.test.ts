@@ -135,6 +135,18 @@ describe('the verbs around a run', () => {
     await refused(/no workflow or pipeline orders in a workflow weekly/, 2, 'run', 'orders', '--workflow', 'weekly')
   })
 
+  it('run --only runs some steps of a workflow', async () => {
+    const { code, stdout, stderr } = await dray('run', 'daily-data-warehouse-update', '--only', 'data-mart,orders')
+    assert.equal(code, 0, stderr)
+
+    const { runs } = await json('runs', '--limit', '1')
+    const { steps } = await json('runs', 'show', runs[0].run_id)
+
+    assert.deepEqual(runs[0].only, ['data-mart', 'orders'])
+    assert.deepEqual(steps.map((step: { step: string }) => step.step).toSorted(), ['data-mart', 'orders'])
+    assert.match(stdout, /dray run daily-data-warehouse-update --only data-mart,orders` again/)
+  })
+
   it('resume runs only the steps that have not succeeded', async () => {
     warehouse.exec('drop table customer_sales; create table customer_sales (wrong integer)')
     const failed = await drayIn(home, ['run', 'daily-data-warehouse-update', '--json', '--progress', 'none'], urls)
