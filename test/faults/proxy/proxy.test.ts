@@ -18,10 +18,16 @@ interface Faulty {
   readonly stamp: string
 }
 
-async function faultyLane(t: TestContext, engine: Engine, server: Server): Promise<Faulty> {
+async function faultyLane(
+  t: TestContext,
+  engine: Engine,
+  server: Server,
+  proxied: 'source' | 'target' = 'target',
+): Promise<Faulty> {
   let proxy: TcpProxy | undefined
   const lane = await openLane(t, engine, server, {
     shape: { partitionRows: ROWS * 2 },
+    proxied,
     proxy: async (context, url) => {
       proxy = await TcpProxy.start(url)
       context.after(() => proxy?.stop())
@@ -131,6 +137,8 @@ const isLedgered = ({ sent }: Link) => /insert into .dray_ledger/i.test(sent.toS
 /** A statement of a few bytes, at which the line goes dead in one way. */
 interface DeadStatement {
   readonly name: string
+  /** The handler that meets it; Load unless told. */
+  readonly step?: 'ControlPlan' | 'ItemsExtract'
   readonly matches: (chunk: Buffer, link: Link, engine: Engine) => boolean
   readonly fault: (link: Link) => void
   /** Whether the server has nothing to do for the session then, and it holds nothing. */
@@ -138,6 +146,20 @@ interface DeadStatement {
 }
 
 const deadStatements: readonly DeadStatement[] = [
+  {
+    name: 'the fence that Plan raises, whose reply does not come',
+    step: 'ControlPlan',
+    matches: (chunk) => /dray_fence.*for update/is.test(chunk.toString('latin1')),
+    fault: (link) => link.mute(),
+    isIdle: false,
+  },
+  {
+    name: 'the reading of the rows, which do not come',
+    step: 'ItemsExtract',
+    matches: (chunk) => /select.*changed_at.*from .item. /is.test(chunk.toString('latin1')),
+    fault: (link) => link.mute(),
+    isIdle: false,
+  },
   {
     name: 'BEGIN',
     matches: (chunk, _, engine) => chunk.includes(BEGIN[engine]),
@@ -171,34 +193,35 @@ const deadStatements: readonly DeadStatement[] = [
 ]
 
 onEachEngine('a line that goes dead at a statement of a few bytes', async (t, engine, server) => {
-  for (const { name, matches, fault, isIdle } of deadStatements) {
-    await t.test(`${name}: the deadline ends it, the server its session, and the retry loads the rest`, async (t) => {
-      const { lane, proxy, stamp } = await faultyLane(t, engine, server)
+  for (const { name, step = 'ItemsLoad', matches, fault, isIdle } of deadStatements) {
+    await t.test(`${name}: the deadline ends it, the server its session, and the retry does the rest`, async (t) => {
+      const side = step === 'ItemsExtract' ? 'source' : 'target'
+      const { lane, proxy, stamp } = await faultyLane(t, engine, server, side)
       const deadline = new AbortController()
       const before = await lane.sessions()
-      let isLoading = false
+      let isMet = false
       let during: Promise<ReadonlySet<string>> | null = null
       let endedAt = 0
       proxy.onRequest = (chunk, link) => {
-        if (!isLoading || during !== null || !matches(chunk, link, engine)) return
+        if (!isMet || during !== null || !matches(chunk, link, engine)) return
         fault(link)
         during = lane.sessions()
         endedAt = performance.now()
         deadline.abort(Object.assign(new Error('the deadline has passed'), { name: 'TimeoutError' }))
       }
-      const loads: number[] = []
+      const tries: number[] = []
 
       const { status, retries, reasons } = await lane.run({
-        before(step) {
-          isLoading = step === 'ItemsLoad'
-          if (isLoading) loads.push(performance.now())
+        before(called) {
+          isMet = called === step
+          if (isMet) tries.push(performance.now())
         },
-        deadlineOf: (step) => (step === 'ItemsLoad' && loads.length === 1 ? deadline.signal : undefined),
+        deadlineOf: (called) => (called === step && tries.length === 1 ? deadline.signal : undefined),
       })
 
       assert.equal(status, 'SUCCEEDED', reasons.join())
       assert.deepEqual(retries, ['Transient'])
-      assert.ok((loads[1] ?? 0) - endedAt < 10_000)
+      assert.ok((tries[1] ?? 0) - endedAt < 10_000)
       const stuck = [...((await during) ?? [])].filter((session) => !before.has(session))
       assert.ok(stuck.length > 0)
       await Promise.all([lane.pipeline.source.close(), lane.pipeline.target.close()])

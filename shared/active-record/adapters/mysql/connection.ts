@@ -163,7 +163,11 @@ export class MysqlConnection implements Connection {
       return await merge(this, this.#session, target, noting, options.signal)
     } catch (error) {
       const thrown = own as { readonly error: unknown } | null
-      if (thrown !== null && thrown.error === error) throw error
+      if (thrown !== null && thrown.error === error) {
+        // The rows may have been stopped by the same signal, and say so in their own way.
+        if (this.#limit(options.signal)?.aborted) throw this.#noted(stopped(error))
+        throw error
+      }
       throw this.#translate(this.#noted(error))
     }
   }
@@ -270,6 +274,10 @@ export class MysqlConnection implements Connection {
       throw this.#translate(error)
     }
   }
+}
+
+function stopped(cause: unknown): TransientError {
+  return new TransientError('The work was stopped before it ended, and its transaction is rolled back.', { cause })
 }
 
 class RowPages implements PageMaker<readonly (readonly Text[])[]> {
