@@ -14,8 +14,10 @@ const limit = 15
 
 describe('cdk synth', () => {
   let folder: string
+  let made: Awaited<ReturnType<typeof synth>>
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'dray-synth-'))
+    made = await synth({})
   })
   after(() => rm(folder, { recursive: true, force: true }))
 
@@ -44,11 +46,27 @@ describe('cdk synth', () => {
   }
 
   test('makes every environment offline, without a look-up, in less than 15 seconds', async () => {
-    const { names, missing, seconds } = await synth({})
+    const { names, missing, seconds } = made
 
     assert.deepEqual(names.sort(), ['Dray-dev', 'Dray-prod'])
     assert.equal(missing, undefined)
     assert.ok(seconds < limit, `it took ${seconds} s`)
+  })
+
+  test('bundles once what both environments run', async () => {
+    const codeIn = async (stack: string) => {
+      const { Resources } = JSON.parse(await readFile(join(folder, `${stack}.template.json`), 'utf8')) as {
+        Resources: Record<string, { Properties: { Description?: string; Code?: { S3Key?: string } } }>
+      }
+      const functions = Object.values(Resources).filter(({ Properties }) =>
+        /^functions\//.test(Properties?.Description ?? ''),
+      )
+      return functions.map(({ Properties }) => `${Properties.Description} ${Properties.Code?.S3Key}`).sort()
+    }
+    const [dev, prod] = await Promise.all([codeIn('Dray-dev'), codeIn('Dray-prod')])
+
+    assert.equal(dev?.length, 12)
+    assert.deepEqual(dev, prod)
   })
 
   test('refuses an environment that there is not', async () => {
