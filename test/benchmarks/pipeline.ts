@@ -2,10 +2,19 @@ import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { type BenchmarkServer, mariadbServer, postgresServer } from './databases.ts'
-import { interleaved, limitResult, progress, type Result, rateResult, rounded, timed } from './measure.ts'
+import { interleaved, limitResult, medianOf, progress, type Result, rateResult, rounded, timed } from './measure.ts'
 import { source, target } from './order-pipelines.ts'
 import { fillOrders, resetTarget } from './order-tables.ts'
-import { copyAcross, copyAndUpsert, hasPsql, mysqlProgram, mysqlToPostgres, postgresToMysql } from './raw-pipes.ts'
+import {
+  copyAcross,
+  copyAndUpsert,
+  hasPgloader,
+  hasPsql,
+  mysqlProgram,
+  mysqlToPostgres,
+  pgloader,
+  postgresToMysql,
+} from './raw-pipes.ts'
 import { slowProxy } from './slow-proxy.ts'
 import { openStagedRuns, type StagedRuns } from './staged-run.ts'
 import { transformCost } from './transform-cost.ts'
@@ -25,6 +34,7 @@ export async function pipelines(rows: number): Promise<Result[]> {
     ...(await betweenPostgres(postgres, rows)),
     ...(withPrograms === null ? [] : await across(postgres, withPrograms, rows, postgresToMysql)),
     ...(withPrograms === null ? [] : await across(withPrograms, postgres, rows, mysqlToPostgres)),
+    ...(mariadb === null ? [] : await againstPgloader(mariadb, postgres, rows)),
     ...(await memory(postgres, rows >= 1_000_000 ? 1_000_000 : Math.min(rows, 100_000))),
     await transformCost(Math.min(rows, 200_000)),
     await twoPartitions(postgres, Math.min(rows, 100_000)),
@@ -117,6 +127,48 @@ async function across(
   }
 }
 
+/** The same rows by pgloader, which does without staging, a ledger and a transform. */
+async function againstPgloader(from: BenchmarkServer, into: BenchmarkServer, rows: number): Promise<Result[]> {
+  if (!hasPgloader) {
+    progress('pgloader is left out: there is no program of that name (apt-get install pgloader)')
+    return []
+  }
+  const urls = await prepare(from, into, rows)
+  await resetTarget(target, 'empty')
+  const megabytes = await memoryOf(urls)
+  const runs = await openStagedRuns()
+  const resident: number[] = []
+  try {
+    await warmUp(runs)
+    progress('MariaDB → PostgreSQL, beside pgloader')
+    const { staged, other } = await interleaved(
+      {
+        staged: () => loadedBy(() => runs.run(), 'empty', rows),
+        other: () => loadedBy(async () => resident.push(await pgloader(urls.source, urls.target)), 'empty', rows),
+      },
+      ROUNDS,
+    )
+    const baseline = medianOf(resident)
+    const ratio = rounded(megabytes / baseline)
+    return [
+      rateResult(`staged pipeline, MariaDB → PG, ${rows} rows, against pgloader`, rows, staged, other, 1.5),
+      {
+        name: `memory of a run from MariaDB to PG, ${rows} rows, against pgloader`,
+        value: megabytes,
+        unit: 'MB',
+        baseline,
+        ratio,
+        goal: 0.5,
+        better: 'less',
+        ok: ratio <= 0.5,
+        spread: null,
+      },
+    ]
+  } finally {
+    await close(runs)
+  }
+}
+
 async function warmUp(runs: StagedRuns): Promise<void> {
   await resetTarget(target, 'empty')
   await runs.run()
@@ -127,6 +179,16 @@ async function close(runs: StagedRuns): Promise<void> {
   await Promise.all([source.database.close(), target.database.close()])
 }
 
+/** Megabytes that a process had resident at most, which did one run. */
+async function memoryOf(urls: { readonly source: string; readonly target: string }): Promise<number> {
+  const { stdout } = await promisify(execFile)(
+    process.execPath,
+    ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'run-memory.ts'), urls.source, urls.target],
+    { env: process.env },
+  )
+  return Number(stdout)
+}
+
 /** What ten times the rows cost in memory: each run in a process of its own. */
 async function memory(server: BenchmarkServer, rows: number): Promise<Result[]> {
   const megabytes: number[] = []
@@ -134,12 +196,7 @@ async function memory(server: BenchmarkServer, rows: number): Promise<Result[]> 
     const urls = await prepare(server, server, count)
     await Promise.all([source.database.close(), target.database.close()])
     progress(`memory of a run of ${count} rows`)
-    const { stdout } = await promisify(execFile)(
-      process.execPath,
-      ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'run-memory.ts'), urls.source, urls.target],
-      { env: process.env },
-    )
-    megabytes.push(Number(stdout))
+    megabytes.push(await memoryOf(urls))
   }
   const [few = 0, many = 0] = megabytes
   const growth = rounded(many / few)

@@ -1,5 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { Client } from 'pg'
 import { from, to } from 'pg-copy-streams'
@@ -19,6 +22,8 @@ function has(program: string): boolean {
 export const hasPsql = has('psql')
 /** The client of MariaDB or MySQL, or null. */
 export const mysqlProgram = ['mariadb', 'mysql'].find(has) ?? null
+/** Debian's package pgloader. */
+export const hasPgloader = has('pgloader')
 
 /** `COPY … TO` into `COPY … FROM`, into a table with its primary key. */
 export async function copyAcross(source: string, target: string): Promise<void> {
@@ -62,6 +67,34 @@ export async function mysqlToPostgres(source: string, target: string): Promise<v
     COPY: "COPY orders_target FROM STDIN WITH (NULL 'NULL')",
     MYSQL_PWD: decodeURIComponent(new URL(source).password),
   })
+}
+
+/** The rows of MariaDB by pgloader; returns the megabytes that it had resident at most. */
+export async function pgloader(source: string, target: string): Promise<number> {
+  const folder = await mkdtemp(join(tmpdir(), 'dray-bench-pgloader-'))
+  try {
+    const commands = join(folder, 'orders.load')
+    await writeFile(
+      commands,
+      `LOAD DATABASE FROM ${source} INTO ${target}
+        WITH data only, no foreign keys
+        INCLUDING ONLY TABLE NAMES MATCHING 'orders'
+        ALTER SCHEMA '${new URL(source).pathname.slice(1)}' RENAME TO 'public'
+        ALTER TABLE NAMES MATCHING 'orders' RENAME TO 'orders_target';`,
+      { mode: 0o600 },
+    )
+    const child = spawn('pgloader', ['--root-dir', folder, commands], { stdio: 'ignore' })
+    let kilobytes = 0
+    const look = setInterval(async () => {
+      const status = await readFile(`/proc/${child.pid}/status`, 'utf8').catch(() => '')
+      kilobytes = Math.max(kilobytes, Number(/VmHWM:\s*(\d+)/.exec(status)?.[1] ?? 0))
+    }, 20)
+    const [code] = await once(child, 'exit').finally(() => clearInterval(look))
+    if (code !== 0) throw new Error(`pgloader ended with ${code}`)
+    return Math.round(kilobytes / 1024)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
 }
 
 function mysqlClient(url: string): string {
