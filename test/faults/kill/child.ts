@@ -1,6 +1,7 @@
 import { writeSync } from 'node:fs'
 import { enableCompileCache } from 'node:module'
 import type { RunMode } from '#shared/pipeline/index.ts'
+import type { At } from './crash-points.ts'
 import type { PipelineShape } from './models.ts'
 
 /* A process of its own for one run, which may end in the middle of it. It has read its code before it is told to go. */
@@ -15,9 +16,19 @@ const { exitCodes } = await import('#infra/cli/exit-codes.ts')
 const { runHere } = await import('./run-here.ts')
 
 const { DRAY_KILL: text = '{}' } = process.env
-const { place, runId, shape, crashAt, state: endpoint, staging: folder, pauseAt } = JSON.parse(text) as ChildOptions
+const {
+  place,
+  runId,
+  shape,
+  crashAt,
+  crashFrom,
+  state: endpoint,
+  staging: folder,
+  pauseAt,
+} = JSON.parse(text) as ChildOptions
 const points: string[] = []
-const count = crashPoints(crashAt ?? null, (point) => points.push(point))
+/** Counts from the start of the run. */
+let count: At = () => {}
 const waitsFor = pauseAt?.map((pattern) => new RegExp(pattern)) ?? []
 const at = (point: string) => {
   if (waitsFor[0]?.test(point)) {
@@ -45,7 +56,7 @@ await (await items.extract.source.database.adapter()).close()
 await (await items.load.target.database.adapter()).close()
 
 process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
-  points.length = 0
+  count = crashPoints(crashAt ?? null, crashFrom ?? '', (point) => points.push(point))
   const ended = await runHere({
     runId,
     pipeline: items,
@@ -71,6 +82,7 @@ interface ChildOptions {
   readonly runId: string
   readonly shape: PipelineShape
   readonly crashAt?: number | null
+  readonly crashFrom?: string
   /** Patterns of points: at the last one, once the others have been met in turn, the process stops itself (SIGSTOP). */
   readonly pauseAt?: readonly string[]
   readonly state: string

@@ -6,12 +6,17 @@ import type { StateStore } from '#shared/state/state-store.ts'
 /** Called at each point of a run at which its process may end. */
 export type At = (point: string) => void
 
-/** Numbers the points, tells of each, and at the point `last` ends the process as a lost machine would: by SIGKILL, in the middle of it. */
-export function crashPoints(last: number | null, tell: (point: string) => void): At {
+/**
+ * Numbers the points, tells of each, and at the point `last` ends the process as a lost machine would: by SIGKILL, in the middle of it.
+ * `from` is a pattern: the first point that meets it is number 1 then.
+ */
+export function crashPoints(last: number | null, from: string, tell: (point: string) => void): At {
   let count = 0
+  const first = new RegExp(from)
   return (point) => {
-    count += 1
     tell(point)
+    if (count === 0 && !first.test(point)) return
+    count += 1
     if (count !== last) return
     writeSync(1, `${point}\n`)
     process.kill(process.pid, 'SIGKILL')

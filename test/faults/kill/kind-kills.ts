@@ -11,6 +11,12 @@ export interface KindReport {
   readonly kinds: number
 }
 
+/** The number of a point, counted from the first one that meets the pattern. */
+interface Crash {
+  readonly crashAt: number
+  readonly crashFrom?: string
+}
+
 /** Kills runs of one kind one after the other; each time another run has to make it good. */
 export class KindKills {
   readonly #lane: Lane
@@ -28,19 +34,19 @@ export class KindKills {
   async run(atMost: number | null): Promise<KindReport> {
     await this.#kind.begin(this.#lane)
     const points = await this.#count()
-    const waiting = atMost === null ? points.map((_, index) => index + 1) : chosen(points, atMost)
+    const waiting =
+      atMost === null ? points.map((_, index) => ({ crashAt: index + 1 })) : chosen(points, atMost, this.#kind.critical)
     const most = 2 * waiting.length
     let next: Child | null = this.#childAt(waiting.shift())
     try {
       for (let tried = 1; next !== null; tried++) {
         const child: Child = next
         await child.ready
-        const crashAt = waiting.shift()
         // The next process reads its code while this one runs.
-        next = this.#childAt(crashAt)
+        next = this.#childAt(waiting.shift())
         // A run is not like the other to the last point: one that ended before its own is made up for by an earlier one.
         if (!(await this.#kill(child)) && tried < most)
-          waiting.push(Math.ceil(points.length * (0.9 - tried / (2 * most))))
+          waiting.push({ crashAt: Math.ceil(points.length * (0.9 - tried / (2 * most))) })
         next ??= this.#childAt(waiting.shift())
       }
     } finally {
@@ -80,7 +86,7 @@ export class KindKills {
       await this.#kind.checkKilled?.(lane)
       await lane.settle()
       // What has been begun is gone on with, or done again, in turn.
-      await this.#makeGood(this.#kills % 4 < 2 ? await this.#resumed(child.runId, mode) : mode)
+      await this.#makeGood(child.runId, this.#kills % 4 < 2 ? await this.#resumed(child.runId, mode) : mode)
       await lane.untilGone(left)
       await this.#kind.check(lane)
       await lane.checkNothingLeft()
@@ -95,25 +101,33 @@ export class KindKills {
     return (await this.#lane.state.run(runId)) === null ? mode : { resume: runId }
   }
 
-  async #makeGood(mode: RunMode | null): Promise<void> {
+  async #makeGood(killed: string, mode: RunMode | null): Promise<void> {
     const { status, reasons } = await this.#lane.run({ mode })
+    // What it was to go on with had been committed by the run that was killed: then there is nothing left but usual runs.
+    if (reasons.join().includes(`cannot be resumed, since last_run has been committed by ${killed}`))
+      return this.#makeGood(killed, null)
     if (status !== 'SUCCEEDED')
       throw new Divergence(`the run after the fault (${JSON.stringify(mode)}) ended ${status}: ${reasons.join('; ')}`)
   }
 
-  #childAt(crashAt: number | undefined): Child | null {
-    return crashAt === undefined ? null : this.#lane.child({ crashAt })
+  #childAt(crash: Crash | undefined): Child | null {
+    return crash === undefined ? null : this.#lane.child(crash)
   }
 }
 
-/** Half of them between the start and the end of Commit, where a replacement is swapped in and deletions happen; the others spread over all. */
-function chosen(points: readonly string[], wanted: number): number[] {
-  const [start, end] = ['entered', 'exited'].map((what) => points.indexOf(`items: commit: state-${what}`)) as [
-    number,
-    number,
-  ]
-  const within = points.slice(start, end)
-  const numbers = new Set(spread(within, Math.ceil(wanted / 2)).map((number) => start + number))
-  for (const number of spread(points, wanted)) if (numbers.size < wanted) numbers.add(number)
-  return [...numbers].sort((one, other) => one - other)
+/** Half of them from where Commit writes to the target until it turns to the state, or anywhere in Commit; the others spread over all. */
+function chosen(
+  points: readonly string[],
+  wanted: number,
+  critical: RegExp = /^items: commit: state-entered/,
+): Crash[] {
+  const start = points.findIndex((point) => critical.test(point))
+  const length = points.slice(start).findIndex((point) => point.startsWith('state.commit starts'))
+  if (start < 0 || length < 0) throw new Error(`this run has no ${critical} among its points`)
+  const half = Math.ceil(wanted / 2)
+  const within = Array.from({ length: half }, (_, at) => ({
+    crashAt: 2 + Math.floor((at * length) / half),
+    crashFrom: critical.source,
+  }))
+  return [...spread(points, wanted - half).map((crashAt) => ({ crashAt })), ...within]
 }

@@ -12,6 +12,8 @@ const PARTITION_ROWS = 40
 export interface KindOfRun {
   readonly name: string
   readonly shape: PipelineShape
+  /** The first statement of Commit that must not be seen without the others. */
+  readonly critical?: RegExp
   /** The first content of the databases. */
   begin(lane: Lane): Promise<void>
   /** Changes the databases; returns what the run that is killed is asked for. Called once for each kill, the rounds from 1. */
@@ -61,6 +63,7 @@ function replacing(): KindOfRun {
   return {
     name: 'replace',
     shape: { load: 'replace', partitionRows: PARTITION_ROWS },
+    critical: /is sent delete from .product.( |$)/,
     begin: firstRun,
     async prepare(lane, round) {
       before = await landedRows(lane.target)
@@ -82,6 +85,7 @@ function deleting(): KindOfRun {
   return {
     name: 'deletes',
     shape: { load: 'deletes', partitionRows: PARTITION_ROWS },
+    critical: /is sent delete from .product.( |$)/,
     begin: firstRun,
     async prepare(lane, round) {
       before = await landedRows(lane.target)

@@ -113,7 +113,9 @@ export class Lane {
   /** A process that is ready for a run of its own. */
   child(
     options: {
+      /** The number of the point at which it is killed, counted from the first one that meets a pattern. */
       readonly crashAt?: number | null
+      readonly crashFrom?: string
       readonly pauseAt?: readonly string[]
       readonly shape?: PipelineShape
     } = {},
