@@ -167,5 +167,6 @@ async function withKey(settings: LineageSettings, environment: NodeJS.ProcessEnv
 
 function datasetsOf(step: Pipeline | Task): Datasets {
   const [reads, writes] = step.kind === 'task' ? [step.reads, step.writes] : [[step.extract.source], [step.load.target]]
-  return { inputs: reads.map((model) => datasetOf(model)), outputs: writes.map((model) => datasetOf(model)) }
+  const known = (models: typeof reads) => models.flatMap((model) => datasetOf(model) ?? [])
+  return { inputs: known(reads), outputs: known(writes) }
 }

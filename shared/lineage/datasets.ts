@@ -11,10 +11,15 @@ interface Place {
 
 /**
  * A model's table by the naming of OpenLineage, with its columns. A table of PostgreSQL without a schema is taken for one of `public`. Made
- * of the host, the port and the database's name in the URL, never of its user, password or parameters.
+ * of the host, the port and the database's name in the URL, never of its user, password or parameters. Null where the function does not know the URL.
  */
-export function datasetOf({ definition }: DatasetModel, environment: NodeJS.ProcessEnv = process.env): LineageDataset {
-  const { namespace, prefix, isPostgres } = placeOf(environment[urlVariable(definition.database)] ?? '')
+export function datasetOf(
+  { definition }: DatasetModel,
+  environment: NodeJS.ProcessEnv = process.env,
+): LineageDataset | null {
+  const place = placeOf(environment[urlVariable(definition.database)] ?? '')
+  if (place === null) return null
+  const { namespace, prefix, isPostgres } = place
   const table = isPostgres && !definition.table.includes('.') ? `public.${definition.table}` : definition.table
   const fields = definition.columns.map(({ column, field: { settings } }) => ({ name: column, type: typeOf(settings) }))
   return {
@@ -35,14 +40,15 @@ export function writtenDataset(dataset: LineageDataset, rows: number): LineageDa
   }
 }
 
-function placeOf(url: string): Place {
+function placeOf(url: string): Place | null {
   if (/^sqlite:/.test(url)) {
     return { namespace: url.replace(/[?#].*$/s, ''), prefix: '', isPostgres: false }
   }
-  const [, scheme = '', rest = ''] = /^(postgres|mysql|mariadb)(?:ql)?:\/\/(.*)$/s.exec(url) ?? []
+  const [, scheme, rest = ''] = /^(postgres|mysql|mariadb)(?:ql)?:\/\/(.*)$/s.exec(url) ?? []
+  if (scheme === undefined) return null
   // A user without a host is what a URL of a socket has, and `URL` refuses.
   const parsed = URL.parse(`db://${rest.replace(/^([^/?#]*@)(?=[/?#]|$)/, '$1localhost')}`)
-  if (parsed === null) return { namespace: 'unknown:', prefix: '', isPostgres: false }
+  if (parsed === null) return null
   const isPostgres = scheme === 'postgres'
   const asked = parsed.searchParams.get('host')
   const host = asked === null || asked.startsWith('/') ? parsed.hostname || 'localhost' : asked

@@ -61,8 +61,8 @@ describe('an event of lineage', () => {
 describe('a dataset', () => {
   const variable = urlVariable('lineage-lake')
   const named = (url: string, model: Parameters<typeof datasetOf>[0] = Order) => {
-    const { namespace, name } = datasetOf(model, { [variable]: url })
-    return [namespace, name]
+    const dataset = datasetOf(model, { [variable]: url })
+    return dataset && [dataset.namespace, dataset.name]
   }
 
   test('is named by host, port, database, schema and table', () => {
@@ -83,10 +83,15 @@ describe('a dataset', () => {
     assert.deepEqual(named('sqlite:/data/lake.db?mode=ro'), ['sqlite:/data/lake.db', 'orders'])
   })
 
+  test('is none for a function that does not know where the database is', () => {
+    assert.equal(named(''), null)
+    assert.equal(datasetOf(Order, {}), null)
+  })
+
   test('tells its columns as they are in the model, and nothing of who signs in', () => {
     const dataset = datasetOf(Order, { [variable]: 'postgres://somebody:s3cr3t@db/lake?options=-cfoo%3Ds3cr3t' })
 
-    assert.deepEqual(dataset.facets.schema?.fields, [
+    assert.deepEqual(dataset?.facets.schema?.fields, [
       { name: 'id', type: 'bigint' },
       { name: 'ordered_at', type: 'timestamp' },
       { name: 'amount', type: 'decimal(12,2)' },
