@@ -12,7 +12,7 @@ const PARTITION_ROWS = 40
 export interface KindOfRun {
   readonly name: string
   readonly shape: PipelineShape
-  /** The first statement of Commit that must not be seen without the others. */
+  /** Where Commit begins what must be seen whole or not at all. */
   readonly critical?: RegExp
   /** The first content of the databases. */
   begin(lane: Lane): Promise<void>
@@ -63,7 +63,7 @@ function replacing(): KindOfRun {
   return {
     name: 'replace',
     shape: { load: 'replace', partitionRows: PARTITION_ROWS },
-    critical: /is sent delete from .product.( |$)/,
+    critical: /is sent select count\(\*\) from .product__dray_next/,
     begin: firstRun,
     async prepare(lane, round) {
       before = await landedRows(lane.target)
@@ -85,7 +85,7 @@ function deleting(): KindOfRun {
   return {
     name: 'deletes',
     shape: { load: 'deletes', partitionRows: PARTITION_ROWS },
-    critical: /is sent delete from .product.( |$)/,
+    critical: /staging\.read object starts/,
     begin: firstRun,
     async prepare(lane, round) {
       before = await landedRows(lane.target)
