@@ -4,7 +4,9 @@ import { Lane, type LaneOptions } from './lane.ts'
 import { privateServer, type Server } from './server.ts'
 
 type Options = Partial<Omit<LaneOptions, 'place' | 'sourceUrl' | 'targetUrl'>> & {
-  /** Told of the target's URL; returns the one that the adapter is to use. */
+  /** Which of the two is reached through the proxy; the target unless told. */
+  readonly proxied?: 'source' | 'target'
+  /** Told of its URL; returns the one that the adapter is to use. */
   readonly proxy?: (t: TestContext, url: string) => Promise<string>
 }
 
@@ -13,15 +15,11 @@ let lanes = 0
 /** Opens a lane on a server; it is closed with the test. */
 export async function openLane(t: TestContext, engine: Engine, server: Server, options: Options = {}): Promise<Lane> {
   lanes += 1
-  const targetUrl = await server.createDatabase()
-  const through = options.proxy === undefined ? {} : { targetUrl: await options.proxy(t, targetUrl) }
-  const lane = await Lane.open({
-    place: `faults-${engine}-${lanes}`,
-    sourceUrl: await server.createDatabase(),
-    targetUrl,
-    through,
-    ...options,
-  })
+  const { proxy, proxied = 'target', ...rest } = options
+  const urls = { sourceUrl: await server.createDatabase(), targetUrl: await server.createDatabase() }
+  const name = proxied === 'source' ? 'sourceUrl' : 'targetUrl'
+  const through = proxy === undefined ? {} : { [name]: await proxy(t, urls[name]) }
+  const lane = await Lane.open({ place: `faults-${engine}-${lanes}`, ...urls, through, ...rest })
   t.after(() => lane.close())
   return lane
 }
