@@ -2,13 +2,17 @@ import { ConfigurationError } from '#shared/active-record/index.ts'
 import type { PlanInput } from './events.ts'
 import { keysOf } from './keys.ts'
 import type { Pipeline } from './pipeline.ts'
+import { loadsTwice } from './rows-again.ts'
 import type { KeysMode } from './run-mode.ts'
 
 /**
  * The keys that events of the pipeline's entity name, for a run that only events have asked for; null where the run is to read its window:
- * when a schedule or a person has asked, too, when the events give no keys or a window, or keys that the source cannot have.
+ * when a schedule or a person has asked, too, when the events give no keys or a window, or keys that the source cannot have, and where
+ * the window's rows would be loaded once more.
  */
-export function modeOfEvents({ entity, extract }: Pipeline, { run, entities }: PlanInput): KeysMode | null {
+export function modeOfEvents(pipeline: Pipeline, { run, entities }: PlanInput): KeysMode | null {
+  const { entity, extract } = pipeline
+  if (loadsTwice(pipeline)) return null
   const change = entity === null ? undefined : entities?.[entity]
   if (change === undefined || change.window !== null || change.keys === 'all' || change.keys.length === 0) return null
   if (!run.trigger.split(',').every((one) => one.startsWith('event:'))) return null

@@ -12,6 +12,7 @@ import type { PlanInput, PlanOutput } from './events.ts'
 import { prepareLedger, raiseFence } from './ledger.ts'
 import type { Pipeline } from './pipeline.ts'
 import { doneBefore, landedPlan, resumedMode } from './resume.ts'
+import { refuseToLoadTwice } from './rows-again.ts'
 import type { Services } from './services.ts'
 
 /** A lease outlives the longest run that is expected; the fence, not the lease, keeps an overtaken run from writing. */
@@ -82,6 +83,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
     return announced(pipeline, run.id, landed, lease, services)
   }
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
+  refuseToLoadTwice(pipeline, asked)
   const drafted = await draft(pipeline, asked, { id: run.id, lastRun: lease.lastRun }, services)
   const { epoch, version, lastRun } = lease
   const made: Plan = {

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { bigint, database, type ModelClass, text, timestamp, varchar } from '#shared/active-record/index.ts'
-import { append, changedSince, fullLoad, load, type Pipeline, pipeline, replace } from '#shared/pipeline/index.ts'
+import { append, changedSince, fullLoad, load, type Pipeline, pipeline, plan, replace } from '#shared/pipeline/index.ts'
+import { readPlan } from '#shared/pipeline/plan.ts'
 import { onEachEngine } from './engines.ts'
-import { commitRun, planRun, prepare, quarantined, runPipeline } from './harness.ts'
+import { commitRun, planRun, prepare, quarantined, runPipeline, runReference } from './harness.ts'
 
 const source = database('replace-source')
 const target = database('replace-target')
 
 class Item extends source.table('item', { id: bigint().primaryKey(), label: text().nullable() }) {}
 class Product extends target.table('product', { id: bigint().primaryKey(), label: varchar(10) }) {}
+class Entry extends target.table('entry', { id: bigint(), label: varchar(10) }) {}
 
 const transform = (item: Item, row: { reject(field: string, code: string): null }) =>
   item.label === null ? row.reject('label', 'missing') : { id: item.id, label: item.label }
 const extract = fullLoad(Item, { partitionRows: 3 })
 const replacing = pipeline('items', { extract, transform, load: replace(Product) })
 const emptying = pipeline('items', { extract, transform, load: replace(Product, { allowEmpty: true }) })
+const keyless = pipeline('items', { extract, transform, load: append(Entry), entity: 'shop/items' })
 const appending = pipeline('items', { extract, transform, load: append(Product) })
 
 const items = (ids: readonly number[], label: string) => ids.map((id) => ({ id: BigInt(id), label }))
@@ -34,7 +37,7 @@ onEachEngine('a replace', [source, target], (engine) => {
   const run = (of: Pipeline<typeof Item, typeof Product>, id: string) => runPipeline(of, id, engine.harness.services)
 
   beforeEach(async () => {
-    for (const model of [Item, Product] as unknown as ModelClass[]) await model.createTable()
+    for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
   })
 
   test('leaves the rows of the run and no others, and nothing beside the table', async () => {
@@ -159,7 +162,7 @@ onEachEngine('an append', [source, target], (engine) => {
   const run = (id: string) => runPipeline(appending, id, engine.harness.services)
 
   beforeEach(async () => {
-    for (const model of [Item, Product] as unknown as ModelClass[]) await model.createTable()
+    for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
   })
 
   test('inserts, and quarantines a row whose key is there already', async () => {
@@ -174,6 +177,29 @@ onEachEngine('an append', [source, target], (engine) => {
       (await quarantined(engine.harness, 'run-1', 'items')).map(({ row }) => row.id),
       ['2'],
     )
+  })
+
+  test('refuses rows again where no key would tell that they are there', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    await runPipeline(keyless, 'run-1', engine.harness.services)
+
+    await assert.rejects(
+      planRun(keyless, 'run-2', engine.harness.services, { keys: ['1', '2'] }),
+      /items appends to replace-target\.entry, which has no primary key .* would be there twice and nothing was done/,
+    )
+
+    assert.equal(Number(await Entry.count()), 3)
+  })
+
+  test('reads its window where events name keys and no key would tell that their rows are there', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    const { services } = engine.harness
+    const asked = { ...runReference('run-1'), trigger: 'event:EntityUpdated' }
+    const entities = { 'shop/items': { keys: ['2'], window: null } }
+
+    const { plan: staged } = await plan(keyless, { run: asked, pipeline: 'items', mode: null, entities }, services)
+
+    assert.equal((await readPlan(services, staged)).rows, 3)
   })
 
   test('a load delivered twice appends once', async () => {
