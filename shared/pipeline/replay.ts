@@ -10,6 +10,7 @@ import { keysCondition, type Partition, WHOLE } from './partitions.ts'
 import type { Pipeline } from './pipeline.ts'
 import { appendToLog, type QuarantineRecord } from './quarantine-log.ts'
 import { type KeptRow, quarantinedRows } from './quarantine-rows.ts'
+import { loadsTwice } from './rows-again.ts'
 import type { ReplayMode } from './run-mode.ts'
 import type { Services } from './services.ts'
 import { NOT_TEXT } from './transform-rows.ts'
@@ -213,7 +214,7 @@ async function landedBefore(
   if (chosen.length === 0) return landed
   const open = new Set(chosen.map(({ id }) => id))
   for (const [staged, partitions] of await landedReplays(pipeline)) {
-    for await (const record of sentRecords(JSON.parse(staged) as StagedObject, services)) {
+    for (const record of await sentRecords(pipeline, JSON.parse(staged) as StagedObject, services)) {
       if (!open.has(record.id) || record.partition === null || !partitions.has(record.partition)) continue
       const reason = `${record.reason}, by a run that ended before it could say so`
       landed.set(record.id, { ...record, reason, partition: null })
@@ -234,12 +235,21 @@ async function landedReplays(pipeline: Pipeline): Promise<Map<string, Set<number
   return replays
 }
 
-/** None where they have expired: the rows have been in the quarantine for longer, so that they have, too. */
-async function* sentRecords(staged: StagedObject, { staging }: Services): AsyncGenerator<SentRecord> {
+/**
+ * What a replay has sent; nothing of it where the records have expired (the rows have been in the quarantine for longer, so that they have,
+ * too), or where they are damaged and a row that is sent twice is there once all the same.
+ */
+async function sentRecords(
+  pipeline: Pipeline,
+  staged: StagedObject,
+  { staging }: Services,
+): Promise<readonly SentRecord[]> {
   try {
-    yield* readJsonLines<SentRecord>(staging, staged)
+    return await Array.fromAsync(readJsonLines<SentRecord>(staging, staged))
   } catch (error) {
-    if ((error as Error).name !== 'StagedObjectMissing') throw error
+    const { name } = error as Error
+    if (name === 'StagedObjectMissing' || (name === 'StagedObjectDamaged' && !loadsTwice(pipeline))) return []
+    throw error
   }
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import {
@@ -167,6 +168,23 @@ describe('the quarantine', () => {
 
     assert.deepEqual([next.read, next.inserted], [2, 2])
     assert.equal(await Happening.count(), 2)
+    assert.deepEqual(await open(), [])
+  })
+
+  test('where the records of a replay that died are damaged, its rows are sent again, unless they could be there twice', async () => {
+    await quarantineTwo(true)
+    const dead = await planRun(items([], true), 'run-2', harness.services, ALL)
+    await load(items([], true), await prepare(items([], true), 'run-2', dead, 0, harness.services), harness.services)
+    await harness.services.state.releaseLease('items', 'run-2')
+    const [records] = await harness.services.staging.list('runs/run-2/items/replayed')
+    await truncate(join(harness.folder, 'staging', records as string), 10)
+
+    const refused = planRun(happenings([]), 'run-3', harness.services, ALL)
+    await assert.rejects(refused, { name: 'StagedObjectDamaged' })
+    await harness.services.state.releaseLease('items', 'run-3')
+    const next = await runPipeline(items([], true), 'run-4', harness.services, ALL)
+
+    assert.deepEqual([next.read, next.inserted, next.unchanged], [2, 0, 2])
     assert.deepEqual(await open(), [])
   })
 
