@@ -27,15 +27,21 @@ const FIRST_NAME = String.raw`(?:"(?:[^"]|"")*"|\x60(?:[^\x60]|\x60\x60)*\x60|\[
 const CREATE_TABLE = new RegExp(`^CREATE TABLE\\s+${FIRST_NAME}`, 'i')
 const CREATE_INDEX = new RegExp(`^CREATE UNIQUE INDEX\\s+${FIRST_NAME}\\s+ON\\s+${FIRST_NAME}`, 'i')
 
+/** Throws, in the transaction around it, when a newer run has taken the target over. */
+type Guard = () => Promise<void>
+
 /** Makes the table like the other one, with its defaults, checks and unique keys; one that fits is left as it is. */
-export async function createNextTable(database: Database, table: string): Promise<void> {
+export async function createNextTable(database: Database, table: string, guard: Guard): Promise<void> {
+  const next = nextTable(table)
+  const [like, found] = await database.withConnection(async (connection) => [
+    await connection.describe(table),
+    await connection.describe(next),
+  ])
+  if (like === null)
+    throw new TerminalError(`there is no table ${database.name}.${table}, so none can be made beside it`)
+  if (found !== null && sameShape(like, found)) return
+  if (found !== null) await dropNextTable(database, table, guard)
   await database.withConnection(async (connection, adapter) => {
-    const next = nextTable(table)
-    const [like, found] = [await connection.describe(table), await connection.describe(next)]
-    if (like === null)
-      throw new TerminalError(`there is no table ${database.name}.${table}, so none can be made beside it`)
-    if (found !== null && sameShape(like, found)) return
-    if (found !== null) await dropNextTable(database, table)
     for (const statement of await statementsLike(connection, adapter, table, next)) {
       const made = await connection.query(statement).then(
         () => null,
@@ -47,11 +53,18 @@ export async function createNextTable(database: Database, table: string): Promis
   })
 }
 
-export async function dropNextTable(database: Database, table: string): Promise<void> {
-  await database.withConnection(async (connection, adapter) => {
-    const drop = compile(adapter, sql`drop table if exists ${tableName({ table: nextTable(table) })}`)
-    await connection.query(drop.sql)
+/** MySQL drops nothing inside a transaction: there the guard is asked right before, and what is dropped all the same is missed by the swap. */
+export async function dropNextTable(database: Database, table: string, guard: Guard): Promise<void> {
+  const { dialect } = await database.adapter()
+  const drop = () =>
+    database.withConnection(async (connection, adapter) => {
+      await connection.query(compile(adapter, sql`drop table if exists ${tableName({ table: nextTable(table) })}`).sql)
+    })
+  await database.transaction(async () => {
+    await guard()
+    if (dialect !== 'mysql') await drop()
   })
+  if (dialect === 'mysql') await drop()
 }
 
 function sameShape(one: LiveTable, other: LiveTable): boolean {

@@ -26,9 +26,10 @@ export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<
       `${pipeline.name}: ${referring.join(', ')} refers to ${definition.database}.${definition.table} by a foreign key, so a replace would delete its rows or be refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
     )
   }
-  await createNextTable(database, definition.table)
+  const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
+  await createNextTable(database, definition.table, guard)
   await database.transaction(async () => {
-    await checkFence(database, pipeline.name, run.epoch, 'update')
+    await guard()
     if (await hasLanded(pipeline, run.runId)) return
     await database.withConnection(async (connection, adapter) => {
       await connection.query(
@@ -50,17 +51,18 @@ export async function swapIn(
   { rows, schema }: { readonly rows: number; readonly schema: PlannedSchema | undefined },
 ): Promise<void> {
   const { database, definition } = pipeline.load.target
+  const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
   if ((await closedBefore(database, pipeline.name, run.runId)) === null) {
     await database.transaction(async () => {
-      await checkFence(database, pipeline.name, run.epoch, 'update')
+      await guard()
       if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return
       const replaced = await exchange(pipeline, rows)
       await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
       await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
     })
   }
-  // The rows are in: what is left of the work is dropped here, or by the next Plan.
-  await dropNextTable(database, definition.table).catch(() => {})
+  // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must not drop.
+  await dropNextTable(database, definition.table, guard).catch(() => {})
 }
 
 async function exchange(pipeline: Pipeline, rows: number): Promise<number> {

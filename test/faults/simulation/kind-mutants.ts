@@ -88,7 +88,7 @@ export const replaceMutants: readonly Mutant[] = [
   {
     bug: 'a Commit that was overtaken swaps its rows in',
     file: REPLACEMENT,
-    edits: [[`      ${FENCE_OF_A_COMMIT}      if`, '      if']],
+    edits: [['      await guard()\n      if', '      if']],
     over: { kind: 'replace', ...ZOMBIE_COMMITS },
   },
   {

@@ -9,7 +9,7 @@ const SCHEDULES = 300
 /** For one mutant, in ms: one that never ends is caught, too. */
 const PATIENCE = 40_000
 
-async function hunt(mutant: Mutant, schedules = SCHEDULES): Promise<MutantResult> {
+async function hunt(mutant: Mutant, schedules = SCHEDULES, milliseconds = PATIENCE): Promise<MutantResult> {
   const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), {
     workerData: { mutant, schedules },
     execArgv: ['--disable-warning=ExperimentalWarning'],
@@ -18,7 +18,7 @@ async function hunt(mutant: Mutant, schedules = SCHEDULES): Promise<MutantResult
   const patience = setTimeout(() => {
     patient = false
     void worker.terminate()
-  }, PATIENCE)
+  }, milliseconds)
   try {
     const said = once(worker, 'message').then(([result]) => result as MutantResult)
     const ended = once(worker, 'exit').then(
@@ -35,7 +35,7 @@ describe('the simulation catches', { concurrency: 2 }, () => {
   const caught: string[] = []
 
   test('nothing in the source as it is', async () => {
-    const result = await hunt({ bug: 'none', file: 'shared/pipeline/plan.ts', edits: [] }, 200)
+    const result = await hunt({ bug: 'none', file: 'shared/pipeline/plan.ts', edits: [] }, 200, 5 * PATIENCE)
 
     assert.deepEqual(result, { survived: 200 })
   })

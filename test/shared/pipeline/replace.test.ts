@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { bigint, database, type ModelClass, text, timestamp, varchar } from '#shared/active-record/index.ts'
-import { append, changedSince, fullLoad, load, type Pipeline, pipeline, plan, replace } from '#shared/pipeline/index.ts'
+import {
+  append,
+  changedSince,
+  fullLoad,
+  load,
+  type Pipeline,
+  type PlanOutput,
+  pipeline,
+  plan,
+  replace,
+} from '#shared/pipeline/index.ts'
 import { readPlan } from '#shared/pipeline/plan.ts'
+import type { StateStore } from '#shared/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
 import { commitRun, planRun, prepare, quarantined, runPipeline, runReference } from './harness.ts'
 
@@ -26,6 +37,20 @@ const range = (count: number) => Array.from({ length: count }, (_, index) => ind
 
 async function products(): Promise<string[]> {
   return (await Product.all().order('id').toArray()).map(({ id, label }) => `${id} ${label}`)
+}
+
+/** The state store, whose `run` waits: a Commit asks for it between its look at the fence and its work. */
+function heldAtRun(state: StateStore, held: () => Promise<void>): StateStore {
+  return new Proxy(state, {
+    get(store, name) {
+      const value = Reflect.get(store, name)
+      if (typeof value !== 'function') return value
+      return async (...given: unknown[]) => {
+        if (name === 'run') await held()
+        return value.apply(store, given)
+      }
+    },
+  })
 }
 
 /** The tables of the target but those of Dray. */
@@ -70,6 +95,41 @@ onEachEngine('a replace', [source, target], (engine) => {
     await Item.deleteAll({ id: 9n })
     assert.equal((await run(replacing, 'run-2')).inserted, 8)
     assert.equal((await products()).length, 8)
+  })
+
+  test('a Commit that is late leaves the table alone in which the next run gathers its rows', async () => {
+    await Item.insertAll(items(range(4), 'first'))
+    const { services } = engine.harness
+    const first = await planRun(replacing, 'run-1', services)
+    const gather = async (id: string, planned: PlanOutput) => {
+      for (const { partition } of planned.partitions) {
+        await load(replacing, await prepare(replacing, id, planned, partition, services), services)
+      }
+    }
+    await gather('run-1', first)
+    const { promise: goOn, resolve: letGoOn } = Promise.withResolvers<void>()
+    const { promise: isPast, resolve: tellPast } = Promise.withResolvers<void>()
+    const late = commitRun(replacing, 'run-1', first, {
+      ...services,
+      state: heldAtRun(services.state, () => {
+        tellPast()
+        return goOn
+      }),
+    })
+    await isPast
+    await commitRun(replacing, 'run-1', first, services)
+    await services.state.releaseLease('items', 'run-1')
+    await Item.insertAll(items([5], 'second'))
+    const second = await planRun(replacing, 'run-2', services)
+    await gather('run-2', second)
+
+    letGoOn()
+    await late.catch(() => {})
+    const output = await commitRun(replacing, 'run-2', second, services)
+
+    assert.equal(output.inserted, 5)
+    assert.equal((await products()).length, 5)
+    assert.equal(await nextExists(), false)
   })
 
   test('Replace that empties the target (dlt#3025, airbyte#11251): refused, unless told', async () => {
