@@ -63,12 +63,21 @@ async function launch(folder: string, account: Account | null, options: Postgres
   const data = join(folder, 'data')
   await clearRemains(data)
   await ensureCluster(folder, binaries, account)
-  const settings = serverSettings(options.port ?? (await freePort()), options.durable ?? true)
   const log = join(folder, 'server.log')
-  const process = startGuarded([binaries.postgres, '-D', data, ...settings], account, log)
-  const postmaster = await untilReady(data, process.ended)
-  if (postmaster) return { process, postmaster }
-  throw new TerminalError(`The embedded PostgreSQL in ${folder} did not start. Its log says:\n${await logTail(log)}`)
+  for (const patience = Date.now() + 10_000; ; await sleep(100)) {
+    const settings = serverSettings(options.port ?? (await freePort()), options.durable ?? true)
+    const process = startGuarded([binaries.postgres, '-D', data, ...settings], account, log)
+    const postmaster = await untilReady(data, process.ended)
+    if (postmaster) return { process, postmaster }
+    const said = await logTail(log)
+    if (Date.now() < patience && isHeldByTheDead(said)) continue
+    throw new TerminalError(`The embedded PostgreSQL in ${folder} did not start. Its log says:\n${said}`)
+  }
+}
+
+/** The processes of a server that was killed end a moment after it. */
+function isHeldByTheDead(log: string): boolean {
+  return log.includes('pre-existing shared memory block')
 }
 
 async function untilReady(data: string, ended: Promise<void>): Promise<Postmaster | null> {

@@ -10,6 +10,7 @@ import { keysCondition, type Partition, WHOLE } from './partitions.ts'
 import type { Pipeline } from './pipeline.ts'
 import { appendToLog, type QuarantineRecord } from './quarantine-log.ts'
 import { type KeptRow, quarantinedRows } from './quarantine-rows.ts'
+import { inOrder } from './replay-order.ts'
 import { loadsTwice } from './rows-again.ts'
 import type { ReplayMode } from './run-mode.ts'
 import type { Services } from './services.ts'
@@ -104,7 +105,10 @@ function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
   for (const row of open) if (hasKey(row)) newest.set(keyText(pipeline, row), row)
   const latest = open.filter((row) => !hasKey(row) || newest.get(keyText(pipeline, row)) === row)
   return {
-    asKept: latest.filter((row) => guarded && isWhole(row)),
+    asKept: inOrder(
+      pipeline.extract,
+      latest.filter((row) => guarded && isWhole(row)),
+    ),
     again: latest.filter((row) => !(guarded && isWhole(row)) && hasKey(row)),
     superseded: open.filter((row) => !latest.includes(row)),
     left: latest.filter((row) => !(guarded && isWhole(row)) && !hasKey(row)),

@@ -141,7 +141,10 @@ export class LandingOracle {
   #outranked(extracted: readonly Row[], fate: (row: Row) => Fate): ReadonlySet<Row> {
     const taken = new Set<string | null>()
     const outranked = new Set<Row>()
-    for (const row of this.#shape.load === 'append' ? [] : extracted.toReversed()) {
+    // The rows of a replay are in no order.
+    const age = (row: Row) => (this.#shape.versioned ? (row.changed_at ?? '') : '')
+    const ranked = extracted.toSorted((one, other) => Number(age(one) > age(other)) - Number(age(one) < age(other)))
+    for (const row of this.#shape.load === 'append' ? [] : ranked.toReversed()) {
       const own = fate(row)
       if (own !== 'loaded' && own !== 'refused') continue
       if (taken.has(row.code ?? null)) outranked.add(row)
