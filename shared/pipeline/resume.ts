@@ -47,6 +47,8 @@ export async function landedPlan(
   for (const runId of unfinished === null ? resumed : [...resumed, unfinished]) {
     const landed = await landedOf(pipeline, runId)
     if (landed === null) continue
+    // A run in between may have emptied the table in which a replace gathers its rows.
+    if (pipeline.load.kind === 'replace' && lease.epoch > landed.epoch + 1) continue
     const plan = await stillStaged(pipeline, runId, landed.staged, lease, services)
     if (plan.advances && plan.version !== lease.version) await refuseOvertaken(pipeline, runId, lease, services)
     const partitions = plan.partitions.flatMap((_, number) => (landed.numbers.has(number) ? [] : [number]))
@@ -76,6 +78,8 @@ async function unfinishedAppend(pipeline: Pipeline, lease: Lease, services: Serv
 
 interface Landed {
   readonly numbers: ReadonlySet<number>
+  /** Of the last of them to land. */
+  readonly epoch: number
   readonly staged: StagedObject
 }
 
@@ -92,6 +96,7 @@ async function landedOf(pipeline: Pipeline, runId: string): Promise<Landed | nul
   }
   return {
     numbers: new Set(entries.map(({ partitionNumber }) => Number(partitionNumber))),
+    epoch: Math.max(...entries.map(({ epoch }) => Number(epoch))),
     staged: JSON.parse(first.plan) as StagedObject,
   }
 }
@@ -107,7 +112,6 @@ async function stillStaged(
     return await readPlan(services, staged)
   } catch (error) {
     if ((error as Error).name !== 'StagedObjectMissing') throw error
-    await services.state.releaseLease(pipeline.name, lease.owner)
     await services.state.releaseLease(pipeline.name, lease.owner)
     throw new TerminalError(
       `${pipeline.name}: the plan of run ${runId} is no longer staged (staging expires), so it cannot be resumed; start \`dray run\`, which reads its rows again: last_run has not moved past them`,

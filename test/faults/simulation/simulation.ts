@@ -480,7 +480,9 @@ export class Simulation {
       throw new Divergence(`${run} plans partition ${again.partition} of ${planner} again, which had landed`)
     const known = this.#runs.get(run)
     const resumed = known?.resumes.find((id) => [...landed].some((landing) => landing.startsWith(`${id} `)))
-    if (resumed !== undefined && planner === run && partitions.length > 0)
+    // What a replace has gathered may have made way for another run's rows: then it begins anew.
+    const isKept = this.scenario.shape.load !== 'replace'
+    if (isKept && resumed !== undefined && planner === run && partitions.length > 0)
       throw new Divergence(`${run} has made a plan of its own, although partitions of ${resumed} had landed`)
   }
 
