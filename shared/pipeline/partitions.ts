@@ -131,7 +131,7 @@ async function boundsOfRows(
   return (await connection.query(statement.sql, statement.parameters, { signal })).rows
 }
 
-/** The same for a whole table, in a tenth of the time: its index knows the order, so that a statement for each bound goes on where the last one ended. */
+/** The same for a whole table, in a sixth of the time: a statement for each bound goes on in the key's index where the last one ended. */
 async function boundsOfTable(
   { source }: Extraction,
   { from, rows, size }: Cutting,

@@ -32,8 +32,9 @@ export async function resumedMode(
 }
 
 /**
- * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, so that a new plan
- * serves as well. Of an append any run goes on with what was left unfinished. Called behind the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
+ * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, or when what a replace
+ * had gathered may be gone, so that a new plan serves as well. Of an append any run goes on with what was left unfinished. Called behind
+ * the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
  */
 export async function landedPlan(
   pipeline: Pipeline,
