@@ -132,6 +132,28 @@ onEachEngine('a replace', [source, target], (engine) => {
     assert.equal(await nextExists(), false)
   })
 
+  test('a resumed run gathers its rows anew where another run has emptied the table of gathered ones', async () => {
+    const { services } = engine.harness
+    const landOne = async (id: string, partition: number) => {
+      const planned = await planRun(replacing, id, services)
+      await load(replacing, await prepare(replacing, id, planned, partition, services), services)
+      await services.state.releaseLease('items', id)
+    }
+    await Item.insertAll(items(range(9), 'new'))
+    await landOne('run-1', 0)
+    // As many rows as run-1 had gathered, and others.
+    await Item.insertAll(items([10, 11, 12], 'new'))
+    await landOne('run-2', 3)
+
+    const output = await runPipeline(replacing, 'run-3', services, { resume: 'run-1' })
+
+    assert.deepEqual([output.read, output.inserted], [12, 12])
+    assert.deepEqual(
+      await products(),
+      range(12).map((id) => `${id} new`),
+    )
+  })
+
   test('Replace that empties the target (dlt#3025, airbyte#11251): refused, unless told', async () => {
     await Product.insertAll(items([1, 2], 'old'))
 
