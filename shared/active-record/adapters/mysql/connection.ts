@@ -261,7 +261,7 @@ export class MysqlConnection implements Connection {
     if (this.#inTransaction) return look(2)
     await this.#beginSnapshot()
     try {
-      return await look(30)
+      return await look(12)
     } finally {
       await this.run('COMMIT')
     }

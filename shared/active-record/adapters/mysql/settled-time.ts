@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Text } from '../../adapter.ts'
 import { errorNumber } from './errors.ts'
 import { literal } from './parameters.ts'
@@ -22,8 +21,12 @@ const OLDEST = `SELECT IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') 
   FROM (SELECT ${STARTED} AS utc, MIN(trx_started) AS local FROM information_schema.innodb_trx
     WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_is_read_only = 0) AS open_transactions`
 
-/** The server reads its transactions anew only after nobody has looked for 0.1 s. */
-const CACHED_MS = 110
+/**
+ * The server looks at its transactions anew only when nobody has asked for 0.1 s. Those who wait equally long keep each other from
+ * ever seeing more than the old list; so the waits are drawn, and grow.
+ */
+const CACHED_SECONDS = 0.11
+const LONGEST_WAIT_SECONDS = 1.2
 const STALE = 'the list of open transactions may be older than the time, so only the lag protects from the latest'
 
 type Run = (sql: string) => Promise<Reply>
@@ -31,23 +34,28 @@ type Run = (sql: string) => Promise<Reply>
 /**
  * Looks at the open transactions. It has to be done before the snapshot: one that commits between the two is in the snapshot
  * then, while one that commits between the snapshot and the look would be in neither. The connection has a transaction
- * of its own open: whether the server has looked now, or tells what it saw before, is known by this very statement.
+ * of its own open, whose statements all carry a mark: a list that shows the mark was taken after the time that is returned,
+ * whoever made the server take it.
  */
 export async function readOpenTransactions(run: Run, isReadOnly: boolean, tries: number): Promise<OpenTransactions> {
   if (isReadOnly) {
     return lagAlone(run, 'the server is read-only: transactions that are open on the primary cannot be seen')
   }
+  const mark = randomBytes(8).toString('hex')
+  const own = `trx_mysql_thread_id = CONNECTION_ID() AND trx_query LIKE '%${mark}%'`
   try {
+    let now: string | undefined
     for (let attempt = 1; ; attempt++) {
-      const mark = randomBytes(8).toString('hex')
-      const own = `trx_mysql_thread_id = CONNECTION_ID() AND trx_query LIKE '%${mark}%'`
       const { rows } = await run(
         `SELECT UTC_TIMESTAMP(6), (${OLDEST}), (SELECT COUNT(*) FROM information_schema.innodb_trx WHERE ${own})`,
       )
-      const [now, oldest, isFresh] = rows[0] as readonly [string, Text, string]
+      const [clock, oldest, isFresh] = rows[0] as readonly [string, Text, string]
+      now ??= clock
       if (isFresh === '1') return { now, oldest, reason: null }
       if (attempt === tries) return { now, oldest, reason: STALE }
-      await delay(CACHED_MS)
+      const longest = Math.min(CACHED_SECONDS * 1.5 ** attempt, LONGEST_WAIT_SECONDS)
+      const wait = CACHED_SECONDS + Math.random() * longest
+      await run(`SELECT SLEEP(${wait.toFixed(3)}), '${mark}'`)
     }
   } catch (error) {
     if (errorNumber(error) !== NO_PROCESS_PRIVILEGE) throw error

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from '#shared/active-record/adapter.ts'
 import { createMysqlAdapter } from '#shared/active-record/adapters/mysql/index.ts'
 import { type OpenedServer, openServer, skip } from './opened-server.ts'
@@ -43,7 +44,7 @@ describe('the settled time of MySQL', { skip }, () => {
     await server.connection.begin('snapshot')
     await other.commit()
     // The server tells what it saw for 0.1 s.
-    await new Promise((resolve) => setTimeout(resolve, 150))
+    await delay(150)
     const seen = await server.query('SELECT COUNT(*) FROM stamped')
     const { until } = await server.connection.settledUntil(0)
     await server.connection.rollback()
@@ -51,6 +52,26 @@ describe('the settled time of MySQL', { skip }, () => {
     assert.deepEqual(seen, [['0']])
     assert.ok(micros(until) <= started - 1_000_000, `${until} is after the start of what was open`)
     assert.ok(micros(until) >= started - 4_000_000)
+  })
+
+  test('is exact for four that ask again and again, although the server looks anew only after nobody has asked for 0.1 s', async () => {
+    const adapter = createMysqlAdapter({ name: 'sales', url: server.url, maxConnections: 4 })
+
+    const results = await Promise.all(
+      [20, 45, 70, 95].map(async (pause) => {
+        const connection = await adapter.acquire()
+        const isExact: boolean[] = []
+        for (let times = 0; times < 3; times++) {
+          await delay(pause)
+          isExact.push((await connection.settledUntil(0)).exact)
+        }
+        await adapter.release(connection)
+        return isExact
+      }),
+    )
+    await adapter.close()
+
+    assert.deepEqual(results, Array(4).fill([true, true, true]))
   })
 
   test('is the lag alone, with the reason, when others cannot be seen', async () => {
