@@ -45,7 +45,7 @@ async function backfill(name: string, options: BackfillOptions) {
   const { extract } = await pipelineNamed(name)
   if (extract.cursor?.kind !== 'timestamp') {
     throw new ConfigurationError(
-      `${name} reads ${extract.cursor === null ? 'its whole source in each run' : 'by the numbers of transactions'}, so it has no range of time to load again and nothing was done; ${extract.cursor === null ? `\`dray run ${name}\` loads everything` : '`--keys` loads single rows, `dray state reset` has all rows read once more'}.`,
+      `${name} reads ${extract.cursor === null ? 'its whole source in each run' : 'by the numbers of transactions'}, so it has no range of time to load again and nothing was done; ${extract.cursor === null ? `\`npx dray run ${name}\` loads everything` : '`--keys` loads single rows, `npx dray state reset` has all rows read once more'}.`,
     )
   }
   const { from, to, chunk } = options

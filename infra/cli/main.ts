@@ -81,7 +81,7 @@ function usageError(text: string): string {
     .trim()
     .replace(/^error: /, '')
     .replace(/\n\((.*)\)$/s, '. $1')
-  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See dray --help.\n`
+  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See npx dray --help.\n`
 }
 
 /** `dray runs | head -1` closes the pipe early; that is no fault. */

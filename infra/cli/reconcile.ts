@@ -87,7 +87,9 @@ function text(found: Reconciliation, reloaded: Reloaded | null, left: Reconcilia
 function fixText(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation): string[] {
   if (total(found) === 0) return []
   if (reloaded === null) {
-    return [`Next: \`dray reconcile ${found.pipeline} --fix\` loads what is missing or differs again; extra rows stay.`]
+    return [
+      `Next: \`npx dray reconcile ${found.pipeline} --fix\` loads what is missing or differs again; extra rows stay.`,
+    ]
   }
   const { read, written, quarantined } = reloaded
   const { missing, extra, different } = left.counts

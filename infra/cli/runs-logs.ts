@@ -27,7 +27,7 @@ async function localLines(id: string): Promise<string[]> {
   try {
     return (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   } catch (error) {
-    throw new ConfigurationError(`There is no log of a run ${id} (${file}); \`dray runs\` lists the runs.`, {
+    throw new ConfigurationError(`There is no log of a run ${id} (${file}); \`npx dray runs\` lists the runs.`, {
       cause: error,
     })
   }

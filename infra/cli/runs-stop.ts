@@ -40,7 +40,7 @@ async function stopLocal(id: string, options: CommonOptions): Promise<void> {
     process.kill(Number(pid), 'SIGINT')
   } catch (error) {
     throw new ConfigurationError(
-      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`dray resume ${id}\` goes on with it.`,
+      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` goes on with it.`,
       { cause: error },
     )
   }

@@ -47,7 +47,7 @@ export function unreachableFromHere(error: unknown, environment: string): unknow
   if (!(error instanceof Error) || !isUnreachable(error)) return error
   const [what] = error.message.split(/[;.] /)
   return new ConfigurationError(
-    `A database of ${environment} cannot be reached from this machine, which connects to it itself: ${what}; run the command where it can be, on a host in its network or through a tunnel, or let the environment do the work with \`dray run\`.`,
+    `A database of ${environment} cannot be reached from this machine, which connects to it itself: ${what}; run the command where it can be, on a host in its network or through a tunnel, or let the environment do the work with \`npx dray run\`.`,
     { cause: error },
   )
 }

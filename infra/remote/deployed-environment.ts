@@ -39,7 +39,7 @@ export async function findEnvironment(
     const value = outputs.get(key)
     if (value) return value
     throw new ConfigurationError(
-      `The stack ${stack} (${(found as Stack).StackStatus}) has no output ${key}, so ${settings.name} cannot be worked with: it was deployed by an older version, or not to its end; \`dray deploy ${settings.name}\` brings it up to date.`,
+      `The stack ${stack} (${(found as Stack).StackStatus}) has no output ${key}, so ${settings.name} cannot be worked with: it was deployed by an older version, or not to its end; \`npx dray deploy ${settings.name}\` brings it up to date.`,
     )
   }
   return {

@@ -35,7 +35,7 @@ function sentenceFor(error: Error & { readonly code?: unknown }, environment: st
     return `AWS refused, ${nothing}: ${trimmed(message)}; your role needs the operator policy of ${stackNameOf(environment)} (docs/operations.md).`
   }
   if (name === 'ValidationError' && /does not exist/.test(message)) {
-    return `There is no stack ${stackNameOf(environment)} in this account and region, ${nothing}; deploy it with \`dray deploy ${environment}\`, or set AWS_PROFILE and AWS_REGION to where it is.`
+    return `There is no stack ${stackNameOf(environment)} in this account and region, ${nothing}; deploy it with \`npx dray deploy ${environment}\`, or set AWS_PROFILE and AWS_REGION to where it is.`
   }
   // Databases may be unreachable, too; the SDK alone leaves this behind.
   if ('$metadata' in error && unreachable.test(String(error.code ?? name))) {

@@ -104,7 +104,7 @@ describe('dray --target dev', () => {
     assert.match(id, /^\d{4}-\d{2}-\d{2}t\d{6}-[0-9a-z]{7}$/)
     assert.match(shown.stdout, /customers +success +2 +0 +0 +1/)
     assert.match(shown.stdout, /s3:\/\/dray-dev-staging\/quarantine\/customers\//)
-    assert.match(shown.stdout, /`dray run customers --target dev` again/)
+    assert.match(shown.stdout, /`npx dray run customers --target dev` again/)
     assert.match(shown.stderr, /customers: success/)
     assert.deepEqual(inputs()[1], { trigger: 'manual', only: ['customers'] })
   })
@@ -158,7 +158,7 @@ describe('dray --target dev', () => {
     await warehouse.query('rollback')
     await environment.idle()
 
-    const [, id] = /^The run (\S+) goes on: `dray runs watch \S+ --target dev` shows it/.exec(stdout) ?? []
+    const [, id] = /^The run (\S+) goes on: `npx dray runs watch \S+ --target dev` shows it/.exec(stdout) ?? []
     assert.equal(code, 130)
     assert.equal(environment.aws.executions.get(id ?? '')?.status, 'SUCCEEDED')
   })
@@ -177,7 +177,7 @@ describe('dray --target dev', () => {
     assert.deepEqual(stopped, { run_id: id, stopped: true })
     assert.equal(watched.code, 130, watched.stderr)
     assert.match(watched.stdout, /orders failed: The execution was aborted: Stopped: by dray runs stop of/)
-    assert.match(watched.stdout, /`dray resume \S+ --target dev`/)
+    assert.match(watched.stdout, /`npx dray resume \S+ --target dev`/)
     assert.equal((await environment.state.pipeline('orders'))?.leaseOwner, null)
     await refused(/has ended, so there is nothing to stop/, 2, 'runs', 'stop', id)
 
@@ -224,7 +224,7 @@ describe('dray --target dev', () => {
     )
     assert.deepEqual([shown.steps[0].step, shown.partitions.length], ['orders', 3])
     assert.match(stdout, new RegExp(`^${runs[0].run_id} +orders of daily-data-warehouse-update +success`, 'm'))
-    await refused(/There is no run r-1; `dray runs --target dev`/, 2, 'runs', 'show', 'r-1')
+    await refused(/There is no run r-1; `npx dray runs --target dev`/, 2, 'runs', 'show', 'r-1')
   })
 
   it('runs logs prints what the functions of that run have logged, in the order of time', async () => {
@@ -318,7 +318,7 @@ describe('dray --target dev', () => {
     }
 
     it('there is no such environment', () => refusedWith(/no environment test.* has dev, prod/, {}, 'test'))
-    it('there is no such stack', () => refusedWith(/no stack Dray-prod .*`dray deploy prod`/, {}, 'prod'))
+    it('there is no such stack', () => refusedWith(/no stack Dray-prod .*`npx dray deploy prod`/, {}, 'prod'))
     it('there are no credentials', () =>
       refusedWith(/no credentials of AWS.*aws sso login/, {
         AWS_ACCESS_KEY_ID: undefined,
@@ -357,7 +357,7 @@ describe('dray --target dev', () => {
       const stack = stacks.get('Dray-dev')
       stacks.set('Dray-dev', { status: 'ROLLBACK_COMPLETE', outputs: {}, logGroups: [] })
 
-      await refusedWith(/Dray-dev \(ROLLBACK_COMPLETE\) has no output StateTable.*`dray deploy dev`/, {})
+      await refusedWith(/Dray-dev \(ROLLBACK_COMPLETE\) has no output StateTable.*`npx dray deploy dev`/, {})
 
       if (stack) stacks.set('Dray-dev', stack)
     })

@@ -54,7 +54,7 @@ describe('the report of a run', () => {
       text,
       /orders: 10 rows in quarantine and 1 finding on rows that were loaded: \/staging\/quarantine\/orders\/r/,
     )
-    assert.match(text, /Next: `dray run daily` again reads only what has changed since/)
+    assert.match(text, /Next: `npx dray run daily` again reads only what has changed since/)
   })
 
   it('gives the reason of a step that did not succeed on one line, without control characters', async () => {

@@ -94,7 +94,7 @@ describe('dray', () => {
     const state = await dray(home, ['state', 'show', 'orders'])
 
     assert.deepEqual([run.code, state.code], [2, 2])
-    assert.match(run.stderr, /^dray: There is no run r-1; `dray runs` lists the runs\.\n$/)
+    assert.match(run.stderr, /^dray: There is no run r-1; `npx dray runs` lists the runs\.\n$/)
     assert.match(state.stderr, /^dray: The pipeline orders has no state/)
   })
 

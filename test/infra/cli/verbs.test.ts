@@ -144,7 +144,7 @@ describe('the verbs around a run', () => {
 
     assert.deepEqual(runs[0].only, ['data-mart', 'orders'])
     assert.deepEqual(steps.map((step: { step: string }) => step.step).toSorted(), ['data-mart', 'orders'])
-    assert.match(stdout, /dray run daily-data-warehouse-update --only data-mart,orders` again/)
+    assert.match(stdout, /npx dray run daily-data-warehouse-update --only data-mart,orders` again/)
   })
 
   it('resume runs only the steps that have not succeeded', async () => {
@@ -203,7 +203,7 @@ describe('the verbs around a run', () => {
     warehouse.exec('rollback')
 
     assert.deepEqual([stopped, ended.code, watched.code], [true, 130, 1])
-    assert.match(watched.stdout, new RegExp(`The run was interrupted.*\`dray resume ${id}\``, 's'))
+    assert.match(watched.stdout, new RegExp(`The run was interrupted.*\`npx dray resume ${id}\``, 's'))
     const { entries } = await json('runs', 'logs', id)
     assert.deepEqual([entries[0].run, entries[0].step, entries[0].message], [id, 'plan', 'started'])
     assert.match((await dray('runs', 'logs', id)).stdout, /^[\d:.]{12} INFO +orders plan: started/m)

@@ -36,7 +36,7 @@ describe('findEnvironment', () => {
 
     assert.throws(() => found.machineOf('hourly'), {
       name: 'Configuration',
-      message: /Dray-test \(CREATE_COMPLETE\) has no output HourlyMachine.*`dray deploy test`/,
+      message: /Dray-test \(CREATE_COMPLETE\) has no output HourlyMachine.*`npx dray deploy test`/,
     })
   })
 
