@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { availableParallelism } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { startMariaDB, type TestMariaDB, type UnavailableMariaDB } from './services/mariadb.ts'
 import { startPostgres } from './services/postgres.ts'
 
@@ -26,6 +27,8 @@ async function runTests(postgresUrl: string, mariadb: TestMariaDB | UnavailableM
     {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: {
+        // Each file is a process of its own, and most of them import the same modules. It is where Node keeps it by itself.
+        NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
         ...process.env,
         TEST_POSTGRES_URL: postgresUrl,
         ...('unavailable' in mariadb

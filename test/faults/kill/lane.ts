@@ -276,8 +276,8 @@ export class Lane {
       const open = await openTransactions(observer)
       if (open > 0) throw new Divergence(`${open} transactions were left open on ${observer.engine}`)
     }
-    for (const key of await this.staging.list('')) {
-      if (!/^(runs|quarantine|quarantine-log|findings)\//.test(key)) throw new Divergence(`${key} was left in staging`)
+    for (const name of await readdir(this.#folder)) {
+      if (!/^(runs|quarantine|quarantine-log|findings)$/.test(name)) throw new Divergence(`${name} was left in staging`)
     }
   }
 
