@@ -29,6 +29,16 @@ async function* linesOf(
   }
 }
 
+/** What a line says; a damaged one may be found before the end of its object, where the checksum tells. */
+function parsed<T>(store: StagingStore, object: StagedObject | string, line: string): T {
+  try {
+    return JSON.parse(line) as T
+  } catch {
+    const key = typeof object === 'string' ? object : object.key
+    throw new StagedObjectDamaged(store.locate(key), 'a line of it is not JSON')
+  }
+}
+
 /** Stages one value as a JSON document. */
 export async function writeJson(
   store: StagingStore,
@@ -49,7 +59,7 @@ export async function readJson<T>(
   let document: string | undefined
   for await (const lines of linesOf(store, object, 'json', options)) document = lines[0]
   if (document === undefined) throw new StagedObjectDamaged(store.locate(key), 'it holds no document')
-  return JSON.parse(document) as T
+  return parsed<T>(store, object, document)
 }
 
 /** Stages a list as one JSON array that a service can read as it is. */
@@ -70,7 +80,7 @@ export async function readJsonArray(
 ): Promise<unknown[]> {
   let text = ''
   for await (const lines of linesOf(store, object, 'json-array', options)) text += lines.join('')
-  return JSON.parse(text) as unknown[]
+  return parsed<unknown[]>(store, object, text)
 }
 
 async function* lineBlocks(values: AsyncIterable<unknown> | Iterable<unknown>): AsyncGenerator<Block> {
@@ -97,13 +107,13 @@ export async function writeJsonLines(
   return store.write(prefix, { format: 'json-lines' }, lineBlocks(values), options)
 }
 
-/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end as `read` does, or `open` for a key alone. */
+/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end at the latest, as `read` does, or `open` for a key alone. */
 export async function* readJsonLines<T>(
   store: StagingStore,
   object: StagedObject | string,
   options?: StagingOptions,
 ): AsyncGenerator<T> {
   for await (const lines of linesOf(store, object, 'json-lines', options)) {
-    for (const line of lines) yield JSON.parse(line) as T
+    for (const line of lines) yield parsed<T>(store, object, line)
   }
 }

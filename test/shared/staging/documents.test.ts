@@ -94,6 +94,25 @@ test('returns no document whose bytes have changed', async () => {
   await assert.rejects(readJson(store, object), { name: 'StagedObjectDamaged' })
 })
 
+test('says that an object is damaged where a byte has changed so that a line is no longer JSON', async () => {
+  const damaged = async (object: { readonly key: string }) => {
+    const path = join(folder, object.key)
+    await writeFile(path, (await readFile(path, 'utf8')).replace('"amount":', '"amount"*'))
+  }
+  const document = await writeJson(store, 'no-json', { amount: 100 })
+  const lines = await writeJsonLines(store, 'no-json', [{ amount: 100 }, { amount: 200 }])
+  const list = await writeJsonArray(store, 'no-json', [{ amount: 100 }])
+  for (const object of [document, lines, list]) await damaged(object)
+
+  const refused = { name: 'StagedObjectDamaged' }
+  await assert.rejects(readJson(store, document), refused)
+  await assert.rejects(readJson(store, document.key), refused)
+  await assert.rejects(collect(readJsonLines(store, lines)), refused)
+  await assert.rejects(collect(readJsonLines(store, lines.key)), refused)
+  await assert.rejects(readJsonArray(store, list), refused)
+  await assert.rejects(readJsonArray(store, list.key), refused)
+})
+
 test('refuses lines where a document is expected', async () => {
   const object = await writeJsonLines(store, 'format', [1])
 
