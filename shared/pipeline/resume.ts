@@ -13,12 +13,29 @@ async function chainOf(mode: Mode, { state }: Services): Promise<RunDetail[]> {
   return mode !== null && 'resume' in mode ? resumedRuns(state, mode.resume) : []
 }
 
-/** The run among those resumed that has done the step, though it may have died before it could say so; null when none has. */
+/**
+ * The run that has done the step, though it may have died before it could say so: one among those resumed, or one that has gone on
+ * with them before. Null when none has.
+ */
 export async function doneBefore(step: string, mode: Mode, services: Services): Promise<string | null> {
   const chain = await chainOf(mode, services)
   if (chain.length === 0) return null
+  const done = succeededIn(chain, step)
+  if (done !== null) return done
   const committed = (await services.state.pipeline(step))?.commitOwner ?? null
-  return succeededIn(chain, step) ?? chain.find(({ run }) => run.id === committed)?.run.id ?? null
+  if (committed === null) return null
+  const behind = await knownChain(committed, services)
+  return chain.some(({ run }) => behind.includes(run.id)) ? committed : null
+}
+
+/** A run and those that it has gone on with; none where a record has expired. */
+async function knownChain(runId: string, { state }: Services): Promise<string[]> {
+  try {
+    return (await resumedRuns(state, runId)).map(({ run }) => run.id)
+  } catch (error) {
+    if ((error as Error).name === 'Configuration') return []
+    throw error
+  }
 }
 
 /** What the first of the resumed runs was asked to do. */

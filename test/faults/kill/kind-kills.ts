@@ -86,7 +86,7 @@ export class KindKills {
       await this.#kind.checkKilled?.(lane)
       await lane.settle()
       // What has been begun is gone on with, or done again, in turn.
-      await this.#makeGood(child.runId, this.#kills % 4 < 2 ? await this.#resumed(child.runId, mode) : mode)
+      await this.#makeGood(this.#kills % 4 < 2 ? await this.#resumed(child.runId, mode) : mode)
       await lane.untilGone(left)
       await this.#kind.check(lane)
       await lane.checkNothingLeft()
@@ -101,11 +101,8 @@ export class KindKills {
     return (await this.#lane.state.run(runId)) === null ? mode : { resume: runId }
   }
 
-  async #makeGood(killed: string, mode: RunMode | null): Promise<void> {
+  async #makeGood(mode: RunMode | null): Promise<void> {
     const { status, reasons } = await this.#lane.run({ mode })
-    // What it was to go on with had been committed by the run that was killed: then there is nothing left but usual runs.
-    if (reasons.join().includes(`cannot be resumed, since last_run has been committed by ${killed}`))
-      return this.#makeGood(killed, null)
     if (status !== 'SUCCEEDED')
       throw new Divergence(`the run after the fault (${JSON.stringify(mode)}) ended ${status}: ${reasons.join('; ')}`)
   }

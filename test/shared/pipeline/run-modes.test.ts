@@ -96,6 +96,16 @@ describe('a run that is asked for something else than its window', () => {
     return finish({ run: runReference(run), steps }, harness.services)
   }
 
+  /** Commits, and is killed before its record says so. */
+  async function commitAndDie(run: string, planned: PlanOutput): Promise<void> {
+    const dying = new Proxy(harness.services.state, {
+      get: (store, name: keyof StateStore) =>
+        name === 'putStep' ? () => Promise.reject(new Error('killed')) : (store[name] as () => void).bind(store),
+    })
+    await assert.rejects(commitRun(incremental, run, planned, { ...harness.services, state: dying }), /killed/)
+    await fail(run)
+  }
+
   describe('a backfill', () => {
     const mode = (over: object = {}): RunMode => ({
       backfill: { from: '2024-01-03T12:00:00Z', to: '2024-01-07T12:00:00Z', chunk: '2d', ...over },
@@ -402,12 +412,7 @@ describe('a run that is asked for something else than its window', () => {
       await ten()
       const planned = await planRun(incremental, 'run-1', harness.services)
       await loadPartitions('run-1', planned, [0, 1, 2, 3, 4])
-      const dying = new Proxy(harness.services.state, {
-        get: (store, name: keyof StateStore) =>
-          name === 'putStep' ? () => Promise.reject(new Error('killed')) : (store[name] as () => void).bind(store),
-      })
-      await assert.rejects(commitRun(incremental, 'run-1', planned, { ...harness.services, state: dying }), /killed/)
-      await fail('run-1')
+      await commitAndDie('run-1', planned)
       await insert(11, '2024-01-11 12:00:00')
       const before = await lastRun()
 
@@ -417,6 +422,25 @@ describe('a run that is asked for something else than its window', () => {
       const step = (await harness.services.state.run('run-2'))?.steps[0]
       assert.equal(step?.status, 'success')
       assert.deepEqual(step?.notes, ['run run-1 has done this step already, so nothing was done'])
+      assert.equal((await state())?.leaseOwner, null)
+    })
+
+    test('does nothing when asked again for what a run that resumed it has committed, though that one died at once', async () => {
+      await ten()
+      const planned = await planRun(incremental, 'run-1', harness.services)
+      await loadPartitions('run-1', planned, [0])
+      await fail('run-1')
+      const resumed = await planRun(incremental, 'run-2', harness.services, { resume: 'run-1' })
+      await loadPartitions('run-2', resumed, [1, 2, 3, 4])
+      await commitAndDie('run-2', resumed)
+      await insert(11, '2024-01-11 12:00:00')
+      const before = await lastRun()
+
+      const output = await runPipeline(incremental, 'run-3', harness.services, { resume: 'run-1' })
+
+      assert.deepEqual([output.read, output.last_run_after], [0, before])
+      const step = (await harness.services.state.run('run-3'))?.steps[0]
+      assert.deepEqual(step?.notes, ['run run-2 has done this step already, so nothing was done'])
       assert.equal((await state())?.leaseOwner, null)
     })
 
