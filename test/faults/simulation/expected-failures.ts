@@ -21,8 +21,8 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
   const holder = /^LeaseHeld: .* is held by (\S+) until/.exec(reason)?.[1]
   if (holder !== undefined) return holder !== run
   if (/^LeaseLost: .* took it over/.test(reason)) return true
-  const epoch = /^Terminal: .* holds epoch \d+, and epoch (\d+) has taken/.exec(reason)?.[1]
-  if (epoch !== undefined) return trouble.ownerOf(Number(epoch)) !== run
+  const [, held, taken] = /^Terminal: .* holds epoch (\d+), and epoch (\d+) has taken/.exec(reason) ?? []
+  if (taken !== undefined) return wasOvertaken(run, Number(held), Number(taken), trouble)
   if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return damaged > 0
   if (/the plan of run \S+ is no longer staged/.test(reason)) return damaged > 0
   if (/have no changed_at/.test(reason)) return scenario.missingCursors > 0 && scenario.shape.nulls === 'error'
@@ -31,6 +31,12 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
   if (/^DataQuality: .*(at most \d+ may be deleted|has no row at all)/.test(reason))
     return scenario.purgedAfterSeconds !== null || scenario.deletions > 0
   return isTroubled(trouble) && TROUBLE.test(reason)
+}
+
+/** Whether another run had the lease in between, though a late Plan of this one may have taken it again. */
+function wasOvertaken(run: string, held: number, taken: number, { ownerOf }: Trouble): boolean {
+  for (let epoch = held + 1; epoch <= taken; epoch++) if (ownerOf(epoch) !== run) return true
+  return false
 }
 
 function isTroubled({ scenario, injected }: Trouble): boolean {
