@@ -69,7 +69,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
     mode: mode === null ? null : JSON.stringify(mode),
     only: input.only ?? null,
   })
-  const doneBy = await doneBefore(pipeline.name, mode, services)
+  const doneBy = await doneBefore(pipeline.name, input, services)
   if (doneBy !== null) return planNothing(pipeline, run.id, { doneBy, startedAt }, services)
   const lease = await state.acquireLease(pipeline.name, run.id, now(), now() + LEASE_MS)
   await refuseEndedRun(pipeline, run.id, services)

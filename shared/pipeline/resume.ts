@@ -1,6 +1,7 @@
 import { TerminalError } from '#shared/active-record/index.ts'
 import type { StagedObject } from '#shared/staging/staging-store.ts'
 import type { Lease, RunDetail } from '#shared/state/state-store.ts'
+import type { PlanInput } from './events.ts'
 import { ledgerOf } from './ledger.ts'
 import type { Pipeline } from './pipeline.ts'
 import { type Plan, type PlannedWork, readPlan } from './plan.ts'
@@ -14,16 +15,20 @@ async function chainOf(mode: Mode, { state }: Services): Promise<RunDetail[]> {
 }
 
 /**
- * The run that has done the step, though it may have died before it could say so: one among those resumed, or one that has gone on
- * with them before. Null when none has.
+ * The run that has done the step before this one, though it may have died before it could say so: one among those resumed, or one that
+ * has gone on with them. Null when none has.
  */
-export async function doneBefore(step: string, mode: Mode, services: Services): Promise<string | null> {
+export async function doneBefore(
+  step: string,
+  { run, mode = null }: Pick<PlanInput, 'run' | 'mode'>,
+  services: Services,
+): Promise<string | null> {
   const chain = await chainOf(mode, services)
   if (chain.length === 0) return null
   const done = succeededIn(chain, step)
   if (done !== null) return done
   const committed = (await services.state.pipeline(step))?.commitOwner ?? null
-  if (committed === null) return null
+  if (committed === null || committed === run.id) return null
   const behind = await knownChain(committed, services)
   return chain.some(({ run }) => behind.includes(run.id)) ? committed : null
 }
