@@ -1060,8 +1060,13 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
           const lagged = await connection.settledUntil(90)
           await connection.commit()
 
-          assert.ok(Math.abs(Date.now() - micros(until)) < 60_000)
-          assert.equal(micros(until) - micros(lagged.until), 90_000)
+          // Other tests have transactions open for some seconds on a server that shows those of all databases.
+          const isNear = (time: number, lag: number) => Math.abs(Date.now() - lag - time) < 60_000
+          assert.ok(isNear(micros(until), 0), until)
+          assert.ok(isNear(micros(lagged.until), 90_000), lagged.until)
+          const between = micros(until) - micros(lagged.until)
+          assert.ok(between > 30_000 && between <= 90_000, `${between} ms`)
+          if (fixture.server === undefined) assert.equal(between, 90_000)
         })
       })
 
