@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from '#shared/active-record/errors.ts'
 import type { RunOptions } from './run.ts'
-import { requireLocal } from './target.ts'
+import { commandFor, requireLocal } from './target.ts'
 import {
   detachOption,
   interruptHelp,
@@ -44,8 +44,16 @@ async function backfill(name: string, options: BackfillOptions) {
   const { runAsked } = await import('./run-command.ts')
   const { extract } = await pipelineNamed(name)
   if (extract.cursor?.kind !== 'timestamp') {
+    const command = (text: string) => `\`${commandFor(options, text)}\``
+    const [reads, instead] =
+      extract.cursor === null
+        ? ['its whole source in each run', `${command(`dray run ${name}`)} loads everything`]
+        : [
+            'by the numbers of transactions',
+            `\`--keys\` loads single rows, ${command('dray state reset')} has all rows read once more`,
+          ]
     throw new ConfigurationError(
-      `${name} reads ${extract.cursor === null ? 'its whole source in each run' : 'by the numbers of transactions'}, so it has no range of time to load again and nothing was done; ${extract.cursor === null ? `\`npx dray run ${name}\` loads everything` : '`--keys` loads single rows, `npx dray state reset` has all rows read once more'}.`,
+      `${name} reads ${reads}, so it has no range of time to load again and nothing was done; ${instead}.`,
     )
   }
   const { from, to, chunk } = options

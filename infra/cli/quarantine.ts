@@ -109,7 +109,7 @@ async function replay(name: string, options: ChoiceOptions & RunOptions) {
   const pipeline = await pipelineNamed(name)
   if (pipeline.load.kind === 'replace') {
     throw new ConfigurationError(
-      `${name} replaces its whole table in each run, so single rows cannot be replayed and nothing was done; \`npx dray run ${name}\` reads them again.`,
+      `${name} replaces its whole table in each run, so single rows cannot be replayed and nothing was done; \`${commandFor(options, `dray run ${name}`)}\` reads them again.`,
     )
   }
   const asked = await pipelineAlone(name, options.workflow)

@@ -26,7 +26,7 @@ export function addReconcile(program: Command, verbs: Verbs): void {
 
 /** Exits with 1 when differences are found; with --fix, when some are left. */
 async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
-  const { withPipeline } = await import('./target.ts')
+  const { commandFor, withPipeline } = await import('./target.ts')
   const { reconcile, reloadKeys } = await import('#shared/pipeline/index.ts')
   const { newRunId } = await import('#infra/local/run-id.ts')
   return withPipeline(options, name, async (pipeline, services) => {
@@ -36,7 +36,7 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
     const reloaded = options.fix && keys.length > 0 ? await reloadKeys(pipeline, keys, services, newRunId) : null
     const left = reloaded === null ? found : await compare()
     if (options.json) printJson(document(found, reloaded, left))
-    else process.stdout.write(text(found, reloaded, left))
+    else process.stdout.write(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
     return total(left) === 0 ? exitCodes.ok : exitCodes.failed
   })
 }
@@ -64,7 +64,15 @@ function document(found: Reconciliation, reloaded: Reloaded | null, left: Reconc
   }
 }
 
-function text(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation): string {
+/** What was done about the differences. */
+interface Fixing {
+  readonly reloaded: Reloaded | null
+  readonly left: Reconciliation
+  /** The command that would mend them. */
+  readonly fix: string
+}
+
+function text(found: Reconciliation, fixing: Fixing): string {
   const { source, target, counts, leftOut } = found
   const without = Object.entries(leftOut).filter(([, rows]) => rows > 0)
   const hidden = total(found) - Math.min(SHOWN, found.differences.length)
@@ -79,18 +87,14 @@ function text(found: Reconciliation, reloaded: Reloaded | null, left: Reconcilia
     total(found) === 0
       ? `${found.pipeline}: no differences.`
       : `${found.pipeline}: ${counts.missing} missing, ${counts.extra} extra, ${counts.different} different.`,
-    ...fixText(found, reloaded, left),
+    ...fixText(found, fixing),
   ]
   return `${lines.join('\n')}\n`
 }
 
-function fixText(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation): string[] {
+function fixText(found: Reconciliation, { reloaded, left, fix }: Fixing): string[] {
   if (total(found) === 0) return []
-  if (reloaded === null) {
-    return [
-      `Next: \`npx dray reconcile ${found.pipeline} --fix\` loads what is missing or differs again; extra rows stay.`,
-    ]
-  }
+  if (reloaded === null) return [`Next: \`${fix}\` loads what is missing or differs again; extra rows stay.`]
   const { read, written, quarantined } = reloaded
   const { missing, extra, different } = left.counts
   return [

@@ -28,7 +28,7 @@ export function requireLocal({ target }: Target, what: string): void {
 
 /** A command of Dray that works on the same target, as it can be pasted into a shell in the project's folder. */
 export function commandFor({ target }: Target, command: string): string {
-  return target === 'local' ? `npx ${command}` : `npx ${command} --target ${target}`
+  return `npx ${command}${target === 'local' ? '' : ` --target ${target}`}`
 }
 
 /** Lends the state and the staging of the target, with the local services up for as long, or the environment open. */

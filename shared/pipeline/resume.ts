@@ -29,8 +29,8 @@ export async function doneBefore(
   if (done !== null) return done
   const committed = (await services.state.pipeline(step))?.commitOwner ?? null
   if (committed === null || committed === run.id) return null
-  const behind = await knownChain(committed, services)
-  return chain.some(({ run }) => behind.includes(run.id)) ? committed : null
+  const goneOnWith = await knownChain(committed, services)
+  return chain.some((one) => goneOnWith.includes(one.run.id)) ? committed : null
 }
 
 /** A run and those that it has gone on with; none where a record has expired. */

@@ -10,6 +10,10 @@ function lineOf(value: unknown): string {
   return `${text}\n`
 }
 
+function damaged(store: StagingStore, object: StagedObject | string, difference: string): StagedObjectDamaged {
+  return new StagedObjectDamaged(store.locate(typeof object === 'string' ? object : object.key), difference)
+}
+
 /** The lines of an object of the format expected, a block at a time; by its reference, or by its key alone. */
 async function* linesOf(
   store: StagingStore,
@@ -17,10 +21,9 @@ async function* linesOf(
   format: StagedHeader['format'],
   options: StagingOptions | undefined,
 ): AsyncGenerator<string[]> {
-  const key = typeof object === 'string' ? object : object.key
   const content = typeof object === 'string' ? await store.open(object, options) : await store.read(object, options)
   if (content.header.format !== format) {
-    throw new StagedObjectDamaged(store.locate(key), `it is ${content.header.format} where ${format} is expected`)
+    throw damaged(store, object, `it is ${content.header.format} where ${format} is expected`)
   }
   for await (const block of content.blocks) {
     const lines = block.bytes.toString('utf8').split('\n')
@@ -34,8 +37,7 @@ function parsed<T>(store: StagingStore, object: StagedObject | string, line: str
   try {
     return JSON.parse(line) as T
   } catch {
-    const key = typeof object === 'string' ? object : object.key
-    throw new StagedObjectDamaged(store.locate(key), 'a line of it is not JSON')
+    throw damaged(store, object, 'a line of it is not JSON')
   }
 }
 
@@ -55,10 +57,9 @@ export async function readJson<T>(
   object: StagedObject | string,
   options?: StagingOptions,
 ): Promise<T> {
-  const key = typeof object === 'string' ? object : object.key
   let document: string | undefined
   for await (const lines of linesOf(store, object, 'json', options)) document = lines[0]
-  if (document === undefined) throw new StagedObjectDamaged(store.locate(key), 'it holds no document')
+  if (document === undefined) throw damaged(store, object, 'it holds no document')
   return parsed<T>(store, object, document)
 }
 

@@ -106,6 +106,20 @@ describe('a run that is asked for something else than its window', () => {
     await fail(run)
   }
 
+  /** Resumes the first run, of which another has done everything. */
+  async function resumeDoesNothing(run: string, doneBy: string): Promise<void> {
+    await insert(11, '2024-01-11 12:00:00')
+    const before = await lastRun()
+
+    const output = await runPipeline(incremental, run, harness.services, { resume: 'run-1' })
+
+    assert.deepEqual([output.read, output.last_run_after], [0, before])
+    const step = (await harness.services.state.run(run))?.steps[0]
+    assert.equal(step?.status, 'success')
+    assert.deepEqual(step?.notes, [`run ${doneBy} has done this step already, so nothing was done`])
+    assert.equal((await state())?.leaseOwner, null)
+  }
+
   describe('a backfill', () => {
     const mode = (over: object = {}): RunMode => ({
       backfill: { from: '2024-01-03T12:00:00Z', to: '2024-01-07T12:00:00Z', chunk: '2d', ...over },
@@ -413,16 +427,8 @@ describe('a run that is asked for something else than its window', () => {
       const planned = await planRun(incremental, 'run-1', harness.services)
       await loadPartitions('run-1', planned, [0, 1, 2, 3, 4])
       await commitAndDie('run-1', planned)
-      await insert(11, '2024-01-11 12:00:00')
-      const before = await lastRun()
 
-      const output = await runPipeline(incremental, 'run-2', harness.services, { resume: 'run-1' })
-
-      assert.deepEqual([output.read, output.last_run_after], [0, before])
-      const step = (await harness.services.state.run('run-2'))?.steps[0]
-      assert.equal(step?.status, 'success')
-      assert.deepEqual(step?.notes, ['run run-1 has done this step already, so nothing was done'])
-      assert.equal((await state())?.leaseOwner, null)
+      await resumeDoesNothing('run-2', 'run-1')
     })
 
     test('does nothing when asked again for what a run that resumed it has committed, though that one died at once', async () => {
@@ -433,15 +439,8 @@ describe('a run that is asked for something else than its window', () => {
       const resumed = await planRun(incremental, 'run-2', harness.services, { resume: 'run-1' })
       await loadPartitions('run-2', resumed, [1, 2, 3, 4])
       await commitAndDie('run-2', resumed)
-      await insert(11, '2024-01-11 12:00:00')
-      const before = await lastRun()
 
-      const output = await runPipeline(incremental, 'run-3', harness.services, { resume: 'run-1' })
-
-      assert.deepEqual([output.read, output.last_run_after], [0, before])
-      const step = (await harness.services.state.run('run-3'))?.steps[0]
-      assert.deepEqual(step?.notes, ['run run-2 has done this step already, so nothing was done'])
-      assert.equal((await state())?.leaseOwner, null)
+      await resumeDoesNothing('run-3', 'run-2')
     })
 
     test('runs a task only when it had not succeeded', async () => {

@@ -26,7 +26,7 @@ const OLDEST = `SELECT IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') 
  * ever seeing more than the old list; so the waits are drawn, and grow.
  */
 const CACHED_SECONDS = 0.11
-const LONGEST_WAIT_SECONDS = 1.2
+const MOST_DRAWN_SECONDS = 1.2
 const STALE = 'the list of open transactions may be older than the time, so only the lag protects from the latest'
 
 type Run = (sql: string) => Promise<Reply>
@@ -53,9 +53,8 @@ export async function readOpenTransactions(run: Run, isReadOnly: boolean, tries:
       now ??= clock
       if (isFresh === '1') return { now, oldest, reason: null }
       if (attempt === tries) return { now, oldest, reason: STALE }
-      const longest = Math.min(CACHED_SECONDS * 1.5 ** attempt, LONGEST_WAIT_SECONDS)
-      const wait = CACHED_SECONDS + Math.random() * longest
-      await run(`SELECT SLEEP(${wait.toFixed(3)}), '${mark}'`)
+      const drawn = Math.random() * Math.min(CACHED_SECONDS * 1.5 ** attempt, MOST_DRAWN_SECONDS)
+      await run(`SELECT SLEEP(${(CACHED_SECONDS + drawn).toFixed(3)}), '${mark}'`)
     }
   } catch (error) {
     if (errorNumber(error) !== NO_PROCESS_PRIVILEGE) throw error
