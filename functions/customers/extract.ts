@@ -1,4 +1,4 @@
-import { extractHandler } from '#shared/lambda/index.ts'
+import { extractHandler } from 'dray/lambda'
 import { customers } from './pipeline.ts'
 
 export const handler = extractHandler(customers)

@@ -1,4 +1,4 @@
-import { loadHandler } from '#shared/lambda/index.ts'
+import { loadHandler } from 'dray/lambda'
 import { customers } from './pipeline.ts'
 
 export const handler = loadHandler(customers)

@@ -1,8 +1,7 @@
-import { dateOf } from '#shared/active-record/index.ts'
-import { cleanEmail, cleanPhone, cleanText, parseAddress, parseDate } from '#shared/cleaning/index.ts'
-import { SourceCustomer } from '#shared/models/crm.ts'
-import { TargetCustomer } from '#shared/models/warehouse.ts'
-import { fullLoad, pipeline, upsert } from '#shared/pipeline/index.ts'
+import { dateOf, fullLoad, pipeline, upsert } from 'dray'
+import { cleanEmail, cleanPhone, cleanText, parseAddress, parseDate } from 'dray/cleaning'
+import { SourceCustomer } from '#models/crm.ts'
+import { TargetCustomer } from '#models/warehouse.ts'
 
 /** Customers of the CRM, cleaned: what is wrong with a value is a finding, what is wrong with a row sends it to the quarantine. */
 export const customers = pipeline('customers', {

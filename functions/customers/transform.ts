@@ -1,4 +1,4 @@
-import { transformHandler } from '#shared/lambda/index.ts'
+import { transformHandler } from 'dray/lambda'
 import { customers } from './pipeline.ts'
 
 export const handler = transformHandler(customers)

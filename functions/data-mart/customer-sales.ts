@@ -1,6 +1,5 @@
-import type { Dialect } from '#shared/active-record/index.ts'
-import { CustomerSales, TargetOrder, warehouse } from '#shared/models/warehouse.ts'
-import type { TaskResult } from '#shared/pipeline/index.ts'
+import type { Dialect, TaskResult } from 'dray'
+import { CustomerSales, TargetOrder, warehouse } from '#models/warehouse.ts'
 
 /** SQLite keeps amounts as text and would add them up as doubles: whole cents are exact. */
 const REVENUE: Readonly<Record<Dialect, string>> = {

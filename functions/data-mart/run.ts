@@ -1,4 +1,4 @@
-import { taskHandler } from '#shared/lambda/index.ts'
+import { taskHandler } from 'dray/lambda'
 import { updateDataMart } from './task.ts'
 
 export const handler = taskHandler(updateDataMart)

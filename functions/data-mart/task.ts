@@ -1,5 +1,5 @@
-import { CustomerSales, TargetCustomer, TargetOrder } from '#shared/models/warehouse.ts'
-import { task } from '#shared/pipeline/index.ts'
+import { task } from 'dray'
+import { CustomerSales, TargetCustomer, TargetOrder } from '#models/warehouse.ts'
 import { refreshCustomerSales } from './customer-sales.ts'
 
 /** Brings the data mart up to date with customers and orders. */

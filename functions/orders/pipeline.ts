@@ -1,8 +1,7 @@
-import { dateOfTimestamp } from '#shared/active-record/index.ts'
-import { cleanText } from '#shared/cleaning/text.ts'
-import { SourceOrder } from '#shared/models/sales.ts'
-import { TargetOrder } from '#shared/models/warehouse.ts'
-import { changedSince, pipeline, upsert } from '#shared/pipeline/index.ts'
+import { changedSince, dateOfTimestamp, pipeline, upsert } from 'dray'
+import { cleanText } from 'dray/cleaning'
+import { SourceOrder } from '#models/sales.ts'
+import { TargetOrder } from '#models/warehouse.ts'
 
 /** Orders that changed since the last run. */
 export const orders = pipeline('orders', {

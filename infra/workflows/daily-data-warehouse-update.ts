@@ -1,7 +1,7 @@
+import { cron, event, run, workflow } from 'dray/workflow'
 import { customers } from '#functions/customers/pipeline.ts'
 import { updateDataMart } from '#functions/data-mart/task.ts'
 import { orders } from '#functions/orders/pipeline.ts'
-import { cron, event, run, workflow } from '#shared/workflow/index.ts'
 
 /** Every night: customers and orders side by side, then the data mart that is made of both. */
 export const dailyDataWarehouseUpdate = workflow('daily-data-warehouse-update', {

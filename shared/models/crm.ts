@@ -1,4 +1,4 @@
-import { bigint, database, text } from '#shared/active-record/index.ts'
+import { bigint, database, text } from 'dray'
 
 export const crm = database('crm')
 

@@ -1,4 +1,4 @@
-import { bigint, database, decimal, text, timestamp } from '#shared/active-record/index.ts'
+import { bigint, database, decimal, text, timestamp } from 'dray'
 
 export const sales = database('sales')
 

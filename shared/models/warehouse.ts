@@ -1,4 +1,4 @@
-import { bigint, database, date, decimal, email, timestamp, varchar } from '#shared/active-record/index.ts'
+import { bigint, database, date, decimal, email, timestamp, varchar } from 'dray'
 
 export const warehouse = database('warehouse')
 

@@ -1,3 +1,0 @@
-import { finishHandler } from '#shared/lambda/index.ts'
-
-export const handler = finishHandler()

@@ -1,3 +1,0 @@
-import { janitorHandler } from '#shared/lambda/index.ts'
-
-export const handler = janitorHandler()

@@ -1,3 +1,0 @@
-import { startHandler } from '#shared/lambda/index.ts'
-
-export const handler = startHandler()

@@ -1,0 +1,87 @@
+import { ArnFormat, Stack } from 'aws-cdk-lib'
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { Construct } from 'constructs'
+import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.ts'
+import { pascalCase } from './pascal-case.ts'
+
+/** The authorities of Amazon, which Node on Lambda does not load by itself. */
+const amazonAuthorities = '/var/runtime/ca-cert.pem'
+
+/** How functions reach the databases of an environment: what they are told, and what they may. */
+export class DatabaseAccess {
+  readonly #scope: Construct
+  readonly #databases: Readonly<Record<string, DatabaseSettings>>
+  readonly #secrets = new Map<string, ISecret>()
+
+  constructor(scope: Construct, databases: Readonly<Record<string, DatabaseSettings>>) {
+    this.#scope = scope
+    this.#databases = databases
+  }
+
+  /** The variables of a function that works with these databases. */
+  variablesOf(names: readonly string[]): Record<string, string> {
+    const variables = names.flatMap((name) => this.#variablesOf(name, this.#settingsOf(name)))
+    const amazon = names.some((name) => this.#settingsOf(name).authorities === 'amazon-rds')
+    return { ...Object.fromEntries(variables), ...(amazon ? { NODE_EXTRA_CA_CERTS: amazonAuthorities } : {}) }
+  }
+
+  permit(role: IRole, names: readonly string[]): void {
+    for (const statement of this.statements(names)) role.addToPrincipalPolicy(statement)
+  }
+
+  /** What allows to sign in to these databases. */
+  statements(names: readonly string[]): PolicyStatement[] {
+    return names.map((name) => {
+      const settings = this.#settingsOf(name)
+      return 'secret' in settings
+        ? new PolicyStatement({
+            actions: ['secretsmanager:GetSecretValue'],
+            resources: [this.#secretArn(name, settings.secret)],
+          })
+        : new PolicyStatement({ actions: ['rds-db:connect'], resources: [this.#userArn(settings.iam)] })
+    })
+  }
+
+  #settingsOf(name: string): DatabaseSettings {
+    const settings = this.#databases[name]
+    if (!settings) throw new Error(`The environment has no database ${name}.`)
+    return settings
+  }
+
+  /** `CRM_DATABASE_URL_SECRET_ARN`, from which the handler reads `CRM_DATABASE_URL`; or that itself, without a password. */
+  #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
+    const variable = `${name.toUpperCase().replaceAll('-', '_')}_DATABASE`
+    if ('secret' in settings) return [[`${variable}_URL_SECRET_ARN`, this.#secretOf(name, settings.secret).secretArn]]
+    return [
+      [`${variable}_URL`, iamUrl(settings)],
+      [`${variable}_IAM`, 'true'],
+    ]
+  }
+
+  #secretOf(database: string, secret: string): ISecret {
+    const known = this.#secrets.get(database)
+    if (known) return known
+    const id = `${pascalCase(database)}Url`
+    const found = secret.startsWith('arn:')
+      ? Secret.fromSecretCompleteArn(this.#scope, id, secret)
+      : Secret.fromSecretNameV2(this.#scope, id, secret)
+    this.#secrets.set(database, found)
+    return found
+  }
+
+  /** A secret's own ARN ends in a hyphen and six characters that nobody chose. */
+  #secretArn(database: string, secret: string): string {
+    const { secretArn } = this.#secretOf(database, secret)
+    return secret.startsWith('arn:') ? secretArn : `${secretArn}-??????`
+  }
+
+  #userArn({ resourceId, user }: { readonly resourceId: string; readonly user: string }): string {
+    return Stack.of(this.#scope).formatArn({
+      service: 'rds-db',
+      resource: 'dbuser',
+      resourceName: `${resourceId}/${user}`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+  }
+}

@@ -1,0 +1,88 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { FunctionReference } from 'dray/internal/workflow/placeholders.ts'
+import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import type { Engine, Environment } from '#dray-infra/project/environment.ts'
+import { accessOf, type HandlerAccess, unionOf } from './handler-access.ts'
+import type { StepDatabases } from './step-databases.ts'
+
+/** A workflow and the databases of its steps. */
+export interface DeployedWorkflow {
+  readonly workflow: Workflow
+  readonly databases: ReadonlyMap<string, StepDatabases>
+}
+
+/** A handler of the workflows' state machines, with what it may reach. */
+export interface ReachingHandler extends FunctionReference {
+  readonly access: HandlerAccess
+}
+
+export interface DeployedHandler extends ReachingHandler {
+  readonly engines: readonly Engine[]
+}
+
+/** Starts runs, and cleans up after them; one function of each for each workflow. */
+export const triggerHandlers = { start: 'functions/dray/start.ts', janitor: 'functions/dray/janitor.ts' } as const
+
+/** Every handler that the workflows' state machines call, by its path. */
+export function reachingHandlers(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, ReachingHandler> {
+  const handlers = new Map<string, ReachingHandler>()
+  for (const { workflow, databases } of workflows) {
+    for (const reference of toStatesLanguage(workflow).functions) {
+      const access = accessOf(reference.handler, workflow, databases)
+      const known = handlers.get(reference.handler)
+      handlers.set(reference.handler, { ...reference, access: known ? unionOf(known.access, access) : access })
+    }
+  }
+  return handlers
+}
+
+/**
+ * Every handler that the workflows' state machines call, with what it may reach. Throws `Configuration` when the
+ * environment does not know a database that one needs, or names a handler that there is not.
+ */
+export function handlersOf(
+  workflows: readonly DeployedWorkflow[],
+  environment: Environment,
+): ReadonlyMap<string, DeployedHandler> {
+  const handlers = new Map<string, DeployedHandler>()
+  for (const [path, handler] of reachingHandlers(workflows)) {
+    handlers.set(path, { ...handler, engines: enginesOf(handler.access, handler, environment) })
+  }
+  checkReservations(environment, [...handlers.keys(), ...Object.values(triggerHandlers)])
+  checkExpectations(environment, workflows)
+  return handlers
+}
+
+function enginesOf(access: HandlerAccess, { handler }: FunctionReference, { name, databases }: Environment): Engine[] {
+  const engines = access.databases.map((database) => {
+    const settings = databases[database]
+    if (settings) return settings.engine
+    throw new ConfigurationError(
+      `The environment ${name} does not say where the database ${database} is, which ${handler} works with; add it to its databases in infra/environments.ts.`,
+    )
+  })
+  return [...new Set(engines)]
+}
+
+function checkReservations({ name, reservedConcurrency }: Environment, handlers: readonly string[]): void {
+  const unknown = Object.keys(reservedConcurrency).filter((handler) => !handlers.includes(handler))
+  if (unknown.length === 0) return
+  throw new ConfigurationError(
+    `The environment ${name} reserves concurrency for ${unknown.join(', ')}, which no workflow runs, so a database would not be spared; name one of ${handlers.join(', ')}.`,
+  )
+}
+
+function checkExpectations({ name, expected }: Environment, workflows: readonly DeployedWorkflow[]): void {
+  const names = workflows.map(({ workflow }) => workflow.name)
+  const missing = names.filter((workflow) => !expected[workflow])
+  const unknown = Object.keys(expected).filter((workflow) => !names.includes(workflow))
+  if (missing.length + unknown.length === 0) return
+  const faults = [
+    ...missing.map((workflow) => `nothing of ${workflow}, so no alarm would watch it`),
+    ...unknown.map((workflow) => `something of ${workflow}, which there is not`),
+  ]
+  throw new ConfigurationError(
+    `The environment ${name} expects ${faults.join(', and ')}; mend its expected: { <workflow>: { successWithin: '26h' } } in infra/environments.ts.`,
+  )
+}

@@ -1,0 +1,81 @@
+import { stagingPrefix } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import { quarantineLogPrefix } from 'dray/internal/pipeline/quarantine/log.ts'
+import { findingsPrefix, quarantinePrefix } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import type { StepDatabases } from './step-databases.ts'
+
+/** What a handler may reach. */
+export interface HandlerAccess {
+  /** Names of the databases whose URL it may read. */
+  readonly databases: readonly string[]
+  /** Patterns of the keys in the staging bucket, without a leading slash. */
+  readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
+  /** `runs`: the metrics of runs only; `leases`: the pipelines, too, but not their `last_run`; `all`: that, too. */
+  readonly state: StateAccess
+  /** Whether it tells other workflows that a run has ended. */
+  readonly announces: boolean
+  /** Whether it tells that a step or a run has begun or ended. */
+  readonly tellsLineage: boolean
+}
+
+type StateAccess = 'none' | 'runs' | 'leases' | 'all'
+type Databases = ReadonlyMap<string, StepDatabases>
+
+/** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
+export function accessOf(handler: string, workflow: Workflow, databases: Databases): HandlerAccess {
+  const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
+  return owner === 'dray' ? controlAccess(stage, workflow, databases) : stepAccess(owner, stage, databases)
+}
+
+function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
+  const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
+  if (stage === 'run') {
+    return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false, tellsLineage: true }
+  }
+  const batches = `${stagingPrefix('*', step)}/*`
+  const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map((prefix) => `${prefix}/*`)
+  return {
+    databases: { extract: sources, load: targets }[stage] ?? [],
+    staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
+    state: stage === 'load' ? 'runs' : 'none',
+    announces: false,
+    tellsLineage: false,
+  }
+}
+
+/** The control handlers work for every pipeline of the workflow. */
+function controlAccess(stage: string, workflow: Workflow, databases: Databases): HandlerAccess {
+  const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+  const staged = pipelines.map((name) => `${stagingPrefix('*', name)}/*`)
+  const kept = pipelines.map((name) => quarantinePrefix('*', name))
+  const logs = pipelines.map((name) => `${quarantineLogPrefix(name)}/*`)
+  const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
+  const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
+  const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []
+  return {
+    databases: [...new Set(reached)],
+    // A replay is planned from the quarantine, and its Commit says what has become of the rows.
+    staging: {
+      read: { plan: [...staged, ...kept, ...logs], commit: staged }[stage] ?? [],
+      write: { plan: staged, commit: logs }[stage] ?? [],
+    },
+    state: stage === 'finish' ? 'leases' : 'all',
+    announces: stage === 'finish',
+    tellsLineage: true,
+  }
+}
+
+/** What both need: a control handler that several workflows share. */
+export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess {
+  const both = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]
+  return {
+    databases: both(one.databases, other.databases),
+    staging: {
+      read: both(one.staging.read, other.staging.read),
+      write: both(one.staging.write, other.staging.write),
+    },
+    state: (['all', 'leases', 'runs'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
+    announces: one.announces || other.announces,
+    tellsLineage: one.tellsLineage || other.tellsLineage,
+  }
+}

@@ -1,0 +1,48 @@
+import type { IRole } from 'aws-cdk-lib/aws-iam'
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { Construct } from 'constructs'
+import { keptUrl } from 'dray/internal/lineage/settings.ts'
+import type { Environment } from '#dray-infra/project/environment.ts'
+
+/** Where functions tell the lineage of runs, if the environment wants it told. */
+export class LineageAccess {
+  readonly #settings: Environment['lineage']
+  readonly #key: ISecret | null
+  readonly #keyArn: string | null
+
+  constructor(scope: Construct, settings: Environment['lineage']) {
+    this.#settings = settings
+    const name = settings?.apiKeySecret
+    if (name === undefined) {
+      this.#key = this.#keyArn = null
+      return
+    }
+    const isArn = name.startsWith('arn:')
+    const id = 'LineageApiKey'
+    this.#key = isArn ? Secret.fromSecretCompleteArn(scope, id, name) : Secret.fromSecretNameV2(scope, id, name)
+    // A secret's own ARN ends in a hyphen and six characters that nobody chose.
+    this.#keyArn = isArn ? name : `${this.#key.secretArn}-??????`
+  }
+
+  /** The variables of a function that tells; one that reaches no sink keeps its events for Finish. */
+  variablesOf(reachesSink: boolean): Record<string, string> {
+    if (this.#settings === null) return {}
+    const { url, endpoint, namespace } = this.#settings
+    const named: Record<string, string> = namespace === undefined ? {} : { OPENLINEAGE_NAMESPACE: namespace }
+    if (!reachesSink) return { OPENLINEAGE_URL: keptUrl, ...named }
+    return {
+      OPENLINEAGE_URL: url,
+      OPENLINEAGE_ENDPOINT: endpoint,
+      ...named,
+      ...(this.#key ? { OPENLINEAGE_API_KEY_SECRET_ARN: this.#key.secretArn } : {}),
+    }
+  }
+
+  permit(role: IRole, reachesSink: boolean): void {
+    if (this.#keyArn === null || !reachesSink) return
+    role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [this.#keyArn] }),
+    )
+  }
+}

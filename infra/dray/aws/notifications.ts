@@ -1,0 +1,47 @@
+import { Stack } from 'aws-cdk-lib'
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import type { Key } from 'aws-cdk-lib/aws-kms'
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
+import { Construct } from 'constructs'
+import type { Environment } from '#dray-infra/project/environment.ts'
+
+export interface NotificationsProps {
+  readonly key: Key
+  readonly settings: Environment['notify']
+}
+
+/** Where alarms and the ends of failed runs are told: a topic of its own, or a given one. */
+export class Notifications extends Construct {
+  readonly topic: ITopic
+  /** Whether what publishes needs the key. */
+  readonly encrypted: boolean
+
+  constructor(scope: Construct, id: string, { key, settings }: NotificationsProps) {
+    super(scope, id)
+    this.encrypted = settings.topicArn === undefined
+    if (settings.topicArn !== undefined) {
+      this.topic = Topic.fromTopicArn(this, 'Topic', settings.topicArn)
+      return
+    }
+    const topic = new Topic(this, 'Topic', { displayName: 'Dray', masterKey: key, enforceSSL: true })
+    for (const email of settings.emails) topic.addSubscription(new EmailSubscription(email))
+    key.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
+        resources: ['*'],
+      }),
+    )
+    // A policy of one's own replaces the one that would let alarms of the account publish.
+    topic.addToResourcePolicy(
+      new PolicyStatement({
+        principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
+        actions: ['sns:Publish'],
+        resources: [topic.topicArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    )
+    this.topic = topic
+  }
+}

@@ -1,0 +1,130 @@
+import { Duration } from 'aws-cdk-lib'
+import {
+  Alarm,
+  ComparisonOperator,
+  type IMetric,
+  MathExpression,
+  Metric,
+  TreatMissingData,
+} from 'aws-cdk-lib/aws-cloudwatch'
+import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { Queue } from 'aws-cdk-lib/aws-sqs'
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
+import { Construct } from 'constructs'
+import type { Environment } from '#dray-infra/project/environment.ts'
+import { metricsNamespace } from './handler-variables.ts'
+
+export interface WorkflowAlarmsProps {
+  /** Its name. */
+  readonly workflow: string
+  readonly environment: Environment
+  readonly machine: StateMachine
+  readonly deadLetters: Queue
+  readonly topic: ITopic
+}
+
+interface Watched {
+  /** The title of its entry in docs/operations.md. */
+  readonly runbook: string
+  readonly says: string
+  readonly metric: IMetric
+  readonly above: number
+  /** Periods in a row. */
+  readonly periods?: number
+  readonly missing?: TreatMissingData
+}
+
+/** A workflow's alarms; each says what has happened and where the runbook goes on. */
+export class WorkflowAlarms extends Construct {
+  readonly all: readonly Alarm[]
+
+  constructor(scope: Construct, id: string, props: WorkflowAlarmsProps) {
+    super(scope, id)
+    this.all = Object.entries(watchedBy(props)).map(([name, watched]) => this.#watch(name, watched, props))
+  }
+
+  #watch(name: string, watched: Watched, { workflow, environment, topic }: WorkflowAlarmsProps): Alarm {
+    const alarm = new Alarm(this, name, {
+      alarmDescription: `${workflow} in ${environment.name}: ${watched.says} What to do: docs/operations.md, "${watched.runbook}".`,
+      metric: watched.metric,
+      threshold: watched.above,
+      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+      evaluationPeriods: watched.periods ?? 1,
+      treatMissingData: watched.missing ?? TreatMissingData.NOT_BREACHING,
+    })
+    const action = new SnsAction(topic)
+    alarm.addAlarmAction(action)
+    alarm.addOkAction(action)
+    return alarm
+  }
+}
+
+function watchedBy(props: WorkflowAlarmsProps): Record<string, Watched> {
+  const { workflow, environment, machine, deadLetters } = props
+  const { successWithin, freshness = successWithin } = environment.expected[workflow] ?? { successWithin: 86_400 }
+  return {
+    NoSuccess: {
+      runbook: 'No success in time',
+      says: `no run has succeeded for more than ${hours(successWithin)}, or the janitor that watches has stopped.`,
+      metric: metricOf(props, 'SecondsSinceSuccess', 'Maximum', Duration.minutes(15)),
+      above: successWithin,
+      periods: 2,
+      missing: TreatMissingData.BREACHING,
+    },
+    Late: {
+      runbook: 'Data is late',
+      says: `rows that changed in a source more than ${hours(freshness)} ago are not in the warehouse.`,
+      metric: metricOf(props, 'FreshnessSeconds', 'Maximum', Duration.minutes(15)),
+      above: freshness,
+      periods: 2,
+    },
+    Failed: {
+      runbook: 'A run failed',
+      says: 'an execution failed, timed out or was aborted.',
+      metric: new MathExpression({
+        label: 'Executions that did not succeed',
+        expression: 'failed + timedOut + aborted',
+        usingMetrics: {
+          failed: machine.metricFailed(),
+          timedOut: machine.metricTimedOut(),
+          aborted: machine.metricAborted(),
+        },
+        period: Duration.minutes(5),
+      }),
+      above: 0,
+    },
+    LostStarts: {
+      runbook: 'Lost starts',
+      says: 'an event, a tick of the schedule or the end of a run could not be handled and is in the dead letters.',
+      metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
+      above: 0,
+    },
+    Fenced: {
+      runbook: 'A fenced writer',
+      says: 'a run that had been overtaken by a newer one went on writing, and was refused.',
+      metric: metricOf(props, 'Fenced', 'Sum', Duration.minutes(5)),
+      above: 0,
+    },
+  }
+}
+
+/** A metric that functions emit, over the whole workflow. */
+export function metricOf(
+  { workflow, environment }: Pick<WorkflowAlarmsProps, 'workflow' | 'environment'>,
+  metricName: string,
+  statistic: 'Sum' | 'Maximum',
+  period: Duration,
+): Metric {
+  return new Metric({
+    namespace: metricsNamespace(environment),
+    metricName,
+    dimensionsMap: { workflow },
+    statistic,
+    period,
+  })
+}
+
+function hours(seconds: number): string {
+  return seconds < 7200 ? `${Math.round(seconds / 60)} minutes` : `${Math.round(seconds / 3600)} hours`
+}

@@ -1,0 +1,228 @@
+import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib'
+import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
+import { type IEventBus, Rule, Schedule as RuleSchedule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
+import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets'
+import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
+import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler'
+import { SqsSendMessage } from 'aws-cdk-lib/aws-scheduler-targets'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
+import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
+import { Construct, type IConstruct } from 'constructs'
+import { toSchedulerExpression } from 'dray/internal/workflow/cron.ts'
+import type { EventTrigger, Workflow } from 'dray/internal/workflow/workflow.ts'
+import { acknowledge, nameInFindings } from './acknowledge.ts'
+import { triggerHandlers } from './deployed-handlers.ts'
+import type { HandlerFunction, HandlerFunctionProps } from './handler-function.ts'
+
+type FunctionProps = Pick<HandlerFunctionProps, 'handler' | 'timeoutSeconds' | 'environment'>
+
+export interface WorkflowTriggersProps {
+  readonly workflow: Workflow
+  readonly machine: StateMachine
+  readonly table: TableV2
+  readonly bus: IEventBus
+  readonly topic: ITopic
+  /** Makes a function under the given scope. */
+  readonly createFunction: (scope: Construct, id: string, props: FunctionProps) => HandlerFunction
+}
+
+/** A batch of events waits so long for its last one. */
+const batchingWindow = Duration.seconds(30)
+const timeoutSeconds = 60
+const sweepEvery = Duration.minutes(5)
+
+/**
+ * What starts a workflow and what follows its end: schedules and events meet in a queue, from which `start` makes one run;
+ * `janitor` cleans up after each execution and starts the run that waited. What fails for good is in `deadLetters`.
+ */
+export class WorkflowTriggers extends Construct {
+  readonly deadLetters: Queue
+  readonly #requests: Queue
+  readonly #props: WorkflowTriggersProps
+
+  constructor(scope: Construct, id: string, props: WorkflowTriggersProps) {
+    super(scope, id)
+    this.#props = props
+    const secure = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14) }
+    this.deadLetters = new Queue(this, 'LostStarts', secure)
+    this.#requests = new Queue(this, 'Requests', {
+      ...secure,
+      // As Lambda asks for: six times what one call may take, and the window.
+      visibilityTimeout: Duration.seconds(6 * timeoutSeconds + batchingWindow.toSeconds()),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
+    })
+    this.#createStart()
+    this.#createJanitor()
+    const { workflow } = props
+    workflow.schedules.forEach((schedule, index) => {
+      this.#startAt(`Schedule${index}`, toSchedulerExpression(schedule), schedule.timezone)
+    })
+    workflow.events.forEach((event, index) => {
+      this.#startOn(`Event${index}`, event)
+    })
+  }
+
+  get #variables(): Record<string, string> {
+    const { workflow, machine, table } = this.#props
+    return {
+      WORKFLOW_NAME: workflow.name,
+      WORKFLOW_PIPELINES: this.#pipelines.join(),
+      STATE_MACHINE_ARN: machine.stateMachineArn,
+      STATE_TABLE_NAME: table.tableName,
+    }
+  }
+
+  get #pipelines(): readonly string[] {
+    return this.#props.workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+  }
+
+  #createStart(): void {
+    const { function: start, role } = this.#props.createFunction(this, 'Start', {
+      handler: triggerHandlers.start,
+      timeoutSeconds,
+      environment: { ...this.#variables, DEAD_LETTERS_URL: this.deadLetters.queueUrl },
+    })
+    role.addToPrincipalPolicy(
+      this.#onItems(
+        ['dynamodb:GetItem'],
+        this.#pipelines.map((name) => `PIPELINE#${name}`),
+      ),
+    )
+    role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], [this.#slot]))
+    role.addToPrincipalPolicy(this.#onMachine())
+    role.addToPrincipalPolicy(
+      new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [this.deadLetters.queueArn] }),
+    )
+    role.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+        resources: [this.#requests.queueArn],
+      }),
+    )
+    start.addEventSource(
+      new SqsEventSource(this.#requests, {
+        batchSize: 1000,
+        maxBatchingWindow: batchingWindow,
+        maxConcurrency: 2,
+        reportBatchItemFailures: true,
+      }),
+    )
+  }
+
+  #createJanitor(): void {
+    const { workflow, machine, topic, table } = this.#props
+    const { function: janitor, role } = this.#props.createFunction(this, 'Janitor', {
+      handler: triggerHandlers.janitor,
+      timeoutSeconds,
+      environment: { ...this.#variables, NOTIFICATION_TOPIC_ARN: topic.topicArn },
+    })
+    const pipelines = this.#pipelines.map((name) => `PIPELINE#${name}`)
+    const write = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
+    role.addToPrincipalPolicy(this.#onItems(write, ['RUN#*', this.#slot]))
+    role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:UpdateItem'], pipelines))
+    role.addToPrincipalPolicy(withoutLastRun(table))
+    role.addToPrincipalPolicy(
+      new PolicyStatement({
+        actions: ['dynamodb:Query'],
+        resources: [`${table.tableArn}/index/by_workflow`],
+        conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [workflow.name] } },
+      }),
+    )
+    role.addToPrincipalPolicy(this.#onMachine())
+    role.addToPrincipalPolicy(this.#onExecutions(role))
+    role.addToPrincipalPolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }))
+    const target = { deadLetterQueue: this.deadLetters, maxEventAge: Duration.hours(1), retryAttempts: 20 }
+    new Rule(this, 'Ended', {
+      description: `Executions of ${workflow.name} that have ended`,
+      eventPattern: {
+        source: ['aws.states'],
+        detailType: ['Step Functions Execution Status Change'],
+        detail: {
+          status: ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'],
+          stateMachineArn: [machine.stateMachineArn],
+        },
+      },
+      targets: [new LambdaFunction(janitor, target)],
+    })
+    new Rule(this, 'Sweep', {
+      description: `Watches ${workflow.name}, and finds runs whose end nobody told`,
+      schedule: RuleSchedule.rate(sweepEvery),
+      targets: [
+        new LambdaFunction(janitor, {
+          event: RuleTargetInput.fromObject({ sweep: true }),
+          maxEventAge: sweepEvery,
+          retryAttempts: 1,
+        }),
+      ],
+    })
+  }
+
+  get #slot(): string {
+    return `WORKFLOW#${this.#props.workflow.name}`
+  }
+
+  #onItems(actions: string[], keys: readonly string[]): PolicyStatement {
+    const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...keys] } }
+    return new PolicyStatement({ actions, resources: [this.#props.table.tableArn], conditions })
+  }
+
+  #onMachine(): PolicyStatement {
+    return new PolicyStatement({
+      actions: ['states:StartExecution'],
+      resources: [this.#props.machine.stateMachineArn],
+    })
+  }
+
+  #onExecutions(role: IConstruct): PolicyStatement {
+    const executions = Stack.of(this).formatArn({
+      service: 'states',
+      resource: 'execution',
+      resourceName: `${this.#props.machine.stateMachineName}:*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    acknowledge(
+      role,
+      `AwsSolutions-IAM5[Resource::${nameInFindings(this, executions)}]`,
+      'Runs are named when they start.',
+    )
+    return new PolicyStatement({ actions: ['states:DescribeExecution'], resources: [executions] })
+  }
+
+  #startAt(id: string, expression: string, timezone: string): void {
+    new Schedule(this, id, {
+      schedule: ScheduleExpression.expression(expression, TimeZone.of(timezone)),
+      target: new SqsSendMessage(this.#requests, {
+        input: ScheduleTargetInput.fromObject({ trigger: 'schedule', id: ContextAttribute.scheduledTime }),
+        maxEventAge: Duration.hours(1),
+        retryAttempts: 20,
+        deadLetterQueue: this.deadLetters,
+      }),
+    })
+  }
+
+  #startOn(id: string, event: EventTrigger): void {
+    new Rule(this, id, {
+      eventBus: this.#props.bus,
+      eventPattern: { source: [event.source], detailType: [event.detailType] },
+      targets: [
+        new SqsQueue(this.#requests, {
+          maxEventAge: Duration.hours(1),
+          retryAttempts: 20,
+          deadLetterQueue: this.deadLetters,
+        }),
+      ],
+    })
+  }
+}
+
+/** Leases may be given back by others than plan and commit; `last_run` may not be moved. */
+export function withoutLastRun(table: TableV2): PolicyStatement {
+  return new PolicyStatement({
+    effect: Effect.DENY,
+    actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
+    resources: [table.tableArn],
+    conditions: { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } },
+  })
+}

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createRequire } from 'node:module'
+import { delimiter, dirname } from 'node:path'
+import type { Command } from 'commander'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import { projectFolder } from '#dray-infra/project/project-folder.ts'
+import type { Verbs } from './verb.ts'
+
+interface DeployOptions {
+  readonly requireApproval?: string
+}
+
+const others = 'options of the CDK CLI, after --'
+
+export function addDeploy(program: Command, verbs: Verbs): void {
+  program
+    .command('deploy')
+    .description('deploy an environment: cdk deploy of its stack')
+    .argument('<environment>')
+    .argument('[options...]', others)
+    .option('--require-approval <when>', 'never, broadening or any-change: which changes of permissions it asks about')
+    .action(async (environment: string, given: readonly string[], { requireApproval }: DeployOptions) => {
+      const approval = requireApproval === undefined ? [] : ['--require-approval', requireApproval]
+      verbs.exitCode = await cdk('deploy', environment, [...approval, ...given])
+    })
+}
+
+export function addDiff(program: Command, verbs: Verbs): void {
+  program
+    .command('diff')
+    .description('what dray deploy would change: cdk diff of its stack')
+    .argument('<environment>')
+    .argument('[options...]', others)
+    .action(async (environment: string, given: readonly string[]) => {
+      verbs.exitCode = await cdk('diff', environment, given)
+    })
+}
+
+/** Runs the pinned CDK CLI on the stack of an environment, in this terminal; returns its exit code. */
+async function cdk(command: string, name: string, given: readonly string[]): Promise<number> {
+  const { environmentNamed } = await import('#dray-infra/project/environments.ts')
+  const { checkSignedIn } = await import('#dray-infra/remote/signed-in.ts')
+  const { stackNameOf } = await import('#dray-infra/aws/stack-outputs.ts')
+  const settings = environmentNamed(name, await loadProject())
+  // A template at hand is compared with no call to AWS.
+  if (!given.some((option) => option.startsWith('--template'))) await checkSignedIn(settings)
+  const args = [command, stackNameOf(name), '--context', `environment=${name}`, ...given]
+  const child = spawn(process.execPath, [createRequire(import.meta.url).resolve('aws-cdk/bin/cdk'), ...args], {
+    cwd: projectFolder,
+    stdio: 'inherit',
+    // The app of cdk.json is run by this Node, whatever the machine has.
+    env: { ...process.env, PATH: [dirname(process.execPath), process.env.PATH].join(delimiter) },
+  })
+  // Ctrl-C reaches the child, too, which ends in an orderly way.
+  const ignore = () => {}
+  process.on('SIGINT', ignore)
+  const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
+  process.off('SIGINT', ignore)
+  return code ?? (signal === 'SIGINT' ? 130 : 1)
+}

@@ -1,0 +1,42 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { type KeysMode, loadKeys, type SourceKey } from 'dray/internal/messages/run-mode.ts'
+import { type AskedSteps, stepsOf } from '#dray-infra/runs/asked-steps.ts'
+
+/** The keys of `--keys`: `1,2,3`, or JSON where a key has a comma or several columns: `[["fi","1"],["fi","2"]]`. */
+export function keysOf(text: string): SourceKey[] {
+  const keys = text.trimStart().startsWith('[') ? parsed(text) : text.split(',').map((key) => key.trim())
+  if (keys.length > 0 && keys.every(isKey)) return keys as SourceKey[]
+  throw new ConfigurationError(
+    `--keys ${text.slice(0, 60)} gives no keys, so nothing was done; write --keys 1,2,3, or --keys '[["fi","1"],["fi","2"]]' where a key has several columns`,
+  )
+}
+
+/** The mode of a run of these keys; they are of one pipeline. */
+export function keysMode(asked: AskedSteps, text: string): KeysMode {
+  const steps = stepsOf(asked)
+  const [step] = steps
+  if (steps.length === 1 && step?.kind === 'pipeline') return loadKeys(keysOf(text))
+  const pipelines = steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+  throw new ConfigurationError(
+    `--keys are the keys of one pipeline's source, and ${asked.workflow.name} is no pipeline, so nothing was run; name one of its pipelines: ${pipelines.join(', ')}`,
+  )
+}
+
+function isKey(key: unknown): boolean {
+  if (Array.isArray(key)) return key.length > 0 && key.every((part) => typeof part === 'string')
+  return typeof key === 'string' && key !== ''
+}
+
+function parsed(text: string): unknown[] {
+  const asText = (value: unknown): unknown =>
+    Array.isArray(value)
+      ? value.map(asText)
+      : typeof value === 'number' && Number.isSafeInteger(value)
+        ? String(value)
+        : value
+  try {
+    return (JSON.parse(text) as unknown[]).map(asText)
+  } catch {
+    return []
+  }
+}

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { Command, CommanderError } from 'commander'
+import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
+import { packageFolder } from '#dray-infra/project/project-folder.ts'
+import { addBackfill } from './backfill.ts'
+import { addDeploy, addDiff } from './deploy.ts'
+import { reportError } from './error-report.ts'
+import { exitCodeOf, exitCodes } from './exit-codes.ts'
+import { addImport } from './import.ts'
+import { addPlan } from './plan.ts'
+import { addPreview } from './preview.ts'
+import { addQuarantine } from './quarantine.ts'
+import { addReconcile } from './reconcile.ts'
+import { addResume } from './resume.ts'
+import { addRun } from './run.ts'
+import { addRuns } from './runs.ts'
+import { addServices } from './services.ts'
+import { addState } from './state.ts'
+import type { Verbs } from './verb.ts'
+
+/** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
+export async function main(args: readonly string[]): Promise<number> {
+  ignoreExperimentalWarnings()
+  leaveQuietlyWithoutReader()
+  const verbs: Verbs = { exitCode: exitCodes.ok }
+  const program = createProgram(verbs)
+  try {
+    if (asksForHelp(args)) program.addHelpText('after', await databasesHelp())
+    await program.parseAsync([...args], { from: 'user' })
+    return verbs.exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
+    process.stderr.write(`${reportError(error, program.opts().debug === true)}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function createProgram(verbs: Verbs): Command {
+  const program = new Command('dray')
+    .version(packageVersion(), '--version', 'print the version')
+    .description('Carries rows from operational databases to a warehouse.')
+    .option('--debug', 'print stack traces and the logs of the handlers')
+    .enablePositionalOptions(false)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
+  for (const add of [
+    addRun,
+    addResume,
+    addBackfill,
+    addPlan,
+    addPreview,
+    addQuarantine,
+    addReconcile,
+    addRuns,
+    addState,
+    addImport,
+    addServices,
+    addDeploy,
+    addDiff,
+  ])
+    add(program, verbs)
+  return program
+}
+
+function packageVersion(): string {
+  return JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')).version
+}
+
+/** Help on the command itself, which says what there is in the project; no verb pays for loading it. */
+function asksForHelp([first]: readonly string[]): boolean {
+  return first === undefined || ['-h', '--help', 'help'].includes(first)
+}
+
+async function databasesHelp(): Promise<string> {
+  const { loadProject } = await import('#dray-infra/project/load-project.ts')
+  const { urlVariable } = await import('dray/internal/database/database-url.ts')
+  const { databases } = await loadProject()
+  return `
+Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held by another run, 130 interrupted.
+
+Databases are bound by the environment: ${Object.keys(databases).map(urlVariable).join(', ')}
+(postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).
+--target <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS.`
+}
+
+/** Commander's message as one line, with where to look. */
+function usageError(text: string): string {
+  const message = text
+    .trim()
+    .replace(/^error: /, '')
+    .replace(/\n\((.*)\)$/s, '. $1')
+  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See npx dray --help.\n`
+}
+
+/** `dray runs | head -1` closes the pipe early; that is no fault. */
+function leaveQuietlyWithoutReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
+    throw error
+  })
+}

@@ -1,0 +1,105 @@
+import type { Command } from 'commander'
+import type { Estimate } from 'dray/internal/pipeline/plan/capacity.ts'
+import type { Draft } from 'dray/internal/pipeline/plan/draft.ts'
+import { duration, oneLine, plural } from './format.ts'
+import { type Column, textTable } from './text-table.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+interface PlanOptions extends CommonOptions {
+  readonly keys?: string
+  readonly from?: string
+  readonly to?: string
+  readonly chunk?: string
+}
+
+export function addPlan(program: Command, _verbs: Verbs): void {
+  withCommonOptions(program.command('plan'))
+    .description('what the next run of a pipeline would read; takes no lease and changes nothing')
+    .argument('<pipeline>')
+    .option('--keys <keys>', 'of a run of these keys')
+    .option('--from <time>', 'of a backfill')
+    .option('--to <time>', 'of a backfill')
+    .option('--chunk <length>', 'of a backfill')
+    .action((pipeline: string, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
+}
+
+async function show(name: string, options: PlanOptions): Promise<void> {
+  const { withPipeline } = await import('./target.ts')
+  const { draftRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
+  const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
+  const { keysOf } = await import('./keys-option.ts')
+  const { keys, from, to, chunk } = options
+  const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
+  const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
+  const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
+    const known = await services.state.pipeline(name)
+    const last = known?.lastRun ?? null
+    const made = await draftRun(pipeline, mode, { id: 'plan', lastRun: last }, services)
+    const { extract, concurrency } = pipeline
+    const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
+    return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }
+  })
+  if (options.json) {
+    const planned = { ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder }
+    return printJson({ ...planned, on_aws: onAws(needs) })
+  }
+  process.stdout.write(text(name, drafted, lastRun, holder, needs))
+}
+
+function document({ window, rows, partitions, advances, notes }: Draft) {
+  return {
+    window: window && { from: window.lo, to: window.hi, exact: window.exact },
+    rows,
+    partitions: partitions.map(({ after, upTo, window: chunk, keys }) => ({
+      after,
+      up_to: upTo,
+      ...(chunk === undefined ? {} : { window: { from: chunk.lo, to: chunk.hi } }),
+      ...(keys === undefined ? {} : { keys }),
+    })),
+    moves_last_run: advances && window !== null,
+    notes,
+  }
+}
+
+function onAws({ concurrency, seconds, lambdaSeconds, stateTransitions, runCost }: Estimate) {
+  return {
+    partitions_at_once: concurrency,
+    seconds,
+    lambda_seconds: lambdaSeconds,
+    state_transitions: stateTransitions,
+    us_dollars: runCost,
+  }
+}
+
+function text(
+  name: string,
+  drafted: Draft,
+  lastRun: string | null,
+  holder: string | null,
+  { concurrency, seconds, runCost }: Estimate,
+): string {
+  const { window, rows, partitions, notes, advances } = drafted
+  const range = window === null ? 'no window' : `the window [${window.lo ?? 'the beginning'}, ${window.hi})`
+  const lines = [
+    `${name}: ${range}, ${plural(rows, 'row')} in ${plural(partitions.length, 'partition')}.`,
+    advances && window !== null
+      ? `last_run goes from ${lastRun ?? 'nothing'} to ${window.hi}.`
+      : 'last_run stays as it is.',
+    ...(holder === null ? [] : [`The run ${holder} holds the lease now; a run would be refused.`]),
+    `On AWS: about ${duration(seconds)} with ${plural(concurrency, 'partition')} at once, and ${runCost.toFixed(4)} US dollars, as docs/scale.md reckons.`,
+    ...notes.map((note) => `note: ${oneLine(note)}`),
+  ]
+  const numbered = partitions.map((partition, number) => ({ ...partition, number }))
+  return `${lines.join('\n')}\n\n${textTable(columns, numbered)}\n`
+}
+
+const key = (values: readonly string[] | null) => (values === null ? '-' : oneLine(values.join(', ')))
+
+const columns: Column<Draft['partitions'][number] & { readonly number: number }>[] = [
+  { title: 'partition', align: 'right', value: ({ number }) => String(number + 1) },
+  { title: 'keys after', value: ({ after }) => key(after) },
+  { title: 'up to', value: ({ upTo }) => key(upTo) },
+  { title: 'cursor from', value: ({ window }) => window?.lo ?? '-' },
+  { title: 'to', value: ({ window }) => window?.hi ?? '-' },
+  { title: 'keys', align: 'right', value: ({ keys }) => (keys === undefined ? '-' : String(keys.length)) },
+]

@@ -1,0 +1,71 @@
+import type { Command } from 'commander'
+import type { ValidationError } from 'dray/internal/active-record/validations.ts'
+import type { Preview, PreviewedRow } from 'dray/internal/pipeline/inspect/preview.ts'
+import { oneLine } from './format.ts'
+import { limitOption } from './limit-option.ts'
+import { textTable } from './text-table.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+interface PreviewOptions extends CommonOptions {
+  readonly limit: number
+  readonly keys?: string
+}
+
+export function addPreview(program: Command, _verbs: Verbs): void {
+  withCommonOptions(program.command('preview'))
+    .description('source rows beside what the transform makes of them; writes nothing')
+    .argument('<pipeline>')
+    .option('--limit <n>', 'at most so many rows', limitOption, 20)
+    .option('--keys <keys>', 'the rows of these keys')
+    .action((pipeline: string, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
+}
+
+async function show(name: string, options: PreviewOptions): Promise<void> {
+  const { withPipeline } = await import('./target.ts')
+  const { preview } = await import('dray/internal/pipeline/inspect/preview.ts')
+  const { keysOf } = await import('./keys-option.ts')
+  const keys = options.keys === undefined ? null : keysOf(options.keys)
+  const { limit } = options
+  const result = await withPipeline(options, name, async (pipeline, services) => {
+    const lastRun = (await services.state.pipeline(name))?.lastRun ?? null
+    return preview(pipeline, { limit, keys, lastRun }, services)
+  })
+  if (options.json) printJson({ pipeline: name, ...result })
+  else process.stdout.write(text(name, result))
+}
+
+function text(name: string, { rows, notes }: Preview): string {
+  const shown = rows.map((row, number) => `row ${number + 1}: ${row.outcome}\n${textTable(columns, linesOf(row))}\n`)
+  const counts = ['loaded', 'filtered', 'quarantined'].map(
+    (outcome) => `${rows.filter((row) => row.outcome === outcome).length} ${outcome}`,
+  )
+  const last =
+    rows.length === 0 ? `${name}: the source has no such row.` : `${name}: ${counts.join(', ')}. Nothing was written.`
+  return `${[...shown, ...notes.map((note) => `note: ${oneLine(note)}`), last].join('\n')}\n`
+}
+
+type Line = readonly [source: string, before: string, target: string, after: string]
+
+const columns = ['source', 'value', 'target', 'value'].map((title, place) => ({
+  title,
+  value: (line: Line) => line[place] as string,
+}))
+
+/** Source columns beside target columns, then what is wrong. */
+function linesOf({ source, target, findings, errors }: PreviewedRow): Line[] {
+  const [left, right] = [Object.entries(source), Object.entries(target ?? {})]
+  const values = Array.from({ length: Math.max(left.length, right.length) }, (_, place): Line => {
+    const [[name = '', value = undefined] = [], [other = '', made = undefined] = []] = [left[place], right[place]]
+    return [name, valueText(value), other, valueText(made)]
+  })
+  const said = (what: string, list: readonly ValidationError[]) =>
+    list.map(({ field, code, message }): Line => [what, `${field}: ${code}: ${oneLine(message)}`, '', ''])
+  return [...values, ...said('reject', errors), ...said('finding', findings)]
+}
+
+function valueText(value: string | null | undefined): string {
+  if (value === undefined) return ''
+  if (value === null) return 'NULL'
+  const text = oneLine(value)
+  return text.length > 60 ? `${text.slice(0, 59)}…` : text
+}

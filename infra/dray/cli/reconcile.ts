@@ -1,0 +1,118 @@
+import type { Command } from 'commander'
+import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { oneLine, plural } from './format.ts'
+import { type Column, textTable } from './text-table.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+interface ReconcileOptions extends CommonOptions {
+  readonly deep?: boolean
+  readonly fix?: boolean
+}
+
+/** Differences that are printed for a person; --json has up to 10,000. */
+const SHOWN = 50
+
+export function addReconcile(program: Command, verbs: Verbs): void {
+  withCommonOptions(program.command('reconcile'))
+    .description('compare a source, sent through the transform, with its target; prints what differs')
+    .argument('<pipeline>')
+    .option('--deep', 'compare every row, even where the digests of the databases agree')
+    .option('--fix', 'load the rows that are missing or differ again; leaves last_run alone')
+    .action(async (pipeline: string, _options, command: Command) => {
+      verbs.exitCode = await run(pipeline, command.optsWithGlobals())
+    })
+}
+
+/** Exits with 1 when differences are found; with --fix, when some are left. */
+async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
+  const { commandFor, withPipeline } = await import('./target.ts')
+  const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
+  const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
+  const { newRunId } = await import('#dray-infra/runs/run-id.ts')
+  return withPipeline(options, name, async (pipeline, services) => {
+    const compare = () => reconcile(pipeline, services, { deep: options.deep ?? false })
+    const found = await compare()
+    const keys = found.differences.flatMap(({ sourceKey }) => (sourceKey === null ? [] : [sourceKey as string[]]))
+    const reloaded = options.fix && keys.length > 0 ? await reloadKeys(pipeline, keys, services, newRunId) : null
+    const left = reloaded === null ? found : await compare()
+    if (options.json) printJson(document(found, reloaded, left))
+    else process.stdout.write(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
+    return total(left) === 0 ? exitCodes.ok : exitCodes.failed
+  })
+}
+
+function total({ counts }: Reconciliation): number {
+  return counts.missing + counts.extra + counts.different
+}
+
+function document(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation) {
+  return {
+    pipeline: found.pipeline,
+    source: found.source,
+    target: found.target,
+    compared: {
+      ranges: found.ranges,
+      equal_by_digest: found.equalByDigest,
+      rows: found.rowsCompared,
+      columns: found.columns,
+    },
+    left_out: found.leftOut,
+    counts: found.counts,
+    differences: found.differences.map(({ kind, key, columns }) => ({ kind, key, columns })),
+    fixed: reloaded === null ? null : { ...reloaded, left: left.counts },
+    notes: found.notes,
+  }
+}
+
+/** What was done about the differences. */
+interface Fixing {
+  readonly reloaded: Reloaded | null
+  readonly left: Reconciliation
+  /** The command that would mend them. */
+  readonly fix: string
+}
+
+function text(found: Reconciliation, fixing: Fixing): string {
+  const { source, target, counts, leftOut } = found
+  const without = Object.entries(leftOut).filter(([, rows]) => rows > 0)
+  const hidden = total(found) - Math.min(SHOWN, found.differences.length)
+  const lines = [
+    `${source.table}: ${plural(source.rows, 'row')}; ${target.table}: ${plural(target.rows, 'row')}.`,
+    `Compared: ${plural(found.ranges, 'key range')}, ${found.equalByDigest} by digests that the databases computed, ${plural(found.rowsCompared, 'row')} one by one; columns ${found.columns.join(', ')}.`,
+    ...(without.length === 0 ? [] : [`Left out: ${without.map(([why, rows]) => `${rows} ${why}`).join(', ')}.`]),
+    ...found.notes.map((note) => `note: ${oneLine(note)}`),
+    ...(total(found) === 0 ? [] : ['', textTable(columns, found.differences.slice(0, SHOWN))]),
+    ...(hidden > 0 ? [`… and ${hidden} more`] : []),
+    '',
+    total(found) === 0
+      ? `${found.pipeline}: no differences.`
+      : `${found.pipeline}: ${counts.missing} missing, ${counts.extra} extra, ${counts.different} different.`,
+    ...fixText(found, fixing),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function fixText(found: Reconciliation, { reloaded, left, fix }: Fixing): string[] {
+  if (total(found) === 0) return []
+  if (reloaded === null) return [`Next: \`${fix}\` loads what is missing or differs again; extra rows stay.`]
+  const { read, written, quarantined } = reloaded
+  const { missing, extra, different } = left.counts
+  return [
+    `Loaded again: ${plural(read, 'row')} read, ${written} written, ${quarantined} quarantined.`,
+    total(left) === 0 ? 'Nothing is left.' : `Left: ${missing} missing, ${extra} extra, ${different} different.`,
+  ]
+}
+
+const columns: Column<RowDifference>[] = [
+  { title: 'difference', value: ({ kind }) => kind },
+  {
+    title: 'key',
+    value: ({ key }) =>
+      Object.entries(key)
+        .map(([name, value]) => `${name}=${oneLine(value ?? 'NULL')}`)
+        .join(', '),
+  },
+  { title: 'columns', value: ({ columns: names }) => names.join(', ') },
+]

@@ -1,0 +1,152 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { drayHome } from '#dray-infra/local/home.ts'
+import { pruneStaging } from '#dray-infra/local/prune-staging.ts'
+import { type Services, startServices } from '#dray-infra/local/services.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
+import { type AskedSteps, someSteps, stepsNamed, stepsOf } from '#dray-infra/runs/asked-steps.ts'
+import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
+import { newRunId } from '#dray-infra/runs/run-id.ts'
+import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
+import type { RunResult } from '#dray-infra/runs/run-result.ts'
+import { startWorkers } from '#dray-infra/runs/run-workers.ts'
+import { localRunner, settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
+import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
+import { type Interrupts, listenForInterrupts } from './interrupts.ts'
+import { keysMode } from './keys-option.ts'
+import { openProgress } from './progress.ts'
+import type { RunOptions } from './run-options.ts'
+import { isLocal, localStores } from './target.ts'
+import { printJson } from './verb.ts'
+
+/** `dray run`: a workflow or one pipeline of it, usually or for single keys; without a name the project's main workflow. */
+export async function runCommand(name: string | undefined, options: RunOptions): Promise<ExitCode> {
+  const named = await stepsNamed(name ?? (await loadProject()).main.name, options.workflow)
+  const asked = options.only === undefined ? named : someSteps(named, options.only)
+  const mode = options.keys === undefined ? null : keysMode(asked, options.keys)
+  return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
+}
+
+/** Runs on the target what is asked for, and reports. */
+export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitCode> {
+  if (isLocal(options)) return runLocally(asked, options)
+  const { runRemotely } = await import('./remote-run.ts')
+  return runRemotely(asked, options)
+}
+
+/** Services up, demo data, the run, the report; then the runs that were refused meanwhile. */
+async function runLocally(asked: Asked, options: RunOptions): Promise<ExitCode> {
+  if (options.detach) {
+    throw new ConfigurationError(
+      'A local run lives in this process, so it cannot be detached from and nothing was run; leave --detach out, or name an environment with --target.',
+    )
+  }
+  const interrupts = listenForInterrupts()
+  const home = drayHome()
+  const onStart = () => {
+    if (options.progress !== 'none') process.stderr.write('Starting the local services.\n')
+  }
+  const services = await startServices({ home, project: await loadProject(), onStart })
+  try {
+    interrupts.signal.throwIfAborted()
+    return await runWithFollowUps(asked, { home, services, options, interrupts })
+  } finally {
+    await services.stop()
+    interrupts.stop()
+  }
+}
+
+interface RunSurroundings {
+  readonly home: string
+  readonly services: Services
+  readonly options: RunOptions
+  readonly interrupts: Interrupts
+}
+
+interface Done {
+  readonly result: RunResult
+  readonly logFile: string
+}
+
+async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Promise<ExitCode> {
+  const { options, interrupts } = surroundings
+  const stores = await localStores()
+  const { state } = stores
+  for (const dead of await settleDeadRuns(state)) {
+    if (options.progress !== 'none')
+      process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
+  }
+  await pruneStaging(stores.staging, state)
+  const first = await asked(stores)
+  const done: Done[] = [await runOnce(first, { ...surroundings, state })]
+  if (!options.json) await reportText(done[0] as Done)
+  for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first)) {
+    process.stderr.write(`${next.why}\n`)
+    const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
+    if (!options.json) await reportText(followUp)
+    done.push(followUp)
+  }
+  if (options.json) await reportJson(done)
+  const codes = done.map(({ result }) => exitCodeOfRun[result.status])
+  return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
+}
+
+async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly state: StateStore }): Promise<Done> {
+  const { home, options, interrupts, state } = surroundings
+  const id = newRunId()
+  const view = openProgress(options)
+  process.env.DRAY_RUNNER = localRunner()
+  const echo = options.debug || options.progress === 'log'
+  const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
+  interrupts.onHurry(() => session.workers.hurry())
+  try {
+    const { runWorkflow } = await import('#dray-infra/runs/run-workflow.ts')
+    await prepare(asked, surroundings, state, view)
+    const { workers, progress, logFile } = session
+    const { signal } = interrupts
+    const result = await runWorkflow({ ...asked, id, state, workers, progress, signal })
+    return { result, logFile }
+  } finally {
+    view.stop()
+    await session.close()
+  }
+}
+
+async function prepare(
+  asked: AskedSteps,
+  { home, services, options, interrupts }: RunSurroundings,
+  state: StateStore,
+  view: ProgressView,
+): Promise<void> {
+  if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
+  const { createFirstTargets } = await import('#dray-infra/runs/target-tables.ts')
+  const pipelines = stepsOf(asked).filter(({ kind }) => kind === 'pipeline')
+  const names = pipelines.map(({ name }) => name)
+  for (const table of await createFirstTargets(await loadProject(), names, state))
+    view.note(`Made the table ${table} from its model.`)
+}
+
+async function fillDemo(
+  home: string,
+  { embedded }: Services,
+  state: StateStore,
+  view: ProgressView,
+  signal: AbortSignal,
+): Promise<void> {
+  const { demo } = await loadProject()
+  if (demo === undefined) return view.note('The project has no demo data (infra/project.ts), so none is added.')
+  const lastRun = async (pipeline: string) => (await state.pipeline(pipeline))?.lastRun ?? null
+  await demo({ home, embedded, lastRun, signal, note: (text) => view.note(text) })
+}
+
+async function reportText({ result, logFile }: Done): Promise<void> {
+  const { textReport } = await import('./run-report.ts')
+  process.stdout.write(await textReport(result, { target: 'local', logFile, stream: process.stdout }))
+}
+
+async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {
+  const { jsonReport } = await import('./run-report.ts')
+  const reports = followUps.map(({ result }) => jsonReport(result))
+  printJson({ ...jsonReport((first as Done).result), ...(reports.length === 0 ? {} : { follow_ups: reports }) })
+}

@@ -1,0 +1,139 @@
+import type { StepRecord } from 'dray/internal/state/state-store.ts'
+import { nameOf } from '#dray-infra/runs/asked-steps.ts'
+import type { RunResult } from '#dray-infra/runs/run-result.ts'
+import { count, duration, oneLine, plural, status } from './format.ts'
+import { commandFor } from './target.ts'
+import { type Column, textTable } from './text-table.ts'
+
+/** The document of `dray run --json`. */
+export function jsonReport(result: RunResult) {
+  return {
+    run_id: result.id,
+    workflow: result.workflow,
+    only: result.only ?? null,
+    status: result.status,
+    seconds: result.seconds,
+    notes: result.notes ?? [],
+    steps: result.steps.map((step) => ({
+      name: step.step,
+      status: step.status,
+      reason: step.error,
+      notes: step.notes ?? [],
+      read: step.read,
+      inserted: step.inserted,
+      updated: step.updated,
+      unchanged: step.unchanged,
+      filtered: step.filtered,
+      duplicate: step.duplicate,
+      quarantined: step.quarantined,
+      deleted: step.deleted,
+      findings: step.findings,
+      quarantine: step.quarantine,
+      last_run_before: step.lastRunBefore,
+      last_run_after: step.lastRunAfter,
+      seconds: secondsOf(step),
+    })),
+  }
+}
+
+export interface ReportPlaces {
+  /** `local`, or the environment that it ran in. */
+  readonly target: string
+  /** Where a local run has its log. */
+  readonly logFile?: string
+  readonly stream: NodeJS.WriteStream
+  /** Where objects under a staging prefix are, for a person. */
+  readonly locate?: (prefix: string) => string
+}
+
+/** What a person wants to know after a run: the steps, where refused rows are, why something failed, what to do next. */
+export async function textReport(result: RunResult, places: ReportPlaces): Promise<string> {
+  const locate = places.locate ?? (await stagingPlaces())
+  return [
+    '',
+    textTable(stepColumns(places.stream), result.steps),
+    '',
+    `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
+    ...reasons(result),
+    ...notesOf(result),
+    ...quarantines(result, locate),
+    ...advice(result, places),
+    '',
+  ].join('\n')
+}
+
+/** The columns of a table of steps; terms of the row equation that are zero everywhere still have their place. */
+export function stepColumns(stream: NodeJS.WriteStream): Column<StepRecord>[] {
+  const terms = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined', 'deleted'] as const
+  return [
+    { title: 'step', value: (step) => step.step },
+    { title: 'status', value: (step) => status(step.status, stream) },
+    ...terms.map((term): Column<StepRecord> => ({ title: term, align: 'right', value: (step) => count(step[term]) })),
+    { title: 'seconds', align: 'right', value: (step) => secondsOf(step)?.toFixed(2) ?? '-' },
+    { title: 'rows/s', align: 'right', value: rate },
+  ]
+}
+
+function rate(step: StepRecord): string {
+  const seconds = secondsOf(step)
+  return seconds && step.read > 0 ? count(step.read / seconds) : '-'
+}
+
+function secondsOf(step: StepRecord): number | null {
+  if (step.executionTimeSeconds !== null) return step.executionTimeSeconds
+  return step.startTime !== null && step.endTime !== null ? (step.endTime - step.startTime) / 1000 : null
+}
+
+function reasons({ steps }: RunResult): string[] {
+  return steps
+    .filter((step) => step.status !== 'success')
+    .map((step) => `  ${step.step} ${step.status}: ${oneLine(step.error ?? 'no reason is known')}`)
+}
+
+/** What is no fault, and should be known all the same. */
+export function notesOf({ steps, notes = [] }: Pick<RunResult, 'steps' | 'notes'>): string[] {
+  const ofSteps = steps.flatMap(({ step, notes: said }) => (said ?? []).map((note) => `${step}: ${note}`))
+  return [...ofSteps, ...notes].map((note) => `  note: ${oneLine(note)}`)
+}
+
+function quarantines({ steps }: RunResult, locate: (prefix: string) => string): string[] {
+  return steps.flatMap((step) => {
+    if (step.quarantine === null) return []
+    const parts = [
+      step.quarantined > 0 ? `${plural(step.quarantined, 'row')} in quarantine` : '',
+      step.findings > 0 ? `${plural(step.findings, 'finding')} on rows that were loaded` : '',
+    ]
+    return [`  ${step.step}: ${parts.filter(Boolean).join(' and ') || 'quarantine'}: ${locate(step.quarantine)}`]
+  })
+}
+
+function advice({ id, workflow, only = null, status: ending }: RunResult, places: ReportPlaces): string[] {
+  const command = (text: string) => `\`${commandFor(places, text)}\``
+  const again = command(`dray run ${nameOf({ workflow, only })}`)
+  switch (ending) {
+    case 'success':
+      return [
+        `Next: ${again} again reads only what has changed since; ${command(`dray runs show ${id}`)} shows this run.`,
+      ]
+    case 'refused':
+      return [
+        `Next: nothing; the run that holds the lease starts a follow-up when it ends (${command('dray runs')}). Nothing was changed.`,
+      ]
+    case 'interrupted':
+      return [
+        `Next: ${command(`dray resume ${id}`)}, or ${again}. What had not been loaded whole was rolled back; last_run has not moved past it.`,
+      ]
+    case 'failed': {
+      const log = places.logFile === undefined ? `${command(`dray runs logs ${id}`)} prints` : `${places.logFile} holds`
+      return [
+        `Next: repair the cause, then ${command(`dray resume ${id}`)} for what is left, or ${again}. ${log} what the handlers logged.`,
+      ]
+    }
+  }
+}
+
+async function stagingPlaces(): Promise<(prefix: string) => string> {
+  const { createStagingStore } = await import('dray/internal/staging/staging-url.ts')
+  const staging = await createStagingStore(process.env.STAGING_URL ?? '')
+  return (prefix) => staging.locate(prefix)
+}

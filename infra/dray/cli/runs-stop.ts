@@ -1,0 +1,53 @@
+import { hostname, userInfo } from 'node:os'
+import type { Command } from 'commander'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { foundRun } from './found-run.ts'
+import { commandFor, isLocal, withRemote, withStores } from './target.ts'
+import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
+
+export function addRunsStop(verb: Command): void {
+  withCommonOptions(verb.command('stop'))
+    .description('end a run: what it has not loaded whole is rolled back, and can be gone on with by dray resume')
+    .argument('<id>')
+    .action((id: string, _options, command: Command) => stop(id, command.optsWithGlobals()))
+}
+
+async function stop(id: string, options: CommonOptions): Promise<void> {
+  await (isLocal(options) ? stopLocal(id, options) : stopRemote(id, options))
+  if (options.json) return printJson({ run_id: id, stopped: true })
+  const resume = commandFor(options, `dray resume ${id}`)
+  process.stdout.write(`The run ${id} was told to stop; \`${resume}\` goes on with it once it has ended.\n`)
+}
+
+async function stopRemote(id: string, options: CommonOptions): Promise<void> {
+  const { executionNamed } = await import('#dray-infra/remote/find-execution.ts')
+  await withRemote(options, async (environment) => {
+    const { machine, execution } = await executionNamed(id, environment)
+    if (execution.status !== 'running') throw ended(id, options)
+    await machine.stop(id, `by dray runs stop of ${userInfo().username}@${hostname()}`)
+  })
+}
+
+/** The process that runs it ends it as after a Ctrl-C. */
+async function stopLocal(id: string, options: CommonOptions): Promise<void> {
+  const { run } = await withStores(options, ({ state }) => foundRun(state, id, options))
+  if (run.status !== 'running') throw ended(id, options)
+  const [, host, pid] = /^local:(.+):(\d+)$/.exec(run.runner) ?? []
+  if (host !== hostname()) {
+    throw new ConfigurationError(`The run ${id} is at work on another machine (${run.runner}); stop it there.`)
+  }
+  try {
+    process.kill(Number(pid), 'SIGINT')
+  } catch (error) {
+    throw new ConfigurationError(
+      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` goes on with it.`,
+      { cause: error },
+    )
+  }
+}
+
+function ended(id: string, options: CommonOptions): ConfigurationError {
+  return new ConfigurationError(
+    `The run ${id} has ended, so there is nothing to stop; \`${commandFor(options, `dray runs show ${id}`)}\` shows it.`,
+  )
+}

@@ -1,0 +1,91 @@
+import type { Command } from 'commander'
+import type { RunRecord } from 'dray/internal/state/state-store.ts'
+import { count, moment, oneLine, status } from './format.ts'
+import { foundRun } from './found-run.ts'
+import { limitOption } from './limit-option.ts'
+import { notesOf, stepColumns } from './run-report.ts'
+import { addRunsLogs } from './runs-logs.ts'
+import { addRunsStop } from './runs-stop.ts'
+import { addRunsWatch } from './runs-watch.ts'
+import { commandFor, withStores } from './target.ts'
+import { type Column, textTable } from './text-table.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+interface ListOptions extends CommonOptions {
+  readonly workflow?: string
+  readonly limit: number
+}
+
+export function addRuns(program: Command, verbs: Verbs): void {
+  const verb = program.command('runs').description('what has run')
+  withCommonOptions(verb.command('list', { isDefault: true }))
+    .description('the latest runs, newest first')
+    .option('--workflow <name>', 'only runs of this workflow')
+    .option('--limit <n>', 'at most so many', limitOption, 20)
+    .action((_options, command: Command) => list(command.optsWithGlobals()))
+  withCommonOptions(verb.command('show'))
+    .description('one run with its steps')
+    .argument('<id>')
+    .action((id: string, _options, command: Command) => show(id, command.optsWithGlobals()))
+  addRunsLogs(verb)
+  addRunsWatch(verb, verbs)
+  addRunsStop(verb)
+}
+
+async function list(options: ListOptions): Promise<void> {
+  const { workflow, limit } = options
+  const runs = await withStores(options, ({ state }) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
+  if (options.json) return printJson({ runs: runs.map(runDocument) })
+  if (runs.length === 0)
+    process.stdout.write(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
+  else process.stdout.write(`${textTable(runColumns, runs)}\n`)
+}
+
+const runColumns: Column<RunRecord>[] = [
+  { title: 'run', value: (run) => run.id },
+  { title: 'workflow', value: whatRan },
+  { title: 'status', value: (run) => status(run.status, process.stdout) },
+  { title: 'started (UTC)', value: (run) => moment(run.startTime) },
+  { title: 'seconds', align: 'right', value: (run) => run.executionTimeSeconds?.toFixed(2) ?? '-' },
+  { title: 'processed', align: 'right', value: (run) => count(run.recordsProcessed) },
+  { title: 'failed', align: 'right', value: (run) => count(run.recordsFailed) },
+]
+
+async function show(id: string, options: CommonOptions): Promise<void> {
+  const detail = await withStores(options, ({ state }) => foundRun(state, id, options))
+  if (options.json) return printJson({ ...runDocument(detail.run), steps: detail.steps, partitions: detail.partitions })
+  const { run, steps } = detail
+  const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
+  process.stdout.write(
+    [
+      `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${run.trigger}, ${run.runner}\n`,
+      run.error ? `${oneLine(run.error)}\n` : '',
+      `\n${textTable(stepColumns(process.stdout), steps)}\n`,
+      ...reasons,
+      ...notesOf({ steps }).map((note) => `${note}\n`),
+    ].join(''),
+  )
+}
+
+function whatRan({ workflow, only }: RunRecord): string {
+  return only === null ? workflow : `${only.join(', ')} of ${workflow}`
+}
+
+/** The metrics under the names that they have in the state table. */
+function runDocument(run: RunRecord) {
+  return {
+    run_id: run.id,
+    job_name: run.workflow,
+    only: run.only,
+    status: run.status,
+    start_time: new Date(run.startTime).toISOString(),
+    end_time: run.endTime === null ? null : new Date(run.endTime).toISOString(),
+    execution_time_seconds: run.executionTimeSeconds,
+    records_processed: run.recordsProcessed,
+    records_failed: run.recordsFailed,
+    runner: run.runner,
+    trigger: run.trigger,
+    mode: run.mode === null ? null : JSON.parse(run.mode),
+    error: run.error,
+  }
+}

@@ -1,0 +1,114 @@
+import type { Command } from 'commander'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { PipelineState, StateStore } from 'dray/internal/state/state-store.ts'
+import { moment } from './format.ts'
+import { commandFor, withStores } from './target.ts'
+import { type Column, textTable } from './text-table.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+export function addState(program: Command, _verbs: Verbs): void {
+  const verb = program.command('state').description('what each pipeline has landed')
+  withCommonOptions(verb.command('show', { isDefault: true }))
+    .description('last_run and lease of a pipeline, or of all')
+    .argument('[pipeline]')
+    .action((pipeline: string | undefined, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
+  withCommonOptions(verb.command('set'))
+    .description('move last_run: the next run reads what changed since')
+    .argument('<pipeline>')
+    .argument('<last_run>', 'a time such as 2024-06-01T12:00:00Z (UTC), or the number of a transaction')
+    .option('--yes', 'do it')
+    .action((pipeline: string, lastRun: string, _options, command: Command) =>
+      change(pipeline, lastRun, command.optsWithGlobals()),
+    )
+  withCommonOptions(verb.command('reset'))
+    .description('forget last_run: the next run reads all rows')
+    .argument('<pipeline>')
+    .option('--yes', 'do it')
+    .action((pipeline: string, _options, command: Command) => change(pipeline, null, command.optsWithGlobals()))
+}
+
+interface ChangeOptions extends CommonOptions {
+  readonly yes?: boolean
+}
+
+async function show(pipeline: string | undefined, options: CommonOptions): Promise<void> {
+  const states = await withStores(options, ({ state }) =>
+    pipeline === undefined ? state.pipelines() : one(state, pipeline),
+  )
+  if (options.json) return printJson({ pipelines: states.map(stateDocument) })
+  if (states.length === 0)
+    process.stdout.write(`No pipeline has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
+  else process.stdout.write(`${textTable(columns, states)}\n`)
+}
+
+const columns: Column<PipelineState>[] = [
+  { title: 'pipeline', value: (state) => state.pipeline },
+  { title: 'last_run', value: (state) => state.lastRun ?? '-' },
+  { title: 'version', align: 'right', value: (state) => String(state.version) },
+  { title: 'epoch', align: 'right', value: (state) => String(state.epoch) },
+  { title: 'lease', value: leaseText },
+]
+
+function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): string {
+  const expiry = leaseExpiresAt === null ? '' : ` until ${moment(leaseExpiresAt)} UTC`
+  return `${leaseOwner === null ? 'free' : `${leaseOwner}${expiry}`}${pending ? ', another run waits' : ''}`
+}
+
+/** Sets or forgets last_run, once it is confirmed. */
+async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
+  const { pipelineNamed } = await import('./pipelines.ts')
+  const lastRun = text === null ? null : await lastRunOf(await pipelineNamed(name), text)
+  const before = await withStores(options, async ({ state }) => {
+    const known = (await state.pipeline(name))?.lastRun ?? null
+    if (!options.yes) throw unconfirmed(name, known, lastRun)
+    await state.setLastRun(name, lastRun, Date.now())
+    return known
+  })
+  if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
+  process.stdout.write(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
+}
+
+function unconfirmed(name: string, before: string | null, after: string | null): ConfigurationError {
+  const effect =
+    after === null
+      ? 'all rows would be read once more'
+      : before !== null && after > before
+        ? `what changed from ${before} until ${after} would never be read`
+        : `what changed since ${after} would be read once more`
+  return new ConfigurationError(
+    `last_run of ${name} would go from ${before ?? 'nothing'} to ${after ?? 'nothing'}: ${effect}. Nothing was changed; say --yes to do it.`,
+  )
+}
+
+async function lastRunOf({ name, extract }: Pipeline, text: string): Promise<string> {
+  const { instantOf } = await import('dray/internal/pipeline/texts/instant.ts')
+  if (extract.cursor?.kind === 'timestamp') return instantOf(text, 'last_run')
+  if (extract.cursor?.kind === 'xid' && /^\d{1,20}$/.test(text)) return text
+  throw new ConfigurationError(
+    extract.cursor === null
+      ? `${name} reads its whole source in each run and has no last_run, so nothing was changed.`
+      : `last_run of ${name} is the number of a transaction, which ${text} is not, so nothing was changed.`,
+  )
+}
+
+async function one(state: StateStore, pipeline: string): Promise<PipelineState[]> {
+  const found = await state.pipeline(pipeline)
+  if (found) return [found]
+  const names = (await state.pipelines()).map((known) => known.pipeline)
+  throw new ConfigurationError(
+    `The pipeline ${pipeline} has no state: it has never run, or there is none of that name; state is kept of ${names.join(', ') || 'none yet'}.`,
+  )
+}
+
+function stateDocument(state: PipelineState) {
+  return {
+    pipeline: state.pipeline,
+    last_run: state.lastRun,
+    version: state.version,
+    epoch: state.epoch,
+    lease_owner: state.leaseOwner,
+    lease_expires_at: state.leaseExpiresAt === null ? null : new Date(state.leaseExpiresAt).toISOString(),
+    pending: state.pending,
+  }
+}

@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+/*
+ * What knip has to know of the framework; `knip.ts` of the project adds what is the user's. The packages export all of their files to each
+ * other, as `./internal/*`, so the entries are named here one by one.
+ */
+
+const manifest = (folder: string) =>
+  JSON.parse(readFileSync(join(import.meta.dirname, '../..', folder, 'package.json'), 'utf8'))
+
+/** Handlers and tests of the framework import what its packages depend on, which npm puts where all of them find it. */
+const hoisted = ['shared/dray', 'infra/dray'].flatMap((folder) => Object.keys(manifest(folder).dependencies))
+
+/** The framework's handlers and tests, which are no packages. */
+export const framework = {
+  entry: [
+    '.ci/*.ts',
+    'functions/dray/*.ts',
+    'test/dray/seconds-reporter.ts',
+    'test/dray/**/*.test.ts',
+    'test/dray/**/fixtures/**/*.ts',
+    'test/dray/fixture/functions/*/*.ts',
+    'test/dray/fixture/infra/project.ts',
+    'test/dray/benchmarks/{,handlers/}*.ts',
+    'test/dray/projects/*.long.ts',
+    'test/dray/projects/replaced/{functions/*,infra}/*.ts',
+  ],
+  project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
+  ignore: ['test/dray/benchmarks/contenders/**'],
+  ignoreDependencies: [...hoisted, 'aws-lambda'],
+  ignoreBinaries: ['apt-get', 'cdk', 'mount', 'pgloader', 'umount'],
+}
+
+export const packages = {
+  'shared/dray': {
+    entry: ['{workflow,lambda,cleaning}/index.ts'],
+    project: ['**/*.ts'],
+  },
+  'infra/dray': {
+    entry: ['aws/app.ts', 'local/services-process.ts', 'local/isolated/bootstrap.ts', 'local/worker-thread.ts'],
+    project: ['**/*.ts'],
+    // Dynalite is loaded by `require`, since it has no types; the CLI of the CDK is a process.
+    ignoreDependencies: ['dynalite', 'aws-cdk'],
+  },
+}

@@ -1,0 +1,154 @@
+import type { Database } from 'dray/internal/active-record/database.ts'
+import type { Adapter, Bound } from 'dray/internal/database/adapter.ts'
+import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { type CsvRow, csvRows } from './csv-rows.ts'
+
+export interface CsvImport {
+  readonly file: string
+  readonly database: Database
+  readonly table: string
+  readonly onRows?: (rows: number) => void
+  readonly signal?: AbortSignal
+}
+
+export interface CsvImported {
+  readonly rows: number
+  /** How the table was made, when there was none: as its model says, or with text columns alone. */
+  readonly created: 'model' | 'text' | null
+}
+
+/** SQLite takes 32,766 bound values at most, PostgreSQL 65,535. */
+const valuesAtMost = 30_000
+const rowsAtMost = 1_000
+const charactersAtMost = 4_000_000
+
+/**
+ * Imports a CSV file with a header into a table, in one transaction: all rows or none. A missing table is made from the
+ * model mapped to it, or with text columns. Throws `Configuration` (file, header, table), `Terminal` with the line.
+ */
+export async function importCsv(options: CsvImport): Promise<CsvImported> {
+  const { file, database } = options
+  const rows = csvRows(file)
+  const first = await rows.next()
+  if (first.done)
+    throw new ConfigurationError(`${file} is empty, so nothing is imported; its first line must name the columns.`)
+  const columns = columnsOf(file, first.value)
+  const created = await ensureTable(options, columns)
+  await checkColumns(options, columns)
+  const imported = await database.transaction(async () => {
+    let count = 0
+    for await (const batch of batches(rows, columns.length)) {
+      options.signal?.throwIfAborted()
+      await insertBatch(options, columns, batch)
+      count += batch.length
+      options.onRows?.(count)
+    }
+    return count
+  })
+  return { rows: imported, created }
+}
+
+function columnsOf(file: string, header: CsvRow): readonly string[] {
+  const names = header.fields.map((field) => (field ?? '').trim())
+  const blank = names.indexOf('')
+  if (blank >= 0) {
+    throw new ConfigurationError(
+      `${file}: column ${blank + 1} of the header has no name; the first line must name the columns.`,
+    )
+  }
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined)
+    throw new ConfigurationError(`${file}: the header names the column ${twice} twice; rename one.`)
+  return names
+}
+
+async function ensureTable(options: CsvImport, columns: readonly string[]): Promise<CsvImported['created']> {
+  const { database, table } = options
+  if (await database.withConnection((connection) => connection.describe(table))) return null
+  const model = database.models.find(({ definition }) => definition.table === table)
+  if (model) {
+    await model.createTable()
+    return 'model'
+  }
+  await database.withConnection(async (connection, adapter) => {
+    const fields = columns.map(
+      (column) => `${adapter.quote(column)} ${adapter.dialect === 'mysql' ? 'longtext' : 'text'}`,
+    )
+    await connection.query(`create table ${quoted(adapter, table)} (${fields.join(', ')})`)
+  })
+  return 'text'
+}
+
+async function checkColumns({ file, database, table }: CsvImport, columns: readonly string[]): Promise<void> {
+  const live = await database.withConnection((connection) => connection.describe(table))
+  const known = live?.columns.map(({ name }) => name) ?? []
+  const unknown = columns.filter((column) => !known.includes(column))
+  if (unknown.length === 0) return
+  throw new ConfigurationError(
+    `${file}: ${database.name}.${table} has no column ${unknown.join(', ')}, so nothing is imported; its columns are ${known.join(', ')}.`,
+  )
+}
+
+async function* batches(rows: AsyncIterable<CsvRow>, columns: number): AsyncGenerator<readonly CsvRow[]> {
+  const most = Math.max(1, Math.min(rowsAtMost, Math.floor(valuesAtMost / columns)))
+  let batch: CsvRow[] = []
+  let characters = 0
+  for await (const row of rows) {
+    batch.push(row)
+    for (const field of row.fields) characters += field?.length ?? 0
+    if (batch.length < most && characters < charactersAtMost) continue
+    yield batch
+    batch = []
+    characters = 0
+  }
+  if (batch.length > 0) yield batch
+}
+
+/** Inserts the batch under a savepoint; where the database refuses it, row by row, to find the line at fault. */
+async function insertBatch(options: CsvImport, columns: readonly string[], batch: readonly CsvRow[]): Promise<void> {
+  const { database, file } = options
+  try {
+    await database.transaction(() => insert(options, columns, batch))
+  } catch (error) {
+    if (error instanceof TransientError) throw error
+    for (const row of batch) {
+      await database
+        .transaction(() => insert(options, columns, [row]))
+        .catch((cause: Error) => {
+          throw new TerminalError(
+            `${file}, line ${row.line}: ${cause.message}; nothing is imported. Correct the line or the table.`,
+            { cause },
+          )
+        })
+    }
+  }
+}
+
+async function insert(
+  { database, table }: CsvImport,
+  columns: readonly string[],
+  rows: readonly CsvRow[],
+): Promise<void> {
+  await database.withConnection(async (connection, adapter) => {
+    const parameters: Bound[] = rows.flatMap((row) => row.fields)
+    await connection.query(insertStatement(adapter, table, columns, rows.length), parameters)
+  })
+}
+
+function insertStatement(adapter: Adapter, table: string, columns: readonly string[], rows: number): string {
+  const names = columns.map((column) => adapter.quote(column)).join(', ')
+  let next = 0
+  const placeholder = () => {
+    next += 1
+    return adapter.dialect === 'postgres' ? `$${next}` : '?'
+  }
+  const values = Array.from({ length: rows }, () => `(${columns.map(placeholder).join(', ')})`)
+  return `insert into ${quoted(adapter, table)} (${names}) values ${values.join(', ')}`
+}
+
+function quoted(adapter: Adapter, table: string): string {
+  return table
+    .split('.')
+    .map((part) => adapter.quote(part))
+    .join('.')
+}

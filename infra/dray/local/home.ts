@@ -1,0 +1,23 @@
+import { mkdirSync } from 'node:fs'
+import { join, resolve } from 'node:path'
+import { projectFolder } from '#dray-infra/project/project-folder.ts'
+
+/** The folder of everything that the local runner keeps: `.dray/` of the project, or `DRAY_HOME`. */
+export function drayHome(environment: NodeJS.ProcessEnv = process.env): string {
+  return environment.DRAY_HOME ? resolve(environment.DRAY_HOME) : join(projectFolder, '.dray')
+}
+
+/**
+ * Makes the folder, for its user alone. Where that is root, PostgreSQL runs as another user, who must be able to pass.
+ */
+export function makeHome(home: string): void {
+  mkdirSync(home, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+}
+
+/** Creates the folder of the log files and returns it. */
+export function logFolder(home: string): string {
+  makeHome(home)
+  const folder = join(home, 'logs')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return folder
+}

@@ -1,0 +1,83 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { dirname, join, relative } from 'node:path'
+import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
+import { readJsonArray } from 'dray/internal/staging/documents.ts'
+import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
+import { region } from './instance.ts'
+
+/** Quarantined rows, findings and plans are needed after the run; batches are not. */
+const outlivesRun = /^(quarantine|quarantine-log|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
+const partial = '.partial'
+
+/** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it, and back for a run that needs it. */
+export class KeptObjects {
+  readonly #client: S3Client
+  readonly #bucket: string
+  readonly #folder: string
+  readonly #kept = new Set<string>()
+  #turn: Promise<void> = Promise.resolve()
+
+  constructor(options: { readonly endpoint: string; readonly bucket: string; readonly folder: string }) {
+    this.#bucket = options.bucket
+    this.#folder = options.folder
+    this.#client = new S3Client({
+      endpoint: options.endpoint,
+      region,
+      forcePathStyle: true,
+      credentials: { accessKeyId: 'isolated', secretAccessKey: 'isolated' },
+    })
+  }
+
+  /** Copies what has been written since the last call; objects never change. Calls at the same time wait for each other. */
+  keep(): Promise<void> {
+    const turn = this.#turn.then(() => this.#copyAll())
+    this.#turn = turn.catch(() => undefined)
+    return turn
+  }
+
+  /** Puts into the bucket what earlier runs have left in the folder. */
+  async restore(): Promise<void> {
+    const files = await readdir(this.#folder, { recursive: true, withFileTypes: true }).catch(ifMissing)
+    for (const file of files) {
+      const path = join(file.parentPath, file.name)
+      const key = relative(this.#folder, path)
+      if (!file.isFile() || key.endsWith(partial) || !outlivesRun.test(key)) continue
+      await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: await readFile(path) }))
+      this.#kept.add(key)
+    }
+  }
+
+  async #copyAll(): Promise<void> {
+    let token: string | undefined
+    do {
+      const page = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token }))
+      const keys = (page.Contents ?? []).map(({ Key = '' }) => Key)
+      for (const key of keys.filter((one) => outlivesRun.test(one) && !this.#kept.has(one))) await this.#copy(key)
+      token = page.NextContinuationToken
+    } while (token !== undefined)
+  }
+
+  /** The items of a Distributed Map. */
+  readItems({ key }: { readonly key: string }): Promise<unknown> {
+    return readJsonArray(new S3StagingStore({ bucket: this.#bucket, client: this.#client }), key)
+  }
+
+  close(): void {
+    this.#client.destroy()
+  }
+
+  async #copy(key: string): Promise<void> {
+    const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }))
+    const path = join(this.#folder, key)
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 })
+    await writeFile(`${path}${partial}`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
+    await rename(`${path}${partial}`, path)
+    this.#kept.add(key)
+  }
+}
+
+/** Nothing has run yet. */
+function ifMissing(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return []
+  throw error
+}

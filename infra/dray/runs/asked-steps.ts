@@ -1,0 +1,50 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+
+/** A workflow, and which of its steps are meant: null for all. */
+export interface AskedSteps {
+  readonly workflow: Workflow
+  readonly only: readonly string[] | null
+}
+
+/**
+ * The workflow of a name; or the step of that name alone, in the first workflow that has it or in the one called `of`. Throws `Configuration`
+ * with the names there are.
+ */
+export async function stepsNamed(name: string, of?: string): Promise<AskedSteps> {
+  const { workflows } = await loadProject()
+  const whole = workflows.find((candidate) => candidate.name === name && (of ?? name) === name)
+  if (whole) return { workflow: whole, only: null }
+  const hasStep = ({ steps }: Workflow) => steps.some((step) => step.name === name)
+  const workflow = workflows.find((candidate) => hasStep(candidate) && (of ?? candidate.name) === candidate.name)
+  if (workflow) return { workflow, only: [name] }
+  const among = workflows.filter((candidate) => (of ?? candidate.name) === candidate.name)
+  const names = among.flatMap((candidate) => [candidate.name, ...candidate.steps.map((step) => step.name)])
+  const known = names.length > 0 ? names : workflows.map((candidate) => candidate.name)
+  throw new ConfigurationError(
+    `There is no workflow or pipeline ${name}${of === undefined ? '' : ` in a workflow ${of}`}, so nothing was run; there are ${[...new Set(known)].join(', ')}.`,
+  )
+}
+
+/** Those of a workflow's steps that a list names, `orders,data-mart`. Throws `Configuration` when it does not have one of them. */
+export function someSteps(asked: AskedSteps, list: string): AskedSteps {
+  const names = [...new Set(list.split(',').map((name) => name.trim()))]
+  const known = stepsOf(asked).map(({ name }) => name)
+  const unknown = names.filter((name) => !known.includes(name))
+  if (unknown.length === 0) return { ...asked, only: names }
+  throw new ConfigurationError(
+    `--only names ${unknown.map((name) => JSON.stringify(name)).join(' and ')}, so nothing was run; ${asked.workflow.name} has ${known.join(', ')}.`,
+  )
+}
+
+/** The steps that are meant, in the order of the workflow. */
+export function stepsOf({ workflow, only }: AskedSteps): readonly WorkflowStep[] {
+  return workflow.steps.filter(({ name }) => only?.includes(name) ?? true)
+}
+
+/** What a person runs them by. */
+export function nameOf({ workflow, only }: { readonly workflow: string } & Pick<AskedSteps, 'only'>): string {
+  if (only === null) return workflow
+  return only.length === 1 ? (only[0] as string) : `${workflow} --only ${only.join()}`
+}

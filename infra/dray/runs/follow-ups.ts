@@ -1,0 +1,43 @@
+import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { latestRuns, type RefusedRun, refusedAmong } from 'dray/internal/triggers/refused-runs.ts'
+import type { AskedRun } from './asked-run.ts'
+import { type AskedSteps, nameOf, stepsNamed, stepsOf } from './asked-steps.ts'
+
+interface FollowUp {
+  readonly run: AskedRun
+  /** A sentence for a person. */
+  readonly why: string
+}
+
+/**
+ * The runs that were refused because a run of `held` had the lease, and that nobody does unless this process does: they go on from
+ * where they were refused. Takes the wish for them off the pipelines.
+ */
+export async function takeFollowUps(state: StateStore, held: AskedSteps): Promise<FollowUp[]> {
+  const pending: string[] = []
+  for (const { kind, name } of stepsOf(held)) {
+    if (kind !== 'pipeline') continue
+    const known = await state.pipeline(name)
+    if (known?.pending && known.leaseOwner === null && (await state.takePending(name))) pending.push(name)
+  }
+  if (pending.length === 0) return []
+  const refused = await refusedAmong(await latestRuns(state, Date.now()), new Set(pending), state)
+  const covered = new Set(refused.flatMap(({ pipelines }) => pipelines))
+  const alone = pending.filter((name) => !covered.has(name))
+  return Promise.all([...refused.map(followUpOf), ...alone.map(alonePipeline)])
+}
+
+async function followUpOf({ run: { id, workflow, only }, pipelines }: RefusedRun): Promise<FollowUp> {
+  const asked = await stepsNamed(workflow)
+  return {
+    run: { ...asked, only: only ?? asked.only, mode: { resume: id }, trigger: 'follow-up' },
+    why: `The run ${id} of ${nameOf({ workflow, only })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it is gone on with now.`,
+  }
+}
+
+async function alonePipeline(name: string): Promise<FollowUp> {
+  return {
+    run: { ...(await stepsNamed(name)), mode: null, trigger: 'follow-up' },
+    why: `A run of ${name} was refused meanwhile, since this one held it; ${name} is run once more.`,
+  }
+}

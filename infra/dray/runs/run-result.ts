@@ -1,0 +1,58 @@
+import type { StepOutcome } from 'dray/internal/messages/stages.ts'
+import { emptyStep, type RunDetail, type StepRecord } from 'dray/internal/state/state-store.ts'
+
+export interface RunResult {
+  readonly id: string
+  readonly workflow: string
+  /** The steps that it was asked for; null for all of its workflow. */
+  readonly only?: readonly string[] | null
+  readonly status: 'success' | 'failed' | 'refused' | 'interrupted'
+  readonly seconds: number
+  /** What is to be said of the run as a whole: where steps wait for others that they do not depend on. */
+  readonly notes?: readonly string[]
+  /** In the order of the workflow. */
+  readonly steps: readonly StepRecord[]
+}
+
+/** What a run came to: the records of the state store, and the state machine's word on steps that have none. */
+export function resultOf(
+  run: {
+    readonly id: string
+    readonly workflow: string
+    readonly only?: readonly string[] | null
+    readonly seconds: number
+    readonly interrupted: boolean
+    readonly started: ReadonlySet<string>
+    readonly notes?: readonly string[]
+  },
+  steps: readonly string[],
+  detail: RunDetail | null,
+  outcomes: Readonly<Record<string, StepOutcome>>,
+): RunResult {
+  const records = new Map(detail?.steps.map((step) => [step.step, step]))
+  const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
+  const { id, workflow, only = null, seconds, notes = [] } = run
+  return { id, workflow, only, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
+}
+
+function statusOf(steps: readonly StepRecord[]): RunResult['status'] {
+  if (steps.every(({ status }) => status === 'success')) return 'success'
+  const blocked = steps.filter(({ status }) => status !== 'success' && status !== 'skipped')
+  return blocked.length > 0 && blocked.every(({ status }) => status === 'refused') ? 'refused' : 'failed'
+}
+
+/** The machine saw the whole step; the store may lack the end of a step whose handler died. */
+function withOutcome(record: StepRecord, outcome: StepOutcome | undefined): StepRecord {
+  if (!outcome || outcome.status === record.status) return record
+  return { ...record, status: outcome.status, error: outcome.reason ?? record.error }
+}
+
+function noRecord(run: { readonly id: string; readonly started: ReadonlySet<string> }, step: string): StepRecord {
+  const started = run.started.has(step)
+  return {
+    ...emptyStep(run.id, step),
+    status: started ? 'failed' : 'skipped',
+    attempts: 0,
+    error: started ? 'It did not come to its end.' : 'It was not started.',
+  }
+}

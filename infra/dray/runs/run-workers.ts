@@ -1,0 +1,66 @@
+import { createWriteStream } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+import { finished } from 'node:stream/promises'
+import type { RunMode } from 'dray/internal/messages/run-mode.ts'
+import type { Progress } from 'dray/internal/pipeline/services.ts'
+import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { logFolder } from '#dray-infra/local/home.ts'
+import type { InstanceListeners } from '#dray-infra/local/isolated/instance.ts'
+import { createWorkers, type Workers } from '#dray-infra/local/workers.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import { projectFolder } from '#dray-infra/project/project-folder.ts'
+import type { AskedRun } from './asked-run.ts'
+import { stepsOf } from './asked-steps.ts'
+import { type ProgressView, RunProgress } from './run-progress.ts'
+
+export interface WorkerSession {
+  readonly workers: Workers
+  readonly progress: RunProgress
+  /** What the handlers logged, one JSON document a line. */
+  readonly logFile: string
+  close(): Promise<void>
+}
+
+/** Threads for one run, or isolated processes; their logs go to a file of the run, and to stderr where `echo` is wanted. */
+export async function startWorkers(options: {
+  readonly home: string
+  readonly id: string
+  readonly asked: AskedRun
+  readonly view: ProgressView
+  readonly echo: boolean
+  readonly isolated: boolean
+}): Promise<WorkerSession> {
+  const { home, id, asked, view, echo, isolated } = options
+  const logFile = join(logFolder(home), `${id}.jsonl`)
+  const log = createWriteStream(logFile, { mode: 0o600 })
+  const names = stepsOf(asked).map(({ name }) => name)
+  const progress = new RunProgress(names, view)
+  const listeners = {
+    onProgress: (event: Progress) => progress.rows(event),
+    onLog: (line: string) => {
+      log.write(`${line}\n`)
+      if (echo) process.stderr.write(`${line}\n`)
+    },
+  }
+  const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
+  const handlers = toStatesLanguage(asked.workflow).functions.map(({ handler }) => handler)
+  const isCalled = (handler: string) => ['dray', ...names].includes(basename(dirname(handler)))
+  workers.warm(handlers.filter(isCalled).map((handler) => join(projectFolder, handler)))
+  return {
+    workers,
+    progress,
+    logFile,
+    async close() {
+      await workers.close()
+      log.end()
+      await finished(log)
+    },
+  }
+}
+
+async function isolatedWorkers(home: string, mode: RunMode | null, listeners: InstanceListeners): Promise<Workers> {
+  const { startIsolated } = await import('#dray-infra/local/isolated/index.ts')
+  const needsEarlier = mode !== null && ('resume' in mode || 'replay' in mode)
+  const project = await loadProject()
+  return startIsolated({ home, project, environment: process.env, needsEarlier, ...listeners })
+}

@@ -1,0 +1,124 @@
+import { join } from 'node:path'
+import type { RunMode } from 'dray/internal/messages/run-mode.ts'
+import type { FinishInput } from 'dray/internal/messages/stages.ts'
+import type { StateStore } from 'dray/internal/state/state-store.ts'
+import type { RunInput } from 'dray/internal/workflow/run-input.ts'
+import { stepOfState } from 'dray/internal/workflow/step-states.ts'
+import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import type { Workers } from '#dray-infra/local/workers.ts'
+import { projectFolder } from '#dray-infra/project/project-folder.ts'
+import { type ExecutionResult, execute, type HistoryEvent, realClock } from '#dray-infra/states-language/index.ts'
+import { type RunProgress, stepOf } from './run-progress.ts'
+import { type RunResult, resultOf } from './run-result.ts'
+import { localRunner, settleRun } from './settle-run.ts'
+import { readStagedItems } from './staged-items.ts'
+
+export interface RunOptions {
+  readonly id: string
+  readonly workflow: Workflow
+  /** The steps to run; null for all of them. */
+  readonly only?: readonly string[] | null
+  /** What to do instead of a usual run. */
+  readonly mode?: RunMode | null
+  /** `manual` unless told. */
+  readonly trigger?: string
+  readonly state: StateStore
+  readonly workers: Workers
+  readonly progress: RunProgress
+  /** Ends the run: handlers are aborted and roll back, leases are given back. */
+  readonly signal: AbortSignal
+}
+
+/** Runs a workflow's state machine in this process, its handlers in threads; resolves however the run ends. */
+export async function runWorkflow(options: RunOptions): Promise<RunResult> {
+  const { id, workflow, state, workers, signal, only = null, mode = null, trigger = 'manual' } = options
+  const start = Date.now()
+  const { definition, functions, notes } = toStatesLanguage(workflow)
+  const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
+  let outcomes: FinishInput['steps'] = {}
+  const started = new Set<string>()
+  await state.startRun({
+    id,
+    workflow: workflow.name,
+    startTime: start,
+    runner: localRunner(),
+    trigger,
+    mode: mode === null ? null : JSON.stringify(mode),
+    only,
+  })
+  const execution = await execute(
+    definition,
+    { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) } satisfies RunInput,
+    {
+      executionName: id,
+      clock: realClock,
+      signal,
+      readItems: (place) => (workers.readItems ?? readStagedItems)(place),
+      onEvent: (event) => follow(event, options.progress),
+      executor: {
+        async invoke(functionName, payload, { signal: taskSignal, timeoutSeconds }) {
+          const reference = handlers.get(functionName)
+          if (!reference)
+            throw new Error(`The definition names the function ${functionName}, which the workflow does not have.`)
+          if (reference.handler.endsWith('/finish.ts')) outcomes = (payload as FinishInput).steps
+          const call = { handler: reference.handler, payload }
+          started.add(stepOf(payload))
+          options.progress.called(call)
+          const output = await workers
+            .invoke({
+              file: join(projectFolder, reference.handler),
+              functionName,
+              payload,
+              timeoutSeconds: Math.min(timeoutSeconds, reference.timeoutSeconds),
+              signal: taskSignal,
+            })
+            .catch((error: Error) => {
+              options.progress.failed(call, error)
+              throw error
+            })
+          options.progress.returned(call, output)
+          return output
+        },
+      },
+    },
+  )
+  const interrupted = execution.status === 'ABORTED'
+  await workers.idle()
+  // Finish has ended the run, unless it was not reached or failed itself.
+  if (execution.status !== 'SUCCEEDED') await settleRun(state, id, whyEnded(execution))
+  const seconds = (Date.now() - start) / 1000
+  const names = workflow.steps.map((step) => step.name).filter((name) => only?.includes(name) ?? true)
+  const result = resultOf(
+    { id, workflow: workflow.name, only, seconds, interrupted, started, notes: only === null ? notes : [] },
+    names,
+    await state.run(id),
+    outcomes,
+  )
+  for (const step of result.steps) options.progress.ended(step.step, step.status, step.error)
+  return result
+}
+
+/** What no call tells: that a step will not be tried again. */
+function follow(event: HistoryEvent, progress: RunProgress): void {
+  if (event.type !== 'state-entered') return
+  const { step, part } = stepOfState(event.state) ?? {}
+  if (step && (part === 'failed' || part === 'refused')) progress.ended(step, part, reasonIn(event.input))
+}
+
+/** The error that was caught on the way into a state, as the outcome of its step will say it. */
+function reasonIn(input: unknown): string | null {
+  const { Error: name, Cause: cause } = (input as { error?: { Error?: string; Cause?: string } }).error ?? {}
+  if (!name) return null
+  try {
+    return `${name}: ${JSON.parse(cause ?? '').errorMessage}`
+  } catch {
+    return `${name}: ${cause}`
+  }
+}
+
+function whyEnded({ status, error, cause }: ExecutionResult): string {
+  return status === 'ABORTED'
+    ? 'The run was interrupted; what had not been loaded whole was rolled back.'
+    : `${error}: ${cause}`
+}

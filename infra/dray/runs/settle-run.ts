@@ -1,0 +1,68 @@
+import { hostname } from 'node:os'
+import { tellLineage } from 'dray/internal/lambda/tell-lineage.ts'
+import type { RunRecord, StateStore } from 'dray/internal/state/state-store.ts'
+import { settleRun as settle } from 'dray/internal/triggers/settle-run.ts'
+
+/** What the record of a run says about who works on it. */
+export const localRunner = (): string => `local:${hostname()}:${process.pid}`
+
+/** The command has nothing to say of lineage. */
+const log = { info() {}, warn() {} }
+
+/** Ends a run that nobody works on any more, whichever pipelines it holds. */
+export async function settleRun(
+  state: StateStore,
+  runId: string,
+  reason: string,
+  now: number = Date.now(),
+): Promise<void> {
+  const pipelines = (await state.pipelines()).map(({ pipeline }) => pipeline)
+  const wasOpen = (await state.run(runId))?.run.status === 'running'
+  await settle({ id: runId, reason, now, pipelines }, state)
+  const detail = wasOpen ? await state.run(runId) : null
+  if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: () => now, log }))
+}
+
+/**
+ * Settles runs of this machine whose process is gone: killed, or lost with the power; and gives back the leases of runs that have ended, which a
+ * Plan that came late and died has left. Returns the ids of the former.
+ */
+export async function settleDeadRuns(
+  state: StateStore,
+  isAlive: (pid: number) => boolean = processIsAlive,
+): Promise<string[]> {
+  const running = await state.runs({ status: 'running', limit: 100 })
+  const dead = running.filter((run) => diedHere(run, isAlive))
+  for (const run of dead) {
+    await settleRun(
+      state,
+      run.id,
+      `The process of this run (${run.runner}) ended before the run did; run it again, or go on with \`npx dray resume ${run.id}\`.`,
+    )
+  }
+  await releaseEndedLeases(state)
+  return dead.map(({ id }) => id)
+}
+
+/** A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work. */
+async function releaseEndedLeases(state: StateStore): Promise<void> {
+  for (const { pipeline, leaseOwner } of await state.pipelines()) {
+    if (leaseOwner === null) continue
+    const status = (await state.run(leaseOwner))?.run.status ?? 'running'
+    if (status !== 'running') await state.releaseLease(pipeline, leaseOwner)
+  }
+}
+
+function diedHere({ runner }: RunRecord, isAlive: (pid: number) => boolean): boolean {
+  const [, host, pid] = /^local:(.+):(\d+)$/.exec(runner) ?? []
+  return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
+}
+
+function processIsAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM'
+  }
+}

@@ -1,0 +1,364 @@
+import type {
+  ChoiceState,
+  DistributedMapState,
+  FailState,
+  MapState,
+  ParallelState,
+  State,
+  StateMachine,
+  States,
+  TaskState,
+  Template,
+} from 'dray/internal/workflow/states-language.ts'
+import { Cancellation, Cancelled } from './cancellation.ts'
+import type { Clock } from './clock.ts'
+import { throughJson } from './data.ts'
+import { evaluate, type StatesVariable } from './expression.ts'
+import type { HistoryEvent, HistoryListener } from './history.ts'
+import { Retries } from './retry.ts'
+import { runAll } from './run-all.ts'
+import { matchesError, StatesError } from './states-error.ts'
+import { invokeTask, type TaskExecutor } from './task.ts'
+
+export interface ExecutionOptions {
+  readonly executor: TaskExecutor
+  readonly clock: Clock
+  readonly onEvent?: HistoryListener | undefined
+  readonly executionName: string
+  readonly stateMachineName?: string | undefined
+  /** Reads the items of a Distributed Map from S3, or from what stands for it. */
+  readonly readItems?: ((place: { readonly bucket: string; readonly key: string }) => Promise<unknown>) | undefined
+  /** For jitter; in [0, 1). */
+  readonly random?: (() => number) | undefined
+}
+
+/** A Map of Step Functions never runs more at once. */
+const mostAtOnce = { inline: 40, distributed: 10_000 } as const
+
+/** What the states of one list share: how they are cancelled, the context of their execution, and the Map item they work on. */
+interface Scope {
+  readonly cancellation: Cancellation
+  readonly context: Readonly<Record<string, unknown>>
+  /** As `$states.context.Map.Item` has it: in the executions of a Distributed Map there is none. */
+  readonly item: { readonly Index: number; readonly Value: unknown } | null
+  /** The item's index, for the history. */
+  readonly index: number | null
+}
+
+/** One visit of a state. */
+interface Visit {
+  readonly name: string
+  readonly input: unknown
+  readonly scope: Scope
+  readonly enteredTime: string
+  readonly retryCount: number
+}
+
+interface Step {
+  readonly output: unknown
+  /** The next state, or null at the end of the list. */
+  readonly next: string | null
+}
+
+type Untimed<E> = E extends unknown ? Omit<E, 'at'> : never
+
+/** A placeholder that was not substituted stands for itself. */
+function withoutBraces(functionName: string): string {
+  return /^\$\{(\w+)\}$/.exec(functionName)?.[1] ?? functionName
+}
+
+/** One execution of a checked definition. */
+export class Execution {
+  readonly cancellation = new Cancellation()
+  readonly #options: ExecutionOptions
+  readonly #random: () => number
+  readonly #running = new Set<Promise<unknown>>()
+
+  constructor(options: ExecutionOptions) {
+    this.#options = options
+    this.#random = options.random ?? Math.random
+  }
+
+  /** Functions that have not returned yet, though nobody waits for their result any more. */
+  get running(): readonly Promise<unknown>[] {
+    return [...this.#running]
+  }
+
+  emit(event: Untimed<HistoryEvent>): void {
+    this.#options.onEvent?.({ at: this.#options.clock.now(), ...event } as HistoryEvent)
+  }
+
+  /** The output of the last state. Throws `StatesError` when the execution fails, `Cancelled` when it was cancelled. */
+  async run(definition: StateMachine, given: unknown): Promise<unknown> {
+    const { executionName, stateMachineName = 'local' } = this.#options
+    const input = throughJson(given, definition.StartAt, 'an input')
+    const context = this.#contextOf(stateMachineName, executionName, input)
+    return await this.#runStates(definition, input, {
+      cancellation: this.cancellation,
+      context,
+      item: null,
+      index: null,
+    })
+  }
+
+  #contextOf(stateMachine: string, name: string, input: unknown): Scope['context'] {
+    return {
+      Execution: {
+        Id: `local:${stateMachine}:${name}`,
+        Input: input,
+        Name: name,
+        StartTime: this.#timestamp(),
+        RedriveCount: 0,
+      },
+      StateMachine: { Id: `local:${stateMachine}`, Name: stateMachine },
+    }
+  }
+
+  #timestamp(): string {
+    return new Date(this.#options.clock.now()).toISOString()
+  }
+
+  async #runStates(states: States, input: unknown, scope: Scope): Promise<unknown> {
+    let step: Step = { output: input, next: states.StartAt }
+    while (step.next !== null) {
+      scope.cancellation.throwIfCancelled()
+      const state = states.States[step.next] as State
+      const name = step.next
+      const at = { state: name, item: scope.index }
+      this.emit({ type: 'state-entered', ...at, stateType: state.Type, input: step.output })
+      step = await this.#runState(state, {
+        name,
+        input: step.output,
+        scope,
+        enteredTime: this.#timestamp(),
+        retryCount: 0,
+      })
+      this.emit({ type: 'state-exited', ...at, output: step.output })
+    }
+    return step.output
+  }
+
+  async #runState(state: State, visit: Visit): Promise<Step> {
+    switch (state.Type) {
+      case 'Pass':
+        return { output: await this.#outputOf(state.Output, visit), next: state.Next ?? null }
+      case 'Succeed':
+        return { output: await this.#outputOf(state.Output, visit), next: null }
+      case 'Choice':
+        return { output: visit.input, next: await this.#choose(state, visit) }
+      case 'Fail':
+        throw await this.#failure(state, visit)
+      default:
+        return await this.#work(state, visit)
+    }
+  }
+
+  async #outputOf(template: Template | undefined, visit: Visit): Promise<unknown> {
+    if (template === undefined) return visit.input
+    return throughJson(await evaluate(template, this.#variable(visit), visit.name), visit.name, 'an output')
+  }
+
+  #variable(visit: Visit): StatesVariable {
+    const { name, enteredTime, retryCount, scope } = visit
+    const context: Record<string, unknown> = {
+      ...scope.context,
+      State: { EnteredTime: enteredTime, Name: name, RetryCount: retryCount },
+    }
+    if (scope.item !== null) context.Map = { Item: scope.item }
+    return { input: visit.input, context }
+  }
+
+  async #choose(state: ChoiceState, visit: Visit): Promise<string> {
+    for (const choice of state.Choices) {
+      const holds = await evaluate(choice.Condition, this.#variable(visit), visit.name)
+      if (typeof holds !== 'boolean') {
+        throw new StatesError('States.QueryEvaluationError', `The state '${visit.name}': a condition is not a boolean.`)
+      }
+      if (holds) return choice.Next
+    }
+    if (state.Default !== undefined) return state.Default
+    throw new StatesError('States.NoChoiceMatched', `The state '${visit.name}' has no choice for its input.`)
+  }
+
+  async #failure(state: FailState, visit: Visit): Promise<StatesError> {
+    const text = async (template: string | undefined) =>
+      template === undefined ? '' : String(await evaluate(template, this.#variable(visit), visit.name))
+    return new StatesError(await text(state.Error), await text(state.Cause))
+  }
+
+  /** A Task, Map or Parallel with its retries; an error that is caught becomes a step to another state. */
+  async #work(state: TaskState | MapState | ParallelState, visit: Visit): Promise<Step> {
+    const retries = new Retries(state.Retry ?? [], this.#random)
+    for (let retryCount = 0; ; retryCount++) {
+      const attempt = { ...visit, retryCount }
+      try {
+        return { output: await this.#attempt(state, attempt), next: state.Next ?? null }
+      } catch (thrown) {
+        if (!(thrown instanceof StatesError)) throw thrown
+        visit.scope.cancellation.throwIfCancelled()
+        const delayMs = retries.delayAfter(thrown.error)
+        if (delayMs === null) return await this.#catchError(state, attempt, thrown)
+        const at = { state: visit.name, item: visit.scope.index }
+        this.emit({ type: 'task-retried', ...at, error: thrown.error, delayMs, attempt: retryCount + 2 })
+        await this.#sleep(delayMs, visit.scope.cancellation)
+      }
+    }
+  }
+
+  async #attempt(state: TaskState | MapState | ParallelState, visit: Visit): Promise<unknown> {
+    const variable = this.#variable(visit)
+    const result = throughJson(await this.#resultOf(state, visit, variable), visit.name, 'a result')
+    if (state.Output === undefined) return result
+    return throughJson(await evaluate(state.Output, { ...variable, result }, visit.name), visit.name, 'an output')
+  }
+
+  #resultOf(state: TaskState | MapState | ParallelState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+    if (state.Type === 'Task') return this.#task(state, visit, variable)
+    return state.Type === 'Map' ? this.#map(state, visit, variable) : this.#parallel(state, visit, variable)
+  }
+
+  async #catchError(state: TaskState | MapState | ParallelState, visit: Visit, thrown: StatesError): Promise<Step> {
+    const catcher = state.Catch?.find(({ ErrorEquals }) => matchesError(ErrorEquals, thrown.error))
+    if (catcher === undefined) throw thrown
+    const errorOutput = { Error: thrown.error, Cause: thrown.causeText }
+    const output =
+      catcher.Output === undefined
+        ? errorOutput
+        : await evaluate(catcher.Output, { ...this.#variable(visit), errorOutput }, visit.name)
+    return { output: throughJson(output, visit.name, 'an output'), next: catcher.Next }
+  }
+
+  async #sleep(ms: number, cancellation: Cancellation): Promise<void> {
+    const controller = new AbortController()
+    const stop = cancellation.onCancel(() => controller.abort(new Cancelled('The wait for a retry was cancelled.')))
+    try {
+      await this.#options.clock.sleep(ms, controller.signal)
+    } finally {
+      stop()
+    }
+  }
+
+  async #task(state: TaskState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+    const { FunctionName, Payload } = state.Arguments
+    const functionName = withoutBraces(String(await evaluate(FunctionName, variable, visit.name)))
+    const payload = throughJson(await evaluate(Payload, variable, visit.name), visit.name, 'a payload')
+    const at = { state: visit.name, item: visit.scope.index }
+    this.emit({ type: 'task-scheduled', ...at, functionName, payload, attempt: visit.retryCount + 1 })
+    try {
+      const result = await invokeTask(
+        { functionName, payload, timeoutSeconds: state.TimeoutSeconds },
+        { ...this.#options, cancellation: visit.scope.cancellation, track: (running) => this.#track(running) },
+      )
+      const output = throughJson(
+        { ExecutedVersion: '$LATEST', Payload: result ?? null, StatusCode: 200 },
+        visit.name,
+        'a result',
+      )
+      this.emit({ type: 'task-succeeded', ...at, output })
+      return output
+    } catch (thrown) {
+      if (thrown instanceof StatesError) {
+        const type = thrown.error === 'States.Timeout' ? 'task-timed-out' : 'task-failed'
+        this.emit({ type, ...at, error: thrown.error, cause: thrown.causeText })
+      }
+      throw thrown
+    }
+  }
+
+  #track(running: Promise<unknown>): void {
+    this.#running.add(running)
+    const forget = () => this.#running.delete(running)
+    running.then(forget, forget)
+  }
+
+  async #parallel(state: ParallelState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+    const input =
+      state.Arguments === undefined
+        ? visit.input
+        : throughJson(await evaluate(state.Arguments, variable, visit.name), visit.name, 'arguments')
+    const { Branches: branches } = state
+    return await runAll(branches.length, branches.length, visit.scope.cancellation, (index, cancellation) =>
+      this.#runStates(branches[index] as States, input, { ...visit.scope, cancellation }),
+    )
+  }
+
+  async #map(state: MapState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+    const distributed = 'ItemReader' in state
+    const items = distributed
+      ? await this.#itemsRead(state, visit, variable)
+      : await evaluate(state.Items, variable, visit.name)
+    if (!Array.isArray(items)) {
+      throw new StatesError('States.QueryEvaluationError', `The state '${visit.name}': Items is not an array.`)
+    }
+    const limit = await this.#concurrency(state, visit, variable)
+    const results = runAll(items.length, limit, visit.scope.cancellation, (index, cancellation) =>
+      this.#iterate(state, visit, { ...visit.scope, cancellation, item: { Index: index, Value: items[index] }, index }),
+    )
+    return await (distributed ? results.catch(withinTolerance) : results)
+  }
+
+  async #itemsRead(state: DistributedMapState, visit: Visit, variable: StatesVariable): Promise<unknown[]> {
+    const place = await evaluate(state.ItemReader.Arguments, variable, visit.name)
+    const { Bucket, Key } = place as { Bucket: unknown; Key: unknown }
+    const { readItems } = this.#options
+    try {
+      if (readItems === undefined) throw new Error('nothing here reads the items of a Distributed Map')
+      const items = await readItems({ bucket: String(Bucket), key: String(Key) })
+      if (Array.isArray(items)) return items
+      throw new Error('it holds no array')
+    } catch (error) {
+      throw new StatesError('States.ItemReaderFailed', `${Key} in the bucket '${Bucket}': ${(error as Error).message}`)
+    }
+  }
+
+  async #concurrency(state: MapState, visit: Visit, variable: StatesVariable): Promise<number> {
+    const limit = await evaluate(state.MaxConcurrency ?? 0, variable, visit.name)
+    if (!Number.isInteger(limit) || (limit as number) < 0) {
+      throw new StatesError(
+        'States.QueryEvaluationError',
+        `The state '${visit.name}': MaxConcurrency is ${JSON.stringify(limit)}, not an integer from 0 up.`,
+      )
+    }
+    const most = 'ItemReader' in state ? mostAtOnce.distributed : mostAtOnce.inline
+    return limit === 0 ? most : Math.min(limit as number, most)
+  }
+
+  async #iterate(state: MapState, visit: Visit, scope: Scope): Promise<unknown> {
+    const index = scope.index as number
+    const at = { state: visit.name, item: visit.scope.index, index }
+    this.emit({ type: 'map-iteration-started', ...at })
+    try {
+      const variable = this.#variable({ ...visit, scope })
+      const selected =
+        state.ItemSelector === undefined ? scope.item?.Value : await evaluate(state.ItemSelector, variable, visit.name)
+      const item = throughJson(selected, visit.name, 'an item')
+      const inside = 'ItemReader' in state ? this.#execution(visit, scope, item) : scope
+      const output = await this.#runStates(state.ItemProcessor, item, inside)
+      this.emit({ type: 'map-iteration-succeeded', ...at })
+      return output
+    } catch (thrown) {
+      if (thrown instanceof StatesError) {
+        this.emit({ type: 'map-iteration-failed', ...at, error: thrown.error, cause: thrown.causeText })
+      } else if (thrown instanceof Cancelled) {
+        this.emit({ type: 'map-iteration-aborted', ...at })
+      }
+      throw thrown
+    }
+  }
+
+  /** An item of a Distributed Map has an execution of its own, which knows nothing of the Map. */
+  #execution(visit: Visit, scope: Scope, item: unknown): Scope {
+    const { executionName, stateMachineName = 'local' } = this.#options
+    const context = this.#contextOf(`${stateMachineName}/${visit.name}`, `${executionName}-${scope.index}`, item)
+    return { ...scope, context, item: null }
+  }
+}
+
+/** No failure is tolerated, and what failed is known to its own execution alone. */
+function withinTolerance(thrown: unknown): never {
+  if (!(thrown instanceof StatesError)) throw thrown
+  throw new StatesError(
+    'States.ExceedToleratedFailureThreshold',
+    'The specified tolerated failure threshold was exceeded',
+  )
+}

@@ -1,0 +1,48 @@
+import { Database as ConnectedDatabase, type DatabaseOptions } from '#dray/database/database.ts'
+import type { Fields } from './fields.ts'
+import { defineModel, type ModelClass, type SourceClass } from './model.ts'
+
+const databases = new Map<string, Database>()
+
+/** The database of a name; connects on the first query. */
+export function database(name: string, options: DatabaseOptions = {}): Database {
+  const known = databases.get(name)
+  if (known !== undefined) return known
+  const created = new Database(name, options)
+  databases.set(name, created)
+  return created
+}
+
+/** Every database named so far in this process. */
+export function knownDatabases(): readonly Database[] {
+  return [...databases.values()]
+}
+
+/** Closes every connection of the process; the next query opens new ones. */
+export async function closeDatabases(): Promise<void> {
+  await Promise.all([...databases.values()].map((known) => known.close()))
+}
+
+/** A named connection, and the models of its tables. */
+export class Database extends ConnectedDatabase {
+  readonly #models: ModelClass[] = []
+
+  /** A model that reads and writes a table. */
+  table<F extends Fields>(table: string, fields: F): ModelClass<F> {
+    const model = defineModel(this, { table, readOnly: false }, fields)
+    this.#models.push(model as unknown as ModelClass)
+    return model
+  }
+
+  /** A model that only reads: it has no `save`. */
+  source<F extends Fields>(table: string, fields: F): SourceClass<F> {
+    const model = defineModel(this, { table, readOnly: true }, fields)
+    this.#models.push(model as unknown as ModelClass)
+    return model as unknown as SourceClass<F>
+  }
+
+  /** The models bound to this database, as they were declared. */
+  get models(): readonly ModelClass[] {
+    return this.#models
+  }
+}

@@ -1,0 +1,173 @@
+import { DataQualityError } from '#dray/errors.ts'
+import { Field, type FieldKind, type Rule, type Settings } from './fields.ts'
+import {
+  type DateText,
+  type Decimal,
+  dateOf,
+  decimalOf,
+  fitsDecimal,
+  type JsonText,
+  type Timestamp,
+  timestampOf,
+} from './values.ts'
+
+function field<T>(
+  kind: FieldKind,
+  cast: (text: string) => T,
+  toText: (value: T) => string,
+  size: Partial<Pick<Settings<T>, 'length' | 'precision' | 'scale' | 'rules'>> = {},
+): Field<T> {
+  return new Field<T>({
+    kind,
+    cast,
+    toText,
+    column: null,
+    isNullable: false,
+    isPrimaryKey: false,
+    isOptional: false,
+    isGenerated: false,
+    isDefaulted: false,
+    isTouched: false,
+    isLockVersion: false,
+    length: null,
+    precision: null,
+    scale: null,
+    rules: [],
+    ...size,
+  })
+}
+
+function refuse(kind: string, value: unknown): never {
+  const shown = String(value)
+  const text = shown.length > 40 ? `${shown.slice(0, 40)}…` : shown
+  throw new DataQualityError('', `invalid_${kind}`, `${JSON.stringify(text)} is not a ${kind}`)
+}
+
+const INTEGER = /^[+-]?\d{1,20}$/
+
+/** Below 2^53, where `Number` is exact and far quicker than `BigInt` of a text. */
+const FEW_DIGITS = 15
+
+function areDigits(text: string): boolean {
+  for (let index = 0; index < text.length; index++) {
+    const digit = text.charCodeAt(index) - 48
+    if (!(digit >= 0 && digit <= 9)) return false
+  }
+  return text.length > 0
+}
+
+function toBigint(text: string): bigint {
+  if (text.length <= FEW_DIGITS && areDigits(text)) return BigInt(Number(text))
+  return INTEGER.test(text) ? BigInt(text) : refuse('bigint', text)
+}
+
+function bigintText(value: bigint): string {
+  return typeof value === 'bigint' ? value.toString() : refuse('bigint', value)
+}
+
+/** A 64-bit integer as `bigint`; MySQL's unsigned ones as well. */
+export const bigint = (): Field<bigint> => field('bigint', toBigint, bigintText)
+
+function toInteger(text: string): number {
+  if (text.length <= FEW_DIGITS && areDigits(text)) return Number(text)
+  const value = INTEGER.test(text) ? Number(text) : Number.NaN
+  return Number.isSafeInteger(value) ? value : refuse('integer', text)
+}
+
+/** A 32-bit integer as `number`. */
+export const integer = (): Field<number> =>
+  field('integer', toInteger, (value) => (Number.isSafeInteger(value) ? String(value) : refuse('integer', value)))
+
+function textOf(value: string): string {
+  return typeof value === 'string' ? value : refuse('text', value)
+}
+
+/** A JavaScript string can hold half of a surrogate pair; no database can. */
+const wellFormed: Rule<string> = (value) =>
+  value.isWellFormed()
+    ? null
+    : { code: 'invalid_text', message: 'holds half of a surrogate pair, which no database can store' }
+
+/** Text of any length. */
+export const text = (): Field<string> => field('text', String, textOf, { rules: [wellFormed] })
+
+/** Text of at most `length` characters (code points, as the databases count). */
+export const varchar = (length: number): Field<string> =>
+  field('varchar', String, textOf, {
+    length,
+    rules: [
+      wellFormed,
+      (value) =>
+        value.length > length && [...value].length > length
+          ? { code: 'too_long', message: `must have at most ${length} characters` }
+          : null,
+    ],
+  })
+
+/** An exact decimal of `precision` digits, `scale` of them behind the point. */
+export const decimal = (precision: number, scale: number): Field<Decimal> =>
+  field('decimal', decimalOf, (value) => decimalOf(String(value)), {
+    precision,
+    scale,
+    rules: [
+      (value) =>
+        fitsDecimal(value, precision, scale)
+          ? null
+          : {
+              code: 'too_precise',
+              message: `must have at most ${precision} digits, ${scale} of them behind the point`,
+            },
+    ],
+  })
+
+function toDouble(value: string): number {
+  const number = Number(value)
+  return Number.isNaN(number) && value !== 'NaN' ? refuse('double', value) : number
+}
+
+/** A double; NaN and the infinities where the database has them. */
+export const double = (): Field<number> =>
+  field('double', toDouble, (value) =>
+    typeof value === 'number' ? (Object.is(value, -0) ? '-0' : String(value)) : refuse('double', value),
+  )
+
+const BOOLEANS = new Map([
+  ['t', true],
+  ['true', true],
+  ['1', true],
+  ['f', false],
+  ['false', false],
+  ['0', false],
+  ['\\x01', true],
+  ['\\x00', false],
+])
+
+/** A boolean: BOOLEAN, or TINYINT(1) with 0 and 1 only, or BIT(1), which MySQL gives as a byte. */
+export const boolean = (): Field<boolean> =>
+  field(
+    'boolean',
+    (value) => BOOLEANS.get(value) ?? refuse('boolean', value),
+    (value) => (typeof value === 'boolean' ? (value ? '1' : '0') : refuse('boolean', value)),
+  )
+
+/** A calendar date, `YYYY-MM-DD`, as text. */
+export const date = (): Field<DateText> => field('date', dateOf, (value) => dateOf(value))
+
+/** A point in time, as text in UTC exact to the microsecond. A column without a zone is taken as UTC. */
+export const timestamp = (): Field<Timestamp> => field('timestamp', timestampOf, (value) => timestampOf(value))
+
+/** A JSON document as text, untouched. */
+export const json = (): Field<JsonText> => field('json', (value) => value as JsonText, textOf, { rules: [wellFormed] })
+
+/** A UUID in the form the database prints. */
+export const uuid = (): Field<string> => field('uuid', String, textOf, { rules: [wellFormed] })
+
+const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
+
+/** Bytes. */
+export const binary = (): Field<Uint8Array> =>
+  field<Uint8Array>(
+    'binary',
+    (value) => (HEXADECIMAL.test(value) ? Buffer.from(value.slice(2), 'hex') : refuse('binary', value)),
+    (value) => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`,
+  )

@@ -1,0 +1,122 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Text } from '#dray/block/block.ts'
+import type { Adapter, Connection, Dialect } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import { DataQualityError } from '#dray/errors.ts'
+import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
+
+/** A value that was written, and what the database has of it. */
+export interface WrittenValue {
+  readonly column: ColumnDefinition
+  readonly given: Text
+  readonly stored: Text
+}
+
+/**
+ * Throws `DataQuality` for the first value that its column has changed: `timestamp(0)` rounds microseconds, `numeric(12,2)` a third digit, a
+ * real a double. What a trigger of the table may have changed is taken as it is, and so is text that a column of another type than text writes
+ * in its own way.
+ */
+export async function refuseChanged(
+  written: readonly WrittenValue[],
+  { table }: TableDefinition,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<void> {
+  const changed = written.find((value) => !isKept(adapter.dialect, value))
+  if (changed === undefined || (await isAllowed(changed.column, table, connection, adapter))) return
+  const { column, given, stored } = changed
+  throw new DataQualityError(
+    column.column,
+    'not_kept',
+    `${JSON.stringify(given)} would be stored as ${JSON.stringify(stored)}: the column cannot hold it as it is`,
+  )
+}
+
+/** Whether the database has the value that was given, in whatever form it writes it. */
+function isKept(dialect: Dialect, { column, given, stored }: WrittenValue): boolean {
+  if (given === stored) return true
+  if (given === null || stored === null) return false
+  try {
+    return isSame(dialect, column, given, stored)
+  } catch {
+    return false
+  }
+}
+
+function isSame(dialect: Dialect, { field }: ColumnDefinition, given: string, stored: string): boolean {
+  const { kind, cast } = field.settings
+  switch (kind) {
+    case 'double':
+      return isSameNumber(dialect, Number(given), Number(stored))
+    case 'decimal':
+      return plainDigits(given) === plainDigits(stored)
+    case 'text':
+    case 'varchar':
+      // A column of fixed width fills up with spaces, and says so.
+      return given.padEnd(stored.length) === stored
+    case 'json':
+      return keysOf(given) === keysOf(stored)
+    case 'uuid':
+      return uuidDigits(given) === uuidDigits(stored)
+    case 'binary':
+      return given.toLowerCase() === stored.toLowerCase()
+    default:
+      return cast(given) === cast(stored)
+  }
+}
+
+function isSameNumber(dialect: Dialect, given: number, stored: number): boolean {
+  if (Object.is(given, stored)) return true
+  // MySQL writes a FLOAT with six digits, and it is read with all: it holds a value that reads as it was written.
+  return dialect === 'mysql' && Math.fround(given) === stored && Number(stored.toPrecision(6)) === given
+}
+
+/** A decimal without zeros that say nothing, and without an exponent. */
+function plainDigits(text: string): string {
+  const [, sign = '', whole = '', fraction = '', exponent = '0'] =
+    /^([+-]?)(\d*)\.?(\d*)(?:[eE]([+-]?\d+))?$/.exec(text) ?? []
+  const digits = whole + fraction
+  if (digits === '') return text
+  const significant = digits.replace(/^0+/, '')
+  if (significant === '') return '0'
+  const point = whole.length - (digits.length - significant.length) + Number(exponent)
+  return `${sign === '-' ? '-' : ''}${significant.replace(/0+$/, '')}e${point}`
+}
+
+/** How many keys the objects of a document have: of keys of the same name `jsonb` keeps one. */
+function keysOf(document: string): number {
+  return document.replace(/"[^"\\]*(?:\\.[^"\\]*)*"/g, '').split(':').length
+}
+
+function uuidDigits(text: string): string {
+  return text.replace(/[{}-]/g, '').toLowerCase()
+}
+
+async function isAllowed(
+  column: ColumnDefinition,
+  table: string,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<boolean> {
+  const statement = compile(adapter, reasonsOf(adapter, column, table))
+  return (await connection.query(statement.sql, statement.parameters)).rows.length > 0
+}
+
+/** Triggers that can change a row before it is written (SQLite's do it afterwards), and types that are no text. */
+function reasonsOf(adapter: Adapter, { column, field }: ColumnDefinition, table: string): RawBuilder<unknown> {
+  const parts = table.split('.')
+  const name = parts.at(-1)
+  if (adapter.dialect === 'postgres') {
+    const quoted = parts.map((part) => adapter.quote(part)).join('.')
+    const triggers = sql`select 1 from pg_trigger where tgrelid = to_regclass(${quoted}) and not tgisinternal and tgtype & 2 = 2`
+    if (field.settings.kind !== 'text' && field.settings.kind !== 'varchar') return triggers
+    return sql`${triggers} union all select 1 from pg_attribute a join pg_type t on t.oid = a.atttypid
+      where a.attrelid = to_regclass(${quoted}) and a.attname = ${column} and t.typcategory <> 'S'`
+  }
+  if (adapter.dialect === 'mysql') {
+    const schema = parts.length > 1 ? sql`${parts[0]}` : sql`database()`
+    return sql`select 1 from information_schema.triggers where event_object_schema = ${schema} and event_object_table = ${name} and action_timing = 'BEFORE'`
+  }
+  return sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${name} collate nocase`
+}

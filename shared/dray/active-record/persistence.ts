@@ -1,0 +1,228 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Text } from '#dray/block/block.ts'
+import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import { DataQualityError } from '#dray/errors.ts'
+import { refuseChanged } from './kept-values.ts'
+import type { QueriedModel } from './model-table.ts'
+import { type ActiveRecord, internals } from './record.ts'
+import { RecordNotFoundError, StaleRecordError } from './record-errors.ts'
+import { Relation } from './relation.ts'
+import { columnName, readColumn, tableName } from './sql.ts'
+import { type ColumnDefinition, textFor } from './table-definition.ts'
+
+type Writable = ActiveRecord & { isValid(): boolean }
+
+function modelOf(record: ActiveRecord): QueriedModel {
+  return record.constructor as unknown as QueriedModel
+}
+
+/** The database's clock, as text in UTC to the microsecond. */
+function now(adapter: Adapter): RawBuilder<unknown> {
+  if (adapter.dialect === 'postgres') return sql.raw('clock_timestamp()')
+  if (adapter.dialect === 'mysql') return sql.raw('utc_timestamp(6)')
+  return sql.raw(`strftime('%Y-%m-%d %H:%M:%f', 'now')`)
+}
+
+/** Writes the record. False, with its errors filled, when a rule or the database refuses its values; the transaction stays usable. */
+export async function save(record: Writable): Promise<boolean> {
+  const model = modelOf(record)
+  try {
+    return await model.database.transaction(async () => {
+      await record.beforeSave()
+      if (!record.isValid()) return false
+      if (record.isNew) await insert(model, record)
+      else if (record.changed.length > 0) await update(model, record)
+      await record.afterSave()
+      return true
+    })
+  } catch (error) {
+    if (!(error instanceof DataQualityError)) throw error
+    record.errors.add(propertyOf(model, error.field), error.code, error.message)
+    return false
+  }
+}
+
+function propertyOf(model: QueriedModel, column: string): string {
+  return model.definition.columns.find((candidate) => candidate.column === column)?.name ?? column
+}
+
+async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> {
+  const { definition, database } = model
+  await database.withConnection(async (connection, adapter) => {
+    const row = internals.row(record)
+    const columns: ColumnDefinition[] = []
+    const values: RawBuilder<unknown>[] = []
+    for (const column of definition.columns) {
+      const text = row[column.index]
+      if (text !== undefined) values.push(sql`${textFor(adapter.dialect, column, text)}`)
+      else if (column.field.settings.isTouched) values.push(now(adapter))
+      else if (column.field.settings.isLockVersion) values.push(sql`${'0'}`)
+      else continue
+      columns.push(column)
+    }
+    const statement =
+      columns.length === 0 && adapter.dialect !== 'mysql'
+        ? sql`insert into ${tableName(definition)} default values`
+        : sql`insert into ${tableName(definition)} (${sql.join(columns.map(columnName))}) values (${sql.join(values)})`
+    await writeAndRead(model, record, connection, adapter, statement)
+  })
+}
+
+/** Runs the write and takes the row as the database then has it: with defaults and generated keys. */
+async function writeAndRead(
+  model: QueriedModel,
+  record: ActiveRecord,
+  connection: Connection,
+  adapter: Adapter,
+  statement: RawBuilder<unknown>,
+): Promise<void> {
+  const all = sql.join(model.definition.columns.map((column) => readColumn(adapter, column)))
+  if (adapter.dialect !== 'mysql') {
+    const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
+    const { rows } = await connection.query(text, parameters)
+    await loadKept(model, record, connection, adapter, rows[0] ?? [])
+    return
+  }
+  const { sql: text, parameters } = compile(adapter, statement)
+  await connection.query(text, parameters)
+  const row = internals.row(record)
+  const key = model.definition.primaryKey.map((column) => {
+    const given = row[column.index]
+    return given === undefined
+      ? sql`${columnName(column)} = last_insert_id()`
+      : sql`${columnName(column)} = ${textFor(adapter.dialect, column, given)}`
+  })
+  if (key.length === 0) {
+    internals.load(
+      record,
+      model.definition.columns.map(({ index }) => row[index] ?? null),
+    )
+    return
+  }
+  const select = compile(
+    adapter,
+    sql`select ${all} from ${tableName(model.definition)} where ${sql.join(key, sql` and `)}`,
+  )
+  const { rows } = await connection.query(select.sql, select.parameters)
+  await loadKept(model, record, connection, adapter, rows[0] ?? [])
+}
+
+/** Takes the row as the database has it, unless a value that was written is another one now. */
+async function loadKept(
+  model: QueriedModel,
+  record: ActiveRecord,
+  connection: Connection,
+  adapter: Adapter,
+  stored: readonly Text[],
+): Promise<void> {
+  const { definition } = model
+  const row = internals.row(record)
+  const changed = new Set(record.changed)
+  const written = definition.columns.flatMap((column) => {
+    const given = row[column.index]
+    const isWritten = changed.has(column.name) && (record.isNew || column !== definition.lockVersion)
+    return given === undefined || !isWritten ? [] : [{ column, given, stored: stored[column.index] ?? null }]
+  })
+  if (stored.length > 0) await refuseChanged(written, definition, connection, adapter)
+  internals.load(record, [...stored])
+}
+
+/** The row's own key, and its version where the model locks optimistically, as they were read. */
+function identity(model: QueriedModel, record: ActiveRecord, adapter: Adapter): RawBuilder<unknown> {
+  const { primaryKey, lockVersion, table, database } = model.definition
+  if (primaryKey.length === 0) {
+    throw new StaleRecordError(
+      `${database}.${table} has no primary key, so one row cannot be told from another; mark a field with primaryKey()`,
+    )
+  }
+  return sql.join(
+    [...primaryKey, ...(lockVersion === null ? [] : [lockVersion])].map((column) => {
+      const value = record.was(column.name)
+      const text: Text = value === null ? null : column.field.settings.toText(value)
+      return text === null
+        ? sql`${columnName(column)} is null`
+        : sql`${columnName(column)} = ${textFor(adapter.dialect, column, text)}`
+    }),
+    sql` and `,
+  )
+}
+
+async function update(model: QueriedModel, record: ActiveRecord): Promise<void> {
+  const { definition, database } = model
+  await database.withConnection(async (connection, adapter) => {
+    const changed = new Set(record.changed)
+    const row = internals.row(record)
+    const assignments = definition.columns.flatMap((column) => {
+      if (column === definition.lockVersion) return [sql`${columnName(column)} = ${columnName(column)} + 1`]
+      if (changed.has(column.name))
+        return [sql`${columnName(column)} = ${textFor(adapter.dialect, column, row[column.index] ?? null)}`]
+      return column.field.settings.isTouched ? [sql`${columnName(column)} = ${now(adapter)}`] : []
+    })
+    const where = identity(model, record, adapter)
+    const { sql: text, parameters } = compile(
+      adapter,
+      sql`update ${tableName(definition)} set ${sql.join(assignments)} where ${where}`,
+    )
+    const { affected } = await connection.query(text, parameters)
+    if (affected === 0) await refuseStale(model, record, connection, adapter, where)
+    const all = sql.join(definition.columns.map((column) => readColumn(adapter, column)))
+    const key = sql.join(
+      definition.primaryKey.map(
+        (column) => sql`${columnName(column)} = ${textFor(adapter.dialect, column, row[column.index] ?? null)}`,
+      ),
+      sql` and `,
+    )
+    const select = compile(adapter, sql`select ${all} from ${tableName(definition)} where ${key}`)
+    const { rows } = await connection.query(select.sql, select.parameters)
+    await loadKept(model, record, connection, adapter, rows[0] ?? [])
+  })
+}
+
+/** MySQL counts a row that has the values already as not affected: only a row that is not there is stale. */
+async function refuseStale(
+  model: QueriedModel,
+  record: ActiveRecord,
+  connection: Connection,
+  adapter: Adapter,
+  where: RawBuilder<unknown>,
+): Promise<void> {
+  const { sql: text, parameters } = compile(adapter, sql`select 1 from ${tableName(model.definition)} where ${where}`)
+  if ((await connection.query(text, parameters)).rows.length > 0) return
+  throw staleRecord(model, record)
+}
+
+function staleRecord(model: QueriedModel, record: ActiveRecord): StaleRecordError {
+  const key = model.definition.primaryKey.map(({ name }) => `${name} ${record.was(name)}`).join(', ')
+  return new StaleRecordError(
+    `${model.definition.database}.${model.definition.table} with ${key} was changed or deleted since it was read, so nothing was written; reload() it and try again`,
+  )
+}
+
+/** Deletes the record's row. */
+export async function destroy(record: ActiveRecord): Promise<void> {
+  const model = modelOf(record)
+  await model.database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(
+      adapter,
+      sql`delete from ${tableName(model.definition)} where ${identity(model, record, adapter)}`,
+    )
+    if ((await connection.query(text, parameters)).affected === 0) throw staleRecord(model, record)
+  })
+}
+
+/** Reads the record's row again. */
+export async function reload(record: ActiveRecord): Promise<void> {
+  const model = modelOf(record)
+  const key = Object.fromEntries(model.definition.primaryKey.map(({ name }) => [name, record.was(name)]))
+  const fresh = await new Relation(model).where(key as never).first()
+  if (fresh === null) {
+    const shown = Object.entries(key)
+      .map(([name, value]) => `${name} ${value}`)
+      .join(', ')
+    throw new RecordNotFoundError(
+      `${model.definition.database}.${model.definition.table} has no row with ${shown} any more`,
+    )
+  }
+  internals.load(record, [...internals.row(fresh as never)])
+}

@@ -1,0 +1,228 @@
+import type { Text } from '#dray/block/block.ts'
+import { decodeLine } from '#dray/block/copy-text.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { AssociatedModel } from './association.ts'
+import { BelongsTo } from './belongs-to.ts'
+import { HasMany } from './has-many.ts'
+import {
+  type ColumnDefinition,
+  columnOf,
+  type RecordRow,
+  type TableDefinition,
+  textToValue,
+  valueToText,
+} from './table-definition.ts'
+import { Errors } from './validations.ts'
+
+/** The row of a record that has no value yet; never written into. */
+const NO_VALUES: RecordRow = []
+
+interface Internals {
+  row(record: SourceRecord): RecordRow
+  /** Takes a row as it is in the database: its texts, or the line of COPY text that they are in. */
+  load(record: SourceRecord, row: RecordRow | string): void
+  /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
+  set(record: SourceRecord, column: ColumnDefinition, text: Text): void
+}
+
+/** For this folder only: persistence works on the texts themselves. */
+export let internals: Internals
+
+export interface RecordClass {
+  readonly definition: TableDefinition
+}
+
+function sameValue(column: ColumnDefinition, stored: Text, text: Text): boolean {
+  if (stored === null || text === null) return stored === text
+  try {
+    return stored === text || column.field.settings.toText(column.field.settings.cast(stored)) === text
+  } catch {
+    return false
+  }
+}
+
+/**
+ * A row that was read. Values stay the database's text until an accessor asks: making a record costs an assignment.
+ * Accessors are on the prototype of the model; a class field of the same name would hide them and is refused.
+ */
+export class SourceRecord {
+  /** A line is taken apart when the first field is asked for. */
+  #row: RecordRow | string = NO_VALUES
+  /** The same as the row until a value is changed. */
+  #stored: RecordRow | string | null = null
+  #associations: Map<string, unknown> | null = null
+
+  static {
+    internals = {
+      row: (record) => record.#texts,
+      load: (record, row) => {
+        record.#row = row
+        record.#stored = row
+      },
+      set: (record, column, text) => {
+        const texts = record.#texts
+        const stored = record.#storedTexts?.[column.index]
+        const row = texts === record.#stored || texts === NO_VALUES ? [...texts] : texts
+        row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
+        record.#row = row
+      },
+    }
+  }
+
+  get #texts(): RecordRow {
+    const row = this.#row
+    return typeof row === 'string' ? this.#split(row) : row
+  }
+
+  /** Null for a new record. */
+  get #storedTexts(): RecordRow | null {
+    const stored = this.#stored
+    return typeof stored === 'string' ? this.#split(stored) : stored
+  }
+
+  #split(line: string): RecordRow {
+    const texts = decodeLine(line)
+    this.#row = texts
+    this.#stored = texts
+    return texts
+  }
+
+  /** For a getter of a model: `get customer() { return this.belongsTo(Customer, 'customerId') }`. */
+  protected belongsTo<T extends SourceRecord>(model: AssociatedModel<T>, foreignKey: string): BelongsTo<T> {
+    return this.#association(
+      `belongsTo ${model.definition.table} ${foreignKey}`,
+      () => new BelongsTo<T>(this, { model, foreignKey }),
+    )
+  }
+
+  /** For a getter of a model: `get orders() { return this.hasMany(Order, 'customerId') }`. */
+  protected hasMany<T extends SourceRecord>(model: AssociatedModel<T>, foreignKey: string): HasMany<T> {
+    return this.#association(
+      `hasMany ${model.definition.table} ${foreignKey}`,
+      () => new HasMany<T>(this, { model, foreignKey }),
+    )
+  }
+
+  #association<A>(key: string, make: () => A): A {
+    this.#associations ??= new Map()
+    const known = this.#associations.get(key) as A | undefined
+    if (known !== undefined) return known
+    const made = make()
+    this.#associations.set(key, made)
+    return made
+  }
+
+  get #definition(): TableDefinition {
+    return (this.constructor as unknown as RecordClass).definition
+  }
+
+  /** True until the record is in the database. */
+  get isNew(): boolean {
+    return this.#stored === null
+  }
+
+  /** The names of the properties whose values differ from those in the database. */
+  get changed(): readonly string[] {
+    if (this.#stored === this.#row) return []
+    const row = this.#texts
+    const stored = this.#storedTexts
+    return this.#definition.columns
+      .filter(({ index }) => row[index] !== (stored === null ? undefined : stored[index]))
+      .map(({ name }) => name)
+  }
+
+  /** A property's value as it is in the database; null for a new record. */
+  was(name: string): unknown {
+    const column = columnOf(this.#definition, name)
+    return textToValue(column, this.#storedTexts?.[column.index] ?? null)
+  }
+
+  /** A property as the database's own text: exact, and without a cast that could refuse it. */
+  textOf(name: string): Text {
+    return this.#texts[columnOf(this.#definition, name).index] ?? null
+  }
+
+  /** The texts of the selected columns by column name, as they were read: for a person, a log, a quarantine. */
+  toTexts(): Record<string, Text> {
+    const row = this.#texts
+    return Object.fromEntries(
+      this.#definition.columns
+        .filter(({ index }) => row[index] !== undefined)
+        .map(({ column, index }) => [column, row[index] as Text]),
+    )
+  }
+
+  /** The values by property; for `console.log` and JSON a bigint is text. */
+  toJSON(): Record<string, unknown> {
+    const row = this.#texts
+    return Object.fromEntries(
+      this.#definition.columns
+        .filter(({ index }) => row[index] !== undefined)
+        .map((column) => {
+          const value = textToValue(column, row[column.index] as Text)
+          return [column.name, typeof value === 'bigint' ? value.toString() : value]
+        }),
+    )
+  }
+}
+
+/** A record that can be written; the model's statics and `persistence.ts` do the work. */
+export class ActiveRecord extends SourceRecord {
+  #errors: Errors | null = null
+
+  /** What the last `save` or `isValid` found. */
+  get errors(): Errors {
+    this.#errors ??= new Errors()
+    return this.#errors
+  }
+
+  /** For models to override: rules that concern more than one field. Add to `errors`. */
+  validate(): void {}
+  /** For models to override: runs before each write, inside its transaction. */
+  beforeSave(): void | Promise<void> {}
+  /** For models to override: runs after each write, inside its transaction. */
+  afterSave(): void | Promise<void> {}
+}
+
+/** Defines the accessors of a model on its prototype. */
+export function defineAccessors(prototype: object, definition: TableDefinition): void {
+  for (const column of definition.columns) {
+    Object.defineProperty(prototype, column.name, {
+      enumerable: true,
+      configurable: true,
+      get(this: SourceRecord) {
+        const text = internals.row(this)[column.index]
+        if (text === undefined) return notSelected(this, column.name)
+        return text === null ? null : textToValue(column, text)
+      },
+      ...(definition.readOnly
+        ? {}
+        : {
+            set(this: SourceRecord, value: unknown) {
+              internals.set(this, column, valueToText(column, value))
+            },
+          }),
+    })
+  }
+}
+
+function notSelected(record: SourceRecord, name: string): undefined {
+  if (record.isNew) return undefined
+  throw new ConfigurationError(
+    `${record.constructor.name}.${name} was not selected, so its value is unknown; add '${name}' to select() or leave select() out`,
+  )
+}
+
+const checked = new WeakSet<object>()
+
+/** Refuses a model with a class field that hides an accessor; looks at the first record of each class. */
+export function refuseHiddenAccessors(record: SourceRecord, definition: TableDefinition): void {
+  if (checked.has(record.constructor)) return
+  const hidden = Object.keys(record).find((name) => definition.byName.has(name))
+  if (hidden !== undefined) {
+    throw new ConfigurationError(
+      `${record.constructor.name} declares a class field "${hidden}", which hides the column's value; remove it (use \`declare\` or an accessor)`,
+    )
+  }
+  checked.add(record.constructor)
+}

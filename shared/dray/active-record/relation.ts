@@ -1,0 +1,285 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Text } from '#dray/block/block.ts'
+import { decodeLine } from '#dray/block/copy-text.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
+import { compile, type Statement } from '#dray/database/statement.ts'
+import { ConfigurationError, TerminalError } from '#dray/errors.ts'
+import { preload } from './association.ts'
+import type { Fields, ValueOf } from './fields.ts'
+import type { QueriedModel } from './model-table.ts'
+import { after, columnName, condition, readColumn, tableName, where } from './sql.ts'
+import { type ColumnDefinition, columnOf, type RecordRow } from './table-definition.ts'
+
+export type Direction = 'asc' | 'desc'
+
+/** An object of values by property (an array means IN, null IS NULL), or SQL with `?` and the values. */
+export type ConditionsOf<F extends Fields> =
+  | { readonly [K in keyof F]?: ValueOf<F[K]> | readonly ValueOf<F[K]>[] | null }
+  | readonly [sql: string, ...values: unknown[]]
+
+export type OrderOf<F extends Fields> = (keyof F & string) | { readonly [K in keyof F]?: Direction }
+
+export interface BatchOptions {
+  /** Rows of a batch; 10,000 by default. */
+  readonly of?: number
+  /** Where a former iteration stopped: its last batch's `cursor`. */
+  readonly after?: BatchCursor
+}
+
+/** The primary key of a batch's last row, as text: safe in JSON. */
+export type BatchCursor = readonly string[]
+
+/** One batch: its records, and the cursor that continues behind it. */
+export interface Batch<T> {
+  readonly records: readonly T[]
+  readonly cursor: BatchCursor
+}
+
+/** Rows in fields, or as lines of COPY text. */
+type Rows = readonly (string | readonly Text[])[]
+
+function textsOf(row: string | readonly Text[]): readonly Text[] {
+  return typeof row === 'string' ? decodeLine(row) : row
+}
+
+interface Parts {
+  readonly conditions: readonly ConditionsOf<Fields>[]
+  readonly order: readonly { readonly column: ColumnDefinition; readonly direction: Direction }[]
+  readonly limit: number | null
+  readonly offset: number | null
+  readonly columns: readonly ColumnDefinition[]
+  readonly preloads: readonly string[]
+}
+
+/**
+ * A query that has not run yet. Immutable: each method returns a new one. It runs when its rows are asked for: `toArray()`,
+ * `first()`, `count()`, `for await`, `inBatches()`.
+ */
+export class Relation<T, F extends Fields> {
+  readonly #model: QueriedModel
+  readonly #parts: Parts
+
+  constructor(model: QueriedModel, parts?: Parts) {
+    this.#model = model
+    this.#parts = parts ?? {
+      conditions: [],
+      order: [],
+      limit: null,
+      offset: null,
+      columns: model.definition.columns,
+      preloads: [],
+    }
+  }
+
+  #with(change: Partial<Parts>): Relation<T, F> {
+    return new Relation<T, F>(this.#model, { ...this.#parts, ...change })
+  }
+
+  /** Rows that meet these conditions too. */
+  where(conditions: ConditionsOf<F>): Relation<T, F> {
+    return this.#with({ conditions: [...this.#parts.conditions, conditions as ConditionsOf<Fields>] })
+  }
+
+  /** By these properties, after those given before. */
+  order(...orders: OrderOf<F>[]): Relation<T, F> {
+    const added = orders.flatMap((order) =>
+      Object.entries(typeof order === 'string' ? { [order]: 'asc' } : order).map(([name, direction]) => ({
+        column: columnOf(this.#model.definition, name),
+        direction: direction as Direction,
+      })),
+    )
+    return this.#with({ order: [...this.#parts.order, ...added] })
+  }
+
+  limit(rows: number): Relation<T, F> {
+    return this.#with({ limit: wholeNumber('limit', rows) })
+  }
+
+  offset(rows: number): Relation<T, F> {
+    return this.#with({ offset: wholeNumber('offset', rows) })
+  }
+
+  /** Reads only these properties (and the primary key); another one throws when it is asked for. */
+  select(...names: (keyof F & string)[]): Relation<T, F> {
+    const wanted = new Set([
+      ...names.map((name) => columnOf(this.#model.definition, name)),
+      ...this.#model.definition.primaryKey,
+    ])
+    return this.#with({ columns: this.#model.definition.columns.filter((column) => wanted.has(column)) })
+  }
+
+  /** Reads these associations of all rows beforehand, in one query each instead of one for each row. */
+  preload(...names: (keyof T & string)[]): Relation<T, F> {
+    return this.#with({ preloads: [...this.#parts.preloads, ...names] })
+  }
+
+  #select(
+    adapter: Adapter,
+    extra: { readonly conditions?: RawBuilder<unknown>[]; readonly keyset?: number } = {},
+  ): RawBuilder<unknown> {
+    const { definition } = this.#model
+    const conditions = this.#parts.conditions.map((one) => condition(adapter, definition, one))
+    const order =
+      extra.keyset === undefined
+        ? this.#parts.order
+        : definition.primaryKey.map((column) => ({ column, direction: 'asc' as const }))
+    const orderBy = order.map(({ column, direction }) => sql`${columnName(column)} ${sql.raw(direction)}`)
+    return sql`select ${sql.join(this.#parts.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(
+      [...conditions, ...(extra.conditions ?? [])],
+    )}${orderBy.length === 0 ? sql`` : sql` order by ${sql.join(orderBy)}`}${this.#bounds(adapter, extra.keyset)}`
+  }
+
+  #bounds(adapter: Adapter, keyset?: number): RawBuilder<unknown> {
+    const limit = keyset ?? this.#parts.limit
+    const offset = keyset === undefined ? this.#parts.offset : null
+    if (limit === null && offset === null) return sql``
+    const everything =
+      adapter.dialect === 'mysql' ? '18446744073709551615' : adapter.dialect === 'sqlite' ? '-1' : 'all'
+    return sql.raw(` limit ${limit ?? everything}${offset === null ? '' : ` offset ${offset}`}`)
+  }
+
+  #records(rows: Rows): T[] {
+    const { columns } = this.#parts
+    const whole = columns.length === this.#model.definition.columns.length
+    const width = this.#model.definition.columns.length
+    return rows.map((row) => {
+      if (whole) return this.#model.instantiate(row as RecordRow) as T
+      const texts = textsOf(row)
+      const wide: RecordRow = new Array(width)
+      columns.forEach((column, place) => {
+        wide[column.index] = texts[place] as Text
+      })
+      return this.#model.instantiate(wide) as T
+    })
+  }
+
+  async #loaded(rows: Rows): Promise<T[]> {
+    const records = this.#records(rows)
+    for (const name of this.#parts.preloads) await preload(records as object[], name)
+    return records
+  }
+
+  async #run(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<readonly (readonly Text[])[]> {
+    return this.#model.database.withConnection(async (connection, adapter) => {
+      const { sql: text, parameters } = compile(adapter, statement(adapter))
+      return (await connection.query(text, parameters)).rows
+    })
+  }
+
+  /** The rows of a query that may give many. */
+  async #runMany(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<Rows> {
+    return this.#model.database.withConnection(async (connection, adapter) => {
+      const { sql: text, parameters } = compile(adapter, statement(adapter))
+      return connection.lines === undefined
+        ? (await connection.query(text, parameters)).rows
+        : connection.lines(text, parameters)
+    })
+  }
+
+  /** Every row, in memory at once; use `inBatches` or `for await` for many. */
+  async toArray(): Promise<T[]> {
+    const run = this.#parts.limit === null ? this.#runMany : this.#run
+    return this.#loaded(await run.call(this, (adapter: Adapter) => this.#select(adapter)))
+  }
+
+  /** The first row in the order given (else by primary key), or null. */
+  async first(): Promise<T | null> {
+    const ordered =
+      this.#parts.order.length > 0
+        ? this
+        : this.order(...(this.#model.definition.primaryKey.map(({ name }) => name) as OrderOf<F>[]))
+    const [record] = await ordered.limit(1).toArray()
+    return record ?? null
+  }
+
+  /** How many rows meet the conditions. */
+  async count(): Promise<number> {
+    const limited = this.#parts.limit !== null || this.#parts.offset !== null
+    const rows = await this.#run((adapter) =>
+      limited
+        ? sql`select count(*) from (${this.#select(adapter)}) as ${sql.id('counted')}`
+        : sql`select count(*) from ${tableName(this.#model.definition)}${where(
+            this.#parts.conditions.map((one) => condition(adapter, this.#model.definition, one)),
+          )}`,
+    )
+    return Number(rows[0]?.[0])
+  }
+
+  async exists(): Promise<boolean> {
+    return (await this.limit(1).count()) > 0
+  }
+
+  /** Deletes the rows that meet the conditions, without hooks; says how many. */
+  async deleteAll(): Promise<number> {
+    const { definition, database } = this.#model
+    if (definition.readOnly)
+      throw new TerminalError(
+        `${definition.database}.${definition.table} is a source and is only read; declare it with table() to write it`,
+      )
+    if (this.#parts.limit !== null || this.#parts.offset !== null) {
+      throw new ConfigurationError(
+        'deleteAll() takes no limit or offset: which rows would go is not defined; use where()',
+      )
+    }
+    return database.withConnection(async (connection, adapter) => {
+      const conditions = this.#parts.conditions.map((one) => condition(adapter, definition, one))
+      const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(definition)}${where(conditions)}`)
+      return (await connection.query(text, parameters)).affected
+    })
+  }
+
+  /**
+   * The rows in batches by primary key: bounded memory, no offset, and each batch is a query of its own (rows written
+   * meanwhile behind the cursor are seen). Takes no order, limit or offset.
+   */
+  async *inBatches(options: BatchOptions = {}): AsyncGenerator<Batch<T>> {
+    const { primaryKey, table } = this.#model.definition
+    if (primaryKey.length === 0)
+      throw new ConfigurationError(
+        `${table} has no primary key, so it cannot be read in batches; mark a field with primaryKey()`,
+      )
+    if (this.#parts.order.length > 0 || this.#parts.limit !== null || this.#parts.offset !== null) {
+      throw new ConfigurationError('inBatches() goes by primary key; leave order(), limit() and offset() out')
+    }
+    const size = wholeNumber('of', options.of ?? 10_000)
+    const places = primaryKey.map((column) => this.#parts.columns.indexOf(column))
+    let cursor = options.after
+    for (;;) {
+      const position = cursor
+      const rows = await this.#runMany((adapter) =>
+        this.#select(adapter, {
+          keyset: size,
+          ...(position === undefined ? {} : { conditions: [after(adapter, primaryKey, position)] }),
+        }),
+      )
+      const last = rows.at(-1)
+      if (last === undefined) return
+      const texts = textsOf(last)
+      cursor = places.map((place) => texts[place] ?? '')
+      yield { records: await this.#loaded(rows), cursor }
+      if (rows.length < size) return
+    }
+  }
+
+  /** Every row one by one, in bounded memory: in batches by primary key where no order is asked for, else as the query gives them. */
+  async *[Symbol.asyncIterator](): AsyncGenerator<T> {
+    const { order, limit, offset } = this.#parts
+    const plain = order.length === 0 && limit === null && offset === null
+    if (plain && this.#model.definition.primaryKey.length > 0) {
+      for await (const { records } of this.inBatches()) yield* records
+      return
+    }
+    const { sql: text, parameters } = await this.#compiled()
+    for await (const rows of this.#model.database.stream(text, parameters)) yield* await this.#loaded(rows)
+  }
+
+  async #compiled(): Promise<Statement> {
+    const adapter = await this.#model.database.adapter()
+    return compile(adapter, this.#select(adapter))
+  }
+}
+
+function wholeNumber(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value >= 0) return value
+  throw new ConfigurationError(`${name} is ${value}; it must be a whole number, 0 or more`)
+}

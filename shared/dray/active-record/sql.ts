@@ -1,0 +1,114 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Adapter, Bound } from '#dray/database/adapter.ts'
+import { bound } from '#dray/database/statement.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
+import { columnOf, textFor, valueToText } from './table-definition.ts'
+
+/** Conditions: an object of values (an array means IN, null IS NULL), or SQL with `?` and its values. */
+export type Conditions = Readonly<Record<string, unknown>> | readonly [string, ...unknown[]]
+
+/** `table` or `schema.table`, quoted part by part. */
+export function tableName(definition: Pick<TableDefinition, 'table'>): RawBuilder<unknown> {
+  return sql.id(...definition.table.split('.'))
+}
+
+export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder<unknown> {
+  return sql.id(column.column)
+}
+
+/** A column in a list of what is read: MySQL writes a FLOAT with six digits, as a DOUBLE with all. */
+export function readColumn(adapter: Adapter, column: ColumnDefinition): RawBuilder<unknown> {
+  const name = columnName(column)
+  return adapter.dialect === 'mysql' && column.field.settings.kind === 'double' ? sql`${name} * 1e0 as ${name}` : name
+}
+
+/** A field's value as a bound parameter of its column. */
+export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): Bound {
+  return textFor(adapter.dialect, column, valueToText(column, value))
+}
+
+/** Compares a column with a value, whatever the dialect makes of NULL. */
+export function equals(adapter: Adapter, column: ColumnDefinition, value: unknown): RawBuilder<unknown> {
+  if (value === null || value === undefined) return sql`${columnName(column)} is null`
+  return sql`${columnName(column)} = ${boundValue(adapter, column, value)}`
+}
+
+function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unknown[]): RawBuilder<unknown> {
+  const present = values.filter((value) => value !== null && value !== undefined)
+  const parts: RawBuilder<unknown>[] = []
+  if (present.length > 0) {
+    parts.push(sql`${columnName(column)} in (${sql.join(present.map((value) => boundValue(adapter, column, value)))})`)
+  }
+  if (present.length < values.length) parts.push(sql`${columnName(column)} is null`)
+  return parts.length === 0 ? sql`1 = 0` : sql`(${sql.join(parts, sql` or `)})`
+}
+
+/** SQL with `?` for values; a `?` inside quotes is text. */
+function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown> {
+  const parts = text.match(/'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\?|[^'"`?]+|['"`]/g) ?? []
+  const given = parts.filter((part) => part === '?').length
+  if (given !== values.length) {
+    throw new ConfigurationError(
+      `the condition "${text}" has ${given} placeholders and ${values.length} values; give one each`,
+    )
+  }
+  let next = 0
+  return sql`(${sql.join(
+    parts.map((part) => (part === '?' ? sql`${bound(values[next++])}` : sql.raw(part))),
+    sql.raw(''),
+  )})`
+}
+
+export function condition(adapter: Adapter, definition: TableDefinition, conditions: Conditions): RawBuilder<unknown> {
+  if (Array.isArray(conditions)) {
+    const [text, ...values] = conditions as readonly [string, ...unknown[]]
+    return fragment(text, values)
+  }
+  const parts = Object.entries(conditions).map(([name, value]) => {
+    const column = columnOf(definition, name)
+    return Array.isArray(value) ? inList(adapter, column, value) : equals(adapter, column, value)
+  })
+  return parts.length === 0 ? sql`1 = 1` : sql.join(parts, sql` and `)
+}
+
+/** Compares a key column by column: `(a > x) or (a = x and b > y)`, which every engine can answer from an index. */
+function keyset(
+  adapter: Adapter,
+  columns: readonly ColumnDefinition[],
+  texts: readonly string[],
+  operators: { readonly strict: string; readonly last: string },
+): RawBuilder<unknown> {
+  const compare = (place: number, operator: string) => {
+    const column = columns[place] as ColumnDefinition
+    return sql`${columnName(column)} ${sql.raw(operator)} ${textFor(adapter.dialect, column, texts[place] ?? null)}`
+  }
+  const alternatives = columns.map((_, place) => {
+    const equal = columns.slice(0, place).map((_earlier, index) => compare(index, '='))
+    const operator = place === columns.length - 1 ? operators.last : operators.strict
+    return sql`(${sql.join([...equal, compare(place, operator)], sql` and `)})`
+  })
+  return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+/** Rows behind a key. */
+export function after(
+  adapter: Adapter,
+  columns: readonly ColumnDefinition[],
+  texts: readonly string[],
+): RawBuilder<unknown> {
+  return keyset(adapter, columns, texts, { strict: '>', last: '>' })
+}
+
+/** Rows up to a key, and the one that has it. */
+export function upTo(
+  adapter: Adapter,
+  columns: readonly ColumnDefinition[],
+  texts: readonly string[],
+): RawBuilder<unknown> {
+  return keyset(adapter, columns, texts, { strict: '<', last: '<=' })
+}
+
+export function where(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
+  return parts.length === 0 ? sql`` : sql` where ${sql.join(parts, sql` and `)}`
+}

@@ -1,0 +1,118 @@
+import type { Text } from '#dray/block/block.ts'
+import type { Dialect } from '#dray/database/adapter.ts'
+import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
+import type { AnyField, Fields } from './fields.ts'
+
+/** One field of a model with its names: `lastUpdated` is the property, `last_updated` the column. */
+export interface ColumnDefinition {
+  readonly name: string
+  readonly column: string
+  readonly index: number
+  readonly field: AnyField
+}
+
+/** What a model knows of its table. Rows are arrays of text in the order of `columns`. */
+export interface TableDefinition {
+  /** The database's name, e.g. `crm`. */
+  readonly database: string
+  /** `table` or `schema.table`. */
+  readonly table: string
+  readonly columns: readonly ColumnDefinition[]
+  readonly columnNames: readonly string[]
+  readonly byName: ReadonlyMap<string, ColumnDefinition>
+  readonly primaryKey: readonly ColumnDefinition[]
+  readonly touched: readonly ColumnDefinition[]
+  readonly lockVersion: ColumnDefinition | null
+  readonly readOnly: boolean
+}
+
+/** A row's text; `undefined` where the column was not selected. */
+export type RecordRow = (Text | undefined)[]
+
+export function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`)
+}
+
+/** Builds the definition; refuses names that a record uses itself and columns named twice. */
+export function defineTable(
+  owner: { readonly database: string; readonly table: string; readonly readOnly: boolean },
+  fields: Fields,
+  reserved: (name: string) => boolean,
+): TableDefinition {
+  const columns = Object.entries(fields).map(
+    ([name, field], index): ColumnDefinition => ({
+      name,
+      column: field.settings.column ?? snakeCase(name),
+      index,
+      field,
+    }),
+  )
+  const where = `${owner.database}.${owner.table}`
+  if (owner.table.split('.').length > 2) {
+    throw new ConfigurationError(
+      `model of ${where}: a table's name has one dot at most, between the schema and the table; correct it, or read the table through a view`,
+    )
+  }
+  for (const { name, column } of columns) {
+    if (reserved(name)) {
+      throw new ConfigurationError(
+        `model of ${where}: a record has a member "${name}" of its own, so the field would hide it; name the property otherwise and keep the column: other: text().column('${column}')`,
+      )
+    }
+    if (columns.filter((other) => other.column === column).length > 1) {
+      throw new ConfigurationError(`model of ${where}: two fields name the column "${column}"; remove one`)
+    }
+  }
+  return {
+    ...owner,
+    columns,
+    columnNames: columns.map(({ column }) => column),
+    byName: new Map(columns.map((column) => [column.name, column])),
+    primaryKey: columns.filter(({ field }) => field.settings.isPrimaryKey),
+    touched: columns.filter(({ field }) => field.settings.isTouched),
+    lockVersion: columns.find(({ field }) => field.settings.isLockVersion) ?? null,
+  }
+}
+
+/** The column of a property; throws with the names there are. */
+export function columnOf(definition: TableDefinition, name: string): ColumnDefinition {
+  const column = definition.byName.get(name)
+  if (column !== undefined) return column
+  throw new ConfigurationError(
+    `${definition.database}.${definition.table} has no field "${name}"; its fields are ${[...definition.byName.keys()].join(', ')}`,
+  )
+}
+
+/** A value as the text that is written; null stays null. Throws `DataQuality` that names the field. */
+export function valueToText(column: ColumnDefinition, value: unknown): Text {
+  if (value === null || value === undefined) return null
+  try {
+    return column.field.settings.toText(value)
+  } catch (error) {
+    throw namingField(column, error)
+  }
+}
+
+const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
+
+/** A text as a dialect must be given it: PostgreSQL takes an instant without an offset to be in the session's zone. */
+export function textFor(dialect: Dialect, column: ColumnDefinition, text: Text): Text {
+  if (text === null || dialect !== 'postgres' || column.field.settings.kind !== 'timestamp') return text
+  if (HAS_OFFSET.test(text.slice(10)) || text.endsWith('infinity')) return text
+  return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`
+}
+
+/** The value of a text; null stays null. Throws `DataQuality` that names the field. */
+export function textToValue(column: ColumnDefinition, text: Text): unknown {
+  if (text === null) return null
+  try {
+    return column.field.settings.cast(text)
+  } catch (error) {
+    throw namingField(column, error)
+  }
+}
+
+function namingField(column: ColumnDefinition, error: unknown): unknown {
+  if (!(error instanceof DataQualityError) || error.field !== '') return error
+  return new DataQualityError(column.name, error.code, `${column.name}: ${error.message}`, { cause: error })
+}

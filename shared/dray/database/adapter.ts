@@ -1,0 +1,156 @@
+import type { Kysely } from 'kysely'
+import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
+
+export type Dialect = 'postgres' | 'mysql' | 'sqlite'
+
+/** A value bound to a statement: always text (or bytes), so that no number or Date is on the way. */
+export type Bound = string | Uint8Array | null
+
+export interface QueryResult {
+  readonly columns: readonly string[]
+  readonly rows: readonly (readonly Text[])[]
+  /** Rows written by INSERT, UPDATE or DELETE; 0 for others. On MySQL as the server counts (an ODKU update is 2). */
+  readonly affected: number
+}
+
+export interface QueryOptions {
+  readonly signal?: AbortSignal | undefined
+}
+
+export interface CopyOptions extends QueryOptions {
+  /**
+   * Where an engine holds text that is none (SQLite: not valid UTF-8), its row comes with one more field, the names of those columns
+   * between commas, and their bytes in hexadecimal behind `\x`. Else such a row stops the reading.
+   */
+  readonly keepDamaged?: boolean
+}
+
+export interface LiveColumn {
+  readonly name: string
+  /** The type as the database names it, e.g. `character varying(200)`, `bigint unsigned`, `TEXT`. */
+  readonly type: string
+  readonly nullable: boolean
+  readonly hasDefault: boolean
+}
+
+export interface LiveTable {
+  readonly columns: readonly LiveColumn[]
+  /** Column names of the primary key, in order; empty when there is none. */
+  readonly primaryKey: readonly string[]
+  /** Every unique index but the primary key, as column names. */
+  readonly uniqueKeys: readonly (readonly string[])[]
+}
+
+/** What a merge writes. All names are columns, not properties. */
+export interface MergeTarget {
+  /** `table` or `schema.table`; quoted by the adapter, part by part. */
+  readonly table: string
+  /** The order of the fields in each row. */
+  readonly columns: readonly string[]
+  /** The conflict key: the primary key or a unique key of the table. */
+  readonly key: readonly string[]
+  /** Columns whose difference alone does not make a row changed (time stamps of the load). */
+  readonly ignore?: readonly string[]
+  /** A row of an older version never overwrites a newer one: the column to compare, `>=` wins. */
+  readonly version?: string | undefined
+  /** A column that is not among `columns`: an update of a row adds one to it. */
+  readonly counter?: string
+  /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */
+  readonly mode?: 'upsert' | 'insert'
+}
+
+/** A row that the database refused. `row` is its place in the input, from 0. */
+export interface RejectedRow {
+  readonly row: number
+  /** Its COPY text line, without the line end. */
+  readonly line: string
+  /** SQLSTATE, or the error number of MySQL and SQLite. */
+  readonly code: string
+  readonly column: string | null
+  readonly message: string
+}
+
+/** `inserted + updated + unchanged + duplicate + rejected.length` equals the rows given. */
+export interface MergeResult {
+  readonly inserted: number
+  readonly updated: number
+  readonly unchanged: number
+  /** Rows of a key that came again later in the same input; the last one won. */
+  readonly duplicate: number
+  readonly rejected: readonly RejectedRow[]
+}
+
+/**
+ * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's own (of
+ * the rows that `merge` is given) comes through as it is.
+ */
+export interface Connection {
+  query(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<QueryResult>
+  /** Rows in pages, in bounded memory; abandoning the iteration frees the statement. */
+  stream(
+    sql: string,
+    parameters?: readonly Bound[],
+    options?: QueryOptions & { readonly pageRows?: number },
+  ): AsyncIterable<readonly (readonly Text[])[]>
+  /** Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in fields. */
+  lines?(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<readonly string[]>
+  /** The rows of a SELECT as blocks (64 KiB–1 MiB) of COPY text, in bounded memory. */
+  copyOut(sql: string, parameters?: readonly Bound[], options?: CopyOptions): AsyncIterable<CopyBlock>
+  /**
+   * Merges rows into a table, inside the transaction that is open (it must be): COPY / LOAD DATA / batches into a
+   * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under savepoints and
+   * reported, the rest is written. Instants without an offset are UTC, whatever the session's zone. `open` yields the rows again from the start each time it is called.
+   */
+  merge(target: MergeTarget, open: OpenBlocks, options?: QueryOptions): Promise<MergeResult>
+  /**
+   * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline fires, what is
+   * under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a ROLLBACK, which has two seconds.
+   * Engines that wait for no network have none.
+   */
+  stopAt?(deadline: AbortSignal | undefined): void
+  /** `snapshot` reads one consistent state and writes nothing; `write` takes the write lock at once on SQLite. */
+  begin(mode: 'write' | 'snapshot'): Promise<void>
+  /** Throws when the server answers ROLLBACK. */
+  commit(): Promise<void>
+  rollback(): Promise<void>
+  savepoint(name: string): Promise<void>
+  releaseSavepoint(name: string): Promise<void>
+  rollbackTo(name: string): Promise<void>
+  /** The live table, or null when there is none. */
+  describe(table: string): Promise<LiveTable | null>
+  /**
+   * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, and
+   * never past a transaction that is still open. `exact` is false when other transactions cannot be seen (grants, replica):
+   * then it is the lag alone, and `reason` says why. Text in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`.
+   */
+  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }>
+}
+
+/** One database engine behind one URL: the same roles in the folder of each engine. */
+export interface Adapter {
+  readonly dialect: Dialect
+  /** Kysely as a compiler only; it never executes. */
+  // biome-ignore lint/suspicious/noExplicitAny: the tables are known by the models, not by Kysely.
+  readonly builder: Kysely<any>
+  acquire(): Promise<Connection>
+  /** Gives a connection back; a broken one is closed instead of reused. */
+  release(connection: Connection, broken?: boolean): Promise<void>
+  close(): Promise<void>
+  /** One part of a name, quoted by doubling. */
+  quote(identifier: string): string
+  /**
+   * Turns a driver's error into `TransientError`, `TerminalError`, `ConfigurationError` (cannot connect: what, where,
+   * remedy; the password never appears) or `DataQualityError` (one row's values are at fault), by SQLSTATE or error number.
+   */
+  translate(error: unknown): Error
+}
+
+export interface AdapterOptions {
+  /** The database's name in Dray, for messages. */
+  readonly name: string
+  readonly url: string
+  /** For short-lived credentials (IAM); asked for each new connection. */
+  readonly password?: () => Promise<string>
+  /** Connections at most; 2 by default, sized for a Lambda. */
+  readonly maxConnections?: number
+}

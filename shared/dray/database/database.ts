@@ -1,0 +1,169 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { sql } from 'kysely'
+import type { Text } from '#dray/block/block.ts'
+import { TransientError } from '#dray/errors.ts'
+import type { Adapter, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
+import { databaseUrl } from './database-url.ts'
+import { acquireInTime, release } from './deadline.ts'
+import { openAdapter } from './open-adapter.ts'
+import { bound, compile } from './statement.ts'
+
+export interface DatabaseOptions {
+  /** For short-lived credentials, e.g. IAM tokens; asked for each new connection. */
+  readonly password?: () => Promise<string>
+  /** Connections at most; 2 by default, sized for a Lambda. */
+  readonly maxConnections?: number
+}
+
+interface TransactionScope {
+  readonly connection: Connection
+  depth: number
+  /** Statements of one transaction go one after another, however many are asked for at once. */
+  tail: Promise<unknown>
+}
+
+const scopes = new AsyncLocalStorage<ReadonlyMap<Database, TransactionScope>>()
+
+/** A named connection. The name is bound to a URL by the environment, never in code. */
+export class Database {
+  readonly name: string
+  readonly #options: DatabaseOptions
+  #adapter: Promise<Adapter> | null = null
+
+  constructor(name: string, options: DatabaseOptions = {}) {
+    this.name = name
+    this.#options = options
+  }
+
+  /** The engine behind the URL. Throws `Configuration` when the URL is unset or malformed. */
+  adapter(): Promise<Adapter> {
+    this.#adapter ??= this.#open().catch((error: unknown) => {
+      this.#adapter = null
+      throw error
+    })
+    return this.#adapter
+  }
+
+  async #open(): Promise<Adapter> {
+    return openAdapter({ name: this.name, url: databaseUrl(this.name), ...this.#options })
+  }
+
+  /** Runs `work` on a connection: the open transaction's, or one of its own, given back afterwards. */
+  async withConnection<T>(work: (connection: Connection, adapter: Adapter) => Promise<T>): Promise<T> {
+    const adapter = await this.adapter()
+    const scope = scopes.getStore()?.get(this)
+    if (scope !== undefined) return inTurn(scope, () => work(scope.connection, adapter))
+    const connection = await acquireInTime(adapter, this.name)
+    let broken = false
+    try {
+      return await work(connection, adapter)
+    } catch (error) {
+      broken = error instanceof TransientError
+      throw error
+    } finally {
+      await release(adapter, connection, broken)
+    }
+  }
+
+  /** Runs SQL with bound values (`?` is not translated: use the engine's own placeholders). */
+  query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    return this.withConnection((connection) => connection.query(sql, parameters, options))
+  }
+
+  /**
+   * Pages of a query's rows on a connection of their own, in bounded memory. Inside a transaction the rows come at once: its
+   * one connection is needed for what is done with them.
+   */
+  async *stream(sql: string, parameters: readonly Bound[]): AsyncGenerator<readonly (readonly Text[])[]> {
+    if (this.inTransaction) {
+      yield (await this.query(sql, parameters)).rows
+      return
+    }
+    const adapter = await this.adapter()
+    const connection = await acquireInTime(adapter, this.name)
+    let broken = false
+    try {
+      yield* connection.stream(sql, parameters)
+    } catch (error) {
+      broken = error instanceof TransientError
+      throw error
+    } finally {
+      await release(adapter, connection, broken)
+    }
+  }
+
+  /** SQL of your own; every `${value}` is bound, never interpolated. Rows are arrays of the database's own text. */
+  sql(strings: TemplateStringsArray, ...values: readonly unknown[]): Promise<QueryResult> {
+    return this.withConnection((connection, adapter) => {
+      const statement = compile(adapter, sql(strings, ...values.map(bound)))
+      return connection.query(statement.sql, statement.parameters)
+    })
+  }
+
+  /** True inside `transaction()` of this database. */
+  get inTransaction(): boolean {
+    return scopes.getStore()?.has(this) ?? false
+  }
+
+  /**
+   * Runs `work` in a transaction: commits when it returns, rolls back when it throws. A transaction inside a transaction is a
+   * savepoint. The scope follows the asynchronous calls of `work`, so two at once in one process never share one.
+   */
+  async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
+    const outer = scopes.getStore()?.get(this)
+    if (outer !== undefined) return this.#savepoint(outer, work)
+    const adapter = await this.adapter()
+    const connection = await acquireInTime(adapter, this.name)
+    const scope: TransactionScope = { connection, depth: 0, tail: Promise.resolve() }
+    let broken = false
+    try {
+      await connection.begin(mode)
+      const result = await scopes.run(new Map([...(scopes.getStore() ?? []), [this, scope]]), work)
+      await scope.tail.catch(() => undefined)
+      await connection.commit()
+      return result
+    } catch (error) {
+      await scope.tail.catch(() => undefined)
+      broken = await connection.rollback().then(
+        () => false,
+        () => true,
+      )
+      throw error
+    } finally {
+      await release(adapter, connection, broken)
+    }
+  }
+
+  async #savepoint<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
+    scope.depth += 1
+    const name = `dray_${scope.depth}`
+    try {
+      await inTurn(scope, () => scope.connection.savepoint(name))
+      const result = await work()
+      await inTurn(scope, () => scope.connection.releaseSavepoint(name))
+      return result
+    } catch (error) {
+      if (!(error instanceof TransientError)) {
+        await inTurn(scope, async () => {
+          await scope.connection.rollbackTo(name)
+          await scope.connection.releaseSavepoint(name)
+        })
+      }
+      throw error
+    } finally {
+      scope.depth -= 1
+    }
+  }
+
+  async close(): Promise<void> {
+    const adapter = this.#adapter
+    this.#adapter = null
+    await (await adapter?.catch(() => null))?.close()
+  }
+}
+
+function inTurn<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
+  const turn = scope.tail.then(work, work)
+  scope.tail = turn.catch(() => undefined)
+  return turn
+}

@@ -1,0 +1,46 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { TransientError } from '#dray/errors.ts'
+import type { Adapter, Connection } from './adapter.ts'
+
+const deadlines = new AsyncLocalStorage<AbortSignal>()
+
+/**
+ * Runs `work` under a deadline. When it fires, every statement of `work` on any database stops, COMMIT and the wait for a connection or a
+ * lock among them, and throws `Transient`; whether a COMMIT that was stopped has happened is not known then.
+ */
+export function withDeadline<T>(deadline: AbortSignal, work: () => Promise<T>): Promise<T> {
+  return deadlines.run(deadline, work)
+}
+
+/** A connection that stops at the deadline of the work that asks for it. `name` is the database's, for messages. */
+export async function acquireInTime(adapter: Adapter, name: string): Promise<Connection> {
+  const deadline = deadlines.getStore()
+  if (deadline === undefined) return adapter.acquire()
+  const connection = await acquireUntil(deadline, adapter, name)
+  connection.stopAt?.(deadline)
+  return connection
+}
+
+/** Gives back what `acquireInTime` gave. */
+export async function release(adapter: Adapter, connection: Connection, broken: boolean): Promise<void> {
+  connection.stopAt?.(undefined)
+  await adapter.release(connection, broken)
+}
+
+/** A connection that comes too late is given back. */
+async function acquireUntil(deadline: AbortSignal, adapter: Adapter, name: string): Promise<Connection> {
+  const late = () =>
+    new TransientError(`The deadline came before a connection to ${name}, so nothing was sent; try again`, {
+      cause: deadline.reason,
+    })
+  if (deadline.aborted) throw late()
+  const acquiring = adapter.acquire()
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      void acquiring.then((connection) => adapter.release(connection)).catch(() => {})
+      reject(late())
+    }
+    deadline.addEventListener('abort', onAbort, { once: true })
+    acquiring.then(resolve, reject).finally(() => deadline.removeEventListener('abort', onAbort))
+  })
+}

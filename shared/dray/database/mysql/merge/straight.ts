@@ -1,0 +1,124 @@
+import { Readable } from 'node:stream'
+import type { CopyBlock, OpenBlocks } from '#dray/block/block.ts'
+import { FittingBlocks } from '#dray/database/merge/fitting-blocks.ts'
+import { areFitting, type Fits, fitsDecimal, fitsFraction, isNull } from '#dray/database/merge/fitting-rows.ts'
+import { probedKeys } from '#dray/database/merge/probed-keys.ts'
+import type { MergeTarget } from '../../adapter.ts'
+import { errorNumber, isRowFault } from '../errors.ts'
+import type { MysqlColumn, MysqlTable } from '../live-table.ts'
+import { quote, quoteTable, tableNameOf } from '../names.ts'
+import { literal } from '../parameters.ts'
+import { NOT_ALLOWED, packetsOf, ROW_FORMAT } from './load-data.ts'
+import type { MergeSession } from './session.ts'
+
+const SAVEPOINT = '`dray_straight`'
+const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
+/** LOAD DATA warns of whatever it would change in them. */
+const WARNED = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'date'])
+
+const anything: Fits = () => true
+
+/** What LOAD DATA would change in silence; null for types that are staged first. */
+function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
+  const fits = INTEGERS.has(kind)
+    ? fitsDecimal(-1)
+    : kind === 'decimal'
+      ? fitsDecimal(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0))
+      : kind === 'datetime' || kind === 'timestamp'
+        ? fitsFraction(fraction ?? 0)
+        : WARNED.has(kind)
+          ? anything
+          : null
+  if (fits === null) return null
+  // A number of its own or the time of day takes the place of a NULL that is not allowed.
+  return (line, from, to) => (isNull(line, from, to) ? nullable : fits(line, from, to))
+}
+
+/**
+ * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
+ * would be changed. LOAD DATA LOCAL warns of each row that is not like that; one warning undoes it all. Null then, and when it is
+ * not to be tried; else the rows that were inserted. MariaDB only: MySQL takes no settings for a single LOAD DATA.
+ */
+export async function loadStraight(
+  session: MergeSession,
+  target: MergeTarget,
+  live: MysqlTable,
+  open: OpenBlocks,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  const fits = rowsThatFit(session, target, live)
+  if (fits === null) return null
+  const blocks = new FittingBlocks(open(), fits)
+  try {
+    const first = await blocks.first()
+    if (first === null || (await hasSome(session, target, first))) return null
+    await session.run(`SAVEPOINT ${SAVEPOINT}`)
+    const into = quoteTable(tableNameOf(target.table))
+    const inserted = await loadFitting(session, into, target.columns, blocks, signal)
+    if (inserted === null) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+    await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
+    return inserted
+  } finally {
+    // A lost connection must not leave the rows' file open.
+    await blocks.close()
+  }
+}
+
+/**
+ * Makes the function that says of whole rows that LOAD DATA changes no value of theirs without a warning. Null where a column's type
+ * or the server does not allow to say so.
+ */
+export function rowsThatFit(
+  { facts }: MergeSession,
+  { columns }: MergeTarget,
+  live: MysqlTable,
+): ((bytes: Buffer) => boolean) | null {
+  if (!facts.isMariaDB || !facts.localInfile) return null
+  const fits = columns
+    .map((name) => live.columns.find((column) => column.name === name))
+    .map((column) => (column ? fitsOf(column) : null))
+  return fits.includes(null) ? null : (bytes) => areFitting(bytes, fits as Fits[], fits.length)
+}
+
+/** The rows that were loaded; null when the server refused or warned of one, or when a block was held back. */
+export async function loadFitting(
+  session: MergeSession,
+  into: string,
+  columns: readonly string[],
+  blocks: FittingBlocks,
+  signal: AbortSignal | undefined,
+): Promise<number | null> {
+  const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${into} ${ROW_FORMAT} (${columns.map(quote).join(', ')})`
+  let thrown: { readonly error: unknown } | null = null
+  const file = async function* () {
+    try {
+      for await (const bytes of blocks) yield* packetsOf(bytes)
+    } catch (error) {
+      thrown = { error }
+      throw error
+    }
+  }
+  const reply = await session
+    .load(sql, { signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
+    .catch((error: unknown) => {
+      if (thrown !== null) throw thrown.error
+      const number = errorNumber(error)
+      if (number !== undefined && (NOT_ALLOWED.has(number) || isRowFault(number))) return null
+      throw error
+    })
+  if (reply === null || blocks.refused || reply.warnings > 0 || reply.affected !== blocks.rows) return null
+  return blocks.rows
+}
+
+/** Whether the table has some of a block's keys. */
+async function hasSome(session: MergeSession, target: MergeTarget, block: CopyBlock): Promise<boolean> {
+  const keys = probedKeys(target, block)
+  if (keys.length === 0) return false
+  const conditions = keys.map(
+    (values) =>
+      `(${target.key.map((column, index) => `${quote(column)} = ${literal(values[index] ?? '')}`).join(' AND ')})`,
+  )
+  const table = quoteTable(tableNameOf(target.table))
+  const { rows } = await session.run(`SELECT 1 FROM ${table} WHERE ${conditions.join(' OR ')} LIMIT 1`)
+  return rows.length > 0
+}

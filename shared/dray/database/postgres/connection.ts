@@ -1,0 +1,324 @@
+import pg from 'pg'
+import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
+import { linesOf } from '#dray/block/copy-text.ts'
+import { TerminalError, TransientError } from '#dray/errors.ts'
+import type { Bound, Connection, LiveTable, MergeResult, MergeTarget, QueryOptions, QueryResult } from '../adapter.ts'
+import { bindLiterals, checkText } from './bind-literals.ts'
+import type { Client } from './client.ts'
+import { copyIn } from './copy-in.ts'
+import { CopyOut } from './copy-out.ts'
+import { describeTable } from './describe.ts'
+import { type Horizon, readHorizon, settled } from './horizon.ts'
+import { mergeRows } from './merge/merge.ts'
+import { quote } from './names.ts'
+import { translate } from './translate.ts'
+
+interface RawResult {
+  readonly command: string
+  readonly rowCount: number | null
+  readonly fields: readonly { readonly name: string }[]
+  readonly rows: readonly (readonly Text[])[]
+}
+
+const BYTEA = 17
+/** The server's own text, whatever the type; bytes in hexadecimal, whatever `bytea_output` says. */
+const AS_TEXT = { getTypeParser: (type: number) => (type === BYTEA ? hexadecimal : asItIs) }
+const asItIs = (value: string) => value
+
+/** `escape` writes a byte that is no printable character as a backslash and three octal digits, a backslash as two. */
+function hexadecimal(value: string): string {
+  if (value.startsWith('\\x')) return value
+  const bytes = value.replace(/\\(\d{3}|\\)/g, (_, code: string) =>
+    code === '\\' ? code : String.fromCharCode(Number.parseInt(code, 8)),
+  )
+  return `\\x${Buffer.from(bytes, 'latin1').toString('hex')}`
+}
+
+const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
+const PAGE_ROWS = 1_000
+/** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
+const TEXT_FORMS = "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'"
+/** Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the server's own holds. */
+const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current_setting('lock_timeout') = '0'"
+/** The server takes no longer for it; the line may. */
+const ROLLBACK_MILLISECONDS = 2_000
+const MODES = {
+  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
+  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
+}
+
+function copyStatement(sql: string, parameters: readonly Bound[]): string {
+  return `COPY (${bindLiterals(sql.replace(/[\s;]+$/, ''), parameters)}\n) TO STDOUT`
+}
+
+/** One session. Every error is translated; after an abort or a lost connection `broken` is true. */
+export class PostgresConnection implements Connection {
+  readonly client: Client
+  #names = 0
+  #horizon: Horizon | null = null
+  #streaming = false
+  #deadline: AbortSignal | undefined
+
+  constructor(client: Client) {
+    this.client = client
+  }
+
+  /** The session cannot be used again: it has ended, or a transaction was left open. */
+  get broken(): boolean {
+    return this.client.lost !== null || this.client.getTransactionStatus() !== 'I'
+  }
+
+  stopAt(deadline: AbortSignal | undefined): void {
+    this.#deadline = deadline
+  }
+
+  /** What stops a statement that is given `signal`. */
+  #limit(signal: AbortSignal | undefined): AbortSignal | undefined {
+    if (signal === undefined || signal === this.#deadline) return this.#deadline
+    return this.#deadline === undefined ? signal : AbortSignal.any([signal, this.#deadline])
+  }
+
+  async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    this.#refuseWhileStreaming()
+    const { command, rowCount, fields, rows } = await this.#run(sql, parameters, options.signal)
+    return { columns: fields.map((field) => field.name), rows, affected: WRITES.has(command) ? (rowCount ?? 0) : 0 }
+  }
+
+  #refuseWhileStreaming(): void {
+    if (!this.#streaming) return
+    throw new TerminalError(
+      `A stream is open on this connection to ${this.client.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
+    )
+  }
+
+  /**
+   * By a cursor, so that other statements may run in between when a transaction is open. Outside a transaction it opens its
+   * own, read-only one.
+   */
+  async *stream(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal, pageRows = PAGE_ROWS }: QueryOptions & { readonly pageRows?: number } = {},
+  ): AsyncGenerator<readonly (readonly Text[])[]> {
+    const own = this.client.getTransactionStatus() === 'I'
+    const cursor = this.#name('cursor')
+    if (own) await this.#run(MODES.snapshot, [], signal)
+    let open = false
+    try {
+      await this.#run(`DECLARE ${cursor} NO SCROLL CURSOR FOR ${sql}`, parameters, signal)
+      open = true
+      this.#streaming = own
+      for (;;) {
+        const { rows } = await this.#run(`FETCH ${Math.max(1, Math.floor(pageRows))} FROM ${cursor}`, [], signal)
+        if (rows.length > 0) yield rows
+        if (rows.length < pageRows) break
+      }
+    } finally {
+      if (own) {
+        this.#streaming = false
+        if (this.client.lost === null) await this.rollback()
+      } else if (open && this.client.getTransactionStatus() === 'T') await this.#run(`CLOSE ${cursor}`, [], undefined)
+    }
+  }
+
+  async lines(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal }: QueryOptions = {},
+  ): Promise<readonly string[]> {
+    this.#refuseWhileStreaming()
+    const copy = copyStatement(sql, parameters)
+    const own = this.client.getTransactionStatus() === 'I'
+    // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
+    const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
+    const lines: string[] = []
+    try {
+      await this.#guarded(this.#limit(signal), async () => {
+        this.client.query(reading)
+        for (let block = await reading.next(); block !== null; block = await reading.next()) {
+          for (const line of linesOf(block)) lines.push(line)
+        }
+      })
+    } catch (error) {
+      if (own && this.client.lost === null) await this.rollback()
+      throw error
+    }
+    return lines
+  }
+
+  async *copyOut(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal }: QueryOptions = {},
+  ): AsyncGenerator<CopyBlock> {
+    const text = copyStatement(sql, parameters)
+    // The text forms of bytes and intervals hold within a transaction only.
+    const own = this.client.getTransactionStatus() === 'I'
+    if (own) await this.#run(MODES.snapshot, [], signal)
+    // Giving up a COPY midway is a cancellation, which must not cost the caller's transaction.
+    const savepoint = !own && this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
+    if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
+    const limit = this.#limit(signal)
+    const copy = this.client.query(new CopyOut(text))
+    try {
+      for (;;) {
+        const block = await this.#guarded(limit, () => copy.next())
+        if (block === null) break
+        yield block
+      }
+    } finally {
+      const whole = copy.ended
+      if (!whole) await Promise.all([this.client.cancelQuery(), copy.drain()])
+      if (own && this.client.lost === null) await this.rollback()
+      if (savepoint !== null && this.client.lost === null) {
+        if (!whole || this.client.getTransactionStatus() === 'E')
+          await this.#run(`ROLLBACK TO ${savepoint}`, [], undefined)
+        await this.#run(`RELEASE ${savepoint}`, [], undefined)
+      }
+    }
+  }
+
+  merge(target: MergeTarget, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<MergeResult> {
+    return mergeRows(
+      {
+        run: (sql, parameters = []) => this.#run(sql, parameters, signal),
+        copyIn: (sql, chunks) => this.#copyIn(sql, chunks, signal),
+        name: (purpose) => this.#name(purpose),
+        inTransaction: () => this.client.getTransactionStatus() === 'T',
+        place: this.client.place,
+      },
+      target,
+      open,
+    )
+  }
+
+  /** What the caller throws instead of the next chunk comes through as it is. */
+  async #copyIn(
+    sql: string,
+    chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    signal: AbortSignal | undefined,
+  ): Promise<number> {
+    const thrown: unknown[] = []
+    const noting = async function* () {
+      try {
+        yield* chunks
+      } catch (error) {
+        thrown.push(error)
+        throw error
+      }
+    }
+    const limit = this.#limit(signal)
+    return this.#guarded(limit, () => copyIn(this.client, sql, noting())).catch((error: unknown) => {
+      throw thrown.length > 0 && !limit?.aborted ? thrown[0] : error
+    })
+  }
+
+  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+    this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
+    const isLimited = this.#deadline !== undefined && mode === 'write'
+    await this.#run(isLimited ? `${MODES[mode]}; ${LOCK_WAIT}` : MODES[mode], [], undefined)
+  }
+
+  async commit(): Promise<void> {
+    this.#horizon = null
+    const isSent = !this.#deadline?.aborted
+    const { command } = await this.#run('COMMIT', [], undefined).catch((error: unknown) => {
+      if (!isSent || !this.#deadline?.aborted) throw error
+      throw new TransientError(
+        `COMMIT on database ${this.client.place.name} was not answered before the deadline, so it is not known whether the transaction was kept; look before it is done again`,
+        { cause: error },
+      )
+    })
+    if (command !== 'COMMIT') {
+      throw new TransientError(
+        `Database ${this.client.place.name} answered COMMIT with ${command}: a statement of the transaction had failed, so nothing of it was kept`,
+      )
+    }
+  }
+
+  async rollback(): Promise<void> {
+    this.#horizon = null
+    if (this.client.lost !== null) throw translate(this.client.lost, this.client.place)
+    const limit = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MILLISECONDS)
+    await this.#send('ROLLBACK', [], limit)
+  }
+
+  async savepoint(name: string): Promise<void> {
+    await this.#run(`SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  async releaseSavepoint(name: string): Promise<void> {
+    await this.#run(`RELEASE SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  async rollbackTo(name: string): Promise<void> {
+    await this.#run(`ROLLBACK TO SAVEPOINT ${quote(name)}`, [], undefined)
+  }
+
+  describe(table: string): Promise<LiveTable | null> {
+    return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+  }
+
+  async settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+    return settled(this.#horizon ?? (await this.#readHorizon()), lagSeconds)
+  }
+
+  #readHorizon(): Promise<Horizon> {
+    return readHorizon(async (sql) => (await this.#run(sql, [], undefined)).rows)
+  }
+
+  #name(purpose: string): string {
+    this.#names += 1
+    return quote(`dray_${purpose}_${this.#names}`)
+  }
+
+  #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<RawResult> {
+    return this.#send(sql, parameters, this.#limit(signal))
+  }
+
+  async #send(sql: string, parameters: readonly Bound[], limit: AbortSignal | undefined): Promise<RawResult> {
+    for (const value of parameters) if (typeof value === 'string') checkText(value)
+    const query = { text: sql, values: [...parameters], rowMode: 'array' as const, types: AS_TEXT as never }
+    const answer = (await this.#guarded(limit, () => this.client.query(query))) as unknown as RawResult | RawResult[]
+    return Array.isArray(answer) ? (answer.at(-1) as RawResult) : answer
+  }
+
+  /** Runs `work`; when the signal fires first, the server is told to stop and the session is given up. */
+  async #guarded<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    if (signal?.aborted) throw this.#stopped(signal)
+    let killed: Promise<void> | null = null
+    let settled = false
+    const giveUp = async () => {
+      await this.client.cancelQuery()
+      this.client.destroy()
+      if (!settled) await this.client.terminate()
+    }
+    const onAbort = () => {
+      killed = giveUp()
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      const result = await work()
+      settled = true
+      if (killed !== null) await killed
+      return result
+    } catch (error) {
+      settled = true
+      if (killed !== null) {
+        await killed
+        throw this.#stopped(signal)
+      }
+      const lost = error instanceof pg.DatabaseError ? null : this.client.lost
+      throw translate(lost ?? error, this.client.place)
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  #stopped(signal: AbortSignal | undefined): TransientError {
+    return new TransientError(
+      `The work on database ${this.client.place.name} was stopped before it ended (deadline or interruption); nothing of the open transaction is kept`,
+      { cause: signal?.reason },
+    )
+  }
+}

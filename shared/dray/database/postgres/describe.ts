@@ -1,0 +1,57 @@
+import type { Text } from '#dray/block/block.ts'
+import type { LiveTable } from '../adapter.ts'
+import { quoteTable } from './names.ts'
+
+type Rows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
+
+const COLUMNS = `
+  SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+         a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> ''
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
+  ORDER BY a.attnum`
+
+/** Unique over whole columns of every row, at once: neither partial, nor over expressions, nor deferred. */
+const KEYS = `
+  SELECT i.indexrelid::text, i.indisprimary, a.attname
+  FROM pg_index i
+  CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+  JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
+  WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
+    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
+  ORDER BY i.indisprimary DESC, i.indexrelid, k.place`
+
+/** The live table as the search path finds it, or null. */
+export async function describeTable(rows: Rows, table: string): Promise<LiveTable | null> {
+  const name = quoteTable(table)
+  const columns = await rows(COLUMNS, [name])
+  if (columns.length === 0) {
+    const exists = await rows('SELECT 1 WHERE to_regclass($1) IS NOT NULL', [name])
+    if (exists.length === 0) return null
+  }
+  const { primaryKey, uniqueKeys } = await describeKeys(rows, table)
+  return {
+    columns: columns.map(([column, type, notNull, hasDefault]) => ({
+      name: column as string,
+      type: type as string,
+      nullable: notNull === 'f',
+      hasDefault: hasDefault === 't',
+    })),
+    primaryKey,
+    uniqueKeys,
+  }
+}
+
+/** The primary key and the other unique keys of a table. */
+export async function describeKeys(
+  rows: Rows,
+  table: string,
+): Promise<{ primaryKey: readonly string[]; uniqueKeys: readonly (readonly string[])[] }> {
+  const primaryKey: string[] = []
+  const unique = new Map<string, string[]>()
+  for (const [index, isPrimary, column] of await rows(KEYS, [quoteTable(table)])) {
+    if (isPrimary === 't') primaryKey.push(column as string)
+    else unique.set(index as string, [...(unique.get(index as string) ?? []), column as string])
+  }
+  return { primaryKey, uniqueKeys: [...unique.values()] }
+}

@@ -1,0 +1,72 @@
+import { quote } from '../names.ts'
+import type { TargetTable } from './target-table.ts'
+
+/**
+ * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
+ * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name. The temporary table holds its values whole, so that they can be looked at.
+ */
+export interface NarrowColumn {
+  readonly column: string
+  /** The type that holds every value whole. */
+  readonly wide: string
+  readonly type: string
+  /** A condition that is true for values that the column would change. */
+  readonly loses: string
+  readonly code: string
+  readonly message: string
+}
+
+/** Narrow types that are another type when they are whole. */
+const WIDE: ReadonlyMap<string, string> = new Map([
+  ['float4', 'float8'],
+  ['jsonb', 'json'],
+])
+
+const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
+/** The first server that can tell whether JSON has a key twice. */
+const JSON_KEYS_VERSION = 160_000
+
+export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowColumn[] {
+  return columns.flatMap(({ name, type, fullType, modifier }) => {
+    const isNarrow =
+      type !== null &&
+      ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
+        type === 'float4' ||
+        (type === 'jsonb' && serverVersion >= JSON_KEYS_VERSION))
+    if (!isNarrow) return []
+    const loss = lossOf(quote(name), type, fullType, modifier)
+    return [{ column: name, wide: WIDE.get(type) ?? type, type: fullType, ...loss }]
+  })
+}
+
+/** The modifier of varchar is its length and 4, of numeric its scale in the low eleven bits, after 4 is taken off. */
+function lossOf(column: string, name: string, type: string, modifier: number) {
+  if (name === 'varchar') {
+    return {
+      loses: `char_length(${column}) > ${modifier - 4}`,
+      code: '22001',
+      message: `value too long for type ${type}`,
+    }
+  }
+  if (name === 'jsonb') {
+    const message = 'the JSON has a key twice, of which jsonb would keep one'
+    return { loses: `NOT (${column} IS JSON WITH UNIQUE KEYS)`, code: '22030', message }
+  }
+  const message = `the value does not fit ${type} without being rounded`
+  if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }
+  const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024
+  const kept = name === 'numeric' ? `round(${column}, ${scale})` : `${column}::${type}`
+  return { loses: `${kept} <> ${column}`, code: '22000', message }
+}
+
+/** A real holds a value when it is the same, or reads as it was written; the cast refuses what is beyond its range. */
+function losesSingle(column: string): string {
+  const beyond = `abs(${column}) > 3.4028234663852886e38 OR abs(${column}) < 1.4e-45`
+  const changed = `${column}::real <> ${column} AND ${column}::real::text::float8 <> ${column}`
+  return `CASE WHEN ${column} IN (0, 'NaN', 'Infinity', '-Infinity') THEN false WHEN ${beyond} THEN true ELSE ${changed} END`
+}
+
+/** True for rows that hold a value which its column would change; null when no column does. */
+export function losing(narrow: readonly NarrowColumn[]): string | null {
+  return narrow.length === 0 ? null : `(${narrow.map(({ loses }) => loses).join(' OR ')}) IS TRUE`
+}

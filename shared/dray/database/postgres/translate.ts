@@ -1,0 +1,152 @@
+import pg from 'pg'
+import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import type { Place } from './connection-url.ts'
+
+const DRAY = new Set(['Transient', 'Terminal', 'DataQuality', 'Configuration'])
+
+/** Codes after which the same work may succeed. https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const TRANSIENT = new Set([
+  '40001',
+  '40003',
+  '40P01',
+  '53000',
+  '53200',
+  '53300',
+  '55006',
+  '55P03',
+  '57014',
+  '25P02',
+  '25P03',
+  '57P05',
+])
+const TRANSIENT_CLASSES = new Set(['08', '57', '58'])
+const NETWORK = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EAI_AGAIN',
+  'ENETRESET',
+  'ECONNABORTED',
+  'ENETUNREACH',
+  'EHOSTUNREACH',
+])
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'ENOENT',
+  'EACCES',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ETIMEDOUT',
+])
+
+/** A value too long for an index entry, and a row that a view's CHECK OPTION refuses, are the row's fault, too. */
+export function isRowFault(error: unknown): error is pg.DatabaseError {
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false
+  return /^(22|23)/.test(error.code) || error.code === '44000' || error.code === '54000'
+}
+
+function codeOf(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  return typeof code === 'string' ? code : ''
+}
+
+/** A driver's error, by SQLSTATE, as the error that says what to do about it. */
+export function translate(error: unknown, place: Place): Error {
+  if (error instanceof Error && DRAY.has(error.name)) return error
+  const cause = { cause: error }
+  const code = codeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const where = `Database ${place.name} (${place.address})`
+  if (isRowFault(error)) return new DataQualityError(columnOf(error) ?? '', code, messageOf(error), cause)
+  if (error instanceof pg.DatabaseError) {
+    if (code === '42P01') {
+      return new TerminalError(
+        `${where} has no such table: ${message}, so nothing was read or written; create the table or correct its name in the model`,
+        cause,
+      )
+    }
+    if (code === '42703') {
+      return new TerminalError(
+        `${where} has no such column: ${message}, so nothing was read or written; add the column or correct its name in the model`,
+        cause,
+      )
+    }
+    if (code === '42501') {
+      return new TerminalError(`${where} refuses access: ${message}; grant it to the user in ${place.variable}`, cause)
+    }
+    if (code === '28P01' || code === '28000' || code === '3D000') return unreachable(error, place)
+    if (TRANSIENT.has(code) || TRANSIENT_CLASSES.has(code.slice(0, 2))) {
+      return new TransientError(
+        `${where} stopped the work: ${message} (${code}); nothing of it is kept, try again`,
+        cause,
+      )
+    }
+    return new TerminalError(`${where} refused the statement: ${message} (${code})`, cause)
+  }
+  if (NETWORK.has(code) || UNREACHABLE.has(code) || isDisconnection(message)) {
+    return new TransientError(
+      `${where} lost the connection: ${message}; nothing of the open transaction is kept, try again`,
+      cause,
+    )
+  }
+  // Not of the driver: of the rows that a merge was given, or of the code itself.
+  if (error instanceof Error && error.name !== 'Error') return error
+  return new TerminalError(`${where}: ${message}`, cause)
+}
+
+/**
+ * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the server
+ * is down for a while.
+ */
+export function translateConnect(error: unknown, place: Place, known: boolean): Error {
+  if (error instanceof Error && DRAY.has(error.name)) return error
+  const code = codeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  const absent = !(error instanceof pg.DatabaseError) && (UNREACHABLE.has(code) || /timeout expired/.test(message))
+  if (known && absent) {
+    return new TransientError(
+      `Database ${place.name} (${place.address}) cannot be reached any more: ${message || code}; try again`,
+      {
+        cause: error,
+      },
+    )
+  }
+  if (absent || /SSL|TLS|certificate|CERT|altnames/i.test(`${code} ${message}`)) return unreachable(error, place)
+  if (/password must be a string/i.test(message))
+    return unreachable(new Error('the URL has no password, and the server asks for one'), place)
+  return translate(error, place)
+}
+
+function unreachable(error: unknown, place: Place): ConfigurationError {
+  const code = codeOf(error)
+  const message = (error instanceof Error && error.message) || code
+  const hint = /SSL|TLS|certificate|altnames/i.test(`${code} ${message}`)
+    ? ' (its certificate is verified; ?sslrootcert=<file> names its authority, ?sslmode=no-verify or disable gives up the check)'
+    : ''
+  return new ConfigurationError(
+    `Database ${place.name} cannot be reached at ${place.address}: ${message}; start the server or set ${place.variable} to its URL${hint}`,
+    { cause: error },
+  )
+}
+
+function isDisconnection(message: string): boolean {
+  return /Connection terminated|connection error and is not queryable|timeout expired|the connection was/.test(message)
+}
+
+/** The column that an error is about, where the server says so. */
+export function columnOf(error: pg.DatabaseError): string | null {
+  if (error.column !== undefined && error.column !== '') return error.column
+  return /^COPY .*?, \S+ \d+, \S+ (.*?)(?:: |$)/s.exec(error.where ?? '')?.[1] ?? null
+}
+
+/** The server's message, without the temporary table of the merge and with NUL called by its name. */
+export function messageOf(error: pg.DatabaseError): string {
+  if (error.code === '23502' && error.table?.startsWith('dray_rows_')) {
+    return `the key column "${error.column}" is NULL, so the row cannot be merged`
+  }
+  return error.code === '22021' && error.message.includes('0x00')
+    ? 'the text holds a NUL character (U+0000), which PostgreSQL cannot store'
+    : error.message
+}

@@ -1,0 +1,75 @@
+/**
+ * What models, pipelines and tasks are written with. Workflows come from `dray/workflow`, handlers from `dray/lambda`, cleaning from
+ * `dray/cleaning`.
+ */
+
+export { closeDatabases, database, knownDatabases } from '#dray/active-record/database.ts'
+export type { FieldsOf, ModelClass, ReadingStatics, SourceClass, WritingStatics } from '#dray/active-record/model.ts'
+export { RecordInvalidError, RecordNotFoundError, StaleRecordError } from '#dray/active-record/record-errors.ts'
+export type { CopyBlock, Text } from '#dray/block/block.ts'
+export type { Dialect } from '#dray/database/adapter.ts'
+export type { Database } from '#dray/database/database.ts'
+export { urlVariable } from '#dray/database/database-url.ts'
+export { withDeadline } from '#dray/database/deadline.ts'
+export type { BulkOptions, BulkResult, RejectedInput } from './active-record/bulk.ts'
+export {
+  bigint,
+  binary,
+  boolean,
+  date,
+  decimal,
+  double,
+  integer,
+  json,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from './active-record/field-kinds.ts'
+export type { Attributes, Fields, KeyOf, Row, Rule } from './active-record/fields.ts'
+export type { ActiveRecord, SourceRecord } from './active-record/record.ts'
+export type { Batch, BatchCursor, ConditionsOf, OrderOf, Relation } from './active-record/relation.ts'
+export type { SchemaDifference } from './active-record/schema.ts'
+export { email, matches, oneOf, type ValidationError } from './active-record/validations.ts'
+export {
+  type DateText,
+  type Decimal,
+  dateOf,
+  dateOfTimestamp,
+  decimalOf,
+  type JsonText,
+  type Timestamp,
+  timestampOf,
+} from './active-record/values.ts'
+export { ConfigurationError, DataQualityError, type ErrorContext, TerminalError, TransientError } from './errors.ts'
+export type { DeletesOption } from './pipeline/declare/deletes-option.ts'
+export type { Duration } from './pipeline/declare/duration.ts'
+export {
+  type ChangedSinceOptions,
+  changedSince,
+  type Extraction,
+  type FullLoadOptions,
+  fullLoad,
+  type NullCursors,
+  xid,
+} from './pipeline/declare/extraction.ts'
+export {
+  append,
+  type HistoryOptions,
+  history,
+  type Loading,
+  type ReplaceOptions,
+  replace,
+  type UpsertOptions,
+  upsert,
+} from './pipeline/declare/loading.ts'
+export {
+  type Contract,
+  type Pipeline,
+  type PipelineOptions,
+  pipeline,
+  type RowContext,
+  type Transform,
+} from './pipeline/declare/pipeline.ts'
+export { take } from './pipeline/declare/take.ts'
+export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'

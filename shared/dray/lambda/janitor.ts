@@ -1,0 +1,94 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import middy from '@middy/core'
+import * as z from 'zod'
+import { type EndedRun, endRun, sweep } from '#dray/triggers/end-run.ts'
+import { runInput } from '#dray/workflow/run-input.ts'
+import type { Handler } from './handler.ts'
+import { notifyOfFailure } from './notify-of-failure.ts'
+import { observe } from './observe.ts'
+import { tellLineage } from './tell-lineage.ts'
+import { withInput } from './with-input.ts'
+import { plainLog, withLogging } from './with-logging.ts'
+import { withNamedErrors } from './with-named-errors.ts'
+import { type TriggerContext, withTriggerServices } from './with-trigger-services.ts'
+
+/** https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html; or the janitor's own clock. */
+const input = z.union([
+  z.object({ sweep: z.literal(true) }),
+  z.object({
+    detail: z.object({
+      name: z.string().min(1),
+      status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
+      startDate: z.number(),
+      input: z.string().nullish(),
+      error: z.string().nullish(),
+      cause: z.string().nullish(),
+    }),
+  }),
+])
+
+type Input = z.infer<typeof input>
+type Ended = Extract<Input, { detail: unknown }>['detail']
+
+export interface JanitorOutput {
+  /** The run that it started, or null. */
+  readonly started: string | null
+}
+
+const logger = new Logger({ serviceName: 'dray' })
+const log = plainLog(logger)
+
+/** The Lambda that cleans up after executions, starts the run that waited for them, and watches how late a workflow is. */
+export function janitorHandler(): Handler<Input, JanitorOutput> {
+  return middy()
+    .use(withLogging(logger, 'janitor'))
+    .use(withNamedErrors())
+    .use(withInput('janitor', input))
+    .use(withTriggerServices())
+    .handler((event, context) => clean(event as Input, context as unknown as TriggerContext)) as unknown as Handler<
+    Input,
+    JanitorOutput
+  >
+}
+
+async function clean(event: Input, { workflow, services }: TriggerContext): Promise<JanitorOutput> {
+  if ('sweep' in event) {
+    const started = await sweep(workflow, services)
+    await observe(workflow, services)
+    return { started }
+  }
+  const ended = endedRun(event.detail)
+  const wasOpen = (await services.state.run(ended.id))?.run.status === 'running'
+  const started = await endRun(workflow, ended, services)
+  const detail = wasOpen && ended.reason !== null ? await services.state.run(ended.id) : null
+  if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: services.now, log }))
+  if (event.detail.status !== 'SUCCEEDED') await notifyOfFailure(workflow, ended.id, event.detail.status, services)
+  return { started }
+}
+
+function endedRun({ name, status, startDate, input: given, error, cause }: Ended): EndedRun {
+  return { id: name, startTime: startDate, runner: 'stepfunctions', reason: reason(), ...askedIn(given) }
+
+  function reason(): string | null {
+    if (status === 'SUCCEEDED') return null
+    const why = [error, cause].filter(Boolean).join(': ')
+    const what = { FAILED: 'failed', TIMED_OUT: 'timed out', ABORTED: 'was aborted' }[status]
+    return `The execution ${what}${why ? `: ${why}` : ''}.`
+  }
+}
+
+/** What an execution was asked to do; of an input that is not one, nothing. */
+function askedIn(given: string | null | undefined): Pick<EndedRun, 'trigger' | 'mode' | 'only'> {
+  const { success, data } = runInput.safeParse(jsonOf(given ?? '{}'))
+  if (!success) return { trigger: 'manual' }
+  const { trigger, mode, only = null } = data
+  return { trigger, mode: mode === undefined ? null : JSON.stringify(mode), only }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}

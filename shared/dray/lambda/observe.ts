@@ -1,0 +1,37 @@
+import type { RunRecord } from '#dray/state/state-store.ts'
+import type { EndServices } from '#dray/triggers/end-run.ts'
+import type { TriggeredWorkflow } from '#dray/triggers/request-run.ts'
+import { emitMetrics } from './emit-metrics.ts'
+
+/** Tells CloudWatch how long ago the last success was, and how far behind each incremental pipeline is. */
+export async function observe(workflow: TriggeredWorkflow, services: EndServices): Promise<void> {
+  const { state, slots, now } = services
+  const successes = await state.runs({ workflow: workflow.name, status: 'success', limit: 50 })
+  const success = successes.find(isWhole)
+  // Before the first success the clock runs from the deployment.
+  const since = success?.endTime ?? (await slots.open(workflow.name, now())).createdAt
+  emitMetrics({ workflow: workflow.name }, { SecondsSinceSuccess: secondsTo(now(), since) })
+  for (const pipeline of workflow.pipelines) {
+    const until = instantOf((await state.pipeline(pipeline))?.lastRun ?? null)
+    if (until === null) continue
+    emitMetrics({ workflow: workflow.name, pipeline }, { FreshnessSeconds: secondsTo(now(), until) })
+  }
+}
+
+/** Some steps of it, single keys or a range that was loaded again are not what a workflow is there for. */
+function isWhole({ mode, only }: RunRecord): boolean {
+  return only === null && (mode === null || 'resume' in JSON.parse(mode))
+}
+
+function secondsTo(now: number, then: number): number {
+  return Math.max(0, Math.round((now - then) / 1000))
+}
+
+/** A database's text of an instant, `2026-11-23 07:02:12.123456+00`, in ms; without an offset it is UTC. */
+function instantOf(text: string | null): number | null {
+  const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d(?:\.\d+)?)(Z|[+-]\d\d(?::?\d\d)?)?$/.exec(text ?? '')
+  if (parts === null) return null
+  const [, date, time, offset = 'Z'] = parts
+  const instant = Date.parse(`${date}T${time}${offset.length === 3 ? `${offset}:00` : offset}`)
+  return Number.isNaN(instant) ? null : instant
+}

@@ -1,0 +1,95 @@
+import { Logger } from '@aws-lambda-powertools/logger'
+import type { SQSClient } from '@aws-sdk/client-sqs'
+import middy from '@middy/core'
+import * as z from 'zod'
+import { requestOf } from '#dray/triggers/events.ts'
+import { requestRun } from '#dray/triggers/request-run.ts'
+import { type RunRequest, unionOf } from '#dray/triggers/run-request.ts'
+import { emitMetrics } from './emit-metrics.ts'
+import type { Handler } from './handler.ts'
+import { withInput } from './with-input.ts'
+import { withLogging } from './with-logging.ts'
+import { withNamedErrors } from './with-named-errors.ts'
+import { type TriggerContext, withTriggerServices } from './with-trigger-services.ts'
+
+const batch = z.object({ Records: z.array(z.object({ messageId: z.string(), body: z.string() })) })
+
+type Batch = z.infer<typeof batch>
+type Message = Batch['Records'][number]
+
+/** Messages to be delivered again. */
+export interface BatchResponse {
+  readonly batchItemFailures: { readonly itemIdentifier: string }[]
+}
+
+interface BadMessage {
+  readonly message: Message
+  readonly reason: string
+}
+
+const logger = new Logger({ serviceName: 'dray' })
+
+/** The Lambda that makes one run of all the events that came close together. */
+export function startHandler(): Handler<Batch, BatchResponse> {
+  return middy()
+    .use(withLogging(logger, 'start'))
+    .use(withNamedErrors())
+    .use(withInput('start', batch))
+    .use(withTriggerServices())
+    .handler((event, context) => start(event as Batch, context as unknown as TriggerContext)) as unknown as Handler<
+    Batch,
+    BatchResponse
+  >
+}
+
+async function start({ Records }: Batch, { workflow, services }: TriggerContext): Promise<BatchResponse> {
+  const requests: RunRequest[] = []
+  const bad: BadMessage[] = []
+  for (const message of Records) {
+    try {
+      requests.push(requestOf(message.body, workflow.name))
+    } catch (error) {
+      bad.push({ message, reason: (error as Error).message })
+    }
+  }
+  if (requests.length > 0) {
+    // Whatever fails here brings all messages back: nothing has been done with the bad ones yet.
+    const outcome = await requestRun(workflow, requests.reduce(unionOf), services)
+    logger.info(outcome.kind, { ...outcome, workflow: workflow.name, events: requests.length })
+  }
+  const failures = await Promise.all(bad.map((message) => putAside(message, workflow.name)))
+  return { batchItemFailures: failures.flat() }
+}
+
+let client: SQSClient | null = null
+
+/** A bad event is as bad the next time: it goes to the dead letters at once, with the reason beside it. */
+async function putAside(
+  { message, reason }: BadMessage,
+  workflow: string,
+): Promise<BatchResponse['batchItemFailures']> {
+  logger.error('bad event', { workflow, message_id: message.messageId, reason })
+  emitMetrics({ workflow }, { BadEvents: 1 })
+  try {
+    const { SendMessageCommand, SQSClient } = await import('@aws-sdk/client-sqs')
+    client ??= new SQSClient()
+    await client.send(
+      new SendMessageCommand({
+        QueueUrl: process.env.DEAD_LETTERS_URL,
+        MessageBody: message.body,
+        MessageAttributes: {
+          reason: { DataType: 'String', StringValue: reason.slice(0, 2000) },
+          message: { DataType: 'String', StringValue: message.messageId },
+        },
+      }),
+    )
+    return []
+  } catch (error) {
+    logger.error('bad event not put aside', {
+      workflow,
+      message_id: message.messageId,
+      error_message: (error as Error).message,
+    })
+    return [{ itemIdentifier: message.messageId }]
+  }
+}

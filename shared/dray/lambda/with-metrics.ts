@@ -1,0 +1,40 @@
+import type { MiddlewareObj } from '@middy/core'
+import type { CommitOutput } from '#dray/messages/stages.ts'
+import { Fenced } from '#dray/pipeline/landing/ledger.ts'
+import type { HandlerContext } from './deadline.ts'
+import { emitMetrics, type MetricDimensions, type MetricName } from './emit-metrics.ts'
+
+interface Located {
+  readonly run?: { readonly workflow?: string }
+  readonly pipeline?: string
+  readonly task?: string
+}
+
+/** Counts what went wrong in a step, and the rows of each pipeline when it commits. */
+export function withMetrics(step: string): MiddlewareObj<Located, unknown, Error, HandlerContext> {
+  return {
+    after: ({ event, response }) => {
+      if (step !== 'commit') return
+      const { read, inserted, updated, quarantined } = response as CommitOutput
+      emitMetrics(dimensionsOf(event, step), {
+        RowsRead: read,
+        RowsWritten: inserted + updated,
+        RowsQuarantined: quarantined,
+      })
+    },
+    onError: ({ event, error }) => {
+      if (error !== null) emitMetrics(dimensionsOf(event, step), { [metricOf(error)]: 1 })
+    },
+  }
+}
+
+function dimensionsOf(event: Located, step: string): MetricDimensions {
+  const pipeline = event?.pipeline ?? event?.task
+  return { workflow: event?.run?.workflow ?? 'none', ...(pipeline ? { pipeline, step } : {}) }
+}
+
+function metricOf(error: Error): MetricName {
+  if (error instanceof Fenced || error.name === 'LeaseLost') return 'Fenced'
+  if (error.name === 'Transient') return 'Retries'
+  return error.name === 'LeaseHeld' ? 'Refusals' : 'Failures'
+}

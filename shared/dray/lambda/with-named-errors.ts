@@ -1,0 +1,21 @@
+import type { MiddlewareObj } from '@middy/core'
+import { TransientError } from '#dray/errors.ts'
+import type { HandlerContext } from './deadline.ts'
+
+function isAbort(error: Error): boolean {
+  return error.name === 'AbortError' || error.name === 'TimeoutError'
+}
+
+/** Makes the error of a passed deadline one that the States Language retries; sets no response, so a failure stays one. */
+export function withNamedErrors(): MiddlewareObj<unknown, unknown, Error, HandlerContext> {
+  return {
+    onError: (request) => {
+      const { error } = request
+      if (error === null || !isAbort(error)) return
+      request.error = new TransientError(
+        'the deadline passed before the work was done, so it was rolled back; it is tried again, and smaller partitions would help when it stays',
+        { cause: error },
+      )
+    },
+  }
+}

@@ -1,0 +1,69 @@
+import type { Logger } from '@aws-lambda-powertools/logger'
+import type { MiddlewareObj } from '@middy/core'
+import { TerminalError } from '#dray/errors.ts'
+import type { Progress, Services } from '#dray/pipeline/services.ts'
+import type { StagingStore } from '#dray/staging/staging-store.ts'
+import { createStagingStore } from '#dray/staging/staging-url.ts'
+import type { StateStore } from '#dray/state/state-store.ts'
+import { resolveDatabaseSecrets } from './database-secrets.ts'
+import { deadlineOf, type HandlerContext } from './deadline.ts'
+import { plainLog } from './with-logging.ts'
+
+declare global {
+  /** Installed by the local runner's workers. */
+  var drayProgress: ((progress: Progress) => void) | undefined
+}
+
+/** What a handler finds in its context. */
+export type ServicesContext = HandlerContext & { services: Services }
+
+let state: StateStore | null = null
+let staging: Promise<StagingStore> | null = null
+
+/** Opened by the first call and kept for the life of the Lambda. */
+async function openState(): Promise<StateStore> {
+  state ??= (await import('#dray/state/dynamodb-state-store.ts')).createStateStore()
+  return state
+}
+
+function openStaging(): Promise<StagingStore> {
+  staging ??= createStagingStore(process.env.STAGING_URL ?? '').catch((error: unknown) => {
+    staging = null
+    throw error
+  })
+  return staging
+}
+
+/** For steps that have no business with `last_run` or metrics: their roles do not allow it either. */
+const NO_STATE = new Proxy({} as StateStore, {
+  get: () => () =>
+    Promise.reject(
+      new TerminalError('extract and transform have no access to the state; plan, load, commit and finish have'),
+    ),
+})
+
+/** Puts into the context what the steps of a pipeline work with. */
+export function withServices(
+  logger: Logger,
+  needsState: boolean,
+): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
+  return {
+    before: async ({ context }) => {
+      // All at once: what one imports is read while another waits for the network.
+      const [state, staging] = await Promise.all([
+        needsState ? openState() : null,
+        openStaging(),
+        resolveDatabaseSecrets(),
+      ])
+      context.services = {
+        state: state ?? NO_STATE,
+        staging,
+        signal: deadlineOf(context),
+        now: Date.now,
+        log: plainLog(logger),
+        progress: (progress) => globalThis.drayProgress?.(progress),
+        runner: process.env.DRAY_RUNNER ?? 'stepfunctions',
+      }
+    },
+  }
+}

@@ -1,0 +1,48 @@
+import type { MiddlewareObj } from '@middy/core'
+import { ConfigurationError } from '#dray/errors.ts'
+import { createStateClient, DynamoDbStateStore } from '#dray/state/dynamodb-state-store.ts'
+import { DynamoDbWorkflowSlots } from '#dray/state/dynamodb-workflow-slots.ts'
+import type { EndServices } from '#dray/triggers/end-run.ts'
+import type { TriggeredWorkflow } from '#dray/triggers/request-run.ts'
+import type { HandlerContext } from './deadline.ts'
+import { StepFunctionsExecutions } from './executions.ts'
+
+/** What start and janitor find in their context. */
+export type TriggerContext = HandlerContext & { workflow: TriggeredWorkflow; services: EndServices }
+
+let opened: Pick<TriggerContext, 'workflow' | 'services'> | null = null
+
+/** Puts the workflow of this function and what it is run with into the context; opened once in the life of a Lambda. */
+export function withTriggerServices(): MiddlewareObj<unknown, unknown, Error, TriggerContext> {
+  return {
+    before: ({ context }) => {
+      opened ??= open()
+      Object.assign(context, opened)
+    },
+  }
+}
+
+function open(): Pick<TriggerContext, 'workflow' | 'services'> {
+  const table = variable('STATE_TABLE_NAME')
+  const client = createStateClient()
+  return {
+    workflow: {
+      name: variable('WORKFLOW_NAME'),
+      pipelines: variable('WORKFLOW_PIPELINES').split(',').filter(Boolean),
+    },
+    services: {
+      state: new DynamoDbStateStore(client, table),
+      slots: new DynamoDbWorkflowSlots(client, table),
+      executions: new StepFunctionsExecutions(variable('STATE_MACHINE_ARN')),
+      now: Date.now,
+    },
+  }
+}
+
+function variable(name: string): string {
+  const value = process.env[name]
+  if (value !== undefined) return value
+  throw new ConfigurationError(
+    `${name} is not set, so no run of the workflow can be started; the stack sets it: deploy it`,
+  )
+}

@@ -1,0 +1,95 @@
+import type { FieldsOf } from '#dray/active-record/model.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { AnySource } from './any-model.ts'
+import { type Duration, secondsOf } from './duration.ts'
+
+/** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
+export type NullCursors = 'error' | 'include' | 'exclude'
+
+/** What tells which rows have changed. */
+export interface Cursor {
+  /** A time stamp, or the number of the transaction that wrote the row (PostgreSQL's `xid8`). */
+  readonly kind: 'timestamp' | 'xid'
+  readonly name: string
+  readonly lagSeconds: number
+  /** How much of what has been read before is read again, in seconds. */
+  readonly overlapSeconds: number
+  readonly nulls: NullCursors
+}
+
+/** What a run reads. */
+export interface Extraction<S extends AnySource = AnySource> {
+  readonly source: S
+  /** Null for a full load. */
+  readonly cursor: Cursor | null
+  /** Rows of a partition, about. */
+  readonly partitionRows: number
+}
+
+export interface FullLoadOptions {
+  readonly partitionRows?: number
+}
+
+const PARTITION_ROWS = 50_000
+
+/** Reads the whole table in each run. */
+export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
+  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
+}
+
+/** A cursor that is the number of a transaction. */
+export interface XidCursor<Name extends string = string> {
+  readonly xid: Name
+}
+
+/**
+ * A column of PostgreSQL's type `xid8` that each writer stamps with `pg_current_xact_id()` (a default and a trigger do). The window
+ * ends before the oldest transaction that is still open, which PostgreSQL knows exactly: no lag, no clock, and no row that commits late is missed.
+ * https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
+ */
+export function xid<Name extends string>(field: Name): XidCursor<Name> {
+  return { xid: field }
+}
+
+export interface ChangedSinceOptions<S extends AnySource> {
+  /** The time stamp that every change of a row moves on; or `xid('field')`. */
+  readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
+  /** How long a change may take from its stamp to its commit where open transactions cannot be seen; `5m` by default. */
+  readonly lag?: Duration
+  /** Reads again what was stamped so long before `last_run`: for sources whose stamps may come late. A load changes nothing by it unless a row has. */
+  readonly overlap?: Duration
+  readonly nulls?: NullCursors
+  readonly partitionRows?: number
+}
+
+/** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
+export function changedSince<S extends AnySource>(source: S, options: ChangedSinceOptions<S>): Extraction<S> {
+  const isXid = typeof options.cursor === 'object'
+  const name = typeof options.cursor === 'object' ? options.cursor.xid : options.cursor
+  const refuse = (what: string) => new ConfigurationError(`changedSince(${source.definition.table}): ${what}`)
+  const kind = source.definition.byName.get(name)?.field.settings.kind
+  if (!isXid && kind !== 'timestamp') {
+    throw refuse(
+      `the cursor "${name}" is not a timestamp field of the model; name one that every change of a row moves on`,
+    )
+  }
+  if (isXid && kind !== 'bigint') {
+    throw refuse(
+      `the cursor xid("${name}") is not a bigint field of the model; its column is of PostgreSQL's type xid8, its field bigint()`,
+    )
+  }
+  if (isXid && (options.lag !== undefined || options.overlap !== undefined)) {
+    throw refuse('an xid cursor is exact, so it takes no lag and no overlap; leave them out')
+  }
+  return {
+    source,
+    cursor: {
+      kind: isXid ? 'xid' : 'timestamp',
+      name,
+      lagSeconds: isXid ? 0 : secondsOf(options.lag ?? '5m'),
+      overlapSeconds: options.overlap === undefined ? 0 : secondsOf(options.overlap),
+      nulls: options.nulls ?? 'error',
+    },
+    partitionRows: options.partitionRows ?? PARTITION_ROWS,
+  }
+}

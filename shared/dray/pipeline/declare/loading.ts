@@ -1,0 +1,138 @@
+import type { FieldsOf } from '#dray/active-record/model.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { AnyTarget } from './any-model.ts'
+
+declare const managed: unique symbol
+
+/** The fields of a history that say from when until when a version held. */
+export interface HistoryFields {
+  readonly validFrom: string
+  readonly validTo: string
+  /** A boolean beside `validTo`; null when there is none. */
+  readonly current: string | null
+  /** The fields whose difference makes a new version. */
+  readonly compare: readonly string[]
+}
+
+/** How a run writes. `Managed` are the fields that the load fills by itself. */
+export interface Loading<T extends AnyTarget = AnyTarget, Managed extends object = object> {
+  readonly kind: 'upsert' | 'append' | 'replace' | 'history'
+  readonly target: T
+  /** Which rows are the same; empty for an append to a table without a primary key. */
+  readonly by: readonly string[]
+  readonly version: string | null
+  /** A replace by no rows at all empties the table. */
+  readonly allowEmpty: boolean
+  readonly history: HistoryFields | null
+  readonly [managed]?: Managed
+}
+
+type Names<T extends AnyTarget> = keyof FieldsOf<T> & string
+// biome-ignore lint/complexity/noBannedTypes: no field at all.
+type None = {}
+
+export interface UpsertOptions<T extends AnyTarget> {
+  /** Which rows are the same: the primary key or a unique key. */
+  readonly by: Names<T> | readonly Names<T>[]
+  /** A row never overwrites one whose value of this property is greater. */
+  readonly version?: Names<T>
+}
+
+/** New keys are inserted; rows that differ are updated; equal ones are left alone. */
+export function upsert<T extends AnyTarget>(target: T, options: UpsertOptions<T>): Loading<T, None> {
+  return loading('upsert', target, { by: [options.by].flat() as string[], version: options.version ?? null })
+}
+
+/** Rows are inserted and never changed; one whose primary key is there already is quarantined. */
+export function append<T extends AnyTarget>(target: T): Loading<T, None> {
+  return loading('append', target, { by: primaryKeyOf(target) })
+}
+
+export interface ReplaceOptions<T extends AnyTarget> {
+  /** Which rows are the same when a run reads one twice; the primary key when left out. */
+  readonly by?: Names<T> | readonly Names<T>[]
+  /** Lets a run that has no row to load empty the table. */
+  readonly allowEmpty?: boolean
+}
+
+/**
+ * The table's rows are replaced by those of the run, which are gathered in a table beside it and swapped in at the end, all in one
+ * transaction: until then, and when the run fails, the old rows are there. For `fullLoad` only.
+ */
+export function replace<T extends AnyTarget>(target: T, options: ReplaceOptions<T> = {}): Loading<T, None> {
+  const by = options.by === undefined ? primaryKeyOf(target) : ([options.by].flat() as string[])
+  return loading('replace', target, { by, allowEmpty: options.allowEmpty ?? false })
+}
+
+export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T>> {
+  /** What stays the same through all versions of a thing; with `validFrom` a primary or unique key of the table. */
+  readonly by: Names<T> | readonly Names<T>[]
+  /** The run's start, from which on a version holds. */
+  readonly validFrom: From
+  /** The start of the run that found it changed or deleted; NULL for the current version. */
+  readonly validTo: To
+  /** A boolean, true for the current version. */
+  readonly current?: Now
+  /** The fields whose difference makes a new version; all but these and time stamps of the load when left out. */
+  readonly compare?: readonly Names<T>[]
+  /** A row never follows a version whose value of this property is greater. */
+  readonly version?: Names<T>
+}
+
+/**
+ * Every version of a row is kept (SCD type 2): one that differs from the current version closes it at the run's start and is
+ * inserted; an equal one writes nothing. The fields of the validity are filled by the load; a transform leaves them out.
+ */
+export function history<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T> = never>(
+  target: T,
+  options: HistoryOptions<T, From, To, Now>,
+): Loading<T, Record<From | To | Now, true>> {
+  const { definition } = target
+  const by = [options.by].flat() as string[]
+  const own: string[] = [
+    options.validFrom,
+    options.validTo,
+    ...(options.current === undefined ? [] : [options.current]),
+  ]
+  const field = (name: string, kinds: readonly string[], isNullable: boolean | null) => {
+    const settings = definition.byName.get(name)?.field.settings
+    if (
+      settings !== undefined &&
+      kinds.includes(settings.kind) &&
+      (isNullable ?? settings.isNullable) === settings.isNullable
+    )
+      return
+    throw new ConfigurationError(
+      `history(${definition.table}): ${name} is not a ${isNullable ? 'nullable ' : ''}${kinds.join(' or ')} field of the model; make it one`,
+    )
+  }
+  field(options.validFrom, ['timestamp'], null)
+  field(options.validTo, ['timestamp'], true)
+  if (options.current !== undefined) field(options.current, ['boolean'], null)
+  const touched = definition.touched.map(({ name }) => name)
+  const rest = definition.columns
+    .map(({ name }) => name)
+    .filter((name) => ![...by, ...own, ...touched].includes(name) && definition.lockVersion?.name !== name)
+  return loading('history', target, {
+    by,
+    version: options.version ?? null,
+    history: {
+      validFrom: options.validFrom,
+      validTo: options.validTo,
+      current: options.current ?? null,
+      compare: options.compare ?? rest,
+    },
+  })
+}
+
+function primaryKeyOf(target: AnyTarget): string[] {
+  return target.definition.primaryKey.map(({ name }) => name)
+}
+
+function loading<T extends AnyTarget, Managed extends object>(
+  kind: Loading['kind'],
+  target: T,
+  given: Partial<Loading<T>>,
+): Loading<T, Managed> {
+  return { kind, target, by: [], version: null, allowEmpty: false, history: null, ...given } as Loading<T, Managed>
+}

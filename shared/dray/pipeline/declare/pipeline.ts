@@ -1,0 +1,99 @@
+import type { Attributes } from '#dray/active-record/fields.ts'
+import type { FieldsOf } from '#dray/active-record/model.ts'
+import type { Timestamp } from '#dray/active-record/values.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { AnySource, AnyTarget } from './any-model.ts'
+import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
+import type { Extraction } from './extraction.ts'
+import type { Loading } from './loading.ts'
+
+/** What a transform may say of a row, and what it may know of the run. */
+export interface RowContext {
+  /** When the run started, in UTC: the same for each row and each retry. */
+  readonly runStartedAt: Timestamp
+  /** Sends the whole row to the quarantine. */
+  reject(field: string, code: string, message?: string): null
+  /** Records what was wrong with a value; the row goes on. */
+  finding(field: string, code: string, message?: string): void
+}
+
+/** A pure function of a row: the target's attributes, or null to leave the row out (it is counted as filtered). */
+export type Transform<S extends AnySource, T extends AnyTarget, Managed extends object = object> = (
+  row: InstanceType<S>,
+  context: RowContext,
+) => Given<T, Managed> | null
+
+/** The target's attributes without those that the load fills by itself. */
+type Given<T extends AnyTarget, Managed extends object> = [keyof Managed] extends [never]
+  ? Attributes<FieldsOf<T>>
+  : Omit<Attributes<FieldsOf<T>>, keyof Managed>
+
+/** A run fails when more rows than these are quarantined. */
+export interface QuarantineThreshold {
+  /** Rows; 1,000 by default. */
+  readonly rows: number
+  /** Share of the rows read; 0.01 by default. Up to 10 rows are borne whatever their share. */
+  readonly share: number
+}
+
+/**
+ * What happens when the databases have changed: columns that no model knows are left alone and told of in the run (`evolve`), or any
+ * difference stops it (`freeze`). Columns that the models need stop it in either case.
+ */
+export type Contract = 'evolve' | 'freeze'
+
+export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Managed extends object = object> {
+  readonly extract: Extraction<S>
+  readonly transform: Transform<S, T, Managed>
+  readonly load: Loading<T, Managed>
+  /** What becomes of target rows whose source row is gone; `'ignore'` by default. */
+  readonly deletes?: DeletesOption<S, T>
+  /** `'evolve'` by default. */
+  readonly contract?: Contract
+  /**
+   * Events about this entity (`<source>/<entity>`) that name keys have just the rows of these keys loaded, at once, without the window's lag;
+   * `last_run` stays, and the next scheduled run reads its window as ever.
+   */
+  readonly entity?: `${string}/${string}`
+  readonly quarantine?: Partial<QuarantineThreshold>
+  /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
+  readonly concurrency?: number
+}
+
+export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget = AnyTarget> {
+  readonly kind: 'pipeline'
+  readonly name: string
+  readonly extract: Extraction<S>
+  readonly transform: Transform<S, T>
+  readonly load: Loading<T>
+  readonly deletes: Deletes
+  readonly contract: Contract
+  readonly entity: string | null
+  readonly quarantine: QuarantineThreshold
+  readonly concurrency: number
+}
+
+/** Extract, transform and load of one entity. The name is its folder under `functions/`. */
+export function pipeline<S extends AnySource, T extends AnyTarget, Managed extends object = object>(
+  name: string,
+  options: PipelineOptions<S, T, Managed>,
+): Pipeline<S, T> {
+  const { extract, load } = options
+  if (load.kind === 'replace' && extract.cursor !== null) {
+    throw new ConfigurationError(
+      `pipeline('${name}'): replace() would leave only the rows that have changed; read all of them with fullLoad(), or write with upsert()`,
+    )
+  }
+  return {
+    kind: 'pipeline',
+    name,
+    extract,
+    transform: options.transform as Transform<S, T>,
+    load,
+    deletes: deletesOf(name, options.deletes as DeletesOption, extract, load),
+    contract: options.contract ?? 'evolve',
+    entity: options.entity ?? null,
+    quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
+    concurrency: options.concurrency ?? 2,
+  }
+}

@@ -1,0 +1,125 @@
+import { type RawBuilder, sql } from 'kysely'
+import { bulkColumns } from '#dray/active-record/bulk.ts'
+import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
+import type { Text } from '#dray/block/block.ts'
+import { compile } from '#dray/database/statement.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+
+/** What the transform makes of a source row now. */
+export interface ExpectedRow {
+  readonly sourceKey: readonly Text[]
+  readonly outcome: Outcome
+  /** The key in the target, canonical; null unless the row is to be loaded. */
+  readonly key: readonly Text[] | null
+}
+
+/** Two starts of a run: what differs between them is no property of the row. */
+const STARTS = ['2001-01-01 00:00:00', '2002-02-02 02:02:02'].map((text) => timestampOf(text)) as [Timestamp, Timestamp]
+
+/** Compares source rows, transformed, with the target's rows of the same keys; value by value, however the engines write them. */
+export class RowComparison {
+  readonly #pipeline: Pipeline
+  readonly #columns: readonly ColumnDefinition[]
+  readonly #by: readonly ColumnDefinition[]
+  readonly #keyPlaces: readonly number[]
+  readonly #sourceKey: readonly ColumnDefinition[]
+  readonly #compared: Set<number>
+  readonly #transforms: readonly ((row: readonly Text[]) => Outcome)[]
+  /** Columns whose value depends on when the run started; known once a row has shown it. */
+  readonly #ofTheRun = new Set<number>()
+
+  constructor(pipeline: Pipeline) {
+    const { target, by, history } = pipeline.load
+    this.#pipeline = pipeline
+    this.#columns = bulkColumns(target.definition)
+    this.#by = columnsOf(target.definition, by)
+    this.#keyPlaces = this.#by.map((column) => this.#columns.indexOf(column))
+    this.#sourceKey = pipeline.extract.source.definition.primaryKey
+    const own = history === null ? [] : [history.validFrom, history.validTo, history.current]
+    const places = this.#columns.flatMap((column, place) => {
+      const isOwn = column.field.settings.isTouched || own.includes(column.name) || this.#by.includes(column)
+      const isLeftOut = history !== null && !history.compare.includes(column.name)
+      return isOwn || isLeftOut ? [] : [place]
+    })
+    this.#compared = new Set(places)
+    this.#transforms = STARTS.map((start) => rowTransformer(pipeline, start))
+  }
+
+  /** The columns that are compared. */
+  get columns(): string[] {
+    return [...this.#compared].filter((place) => !this.#ofTheRun.has(place)).map((place) => this.#nameOf(place))
+  }
+
+  /** Columns that the transform fills with the start of the run: they are not compared. */
+  get ofTheRun(): string[] {
+    return [...this.#ofTheRun].map((place) => this.#nameOf(place))
+  }
+
+  #nameOf(place: number): string {
+    return (this.#columns[place] as ColumnDefinition).column
+  }
+
+  expect(row: readonly Text[]): ExpectedRow {
+    const [first, second] = this.#transforms.map((transform) => transform(row)) as [Outcome, Outcome]
+    const sourceKey = this.#sourceKey.map(({ index }) => row[index] ?? null)
+    if (first.kind !== 'loaded') return { sourceKey, outcome: first, key: null }
+    if (second.kind === 'loaded') {
+      for (const place of this.#compared) if (first.texts[place] !== second.texts[place]) this.#ofTheRun.add(place)
+    }
+    const key = canonicalKey(
+      this.#by,
+      this.#keyPlaces.map((place) => first.texts[place] ?? null),
+    )
+    return { sourceKey, outcome: first, key }
+  }
+
+  /** The target's rows of these keys, by their canonical key; of a history the current versions. */
+  async find(keys: readonly (readonly Text[])[]): Promise<Map<string, readonly Text[]>> {
+    const { database, definition } = this.#pipeline.load.target
+    const found = new Map<string, readonly Text[]>()
+    await database.withConnection(async (connection, adapter) => {
+      for (const group of inGroups(keys)) {
+        const statement = compile(
+          adapter,
+          sql`select ${sql.join(this.#columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
+            where ${hasKey(adapter, this.#by, group)}${this.#currentOnly()}`,
+        )
+        const { rows } = await connection.query(statement.sql, statement.parameters)
+        for (const row of rows) found.set(this.#keyOf(row), row)
+      }
+    })
+    return found
+  }
+
+  #currentOnly(): RawBuilder<unknown> {
+    const { history, target } = this.#pipeline.load
+    if (history === null) return sql``
+    return sql` and ${columnName(columnOf(target.definition, history.validTo))} is null`
+  }
+
+  #keyOf(row: readonly Text[]): string {
+    return keyOf(
+      canonicalKey(
+        this.#by,
+        this.#keyPlaces.map((place) => row[place] ?? null),
+      ),
+    )
+  }
+
+  /** The names of the columns in which the rows differ. */
+  differences(expected: readonly Text[], found: readonly Text[]): string[] {
+    return [...this.#compared]
+      .filter((place) => !this.#ofTheRun.has(place))
+      .filter((place) => this.#canonical(place, expected) !== this.#canonical(place, found))
+      .map((place) => this.#nameOf(place))
+  }
+
+  #canonical(place: number, row: readonly Text[]): Text {
+    return canonicalText(this.#columns[place] as ColumnDefinition, row[place] ?? null)
+  }
+}

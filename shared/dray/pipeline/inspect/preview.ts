@@ -1,0 +1,90 @@
+import { type RawBuilder, sql } from 'kysely'
+import { bulkColumns } from '#dray/active-record/bulk.ts'
+import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import type { ValidationError } from '#dray/active-record/validations.ts'
+import { timestampOf } from '#dray/active-record/values.ts'
+import type { Text } from '#dray/block/block.ts'
+import { compile } from '#dray/database/statement.ts'
+import type { SourceKey } from '#dray/messages/run-mode.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { partitionConditions } from '#dray/pipeline/plan/partitions.ts'
+import { byColumn } from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { draftRun } from '#dray/pipeline/stages/draft-run.ts'
+import type { Services } from '../services.ts'
+
+/** A source row beside what the transform makes of it. */
+export interface PreviewedRow {
+  readonly outcome: 'loaded' | 'filtered' | 'quarantined'
+  /** By column, as the source's own text. */
+  readonly source: Readonly<Record<string, Text>>
+  /** By column of the target; null unless it would be loaded. */
+  readonly target: Readonly<Record<string, Text>> | null
+  readonly findings: readonly ValidationError[]
+  /** Why it would be quarantined. */
+  readonly errors: readonly ValidationError[]
+}
+
+export interface PreviewOptions {
+  readonly limit: number
+  /** The rows of these keys instead of those of the next run. */
+  readonly keys?: readonly SourceKey[] | null
+  readonly lastRun: string | null
+}
+
+export interface Preview {
+  readonly rows: readonly PreviewedRow[]
+  /** Sentences for a person. */
+  readonly notes: readonly string[]
+}
+
+/** Transforms the first rows that the next run would read, or any where it would read none; writes nothing. */
+export async function preview(pipeline: Pipeline, options: PreviewOptions, services: Services): Promise<Preview> {
+  const { extract } = pipeline
+  const drafted = await draftRun(
+    pipeline,
+    options.keys ? { keys: options.keys } : null,
+    { id: 'preview', lastRun: options.lastRun },
+    services,
+  )
+  const notes = [...drafted.notes]
+  const isEmpty = drafted.rows === 0 && !options.keys
+  if (isEmpty) notes.push('the next run would read no row; these are rows that have been read before')
+  const rows = await extract.source.database.withConnection(async (connection, adapter) => {
+    const [first] = isEmpty ? [] : drafted.partitions
+    const conditions =
+      first === undefined ? [] : partitionConditions(extract, drafted, { ...first, upTo: null }, adapter)
+    const { sql: text, parameters } = compile(adapter, selection(pipeline, conditions, options.limit, adapter))
+    return (await connection.query(text, parameters, { signal: services.signal })).rows
+  })
+  return { rows: previewed(pipeline, rows, services), notes }
+}
+
+function selection(
+  { extract }: Pipeline,
+  conditions: readonly RawBuilder<unknown>[],
+  limit: number,
+  adapter: Parameters<typeof compile>[0],
+): RawBuilder<unknown> {
+  const { definition } = extract.source
+  const key = definition.primaryKey.map(columnName)
+  const order = key.length === 0 ? sql`` : sql` order by ${sql.join(key)}`
+  return sql`select ${sql.join(definition.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${order} limit ${sql.raw(String(limit))}`
+}
+
+function previewed(pipeline: Pipeline, rows: readonly (readonly Text[])[], { now }: Services): PreviewedRow[] {
+  const transformRow = rowTransformer(pipeline, timestampOf(new Date(now()).toISOString()))
+  const sourceColumns = pipeline.extract.source.definition.columnNames
+  const targetColumns = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
+  return rows.map((row): PreviewedRow => {
+    const outcome = transformRow(row)
+    const isLoaded = outcome.kind === 'loaded'
+    return {
+      outcome: outcome.kind,
+      source: byColumn(sourceColumns, row),
+      target: isLoaded ? byColumn(targetColumns, outcome.texts) : null,
+      findings: isLoaded ? outcome.findings : [],
+      errors: outcome.kind === 'quarantined' ? outcome.errors : [],
+    }
+  })
+}

@@ -1,0 +1,264 @@
+import { sql } from 'kysely'
+import { tableName, where } from '#dray/active-record/sql.ts'
+import type { Text } from '#dray/block/block.ts'
+import { decodeBlock } from '#dray/block/copy-text.ts'
+import { compile } from '#dray/database/statement.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { goneKeys, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { quarantinedRows } from '#dray/pipeline/quarantine/kept-rows.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import type { Services } from '../services.ts'
+import { type ExpectedRow, RowComparison } from './compare-rows.ts'
+import { type Bounds, RangeDigests } from './range-digests.ts'
+import { SourcePages } from './source-pages.ts'
+
+/** One row that is not as it should be. Keys are by column. */
+export interface RowDifference {
+  readonly kind: 'missing' | 'extra' | 'different'
+  /** The key in the target. */
+  readonly key: Readonly<Record<string, Text>>
+  /** The key of the source row; null for an extra row. */
+  readonly sourceKey: readonly Text[] | null
+  /** The columns of the target that differ, of a row that is there. */
+  readonly columns: readonly string[]
+}
+
+export interface Reconciliation {
+  readonly pipeline: string
+  readonly source: { readonly table: string; readonly rows: number }
+  readonly target: { readonly table: string; readonly rows: number }
+  /** Key ranges of the source. */
+  readonly ranges: number
+  /** Ranges whose digests, computed in the databases, are the same: their rows were not read. */
+  readonly equalByDigest: number
+  /** Source rows that were read, transformed and compared. */
+  readonly rowsCompared: number
+  readonly columns: readonly string[]
+  readonly counts: Readonly<Record<RowDifference['kind'], number>>
+  /** Source rows that are not looked for in the target, and why. */
+  readonly leftOut: { readonly filtered: number; readonly quarantined: number; readonly pending: number }
+  /** The first differences; `counts` has all. */
+  readonly differences: readonly RowDifference[]
+  /** Sentences for a person. */
+  readonly notes: readonly string[]
+}
+
+export interface ReconcileOptions {
+  /** Reads and compares every row, even where the digests that the databases compute are the same. */
+  readonly deep?: boolean
+  /** Rows of a range; 2,000 by default. */
+  readonly rangeRows?: number
+  /** Differences that are kept; 10,000 by default. */
+  readonly limit?: number
+}
+
+/**
+ * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads only. Rows that the
+ * next window is going to read, and those in the quarantine, are left out. Throws `Configuration` for a source without a primary key.
+ */
+export async function reconcile(
+  pipeline: Pipeline,
+  services: Services,
+  options: ReconcileOptions = {},
+): Promise<Reconciliation> {
+  const { source } = pipeline.extract
+  if (source.definition.primaryKey.length === 0 || pipeline.load.by.length === 0) {
+    throw new ConfigurationError(
+      `${pipeline.name}: source and target need a key each to be compared, so nothing was; mark the fields with primaryKey()`,
+    )
+  }
+  const work = new Reconciling(pipeline, services, options)
+  return work.run()
+}
+
+const EVERYTHING: Bounds = { from: null, to: null }
+
+class Reconciling {
+  readonly #pipeline: Pipeline
+  readonly #services: Services
+  readonly #deep: boolean
+  readonly #rangeRows: number
+  readonly #limit: number
+  readonly #source: SourcePages
+  readonly #comparison: RowComparison
+  readonly #differences: RowDifference[] = []
+  readonly #counts = { missing: 0, extra: 0, different: 0 }
+  readonly #leftOut = { filtered: 0, quarantined: 0, pending: 0 }
+  readonly #notes: string[] = []
+  #ranges = 0
+  #equal = 0
+  #compared = 0
+  #staleFiltered = 0
+  #keepsKey: boolean
+  #quarantined: ReadonlySet<string> = new Set()
+  #lastRun: string | null = null
+
+  constructor(pipeline: Pipeline, services: Services, { deep, rangeRows, limit }: ReconcileOptions) {
+    this.#pipeline = pipeline
+    this.#services = services
+    this.#deep = deep ?? false
+    this.#rangeRows = rangeRows ?? 2_000
+    this.#limit = limit ?? 10_000
+    this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
+    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
+    // A transform that changes keys is no fault here.
+    this.#comparison = new RowComparison({ ...pipeline, deletes: { ...pipeline.deletes, kind: 'ignore' } })
+  }
+
+  async run(): Promise<Reconciliation> {
+    const { extract, load, name } = this.#pipeline
+    const state = await this.#services.state.pipeline(name)
+    this.#lastRun = state?.lastRun ?? null
+    if (extract.cursor !== null && this.#lastRun === null) {
+      this.#notes.push('the pipeline has no last_run, so every source row is left to its next run')
+    }
+    if (state?.leaseOwner) {
+      this.#notes.push(
+        `run ${state.leaseOwner} holds the lease: rows may be on their way, look again when it has ended`,
+      )
+    }
+    this.#quarantined = await openQuarantine(this.#pipeline, this.#services)
+    const digests = this.#deep ? null : await RangeDigests.of(this.#pipeline)
+    if (digests !== null && 'reason' in digests) this.#notes.push(digests.reason)
+    const rows = digests instanceof RangeDigests ? await this.#byDigest(digests) : await this.#byRow(EVERYTHING)
+    await this.#findExtra()
+    if (this.#staleFiltered > 0) {
+      this.#notes.push(`${this.#staleFiltered} rows that the transform leaves out now are in the target from before`)
+    }
+    const ofTheRun = this.#comparison.ofTheRun
+    if (ofTheRun.length > 0)
+      this.#notes.push(`not compared, since they hold the start of a run: ${ofTheRun.join(', ')}`)
+    const place = ({ definition }: { definition: { database: string; table: string } }) =>
+      `${definition.database}.${definition.table}`
+    return {
+      pipeline: name,
+      source: { table: place(extract.source), rows },
+      target: { table: place(load.target), rows: await this.#countTarget() },
+      ranges: this.#ranges,
+      equalByDigest: this.#equal,
+      rowsCompared: this.#compared,
+      columns: this.#comparison.columns,
+      counts: this.#counts,
+      leftOut: this.#leftOut,
+      differences: this.#differences,
+      notes: this.#notes,
+    }
+  }
+
+  /** Ranges whose digests differ are read and compared row by row; says how many rows the source has. */
+  async #byDigest(digests: RangeDigests): Promise<number> {
+    let rows = 0
+    for (let bounds = EVERYTHING; ; ) {
+      const to = await digests.boundary(bounds.from, this.#rangeRows)
+      const range = { from: bounds.from, to }
+      const { rows: counted, same } = await digests.compare(range)
+      if (same) {
+        rows += counted
+        this.#ranges += 1
+        this.#equal += 1
+      } else rows += await this.#byRow(range)
+      if (to === null) return rows
+      bounds = { from: to, to: null }
+    }
+  }
+
+  async #byRow(bounds: Bounds): Promise<number> {
+    let rows = 0
+    for await (const page of this.#source.pages(bounds, this.#lastRun)) {
+      rows += page.length
+      this.#ranges += 1
+      await this.#compare(page)
+    }
+    return rows
+  }
+
+  async #compare(page: readonly (readonly Text[])[]): Promise<void> {
+    const width = this.#pipeline.extract.source.definition.columns.length
+    const due = page.filter((row) => row[width] !== '1')
+    this.#leftOut.pending += page.length - due.length
+    // The transform takes a further column for the names of damaged ones.
+    const expected = due.map((row) => ({ row, ...this.#comparison.expect(row.slice(0, width)) }))
+    this.#compared += due.length
+    const loaded = new Map<string, ExpectedRow>()
+    const filtered: (readonly Text[])[] = []
+    for (const one of expected) {
+      if (one.key !== null) this.#checkKey(one)
+      if (one.outcome.kind === 'quarantined') this.#leftOut.quarantined += 1
+      else if (one.outcome.kind === 'filtered') {
+        this.#leftOut.filtered += 1
+        filtered.push(one.sourceKey)
+      } else if (one.key !== null) loaded.set(keyOf(one.key), one)
+    }
+    const found = await this.#comparison.find([...loaded.values()].map(({ key }) => key as readonly Text[]))
+    for (const [key, one] of loaded) this.#judge(one, found.get(key))
+    if (filtered.length > 0 && this.#keepsKey) this.#staleFiltered += (await this.#comparison.find(filtered)).size
+  }
+
+  #checkKey(one: ExpectedRow): void {
+    const { source } = this.#pipeline.extract
+    if (!this.#keepsKey || one.key === null) return
+    const names = this.#pipeline.deletes.key
+    const isPrimary = names.join() === source.definition.primaryKey.map(({ name }) => name).join()
+    const given = canonicalKey(source.definition.primaryKey, one.sourceKey)
+    if (isPrimary && keyOf(given) !== keyOf(one.key)) this.#keepsKey = false
+  }
+
+  #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {
+    if (outcome.kind !== 'loaded' || key === null) return
+    const columns = found === undefined ? [] : this.#comparison.differences(outcome.texts, found)
+    if (found !== undefined && columns.length === 0) return
+    if (this.#quarantined.has(keyOf(sourceKey))) this.#leftOut.quarantined += 1
+    else {
+      const kind = found === undefined ? 'missing' : 'different'
+      this.#add({ kind, key: this.#named(key), sourceKey, columns })
+    }
+  }
+
+  #named(key: readonly Text[]): Record<string, Text> {
+    const columns = columnsOf(this.#pipeline.load.target.definition, this.#pipeline.load.by)
+    return Object.fromEntries(columns.map(({ column }, place) => [column, key[place] ?? null]))
+  }
+
+  #add(difference: RowDifference): void {
+    this.#counts[difference.kind] += 1
+    if (this.#differences.length < this.#limit) this.#differences.push(difference)
+  }
+
+  async #findExtra(): Promise<void> {
+    if (!this.#keepsKey) {
+      this.#notes.push(
+        'extra rows were not looked for: the transform makes keys of its own, so the keys cannot be compared',
+      )
+      return
+    }
+    for await (const block of goneKeys(this.#pipeline, { source: 0, target: 0 }, this.#services.signal)) {
+      for (const key of decodeBlock(block)) {
+        this.#add({ kind: 'extra', key: this.#named(key), sourceKey: null, columns: [] })
+      }
+    }
+  }
+
+  #countTarget(): Promise<number> {
+    const { database, definition } = this.#pipeline.load.target
+    return database.withConnection(async (connection, adapter) => {
+      const live = liveRows(this.#pipeline)
+      const count = compile(
+        adapter,
+        sql`select count(*) from ${tableName(definition)}${where(live === null ? [] : [live])}`,
+      )
+      return Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
+    })
+  }
+}
+
+/** The source keys of the rows that wait in the quarantine. */
+async function openQuarantine(pipeline: Pipeline, { staging }: Services): Promise<Set<string>> {
+  const { primaryKey } = pipeline.extract.source.definition
+  const keys = new Set<string>()
+  for await (const { record, row } of quarantinedRows(staging, pipeline.name)) {
+    if (record === null) keys.add(keyOf(primaryKey.map(({ column }) => row[column] ?? null)))
+  }
+  return keys
+}

@@ -1,0 +1,62 @@
+import { type RawBuilder, sql } from 'kysely'
+import { after, columnName, readColumn, tableName, upTo, where } from '#dray/active-record/sql.ts'
+import type { Text } from '#dray/block/block.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import { TransientError } from '#dray/errors.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { windowCondition } from '#dray/pipeline/plan/window.ts'
+import type { Bounds } from './range-digests.ts'
+
+/** Reads the source in ranges of its primary key. */
+export class SourcePages {
+  readonly #extract: Pipeline['extract']
+  readonly #rows: number
+  readonly #signal: AbortSignal
+
+  /** `rows` is how many a page has at most. */
+  constructor({ extract }: Pipeline, rows: number, signal: AbortSignal) {
+    this.#extract = extract
+    this.#rows = rows
+    this.#signal = signal
+  }
+
+  /** Each row with a flag behind it: 1 when the next window is going to read it. */
+  async *pages(bounds: Bounds, lastRun: string | null): AsyncGenerator<readonly (readonly Text[])[]> {
+    const { source } = this.#extract
+    const { primaryKey } = source.definition
+    const signal = this.#signal
+    for (let from = bounds.from; ; ) {
+      if (signal.aborted) throw new TransientError('the comparison was stopped', { cause: signal.reason })
+      const position = from
+      const rows = await source.database.withConnection(async (connection, adapter) => {
+        const statement = compile(adapter, this.#page(adapter, { from: position, to: bounds.to }, lastRun))
+        return (await connection.query(statement.sql, statement.parameters, { signal })).rows
+      })
+      const last = rows.at(-1)
+      if (last === undefined) return
+      yield rows
+      if (rows.length < this.#rows) return
+      from = primaryKey.map(({ index }) => last[index] ?? '')
+    }
+  }
+
+  #page(adapter: Adapter, { from, to }: Bounds, lastRun: string | null): RawBuilder<unknown> {
+    const { definition } = this.#extract.source
+    const columns = definition.columns.map((column) => readColumn(adapter, column))
+    const conditions = [
+      ...(from === null ? [] : [after(adapter, definition.primaryKey, from)]),
+      ...(to === null ? [] : [upTo(adapter, definition.primaryKey, to)]),
+    ]
+    return sql`select ${sql.join(columns)}, ${this.#pending(adapter, lastRun)} from ${tableName(definition)}${where(conditions)}
+      order by ${sql.join(definition.primaryKey.map(columnName))} limit ${sql.raw(String(this.#rows))}`
+  }
+
+  /** Rows that no window has read yet. */
+  #pending(adapter: Adapter, lastRun: string | null): RawBuilder<unknown> {
+    if (this.#extract.cursor === null) return sql.raw('0')
+    if (lastRun === null) return sql.raw('1')
+    const read = windowCondition(this.#extract, { lo: null, hi: lastRun }, adapter)
+    return sql`case when ${read} then 0 else 1 end`
+  }
+}

@@ -1,0 +1,154 @@
+import { bigint, text, timestamp, varchar } from '#dray/active-record/field-kinds.ts'
+import { defineModel, type ModelClass } from '#dray/active-record/model.ts'
+import type { Database } from '#dray/database/database.ts'
+import { TerminalError, TransientError } from '#dray/errors.ts'
+import type { RowCounts } from '#dray/state/state-store.ts'
+
+function defineLedger(database: Database) {
+  return {
+    /** One row a pipeline: the epoch whose writers may write. */
+    Fence: class extends defineModel(
+      database,
+      { table: 'dray_fence', readOnly: false },
+      {
+        pipeline: varchar(100).primaryKey(),
+        epoch: bigint(),
+        runId: varchar(100),
+      },
+    ) {},
+    /** One row a partition that has landed, written in the transaction that landed it. */
+    Entry: class extends defineModel(
+      database,
+      { table: 'dray_ledger', readOnly: false },
+      {
+        pipeline: varchar(100).primaryKey(),
+        runId: varchar(100).primaryKey(),
+        partitionNumber: bigint().primaryKey(),
+        epoch: bigint(),
+        rowsRead: bigint(),
+        inserted: bigint(),
+        updated: bigint(),
+        unchanged: bigint(),
+        filtered: bigint(),
+        duplicate: bigint(),
+        quarantined: bigint(),
+        findings: bigint(),
+        bytes: bigint(),
+        loadedAt: timestamp().touch(),
+        /** The staged plan whose partition it is, as JSON: what a resumed run goes on with; of a replay with the rows that it sent. */
+        plan: text().nullable().column('note'),
+      },
+    ) {},
+  }
+}
+
+type LedgerModels = ReturnType<typeof defineLedger>
+const ledgers = new Map<Database, LedgerModels>()
+
+/** The fence and the ledger of a target database. */
+export function ledgerOf(database: Database): LedgerModels {
+  const known = ledgers.get(database) ?? defineLedger(database)
+  ledgers.set(database, known)
+  return known
+}
+
+/** Makes the two tables where they are missing. */
+export async function prepareLedger(database: Database): Promise<void> {
+  const { Fence, Entry } = ledgerOf(database)
+  for (const model of [Fence, Entry] as unknown as ModelClass[]) await model.createTable({ ifMissing: true })
+}
+
+/** Lets only writers of this epoch write from now on; waits for those that are in a transaction. */
+export async function raiseFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
+  const { Fence } = ledgerOf(database)
+  await database.transaction(async () => {
+    // Locked before it is compared: two that raise it at once must not end with the lower epoch.
+    const current = await lockFence(database, pipeline, 'update')
+    if (current === null) await makeFence(database, pipeline, epoch, runId)
+    else if (current > BigInt(epoch)) throw fenced(pipeline, epoch, current)
+    else await (await Fence.findBy({ pipeline }))?.assign({ epoch: BigInt(epoch), runId }).saveOrFail()
+  })
+}
+
+async function makeFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
+  const { Fence } = ledgerOf(database)
+  if (await new Fence({ pipeline, epoch: BigInt(epoch), runId }).save()) return
+  throw new TransientError(
+    `${pipeline}: another run has made its row in dray_fence of ${database.name} just now, so this one is not written; tried again, it is compared with that one`,
+  )
+}
+
+const LOCKS = {
+  share: { postgres: ' for share', mysql: ' lock in share mode', sqlite: '' },
+  update: { postgres: ' for update', mysql: ' for update', sqlite: '' },
+} as const
+
+/** The epoch that may write, which stays so until the transaction ends; null before the first. */
+async function lockFence(database: Database, pipeline: string, mode: keyof typeof LOCKS): Promise<bigint | null> {
+  const { dialect, quote } = await database.adapter()
+  const placeholder = dialect === 'postgres' ? '$1' : '?'
+  const { rows } = await database.query(
+    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder}${LOCKS[mode][dialect]}`,
+    [pipeline],
+  )
+  const epoch = rows[0]?.[0]
+  return epoch === undefined || epoch === null ? null : BigInt(epoch)
+}
+
+/** A writer of an older epoch, refused: it has been given up, and a newer run does its work. */
+export class Fenced extends TerminalError {}
+
+function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
+  return new Fenced(
+    `${pipeline}: this run holds epoch ${epoch}, and epoch ${current} has taken the target over, so nothing of this run is written any more; the newer run loads the same rows`,
+  )
+}
+
+/**
+ * In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. By `update` it waits for
+ * every load and every Commit of the pipeline, and keeps them out.
+ */
+export async function checkFence(
+  database: Database,
+  pipeline: string,
+  epoch: number,
+  mode: keyof typeof LOCKS = 'share',
+): Promise<void> {
+  const current = await lockFence(database, pipeline, mode)
+  if (current === null) {
+    throw new TerminalError(
+      `${pipeline}: the target ${database.name} has no row in dray_fence, so a run that was overtaken could not be told from this one; start the run again (its plan writes the row)`,
+    )
+  }
+  if (current !== BigInt(epoch)) throw fenced(pipeline, epoch, current)
+}
+
+/** What the ledger knows of a partition. */
+export interface LedgerCounts extends RowCounts {
+  readonly findings: number
+  readonly bytes: number
+}
+
+/** The sums over the partitions of a run that have landed. */
+export async function sumOfLedger(
+  database: Database,
+  pipeline: string,
+  runId: string,
+): Promise<LedgerCounts & { readonly partitions: number }> {
+  const { Entry } = ledgerOf(database)
+  const entries = await Entry.where({ pipeline, runId }).toArray()
+  const sum = (pick: (entry: (typeof entries)[number]) => bigint) =>
+    Number(entries.reduce((total, entry) => total + pick(entry), 0n))
+  return {
+    partitions: entries.length,
+    read: sum((entry) => entry.rowsRead),
+    inserted: sum((entry) => entry.inserted),
+    updated: sum((entry) => entry.updated),
+    unchanged: sum((entry) => entry.unchanged),
+    filtered: sum((entry) => entry.filtered),
+    duplicate: sum((entry) => entry.duplicate),
+    quarantined: sum((entry) => entry.quarantined),
+    findings: sum((entry) => entry.findings),
+    bytes: sum((entry) => entry.bytes),
+  }
+}

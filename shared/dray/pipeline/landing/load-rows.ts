@@ -1,0 +1,27 @@
+import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
+import type { CopyBlock } from '#dray/block/block.ts'
+import type { MergeResult } from '#dray/database/adapter.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { writeVersions } from './history.ts'
+import { nextTable } from './next-table.ts'
+
+export interface RowsToLoad {
+  /** The rows in the columns that a bulk write of the target names; from the start each time it is called. */
+  readonly open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
+  /** False for some rows of their own (a replay, a repair): a replace takes them into the table itself. */
+  readonly isWholeRun: boolean
+  readonly signal: AbortSignal
+}
+
+/** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
+export function loadRows(pipeline: Pipeline, { open, isWholeRun, signal }: RowsToLoad): Promise<MergeResult> {
+  const { kind, target, by, version } = pipeline.load
+  if (kind === 'history') return writeVersions(pipeline, open, { signal })
+  const mode = kind === 'append' || by.length === 0 ? 'insert' : 'upsert'
+  const into = mergeTarget(target.definition, mode, {
+    ...(by.length === 0 ? {} : { by }),
+    version: version ?? undefined,
+  })
+  const table = kind === 'replace' && isWholeRun ? nextTable(into.table) : into.table
+  return mergeBlocks(target.database, { ...into, table }, open, { signal })
+}

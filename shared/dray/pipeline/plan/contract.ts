@@ -1,0 +1,111 @@
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
+import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import { TerminalError } from '#dray/errors.ts'
+import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+
+/** The live columns when a run was planned, of the source and of the target. */
+export interface PlannedSchema {
+  readonly source: readonly LiveColumn[]
+  readonly target: readonly LiveColumn[]
+}
+
+export type Side = keyof PlannedSchema
+
+/**
+ * At Plan: holds the models against their live tables. Throws `Terminal` when a column that is needed is missing or of another kind, and
+ * under `contract: 'freeze'` for any other difference, too; otherwise those are in the notes.
+ */
+export async function checkContract(
+  pipeline: Pipeline,
+): Promise<{ readonly schema: PlannedSchema; readonly notes: readonly string[] }> {
+  const models = { source: pipeline.extract.source, target: pipeline.load.target }
+  const differences = [...(await models.source.checkSchema()), ...(await models.target.checkSchema())]
+  if (differences.length > 0) {
+    throw new TerminalError(
+      `${pipeline.name}: the models do not fit the databases, so nothing was read: ${differences.map(({ message }) => message).join('; ')}`,
+    )
+  }
+  const live = { source: await describe(models.source), target: await describe(models.target) }
+  const others = [...otherDifferences(models.source, live.source), ...otherDifferences(models.target, live.target)]
+  if (pipeline.contract === 'freeze' && others.length > 0) {
+    throw new TerminalError(
+      `${pipeline.name}: the databases differ from the models and the pipeline says contract: 'freeze', so nothing was read: ${others.join('; ')}; change the model or the table, or say contract: 'evolve'`,
+    )
+  }
+  return {
+    schema: { source: live.source?.columns ?? [], target: live.target?.columns ?? [] },
+    notes: unknownColumns(models.source, live.source),
+  }
+}
+
+function describe({ database, definition }: AnyModel): Promise<LiveTable | null> {
+  return database.withConnection((connection) => connection.describe(definition.table))
+}
+
+function unknownColumns({ definition }: AnyModel, live: LiveTable | null): string[] {
+  const unknown = (live?.columns ?? []).map(({ name }) => name).filter((name) => !definition.columnNames.includes(name))
+  if (unknown.length === 0) return []
+  const columns = unknown.length === 1 ? 'a column' : 'columns'
+  return [
+    `${definition.database}.${definition.table} has ${columns} that the model does not know, left alone: ${unknown.join(', ')}`,
+  ]
+}
+
+/** What a run can live with. */
+function otherDifferences(model: AnyModel, live: LiveTable | null): string[] {
+  const where = `${model.definition.database}.${model.definition.table}`
+  const sizes = model.definition.columns.flatMap((column) => {
+    const found = live?.columns.find(({ name }) => name === column.column)
+    const size = found === undefined ? null : otherSize(column, found)
+    return size === null ? [] : [`${where}.${column.column} is ${found?.type}, the model says ${size}`]
+  })
+  return [...unknownColumns(model, live), ...sizes]
+}
+
+/** The size that the model gives, where the live type has another one. */
+function otherSize({ field }: ColumnDefinition, { type }: LiveColumn): string | null {
+  const { kind, length, precision, scale } = field.settings
+  const sizes = /\((\d+)(?:,(\d+))?\)/.exec(type)
+  if (sizes === null) return null
+  const [, first, second = '0'] = sizes
+  if (kind === 'varchar' && /char/i.test(type) && Number(first) !== length) return `varchar(${length})`
+  const isDecimal = kind === 'decimal' && /numeric|decimal/i.test(type)
+  if (isDecimal && (Number(first) !== precision || Number(second) !== scale)) return `decimal(${precision}, ${scale})`
+  return null
+}
+
+/**
+ * At Extract and Load, after the rows have been read or written and while they are held: throws `Terminal` when the table is not as it
+ * was when the run was planned.
+ */
+export async function checkUnchanged(
+  pipeline: Pipeline,
+  side: Side,
+  planned: PlannedSchema | undefined,
+  connection: Connection,
+): Promise<void> {
+  if (planned === undefined) return
+  const { definition } = side === 'source' ? pipeline.extract.source : pipeline.load.target
+  const live = await connection.describe(definition.table)
+  const names = new Set([...planned[side], ...(live?.columns ?? [])].map(({ name }) => name))
+  const changes = [...names].flatMap((name) => {
+    if (pipeline.contract !== 'freeze' && !definition.columnNames.includes(name)) return []
+    const was = planned[side].find((column) => column.name === name)
+    const is = live?.columns.find((column) => column.name === name)
+    return changeOf(name, was, is)
+  })
+  if (changes.length === 0) return
+  throw new TerminalError(
+    `${pipeline.name}: ${definition.database}.${definition.table} has changed since this run was planned: ${changes.join('; ')}; so nothing of it was kept and last_run stays where it is; look whether the model still fits, then run the workflow again`,
+  )
+}
+
+function changeOf(name: string, was: LiveColumn | undefined, is: LiveColumn | undefined): string[] {
+  if (was === undefined) return [`the column ${name} is new`]
+  if (is === undefined) return [`the column ${name} is gone`]
+  if (was.type !== is.type) return [`the column ${name} was ${was.type} and is ${is.type}`]
+  if (was.nullable !== is.nullable)
+    return [`the column ${name} ${is.nullable ? 'may be NULL now' : 'may not be NULL any more'}`]
+  return []
+}

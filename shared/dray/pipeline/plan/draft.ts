@@ -1,0 +1,21 @@
+import type { StagedObject } from '#dray/staging/staging-store.ts'
+import type { Partition } from './partitions.ts'
+import type { Window } from './window.ts'
+
+/** What a run is going to read; a plan, once it is tied to a lease and staged. */
+export interface Draft {
+  readonly window: Window | null
+  /** Rows when the plan was made. */
+  readonly rows: number
+  readonly partitions: readonly Partition[]
+  /** Whether Commit moves `last_run` to the end of the window. */
+  readonly advances: boolean
+  /** Sentences for a person. */
+  readonly notes: readonly string[]
+  readonly replayed?: Replayed
+}
+
+/** What a replay sends again, and Commit enters in the quarantine's log. */
+export interface Replayed {
+  readonly records: StagedObject
+}

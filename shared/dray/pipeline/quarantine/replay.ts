@@ -1,0 +1,225 @@
+import { sql } from 'kysely'
+import { columnName, tableName, where } from '#dray/active-record/sql.ts'
+import type { Text } from '#dray/block/block.ts'
+import { BlockEncoder } from '#dray/block/copy-text.ts'
+import { compile } from '#dray/database/statement.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { ReplayMode } from '#dray/messages/run-mode.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
+import { keysCondition, type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
+import { stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
+import { NOT_TEXT } from '#dray/pipeline/rows/transform-rows.ts'
+import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
+import type { Services } from '../services.ts'
+import { type KeptRow, quarantinedRows } from './kept-rows.ts'
+import { landedBefore, type SentRecord } from './landed-replays.ts'
+import { appendToLog, type QuarantineRecord } from './log.ts'
+import { inOrder } from './replay-order.ts'
+
+const KEYS_AT_ONCE = 1000
+
+/**
+ * Quarantined rows that go through the current transform and load again. Where the load keeps older versions back (a `version`, or an
+ * append, which never overwrites), the kept rows are sent; elsewhere the rows are read again from the source by their key, so that
+ * what is written is never older than what is there: the pipeline's lease keeps other runs out meanwhile.
+ */
+export async function draftReplay(
+  pipeline: Pipeline,
+  asked: ReplayMode['replay'],
+  runId: string,
+  services: Services,
+): Promise<Draft> {
+  const { load } = pipeline
+  if (load.kind === 'replace') {
+    throw new ConfigurationError(
+      `${pipeline.name} replaces its whole table in each run, so single rows cannot be replayed; run it again, which reads them again`,
+    )
+  }
+  const chosen = await openRows(pipeline, asked, services)
+  const landed = await landedBefore(pipeline, chosen, services)
+  const open = chosen.filter(({ id }) => !landed.has(id))
+  const sorted = sort(pipeline, open)
+  const present = await presentKeys(pipeline, sorted.again, services)
+  const gone = sorted.again.filter((row) => !present.has(keyText(pipeline, row)))
+  const partitions = [
+    ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
+    ...keyPartitions(pipeline, sorted.again, present),
+  ]
+  const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
+  const records = [...sent, ...landed.values()]
+  const staged = await writeJsonLines(services.staging, `${stagingPrefix(runId, pipeline.name)}/replayed`, records)
+  return {
+    window: null,
+    rows: sorted.asKept.length + sorted.again.length - gone.length,
+    partitions,
+    advances: false,
+    notes: notesOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
+    replayed: { records: staged },
+  }
+}
+
+async function openRows(pipeline: Pipeline, asked: ReplayMode['replay'], { staging }: Services): Promise<KeptRow[]> {
+  const ids = asked.ids ? new Set(asked.ids) : null
+  const rows: KeptRow[] = []
+  for await (const row of quarantinedRows(staging, pipeline.name, { run: asked.run })) {
+    if (row.record === null && (ids === null || ids.has(row.id))) rows.push(row)
+  }
+  return rows
+}
+
+interface Sorted {
+  /** Sent as they were kept. */
+  readonly asKept: readonly KeptRow[]
+  /** Read again from the source. */
+  readonly again: readonly KeptRow[]
+  /** Another run has quarantined the same row later. */
+  readonly superseded: readonly KeptRow[]
+  /** Without a key they cannot be read again, and without a version they could overwrite what is newer. */
+  readonly left: readonly KeptRow[]
+}
+
+function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
+  const { source } = pipeline.extract
+  const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'
+  // What is no text is kept as hexadecimal, which must not be taken for what was there.
+  const damaged = ({ errors }: KeptRow) => errors.filter(({ code }) => code === NOT_TEXT).map(({ field }) => field)
+  const hasKey = (row: KeptRow) =>
+    source.definition.primaryKey.length > 0 &&
+    source.definition.primaryKey.every(
+      ({ name, column }) => (row.row[column] ?? null) !== null && !damaged(row).includes(name),
+    )
+  const isWhole = (row: KeptRow) =>
+    source.definition.columnNames.every((column) => row.row[column] !== undefined) && damaged(row).length === 0
+  const newest = new Map<string, KeptRow>()
+  for (const row of open) if (hasKey(row)) newest.set(keyText(pipeline, row), row)
+  const latest = open.filter((row) => !hasKey(row) || newest.get(keyText(pipeline, row)) === row)
+  return {
+    asKept: inOrder(
+      pipeline.extract,
+      latest.filter((row) => guarded && isWhole(row)),
+    ),
+    again: latest.filter((row) => !(guarded && isWhole(row)) && hasKey(row)),
+    superseded: open.filter((row) => !latest.includes(row)),
+    left: latest.filter((row) => !(guarded && isWhole(row)) && !hasKey(row)),
+  }
+}
+
+function keyOf(pipeline: Pipeline, row: KeptRow): string[] {
+  return pipeline.extract.source.definition.primaryKey.map(({ column }) => row.row[column] as string)
+}
+
+function keyText(pipeline: Pipeline, row: KeptRow): string {
+  return JSON.stringify(keyOf(pipeline, row))
+}
+
+/** The keys that the source still has. */
+async function presentKeys(
+  pipeline: Pipeline,
+  rows: readonly KeptRow[],
+  { signal }: Services,
+): Promise<ReadonlySet<string>> {
+  const { extract } = pipeline
+  const { definition } = extract.source
+  const found = new Set<string>()
+  await extract.source.database.withConnection(async (connection, adapter) => {
+    for (const part of inParts(rows)) {
+      const keys = part.map((row) => keyOf(pipeline, row))
+      const { sql: text, parameters } = compile(
+        adapter,
+        sql`select ${sql.join(definition.primaryKey.map(columnName))} from ${tableName(definition)}${where([keysCondition(extract, keys, adapter)])}`,
+      )
+      for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(JSON.stringify(key))
+    }
+  })
+  return found
+}
+
+function* inParts<T>(items: readonly T[]): Generator<readonly T[]> {
+  for (let start = 0; start < items.length; start += KEYS_AT_ONCE) yield items.slice(start, start + KEYS_AT_ONCE)
+}
+
+function keyPartitions(
+  pipeline: Pipeline,
+  rows: readonly KeptRow[],
+  present: ReadonlySet<string>,
+): readonly Partition[] {
+  const there = rows.filter((row) => present.has(keyText(pipeline, row)))
+  return [...inParts(there)].map((part) => ({ ...WHOLE, keys: part.map((row) => keyOf(pipeline, row)) }))
+}
+
+/** The rows as an extract would have staged them. */
+async function stageRows(
+  pipeline: Pipeline,
+  rows: readonly KeptRow[],
+  runId: string,
+  { staging, signal }: Services,
+): Promise<Partition> {
+  const columns = pipeline.extract.source.definition.columnNames
+  const texts = rows.map(({ row }) => columns.map((column): Text => row[column] ?? null))
+  const prefix = `${stagingPrefix(runId, pipeline.name)}/kept`
+  const kept = await staging.write(prefix, { format: 'copy-text', columns }, blocksOf(texts), { signal })
+  return { ...WHOLE, kept }
+}
+
+function* blocksOf(rows: readonly (readonly Text[])[]): Generator<Block> {
+  const encoder = new BlockEncoder()
+  for (const row of rows) {
+    const full = encoder.push(row)
+    if (full !== null) yield full
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
+}
+
+/** The partitions are those of `stageRows` and `keyPartitions`, in this order. */
+function recordsOf(sorted: Sorted, gone: ReadonlySet<KeptRow>, by: string, at: string): SentRecord[] {
+  const record = ({ id }: KeptRow, partition: number | null, reason: string): SentRecord => ({
+    id,
+    action: 'replayed',
+    reason,
+    by,
+    at,
+    partition,
+  })
+  const { asKept, again, superseded } = sorted
+  const first = asKept.length === 0 ? 0 : 1
+  const there = again.filter((row) => !gone.has(row))
+  return [
+    ...asKept.map((row) => record(row, 0, 'the kept row was sent again')),
+    ...there.map((row, index) =>
+      record(row, first + Math.floor(index / KEYS_AT_ONCE), 'its row was read again from the source'),
+    ),
+    ...[...gone].map((row) => record(row, null, 'the source has no row of this key any more')),
+    ...superseded.map((row) => record(row, null, 'a later run has quarantined the same row, which was taken instead')),
+  ]
+}
+
+function notesOf(
+  pipeline: Pipeline,
+  { chosen, landed }: { readonly chosen: number; readonly landed: number },
+  sorted: Sorted,
+  gone: number,
+): string[] {
+  const notes = [`${chosen} quarantined rows were to be replayed`]
+  if (landed > 0)
+    notes.push(`${landed} had been loaded by a replay that did not come to its end, and were not sent again`)
+  const { asKept, again, superseded, left } = sorted
+  if (asKept.length > 0) notes.push(`${asKept.length} were sent as they were kept`)
+  if (again.length > gone) notes.push(`${again.length - gone} were read again from the source`)
+  if (gone > 0) notes.push(`${gone} are not in the source any more and were not loaded`)
+  if (superseded.length > 0) notes.push(`${superseded.length} are older copies of the same rows`)
+  if (left.length > 0) {
+    notes.push(
+      `${left.length} stay in the quarantine: they have no key, so they cannot be read again, and ${pipeline.name} has no version that would keep them from overwriting newer rows`,
+    )
+  }
+  return [notes.join('; ')]
+}
+
+/** Enters in the quarantine's log what the plan has sent; twice, it says the same twice. */
+export async function enterReplayed(pipeline: Pipeline, replayed: Replayed, { staging }: Services): Promise<void> {
+  if (replayed.records.rows === 0) return
+  await appendToLog(staging, pipeline.name, readJsonLines<QuarantineRecord>(staging, replayed.records))
+}

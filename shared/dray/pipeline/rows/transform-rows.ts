@@ -1,0 +1,98 @@
+import type { SourceRecord } from '#dray/active-record/record.ts'
+import type { ValidationError } from '#dray/active-record/validations.ts'
+import type { Timestamp } from '#dray/active-record/values.ts'
+import type { Text } from '#dray/block/block.ts'
+import { DataQualityError } from '#dray/errors.ts'
+import type { Pipeline, RowContext } from '#dray/pipeline/declare/pipeline.ts'
+import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
+import { KeyChanged, keyCheck } from './key-check.ts'
+import { managedAttributes } from './managed-attributes.ts'
+
+/** What became of one source row. */
+export type Outcome =
+  | { readonly kind: 'loaded'; readonly texts: readonly Text[]; readonly findings: readonly ValidationError[] }
+  | { readonly kind: 'filtered' }
+  | { readonly kind: 'quarantined'; readonly errors: readonly ValidationError[] }
+
+const NO_FINDINGS: readonly ValidationError[] = []
+
+class Judgement implements RowContext {
+  readonly runStartedAt: Timestamp
+  errors: ValidationError[] | null = null
+  findings: ValidationError[] | null = null
+
+  constructor(runStartedAt: Timestamp) {
+    this.runStartedAt = runStartedAt
+  }
+
+  reset(): void {
+    this.errors = null
+    this.findings = null
+  }
+
+  reject(field: string, code: string, message: string = code): null {
+    this.errors ??= []
+    this.errors.push({ field, code, message })
+    return null
+  }
+
+  finding(field: string, code: string, message: string = code): void {
+    this.findings ??= []
+    this.findings.push({ field, code, message })
+  }
+}
+
+function asError(error: unknown): ValidationError {
+  if (error instanceof DataQualityError) return { field: error.field, code: error.code, message: error.message }
+  const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
+  return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
+}
+
+/** Of a row whose source holds something else than text in a text column: Extract has added the names of those columns. */
+export const NOT_TEXT = 'invalid_utf8'
+
+function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']): ValidationError[] {
+  return (row.at(-1) ?? '').split(',').map((column) => ({
+    field: source.definition.columns.find((one) => one.column === column)?.name ?? column,
+    code: NOT_TEXT,
+    message: 'the source holds bytes that are not valid UTF-8; the row is kept with them in hexadecimal',
+  }))
+}
+
+/**
+ * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held against the
+ * target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only where deletes rely on a key that
+ * the transform has changed.
+ */
+export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
+  const { source } = pipeline.extract
+  const { target } = pipeline.load
+  const judgement = new Judgement(runStartedAt)
+  const run = runOfRows(target, runStartedAt)
+  const plain: RowCode = {
+    read: (row) => (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row),
+    encode: (_record, attributes) => run.slow(attributes),
+  }
+  const generated = rowCode(source, target) ?? plain
+  const width = source.definition.columns.length
+  const managed = managedAttributes(pipeline, runStartedAt)
+  const checkKey = keyCheck(pipeline)
+  return (row) => {
+    judgement.reset()
+    if (row.length > width) return { kind: 'quarantined', errors: damagedIn(row, source) }
+    try {
+      const code = row.length === width ? generated : plain
+      const record = code.read(row)
+      const attributes = pipeline.transform(record as never, judgement)
+      if (judgement.errors !== null) return { kind: 'quarantined', errors: judgement.errors }
+      if (attributes === null) return { kind: 'filtered' }
+      const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
+      if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      checkKey?.(row, encoded.texts)
+      return { kind: 'loaded', texts: encoded.texts, findings: judgement.findings ?? NO_FINDINGS }
+    } catch (error) {
+      if (error instanceof KeyChanged) throw error
+      return { kind: 'quarantined', errors: [...(judgement.errors ?? []), asError(error)] }
+    }
+  }
+}

@@ -1,0 +1,139 @@
+import { withDeadline } from '#dray/database/deadline.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
+import { checkFence, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
+import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { quarantinePrefix } from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
+import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
+import type { Services } from '../services.ts'
+
+/** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */
+const BORNE = 10
+
+type Sums = Awaited<ReturnType<typeof sumOfLedger>>
+
+/**
+ * Closes a run of a pipeline: every partition in the ledger, the row equation, the quarantine's threshold, and only then `last_run`.
+ * Throws `Terminal` when rows are not accounted for, `DataQuality` when too many are quarantined; nothing advances then.
+ */
+export function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
+  return withDeadline(services.signal, () => closeRun(pipeline, input, services))
+}
+
+async function closeRun(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
+  const { database } = pipeline.load.target
+  const planned = await readPlan(services, input.plan)
+  if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)
+  await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
+  const sums = await sumOfLedger(database, pipeline.name, planningRun(input))
+  checkEquation(pipeline, planned, sums)
+  const step = await stepRecord(pipeline, input, planned, sums, services)
+  try {
+    // Rows from the quarantine may go back there, all of them.
+    if (planned.replayed === undefined) checkThreshold(pipeline, sums)
+  } catch (error) {
+    await services.state.putStep({
+      ...step,
+      status: 'failed',
+      lastRunAfter: step.lastRunBefore,
+      error: (error as Error).message,
+    })
+    throw error
+  }
+  const deleted = await closeTarget(pipeline, input, planned, sums.inserted, services)
+  if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
+  const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
+  const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
+  await services.state.commit(lease, step.lastRunAfter)
+  await services.state.putStep({ ...step, deleted })
+  const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
+  return {
+    read,
+    inserted,
+    updated,
+    unchanged,
+    filtered,
+    duplicate,
+    quarantined,
+    last_run_before: step.lastRunBefore,
+    last_run_after: step.lastRunAfter,
+  }
+}
+
+function checkEquation(pipeline: Pipeline, planned: Plan, sums: Sums): void {
+  if (sums.partitions !== planned.partitions.length) {
+    throw new TerminalError(
+      `${pipeline.name}: ${sums.partitions} of ${planned.partitions.length} partitions have landed, so last_run stays where it is; run the workflow again`,
+    )
+  }
+  const right = sums.inserted + sums.updated + sums.unchanged + sums.filtered + sums.duplicate + sums.quarantined
+  if (sums.read === right) return
+  throw new TerminalError(
+    `${pipeline.name}: the rows do not add up, so last_run stays where it is: read ${sums.read} is not inserted ${sums.inserted} + updated ${sums.updated} + unchanged ${sums.unchanged} + filtered ${sums.filtered} + duplicate ${sums.duplicate} + quarantined ${sums.quarantined} = ${right}; run the workflow again, and report it when it stays`,
+  )
+}
+
+function checkThreshold(pipeline: Pipeline, sums: Sums): void {
+  const { rows, share } = pipeline.quarantine
+  const most = Math.min(rows, Math.max(BORNE, Math.floor(sums.read * share)))
+  if (sums.quarantined <= most) return
+  throw new DataQualityError(
+    '',
+    'quarantine_threshold',
+    `${pipeline.name}: ${sums.quarantined} of ${sums.read} rows were quarantined and at most ${most} may be, so last_run stays where it is; look at their reasons, mend the source or the transform and run again, or raise the pipeline's quarantine: { rows, share }`,
+  )
+}
+
+/** A step that an earlier run has done: its rows are accounted for there. */
+async function commitNothing(
+  pipeline: Pipeline,
+  { run }: CommitInput,
+  planned: Plan,
+  { state, now }: Services,
+): Promise<CommitOutput> {
+  const nothing = { read: 0, inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
+  await state.putStep({
+    ...emptyStep(run.id, pipeline.name),
+    ...timesOf(planned, now()),
+    status: 'success',
+    lastRunBefore: planned.lastRun,
+    lastRunAfter: planned.lastRun,
+    notes: planned.notes,
+  })
+  return { ...nothing, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
+}
+
+function timesOf({ startedAt }: Plan, endTime: number) {
+  return { startTime: startedAt, endTime, executionTimeSeconds: (endTime - startedAt) / 1000 }
+}
+
+async function stepRecord(
+  pipeline: Pipeline,
+  input: CommitInput,
+  planned: Plan,
+  sums: Sums,
+  { state, now }: Services,
+): Promise<StepRecord> {
+  // A resumed run has said more of itself than the plan it goes on with.
+  const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
+  const { partitions: _, ...counts } = sums
+  // Another run may have moved it since a run of some rows was planned that is resumed now.
+  const lastRun = planned.advances ? planned.lastRun : ((await state.pipeline(pipeline.name))?.lastRun ?? null)
+  return {
+    runId: input.run.id,
+    step: pipeline.name,
+    status: 'success',
+    ...timesOf({ ...planned, startedAt: known?.startTime ?? planned.startedAt }, now()),
+    lastRunBefore: lastRun,
+    lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : lastRun,
+    attempts: 1,
+    deleted: 0,
+    error: null,
+    notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),
+    quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
+    ...counts,
+  }
+}

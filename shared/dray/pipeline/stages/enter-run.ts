@@ -1,0 +1,18 @@
+import type { PlanInput } from '#dray/messages/stages.ts'
+import type { Services } from '../services.ts'
+
+/** Enters the run in the state; whichever of its steps comes first does. */
+export async function enterRun(
+  { run, mode = null, only = null }: Pick<PlanInput, 'run' | 'mode' | 'only'>,
+  { state, runner }: Services,
+): Promise<void> {
+  await state.startRun({
+    id: run.id,
+    workflow: run.workflow,
+    startTime: Date.parse(run.started_at),
+    runner,
+    trigger: run.trigger,
+    mode: mode === null ? null : JSON.stringify(mode),
+    only,
+  })
+}

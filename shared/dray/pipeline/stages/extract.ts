@@ -1,0 +1,59 @@
+import { type RawBuilder, sql } from 'kysely'
+import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import { columnOf } from '#dray/active-record/table-definition.ts'
+import { withDeadline } from '#dray/database/deadline.ts'
+import { compile } from '#dray/database/statement.ts'
+import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
+import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
+import { readPlan, stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
+import type { Services } from '../services.ts'
+import { counted } from './counted-blocks.ts'
+
+/** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
+export function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+  return withDeadline(services.signal, () => stagePartition(pipeline, input, services))
+}
+
+async function stagePartition(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+  const planned = await readPlan(services, input.plan)
+  const { source } = pipeline.extract
+  const partition = planned.partitions[input.partition] as Partition
+  // Rows from the quarantine are staged as if they had been read now.
+  if (partition.kept !== undefined) return { ...input, extracted: partition.kept }
+  const extracted = await source.database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(
+      adapter,
+      selection(pipeline, partitionConditions(pipeline.extract, planned, partition, adapter), adapter),
+    )
+    const rows = connection.copyOut(text, parameters, { signal: services.signal, keepDamaged: true })
+    const staged = await services.staging.write(
+      `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/extracted`,
+      { format: 'copy-text', columns: source.definition.columnNames },
+      counted(rows, (count) =>
+        services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'extract', rows: count }),
+      ),
+      { signal: services.signal },
+    )
+    await checkUnchanged(pipeline, 'source', planned.schema, connection)
+    return staged
+  })
+  return { ...input, extracted }
+}
+
+function selection(
+  pipeline: Pipeline,
+  conditions: readonly RawBuilder<unknown>[],
+  adapter: Parameters<typeof compile>[0],
+): Parameters<typeof compile>[1] {
+  const { source, cursor } = pipeline.extract
+  const { definition } = source
+  // Where a key comes twice, the last row wins: by cursor, then by key.
+  const order =
+    cursor === null
+      ? []
+      : [columnOf(definition, cursor.name), ...definition.primaryKey].map((column) => columnName(column))
+  const orderBy = order.length === 0 ? sql`` : sql` order by ${sql.join(order)}`
+  return sql`select ${sql.join(definition.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${orderBy}`
+}

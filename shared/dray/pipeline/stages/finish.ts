@@ -1,0 +1,66 @@
+import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
+import { emptyStep } from '#dray/state/state-store.ts'
+import type { Services } from '../services.ts'
+
+/**
+ * Closes a run, whatever happened: records each step that did not record itself, writes the run's end, and gives
+ * back the leases the run still holds. A second call writes the same.
+ */
+export async function finish(input: FinishInput, services: Services): Promise<FinishOutput> {
+  const { state, now } = services
+  const { run, steps, only = null } = input
+  await state.startRun({
+    id: run.id,
+    workflow: run.workflow,
+    startTime: Date.parse(run.started_at),
+    runner: services.runner,
+    trigger: run.trigger,
+    only,
+  })
+  const outcomes = Object.entries(steps)
+  const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
+  for (const [name, outcome] of outcomes) {
+    if (outcome.status !== 'success') await recordFailure(name, outcome, input, known.get(name), services)
+  }
+  const named = (status: StepOutcome['status']) =>
+    outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
+  const end = await state.run(run.id)
+  const sum = (pick: (step: NonNullable<typeof end>['steps'][number]) => number) =>
+    (end?.steps ?? []).reduce((total, step) => total + pick(step), 0)
+  const output: FinishOutput = {
+    status: outcomes.every(([, outcome]) => outcome.status === 'success') ? 'success' : 'failed',
+    failed: named('failed'),
+    skipped: named('skipped'),
+    refused: named('refused'),
+  }
+  await state.finishRun(run.id, {
+    status: output.status,
+    endTime: now(),
+    recordsProcessed: sum(({ read }) => read),
+    recordsFailed: sum(({ quarantined }) => quarantined),
+    error:
+      outcomes
+        .map(([name, { reason }]) => (reason === null ? null : `${name}: ${reason}`))
+        .filter(Boolean)
+        .join('; ') || null,
+  })
+  // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
+  for (const [name] of outcomes) await state.releaseLease(name, run.id)
+  return output
+}
+
+async function recordFailure(
+  name: string,
+  outcome: StepOutcome,
+  input: FinishInput,
+  known: ReturnType<typeof emptyStep> | undefined,
+  services: Services,
+): Promise<void> {
+  const { state } = services
+  const last = (await state.pipeline(name))?.lastRun ?? null
+  await state.putStep({
+    ...(known ?? { ...emptyStep(input.run.id, name), lastRunBefore: last, lastRunAfter: last }),
+    status: outcome.status,
+    error: outcome.reason,
+  })
+}

@@ -1,0 +1,185 @@
+import type { Text } from '#dray/block/block.ts'
+import { decodeBlock } from '#dray/block/copy-text.ts'
+import type { MergeResult, RejectedRow } from '#dray/database/adapter.ts'
+import { withDeadline } from '#dray/database/deadline.ts'
+import { DataQualityError, TransientError } from '#dray/errors.ts'
+import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { checkFence, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
+import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
+import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
+import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { byColumn, type QuarantinedRow, quarantinePrefix } from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { startOf } from '#dray/pipeline/texts/run-start.ts'
+import { writeJsonLines } from '#dray/staging/documents.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
+import type { Services } from '../services.ts'
+import { counted } from './counted-blocks.ts'
+
+/**
+ * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry and does nothing.
+ * Rows that the target refuses are quarantined alone.
+ */
+export function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+  return withDeadline(services.signal, () => landPartition(pipeline, input, services))
+}
+
+async function landPartition(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+  const { database } = pipeline.load.target
+  const startedAt = services.now()
+  const planned = await readPlan(services, input.plan)
+  const counts = await database.transaction(async () => {
+    await checkFence(database, pipeline.name, input.epoch)
+    const landed = await landedBefore(pipeline, input)
+    if (landed !== null) return landed
+    const merged = await merge(pipeline, input, planned.advances, services)
+    await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
+    const quarantined = await quarantineRejected(pipeline, input, merged.rejected, services)
+    const landing = countsOf(input, merged, quarantined)
+    try {
+      await enter(pipeline, input, planned, landing)
+    } catch (error) {
+      // The entry is there: another delivery of this partition has landed since this one looked.
+      if (!(error instanceof DataQualityError) || (await landedBefore(pipeline, input)) === null) throw error
+      throw new TransientError(
+        `${pipeline.name}: partition ${input.partition} has landed by another delivery of the same task, so this one is rolled back; tried again, it finds the work done`,
+        { cause: error },
+      )
+    }
+    return landing
+  })
+  await services.state.putPartition({
+    runId: input.run.id,
+    pipeline: pipeline.name,
+    partition: input.partition,
+    status: 'success',
+    attempts: 1,
+    executionTimeSeconds: (services.now() - startedAt) / 1000,
+    error: null,
+    ...counts,
+  })
+  return { partition: input.partition }
+}
+
+/** `refused` are the rows that the target did not take. */
+function countsOf(input: LoadInput, merged: MergeResult, refused: number): LedgerCounts {
+  return {
+    read: input.extracted.rows,
+    inserted: merged.inserted,
+    updated: merged.updated,
+    unchanged: merged.unchanged,
+    filtered: input.filtered,
+    duplicate: merged.duplicate,
+    quarantined: (input.quarantined?.rows ?? 0) + refused,
+    findings: input.findings?.rows ?? 0,
+    bytes: input.extracted.bytes,
+  }
+}
+
+async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<LedgerCounts | null> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const entry = await Entry.findBy({
+    pipeline: pipeline.name,
+    runId: planningRun(input),
+    partitionNumber: BigInt(input.partition),
+  })
+  if (entry === null) return null
+  return {
+    read: Number(entry.rowsRead),
+    inserted: Number(entry.inserted),
+    updated: Number(entry.updated),
+    unchanged: Number(entry.unchanged),
+    filtered: Number(entry.filtered),
+    duplicate: Number(entry.duplicate),
+    quarantined: Number(entry.quarantined),
+    findings: Number(entry.findings),
+    bytes: Number(entry.bytes),
+  }
+}
+
+function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
+  const open = async function* (): AsyncGenerator<Block> {
+    const staged = await services.staging.read(input.transformed, { signal: services.signal })
+    yield* counted(staged.blocks, (rows) =>
+      services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
+    )
+  }
+  return loadRows(pipeline, { open, isWholeRun, signal: services.signal })
+}
+
+async function enter(pipeline: Pipeline, input: LoadInput, planned: Plan, counts: LedgerCounts): Promise<void> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  await new Entry({
+    pipeline: pipeline.name,
+    runId: planningRun(input),
+    partitionNumber: BigInt(input.partition),
+    epoch: BigInt(input.epoch),
+    rowsRead: BigInt(counts.read),
+    inserted: BigInt(counts.inserted),
+    updated: BigInt(counts.updated),
+    unchanged: BigInt(counts.unchanged),
+    filtered: BigInt(counts.filtered),
+    duplicate: BigInt(counts.duplicate),
+    quarantined: BigInt(counts.quarantined),
+    findings: BigInt(counts.findings),
+    bytes: BigInt(counts.bytes),
+    plan: JSON.stringify({ ...input.plan, replayed: planned.replayed?.records }),
+  }).saveOrFail()
+}
+
+async function quarantineRejected(
+  pipeline: Pipeline,
+  input: LoadInput,
+  rejected: readonly RejectedRow[],
+  services: Services,
+): Promise<number> {
+  if (rejected.length === 0) return 0
+  const rows = await sourceRowsOf(pipeline, input, rejected, services)
+  await writeJsonLines(services.staging, quarantinePrefix(planningRun(input), pipeline.name), rows, {
+    signal: services.signal,
+  })
+  return rejected.length
+}
+
+/** The source rows behind refused target rows: the transform is pure, so running it again tells which gave which. */
+async function sourceRowsOf(
+  pipeline: Pipeline,
+  input: LoadInput,
+  rejected: readonly RejectedRow[],
+  services: Services,
+): Promise<QuarantinedRow[]> {
+  const wanted = new Map(rejected.map((one) => [one.row, one]))
+  const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const { blocks }: { blocks: AsyncIterable<Block> } = await services.staging.read(input.extracted, {
+    signal: services.signal,
+  })
+  const rows: QuarantinedRow[] = []
+  let place = 0
+  for await (const block of blocks) {
+    for (const row of decodeBlock(block)) {
+      if (transformRow(row).kind !== 'loaded') continue
+      const refusal = wanted.get(place++)
+      if (refusal !== undefined) rows.push(quarantinedRow(pipeline, input, refusal, row))
+    }
+  }
+  return rows
+}
+
+function quarantinedRow(
+  pipeline: Pipeline,
+  input: LoadInput,
+  refusal: RejectedRow,
+  row: readonly Text[],
+): QuarantinedRow {
+  const { source } = pipeline.extract
+  const field = pipeline.load.target.definition.columns.find(({ column }) => column === refusal.column)?.name
+  return {
+    run: planningRun(input),
+    pipeline: pipeline.name,
+    partition: input.partition,
+    step: 'load',
+    errors: [{ field: field ?? refusal.column ?? '', code: refusal.code, message: refusal.message }],
+    row: byColumn(source.definition.columnNames, row),
+  }
+}

@@ -1,0 +1,101 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
+import type { Text } from '#dray/block/block.ts'
+import { BlockEncoder } from '#dray/block/copy-text.ts'
+import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
+import {
+  byColumn,
+  findingsPrefix,
+  type QuarantinedRow,
+  quarantinePrefix,
+} from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
+import { eachRow } from '#dray/pipeline/rows/staged-rows.ts'
+import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { startOf } from '#dray/pipeline/texts/run-start.ts'
+import { writeJsonLines } from '#dray/staging/documents.ts'
+import type { Block, StagedObject } from '#dray/staging/staging-store.ts'
+import type { Services } from '../services.ts'
+import { counted } from './counted-blocks.ts'
+
+/** Rows that are kept aside while the others go on. */
+interface Aside {
+  filtered: number
+  readonly quarantined: QuarantinedRow[]
+  readonly findings: QuarantinedRow[]
+}
+
+/** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
+export async function transform(pipeline: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
+  const { staging, signal } = services
+  const options = { signal }
+  const aside: Aside = { filtered: 0, quarantined: [], findings: [] }
+  const extracted = await staging.read(input.extracted, { ...options, areBlocksLent: true })
+  const blocks = counted(extracted.blocks, (rows) =>
+    services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'transform', rows }),
+  )
+  const transformed = await staging.write(
+    `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/transformed`,
+    { format: 'copy-text', columns: bulkColumns(pipeline.load.target.definition).map(({ column }) => column) },
+    transformedBlocks(pipeline, input, blocks, aside),
+    options,
+  )
+  const keep = async (prefix: string, rows: QuarantinedRow[]): Promise<StagedObject | null> =>
+    rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)
+  return {
+    ...input,
+    transformed,
+    filtered: aside.filtered,
+    quarantined: await keep(quarantinePrefix(planningRun(input), pipeline.name), aside.quarantined),
+    findings: await keep(findingsPrefix(planningRun(input), pipeline.name), aside.findings),
+  }
+}
+
+async function* transformedBlocks(
+  pipeline: Pipeline,
+  input: TransformInput,
+  blocks: AsyncIterable<Block>,
+  aside: Aside,
+): AsyncGenerator<Block> {
+  const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const lineOf = lineEncoder(pipeline.load.target)
+  const encoder = new BlockEncoder()
+  for await (const block of blocks) {
+    const full: Block[] = []
+    eachRow(block, (row) => {
+      const outcome = transformRow(row)
+      setAside(pipeline, input, row, outcome, aside)
+      const filled = outcome.kind === 'loaded' ? encoder.pushLine(lineOf(outcome.texts)) : null
+      if (filled !== null) full.push(filled)
+    })
+    yield* full
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
+}
+
+function setAside(
+  pipeline: Pipeline,
+  input: TransformInput,
+  row: readonly Text[],
+  outcome: Outcome,
+  aside: Aside,
+): void {
+  if (outcome.kind === 'filtered') {
+    aside.filtered += 1
+    return
+  }
+  const errors = outcome.kind === 'loaded' ? outcome.findings : outcome.errors
+  if (errors.length === 0) return
+  const kept: QuarantinedRow = {
+    run: planningRun(input),
+    pipeline: pipeline.name,
+    partition: input.partition,
+    step: 'transform',
+    errors,
+    row: byColumn(pipeline.extract.source.definition.columnNames, row),
+  }
+  if (outcome.kind === 'loaded') aside.findings.push(kept)
+  else aside.quarantined.push(kept)
+}

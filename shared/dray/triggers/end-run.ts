@@ -1,0 +1,137 @@
+import { TransientError } from '#dray/errors.ts'
+import type { RunRecord, RunStart, StateStore } from '#dray/state/state-store.ts'
+import type { WorkflowSlot } from '#dray/state/workflow-slots.ts'
+import { latestRuns, refusedAmong } from './refused-runs.ts'
+import { holderOf, startRun, type TriggeredWorkflow, type TriggerServices, takeSlot } from './request-run.ts'
+import { followUpOf, type RunRequest } from './run-request.ts'
+import { settleRun } from './settle-run.ts'
+
+/** A run that is over, as the service that ran it tells. */
+export interface EndedRun extends Omit<RunStart, 'workflow'> {
+  /** Why it ended before its last state; null when it got there. */
+  readonly reason: string | null
+}
+
+export interface EndServices extends TriggerServices {
+  readonly state: StateStore
+}
+
+const rounds = 20
+
+/**
+ * Cleans up after a run: its leases are given back, what it left open is marked as failed, its slot is freed, and the run
+ * that waited for it starts. Returns that run's name, or null. A second call has no effect.
+ */
+export async function endRun(
+  workflow: TriggeredWorkflow,
+  { reason, ...start }: EndedRun,
+  services: EndServices,
+): Promise<string | null> {
+  const { state, now } = services
+  if (reason !== null) await state.startRun({ ...start, workflow: workflow.name })
+  await settleRun({ id: start.id, reason, now: now(), pipelines: workflow.pipelines }, state)
+  return startFollowUp(workflow, start.id, services)
+}
+
+/** Starts the run that waits, unless another is on; `ended` is the run that is over, if any. */
+export async function startFollowUp(
+  workflow: TriggeredWorkflow,
+  ended: string | null,
+  services: EndServices,
+): Promise<string | null> {
+  for (let round = 0; round < rounds; round++) {
+    const slot = await services.slots.open(workflow.name, services.now())
+    if (slot.run !== null && slot.run !== ended) {
+      if (!slot.started) await startRun(slot, services)
+      return null
+    }
+    const held = (await holderOf(workflow, services)) !== null
+    const next = held ? null : await nextRun(workflow, { slot, ended }, services)
+    if (next === null) {
+      if (slot.run === null) return null
+      if (await services.slots.write({ ...slot, run: null, started: false, request: null })) return null
+    } else {
+      const run = await takeSlot(slot, next.request, services, next.pending)
+      if (run !== null) {
+        for (const pipeline of next.done) await services.state.takePending(pipeline)
+        return run
+      }
+    }
+  }
+  throw new TransientError(
+    `the slot of ${workflow.name} was written by others all the time, so no follow-up was started; it is tried again`,
+  )
+}
+
+interface NextRun {
+  readonly request: RunRequest
+  /** What goes on waiting. */
+  readonly pending: RunRequest | null
+  /** Pipelines whose wish for a run is met by it. */
+  readonly done: readonly string[]
+}
+
+/**
+ * The run that is to follow: one that goes on with a run that was refused, as it was asked for; or the one that waits in the slot, which does
+ * the work of a usual run that was refused, too.
+ */
+async function nextRun(
+  { name, pipelines }: TriggeredWorkflow,
+  { slot, ended }: { readonly slot: WorkflowSlot; readonly ended: string | null },
+  { state, now }: EndServices,
+): Promise<NextRun | null> {
+  const waiting = slot.pending as RunRequest | null
+  const free = await refusedPipelines({ name, pipelines }, { state, now })
+  if (free.length === 0) return waiting === null ? null : { request: waiting, pending: null, done: [] }
+  const runs = await latestRuns(state, now(), name)
+  const refused = await refusedAmong(runs, new Set(free), state)
+  const [first, ...later] = waiting === null ? refused : refused.filter(({ run }) => run.mode !== null)
+  if (first !== undefined) {
+    const wanted = new Set(later.flatMap((one) => one.pipelines))
+    return { request: resumed(first.run), pending: waiting, done: free.filter((pipeline) => !wanted.has(pipeline)) }
+  }
+  if (waiting !== null) return { request: waiting, pending: null, done: free }
+  // Of a run that is still on, it will be known at its end what it was refused.
+  if (runs.some(({ id, status }) => status === 'running' && id !== ended)) return null
+  return { request: { ...followUpOf('follow-up'), only: free }, pending: null, done: free }
+}
+
+function resumed({ id, only }: RunRecord): RunRequest {
+  return { ...followUpOf('follow-up'), ...(only === null ? {} : { only }), mode: { resume: id } }
+}
+
+/** Pipelines that refused a run while another held them, and that are free now. */
+async function refusedPipelines(
+  { pipelines }: TriggeredWorkflow,
+  { state, now }: Pick<EndServices, 'state' | 'now'>,
+): Promise<string[]> {
+  const states = await Promise.all(pipelines.map((pipeline) => state.pipeline(pipeline)))
+  return states.flatMap((pipeline) =>
+    pipeline?.pending && (pipeline.leaseOwner === null || (pipeline.leaseExpiresAt ?? 0) <= now())
+      ? [pipeline.pipeline]
+      : [],
+  )
+}
+
+/** For runs whose end nobody told: ends the slot's run when it is over, and starts what waits. */
+export async function sweep(workflow: TriggeredWorkflow, services: EndServices): Promise<string | null> {
+  const slot = await services.slots.open(workflow.name, services.now())
+  if (slot.run === null) return startFollowUp(workflow, null, services)
+  if (!slot.started) {
+    await startRun(slot, services)
+    return null
+  }
+  if (!(await services.executions.isOver(slot.run))) return null
+  const run = (await services.state.run(slot.run))?.run
+  const request = slot.request as RunRequest
+  const ended: EndedRun = {
+    id: slot.run,
+    startTime: run?.startTime ?? services.now(),
+    runner: run?.runner ?? 'stepfunctions',
+    trigger: run?.trigger ?? request.trigger,
+    mode: request.mode === undefined ? null : JSON.stringify(request.mode),
+    only: request.only ?? null,
+    reason: 'The run is over, and nothing told how it ended; see its execution.',
+  }
+  return endRun(workflow, ended, services)
+}

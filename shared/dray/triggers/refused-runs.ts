@@ -1,0 +1,46 @@
+import type { RunRecord, StateStore } from '#dray/state/state-store.ts'
+
+/** A run that did not get a pipeline, since another held it. */
+export interface RefusedRun {
+  readonly run: RunRecord
+  readonly pipelines: readonly string[]
+}
+
+const dayMs = 24 * 3600 * 1000
+/** How far back is looked. */
+const latest = 50
+
+/** The runs of the last day, newest first. */
+export async function latestRuns(
+  state: Pick<StateStore, 'runs'>,
+  now: number,
+  workflow?: string,
+): Promise<readonly RunRecord[]> {
+  const runs = await state.runs({ ...(workflow === undefined ? {} : { workflow }), limit: latest })
+  return runs.filter(({ startTime }) => startTime > now - dayMs)
+}
+
+/** Those of the runs (newest first) that one of the pipelines has refused and that no later run has done; oldest first. */
+export async function refusedAmong(
+  runs: readonly RunRecord[],
+  pipelines: ReadonlySet<string>,
+  state: Pick<StateStore, 'run'>,
+): Promise<RefusedRun[]> {
+  const refused: RefusedRun[] = []
+  for (const [index, run] of runs.entries()) {
+    if (run.status !== 'failed' || runs.slice(0, index).some((later) => doesWorkOf(later, run))) continue
+    const steps = (await state.run(run.id))?.steps ?? []
+    const names = steps
+      .filter(({ step, status }) => status === 'refused' && pipelines.has(step))
+      .map(({ step }) => step)
+    if (names.length > 0) refused.unshift({ run, pipelines: names })
+  }
+  return refused
+}
+
+/** Whether a later run goes on with a run, or is a usual one of the same steps. */
+function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
+  if (later.workflow !== run.workflow) return false
+  if (later.mode !== null) return (JSON.parse(later.mode) as { resume?: string }).resume === run.id
+  return run.mode === null && (later.only === null || (run.only?.every((step) => later.only?.includes(step)) ?? false))
+}

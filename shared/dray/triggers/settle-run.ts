@@ -1,0 +1,33 @@
+import type { StateStore } from '#dray/state/state-store.ts'
+
+/** How a run came to its end. */
+export interface Ending {
+  readonly id: string
+  /** Why it ended before its last state; null when it got there. */
+  readonly reason: string | null
+  /** Milliseconds since 1970. */
+  readonly now: number
+  /** Those that the run may hold. */
+  readonly pipelines: readonly string[]
+}
+
+/**
+ * Ends a run that nobody works on any more: marks its open steps and itself as failed, gives its leases back. The
+ * target needs nothing: what had not been committed was rolled back with its connection.
+ */
+export async function settleRun(ending: Ending, state: StateStore): Promise<void> {
+  if (ending.reason !== null) await markFailed(ending, ending.reason, state)
+  // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
+  for (const pipeline of ending.pipelines) {
+    if ((await state.pipeline(pipeline))?.leaseOwner === ending.id) await state.releaseLease(pipeline, ending.id)
+  }
+}
+
+async function markFailed({ id, now }: Ending, reason: string, state: StateStore): Promise<void> {
+  const detail = await state.run(id)
+  const open = detail?.steps.filter(({ status }) => status === 'running') ?? []
+  await Promise.all(open.map((step) => state.putStep({ ...step, status: 'failed', endTime: now, error: reason })))
+  if (detail?.run.status !== 'running') return
+  const { recordsProcessed, recordsFailed } = detail.run
+  await state.finishRun(id, { status: 'failed', endTime: now, recordsProcessed, recordsFailed, error: reason })
+}

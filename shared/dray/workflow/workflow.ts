@@ -1,0 +1,127 @@
+import { ConfigurationError } from '#dray/errors.ts'
+import type { Schedule } from './cron.ts'
+import { orderOf } from './graph.ts'
+
+/** What a step runs: a pipeline, or a task of one Lambda. Both are known by a name, which is also their function folder. */
+export interface WorkflowUnit {
+  readonly kind: 'pipeline' | 'task'
+  readonly name: string
+}
+
+/** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
+export interface WorkflowStep extends WorkflowUnit {
+  readonly after: readonly string[]
+}
+
+/** A run starts on each event of this kind on the bus. */
+export interface EventTrigger {
+  readonly source: string
+  readonly detailType: string
+}
+
+export interface Workflow {
+  readonly name: string
+  /** In the order in which they were declared. */
+  readonly steps: readonly WorkflowStep[]
+  readonly schedules: readonly Schedule[]
+  readonly events: readonly EventTrigger[]
+}
+
+export interface WorkflowOptions {
+  readonly steps: readonly WorkflowStep[]
+  readonly schedule?: Schedule | readonly Schedule[]
+  readonly on?: EventTrigger | readonly EventTrigger[]
+}
+
+/** State names end at 80 characters, and the longest is a step's name with `: partitions` or ` and 99 more` around it. */
+const longestName = 50
+const kebabCase = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
+/** `functions/dray` holds the Lambdas that all workflows share. */
+const reservedNames: ReadonlySet<string> = new Set(['dray'])
+
+/** A step of a workflow, which starts when all of `after` have succeeded; a step of `after` may be given by its name. */
+export function run(
+  unit: WorkflowUnit,
+  options: { readonly after?: readonly (WorkflowUnit | string)[] } = {},
+): WorkflowStep {
+  const after = (options.after ?? []).map((dependency) =>
+    typeof dependency === 'string' ? dependency : dependency.name,
+  )
+  return { kind: unit.kind, name: unit.name, after: [...new Set(after)] }
+}
+
+/** Starts a workflow on each event that has this source and detail type. Throws `Configuration` when one is empty. */
+export function event(source: string, detailType: string): EventTrigger {
+  if (source === '' || detailType === '') {
+    throw new ConfigurationError(
+      `event('${source}', '${detailType}') has an empty part and would match nothing; give the source and the detail type of the event.`,
+    )
+  }
+  return { source, detailType }
+}
+
+/**
+ * A DAG of steps and what starts it. Throws `Configuration` for a cycle, an unknown or duplicate step, a name that is not
+ * kebab-case, and a workflow without steps.
+ */
+export function workflow(name: string, options: WorkflowOptions): Workflow {
+  checkName('Workflow', name)
+  if (options.steps.length === 0) {
+    throw new ConfigurationError(
+      `Workflow ${name} has no steps and would do nothing; add run(<pipeline>) to its steps.`,
+    )
+  }
+  checkSteps(name, options.steps)
+  orderOf(name, options.steps)
+  return {
+    name,
+    steps: [...options.steps],
+    schedules: listOf(options.schedule),
+    events: listOf(options.on),
+  }
+}
+
+function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void {
+  const names = new Set<string>()
+  for (const step of steps) {
+    checkName(`Workflow ${workflowName}: step`, step.name)
+    if (reservedNames.has(step.name)) {
+      throw new ConfigurationError(
+        `Workflow ${workflowName}: a step cannot be named ${step.name}, since functions/${step.name} holds the Lambdas shared by all workflows; rename it.`,
+      )
+    }
+    if (names.has(step.name)) {
+      throw new ConfigurationError(
+        `Workflow ${workflowName} runs ${step.name} twice, so its outcome would not be clear; remove one or rename it.`,
+      )
+    }
+    names.add(step.name)
+  }
+  for (const step of steps) {
+    for (const dependency of step.after) {
+      if (!names.has(dependency)) {
+        throw new ConfigurationError(
+          `Workflow ${workflowName}: ${step.name} is to run after ${dependency}, which is not a step of the workflow; add run(${dependency}) to its steps or remove it from \`after\`.`,
+        )
+      }
+    }
+  }
+}
+
+function checkName(what: string, name: string): void {
+  if (!kebabCase.test(name)) {
+    throw new ConfigurationError(
+      `${what} '${name}' is not named in kebab-case, so no folder, function or state could be named after it; use lower-case letters, digits and single hyphens, such as daily-update.`,
+    )
+  }
+  if (name.length > longestName) {
+    throw new ConfigurationError(
+      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${longestName}.`,
+    )
+  }
+}
+
+function listOf<T extends object>(value: T | readonly T[] | undefined): readonly T[] {
+  if (value === undefined) return []
+  return Array.isArray(value) ? [...value] : [value as T]
+}

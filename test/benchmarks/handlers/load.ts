@@ -1,4 +1,0 @@
-import { loadHandler } from '#shared/lambda/index.ts'
-import { orders } from '#test/benchmarks/order-pipelines.ts'
-
-export const handler = loadHandler(orders)

@@ -1,0 +1,142 @@
+import { type Outcome, PLACED, pairName } from '#test/contracts/value-matrix.ts'
+import { ENGINES, type Engine, type ValueColumn } from '#test/contracts/values.ts'
+
+const NAMES: Readonly<Record<Engine, string>> = { postgres: 'PostgreSQL', mysql: 'MySQL / MariaDB', sqlite: 'SQLite' }
+const SHORT: Readonly<Record<Engine, string>> = { postgres: 'P', mysql: 'M', sqlite: 'S' }
+
+/** What the codes of the matrix mean: SQLSTATE of PostgreSQL, error numbers of MySQL and SQLite, Dray's own. */
+const CODES: ReadonlyMap<string, string> = new Map([
+  ['22000', 'PostgreSQL: the column would round the value'],
+  ['22001', 'PostgreSQL: too long for the column, spaces at the end counted'],
+  ['22003', 'PostgreSQL: out of the range of the type'],
+  ['22009', 'PostgreSQL: not a time of day'],
+  ['22021', 'PostgreSQL: text cannot hold NUL'],
+  ['22030', 'PostgreSQL: `jsonb` keeps one of the keys of the same name'],
+  ['22P02', 'PostgreSQL: not a value of the type'],
+  ['1264', 'MySQL: out of the range of the type'],
+  ['1265', 'MySQL: the column would cut or round the value, or has no such value'],
+  ['1292', 'MySQL: TIMESTAMP goes from 1970-01-01 00:00:01 to 2038-01-19 03:14:07 UTC'],
+  ['1366', 'MySQL: not a value of the type, or a character that the column’s character set does not have'],
+  ['1406', 'MySQL: too long for the column'],
+  ['20', 'SQLite: the column would round the value, or store −0 as 0'],
+  ['invalid_boolean', 'Dray: neither true nor false'],
+  ['invalid_date', 'Dray: no day of the calendar'],
+  ['invalid_timestamp', 'Dray: no moment of the calendar'],
+  ['too_precise', 'Dray: more digits than the model allows'],
+  ['too_long', 'Dray: longer than the model allows'],
+])
+
+type Outcomes = ReadonlyMap<string, ReadonlyMap<number, Outcome>>
+
+/** The page on types, in Markdown, of the outcomes of every value by pair. */
+export function typesPage(outcomes: Outcomes, settings: ReadonlyMap<Engine, string>): string {
+  const columns = [...new Set(PLACED.map(({ column }) => column))]
+  const codes = new Set(
+    [...outcomes.values()].flatMap((pair) =>
+      [...pair.values()].flatMap((outcome) => (outcome.kind === 'quarantined' ? [outcome.code] : [])),
+    ),
+  )
+  return `${INTRODUCTION}
+## Kinds
+
+| values | field | read from | written to | quarantined |
+|---|---|---|---|---|
+${columns.map((column) => kindLine(column, outcomes)).join('\n')}
+
+${NOTES}
+## Every pair
+
+${[...settings].map(([engine, text]) => `${NAMES[engine]} was run with ${text}.`).join(' ')}
+P is PostgreSQL, M MySQL / MariaDB, S SQLite; \`P→M\` is from PostgreSQL into MySQL. ✓ the value survives, a code: its row is quarantined
+with that reason, – the source has no such type or value. No value is changed in silence.
+
+| | ${pairs()
+    .map(([source, target]) => `${SHORT[source]}→${SHORT[target]}`)
+    .join(' | ')} |
+|---|${pairs()
+    .map(() => '---|')
+    .join('')}
+${columns.flatMap((column) => pairLines(column, outcomes)).join('\n')}
+
+## Codes
+
+| code | meaning |
+|---|---|
+${[...codes]
+  .sort()
+  .map((code) => `| ${code} | ${meaningOf(code)} |`)
+  .join('\n')}
+`
+}
+
+const INTRODUCTION = `# Types
+
+What becomes of values between PostgreSQL, MySQL / MariaDB and SQLite. This page is written by
+\`test/dray/active-record/value-matrix.test.ts\`: each value is put into a source by that database's own SQL, carried by a pipeline that reads it
+through the accessor of a model, and compared by a digest that each database computes itself. \`UPDATE_DOCS=1\` writes the page anew.
+`
+
+const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestamp()\` and \`json()\` are exact text of a type of its own, never a number or a Date.
+- Times of day, intervals, enumerations, sets, arrays and PostgreSQL's bit strings have no field of their own: \`text()\` carries them as the
+  database writes them. MySQL's BIT is \`binary()\`, or \`boolean()\` when it is BIT(1).
+- A \`timestamp()\` is in UTC, exact to the microsecond. A column without a zone (\`timestamp\`, DATETIME, SQLite's TEXT) is taken as UTC, so no time is
+  skipped or comes twice. MySQL's TIMESTAMP columns and PostgreSQL's sessions are read and written in UTC whatever the server's zone is.
+- A zero date of MySQL is no moment: \`timestamp()\` and \`date()\` quarantine it, \`text()\` carries it.
+- MariaDB and SQLite's REAL store −0 as 0, so it is refused. NaN in SQLite's REAL is kept as text.
+- MariaDB's JSON is text; MySQL's own JSON type makes doubles of large numbers and drops duplicate keys: use LONGTEXT, as \`createTable()\` does.
+- PostgreSQL's \`char(n)\` fills values up with spaces, which do not count; use \`varchar\` where they do.
+- MySQL's FLOAT is read by \`double()\`, with all its digits; by any other field MySQL gives six.
+- Text that is not valid UTF-8, which only SQLite stores, is quarantined by a pipeline, its bytes in hexadecimal; any other reading of it stops. Store such bytes as BLOB.
+- Tables of 500 columns, with a composite key, with columns named \`order\`, \`__proto__\`, \`constructor\`, \`a"b\`, and \`a\` and \`b\` around a backtick, and without a
+  row are carried on all nine pairs, too.
+`
+
+function pairs(): readonly (readonly [Engine, Engine])[] {
+  return ENGINES.flatMap((source) => ENGINES.map((target) => [source, target] as const))
+}
+
+function kindLine(column: ValueColumn, outcomes: Outcomes): string {
+  const types = (one: Partial<Readonly<Record<Engine, string>>>) =>
+    ENGINES.flatMap((engine) => (one[engine] === undefined ? [] : [`${SHORT[engine]}: \`${one[engine]}\``])).join(', ')
+  const refused = ENGINES.flatMap((target) => {
+    const names = PLACED.filter((placed) => placed.column === column).flatMap(({ id, value }) => {
+      const codes = ENGINES.flatMap((source) => {
+        const outcome = outcomes.get(pairName(source, target))?.get(id)
+        return outcome?.kind === 'quarantined' ? [outcome.code] : []
+      })
+      return codes.length === 0 ? [] : [`${cell(value.name)} (${[...new Set(codes)].join(', ')})`]
+    })
+    return names.length === 0 ? [] : [`${SHORT[target]}: ${names.join('; ')}`]
+  })
+  return `| ${column.title} | \`${column.declared}\` | ${types(column.source)} | ${types(column.target)} | ${refused.join('. ') || 'nothing'} |`
+}
+
+function pairLines(column: ValueColumn, outcomes: Outcomes): readonly string[] {
+  const values = PLACED.filter((placed) => placed.column === column)
+  const empty = pairs()
+    .map(() => ' |')
+    .join('')
+  return [
+    `| **${column.title}** |${empty}`,
+    ...values.map(({ id, value }) => {
+      const cells = pairs().map(([source, target]) => shown(outcomes.get(pairName(source, target))?.get(id)))
+      return `| ${cell(value.name)} | ${cells.join(' | ')} |`
+    }),
+  ]
+}
+
+function shown(outcome: Outcome | undefined): string {
+  if (outcome === undefined || outcome.kind === 'no such type') return '–'
+  if (outcome.kind === 'survives') return '✓'
+  return outcome.kind === 'quarantined' ? outcome.code : `**changed**: ${cell(outcome.message)}`
+}
+
+function cell(text: string): string {
+  return text.replaceAll('\\', '\\\\').replaceAll('|', '\\|')
+}
+
+function meaningOf(code: string): string {
+  const meaning = CODES.get(code)
+  if (meaning === undefined) throw new Error(`types-page.ts does not say what the code ${code} means; add it to CODES`)
+  return meaning
+}

@@ -1,0 +1,94 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { before, describe, test } from 'node:test'
+import { type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
+
+const docs = resolve(import.meta.dirname, '../../../docs')
+
+describe('the alarms', () => {
+  let stack: SynthesizedStack
+  before(async () => {
+    stack = await synthesizedStack()
+  })
+  const alarms = () => stack.ofType('AWS::CloudWatch::Alarm').map(({ Properties }) => Properties)
+  const alarm = (says: RegExp) => alarms().find(({ AlarmDescription }) => says.test(AlarmDescription))
+
+  test('have an entry each in the runbook, and the runbook has no entry without one', async () => {
+    const runbook = await readFile(join(docs, 'operations.md'), 'utf8')
+    const section = runbook.split(/^## /m).find((part) => part.startsWith('Alarms')) ?? ''
+    const entries = [...section.matchAll(/^### (.+)$/gm)].map(([, title]) => title)
+
+    const named = alarms().map(({ AlarmDescription }) => /"(.+)"\.$/.exec(AlarmDescription)?.[1])
+
+    assert.deepEqual(entries.sort(), [...new Set(named)].sort())
+  })
+
+  test('tell the topic when they fire and when they are over', () => {
+    const [topic] = Object.entries(stack.resources).filter(([, { Type }]) => Type === 'AWS::SNS::Topic')
+
+    for (const { AlarmActions, OKActions } of alarms()) {
+      assert.deepEqual(AlarmActions, [{ Ref: topic?.[0] }])
+      assert.deepEqual(OKActions, [{ Ref: topic?.[0] }])
+    }
+  })
+
+  test('may publish to the topic of the stack, which is encrypted, and from this account alone', () => {
+    const [policy] = stack.ofType('AWS::SNS::TopicPolicy').map(({ Properties }) => Properties.PolicyDocument.Statement)
+    const [key] = stack.ofType('AWS::KMS::Key').map(({ Properties }) => Properties.KeyPolicy.Statement)
+    const ofAlarms = (statements: { Principal: { Service?: string } }[]) =>
+      statements.filter(({ Principal }) => Principal.Service === 'cloudwatch.amazonaws.com')
+
+    const [publishing] = ofAlarms(policy) as unknown as [Record<string, unknown>]
+    const [encrypting] = ofAlarms(key) as unknown as [Record<string, unknown>]
+
+    assert.equal(publishing.Action, 'sns:Publish')
+    assert.deepEqual(publishing.Condition, { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } })
+    assert.deepEqual(encrypting.Action, ['kms:Decrypt', 'kms:GenerateDataKey'])
+  })
+
+  test('fire when no run has succeeded within the expected time, or when nobody watches any more', () => {
+    const found = alarm(/no run has succeeded for more than 26 hours/)
+
+    assert.equal(found?.Threshold, 93_600)
+    assert.equal(found?.MetricName, 'SecondsSinceSuccess')
+    assert.equal(found?.Namespace, 'Dray/test')
+    assert.deepEqual(found?.Dimensions, [{ Name: 'workflow', Value: 'nightly' }])
+    assert.equal(found?.TreatMissingData, 'breaching')
+  })
+
+  test('count failed, timed out and aborted executions', () => {
+    const metrics = alarm(/an execution failed/)?.Metrics as { MetricStat?: { Metric: { MetricName: string } } }[]
+
+    const names = metrics.flatMap(({ MetricStat }) => MetricStat?.Metric.MetricName ?? [])
+    assert.deepEqual(names, ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
+  })
+
+  test('send mail to whom the environment names', async () => {
+    const mailed = await synthesizedStack({ notify: { emails: ['etl@example.com'] } })
+
+    const [subscription] = mailed.ofType('AWS::SNS::Subscription')
+    assert.equal(subscription?.Properties.Protocol, 'email')
+    assert.equal(subscription?.Properties.Endpoint, 'etl@example.com')
+  })
+
+  test('go to a topic that is there already', async () => {
+    const topicArn = 'arn:aws:sns:eu-north-1:123456789012:on-call'
+
+    const given = await synthesizedStack({ notify: { topicArn } })
+
+    assert.equal(given.ofType('AWS::SNS::Topic').length, 0)
+    for (const { Properties } of given.ofType('AWS::CloudWatch::Alarm')) {
+      assert.deepEqual(Properties.AlarmActions, [topicArn])
+    }
+  })
+
+  test('are on a dashboard with what a run did', () => {
+    const [dashboard] = stack.ofType('AWS::CloudWatch::Dashboard')
+    const body = JSON.stringify(dashboard?.Properties.DashboardBody)
+
+    for (const metric of ['RowsRead', 'RowsQuarantined', 'FreshnessSeconds', 'Fenced', 'ExecutionsFailed']) {
+      assert.ok(body.includes(metric), `${metric} is not on the dashboard`)
+    }
+  })
+})

@@ -1,0 +1,251 @@
+import assert from 'node:assert/strict'
+import { before, describe, test } from 'node:test'
+import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
+import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
+import { type Resource, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
+
+describe('the stack', () => {
+  let stack: SynthesizedStack
+  before(async () => {
+    stack = await synthesizedStack()
+  })
+  const only = (type: string): Resource => {
+    const [found, ...more] = stack.ofType(type)
+    assert.ok(found, `there is no ${type}`)
+    assert.equal(more.length, 0)
+    return found
+  }
+
+  test('has a Lambda for each extract, transform and load, each task, each control function', () => {
+    const expected = [nightly].flatMap(({ steps }) =>
+      steps.flatMap(({ kind, name }) =>
+        (kind === 'task' ? ['run'] : ['extract', 'transform', 'load']).map((stage) => `functions/${name}/${stage}.ts`),
+      ),
+    )
+    const control = ['plan', 'commit', 'finish', 'start', 'janitor'].map((stage) => `functions/dray/${stage}.ts`)
+
+    const handlers = stack.ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Description)
+
+    assert.deepEqual(handlers.sort(), [...new Set([...expected, ...control])].sort())
+  })
+
+  test('runs each Lambda on Node 24 and ARM, traced, with a role and an expiring log group of its own', () => {
+    const lambdas = stack.ofType('AWS::Lambda::Function')
+
+    const roles = new Set(lambdas.map(({ Properties }) => JSON.stringify(Properties.Role)))
+    const logGroups = new Set(lambdas.map(({ Properties }) => Properties.LoggingConfig.LogGroup.Ref as string))
+
+    for (const { Properties } of lambdas) {
+      assert.equal(Properties.Runtime, 'nodejs24.x')
+      assert.deepEqual(Properties.Architectures, ['arm64'])
+      assert.equal(Properties.TracingConfig.Mode, 'Active')
+      assert.match(Properties.Environment.Variables.NODE_OPTIONS, /--enable-source-maps/)
+    }
+    assert.equal(roles.size, lambdas.length)
+    assert.equal(logGroups.size, lambdas.length)
+    for (const name of logGroups) assert.equal(stack.resources[name]?.Properties.RetentionInDays, 30)
+  })
+
+  test('keeps the state in an on-demand table with point-in-time recovery that outlives the stack', () => {
+    const table = only('AWS::DynamoDB::GlobalTable')
+
+    const [replica] = table.Properties.Replicas
+    assert.equal(table.Properties.BillingMode, 'PAY_PER_REQUEST')
+    assert.deepEqual(table.Properties.TimeToLiveSpecification, { AttributeName: 'expires_at', Enabled: true })
+    assert.equal(replica.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled, true)
+    assert.equal(replica.DeletionProtectionEnabled, true)
+    assert.equal(table.Properties.SSESpecification.SSEEnabled, true)
+    assert.equal(table.DeletionPolicy, 'Retain')
+    const indexes = table.Properties.GlobalSecondaryIndexes.map(({ IndexName }: { IndexName: string }) => IndexName)
+    assert.ok(indexes.includes('by_workflow'))
+  })
+
+  test('keeps staged rows encrypted, private, reachable over TLS only, and not for ever', () => {
+    const bucket = only('AWS::S3::Bucket').Properties
+    const [rule] = bucket.LifecycleConfiguration.Rules
+    const policy = only('AWS::S3::BucketPolicy').Properties.PolicyDocument.Statement
+
+    const denied = policy.filter(({ Effect }: { Effect: string }) => Effect === 'Deny')
+    const [encryption] = bucket.BucketEncryption.ServerSideEncryptionConfiguration
+
+    assert.equal(encryption.ServerSideEncryptionByDefault.SSEAlgorithm, 'aws:kms')
+    assert.ok(Object.values(bucket.PublicAccessBlockConfiguration).every((blocked) => blocked === true))
+    assert.ok(denied.some((statement: object) => JSON.stringify(statement).includes('"aws:SecureTransport":"false"')))
+    assert.equal(rule.Status, 'Enabled')
+    assert.equal(rule.ExpirationInDays, 30)
+    assert.equal(rule.AbortIncompleteMultipartUpload.DaysAfterInitiation, 1)
+    assert.equal(only('AWS::KMS::Key').Properties.EnableKeyRotation, true)
+  })
+
+  test('says where its parts are, for the command', () => {
+    const machine = stackOutputs.machine('nightly')
+    const { stateTable, stagingBucket, operatorPolicy } = stackOutputs
+
+    const types = [stateTable, stagingBucket, machine, operatorPolicy].map((key) => {
+      const value = stack.outputs[key]?.Value as { Ref: string } | undefined
+      return stack.resources[value?.Ref ?? '']?.Type
+    })
+
+    assert.deepEqual(types, [
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::S3::Bucket',
+      'AWS::StepFunctions::StateMachine',
+      'AWS::IAM::ManagedPolicy',
+    ])
+  })
+
+  test('logs every state of a run, without the data, and traces it', () => {
+    for (const { Properties } of stack.ofType('AWS::StepFunctions::StateMachine')) {
+      assert.equal(Properties.StateMachineType, 'STANDARD')
+      assert.equal(Properties.LoggingConfiguration.Level, 'ALL')
+      assert.equal(Properties.LoggingConfiguration.IncludeExecutionData, false)
+      assert.equal(Properties.TracingConfiguration.Enabled, true)
+    }
+  })
+
+  test('starts the daily update at two in the morning, Helsinki time', () => {
+    const schedules = stack.ofType('AWS::Scheduler::Schedule').map(({ Properties }) => Properties)
+
+    const daily = schedules.find(({ Target }) => JSON.stringify(Target.Arn).includes('TriggersRequests'))
+
+    assert.equal(daily?.ScheduleExpression, 'cron(0 2 * * ? *)')
+    assert.equal(daily?.ScheduleExpressionTimezone, 'Europe/Helsinki')
+    assert.deepEqual(JSON.parse(daily?.Target.Input), { trigger: 'schedule', id: '<aws.scheduler.scheduled-time>' })
+    assert.ok(daily?.Target.DeadLetterConfig)
+    assert.equal(daily?.Target.RetryPolicy.MaximumRetryAttempts, 20)
+  })
+
+  test('starts a workflow on each event that it names', () => {
+    const expected = [nightly].flatMap(({ events }) =>
+      events.map(({ source, detailType }) => ({ source: [source], 'detail-type': [detailType] })),
+    )
+
+    const rules = stack.ofType('AWS::Events::Rule').map(({ Properties }) => Properties)
+    const started = rules.filter(({ Targets }) => JSON.stringify(Targets[0].Arn).includes('TriggersRequests'))
+
+    assert.deepEqual(
+      started.map(({ EventPattern }) => EventPattern),
+      expected,
+    )
+  })
+
+  test('hands events and ticks to start in batches, and keeps what it cannot handle', () => {
+    const [mapping] = stack.ofType('AWS::Lambda::EventSourceMapping').map(({ Properties }) => Properties)
+    const queues = stack.ofType('AWS::SQS::Queue').map(({ Properties }) => Properties)
+    const requests = queues.find(({ RedrivePolicy }) => RedrivePolicy !== undefined)
+
+    assert.equal(mapping?.MaximumBatchingWindowInSeconds, 30)
+    assert.deepEqual(mapping?.FunctionResponseTypes, ['ReportBatchItemFailures'])
+    assert.equal(requests?.VisibilityTimeout, 390)
+    assert.ok(JSON.stringify(requests?.RedrivePolicy.deadLetterTargetArn).includes('LostStarts'))
+  })
+
+  test('cleans up after every execution that has ended, however it did', () => {
+    const ended = stack
+      .ofType('AWS::Events::Rule')
+      .map(({ Properties }) => Properties)
+      .find(({ EventPattern }) => EventPattern?.source.includes('aws.states'))
+
+    assert.deepEqual(ended?.EventPattern.detail.status, ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'])
+    assert.ok(JSON.stringify(ended?.Targets[0].Arn).includes('Janitor'))
+    assert.ok(ended?.Targets[0].DeadLetterConfig)
+  })
+
+  test('keeps the logical ids of what holds data, which a deployment would otherwise replace', () => {
+    const kept = Object.entries(stack.resources)
+      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .map(([id, { Type }]) => [Type, id])
+
+    assert.deepEqual(Object.fromEntries(kept), {
+      'AWS::DynamoDB::GlobalTable': 'StateTable962DE04C',
+      'AWS::KMS::Key': 'Key961B73FD',
+      'AWS::S3::Bucket': 'StagingBucketF0D7AEDD',
+    })
+  })
+})
+
+describe('the permissions', () => {
+  let stack: SynthesizedStack
+  before(async () => {
+    stack = await synthesizedStack()
+  })
+  const allowed = (handler: string) => statementsOf(stack, stack.lambda(handler).Properties.Role['Fn::GetAtt'][0])
+  const databases = (handler: string) =>
+    JSON.stringify(allowed(handler)).match(/(?<=:secret:\/dray\/test\/)[^/]+/g) ?? []
+  const objects = (handler: string, action: string) =>
+    allowed(handler)
+      .filter(({ actions }) => actions.includes(action))
+      .flatMap(({ resources }) => resources.map((resource) => /(?<=")\/[^"]+(?=")/.exec(resource)?.[0]))
+      .sort()
+
+  test('name no action by a wildcard', () => {
+    const actions = statementsOf(stack).flatMap((statement) => statement.actions)
+
+    assert.deepEqual(
+      actions.filter((action) => action.includes('*')),
+      [],
+    )
+  })
+
+  test('name no resource by a lone wildcard, except where AWS knows no narrower one', () => {
+    const unscoped = statementsOf(stack).filter(({ resources }) => resources.includes('*'))
+
+    for (const action of unscoped.flatMap(({ actions }) => actions)) {
+      assert.match(action, /^(xray:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups))/)
+    }
+  })
+
+  test('let an extract read its source only, a load its target only, a transform no database', () => {
+    assert.deepEqual(databases('functions/customers/extract.ts'), ['shop'])
+    assert.deepEqual(databases('functions/customers/transform.ts'), [])
+    assert.deepEqual(databases('functions/customers/load.ts'), ['lake'])
+    assert.deepEqual(databases('functions/orders/extract.ts'), ['till'])
+    assert.deepEqual(databases('functions/data-mart/run.ts'), ['lake'])
+    assert.deepEqual(databases('functions/dray/finish.ts'), [])
+  })
+
+  test('tell each Lambda the secrets of its databases, and of no other', () => {
+    for (const { Properties } of stack.ofType('AWS::Lambda::Function')) {
+      const variables = Object.keys(Properties.Environment.Variables).filter((name) => name.endsWith('_SECRET_ARN'))
+
+      const expected = databases(Properties.Description).map((name) => `${name.toUpperCase()}_DATABASE_URL_SECRET_ARN`)
+      assert.deepEqual([...new Set(variables)].sort(), [...new Set(expected)].sort(), Properties.Description)
+    }
+  })
+
+  test('keep a pipeline to its own staged objects', () => {
+    const batches = '/runs/*/orders/*'
+    const reports = ['/findings/orders/*/*', '/quarantine/orders/*/*']
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:GetObject'), [batches])
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:PutObject'), [...reports, batches])
+    assert.deepEqual(objects('functions/orders/extract.ts', 's3:PutObject'), [batches])
+    assert.deepEqual(objects('functions/data-mart/run.ts', 's3:GetObject'), [])
+  })
+
+  test('leave last_run and leases to the control handlers', () => {
+    const stateOf = (handler: string) =>
+      allowed(handler).find(({ actions }) => actions.includes('dynamodb:UpdateItem'))?.condition
+
+    const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
+    const noLastRun = { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } }
+    const runsOnly = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
+    assert.deepEqual(stateOf('functions/orders/load.ts'), runsOnly)
+    assert.equal(stateOf('functions/dray/commit.ts'), undefined)
+    assert.equal(reachesTable, false)
+    for (const handler of ['finish', 'janitor'].map((stage) => `functions/dray/${stage}.ts`)) {
+      const denied = allowed(handler).find(({ effect }) => effect === 'Deny')
+      assert.deepEqual(denied?.condition, noLastRun)
+    }
+  })
+
+  test('let the state machine call its Lambdas and nothing else', () => {
+    const [machine] = stack.ofType('AWS::StepFunctions::StateMachine')
+    const statements = statementsOf(stack, machine?.Properties.RoleArn['Fn::GetAtt'][0])
+
+    const invoking = statements.filter(({ actions }) => actions.includes('lambda:InvokeFunction'))
+    const called = new Set(invoking.flatMap(({ resources }) => resources))
+
+    const substitutions = Object.values(machine?.Properties.DefinitionSubstitutions as object)
+    assert.deepEqual([...called].sort(), [...new Set(substitutions.map((arn) => JSON.stringify(arn)))].sort())
+  })
+})

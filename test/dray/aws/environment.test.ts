@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { describe, test } from 'node:test'
+import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
+import { environmentsOf } from 'dray-infra/internal/project/environments.ts'
+import { environments } from '#test/fixture/infra/environments.ts'
+import { synthesizedStack, testEnvironment } from './synthesized-stack.ts'
+
+const network = {
+  id: 'vpc-0123456789abcdef0',
+  subnets: [
+    { id: 'subnet-0123456789abcdef0', availabilityZone: 'eu-north-1a', routeTable: 'rtb-0123456789abcdef0' },
+    { id: 'subnet-0123456789abcdef1', availabilityZone: 'eu-north-1b', routeTable: 'rtb-0123456789abcdef1' },
+  ],
+}
+
+const iam = { host: 'till.example.com', user: 'dray', database: 'till', resourceId: 'db-ABCDEFGHIJ' }
+
+describe('an environment', () => {
+  test('is one of dev and prod, valid as written', () => {
+    const names = environmentsOf({ environments }).map(({ name }) => name)
+
+    assert.deepEqual(names, ['dev', 'prod'])
+  })
+
+  test('gets its defaults, and lengths of time in seconds', () => {
+    const { retention, expected, vpc, lineage, eventBusName } = environmentOf('test', testEnvironment)
+
+    assert.deepEqual(retention, { staged: 30, logs: 30, metrics: 90 })
+    assert.equal(lineage, null)
+    assert.equal(expected.nightly?.successWithin, 93_600)
+    assert.equal(vpc, null)
+    assert.equal(eventBusName, 'default')
+  })
+
+  const faults: [string, Partial<EnvironmentOptions>, RegExp][] = [
+    ['an account that is not one', { account: '12' }, /account.*12 digits|12 digits[\s\S]*account/],
+    ['an unknown field', { regoin: 'eu-north-1' } as never, /regoin/],
+    ['a database without an engine', { databases: { shop: { secret: 'x' } } as never }, /databases/],
+    ['a length of time in words', { expected: { w: { successWithin: 'a day' } } }, /length of time/],
+    ['logs kept for days that CloudWatch does not know', { retention: { logs: 31 as never } }, /retention\.logs/],
+    ['e-mails beside a topic', { notify: { emails: ['a@example.com'], topicArn: 'arn:aws:sns:x' } }, /subscribe/],
+  ]
+  for (const [fault, options, says] of faults) {
+    test(`is refused with ${fault}`, () => {
+      const make = () => environmentOf('test', { ...testEnvironment, ...options })
+
+      assert.throws(make, (error: Error) => error.name === 'Configuration' && says.test(error.message))
+    })
+  }
+
+  test('is refused when it lacks a database that a handler works with', async () => {
+    const { lake: _, ...databases } = testEnvironment.databases
+
+    await assert.rejects(synthesizedStack({ databases }), /does not say where the database lake is/)
+  })
+
+  test('is refused when it expects nothing of a workflow', async () => {
+    await assert.rejects(synthesizedStack({ expected: {} }), /nothing of nightly/)
+  })
+
+  test('is refused when it reserves concurrency for a handler that there is not', async () => {
+    const reservedConcurrency = { 'functions/order/load.ts': 4 }
+
+    await assert.rejects(
+      synthesizedStack({ reservedConcurrency }),
+      /functions\/order\/load\.ts, which no workflow runs/,
+    )
+  })
+})
+
+describe('the stack of an environment', () => {
+  test('spares a database by reserved concurrency', async () => {
+    const stack = await synthesizedStack({ reservedConcurrency: { 'functions/orders/load.ts': 4 } })
+
+    assert.equal(stack.lambda('functions/orders/load.ts').Properties.ReservedConcurrentExecutions, 4)
+    assert.equal(stack.lambda('functions/customers/load.ts').Properties.ReservedConcurrentExecutions, undefined)
+  })
+
+  test('puts only functions with a database into its network, without a NAT or a look-up', async () => {
+    const stack = await synthesizedStack({ vpc: network })
+
+    const inside = stack
+      .ofType('AWS::Lambda::Function')
+      .filter(({ Properties }) => Properties.VpcConfig !== undefined)
+      .map(({ Properties }) => Properties.Description)
+    const endpoints = stack.ofType('AWS::EC2::VPCEndpoint').map(({ Properties }) => Properties.VpcEndpointType)
+    assert.deepEqual(inside.sort(), [
+      'functions/customers/extract.ts',
+      'functions/customers/load.ts',
+      'functions/data-mart/run.ts',
+      'functions/dray/commit.ts',
+      'functions/dray/plan.ts',
+      'functions/orders/extract.ts',
+      'functions/orders/load.ts',
+    ])
+    assert.deepEqual(endpoints.sort(), ['Gateway', 'Gateway', 'Interface'])
+    assert.equal(stack.ofType('AWS::EC2::NatGateway').length, 0)
+  })
+
+  test('signs in with IAM as one user of one database, and holds no secret for it', async () => {
+    const databases = { ...testEnvironment.databases, till: { engine: 'postgres' as const, iam } }
+
+    const stack = await synthesizedStack({ databases })
+
+    const { Environment, Role } = stack.lambda('functions/orders/extract.ts').Properties
+    const policies = stack
+      .ofType('AWS::IAM::Policy')
+      .filter(({ Properties }) => Properties.Roles[0].Ref === Role['Fn::GetAtt'][0])
+    assert.equal(Environment.Variables.TILL_DATABASE_URL, 'postgres://dray@till.example.com:5432/till')
+    assert.equal(Environment.Variables.TILL_DATABASE_IAM, 'true')
+    assert.match(JSON.stringify(policies), /rds-db:connect.*dbuser:db-ABCDEFGHIJ\/dray/)
+    assert.doesNotMatch(JSON.stringify(policies), /secretsmanager/)
+  })
+
+  test('trusts the authorities of Amazon where a database of RDS is reached, and nowhere else', async () => {
+    const stack = await synthesizedStack()
+
+    const trusted = (handler: string) => stack.lambda(handler).Properties.Environment.Variables.NODE_EXTRA_CA_CERTS
+    assert.equal(trusted('functions/orders/load.ts'), '/var/runtime/ca-cert.pem')
+    assert.equal(trusted('functions/orders/transform.ts'), undefined)
+  })
+})

@@ -1,0 +1,4 @@
+import { commitHandler } from 'dray/internal/lambda/index.ts'
+import { findOrders } from '../order-pipelines.ts'
+
+export const handler = commitHandler(findOrders)

@@ -1,0 +1,63 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { BlockEncoder } from 'dray/internal/block/copy-text.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
+import { transform } from 'dray/internal/pipeline/stages/transform.ts'
+import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
+import type { Block } from 'dray/internal/staging/staging-store.ts'
+import { limitResult, progress, type Result } from './measure.ts'
+import { orders, source } from './order-pipelines.ts'
+import { attributesOf } from './order-tables.ts'
+
+/** What the transform step takes of Node's processor time: staging read and written, records, rules, checksums. */
+export async function transformCost(rows: number): Promise<Result> {
+  progress(`transforming ${rows} staged rows`)
+  const folder = await mkdtemp(join(tmpdir(), 'dray-bench-transform-'))
+  const staging = new FolderStagingStore(folder)
+  const services: Services = {
+    staging,
+    state: null as never,
+    signal: new AbortController().signal,
+    now: Date.now,
+    log: { info: () => {}, warn: () => {} },
+    progress: () => {},
+    runner: 'bench',
+  }
+  try {
+    const header = { format: 'copy-text', columns: source.Order.definition.columnNames } as const
+    const extracted = await staging.write('extracted', header, blocksOf(rows))
+    const run = { id: 'run', workflow: 'bench', started_at: '2026-01-01T00:00:00.000Z', trigger: 'manual' }
+    const input = { run, pipeline: orders.name, plan: extracted, epoch: 1, partition: 0, extracted }
+    const microseconds: number[] = []
+    for (let round = 0; round < 5; round++) {
+      const before = process.cpuUsage()
+      const { transformed } = await transform(orders as never, input, services)
+      const { user, system } = process.cpuUsage(before)
+      if (transformed.rows !== rows) throw new Error(`${transformed.rows} of ${rows} rows were transformed`)
+      if (round >= 2) microseconds.push((user + system) / rows)
+    }
+    return limitResult('processor time of the transform step, a row', 'µs', microseconds, 3.5)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+function* blocksOf(rows: number): Generator<Block> {
+  const encoder = new BlockEncoder()
+  for (let index = 0; index < rows; index++) {
+    const { orderId, customerId, orderDate, amount, status, note, lastUpdated } = attributesOf(index, 0)
+    const block = encoder.push([
+      String(orderId),
+      String(customerId),
+      orderDate,
+      amount,
+      status,
+      note,
+      `${lastUpdated}+00`,
+    ])
+    if (block !== null) yield block
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
+}

@@ -1,0 +1,402 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { type Database, database } from 'dray/internal/active-record/database.ts'
+import {
+  bigint,
+  boolean,
+  date,
+  decimal,
+  integer,
+  text,
+  timestamp,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
+import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import { RecordInvalidError, RecordNotFoundError, StaleRecordError } from 'dray/internal/active-record/record-errors.ts'
+import { email } from 'dray/internal/active-record/validations.ts'
+import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { TerminalError } from 'dray/internal/errors.ts'
+
+function shopOf(shop: Database) {
+  class Customer extends shop.table('customer', {
+    id: bigint().primaryKey(),
+    fullName: varchar(40).notBlank(),
+    email: varchar(320).nullable().rule(email()),
+    balance: decimal(38, 18).nullable(),
+    born: date().nullable(),
+    isActive: boolean().nullable(),
+    updatedAt: timestamp().touch(),
+    version: integer().lockVersion(),
+  }) {
+    get lines() {
+      return this.hasMany(Line, 'customerId')
+    }
+
+    override validate(): void {
+      if (this.fullName === 'nobody') this.errors.add('', 'nobody', 'nobody is no customer')
+    }
+  }
+  class Line extends shop.table('order_line', {
+    orderId: bigint().primaryKey(),
+    lineNumber: integer().primaryKey(),
+    note: text().nullable().column('order'),
+    customerId: bigint().nullable(),
+  }) {
+    get customer() {
+      return this.belongsTo(Customer, 'customerId')
+    }
+  }
+  class Note extends shop.table('note', { id: bigint().primaryKey().generated(), body: text() }) {}
+  return { Customer, Line, Note }
+}
+
+/** What every ActiveRecord model does, whatever the engine behind it. `open` gives the URL of an empty database. */
+export function activeRecordContract(
+  dialect: string,
+  open: () => Promise<{ url: string; close(): Promise<void> }>,
+  skip: string | undefined = undefined,
+): void {
+  describe(`ActiveRecord on ${dialect}`, { skip: skip ?? false }, () => {
+    const shop = database(`contract-${dialect}`)
+    const { Customer, Line, Note } = shopOf(shop)
+    let service: Awaited<ReturnType<typeof open>>
+
+    before(async () => {
+      service = await open()
+      process.env[urlVariable(shop.name)] = service.url
+      for (const model of [Customer, Line, Note] as unknown as ModelClass[]) await model.createTable()
+    })
+
+    after(async () => {
+      await shop.close()
+      await service.close()
+    })
+
+    test('saves a new record, finds it again, and writes only what changed', async () => {
+      const ada = new Customer({
+        id: 9223372036854775807n,
+        fullName: 'Ada',
+        balance: decimalOf('-12345678901234567890.123456789012345678'),
+      })
+      assert.equal(ada.isNew, true)
+
+      assert.equal(await ada.save(), true)
+
+      assert.equal(ada.isNew, false)
+      const found = await Customer.find(9223372036854775807n)
+      assert.equal(found.fullName, 'Ada')
+      assert.equal(found.balance, '-12345678901234567890.123456789012345678')
+      assert.equal(found.email, null)
+      assert.equal(found.version, 0)
+      assert.match(found.updatedAt, /^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d/)
+      found.fullName = 'Ada Lovelace'
+      found.balance = decimalOf('-12345678901234567890.123456789012345678')
+      assert.deepEqual(found.changed, ['fullName'])
+      assert.equal(found.was('fullName'), 'Ada')
+      assert.equal(await found.save(), true)
+      assert.deepEqual(found.changed, [])
+      assert.equal((await ada.reload()).fullName, 'Ada Lovelace')
+      assert.equal(ada.version, 1)
+    })
+
+    test('answers false with errors for a bad record, and leaves the transaction usable', async () => {
+      const bad = new Customer({ id: 2n, fullName: ' ', email: 'no address' })
+      const nobody = new Customer({ id: 3n, fullName: 'nobody' })
+
+      await shop.transaction(async () => {
+        assert.equal(await bad.save(), false)
+        assert.equal(await nobody.save(), false)
+        await Customer.create({ id: 4n, fullName: 'Grace' })
+        const twin = await Customer.create({ id: 4n, fullName: 'Twin' })
+        assert.equal(twin.isNew, true)
+        assert.equal(twin.errors.isEmpty, false)
+      })
+
+      assert.deepEqual(
+        [...bad.errors].map(({ field, code }) => [field, code]),
+        [
+          ['fullName', 'blank'],
+          ['email', 'invalid_email'],
+        ],
+      )
+      assert.deepEqual(
+        [...nobody.errors].map(({ code }) => code),
+        ['nobody'],
+      )
+      assert.equal((await Customer.find(4n)).fullName, 'Grace')
+      await assert.rejects(Customer.createOrFail({ id: 5n, fullName: '' }), RecordInvalidError)
+    })
+
+    test('refuses to overwrite or delete a record that another has changed', async () => {
+      await Customer.create({ id: 10n, fullName: 'First' })
+      const mine = await Customer.find(10n)
+      const theirs = await Customer.find(10n)
+      await theirs.assign({ fullName: 'Theirs' }).saveOrFail()
+
+      mine.fullName = 'Mine'
+
+      await assert.rejects(mine.save(), StaleRecordError)
+      await assert.rejects(mine.destroy(), StaleRecordError)
+      assert.equal((await Customer.find(10n)).fullName, 'Theirs')
+      await (await Customer.find(10n)).destroy()
+      assert.equal(await Customer.findBy({ id: 10n }), null)
+      await assert.rejects(Customer.find(10n), RecordNotFoundError)
+    })
+
+    test('numbers a generated key', async () => {
+      const [first, second] = [await Note.createOrFail({ body: 'one' }), await Note.createOrFail({ body: 'two' })]
+
+      assert.equal(second.id, first.id + 1n)
+      assert.equal((await Note.find(second.id)).body, 'two')
+    })
+
+    test('finds by conditions, in order, in part', async () => {
+      await Line.insertAll([
+        { orderId: 1n, lineNumber: 1, note: "it's" },
+        { orderId: 1n, lineNumber: 2 },
+        { orderId: 2n, lineNumber: 1, note: 'a?"b' },
+      ])
+
+      assert.equal(await Line.count(), 3)
+      assert.equal(await Line.where({ orderId: 1n }).count(), 2)
+      assert.deepEqual(
+        (await Line.findAll({ conditions: { note: null } })).map(({ lineNumber }) => lineNumber),
+        [2],
+      )
+      assert.deepEqual(
+        (
+          await Line.where({ note: ["it's", null] })
+            .order({ lineNumber: 'desc' })
+            .toArray()
+        ).map(({ lineNumber }) => lineNumber),
+        [2, 1],
+      )
+      assert.equal((await Line.where([`line_number = ? and order_id > ?`, 1, 1n]).first())?.note, 'a?"b')
+      assert.equal((await Line.findByNote('a?"b'))?.orderId, 2n)
+      assert.equal((await Line.find({ orderId: 2n, lineNumber: 1 })).note, 'a?"b')
+      assert.deepEqual(
+        (await Line.all().order('orderId', 'lineNumber').limit(1).offset(1).toArray()).map(
+          ({ lineNumber }) => lineNumber,
+        ),
+        [2],
+      )
+      const [part] = await Line.all().select('note').order('orderId').toArray()
+      assert.equal(part?.orderId, 1n)
+      assert.equal(part?.note, "it's")
+    })
+
+    test('reads in batches by a composite key, and goes on from a cursor that went through JSON', async () => {
+      await Line.deleteAll()
+      await Line.insertAll(
+        Array.from({ length: 25 }, (_, index) => ({ orderId: BigInt(Math.floor(index / 4)), lineNumber: index })),
+      )
+      const seen: number[] = []
+
+      let cursor: readonly string[] = []
+      for await (const batch of Line.all().inBatches({ of: 10 })) {
+        seen.push(...batch.records.map(({ lineNumber }) => lineNumber))
+        cursor = JSON.parse(JSON.stringify(batch.cursor))
+        if (seen.length === 20) break
+      }
+      for await (const batch of Line.all().inBatches({ of: 10, after: cursor }))
+        seen.push(...batch.records.map(({ lineNumber }) => lineNumber))
+
+      assert.deepEqual(
+        seen,
+        Array.from({ length: 25 }, (_, index) => index),
+      )
+      let rows = 0
+      for await (const line of Line.where(['line_number >= ?', 5])) rows += line.lineNumber >= 5 ? 1 : 0
+      assert.equal(rows, 20)
+      const last: number[] = []
+      for await (const line of Line.all().order({ lineNumber: 'desc' }).limit(3)) last.push(line.lineNumber)
+      assert.deepEqual(last, [24, 23, 22])
+      await shop.transaction(async () => {
+        for await (const line of Line.all().order('lineNumber').limit(2)) {
+          assert.equal(
+            (await Line.find({ orderId: line.orderId, lineNumber: line.lineNumber })).lineNumber,
+            line.lineNumber,
+          )
+        }
+      })
+    })
+
+    test('rolls back what a throw ends, and only the inner part of a nested transaction', async () => {
+      await assert.rejects(
+        shop.transaction(async () => {
+          await Note.create({ body: 'gone' })
+          throw new Error('enough')
+        }),
+        /enough/,
+      )
+      await shop.transaction(async () => {
+        await Note.create({ body: 'outer' })
+        await assert.rejects(
+          shop.transaction(async () => {
+            await Note.create({ body: 'inner' })
+            throw new Error('inner')
+          }),
+        )
+        await shop.transaction(() => Note.create({ body: 'second' }))
+      })
+
+      assert.equal(await Note.where({ body: ['gone', 'inner'] }).count(), 0)
+      assert.equal(await Note.where({ body: ['outer', 'second'] }).count(), 2)
+    })
+
+    test('two transactions at once have a scope each', {
+      skip: dialect === 'sqlite' && 'SQLite lets one write at a time',
+    }, async () => {
+      const work = (body: string) =>
+        shop.transaction(async () => {
+          await Note.create({ body })
+          await new Promise((resolve) => setImmediate(resolve))
+          assert.equal(await Note.where({ body: ['left', 'right'] }).count(), 1)
+          if (body === 'left') throw new Error('left')
+        })
+
+      const outcomes = await Promise.allSettled([work('left'), work('right')])
+
+      assert.deepEqual(
+        outcomes.map(({ status }) => status),
+        ['rejected', 'fulfilled'],
+      )
+      assert.equal(await Note.where({ body: ['left', 'right'] }).count(), 1)
+    })
+
+    test('upsertAll counts exactly, takes the last of a key, keeps rules, and isolates what the database refuses', async () => {
+      await Customer.deleteAll()
+      const at = timestampOf('2024-01-01 00:00:00')
+      const first = await Customer.upsertAll(
+        [
+          { id: 1n, fullName: 'One', updatedAt: at },
+          { id: 2n, fullName: 'Two', updatedAt: at },
+          { id: 2n, fullName: 'Two again', updatedAt: at },
+          { id: 3n, fullName: 'Three', email: 'broken', updatedAt: at },
+          { id: 4n, fullName: 'Four', born: dateOf('2000-02-29'), isActive: true, updatedAt: at },
+        ],
+        { by: 'id' },
+      )
+      const second = await Customer.upsertAll(
+        [
+          { id: 1n, fullName: 'One', updatedAt: timestampOf('2025-01-01 00:00:00') },
+          { id: 2n, fullName: 'Two, new', updatedAt: at },
+          { id: 5n, fullName: 'Five', balance: decimalOf('1e30'), updatedAt: at },
+        ],
+        { by: 'id' },
+      )
+
+      assert.deepEqual(
+        { ...first, rejected: first.rejected.map(({ row, errors }) => [row, errors[0]?.field]) },
+        { inserted: 3, updated: 0, unchanged: 0, duplicate: 1, rejected: [[3, 'email']] },
+      )
+      assert.deepEqual([second.updated, second.unchanged], [1, 1])
+      if (dialect !== 'sqlite')
+        assert.deepEqual(
+          second.rejected.map(({ row }) => row),
+          [2],
+        )
+      assert.equal((await Customer.find(2n)).fullName, 'Two, new')
+      assert.deepEqual([(await Customer.find(1n)).version, (await Customer.find(2n)).version], [0, 1])
+      const four = await Customer.find(4n)
+      assert.deepEqual([four.born, four.isActive, four.updatedAt], ['2000-02-29', true, '2024-01-01 00:00:00'])
+    })
+
+    test('insertAll reports a key that is there already and writes the others', async () => {
+      await Line.deleteAll()
+      await Line.create({ orderId: 1n, lineNumber: 1, note: 'kept' })
+
+      const result = await Line.insertAll([
+        { orderId: 1n, lineNumber: 1, note: 'new' },
+        { orderId: 1n, lineNumber: 2 },
+      ])
+
+      assert.deepEqual([result.inserted, result.rejected.map(({ row }) => row)], [1, [0]])
+      assert.equal((await Line.find({ orderId: 1n, lineNumber: 1 })).note, 'kept')
+    })
+
+    test('save refuses a value that its column would round or cut, and accepts it in another form', async () => {
+      class Narrow extends shop.table('narrow_note', {
+        id: bigint().primaryKey(),
+        amount: decimal(38, 18).nullable(),
+        name: text().nullable(),
+      }) {}
+      await shop.query('create table narrow_note (id bigint primary key, amount numeric(12,2), name varchar(5))')
+      const rounded = decimalOf('1.234567890123456789')
+
+      const refused = new Narrow({ id: 1n, amount: rounded, name: 'a' })
+      const kept = await Narrow.create({ id: 2n, amount: decimalOf('1.500'), name: 'a' })
+      const changed = await Narrow.find(2n)
+      changed.amount = rounded
+
+      await shop.transaction(async () => {
+        assert.equal(await refused.save(), false)
+        assert.equal(await changed.save(), false)
+        await Narrow.create({ id: 3n, amount: decimalOf('-0.00'), name: null })
+      })
+      assert.deepEqual(
+        [refused, changed].map(({ errors }) => errors.toArray().map(({ field, code }) => `${field} ${code}`)),
+        [['amount not_kept'], ['amount not_kept']],
+      )
+      assert.deepEqual([refused.isNew, refused.amount, changed.amount], [true, rounded, rounded])
+      assert.equal(kept.isNew, false)
+      assert.deepEqual(
+        (await Narrow.all().order('id').toArray()).map(({ id, amount }) => [id, Number(amount)]),
+        [
+          [2n, 1.5],
+          [3n, 0],
+        ],
+      )
+    })
+
+    test('preloads associations in one query each, and refuses to run one a record unasked', async () => {
+      await Customer.deleteAll()
+      await Line.deleteAll()
+      await Customer.upsertAll(
+        [1n, 2n, 3n].map((id) => ({ id, fullName: `Customer ${id}` })),
+        { by: 'id' },
+      )
+      await Line.insertAll(
+        [1n, 1n, 2n, null, 9n].map((customerId, index) => ({ orderId: 1n, lineNumber: index, customerId })),
+      )
+
+      const lines = await Line.all().order('lineNumber').preload('customer').toArray()
+      const customers = await Customer.all().order('id').preload('lines').toArray()
+
+      assert.deepEqual(
+        lines.map((line) => line.customer.value?.fullName ?? null),
+        ['Customer 1', 'Customer 1', 'Customer 2', null, null],
+      )
+      assert.deepEqual(
+        customers.map((customer) => customer.lines.value.length),
+        [2, 1, 0],
+      )
+      const one = await Line.find({ orderId: 1n, lineNumber: 0 })
+      assert.throws(() => one.customer.value, /preload/)
+      assert.equal((await one.customer.load())?.id, 1n)
+      assert.equal(one.customer.value?.id, 1n)
+      const [first] = customers
+      assert.equal(await first?.lines.relation.where({ lineNumber: 1 }).count(), 1)
+    })
+
+    test('names each difference between a model and its live table', async () => {
+      const Missing = shop.table('nowhere', { id: bigint().primaryKey() })
+      const Other = shop.table('note', { id: bigint().primaryKey(), title: text() })
+
+      assert.deepEqual(await Customer.checkSchema(), [])
+      assert.deepEqual(
+        (await Missing.checkSchema()).map(({ kind }) => kind),
+        ['missing_table'],
+      )
+      assert.deepEqual((await Other.checkSchema()).map(({ kind, column }) => `${kind} ${column}`).sort(), [
+        'missing_column title',
+        'unknown_required_column body',
+      ])
+      await assert.rejects(
+        Missing.all().toArray(),
+        (error: Error) => error instanceof TerminalError && /nowhere/.test(error.message),
+      )
+    })
+  })
+}

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { promisify } from 'node:util'
+import { startMariaDB } from '#test/services/mariadb.ts'
+import { startPostgres } from '#test/services/postgres.ts'
+
+const root = join(import.meta.dirname, '../../..')
+
+/** The page's examples as one program; `// => x` becomes an assertion. */
+async function program(page: string): Promise<string> {
+  const text = await readFile(join(root, page), 'utf8')
+  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string)
+  assert.ok(blocks.length >= 10)
+  const lines = blocks.join('\n').split('\n')
+  const asserted = lines.map((line) => {
+    const [, statement, expected] = /^(\S.*?)\s*\/\/ => (.*)$/.exec(line) ?? []
+    return statement === undefined ? line : `assert.deepEqual(${statement.replace(/^;/, '')}, ${expected});`
+  })
+  return [`import assert from 'node:assert/strict'`, ...asserted, `await shop.close()`].join('\n')
+}
+
+async function runExamples(url: string): Promise<void> {
+  // Inside the project, so that its packages resolve.
+  const folder = await mkdtemp(join(root, 'test/dray/docs/.examples-'))
+  try {
+    const file = join(folder, 'examples.ts')
+    await writeFile(file, await program('docs/active-record.md'))
+    await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
+      cwd: root,
+      env: { ...process.env, SHOP_DATABASE_URL: url, NODE_TEST_CONTEXT: undefined },
+    })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+test('the examples of docs/active-record.md give what they say on PostgreSQL', async () => {
+  const server = await startPostgres()
+  try {
+    await runExamples(await server.createDatabase())
+  } finally {
+    await server.stop()
+  }
+})
+
+test('the examples of docs/active-record.md give what they say on MariaDB', {
+  skip: process.env.TEST_MYSQL_UNAVAILABLE ?? false,
+}, async () => {
+  const server = await startMariaDB()
+  if ('unavailable' in server) throw new Error(server.unavailable)
+  try {
+    await runExamples(await server.createDatabase())
+  } finally {
+    await server.stop()
+  }
+})
+
+test('the examples of docs/active-record.md give what they say on SQLite', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'dray-examples-'))
+  try {
+    await runExamples(`sqlite:${join(folder, 'shop.db')}`)
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+})

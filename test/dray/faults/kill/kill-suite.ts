@@ -1,0 +1,68 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { long } from '#test/long.ts'
+import type { Engine } from './engines.ts'
+import { Kills } from './kills.ts'
+import { KindKills } from './kind-kills.ts'
+import { kindsOfRuns } from './kinds.ts'
+import { Lane } from './lane.ts'
+import type { PipelineShape } from './models.ts'
+import { privateServer } from './server.ts'
+
+/** Of a first run, of later ones and of each other kind; `DRAY_KILLS=all` kills at every point, `DRAY_KILLS=12,40,10` at so many. */
+const USUAL = long ? '100,500,40' : '4,24,2'
+
+function wanted(): { readonly first: number; readonly next: number; readonly other: number } | null {
+  const { DRAY_KILLS: asked = USUAL } = process.env
+  if (asked === 'all') return null
+  const [first = 0, next = 0, other = 0] = asked.split(',').map(Number)
+  return { first, next, other }
+}
+
+/** The kill suite on one engine. */
+export function killSuite(engine: Engine): void {
+  test(`a run on ${engine} that is killed at any point is made good by the next one`, async (t) => {
+    const server = await privateServer(engine)
+    if ('unavailable' in server) return t.skip(server.unavailable)
+    t.after(() => server.stop())
+    const open = async (place: string, shape: PipelineShape = {}) =>
+      Lane.open({
+        place: `kill-${engine}-${place}`,
+        sourceUrl: await server.createDatabase(),
+        targetUrl: await server.createDatabase(),
+        shape,
+      })
+
+    await t.test('a usual run', async (t) => {
+      const lane = await open('usual')
+      t.after(() => lane.close())
+      const start = performance.now()
+
+      const report = await new Kills(lane).run(wanted())
+
+      t.diagnostic(`${engine}: ${JSON.stringify(report)} in ${secondsSince(start)} s`)
+      const least = wanted() ?? report.points
+      assert.ok(report.kills >= least.first + least.next, `only ${report.kills} runs were killed`)
+      assert.ok(report.afterCommit > 0, 'no run was killed behind its commit')
+    })
+
+    for (const kindOf of kindsOfRuns) {
+      const kind = kindOf()
+      await t.test(`a run of the kind ${kind.name}`, async (t) => {
+        const lane = await open(kind.name, kind.shape)
+        t.after(() => lane.close())
+        const start = performance.now()
+
+        const report = await new KindKills(lane, kind).run(wanted()?.other ?? null)
+
+        t.diagnostic(`${engine}, ${kind.name}: ${JSON.stringify(report)} in ${secondsSince(start)} s`)
+        const least = (wanted()?.other ?? report.points) * 0.9
+        assert.ok(report.kills >= Math.floor(least), `only ${report.kills} runs were killed`)
+      })
+    }
+  })
+}
+
+function secondsSince(start: number): string {
+  return ((performance.now() - start) / 1000).toFixed(0)
+}

@@ -1,0 +1,265 @@
+import type { RunMode } from 'dray/internal/messages/run-mode.ts'
+import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
+import { Divergence, type Lane } from './lane.ts'
+import { PIPELINE, type PipelineShape } from './models.ts'
+import { clockOf, isGood, landedRows, writeRows } from './rows.ts'
+
+/** Three partitions, with rows that are left out, rejected and refused. */
+const ROWS = { from: 301, to: 420, ownCodes: true }
+const PARTITION_ROWS = 40
+
+/** A kind of run that is killed: what comes before it, and what must hold when it was killed and when it has been made good. */
+export interface KindOfRun {
+  readonly name: string
+  readonly shape: PipelineShape
+  /** Where Commit begins what must be seen whole or not at all. */
+  readonly critical?: RegExp
+  /** The first content of the databases. */
+  begin(lane: Lane): Promise<void>
+  /** Changes the databases; returns what the run that is killed is asked for. Called once for each kill, the rounds from 1. */
+  prepare(lane: Lane, round: number): Promise<RunMode | null>
+  /** The run is dead, and nothing has been done about it. */
+  checkKilled?(lane: Lane): Promise<void>
+  /** After another run has succeeded. */
+  check(lane: Lane): Promise<void>
+}
+
+type Digests = ReadonlyMap<string, string>
+
+/** All rows at first (round 0), and a fourth of them in each round. */
+async function changeRows(lane: Lane, round: number): Promise<string> {
+  return writeRows(lane.source, { ...ROWS, every: round === 0 ? 1 : 4, place: round }, round)
+}
+
+async function firstRun(lane: Lane): Promise<void> {
+  await changeRows(lane, 0)
+  const { status, reasons } = await lane.run()
+  if (status !== 'SUCCEEDED') throw new Error(`the first run ended ${status}: ${reasons.join('; ')}`)
+}
+
+async function deleteSome(lane: Lane, round: number): Promise<void> {
+  await lane.source.run(`delete from item where id % 11 = ${round % 11}`)
+}
+
+function isSame(one: Digests, other: Digests): boolean {
+  return one.size === other.size && [...one].every(([code, digest]) => other.get(code) === digest)
+}
+
+function demandSame(found: Digests, due: Digests, what: string): void {
+  if (isSame(found, due)) return
+  const [code, digest] = [...due].find(([key, value]) => found.get(key) !== value) ?? []
+  throw new Divergence(
+    `${what}: ${found.size} rows where ${due.size} are due; ${code} is ${found.get(code ?? '')}, not ${digest}`,
+  )
+}
+
+async function demandSource(lane: Lane, isRepaired = false): Promise<void> {
+  demandSame(await landedRows(lane.target), await dueByCode(lane.source, isRepaired), 'the target is not the source')
+}
+
+/** The old rows, or the new ones: never some of them, never none. */
+function replacing(): KindOfRun {
+  let before: Digests = new Map()
+  return {
+    name: 'replace',
+    shape: { load: 'replace', partitionRows: PARTITION_ROWS },
+    critical: /is sent select count\(\*\) from .product__dray_next/,
+    begin: firstRun,
+    async prepare(lane, round) {
+      before = await landedRows(lane.target)
+      await changeRows(lane, round)
+      await deleteSome(lane, round)
+      return null
+    },
+    async checkKilled(lane) {
+      const [found, due] = [await landedRows(lane.target), await dueByCode(lane.source)]
+      if (!isSame(found, before)) demandSame(found, due, 'the table is neither what it was nor what it was to be')
+    },
+    check: (lane) => demandSource(lane),
+  }
+}
+
+/** All that is gone, or nothing; and never what is there. */
+function deleting(): KindOfRun {
+  let before: Digests = new Map()
+  return {
+    name: 'deletes',
+    shape: { load: 'deletes', partitionRows: PARTITION_ROWS },
+    critical: /staging\.read object starts/,
+    begin: firstRun,
+    async prepare(lane, round) {
+      before = await landedRows(lane.target)
+      await changeRows(lane, round)
+      await deleteSome(lane, round)
+      return null
+    },
+    async checkKilled(lane) {
+      const [found, due] = [await landedRows(lane.target), await dueByCode(lane.source)]
+      const lost = [...before.keys()].filter((code) => !found.has(code))
+      const gone = [...before.keys()].filter((code) => !due.has(code))
+      const wrong = lost.find((code) => due.has(code))
+      if (wrong !== undefined) throw new Divergence(`${wrong} was deleted, and the source has it`)
+      if (lost.length > 0 && lost.length < gone.length)
+        throw new Divergence(`${lost.length} of ${gone.length} rows were deleted`)
+    },
+    check: (lane) => demandSource(lane),
+  }
+}
+
+/** Each version of a row that a run has found, once: in the order in which rounds have written them. */
+class WrittenVersions {
+  readonly #times = new Map<string, number>()
+  stamp = ''
+
+  async begin(lane: Lane): Promise<void> {
+    await this.prepare(lane, 0)
+    await lane.recover(this.stamp)
+  }
+
+  async prepare(lane: Lane, round: number): Promise<null> {
+    const since = await clockOf(lane.source)
+    this.stamp = await changeRows(lane, round)
+    for (const digest of await dueSince(lane.source, since)) this.#times.set(digest, (this.#times.get(digest) ?? 0) + 1)
+    return null
+  }
+
+  async demand(lane: Lane, table: 'event' | 'version'): Promise<void> {
+    await lane.recover(this.stamp)
+    const found = await timesLanded(lane.target, table)
+    const text = (times: ReadonlyMap<string, number>) => new Map([...times].map(([row, count]) => [row, String(count)]))
+    demandSame(text(found), text(this.#times), `rows of ${table}, by how often they are there`)
+  }
+}
+
+function appending(): KindOfRun {
+  const written = new WrittenVersions()
+  return {
+    name: 'append',
+    shape: { load: 'append', partitionRows: 15 },
+    begin: (lane) => written.begin(lane),
+    prepare: (lane, round) => written.prepare(lane, round),
+    check: (lane) => written.demand(lane, 'event'),
+  }
+}
+
+function keepingHistory(): KindOfRun {
+  const written = new WrittenVersions()
+  return {
+    name: 'history',
+    shape: { load: 'history', partitionRows: 15 },
+    begin: (lane) => written.begin(lane),
+    prepare: (lane, round) => written.prepare(lane, round),
+    checkKilled: demandVersions,
+    async check(lane) {
+      await written.demand(lane, 'version')
+      await demandVersions(lane)
+      demandSame(await currentVersions(lane.target), await dueByCode(lane.source), 'the current versions')
+    },
+  }
+}
+
+async function demandVersions(lane: Lane): Promise<void> {
+  const broken = await brokenVersions(lane.target)
+  if (broken > 0) throw new Divergence(`${broken} versions hold at the same time, or say two things of their end`)
+}
+
+/** Rows that the target has lost come back; `last_run` stays. */
+function backfilling(): KindOfRun {
+  let from = ''
+  let lastRun: string | null = null
+  const demandLastRun = async (lane: Lane) => {
+    if ((await lane.lastRun()) !== lastRun)
+      throw new Divergence(`last_run went from ${lastRun} to ${await lane.lastRun()}`)
+  }
+  return {
+    name: 'backfill',
+    shape: { partitionRows: 20 },
+    async begin(lane) {
+      from = await clockOf(lane.source)
+      await lane.recover(await changeRows(lane, 0))
+      lastRun = await lane.lastRun()
+    },
+    async prepare(lane, round) {
+      await lane.target.run(`delete from product where source_id % 3 = ${round % 3}`)
+      return { backfill: { from, to: await clockOf(lane.source), chunk: '1d' } }
+    },
+    checkKilled: demandLastRun,
+    async check(lane) {
+      await demandLastRun(lane)
+      await demandSource(lane)
+    },
+  }
+}
+
+/** A run that has landed one of its partitions is gone on with, by a run that is killed in its turn. */
+function resuming(): KindOfRun {
+  let first = ''
+  let before: ReadonlySet<string> = new Set()
+  return {
+    name: 'resume',
+    shape: { partitionRows: 15, concurrency: 1 },
+    begin: firstRun,
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      before = new Set(await landingRuns(lane.target))
+      first = lane.nextRunId()
+      const { status } = await lane.run({
+        runId: first,
+        before(step, payload) {
+          if (step === 'ItemsLoad' && (payload as { partition: number }).partition === 1)
+            throw Object.assign(new Error('stopped by the test'), { name: 'Terminal' })
+        },
+      })
+      if (status !== 'FAILED') throw new Error(`the run that is to be resumed ended ${status}`)
+      return { resume: first }
+    },
+    async check(lane) {
+      await demandSource(lane)
+      const since = (await landingRuns(lane.target)).filter((run) => !before.has(run))
+      if (since.join() !== first)
+        throw new Divergence(`partitions have landed as of ${since.join(', ')}, not ${first} alone`)
+    },
+  }
+}
+
+/** Rows that were rejected are sent again once they are taken; those that have changed since stay as they are. */
+function replaying(): KindOfRun {
+  return {
+    name: 'replay',
+    shape: { partitionRows: PARTITION_ROWS, isRepaired: true },
+    begin: firstRun,
+    async prepare(lane, round) {
+      const asItWas = lane.pipelineOf({ isRepaired: false })
+      await changeRows(lane, round)
+      await touch(lane, `label = null where id % 13 = ${round % 13}`)
+      await lane.run({ pipeline: asItWas })
+      await touch(lane, `label = 'newer ${round}' where id % 26 = ${round % 13}`)
+      const { status } = await lane.run({ pipeline: asItWas })
+      if (status !== 'SUCCEEDED') throw new Error(`the run before the replay ended ${status}`)
+      return { replay: {} }
+    },
+    async check(lane) {
+      await demandSource(lane, true)
+      for await (const { id, record, errors } of quarantinedRows(lane.staging, PIPELINE)) {
+        if (record === null && errors[0]?.code === 'missing') throw new Divergence(`${id} was not replayed`)
+      }
+    },
+  }
+}
+
+/** Changes rows that are neither left out nor refused. */
+async function touch({ source }: Lane, change: string): Promise<void> {
+  const now = source.engine === 'postgres' ? 'clock_timestamp()' : 'now(6)'
+  await source.run(`update item set changed_at = ${now}, ${change} and ${isGood}`)
+}
+
+export const kindsOfRuns: readonly (() => KindOfRun)[] = [
+  replacing,
+  deleting,
+  appending,
+  keepingHistory,
+  backfilling,
+  resuming,
+  replaying,
+]

@@ -1,0 +1,41 @@
+import type {
+  CommitInput,
+  ExtractInput,
+  FinishInput,
+  LoadInput,
+  PlanInput,
+  TaskInput,
+  TransformInput,
+} from 'dray/internal/messages/stages.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
+import { commit } from 'dray/internal/pipeline/stages/commit.ts'
+import { extract } from 'dray/internal/pipeline/stages/extract.ts'
+import { finish } from 'dray/internal/pipeline/stages/finish.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
+import { transform } from 'dray/internal/pipeline/stages/transform.ts'
+import { afterwards } from './models.ts'
+
+/** What the Lambda of a name does with its payload. */
+export function handle(name: string, payload: unknown, pipeline: Pipeline, services: Services): Promise<unknown> {
+  switch (name) {
+    case 'DrayPlan':
+      return plan(pipeline, payload as PlanInput, services)
+    case 'ItemsExtract':
+      return extract(pipeline, payload as ExtractInput, services)
+    case 'ItemsTransform':
+      return transform(pipeline, payload as TransformInput, services)
+    case 'ItemsLoad':
+      return load(pipeline, payload as LoadInput, services)
+    case 'DrayCommit':
+      return commit(pipeline, payload as CommitInput, services)
+    case 'DrayFinish':
+      return finish(payload as FinishInput, services)
+    case 'AfterwardsRun':
+      return runTask(afterwards, payload as TaskInput, services)
+    default:
+      throw new TypeError(`the simulation does not know ${name}`)
+  }
+}

@@ -1,0 +1,308 @@
+import type { PipelineShape } from './models.ts'
+import type { Mutant } from './mutant.ts'
+import type { Scenario } from './scenario.ts'
+
+const PLAN = 'shared/dray/pipeline/stages/plan.ts'
+const LOAD_ROWS = 'shared/dray/pipeline/landing/load-rows.ts'
+const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
+const REPLACEMENT = 'shared/dray/pipeline/landing/replacement.ts'
+const DELETE_GONE = 'shared/dray/pipeline/landing/delete-gone.ts'
+const HISTORY = 'shared/dray/pipeline/landing/history.ts'
+const RESUME = 'shared/dray/pipeline/landing/resume.ts'
+const FENCE_OF_A_COMMIT = "await checkFence(database, pipeline.name, run.epoch, 'update')\n"
+
+const shape: PipelineShape = {
+  kind: 'full',
+  nulls: 'exclude',
+  lagSeconds: 0,
+  partitionRows: 3,
+  concurrency: 2,
+  versioned: false,
+  load: 'upsert',
+  deletes: 'ignore',
+  mostDeleted: 1,
+}
+const ZOMBIE_COMMITS: Partial<Scenario> = {
+  deaf: 1,
+  faults: { rate: 0.04, pauses: 0.1, fates: ['stall before', 'reply lost'] },
+}
+const COMMITS_AT_ONCE: Partial<Scenario> = {
+  duplicates: 0.6,
+  late: 0,
+  faults: { rate: 0, pauses: 0.5, fates: ['pause before'] },
+}
+const DELETED: Partial<Scenario> = { deletions: 0.6, initialRows: 10, writers: 4 }
+const RESUMED: Partial<Scenario> = {
+  kind: 'modes',
+  shape: { ...shape, kind: 'incremental', partitionRows: 2 },
+  sharedCodes: false,
+  exact: true,
+  sourceStepsBack: null,
+  initialRows: 10,
+  writers: 3,
+}
+const ended = { endedAfterSeconds: null, machineLost: true }
+
+export const replaceMutants: readonly Mutant[] = [
+  {
+    bug: 'the rows are swapped in before the last partition has been gathered (dlt#3025)',
+    file: PLAN,
+    edits: [
+      [
+        'const partitions = numbers.map((partition) => ({ partition }))',
+        'const partitions = numbers.map((partition) => ({ partition })).slice(0, Math.max(1, numbers.length - 1))',
+      ],
+    ],
+    also: {
+      file: COMMIT,
+      edits: [['if (sums.partitions !== planned.partitions.length) {', 'if (sums.partitions < 0) {']],
+    },
+    over: { kind: 'replace', initialRows: 12 },
+  },
+  {
+    bug: 'the table is emptied when the run starts (airbyte#11251)',
+    file: REPLACEMENT,
+    edits: [
+      [
+        'sql`delete from ${tableName({ table: nextTable(definition.table) })}`',
+        'sql`delete from ${tableName(definition)}`',
+      ],
+    ],
+    over: { kind: 'replace' },
+  },
+  {
+    bug: 'the rows of a replacement are written into the table itself',
+    file: LOAD_ROWS,
+    edits: [["kind === 'replace' && isWholeRun ? nextTable", "kind === 'replace' && !isWholeRun ? nextTable"]],
+    over: { kind: 'replace' },
+  },
+  {
+    bug: 'what a dead run has gathered is swapped in along with the rows of the next',
+    file: REPLACEMENT,
+    edits: [
+      ['if (await hasLanded(pipeline, run.runId)) return', 'if (hasLanded !== null) return'],
+      ['if (gathered !== rows) {', 'if (gathered < rows) {'],
+    ],
+    over: { kind: 'replace', deletions: 0.5 },
+  },
+  {
+    bug: 'a Commit that was overtaken swaps its rows in',
+    file: REPLACEMENT,
+    edits: [['      await guard()\n      if', '      if']],
+    over: { kind: 'replace', ...ZOMBIE_COMMITS },
+  },
+  {
+    bug: 'two Commits that swap at once fail each other for good',
+    file: REPLACEMENT,
+    edits: [['if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return\n', '']],
+    over: { kind: 'replace', ...COMMITS_AT_ONCE },
+  },
+]
+
+export const deletingMutants: readonly Mutant[] = [
+  {
+    bug: 'deletes without a guard: nearly all of the target goes',
+    file: DELETE_GONE,
+    edits: [['if (gone <= most) return', 'if (gone >= 0) return']],
+    over: {
+      kind: 'deletes',
+      shape: { ...shape, deletes: 'hard', mostDeleted: 0.1 },
+      initialRows: 18,
+      purgedAfterSeconds: 200,
+    },
+  },
+  {
+    bug: 'rows that the source has are deleted',
+    file: 'shared/dray/pipeline/landing/gone-keys.ts',
+    edits: [
+      ['compareKeys(targetColumns, next.value, key) < 0', 'compareKeys(targetColumns, next.value, key) <= 0'],
+      ['if (present.has(keyOf(key.canonical))) continue', 'void present'],
+    ],
+    over: { kind: 'deletes', initialRows: 8 },
+  },
+  {
+    bug: 'a Commit that was overtaken deletes what has come back',
+    file: DELETE_GONE,
+    edits: [[FENCE_OF_A_COMMIT, '']],
+    over: { kind: 'deletes', ...DELETED, ...ZOMBIE_COMMITS },
+  },
+  {
+    bug: 'a second Commit says that the run has deleted nothing',
+    file: DELETE_GONE,
+    edits: [['return (await closedBefore(database, pipeline.name, run.runId))?.deleted ?? 0', 'return 0']],
+    over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
+  },
+  {
+    bug: 'two Commits that delete at once fail each other for good',
+    file: DELETE_GONE,
+    edits: [['if (meanwhile !== null) return meanwhile.deleted', 'void meanwhile']],
+    over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
+  },
+  {
+    bug: 'rows that are marked as deleted are marked anew by each run',
+    file: 'shared/dray/pipeline/landing/gone-keys.ts',
+    edits: [["deletes.kind === 'soft' ? deletes.field", "deletes.kind === 'soft' ? null"]],
+    over: { kind: 'deletes', shape: { ...shape, deletes: 'soft' }, ...DELETED },
+  },
+  {
+    bug: 'what is gone is not closed in the history',
+    file: HISTORY,
+    edits: [['closed += rows.length', 'closed += group.length']],
+    also: {
+      file: DELETE_GONE,
+      edits: [['? await closeVersions(pipeline, keys, run.at, { signal })', '? keys.length']],
+    },
+    over: { kind: 'history', shape: { ...shape, load: 'history', deletes: 'close' }, ...DELETED },
+  },
+]
+
+export const historyMutants: readonly Mutant[] = [
+  {
+    bug: 'a changed row has two current versions',
+    file: HISTORY,
+    edits: [['          close.set(at, layout.closed(known, row[layout.from] ?? null))\n', '']],
+    over: { kind: 'history' },
+  },
+  {
+    bug: 'a version that the target refuses closes the one before it',
+    file: HISTORY,
+    edits: [
+      [
+        '        refused.set(place, { ...one, row: place })\n      }\n      throw undo',
+        '        refused.set(place, { ...one, row: place })\n      }\n      return merged',
+      ],
+    ],
+    over: { kind: 'history', writers: 5, initialRows: 10 },
+  },
+  {
+    bug: 'a row that was replayed follows a newer version',
+    file: HISTORY,
+    edits: [['layout.isOlder(row, known) || ', '']],
+    over: {
+      kind: 'history',
+      shape: { ...shape, kind: 'incremental', load: 'history', versioned: true },
+      sharedCodes: false,
+      exact: true,
+      sourceStepsBack: null,
+      repairedAfterSeconds: 100,
+      writers: 5,
+      initialRows: 10,
+      runs: [
+        { startSeconds: 0, mode: 'usual', ...ended },
+        { startSeconds: 8_000, mode: 'usual', ...ended },
+        { startSeconds: 9_000, mode: 'replay', ...ended },
+      ],
+    },
+  },
+  {
+    bug: 'two loads that close a version at once fail each other for good',
+    file: HISTORY,
+    edits: [
+      ['if (merged.rejected.length === 0 && !rows.some(isOpen)) {', 'if (rows.length < 0 && !rows.some(isOpen)) {'],
+    ],
+    over: { kind: 'history', ...COMMITS_AT_ONCE, writers: 5, initialRows: 10 },
+  },
+]
+
+export const modeMutants: readonly Mutant[] = [
+  {
+    bug: 'what an unfinished run has appended is appended again by the next',
+    file: RESUME,
+    edits: [
+      [
+        'asked === null ? await unfinishedAppend(pipeline, lease, services) : null',
+        'asked === null ? null : await unfinishedAppend(pipeline, lease, services)',
+      ],
+    ],
+    over: { kind: 'append' },
+  },
+  {
+    bug: 'an append does not look into the ledger, and enters what it finds there',
+    file: 'shared/dray/pipeline/stages/load.ts',
+    edits: [
+      ['if (landed !== null) return landed', 'void landed'],
+      [
+        'await enter(pipeline, input, planned, landing)\n    } catch (error) {',
+        'await enter(pipeline, input, planned, landing)\n    } catch (error) {\n      if (error instanceof DataQualityError) return landing',
+      ],
+    ],
+    over: { kind: 'append', duplicates: 0.3 },
+  },
+  {
+    bug: 'a resumed run forgets the ledger and does everything again',
+    file: RESUME,
+    edits: [['landed.numbers.has(number) ? [] : [number]', '[number]']],
+    over: RESUMED,
+  },
+  {
+    bug: 'a resumed run makes a plan of its own',
+    file: RESUME,
+    edits: [['if (landed === null) continue', 'if (landed !== undefined) continue']],
+    over: RESUMED,
+  },
+  {
+    bug: 'a run that was overtaken is resumed',
+    file: RESUME,
+    edits: [['if (plan.advances && plan.version !== lease.version) await', 'if (plan.version < 0) await']],
+    over: {
+      ...RESUMED,
+      faults: { rate: 0, pauses: 1, fates: ['pause before'] },
+      runs: [
+        { startSeconds: 0, mode: 'usual', ...ended, endedAfterSeconds: 1_000 },
+        { startSeconds: 24_000, mode: 'usual', ...ended },
+        { startSeconds: 40_000, mode: 'resume', ...ended },
+      ],
+    },
+  },
+  {
+    bug: 'a backfill moves last_run',
+    file: 'shared/dray/pipeline/plan/backfill.ts',
+    edits: [['advances: false, notes', 'advances: true, notes']],
+    over: RESUMED,
+  },
+  {
+    bug: 'a load of single keys moves last_run',
+    file: 'shared/dray/pipeline/plan/keys.ts',
+    edits: [
+      [
+        'window: null, rows, partitions, advances: false',
+        "window: { lo: null, hi: '2024-03-01 00:00:00.000000', exact: true, note: null }, rows, partitions, advances: true",
+      ],
+    ],
+    over: { kind: 'modes' },
+  },
+  {
+    bug: 'a backfill that is resumed puts last_run back to where it was at first',
+    file: COMMIT,
+    edits: [[/const lastRun = planned\.advances \? planned\.lastRun : [^\n]+/, 'const lastRun = planned.lastRun']],
+    over: {
+      ...RESUMED,
+      faults: { rate: 0, pauses: 1, fates: ['pause before'] },
+      runs: [
+        { startSeconds: 0, mode: 'usual', ...ended },
+        { startSeconds: 8_000, mode: 'backfill', ...ended, endedAfterSeconds: 1_000 },
+        { startSeconds: 24_000, mode: 'usual', ...ended },
+        { startSeconds: 40_000, mode: 'resume', ...ended },
+      ],
+    },
+  },
+  {
+    bug: 'a replay puts an old row over a newer one',
+    file: 'shared/dray/pipeline/quarantine/replay.ts',
+    edits: [
+      [
+        "const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'",
+        'const guarded = pipeline !== null',
+      ],
+    ],
+    over: { ...RESUMED, repairedAfterSeconds: 100, writers: 5 },
+  },
+  {
+    bug: 'the first of many partitions is not among the items of a Distributed Map',
+    file: PLAN,
+    edits: [
+      ['itemsPrefix(runId, pipeline.name), partitions,', 'itemsPrefix(runId, pipeline.name), partitions.slice(1),'],
+    ],
+    over: { kind: 'wide' },
+  },
+]

@@ -1,0 +1,217 @@
+import { Database } from 'dray/internal/active-record/database.ts'
+import type { CopyBlock } from 'dray/internal/block/block.ts'
+import { BlockEncoder } from 'dray/internal/block/copy-text.ts'
+import type {
+  Adapter,
+  Bound,
+  Connection,
+  LiveTable,
+  MergeResult,
+  MergeTarget,
+  QueryOptions,
+  QueryResult,
+} from 'dray/internal/database/adapter.ts'
+import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
+import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import type { Io } from './io.ts'
+import type { MemoryDatabase } from './memory-database.ts'
+import { mergeIntoMemory } from './memory-merge.ts'
+import { quote } from './memory-table.ts'
+import type { MemoryTransaction } from './memory-transaction.ts'
+
+/** Few enough that a small table comes in several blocks, between which things can go wrong. */
+const BLOCK_ROWS = 3
+
+/** A session with a `MemoryDatabase`; each request goes through `io`. */
+export class MemoryConnection implements Connection {
+  readonly #name: string
+  readonly #database: MemoryDatabase
+  readonly #io: Io
+  #transaction: MemoryTransaction | null = null
+  #lost = false
+
+  constructor(name: string, database: MemoryDatabase, io: Io) {
+    this.#name = name
+    this.#database = database
+    this.#io = io
+  }
+
+  /** The session breaks; the server rolls back what was open. */
+  kill(): void {
+    this.#lost = true
+    if (this.#transaction !== null) this.#database.rollback(this.#transaction)
+  }
+
+  #request<T>(what: string, signal: AbortSignal | undefined, perform: () => T | Promise<T>): Promise<T> {
+    if (this.#lost) return Promise.reject(this.#fault())
+    const operation = {
+      name: `${this.#name} ${what}`,
+      signal,
+      fault: () => this.#fault(),
+      lost: () => this.kill(),
+    }
+    return this.#io(operation, () => {
+      if (this.#lost) throw this.#fault()
+      return perform()
+    })
+  }
+
+  #fault(): Error {
+    return new TransientError(`the connection to ${this.#name} was lost; nothing of the open transaction is kept`)
+  }
+
+  query(sql: string, parameters: readonly Bound[] = [], { signal }: QueryOptions = {}): Promise<QueryResult> {
+    return this.#request(sql.slice(0, 48), signal, () => this.#execute(sql, parameters, signal))
+  }
+
+  async #execute(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<QueryResult> {
+    const own = this.#transaction === null
+    const transaction = this.#transaction ?? this.#database.begin()
+    try {
+      for (;;) {
+        const answer = this.#database.execute(transaction, sql, parameters)
+        if ('rows' in answer) {
+          if (own) this.#database.commit(transaction)
+          return answer
+        }
+        await this.wait(answer.blockedBy, signal)
+      }
+    } catch (error) {
+      if (own) this.#database.rollback(transaction)
+      throw error
+    }
+  }
+
+  /** Until the transaction in the way has ended; gives up when the signal fires or the session breaks. */
+  async wait(blockedBy: MemoryTransaction, signal: AbortSignal | undefined): Promise<void> {
+    const { promise, reject } = Promise.withResolvers<never>()
+    const stop = () => reject(signal?.reason)
+    signal?.addEventListener('abort', stop, { once: true })
+    try {
+      await Promise.race([blockedBy.ended, promise])
+    } catch (error) {
+      this.kill()
+      throw error
+    } finally {
+      signal?.removeEventListener('abort', stop)
+    }
+    if (this.#lost) throw this.#fault()
+  }
+
+  async *stream(sql: string, parameters: readonly Bound[] = [], options: QueryOptions & { pageRows?: number } = {}) {
+    const { rows } = await this.query(sql, parameters, options)
+    const page = options.pageRows ?? 1_000
+    for (let start = 0; start < rows.length; start += page) yield rows.slice(start, start + page)
+  }
+
+  async *copyOut(
+    sql: string,
+    parameters: readonly Bound[] = [],
+    { signal }: QueryOptions = {},
+  ): AsyncGenerator<CopyBlock> {
+    const { rows } = await this.#request(`copy ${sql.slice(0, 40)}`, signal, () =>
+      this.#execute(sql, parameters, signal),
+    )
+    for (let start = 0; start < rows.length; start += BLOCK_ROWS) {
+      const encoder = new BlockEncoder()
+      for (const row of rows.slice(start, start + BLOCK_ROWS)) encoder.push(row)
+      const block = encoder.flush() as CopyBlock
+      yield await this.#request('copy: a block', signal, () => block)
+    }
+  }
+
+  merge(
+    target: MergeTarget,
+    open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+    { signal }: QueryOptions = {},
+  ): Promise<MergeResult> {
+    const transaction = this.#transaction
+    if (transaction === null) throw new TerminalError('merge needs an open transaction')
+    return mergeIntoMemory(
+      {
+        database: this.#database,
+        transaction,
+        request: (what, perform) => this.#request(what, signal, perform),
+        wait: (blockedBy) => this.wait(blockedBy, signal),
+      },
+      target,
+      open,
+    )
+  }
+
+  begin(mode: 'write' | 'snapshot'): Promise<void> {
+    return this.#request(`begin ${mode}`, undefined, () => {
+      this.#transaction = this.#database.begin(mode)
+    })
+  }
+
+  commit(): Promise<void> {
+    return this.#request('commit', undefined, () => this.#end((transaction) => this.#database.commit(transaction)))
+  }
+
+  rollback(): Promise<void> {
+    return this.#request('rollback', undefined, () => this.#end((transaction) => this.#database.rollback(transaction)))
+  }
+
+  #end(end: (transaction: MemoryTransaction) => void): void {
+    const transaction = this.#transaction
+    this.#transaction = null
+    if (transaction !== null) end(transaction)
+  }
+
+  async savepoint(name: string): Promise<void> {
+    this.#transaction?.mark(name)
+  }
+
+  async releaseSavepoint(): Promise<void> {}
+
+  async rollbackTo(name: string): Promise<void> {
+    this.#transaction?.undoTo(name)
+  }
+
+  describe(table: string): Promise<LiveTable | null> {
+    return this.#request(`describe ${table}`, undefined, () => this.#database.describe(table))
+  }
+
+  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+    return this.#request('settled until', undefined, () => this.#database.settledUntil(lagSeconds, this.#transaction))
+  }
+}
+
+/** Opens a session for each caller: the sessions of two Lambdas have nothing in common. */
+function memoryAdapter(
+  name: string,
+  database: MemoryDatabase,
+  io: Io,
+  opened: (connection: MemoryConnection) => void,
+): Adapter {
+  return {
+    dialect: 'postgres',
+    builder: postgresBuilder(),
+    async acquire() {
+      const connection = new MemoryConnection(name, database, io)
+      opened(connection)
+      return connection
+    },
+    async release(connection) {
+      ;(connection as MemoryConnection).kill()
+    },
+    async close() {},
+    quote,
+    translate: (error) => (error instanceof Error ? error : new TerminalError(String(error))),
+  }
+}
+
+/** A named database whose engine is one in memory, given before the first query. */
+export class SimulatedDatabase extends Database {
+  #engine: Adapter | null = null
+
+  connect(database: MemoryDatabase, io: Io, opened: (connection: MemoryConnection) => void = () => {}): void {
+    this.#engine = memoryAdapter(this.name, database, io, opened)
+  }
+
+  override async adapter(): Promise<Adapter> {
+    if (this.#engine === null) throw new TerminalError(`${this.name} has no engine`)
+    return this.#engine
+  }
+}

@@ -1,0 +1,139 @@
+import { bigint, boolean, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import type { DeletesOption } from 'dray/internal/pipeline/declare/deletes-option.ts'
+import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { task } from 'dray/internal/pipeline/declare/task.ts'
+import { run, workflow } from 'dray/internal/workflow/workflow.ts'
+import { SimulatedDatabase } from './memory-adapter.ts'
+
+export const source = new SimulatedDatabase('simulated-source')
+export const target = new SimulatedDatabase('simulated-target')
+
+/** `code` is what the row is about in the target: its own where the load is by id, shared by several rows where it is by code. */
+export class Item extends source.source('item', {
+  region: bigint().primaryKey(),
+  id: bigint().primaryKey(),
+  code: text(),
+  label: text().nullable(),
+  changedAt: timestamp().nullable(),
+}) {}
+
+const content = { label: varchar(8), changedAt: timestamp().nullable() }
+
+class Product extends target.table('product', { code: text().primaryKey(), ...content }) {}
+class MarkedProduct extends target.table('marked', {
+  code: text().primaryKey(),
+  ...content,
+  deletedAt: timestamp().nullable(),
+}) {}
+/** Nothing keeps a row from being there twice but Dray. */
+class ProductEvent extends target.table('event', { code: text(), ...content }) {}
+class ProductVersion extends target.table('version', {
+  code: text().primaryKey(),
+  validFrom: timestamp().primaryKey(),
+  validTo: timestamp().nullable(),
+  isCurrent: boolean(),
+  ...content,
+}) {}
+export const targetModels = [Product, MarkedProduct, ProductEvent, ProductVersion] as unknown as readonly ModelClass[]
+
+/** The database refuses this one; the model's rules do not. */
+export const REFUSED = 'refused'
+/** Which labels are what to the pipeline. */
+export const LABELS = { filtered: 'skip', rejected: 'bad', tooLong: 'far too long for it', odd: 'odd' } as const
+
+/** Once it is repaired the transform takes what it has rejected. */
+function transformOf(isRepaired: boolean) {
+  return ({ label, code, changedAt }: Item, row: RowContext) => {
+    if (label === LABELS.filtered) return null
+    if ((label === LABELS.rejected && !isRepaired) || label === null) return row.reject('label', 'bad')
+    if (label === LABELS.odd) row.finding('label', 'odd')
+    return { code, label, changedAt }
+  }
+}
+
+export type LoadKind = 'upsert' | 'replace' | 'append' | 'history'
+
+export interface PipelineShape {
+  readonly kind: 'incremental' | 'full'
+  readonly nulls: 'error' | 'include' | 'exclude'
+  readonly lagSeconds: number
+  readonly partitionRows: number
+  readonly concurrency: number
+  /** Whether the load holds an older version back: needed where several rows are about one code. */
+  readonly versioned: boolean
+  readonly load: LoadKind
+  readonly deletes: 'ignore' | 'hard' | 'soft' | 'close'
+  /** The share of the target that a run may delete. */
+  readonly mostDeleted: number
+}
+
+export const PIPELINE = 'items'
+
+export function pipelineOf(shape: PipelineShape, isRepaired: boolean): Pipeline {
+  const { partitionRows, concurrency } = shape
+  const extract: Extraction<typeof Item> =
+    shape.kind === 'full'
+      ? fullLoad(Item, { partitionRows })
+      : changedSince(Item, {
+          cursor: 'changedAt',
+          lag: `${shape.lagSeconds}s`,
+          nulls: shape.nulls,
+          partitionRows,
+        })
+  return pipeline(PIPELINE, {
+    extract,
+    transform: transformOf(isRepaired) as never,
+    load: loadOf(shape) as Loading<typeof Product>,
+    deletes: deletesOf(shape),
+    concurrency,
+  }) as unknown as Pipeline
+}
+
+function loadOf({ load, versioned, deletes }: PipelineShape) {
+  const version = versioned ? ({ version: 'changedAt' } as const) : {}
+  switch (load) {
+    case 'replace':
+      return replace(Product, { allowEmpty: true })
+    case 'append':
+      return append(ProductEvent)
+    case 'history':
+      return history(ProductVersion, {
+        by: 'code',
+        validFrom: 'validFrom',
+        validTo: 'validTo',
+        current: 'isCurrent',
+        ...version,
+      })
+    case 'upsert':
+      return upsert(deletes === 'soft' ? MarkedProduct : Product, { by: 'code', ...version })
+  }
+}
+
+function deletesOf({ deletes, mostDeleted: most }: PipelineShape): DeletesOption<typeof Item, typeof Product> {
+  switch (deletes) {
+    case 'ignore':
+      return 'ignore'
+    case 'hard':
+      return { hard: true, most, key: 'code' }
+    case 'soft':
+      return { soft: 'deletedAt' as never, most, key: 'code' }
+    case 'close':
+      return { close: true, most, key: 'code' }
+  }
+}
+
+/** The table whose rows are compared with the source. */
+export function tableOf({ load, deletes }: PipelineShape): 'product' | 'marked' | 'event' | 'version' {
+  if (load === 'append') return 'event'
+  if (load === 'history') return 'version'
+  return deletes === 'soft' ? 'marked' : 'product'
+}
+
+/** A step after the pipeline: it must not run unless the pipeline has succeeded. */
+export const afterwards = task('afterwards', async () => {})
+export const simulated = workflow('simulated', {
+  steps: [run({ kind: 'pipeline', name: PIPELINE }), run(afterwards, { after: [PIPELINE] })],
+})

@@ -1,0 +1,410 @@
+import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
+import type { Mutant } from './mutant.ts'
+import type { Scenario } from './scenario.ts'
+
+const PLAN = 'shared/dray/pipeline/stages/plan.ts'
+const WINDOW = 'shared/dray/pipeline/plan/window.ts'
+const PARTITIONS = 'shared/dray/pipeline/plan/partitions.ts'
+const EXTRACT = 'shared/dray/pipeline/stages/extract.ts'
+const TRANSFORM = 'shared/dray/pipeline/stages/transform.ts'
+const LOAD = 'shared/dray/pipeline/stages/load.ts'
+const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
+const FINISH = 'shared/dray/pipeline/stages/finish.ts'
+const LEDGER = 'shared/dray/pipeline/landing/ledger.ts'
+const SQL = 'shared/dray/active-record/sql.ts'
+const LEASES = 'shared/dray/state/pipeline-leases.ts'
+const STAGED = 'shared/dray/staging/staged-content.ts'
+
+const ZOMBIES: Partial<Scenario> = {
+  deaf: 1,
+  faults: { rate: 0.03, pauses: 0.1, fates: ['stall before', 'stall after', 'reply lost', 'lost before'] },
+}
+const TWO_AT_ONCE: Partial<Scenario> = {
+  deaf: 1,
+  duplicates: 0.5,
+  late: 0,
+  faults: { rate: 0.06, pauses: 0.5, fates: ['pause before', 'pause after', 'stall before'] },
+}
+const SMALL_PARTITIONS: Partial<Scenario> = {
+  sharedCodes: false,
+  initialRows: 12,
+  shape: {
+    kind: 'incremental',
+    nulls: 'include',
+    lagSeconds: 0,
+    partitionRows: 2,
+    concurrency: 3,
+    versioned: false,
+    load: 'upsert',
+    deletes: 'ignore',
+    mostDeleted: 1,
+  },
+  exact: true,
+}
+
+export const windowMutants: readonly Mutant[] = [
+  {
+    bug: '`>` instead of `>=` at the lower end of the window',
+    file: WINDOW,
+    edits: [['${columnName(column)} >= ${textFor(', '${columnName(column)} > ${textFor(']],
+  },
+  {
+    bug: '`<=` instead of `<` at the upper end of the window',
+    file: WINDOW,
+    edits: [['${columnName(column)} < ${textFor(', '${columnName(column)} <= ${textFor(']],
+  },
+  {
+    bug: 'the window has no upper end: rows are read that are not settled',
+    file: WINDOW,
+    edits: [['${columnName(column)} < ${textFor(adapter.dialect, column, hi)}', '1 = 1']],
+  },
+  {
+    bug: 'the clock of the machine instead of the clock of the source',
+    file: 'shared/dray/pipeline/plan/usual-run.ts',
+    edits: [
+      [
+        'await settledWindow(extract, lastRun, connection, adapter)',
+        "{ ...(await settledWindow(extract, lastRun, connection, adapter)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
+      ],
+    ],
+  },
+  {
+    bug: 'the window ends past transactions that are still open',
+    file: 'shared/dray/database/postgres/horizon.ts',
+    edits: [['horizon.oldest !== null && horizon.oldest < lagged ? horizon.oldest : lagged', 'lagged']],
+  },
+  {
+    bug: 'no lag where open transactions cannot be seen',
+    file: WINDOW,
+    edits: [['connection.settledUntil(cursor.lagSeconds)', 'connection.settledUntil(0)']],
+  },
+  {
+    bug: 'an old open transaction moves last_run back',
+    file: WINDOW,
+    edits: [['compareInstants(settled, lastRun) < 0 ? lastRun : settled', 'false ? lastRun : settled']],
+  },
+  {
+    bug: 'last_run is the greatest cursor there is when the run ends',
+    file: COMMIT,
+    edits: [
+      [
+        'await services.state.commit(lease, step.lastRunAfter)',
+        `await services.state.commit(lease, planned.window === null ? null : ((await pipeline.extract.source.database.query('select max("changed_at") from "item"')).rows[0]?.[0] ?? step.lastRunAfter))`,
+      ],
+    ],
+  },
+  {
+    bug: 'last_run before the data',
+    file: PLAN,
+    edits: [
+      [
+        'await prepareTarget(pipeline, made, lease.epoch)',
+        'await state.commit({ ...lease, owner: run.id }, made.window?.hi ?? null)',
+      ],
+    ],
+  },
+  {
+    bug: 'rows without a cursor are left out although they were asked for',
+    file: WINDOW,
+    edits: [["cursor.nulls === 'include' ? sql", 'false ? sql']],
+  },
+  {
+    bug: 'rows without a cursor are passed over in silence',
+    file: WINDOW,
+    edits: [['if (rows === 0) return null', 'return null']],
+  },
+]
+
+export const partitionMutants: readonly Mutant[] = [
+  {
+    bug: 'partitions that take in both of their bounds',
+    file: SQL,
+    edits: [["{ strict: '>', last: '>' }", "{ strict: '>', last: '>=' }"]],
+  },
+  {
+    bug: 'partitions that leave out both of their bounds',
+    file: SQL,
+    edits: [["{ strict: '<', last: '<=' }", "{ strict: '<', last: '<' }"]],
+  },
+  {
+    bug: 'rows whose key is NULL are in no partition',
+    file: PARTITIONS,
+    edits: [['range.after === null ? sql`(${sql.join([bounded, ...missing], sql` or `)})` : bounded', 'bounded']],
+    over: { ...SMALL_PARTITIONS, missingKey: true },
+  },
+  {
+    bug: 'rows with half a key are in two partitions',
+    file: PARTITIONS,
+    edits: [[', ...key.map((column) => sql`${columnName(column)} is not null`)', '']],
+    over: { missingKey: true },
+  },
+  {
+    bug: 'the last partition is skipped, and Commit does not count',
+    file: PLAN,
+    edits: [
+      [
+        'const partitions = numbers.map((partition) => ({ partition }))',
+        'const partitions = numbers.map((partition) => ({ partition })).slice(0, Math.max(1, numbers.length - 1))',
+      ],
+    ],
+    also: {
+      file: COMMIT,
+      edits: [['if (sums.partitions !== planned.partitions.length) {', 'if (sums.partitions < 0) {']],
+    },
+    over: SMALL_PARTITIONS,
+  },
+  {
+    bug: 'a partition that fails is taken for done, and Commit does not count',
+    file: LOAD,
+    edits: [
+      [
+        '    return landing\n  })\n',
+        '    return landing\n  }).catch(() => null)\n  if (counts === null) return { partition: input.partition }\n',
+      ],
+    ],
+    also: {
+      file: COMMIT,
+      edits: [['if (sums.partitions !== planned.partitions.length) {', 'if (sums.partitions < 0) {']],
+    },
+  },
+  {
+    bug: 'the first of a key wins instead of the last',
+    file: EXTRACT,
+    edits: [['sql` order by ${sql.join(order)}`', 'sql` order by ${sql.join(order.map((one) => sql`${one} desc`))}`']],
+  },
+  {
+    bug: 'the rows of a key come in any order',
+    file: EXTRACT,
+    edits: [['order.length === 0 ?', 'order.length >= 0 ?']],
+  },
+]
+
+export const landingMutants: readonly Mutant[] = [
+  {
+    bug: 'no fence',
+    file: LEDGER,
+    edits: [
+      [
+        'const current = await lockFence(database, pipeline, mode)',
+        'if (epoch > 0) return\n  const current = await lockFence(database, pipeline, mode)',
+      ],
+    ],
+    over: ZOMBIES,
+  },
+  {
+    bug: 'the fence is checked before the transaction, not in it',
+    file: LOAD,
+    edits: [
+      [
+        'const counts = await database.transaction(async () => {\n    await checkFence(database, pipeline.name, input.epoch)',
+        'await checkFence(database, pipeline.name, input.epoch)\n  const counts = await database.transaction(async () => {',
+      ],
+    ],
+    over: ZOMBIES,
+  },
+  {
+    bug: 'the fence is read without a lock, so it may rise before the commit',
+    file: LEDGER,
+    edits: [["postgres: ' for share'", "postgres: ''"]],
+    over: ZOMBIES,
+  },
+  {
+    bug: 'the fence is compared without a lock, so an older run lowers it',
+    file: LEDGER,
+    edits: [["postgres: ' for update'", "postgres: ''"]],
+    over: { ...ZOMBIES, faults: { rate: 0.05, pauses: 0.1, fates: ['stall before'] } },
+  },
+  {
+    bug: 'two first Plans at once fail each other for good',
+    file: LEDGER,
+    edits: [['runId }).save()) return', 'runId }).saveOrFail()) return']],
+    over: { ...TWO_AT_ONCE, initialRows: 0, writers: 0 },
+  },
+  {
+    bug: 'the ledger is written after the transaction, not in it',
+    file: LOAD,
+    edits: [
+      ['await enter(pipeline, input, planned, landing)\n    } catch', 'void enter\n    } catch'],
+      [
+        '  await services.state.putPartition(',
+        '  await enter(pipeline, input, planned, counts)\n  await services.state.putPartition(',
+      ],
+    ],
+  },
+  {
+    bug: 'a second delivery does not look into the ledger',
+    file: LOAD,
+    edits: [['if (landed !== null) return landed', 'void landed']],
+  },
+  {
+    bug: 'the ledger takes a partition of another run for this one',
+    file: LOAD,
+    edits: [[/runId: [^,\n]+,\n {4}(partitionNumber: BigInt\(input\.partition\),\n {2}\}\)\n {2}if)/, '$1']],
+  },
+  {
+    bug: 'the ledger takes another partition for this one',
+    file: LOAD,
+    edits: [[/partitionNumber: BigInt\(input\.partition\),\n {2}\}\)\n {2}if/, '})\n  if']],
+    over: SMALL_PARTITIONS,
+  },
+  {
+    bug: 'two deliveries at once fail each other for good',
+    file: LOAD,
+    edits: [['if (!(error instanceof DataQualityError) ||', 'if (error ||']],
+  },
+  {
+    bug: 'insert instead of merge: what is there already is refused',
+    file: 'shared/dray/pipeline/landing/load-rows.ts',
+    edits: [['mergeTarget(target.definition, mode,', "mergeTarget(target.definition, 'insert',"]],
+  },
+  {
+    bug: 'an older version overwrites a newer one',
+    file: 'shared/dray/active-record/bulk.ts',
+    edits: [['...(options.version === undefined ? {} :', '...(options.version !== null ? {} :']],
+  },
+  {
+    bug: 'rows that the target refused are not kept',
+    file: LOAD,
+    edits: [
+      [
+        'await writeJsonLines(services.staging, quarantinePrefix',
+        'void (() => writeJsonLines)(); void (services.staging, quarantinePrefix',
+      ],
+    ],
+  },
+  {
+    bug: 'another row is kept for the one that the target refused',
+    file: LOAD,
+    edits: [["if (transformRow(row).kind !== 'loaded') continue", 'transformRow(row)']],
+  },
+]
+
+export const countingMutants: readonly Mutant[] = [
+  {
+    bug: 'filtered rows are counted as loaded',
+    file: LOAD,
+    edits: [
+      ['unchanged: merged.unchanged,', 'unchanged: merged.unchanged + input.filtered,'],
+      ['filtered: input.filtered,', 'filtered: 0,'],
+    ],
+  },
+  {
+    bug: 'filtered rows are not counted, and the row equation is ignored',
+    file: LOAD,
+    edits: [['filtered: input.filtered,', 'filtered: 0,']],
+    also: { file: COMMIT, edits: [['if (sums.read === right) return', 'if (right >= 0) return']] },
+  },
+  {
+    bug: 'rows that the target refused are lost, and the row equation is ignored',
+    file: LOAD,
+    edits: [
+      [
+        'const rows = await sourceRowsOf(pipeline, input, rejected, services)',
+        'if (input) return 0\n  const rows = await sourceRowsOf(pipeline, input, rejected, services)',
+      ],
+    ],
+    also: { file: COMMIT, edits: [['if (sums.read === right) return', 'if (right >= 0) return']] },
+  },
+  {
+    bug: 'the quarantine is forgotten on a retry',
+    file: TRANSFORM,
+    edits: [
+      [
+        'rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)',
+        'rows.length === 0 || (await staging.list(prefix)).length > 0 ? null : writeJsonLines(staging, prefix, rows, options)',
+      ],
+    ],
+  },
+  {
+    bug: 'rows with a finding are quarantined as well as loaded',
+    file: TRANSFORM,
+    edits: [["if (outcome.kind === 'loaded') aside.findings", "if (outcome.kind === 'filtered') aside.findings"]],
+  },
+]
+
+export const stateMutants: readonly Mutant[] = [
+  {
+    bug: 'the commit of last_run is unconditional: no epoch, no version',
+    file: LEASES,
+    edits: [['ConditionExpression: `${leaseOfEpoch} AND ${versionUnchanged}`,', '']],
+    over: { ...ZOMBIES, faults: { rate: 0.04, pauses: 0, fates: ['stall before'] } },
+  },
+  {
+    bug: 'the lease is taken without a condition',
+    file: LEASES,
+    edits: [['ConditionExpression: leaseCanBeTaken,', '']],
+  },
+  {
+    bug: 'the lost reply to taking the lease is a failure',
+    file: LEASES,
+    edits: [['if (item?.lease_owner === owner) return', 'if (item === undefined) return']],
+  },
+  {
+    bug: 'the lost reply to the commit of last_run is a failure',
+    file: LEASES,
+    edits: [['if (item?.commit_owner === lease.owner && item.commit_epoch === lease.epoch) return', '']],
+  },
+  {
+    bug: 'each delivery of Plan takes a new lease and a new epoch, as if the first were lost',
+    file: 'shared/dray/state/conditions.ts',
+    edits: [['(${leaseExpired} AND ${leaseOfAnother})', '${leaseExpired} OR ${leaseOwned}']],
+  },
+  {
+    bug: 'a Plan that comes after the end of its run keeps a lease',
+    file: PLAN,
+    edits: [
+      ['await refuseEndedRun(pipeline, run.id, services)', ''],
+      ['await refuseEndedRun(pipeline, runId, services)', ''],
+    ],
+  },
+  {
+    bug: 'a run that failed keeps its lease',
+    file: FINISH,
+    edits: [['  for (const [name] of outcomes) await state.releaseLease(name, run.id)\n', '']],
+  },
+]
+
+export const stagingMutants: readonly Mutant[] = [
+  {
+    bug: 'a staged object that has lost its rows is taken for zero rows',
+    file: STAGED,
+    edits: [['if (differences.length > 0) throw', 'if (differences.length > 0 && this.#rows > 0) throw']],
+    over: { damage: 0.1 },
+  },
+  {
+    bug: 'a staged object that is short is taken for whole',
+    file: STAGED,
+    edits: [['if (differences.length > 0) throw', 'if (differences.length > 0 && this.#pendingBytes > 0) throw']],
+    over: { damage: 0.1 },
+  },
+  {
+    bug: 'a staged object that is missing is taken for zero rows',
+    file: LOAD,
+    edits: [
+      [
+        'services.staging.read(input.transformed, { signal: services.signal })',
+        "services.staging.read(input.transformed, { signal: services.signal }).catch((error) => { if (error.name !== 'StagedObjectMissing') throw error; return { blocks: [] } })",
+      ],
+    ],
+    over: { damage: 0.1 },
+  },
+  {
+    bug: 'the checksum of staged objects is ignored',
+    file: STAGED,
+    edits: [["if (sha256 !== object.sha256) differences.push('its SHA-256 differs')", 'void sha256']],
+    over: { damage: 0.1 },
+  },
+]
+
+export const mutants: readonly Mutant[] = [
+  ...windowMutants,
+  ...partitionMutants,
+  ...landingMutants,
+  ...countingMutants,
+  ...stateMutants,
+  ...stagingMutants,
+  ...replaceMutants,
+  ...deletingMutants,
+  ...historyMutants,
+  ...modeMutants,
+]

@@ -1,0 +1,89 @@
+import type { CommitInput } from 'dray/internal/messages/stages.ts'
+import type { Change, Row } from './memory-transaction.ts'
+import { fateOf, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
+import { Divergence, type Witness } from './witness.ts'
+
+/** Up to so many rows a run may delete whatever their share. */
+const BORNE = 10
+
+/** What a Commit writes to the target: a whole new state, or the deletion of what the source has no longer. */
+export class ClosingOracle {
+  readonly #witness: Witness
+  readonly #truth: SourceTruth
+  readonly #closed = new Map<string, number>()
+
+  constructor(witness: Witness, truth: SourceTruth) {
+    this.#witness = witness
+    this.#truth = truth
+  }
+
+  /** Rows that the run has deleted. */
+  deletedBy(planningRun: string): number {
+    return this.#closed.get(planningRun) ?? 0
+  }
+
+  /** A Commit, delivered at a time, has written to the compared table. */
+  closed(input: CommitInput, changes: readonly Change[], deliveredAt: number): void {
+    const { shape } = this.#witness.scenario
+    const planningRun = input.planned_by ?? input.run.id
+    const name = `the Commit of ${input.run.id}`
+    const record = changes.find(({ table }) => table === 'dray_closing')?.after ?? null
+    if (record?.run_id !== planningRun) throw new Divergence(`${name} wrote rows without saying so in dray_closing`)
+    if (this.#closed.has(planningRun)) throw new Divergence(`${name} wrote rows a second time`)
+    if (this.#witness.fence() !== String(input.epoch))
+      throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
+    const own = changes.filter(({ table }) => table !== 'dray_closing')
+    this.#closed.set(planningRun, shape.load === 'replace' ? 0 : own.length)
+    if (shape.load === 'replace') this.#swapped(name, this.#witness.run(planningRun).startedAt)
+    else this.#deleted(name, own, deliveredAt)
+  }
+
+  /** The table is the source as it was read, each row at some time of the run: whole, and nothing of before. */
+  #swapped(name: string, since: number): void {
+    const targets = new Map(this.#witness.targetRows().map((row) => [row.code ?? '', row]))
+    for (const [code] of this.#truth.byCode()) {
+      const found = targets.get(code)
+      targets.delete(code)
+      const seen = this.#truth.seenSince(code, since)
+      const due = seen.map((row) => (row !== null && fateOf(row, false) === 'loaded' ? row : null))
+      const isDue = due.some((row) =>
+        row === null ? found === undefined : found !== undefined && isMadeOf(found, row),
+      )
+      if (!isDue) {
+        throw new Divergence(
+          `${name} has swapped the rows in, and there is ${shown(found)} where the source had ${due.map(shown).join(' or ')} during the run`,
+        )
+      }
+    }
+    const [extra] = targets.values()
+    if (extra !== undefined) throw new Divergence(`${name} has swapped ${shown(extra)} in, which the source never had`)
+  }
+
+  #deleted(name: string, changes: readonly Change[], since: number): void {
+    const { shape } = this.#witness.scenario
+    for (const { before, after } of changes) {
+      if (before === null) throw new Divergence(`${name} has inserted ${shown(after)}`)
+      if (!isTakenAway(before, after)) throw new Divergence(`${name} has made ${shown(after)} of ${shown(before)}`)
+      if (!this.#truth.seenSince(before.code ?? '', since).includes(null))
+        throw new Divergence(`${name} has deleted ${shown(before)}, which the source has`)
+    }
+    const standing = this.#witness
+      .targetRows()
+      .filter((row) => (row.deleted_at ?? null) === null && (row.valid_to ?? null) === null)
+    const most = Math.max(BORNE, Math.floor((standing.length + changes.length) * shape.mostDeleted))
+    if (changes.length > most)
+      throw new Divergence(`${name} has deleted ${changes.length} rows, and ${most} is the most that it may`)
+  }
+}
+
+/** Deleted, marked or closed, and otherwise as it was. */
+function isTakenAway(before: Row, after: Row | null): boolean {
+  if (after === null) return true
+  const mark = ['deleted_at', 'valid_to'].find((column) => (after[column] ?? null) !== (before[column] ?? null))
+  const isOwn = (column: string) => column === mark || column === 'is_current'
+  return (
+    mark !== undefined &&
+    (before[mark] ?? null) === null &&
+    Object.keys(before).every((column) => isOwn(column) || before[column] === after[column])
+  )
+}

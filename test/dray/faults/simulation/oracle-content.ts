@@ -1,0 +1,145 @@
+import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { Row } from './memory-transaction.ts'
+import { fateOf, isLater, isMadeOf, isSameRow, type SourceTruth, shown, type Version } from './source-truth.ts'
+import { Divergence, type Witness } from './witness.ts'
+
+/** What is known of which rows must have landed. */
+export interface Due {
+  /** Which of the latest versions have been read. */
+  readonly landed: (version: Version & { readonly row: Row }) => boolean
+  /** Rows that were deleted before this time are gone, where the pipeline deletes. */
+  readonly goneBefore: number
+  readonly when: string
+  /** All that was rejected and is taken by now has been sent again. */
+  readonly isReplayed: boolean
+}
+
+/** Holds the target and the quarantine against the source. */
+export class ContentOracle {
+  readonly #witness: Witness
+  readonly #truth: SourceTruth
+
+  constructor(witness: Witness, truth: SourceTruth) {
+    this.#witness = witness
+    this.#truth = truth
+  }
+
+  get #shape() {
+    return this.#witness.scenario.shape
+  }
+
+  compare(due: Due): void {
+    if (this.#shape.load === 'append') this.#compareEvents(due)
+    else this.#compareRows(due)
+    this.#compareQuarantine(due)
+  }
+
+  #compareRows(due: Due): void {
+    const targets = new Map(this.#standing().map((row) => [row.code ?? '', row]))
+    const byCode = this.#truth.byCode()
+    for (const [code, rows] of byCode) this.#compareCode(rows, targets.get(code), due)
+    for (const [code, row] of targets)
+      if (!byCode.has(code)) throw new Divergence(`the target has ${shown(row)}, the source never had`)
+  }
+
+  /** The rows of now: those that are not marked as deleted, and of a history the current versions. */
+  #standing(): readonly Row[] {
+    const rows = this.#witness.targetRows()
+    if (this.#shape.load === 'history') return rows.filter((row) => (row.valid_to ?? null) === null)
+    return rows.filter((row) => (row.deleted_at ?? null) === null)
+  }
+
+  #compareCode(rows: readonly (readonly Version[])[], found: Row | undefined, due: Due): void {
+    const latest = rows.map((versions) => versions.at(-1) as Version)
+    const wrong = (newest: Row | null) =>
+      new Divergence(`${due.when}, but the target has ${shown(found)} where the source has ${shown(newest)}`)
+    if (this.#shape.deletes !== 'ignore' && latest.every(({ row, at }) => row === null && at < due.goneBefore)) {
+      if (found !== undefined) throw wrong(null)
+      return
+    }
+    const own = latest.flatMap(({ row, at }) => (row !== null && due.landed({ row, at }) ? [row] : []))
+    const newest = own
+      .filter((row) => this.#fate(row, due) === 'loaded')
+      .reduce<Row | null>((best, row) => (best === null || isLater(row, best) ? row : best), null)
+    if (found === undefined) {
+      if (newest !== null) throw wrong(newest)
+      return
+    }
+    if (newest !== null && isMadeOf(found, newest)) return
+    if (!rows.some((versions) => this.#isAllowed(found, versions, newest, own, due))) throw wrong(newest)
+  }
+
+  /** Of a row that must be there only its latest version may be; of others any that is not older than what must be there. */
+  #isAllowed(found: Row, versions: readonly Version[], newest: Row | null, own: readonly Row[], due: Due): boolean {
+    const latest = (versions.at(-1) as Version).row
+    const isDue = latest !== null && own.includes(latest) && this.#fate(latest, due) === 'loaded'
+    const { kind } = this.#witness.scenario
+    const inOneBatch = kind === 'usual' && this.#shape.partitionRows >= 100
+    return (isDue ? [latest] : versions.map(({ row }) => row)).some((row) => {
+      if (row === null || fateOf(row, this.#mayBeRepaired) !== 'loaded' || !isMadeOf(found, row)) return false
+      const [cursor, least] = [row.changed_at ?? '', newest?.changed_at ?? '']
+      return newest === null || cursor > least || (cursor === least && !(isDue && inOneBatch))
+    })
+  }
+
+  get #mayBeRepaired(): boolean {
+    return this.#witness.scenario.repairedAfterSeconds !== null
+  }
+
+  /** A row whose transform was repaired may have been set aside before, until it is sent again; one without a key never is. */
+  #fate(row: Row, { isReplayed }: Due) {
+    return fateOf(row, this.#mayBeRepaired && isReplayed && row.id !== null)
+  }
+
+  /** Each version that was due is there, and none more often than the source has committed it. */
+  #compareEvents({ landed, when }: Due): void {
+    const events = Map.groupBy(this.#witness.targetRows(), (row) =>
+      JSON.stringify([row.code, row.label, row.changed_at]),
+    )
+    for (const [event] of events.values()) this.refuseDoubled(event as Row, events)
+    for (const versions of this.#truth.rows()) {
+      const row = versions.at(-1)?.row ?? null
+      if (row === null || fateOf(row, false) !== 'loaded' || !landed({ row, at: (versions.at(-1) as Version).at }))
+        continue
+      if (!events.has(JSON.stringify([row.code, row.label, row.changed_at])))
+        throw new Divergence(`${when}, but ${shown(row)} was not appended`)
+    }
+  }
+
+  refuseDoubled(event: Row, events: ReadonlyMap<string, readonly Row[]>): void {
+    const times = events.get(JSON.stringify([event.code, event.label, event.changed_at]))?.length ?? 0
+    const most = this.#truth.timesCommitted(event)
+    if (times > most) {
+      throw new Divergence(
+        `${shown(event)} is in the target ${times} times, and the source has committed it ${most} times`,
+      )
+    }
+  }
+
+  /** A row that the target would refuse is not tried where it takes a later one of the same code. */
+  #mayGiveWay(row: Row): boolean {
+    if (this.#shape.load === 'append') return false
+    const others =
+      this.#truth
+        .byCode()
+        .get(row.code ?? '')
+        ?.flat() ?? []
+    return others.some(
+      (other) => other.row !== null && fateOf(other.row, this.#mayBeRepaired) === 'loaded' && isLater(other.row, row),
+    )
+  }
+
+  #compareQuarantine({ landed, when }: Due): void {
+    let quarantine: readonly QuarantinedRow[] | null = null
+    for (const versions of this.#truth.rows()) {
+      const { row, at } = versions.at(-1) as Version
+      if (row === null || !landed({ row, at })) continue
+      const fate = fateOf(row, this.#mayBeRepaired)
+      if ((fate !== 'quarantined' && fate !== 'refused') || (fate === 'refused' && this.#mayGiveWay(row))) continue
+      quarantine ??= this.#witness.quarantined()
+      if (!quarantine.some((kept) => isSameRow(kept.row, row))) {
+        throw new Divergence(`${when}, but ${shown(row)} is not in the quarantine`)
+      }
+    }
+  }
+}

@@ -1,0 +1,248 @@
+import { decodeLine } from 'dray/internal/block/copy-text.ts'
+import { type LoadInput, planningRun } from 'dray/internal/messages/stages.ts'
+import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import { canonical } from './memory-table.ts'
+import type { Change, Row } from './memory-transaction.ts'
+import { tableOf } from './models.ts'
+import type { ContentOracle } from './oracle-content.ts'
+import { type Fate, fateOf, isMadeOf, isSameRow, keyOf, type SourceTruth, shown } from './source-truth.ts'
+import { Divergence, type Witness } from './witness.ts'
+
+/** The counts of a run, as its landings really were. */
+export type Counts = Record<
+  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined',
+  number
+>
+
+export const NONE: Counts = {
+  read: 0,
+  inserted: 0,
+  updated: 0,
+  unchanged: 0,
+  filtered: 0,
+  duplicate: 0,
+  quarantined: 0,
+}
+
+/** What a Load has committed: rows, their entry in the ledger, their quarantine. */
+export class LandingOracle {
+  readonly #witness: Witness
+  readonly #truth: SourceTruth
+  readonly #content: ContentOracle
+  readonly #runs = new Map<string, { counts: Counts; rows: Map<string, number> }>()
+
+  constructor(witness: Witness, truth: SourceTruth, content: ContentOracle) {
+    this.#witness = witness
+    this.#truth = truth
+    this.#content = content
+  }
+
+  get #shape() {
+    return this.#witness.scenario.shape
+  }
+
+  countsOf(planning: string): Counts | null {
+    return this.#runs.get(planning)?.counts ?? null
+  }
+
+  landed(input: LoadInput, changes: readonly Change[]): void {
+    const planning = planningRun(input)
+    const products = changes.filter(({ table }) => table !== 'dray_ledger')
+    const entry = changes.find(({ table }) => table === 'dray_ledger')?.after
+    this.#checkTable(input, products)
+    if (products.length > 0 && entry === undefined)
+      throw new Divergence(`${nameOf(input)} wrote rows without its entry in the ledger`)
+    if (this.#witness.fence() !== String(input.epoch)) {
+      throw new Divergence(
+        `${nameOf(input)} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`,
+      )
+    }
+    if (entry === undefined || entry === null) return
+    if (entry.run_id !== planning) throw new Divergence(`${nameOf(input)} is in the ledger as of ${entry.run_id}`)
+    const extracted = this.#rowsOf(input.extracted.key)
+    this.#checkWindow(input, extracted)
+    const run = this.#checkOnce(planning, input, extracted)
+    const counts = this.#counted(input, extracted, products)
+    for (const [name, count] of Object.entries(counts)) {
+      const said = entry[name === 'read' ? 'rows_read' : name]
+      if (said !== String(count))
+        throw new Divergence(`${nameOf(input)}: the ledger says ${said} ${name} where ${count} were`)
+    }
+    this.#checkOrder(input, products)
+    this.#checkBatch(planning, input, extracted, products)
+    for (const [name, count] of Object.entries(counts)) run.counts[name as keyof Counts] += count
+  }
+
+  /** A replacement is gathered beside the table; only rows of their own are written into it. */
+  #checkTable(input: LoadInput, products: readonly Change[]): void {
+    const isGathered = this.#shape.load === 'replace' && this.#witness.run(planningRun(input)).mode === null
+    const due = isGathered ? 'product__dray_next' : tableOf(this.#shape)
+    const other = products.find(({ table }) => table !== due)
+    if (other !== undefined) throw new Divergence(`${nameOf(input)} wrote to ${other.table} instead of ${due}`)
+  }
+
+  #rowsOf(key: string): Row[] {
+    const [header = '', ...lines] = this.#witness.pristine(key).toString('utf8').trimEnd().split('\n')
+    const { columns } = JSON.parse(header) as { columns: string[] }
+    return lines.map((line) => {
+      const fields = decodeLine(line)
+      return Object.fromEntries(columns.map((column, at) => [column, canonical(fields[at] ?? null)]))
+    })
+  }
+
+  /** Rows of the window and no others: those of the next one are not settled yet. */
+  #checkWindow(input: LoadInput, extracted: readonly Row[]): void {
+    const { window } = JSON.parse(this.#witness.pristine(input.plan.key).toString('utf8').split('\n')[1] ?? '') as Plan
+    if (window === null) return
+    const { mode } = this.#witness.run(planningRun(input))
+    for (const row of extracted) {
+      const cursor = row.changed_at ?? null
+      const inside =
+        cursor === null
+          ? mode === null && this.#shape.nulls === 'include'
+          : (window.lo === null || cursor >= window.lo) && cursor < window.hi
+      if (!inside) throw new Divergence(`${nameOf(input)} read ${shown(row)}, outside of [${window.lo}, ${window.hi})`)
+    }
+  }
+
+  #checkOnce(planning: string, input: LoadInput, extracted: readonly Row[]) {
+    const run = this.#runs.get(planning) ?? { counts: { ...NONE }, rows: new Map<string, number>() }
+    this.#runs.set(planning, run)
+    for (const row of extracted) {
+      const other = run.rows.get(keyOf(row))
+      if (other !== undefined)
+        throw new Divergence(`${nameOf(input)} landed ${shown(row)}, which partition ${other} had landed, too`)
+      run.rows.set(keyOf(row), input.partition)
+    }
+    return run
+  }
+
+  #counted({ run }: LoadInput, extracted: readonly Row[], products: readonly Change[]): Counts {
+    const fates = Map.groupBy(extracted, this.#fates(run.id))
+    const number = (fate: Fate) => fates.get(fate)?.length ?? 0
+    const outranked = this.#outranked(extracted, this.#fates(run.id))
+    const refused = (fates.get('refused') ?? []).filter((row) => !outranked.has(row)).length
+    const keys = number('loaded') + number('refused') - outranked.size
+    const inserted = products.filter(({ before }) => before === null).length
+    // The end of a version of a history is told by the one that follows it.
+    const updated = products.filter(({ before, after }) => before !== null && (after?.valid_to ?? null) === null).length
+    return {
+      read: extracted.length,
+      inserted,
+      updated,
+      unchanged: keys - refused - inserted - updated,
+      filtered: number('filtered'),
+      duplicate: outranked.size,
+      quarantined: number('quarantined') + refused,
+    }
+  }
+
+  /** Rows that are not even tried, since the target takes a later one of their code. */
+  #outranked(extracted: readonly Row[], fate: (row: Row) => Fate): ReadonlySet<Row> {
+    const taken = new Set<string | null>()
+    const outranked = new Set<Row>()
+    // The rows of a replay are in no order.
+    const age = (row: Row) => (this.#shape.versioned ? (row.changed_at ?? '') : '')
+    const ranked = extracted.toSorted((one, other) => Number(age(one) > age(other)) - Number(age(one) < age(other)))
+    for (const row of this.#shape.load === 'append' ? [] : ranked.toReversed()) {
+      const own = fate(row)
+      if (own !== 'loaded' && own !== 'refused') continue
+      if (taken.has(row.code ?? null)) outranked.add(row)
+      else if (own === 'loaded') taken.add(row.code ?? null)
+    }
+    return outranked
+  }
+
+  /** What becomes of rows that a run loads. One that is held back for its age is not even tried. */
+  #fates(run: string): (row: Row) => Fate {
+    const { isRepaired } = this.#witness.run(run)
+    const standing = this.#standing()
+    return (row) => {
+      const fate = fateOf(row, isRepaired)
+      const isHeldBack =
+        this.#shape.versioned && (standing.get(row.code ?? '')?.changed_at ?? '') > (row.changed_at ?? '')
+      return fate === 'refused' && isHeldBack ? 'loaded' : fate
+    }
+  }
+
+  /** The rows of now by code: of a history the current versions. */
+  #standing(): Map<string, Row> {
+    const rows = this.#witness.targetRows().filter((row) => (row.valid_to ?? null) === null)
+    return new Map(rows.map((row) => [row.code ?? '', row]))
+  }
+
+  /** Nobody puts an older version of a row over a newer one. */
+  #checkOrder(input: LoadInput, products: readonly Change[]): void {
+    const { versioned } = this.#shape
+    if (this.#witness.scenario.sharedCodes && !versioned) return
+    for (const { before, after } of products) {
+      if (before === null || after === null || isMadeOf(before, after)) continue
+      const versions =
+        this.#truth
+          .byCode()
+          .get(after.code ?? '')
+          ?.flat() ?? []
+      const places = (row: Row) =>
+        versions.flatMap((version, place) => (version.row !== null && isMadeOf(row, version.row) ? [place] : []))
+      const isOlder = versioned
+        ? (after.changed_at ?? '') < (before.changed_at ?? '')
+        : (places(after).at(-1) ?? -1) < (places(before)[0] ?? 0)
+      if (isOlder) throw new Divergence(`${nameOf(input)} put ${shown(after)} over ${shown(before)}, which is newer`)
+    }
+  }
+
+  /** What a load has committed is in the target and the quarantine at once, exactly as the transform made it. */
+  #checkBatch(planning: string, input: LoadInput, extracted: readonly Row[], products: readonly Change[]): void {
+    const fate = this.#fates(input.run.id)
+    const quarantine = this.#witness.quarantined().filter(({ run }) => run === planning)
+    const loaded = extracted.filter((row) => fate(row) === 'loaded')
+    if (products[0]?.table === tableOf(this.#shape) || products.length === 0) this.#checkRows(input, loaded)
+    else this.#checkGathered(input, loaded, products)
+    const outranked = this.#outranked(extracted, fate)
+    for (const row of extracted) {
+      if ((fate(row) !== 'quarantined' && fate(row) !== 'refused') || outranked.has(row)) continue
+      if (!quarantine.some((kept) => isSameRow(kept.row, row))) {
+        throw new Divergence(`${nameOf(input)} has landed, but ${shown(row)} is not in its quarantine`)
+      }
+    }
+  }
+
+  #checkRows(input: LoadInput, loaded: readonly Row[]): void {
+    const rows = this.#witness.targetRows()
+    if (this.#shape.load === 'append') {
+      const events = Map.groupBy(rows, (row) => JSON.stringify([row.code, row.label, row.changed_at]))
+      for (const row of loaded) {
+        if (!events.has(JSON.stringify([row.code, row.label, row.changed_at])))
+          throw new Divergence(`${nameOf(input)} has landed, but ${shown(row)} was not appended`)
+        this.#content.refuseDoubled(
+          { code: row.code ?? null, label: row.label ?? null, changed_at: row.changed_at ?? null },
+          events,
+        )
+      }
+      return
+    }
+    const targets = this.#standing()
+    if (this.#shape.load === 'replace' && this.#witness.run(planningRun(input)).mode === null) return
+    const last = new Map(loaded.map((row) => [row.code, row]))
+    for (const row of last.values()) {
+      const found = targets.get(row.code ?? '')
+      const newer = this.#shape.versioned && (found?.changed_at ?? '') > (row.changed_at ?? '')
+      if (found === undefined || (found.deleted_at ?? null) !== null || !(isMadeOf(found, row) || newer)) {
+        throw new Divergence(`${nameOf(input)} has landed, but the target has ${shown(found)} for ${shown(row)}`)
+      }
+    }
+  }
+
+  #checkGathered(input: LoadInput, loaded: readonly Row[], products: readonly Change[]): void {
+    const gathered = new Map(products.map(({ after }) => [after?.code, after]))
+    for (const row of new Map(loaded.map((each) => [each.code, each])).values()) {
+      const found = gathered.get(row.code)
+      if (found === undefined || found === null || !isMadeOf(found, row))
+        throw new Divergence(`${nameOf(input)} has gathered ${shown(found)} for ${shown(row)}`)
+    }
+  }
+}
+
+function nameOf({ run, partition }: LoadInput): string {
+  return `${run.id}, partition ${partition}`
+}

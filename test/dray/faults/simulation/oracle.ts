@@ -1,0 +1,163 @@
+import { type CommitInput, type LoadInput, planningRun } from 'dray/internal/messages/stages.ts'
+import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import type { Change, Row } from './memory-transaction.ts'
+import { tableOf } from './models.ts'
+import { ClosingOracle } from './oracle-closing.ts'
+import { ContentOracle } from './oracle-content.ts'
+import { HistoryOracle } from './oracle-history.ts'
+import { LandingOracle, NONE } from './oracle-landing.ts'
+import { SourceTruth, shown, type Version } from './source-truth.ts'
+import { Divergence, type KnownRun, type Witness } from './witness.ts'
+
+/** Follows the source's commits and the target's, and compares; it shares no code with the pipeline. */
+export class Oracle {
+  readonly #witness: Witness
+  readonly #truth = new SourceTruth()
+  readonly #content: ContentOracle
+  readonly #landing: LandingOracle
+  readonly #closing: ClosingOracle
+  readonly #histories: HistoryOracle
+
+  constructor(witness: Witness) {
+    this.#witness = witness
+    this.#content = new ContentOracle(witness, this.#truth)
+    this.#landing = new LandingOracle(witness, this.#truth, this.#content)
+    this.#closing = new ClosingOracle(witness, this.#truth)
+    this.#histories = new HistoryOracle(witness, this.#truth)
+  }
+
+  get #incremental(): boolean {
+    return this.#witness.scenario.shape.kind === 'incremental'
+  }
+
+  /** The source has committed. */
+  sourceChanged(changes: readonly Change[]): void {
+    const lastRun = this.#witness.lastRun()
+    for (const change of changes) {
+      this.#truth.record(change, this.#witness.now())
+      const cursor = change.after?.changed_at ?? null
+      if (this.#incremental && lastRun !== null && cursor !== null && cursor < lastRun) {
+        throw new Divergence(
+          `last_run is ${lastRun}, and the source has just committed ${shown(change.after)}: no run will read it`,
+        )
+      }
+    }
+  }
+
+  /** The target has committed what a task did. */
+  targetChanged(input: CommitInput | LoadInput | null, changes: readonly Change[], deliveredAt: number): void {
+    this.#fenceMoved(changes)
+    const table = tableOf(this.#witness.scenario.shape)
+    const isOfCommit = ({ table: changed }: Change) => changed === table || changed === 'dray_closing'
+    if (input !== null && 'partition' in input) {
+      const own = changes.filter(({ table: changed }) => changed !== 'dray_fence')
+      if (own.length > 0) this.#landing.landed(input, own)
+    } else if (changes.some(isOfCommit)) {
+      this.#closing.closed(input as CommitInput, changes.filter(isOfCommit), deliveredAt)
+    }
+    const versions = changes.filter(({ table: changed }) => changed === 'version')
+    if (versions.length > 0) this.#histories.check(versions, input !== null && 'partition' in input)
+  }
+
+  /** The fence only rises. */
+  #fenceMoved(changes: readonly Change[]): void {
+    for (const { table, before, after } of changes) {
+      if (table !== 'dray_fence' || before === null) continue
+      if (Number(after?.epoch) < Number(before.epoch)) {
+        throw new Divergence(`the fence went back from epoch ${before.epoch} to ${after?.epoch}`)
+      }
+    }
+  }
+
+  /** The state of the pipeline says that a run has committed. */
+  committed(input: CommitInput, before: string | null, after: string | null): void {
+    const run = this.#witness.run(planningRun(input))
+    if (run.mode !== null) this.#someRowsCommitted(run, input, before, after)
+    else this.#wholeRunCommitted(run, before, after)
+  }
+
+  #wholeRunCommitted({ startedAt }: KnownRun, before: string | null, after: string | null): void {
+    if (this.#incremental && after === null) throw new Divergence('a run committed and left last_run empty')
+    if (before !== null && after !== null && after < before)
+      throw new Divergence(`last_run went back from ${before} to ${after}`)
+    if (this.#witness.scenario.shape.nulls === 'error' && this.#incremental) this.#refuseUnstamped(startedAt)
+    this.#content.compare({
+      landed: ({ row, at }) => {
+        const cursor = row.changed_at ?? null
+        if (!this.#incremental || cursor === null) return at < startedAt && this.#isRead(row)
+        return after !== null && cursor < after
+      },
+      goneBefore: startedAt,
+      when: `last_run went to ${after}`,
+      isReplayed: false,
+    })
+  }
+
+  /** A run of some rows only has landed these, and leaves `last_run` alone. */
+  #someRowsCommitted(
+    { id, mode, startedAt }: KnownRun,
+    input: CommitInput,
+    before: string | null,
+    after: string | null,
+  ) {
+    if (before !== after)
+      throw new Divergence(`${id} (${JSON.stringify(mode)}) moved last_run from ${before} to ${after}`)
+    const isAsked = this.#askedFor(mode, input)
+    if (isAsked === null) return
+    this.#content.compare({
+      landed: ({ row, at }) => at < startedAt && isAsked(row),
+      goneBefore: Number.NEGATIVE_INFINITY,
+      when: `${id} has committed ${JSON.stringify(mode)}`,
+      isReplayed: false,
+    })
+  }
+
+  #askedFor(mode: KnownRun['mode'], input: CommitInput): ((row: Row) => boolean) | null {
+    if (mode === null || 'replay' in mode) return null
+    if ('keys' in mode) {
+      const keys = new Set(mode.keys.map((key) => String(key)))
+      return (row) => keys.has(`${row.region},${row.id}`)
+    }
+    const { from, to } = mode.backfill
+    const { window } = JSON.parse(this.#witness.pristine(input.plan.key).toString('utf8').split('\n')[1] ?? '') as Plan
+    const hi = window !== null && window.hi < to ? window.hi : to
+    return ({ changed_at: cursor }) => cursor !== null && cursor !== undefined && cursor >= from && cursor < hi
+  }
+
+  /** Rows that no window ever holds must stop a run, where the pipeline says so. */
+  #refuseUnstamped(runStart: number): void {
+    for (const versions of this.#truth.rows()) {
+      const { row, at } = versions.at(-1) as Version
+      if (row !== null && (row.changed_at ?? null) === null && at < runStart) {
+        throw new Divergence(`a run committed and passed over ${shown(row)}, which has no cursor`)
+      }
+    }
+  }
+
+  /** Everything has been read: the target and the quarantine are the source. */
+  ended(): void {
+    this.#content.compare({
+      landed: ({ row }) => this.#isRead(row),
+      goneBefore: Number.POSITIVE_INFINITY,
+      when: 'everything had been read',
+      isReplayed: true,
+    })
+  }
+
+  #isRead(row: Row): boolean {
+    return (row.changed_at ?? null) !== null || !this.#incremental || this.#witness.scenario.shape.nulls === 'include'
+  }
+
+  /** A run has succeeded: its record says what its loads did, or which run had done its work. */
+  recorded(runId: string, planning: string, record: Readonly<Record<string, unknown>> | undefined): void {
+    if (record?.status !== 'success') throw new Divergence(`${runId} succeeded, and its step is ${record?.status}`)
+    const isDoneBefore = String(record.notes ?? '').includes('has done this step already')
+    const isOfSomeRows = this.#witness.run(planning).mode !== null
+    const counts = this.#landing.countsOf(planning) ?? (isDoneBefore || isOfSomeRows ? NONE : null)
+    if (counts === null) throw new Divergence(`${runId} succeeded, and nothing of it has landed`)
+    for (const [name, count] of Object.entries({ ...counts, deleted: this.#closing.deletedBy(planning) })) {
+      if (record[name] !== count)
+        throw new Divergence(`${runId}: its record says ${record[name]} ${name} where ${count} were`)
+    }
+  }
+}

@@ -1,0 +1,37 @@
+import type { RunMode } from 'dray/internal/messages/run-mode.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { Row } from './memory-transaction.ts'
+import type { Scenario } from './scenario.ts'
+
+/** The promise was broken. */
+export class Divergence extends Error {
+  override readonly name = 'Divergence'
+}
+
+/** What the oracle knows of a run. */
+export interface KnownRun {
+  readonly id: string
+  readonly startedAt: number
+  /** What it was asked to do; of a resumed run what the first one was. */
+  readonly mode: Exclude<RunMode, { readonly resume: string }> | null
+  /** The runs that it resumes, the latest first. */
+  readonly resumes: readonly string[]
+  /** Whether its transform takes what was rejected before. */
+  readonly isRepaired: boolean
+}
+
+/** What the oracle looks at. */
+export interface Witness {
+  readonly scenario: Scenario
+  now(): number
+  /** The committed rows of the table that is compared with the source. */
+  targetRows(): readonly Row[]
+  /** The bytes of a staged object as they were written, whatever became of them. */
+  pristine(key: string): Buffer
+  /** Every quarantined row that lies in staging. */
+  quarantined(): readonly QuarantinedRow[]
+  /** The epoch that may write. */
+  fence(): string | undefined
+  lastRun(): string | null
+  run(id: string): KnownRun
+}

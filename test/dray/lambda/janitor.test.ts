@@ -1,0 +1,303 @@
+import assert from 'node:assert/strict'
+import { after, before, beforeEach, describe, mock, test } from 'node:test'
+import { emptyStep } from 'dray/internal/state/state-store.ts'
+import { requestOf } from 'dray/internal/triggers/events.ts'
+import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
+
+let triggers: Triggers
+before(async () => {
+  triggers = await startTriggers()
+})
+beforeEach(() => triggers.reset())
+after(() => triggers.stop())
+
+const inputs = () => [...triggers.aws.executions.values()].map(({ input }) => JSON.parse(input))
+const started = () => triggers.aws.running[0] ?? ''
+/** A run as it is when its execution is killed in the middle of orders. */
+async function halfDone(): Promise<string> {
+  await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
+  const run = started()
+  const now = Date.now()
+  await triggers.state.startRun({ id: run, workflow, startTime: now, runner: 'stepfunctions', trigger: 'schedule' })
+  await triggers.state.acquireLease('orders', run, now, now + 3_600_000)
+  await triggers.state.putStep({ ...emptyStep(run, 'orders'), startTime: now })
+  return run
+}
+const kill = (run: string, status: 'TIMED_OUT' | 'ABORTED' | 'FAILED', more = {}) => {
+  const execution = triggers.aws.executions.get(run)
+  if (execution) execution.status = status
+  return triggers.janitor(ended(run, status, more), context)
+}
+
+describe('janitor', () => {
+  test('marks a run that timed out and its open step as failed, and gives its leases back', async () => {
+    const run = await halfDone()
+
+    await kill(run, 'TIMED_OUT')
+
+    const detail = await triggers.state.run(run)
+    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.error, 'The execution timed out.')
+    assert.deepEqual(
+      detail?.steps.map(({ status }) => status),
+      ['failed'],
+    )
+    assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, null)
+    assert.equal(triggers.aws.executions.size, 1)
+  })
+
+  test('leaves the lease of another run alone', async () => {
+    const run = await halfDone()
+    const now = Date.now()
+    await triggers.state.acquireLease('customers', 'another', now, now + 3_600_000)
+
+    await kill(run, 'ABORTED')
+
+    assert.equal((await triggers.state.pipeline('customers'))?.leaseOwner, 'another')
+  })
+
+  test('starts the run that waited once, however often it is told of the end', async () => {
+    const run = await halfDone()
+    await triggers.start(batchOf(updated('a')), context)
+
+    await Promise.all([kill(run, 'FAILED'), kill(run, 'FAILED')])
+    await kill(run, 'FAILED')
+
+    assert.equal(triggers.aws.executions.size, 2)
+    assert.equal(triggers.aws.running.length, 1)
+  })
+
+  test('starts a follow-up of a run that was refused while another held its pipeline, and only then', async () => {
+    const now = Date.now()
+    await triggers.state.acquireLease('orders', 'by-hand', now, now + 3_600_000)
+    await assert.rejects(triggers.state.acquireLease('orders', 'refused', now, now + 3_600_000), { name: 'LeaseHeld' })
+
+    await kill('refused', 'FAILED')
+    const meanwhile = triggers.aws.executions.size
+    await kill('by-hand', 'ABORTED')
+    await kill('by-hand', 'ABORTED')
+
+    assert.equal(meanwhile, 0)
+    // Nothing is known of what the run was asked to do.
+    assert.deepEqual(
+      inputs().map(({ only, mode = null }) => [only, mode]),
+      [[['orders'], null]],
+    )
+    assert.equal((await triggers.state.pipeline('orders'))?.pending, false)
+  })
+
+  /** A run from the console that did not get orders, which `holder` has, and that has ended. */
+  async function refusedRun(id: string, more: { mode?: string; only?: readonly string[] }): Promise<void> {
+    const now = Date.now()
+    await triggers.state.startRun({ id, workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual', ...more })
+    await assert.rejects(triggers.state.acquireLease('orders', id, now, now + 3_600_000), { name: 'LeaseHeld' })
+    await triggers.state.putStep({ ...emptyStep(id, 'orders'), status: 'refused', error: 'held' })
+    await kill(id, 'FAILED')
+  }
+  const hold = (holder: string) => triggers.state.acquireLease('orders', holder, Date.now(), Date.now() + 3_600_000)
+  /** A follow-up that has done what it was started for. */
+  async function succeed(run: string): Promise<void> {
+    const { input } = triggers.aws.executions.get(run) ?? { input: '{}' }
+    const { mode, only } = JSON.parse(input)
+    const asked = { mode: mode === undefined ? null : JSON.stringify(mode), only }
+    const end = { endTime: Date.now(), recordsProcessed: 1, recordsFailed: 0, error: null }
+    await triggers.state.startRun({
+      id: run,
+      workflow,
+      startTime: Date.now(),
+      runner: 'stepfunctions',
+      trigger: 'follow-up',
+      ...asked,
+    })
+    await triggers.state.finishRun(run, { status: 'success', ...end })
+    const execution = triggers.aws.executions.get(run)
+    if (execution) execution.status = 'SUCCEEDED'
+    await triggers.janitor(ended(run, 'SUCCEEDED', { input }), context)
+  }
+
+  test('follows up a run that was refused by a run that goes on with it, as it was asked for', async () => {
+    await hold('by-hand')
+    await refusedRun('refused', { mode: '{"keys":["7"]}', only: ['orders'] })
+
+    await kill('by-hand', 'ABORTED')
+    await succeed(started())
+
+    const [followUp, ...more] = inputs()
+    assert.deepEqual(
+      [followUp?.trigger, followUp?.only, followUp?.mode],
+      ['follow-up', ['orders'], { resume: 'refused' }],
+    )
+    assert.deepEqual(more, [])
+    assert.equal((await triggers.state.pipeline('orders'))?.pending, false)
+  })
+
+  test('follows up each of several runs that were refused, one after the other, and a usual one but once', async () => {
+    await hold('by-hand')
+    await refusedRun('keys-7', { mode: '{"keys":["7"]}', only: ['orders'] })
+    await refusedRun('usual-1', {})
+    await refusedRun('usual-2', {})
+    await refusedRun('keys-8', { mode: '{"keys":["8"]}' })
+
+    await kill('by-hand', 'ABORTED')
+    for (let run = started(); run !== ''; run = started()) await succeed(run)
+
+    assert.deepEqual(
+      inputs().map(({ mode }) => mode),
+      [{ resume: 'keys-7' }, { resume: 'usual-2' }, { resume: 'keys-8' }],
+    )
+  })
+
+  test('lets the run that waits in the slot do the work of a usual run that was refused, and not of one of keys', async () => {
+    await hold('by-hand')
+    await refusedRun('usual', {})
+    await refusedRun('keys-7', { mode: '{"keys":["7"]}', only: ['orders'] })
+    await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
+
+    await kill('by-hand', 'ABORTED')
+    for (let run = started(); run !== ''; run = started()) await succeed(run)
+
+    assert.deepEqual(
+      inputs().map(({ trigger, mode = null }) => [trigger, mode]),
+      [
+        ['follow-up', { resume: 'keys-7' }],
+        ['schedule', null],
+      ],
+    )
+  })
+
+  test('waits for the end of a run that is still on to know what of it was refused', async () => {
+    const now = Date.now()
+    await hold('by-hand')
+    await triggers.state.startRun({ id: 'on', workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual' })
+    await assert.rejects(triggers.state.acquireLease('orders', 'on', now, now + 1000), { name: 'LeaseHeld' })
+
+    await kill('by-hand', 'ABORTED')
+    const meanwhile = inputs()
+    await triggers.state.putStep({ ...emptyStep('on', 'orders'), status: 'refused', error: 'held' })
+    await kill('on', 'FAILED')
+
+    assert.deepEqual(meanwhile, [])
+    assert.deepEqual(
+      inputs().map(({ mode }) => mode),
+      [{ resume: 'on' }],
+    )
+  })
+
+  test('records a run that ended before its first step', async () => {
+    await kill('early', 'ABORTED')
+
+    const detail = await triggers.state.run('early')
+    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.trigger, 'schedule')
+  })
+
+  test('records of a run that ended before its first step what it was asked to do', async () => {
+    await kill('early', 'ABORTED', { input: '{"trigger":"replay","only":["orders"],"mode":{"replay":{}}}' })
+
+    const run = (await triggers.state.run('early'))?.run
+    assert.deepEqual([run?.trigger, run?.only, run?.mode], ['replay', ['orders'], '{"replay":{}}'])
+  })
+
+  test('tells in words what failed, why, and what becomes of it', async () => {
+    const run = await halfDone()
+
+    await kill(run, 'FAILED', { error: 'WorkflowFailed', cause: 'orders failed.' })
+
+    const [notification, ...more] = triggers.notifications()
+    assert.deepEqual(more, [])
+    assert.equal(notification?.Subject, 'daily failed in test')
+    assert.match(notification?.Message ?? '', new RegExp(`^daily failed in test \\(run ${run}\\)\\.\n`))
+    assert.match(notification?.Message ?? '', /orders: failed: The execution failed: WorkflowFailed: orders failed\./)
+    assert.match(notification?.Message ?? '', /last_run .* stays/)
+  })
+
+  test('says nothing of a success', async () => {
+    await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
+
+    assert.deepEqual(triggers.notifications(), [])
+  })
+
+  test('finds by its clock a run whose end nobody told, and one that was never started', async () => {
+    const run = await halfDone()
+    await triggers.start(batchOf(updated('a')), context)
+    const execution = triggers.aws.executions.get(run)
+    assert.ok(execution)
+
+    const before = await triggers.janitor({ sweep: true }, context)
+    execution.status = 'ABORTED'
+    const after = await triggers.janitor({ sweep: true }, context)
+
+    assert.equal(before.started, null)
+    assert.equal(after.started, started())
+    assert.equal((await triggers.state.run(run))?.run.status, 'failed')
+  })
+
+  test('measures the time since the last success and behind the source, by workflow and pipeline alone', async (t) => {
+    const now = Date.now()
+    const past = new Date(now - 3_600_000).toISOString().replace('T', ' ').replace('Z', '+00')
+    await triggers.state.setLastRun('orders', past, now)
+    await triggers.state.startRun({
+      id: 'old',
+      workflow,
+      startTime: now - 90_000,
+      runner: 'stepfunctions',
+      trigger: 'schedule',
+    })
+    const end = { status: 'success', recordsProcessed: 1, recordsFailed: 0, error: null } as const
+    await triggers.state.finishRun('old', { ...end, endTime: now - 60_000 })
+    const partial = { workflow, startTime: now - 20_000, runner: 'stepfunctions', trigger: 'manual', only: ['orders'] }
+    await triggers.state.startRun({ ...partial, id: 'partial' })
+    await triggers.state.finishRun('partial', { ...end, endTime: now - 10_000 })
+    process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
+    t.after(() => delete process.env.POWERTOOLS_METRICS_NAMESPACE)
+    const lines: string[] = []
+    const write = mock.method(process.stdout, 'write', (line: string) => lines.push(line) > 0)
+
+    await triggers.janitor({ sweep: true }, context).finally(() => write.mock.restore())
+
+    const metrics = lines.filter((line) => line.includes('CloudWatchMetrics')).map((line) => JSON.parse(line))
+    const [success, freshness] = metrics
+    assert.equal(metrics.length, 2)
+    assert.deepEqual(success._aws.CloudWatchMetrics[0].Dimensions, [['workflow']])
+    assert.ok(success.SecondsSinceSuccess >= 60 && success.SecondsSinceSuccess < 120)
+    assert.deepEqual(freshness._aws.CloudWatchMetrics[0].Dimensions, [['workflow'], ['workflow', 'pipeline']])
+    assert.ok(freshness.FreshnessSeconds >= 3600 && freshness.FreshnessSeconds < 3700)
+  })
+})
+
+describe('the end of a run', () => {
+  const steps = { orders: { status: 'success' as const, reason: null } }
+  const finish = (run: string) =>
+    triggers.finish(
+      { run: { id: run, workflow, started_at: new Date().toISOString(), trigger: 'manual' }, steps },
+      context,
+    )
+
+  test('is told to other workflows with the runs that led to it, and starts no circle', async () => {
+    const cause = { workflow: 'upstream', run: 'r0' }
+    await triggers.start(batchOf(updated('a', { causation: [cause] })), context)
+    const run = started()
+
+    await finish(run)
+
+    const [event] = triggers.aws.events
+    const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
+    const request = requestOf(message, 'downstream')
+    assert.equal(event?.Source, 'dray.daily')
+    assert.equal(event?.DetailType, 'WorkflowCompleted')
+    assert.deepEqual(request.causation, [cause, { workflow, run }])
+    assert.throws(() => requestOf(message, 'upstream'), /caused by upstream itself/)
+    assert.throws(() => requestOf(message, workflow), /caused by daily itself/)
+  })
+
+  test('is told again when the bus was away, with the same id', async () => {
+    triggers.aws.faults.push('refused', 'refused', 'refused')
+    await assert.rejects(finish('by-hand'), { name: 'Transient' })
+
+    await finish('by-hand')
+    await finish('by-hand')
+
+    const ids = triggers.aws.events.map(({ Detail }) => (JSON.parse(Detail) as { id: string }).id)
+    assert.deepEqual(ids, ['by-hand', 'by-hand'])
+  })
+})

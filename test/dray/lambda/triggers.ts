@@ -1,0 +1,147 @@
+import { DeleteTableCommand, DynamoDBClient, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb'
+import type { Context } from 'aws-lambda'
+import { createStateTable } from 'dray/internal/state/create-state-table.ts'
+import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
+import { AwsApi } from '#test/services/aws-api.ts'
+
+export const workflow = 'daily'
+const region = 'eu-north-1'
+export const pipelines = ['customers', 'orders'] as const
+
+type Start = typeof import('#test/fixture/functions/dray/start.ts').handler
+type Janitor = typeof import('#test/fixture/functions/dray/janitor.ts').handler
+type Finish = typeof import('#test/fixture/functions/dray/finish.ts').handler
+
+/** The real handlers of triggers, over dynalite, SQS and SNS by fauxqs, and a server that speaks Step Functions. */
+export interface Triggers {
+  readonly aws: AwsApi
+  readonly queues: FauxqsServer
+  readonly state: DynamoDbStateStore
+  readonly start: Start
+  readonly janitor: Janitor
+  readonly finish: Finish
+  /** Forgets everything. */
+  reset(): Promise<void>
+  /** The dead letters, each with the reason beside it. */
+  deadLetters(): readonly { readonly body: string; readonly reason: string | undefined }[]
+  /** What was told to the people behind the topic. */
+  notifications(): readonly { readonly Subject: string; readonly Message: string }[]
+  stop(): Promise<void>
+}
+
+/** Binds the handlers to local services by the environment, as the stack does on AWS. One for each test file. */
+export async function startTriggers(): Promise<Triggers> {
+  const aws = new AwsApi()
+  const dynamo: LocalDynamoDb = await startDynamoDb()
+  // The URL of a queue is at a subdomain, which not every system resolves.
+  const restoreDns = interceptLocalhostDns()
+  const queues = await startFauxqs({ port: 0, host: 'localhost', logger: false })
+  const { queueUrl } = queues.createQueue('dead-letters', { region })
+  const { topicArn } = queues.createTopic('notifications', { region })
+  queues.createQueue('inbox', { region })
+  queues.subscribe({ topic: 'notifications', queue: 'inbox', region })
+  const endpoint = await aws.start()
+  const local = `http://127.0.0.1:${queues.port}`
+  Object.assign(process.env, {
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+    AWS_ENDPOINT_URL_SFN: endpoint,
+    AWS_ENDPOINT_URL_EVENTBRIDGE: endpoint,
+    AWS_ENDPOINT_URL_SQS: local,
+    AWS_ENDPOINT_URL_SNS: local,
+    STATE_ENDPOINT: dynamo.endpoint,
+    STATE_TABLE_NAME: 'state',
+    STAGING_URL: 'file:///tmp/unused',
+    WORKFLOW_NAME: workflow,
+    WORKFLOW_PIPELINES: pipelines.join(),
+    STATE_MACHINE_ARN: 'arn:aws:states:eu-north-1:123456789012:stateMachine:daily',
+    DEAD_LETTERS_URL: queueUrl,
+    NOTIFICATION_TOPIC_ARN: topicArn,
+    EVENT_BUS_NAME: 'default',
+    DRAY_ENVIRONMENT: 'test',
+    POWERTOOLS_LOG_LEVEL: 'SILENT',
+  })
+  const client = new DynamoDBClient({ endpoint: dynamo.endpoint, region: 'local', credentials: anyone })
+  await createStateTable(client, 'state')
+  const state = createStateStore()
+  const [{ handler: start }, { handler: janitor }, { handler: finish }] = await Promise.all([
+    import('#test/fixture/functions/dray/start.ts'),
+    import('#test/fixture/functions/dray/janitor.ts'),
+    import('#test/fixture/functions/dray/finish.ts'),
+  ])
+  return {
+    aws,
+    queues,
+    state,
+    start,
+    janitor,
+    finish,
+    async reset() {
+      aws.executions.clear()
+      aws.events.length = 0
+      aws.faults.length = 0
+      queues.reset()
+      await client.send(new DeleteTableCommand({ TableName: 'state' }))
+      // Until it is gone, the next one would be taken for it.
+      await waitUntilTableNotExists({ client, maxWaitTime: 30, minDelay: 0.02, maxDelay: 0.2 }, { TableName: 'state' })
+      await createStateTable(client, 'state')
+    },
+    deadLetters: () =>
+      messagesOf(queues, 'dead-letters').map(({ body, messageAttributes }) => ({
+        body,
+        reason: messageAttributes?.reason?.StringValue,
+      })),
+    notifications: () => messagesOf(queues, 'inbox').map(({ body }) => JSON.parse(body)),
+    async stop() {
+      client.destroy()
+      state.close()
+      await Promise.all([aws.stop(), queues.stop(), dynamo.stop()])
+      restoreDns()
+    },
+  }
+}
+
+function messagesOf(queues: FauxqsServer, queue: string) {
+  return queues.inspectQueue(queue)?.messages.ready ?? []
+}
+
+const anyone = { accessKeyId: 'test', secretAccessKey: 'test' }
+
+export const context = {
+  awsRequestId: 'request',
+  functionName: 'start',
+  getRemainingTimeInMillis: () => 60_000,
+} as unknown as Context
+
+let messages = 0
+
+/** A batch of the queue, each body as EventBridge or the Scheduler would write it. */
+export function batchOf(...bodies: readonly (object | string)[]) {
+  return {
+    Records: bodies.map((body) => ({
+      messageId: `message-${++messages}`,
+      body: typeof body === 'string' ? body : JSON.stringify(body),
+    })),
+  }
+}
+
+/** An `EntityUpdated` of orders. */
+export function updated(id: string, detail: object = {}) {
+  return {
+    source: 'upstream.orders',
+    'detail-type': 'EntityUpdated',
+    detail: { version: 1, id, entity: 'orders', source: 'shop', keys: [id], ...detail },
+  }
+}
+
+export function tick(at: string) {
+  return { trigger: 'schedule', id: at }
+}
+
+/** What EventBridge tells of an execution that has ended. */
+export function ended(name: string, status: 'SUCCEEDED' | 'FAILED' | 'TIMED_OUT' | 'ABORTED', more: object = {}) {
+  return { detail: { name, status, startDate: Date.now() - 60_000, input: '{"trigger":"schedule"}', ...more } }
+}

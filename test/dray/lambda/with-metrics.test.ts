@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict'
+import { afterEach, before, beforeEach, describe, mock, test } from 'node:test'
+import type { Context } from 'aws-lambda'
+import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { Fenced } from 'dray/internal/pipeline/landing/ledger.ts'
+import { LeaseHeld } from 'dray/internal/state/state-errors.ts'
+
+const run = { id: 'run-1', workflow: 'daily', started_at: '2026-01-01T00:00:00Z', trigger: 'schedule' }
+const plan = { key: 'k', rows: 1, bytes: 1, sha256: '0'.repeat(64) }
+const input = { run, pipeline: 'orders', plan, epoch: 1 }
+const context = { awsRequestId: 'request', getRemainingTimeInMillis: () => 60_000 } as unknown as Context
+const counts = { read: 10, inserted: 4, updated: 3, unchanged: 1, filtered: 1, duplicate: 0, quarantined: 1 }
+
+describe('the metrics of a step', () => {
+  let handlerOf: typeof import('dray/internal/lambda/handler.ts').handlerOf
+  let lines: string[]
+  before(async () => {
+    Object.assign(process.env, {
+      POWERTOOLS_LOG_LEVEL: 'SILENT',
+      STATE_TABLE_NAME: 'state',
+      STAGING_URL: 'file:///tmp/dray-unused',
+      AWS_REGION: 'eu-north-1',
+    })
+    ;({ handlerOf } = await import('dray/internal/lambda/handler.ts'))
+  })
+  beforeEach(() => {
+    process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
+    lines = []
+  })
+  afterEach(() => mock.restoreAll())
+
+  const commit = async (work: () => Promise<unknown>) => {
+    const write = mock.method(process.stdout, 'write', (line: string) => lines.push(line) > 0)
+    await handlerOf('commit', work)(input, context).catch(() => undefined)
+    write.mock.restore()
+    return lines.filter((line) => line.includes('CloudWatchMetrics')).map((line) => JSON.parse(line))
+  }
+
+  test('are the rows of a commit, by workflow, pipeline and step, and of no run', async () => {
+    const [metrics, ...more] = await commit(async () => counts)
+
+    assert.deepEqual(more, [])
+    assert.equal(metrics._aws.CloudWatchMetrics[0].Namespace, 'Dray/test')
+    assert.deepEqual(metrics._aws.CloudWatchMetrics[0].Dimensions, [['workflow'], ['workflow', 'pipeline', 'step']])
+    assert.deepEqual([metrics.workflow, metrics.pipeline, metrics.step], ['daily', 'orders', 'commit'])
+    assert.deepEqual([metrics.RowsRead, metrics.RowsWritten, metrics.RowsQuarantined], [10, 7, 1])
+    assert.doesNotMatch(JSON.stringify(metrics), /run-1/)
+  })
+
+  const errors: [string, Error][] = [
+    ['Failures', new TerminalError('broken')],
+    ['Retries', new TransientError('away')],
+    ['Retries', Object.assign(new Error('late'), { name: 'TimeoutError' })],
+    ['Refusals', new LeaseHeld('orders', 'another', 0, '')],
+    ['Fenced', new Fenced('overtaken')],
+  ]
+  for (const [metric, error] of errors) {
+    test(`count a thrown ${error.name} (${error.message.slice(0, 9)}) as one of ${metric}`, async () => {
+      const [metrics] = await commit(() => Promise.reject(error))
+
+      const names = metrics._aws.CloudWatchMetrics[0].Metrics.map(({ Name }: { Name: string }) => Name)
+      assert.deepEqual(names, [metric])
+      assert.equal(metrics[metric], 1)
+    })
+  }
+
+  test('are not written where no namespace is set, as on a laptop', async () => {
+    delete process.env.POWERTOOLS_METRICS_NAMESPACE
+
+    assert.deepEqual(await commit(async () => counts), [])
+  })
+})

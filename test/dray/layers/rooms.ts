@@ -1,0 +1,101 @@
+/** What knows rows and tables. */
+const model = ['dray/errors.ts', 'dray/block', 'dray/database', 'dray/active-record']
+
+/** What a run is made of beside its rows. */
+const run = ['dray/staging', 'dray/state', 'dray/messages']
+
+const pipeline = ['declare', 'texts', 'rows', 'plan', 'landing', 'quarantine', 'stages', 'inspect'].map(
+  (room) => `dray/pipeline/${room}`,
+)
+
+/** The rooms of the pipeline up to one, and what all of them stand on. */
+function pipelineBelow(room: string): readonly string[] {
+  return [...model, ...run, 'dray/pipeline', ...pipeline.slice(0, pipeline.indexOf(`dray/pipeline/${room}`))]
+}
+
+const dray: Readonly<Record<string, readonly string[]>> = {
+  'dray/errors.ts': [],
+  'dray/block': [],
+  'dray/database': ['dray/errors.ts', 'dray/block'],
+  'dray/active-record': ['dray/errors.ts', 'dray/block', 'dray/database'],
+  'dray/cleaning': [],
+  'dray/staging': ['dray/errors.ts'],
+  'dray/state': ['dray/errors.ts'],
+  'dray/messages': ['dray/errors.ts', 'dray/staging', 'dray/state'],
+  'dray/workflow': ['dray/errors.ts', 'dray/messages'],
+  'dray/triggers': ['dray/errors.ts', 'dray/state'],
+  'dray/pipeline': ['dray/staging', 'dray/state'],
+  'dray/pipeline/declare': [...model, 'dray/messages'],
+  'dray/pipeline/texts': [...model, 'dray/messages'],
+  'dray/pipeline/rows': pipelineBelow('rows'),
+  'dray/pipeline/plan': pipelineBelow('plan'),
+  'dray/pipeline/landing': pipelineBelow('landing'),
+  'dray/pipeline/quarantine': pipelineBelow('quarantine'),
+  'dray/pipeline/stages': pipelineBelow('stages'),
+  'dray/pipeline/inspect': pipelineBelow('inspect'),
+  'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/pipeline/declare'],
+  'dray/index.ts': [...model, 'dray/pipeline/declare'],
+}
+
+const infra: Readonly<Record<string, readonly string[]>> = {
+  'dray-infra/knip.ts': [],
+  'dray-infra/states-language': ['dray/workflow'],
+  'dray-infra/project': ['dray/errors.ts', 'dray/workflow', 'dray/pipeline/declare'],
+  'dray-infra/testing': [...model, 'dray/pipeline/declare', 'dray/pipeline/rows'],
+  'dray-infra/index.ts': ['dray-infra/project'],
+  'dray-infra/aws': [...Object.keys(dray), 'dray-infra/project'],
+  'dray-infra/local': [...Object.keys(dray), 'dray-infra/project', 'dray-infra/aws'],
+  'dray-infra/runs': [
+    ...Object.keys(dray),
+    'dray/lambda',
+    ...['states-language', 'project', 'aws', 'local'].map((room) => `dray-infra/${room}`),
+  ],
+  'dray-infra/remote': [
+    ...Object.keys(dray),
+    'dray/lambda',
+    ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
+  ],
+  'dray-infra/cli': [
+    ...Object.keys(dray),
+    ...['project', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
+  ],
+}
+
+/**
+ * The layers: each room, and what it may import beside itself, type imports included. A room is a folder of a package, a room of the
+ * pipeline, or a file beside the folders. No room stands above itself.
+ */
+export const rooms: Readonly<Record<string, readonly string[]>> = {
+  ...dray,
+  'dray/lambda': Object.keys(dray),
+  ...infra,
+}
+
+/** What stands behind the contracts `StagingStore`, `StateStore` and `WorkflowSlots`, and the rooms that choose among it. */
+export const implementations: RegExp =
+  /^shared\/dray\/(staging\/(s3|folder)-staging-store|staging\/staging-url|state\/(dynamodb-\w|create-state-table))/
+export const assembling: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli))$/
+
+/** Packages that only these rooms may import. */
+export const reserved: readonly { readonly packages: RegExp; readonly rooms: RegExp; readonly why: string }[] = [
+  {
+    packages: /^(aws-cdk-lib|constructs|cdk-nag)(\/|$)/,
+    rooms: /^dray-infra\/aws$/,
+    why: 'the stacks alone know the CDK',
+  },
+  {
+    packages: /^(@middy|@aws-lambda-powertools)\//,
+    rooms: /^dray\/lambda$/,
+    why: 'what stands around a handler is in dray/lambda',
+  },
+  {
+    packages: /^@(aws-sdk|smithy)\//,
+    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|local|remote|runs))$/,
+    why: 'models and pipelines know no AWS',
+  },
+  {
+    packages: /^(mysql2|pg-copy-streams|pg)(\/|$)/,
+    rooms: /^(dray\/database|dray-infra\/local)$/,
+    why: 'only an adapter speaks to a driver',
+  },
+]

@@ -1,0 +1,282 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { database } from 'dray/internal/active-record/database.ts'
+import { bigint, boolean, decimal, json, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import { decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import type { CommitOutput } from 'dray/internal/messages/stages.ts'
+import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { history } from 'dray/internal/pipeline/declare/loading.ts'
+import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { commit } from 'dray/internal/pipeline/stages/commit.ts'
+import { extract } from 'dray/internal/pipeline/stages/extract.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import { transform } from 'dray/internal/pipeline/stages/transform.ts'
+import { onEachEngine } from './engines.ts'
+import { commitRun, planRun, prepare, quarantined, runReference } from './harness.ts'
+
+const source = database('history-source')
+const target = database('history-target')
+
+class Item extends source.table('item', {
+  id: bigint().primaryKey(),
+  code: varchar(20),
+  label: text().nullable(),
+  price: decimal(12, 2).nullable(),
+  detail: json().nullable(),
+}) {}
+class Version extends target.table('item_history', {
+  code: varchar(20).primaryKey(),
+  validFrom: timestamp().primaryKey(),
+  validTo: timestamp().nullable(),
+  isCurrent: boolean(),
+  label: varchar(10).nullable(),
+  price: decimal(12, 2).nullable(),
+  detail: json().nullable(),
+  loadedAt: timestamp().touch(),
+}) {}
+
+const options = { by: 'code', validFrom: 'validFrom', validTo: 'validTo', current: 'isCurrent' } as const
+const toVersion = ({ code, label, price, detail }: Item) => ({ code, label, price, detail })
+const everything = fullLoad(Item, { partitionRows: 4 })
+const versions = pipeline('items', { extract: everything, transform: toVersion, load: history(Version, options) })
+const closing = pipeline('items', {
+  extract: everything,
+  transform: toVersion,
+  load: history(Version, options),
+  deletes: { close: true, key: 'code' },
+})
+const labels = pipeline('items', {
+  extract: everything,
+  transform: toVersion,
+  load: history(Version, { ...options, compare: ['label'] }),
+})
+
+async function kept(): Promise<string[]> {
+  const rows = await Version.all().order('code', 'validFrom').toArray()
+  return rows.map(
+    ({ code, label, validFrom, validTo, isCurrent }) =>
+      `${code} ${label} ${validFrom.slice(0, 10)}..${validTo?.slice(0, 10) ?? ''}${isCurrent ? ' now' : ''}`,
+  )
+}
+
+onEachEngine('a history', [source, target], (engine) => {
+  /** A run that starts on a day of its own. */
+  async function run(of: typeof versions, id: string, day: string): Promise<CommitOutput> {
+    const { services } = engine.harness
+    const reference = { ...runReference(id), started_at: `${day}T02:00:00.000Z` }
+    const planned = await plan(of, { run: reference, pipeline: of.name }, services)
+    const { plan: staged, epoch } = planned
+    for (const { partition } of planned.partitions) {
+      const input = { run: reference, pipeline: of.name, plan: staged, epoch, partition }
+      await load(of, await transform(of, await extract(of, input, services), services), services)
+    }
+    return commit(of, { run: reference, pipeline: of.name, plan: staged, epoch }, services)
+  }
+
+  const change = (label: string, over: object = {}) =>
+    Item.upsertAll([{ id: 1n, code: 'a', label, price: decimalOf('1.50'), ...over }], { by: 'id' })
+
+  beforeEach(async () => {
+    for (const model of [Item, Version] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('keeps a version of each row, and closes it at the start of the run that finds another', async () => {
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'one', price: decimalOf('1.50') },
+      { id: 2n, code: 'b', label: 'two' },
+    ])
+    const first = await run(versions, 'run-1', '2024-01-01')
+    await change('ONE')
+    await Item.insertAll([{ id: 3n, code: 'c', label: 'three' }])
+
+    const second = await run(versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([first.read, first.inserted], [2, 2])
+    assert.deepEqual([second.read, second.inserted, second.unchanged], [3, 2, 1])
+    assert.deepEqual(await kept(), [
+      'a one 2024-01-01..2024-01-02',
+      'a ONE 2024-01-02.. now',
+      'b two 2024-01-01.. now',
+      'c three 2024-01-02.. now',
+    ])
+  })
+
+  test('rows that are the same write nothing, however the engine writes them', async () => {
+    const detail = '{"b": 1.0, "a": [12345678901234567890, true]}' as never
+    await Item.insertAll([{ id: 1n, code: 'a', label: 'one', price: decimalOf('1.50'), detail }])
+    await run(versions, 'run-1', '2024-01-01')
+    const before = await target.query('select * from item_history')
+
+    const second = await run(versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([second.inserted, second.updated, second.unchanged], [0, 0, 1])
+    assert.deepEqual((await target.query('select * from item_history')).rows, before.rows)
+  })
+
+  test('only the fields that are compared make a new version', async () => {
+    await change('one')
+    await run(labels, 'run-1', '2024-01-01')
+    await change('one', { price: decimalOf('9.99') })
+
+    assert.equal((await run(labels, 'run-2', '2024-01-02')).unchanged, 1)
+  })
+
+  test('a load delivered twice writes one version', async () => {
+    await change('one')
+    await run(versions, 'run-1', '2024-01-01')
+    await change('ONE')
+    const { services } = engine.harness
+    const planned = await planRun(versions, 'run-2', services)
+    const input = await prepare(versions, 'run-2', planned, 0, services)
+    await load(versions, input, services)
+
+    await load(versions, input, services)
+    await load(versions, await prepare(versions, 'run-2', planned, 0, services), services)
+
+    assert.equal((await commitRun(versions, 'run-2', planned, services)).inserted, 1)
+    assert.equal((await kept()).length, 2)
+  })
+
+  test('the same key twice in a batch: the last one counts, and writes nothing when it is the current version', async () => {
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'old' },
+      { id: 2n, code: 'a', label: 'one' },
+    ])
+    const first = await run(versions, 'run-1', '2024-01-01')
+
+    const second = await run(versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([first.read, first.inserted, first.duplicate], [2, 1, 1])
+    assert.deepEqual([second.inserted, second.unchanged, second.duplicate], [0, 1, 1])
+    assert.deepEqual(await kept(), ['a one 2024-01-01.. now'])
+  })
+
+  test('a row that the target refuses is quarantined, and its version before stays open', async () => {
+    await target.query('create unique index one_label on item_history (label)')
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'one' },
+      { id: 2n, code: 'b', label: 'two' },
+    ])
+    await run(versions, 'run-1', '2024-01-01')
+    await Version.insertAll([
+      { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
+    ])
+    await Item.upsertAll(
+      [
+        { id: 1n, code: 'a', label: 'taken' },
+        { id: 2n, code: 'b', label: 'TWO' },
+      ],
+      { by: 'id' },
+    )
+
+    const second = await run(versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([second.read, second.inserted, second.quarantined], [2, 1, 1])
+    assert.deepEqual(
+      (await kept()).filter((line) => !line.startsWith('z')),
+      ['a one 2024-01-01.. now', 'b two 2024-01-01..2024-01-02', 'b TWO 2024-01-02.. now'],
+    )
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-2', 'items')).map(({ row }) => row.code),
+      ['a'],
+    )
+  })
+
+  test('where the target refuses the last row of a key, the one before it becomes the version', async () => {
+    await target.query('create unique index one_label on item_history (label)')
+    await Version.insertAll([
+      { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
+    ])
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'one' },
+      { id: 2n, code: 'a', label: 'two' },
+      { id: 3n, code: 'a', label: 'taken' },
+    ])
+
+    const { read, inserted, duplicate, quarantined: refused } = await run(versions, 'run-1', '2024-01-01')
+
+    assert.deepEqual([read, inserted, duplicate, refused], [3, 1, 1, 1])
+    assert.deepEqual(
+      (await kept()).filter((line) => !line.startsWith('z')),
+      ['a two 2024-01-01.. now'],
+    )
+  })
+
+  test('of a key with very many refused rows the rest is quarantined without being tried', async () => {
+    await target.query('create unique index one_label on item_history (label)')
+    await Version.insertAll([
+      { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
+    ])
+    const layered = pipeline('items', {
+      extract: fullLoad(Item),
+      transform: toVersion,
+      load: history(Version, options),
+      quarantine: { rows: 1_000, share: 1 },
+    })
+    await Item.insertAll([
+      { id: 1n, code: 'b', label: 'good' },
+      ...Array.from({ length: 110 }, (_, index) => ({ id: BigInt(index + 2), code: 'a', label: 'taken' })),
+    ])
+
+    const { inserted, duplicate, quarantined: refused } = await run(layered, 'run-1', '2024-01-01')
+
+    assert.deepEqual([inserted, duplicate, refused], [1, 0, 110])
+    const rows = await quarantined(engine.harness, 'run-1', 'items')
+    assert.equal(rows.filter(({ errors }) => errors[0]?.message.startsWith('not tried')).length, 10)
+  })
+
+  test('a run whose start is before the version that is there changes that version: none ends before it began', async () => {
+    await change('one')
+    await run(versions, 'run-1', '2024-01-05')
+    await change('ONE')
+
+    const second = await run(versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([second.inserted, second.updated], [0, 1])
+    assert.deepEqual(await kept(), ['a ONE 2024-01-05.. now'])
+  })
+
+  test('a row that is gone has its version closed, and one that comes back begins a new one', async () => {
+    await Item.insertAll([
+      { id: 1n, code: 'a', label: 'one' },
+      { id: 2n, code: 'B', label: 'two' },
+      { id: 3n, code: 'ä', label: 'three' },
+    ])
+    await run(closing, 'run-1', '2024-01-01')
+    await Item.deleteAll({ id: 2n })
+    await run(closing, 'run-2', '2024-01-02')
+    await Item.insertAll([{ id: 2n, code: 'B', label: 'two' }])
+
+    await run(closing, 'run-3', '2024-01-03')
+
+    const steps = await Promise.all(
+      ['run-1', 'run-2', 'run-3'].map(async (id) => (await engine.harness.services.state.run(id))?.steps[0]?.deleted),
+    )
+    assert.deepEqual(steps, [0, 1, 0])
+    assert.deepEqual((await kept()).sort(), [
+      'B two 2024-01-01..2024-01-02',
+      'B two 2024-01-03.. now',
+      'a one 2024-01-01.. now',
+      'ä three 2024-01-01.. now',
+    ])
+  })
+})
+
+test('a history needs fields that can hold the validity', () => {
+  assert.throws(
+    () => history(Version, { by: 'code', validFrom: 'validFrom', validTo: 'label' }),
+    /label is not a nullable timestamp field/,
+  )
+  assert.throws(
+    () =>
+      pipeline('items', {
+        extract: everything,
+        transform: toVersion,
+        load: history(Version, options),
+        deletes: 'hard',
+      }),
+    /does not go with history\(\): use 'close'/,
+  )
+})

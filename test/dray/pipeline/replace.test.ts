@@ -1,0 +1,310 @@
+import assert from 'node:assert/strict'
+import { beforeEach, test } from 'node:test'
+import { database } from 'dray/internal/active-record/database.ts'
+import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import type { PlanOutput } from 'dray/internal/messages/stages.ts'
+import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { append, replace } from 'dray/internal/pipeline/declare/loading.ts'
+import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { readPlan } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { onEachEngine } from './engines.ts'
+import { commitRun, planRun, prepare, quarantined, runPipeline, runReference } from './harness.ts'
+
+const source = database('replace-source')
+const target = database('replace-target')
+
+class Item extends source.table('item', { id: bigint().primaryKey(), label: text().nullable() }) {}
+class Product extends target.table('product', { id: bigint().primaryKey(), label: varchar(10) }) {}
+class Entry extends target.table('entry', { id: bigint(), label: varchar(10) }) {}
+
+const transform = (item: Item, row: { reject(field: string, code: string): null }) =>
+  item.label === null ? row.reject('label', 'missing') : { id: item.id, label: item.label }
+const extract = fullLoad(Item, { partitionRows: 3 })
+const replacing = pipeline('items', { extract, transform, load: replace(Product) })
+const emptying = pipeline('items', { extract, transform, load: replace(Product, { allowEmpty: true }) })
+const keyless = pipeline('items', { extract, transform, load: append(Entry), entity: 'shop/items' })
+const appending = pipeline('items', { extract, transform, load: append(Product) })
+
+const items = (ids: readonly number[], label: string) => ids.map((id) => ({ id: BigInt(id), label }))
+const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
+
+async function products(): Promise<string[]> {
+  return (await Product.all().order('id').toArray()).map(({ id, label }) => `${id} ${label}`)
+}
+
+/** The state store, whose `run` waits: a Commit asks for it between its look at the fence and its work. */
+function heldAtRun(state: StateStore, held: () => Promise<void>): StateStore {
+  return new Proxy(state, {
+    get(store, name) {
+      const value = Reflect.get(store, name)
+      if (typeof value !== 'function') return value
+      return async (...given: unknown[]) => {
+        if (name === 'run') await held()
+        return value.apply(store, given)
+      }
+    },
+  })
+}
+
+/** The tables of the target but those of Dray. */
+async function nextExists(): Promise<boolean> {
+  return (await target.withConnection((connection) => connection.describe('product__dray_next'))) !== null
+}
+
+onEachEngine('a replace', [source, target], (engine) => {
+  const run = (of: Pipeline<typeof Item, typeof Product>, id: string) => runPipeline(of, id, engine.harness.services)
+
+  beforeEach(async () => {
+    for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('leaves the rows of the run and no others, and nothing beside the table', async () => {
+    await Product.insertAll(items([1, 2, 99], 'old'))
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual(
+      await products(),
+      range(8).map((id) => `${id} new`),
+    )
+    assert.deepEqual([output.read, output.inserted], [8, 8])
+    assert.equal(await nextExists(), false)
+  })
+
+  test('full reload fails at 99 %: the old rows are there until the swap, and after a run that did not come to it', async () => {
+    await Product.insertAll(items([1, 2, 99], 'old'))
+    await Item.insertAll(items(range(9), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(replacing, 'run-1', services)
+    for (const { partition } of planned.partitions.slice(0, -1)) {
+      await load(replacing, await prepare(replacing, 'run-1', planned, partition, services), services)
+    }
+
+    await assert.rejects(commitRun(replacing, 'run-1', planned, services), /2 of 3 partitions/)
+
+    assert.deepEqual(await products(), ['1 old', '2 old', '99 old'])
+    await services.state.releaseLease('items', 'run-1')
+    await Item.deleteAll({ id: 9n })
+    assert.equal((await run(replacing, 'run-2')).inserted, 8)
+    assert.equal((await products()).length, 8)
+  })
+
+  test('a Commit that is late leaves the table alone in which the next run gathers its rows', async () => {
+    await Item.insertAll(items(range(4), 'first'))
+    const { services } = engine.harness
+    const first = await planRun(replacing, 'run-1', services)
+    const gather = async (id: string, planned: PlanOutput) => {
+      for (const { partition } of planned.partitions) {
+        await load(replacing, await prepare(replacing, id, planned, partition, services), services)
+      }
+    }
+    await gather('run-1', first)
+    const { promise: goOn, resolve: letGoOn } = Promise.withResolvers<void>()
+    const { promise: isPast, resolve: tellPast } = Promise.withResolvers<void>()
+    const late = commitRun(replacing, 'run-1', first, {
+      ...services,
+      state: heldAtRun(services.state, () => {
+        tellPast()
+        return goOn
+      }),
+    })
+    await isPast
+    await commitRun(replacing, 'run-1', first, services)
+    await services.state.releaseLease('items', 'run-1')
+    await Item.insertAll(items([5], 'second'))
+    const second = await planRun(replacing, 'run-2', services)
+    await gather('run-2', second)
+
+    letGoOn()
+    await late.catch(() => {})
+    const output = await commitRun(replacing, 'run-2', second, services)
+
+    assert.equal(output.inserted, 5)
+    assert.equal((await products()).length, 5)
+    assert.equal(await nextExists(), false)
+  })
+
+  test('a resumed run gathers its rows anew where another run has emptied the table of gathered ones', async () => {
+    const { services } = engine.harness
+    const landOne = async (id: string, partition: number) => {
+      const planned = await planRun(replacing, id, services)
+      await load(replacing, await prepare(replacing, id, planned, partition, services), services)
+      await services.state.releaseLease('items', id)
+    }
+    await Item.insertAll(items(range(9), 'new'))
+    await landOne('run-1', 0)
+    // As many rows as run-1 had gathered, and others.
+    await Item.insertAll(items([10, 11, 12], 'new'))
+    await landOne('run-2', 3)
+
+    const output = await runPipeline(replacing, 'run-3', services, { resume: 'run-1' })
+
+    assert.deepEqual([output.read, output.inserted], [12, 12])
+    assert.deepEqual(
+      await products(),
+      range(12).map((id) => `${id} new`),
+    )
+  })
+
+  test('Replace that empties the target (dlt#3025, airbyte#11251): refused, unless told', async () => {
+    await Product.insertAll(items([1, 2], 'old'))
+
+    await assert.rejects(run(replacing, 'run-1'), /would leave replace-target.product empty, so its old rows stay/)
+
+    assert.deepEqual(await products(), ['1 old', '2 old'])
+    await engine.harness.services.state.releaseLease('items', 'run-1')
+    await run(emptying, 'run-2')
+    assert.deepEqual(await products(), [])
+  })
+
+  test('a Commit delivered twice swaps once', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(replacing, 'run-1', services)
+    await load(replacing, await prepare(replacing, 'run-1', planned, 0, services), services)
+    await commitRun(replacing, 'run-1', planned, services)
+    await Product.insertAll(items([7], 'later'))
+
+    await commitRun(replacing, 'run-1', planned, services)
+
+    assert.deepEqual(await products(), ['1 new', '2 new', '3 new', '7 later'])
+  })
+
+  test('a Plan delivered again keeps what has landed since', async () => {
+    await Item.insertAll(items(range(6), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(replacing, 'run-1', services)
+    await load(replacing, await prepare(replacing, 'run-1', planned, 0, services), services)
+
+    await planRun(replacing, 'run-1', services)
+
+    await load(replacing, await prepare(replacing, 'run-1', planned, 1, services), services)
+    await commitRun(replacing, 'run-1', planned, services)
+    assert.equal((await products()).length, 6)
+  })
+
+  test('a zombie writer and a zombie Commit change nothing', async () => {
+    await Product.insertAll(items([1], 'old'))
+    await Item.insertAll(items(range(3), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(replacing, 'run-1', services)
+    const input = await prepare(replacing, 'run-1', planned, 0, services)
+    await load(replacing, input, services)
+    await services.state.releaseLease('items', 'run-1')
+    const other = await planRun(replacing, 'run-2', services)
+
+    await assert.rejects(load(replacing, input, services), /epoch/)
+    await assert.rejects(commitRun(replacing, 'run-1', planned, services), /epoch/)
+
+    assert.deepEqual(await products(), ['1 old'])
+    await load(replacing, await prepare(replacing, 'run-2', other, 0, services), services)
+    assert.equal((await commitRun(replacing, 'run-2', other, services)).inserted, 3)
+  })
+
+  test('a row that the transform rejects is quarantined alone', async () => {
+    await Item.insertAll([...items(range(4), 'new'), { id: 5n, label: null }])
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [4, 1])
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row }) => row.id),
+      ['5'],
+    )
+  })
+
+  test('rows that other tables refer to are not replaced: they would be deleted along', async () => {
+    await target.query(
+      'create table sale (product_id bigint, foreign key (product_id) references product (id) on delete cascade)',
+    )
+    await Item.insertAll(items(range(3), 'new'))
+
+    await assert.rejects(run(replacing, 'run-1'), /sale refers to replace-target.product by a foreign key/)
+  })
+
+  test('unique keys of the table hold in the one beside it', async () => {
+    await target.query('create unique index product_label on product (label)')
+    await Item.insertAll([...items([1], 'one'), ...items([2], 'two'), ...items([3], 'one')])
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [2, 1])
+  })
+})
+
+onEachEngine('an append', [source, target], (engine) => {
+  const run = (id: string) => runPipeline(appending, id, engine.harness.services)
+
+  beforeEach(async () => {
+    for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('inserts, and quarantines a row whose key is there already', async () => {
+    await Product.insertAll(items([2], 'old'))
+    await Item.insertAll(items(range(3), 'new'))
+
+    const output = await run('run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [2, 1])
+    assert.deepEqual(await products(), ['1 new', '2 old', '3 new'])
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row }) => row.id),
+      ['2'],
+    )
+  })
+
+  test('refuses rows again where no key would tell that they are there', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    await runPipeline(keyless, 'run-1', engine.harness.services)
+
+    await assert.rejects(
+      planRun(keyless, 'run-2', engine.harness.services, { keys: ['1', '2'] }),
+      /items appends to replace-target\.entry, which has no primary key .* would be there twice and nothing was done/,
+    )
+
+    assert.equal(Number(await Entry.count()), 3)
+  })
+
+  test('reads its window where events name keys and no key would tell that their rows are there', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    const { services } = engine.harness
+    const asked = { ...runReference('run-1'), trigger: 'event:EntityUpdated' }
+    const entities = { 'shop/items': { keys: ['2'], window: null } }
+
+    const { plan: staged } = await plan(keyless, { run: asked, pipeline: 'items', mode: null, entities }, services)
+
+    assert.equal((await readPlan(services, staged)).rows, 3)
+  })
+
+  test('a load delivered twice appends once', async () => {
+    await Item.insertAll(items(range(3), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(appending, 'run-1', services)
+    const input = await prepare(appending, 'run-1', planned, 0, services)
+    await load(appending, input, services)
+
+    await load(appending, input, services)
+
+    assert.deepEqual((await commitRun(appending, 'run-1', planned, services)).inserted, 3)
+    assert.equal((await products()).length, 3)
+  })
+})
+
+test('a replace of the rows that have changed is refused when it is declared', () => {
+  class Order extends source.table('order', { id: bigint().primaryKey(), changedAt: timestamp() }) {}
+
+  assert.throws(
+    () =>
+      pipeline('items', {
+        extract: changedSince(Order, { cursor: 'changedAt' }),
+        transform: ({ id }) => ({ id, label: 'x' }),
+        load: replace(Product),
+      }),
+    /would leave only the rows that have changed/,
+  )
+})

@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { run, workflow } from 'dray/workflow'
+import { defineProject } from 'dray-infra'
+import { loadProject } from 'dray-infra/internal/project/load-project.ts'
+import { fixtureFolder } from '#test/fixture-project.ts'
+
+const named = (name: string) => workflow(name, { steps: [run({ kind: 'task', name: `${name}-step` } as never)] })
+const [hourly, daily] = [named('hourly'), named('daily')]
+
+describe('a project', () => {
+  for (const [what, options, message] of [
+    [
+      'two workflows of a name',
+      { workflows: [hourly, named('hourly')], main: hourly },
+      /two workflows are named hourly/,
+    ],
+    [
+      'a main workflow that is not among them',
+      { workflows: [hourly], main: daily },
+      /main is daily, which is not among/,
+    ],
+    [
+      'a database that no variable can be named after',
+      { databases: { Shop: { embedded: 'sqlite' } } },
+      /"Shop" is not named in kebab-case/,
+    ],
+  ] as const) {
+    test(`is refused with ${what}`, () => {
+      const whole = { workflows: [hourly], environments: {}, databases: {}, main: hourly }
+
+      assert.throws(() => defineProject({ ...whole, ...options }), { name: 'Configuration', message })
+    })
+  }
+
+  test('is loaded from its folder, with its pipelines by name', async () => {
+    const project = await loadProject(fixtureFolder)
+
+    assert.deepEqual(Object.keys(project.databases), ['shop', 'till', 'lake'])
+    assert.equal((await project.findPipeline('orders')).name, 'orders')
+    await assert.rejects(project.findPipeline('data-mart'), /ERR_MODULE_NOT_FOUND|Cannot find module/)
+  })
+
+  test('is missed with the remedy where there is none, and where the file exports none', async (t) => {
+    const folder = await mkdtemp(join(tmpdir(), 'dray-project-'))
+    t.after(() => rm(folder, { recursive: true }))
+    await assert.rejects(loadProject(folder), { name: 'Configuration', message: /no infra\/project\.ts in/ })
+    await mkdir(join(folder, 'infra'))
+    await writeFile(join(folder, 'infra/project.ts'), 'export const other = 1\n')
+
+    await assert.rejects(loadProject(folder), { name: 'Configuration', message: /exports no project/ })
+  })
+})
+
+test("the fixture's shared handlers are the framework's", async () => {
+  const framework = join(import.meta.dirname, '../../../functions/dray')
+  const handlers = (await readdir(framework)).filter((file) => file.endsWith('.ts'))
+
+  for (const file of handlers) {
+    const copy = await readFile(join(fixtureFolder, 'functions/dray', file), 'utf8')
+    assert.equal(copy, await readFile(join(framework, file), 'utf8'), file)
+  }
+})

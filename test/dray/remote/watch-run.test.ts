@@ -1,0 +1,170 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, before, beforeEach, describe, test } from 'node:test'
+import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { writeJson } from 'dray/internal/staging/documents.ts'
+import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
+import { createStateTable } from 'dray/internal/state/create-state-table.ts'
+import {
+  createStateClient,
+  createStateStore,
+  type DynamoDbStateStore,
+} from 'dray/internal/state/dynamodb-state-store.ts'
+import { emptyStep } from 'dray/internal/state/state-store.ts'
+import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import type { Execution } from 'dray-infra/internal/remote/machine.ts'
+import { watchRun } from 'dray-infra/internal/remote/watch-run.ts'
+import type { StepProgress } from 'dray-infra/internal/runs/run-progress.ts'
+
+/* State in dynalite, staging in a folder; what the executions are is said by the test. */
+
+describe('watchRun', () => {
+  let dynamo: LocalDynamoDb
+  let state: DynamoDbStateStore
+  let folder: string
+  let staging: FolderStagingStore
+  let shown: StepProgress[]
+  let notes: string[]
+  let id = 0
+
+  before(async () => {
+    dynamo = await startDynamoDb()
+    const client = createStateClient({ endpoint: dynamo.endpoint })
+    await createStateTable(client, 'watched')
+    client.destroy()
+    state = createStateStore({ tableName: 'watched', endpoint: dynamo.endpoint })
+    folder = await mkdtemp(join(tmpdir(), 'dray-watch-'))
+    staging = new FolderStagingStore(folder)
+  })
+  beforeEach(async () => {
+    shown = []
+    notes = []
+    id += 1
+    const run = { id: `r-${id}`, workflow: 'daily', startTime: 1_000, runner: 'stepfunctions', trigger: 'manual' }
+    await state.startRun(run)
+  })
+  after(async () => {
+    state.close()
+    await dynamo.stop()
+    await rm(folder, { recursive: true })
+  })
+
+  const running: Execution = { status: 'running', startTime: 1_000, endTime: null, reason: null }
+  const ended = (status: 'succeeded' | 'failed' | 'aborted', reason: string | null = null): Execution => ({
+    status,
+    startTime: 1_000,
+    endTime: 3_500,
+    reason,
+  })
+
+  /** Watches a run whose execution is these, one after another; the last one stays. */
+  function watch(steps: readonly string[], executions: readonly (Execution | Error)[], signal?: AbortSignal) {
+    let looks = 0
+    const execution = async () => {
+      const next = executions[Math.min(looks++, executions.length - 1)] as Execution | Error
+      if (next instanceof Error) throw next
+      return next
+    }
+    const run = { id: `r-${id}`, workflow: 'daily', only: null, steps, notes: [], execution }
+    const view = {
+      update: (step: StepProgress) => shown.push(step),
+      note: (text: string) => notes.push(text),
+      stop() {},
+    }
+    const watching = { state, staging, view, signal: signal ?? new AbortController().signal, pauseAfterFailureMs: 1 }
+    return watchRun(run, watching)
+  }
+
+  test('shows how many of the planned partitions have landed, and ends with what the metrics say', async () => {
+    const counts = { read: 5, inserted: 5, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
+    const step = { ...emptyStep(`r-${id}`, 'orders'), startTime: 1_000 }
+    await writeJson(staging, `runs/r-${id}/orders/plan`, { partitions: [{}, {}, {}, {}] })
+    await state.putStep(step)
+    await state.putPartition({
+      ...counts,
+      runId: `r-${id}`,
+      pipeline: 'orders',
+      partition: 0,
+      status: 'success',
+      findings: 0,
+      bytes: 0,
+      attempts: 1,
+      executionTimeSeconds: 1,
+      error: null,
+    })
+    const watched = watch(['customers', 'orders'], [running, running, ended('succeeded')])
+    while (shown.length < 2) await new Promise(setImmediate)
+    await state.putStep({ ...step, ...counts, status: 'success', endTime: 3_000 })
+    await state.putStep({ ...emptyStep(`r-${id}`, 'customers'), status: 'success' })
+
+    const result = await watched
+
+    assert.deepEqual(
+      shown
+        .slice(0, 2)
+        .map(({ name, status, phase, fraction, rowsLoaded }) => [name, status, phase, fraction, rowsLoaded]),
+      [
+        ['customers', 'waiting', '', 0, 0],
+        ['orders', 'running', '1 of 4 partitions loaded', 2 / 6, 5],
+      ],
+    )
+    assert.deepEqual([result?.status, result?.seconds, result?.steps[1]?.inserted], ['success', 2.5, 5])
+    assert.deepEqual(
+      shown.slice(-2).map(({ name, fraction }) => [name, fraction]),
+      [
+        ['customers', 1],
+        ['orders', 1],
+      ],
+    )
+  })
+
+  test('marks what an execution that was aborted has left open, before the janitor does', async () => {
+    await state.putStep({ ...emptyStep(`r-${id}`, 'orders'), startTime: 1_000 })
+
+    const result = await watch(['orders', 'data-mart'], [ended('aborted', 'Stopped: by hand')])
+
+    assert.equal(result?.status, 'interrupted')
+    assert.deepEqual(
+      result?.steps.map(({ status, error }) => [status, error]),
+      [
+        ['failed', 'The execution was aborted: Stopped: by hand.'],
+        ['skipped', 'It was not started.'],
+      ],
+    )
+    assert.deepEqual(result?.notes, [])
+  })
+
+  test('says why an execution failed when no step does', async () => {
+    const result = await watch(['orders'], [ended('failed', 'InvalidInput: mode is not known')])
+
+    assert.equal(result?.status, 'failed')
+    assert.deepEqual(result?.notes, ['The execution failed: InvalidInput: mode is not known.'])
+  })
+
+  test('goes on when AWS does not answer for a while, and says so', async () => {
+    await state.putStep({ ...emptyStep(`r-${id}`, 'orders'), status: 'success' })
+    const away = new TransientError('the network is away')
+
+    const result = await watch(['orders'], [running, away, away, running, ended('succeeded')])
+
+    assert.equal(result?.status, 'success')
+    assert.deepEqual(notes, ['AWS does not answer, which is tried again: the network is away', 'AWS answers again.'])
+  })
+
+  test('ends with an error that will not pass', async () => {
+    await assert.rejects(watch(['orders'], [running, new TerminalError('forbidden')]), { message: 'forbidden' })
+    assert.deepEqual(notes, [])
+  })
+
+  test('ends with no result when it is told to leave the run alone', async () => {
+    const controller = new AbortController()
+    const watched = watch(['orders'], [running], controller.signal)
+    while (shown.length === 0) await new Promise(setImmediate)
+
+    controller.abort()
+
+    assert.equal(await watched, null)
+  })
+})

@@ -1,0 +1,177 @@
+import { join } from 'node:path'
+import { S3Client } from '@aws-sdk/client-s3'
+import { readJsonArray } from 'dray/internal/staging/documents.ts'
+import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
+import { createStateTable } from 'dray/internal/state/create-state-table.ts'
+import {
+  createStateClient,
+  createStateStore,
+  type DynamoDbStateStore,
+} from 'dray/internal/state/dynamodb-state-store.ts'
+import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import { stackNameOf, stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
+import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createWorkers, type Workers } from 'dray-infra/internal/local/workers.ts'
+import { execute, realClock } from 'dray-infra/internal/states-language/index.ts'
+import { startFauxqs } from 'fauxqs'
+import { fixtureFolder } from '#test/fixture-project.ts'
+import { AwsApi, type FakeExecution } from './aws-api.ts'
+
+const region = 'eu-north-1'
+const bucket = 'dray-dev-staging'
+const table = 'Dray-dev-State'
+const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+
+/** What stands for an environment that is deployed. */
+export interface DeployedTestEnvironment {
+  readonly aws: AwsApi
+  readonly state: DynamoDbStateStore
+  readonly staging: S3StagingStore
+  /** The variables of a command that is signed in there. */
+  readonly variables: NodeJS.ProcessEnv
+  /** Resolves when no execution runs any more, and what follows their ends has been done. */
+  idle(): Promise<void>
+  stop(): Promise<void>
+}
+
+/**
+ * The environment `dev` of one workflow: state in dynalite, staging in S3 by fauxqs, secrets, the stack and executions by `AwsApi`. An
+ * execution is run by the local interpreter over the real handlers, in threads, and the janitor is told of its end. Sets the variables
+ * of the functions in this process: one for each test file.
+ */
+export async function startDeployedEnvironment(
+  workflow: Workflow,
+  urls: Readonly<Record<string, string>>,
+): Promise<DeployedTestEnvironment> {
+  const aws = new AwsApi()
+  const [dynamo, storage, endpoint] = await Promise.all([
+    startDynamoDb(),
+    startFauxqs({ port: 0, host: '127.0.0.1', logger: false }),
+    aws.start(),
+  ])
+  storage.createBucket(bucket)
+  const { topicArn } = storage.createTopic('notifications', { region })
+  const s3 = `http://127.0.0.1:${storage.port}`
+  const machine = `arn:aws:states:${region}:123456789012:stateMachine:${workflow.name}`
+  const endpoints = {
+    AWS_ENDPOINT_URL: endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+    AWS_ENDPOINT_URL_S3: s3,
+    AWS_ENDPOINT_URL_SNS: s3,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  }
+  const secrets = Object.entries(urls).map(([name, url]) => {
+    const secret = `/dray/dev/${name}/url`
+    aws.secrets.set(secret, url)
+    return [`${name.toUpperCase()}_DATABASE_URL_SECRET_ARN`, secret] as const
+  })
+  const ofFunctions = {
+    ...Object.fromEntries(secrets),
+    STATE_TABLE_NAME: table,
+    STAGING_URL: `s3://${bucket}`,
+    WORKFLOW_NAME: workflow.name,
+    WORKFLOW_PIPELINES: workflow.steps.flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : [])).join(),
+    STATE_MACHINE_ARN: machine,
+    NOTIFICATION_TOPIC_ARN: topicArn,
+  }
+  Object.assign(process.env, endpoints, ofFunctions)
+  const client = createStateClient({ endpoint: dynamo.endpoint })
+  await createStateTable(client, table)
+  client.destroy()
+  const state = createStateStore({ tableName: table, endpoint: dynamo.endpoint })
+  const staging = new S3StagingStore({
+    bucket,
+    client: new S3Client({ endpoint: s3, region, forcePathStyle: true, credentials }),
+  })
+  const logGroups = ['plan', 'extract', 'transform', 'load', 'commit', 'finish', 'run', 'other']
+  aws.cloudFormation.stacks.set(stackNameOf('dev'), {
+    status: 'UPDATE_COMPLETE',
+    outputs: {
+      [stackOutputs.stateTable]: table,
+      [stackOutputs.stagingBucket]: bucket,
+      [stackOutputs.machine(workflow.name)]: machine,
+    },
+    logGroups,
+  })
+  const workers = createWorkers({ size: 2, onLog: (line) => log(aws, logGroups, line) })
+  const working = new Set<Promise<void>>()
+  aws.onStart = (execution, stopped) => {
+    const work = runExecution(workflow, execution, stopped, { workers, staging }).finally(() => working.delete(work))
+    working.add(work)
+  }
+  const idle = async () => {
+    while (working.size > 0) await Promise.all(working)
+  }
+  return {
+    aws,
+    state,
+    staging,
+    // What only the functions know is not the command's.
+    variables: { ...endpoints, ...Object.fromEntries(Object.keys(ofFunctions).map((name) => [name, undefined])) },
+    idle,
+    async stop() {
+      await idle()
+      await workers.close()
+      state.close()
+      await Promise.all([aws.stop(), storage.stop(), dynamo.stop()])
+    },
+  }
+}
+
+interface Running {
+  readonly workers: Workers
+  readonly staging: S3StagingStore
+}
+
+/** What Step Functions does with an execution, and EventBridge with its end. */
+async function runExecution(
+  workflow: Workflow,
+  execution: FakeExecution,
+  signal: AbortSignal,
+  { workers, staging }: Running,
+): Promise<void> {
+  const { definition, functions } = toStatesLanguage(workflow)
+  const files = new Map(functions.map(({ placeholder, handler }) => [placeholder, handler]))
+  const call = (handler: string, payload: unknown, timeoutSeconds: number, taskSignal?: AbortSignal) =>
+    workers.invoke({
+      file: join(fixtureFolder, handler),
+      functionName: handler,
+      payload,
+      timeoutSeconds,
+      signal: taskSignal,
+    })
+  const ended = await execute(definition, JSON.parse(execution.input), {
+    executionName: execution.name,
+    clock: realClock,
+    signal,
+    readItems: ({ key }) => readJsonArray(staging, key),
+    executor: {
+      invoke: (name, payload, { signal: taskSignal, timeoutSeconds }) =>
+        call(files.get(name) ?? '', payload, timeoutSeconds, taskSignal),
+    },
+  })
+  const { status, error = '', cause = '' } = ended
+  Object.assign(execution, { status, stopDate: Date.now() / 1000 }, status === 'SUCCEEDED' ? {} : { error, cause })
+  const { name, input, startDate } = execution
+  const detail = {
+    name,
+    status,
+    input,
+    startDate: startDate * 1000,
+    ...(status === 'SUCCEEDED' ? {} : { error, cause }),
+  }
+  await call('functions/dray/janitor.ts', { detail }, 60)
+}
+
+/** Each function has a log group of its own. */
+function log(aws: AwsApi, groups: readonly string[], line: string): void {
+  const step = /"step":"([a-z]+)"/.exec(line)?.[1] ?? 'other'
+  aws.logEvents.push({
+    group: groups.includes(step) ? step : 'other',
+    timestamp: Date.now(),
+    message: `${line}\n`,
+  })
+}

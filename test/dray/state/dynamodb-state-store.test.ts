@@ -1,0 +1,103 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { after, before, test } from 'node:test'
+import { type DynamoDBClient, GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { createStateTable } from 'dray/internal/state/create-state-table.ts'
+import {
+  createStateClient,
+  createStateStore,
+  type DynamoDbStateStore,
+} from 'dray/internal/state/dynamodb-state-store.ts'
+import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { stateStoreContract } from '#test/contracts/state-store.ts'
+
+const tableName = 'dray'
+let database: LocalDynamoDb
+let client: DynamoDBClient
+let store: DynamoDbStateStore
+
+before(async () => {
+  database = await startDynamoDb()
+  client = createStateClient({ endpoint: database.endpoint })
+  await createStateTable(client, tableName)
+  store = createStateStore({ tableName, endpoint: database.endpoint })
+})
+
+after(async () => {
+  client.destroy()
+  store.close()
+  await database.stop()
+})
+
+stateStoreContract('DynamoDbStateStore', () => store)
+
+test('creates its table once, however often it is asked to', async () => {
+  await Promise.all([1, 2, 3].map(() => createStateTable(client, 'created-once')))
+  await createStateTable(client, 'created-once')
+
+  assert.deepEqual((await client.send(new ScanCommand({ TableName: 'created-once' }))).Items, [])
+})
+
+test('writes the attributes that the design names', async () => {
+  const id = randomUUID()
+  const lease = await store.acquireLease(id, 'run-1', 0, 1000)
+  await store.startRun({ id, workflow: 'daily', startTime: 1500, runner: 'stepfunctions', trigger: 'schedule' })
+  await store.finishRun(id, { status: 'success', endTime: 4000, recordsProcessed: 3, recordsFailed: 1, error: null })
+  const item = async (pk: string, sk: string) =>
+    (await client.send(new GetItemCommand({ TableName: tableName, Key: { pk: { S: pk }, sk: { S: sk } } }))).Item
+
+  const held = await item(`PIPELINE#${id}`, 'STATE')
+  await store.commit(lease, '2026-01-01')
+  const state = await item(`PIPELINE#${id}`, 'STATE')
+  const run = await item(`RUN#${id}`, 'META')
+
+  assert.deepEqual(
+    [held?.lease_owner, held?.lease_expires_at, held?.epoch],
+    [{ S: 'run-1' }, { N: '1000' }, { N: '1' }],
+  )
+  assert.deepEqual([state?.last_run, state?.version], [{ S: '2026-01-01' }, { N: '1' }])
+  assert.deepEqual([run?.job_name, run?.status], [{ S: 'daily' }, { S: 'success' }])
+  assert.deepEqual(run?.start_time, { S: '1970-01-01T00:00:01.500Z' })
+  assert.deepEqual(run?.end_time, { S: '1970-01-01T00:00:04.000Z' })
+  assert.deepEqual(run?.execution_time_seconds, { N: '2.5' })
+  assert.deepEqual([run?.records_processed, run?.records_failed], [{ N: '3' }, { N: '1' }])
+})
+
+test('lets what it knows of runs expire, and never what it knows of pipelines', async (t) => {
+  const brief = createStateStore({ tableName, endpoint: database.endpoint, keepRunsDays: 2 })
+  t.after(() => brief.close())
+  const id = randomUUID()
+  await brief.setLastRun(id, 'a', 0)
+  await brief.acquireLease(id, 'run-1', 0, 1000)
+  await brief.startRun({ id, workflow: 'daily', startTime: 0, runner: 'local', trigger: 'manual' })
+  const key = (pk: string, sk: string) => ({ TableName: tableName, Key: { pk: { S: pk }, sk: { S: sk } } })
+
+  const run = await client.send(new GetItemCommand(key(`RUN#${id}`, 'META')))
+  const state = await client.send(new GetItemCommand(key(`PIPELINE#${id}`, 'STATE')))
+
+  const days = (Number(run.Item?.expires_at?.N) - Date.now() / 1000) / 86_400
+  assert.ok(days > 1.99 && days < 2.01)
+  assert.equal(state.Item?.expires_at, undefined)
+})
+
+test('takes table and endpoint from the environment, and says when the table is not named', async (t) => {
+  const saved = { ...process.env }
+  t.after(() => {
+    process.env = saved
+  })
+  process.env = { ...saved, STATE_TABLE_NAME: '' }
+
+  assert.throws(() => createStateStore(), { name: 'Configuration', message: /STATE_TABLE_NAME/ })
+  process.env = { ...saved, STATE_TABLE_NAME: tableName, STATE_ENDPOINT: database.endpoint }
+  const fromEnvironment = createStateStore()
+  t.after(() => fromEnvironment.close())
+  await fromEnvironment.pipelines()
+})
+
+test('says that its table is missing, as an error that a retry does not cure', async (t) => {
+  const missing = createStateStore({ tableName: 'no-such-table', endpoint: database.endpoint })
+  t.after(() => missing.close())
+
+  await assert.rejects(missing.acquireLease('orders', 'run-1', 0, 1000), { name: 'Terminal', message: /no-such-table/ })
+  await assert.rejects(missing.runs({ limit: 1 }), { name: 'Terminal' })
+})
