@@ -49,7 +49,7 @@ export class DatabaseAccess {
     return settings
   }
 
-  /** `CRM_DATABASE_URL_SECRET_ARN`, from which the handler reads `CRM_DATABASE_URL`; or that itself, without a password. */
+  /** `SHOP_DATABASE_URL_SECRET_ARN`, from which the handler reads `SHOP_DATABASE_URL`; or that itself, without a password. */
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
     const variable = `${name.toUpperCase().replaceAll('-', '_')}_DATABASE`
     if ('secret' in settings) return [[`${variable}_URL_SECRET_ARN`, this.#secretOf(name, settings.secret).secretArn]]

@@ -13,7 +13,7 @@ export interface ColumnDefinition {
 
 /** What a model knows of its table. Rows are arrays of text in the order of `columns`. */
 export interface TableDefinition {
-  /** The database's name, e.g. `crm`. */
+  /** The database's name, e.g. `shop`. */
   readonly database: string
   /** `table` or `schema.table`. */
   readonly table: string

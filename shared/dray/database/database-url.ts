@@ -3,7 +3,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 /** How a database's URL may begin. */
 export const URL_FORMS = 'postgres://user@host/database, mysql://user@host/database or sqlite:path/to/file.db'
 
-/** The environment variable that binds a database's name to its URL: `crm` → `CRM_DATABASE_URL`. */
+/** The environment variable that binds a database's name to its URL: `shop` → `SHOP_DATABASE_URL`. */
 export function urlVariable(name: string): string {
   return `${name.toUpperCase().replaceAll('-', '_')}_DATABASE_URL`
 }

