@@ -153,7 +153,9 @@ export function spread(points: readonly string[], wanted: number): number[] {
   return [...chosen].sort((one, other) => one - other)
 }
 
+/** The last one is always among them: what comes behind the commit is at the end. */
 function evenly(numbers: readonly number[], wanted: number): number[] {
   if (wanted >= numbers.length) return [...numbers]
-  return Array.from({ length: wanted }, (_, index) => numbers[Math.floor((index * numbers.length) / wanted)] as number)
+  const step = (numbers.length - 1) / Math.max(1, wanted - 1)
+  return Array.from({ length: wanted }, (_, index) => numbers[numbers.length - 1 - Math.floor(index * step)] as number)
 }
