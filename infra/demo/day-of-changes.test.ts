@@ -78,7 +78,7 @@ test('a changed customer keeps its id and name, and has another address, e-mail 
   }
 })
 
-test('another day changes other orders and goes on with the ids', () => {
+test('another day changes other orders and continues the ids', () => {
   const first = dayOfChanges(options)
   const second = dayOfChanges({ ...options, day: 2 })
 

@@ -30,7 +30,7 @@ export async function prepareDemo(options: DemoContext): Promise<void> {
   const known = readRecord(home)
   if (known === null) {
     const empty = await emptyDatabases(options)
-    if (empty.length === 0) return note('The source databases hold data of their own, so no demo data is added.')
+    if (empty.length === 0) return note('The source databases hold data already, so no demo data is added.')
     const record = { ...first, asOf: new Date().toISOString().slice(0, 19).replace('T', ' '), databases: empty }
     writeRecord(home, record)
     return fill(record, empty, options)

@@ -13,7 +13,7 @@ function mix(value: number): number {
 export class Random {
   readonly #generator
 
-  /** A row has a generator of its own, `new Random(seed, stream, index)`, so that any row can be made without the others. */
+  /** A row has its own generator, `new Random(seed, stream, index)`, so that any row can be made without the others. */
   constructor(...seed: readonly number[]) {
     this.#generator = xoroshiro128plus(seed.reduce((hash, number) => mix(Math.imul(hash, 31) + number), 0x9e3779b9))
   }

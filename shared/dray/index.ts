@@ -3,15 +3,8 @@
  * `dray/cleaning`.
  */
 
-export { closeDatabases, database, knownDatabases } from '#dray/active-record/database.ts'
-export type { FieldsOf, ModelClass, ReadingStatics, SourceClass, WritingStatics } from '#dray/active-record/model.ts'
-export { RecordInvalidError, RecordNotFoundError, StaleRecordError } from '#dray/active-record/record-errors.ts'
-export type { CopyBlock, Text } from '#dray/block/block.ts'
-export type { Dialect } from '#dray/database/adapter.ts'
-export type { Database } from '#dray/database/database.ts'
-export { urlVariable } from '#dray/database/database-url.ts'
-export { withDeadline } from '#dray/database/deadline.ts'
 export type { BulkOptions, BulkResult, RejectedInput } from './active-record/bulk.ts'
+export { closeDatabases, database, knownDatabases } from './active-record/database.ts'
 export {
   bigint,
   binary,
@@ -27,7 +20,9 @@ export {
   varchar,
 } from './active-record/field-kinds.ts'
 export type { Attributes, Fields, KeyOf, Row, Rule } from './active-record/fields.ts'
+export type { FieldsOf, ModelClass, ReadingStatics, SourceClass, WritingStatics } from './active-record/model.ts'
 export type { ActiveRecord, SourceRecord } from './active-record/record.ts'
+export { RecordInvalidError, RecordNotFoundError, StaleRecordError } from './active-record/record-errors.ts'
 export type { Batch, BatchCursor, ConditionsOf, OrderOf, Relation } from './active-record/relation.ts'
 export type { SchemaDifference } from './active-record/schema.ts'
 export { email, matches, oneOf, type ValidationError } from './active-record/validations.ts'
@@ -41,7 +36,13 @@ export {
   type Timestamp,
   timestampOf,
 } from './active-record/values.ts'
-export { ConfigurationError, DataQualityError, type ErrorContext, TerminalError, TransientError } from './errors.ts'
+export type { CopyBlock, Text } from './block/block.ts'
+export type { Dialect } from './database/adapter.ts'
+export type { Database } from './database/database.ts'
+export { urlVariable } from './database/database-url.ts'
+export { withDeadline } from './database/deadline.ts'
+export { ConfigurationError, DataQualityError, TerminalError, TransientError } from './errors.ts'
+export { copyFields } from './pipeline/declare/copy-fields.ts'
 export type { DeletesOption } from './pipeline/declare/deletes-option.ts'
 export type { Duration } from './pipeline/declare/duration.ts'
 export {
@@ -71,5 +72,4 @@ export {
   type RowContext,
   type Transform,
 } from './pipeline/declare/pipeline.ts'
-export { take } from './pipeline/declare/take.ts'
 export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'

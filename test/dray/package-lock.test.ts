@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { lstatSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 
@@ -39,6 +39,16 @@ test('the lock file has the packages of the framework as links into this reposit
   ]) {
     const { link, resolved } = lock.packages[`node_modules/${name}`] ?? {}
     assert.deepEqual({ link, resolved }, { link: true, resolved: folder }, name)
+  }
+})
+
+test('npm has installed them as links', () => {
+  for (const name of ['dray', 'dray-infra']) {
+    const installed = lstatSync(join(import.meta.dirname, '../../node_modules', name))
+    assert.ok(
+      installed.isSymbolicLink(),
+      `node_modules/${name} is a copy, and Node strips no types under node_modules; run: npm config delete install-links && npm ci`,
+    )
   }
 })
 

@@ -8,7 +8,7 @@ import { pascalCase } from './pascal-case.ts'
 /** The authorities of Amazon, which Node on Lambda does not load by itself. */
 const amazonAuthorities = '/var/runtime/ca-cert.pem'
 
-/** How functions reach the databases of an environment: what they are told, and what they may. */
+/** How functions reach the databases of an environment: their variables and their permissions. */
 export class DatabaseAccess {
   readonly #scope: Construct
   readonly #databases: Readonly<Record<string, DatabaseSettings>>

@@ -1,6 +1,10 @@
-import { stagingPrefix } from 'dray/internal/pipeline/plan/staged-plan.ts'
-import { quarantineLogPrefix } from 'dray/internal/pipeline/quarantine/log.ts'
-import { findingsPrefix, quarantinePrefix } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import {
+  findingsPrefix,
+  quarantineLogPrefix,
+  quarantinePrefix,
+  stagingPrefix,
+  under,
+} from 'dray/internal/staging/keys.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { StepDatabases } from './step-databases.ts'
 
@@ -32,8 +36,8 @@ function stepAccess(step: string, stage: string, databases: Databases): HandlerA
   if (stage === 'run') {
     return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false, tellsLineage: true }
   }
-  const batches = `${stagingPrefix('*', step)}/*`
-  const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map((prefix) => `${prefix}/*`)
+  const batches = under(stagingPrefix('*', step))
+  const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map(under)
   return {
     databases: { extract: sources, load: targets }[stage] ?? [],
     staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
@@ -46,9 +50,9 @@ function stepAccess(step: string, stage: string, databases: Databases): HandlerA
 /** The control handlers work for every pipeline of the workflow. */
 function controlAccess(stage: string, workflow: Workflow, databases: Databases): HandlerAccess {
   const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
-  const staged = pipelines.map((name) => `${stagingPrefix('*', name)}/*`)
-  const kept = pipelines.map((name) => quarantinePrefix('*', name))
-  const logs = pipelines.map((name) => `${quarantineLogPrefix(name)}/*`)
+  const staged = pipelines.map((name) => under(stagingPrefix('*', name)))
+  const kept = pipelines.map((name) => under(quarantinePrefix(null, name)))
+  const logs = pipelines.map((name) => under(quarantineLogPrefix(name)))
   const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
   const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
   const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []

@@ -66,7 +66,7 @@ async function bundleGroup(group: readonly BundledHandler[], project: string): P
     outExtension: { '.js': '.mjs' },
     write: false,
     bundle: true,
-    // What is imported on demand is a file of its own, read when it is asked for; and what is unused in it is left out.
+    // What is imported on demand is a separate file, read when it is asked for; and what is unused in it is left out.
     splitting: true,
     chunkNames: '[name]-[hash]',
     platform: 'node',

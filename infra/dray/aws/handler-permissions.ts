@@ -2,6 +2,7 @@ import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
+import { runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { DatabaseAccess } from './database-access.ts'
 import type { HandlerAccess } from './handler-access.ts'
@@ -59,7 +60,7 @@ function stateStatements({ state }: HandlerAccess, { table }: Resources): Policy
   if (state === 'none') return []
   const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
   if (state === 'runs') {
-    const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
+    const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [runKey('*').pk] } }
     return [new PolicyStatement({ actions, resources: [table.tableArn], conditions })]
   }
   const all = new PolicyStatement({ actions, resources: [table.tableArn] })

@@ -8,7 +8,7 @@ export function metricsNamespace({ name }: { readonly name: string }): string {
   return `Dray/${name}`
 }
 
-/** An environment, as far as every function is told of it. */
+/** What every function knows of its environment. */
 export interface ToldEnvironment {
   readonly name: string
   readonly retention: { readonly metrics: number }
@@ -24,7 +24,7 @@ export function environmentVariables(environment: ToldEnvironment): Record<strin
   }
 }
 
-/** What functions are told the places of. */
+/** The places that functions know. */
 export interface Places {
   readonly stateTable: string
   readonly stagingUrl: string

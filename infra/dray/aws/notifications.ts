@@ -11,7 +11,7 @@ export interface NotificationsProps {
   readonly settings: Environment['notify']
 }
 
-/** Where alarms and the ends of failed runs are told: a topic of its own, or a given one. */
+/** Where alarms and the ends of failed runs are announced: the stack's topic, or a given one. */
 export class Notifications extends Construct {
   readonly topic: ITopic
   /** Whether what publishes needs the key. */

@@ -2,6 +2,8 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import { Construct } from 'constructs'
+import { planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
+import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { Resources } from './handler-permissions.ts'
 
@@ -25,7 +27,7 @@ export class OperatorPolicies extends Construct {
     this.#props = props
     const environment = Stack.of(this).stackName
     this.operator = new ManagedPolicy(this, 'Operator', {
-      description: `dray --target: runs, their logs, state and quarantine of ${environment}`,
+      description: `dray --env: runs, their logs, state and quarantine of ${environment}`,
       statements: [
         this.#stack(),
         this.#machines(),
@@ -36,7 +38,7 @@ export class OperatorPolicies extends Construct {
       ],
     })
     this.databases = new ManagedPolicy(this, 'Databases', {
-      description: `dray plan, preview and reconcile --target: the databases of ${environment}, besides the operator policy`,
+      description: `dray plan, preview and reconcile --env: the databases of ${environment}, besides the operator policy`,
       statements: [...props.databases.statements(props.databaseNames), ...this.#staging()],
     })
   }
@@ -73,7 +75,7 @@ export class OperatorPolicies extends Construct {
       new PolicyStatement({
         actions: ['dynamodb:UpdateItem'],
         resources: [tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['PIPELINE#*'] } },
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [pipelineKey('*').pk] } },
       }),
     ]
   }
@@ -81,11 +83,11 @@ export class OperatorPolicies extends Construct {
   /** Quarantined rows and what was decided of them; the plans of runs, for the length of a bar. */
   #quarantine(): PolicyStatement[] {
     const { bucket, key } = this.#props
-    const read = this.#objects(['quarantine/*', 'quarantine-log/*', 'runs/*/plan/*'])
+    const read = this.#objects([under(roots.quarantine), under(roots.quarantineLog), under(planPrefix('*', '*'))])
     return [
       this.#allow(['s3:GetObject'], read),
       this.#allow(['s3:ListBucket'], [bucket.bucketArn]),
-      this.#allow(['s3:PutObject'], this.#objects(['quarantine-log/*'])),
+      this.#allow(['s3:PutObject'], this.#objects([under(roots.quarantineLog)])),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]
   }
@@ -97,17 +99,17 @@ export class OperatorPolicies extends Construct {
     return this.#allow(['logs:FilterLogEvents'], [groups, `${groups}:*`])
   }
 
-  /** `dray reconcile --fix` loads rows again in the process of who runs it: a run of its own. */
+  /** `dray reconcile --fix` loads rows again in the process of who runs it: a separate run. */
   #staging(): PolicyStatement[] {
     const { key, table } = this.#props
-    const written = ['runs/*', 'quarantine/*', 'findings/*']
+    const written = [roots.runs, roots.quarantine, roots.findings].map(under)
     return [
-      this.#allow(['s3:GetObject'], this.#objects(['runs/*'])),
+      this.#allow(['s3:GetObject'], this.#objects([under(roots.runs)])),
       this.#allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'], this.#objects(written)),
       new PolicyStatement({
         actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
         resources: [table.tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*', 'PIPELINE#*'] } },
+        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [runKey('*').pk, pipelineKey('*').pk] } },
       }),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]

@@ -6,7 +6,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
 import { DefinitionBody, LogLevel, StateMachine, StateMachineType } from 'aws-cdk-lib/aws-stepfunctions'
 import { Construct } from 'constructs'
-import { itemsPrefix } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import { itemsPrefix, under } from 'dray/internal/staging/keys.ts'
 import type { CompiledWorkflow } from 'dray/internal/workflow/to-states-language.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 
@@ -54,9 +54,9 @@ export class WorkflowStateMachine extends Construct {
     if (staging.pipelines.length > 0) this.#permitDistribution(staging)
   }
 
-  /** A policy of its own, since it names the machine, which waits for its role's. */
+  /** A separate policy, since it names the machine, which waits for its role's. */
   #permitDistribution({ bucket, key, pipelines }: WorkflowStateMachineProps['staging']): void {
-    const lists = pipelines.map((pipeline) => bucket.arnForObjects(`${itemsPrefix('*', pipeline)}/*`))
+    const lists = pipelines.map((pipeline) => bucket.arnForObjects(under(itemsPrefix('*', pipeline))))
     const executions = Stack.of(this).formatArn({
       service: 'states',
       resource: 'execution',

@@ -10,6 +10,8 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns'
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs'
 import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import { Construct, type IConstruct } from 'constructs'
+import { pipelineKey, runKey, slotKey } from 'dray/internal/state/keys.ts'
+import { stateTable } from 'dray/internal/state/table-definition.ts'
 import { toSchedulerExpression } from 'dray/internal/workflow/cron.ts'
 import type { EventTrigger, Workflow } from 'dray/internal/workflow/workflow.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
@@ -87,7 +89,7 @@ export class WorkflowTriggers extends Construct {
     role.addToPrincipalPolicy(
       this.#onItems(
         ['dynamodb:GetItem'],
-        this.#pipelines.map((name) => `PIPELINE#${name}`),
+        this.#pipelines.map((name) => pipelineKey(name).pk),
       ),
     )
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], [this.#slot]))
@@ -118,15 +120,15 @@ export class WorkflowTriggers extends Construct {
       timeoutSeconds,
       environment: { ...this.#variables, NOTIFICATION_TOPIC_ARN: topic.topicArn },
     })
-    const pipelines = this.#pipelines.map((name) => `PIPELINE#${name}`)
+    const pipelines = this.#pipelines.map((name) => pipelineKey(name).pk)
     const write = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
-    role.addToPrincipalPolicy(this.#onItems(write, ['RUN#*', this.#slot]))
+    role.addToPrincipalPolicy(this.#onItems(write, [runKey('*').pk, this.#slot]))
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:UpdateItem'], pipelines))
     role.addToPrincipalPolicy(withoutLastRun(table))
     role.addToPrincipalPolicy(
       new PolicyStatement({
         actions: ['dynamodb:Query'],
-        resources: [`${table.tableArn}/index/by_workflow`],
+        resources: [`${table.tableArn}/index/${stateTable.byWorkflow.name}`],
         conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': [workflow.name] } },
       }),
     )
@@ -160,7 +162,7 @@ export class WorkflowTriggers extends Construct {
   }
 
   get #slot(): string {
-    return `WORKFLOW#${this.#props.workflow.name}`
+    return slotKey(this.#props.workflow.name).pk
   }
 
   #onItems(actions: string[], keys: readonly string[]): PolicyStatement {

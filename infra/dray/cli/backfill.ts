@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { commandFor, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
-import { commandFor, requireLocal } from './target.ts'
 import {
   detachOption,
   interruptHelp,

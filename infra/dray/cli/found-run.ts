@@ -1,9 +1,9 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { RunDetail, StateStore } from 'dray/internal/state/state-store.ts'
-import { commandFor } from './target.ts'
+import { commandFor } from './environment.ts'
 import type { CommonOptions } from './verb.ts'
 
-/** A run of the target. Throws `Configuration` when there is none. */
+/** A run of the environment. Throws `Configuration` when there is none. */
 export async function foundRun(state: StateStore, id: string, options: CommonOptions): Promise<RunDetail> {
   const detail = await state.run(id)
   if (detail) return detail

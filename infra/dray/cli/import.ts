@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
+import { requireLocal } from './environment.ts'
 import { duration, plural } from './format.ts'
-import { requireLocal } from './target.ts'
 import {
   type CommonOptions,
   type ProgressMode,

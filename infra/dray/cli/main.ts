@@ -1,8 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
-import { packageFolder } from '#dray-infra/project/project-folder.ts'
+import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addBackfill } from './backfill.ts'
 import { addDeploy, addDiff } from './deploy.ts'
 import { reportError } from './error-report.ts'
@@ -17,6 +15,7 @@ import { addRun } from './run.ts'
 import { addRuns } from './runs.ts'
 import { addServices } from './services.ts'
 import { addState } from './state.ts'
+import { addUpgrade } from './upgrade.ts'
 import type { Verbs } from './verb.ts'
 
 /** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
@@ -38,7 +37,7 @@ export async function main(args: readonly string[]): Promise<number> {
 
 function createProgram(verbs: Verbs): Command {
   const program = new Command('dray')
-    .version(packageVersion(), '--version', 'print the version')
+    .version(drayVersion(), '--version', 'print the version')
     .description('Carries rows from operational databases to a warehouse.')
     .option('--debug', 'print stack traces and the logs of the handlers')
     .enablePositionalOptions(false)
@@ -58,13 +57,10 @@ function createProgram(verbs: Verbs): Command {
     addServices,
     addDeploy,
     addDiff,
+    addUpgrade,
   ])
     add(program, verbs)
   return program
-}
-
-function packageVersion(): string {
-  return JSON.parse(readFileSync(join(packageFolder, 'package.json'), 'utf8')).version
 }
 
 /** Help on the command itself, which says what there is in the project; no verb pays for loading it. */
@@ -81,7 +77,7 @@ Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held b
 
 Databases are bound by the environment: ${Object.keys(databases).map(urlVariable).join(', ')}
 (postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).
---target <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS.`
+--env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS.`
 }
 
 /** Commander's message as one line, with where to look. */

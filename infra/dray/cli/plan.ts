@@ -24,7 +24,7 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PlanOptions): Promise<void> {
-  const { withPipeline } = await import('./target.ts')
+  const { withPipeline } = await import('./environment.ts')
   const { draftRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')

@@ -21,7 +21,7 @@ export function addPreview(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PreviewOptions): Promise<void> {
-  const { withPipeline } = await import('./target.ts')
+  const { withPipeline } = await import('./environment.ts')
   const { preview } = await import('dray/internal/pipeline/inspect/preview.ts')
   const { keysOf } = await import('./keys-option.ts')
   const keys = options.keys === undefined ? null : keysOf(options.keys)

@@ -54,14 +54,14 @@ const columns: Column<Summary>[] = [
   },
 ]
 
-/** `onTarget` makes a command one for the same target. */
-export function listText(found: readonly Summary[], onTarget: (command: string) => string): string {
+/** `pasted` makes of a command one that works in the same place. */
+export function listText(found: readonly Summary[], pasted: (command: string) => string): string {
   if (found.length === 0) return 'The quarantine is empty.\n'
   const open = found.reduce((total, summary) => total + summary.open, 0)
   const next =
     open === 0
       ? ''
-      : `\nNext: \`${onTarget('dray quarantine show <run>')}\` for the rows; when the cause is mended, \`${onTarget('dray quarantine replay <pipeline>')}\`.\n`
+      : `\nNext: \`${pasted('dray quarantine show <run>')}\` for the rows; when the cause is mended, \`${pasted('dray quarantine replay <pipeline>')}\`.\n`
   return `${textTable(columns, found)}\n${next}`
 }
 

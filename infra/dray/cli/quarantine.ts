@@ -3,10 +3,10 @@ import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
+import { commandFor, requireLocal, withStores } from './environment.ts'
 import { limitOption } from './limit-option.ts'
 import { listText, rowDocument, rowsText, summaries, summaryDocument } from './quarantine-report.ts'
 import type { RunOptions } from './run-options.ts'
-import { commandFor, requireLocal, withStores } from './target.ts'
 import {
   type CommonOptions,
   detachOption,

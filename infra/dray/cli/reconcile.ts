@@ -27,10 +27,10 @@ export function addReconcile(program: Command, verbs: Verbs): void {
 
 /** Exits with 1 when differences are found; with --fix, when some are left. */
 async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
-  const { commandFor, withPipeline } = await import('./target.ts')
+  const { commandFor, withPipeline } = await import('./environment.ts')
   const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
   const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
-  const { newRunId } = await import('#dray-infra/runs/run-id.ts')
+  const { newRunId } = await import('dray/internal/messages/run-id.ts')
   return withPipeline(options, name, async (pipeline, services) => {
     const compare = () => reconcile(pipeline, services, { deep: options.deep ?? false })
     const found = await compare()

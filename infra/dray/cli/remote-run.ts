@@ -1,19 +1,19 @@
 import { ConfigurationError, TransientError } from 'dray/internal/errors.ts'
-import { type RunInput, runInputOf } from 'dray/internal/workflow/run-input.ts'
+import { newRunId } from 'dray/internal/messages/run-id.ts'
+import { type RunInput, runInputOf } from 'dray/internal/messages/run-input.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
 import { explained } from '#dray-infra/remote/refusals.ts'
 import { type WatchedRun, watchRun } from '#dray-infra/remote/watch-run.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { type AskedSteps, nameOf, stepsOf } from '#dray-infra/runs/asked-steps.ts'
-import { newRunId } from '#dray-infra/runs/run-id.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
+import { commandFor, withRemote } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { listenForInterrupts } from './interrupts.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { jsonReport, textReport } from './run-report.ts'
-import { commandFor, withRemote } from './target.ts'
 import { printJson } from './verb.ts'
 
 /** Starts what is asked for on a deployed environment, shows how far it comes, and reports as a local run does. */
@@ -86,9 +86,9 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
     else process.stdout.write(await textReport(result, places))
     return exitCodeOfRun[result.status]
   } catch (error) {
-    const { message } = explained(error, options.target) as Error
+    const { message } = explained(error, options.env) as Error
     throw new TransientError(
-      `The run ${run.id} cannot be watched any more, and goes on without it: ${message} \`${again}\` shows it again.`,
+      `The run ${run.id} cannot be watched any more, and continues without it: ${message} \`${again}\` shows it again.`,
       { cause: error },
     )
   } finally {

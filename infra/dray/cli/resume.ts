@@ -2,13 +2,13 @@ import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { AskedRun } from '#dray-infra/runs/asked-run.ts'
+import { commandFor, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
-import { commandFor, requireLocal } from './target.ts'
 import { detachOption, interruptHelp, isolatedOption, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addResume(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('resume'))
-    .description('go on with a run that failed or died: what has landed is not done again')
+    .description('resume a run that failed or died; what has landed is not loaded again')
     .argument('<run>')
     .addOption(isolatedOption())
     .addOption(detachOption())
@@ -29,7 +29,7 @@ async function resumed(state: StateStore, id: string, options: RunOptions): Prom
   const run = detail?.run
   if (run === undefined || run.status === 'success') {
     throw new ConfigurationError(
-      `The run ${id} has succeeded, so there is nothing to go on with; \`${commandFor(options, `dray run ${run?.workflow ?? '<workflow>'}`)}\` reads what has changed since.`,
+      `The run ${id} has succeeded, so there is nothing to resume; \`${commandFor(options, `dray run ${run?.workflow ?? '<workflow>'}`)}\` reads what has changed since.`,
     )
   }
   if (run.status === 'running') {

@@ -1,4 +1,5 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { newRunId } from 'dray/internal/messages/run-id.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
 import { pruneStaging } from '#dray-infra/local/prune-staging.ts'
@@ -7,17 +8,16 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { type AskedSteps, someSteps, stepsNamed, stepsOf } from '#dray-infra/runs/asked-steps.ts'
 import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
-import { newRunId } from '#dray-infra/runs/run-id.ts'
 import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { startWorkers } from '#dray-infra/runs/run-workers.ts'
 import { localRunner, settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
+import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
-import { isLocal, localStores } from './target.ts'
 import { printJson } from './verb.ts'
 
 /** `dray run`: a workflow or one pipeline of it, usually or for single keys; without a name the project's main workflow. */
@@ -28,7 +28,7 @@ export async function runCommand(name: string | undefined, options: RunOptions):
   return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
 }
 
-/** Runs on the target what is asked for, and reports. */
+/** Runs what is asked for, here or in an environment, and reports. */
 export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitCode> {
   if (isLocal(options)) return runLocally(asked, options)
   const { runRemotely } = await import('./remote-run.ts')
@@ -39,7 +39,7 @@ export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitC
 async function runLocally(asked: Asked, options: RunOptions): Promise<ExitCode> {
   if (options.detach) {
     throw new ConfigurationError(
-      'A local run lives in this process, so it cannot be detached from and nothing was run; leave --detach out, or name an environment with --target.',
+      'A local run lives in this process, so it cannot be detached from and nothing was run; leave --detach out, or name an environment with --env.',
     )
   }
   const interrupts = listenForInterrupts()
@@ -142,7 +142,7 @@ async function fillDemo(
 
 async function reportText({ result, logFile }: Done): Promise<void> {
   const { textReport } = await import('./run-report.ts')
-  process.stdout.write(await textReport(result, { target: 'local', logFile, stream: process.stdout }))
+  process.stdout.write(await textReport(result, { env: 'local', logFile, stream: process.stdout }))
 }
 
 async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {

@@ -9,7 +9,7 @@ export interface RunOptions extends CommonOptions {
   readonly only?: string
   /** The workflow of a pipeline that several have. */
   readonly workflow?: string
-  /** Runs the bundles of the functions, each in a process of its own. */
+  /** Runs the bundles of the functions, each in its own process. */
   readonly isolated?: boolean
   /** Leaves a run of a deployed environment as soon as it is started. */
   readonly detach?: boolean

@@ -1,8 +1,8 @@
 import type { StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
+import { commandFor } from './environment.ts'
 import { count, duration, oneLine, plural, status } from './format.ts'
-import { commandFor } from './target.ts'
 import { type Column, textTable } from './text-table.ts'
 
 /** The document of `dray run --json`. */
@@ -38,7 +38,7 @@ export function jsonReport(result: RunResult) {
 
 export interface ReportPlaces {
   /** `local`, or the environment that it ran in. */
-  readonly target: string
+  readonly env: string
   /** Where a local run has its log. */
   readonly logFile?: string
   readonly stream: NodeJS.WriteStream

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
+import { requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
-import { requireLocal } from './target.ts'
 import type { Verbs } from './verb.ts'
 import {
   detachOption,

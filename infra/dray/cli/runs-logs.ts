@@ -2,8 +2,8 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isLocal, withRemote } from './environment.ts'
 import { entryOf, lineText } from './log-lines.ts'
-import { isLocal, withRemote } from './target.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
 export function addRunsLogs(verb: Command): void {

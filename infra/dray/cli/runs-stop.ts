@@ -1,13 +1,13 @@
 import { hostname, userInfo } from 'node:os'
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { commandFor, isLocal, withRemote, withStores } from './environment.ts'
 import { foundRun } from './found-run.ts'
-import { commandFor, isLocal, withRemote, withStores } from './target.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
 export function addRunsStop(verb: Command): void {
   withCommonOptions(verb.command('stop'))
-    .description('end a run: what it has not loaded whole is rolled back, and can be gone on with by dray resume')
+    .description('end a run; what it has not loaded whole is rolled back, and dray resume loads it')
     .argument('<id>')
     .action((id: string, _options, command: Command) => stop(id, command.optsWithGlobals()))
 }
@@ -16,7 +16,7 @@ async function stop(id: string, options: CommonOptions): Promise<void> {
   await (isLocal(options) ? stopLocal(id, options) : stopRemote(id, options))
   if (options.json) return printJson({ run_id: id, stopped: true })
   const resume = commandFor(options, `dray resume ${id}`)
-  process.stdout.write(`The run ${id} was told to stop; \`${resume}\` goes on with it once it has ended.\n`)
+  process.stdout.write(`The run ${id} is stopping; \`${resume}\` resumes it once it has ended.\n`)
 }
 
 async function stopRemote(id: string, options: CommonOptions): Promise<void> {
@@ -40,7 +40,7 @@ async function stopLocal(id: string, options: CommonOptions): Promise<void> {
     process.kill(Number(pid), 'SIGINT')
   } catch (error) {
     throw new ConfigurationError(
-      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` goes on with it.`,
+      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` resumes it.`,
       { cause: error },
     )
   }

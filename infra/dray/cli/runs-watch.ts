@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { Execution } from '#dray-infra/remote/machine.ts'
+import { isLocal, withRemote, withStores } from './environment.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { foundRun } from './found-run.ts'
 import type { RunOptions } from './run-options.ts'
-import { isLocal, withRemote, withStores } from './target.ts'
 import { interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addRunsWatch(verb: Command, verbs: Verbs): void {

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { loadProject } from '#dray-infra/project/load-project.ts'
-import { requireLocal } from './target.ts'
+import { requireLocal } from './environment.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addServices(program: Command, _verbs: Verbs): void {

@@ -1,4 +1,4 @@
-import { type Command, Option } from 'commander'
+import { type Command, InvalidArgumentError, Option } from 'commander'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
@@ -6,7 +6,7 @@ export interface Verbs {
 }
 
 export interface CommonOptions {
-  readonly target: string
+  readonly env: string
   readonly json: boolean
   readonly debug: boolean
 }
@@ -16,8 +16,16 @@ export type ProgressMode = 'auto' | 'log' | 'none'
 /** Adds the options that every verb takes. */
 export function withCommonOptions(command: Command): Command {
   return command
-    .option('--target <name>', 'where: local, or the name of a deployed environment', 'local')
+    .option('--env <name>', 'where: local, or the name of a deployed environment', 'local')
+    .addOption(formerTarget())
     .option('--json', 'print one JSON document on stdout')
+}
+
+/** The name that `--env` had before. */
+function formerTarget(): Option {
+  return new Option('--target <name>').hideHelp().argParser((name) => {
+    throw new InvalidArgumentError(`It is called --env now: write --env ${name}.`)
+  })
 }
 
 export function progressOption(): Option {
@@ -33,7 +41,7 @@ export function detachOption(): Option {
 export function isolatedOption(): Option {
   return new Option(
     '--isolated',
-    'run the functions as they are deployed: bundled, in processes of their own, staging in S3',
+    'run the functions as they are deployed: bundled, each in its own process, staging in S3',
   )
 }
 

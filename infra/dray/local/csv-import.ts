@@ -1,4 +1,5 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
+import { text } from 'dray/internal/active-record/field-kinds.ts'
 import type { Adapter, Bound } from 'dray/internal/database/adapter.ts'
 import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import { type CsvRow, csvRows } from './csv-rows.ts'
@@ -71,9 +72,8 @@ async function ensureTable(options: CsvImport, columns: readonly string[]): Prom
     return 'model'
   }
   await database.withConnection(async (connection, adapter) => {
-    const fields = columns.map(
-      (column) => `${adapter.quote(column)} ${adapter.dialect === 'mysql' ? 'longtext' : 'text'}`,
-    )
+    const type = adapter.schema.columnType(text().settings)
+    const fields = columns.map((column) => `${adapter.quote(column)} ${type}`)
     await connection.query(`create table ${quoted(adapter, table)} (${fields.join(', ')})`)
   })
   return 'text'
@@ -137,12 +137,8 @@ async function insert(
 
 function insertStatement(adapter: Adapter, table: string, columns: readonly string[], rows: number): string {
   const names = columns.map((column) => adapter.quote(column)).join(', ')
-  let next = 0
-  const placeholder = () => {
-    next += 1
-    return adapter.dialect === 'postgres' ? `$${next}` : '?'
-  }
-  const values = Array.from({ length: rows }, () => `(${columns.map(placeholder).join(', ')})`)
+  const placeholders = (row: number) => columns.map((_, index) => adapter.placeholder(row * columns.length + index + 1))
+  const values = Array.from({ length: rows }, (_, row) => `(${placeholders(row).join(', ')})`)
   return `insert into ${quoted(adapter, table)} (${names}) values ${values.join(', ')}`
 }
 

@@ -1,4 +1,5 @@
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
+import { placeOf, roots } from 'dray/internal/staging/keys.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 
@@ -28,8 +29,8 @@ export async function pruneStaging(
   return staging.prune(async ({ key, isPartial, writtenAt }) => {
     const age = now - writtenAt
     if (isPartial && age > PARTIAL_KEEP_MS) return false
-    const runId = /^runs\/([^/]+)\//.exec(key)?.[1]
-    const status = runId === undefined ? null : await statusOf(runId)
+    const { root, run } = placeOf(key)
+    const status = root === roots.runs && run !== null ? await statusOf(run) : null
     if (status === 'running') return true
     return status !== 'success' && age <= KEEP_MS
   })

@@ -27,7 +27,7 @@ export interface ServicesConnection {
 }
 
 /**
- * Connects to the services process of a folder, starting it (which `onStart` is told) when there is none.
+ * Connects to the services process of a folder, starting it when there is none, which calls `onStart`.
  * Throws `Configuration` when a service cannot start.
  */
 export async function connectServices(

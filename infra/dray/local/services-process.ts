@@ -19,7 +19,7 @@ import {
 /*
  * One process for each `.dray` folder, started by the first command that needs a service and shared by all. A
  * connection is a claim: when the last one closes, even by kill -9 of its command, the services stop and the process ends.
- * It is in a session of its own, so that Ctrl-C stops the command first and the databases after it.
+ * It has its own session, so that Ctrl-C stops the command first and the databases after it.
  */
 
 enableCompileCache()

@@ -15,7 +15,7 @@ const arnOf = (service: string) =>
 /** SQLite has no place on AWS: a Lambda keeps no file. */
 const engine = z.enum(['postgres', 'mysql'])
 
-/** Who signs the server's certificate; both are verified. RDS and Aurora have authorities of their own. */
+/** Who signs the server's certificate; both are verified. RDS and Aurora have their own authorities. */
 const authorities = z.enum(['amazon-rds', 'public']).default('amazon-rds')
 
 const database = z.union([
@@ -81,7 +81,7 @@ const environment = z.strictObject({
       metrics: z.int().min(1).max(3650).default(90),
     })
     .prefault({}),
-  /** A server of OpenLineage that is told what runs and which tables it reads and writes; docs/operations.md, "Lineage". */
+  /** A server of OpenLineage that receives what runs and which tables it reads and writes; docs/operations.md, "Lineage". */
   lineage: z
     .strictObject({
       /** It is reached from outside of the network. */

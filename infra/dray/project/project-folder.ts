@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -18,4 +18,9 @@ function projectAround(folder: string): string | null {
   if (existsSync(join(folder, projectFile))) return folder
   const above = dirname(folder)
   return above === folder ? null : projectAround(above)
+}
+
+/** The version of the framework that is installed. */
+export function drayVersion(): string {
+  return JSON.parse(readFileSync(join(drayFolder, 'package.json'), 'utf8')).version
 }

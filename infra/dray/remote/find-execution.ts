@@ -19,6 +19,6 @@ export async function executionNamed(
     if (execution !== null) return { workflow, machine: its, execution }
   }
   throw new ConfigurationError(
-    `There is no execution ${id} in ${settings.name}: it is more than 90 days old, or was never started; \`npx dray runs --target ${settings.name}\` lists the runs.`,
+    `There is no execution ${id} in ${settings.name}: it is more than 90 days old, or was never started; \`npx dray runs --env ${settings.name}\` lists the runs.`,
   )
 }

@@ -6,7 +6,7 @@ import {
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn'
-import type { RunInput } from 'dray/internal/workflow/run-input.ts'
+import type { RunInput } from 'dray/internal/messages/run-input.ts'
 
 /** How far a run is, as what runs it tells. */
 export interface Execution {

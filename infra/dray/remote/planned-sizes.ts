@@ -1,5 +1,6 @@
-import { type Plan, stagingPrefix } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import { readJson } from 'dray/internal/staging/documents.ts'
+import { planPrefix } from 'dray/internal/staging/keys.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 
 /** Reads how many partitions the steps of a run have from their plans, each once. */
@@ -19,7 +20,7 @@ export class PlannedSizes {
     if (this.#asked.has(step)) return
     this.#asked.add(step)
     try {
-      const [key] = await this.#staging.list(`${stagingPrefix(this.#run, step)}/plan`)
+      const [key] = await this.#staging.list(planPrefix(this.#run, step))
       if (key === undefined) return
       const { partitions } = await readJson<Pick<Plan, 'partitions'>>(this.#staging, key)
       this.sizes.set(step, partitions.length)

@@ -31,7 +31,7 @@ async function followUpOf({ run: { id, workflow, only }, pipelines }: RefusedRun
   const asked = await stepsNamed(workflow)
   return {
     run: { ...asked, only: only ?? asked.only, mode: { resume: id }, trigger: 'follow-up' },
-    why: `The run ${id} of ${nameOf({ workflow, only })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it is gone on with now.`,
+    why: `The run ${id} of ${nameOf({ workflow, only })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it resumes now.`,
   }
 }
 

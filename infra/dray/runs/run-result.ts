@@ -52,7 +52,6 @@ function noRecord(run: { readonly id: string; readonly started: ReadonlySet<stri
   return {
     ...emptyStep(run.id, step),
     status: started ? 'failed' : 'skipped',
-    attempts: 0,
     error: started ? 'It did not come to its end.' : 'It was not started.',
   }
 }

@@ -37,7 +37,7 @@ export async function settleDeadRuns(
     await settleRun(
       state,
       run.id,
-      `The process of this run (${run.runner}) ended before the run did; run it again, or go on with \`npx dray resume ${run.id}\`.`,
+      `The process of this run (${run.runner}) ended before the run did; run it again, or resume it with \`npx dray resume ${run.id}\`.`,
     )
   }
   await releaseEndedLeases(state)

@@ -346,7 +346,7 @@ export class Execution {
     }
   }
 
-  /** An item of a Distributed Map has an execution of its own, which knows nothing of the Map. */
+  /** An item of a Distributed Map runs in a separate execution, which knows nothing of the Map. */
   #execution(visit: Visit, scope: Scope, item: unknown): Scope {
     const { executionName, stateMachineName = 'local' } = this.#options
     const context = this.#contextOf(`${stateMachineName}/${visit.name}`, `${executionName}-${scope.index}`, item)

@@ -1,4 +1,4 @@
-export { type Clock, realClock, VirtualClock } from './clock.ts'
+export { type Clock, realClock } from './clock.ts'
 export type { HistoryEvent, HistoryListener } from './history.ts'
 export { type ExecuteOptions, type ExecutionResult, execute } from './interpreter.ts'
 export { StatesError } from './states-error.ts'

@@ -4,7 +4,7 @@ import { Execution, type ExecutionOptions } from './execution.ts'
 import { StatesError } from './states-error.ts'
 
 export interface ExecuteOptions extends ExecutionOptions {
-  /** Aborts the execution: running tasks are told by their own signal, and nothing more is started. */
+  /** Aborts the execution: fires the signals of running tasks, and starts nothing more. */
   readonly signal?: AbortSignal | undefined
   /** How long to wait, at the end, for functions that were aborted but have not returned; 5,000 ms by default. */
   readonly graceMs?: number | undefined

@@ -1,5 +1,6 @@
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { DataQualityError } from '#dray/errors.ts'
-import { Field, type FieldKind, type Rule, type Settings } from './fields.ts'
+import { Field, type Rule, type Settings } from './fields.ts'
 import {
   type DateText,
   type Decimal,

@@ -1,16 +1,4 @@
-export type FieldKind =
-  | 'bigint'
-  | 'integer'
-  | 'text'
-  | 'varchar'
-  | 'decimal'
-  | 'double'
-  | 'boolean'
-  | 'date'
-  | 'timestamp'
-  | 'json'
-  | 'uuid'
-  | 'binary'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 
 /** Says what is wrong with a value (a code and a sentence), or null when it is right. Never called with null. */
 export type Rule<T> = (value: T) => { readonly code: string; readonly message: string } | null

@@ -1,6 +1,5 @@
-import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter, Connection, Dialect } from '#dray/database/adapter.ts'
+import type { Adapter, Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError } from '#dray/errors.ts'
 import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
@@ -23,7 +22,7 @@ export async function refuseChanged(
   connection: Connection,
   adapter: Adapter,
 ): Promise<void> {
-  const changed = written.find((value) => !isKept(adapter.dialect, value))
+  const changed = written.find((value) => !isKept(adapter, value))
   if (changed === undefined || (await isAllowed(changed.column, table, connection, adapter))) return
   const { column, given, stored } = changed
   throw new DataQualityError(
@@ -34,21 +33,21 @@ export async function refuseChanged(
 }
 
 /** Whether the database has the value that was given, in whatever form it writes it. */
-function isKept(dialect: Dialect, { column, given, stored }: WrittenValue): boolean {
+function isKept(adapter: Adapter, { column, given, stored }: WrittenValue): boolean {
   if (given === stored) return true
   if (given === null || stored === null) return false
   try {
-    return isSame(dialect, column, given, stored)
+    return isSame(adapter, column, given, stored)
   } catch {
     return false
   }
 }
 
-function isSame(dialect: Dialect, { field }: ColumnDefinition, given: string, stored: string): boolean {
+function isSame(adapter: Adapter, { field }: ColumnDefinition, given: string, stored: string): boolean {
   const { kind, cast } = field.settings
   switch (kind) {
     case 'double':
-      return isSameNumber(dialect, Number(given), Number(stored))
+      return isSameNumber(adapter, Number(given), Number(stored))
     case 'decimal':
       return plainDigits(given) === plainDigits(stored)
     case 'text':
@@ -66,10 +65,11 @@ function isSame(dialect: Dialect, { field }: ColumnDefinition, given: string, st
   }
 }
 
-function isSameNumber(dialect: Dialect, given: number, stored: number): boolean {
+function isSameNumber({ floatDigits }: Adapter, given: number, stored: number): boolean {
   if (Object.is(given, stored)) return true
-  // MySQL writes a FLOAT with six digits, and it is read with all: it holds a value that reads as it was written.
-  return dialect === 'mysql' && Math.fround(given) === stored && Number(stored.toPrecision(6)) === given
+  if (floatDigits === null) return false
+  // What a FLOAT holds is read with all of its digits: it holds a value that it would write as it was given.
+  return Math.fround(given) === stored && Number(stored.toPrecision(floatDigits)) === given
 }
 
 /** A decimal without zeros that say nothing, and without an exponent. */
@@ -94,29 +94,12 @@ function uuidDigits(text: string): string {
 }
 
 async function isAllowed(
-  column: ColumnDefinition,
+  { column, field }: ColumnDefinition,
   table: string,
   connection: Connection,
   adapter: Adapter,
 ): Promise<boolean> {
-  const statement = compile(adapter, reasonsOf(adapter, column, table))
+  const reasons = adapter.schema.reasonsToChange(table, column, field.settings.kind)
+  const statement = compile(adapter, reasons)
   return (await connection.query(statement.sql, statement.parameters)).rows.length > 0
-}
-
-/** Triggers that can change a row before it is written (SQLite's do it afterwards), and types that are no text. */
-function reasonsOf(adapter: Adapter, { column, field }: ColumnDefinition, table: string): RawBuilder<unknown> {
-  const parts = table.split('.')
-  const name = parts.at(-1)
-  if (adapter.dialect === 'postgres') {
-    const quoted = parts.map((part) => adapter.quote(part)).join('.')
-    const triggers = sql`select 1 from pg_trigger where tgrelid = to_regclass(${quoted}) and not tgisinternal and tgtype & 2 = 2`
-    if (field.settings.kind !== 'text' && field.settings.kind !== 'varchar') return triggers
-    return sql`${triggers} union all select 1 from pg_attribute a join pg_type t on t.oid = a.atttypid
-      where a.attrelid = to_regclass(${quoted}) and a.attname = ${column} and t.typcategory <> 'S'`
-  }
-  if (adapter.dialect === 'mysql') {
-    const schema = parts.length > 1 ? sql`${parts[0]}` : sql`database()`
-    return sql`select 1 from information_schema.triggers where event_object_schema = ${schema} and event_object_table = ${name} and action_timing = 'BEFORE'`
-  }
-  return sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${name} collate nocase`
 }

@@ -17,13 +17,6 @@ function modelOf(record: ActiveRecord): QueriedModel {
   return record.constructor as unknown as QueriedModel
 }
 
-/** The database's clock, as text in UTC to the microsecond. */
-function now(adapter: Adapter): RawBuilder<unknown> {
-  if (adapter.dialect === 'postgres') return sql.raw('clock_timestamp()')
-  if (adapter.dialect === 'mysql') return sql.raw('utc_timestamp(6)')
-  return sql.raw(`strftime('%Y-%m-%d %H:%M:%f', 'now')`)
-}
-
 /** Writes the record. False, with its errors filled, when a rule or the database refuses its values; the transaction stays usable. */
 export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
@@ -55,15 +48,15 @@ async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> 
     const values: RawBuilder<unknown>[] = []
     for (const column of definition.columns) {
       const text = row[column.index]
-      if (text !== undefined) values.push(sql`${textFor(adapter.dialect, column, text)}`)
-      else if (column.field.settings.isTouched) values.push(now(adapter))
+      if (text !== undefined) values.push(sql`${textFor(adapter, column, text)}`)
+      else if (column.field.settings.isTouched) values.push(sql.raw(adapter.now))
       else if (column.field.settings.isLockVersion) values.push(sql`${'0'}`)
       else continue
       columns.push(column)
     }
     const statement =
-      columns.length === 0 && adapter.dialect !== 'mysql'
-        ? sql`insert into ${tableName(definition)} default values`
+      columns.length === 0
+        ? sql`insert into ${tableName(definition)}${sql.raw(adapter.defaultValues)}`
         : sql`insert into ${tableName(definition)} (${sql.join(columns.map(columnName))}) values (${sql.join(values)})`
     await writeAndRead(model, record, connection, adapter, statement)
   })
@@ -78,7 +71,7 @@ async function writeAndRead(
   statement: RawBuilder<unknown>,
 ): Promise<void> {
   const all = sql.join(model.definition.columns.map((column) => readColumn(adapter, column)))
-  if (adapter.dialect !== 'mysql') {
+  if (adapter.lastGeneratedKey === null) {
     const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
     const { rows } = await connection.query(text, parameters)
     await loadKept(model, record, connection, adapter, rows[0] ?? [])
@@ -86,12 +79,13 @@ async function writeAndRead(
   }
   const { sql: text, parameters } = compile(adapter, statement)
   await connection.query(text, parameters)
+  const generated = sql.raw(adapter.lastGeneratedKey)
   const row = internals.row(record)
   const key = model.definition.primaryKey.map((column) => {
     const given = row[column.index]
     return given === undefined
-      ? sql`${columnName(column)} = last_insert_id()`
-      : sql`${columnName(column)} = ${textFor(adapter.dialect, column, given)}`
+      ? sql`${columnName(column)} = ${generated}`
+      : sql`${columnName(column)} = ${textFor(adapter, column, given)}`
   })
   if (key.length === 0) {
     internals.load(
@@ -142,7 +136,7 @@ function identity(model: QueriedModel, record: ActiveRecord, adapter: Adapter): 
       const text: Text = value === null ? null : column.field.settings.toText(value)
       return text === null
         ? sql`${columnName(column)} is null`
-        : sql`${columnName(column)} = ${textFor(adapter.dialect, column, text)}`
+        : sql`${columnName(column)} = ${textFor(adapter, column, text)}`
     }),
     sql` and `,
   )
@@ -156,8 +150,8 @@ async function update(model: QueriedModel, record: ActiveRecord): Promise<void> 
     const assignments = definition.columns.flatMap((column) => {
       if (column === definition.lockVersion) return [sql`${columnName(column)} = ${columnName(column)} + 1`]
       if (changed.has(column.name))
-        return [sql`${columnName(column)} = ${textFor(adapter.dialect, column, row[column.index] ?? null)}`]
-      return column.field.settings.isTouched ? [sql`${columnName(column)} = ${now(adapter)}`] : []
+        return [sql`${columnName(column)} = ${textFor(adapter, column, row[column.index] ?? null)}`]
+      return column.field.settings.isTouched ? [sql`${columnName(column)} = ${sql.raw(adapter.now)}`] : []
     })
     const where = identity(model, record, adapter)
     const { sql: text, parameters } = compile(
@@ -169,7 +163,7 @@ async function update(model: QueriedModel, record: ActiveRecord): Promise<void> 
     const all = sql.join(definition.columns.map((column) => readColumn(adapter, column)))
     const key = sql.join(
       definition.primaryKey.map(
-        (column) => sql`${columnName(column)} = ${textFor(adapter.dialect, column, row[column.index] ?? null)}`,
+        (column) => sql`${columnName(column)} = ${textFor(adapter, column, row[column.index] ?? null)}`,
       ),
       sql` and `,
     )

@@ -133,9 +133,7 @@ export class Relation<T, F extends Fields> {
     const limit = keyset ?? this.#parts.limit
     const offset = keyset === undefined ? this.#parts.offset : null
     if (limit === null && offset === null) return sql``
-    const everything =
-      adapter.dialect === 'mysql' ? '18446744073709551615' : adapter.dialect === 'sqlite' ? '-1' : 'all'
-    return sql.raw(` limit ${limit ?? everything}${offset === null ? '' : ` offset ${offset}`}`)
+    return sql.raw(` limit ${limit ?? adapter.everyRow}${offset === null ? '' : ` offset ${offset}`}`)
   }
 
   #records(rows: Rows): T[] {
@@ -229,7 +227,7 @@ export class Relation<T, F extends Fields> {
   }
 
   /**
-   * The rows in batches by primary key: bounded memory, no offset, and each batch is a query of its own (rows written
+   * The rows in batches by primary key: bounded memory, no offset, and each batch is a separate query (rows written
    * meanwhile behind the cursor are seen). Takes no order, limit or offset.
    */
   async *inBatches(options: BatchOptions = {}): AsyncGenerator<Batch<T>> {

@@ -17,18 +17,18 @@ export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder
   return sql.id(column.column)
 }
 
-/** A column in a list of what is read: MySQL writes a FLOAT with six digits, as a DOUBLE with all. */
+/** A column in a list of what is read: a FLOAT that would be written short as a DOUBLE, with all of its digits. */
 export function readColumn(adapter: Adapter, column: ColumnDefinition): RawBuilder<unknown> {
   const name = columnName(column)
-  return adapter.dialect === 'mysql' && column.field.settings.kind === 'double' ? sql`${name} * 1e0 as ${name}` : name
+  return adapter.floatDigits !== null && column.field.settings.kind === 'double' ? sql`${name} * 1e0 as ${name}` : name
 }
 
 /** A field's value as a bound parameter of its column. */
 export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): Bound {
-  return textFor(adapter.dialect, column, valueToText(column, value))
+  return textFor(adapter, column, valueToText(column, value))
 }
 
-/** Compares a column with a value, whatever the dialect makes of NULL. */
+/** Compares a column with a value, whatever the engine makes of NULL. */
 export function equals(adapter: Adapter, column: ColumnDefinition, value: unknown): RawBuilder<unknown> {
   if (value === null || value === undefined) return sql`${columnName(column)} is null`
   return sql`${columnName(column)} = ${boundValue(adapter, column, value)}`
@@ -81,7 +81,7 @@ function keyset(
 ): RawBuilder<unknown> {
   const compare = (place: number, operator: string) => {
     const column = columns[place] as ColumnDefinition
-    return sql`${columnName(column)} ${sql.raw(operator)} ${textFor(adapter.dialect, column, texts[place] ?? null)}`
+    return sql`${columnName(column)} ${sql.raw(operator)} ${textFor(adapter, column, texts[place] ?? null)}`
   }
   const alternatives = columns.map((_, place) => {
     const equal = columns.slice(0, place).map((_earlier, index) => compare(index, '='))

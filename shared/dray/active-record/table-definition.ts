@@ -1,5 +1,5 @@
 import type { Text } from '#dray/block/block.ts'
-import type { Dialect } from '#dray/database/adapter.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AnyField, Fields } from './fields.ts'
 
@@ -56,7 +56,7 @@ export function defineTable(
   for (const { name, column } of columns) {
     if (reserved(name)) {
       throw new ConfigurationError(
-        `model of ${where}: a record has a member "${name}" of its own, so the field would hide it; name the property otherwise and keep the column: other: text().column('${column}')`,
+        `model of ${where}: every record has a member "${name}", so the field would hide it; name the property otherwise and keep the column: other: text().column('${column}')`,
       )
     }
     if (columns.filter((other) => other.column === column).length > 1) {
@@ -95,9 +95,9 @@ export function valueToText(column: ColumnDefinition, value: unknown): Text {
 
 const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
 
-/** A text as a dialect must be given it: PostgreSQL takes an instant without an offset to be in the session's zone. */
-export function textFor(dialect: Dialect, column: ColumnDefinition, text: Text): Text {
-  if (text === null || dialect !== 'postgres' || column.field.settings.kind !== 'timestamp') return text
+/** A text as the database must be given it: instants are in UTC. */
+export function textFor({ instantsNeedOffset }: Adapter, column: ColumnDefinition, text: Text): Text {
+  if (text === null || !instantsNeedOffset || column.field.settings.kind !== 'timestamp') return text
   if (HAS_OFFSET.test(text.slice(10)) || text.endsWith('infinity')) return text
   return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`
 }

@@ -47,7 +47,7 @@ function before(text: string, country: string | null): { code: string; rest: str
   return null
 }
 
-/** A part of its own that has digits where the postal code is to be, if a street and a city stand before it. */
+/** A separate part that has digits where the postal code is to be, if a street and a city stand before it. */
 function unusualPart(parts: readonly Part[], text: string): boolean {
   return parts.length > 2 && resemblesPostalCode(text)
 }
@@ -58,7 +58,7 @@ function isHouseNumber(parts: readonly Part[], country: string | null): boolean 
   return parts.length === 2 && country === null && namesStreet(street) && !/\d/.test(street)
 }
 
-/** A part of its own between the street and the city: `Main Road 1, 70174, Stuttgart`. */
+/** A separate part between the street and the city: `Main Road 1, 70174, Stuttgart`. */
 function takePartBeforeCity(parts: Part[], country: string | null): PostalCode | null {
   const part = parts.at(-2)
   if (country === null || parts.length < 3 || !part || !isPostalCode(part.text, country)) return null

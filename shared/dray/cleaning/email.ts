@@ -20,7 +20,7 @@ export function cleanEmail(value: string | null): Cleaned {
   const text = cleanText(value)
   if (text === null) return NOTHING
   if (text.length > LONGEST) return tooLong
-  // Lower case can compose where upper case does not: H with a line below has no letter of its own, h has.
+  // Lower case can compose where upper case does not: H with a line below has no letter, h has.
   const address = text.toLowerCase().normalize('NFC')
   return isEmail(address) ? { value: address, finding: null } : invalid
 }

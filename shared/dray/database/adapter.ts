@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
+import type { Capabilities } from './capabilities.ts'
 
 export type Dialect = 'postgres' | 'mysql' | 'sqlite'
 
@@ -126,8 +127,9 @@ export interface Connection {
   settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }>
 }
 
-/** One database engine behind one URL: the same roles in the folder of each engine. */
-export interface Adapter {
+/** One database engine behind one URL, with what it can do: the same roles under the same names in the folder of each engine. */
+export interface Adapter extends Capabilities {
+  /** The engine's name, for messages and for SQL of a user's own; Dray itself asks for a capability. */
   readonly dialect: Dialect
   /** Kysely as a compiler only; it never executes. */
   // biome-ignore lint/suspicious/noExplicitAny: the tables are known by the models, not by Kysely.

@@ -48,7 +48,7 @@ export class Database {
     return openAdapter({ name: this.name, url: databaseUrl(this.name), ...this.#options })
   }
 
-  /** Runs `work` on a connection: the open transaction's, or one of its own, given back afterwards. */
+  /** Runs `work` on a connection: the open transaction's, or a separate one, given back afterwards. */
   async withConnection<T>(work: (connection: Connection, adapter: Adapter) => Promise<T>): Promise<T> {
     const adapter = await this.adapter()
     const scope = scopes.getStore()?.get(this)
@@ -71,7 +71,7 @@ export class Database {
   }
 
   /**
-   * Pages of a query's rows on a connection of their own, in bounded memory. Inside a transaction the rows come at once: its
+   * Pages of a query's rows on a separate connection, in bounded memory. Inside a transaction the rows come at once: its
    * one connection is needed for what is done with them.
    */
   async *stream(sql: string, parameters: readonly Bound[]): AsyncGenerator<readonly (readonly Text[])[]> {

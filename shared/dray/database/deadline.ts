@@ -12,6 +12,12 @@ export function withDeadline<T>(deadline: AbortSignal, work: () => Promise<T>): 
   return deadlines.run(deadline, work)
 }
 
+/** What stops a statement that is given `signal`, on a connection with a deadline: whichever fires first. */
+export function firstOf(signal: AbortSignal | undefined, deadline: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined || signal === deadline) return deadline
+  return deadline === undefined ? signal : AbortSignal.any([signal, deadline])
+}
+
 /** A connection that stops at the deadline of the work that asks for it. `name` is the database's, for messages. */
 export async function acquireInTime(adapter: Adapter, name: string): Promise<Connection> {
   const deadline = deadlines.getStore()

@@ -1,6 +1,6 @@
 import { Metrics, MetricUnit } from '@aws-lambda-powertools/metrics'
 
-/** What a metric is of; never a run, each of which would be a metric of its own to pay for. */
+/** What a metric is of; never a run, each of which would be a separate metric to pay for. */
 export interface MetricDimensions {
   readonly workflow: string
   readonly pipeline?: string

@@ -7,8 +7,8 @@ import {
   StartExecutionCommand,
 } from '@aws-sdk/client-sfn'
 import { TerminalError, TransientError } from '#dray/errors.ts'
+import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { Executions } from '#dray/triggers/request-run.ts'
-import type { RunRequest } from '#dray/triggers/run-request.ts'
 
 /** The executions of a state machine. The endpoint comes from the environment, as of all clients of the SDK. */
 export class StepFunctionsExecutions implements Executions {

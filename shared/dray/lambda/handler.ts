@@ -1,9 +1,10 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
+import { stageInputs } from '#dray/messages/stages.ts'
 import type { Services } from '#dray/pipeline/services.ts'
 import { useDatabaseTokens } from './database-tokens.ts'
 import type { HandlerContext } from './deadline.ts'
-import { inputs, withInput } from './with-input.ts'
+import { withInput } from './with-input.ts'
 import { withLogging } from './with-logging.ts'
 import { withMetrics } from './with-metrics.ts'
 import { withNamedErrors } from './with-named-errors.ts'
@@ -18,14 +19,14 @@ const logger = new Logger({ serviceName: 'dray' })
 
 /** The stack around every step: input checked, services opened, structured logs, errors named. */
 export function handlerOf<Input, Output>(
-  step: keyof typeof inputs,
+  step: keyof typeof stageInputs,
   work: (input: Input, services: Services) => Promise<Output>,
 ): Handler<Input, Output> {
   const stack = middy()
     .use(withLogging(logger, step))
     .use(withMetrics(step))
     .use(withNamedErrors())
-    .use(withInput(step, inputs[step]))
+    .use(withInput(step, stageInputs[step]))
     .use(withServices(logger, step !== 'extract' && step !== 'transform'))
     .handler((event, context) => work(event as Input, context.services))
   return stack as unknown as Handler<Input, Output>

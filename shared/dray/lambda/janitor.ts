@@ -1,8 +1,8 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
-import * as z from 'zod'
+import { type ExecutionEnded, type JanitorInput, janitorInput } from '#dray/messages/events.ts'
+import { runInput } from '#dray/messages/run-input.ts'
 import { type EndedRun, endRun, sweep } from '#dray/triggers/end-run.ts'
-import { runInput } from '#dray/workflow/run-input.ts'
 import type { Handler } from './handler.ts'
 import { notifyOfFailure } from './notify-of-failure.ts'
 import { observe } from './observe.ts'
@@ -11,24 +11,6 @@ import { withInput } from './with-input.ts'
 import { plainLog, withLogging } from './with-logging.ts'
 import { withNamedErrors } from './with-named-errors.ts'
 import { type TriggerContext, withTriggerServices } from './with-trigger-services.ts'
-
-/** https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html; or the janitor's own clock. */
-const input = z.union([
-  z.object({ sweep: z.literal(true) }),
-  z.object({
-    detail: z.object({
-      name: z.string().min(1),
-      status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
-      startDate: z.number(),
-      input: z.string().nullish(),
-      error: z.string().nullish(),
-      cause: z.string().nullish(),
-    }),
-  }),
-])
-
-type Input = z.infer<typeof input>
-type Ended = Extract<Input, { detail: unknown }>['detail']
 
 export interface JanitorOutput {
   /** The run that it started, or null. */
@@ -39,19 +21,18 @@ const logger = new Logger({ serviceName: 'dray' })
 const log = plainLog(logger)
 
 /** The Lambda that cleans up after executions, starts the run that waited for them, and watches how late a workflow is. */
-export function janitorHandler(): Handler<Input, JanitorOutput> {
+export function janitorHandler(): Handler<JanitorInput, JanitorOutput> {
   return middy()
     .use(withLogging(logger, 'janitor'))
     .use(withNamedErrors())
-    .use(withInput('janitor', input))
+    .use(withInput('janitor', janitorInput))
     .use(withTriggerServices())
-    .handler((event, context) => clean(event as Input, context as unknown as TriggerContext)) as unknown as Handler<
-    Input,
-    JanitorOutput
-  >
+    .handler((event, context) =>
+      clean(event as JanitorInput, context as unknown as TriggerContext),
+    ) as unknown as Handler<JanitorInput, JanitorOutput>
 }
 
-async function clean(event: Input, { workflow, services }: TriggerContext): Promise<JanitorOutput> {
+async function clean(event: JanitorInput, { workflow, services }: TriggerContext): Promise<JanitorOutput> {
   if ('sweep' in event) {
     const started = await sweep(workflow, services)
     await observe(workflow, services)
@@ -66,7 +47,7 @@ async function clean(event: Input, { workflow, services }: TriggerContext): Prom
   return { started }
 }
 
-function endedRun({ name, status, startDate, input: given, error, cause }: Ended): EndedRun {
+function endedRun({ name, status, startDate, input: given, error, cause }: ExecutionEnded['detail']): EndedRun {
   return { id: name, startTime: startDate, runner: 'stepfunctions', reason: reason(), ...askedIn(given) }
 
   function reason(): string | null {

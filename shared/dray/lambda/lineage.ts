@@ -26,8 +26,8 @@ interface Unsent {
 }
 
 /**
- * Tells the sink of OpenLineage what runs. What cannot be sent at once is kept with the run, and sent by its Finish: by then it
- * is told, or said in the run's notes. At least once; the ids of a retry are those of the first try.
+ * Tells the sink of OpenLineage what runs. What cannot be sent at once is kept with the run, and sent by its Finish: by then the sink has it,
+ * or the run's notes say that it is lost. At least once; the ids of a retry are those of the first try.
  */
 export class Lineage {
   readonly #namespace: string

@@ -1,10 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import type { SQSClient } from '@aws-sdk/client-sqs'
 import middy from '@middy/core'
-import * as z from 'zod'
+import { type QueuedBatch, queuedBatch } from '#dray/messages/events.ts'
+import type { RunRequest } from '#dray/messages/run-input.ts'
 import { requestOf } from '#dray/triggers/events.ts'
 import { requestRun } from '#dray/triggers/request-run.ts'
-import { type RunRequest, unionOf } from '#dray/triggers/run-request.ts'
+import { unionOf } from '#dray/triggers/run-request.ts'
 import { emitMetrics } from './emit-metrics.ts'
 import type { Handler } from './handler.ts'
 import { withInput } from './with-input.ts'
@@ -12,10 +13,7 @@ import { withLogging } from './with-logging.ts'
 import { withNamedErrors } from './with-named-errors.ts'
 import { type TriggerContext, withTriggerServices } from './with-trigger-services.ts'
 
-const batch = z.object({ Records: z.array(z.object({ messageId: z.string(), body: z.string() })) })
-
-type Batch = z.infer<typeof batch>
-type Message = Batch['Records'][number]
+type QueuedMessage = QueuedBatch['Records'][number]
 
 /** Messages to be delivered again. */
 export interface BatchResponse {
@@ -23,26 +21,25 @@ export interface BatchResponse {
 }
 
 interface BadMessage {
-  readonly message: Message
+  readonly message: QueuedMessage
   readonly reason: string
 }
 
 const logger = new Logger({ serviceName: 'dray' })
 
 /** The Lambda that makes one run of all the events that came close together. */
-export function startHandler(): Handler<Batch, BatchResponse> {
+export function startHandler(): Handler<QueuedBatch, BatchResponse> {
   return middy()
     .use(withLogging(logger, 'start'))
     .use(withNamedErrors())
-    .use(withInput('start', batch))
+    .use(withInput('start', queuedBatch))
     .use(withTriggerServices())
-    .handler((event, context) => start(event as Batch, context as unknown as TriggerContext)) as unknown as Handler<
-    Batch,
-    BatchResponse
-  >
+    .handler((event, context) =>
+      start(event as QueuedBatch, context as unknown as TriggerContext),
+    ) as unknown as Handler<QueuedBatch, BatchResponse>
 }
 
-async function start({ Records }: Batch, { workflow, services }: TriggerContext): Promise<BatchResponse> {
+async function start({ Records }: QueuedBatch, { workflow, services }: TriggerContext): Promise<BatchResponse> {
   const requests: RunRequest[] = []
   const bad: BadMessage[] = []
   for (const message of Records) {

@@ -1,8 +1,8 @@
 import { TransientError } from '#dray/errors.ts'
+import type { WorkflowEnded } from '#dray/messages/events.ts'
+import type { Cause, RunRequest } from '#dray/messages/run-input.ts'
 import type { FinishInput, FinishOutput } from '#dray/messages/stages.ts'
 import type { WorkflowSlots } from '#dray/state/workflow-slots.ts'
-import type { WorkflowEnded } from '#dray/triggers/events.ts'
-import type { Cause, RunRequest } from '#dray/triggers/run-request.ts'
 
 let slots: WorkflowSlots | null = null
 

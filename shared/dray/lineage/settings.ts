@@ -35,6 +35,6 @@ export function sinkOf({ url, endpoint, key }: LineageSettings): LineageSink | n
     return new HttpSink(new URL(endpoint.replace(/^\/+/, ''), parsed.href.replace(/\/*$/, '/')), key)
   }
   throw new ConfigurationError(
-    'OPENLINEAGE_URL is not a place for lineage, so none is told; set it to https://host, file:///folder/events.jsonl or console:',
+    'OPENLINEAGE_URL is not a place for lineage, so none is sent; set it to https://host, file:///folder/events.jsonl or console:',
   )
 }

@@ -1,44 +1,68 @@
+import * as z from 'zod'
 import { ConfigurationError } from '#dray/errors.ts'
+import type { Message } from './message.ts'
+
+/*
+ * What a run does instead of reading the window since `last_run`. The descriptions are what a person reads who writes something else: the
+ * state machine compiles them into its check of an execution's input.
+ */
+
+const instant = z.string().min(1).meta({ description: 'a point in time such as "2024-06-01T12:00:00Z"' })
+const keyText = z.string()
 
 /** A key of a source row: its text, or for a composite key the texts in the order of the key. */
-export type SourceKey = string | readonly string[]
+const sourceKey = z.union([keyText, z.array(keyText).min(1)])
 
 /** Reloads `[from, to)` of the cursor and leaves `last_run` alone. */
-export interface BackfillMode {
-  readonly backfill: {
-    /** ISO 8601, UTC where no offset is said. */
-    readonly from: string
-    readonly to: string
-    /** How much of the range is one partition, e.g. `1d`. */
-    readonly chunk?: string | null | undefined
-  }
-}
+const backfillMode = z.strictObject({
+  backfill: z
+    .strictObject({
+      /** ISO 8601, UTC where no offset is said. */
+      from: instant,
+      to: instant,
+      /** How much of the range is one partition, e.g. `1d`. */
+      chunk: z.string().nullish().meta({ description: 'a length of time such as "1d", or null' }),
+    })
+    .meta({ description: 'an object with from, to and maybe chunk' }),
+})
 
 /** Loads the rows of these keys and leaves `last_run` alone. */
-export interface KeysMode {
-  readonly keys: readonly SourceKey[]
-}
+const keysMode = z.strictObject({
+  keys: z
+    .array(sourceKey)
+    .min(1)
+    .meta({ description: 'a list of keys, each a string or, where a key has several columns, a list of strings' }),
+})
 
 /** Does what the other run did not come to: steps that did not succeed, partitions that have not landed. */
-export interface ResumeMode {
-  readonly resume: string
-}
+const resumeMode = z.strictObject({ resume: z.string().min(1).meta({ description: 'the name of a run' }) })
 
 /** Sends quarantined rows through the transform and the load again, and leaves `last_run` alone. */
-export interface ReplayMode {
-  readonly replay: {
-    /** Only rows that this run has quarantined. */
-    readonly run?: string | null | undefined
-    /** Only these rows. */
-    readonly ids?: readonly string[] | null | undefined
-  }
-}
+const replayMode = z.strictObject({
+  replay: z
+    .strictObject({
+      /** Only rows that this run has quarantined. */
+      run: z.string().nullish().meta({ description: 'the name of a run, or null' }),
+      /** Only these rows. */
+      ids: z.array(z.string()).min(1).nullish().meta({ description: 'a list of ids, or null' }),
+    })
+    .meta({ description: 'an object with maybe run and ids' }),
+})
+
+export const runMode = z
+  .union([backfillMode, keysMode, resumeMode, replayMode])
+  .meta({ description: 'one of {"backfill": {"from", "to"}}, {"keys": []}, {"resume": "a run"} and {"replay": {}}' })
+
+export type SourceKey = Message<typeof sourceKey>
+export type BackfillMode = Message<typeof backfillMode>
+export type KeysMode = Message<typeof keysMode>
+export type ReplayMode = Message<typeof replayMode>
 
 /** What a run reads instead of the window since `last_run`. */
 export type ReadingMode = BackfillMode | KeysMode | ReplayMode
 
 /** What a run does instead of reading the window since `last_run`; in the input of the execution as `mode`. */
-export type RunMode = ReadingMode | ResumeMode
+export type RunMode = Message<typeof runMode>
 
 /** An execution's input holds 256 KiB, and the run's record 400 KB. */
 const MOST_BYTES = 200_000

@@ -1,135 +1,151 @@
-import type { StagedObject } from '#dray/staging/staging-store.ts'
-import type { RowCounts } from '#dray/state/state-store.ts'
-import type { RunMode } from './run-mode.ts'
+import * as z from 'zod'
+import { formats } from './formats.ts'
+import type { Message } from './message.ts'
+import { rowCounts } from './row-counts.ts'
+import { changedEntities } from './run-input.ts'
+import { runMode } from './run-mode.ts'
+import { stagedObject } from './staged-object.ts'
+
+/* What a stage is given, and what it gives: payloads of a state machine, with references to what is staged. */
+
+/** The format of the payload: what the state machine, or the stage before, was deployed with. 1 where it is not said. */
+const version = z
+  .int()
+  .min(1)
+  .max(
+    formats.message,
+    `a newer deployment has written it than this function's, which knows versions up to ${formats.message}: deploy the newer one here, too, then resume the run`,
+  )
+  .optional()
 
 /** Which run a task belongs to; in the payload of every task. Built by the state machine's first state. */
-export interface RunReference {
+const runReference = z.object({
   /** The execution's name: `$states.context.Execution.Name`. */
-  readonly id: string
-  readonly workflow: string
+  id: z.string().min(1),
+  workflow: z.string().min(1),
   /** ISO 8601: `$states.context.Execution.StartTime`. */
-  readonly started_at: string
+  started_at: z.iso.datetime({ offset: true }),
   /** `schedule`, `manual`, `event:<name>`, from the execution's input; `manual` when it says nothing. */
-  readonly trigger: string
-}
+  trigger: z.string(),
+})
+
+const mode = runMode.nullish()
+const only = z.array(z.string()).nullish()
+const partition = z.int().nonnegative()
+const pipelineInput = z.object({ version, run: runReference, pipeline: z.string().min(1) })
+const plannedInput = pipelineInput.extend({
+  plan: stagedObject,
+  epoch: z.int().positive(),
+  /** This run where it is not said. */
+  planned_by: z.string().min(1).optional(),
+})
 
 /** Plan: `functions/dray/plan.ts` */
-export interface PlanInput {
-  readonly run: RunReference
-  readonly pipeline: string
+const planInput = pipelineInput.extend({
   /** From the input of the execution; null for a usual run. */
-  readonly mode?: RunMode | null | undefined
+  mode,
   /** The steps that the run was asked for, from the input of the execution; null for all of them. */
-  readonly only?: readonly string[] | null | undefined
+  only,
   /** What events say has changed, by `<source>/<entity>`; from the input of the execution. */
-  readonly entities?: Readonly<Record<string, ChangedEntity>> | null | undefined
-}
-
-/** These keys have changed, and whatever has in the window. */
-export interface ChangedEntity {
-  readonly keys: readonly string[] | 'all'
-  readonly window: { readonly from: string; readonly to: string } | null
-}
+  entities: changedEntities.nullish(),
+})
 
 /** References only: a Step Functions payload is capped at 256 KiB. */
-export interface PlanOutput {
-  readonly plan: StagedObject
-  readonly epoch: number
+const planOutput = z.object({
+  plan: stagedObject,
+  epoch: z.int().positive(),
   /** How many partitions are to be done. */
-  readonly count: number
+  count: z.int().nonnegative(),
   /** One item for each partition; none when they are distributed. */
-  readonly partitions: readonly { readonly partition: number }[]
+  partitions: z.array(z.object({ partition })),
   /** Whether there are more than 500: a Distributed Map takes the items from staging then. */
-  readonly distributed: boolean
+  distributed: z.boolean(),
   /** Where the items are when they are distributed. The bucket is empty outside S3. */
-  readonly items: { readonly bucket: string; readonly key: string } | null
+  items: z.object({ bucket: z.string(), key: z.string() }).nullable(),
   /** How many partitions may run at once. */
-  readonly concurrency: number
+  concurrency: z.int().positive(),
   /** The run that made the plan: this one, or the one that it resumes. Its id is the key in the ledger and in the quarantine. */
-  readonly planned_by: string
-}
+  planned_by: z.string().min(1),
+})
 
 /** Extract: `functions/<pipeline>/extract.ts`; the Map's item plus what the Map adds. */
-export interface ExtractInput {
-  readonly run: RunReference
-  readonly pipeline: string
-  readonly plan: StagedObject
-  readonly epoch: number
-  readonly partition: number
-  /** This run where it is not said. */
-  readonly planned_by?: string | undefined
-}
+const extractInput = plannedInput.extend({ partition })
 
 /** Extract's output is Transform's input. */
-export interface TransformInput extends ExtractInput {
-  readonly extracted: StagedObject
-}
+const transformInput = extractInput.extend({ extracted: stagedObject })
 
 /** Transform's output is Load's input. */
-export interface LoadInput extends TransformInput {
-  readonly transformed: StagedObject
-  readonly filtered: number
+const loadInput = transformInput.extend({
+  transformed: stagedObject,
+  filtered: z.int().nonnegative(),
   /** Rows kept whole with the reason; null when there are none. */
-  readonly quarantined: StagedObject | null
+  quarantined: stagedObject.nullable(),
   /** Findings on rows that go on; null when there are none. */
-  readonly findings: StagedObject | null
-}
+  findings: stagedObject.nullable(),
+})
 
 /** What the Map keeps of a partition. */
-export interface LoadOutput {
-  readonly partition: number
-}
-
-/** Commit: `functions/dray/commit.ts` */
-export interface CommitInput {
-  readonly run: RunReference
-  readonly pipeline: string
-  readonly plan: StagedObject
-  readonly epoch: number
-  /** This run where it is not said. */
-  readonly planned_by?: string | undefined
-}
-
-/** What is known of a step in the state machine's data, under `steps.<name>`. */
-export interface StepOutcome {
-  readonly status: 'success' | 'failed' | 'skipped' | 'refused'
-  /** A sentence: the error's name and message, or which dependency did not succeed. */
-  readonly reason: string | null
-}
+const loadOutput = z.object({ partition })
 
 /** Commit's output; the details are in the state store. */
-export interface CommitOutput extends RowCounts {
-  readonly last_run_before: string | null
-  readonly last_run_after: string | null
-}
+const commitOutput = rowCounts.extend({
+  last_run_before: z.string().nullable(),
+  last_run_after: z.string().nullable(),
+})
 
 /** A task's handler: `functions/<task>/run.ts` */
-export interface TaskInput {
-  readonly run: RunReference
-  readonly task: string
-  /** From the input of the execution; null for a usual run. */
-  readonly mode?: RunMode | null | undefined
-  /** As in the input of Plan. */
-  readonly only?: readonly string[] | null | undefined
-}
+const taskInput = z.object({ version, run: runReference, task: z.string().min(1), mode, only })
 
-/** The run under whose id a partition is entered in the ledger and its rows are quarantined. */
-export function planningRun(input: { readonly run: RunReference; readonly planned_by?: string | undefined }): string {
-  return input.planned_by ?? input.run.id
-}
+/** What is known of a step in the state machine's data, under `steps.<name>`. */
+const stepOutcome = z.object({
+  status: z.enum(['success', 'failed', 'skipped', 'refused']),
+  /** A sentence: the error's name and message, or which dependency did not succeed. */
+  reason: z.string().nullable(),
+})
 
 /** Finish: `functions/dray/finish.ts`, the last state, whatever happened. */
-export interface FinishInput {
-  readonly run: RunReference
-  /** As in the input of Plan. */
-  readonly only?: readonly string[] | null | undefined
+const finishInput = z.object({
+  version,
+  run: runReference,
+  only,
   /** Of the steps that the run was asked for. */
-  readonly steps: Readonly<Record<string, StepOutcome>>
-}
+  steps: z.record(z.string(), stepOutcome),
+})
 
-export interface FinishOutput {
-  readonly status: 'success' | 'failed'
-  readonly failed: readonly string[]
-  readonly skipped: readonly string[]
-  readonly refused: readonly string[]
+const finishOutput = z.object({
+  status: z.enum(['success', 'failed']),
+  failed: z.array(z.string()),
+  skipped: z.array(z.string()),
+  refused: z.array(z.string()),
+})
+
+/** What each handler of a run checks its payload by. */
+export const stageInputs = {
+  plan: planInput,
+  extract: extractInput,
+  transform: transformInput,
+  load: loadInput,
+  /** `functions/dray/commit.ts` */
+  commit: plannedInput,
+  task: taskInput,
+  finish: finishInput,
+} as const
+
+export type RunReference = Message<typeof runReference>
+export type PlanInput = Message<typeof planInput>
+export type PlanOutput = Message<typeof planOutput>
+export type ExtractInput = Message<typeof extractInput>
+export type TransformInput = Message<typeof transformInput>
+export type LoadInput = Message<typeof loadInput>
+export type LoadOutput = Message<typeof loadOutput>
+export type CommitInput = Message<typeof plannedInput>
+export type CommitOutput = Message<typeof commitOutput>
+export type TaskInput = Message<typeof taskInput>
+export type StepOutcome = Message<typeof stepOutcome>
+export type FinishInput = Message<typeof finishInput>
+export type FinishOutput = Message<typeof finishOutput>
+
+/** The run under whose id a partition is entered in the ledger and its rows are quarantined. */
+export function planningRun(input: Pick<CommitInput, 'run' | 'planned_by'>): string {
+  return input.planned_by ?? input.run.id
 }

@@ -6,7 +6,7 @@ export interface Progress {
   readonly pipeline: string
   /** Null for the plan. */
   readonly partition: number | null
-  readonly phase: 'plan' | 'extract' | 'transform' | 'load' | 'commit'
+  readonly phase: 'plan' | 'extract' | 'transform' | 'load'
   /** Rows of this partition and phase so far; for the plan the rows of the whole window. */
   readonly rows: number
 }

@@ -1,12 +1,13 @@
-import { StagedObjectDamaged, StagingRefused } from './staging-errors.ts'
-import type { Block, StagedHeader, StagedObject, StagingOptions, StagingStore } from './staging-store.ts'
+import { StagedObjectDamaged, TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Block, StagedHeader, StagingOptions, StagingStore } from './staging-store.ts'
 
 const BLOCK_CHARACTERS = 256 * 1024
 
 function lineOf(value: unknown): string {
   const text = JSON.stringify(value)
   if (text === undefined)
-    throw new StagingRefused(`A value of type ${typeof value} has no JSON, so it cannot be staged.`)
+    throw new TerminalError(`A value of type ${typeof value} has no JSON, so it cannot be staged.`)
   return `${text}\n`
 }
 

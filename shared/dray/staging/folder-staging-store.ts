@@ -1,16 +1,16 @@
 import type { Dirent } from 'node:fs'
 import { type FileHandle, mkdir, open, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve, sep } from 'node:path'
-import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from './keys.ts'
+import { StagedObjectMissing, TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { attemptKey, checkedKey, checkedPrefix } from './keys.ts'
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
-import { StagedObjectMissing, StagingRefused } from './staging-errors.ts'
 import type {
   Block,
   ReadingOptions,
   StagedContent,
   StagedHeader,
-  StagedObject,
   StagingOptions,
   StagingStore,
 } from './staging-store.ts'
@@ -78,7 +78,7 @@ async function* chunksFrom(
   }
 }
 
-/** A file's chunks. The first has a handle of its own, so that an object that is only opened leaves no file open. */
+/** A file's chunks. The first has its own handle, so that an object that is only opened leaves no file open. */
 async function* chunksOf(path: string, memory: Memory, signal: AbortSignal | undefined): AsyncGenerator<Buffer> {
   signal?.throwIfAborted()
   const opened = await open(path)
@@ -179,12 +179,6 @@ export class FolderStagingStore implements StagingStore {
     return keys.sort()
   }
 
-  async remove(prefix: string, options: StagingOptions = {}): Promise<number> {
-    const keys = await this.list(removablePrefix(prefix), options)
-    await rm(this.locate(prefix), { recursive: true, force: true })
-    return keys.length
-  }
-
   /**
    * Removes the objects that are not to be kept, and the folders that become empty by it. Of a half-written one the key is the one that it
    * would have had. Says how many.
@@ -234,7 +228,7 @@ export class FolderStagingStore implements StagingStore {
 
   #explained(error: unknown): unknown {
     if (!UNWRITABLE.has(codeOf(error))) return error
-    return new StagingRefused(
+    return new TerminalError(
       `Staging in ${this.#root} failed: ${(error as Error).message}. Nothing of this object was kept. ` +
         'Free space or grant access there, then run again.',
       { cause: error },

@@ -1,5 +1,102 @@
 import { randomUUID } from 'node:crypto'
-import { StagingMisconfigured } from './staging-errors.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+
+/*
+ * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be any:
+ * `under(stagingPrefix('*', 'orders'))`.
+ */
+
+/** The first part of every key. */
+export const roots = {
+  runs: 'runs',
+  quarantine: 'quarantine',
+  findings: 'findings',
+  quarantineLog: 'quarantine-log',
+} as const
+
+type Root = (typeof roots)[keyof typeof roots]
+
+/** What a run of a pipeline works with, from its plan to its batches. */
+export function stagingPrefix(run: string, pipeline: string): string {
+  return `${roots.runs}/${run}/${pipeline}`
+}
+
+export function planPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/plan`
+}
+
+/** The items of a Distributed Map, which the state machine reads itself. */
+export function itemsPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/items`
+}
+
+/** The batches of one partition. */
+export function batchPrefix(
+  stage: 'extracted' | 'transformed',
+  place: { readonly run: string; readonly pipeline: string; readonly partition: number },
+): string {
+  return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${stage}`
+}
+
+/** Keys of the target whose source row is gone, before they are deleted. */
+export function gonePrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/gone`
+}
+
+/** Quarantined rows that a replay sends again, as an extract would have staged them. */
+export function keptPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/kept`
+}
+
+/** What a replay sends, by the rows' ids. */
+export function replayedPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/replayed`
+}
+
+/** The rows that a run has set aside; those of all its runs without one. */
+export function quarantinePrefix(run: string | null, pipeline: string): string {
+  return run === null ? `${roots.quarantine}/${pipeline}` : `${roots.quarantine}/${pipeline}/${run}`
+}
+
+/** Rows that were loaded, with what was found wrong in them. */
+export function findingsPrefix(run: string, pipeline: string): string {
+  return `${roots.findings}/${pipeline}/${run}`
+}
+
+/** What has become of quarantined rows. */
+export function quarantineLogPrefix(pipeline: string): string {
+  return `${roots.quarantineLog}/${pipeline}`
+}
+
+/** Every key under a prefix, as a grant writes it. */
+export function under(prefix: string): string {
+  return `${prefix}/*`
+}
+
+/** What a key tells of its object; null for what it does not. */
+export interface StagedPlace {
+  readonly root: Root | null
+  readonly run: string | null
+  readonly pipeline: string | null
+  /** Of a run's objects: `plan`, `items`, the number of a partition, … */
+  readonly part: string | null
+}
+
+/** The functions above, read the other way. */
+export function placeOf(key: string): StagedPlace {
+  const [root, first = null, second = null, third = null] = key.split('/')
+  switch (root) {
+    case roots.runs:
+      return { root, run: first, pipeline: second, part: third }
+    case roots.quarantine:
+    case roots.findings:
+      return { root, run: second, pipeline: first, part: null }
+    case roots.quarantineLog:
+      return { root, run: null, pipeline: first, part: null }
+    default:
+      return { root: null, run: null, pipeline: null, part: null }
+  }
+}
 
 function hasForbiddenCharacter(key: string): boolean {
   if (!key.isWellFormed()) return true
@@ -15,7 +112,7 @@ export function checkedKey(key: string): string {
   const segments = key.split('/')
   const leaves = segments.some((segment) => segment === '' || segment === '.' || segment === '..')
   if (leaves || hasForbiddenCharacter(key)) {
-    throw new StagingMisconfigured(
+    throw new ConfigurationError(
       `The staging key ${JSON.stringify(key)} is refused: it could leave the staging root. ` +
         'Use names divided by single slashes, without "..", backslashes or control characters.',
     )
@@ -31,10 +128,4 @@ export function checkedPrefix(prefix: string): string {
 /** A key under `prefix` that no other attempt has. */
 export function attemptKey(prefix: string): string {
   return `${checkedKey(prefix)}/${randomUUID()}`
-}
-
-/** Refuses to remove the whole store by an empty prefix. */
-export function removablePrefix(prefix: string): string {
-  if (prefix !== '') return checkedKey(prefix)
-  throw new StagingMisconfigured('An empty prefix would remove everything that is staged. Name the prefix to remove.')
 }

@@ -1,18 +1,11 @@
-import {
-  DeleteObjectsCommand,
-  GetObjectCommand,
-  ListObjectsV2Command,
-  S3Client,
-  type S3ClientConfig,
-} from '@aws-sdk/client-s3'
-import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from './keys.ts'
+import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import { StagedObjectMissing, TerminalError, TransientError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { attemptKey, checkedKey, checkedPrefix } from './keys.ts'
 import { uploadChunks } from './multipart-upload.ts'
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
-import { StagedObjectMissing, StagingRefused, StagingUnavailable } from './staging-errors.ts'
-import type { Block, StagedContent, StagedHeader, StagedObject, StagingOptions, StagingStore } from './staging-store.ts'
-
-const DELETE_AT_ONCE = 1000
+import type { Block, StagedContent, StagedHeader, StagingOptions, StagingStore } from './staging-store.ts'
 
 export interface S3StagingOptions {
   readonly bucket: string
@@ -25,7 +18,7 @@ function createClient(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
   const config: S3ClientConfig = {
     forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL),
-    // The reader compares a SHA-256 of its own.
+    // The reader compares its own SHA-256.
     responseChecksumValidation: 'WHEN_REQUIRED',
     // No idle timeout for bodies: a reader may pause while a database merges; its signal bounds the whole.
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
@@ -90,18 +83,6 @@ export class S3StagingStore implements StagingStore {
     }
   }
 
-  async remove(prefix: string, options: StagingOptions = {}): Promise<number> {
-    const keys = await this.list(removablePrefix(prefix), options)
-    try {
-      for (let start = 0; start < keys.length; start += DELETE_AT_ONCE) {
-        await this.#delete(keys.slice(start, start + DELETE_AT_ONCE), options)
-      }
-    } catch (error) {
-      throw this.#explained(error, prefix, options.signal)
-    }
-    return keys.length
-  }
-
   locate(prefix: string): string {
     return `s3://${this.#bucket}/${this.#root}${checkedPrefix(prefix)}`
   }
@@ -145,33 +126,19 @@ export class S3StagingStore implements StagingStore {
     return page.Contents?.[0]?.Key === this.#root + key ? [key] : []
   }
 
-  async #delete(keys: string[], options: StagingOptions): Promise<void> {
-    const Objects = keys.map((key) => ({ Key: this.#root + key }))
-    const { Errors } = await this.#client.send(
-      new DeleteObjectsCommand({ Bucket: this.#bucket, Delete: { Objects, Quiet: true } }),
-      abortable(options),
-    )
-    const [first] = Errors ?? []
-    if (first === undefined) return
-    throw new StagingRefused(
-      `${Errors?.length} staged objects could not be removed, first ${first.Key}: ${first.Message ?? first.Code}.`,
-    )
-  }
-
   #explained(error: unknown, key: string, signal: AbortSignal | undefined): unknown {
     if (signal?.aborted) return signal.reason
-    if (error instanceof StagingRefused) return error
     const { name, message } = error as Error
     const where = this.locate(key)
     if (name === 'NoSuchKey') return new StagedObjectMissing(where, { cause: error })
     const status = statusOf(error)
     if (name === 'CredentialsProviderError' || (status >= 400 && status < 500 && !THROTTLED.has(status))) {
-      return new StagingRefused(
+      return new TerminalError(
         `S3 refused ${where}: ${name}: ${message}. Check that the bucket exists and that the role may use it.`,
         { cause: error },
       )
     }
-    return new StagingUnavailable(`S3 did not finish a request for ${where}: ${message}. A retry may succeed.`, {
+    return new TransientError(`S3 did not finish a request for ${where}: ${message}. A retry may succeed.`, {
       cause: error,
     })
   }

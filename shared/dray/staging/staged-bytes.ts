@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
-import { StagingRefused } from './staging-errors.ts'
-import type { Block, StagedHeader, StagedObject } from './staging-store.ts'
+import { TerminalError } from '#dray/errors.ts'
+import { formats } from '#dray/messages/formats.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Block, StagedHeader } from './staging-store.ts'
 
 const NEWLINE = 10
 
@@ -17,7 +19,7 @@ export class StagedBytes {
     signal: AbortSignal | undefined,
   ): AsyncGenerator<Buffer> {
     if (header.format !== 'json-array') {
-      const line = Buffer.from(`${JSON.stringify(header)}\n`)
+      const line = Buffer.from(`${JSON.stringify({ version: formats.stagedObject, ...header })}\n`)
       this.#hash.update(line)
       yield line
     }
@@ -25,7 +27,7 @@ export class StagedBytes {
       signal?.throwIfAborted()
       if (block.bytes.length === 0 && block.rows === 0) continue
       if (block.bytes.at(-1) !== NEWLINE) {
-        throw new StagingRefused('A block to stage does not end with a row end, so its last row would be cut.')
+        throw new TerminalError('A block to stage does not end with a row end, so its last row would be cut.')
       }
       this.#hash.update(block.bytes)
       this.#rows += block.rows

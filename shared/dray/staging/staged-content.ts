@@ -1,6 +1,8 @@
 import { createHash, type Hash } from 'node:crypto'
-import { StagedObjectDamaged } from './staging-errors.ts'
-import type { Block, StagedContent, StagedHeader, StagedObject } from './staging-store.ts'
+import { StagedObjectDamaged } from '#dray/errors.ts'
+import { checkFormat } from '#dray/messages/formats.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Block, StagedContent, StagedHeader } from './staging-store.ts'
 
 const NEWLINE = 10
 const BRACKET = 91
@@ -12,7 +14,7 @@ const NEWLINES = 0x0a0a0a0a
 const SEVEN_BITS = 0x7f7f7f7f
 
 /** How many row ends the bytes hold: four bytes at a time, of which a newline leaves the highest bit. */
-export function countRows(bytes: Buffer): number {
+function countRows(bytes: Buffer): number {
   if (bytes.length < 4) return countBytes(bytes, 0, bytes.length)
   const words = -bytes.byteOffset & 3
   let rows = countBytes(bytes, 0, words)
@@ -32,19 +34,26 @@ function countBytes(bytes: Buffer, from: number, to: number): number {
   return rows
 }
 
-function isHeader(value: unknown): value is StagedHeader {
-  if (typeof value !== 'object' || value === null) return false
-  const { format, columns } = value as Record<string, unknown>
+function isHeader(value: Readonly<Record<string, unknown>>): value is StagedHeader & typeof value {
+  const { format, columns } = value
   if (!FORMATS.includes(format)) return false
   return columns === undefined || (Array.isArray(columns) && columns.every((column) => typeof column === 'string'))
 }
 
-function parseHeader(line: Buffer): StagedHeader | null {
+/** Null for a line that is no header. Throws `Terminal` for one of a format that is not known yet. */
+function parseHeader(line: Buffer, location: string): StagedHeader | null {
+  const { version = 1, ...header } = objectIn(line)
+  if (typeof version !== 'number') return null
+  checkFormat('stagedObject', version, `The staged object ${location}`)
+  return isHeader(header) ? header : null
+}
+
+function objectIn(line: Buffer): Readonly<Record<string, unknown>> {
   try {
-    const header: unknown = JSON.parse(line.toString('utf8'))
-    return isHeader(header) ? header : null
+    const value: unknown = JSON.parse(line.toString('utf8'))
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
   } catch {
-    return null
+    return {}
   }
 }
 
@@ -81,6 +90,15 @@ class StagedReader {
   }
 
   async header(): Promise<StagedHeader> {
+    try {
+      return await this.#header()
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async #header(): Promise<StagedHeader> {
     while (this.#pendingBytes <= HEADER_LIMIT_BYTES) {
       const next = await this.#chunks.next()
       if (next.done) break
@@ -94,13 +112,12 @@ class StagedReader {
         return { format: 'json-array' }
       }
       const end = start.indexOf(NEWLINE) + 1
-      const header = parseHeader(start.subarray(0, end))
+      const header = parseHeader(start.subarray(0, end), this.#location)
       if (header === null) break
       this.#keep(start.subarray(end))
       this.#bytes = start.length - end
       return header
     }
-    await this.close()
     throw new StagedObjectDamaged(this.#location, 'its first line is not a header')
   }
 

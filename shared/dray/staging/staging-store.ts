@@ -1,28 +1,17 @@
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+
 /** Whole rows of PostgreSQL COPY text (one line a row), or whole lines of a document. */
 export interface Block {
   readonly bytes: Buffer
   readonly rows: number
 }
 
-/** What a staged object holds, written as its first line. */
+/** What a staged object holds, written as its first line beside the version of its format. */
 export interface StagedHeader {
   /** A `json-array` has no such line: Step Functions reads it, which knows of none. */
   readonly format: 'copy-text' | 'json' | 'json-lines' | 'json-array'
   /** Column names in the order of the fields of each row; for `copy-text` only. */
   readonly columns?: readonly string[]
-}
-
-/**
- * A reference to a staged object: small enough for a Step Functions payload, and enough to notice an object that is
- * missing, short or changed. Keys are unique for each attempt and relative to the store's root.
- */
-export interface StagedObject {
-  readonly key: string
-  readonly rows: number
-  /** Bytes of the body, before compression and without the header line. */
-  readonly bytes: number
-  /** SHA-256 of the header line and the body, hexadecimal. */
-  readonly sha256: string
 }
 
 export interface StagedContent {
@@ -67,8 +56,6 @@ export interface StagingStore {
   open(key: string, options?: StagingOptions): Promise<StagedContent>
   /** Keys under `prefix` (a folder or one key; empty: all), sorted. */
   list(prefix: string, options?: StagingOptions): Promise<string[]>
-  /** Removes every object under `prefix`; says how many. */
-  remove(prefix: string, options?: StagingOptions): Promise<number>
   /** For a person: where the objects under `prefix` are (a path or an s3:// URL). */
   locate(prefix: string): string
 }

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url'
+import { ConfigurationError } from '#dray/errors.ts'
 import { FolderStagingStore } from './folder-staging-store.ts'
-import { StagingMisconfigured } from './staging-errors.ts'
 import type { StagingStore } from './staging-store.ts'
 
 const SCHEME = /^[a-z][a-z0-9+.-]+:/i
@@ -16,8 +16,8 @@ function folderOf(url: string): string {
   }
 }
 
-function misconfigured(url: string, cause?: unknown): StagingMisconfigured {
-  return new StagingMisconfigured(
+function misconfigured(url: string, cause?: unknown): ConfigurationError {
+  return new ConfigurationError(
     `${JSON.stringify(url)} is not a place for staging, so nothing can be staged. ` +
       'Use a folder, file:///folder or s3://bucket/prefix.',
     { cause },

@@ -11,16 +11,16 @@
  *
  * `commit` and `releaseLease` remove `lease_owner`, so that leaseFree holds again.
  */
-export const pipelineUnknown = 'attribute_not_exists(pk)'
-export const leaseFree = 'attribute_not_exists(lease_owner)'
-export const leaseExpired = 'lease_expires_at <= :now'
+const pipelineUnknown = 'attribute_not_exists(pk)'
+const leaseFree = 'attribute_not_exists(lease_owner)'
+const leaseExpired = 'lease_expires_at <= :now'
 export const leaseOwned = 'lease_owner = :owner'
-export const leaseOfAnother = 'lease_owner <> :owner'
+const leaseOfAnother = 'lease_owner <> :owner'
 export const leaseOfEpoch = 'lease_owner = :owner AND epoch = :epoch'
 export const versionUnchanged = 'version = :version'
 
 /** A run commits a pipeline once: a Plan delivered after that must not take the lease again. */
-export const notCommittedByOwner = '(attribute_not_exists(commit_owner) OR commit_owner <> :owner)'
+const notCommittedByOwner = '(attribute_not_exists(commit_owner) OR commit_owner <> :owner)'
 
 /** What an owner needs to take a lease that is not its own. */
 export const leaseCanBeTaken = `(${leaseFree} OR (${leaseExpired} AND ${leaseOfAnother})) AND ${notCommittedByOwner}`
@@ -32,6 +32,11 @@ export const isPending = 'pending = :true'
 
 /** A token that is not there yet: the write has not been performed by an earlier try whose reply was lost. */
 export const notSetByThisCall = '(attribute_not_exists(set_id) OR set_id <> :id)'
+
+export const notCountedByThisCall = '(attribute_not_exists(attempt_id) OR attempt_id <> :id)'
+
+/** An item that a newer version of Dray has written is left alone; a write makes it one of the format of this one. */
+export const formatKnown = '(attribute_not_exists(format_version) OR format_version <= :format_version)'
 
 export const notRecorded = 'attribute_not_exists(pk)'
 export const runStillRunning = '#status = :running'

@@ -1,10 +1,10 @@
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { ConfigurationError } from '#dray/errors.ts'
 import { PipelineLeases } from './pipeline-leases.ts'
 import { RunMetrics } from './run-metrics.ts'
-import { StateMisconfigured } from './state-errors.ts'
 import { StateRequests } from './state-requests.ts'
-import type { Lease, PartitionRecord, RunRecord, RunStart, RunStatus, StateStore, StepRecord } from './state-store.ts'
+import type { LandedPartition, Lease, RunRecord, RunStart, RunStatus, StateStore, StepRecord } from './state-store.ts'
 
 export interface StateStoreOptions {
   /** `STATE_TABLE_NAME` unless told. */
@@ -54,7 +54,7 @@ export function runExpiry(days?: number): () => number {
   const variable = process.env.STATE_KEEP_RUNS_DAYS
   const keep = days ?? Number(variable || KEEP_RUNS_DAYS)
   if (!Number.isInteger(keep) || keep < 1) {
-    throw new StateMisconfigured(
+    throw new ConfigurationError(
       `STATE_KEEP_RUNS_DAYS is ${variable}, which is no number of days, so the metrics of runs would be lost or never expire. Set it to 90, or unset it.`,
     )
   }
@@ -76,10 +76,6 @@ export class DynamoDbStateStore implements StateStore {
 
   acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease> {
     return this.#leases.acquire(pipeline, owner, now, expiresAt)
-  }
-
-  renewLease(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, expiresAt: number): Promise<void> {
-    return this.#leases.renew(lease, expiresAt)
   }
 
   commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void> {
@@ -121,7 +117,11 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.putStep(step)
   }
 
-  putPartition(partition: PartitionRecord): Promise<void> {
+  countAttempt(partition: Parameters<StateStore['countAttempt']>[0]): Promise<void> {
+    return this.#metrics.countAttempt(partition)
+  }
+
+  putPartition(partition: LandedPartition): Promise<void> {
     return this.#metrics.putPartition(partition)
   }
 
@@ -146,7 +146,7 @@ export class DynamoDbStateStore implements StateStore {
 export function createStateStore(options: StateStoreOptions = {}): DynamoDbStateStore {
   const { tableName = process.env.STATE_TABLE_NAME, keepRunsDays } = options
   if (!tableName) {
-    throw new StateMisconfigured(
+    throw new ConfigurationError(
       'No state table is named, so neither last_run nor a lease can be read. Set STATE_TABLE_NAME to its name.',
     )
   }

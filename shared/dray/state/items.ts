@@ -1,8 +1,9 @@
+import type { RowCounts } from '#dray/messages/row-counts.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
 import type {
+  LandedPartition,
   PartitionRecord,
   PipelineState,
-  RowCounts,
   RunDetail,
   RunRecord,
   RunStart,
@@ -124,7 +125,6 @@ export function stepItem(step: StepRecord): Item {
     deleted: step.deleted,
     findings: step.findings,
     bytes: step.bytes,
-    attempts: step.attempts,
     error: cutError(step.error),
     notes: step.notes,
     quarantine: step.quarantine,
@@ -145,31 +145,29 @@ export function stepRecord(item: Item): StepRecord {
     deleted: count(item.deleted),
     findings: count(item.findings),
     bytes: count(item.bytes),
-    attempts: count(item.attempts),
     error: text(item.error),
     notes: Array.isArray(item.notes) ? item.notes.map(String) : null,
     quarantine: text(item.quarantine),
   }
 }
 
-export function partitionItem(partition: PartitionRecord): Item {
+/** All but its attempts, which are counted in the item itself. */
+export function partitionItem(partition: LandedPartition): Item {
   return {
     run_id: partition.runId,
     job_name: partition.pipeline,
     partition: partition.partition,
-    status: partition.status,
+    status: 'success',
     execution_time_seconds: partition.executionTimeSeconds,
     records_processed: partition.read,
     records_failed: partition.quarantined,
     ...rowCounts(partition),
     findings: partition.findings,
     bytes: partition.bytes,
-    attempts: partition.attempts,
-    error: cutError(partition.error),
   }
 }
 
-export function partitionRecord(item: Item): PartitionRecord {
+function partitionRecord(item: Item): PartitionRecord {
   return {
     runId: String(item.run_id),
     pipeline: String(item.job_name),
@@ -180,7 +178,6 @@ export function partitionRecord(item: Item): PartitionRecord {
     bytes: count(item.bytes),
     attempts: count(item.attempts),
     executionTimeSeconds: number(item.execution_time_seconds),
-    error: text(item.error),
   }
 }
 

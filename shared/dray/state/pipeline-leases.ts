@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { LeaseHeld, LeaseLost, TransientError } from '#dray/errors.ts'
 import {
   isPending,
   leaseCanBeTaken,
@@ -11,7 +12,6 @@ import {
 } from './conditions.ts'
 import { type Item, pipelineState, timeText } from './items.ts'
 import { pipelineKey } from './keys.ts'
-import { LeaseHeld, LeaseLost, StateUnavailable } from './state-errors.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type { Lease, PipelineState } from './state-store.ts'
 import { stateTable } from './table-definition.ts'
@@ -52,22 +52,7 @@ export class PipelineLeases {
         throw new LeaseHeld(pipeline, leaseOwner ?? '', leaseExpiresAt ?? 0, consequence)
       }
     }
-    throw new StateUnavailable(
-      `The lease of pipeline ${pipeline} changed hands ${ROUNDS} times while it was asked for.`,
-    )
-  }
-
-  async renew(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, expiresAt: number): Promise<void> {
-    const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
-      UpdateExpression: 'SET lease_expires_at = :expires_at',
-      ConditionExpression: leaseOfEpoch,
-      ExpressionAttributeValues: { ':owner': lease.owner, ':epoch': lease.epoch, ':expires_at': expiresAt },
-    })
-    if (outcome.kind === 'applied') return
-    const state = await this.state(lease.pipeline)
-    const held = state?.leaseOwner === lease.owner && state.epoch === lease.epoch
-    if (!held) throw lostTo(lease, state)
-    if (state.leaseExpiresAt !== expiresAt) throw unsettled(outcome)
+    throw new TransientError(`The lease of pipeline ${pipeline} changed hands ${ROUNDS} times while it was asked for.`)
   }
 
   async commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void> {
@@ -161,8 +146,21 @@ export class PipelineLeases {
   /** A lease that is taken again keeps its epoch and never ends earlier. */
   async #extend(item: Item, owner: string, expiresAt: number): Promise<Lease> {
     const lease = leaseOf(item, owner)
-    if ((pipelineState(item).leaseExpiresAt ?? 0) < expiresAt) await this.renew(lease, expiresAt)
+    if ((pipelineState(item).leaseExpiresAt ?? 0) < expiresAt) await this.#renew(lease, expiresAt)
     return lease
+  }
+
+  async #renew(lease: Lease, expiresAt: number): Promise<void> {
+    const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
+      UpdateExpression: 'SET lease_expires_at = :expires_at',
+      ConditionExpression: leaseOfEpoch,
+      ExpressionAttributeValues: { ':owner': lease.owner, ':epoch': lease.epoch, ':expires_at': expiresAt },
+    })
+    if (outcome.kind === 'applied') return
+    const state = await this.state(lease.pipeline)
+    const held = state?.leaseOwner === lease.owner && state.epoch === lease.epoch
+    if (!held) throw lostTo(lease, state)
+    if (state.leaseExpiresAt !== expiresAt) throw unsettled(outcome)
   }
 
   /** Sets `pending` if the lease is held, by the same owner still; says whether it did. */
@@ -202,5 +200,5 @@ function lostTo(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, state: Pipel
 
 function unsettled(outcome: WriteOutcome): Error {
   if (outcome.kind === 'unknown') return outcome.error
-  return new StateUnavailable('The state changed between a write and the reading of it. A retry settles it.')
+  return new TransientError('The state changed between a write and the reading of it. A retry settles it.')
 }

@@ -1,10 +1,19 @@
+import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
-import { notRecorded, runStillRunning, successStays } from './conditions.ts'
+import { TerminalError } from '#dray/errors.ts'
+import { notCountedByThisCall, notRecorded, runStillRunning, successStays } from './conditions.ts'
 import { cutError, type Item, partitionItem, runDetail, runItem, runRecord, stepItem, timeText } from './items.ts'
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
-import { StateRefused } from './state-errors.ts'
-import type { StateRequests } from './state-requests.ts'
-import type { PartitionRecord, RunDetail, RunRecord, RunStart, RunStatus, StepRecord } from './state-store.ts'
+import type { StateRequests, WriteOutcome } from './state-requests.ts'
+import type {
+  LandedPartition,
+  RunDetail,
+  RunRecord,
+  RunStart,
+  RunStatus,
+  StateStore,
+  StepRecord,
+} from './state-store.ts'
 import { stateTable } from './table-definition.ts'
 
 const PAGE_ITEMS = 100
@@ -35,7 +44,7 @@ export class RunMetrics {
     const key = runKey(id)
     const started = await this.#requests.get(key)
     if (started === null) {
-      throw new StateRefused(`Run ${id} is not recorded, so its end cannot be. Was it started, or has it expired?`)
+      throw new TerminalError(`Run ${id} is not recorded, so its end cannot be. Was it started, or has it expired?`)
     }
     const seconds = end.endTime === null ? null : (end.endTime - runRecord(started).startTime) / 1000
     const outcome = await this.#requests.update(key, {
@@ -63,9 +72,39 @@ export class RunMetrics {
     return this.#report(stepKey(step.runId, step.step), stepItem(step))
   }
 
-  putPartition(partition: PartitionRecord): Promise<void> {
-    const { runId, pipeline, partition: number } = partition
-    return this.#report(partitionKey(runId, pipeline, number), partitionItem(partition))
+  async countAttempt({ runId, pipeline, partition }: Parameters<StateStore['countAttempt']>[0]): Promise<void> {
+    const key = partitionKey(runId, pipeline, partition)
+    const id = randomUUID()
+    const outcome = await this.#requests.update(key, {
+      UpdateExpression:
+        'SET run_id = :run, job_name = :pipeline, #partition = :partition, #status = if_not_exists(#status, :running), ' +
+        `attempts = if_not_exists(attempts, :zero) + :one, attempt_id = :id, ${stateTable.timeToLive} = :expiry`,
+      ConditionExpression: notCountedByThisCall,
+      ExpressionAttributeNames: { ...STATUS, '#partition': 'partition' },
+      ExpressionAttributeValues: {
+        ':run': runId,
+        ':pipeline': pipeline,
+        ':partition': partition,
+        ':running': 'running',
+        ':zero': 0,
+        ':one': 1,
+        ':id': id,
+        ':expiry': this.#expiry(),
+      },
+    })
+    if (outcome.kind === 'unknown' && (await this.#requests.get(key))?.attempt_id !== id) throw outcome.error
+  }
+
+  async putPartition(partition: LandedPartition): Promise<void> {
+    const key = partitionKey(partition.runId, partition.pipeline, partition.partition)
+    const item = partitionItem(partition)
+    const attributes = Object.entries({ ...item, [stateTable.timeToLive]: this.#expiry() })
+    const outcome = await this.#requests.update(key, {
+      UpdateExpression: `SET ${attributes.map((_, place) => `#n${place} = :v${place}`).join(', ')}`,
+      ExpressionAttributeNames: Object.fromEntries(attributes.map(([name], place) => [`#n${place}`, name])),
+      ExpressionAttributeValues: Object.fromEntries(attributes.map(([, value], place) => [`:v${place}`, value])),
+    })
+    await this.#settle(outcome, key, item)
   }
 
   async detail(id: string): Promise<RunDetail | null> {
@@ -111,6 +150,11 @@ export class RunMetrics {
         ExpressionAttributeValues: { ':status': item.status, ':success': 'success' },
       },
     )
+    await this.#settle(outcome, key, item)
+  }
+
+  /** A lost reply is of no matter where the item says what was to be written. */
+  async #settle(outcome: WriteOutcome, key: ItemKey, item: Item): Promise<void> {
     if (outcome.kind !== 'unknown') return
     const found = await this.#requests.get(key)
     const mine = Object.entries(item).every(([name, value]) => isDeepStrictEqual(found?.[name], value))

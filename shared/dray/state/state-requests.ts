@@ -9,9 +9,11 @@ import {
   UpdateCommand,
   type UpdateCommandInput,
 } from '@aws-sdk/lib-dynamodb'
+import { TerminalError, TransientError } from '#dray/errors.ts'
+import { checkFormat, formats } from '#dray/messages/formats.ts'
+import { formatKnown } from './conditions.ts'
 import type { Item } from './items.ts'
 import type { ItemKey } from './keys.ts'
-import { StateRefused, StateUnavailable } from './state-errors.ts'
 
 /**
  * What became of a conditional write. Both `refused` and `unknown` may hide a write of ours: the SDK repeats a request whose
@@ -20,7 +22,7 @@ import { StateRefused, StateUnavailable } from './state-errors.ts'
 export type WriteOutcome =
   | { readonly kind: 'applied'; readonly item: Item }
   | { readonly kind: 'refused' }
-  | { readonly kind: 'unknown'; readonly error: StateUnavailable }
+  | { readonly kind: 'unknown'; readonly error: TransientError }
 
 type Update = Pick<UpdateCommandInput, 'UpdateExpression' | 'ConditionExpression' | 'ExpressionAttributeNames'> & {
   readonly ExpressionAttributeValues?: Item
@@ -44,7 +46,10 @@ function isRefusal(error: SdkError): boolean {
   return status >= 400 && status < 500 && status !== 429 && !THROTTLED.has(error.name)
 }
 
-/** The requests that the store makes of its table, with failures told apart. */
+/**
+ * The requests that the store makes of its table, with failures told apart. Every item says its format: one that a newer version of Dray has
+ * written is neither read nor written over.
+ */
 export class StateRequests {
   readonly #client: DynamoDBDocumentClient
   readonly #table: string
@@ -57,7 +62,7 @@ export class StateRequests {
   async get(key: ItemKey): Promise<Item | null> {
     const command = new GetCommand({ TableName: this.#table, Key: { ...key }, ConsistentRead: true })
     const { Item } = await this.#settle(() => this.#client.send(command))
-    return Item ?? null
+    return Item === undefined ? null : this.#known(Item)
   }
 
   /** The items of a query, page after page. */
@@ -66,22 +71,38 @@ export class StateRequests {
     do {
       const command = new QueryCommand({ ...input, TableName: this.#table, ExclusiveStartKey: start })
       const page = await this.#settle(() => this.#client.send(command))
-      yield* page.Items ?? []
+      for (const item of page.Items ?? []) yield this.#known(item)
       start = page.LastEvaluatedKey
     } while (start !== undefined)
   }
 
+  /** The expression begins with SET. */
   async update(key: ItemKey, update: Update): Promise<WriteOutcome> {
-    const command = new UpdateCommand({ ...update, TableName: this.#table, Key: { ...key }, ReturnValues: 'ALL_NEW' })
+    const command = new UpdateCommand({
+      ...inKnownFormat(update),
+      UpdateExpression: update.UpdateExpression?.replace(/^SET /, 'SET format_version = :format_version, '),
+      TableName: this.#table,
+      Key: { ...key },
+      ReturnValues: 'ALL_NEW',
+    })
     return this.#outcome(async () => (await this.#client.send(command)).Attributes ?? {})
   }
 
   async put(item: Item, condition: Condition): Promise<WriteOutcome> {
-    const command = new PutCommand({ ...condition, TableName: this.#table, Item: item })
+    const command = new PutCommand({
+      ...inKnownFormat(condition),
+      TableName: this.#table,
+      Item: { ...item, format_version: formats.stateItem },
+    })
     return this.#outcome(async () => {
       await this.#client.send(command)
       return item
     })
+  }
+
+  #known(item: Item): Item {
+    checkFormat('stateItem', item.format_version, `The item ${item.pk} ${item.sk} of the state table ${this.#table}`)
+    return item
   }
 
   async #outcome(send: () => Promise<Item>): Promise<WriteOutcome> {
@@ -89,7 +110,7 @@ export class StateRequests {
       return { kind: 'applied', item: await this.#settle(send) }
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) return { kind: 'refused' }
-      if (error instanceof StateUnavailable) return { kind: 'unknown', error }
+      if (error instanceof TransientError) return { kind: 'unknown', error }
       throw error
     }
   }
@@ -101,16 +122,26 @@ export class StateRequests {
       if (error instanceof ConditionalCheckFailedException) throw error
       const { name, message } = error as SdkError
       if (isRefusal(error as SdkError)) {
-        throw new StateRefused(
+        throw new TerminalError(
           `The state table ${this.#table} refused a request: ${name}: ${message}. No state was changed by it. ` +
             'Check the name of the table, the region and the permissions of the role.',
           { cause: error },
         )
       }
-      throw new StateUnavailable(
+      throw new TransientError(
         `The state table ${this.#table} could not be reached: ${message || name}. A retry settles what was done.`,
         { cause: error },
       )
     }
+  }
+}
+
+/** The same, as long as the item is of a format that this code knows. */
+function inKnownFormat<T extends Condition>(write: T): T {
+  const { ConditionExpression: condition } = write
+  return {
+    ...write,
+    ConditionExpression: condition === undefined ? formatKnown : `(${condition}) AND ${formatKnown}`,
+    ExpressionAttributeValues: { ...write.ExpressionAttributeValues, ':format_version': formats.stateItem },
   }
 }

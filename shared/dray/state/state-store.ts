@@ -1,3 +1,5 @@
+import type { RowCounts } from '#dray/messages/row-counts.ts'
+
 export type RunStatus = 'running' | 'success' | 'failed'
 export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
 
@@ -25,17 +27,6 @@ export interface Lease {
   readonly epoch: number
   readonly version: number
   readonly lastRun: string | null
-}
-
-/** The terms of the row equation `read = inserted + updated + unchanged + filtered + duplicate + quarantined`. */
-export interface RowCounts {
-  readonly read: number
-  readonly inserted: number
-  readonly updated: number
-  readonly unchanged: number
-  readonly filtered: number
-  readonly duplicate: number
-  readonly quarantined: number
 }
 
 export interface RunRecord {
@@ -76,7 +67,6 @@ export interface StepRecord extends RowCounts {
   /** Findings recorded on rows that were loaded all the same. */
   readonly findings: number
   readonly bytes: number
-  readonly attempts: number
   /** Why it failed, was skipped or refused; a sentence. */
   readonly error: string | null
   /** What a person should know of the step though it is no fault: sentences; null when there are none. */
@@ -106,7 +96,6 @@ export function emptyStep(runId: string, step: string): StepRecord {
     deleted: 0,
     findings: 0,
     bytes: 0,
-    attempts: 1,
     error: null,
     notes: null,
     quarantine: null,
@@ -117,13 +106,17 @@ export interface PartitionRecord extends RowCounts {
   readonly runId: string
   readonly pipeline: string
   readonly partition: number
-  readonly status: 'running' | 'success' | 'failed'
+  /** `running` from its first Load until it has landed. What a Load failed of is said by its step. */
+  readonly status: 'running' | 'success'
   readonly findings: number
   readonly bytes: number
+  /** How often its Load was tried: Extract and Transform, which may be tried more often, know no state. */
   readonly attempts: number
   readonly executionTimeSeconds: number | null
-  readonly error: string | null
 }
+
+/** A partition that has landed. */
+export type LandedPartition = Omit<PartitionRecord, 'status' | 'attempts'>
 
 export interface RunDetail {
   readonly run: RunRecord
@@ -139,8 +132,6 @@ export interface StateStore {
    * and `LeaseLost` when the owner was the last to commit this pipeline (a Plan delivered after its run).
    */
   acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease>
-  /** Moves the expiry of a lease still held; throws `LeaseLost` otherwise. */
-  renewLease(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, expiresAt: number): Promise<void>
   /**
    * Advances `last_run` to `lastRun` under the lease's epoch and version and gives the lease back: one conditional
    * update. A second call of the same commit has no effect. Throws `LeaseLost` when another has taken over.
@@ -165,8 +156,10 @@ export interface StateStore {
   ): Promise<void>
   /** Replaces what is known of a step; a success is replaced by a success only. */
   putStep(step: StepRecord): Promise<void>
-  /** Replaces what is known of a partition; a success is replaced by a success only. */
-  putPartition(partition: PartitionRecord): Promise<void>
+  /** Counts one more attempt at a partition; one call counts once, however often its request is sent. */
+  countAttempt(partition: Pick<PartitionRecord, 'runId' | 'pipeline' | 'partition'>): Promise<void>
+  /** Records that a partition has landed; its attempts stay counted. */
+  putPartition(partition: LandedPartition): Promise<void>
   /** Steps in the order in which they started, partitions by number. */
   run(id: string): Promise<RunDetail | null>
   /** Newest first. */

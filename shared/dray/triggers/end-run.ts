@@ -1,9 +1,10 @@
 import { TransientError } from '#dray/errors.ts'
+import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { RunRecord, RunStart, StateStore } from '#dray/state/state-store.ts'
 import type { WorkflowSlot } from '#dray/state/workflow-slots.ts'
 import { latestRuns, refusedAmong } from './refused-runs.ts'
 import { holderOf, startRun, type TriggeredWorkflow, type TriggerServices, takeSlot } from './request-run.ts'
-import { followUpOf, type RunRequest } from './run-request.ts'
+import { followUpOf } from './run-request.ts'
 import { settleRun } from './settle-run.ts'
 
 /** A run that is over, as the service that ran it tells. */
@@ -34,7 +35,7 @@ export async function endRun(
 }
 
 /** Starts the run that waits, unless another is on; `ended` is the run that is over, if any. */
-export async function startFollowUp(
+async function startFollowUp(
   workflow: TriggeredWorkflow,
   ended: string | null,
   services: EndServices,
@@ -72,7 +73,7 @@ interface NextRun {
 }
 
 /**
- * The run that is to follow: one that goes on with a run that was refused, as it was asked for; or the one that waits in the slot, which does
+ * The run that is to follow: one that resumes a run that was refused, as it was asked for; or the one that waits in the slot, which does
  * the work of a usual run that was refused, too.
  */
 async function nextRun(

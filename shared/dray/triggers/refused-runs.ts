@@ -38,7 +38,7 @@ export async function refusedAmong(
   return refused
 }
 
-/** Whether a later run goes on with a run, or is a usual one of the same steps. */
+/** Whether a later run resumes a run, or is a usual one of the same steps. */
 function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
   if (later.workflow !== run.workflow) return false
   if (later.mode !== null) return (JSON.parse(later.mode) as { resume?: string }).resume === run.id

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
 import { TransientError } from '#dray/errors.ts'
+import { runIdOf } from '#dray/messages/run-id.ts'
+import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 import type { WorkflowSlot, WorkflowSlots } from '#dray/state/workflow-slots.ts'
-import { type RunRequest, unionOf } from './run-request.ts'
+import { unionOf } from './run-request.ts'
 
 /** A workflow, as far as what starts it needs to know. */
 export interface TriggeredWorkflow {
@@ -75,7 +77,7 @@ export async function takeSlot(
   pending: RunRequest | null = null,
 ): Promise<string | null> {
   const generation = slot.generation + 1
-  const run = runName(slot.workflow, generation, services.now())
+  const run = runIdOf(`${slot.workflow}#${generation}`, new Date(services.now()))
   const taken = { ...slot, generation, run, started: false, request, pending }
   if (!(await services.slots.write(taken))) return null
   await startRun({ ...taken, revision: slot.revision + 1 }, services)
@@ -105,12 +107,4 @@ export async function holderOf(
 
 function fingerprint(event: string): string {
   return createHash('sha256').update(event).digest('base64url').slice(0, 16)
-}
-
-/** As the local runner's: sorts by the start, reads as a date. The generation makes it unique. */
-function runName(workflow: string, generation: number, now: number): string {
-  const iso = new Date(now).toISOString()
-  const hash = createHash('sha256').update(`${workflow}#${generation}`).digest('hex')
-  const unique = Number.parseInt(hash.slice(0, 12), 16).toString(36).padStart(7, '0').slice(-7)
-  return `${iso.slice(0, 10)}t${iso.slice(11, 19).replaceAll(':', '')}-${unique}`
 }

@@ -1,6 +1,6 @@
 /** From a JSON Schema to JSONata that says, in words, what of a value the schema does not allow. */
 import type * as z from 'zod'
-import { listOf } from './run-input.ts'
+import { listOf } from '#dray/messages/run-input.ts'
 
 type Schema = z.core.JSONSchema.JSONSchema
 

@@ -61,7 +61,7 @@ export interface InlineMapState extends AnyMapState {
   readonly ItemProcessor: States & { readonly ProcessorConfig: { readonly Mode: 'INLINE' } }
 }
 
-/** Works on the items of a JSON array in S3, each in an execution of its own; the first that fails ends it. */
+/** Works on the items of a JSON array in S3, each in a separate execution; the first that fails ends it. */
 export interface DistributedMapState extends AnyMapState {
   readonly ItemReader: {
     readonly Resource: 'arn:aws:states:::s3:getObject'

@@ -1,3 +1,4 @@
+import { formats } from '#dray/messages/formats.ts'
 import {
   allFulfilled,
   caughtReason,
@@ -70,7 +71,13 @@ function taskStates(name: string, onward: Onward): [string, State][] {
       taskState({
         stage: 'run',
         placeholder: placeholderOf(name, 'run'),
-        payload: { run: jsonata('$states.input.run'), task: name, mode: modeOfRun, only: onlyOfRun },
+        payload: {
+          version: formats.message,
+          run: jsonata('$states.input.run'),
+          task: name,
+          mode: modeOfRun,
+          only: onlyOfRun,
+        },
         output: { run: jsonata('$states.input.run'), steps: stepsWith(name, outcome('success', null)) },
         catchers: catchEverything(stateName(name, 'failed')),
         onward,
@@ -90,6 +97,7 @@ function pipelineStates(name: string, onward: Onward): [string, State][] {
     stage: 'plan',
     placeholder: placeholderOf('dray', 'plan'),
     payload: {
+      version: formats.message,
       run: jsonata('$states.input.run'),
       pipeline: name,
       mode: modeOfRun,
@@ -157,6 +165,7 @@ function perPartition(name: string): Pick<MapState, 'MaxConcurrency' | 'ItemSele
   return {
     MaxConcurrency: jsonata('$states.input.plan.concurrency'),
     ItemSelector: {
+      version: formats.message,
       run: jsonata('$states.input.run'),
       pipeline: name,
       plan: jsonata('$states.input.plan.plan'),
@@ -197,6 +206,7 @@ function commitState(name: string, failed: string, onward: Onward): State {
     stage: 'commit',
     placeholder: placeholderOf('dray', 'commit'),
     payload: {
+      version: formats.message,
       run: jsonata('$states.input.run'),
       pipeline: name,
       plan: jsonata('$states.input.plan.plan'),

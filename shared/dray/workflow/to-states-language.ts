@@ -1,11 +1,12 @@
 import * as z from 'zod'
 import { ConfigurationError } from '#dray/errors.ts'
+import { formats } from '#dray/messages/formats.ts'
+import { runInputOf } from '#dray/messages/run-input.ts'
 import { decompose, type Structure } from './decompose.ts'
 import { failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
 import { ancestorsOf, orderOf } from './graph.ts'
 import { faultsInInput } from './input-faults.ts'
 import { type FunctionReference, functionsOf, placeholderOf } from './placeholders.ts'
-import { runInputOf } from './run-input.ts'
 import type { State, StateMachine, States } from './states-language.ts'
 import { stepStates } from './step-states.ts'
 import { type Onward, taskState } from './task-policy.ts'
@@ -93,7 +94,7 @@ function endStates(order: readonly string[]): [string, State][] {
       taskState({
         stage: 'finish',
         placeholder: placeholderOf('dray', 'finish'),
-        payload: { ...input, only: onlyOfRun },
+        payload: { version: formats.message, ...input, only: onlyOfRun },
         output: { ...input, finish: jsonata('$states.result.Payload') },
         onward: { Next: 'Succeeded?' },
       }),

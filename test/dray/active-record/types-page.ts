@@ -76,8 +76,8 @@ What becomes of values between PostgreSQL, MySQL / MariaDB and SQLite. This page
 through the accessor of a model, and compared by a digest that each database computes itself. \`UPDATE_DOCS=1\` writes the page anew.
 `
 
-const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestamp()\` and \`json()\` are exact text of a type of its own, never a number or a Date.
-- Times of day, intervals, enumerations, sets, arrays and PostgreSQL's bit strings have no field of their own: \`text()\` carries them as the
+const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestamp()\` and \`json()\` are exact text, each with its own type, never a number or a Date.
+- Times of day, intervals, enumerations, sets, arrays and PostgreSQL's bit strings have no field: \`text()\` carries them as the
   database writes them. MySQL's BIT is \`binary()\`, or \`boolean()\` when it is BIT(1).
 - A \`timestamp()\` is in UTC, exact to the microsecond. A column without a zone (\`timestamp\`, DATETIME, SQLite's TEXT) is taken as UTC, so no time is
   skipped or comes twice. MySQL's TIMESTAMP columns and PostgreSQL's sessions are read and written in UTC whatever the server's zone is.

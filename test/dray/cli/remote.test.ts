@@ -15,7 +15,7 @@ import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
  * the tests that speaks as much of them as is asked for here.
  */
 
-describe('dray --target dev', () => {
+describe('dray --env dev', () => {
   const { home, remove } = temporaryHome()
   let postgres: TestPostgres
   let environment: DeployedTestEnvironment
@@ -24,7 +24,7 @@ describe('dray --target dev', () => {
   let lake: Client
   const urls: Record<string, string> = {}
 
-  const dray = (...args: string[]) => drayIn(home, [...args, '--target', 'dev'], environment.variables)
+  const dray = (...args: string[]) => drayIn(home, [...args, '--env', 'dev'], environment.variables)
 
   /** The document that a verb prints with --json; it has to succeed. */
   async function json(...args: string[]) {
@@ -102,7 +102,7 @@ describe('dray --target dev', () => {
     assert.match(id, /^\d{4}-\d{2}-\d{2}t\d{6}-[0-9a-z]{7}$/)
     assert.match(shown.stdout, /customers +success +2 +0 +0 +1/)
     assert.match(shown.stdout, /s3:\/\/dray-dev-staging\/quarantine\/customers\//)
-    assert.match(shown.stdout, /`npx dray run customers --target dev` again/)
+    assert.match(shown.stdout, /`npx dray run customers --env dev` again/)
     assert.match(shown.stderr, /customers: success/)
     assert.deepEqual(inputs()[1], { trigger: 'manual', only: ['customers'] })
   })
@@ -142,7 +142,7 @@ describe('dray --target dev', () => {
     await lake.query('begin; lock table order_fact in exclusive mode')
     const { child, ended } = startDray(
       home,
-      ['run', 'orders', '--keys', '4', '--target', 'dev', '--progress', 'log'],
+      ['run', 'orders', '--keys', '4', '--env', 'dev', '--progress', 'log'],
       environment.variables,
     )
     let shown = ''
@@ -156,12 +156,12 @@ describe('dray --target dev', () => {
     await lake.query('rollback')
     await environment.idle()
 
-    const [, id] = /^The run (\S+) goes on: `npx dray runs watch \S+ --target dev` shows it/.exec(stdout) ?? []
+    const [, id] = /^The run (\S+) goes on: `npx dray runs watch \S+ --env dev` shows it/.exec(stdout) ?? []
     assert.equal(code, 130)
     assert.equal(environment.aws.executions.get(id ?? '')?.status, 'SUCCEEDED')
   })
 
-  it('runs stop ends a run, whose report says so, and resume goes on with it', async () => {
+  it('runs stop ends a run, whose report says so, and resume loads the rest', async () => {
     await lake.query('begin; lock table order_fact in exclusive mode')
     const { run_id: id } = await json('run', 'orders', '--keys', '5,6', '--detach')
     const watching = dray('runs', 'watch', id, '--progress', 'none')
@@ -175,7 +175,7 @@ describe('dray --target dev', () => {
     assert.deepEqual(stopped, { run_id: id, stopped: true })
     assert.equal(watched.code, 130, watched.stderr)
     assert.match(watched.stdout, /orders failed: The execution was aborted: Stopped: by dray runs stop of/)
-    assert.match(watched.stdout, /`npx dray resume \S+ --target dev`/)
+    assert.match(watched.stdout, /`npx dray resume \S+ --env dev`/)
     assert.equal((await environment.state.pipeline('orders'))?.leaseOwner, null)
     await refused(/has ended, so there is nothing to stop/, 2, 'runs', 'stop', id)
 
@@ -184,7 +184,7 @@ describe('dray --target dev', () => {
     assert.deepEqual(inputs().at(-1), { trigger: 'resume', only: ['orders'], mode: { resume: id } })
   })
 
-  it('a run whose pipeline another one holds ends with 3, and is gone on with when that one has ended', async () => {
+  it('a run whose pipeline another one holds ends with 3, and is resumed when that one has ended', async () => {
     await lake.query('begin; lock table order_fact in exclusive mode')
     const { run_id: holder } = await json('run', 'orders', '--keys', '4', '--detach')
     while ((await environment.state.pipeline('orders'))?.leaseOwner !== holder) await delay(50)
@@ -219,7 +219,7 @@ describe('dray --target dev', () => {
     assert.deepEqual([runs.length, runs[0].job_name, runs[0].runner], [2, 'nightly', 'stepfunctions'])
     assert.deepEqual([shown.steps[0].step, shown.partitions.length], ['orders', 3])
     assert.match(stdout, new RegExp(`^${runs[0].run_id} +orders of nightly +success`, 'm'))
-    await refused(/There is no run r-1; `npx dray runs --target dev`/, 2, 'runs', 'show', 'r-1')
+    await refused(/There is no run r-1; `npx dray runs --env dev`/, 2, 'runs', 'show', 'r-1')
   })
 
   it('runs logs prints what the functions of that run have logged, in the order of time', async () => {
@@ -303,7 +303,7 @@ describe('dray --target dev', () => {
 
   describe('says in a line, with exit code 2, that', () => {
     async function refusedWith(message: RegExp, variables: NodeJS.ProcessEnv, target = 'dev') {
-      const { code, stdout, stderr } = await drayIn(home, ['runs', '--target', target], {
+      const { code, stdout, stderr } = await drayIn(home, ['runs', '--env', target], {
         ...environment.variables,
         ...variables,
       })

@@ -7,7 +7,7 @@ import type { RunResult } from 'dray-infra/internal/runs/run-result.ts'
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream
 const places = {
-  target: 'local',
+  env: 'local',
   logFile: '/home/logs/r.jsonl',
   stream,
   locate: (prefix: string) => `/staging/${prefix}`,

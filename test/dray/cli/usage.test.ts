@@ -33,7 +33,9 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
       /--only names "order", so nothing was run; .* has customers, orders, data-mart\./,
     ))
   it('a target that there is not, and names those there are', () =>
-    assertRefused(['run', 'customers', '--target', 'production'], /no environment production.* has dev, prod\./))
+    assertRefused(['run', 'customers', '--env', 'production'], /no environment production.* has dev, prod\./))
+  it('the former name of --env, and gives the new one', () =>
+    assertRefused(['runs', '--target', 'dev'], /It is called --env now: write --env dev/))
   it('a malformed URL, and does not print it', async () => {
     await assertRefused(['run', 'customers'], /^dray: LAKE_DATABASE_URL is not the URL of a database/, {
       LAKE_DATABASE_URL: 'oracle://scott:tiger@host/db',

@@ -169,7 +169,7 @@ describe('the verbs around a run', () => {
     ])
   })
 
-  it('a run that was refused is gone on with by the run that held the lease', async () => {
+  it('a run that was refused is resumed by the run that held the lease', async () => {
     lake.exec('begin immediate')
     const holder = startDray(home, ['run', 'orders', '--progress', 'log'], urls)
     while ((await state.pipeline('orders'))?.leaseOwner === null) await delay(20)
@@ -287,7 +287,7 @@ describe('the verbs around a run', () => {
     await state.startRun({ id: 'running', workflow: 'orders', startTime: Date.now(), runner, trigger: 'manual' })
 
     await refused(
-      /has succeeded, so there is nothing to go on with/,
+      /has succeeded, so there is nothing to resume/,
       2,
       'resume',
       '--progress',

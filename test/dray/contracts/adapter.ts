@@ -8,8 +8,6 @@ import type { Adapter, Bound, Connection, MergeTarget } from 'dray/internal/data
 export interface AdapterFixture {
   /** An adapter of an empty database of its own, with at least three connections. */
   open(): Promise<{ adapter: Adapter; close(): Promise<void> }>
-  /** `$1` or `?`. */
-  placeholder(number: number): string
   readonly types: {
     readonly bigint: string
     readonly integer: string
@@ -124,7 +122,7 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
 
     const insert = (connection: Connection, table: string, values: readonly Bound[]) =>
       connection.query(
-        `INSERT INTO ${adapter.quote(table)} VALUES (${values.map((_, index) => fixture.placeholder(index + 1)).join(', ')})`,
+        `INSERT INTO ${adapter.quote(table)} VALUES (${values.map((_, index) => adapter.placeholder(index + 1)).join(', ')})`,
         values,
       )
 
@@ -255,8 +253,8 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
         await using(async (connection) => {
           const table = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY, v ${types.varchar(60)}`)
           for (const [index, value] of NAUGHTY.entries()) await insert(connection, table, [String(index), value])
-          const sql = `SELECT id, v FROM ${adapter.quote(table)} WHERE v = ${fixture.placeholder(1)} AND '?$1' <> v -- ? $1 '
-            AND id >= ${fixture.placeholder(2)} /* ' ? $1 */;`
+          const sql = `SELECT id, v FROM ${adapter.quote(table)} WHERE v = ${adapter.placeholder(1)} AND '?$1' <> v -- ? $1 '
+            AND id >= ${adapter.placeholder(2)} /* ' ? $1 */;`
 
           for (const [index, value] of NAUGHTY.entries()) {
             const rows = (await copied(connection, sql, [value, '0'])).flatMap(decodeBlock)

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { describe, test } from 'node:test'
-import type { Block, StagedObject, StagingStore } from 'dray/internal/staging/staging-store.ts'
+import type { StagedObject } from 'dray/internal/messages/staged-object.ts'
+import type { Block, StagingStore } from 'dray/internal/staging/staging-store.ts'
 
 const COPY = { format: 'copy-text', columns: ['id', 'na\nme', '__proto__'] } as const
 
@@ -324,38 +325,6 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
       assert.ok((await store.list('')).includes(other.key))
     })
 
-    test('removes what is under a folder and says how much it was', async () => {
-      const { store, leftovers } = make()
-      for (let index = 0; index < 3; index++) await store.write(`gone-1/${index}`, COPY, [rows(1)])
-      const kept = await store.write('gone-10/a', COPY, [rows(1)])
-
-      const removed = [await store.remove('gone-1'), await store.remove('gone-1')]
-
-      assert.deepEqual(removed, [3, 0])
-      assert.deepEqual(
-        (await leftovers()).filter((found) => found.includes('gone-1/')),
-        [],
-      )
-      assert.deepEqual(await store.list('gone-10'), [kept.key])
-    })
-
-    test('removes a single object by its key', async () => {
-      const { store } = make()
-      const object = await store.write('single/a', COPY, [rows(1)])
-      const sibling = await store.write('single/a', COPY, [rows(1)])
-
-      const removed = await store.remove(object.key)
-
-      assert.equal(removed, 1)
-      assert.deepEqual(await store.list('single'), [sibling.key])
-    })
-
-    test('refuses to remove everything by an empty prefix', async () => {
-      const { store } = make()
-
-      await assert.rejects(store.remove(''), { name: 'Configuration' })
-    })
-
     for (const key of [
       '../up',
       'a/../../up',
@@ -375,7 +344,6 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
         await assert.rejects(store.write(key, COPY, [rows(1)]), refused)
         await assert.rejects(store.read({ key, rows: 0, bytes: 0, sha256: '' }), refused)
         await assert.rejects(store.list(key), refused)
-        await assert.rejects(store.remove(key), refused)
         assert.throws(() => store.locate(key), refused)
       })
     }
@@ -388,7 +356,6 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
 
       assert.deepEqual(await store.list(prefix), [object.key])
       assert.equal((await drain(store, object)).length, 1)
-      assert.equal(await store.remove(prefix), 1)
     })
   })
 }

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { describe, test } from 'node:test'
-import type { PartitionRecord, RowCounts, StateStore, StepRecord } from 'dray/internal/state/state-store.ts'
+import type { RowCounts } from 'dray/internal/messages/row-counts.ts'
+import type { LandedPartition, StateStore, StepRecord } from 'dray/internal/state/state-store.ts'
 
 const NOW = Date.parse('2026-03-01T02:00:00Z')
 const MINUTE = 60_000
@@ -29,7 +30,6 @@ function stepOf(runId: string, over: Partial<StepRecord> = {}): StepRecord {
     deleted: 3,
     findings: 5,
     bytes: 123_456_789_012,
-    attempts: 2,
     error: null,
     notes: ['the window ends 300 s before now'],
     quarantine: `runs/${runId}/quarantine/orders`,
@@ -37,19 +37,15 @@ function stepOf(runId: string, over: Partial<StepRecord> = {}): StepRecord {
   }
 }
 
-function partitionOf(runId: string, partition: number, over: Partial<PartitionRecord> = {}): PartitionRecord {
+function partitionOf(runId: string, partition: number): LandedPartition {
   return {
     runId,
     pipeline: 'orders',
     partition,
-    status: 'success',
     ...COUNTS,
     findings: 1,
     bytes: 1000,
-    attempts: 1,
     executionTimeSeconds: 0.25,
-    error: null,
-    ...over,
   }
 }
 
@@ -134,23 +130,6 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         const again = await store.acquireLease(pipeline, 'run-1', NOW + 5 * MINUTE, NOW + 6 * MINUTE)
 
         assert.deepEqual(again, lease)
-      })
-
-      test('is renewed by its owner only while it is held', async () => {
-        const store = make()
-        const pipeline = name()
-        const lost = await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE)
-        await store.renewLease(lost, NOW + 2 * MINUTE)
-        const renewed = await store.pipeline(pipeline)
-        await store.acquireLease(pipeline, 'run-2', NOW + 2 * MINUTE, NOW + 3 * MINUTE)
-
-        await assert.rejects(store.renewLease(lost, NOW + 9 * MINUTE), {
-          name: 'LeaseLost',
-          message: /run-2 took it over with epoch 2/,
-        })
-
-        assert.equal(renewed?.leaseExpiresAt, NOW + 2 * MINUTE)
-        assert.equal((await store.pipeline(pipeline))?.leaseExpiresAt, NOW + 3 * MINUTE)
       })
 
       test('is given back by its owner only, and then is free at once', async () => {
@@ -373,7 +352,6 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         await store.setLastRun(pipeline, 'by hand', NOW + MINUTE)
 
         await assert.rejects(store.commit(lease, 'late'), { name: 'LeaseLost' })
-        await assert.rejects(store.renewLease(lease, NOW + 9 * MINUTE), { name: 'LeaseLost' })
         assert.equal((await store.pipeline(pipeline))?.lastRun, 'by hand')
       })
     })
@@ -450,11 +428,17 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         await store.startRun({ ...start, id })
 
         for (const step of [data, skipped, orders]) await store.putStep(step)
-        for (const partition of partitions.toReversed()) await store.putPartition(partition)
+        for (const partition of partitions.toReversed()) {
+          await store.countAttempt(partition)
+          await store.putPartition(partition)
+        }
 
         const detail = await store.run(id)
         assert.deepEqual(detail?.steps, [orders, data, skipped])
-        assert.deepEqual(detail?.partitions, partitions)
+        assert.deepEqual(
+          detail?.partitions,
+          partitions.map((partition) => ({ ...partition, status: 'success', attempts: 1 })),
+        )
       })
 
       test('replaces what is known of a step, but never a success by what comes late', async () => {
@@ -465,14 +449,41 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
 
         await store.putStep(stepOf(id, failed))
         await store.putStep(stepOf(id))
-        await store.putStep(stepOf(id, { ...failed, attempts: 3 }))
-        await store.putPartition(partitionOf(id, 1, { status: 'running' }))
-        await store.putPartition(partitionOf(id, 1))
-        await store.putPartition(partitionOf(id, 1, { status: 'running', attempts: 2 }))
+        await store.putStep(stepOf(id, { ...failed, bytes: 3 }))
 
         const detail = await store.run(id)
         assert.deepEqual(detail?.steps, [stepOf(id)])
-        assert.deepEqual(detail?.partitions, [partitionOf(id, 1)])
+      })
+
+      test('counts how often a partition was tried: it runs until it has landed, and stays landed', async () => {
+        const store = make()
+        const id = randomUUID()
+        await store.startRun({ ...start, id })
+        const known = async () => {
+          const [partition] = (await store.run(id))?.partitions ?? []
+          return [partition?.status, partition?.attempts, partition?.read]
+        }
+
+        await store.countAttempt(partitionOf(id, 1))
+        const first = await known()
+        await store.countAttempt(partitionOf(id, 1))
+        await store.putPartition(partitionOf(id, 1))
+        const landed = await known()
+        await store.countAttempt(partitionOf(id, 1))
+
+        assert.deepEqual(first, ['running', 1, 0])
+        assert.deepEqual(landed, ['success', 2, COUNTS.read])
+        assert.deepEqual(await known(), ['success', 3, COUNTS.read])
+      })
+
+      test('counts attempts at once one by one', async () => {
+        const store = make()
+        const id = randomUUID()
+        await store.startRun({ ...start, id })
+
+        await Promise.all(Array.from({ length: 10 }, () => store.countAttempt(partitionOf(id, 1))))
+
+        assert.equal((await store.run(id))?.partitions[0]?.attempts, 10)
       })
 
       test('keeps an error of any length, cut to what an item holds', async () => {
@@ -496,14 +507,18 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         await store.startRun({ ...start, id })
         const error = 'x'.repeat(8000)
 
-        await Promise.all(
-          Array.from({ length: 300 }, (_, number) => store.putPartition(partitionOf(id, number, { error }))),
-        )
+        const numbers = Array.from({ length: 150 }, (_, number) => number)
 
-        const partitions = (await store.run(id))?.partitions ?? []
+        await Promise.all(
+          numbers.map((number) => store.putStep(stepOf(id, { step: `${number}`, status: 'failed', error }))),
+        )
+        await Promise.all(numbers.map((number) => store.putPartition(partitionOf(id, number))))
+
+        const detail = await store.run(id)
+        assert.equal(detail?.steps.length, numbers.length)
         assert.deepEqual(
-          partitions.map(({ partition }) => partition),
-          Array.from({ length: 300 }, (_, number) => number),
+          detail?.partitions.map(({ partition }) => partition),
+          numbers,
         )
       })
     })

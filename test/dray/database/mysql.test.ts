@@ -17,7 +17,6 @@ describe('MySQL', { skip }, () => {
         close: () => server.stop(),
       }
     },
-    placeholder: () => '?',
     types: {
       bigint: 'bigint',
       integer: 'int',

@@ -20,7 +20,6 @@ const open = async () => {
 
 adapterContract('PostgreSQL', {
   open,
-  placeholder: (number) => `$${number}`,
   types: {
     bigint: 'bigint',
     integer: 'integer',

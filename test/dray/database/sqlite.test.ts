@@ -20,7 +20,6 @@ adapterContract('SQLite', {
       close: () => rm(folder, { recursive: true }),
     }
   },
-  placeholder: () => '?',
   types: {
     bigint: 'INTEGER',
     integer: 'INTEGER',

@@ -5,10 +5,10 @@ import { bigint, decimal, double, integer, json, text, timestamp } from 'dray/in
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import type { CommitOutput } from 'dray/internal/messages/stages.ts'
+import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import { take } from 'dray/internal/pipeline/declare/take.ts'
 import { type Harness, openHarness, quarantined, runPipeline } from '#test/pipeline/harness.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres } from '#test/services/postgres.ts'
@@ -45,7 +45,7 @@ const bySource = { postgres: FromPostgres, mysql: FromMysql }
 function pipelineFrom(source: keyof typeof bySource): Pipeline {
   return pipeline('items', {
     extract: fullLoad(bySource[source]),
-    transform: take(bySource[source], taken) as never,
+    transform: copyFields(bySource[source], taken) as never,
     load: upsert(Product, { by: 'id' }),
   }) as unknown as Pipeline
 }
@@ -206,7 +206,7 @@ describe('values of MySQL that were lost in silence elsewhere are not lost', { s
     await fromPostgres.query('insert into item (id, whole) values (1, 1), (2, 2), (3, 3)')
     const into = pipeline('items', {
       extract: fullLoad(FromPostgres),
-      transform: take(FromPostgres, taken) as never,
+      transform: copyFields(FromPostgres, taken) as never,
       load: upsert(MysqlProduct, { by: 'id' }),
     }) as unknown as Pipeline
 

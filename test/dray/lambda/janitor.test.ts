@@ -115,7 +115,7 @@ describe('janitor', () => {
     await triggers.janitor(ended(run, 'SUCCEEDED', { input }), context)
   }
 
-  test('follows up a run that was refused by a run that goes on with it, as it was asked for', async () => {
+  test('follows up a run that was refused by a run that resumes it, as it was asked for', async () => {
     await hold('by-hand')
     await refusedRun('refused', { mode: '{"keys":["7"]}', only: ['orders'] })
 

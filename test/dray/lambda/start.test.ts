@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
-import type { RunRequest } from 'dray/internal/triggers/run-request.ts'
+import type { RunRequest } from 'dray/internal/messages/run-input.ts'
 import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
 
 let triggers: Triggers

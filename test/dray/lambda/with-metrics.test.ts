@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict'
 import { afterEach, before, beforeEach, describe, mock, test } from 'node:test'
 import type { Context } from 'aws-lambda'
-import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { LeaseHeld, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import { Fenced } from 'dray/internal/pipeline/landing/ledger.ts'
-import { LeaseHeld } from 'dray/internal/state/state-errors.ts'
 
 const run = { id: 'run-1', workflow: 'daily', started_at: '2026-01-01T00:00:00Z', trigger: 'schedule' }
 const plan = { key: 'k', rows: 1, bytes: 1, sha256: '0'.repeat(64) }

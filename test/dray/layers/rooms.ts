@@ -19,11 +19,11 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/database': ['dray/errors.ts', 'dray/block'],
   'dray/active-record': ['dray/errors.ts', 'dray/block', 'dray/database'],
   'dray/cleaning': [],
-  'dray/staging': ['dray/errors.ts'],
-  'dray/state': ['dray/errors.ts'],
-  'dray/messages': ['dray/errors.ts', 'dray/staging', 'dray/state'],
+  'dray/messages': ['dray/errors.ts'],
+  'dray/staging': ['dray/errors.ts', 'dray/messages'],
+  'dray/state': ['dray/errors.ts', 'dray/messages'],
   'dray/workflow': ['dray/errors.ts', 'dray/messages'],
-  'dray/triggers': ['dray/errors.ts', 'dray/state'],
+  'dray/triggers': ['dray/errors.ts', 'dray/messages', 'dray/state'],
   'dray/pipeline': ['dray/staging', 'dray/state'],
   'dray/pipeline/declare': [...model, 'dray/messages'],
   'dray/pipeline/texts': [...model, 'dray/messages'],
@@ -43,6 +43,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/project': ['dray/errors.ts', 'dray/workflow', 'dray/pipeline/declare'],
   'dray-infra/testing': [...model, 'dray/pipeline/declare', 'dray/pipeline/rows'],
   'dray-infra/index.ts': ['dray-infra/project'],
+  'dray-infra/upgrade': ['dray/errors.ts'],
   'dray-infra/aws': [...Object.keys(dray), 'dray-infra/project'],
   'dray-infra/local': [...Object.keys(dray), 'dray-infra/project', 'dray-infra/aws'],
   'dray-infra/runs': [
@@ -57,7 +58,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
+    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
   ],
 }
 

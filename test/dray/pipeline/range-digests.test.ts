@@ -13,10 +13,10 @@ import {
 } from 'dray/internal/active-record/field-kinds.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import { take } from 'dray/internal/pipeline/declare/take.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { startMariaDB, type TestMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
@@ -49,7 +49,7 @@ const taken = {
 } as const
 const copying = pipeline('items', {
   extract: fullLoad(Item),
-  transform: take(Item, { ...taken, token: 'token' }),
+  transform: copyFields(Item, { ...taken, token: 'token' }),
   load: upsert(Copy, { by: 'id' }),
 })
 

@@ -4,10 +4,10 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, date, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import { take } from 'dray/internal/pipeline/declare/take.ts'
 import { type Reconciliation, reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { reloadKeys } from 'dray/internal/pipeline/stages/reload.ts'
 import { onEachEngine } from './engines.ts'
@@ -48,7 +48,7 @@ const changing = pipeline('items', {
 })
 const copying = pipeline('items', {
   extract: fullLoad(Item),
-  transform: take(Item, {
+  transform: copyFields(Item, {
     id: 'id',
     label: 'label',
     price: 'price',

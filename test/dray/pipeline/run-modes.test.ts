@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
@@ -238,8 +239,17 @@ describe('a run that is asked for something else than its window', () => {
 
       const planned = await planRun(full, 'run-1', harness.services, loadKeys(keys))
 
-      assert.equal(planned.partitions.length, 3)
+      assert.equal(planned.partitions.length, 5)
       assert.equal((await readPlan(harness.services, planned.plan)).rows, 2400)
+    })
+
+    test('of several columns are as many as SQLite nests alternatives', async () => {
+      const keys = Array.from({ length: 1000 }, (_, index) => ['7', String(index)])
+
+      const planned = await planRun(lines, 'run-1', harness.services, loadKeys(keys))
+
+      assert.equal(planned.partitions.length, 2)
+      assert.equal((await readPlan(harness.services, planned.plan)).rows, 0)
     })
 
     test('are refused when they cannot be keys', async () => {
@@ -324,7 +334,7 @@ describe('a run that is asked for something else than its window', () => {
       await assert.rejects(load(incremental, late, harness.services), /epoch 2 has taken the target over/)
     })
 
-    test('goes on with a run that was resumed itself', async () => {
+    test('resumes a run that was resumed itself', async () => {
       await ten()
       const first = await planRun(incremental, 'run-1', harness.services)
       await loadPartitions('run-1', first, [0])
@@ -387,7 +397,7 @@ describe('a run that is asked for something else than its window', () => {
       const planned = await planRun(incremental, 'run-1', harness.services)
       await loadPartitions('run-1', planned, [0])
       await fail('run-1')
-      await harness.services.staging.remove('runs')
+      await rm(join(harness.folder, 'staging', 'runs'), { recursive: true })
 
       await assert.rejects(
         planRun(incremental, 'run-2', harness.services, { resume: 'run-1' }),

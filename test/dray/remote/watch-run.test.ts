@@ -87,12 +87,9 @@ describe('watchRun', () => {
       runId: `r-${id}`,
       pipeline: 'orders',
       partition: 0,
-      status: 'success',
       findings: 0,
       bytes: 0,
-      attempts: 1,
       executionTimeSeconds: 1,
-      error: null,
     })
     const watched = watch(['customers', 'orders'], [running, running, ended('succeeded')])
     while (shown.length < 2) await new Promise(setImmediate)

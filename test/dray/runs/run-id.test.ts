@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { newRunId } from 'dray-infra/internal/runs/run-id.ts'
+import { newRunId } from 'dray/internal/messages/run-id.ts'
 
 it('a run id reads as its start and is valid as the name of a Step Functions execution', () => {
   const id = newRunId(new Date('2026-11-23T07:02:12.036Z'))

@@ -40,17 +40,17 @@ test('lets nobody but its user read what is staged', async () => {
   for (const path of ['', 'run', 'run/customers']) assert.equal((await stat(join(root, path))).mode & 0o777, 0o700)
 })
 
-test('neither shows nor keeps what a killed writer left unfinished', async () => {
+test('does not show what a killed writer left unfinished, and prunes it', async () => {
   const root = join(folder, 'killed')
   const store = new FolderStagingStore(root)
   await mkdir(join(root, 'run/customers'), { recursive: true })
   await writeFile(join(root, 'run/customers/.1234.partial'), 'half a row')
 
   const listed = await store.list('run')
-  const removed = await store.remove('run')
+  const removed = await store.prune(({ isPartial }) => !isPartial)
 
   assert.deepEqual(listed, [])
-  assert.equal(removed, 0)
+  assert.equal(removed, 1)
   assert.deepEqual(await readdir(root), [])
 })
 

@@ -1,13 +1,21 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
-import { after, before, test } from 'node:test'
-import { type DynamoDBClient, GetItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
+import { after, before, describe, test } from 'node:test'
+import {
+  DeleteItemCommand,
+  type DynamoDBClient,
+  GetItemCommand,
+  PutItemCommand,
+  ScanCommand,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import {
   createStateClient,
   createStateStore,
   type DynamoDbStateStore,
 } from 'dray/internal/state/dynamodb-state-store.ts'
+import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
 
@@ -100,4 +108,61 @@ test('says that its table is missing, as an error that a retry does not cure', a
 
   await assert.rejects(missing.acquireLease('orders', 'run-1', 0, 1000), { name: 'Terminal', message: /no-such-table/ })
   await assert.rejects(missing.runs({ limit: 1 }), { name: 'Terminal' })
+})
+
+describe('items have a format', () => {
+  const key = (id: string) => ({ TableName: tableName, Key: { pk: { S: `PIPELINE#${id}` }, sk: { S: 'STATE' } } })
+
+  test('which each of them says', async () => {
+    const id = randomUUID()
+    await store.acquireLease(id, 'run-1', 0, 1000)
+    await store.startRun({ id, workflow: 'daily', startTime: 0, runner: 'local', trigger: 'manual' })
+    await store.countAttempt({ runId: id, pipeline: 'orders', partition: 0 })
+    await store.putStep(emptyStep(id, 'orders'))
+
+    const { Items: items = [] } = await client.send(new ScanCommand({ TableName: tableName }))
+
+    const own = items.filter(({ pk }) => pk?.S?.endsWith(id))
+    assert.equal(own.length, 4)
+    for (const item of own) assert.deepEqual(item.format_version, { N: '1' })
+  })
+
+  test('and those from before are of the first one', async () => {
+    const id = randomUUID()
+    const { TableName, Key } = key(id)
+    const item = { ...Key, pipeline: { S: id }, version: { N: '3' }, epoch: { N: '7' }, last_run: { S: 'a' } }
+    await client.send(new PutItemCommand({ TableName, Item: item }))
+
+    const lease = await store.acquireLease(id, 'run-1', 0, 1000)
+
+    assert.deepEqual(lease, { pipeline: id, owner: 'run-1', epoch: 8, version: 3, lastRun: 'a' })
+  })
+
+  test('and one that a newer version has written is neither read nor changed', async () => {
+    const id = randomUUID()
+    await store.setLastRun(id, 'a', 0)
+    await store.startRun({ id, workflow: 'daily', startTime: 0, runner: 'local', trigger: 'manual' })
+    const run = { TableName: tableName, Key: { pk: { S: `RUN#${id}` }, sk: { S: 'META' } } }
+    const newer = {
+      UpdateExpression: 'SET format_version = :newer',
+      ExpressionAttributeValues: { ':newer': { N: '2' } },
+    }
+    await client.send(new UpdateItemCommand({ ...key(id), ...newer }))
+    await client.send(new UpdateItemCommand({ ...run, ...newer }))
+    const before = await client.send(new GetItemCommand(key(id)))
+    const refused = { name: 'Terminal', message: /of format 2, written by a newer version of Dray .* Deploy the newer/ }
+
+    await assert.rejects(store.acquireLease(id, 'run-1', 0, 1000), refused)
+    await assert.rejects(store.setLastRun(id, 'b', 0), refused)
+    await assert.rejects(store.pipeline(id), refused)
+    await assert.rejects(store.run(id), refused)
+    await assert.rejects(
+      store.finishRun(id, { status: 'success', endTime: 1, recordsProcessed: 0, recordsFailed: 0, error: null }),
+      refused,
+    )
+
+    assert.deepEqual((await client.send(new GetItemCommand(key(id)))).Item, before.Item)
+    await client.send(new DeleteItemCommand(key(id)))
+    await client.send(new DeleteItemCommand(run))
+  })
 })

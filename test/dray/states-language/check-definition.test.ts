@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { execute, VirtualClock } from 'dray-infra/internal/states-language/index.ts'
+import { execute } from 'dray-infra/internal/states-language/index.ts'
 import { mapOf, taskOf } from './machine.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const end = { Type: 'Succeed' }
 

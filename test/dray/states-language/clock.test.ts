@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Clock, realClock, VirtualClock } from 'dray-infra/internal/states-language/index.ts'
+import { type Clock, realClock } from 'dray-infra/internal/states-language/index.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const clocks: [name: string, create: () => Clock][] = [
   ['the real clock', () => realClock],

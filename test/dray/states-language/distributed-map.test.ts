@@ -3,13 +3,9 @@ import { describe, test } from 'node:test'
 import type { FinishInput, StepOutcome } from 'dray/internal/messages/stages.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
-import {
-  type ExecutionResult,
-  execute,
-  type HistoryEvent,
-  VirtualClock,
-} from 'dray-infra/internal/states-language/index.ts'
+import { type ExecutionResult, execute, type HistoryEvent } from 'dray-infra/internal/states-language/index.ts'
 import { errorNamed } from './machine.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const { definition } = toStatesLanguage(
   workflow('large', {
@@ -113,6 +109,7 @@ describe('a plan of more than 500 partitions', () => {
     const { calls } = await runLarge({ count: 501 })
 
     assert.deepEqual(calls.find(({ functionName }) => functionName === 'OrdersExtract')?.payload, {
+      version: 1,
       run: { id: 'run-1', workflow: 'large', started_at: '2026-01-02T03:00:00.000Z', trigger: 'manual' },
       pipeline: 'orders',
       plan,

@@ -4,8 +4,8 @@ import {
   type ExecutionResult,
   execute,
   type HistoryEvent,
-  VirtualClock,
 } from 'dray-infra/internal/states-language/index.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 /** A function of a test; `seconds` waits on the virtual clock and is cut short by the signal. */
 export type TestFunction = (

@@ -4,8 +4,9 @@ import type { FinishInput } from 'dray/internal/messages/stages.ts'
 import { stepOfState } from 'dray/internal/workflow/step-states.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type Workflow, workflow } from 'dray/internal/workflow/workflow.ts'
-import { execute, type HistoryEvent, VirtualClock } from 'dray-infra/internal/states-language/index.ts'
+import { execute, type HistoryEvent } from 'dray-infra/internal/states-language/index.ts'
 import fc from 'fast-check'
+import { VirtualClock } from './virtual-clock.ts'
 
 /** Step i may depend on the steps before it; `fault` says where it goes wrong, if at all. */
 interface StepPlan {

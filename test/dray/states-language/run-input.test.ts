@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { runInputOf } from 'dray/internal/workflow/run-input.ts'
+import { runInputOf } from 'dray/internal/messages/run-input.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
-import { execute, VirtualClock } from 'dray-infra/internal/states-language/index.ts'
+import { execute } from 'dray-infra/internal/states-language/index.ts'
 import fc from 'fast-check'
 import { pipelineNamed, taskNamed } from '#test/workflow/units.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const steps = ['customers', 'orders', 'data-mart']
 const { definition } = toStatesLanguage(

@@ -3,8 +3,9 @@ import { test } from 'node:test'
 import type { FinishInput, StepOutcome } from 'dray/internal/messages/stages.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type Workflow, type WorkflowUnit, workflow } from 'dray/internal/workflow/workflow.ts'
-import { type ExecutionResult, execute, StatesError, VirtualClock } from 'dray-infra/internal/states-language/index.ts'
+import { type ExecutionResult, execute, StatesError } from 'dray-infra/internal/states-language/index.ts'
 import { errorNamed } from './machine.ts'
+import { VirtualClock } from './virtual-clock.ts'
 
 const unit = (kind: WorkflowUnit['kind'], name: string): WorkflowUnit => ({ kind, name })
 const customers = unit('pipeline', 'customers')
@@ -70,22 +71,24 @@ test('gives each function the payload of its contract', async () => {
   })
 
   const { plan } = planned(1)
-  const extract = { run: runReference, pipeline: 'customers', plan, epoch: 7, partition: 0, planned_by: 'run-1' }
+  const version = 1
+  const place = { version, run: runReference, pipeline: 'customers' }
+  const extract = { ...place, plan, epoch: 7, partition: 0, planned_by: 'run-1' }
   const load = { ...extract, extracted: 'e', transformed: 't', filtered: 0, quarantined: null, findings: null }
   assert.equal(status, 'SUCCEEDED')
   assert.deepEqual(calls.slice(0, -1), [
     {
       functionName: 'DrayPlan',
-      payload: { run: runReference, pipeline: 'customers', mode: null, only: null, entities: null },
+      payload: { ...place, mode: null, only: null, entities: null },
     },
     { functionName: 'CustomersExtract', payload: extract },
     { functionName: 'CustomersTransform', payload: { ...extract, extracted: 'e' } },
     { functionName: 'CustomersLoad', payload: load },
     {
       functionName: 'DrayCommit',
-      payload: { run: runReference, pipeline: 'customers', plan, epoch: 7, planned_by: 'run-1' },
+      payload: { ...place, plan, epoch: 7, planned_by: 'run-1' },
     },
-    { functionName: 'DataMartRun', payload: { run: runReference, task: 'data-mart', mode: null, only: null } },
+    { functionName: 'DataMartRun', payload: { version, run: runReference, task: 'data-mart', mode: null, only: null } },
   ])
 })
 
@@ -145,6 +148,7 @@ for (const [input, trigger] of triggers) {
     const { calls } = await outcomeOf(workflow('one', { steps: [run(dataMart)] }), {}, input)
 
     assert.deepEqual(calls[0]?.payload, {
+      version: 1,
       run: { ...runReference, workflow: 'one', trigger },
       task: 'data-mart',
       mode: (input as { mode?: object }).mode ?? null,

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import type { RunRequest } from 'dray/internal/messages/run-input.ts'
+import { type RunInput, runInput, runInputOf } from 'dray/internal/messages/run-input.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
-import type { RunRequest } from 'dray/internal/triggers/run-request.ts'
-import { type RunInput, runInput, runInputOf } from 'dray/internal/workflow/run-input.ts'
 import * as z from 'zod'
 
 const page = join(import.meta.dirname, '../../../docs/events.md')

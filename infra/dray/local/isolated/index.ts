@@ -18,7 +18,7 @@ export interface IsolationOptions extends InstanceListeners {
    * quarantined rows are looked for afterwards.
    */
   readonly environment: NodeJS.ProcessEnv
-  /** Whether the run needs what earlier ones have left in that folder, since it goes on with one or replays its rows. */
+  /** Whether the run needs what earlier ones have left in that folder, since it resumes one or replays its rows. */
   readonly needsEarlier?: boolean
   /** Calls at once; `min(cores, 8)` by default. */
   readonly size?: number
@@ -29,7 +29,7 @@ const bucket = 'staging'
 const commit = 'functions/dray/commit.ts'
 
 /**
- * Runs the functions as on AWS: each as the bundle that is deployed, in processes of its own with its own variables only, staging in S3.
+ * Runs the functions as on AWS: each as the bundle that is deployed, in its own processes with its own variables only, staging in S3.
  * Closing the workers ends all of it.
  */
 export async function startIsolated(options: IsolationOptions): Promise<Workers> {

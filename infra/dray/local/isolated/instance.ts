@@ -31,7 +31,7 @@ interface Call {
   reject(error: Error): void
 }
 
-/** One execution environment: a process of its own that runs one call at a time, and the Runtime API that it talks to. */
+/** One execution environment: a process that runs one call at a time, and the Runtime API that it talks to. */
 export class Instance {
   readonly function: IsolatedFunction
   /** When the process is gone. */

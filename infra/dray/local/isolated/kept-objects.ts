@@ -2,11 +2,15 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
 import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from '@aws-sdk/client-s3'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
+import { placeOf, roots } from 'dray/internal/staging/keys.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { region } from './instance.ts'
 
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
-const outlivesRun = /^(quarantine|quarantine-log|findings)\/|^runs\/[^/]+\/[^/]+\/plan\//
+function outlivesRun(key: string): boolean {
+  const { root, part } = placeOf(key)
+  return root !== null && (root !== roots.runs || part === 'plan')
+}
 const partial = '.partial'
 
 /** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it, and back for a run that needs it. */
@@ -41,7 +45,7 @@ export class KeptObjects {
     for (const file of files) {
       const path = join(file.parentPath, file.name)
       const key = relative(this.#folder, path)
-      if (!file.isFile() || key.endsWith(partial) || !outlivesRun.test(key)) continue
+      if (!file.isFile() || key.endsWith(partial) || !outlivesRun(key)) continue
       await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: await readFile(path) }))
       this.#kept.add(key)
     }
@@ -52,7 +56,7 @@ export class KeptObjects {
     do {
       const page = await this.#client.send(new ListObjectsV2Command({ Bucket: this.#bucket, ContinuationToken: token }))
       const keys = (page.Contents ?? []).map(({ Key = '' }) => Key)
-      for (const key of keys.filter((one) => outlivesRun.test(one) && !this.#kept.has(one))) await this.#copy(key)
+      for (const key of keys.filter((one) => outlivesRun(one) && !this.#kept.has(one))) await this.#copy(key)
       token = page.NextContinuationToken
     } while (token !== undefined)
   }

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import type { RuntimeFailure } from './function-error.ts'
 
-/** One call as the runtime is told of it. */
+/** One call as the runtime receives it. */
 export interface RuntimeInvocation {
   readonly requestId: string
   /** JSON. */

@@ -29,7 +29,7 @@ export function startGuarded(command: readonly string[], account: Account | null
   const logFile = openSync(log, 'w', 0o600)
   const options: SpawnOptions = {
     ...account,
-    // A session of its own: Ctrl-C in the terminal must not take the database from under a run that ends cleanly.
+    // Its own session: Ctrl-C in the terminal must not take the database from under a run that ends cleanly.
     detached: true,
     cwd: '/',
     env: serverEnvironment(),

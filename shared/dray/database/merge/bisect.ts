@@ -22,7 +22,7 @@ export async function bisect<E>(
     const refusal = await attempt(from, to)
     if (refusal === null) {
       from = to
-      // A range that ends at a known bad row would fail again: go on with half of what is left before it.
+      // A range that ends at a known bad row would fail again: take half of what is left before it.
       step = knownBad > from && knownBad <= count ? Math.max(1, Math.ceil((knownBad - from) / 2)) : step * 2
       continue
     }

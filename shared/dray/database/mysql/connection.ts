@@ -2,38 +2,37 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { linesOf } from '#dray/block/copy-text.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Bound, Connection, LiveTable, MergeResult, MergeTarget, QueryOptions, QueryResult } from '../adapter.ts'
+import { firstOf } from '../deadline.ts'
+import { bindLiterals } from './bind-literals.ts'
 import { CopyRows } from './copy-rows.ts'
-import { endsTransaction } from './errors.ts'
-import { liveTableOf, readTable } from './live-table.ts'
+import { describeTable } from './describe.ts'
+import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
-import { bind } from './parameters.ts'
-import { commitsFirst, type Session } from './session.ts'
-import { type OpenTransactions, readOpenTransactions, settle } from './settled-time.ts'
-import type { PacketMaker, PageMaker, Reply, Wire, WireOptions } from './wire.ts'
+import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
+import type { Reply } from './reply.ts'
+import type { MysqlSession, RunOptions } from './session.ts'
+import { commitsFirst, type SessionSettings } from './settings.ts'
+import { endsTransaction, translate } from './translate.ts'
 
 const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
-const ROLLBACK_MS = 2_000
-
-type Translate = (error: unknown) => Error
+const ROLLBACK_MILLISECONDS = 2_000
 
 /** A connection of MySQL or MariaDB. TIMESTAMP columns are read and written in UTC, whatever the session's time zone. */
 export class MysqlConnection implements Connection {
-  readonly wire: Wire
-  readonly #session: Session
-  readonly #translate: Translate
+  readonly session: MysqlSession
+  readonly #settings: SessionSettings
   #inTransaction = false
   /** Why the open transaction can no longer be committed: the server has rolled it back. */
   #gone: Error | null = null
-  #beforeSnapshot: OpenTransactions | null = null
+  #horizon: Horizon | null = null
   #deadline: AbortSignal | undefined
 
-  constructor(wire: Wire, session: Session, translate: Translate) {
-    this.wire = wire
-    this.#session = session
-    this.#translate = translate
+  constructor(session: MysqlSession, settings: SessionSettings) {
+    this.session = session
+    this.#settings = settings
   }
 
   get inTransaction(): boolean {
@@ -42,12 +41,6 @@ export class MysqlConnection implements Connection {
 
   stopAt(deadline: AbortSignal | undefined): void {
     this.#deadline = deadline
-  }
-
-  /** What stops a statement that is given `signal`. */
-  #limit(signal: AbortSignal | undefined): AbortSignal | undefined {
-    if (signal === undefined || signal === this.#deadline) return this.#deadline
-    return this.#deadline === undefined ? signal : AbortSignal.any([signal, this.#deadline])
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -63,19 +56,19 @@ export class MysqlConnection implements Connection {
   }
 
   #bound(sql: string, parameters: readonly Bound[]): string {
-    return bind(sql, parameters, this.#session.noBackslashEscapes)
+    return bindLiterals(sql, parameters, this.#settings.noBackslashEscapes)
   }
 
   /** Runs a statement whose values are in it; throws the driver's errors. */
-  async #run(sql: string, options: WireOptions = {}): Promise<Reply> {
+  async #run(sql: string, options: RunOptions = {}): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.wire.run(this.#session.prepare(sql), this.#limited(options)).catch((error) => {
+    return this.session.run(this.#settings.prepare(sql), this.#limited(options)).catch((error) => {
       throw this.#noted(error)
     })
   }
 
-  #limited(options: WireOptions): WireOptions {
-    return { ...options, signal: this.#limit(options.signal) }
+  #limited(options: RunOptions): RunOptions {
+    return { ...options, signal: firstOf(options.signal, this.#deadline) }
   }
 
   #refuseAfterRollback(): void {
@@ -126,7 +119,11 @@ export class MysqlConnection implements Connection {
   ) {
     try {
       this.#refuseAfterRollback()
-      yield* this.wire.pages(this.#session.prepare(this.#bound(sql, parameters)), maker, this.#limit(options.signal))
+      yield* this.session.pages(
+        this.#settings.prepare(this.#bound(sql, parameters)),
+        maker,
+        firstOf(options.signal, this.#deadline),
+      )
     } catch (error) {
       throw this.#translate(this.#noted(error))
     }
@@ -148,30 +145,31 @@ export class MysqlConnection implements Connection {
       }
     }
     try {
-      return await mergeRows(this.#mergeSession, target, noting, options.signal)
+      return await mergeRows(this.#mergeSession(options.signal), target, noting)
     } catch (error) {
       const thrown = own as { readonly error: unknown } | null
       if (thrown !== null && thrown.error === error) {
         // The rows may have been stopped by the same signal, and say so in their own way.
-        if (this.#limit(options.signal)?.aborted) throw this.#noted(stopped(error))
+        if (firstOf(options.signal, this.#deadline)?.aborted) throw this.#noted(stopped(error))
         throw error
       }
       throw this.#translate(this.#noted(error))
     }
   }
 
-  get #mergeSession(): MergeSession {
+  #mergeSession(signal: AbortSignal | undefined): MergeSession {
     return {
-      facts: this.#session.facts,
+      facts: this.#settings.facts,
+      signal,
       run: (sql, options) => this.#run(sql, options),
       load: (sql, options) => this.#load(sql, options),
     }
   }
 
   /** LOAD DATA, with its file. */
-  async #load(sql: string, options: WireOptions): Promise<Reply> {
+  async #load(sql: string, options: RunOptions): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.wire.run(this.#session.prepareLoad(sql), this.#limited(options)).catch((error) => {
+    return this.session.run(this.#settings.prepareLoad(sql), this.#limited(options)).catch((error) => {
       throw this.#noted(error)
     })
   }
@@ -180,12 +178,12 @@ export class MysqlConnection implements Connection {
     if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
     await this.#translated(async () => {
       if (mode === 'snapshot') {
-        this.#beforeSnapshot = await this.#openTransactions()
-        await this.#beginSnapshot()
+        this.#horizon = await this.#readHorizon()
+        await beginSnapshot((sql) => this.#run(sql))
       } else {
         // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It holds for
         // the next transaction alone.
-        const level = this.#session.facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
+        const level = this.#settings.facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
         await this.#run(`SET TRANSACTION ISOLATION LEVEL ${level}`)
         await this.#run('START TRANSACTION READ WRITE')
       }
@@ -211,14 +209,14 @@ export class MysqlConnection implements Connection {
     this.#gone = null
     this.#end()
     // A lost connection has rolled back already.
-    if (!this.wire.isOpen) return
-    const signal = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MS)
-    await this.#translated(() => this.wire.run('ROLLBACK', { signal }))
+    if (!this.session.isOpen) return
+    const signal = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MILLISECONDS)
+    await this.#translated(() => this.session.run('ROLLBACK', { signal }))
   }
 
   #end(): void {
     this.#inTransaction = false
-    this.#beforeSnapshot = null
+    this.#horizon = null
   }
 
   async savepoint(name: string): Promise<void> {
@@ -233,34 +231,23 @@ export class MysqlConnection implements Connection {
     await this.#translated(() => this.#run(`ROLLBACK TO SAVEPOINT ${quote(name)}`))
   }
 
-  async describe(table: string): Promise<LiveTable | null> {
-    const found = await this.#translated(() => readTable((sql) => this.#run(sql), table, this.#session.facts.isMariaDB))
-    return found === null ? null : liveTableOf(found)
+  describe(table: string): Promise<LiveTable | null> {
+    return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#settings.facts.isMariaDB))
   }
 
-  async settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
-    return this.#translated(async () => {
-      const open = this.#beforeSnapshot ?? (await this.#openTransactions())
-      const until = await settle((sql) => this.#run(sql), open, lagSeconds)
-      return { until, exact: open.reason === null, reason: open.reason }
-    })
+  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+    return this.#translated(async () =>
+      settled((sql) => this.#run(sql), this.#horizon ?? (await this.#readHorizon()), lagSeconds),
+    )
   }
 
-  async #beginSnapshot(): Promise<void> {
-    await this.#run('SET TRANSACTION ISOLATION LEVEL REPEATABLE READ')
-    await this.#run('START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY')
+  #readHorizon(): Promise<Horizon> {
+    const { isReadOnly } = this.#settings.facts
+    return readHorizon((sql) => this.#run(sql), { isReadOnly, inTransaction: this.#inTransaction })
   }
 
-  async #openTransactions(): Promise<OpenTransactions> {
-    const look = (tries: number) => readOpenTransactions((sql) => this.#run(sql), this.#session.facts.isReadOnly, tries)
-    // A transaction that has touched no row yet is not on the list itself.
-    if (this.#inTransaction) return look(2)
-    await this.#beginSnapshot()
-    try {
-      return await look(12)
-    } finally {
-      await this.#run('COMMIT')
-    }
+  #translate(error: unknown): Error {
+    return translate(error, this.session.place)
   }
 
   async #translated<T>(work: () => Promise<T>): Promise<T> {
@@ -274,28 +261,4 @@ export class MysqlConnection implements Connection {
 
 function stopped(cause: unknown): TransientError {
   return new TransientError('The work was stopped before it ended, and its transaction is rolled back.', { cause })
-}
-
-class RowPages implements PageMaker<readonly (readonly Text[])[]> {
-  readonly #size: number
-  #rows: Text[][] = []
-
-  constructor(size: number) {
-    this.#size = size
-  }
-
-  row(values: Text[]): readonly (readonly Text[])[] | null {
-    this.#rows.push(values)
-    return this.#rows.length >= this.#size ? this.#take() : null
-  }
-
-  rest(): readonly (readonly Text[])[] | null {
-    return this.#rows.length === 0 ? null : this.#take()
-  }
-
-  #take(): readonly (readonly Text[])[] {
-    const rows = this.#rows
-    this.#rows = []
-    return rows
-  }
 }

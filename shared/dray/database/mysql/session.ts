@@ -1,151 +1,189 @@
-import { ConfigurationError, TerminalError } from '#dray/errors.ts'
+import type { Readable } from 'node:stream'
+import type { Connection as Driver, FieldPacket } from 'mysql2'
+import { TransientError } from '#dray/errors.ts'
+import { type PacketMaker, type PageMaker, Reading } from './reading.ts'
+import { type Reply, replyOf, withoutStatement } from './reply.ts'
+import type { Place } from './url.ts'
+import { NO_COLUMNS, readAsText } from './values.ts'
 
-/** What a server says of a connection when it opens; nothing of it is changed, so that proxies can share connections. */
-export interface SessionFacts {
-  readonly isMariaDB: boolean
-  readonly timeZone: string
-  readonly sqlMode: readonly string[]
-  readonly localInfile: boolean
-  readonly maxAllowedPacket: number
-  readonly isReadOnly: boolean
-  /** Only READ COMMITTED needs another binary log format than STATEMENT. */
-  readonly logsStatements: boolean
-  readonly ordinals: { readonly offset: number; readonly increment: number }
+export interface RunOptions {
+  readonly signal?: AbortSignal | undefined
+  /** What LOAD DATA LOCAL reads; without it the server gets no file whatever it asks for. */
+  readonly file?: () => Readable
 }
 
-const VARIABLES = [
-  'version',
-  'version_comment',
-  'time_zone',
-  'system_time_zone',
-  'sql_mode',
-  'sql_notes',
-  'local_infile',
-  'max_allowed_packet',
-  'read_only',
-  'log_bin',
-  'binlog_format',
-  'character_set_client',
-  'character_set_results',
-  'auto_increment_increment',
-  'auto_increment_offset',
-  'innodb_lock_wait_timeout',
-]
+type Kill = (threadId: number, what: 'QUERY' | 'CONNECTION') => Promise<void>
 
-/** In s: longer than a load that is still at work would keep the fence, in most cases. A shorter limit of the server's holds. */
-const LOCK_WAIT = 300
+const DRAIN_MILLISECONDS = 20
+const KILL_MILLISECONDS = 5_000
 
-export const SESSION_QUERY = `SHOW SESSION VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`
+/** One connection of mysql2, with statements as they are, every value as text, and statements that can be stopped. */
+export class MysqlSession {
+  readonly place: Place
+  readonly #driver: Driver
+  readonly #kill: Kill
+  #lost: Error | null = null
+  #onLost: ((error: Error) => void) | null = null
 
-const KEYWORD = /^\s*(?:\/\*(?!!)[\s\S]*?\*\/\s*)*(\(*)\s*([a-z]+)/i
-const READS = new Set(['select', 'with', 'values', 'table'])
-const WRITES = new Set(['insert', 'update', 'delete', 'replace', 'with', 'call'])
-
-const COMMITTING =
-  /^(?:\s|\/\*[\s\S]*?\*\/)*(?:alter|analyze|begin|create|drop|flush|grant|lock|optimize|rename|repair|revoke|start|truncate|unlock)\b(?!\s+(?:or\s+replace\s+)?temporary\b)/i
-
-/** Whether MySQL would commit the open transaction before the statement. */
-export function commitsFirst(sql: string): boolean {
-  return COMMITTING.test(sql)
-}
-
-/**
- * Gives single statements the settings that exact values need, without a SET that would outlive them: TIMESTAMP columns in UTC,
- * and on writes strict mode, where 0 is a value of an AUTO_INCREMENT column like any other.
- * MariaDB: `SET STATEMENT … FOR`; MySQL 8.0.17: the hint SET_VAR.
- * https://mariadb.com/kb/en/set-statement/ https://dev.mysql.com/doc/refman/8.0/en/optimizer-hints.html#optimizer-hints-set-var
- */
-export class Session {
-  readonly facts: SessionFacts
-  readonly #reading: readonly string[]
-  readonly #writing: readonly string[]
-
-  constructor(variables: ReadonlyMap<string, string>, database: string) {
-    const facts = factsOf(variables)
-    checkCharacterSet(variables, database)
-    checkVersion(variables.get('version') ?? '', facts, database)
-    this.facts = facts
-    const zone = facts.timeZone === '+00:00' ? [] : [`time_zone='+00:00'`]
-    const modes = [...new Set([...facts.sqlMode, 'STRICT_ALL_TABLES', 'NO_AUTO_VALUE_ON_ZERO'])]
-    const notes = isOn(variables.get('sql_notes')) || !facts.isMariaDB ? [] : ['sql_notes=1']
-    const waits = Number(variables.get('innodb_lock_wait_timeout') ?? 50)
-    const patience = facts.isMariaDB && waits > LOCK_WAIT ? [`innodb_lock_wait_timeout=${LOCK_WAIT}`] : []
-    this.#reading = [...zone, ...patience]
-    this.#writing = [...zone, ...patience, ...notes, `sql_mode='${modes.join(',')}'`]
+  constructor(driver: Driver, place: Place, kill: Kill) {
+    this.#driver = driver
+    this.place = place
+    this.#kill = kill
+    driver.on('error', (error: Error) => this.#lose(error))
+    driver.on('end', () => this.#lose(new TransientError(`${place.name}: the server closed the connection.`)))
   }
 
-  get noBackslashEscapes(): boolean {
-    return this.facts.sqlMode.includes('NO_BACKSLASH_ESCAPES')
+  get isOpen(): boolean {
+    return this.#lost === null
   }
 
-  /** A statement of the application or of this adapter, with the settings that its first word asks for. */
-  prepare(sql: string): string {
-    const match = KEYWORD.exec(sql)
-    const keyword = match?.[2]?.toLowerCase() ?? ''
-    if (WRITES.has(keyword)) return this.#apply(sql, this.#writing, match as RegExpExecArray)
-    if (READS.has(keyword)) return this.#apply(sql, this.#reading, match as RegExpExecArray)
-    return sql
+  #lose(error: Error): void {
+    this.#lost ??= error
+    this.#onLost?.(this.#lost)
   }
 
-  /** LOAD DATA, which only MariaDB can give settings of its own. */
-  prepareLoad(sql: string): string {
-    return this.facts.isMariaDB ? `SET STATEMENT max_error_count=65535, ${this.#writing.join(', ')} FOR ${sql}` : sql
+  /**
+   * Closes the socket at once, and frees the server's side, which would otherwise work on until it writes, and keep its locks. A process may be
+   * frozen as soon as nobody waits for it any more: whoever can wait does.
+   */
+  async destroy(error: Error): Promise<void> {
+    if (this.#lost !== null) return
+    this.#lose(error)
+    const { threadId } = this.#driver
+    this.#driver.destroy()
+    socketOf(this.#driver).destroy()
+    await this.#kill(threadId, 'CONNECTION')
   }
 
-  #apply(sql: string, settings: readonly string[], match: RegExpExecArray): string {
-    if (settings.length === 0) return sql
-    if (this.facts.isMariaDB) return `SET STATEMENT ${settings.join(', ')} FOR ${sql}`
-    const keyword = match[2]?.toLowerCase() ?? ''
-    if (match[1] === '' && ['select', 'insert', 'update', 'delete', 'replace'].includes(keyword)) {
-      const hint = settings.map((setting) => `SET_VAR(${setting})`).join(' ')
-      return `${sql.slice(0, match[0].length)} /*+ ${hint} */${sql.slice(match[0].length)}`
-    }
-    if (keyword === 'call' || settings === this.#reading) {
-      if (this.#reading.length === 0) return sql
-      throw new TerminalError(
-        `MySQL takes no time zone for a single ${keyword.toUpperCase()} statement, so its TIMESTAMP values would not be in UTC. Write it as a SELECT, or set the server's time_zone to '+00:00'.`,
+  async close(): Promise<void> {
+    if (this.#lost !== null) return
+    this.#lost = new TransientError(`${this.place.name}: the connection is closed.`)
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, 1_000)
+      this.#driver.end(() => {
+        clearTimeout(timer)
+        resolve()
+      })
+    })
+    socketOf(this.#driver).destroy()
+  }
+
+  /** While it is idle, a connection keeps no process alive. */
+  setIdle(isIdle: boolean): void {
+    const socket = socketOf(this.#driver)
+    if (isIdle) socket.unref()
+    else socket.ref()
+  }
+
+  async ping(timeoutMs: number): Promise<boolean> {
+    if (this.#lost !== null) return false
+    const alive = await new Promise<boolean>((resolve) => {
+      const timer = setTimeout(() => resolve(false), timeoutMs)
+      this.#driver.ping((error) => {
+        clearTimeout(timer)
+        resolve(error === null || error === undefined)
+      })
+    })
+    if (!alive) void this.destroy(new TransientError(`${this.place.name}: the connection was dead.`))
+    return alive
+  }
+
+  run(sql: string, { signal, file }: RunOptions = {}): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#lost ?? abortion(signal, this.place)
+      if (refusal) return reject(refusal)
+      let columns = NO_COLUMNS
+      // The driver leaves a file that it has not read to the end open.
+      let reading: Readable | null = null
+      const infile = () => {
+        reading = (file as () => Readable)()
+        return reading
+      }
+      const onAbort = () => {
+        const error = abortion(signal, this.place) as Error
+        const isKilled = this.destroy(error)
+        reading?.destroy()
+        void isKilled.finally(() => reject(error))
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      const command = this.#driver.query(
+        { sql, rowsAsArray: true, ...(file ? { infileStreamFactory: infile } : {}) },
+        (error, result) => {
+          signal?.removeEventListener('abort', onAbort)
+          reading?.destroy()
+          if (signal?.aborted && this.#lost !== null) return
+          if (error) reject(withoutStatement(error))
+          else resolve(replyOf(result as unknown, columns))
+        },
       )
+      command.on('fields', (fields: unknown) => {
+        if (Array.isArray(fields)) columns = readAsText(fields as FieldPacket[])
+      })
+    })
+  }
+
+  /**
+   * The pages that `collect` makes of the rows, read no faster than they are taken. When the iteration is abandoned, what is left is
+   * drained, or the statement killed, so that the connection and its transaction go on.
+   */
+  async *pages<Page>(
+    sql: string,
+    collect: PageMaker<Page> | PacketMaker<Page>,
+    signal?: AbortSignal,
+  ): AsyncGenerator<Page> {
+    const refusal = this.#lost ?? abortion(signal, this.place)
+    if (refusal) throw refusal
+    const reading = new Reading(this.#driver, sql, collect)
+    let isKilled: Promise<void> | null = null
+    const onAbort = () => {
+      isKilled = this.destroy(abortion(signal, this.place) as Error)
     }
-    return this.#reading.length === 0 ? sql : this.#apply(sql, this.#reading, match)
+    this.#onLost = (error) => reading.fail(error)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      for (;;) {
+        const page = await reading.next()
+        if (page === undefined) return
+        yield page
+      }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      if (!reading.isOver) await this.#abandon(reading)
+      this.#onLost = null
+      await isKilled
+    }
+  }
+
+  async #abandon(reading: Reading<unknown>): Promise<void> {
+    reading.discard()
+    if (await within(reading.over, DRAIN_MILLISECONDS)) return
+    await this.#kill(this.#driver.threadId, 'QUERY')
+    if (await within(reading.over, KILL_MILLISECONDS)) {
+      // A kill that came after the end of the statement would hit the next one.
+      await this.run('DO 0').catch(() => {})
+      return
+    }
+    await this.destroy(new TransientError(`${this.place.name}: a statement that was abandoned could not be stopped.`))
   }
 }
 
-function isOn(value: string | undefined): boolean {
-  return value === 'ON' || value === '1' || value === undefined
+function abortion(signal: AbortSignal | undefined, { name }: Place): TransientError | null {
+  if (!signal?.aborted) return null
+  return new TransientError(`${name}: the statement was stopped, and its transaction rolled back.`, {
+    cause: signal.reason,
+  })
 }
 
-function factsOf(variables: ReadonlyMap<string, string>): SessionFacts {
-  const zone = variables.get('time_zone') ?? 'SYSTEM'
-  const named = zone === 'SYSTEM' ? (variables.get('system_time_zone') ?? '') : zone
-  const increment = Number(variables.get('auto_increment_increment') ?? 1)
-  const offset = Number(variables.get('auto_increment_offset') ?? 1)
-  return {
-    isMariaDB: /mariadb/i.test(`${variables.get('version')} ${variables.get('version_comment')}`),
-    timeZone: ['UTC', 'Etc/UTC', '+00:00'].includes(named) ? '+00:00' : zone,
-    sqlMode: (variables.get('sql_mode') ?? '').split(',').filter((mode) => mode !== ''),
-    localInfile: variables.get('local_infile') === 'ON',
-    maxAllowedPacket: Number(variables.get('max_allowed_packet') ?? 1 << 20),
-    isReadOnly: !['OFF', '0', undefined].includes(variables.get('read_only')),
-    logsStatements: variables.get('log_bin') === 'ON' && variables.get('binlog_format') === 'STATEMENT',
-    ordinals: { increment, offset: offset > increment ? 1 : offset },
-  }
+function socketOf(driver: Driver): Readable & { ref(): void; unref(): void } {
+  return (driver as unknown as { stream: Readable & { ref(): void; unref(): void } }).stream
 }
 
-function checkCharacterSet(variables: ReadonlyMap<string, string>, database: string): void {
-  for (const name of ['character_set_client', 'character_set_results']) {
-    const found = variables.get(name)
-    if (found === 'utf8mb4') continue
-    throw new ConfigurationError(
-      `${database}: the server sets ${name} to ${found} although utf8mb4 was asked for, so text would be damaged. Remove skip-character-set-client-handshake and init_connect from its configuration.`,
-    )
-  }
-}
-
-function checkVersion(version: string, facts: SessionFacts, database: string): void {
-  const [major = 0, minor = 0, patch = 0] = (/\d+\.\d+\.\d+/.exec(version)?.[0] ?? '').split('.').map(Number)
-  const number = major * 10_000 + minor * 100 + patch
-  if (number >= (facts.isMariaDB ? 100_200 : 80_017)) return
-  throw new ConfigurationError(
-    `${database}: the server is version ${version}, which is too old. Use MySQL 8.0.17 or MariaDB 10.2 at least.`,
-  )
+async function within(promise: Promise<void>, milliseconds: number): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<boolean>((resolve) => {
+    timer = setTimeout(() => resolve(false), milliseconds)
+  })
+  const result = await Promise.race([promise.then(() => true), late])
+  clearTimeout(timer)
+  return result
 }

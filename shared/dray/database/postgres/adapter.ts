@@ -1,11 +1,12 @@
 import type { Adapter, AdapterOptions } from '../adapter.ts'
 import { Pool } from '../pool.ts'
 import { postgresBuilder } from './builder.ts'
-import { Client } from './client.ts'
+import { capabilities } from './capabilities.ts'
 import { PostgresConnection } from './connection.ts'
-import { type Place, readUrl } from './connection-url.ts'
 import { quote } from './names.ts'
+import { PostgresSession } from './session.ts'
 import { translate, translateConnect } from './translate.ts'
+import { type Place, readUrl } from './url.ts'
 
 const CONNECTIONS = 2
 
@@ -21,24 +22,25 @@ export function createPostgresAdapter(options: AdapterOptions): Adapter {
     name: options.name,
     max: options.maxConnections ?? CONNECTIONS,
     async open() {
-      const read = readUrl(options)
-      place = read.place
-      const client = new Client(read.config, place)
+      const endpoint = readUrl(options)
+      place = endpoint.place
+      const session = new PostgresSession(endpoint)
       try {
-        await client.connect()
+        await session.connect()
       } catch (error) {
-        client.destroy()
+        session.destroy()
         throw translateConnect(error, place, connectedOnce)
       }
       connectedOnce = true
-      return new PostgresConnection(client)
+      return new PostgresConnection(session)
     },
-    alive: (connection, idle) => connection.client.isAlive(idle),
-    close: (connection) => connection.client.finish(),
-    setIdle: (connection, idle) => connection.client.setIdle(idle),
+    alive: ({ session }, idleMilliseconds) => session.isAlive(idleMilliseconds),
+    close: ({ session }) => session.finish(),
+    setIdle: ({ session }, idle) => session.setIdle(idle),
   })
 
   return {
+    ...capabilities,
     dialect: 'postgres',
     builder: postgresBuilder(),
     acquire: () => pool.acquire(),

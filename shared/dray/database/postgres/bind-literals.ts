@@ -1,6 +1,7 @@
 import pg from 'pg'
-import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { TerminalError } from '#dray/errors.ts'
 import type { Bound } from '../adapter.ts'
+import { checkText } from './values.ts'
 
 /** What must be skipped when looking for `$1`: strings, names, comments, dollar quotes; linear, one alternative a start. */
 const TOKENS =
@@ -51,14 +52,4 @@ function literal(parameters: readonly Bound[], number: number): string {
   checkText(value)
   // The space keeps `E'…'` and a keyword before it apart.
   return ` ${pg.escapeLiteral(value).trimStart()}`
-}
-
-/** Refuses what would be changed silently on its way to the server. */
-export function checkText(value: string): void {
-  if (value.includes('\0')) {
-    throw new DataQualityError('', '22021', 'the text holds a NUL character (U+0000), which PostgreSQL cannot store')
-  }
-  if (!value.isWellFormed()) {
-    throw new DataQualityError('', '22021', 'the text holds half of a surrogate pair, which UTF-8 cannot hold')
-  }
 }

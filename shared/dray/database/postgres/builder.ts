@@ -1,9 +1,9 @@
 import { DummyDriver, Kysely, PostgresAdapter, PostgresIntrospector, PostgresQueryCompiler } from 'kysely'
-import { checkIdentifier } from '../identifier.ts'
+import { checkName } from './names.ts'
 
 class Compiler extends PostgresQueryCompiler {
   protected override sanitizeIdentifier(identifier: string): string {
-    return super.sanitizeIdentifier(checkIdentifier('postgres', identifier))
+    return super.sanitizeIdentifier(checkName(identifier))
   }
 }
 

@@ -1,38 +1,17 @@
-import pg from 'pg'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { linesOf } from '#dray/block/copy-text.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Bound, Connection, LiveTable, MergeResult, MergeTarget, QueryOptions, QueryResult } from '../adapter.ts'
-import { bindLiterals, checkText } from './bind-literals.ts'
-import type { Client } from './client.ts'
+import { firstOf } from '../deadline.ts'
+import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
 import { mergeRows } from './merge/merge.ts'
 import { quote } from './names.ts'
+import type { PostgresSession, Reply } from './session.ts'
 import { translate } from './translate.ts'
-
-interface RawResult {
-  readonly command: string
-  readonly rowCount: number | null
-  readonly fields: readonly { readonly name: string }[]
-  readonly rows: readonly (readonly Text[])[]
-}
-
-const BYTEA = 17
-/** The server's own text, whatever the type; bytes in hexadecimal, whatever `bytea_output` says. */
-const AS_TEXT = { getTypeParser: (type: number) => (type === BYTEA ? hexadecimal : asItIs) }
-const asItIs = (value: string) => value
-
-/** `escape` writes a byte that is no printable character as a backslash and three octal digits, a backslash as two. */
-function hexadecimal(value: string): string {
-  if (value.startsWith('\\x')) return value
-  const bytes = value.replace(/\\(\d{3}|\\)/g, (_, code: string) =>
-    code === '\\' ? code : String.fromCharCode(Number.parseInt(code, 8)),
-  )
-  return `\\x${Buffer.from(bytes, 'latin1').toString('hex')}`
-}
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
@@ -53,29 +32,23 @@ function copyStatement(sql: string, parameters: readonly Bound[]): string {
 
 /** One session. Every error is translated; after an abort or a lost connection `broken` is true. */
 export class PostgresConnection implements Connection {
-  readonly client: Client
+  readonly session: PostgresSession
   #names = 0
   #horizon: Horizon | null = null
   #streaming = false
   #deadline: AbortSignal | undefined
 
-  constructor(client: Client) {
-    this.client = client
+  constructor(session: PostgresSession) {
+    this.session = session
   }
 
   /** The session cannot be used again: it has ended, or a transaction was left open. */
   get broken(): boolean {
-    return this.client.lost !== null || this.client.getTransactionStatus() !== 'I'
+    return this.session.lost !== null || this.session.getTransactionStatus() !== 'I'
   }
 
   stopAt(deadline: AbortSignal | undefined): void {
     this.#deadline = deadline
-  }
-
-  /** What stops a statement that is given `signal`. */
-  #limit(signal: AbortSignal | undefined): AbortSignal | undefined {
-    if (signal === undefined || signal === this.#deadline) return this.#deadline
-    return this.#deadline === undefined ? signal : AbortSignal.any([signal, this.#deadline])
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -87,7 +60,7 @@ export class PostgresConnection implements Connection {
   #refuseWhileStreaming(): void {
     if (!this.#streaming) return
     throw new TerminalError(
-      `A stream is open on this connection to ${this.client.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
+      `A stream is open on this connection to ${this.session.place.name}, outside a transaction, so the query cannot run; use a second connection or a transaction`,
     )
   }
 
@@ -100,7 +73,7 @@ export class PostgresConnection implements Connection {
     parameters: readonly Bound[] = [],
     { signal, pageRows = PAGE_ROWS }: QueryOptions & { readonly pageRows?: number } = {},
   ): AsyncGenerator<readonly (readonly Text[])[]> {
-    const own = this.client.getTransactionStatus() === 'I'
+    const own = this.session.getTransactionStatus() === 'I'
     const cursor = this.#name('cursor')
     if (own) await this.#run(MODES.snapshot, [], signal)
     let open = false
@@ -116,8 +89,8 @@ export class PostgresConnection implements Connection {
     } finally {
       if (own) {
         this.#streaming = false
-        if (this.client.lost === null) await this.rollback()
-      } else if (open && this.client.getTransactionStatus() === 'T') await this.#run(`CLOSE ${cursor}`, [], undefined)
+        if (this.session.lost === null) await this.rollback()
+      } else if (open && this.session.getTransactionStatus() === 'T') await this.#run(`CLOSE ${cursor}`, [], undefined)
     }
   }
 
@@ -128,19 +101,19 @@ export class PostgresConnection implements Connection {
   ): Promise<readonly string[]> {
     this.#refuseWhileStreaming()
     const copy = copyStatement(sql, parameters)
-    const own = this.client.getTransactionStatus() === 'I'
+    const own = this.session.getTransactionStatus() === 'I'
     // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
     const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
     const lines: string[] = []
     try {
-      await this.#guarded(this.#limit(signal), async () => {
-        this.client.query(reading)
+      await this.session.guarded(firstOf(signal, this.#deadline), async () => {
+        this.session.query(reading)
         for (let block = await reading.next(); block !== null; block = await reading.next()) {
           for (const line of linesOf(block)) lines.push(line)
         }
       })
     } catch (error) {
-      if (own && this.client.lost === null) await this.rollback()
+      if (own && this.session.lost === null) await this.rollback()
       throw error
     }
     return lines
@@ -153,25 +126,25 @@ export class PostgresConnection implements Connection {
   ): AsyncGenerator<CopyBlock> {
     const text = copyStatement(sql, parameters)
     // The text forms of bytes and intervals hold within a transaction only.
-    const own = this.client.getTransactionStatus() === 'I'
+    const own = this.session.getTransactionStatus() === 'I'
     if (own) await this.#run(MODES.snapshot, [], signal)
     // Giving up a COPY midway is a cancellation, which must not cost the caller's transaction.
-    const savepoint = !own && this.client.getTransactionStatus() === 'T' ? this.#name('copy') : null
+    const savepoint = !own && this.session.getTransactionStatus() === 'T' ? this.#name('copy') : null
     if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
-    const limit = this.#limit(signal)
-    const copy = this.client.query(new CopyOut(text))
+    const limit = firstOf(signal, this.#deadline)
+    const copy = this.session.query(new CopyOut(text))
     try {
       for (;;) {
-        const block = await this.#guarded(limit, () => copy.next())
+        const block = await this.session.guarded(limit, () => copy.next())
         if (block === null) break
         yield block
       }
     } finally {
       const whole = copy.ended
-      if (!whole) await Promise.all([this.client.cancelQuery(), copy.drain()])
-      if (own && this.client.lost === null) await this.rollback()
-      if (savepoint !== null && this.client.lost === null) {
-        if (!whole || this.client.getTransactionStatus() === 'E')
+      if (!whole) await Promise.all([this.session.cancelQuery(), copy.drain()])
+      if (own && this.session.lost === null) await this.rollback()
+      if (savepoint !== null && this.session.lost === null) {
+        if (!whole || this.session.getTransactionStatus() === 'E')
           await this.#run(`ROLLBACK TO ${savepoint}`, [], undefined)
         await this.#run(`RELEASE ${savepoint}`, [], undefined)
       }
@@ -184,8 +157,8 @@ export class PostgresConnection implements Connection {
         run: (sql, parameters = []) => this.#run(sql, parameters, signal),
         copyIn: (sql, chunks) => this.#copyIn(sql, chunks, signal),
         name: (purpose) => this.#name(purpose),
-        inTransaction: () => this.client.getTransactionStatus() === 'T',
-        place: this.client.place,
+        inTransaction: () => this.session.getTransactionStatus() === 'T',
+        place: this.session.place,
       },
       target,
       open,
@@ -207,10 +180,12 @@ export class PostgresConnection implements Connection {
         throw error
       }
     }
-    const limit = this.#limit(signal)
-    return this.#guarded(limit, () => copyIn(this.client, sql, noting())).catch((error: unknown) => {
-      throw thrown.length > 0 && !limit?.aborted ? thrown[0] : error
-    })
+    const limit = firstOf(signal, this.#deadline)
+    return this.session
+      .guarded(limit, () => copyIn(this.session, sql, noting()))
+      .catch((error: unknown) => {
+        throw thrown.length > 0 && !limit?.aborted ? thrown[0] : error
+      })
   }
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
@@ -225,22 +200,22 @@ export class PostgresConnection implements Connection {
     const { command } = await this.#run('COMMIT', [], undefined).catch((error: unknown) => {
       if (!isSent || !this.#deadline?.aborted) throw error
       throw new TransientError(
-        `COMMIT on database ${this.client.place.name} was not answered before the deadline, so it is not known whether the transaction was kept; look before it is done again`,
+        `COMMIT on database ${this.session.place.name} was not answered before the deadline, so it is not known whether the transaction was kept; look before it is done again`,
         { cause: error },
       )
     })
     if (command !== 'COMMIT') {
       throw new TransientError(
-        `Database ${this.client.place.name} answered COMMIT with ${command}: a statement of the transaction had failed, so nothing of it was kept`,
+        `Database ${this.session.place.name} answered COMMIT with ${command}: a statement of the transaction had failed, so nothing of it was kept`,
       )
     }
   }
 
   async rollback(): Promise<void> {
     this.#horizon = null
-    if (this.client.lost !== null) throw translate(this.client.lost, this.client.place)
+    if (this.session.lost !== null) throw translate(this.session.lost, this.session.place)
     const limit = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MILLISECONDS)
-    await this.#send('ROLLBACK', [], limit)
+    await this.session.run('ROLLBACK', [], limit)
   }
 
   async savepoint(name: string): Promise<void> {
@@ -272,53 +247,7 @@ export class PostgresConnection implements Connection {
     return quote(`dray_${purpose}_${this.#names}`)
   }
 
-  #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<RawResult> {
-    return this.#send(sql, parameters, this.#limit(signal))
-  }
-
-  async #send(sql: string, parameters: readonly Bound[], limit: AbortSignal | undefined): Promise<RawResult> {
-    for (const value of parameters) if (typeof value === 'string') checkText(value)
-    const query = { text: sql, values: [...parameters], rowMode: 'array' as const, types: AS_TEXT as never }
-    const answer = (await this.#guarded(limit, () => this.client.query(query))) as unknown as RawResult | RawResult[]
-    return Array.isArray(answer) ? (answer.at(-1) as RawResult) : answer
-  }
-
-  /** Runs `work`; when the signal fires first, the server is told to stop and the session is given up. */
-  async #guarded<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
-    if (signal?.aborted) throw this.#stopped(signal)
-    let killed: Promise<void> | null = null
-    let settled = false
-    const giveUp = async () => {
-      await this.client.cancelQuery()
-      this.client.destroy()
-      if (!settled) await this.client.terminate()
-    }
-    const onAbort = () => {
-      killed = giveUp()
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      const result = await work()
-      settled = true
-      if (killed !== null) await killed
-      return result
-    } catch (error) {
-      settled = true
-      if (killed !== null) {
-        await killed
-        throw this.#stopped(signal)
-      }
-      const lost = error instanceof pg.DatabaseError ? null : this.client.lost
-      throw translate(lost ?? error, this.client.place)
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
-  }
-
-  #stopped(signal: AbortSignal | undefined): TransientError {
-    return new TransientError(
-      `The work on database ${this.client.place.name} was stopped before it ended (deadline or interruption); nothing of the open transaction is kept`,
-      { cause: signal?.reason },
-    )
+  #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<Reply> {
+    return this.session.run(sql, parameters, firstOf(signal, this.#deadline))
   }
 }

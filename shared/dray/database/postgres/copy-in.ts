@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { finished } from 'node:stream/promises'
 import { from } from 'pg-copy-streams'
-import type { Client } from './client.ts'
+import type { PostgresSession } from './session.ts'
 
 const WAITING_BYTES = 1024 * 1024
 
@@ -10,11 +10,11 @@ const WAITING_BYTES = 1024 * 1024
  * bytes cannot be had any more, the server forgets what came before.
  */
 export async function copyIn(
-  client: Client,
+  session: PostgresSession,
   sql: string,
   chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): Promise<number> {
-  const copy = client.query(from(sql, { highWaterMark: WAITING_BYTES }))
+  const copy = session.query(from(sql, { highWaterMark: WAITING_BYTES }))
   let refused = false
   copy.once('error', () => {
     refused = true

@@ -8,7 +8,7 @@ export interface Horizon {
 }
 
 /**
- * Who may still commit rows stamped earlier. Maintenance and helpers of other sessions write no rows of their own. Sessions
+ * Who may still commit rows stamped earlier. Maintenance and helpers of other sessions write no rows. Sessions
  * of other roles show no start without pg_read_all_stats. A prepared transaction shows when it was prepared, not when it
  * began.
  */

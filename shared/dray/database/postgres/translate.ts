@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
-import type { Place } from './connection-url.ts'
+import type { Place } from './url.ts'
 
 const DRAY = new Set(['Transient', 'Terminal', 'DataQuality', 'Configuration'])
 

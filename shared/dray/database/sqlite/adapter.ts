@@ -1,17 +1,18 @@
 import type { Adapter, AdapterOptions } from '../adapter.ts'
 import { Pool } from '../pool.ts'
 import { sqliteBuilder } from './builder.ts'
+import { capabilities } from './capabilities.ts'
 import { SqliteConnection } from './connection.ts'
-import { type Place, readUrl } from './file-url.ts'
 import { quote } from './names.ts'
 import { SqliteSession } from './session.ts'
 import { translate } from './translate.ts'
+import { type Place, readUrl } from './url.ts'
 
 const CONNECTIONS = 2
 
 /**
  * SQLite behind a URL: `sqlite:relative/or/absolute/path.db`, `sqlite::memory:` (one connection, gone with `close`). Opens on
- * the first query and puts the file into write-ahead mode. Each connection of the pool is a handle of its own.
+ * the first query and puts the file into write-ahead mode. Each connection of the pool is a separate handle.
  *
  * SQLite stores what the column's declared type makes of a value. Decimals keep their text in TEXT columns only: a NUMERIC
  * or REAL column holds doubles, reads `10.00` back as `10`, and a merge refuses what a double cannot hold. −0 becomes 0.
@@ -39,6 +40,7 @@ export function createSqliteAdapter(options: AdapterOptions): Adapter {
   })
 
   return {
+    ...capabilities,
     dialect: 'sqlite',
     builder: sqliteBuilder(),
     acquire: () => pool.acquire(),

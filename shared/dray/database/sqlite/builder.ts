@@ -1,9 +1,9 @@
 import { DummyDriver, Kysely, SqliteAdapter, SqliteIntrospector, SqliteQueryCompiler } from 'kysely'
-import { checkIdentifier } from '../identifier.ts'
+import { checkName } from './names.ts'
 
 class Compiler extends SqliteQueryCompiler {
   protected override sanitizeIdentifier(identifier: string): string {
-    return super.sanitizeIdentifier(checkIdentifier('sqlite', identifier))
+    return super.sanitizeIdentifier(checkName(identifier))
   }
 }
 

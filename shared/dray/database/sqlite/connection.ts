@@ -113,7 +113,14 @@ export class SqliteConnection implements Connection {
   }
 
   merge(target: MergeTarget, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<MergeResult> {
-    return this.#translated(() => mergeRows(this.session, target, open, () => this.#check(signal)))
+    const { session } = this
+    const merging = {
+      place: session.place,
+      database: session.database,
+      rows: session.rows.bind(session),
+      check: () => this.#check(signal),
+    }
+    return this.#translated(() => mergeRows(merging, target, open))
   }
 
   begin(mode: 'write' | 'snapshot'): Promise<void> {

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
-import type { Place } from './file-url.ts'
 import type { SqliteSession } from './session.ts'
 import { isBusy } from './translate.ts'
+import type { Place } from './url.ts'
 
 /** The clock, in milliseconds since 1970, and why a writer may still commit rows stamped earlier. */
 export interface Horizon {

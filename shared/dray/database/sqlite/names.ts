@@ -1,8 +1,13 @@
 import { checkIdentifier } from '../identifier.ts'
 
+/** One part of a name as it is. Throws `Configuration` for one that cannot be a name. */
+export function checkName(identifier: string): string {
+  return checkIdentifier('SQLite', identifier, () => null)
+}
+
 /** One part of a name, quoted by doubling. Throws `Configuration` for one that cannot be a name. */
 export function quote(identifier: string): string {
-  return `"${checkIdentifier('sqlite', identifier).replaceAll('"', '""')}"`
+  return `"${checkName(identifier).replaceAll('"', '""')}"`
 }
 
 /** `table` or `schema.table`, quoted part by part. */

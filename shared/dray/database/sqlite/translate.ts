@@ -1,5 +1,5 @@
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
-import type { Place } from './file-url.ts'
+import type { Place } from './url.ts'
 
 const DRAY = new Set(['Transient', 'Terminal', 'DataQuality', 'Configuration'])
 

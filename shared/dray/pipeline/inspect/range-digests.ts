@@ -2,17 +2,19 @@ import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import { after, columnName, tableName, upTo, where } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
-import type { Adapter, Dialect, LiveTable } from '#dray/database/adapter.ts'
+import type { Adapter, LiveTable } from '#dray/database/adapter.ts'
+import type { DigestCapabilities } from '#dray/database/capabilities.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
+import { mappingOf } from '#dray/pipeline/declare/copy-fields.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { mappingOf } from '#dray/pipeline/declare/take.ts'
 import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 interface Side {
   readonly model: AnyModel
   readonly adapter: Adapter
+  readonly digests: DigestCapabilities
   readonly key: readonly ColumnDefinition[]
   /** The columns that are digested, in the same order on both sides, as texts that are alike on every engine. */
   readonly texts: readonly RawBuilder<unknown>[]
@@ -26,39 +28,6 @@ export interface Bounds {
 }
 
 const KEYS = new Set(['bigint', 'integer'])
-
-type TextOf = (name: RawBuilder<unknown>, liveType: string) => RawBuilder<unknown>
-const plain: TextOf = (name) => name
-const asText: TextOf = (name) => sql`cast(${name} as text)`
-const asChar: TextOf = (name) => sql`cast(${name} as char)`
-
-/** How each engine writes a kind, so that the same value has the same text. */
-const TEXTS: Readonly<Record<Exclude<Dialect, 'sqlite'>, Readonly<Record<string, TextOf>>>> = {
-  postgres: {
-    bigint: asText,
-    integer: asText,
-    text: plain,
-    varchar: plain,
-    date: asText,
-    uuid: asText,
-    boolean: (name) => sql`cast(cast(${name} as integer) as text)`,
-    decimal: (name) => sql`cast(trim_scale(${name}) as text)`,
-    timestamp: (name, type) =>
-      sql`to_char(${type.includes('with time zone') ? sql`${name} at time zone 'UTC'` : name}, 'YYYY-MM-DD HH24:MI:SS.US')`,
-  },
-  mysql: {
-    bigint: asChar,
-    integer: asChar,
-    text: (name) => sql`convert(${name} using utf8mb4)`,
-    varchar: (name) => sql`convert(${name} using utf8mb4)`,
-    date: asChar,
-    uuid: (name) => sql`lower(convert(${name} using utf8mb4))`,
-    boolean: asChar,
-    decimal: (name) =>
-      sql`if(locate('.', cast(${name} as char)) > 0, trim(trailing '.' from trim(trailing '0' from cast(${name} as char))), cast(${name} as char))`,
-    timestamp: (name) => sql`date_format(${name}, '%Y-%m-%d %H:%i:%s.%f')`,
-  },
-}
 
 /** Live types whose text is not what is read of them. */
 const UNLIKE = /^(character\(|char\(|citext|enum|set\()/i
@@ -143,23 +112,27 @@ async function sideOf(
   condition: RawBuilder<unknown> | null,
 ): Promise<Side | null> {
   const adapter = await model.database.adapter()
-  if (adapter.dialect === 'sqlite') return null
+  const { digests } = adapter
+  if (digests === null) return null
   const live = await model.database.withConnection((connection) => connection.describe(model.definition.table))
-  const texts = columns.map((column) => textOf(column, adapter.dialect, live))
+  const texts = columns.map((column) => textOf(column, digests, live))
   if (texts.includes(null)) return null
-  return { model, adapter, key, texts: texts as RawBuilder<unknown>[], condition }
+  return { model, adapter, digests, key, texts: texts as RawBuilder<unknown>[], condition }
 }
 
-function textOf(column: ColumnDefinition, dialect: Dialect, live: LiveTable | null): RawBuilder<unknown> | null {
+function textOf(
+  column: ColumnDefinition,
+  digests: DigestCapabilities,
+  live: LiveTable | null,
+): RawBuilder<unknown> | null {
+  const { kind } = column.field.settings
   const type = live?.columns.find(({ name }) => name === column.column)?.type ?? ''
-  const write = dialect === 'sqlite' ? undefined : TEXTS[dialect][column.field.settings.kind]
-  const isUnlike = column.field.settings.kind !== 'uuid' && UNLIKE.test(type)
-  return write === undefined || isUnlike ? null : write(columnName(column), type)
+  return kind !== 'uuid' && UNLIKE.test(type) ? null : digests.textOf(columnName(column), kind, type)
 }
 
 /** The number of rows and the sums of two parts of each row's MD5: of any order, and not the same by chance. */
 async function digest(
-  { model, adapter, key, texts, condition }: Side,
+  { model, adapter, digests, key, texts, condition }: Side,
   { from, to }: Bounds,
 ): Promise<readonly (string | null)[]> {
   const conditions = [
@@ -167,26 +140,11 @@ async function digest(
     ...(from === null ? [] : [after(adapter, key, from)]),
     ...(to === null ? [] : [upTo(adapter, key, to)]),
   ]
-  const isMysql = adapter.dialect === 'mysql'
   const hash = sql.id('h')
-  const part = (at: number) =>
-    isMysql
-      ? sql`coalesce(sum(cast(conv(substr(${hash}, ${sql.raw(String(at))}, 12), 16, 10) as decimal(20))), 0)`
-      : sql`coalesce(sum(cast(cast('x' || substr(${hash}, ${sql.raw(String(at))}, 12) as bit(48)) as bigint)), 0)`
   const statement = compile(
     adapter,
-    sql`select count(*), ${part(1)}, ${part(13)} from (select md5(${rowText(texts, isMysql)}) as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
+    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select md5(${digests.rowText(texts)}) as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
   )
   const { rows } = await model.database.query(statement.sql, statement.parameters)
   return rows[0] ?? []
-}
-
-/** Each text with its length in front, so that no two rows read alike; NULL is a dash. */
-function rowText(texts: readonly RawBuilder<unknown>[], isMysql: boolean): RawBuilder<unknown> {
-  const fields = texts.map((text) =>
-    isMysql
-      ? sql`coalesce(concat(char_length(${text}), ':', ${text}), '-')`
-      : sql`coalesce(cast(char_length(${text}) as text) || ':' || ${text}, '-')`,
-  )
-  return isMysql ? sql`concat(${sql.join(fields)})` : sql`${sql.join(fields, sql` || `)}`
 }

@@ -228,9 +228,7 @@ class Reconciling {
 
   async #findExtra(): Promise<void> {
     if (!this.#keepsKey) {
-      this.#notes.push(
-        'extra rows were not looked for: the transform makes keys of its own, so the keys cannot be compared',
-      )
+      this.#notes.push('extra rows were not looked for: the transform makes new keys, so the keys cannot be compared')
       return
     }
     for await (const block of goneKeys(this.#pipeline, { source: 0, target: 0 }, this.#services.signal)) {

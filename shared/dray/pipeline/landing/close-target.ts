@@ -1,7 +1,8 @@
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { type Plan, stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
+import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
+import { gonePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
 import { prepareClosings } from './closing.ts'
 import { deleteGone } from './delete-gone.ts'
@@ -29,6 +30,6 @@ export async function closeTarget(
   const run = { runId: planningRun(input), epoch: input.epoch }
   if (pipeline.load.kind === 'replace') await swapIn(pipeline, run, { rows, schema: planned.schema })
   if (pipeline.deletes.kind === 'ignore') return 0
-  const prefix = stagingPrefix(input.run.id, pipeline.name)
+  const prefix = gonePrefix(input.run.id, pipeline.name)
   return deleteGone(pipeline, { ...run, at: startOf(input.run), prefix }, services)
 }

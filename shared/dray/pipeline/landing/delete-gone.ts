@@ -5,10 +5,11 @@ import type { Text } from '#dray/block/block.ts'
 import { decodeBlock } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf, inGroups } from '#dray/pipeline/texts/key-texts.ts'
-import type { Block, StagedObject } from '#dray/staging/staging-store.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { closedBefore, recordClosing } from './closing.ts'
 import { goneKeys, type KeyCounts, liveRowsOf } from './gone-keys.ts'
@@ -20,6 +21,7 @@ interface Run {
   readonly epoch: number
   /** When the run started, in UTC. */
   readonly at: string
+  /** Where the keys of what is gone are staged. */
   readonly prefix: string
 }
 
@@ -35,7 +37,7 @@ export async function deleteGone(pipeline: Pipeline, run: Run, services: Service
   const columns = columnsOf(definition, pipeline.load.by).map(({ column }) => column)
   // Staged, so that it is known how many they are before the first is deleted.
   const gone = await services.staging.write(
-    `${run.prefix}/gone`,
+    run.prefix,
     { format: 'copy-text', columns },
     goneKeys(pipeline, counts, services.signal),
     { signal: services.signal },

@@ -9,7 +9,7 @@ import { ConfigurationError, TerminalError, TransientError } from '#dray/errors.
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { compareTexts, keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, columnsOf, hasKey, inGroups, orderedBy } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, columnsOf, hasKey, inGroups, KEYS_AT_ONCE, orderedBy } from '#dray/pipeline/texts/key-texts.ts'
 
 /** What was found on the way; complete when the keys have been read to the end. */
 export interface KeyCounts {
@@ -45,7 +45,7 @@ export async function* goneKeys(pipeline: Pipeline, counts: KeyCounts, signal: A
   }
   for await (const key of missingFromSource(pipeline, columns, counts, signal)) {
     group.push(key)
-    if (group.length >= 200) yield* confirm()
+    if (group.length >= KEYS_AT_ONCE) yield* confirm()
   }
   if (group.length > 0) yield* confirm()
   const rest = encoder.flush()
@@ -99,7 +99,7 @@ async function* keysInOrder(
   const adapter = await database.adapter()
   const { sql: text, parameters } = compile(
     adapter,
-    sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}${where(condition === null ? [] : [condition])} order by ${orderedBy(adapter.dialect, columns)}`,
+    sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}${where(condition === null ? [] : [condition])} order by ${orderedBy(adapter, columns)}`,
   )
   let last: Key | null = null
   for await (const rows of database.stream(text, parameters)) {

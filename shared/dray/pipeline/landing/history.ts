@@ -1,21 +1,19 @@
 import { sql } from 'kysely'
 import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
-import type { CopyBlock, Text } from '#dray/block/block.ts'
+import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, hasKey, inGroups, KEYS_AT_ONCE } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { HistoryLayout } from './history-layout.ts'
-
-type Open = () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
 
 /** What becomes of the rows of one load, by their place. */
 interface Decisions {
-  /** Rows to write; with the start of the version that they take the place of, or null for a version of their own. */
+  /** Rows to write; with the start of the version that they take the place of, or null for a new one. */
   readonly write: Map<number, Text>
   /** The rows that are closed when a new version is written, by its place. */
   readonly close: Map<number, Text[]>
@@ -30,7 +28,7 @@ const MOST_TRIED = 100
  * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more than once
  * the last row counts that the target does not refuse. Where it refuses them all, the version before stays open.
  */
-export async function writeVersions(pipeline: Pipeline, open: Open, options: QueryOptions): Promise<MergeResult> {
+export async function writeVersions(pipeline: Pipeline, open: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
   const refused = new Map<number, RejectedRow>()
   for (let tries = 1; ; tries++) {
@@ -51,7 +49,7 @@ export async function writeVersions(pipeline: Pipeline, open: Open, options: Que
 }
 
 /** Takes every row whose key has been refused for refused. */
-async function refuseRest(layout: HistoryLayout, open: Open, refused: Map<number, RejectedRow>): Promise<void> {
+async function refuseRest(layout: HistoryLayout, open: OpenBlocks, refused: Map<number, RejectedRow>): Promise<void> {
   const keys = new Map<string, RejectedRow>()
   let row = 0
   for await (const texts of rowsOf(open)) {
@@ -71,7 +69,7 @@ async function refuseRest(layout: HistoryLayout, open: Open, refused: Map<number
 
 async function decide(
   layout: HistoryLayout,
-  open: Open,
+  open: OpenBlocks,
   refused: ReadonlyMap<number, RejectedRow>,
 ): Promise<Decisions> {
   const last = new Map<string, number>()
@@ -109,7 +107,7 @@ async function decide(
   return { write, close, unchanged, duplicate: rows - refused.size - last.size }
 }
 
-async function* rowsOf(open: Open): AsyncGenerator<Text[]> {
+async function* rowsOf(open: OpenBlocks): AsyncGenerator<Text[]> {
   for await (const block of open()) yield* decodeBlock(block)
 }
 
@@ -143,7 +141,7 @@ async function currentVersions(
 /** Closes and inserts under a savepoint; null when rows were refused, which are in `refused` then. */
 async function write(
   layout: HistoryLayout,
-  open: Open,
+  open: OpenBlocks,
   { write, close }: Decisions,
   refused: Map<number, RejectedRow>,
   options: QueryOptions,
@@ -175,7 +173,7 @@ function mergeInto(layout: HistoryLayout) {
   return mergeTarget(target.definition, 'upsert', { by: [...by, layout.fields.validFrom] })
 }
 
-async function* chosen(layout: HistoryLayout, open: Open, write: Decisions['write']): AsyncGenerator<CopyBlock> {
+async function* chosen(layout: HistoryLayout, open: OpenBlocks, write: Decisions['write']): AsyncGenerator<CopyBlock> {
   const encoder = new BlockEncoder()
   let place = 0
   for await (const block of open()) {
@@ -236,7 +234,7 @@ export async function closeVersions(
 ): Promise<number> {
   const layout = new HistoryLayout(pipeline)
   let closed = 0
-  for (const group of inGroups(keys, KEYS_AT_ONCE)) {
+  for (const group of inGroups(keys)) {
     const wanted = new Set(group.map((key) => keyOf(canonicalKey(layout.by, key))))
     const rows = [...(await currentVersions(layout, group))].filter(([key]) => wanted.has(key)).map(([, row]) => row)
     await rewrite(

@@ -1,8 +1,9 @@
 import { bigint, text, timestamp, varchar } from '#dray/active-record/field-kinds.ts'
 import { defineModel, type ModelClass } from '#dray/active-record/model.ts'
+import type { LockMode } from '#dray/database/capabilities.ts'
 import type { Database } from '#dray/database/database.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
-import type { RowCounts } from '#dray/state/state-store.ts'
+import type { RowCounts } from '#dray/messages/row-counts.ts'
 
 function defineLedger(database: Database) {
   return {
@@ -35,7 +36,7 @@ function defineLedger(database: Database) {
         findings: bigint(),
         bytes: bigint(),
         loadedAt: timestamp().touch(),
-        /** The staged plan whose partition it is, as JSON: what a resumed run goes on with; of a replay with the rows that it sent. */
+        /** The staged plan whose partition it is, as JSON: what a resumed run reuses; of a replay with the rows that it sent. */
         plan: text().nullable().column('note'),
       },
     ) {},
@@ -78,17 +79,11 @@ async function makeFence(database: Database, pipeline: string, epoch: number, ru
   )
 }
 
-const LOCKS = {
-  share: { postgres: ' for share', mysql: ' lock in share mode', sqlite: '' },
-  update: { postgres: ' for update', mysql: ' for update', sqlite: '' },
-} as const
-
 /** The epoch that may write, which stays so until the transaction ends; null before the first. */
-async function lockFence(database: Database, pipeline: string, mode: keyof typeof LOCKS): Promise<bigint | null> {
-  const { dialect, quote } = await database.adapter()
-  const placeholder = dialect === 'postgres' ? '$1' : '?'
+async function lockFence(database: Database, pipeline: string, mode: LockMode): Promise<bigint | null> {
+  const { placeholder, quote, rowLock } = await database.adapter()
   const { rows } = await database.query(
-    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder}${LOCKS[mode][dialect]}`,
+    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder(1)}${rowLock(mode)}`,
     [pipeline],
   )
   const epoch = rows[0]?.[0]
@@ -112,7 +107,7 @@ export async function checkFence(
   database: Database,
   pipeline: string,
   epoch: number,
-  mode: keyof typeof LOCKS = 'share',
+  mode: LockMode = 'share',
 ): Promise<void> {
   const current = await lockFence(database, pipeline, mode)
   if (current === null) {

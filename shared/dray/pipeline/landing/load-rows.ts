@@ -1,5 +1,5 @@
 import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
-import type { CopyBlock } from '#dray/block/block.ts'
+import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { writeVersions } from './history.ts'
@@ -7,8 +7,8 @@ import { nextTable } from './next-table.ts'
 
 export interface RowsToLoad {
   /** The rows in the columns that a bulk write of the target names; from the start each time it is called. */
-  readonly open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>
-  /** False for some rows of their own (a replay, a repair): a replace takes them into the table itself. */
+  readonly open: OpenBlocks
+  /** False for some rows alone (a replay, a repair): a replace takes them into the table itself. */
   readonly isWholeRun: boolean
   readonly signal: AbortSignal
 }

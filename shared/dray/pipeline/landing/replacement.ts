@@ -87,7 +87,7 @@ async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
     }
     await run(sql`delete from ${table}`)
     const columns = sql.join(bulkColumns(definition).map(columnName))
-    const overriding = sql.raw(adapter.dialect === 'postgres' ? ' overriding system value' : '')
+    const overriding = sql.raw(adapter.overridingGenerated)
     const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`)
     if (affected !== gathered) {
       throw new TerminalError(

@@ -1,16 +1,16 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { RunMode } from '#dray/messages/run-mode.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { chainOf, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { type Plan, type PlannedWork, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import type { StagedObject } from '#dray/staging/staging-store.ts'
 import type { Lease } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { ledgerOf } from './ledger.ts'
 
 /**
  * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, or when what a replace
- * had gathered may be gone, so that a new plan serves as well. Of an append any run goes on with what was left unfinished. Called behind
+ * had gathered may be gone, so that a new plan serves as well. Any run of an append resumes what was left unfinished. Called behind
  * the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
  */
 export async function landedPlan(
@@ -37,7 +37,7 @@ export async function landedPlan(
 }
 
 /**
- * An append writes a row as often as it is read: a usual run that landed partitions and did not commit is gone on with, whatever run comes
+ * An append writes a row as often as it is read: a usual run that landed partitions and did not commit is resumed, whatever run comes
  * next. Null when there is none, and when its plan is no longer staged.
  */
 async function unfinishedAppend(pipeline: Pipeline, lease: Lease, services: Services): Promise<string | null> {

@@ -15,7 +15,7 @@ const CHUNK: Duration = '1d'
 
 /**
  * A range of the cursor, chunk after chunk; a chunk with many rows is cut by keys, too. Rows that have landed are not planned again
- * when the run is resumed: each chunk is a partition of its own.
+ * when the run is resumed: each chunk is a separate partition.
  */
 export async function draftBackfill(
   pipeline: Pipeline,

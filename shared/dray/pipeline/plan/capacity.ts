@@ -116,7 +116,7 @@ export interface Estimate {
 const defaultPartitionRows = 50_000
 const defaultRowBytes = 130
 const defaultConnections = 20
-/** Plan and Commit have connections of their own. */
+/** Plan and Commit have one connection each. */
 const controlConnections = 1
 const partBytes = 8 * 1024 * 1024
 /** States of a run outside its partitions, and of each partition. */

@@ -1,30 +1,26 @@
-/**
- * SQLite keeps time stamps as text of any form, and compares them as text: `2024-01-01T10:00:00Z` is behind every
- * `2024-01-01 23:59:59`. Forms in UTC are brought to one before they are compared; others are refused.
- */
 import { type RawBuilder, sql } from 'kysely'
 import { columnName, tableName } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition, TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import type { TextStamps } from '#dray/database/capabilities.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { instantText, microsOf } from '#dray/pipeline/texts/instant.ts'
 
 const DAY_MICROS = 86_400_000_000n
 
-/** `YYYY-MM-DD HH:MM:SS.ffffff` of a stamp in any of the readable forms. */
-function normalised(column: ColumnDefinition): RawBuilder<unknown> {
-  const name = columnName(column)
-  const withoutZone = sql`replace(replace(substr(${name}, 12), 'Z', ''), '+00:00', '')`
-  return sql`substr(substr(${name}, 1, 10) || ' ' || case when length(${name}) = 10 then '00:00:00' else ${withoutZone} end || case when instr(${name}, '.') = 0 then '.' else '' end || '000000', 1, 26)`
-}
-
 /** The stamps of a window. The days around it are compared as they are, so that an index is of use. */
-export function stampWithin(column: ColumnDefinition, lo: string | null, hi: string): RawBuilder<unknown> {
+export function stampWithin(
+  { normalised }: TextStamps,
+  column: ColumnDefinition,
+  lo: string | null,
+  hi: string,
+): RawBuilder<unknown> {
   const name = columnName(column)
+  const stamp = normalised(name)
   const dayAfter = instantText((microsOf(hi) ?? 0n) + DAY_MICROS).slice(0, 10)
-  const below = sql`${name} < ${dayAfter} and ${normalised(column)} < ${fixed(hi)}`
-  return lo === null ? below : sql`${name} >= ${lo.slice(0, 10)} and ${normalised(column)} >= ${fixed(lo)} and ${below}`
+  const below = sql`${name} < ${dayAfter} and ${stamp} < ${fixed(hi)}`
+  return lo === null ? below : sql`${name} >= ${lo.slice(0, 10)} and ${stamp} >= ${fixed(lo)} and ${below}`
 }
 
 function fixed(text: string): string {
@@ -32,8 +28,6 @@ function fixed(text: string): string {
   return micros === null ? text : instantText(micros)
 }
 
-const READABLE =
-  '[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9].[0-9][0-9][0-9][0-9][0-9][0-9]'
 const SECOND = 1_000_000n
 
 /**
@@ -41,16 +35,17 @@ const SECOND = 1_000_000n
  * `Terminal` when one cannot be put in order with the others: it has an offset, is a number, or has no date.
  */
 export async function stampUnitOfText(
+  { isUnreadable, lengthWithoutFraction }: TextStamps,
   definition: TableDefinition,
   column: ColumnDefinition,
   connection: Connection,
   adapter: Adapter,
 ): Promise<bigint> {
   const name = columnName(column)
-  const isBad = sql`(not (${normalised(column)} glob ${READABLE}) or substr(${name}, 11, 1) not in (' ', 'T', ''))`
+  const isBad = isUnreadable(name)
   const statement = compile(
     adapter,
-    sql`select sum(${isBad}), min(case when ${isBad} then ${name} end), min(case when instr(${name}, '.') = 0 then length(${name}) end) from ${tableName(definition)} where ${name} is not null`,
+    sql`select sum(${isBad}), min(case when ${isBad} then ${name} end), min(${lengthWithoutFraction(name)}) from ${tableName(definition)} where ${name} is not null`,
   )
   const [bad, example, shortest] = (await connection.query(statement.sql, statement.parameters)).rows[0] ?? []
   const rows = Number(bad ?? 0)

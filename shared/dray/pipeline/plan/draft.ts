@@ -1,4 +1,4 @@
-import type { StagedObject } from '#dray/staging/staging-store.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Partition } from './partitions.ts'
 import type { Window } from './window.ts'
 

@@ -6,20 +6,17 @@ import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Services } from '../services.ts'
 import type { Draft } from './draft.ts'
 import { keysCondition, type Partition, WHOLE } from './partitions.ts'
 
-/** Keys of one statement: SQLite binds 32,766 values at most. */
-const KEYS_AT_ONCE = 1000
-
-/** The rows of these keys; keys that have no row are told of. */
+/** The rows of these keys; notes name the keys that have no row. */
 export async function draftKeys(pipeline: Pipeline, asked: readonly SourceKey[], { signal }: Services): Promise<Draft> {
   const { extract } = pipeline
   const keys = keysOf(extract, asked)
-  const parts = Array.from({ length: Math.ceil(keys.length / KEYS_AT_ONCE) }, (_, index) =>
-    keys.slice(index * KEYS_AT_ONCE, (index + 1) * KEYS_AT_ONCE),
-  )
+  const parts = [...inGroups(keys)]
   return extract.source.database.withConnection(async (connection, adapter) => {
     let rows = 0
     for (const part of parts) rows += await countOf(extract, part, connection, adapter, signal)
@@ -50,7 +47,7 @@ export function keysOf({ source }: Extraction, asked: readonly SourceKey[]): str
         throw error
       }
     }
-    keys.set(JSON.stringify(key), key)
+    keys.set(keyOf(key), key)
   }
   return [...keys.values()]
 }

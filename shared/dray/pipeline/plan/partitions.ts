@@ -5,8 +5,8 @@ import type { Text } from '#dray/block/block.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
-import type { StagedObject } from '#dray/staging/staging-store.ts'
 import { partitionSize } from './capacity.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
 
@@ -43,7 +43,7 @@ export function partitionConditions(
 }
 
 /** The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one. */
-export function rangeConditions(extraction: Extraction, range: KeyRange, adapter: Adapter): RawBuilder<unknown>[] {
+function rangeConditions(extraction: Extraction, range: KeyRange, adapter: Adapter): RawBuilder<unknown>[] {
   const key = extraction.source.definition.primaryKey
   const conditions: RawBuilder<unknown>[] = []
   if (range.after !== null) {
@@ -66,12 +66,12 @@ export function keysCondition(
   const columns = source.definition.primaryKey
   const [first] = columns
   if (columns.length === 1 && first !== undefined) {
-    const texts = keys.map(([text]) => sql`${textFor(adapter.dialect, first, text ?? null)}`)
+    const texts = keys.map(([text]) => sql`${textFor(adapter, first, text ?? null)}`)
     return sql`${columnName(first)} in (${sql.join(texts)})`
   }
   const alternatives = keys.map((key) => {
     const equal = columns.map(
-      (column, place) => sql`${columnName(column)} = ${textFor(adapter.dialect, column, key[place] ?? null)}`,
+      (column, place) => sql`${columnName(column)} = ${textFor(adapter, column, key[place] ?? null)}`,
     )
     return sql`(${sql.join(equal, sql` and `)})`
   })

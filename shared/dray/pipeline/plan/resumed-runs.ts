@@ -31,14 +31,14 @@ export function succeededIn(chain: readonly RunDetail[], step: string): string |
   return found?.run.id ?? null
 }
 
-/** The runs that a run in this mode goes on with, the last one first; none for a run of its own. */
+/** The runs that a run in this mode resumes, the last one first; none where it resumes none. */
 export async function chainOf(mode: Mode, { state }: Services): Promise<RunDetail[]> {
   return mode !== null && 'resume' in mode ? resumedRuns(state, mode.resume) : []
 }
 
 /**
  * The run that has done the step before this one, though it may have died before it could say so: one among those resumed, or one that
- * has gone on with them. Null when none has.
+ * has resumed them. Null when none has.
  */
 export async function doneBefore(
   step: string,
@@ -55,7 +55,7 @@ export async function doneBefore(
   return chain.some((one) => goneOnWith.includes(one.run.id)) ? committed : null
 }
 
-/** A run and those that it has gone on with; none where a record has expired. */
+/** A run and those that it has resumed; none where a record has expired. */
 async function knownChain(runId: string, { state }: Services): Promise<string[]> {
   try {
     return (await resumedRuns(state, runId)).map(({ run }) => run.id)

@@ -1,5 +1,7 @@
+import { checkFormat, formats } from '#dray/messages/formats.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
-import type { StagedObject } from '#dray/staging/staging-store.ts'
+import { planPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
 import type { PlannedSchema } from './contract.ts'
 import type { Draft } from './draft.ts'
@@ -27,19 +29,15 @@ export interface PlannedWork {
   readonly partitions: readonly number[]
 }
 
-export function stagingPrefix(runId: string, pipeline: string): string {
-  return `runs/${runId}/${pipeline}`
-}
-
-/** Where the items of a Distributed Map are, which the state machine reads itself. */
-export function itemsPrefix(runId: string, pipeline: string): string {
-  return `${stagingPrefix(runId, pipeline)}/items`
-}
-
 export function stagePlan({ staging, signal }: Services, plan: Plan): Promise<StagedObject> {
-  return writeJson(staging, `${stagingPrefix(plan.runId, plan.pipeline)}/plan`, plan, { signal })
+  return writeJson(staging, planPrefix(plan.runId, plan.pipeline), { format: formats.plan, ...plan }, { signal })
 }
 
-export function readPlan(services: Services, plan: StagedObject): Promise<Plan> {
-  return readJson<Plan>(services.staging, plan, { signal: services.signal })
+/** Throws `Terminal` for a plan that a newer version of Dray has made. */
+export async function readPlan(services: Services, staged: StagedObject): Promise<Plan> {
+  const { format, ...plan } = await readJson<Plan & { readonly format?: unknown }>(services.staging, staged, {
+    signal: services.signal,
+  })
+  checkFormat('plan', format, `The plan ${services.staging.locate(staged.key)}`)
+  return plan
 }

@@ -44,23 +44,20 @@ export function cursorOf({ cursor, source }: Extraction): Cursor {
   )
 }
 
-/**
- * Every transaction below the snapshot's xmin has ended, and is visible when it has committed.
- * https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
- */
+/** Every transaction below the bound has ended, and is visible when it has committed. */
 async function xidWindow(
   { source }: Extraction,
   lastRun: string | null,
   connection: Connection,
-  { dialect }: Adapter,
+  { dialect, settledTransaction }: Adapter,
 ): Promise<Window> {
   const { database, table } = source.definition
-  if (dialect !== 'postgres') {
+  if (settledTransaction === null) {
     throw new ConfigurationError(
       `${database}.${table} is read by an xid cursor, which only PostgreSQL has, and ${database} is ${dialect}; name a timestamp as the cursor`,
     )
   }
-  const { rows } = await connection.query('select pg_snapshot_xmin(pg_current_snapshot())')
+  const { rows } = await connection.query(`select ${settledTransaction}`)
   const hi = rows[0]?.[0] as string
   if (lastRun !== null && !/^\d+$/.test(lastRun)) {
     throw new TerminalError(
@@ -84,13 +81,15 @@ const DAY = 86_400_000_000n
 async function stampUnit(extraction: Extraction, connection: Connection, adapter: Adapter): Promise<bigint> {
   const { source } = extraction
   const column = columnOf(source.definition, cursorOf(extraction).name)
-  if (adapter.dialect === 'sqlite') return stampUnitOfText(source.definition, column, connection, adapter)
+  if (adapter.textStamps !== null) {
+    return stampUnitOfText(adapter.textStamps, source.definition, column, connection, adapter)
+  }
   const live = await connection.describe(source.definition.table)
   const type = live?.columns.find(({ name }) => name === column.column)?.type ?? ''
   if (/^date$/i.test(type)) return DAY
   const digits = /^(?:timestamp|datetime)\s*(?:\((\d)\))?/i.exec(type)
   if (digits === null) return 1n
-  const decimals = Number(digits[1] ?? (adapter.dialect === 'mysql' ? 0 : 6))
+  const decimals = Number(digits[1] ?? adapter.stampDigits)
   return 10n ** BigInt(6 - Math.min(6, decimals))
 }
 
@@ -116,9 +115,10 @@ export function rangeCondition(
 }
 
 function rangeOf(column: ColumnDefinition, { lo, hi }: Pick<Window, 'lo' | 'hi'>, adapter: Adapter) {
-  if (adapter.dialect === 'sqlite' && column.field.settings.kind === 'timestamp') return stampWithin(column, lo, hi)
-  const below = sql`${columnName(column)} < ${textFor(adapter.dialect, column, hi)}`
-  return lo === null ? below : sql`${columnName(column)} >= ${textFor(adapter.dialect, column, lo)} and ${below}`
+  const isTimestamp = column.field.settings.kind === 'timestamp'
+  if (adapter.textStamps !== null && isTimestamp) return stampWithin(adapter.textStamps, column, lo, hi)
+  const below = sql`${columnName(column)} < ${textFor(adapter, column, hi)}`
+  return lo === null ? below : sql`${columnName(column)} >= ${textFor(adapter, column, lo)} and ${below}`
 }
 
 /** Counts the rows without a cursor, and refuses them or says what becomes of them; null when there are none. */

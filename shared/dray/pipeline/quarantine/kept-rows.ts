@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { readJsonLines } from '#dray/staging/documents.ts'
+import { placeOf, quarantinePrefix, roots } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import { type QuarantineRecord, readLog } from './log.ts'
 import type { QuarantinedRow } from './quarantined-row.ts'
@@ -12,11 +13,9 @@ export interface KeptRow extends QuarantinedRow {
   readonly record: QuarantineRecord | null
 }
 
-const ROOT = 'quarantine'
-
 /** The pipelines that have ever quarantined a row that is still kept. */
 export async function quarantinedPipelines(staging: StagingStore): Promise<string[]> {
-  const names = (await staging.list(ROOT)).map((key) => key.split('/')[1] as string)
+  const names = (await staging.list(roots.quarantine)).map((key) => placeOf(key).pipeline as string)
   return [...new Set(names)]
 }
 
@@ -30,8 +29,8 @@ export async function* quarantinedRows(
   options: { readonly run?: string | null | undefined } = {},
 ): AsyncGenerator<KeptRow> {
   const log = await readLog(staging, pipeline)
-  const prefix = options.run ? `${ROOT}/${pipeline}/${options.run}` : `${ROOT}/${pipeline}`
-  const byRun = Map.groupBy(await staging.list(prefix), (key) => key.split('/')[2] as string)
+  const keys = await staging.list(quarantinePrefix(options.run || null, pipeline))
+  const byRun = Map.groupBy(keys, (key) => placeOf(key).run as string)
   for (const [run, keys] of byRun) {
     const seen = new Set<string>()
     for (const key of keys) yield* rowsOf(staging, { pipeline, run, key }, seen, log)

@@ -1,4 +1,5 @@
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
+import { quarantineLogPrefix } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 
 /** What has become of a quarantined row. Records are only ever added, next to the rows. */
@@ -12,10 +13,6 @@ export interface QuarantineRecord {
   readonly by: string
   /** ISO 8601. */
   readonly at: string
-}
-
-export function quarantineLogPrefix(pipeline: string): string {
-  return `quarantine-log/${pipeline}`
 }
 
 export async function appendToLog(

@@ -12,14 +12,6 @@ export interface QuarantinedRow {
   readonly row: Readonly<Record<string, Text>>
 }
 
-export function quarantinePrefix(runId: string, pipeline: string): string {
-  return `quarantine/${pipeline}/${runId}`
-}
-
-export function findingsPrefix(runId: string, pipeline: string): string {
-  return `findings/${pipeline}/${runId}`
-}
-
 /** The row by column name; a prototype-less object, since a column may be called `__proto__`. */
 export function byColumn(columns: readonly string[], row: readonly Text[]): Record<string, Text> {
   const named: Record<string, Text> = Object.create(null)

@@ -8,17 +8,17 @@ import type { ReplayMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { keysCondition, type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
-import { stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
 import { NOT_TEXT } from '#dray/pipeline/rows/transform-rows.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { inGroups, KEYS_AT_ONCE } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
+import { keptPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { type KeptRow, quarantinedRows } from './kept-rows.ts'
 import { landedBefore, type SentRecord } from './landed-replays.ts'
 import { appendToLog, type QuarantineRecord } from './log.ts'
 import { inOrder } from './replay-order.ts'
-
-const KEYS_AT_ONCE = 1000
 
 /**
  * Quarantined rows that go through the current transform and load again. Where the load keeps older versions back (a `version`, or an
@@ -49,7 +49,7 @@ export async function draftReplay(
   ]
   const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
   const records = [...sent, ...landed.values()]
-  const staged = await writeJsonLines(services.staging, `${stagingPrefix(runId, pipeline.name)}/replayed`, records)
+  const staged = await writeJsonLines(services.staging, replayedPrefix(runId, pipeline.name), records)
   return {
     window: null,
     rows: sorted.asKept.length + sorted.again.length - gone.length,
@@ -106,12 +106,12 @@ function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
   }
 }
 
-function keyOf(pipeline: Pipeline, row: KeptRow): string[] {
+function keyTexts(pipeline: Pipeline, row: KeptRow): string[] {
   return pipeline.extract.source.definition.primaryKey.map(({ column }) => row.row[column] as string)
 }
 
 function keyText(pipeline: Pipeline, row: KeptRow): string {
-  return JSON.stringify(keyOf(pipeline, row))
+  return keyOf(keyTexts(pipeline, row))
 }
 
 /** The keys that the source still has. */
@@ -124,20 +124,16 @@ async function presentKeys(
   const { definition } = extract.source
   const found = new Set<string>()
   await extract.source.database.withConnection(async (connection, adapter) => {
-    for (const part of inParts(rows)) {
-      const keys = part.map((row) => keyOf(pipeline, row))
+    for (const part of inGroups(rows)) {
+      const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
         sql`select ${sql.join(definition.primaryKey.map(columnName))} from ${tableName(definition)}${where([keysCondition(extract, keys, adapter)])}`,
       )
-      for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(JSON.stringify(key))
+      for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }
   })
   return found
-}
-
-function* inParts<T>(items: readonly T[]): Generator<readonly T[]> {
-  for (let start = 0; start < items.length; start += KEYS_AT_ONCE) yield items.slice(start, start + KEYS_AT_ONCE)
 }
 
 function keyPartitions(
@@ -146,7 +142,7 @@ function keyPartitions(
   present: ReadonlySet<string>,
 ): readonly Partition[] {
   const there = rows.filter((row) => present.has(keyText(pipeline, row)))
-  return [...inParts(there)].map((part) => ({ ...WHOLE, keys: part.map((row) => keyOf(pipeline, row)) }))
+  return [...inGroups(there)].map((part) => ({ ...WHOLE, keys: part.map((row) => keyTexts(pipeline, row)) }))
 }
 
 /** The rows as an extract would have staged them. */
@@ -158,7 +154,7 @@ async function stageRows(
 ): Promise<Partition> {
   const columns = pipeline.extract.source.definition.columnNames
   const texts = rows.map(({ row }) => columns.map((column): Text => row[column] ?? null))
-  const prefix = `${stagingPrefix(runId, pipeline.name)}/kept`
+  const prefix = keptPrefix(runId, pipeline.name)
   const kept = await staging.write(prefix, { format: 'copy-text', columns }, blocksOf(texts), { signal })
   return { ...WHOLE, kept }
 }

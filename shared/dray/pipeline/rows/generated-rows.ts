@@ -1,10 +1,10 @@
 import { bulkColumns, rowEncoder } from '#dray/active-record/bulk.ts'
-import type { FieldKind } from '#dray/active-record/fields.ts'
 import type { SourceRecord } from '#dray/active-record/record.ts'
 import { type ColumnDefinition, columnOf, textToValue, valueToText } from '#dray/active-record/table-definition.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
 import { encodeLine } from '#dray/block/copy-text.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import type { AnySource, AnyTarget } from '#dray/pipeline/declare/any-model.ts'
 
 type Attributes = Readonly<Record<string, unknown>>

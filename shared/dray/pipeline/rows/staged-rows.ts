@@ -1,6 +1,34 @@
 import type { Text } from '#dray/block/block.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
-import type { Block } from '#dray/staging/staging-store.ts'
+import { TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Block, ReadingOptions, StagedContent } from '#dray/staging/staging-store.ts'
+import type { Services } from '../services.ts'
+
+/** Rows of a pipeline as a stage has staged them, and the columns in which the next one takes them. */
+export interface StagedRows {
+  readonly pipeline: string
+  readonly stage: 'Extract' | 'Transform'
+  readonly object: StagedObject
+  readonly columns: readonly string[]
+}
+
+/**
+ * Opens the rows of the stage before. Fields have no names but those of the object's header: throws `Terminal` when they are not those that
+ * the models of now take, as after a deployment between two stages, which would put values into other columns.
+ */
+export async function openRows(
+  { pipeline, stage, object, columns }: StagedRows,
+  { staging, signal }: Pick<Services, 'staging' | 'signal'>,
+  options: ReadingOptions = {},
+): Promise<StagedContent> {
+  const content = await staging.read(object, { signal, ...options })
+  const found = content.header.columns ?? []
+  if (found.length === columns.length && found.every((column, place) => column === columns[place])) return content
+  throw new TerminalError(
+    `${pipeline}: ${stage} has staged rows of (${found.join(', ')}), and they are to be taken as (${columns.join(', ')}), since other code was deployed in between; none of them was used and last_run stays where it is. Start the run again, or do what it has left with the code of now: \`dray resume <run>\``,
+  )
+}
 
 /** Longer strings are made by the operating system, page by page. */
 const DECODED_BYTES = 64 * 1024

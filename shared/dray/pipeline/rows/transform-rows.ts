@@ -16,7 +16,7 @@ export type Outcome =
 
 const NO_FINDINGS: readonly ValidationError[] = []
 
-class Judgement implements RowContext {
+class RowVerdict implements RowContext {
   readonly runStartedAt: Timestamp
   errors: ValidationError[] | null = null
   findings: ValidationError[] | null = null
@@ -67,7 +67,7 @@ function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']):
 export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
   const { source } = pipeline.extract
   const { target } = pipeline.load
-  const judgement = new Judgement(runStartedAt)
+  const verdict = new RowVerdict(runStartedAt)
   const run = runOfRows(target, runStartedAt)
   const plain: RowCode = {
     read: (row) => (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row),
@@ -78,21 +78,21 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const managed = managedAttributes(pipeline, runStartedAt)
   const checkKey = keyCheck(pipeline)
   return (row) => {
-    judgement.reset()
+    verdict.reset()
     if (row.length > width) return { kind: 'quarantined', errors: damagedIn(row, source) }
     try {
       const code = row.length === width ? generated : plain
       const record = code.read(row)
-      const attributes = pipeline.transform(record as never, judgement)
-      if (judgement.errors !== null) return { kind: 'quarantined', errors: judgement.errors }
+      const attributes = pipeline.transform(record as never, verdict)
+      if (verdict.errors !== null) return { kind: 'quarantined', errors: verdict.errors }
       if (attributes === null) return { kind: 'filtered' }
       const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
       checkKey?.(row, encoded.texts)
-      return { kind: 'loaded', texts: encoded.texts, findings: judgement.findings ?? NO_FINDINGS }
+      return { kind: 'loaded', texts: encoded.texts, findings: verdict.findings ?? NO_FINDINGS }
     } catch (error) {
       if (error instanceof KeyChanged) throw error
-      return { kind: 'quarantined', errors: [...(judgement.errors ?? []), asError(error)] }
+      return { kind: 'quarantined', errors: [...(verdict.errors ?? []), asError(error)] }
     }
   }
 }

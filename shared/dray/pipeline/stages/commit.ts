@@ -5,8 +5,8 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { quarantinePrefix } from '#dray/pipeline/quarantine/quarantined-row.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
+import { quarantinePrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
@@ -117,7 +117,7 @@ async function stepRecord(
   sums: Sums,
   { state, now }: Services,
 ): Promise<StepRecord> {
-  // A resumed run has said more of itself than the plan it goes on with.
+  // A resumed run has said more of itself than the plan that it reuses.
   const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
   const { partitions: _, ...counts } = sums
   // Another run may have moved it since a run of some rows was planned that is resumed now.
@@ -129,7 +129,6 @@ async function stepRecord(
     ...timesOf({ ...planned, startedAt: known?.startTime ?? planned.startedAt }, now()),
     lastRunBefore: lastRun,
     lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : lastRun,
-    attempts: 1,
     deleted: 0,
     error: null,
     notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),

@@ -3,11 +3,13 @@ import { columnName, readColumn, tableName, where } from '#dray/active-record/sq
 import { columnOf } from '#dray/active-record/table-definition.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { compile } from '#dray/database/statement.ts'
+import { formats } from '#dray/messages/formats.ts'
 import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
-import { readPlan, stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
+import { readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
 
@@ -21,7 +23,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
   const { source } = pipeline.extract
   const partition = planned.partitions[input.partition] as Partition
   // Rows from the quarantine are staged as if they had been read now.
-  if (partition.kept !== undefined) return { ...input, extracted: partition.kept }
+  if (partition.kept !== undefined) return { ...input, version: formats.message, extracted: partition.kept }
   const extracted = await source.database.withConnection(async (connection, adapter) => {
     const { sql: text, parameters } = compile(
       adapter,
@@ -29,7 +31,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     )
     const rows = connection.copyOut(text, parameters, { signal: services.signal, keepDamaged: true })
     const staged = await services.staging.write(
-      `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/extracted`,
+      batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
       { format: 'copy-text', columns: source.definition.columnNames },
       counted(rows, (count) =>
         services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'extract', rows: count }),
@@ -39,7 +41,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     await checkUnchanged(pipeline, 'source', planned.schema, connection)
     return staged
   })
-  return { ...input, extracted }
+  return { ...input, version: formats.message, extracted }
 }
 
 function selection(

@@ -1,3 +1,4 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { decodeBlock } from '#dray/block/copy-text.ts'
 import type { MergeResult, RejectedRow } from '#dray/database/adapter.ts'
@@ -9,10 +10,12 @@ import { checkFence, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/
 import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { byColumn, type QuarantinedRow, quarantinePrefix } from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { byColumn, type QuarantinedRow } from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
+import { quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
@@ -28,7 +31,8 @@ export function load(pipeline: Pipeline, input: LoadInput, services: Services): 
 async function landPartition(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
   const { database } = pipeline.load.target
   const startedAt = services.now()
-  const planned = await readPlan(services, input.plan)
+  const place = { runId: input.run.id, pipeline: pipeline.name, partition: input.partition }
+  const [planned] = await Promise.all([readPlan(services, input.plan), services.state.countAttempt(place)])
   const counts = await database.transaction(async () => {
     await checkFence(database, pipeline.name, input.epoch)
     const landed = await landedBefore(pipeline, input)
@@ -50,13 +54,8 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     return landing
   })
   await services.state.putPartition({
-    runId: input.run.id,
-    pipeline: pipeline.name,
-    partition: input.partition,
-    status: 'success',
-    attempts: 1,
+    ...place,
     executionTimeSeconds: (services.now() - startedAt) / 1000,
-    error: null,
     ...counts,
   })
   return { partition: input.partition }
@@ -99,8 +98,10 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
 }
 
 function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
+  const columns = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
+  const rows: StagedRows = { pipeline: pipeline.name, stage: 'Transform', object: input.transformed, columns }
   const open = async function* (): AsyncGenerator<Block> {
-    const staged = await services.staging.read(input.transformed, { signal: services.signal })
+    const staged = await openRows(rows, services)
     yield* counted(staged.blocks, (rows) =>
       services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
     )
@@ -151,9 +152,9 @@ async function sourceRowsOf(
 ): Promise<QuarantinedRow[]> {
   const wanted = new Map(rejected.map((one) => [one.row, one]))
   const transformRow = rowTransformer(pipeline, startOf(input.run))
-  const { blocks }: { blocks: AsyncIterable<Block> } = await services.staging.read(input.extracted, {
-    signal: services.signal,
-  })
+  const columns = pipeline.extract.source.definition.columnNames
+  const extracted: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
+  const { blocks }: { blocks: AsyncIterable<Block> } = await openRows(extracted, services)
   const rows: QuarantinedRow[] = []
   let place = 0
   for await (const block of blocks) {

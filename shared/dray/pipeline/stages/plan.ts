@@ -10,8 +10,9 @@ import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
-import { itemsPrefix, type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
+import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun } from './draft-run.ts'
@@ -35,7 +36,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const mode = input.mode ?? null
   await enterRun(input, services)
   const doneBy = await doneBefore(pipeline.name, input, services)
-  if (doneBy !== null) return planNothing(pipeline, run.id, { doneBy, startedAt }, services)
+  if (doneBy !== null) return planAlreadyDone(pipeline, run.id, { doneBy, startedAt }, services)
   const lease = await state.acquireLease(pipeline.name, run.id, now(), now() + LEASE_MS)
   await refuseEndedRun(pipeline, run.id, services)
   const { schema, notes } = await checkContract(pipeline)
@@ -45,7 +46,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const landed = await landedPlan(pipeline, mode, lease, services)
   if (landed !== null) {
     await prepareTarget(pipeline, landed.plan, lease.epoch)
-    return announced(pipeline, run.id, landed, lease, services)
+    return recordPlanned(pipeline, run.id, landed, lease, services)
   }
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
@@ -66,11 +67,11 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   await prepareTarget(pipeline, made, lease.epoch)
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
-  return announced(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
+  return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
 }
 
 /** Records the step as running, with what is to be said of it. */
-async function announced(
+async function recordPlanned(
   pipeline: Pipeline,
   runId: string,
   { plan: made, staged, partitions }: PlannedWork,
@@ -112,7 +113,7 @@ async function itemsOf(
 }
 
 /** The plan of a step that an earlier run has done: it takes no lease, and its Commit only says so. */
-async function planNothing(
+async function planAlreadyDone(
   pipeline: Pipeline,
   runId: string,
   { doneBy, startedAt }: { readonly doneBy: string; readonly startedAt: number },
@@ -134,7 +135,7 @@ async function planNothing(
     notes: [`run ${doneBy} has done this step already, so nothing was done`],
   }
   const staged = await stagePlan(services, made)
-  return announced(pipeline, runId, { plan: made, staged, partitions: [] }, made, services)
+  return recordPlanned(pipeline, runId, { plan: made, staged, partitions: [] }, made, services)
 }
 
 /**

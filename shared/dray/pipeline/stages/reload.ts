@@ -21,7 +21,7 @@ export interface Reloaded {
 }
 
 /**
- * Loads the rows of these keys by the transform of now, in runs of their own in this process, and leaves `last_run` alone. Throws
+ * Loads the rows of these keys by the transform of now, in separate runs in this process, and leaves `last_run` alone. Throws
  * `LeaseHeld` while a run holds the pipeline.
  */
 export async function reloadKeys(

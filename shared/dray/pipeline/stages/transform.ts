@@ -1,21 +1,18 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
+import { formats } from '#dray/messages/formats.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { stagingPrefix } from '#dray/pipeline/plan/staged-plan.ts'
-import {
-  byColumn,
-  findingsPrefix,
-  type QuarantinedRow,
-  quarantinePrefix,
-} from '#dray/pipeline/quarantine/quarantined-row.ts'
+import { byColumn, type QuarantinedRow } from '#dray/pipeline/quarantine/quarantined-row.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
-import { eachRow } from '#dray/pipeline/rows/staged-rows.ts'
+import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
-import type { Block, StagedObject } from '#dray/staging/staging-store.ts'
+import { batchPrefix, findingsPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
 
@@ -31,12 +28,14 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
   const { staging, signal } = services
   const options = { signal }
   const aside: Aside = { filtered: 0, quarantined: [], findings: [] }
-  const extracted = await staging.read(input.extracted, { ...options, areBlocksLent: true })
+  const columns = pipeline.extract.source.definition.columnNames
+  const rows: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
+  const extracted = await openRows(rows, services, { areBlocksLent: true })
   const blocks = counted(extracted.blocks, (rows) =>
     services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'transform', rows }),
   )
   const transformed = await staging.write(
-    `${stagingPrefix(input.run.id, pipeline.name)}/${input.partition}/transformed`,
+    batchPrefix('transformed', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
     { format: 'copy-text', columns: bulkColumns(pipeline.load.target.definition).map(({ column }) => column) },
     transformedBlocks(pipeline, input, blocks, aside),
     options,
@@ -45,6 +44,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
     rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)
   return {
     ...input,
+    version: formats.message,
     transformed,
     filtered: aside.filtered,
     quarantined: await keep(quarantinePrefix(planningRun(input), pipeline.name), aside.quarantined),

@@ -4,7 +4,7 @@ import type { Text } from '#dray/block/block.ts'
 const NUMBER = /^([+-]?)(\d*)(?:\.(\d*))?(?:[eE]([+-]?\d{1,4}))?$/
 
 /** A decimal without zeros that say nothing: `+01.50` is `1.5`, `-0` is `0`. Other text comes back as it is. */
-export function canonicalNumber(text: string): string {
+function canonicalNumber(text: string): string {
   const parts = NUMBER.exec(text)
   const [, sign = '', whole = '', fraction = '', exponent = '0'] = parts ?? []
   if (parts === null || whole + fraction === '') return text

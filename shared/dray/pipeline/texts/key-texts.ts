@@ -2,11 +2,11 @@ import { type RawBuilder, sql } from 'kysely'
 import { columnName } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, textFor } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter, Dialect } from '#dray/database/adapter.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { canonicalText } from './canonical.ts'
 
-/** Keys of one statement: SQLite nests conditions at most 1,000 deep. */
-export const KEYS_AT_ONCE = 200
+/** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
+export const KEYS_AT_ONCE = 500
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
   return names.map((name) => columnOf(definition, name))
@@ -18,8 +18,7 @@ export function hasKey(
   columns: readonly ColumnDefinition[],
   keys: readonly (readonly Text[])[],
 ): RawBuilder<unknown> {
-  const value = (column: ColumnDefinition, text: Text | undefined) =>
-    sql`${textFor(adapter.dialect, column, text ?? null)}`
+  const value = (column: ColumnDefinition, text: Text | undefined) => sql`${textFor(adapter, column, text ?? null)}`
   const [only] = columns
   if (columns.length === 1 && only !== undefined) {
     return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => value(only, text)))})`
@@ -35,48 +34,17 @@ export function canonicalKey(columns: readonly ColumnDefinition[], texts: readon
   return columns.map((column, place) => canonicalText(column, texts[place] ?? null))
 }
 
-type Order = Readonly<Record<Dialect, (column: ColumnDefinition) => RawBuilder<unknown>>>
-
-const BY_BYTES: Order = {
-  postgres: (column) => sql`cast(${columnName(column)} as text) collate "C"`,
-  mysql: (column) => sql`cast(convert(${columnName(column)} using utf8mb4) as binary)`,
-  sqlite: (column) => sql`cast(${columnName(column)} as text) collate binary`,
-}
-
-const BY_LOWER_CASE: Order = {
-  postgres: (column) => sql`lower(cast(${columnName(column)} as text)) collate "C"`,
-  mysql: (column) => sql`cast(lower(convert(${columnName(column)} using utf8mb4)) as binary)`,
-  sqlite: (column) => sql`lower(cast(${columnName(column)} as text)) collate binary`,
-}
-
 /** Orders keys by their bytes, or as numbers: alike on every engine, whatever its collation. */
-export function orderedBy(dialect: Dialect, columns: readonly ColumnDefinition[]): RawBuilder<unknown> {
-  return sql.join(columns.map((column) => orderOf(dialect, column)))
+export function orderedBy({ keyOrder }: Adapter, columns: readonly ColumnDefinition[]): RawBuilder<unknown> {
+  return sql.join(columns.map((column) => keyOrder(columnName(column), column.field.settings.kind)))
 }
 
-function orderOf(dialect: Dialect, column: ColumnDefinition): RawBuilder<unknown> {
-  switch (column.field.settings.kind) {
-    case 'bigint':
-    case 'integer':
-      // SQLite sorts by what was stored, which may be text.
-      return dialect === 'sqlite' ? sql`cast(${columnName(column)} as integer)` : columnName(column)
-    case 'text':
-    case 'varchar':
-    case 'json':
-      return BY_BYTES[dialect](column)
-    case 'uuid':
-      return BY_LOWER_CASE[dialect](column)
-    default:
-      return columnName(column)
-  }
-}
-
-/** Groups of at most `size`. */
-export function* inGroups<T>(items: Iterable<T>, size: number = KEYS_AT_ONCE): Generator<T[]> {
+/** Groups of as many as are asked for at once. */
+export function* inGroups<T>(items: Iterable<T>): Generator<T[]> {
   let group: T[] = []
   for (const item of items) {
     group.push(item)
-    if (group.length < size) continue
+    if (group.length < KEYS_AT_ONCE) continue
     yield group
     group = []
   }

@@ -55,10 +55,10 @@ async function merged(connection: PostgresConnection, given: readonly Row[], opt
       const { rows: found, affected } = await connection.query(sql, parameters)
       return { rows: found, rowCount: affected }
     },
-    copyIn: (sql, chunks) => copyIn(connection.client, sql, chunks),
+    copyIn: (sql, chunks) => copyIn(connection.session, sql, chunks),
     name: (purpose) => `"test_${purpose}_${++names}"`,
     inTransaction: () => true,
-    place: connection.client.place,
+    place: connection.session.place,
   }
   const { version } = options
   const target = { table: 'facts', columns: COLUMNS, key: ['id'], ...(version === undefined ? {} : { version }) }

@@ -63,7 +63,6 @@ export function withPointsInStaging(staging: StagingStore, at: At): StagingStore
     },
     open: (key, options) => staging.open(key, options),
     list: (prefix, options) => staging.list(prefix, options),
-    remove: (prefix, options) => staging.remove(prefix, options),
     locate: (prefix) => staging.locate(prefix),
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
@@ -110,7 +111,7 @@ export class Lane {
     return `run-${this.#runs}`
   }
 
-  /** A process that is ready for a run of its own. */
+  /** A process that is ready for a separate run. */
   child(
     options: {
       /** The number of the point at which it is killed, counted from the first one that meets a pattern. */
@@ -253,7 +254,7 @@ export class Lane {
   }
 
   async #quarantined(run: string): Promise<QuarantinedRow[]> {
-    const keys = await this.staging.list(`quarantine/${PIPELINE}/${run}`)
+    const keys = await this.staging.list(quarantinePrefix(run, PIPELINE))
     const texts = await Promise.all(keys.map((key) => readFile(this.staging.locate(key), 'utf8')))
     return texts.flatMap((text) =>
       text

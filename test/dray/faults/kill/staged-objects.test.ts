@@ -4,8 +4,8 @@ import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/pr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
+import type { StagedObject } from 'dray/internal/messages/staged-object.ts'
 import type { LoadInput } from 'dray/internal/messages/stages.ts'
-import type { StagedObject } from 'dray/internal/staging/staging-store.ts'
 import { onEachEngine, openLane } from './each-engine.ts'
 import { landedRows, writeRows } from './rows.ts'
 

@@ -12,6 +12,7 @@ import type {
   QueryResult,
 } from 'dray/internal/database/adapter.ts'
 import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
+import { capabilities } from 'dray/internal/database/postgres/capabilities.ts'
 import { TerminalError, TransientError } from 'dray/internal/errors.ts'
 import type { Io } from './io.ts'
 import type { MemoryDatabase } from './memory-database.ts'
@@ -186,6 +187,7 @@ function memoryAdapter(
   opened: (connection: MemoryConnection) => void,
 ): Adapter {
   return {
+    ...capabilities,
     dialect: 'postgres',
     builder: postgresBuilder(),
     async acquire() {

@@ -1,12 +1,12 @@
-import { attemptKey, checkedKey, checkedPrefix, removablePrefix } from 'dray/internal/staging/keys.ts'
+import { StagedObjectMissing, TransientError } from 'dray/internal/errors.ts'
+import type { StagedObject } from 'dray/internal/messages/staged-object.ts'
+import { attemptKey, checkedKey, checkedPrefix } from 'dray/internal/staging/keys.ts'
 import { StagedBytes } from 'dray/internal/staging/staged-bytes.ts'
 import { openStaged } from 'dray/internal/staging/staged-content.ts'
-import { StagedObjectMissing, StagingUnavailable } from 'dray/internal/staging/staging-errors.ts'
 import type {
   Block,
   StagedContent,
   StagedHeader,
-  StagedObject,
   StagingOptions,
   StagingStore,
 } from 'dray/internal/staging/staging-store.ts'
@@ -71,19 +71,13 @@ export class MemoryStagingStore implements StagingStore {
     )
   }
 
-  async remove(prefix: string, options: StagingOptions = {}): Promise<number> {
-    const keys = await this.list(removablePrefix(prefix), options)
-    for (const key of keys) this.objects.delete(key)
-    return keys.length
-  }
-
   locate(prefix: string): string {
     return `memory:${checkedPrefix(prefix)}`
   }
 
   #request<T>(what: string, { signal }: StagingOptions, perform: () => T): Promise<T> {
     return this.#io(
-      { name: `staging ${what}`, signal, fault: () => new StagingUnavailable('staging did not answer') },
+      { name: `staging ${what}`, signal, fault: () => new TransientError('staging did not answer') },
       () => {
         signal?.throwIfAborted()
         return perform()

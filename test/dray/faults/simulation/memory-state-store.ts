@@ -105,7 +105,6 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
   const metrics = new RunMetrics(requests, () => 0)
   return {
     acquireLease: (pipeline, owner, now, expiresAt) => leases.acquire(pipeline, owner, now, expiresAt),
-    renewLease: (lease, expiresAt) => leases.renew(lease, expiresAt),
     commit: (lease, lastRun) => leases.commit(lease, lastRun),
     releaseLease: (pipeline, owner) => leases.release(pipeline, owner),
     pipeline: (name) => leases.state(name),
@@ -115,6 +114,7 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
     startRun: (run) => metrics.start(run),
     finishRun: (id, end) => metrics.finish(id, end),
     putStep: (step) => metrics.putStep(step),
+    countAttempt: (partition) => metrics.countAttempt(partition),
     putPartition: (partition) => metrics.putPartition(partition),
     run: (id) => metrics.detail(id),
     runs: (filter) => metrics.list(filter),

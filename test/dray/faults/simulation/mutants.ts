@@ -56,7 +56,7 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: 'the window has no upper end: rows are read that are not settled',
     file: WINDOW,
-    edits: [['${columnName(column)} < ${textFor(adapter.dialect, column, hi)}', '1 = 1']],
+    edits: [['${columnName(column)} < ${textFor(adapter, column, hi)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
@@ -205,13 +205,13 @@ export const landingMutants: readonly Mutant[] = [
   {
     bug: 'the fence is read without a lock, so it may rise before the commit',
     file: LEDGER,
-    edits: [["postgres: ' for share'", "postgres: ''"]],
+    edits: [['${rowLock(mode)}', "${mode === 'share' ? '' : rowLock(mode)}"]],
     over: ZOMBIES,
   },
   {
     bug: 'the fence is compared without a lock, so an older run lowers it',
     file: LEDGER,
-    edits: [["postgres: ' for update'", "postgres: ''"]],
+    edits: [['${rowLock(mode)}', "${mode === 'update' ? '' : rowLock(mode)}"]],
     over: { ...ZOMBIES, faults: { rate: 0.05, pauses: 0.1, fates: ['stall before'] } },
   },
   {
@@ -382,8 +382,8 @@ export const stagingMutants: readonly Mutant[] = [
     file: LOAD,
     edits: [
       [
-        'services.staging.read(input.transformed, { signal: services.signal })',
-        "services.staging.read(input.transformed, { signal: services.signal }).catch((error) => { if (error.name !== 'StagedObjectMissing') throw error; return { blocks: [] } })",
+        'await openRows(rows, services)',
+        "await openRows(rows, services).catch((error) => { if (error.name !== 'StagedObjectMissing') throw error; return { blocks: [] } })",
       ],
     ],
     over: { damage: 0.1 },

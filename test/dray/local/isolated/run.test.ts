@@ -124,7 +124,7 @@ describe('dray run --isolated', () => {
     assert.match(again.stderr, /has no open row/)
   })
 
-  test('goes on with a run that failed, on the keys that it was asked for', async () => {
+  test('resumes a run that failed, on the keys that it was asked for', async () => {
     const lake = warehouses.get(isolated.home)
     await change(lake, 'alter table order_fact rename to away')
     const failed = await verb(isolated.home, 'run', 'orders', '--keys', '7,8', '--isolated')

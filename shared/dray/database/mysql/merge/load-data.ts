@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
-import { errorNumber, isRowFault } from '../errors.ts'
 import { quote } from '../names.ts'
+import { errorNumber, isRowFault } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
 import type { Faults, StagingTable } from './staging-table.ts'
@@ -57,19 +57,16 @@ class CountedBlocks {
  * rows with a warning are taken out again and returned as faults. Null when it cannot be told which rows they are,
  * or when the server takes no files.
  */
-export async function loadData(
-  session: MergeSession,
-  staging: StagingTable,
-  open: OpenBlocks,
-  signal: AbortSignal | undefined,
-): Promise<Loaded | null> {
+export async function loadData(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<Loaded | null> {
   const blocks = new CountedBlocks(open)
-  const reply = await session.load(statement(staging), { signal, file: () => blocks.file() }).catch((error) => {
-    if (blocks.error !== null) throw blocks.error
-    const number = errorNumber(error)
-    if (number !== undefined && (NOT_ALLOWED.has(number) || isRowFault(number))) return null
-    throw error
-  })
+  const reply = await session
+    .load(statement(staging), { signal: session.signal, file: () => blocks.file() })
+    .catch((error) => {
+      if (blocks.error !== null) throw blocks.error
+      const number = errorNumber(error)
+      if (number !== undefined && (NOT_ALLOWED.has(number) || isRowFault(number))) return null
+      throw error
+    })
   if (reply === null) return null
   const faults: Faults = new Map()
   if (reply.warnings === 0) return { rows: blocks.rows, faults }

@@ -3,9 +3,9 @@ import type { CopyBlock, OpenBlocks } from '#dray/block/block.ts'
 import { blockLines } from '#dray/block/block-lines.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
 import { bisect, type Refusal } from '#dray/database/merge/bisect.ts'
-import { columnIn, errorNumber, isRowFault } from '../errors.ts'
+import { literal } from '../bind-literals.ts'
 import { quote } from '../names.ts'
-import { literal } from '../parameters.ts'
+import { columnIn, errorNumber, isRowFault } from '../translate.ts'
 import type { Loaded } from './load-data.ts'
 import type { MergeSession } from './session.ts'
 import type { Fault, StagingTable } from './staging-table.ts'
@@ -35,7 +35,7 @@ export class InsertLoader {
     this.#maxRow = session.facts.maxAllowedPacket - 1_024 - staging.columns.length * 260
   }
 
-  async load(open: OpenBlocks, signal: AbortSignal | undefined): Promise<Loaded> {
+  async load(open: OpenBlocks): Promise<Loaded> {
     for await (const block of open() as AsyncIterable<CopyBlock>) {
       const lines = blockLines(block)
       for (let line = 0; line < lines.count; line++) {
@@ -43,12 +43,12 @@ export class InsertLoader {
         if (tuple === null) continue
         const isFull =
           this.#batch.length >= BATCH_ROWS || this.#bytes + tuple.bytes > Math.min(BATCH_BYTES, this.#maxRow)
-        if (isFull) await this.#flush(signal)
+        if (isFull) await this.#flush()
         this.#batch.push(tuple)
         this.#bytes += tuple.bytes
       }
     }
-    await this.#flush(signal)
+    await this.#flush()
     return this.#loaded
   }
 
@@ -79,25 +79,21 @@ export class InsertLoader {
     return refuse({ code: '1153', column: null, message })
   }
 
-  async #flush(signal: AbortSignal | undefined): Promise<void> {
+  async #flush(): Promise<void> {
     const batch = this.#batch
     this.#batch = []
     this.#bytes = 0
     await bisect<Fault>(
       batch.length,
-      (from, to) => this.#attempt(batch.slice(from, to), from, signal),
+      (from, to) => this.#attempt(batch.slice(from, to), from),
       (index, fault) => this.#loaded.faults.set((batch[index] as Tuple).row, fault),
     )
   }
 
-  async #attempt(
-    tuples: readonly Tuple[],
-    from: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Refusal<Fault> | null> {
+  async #attempt(tuples: readonly Tuple[], from: number): Promise<Refusal<Fault> | null> {
     const names = this.#staging.columns.map(({ name }) => quote(name))
     const sql = `INSERT INTO ${this.#staging.table} (${[this.#staging.ordinal, ...names].join(', ')}) VALUES ${tuples.map((tuple) => tuple.sql).join(',')}`
-    const refusal = await refusalOf(this.#session, sql, signal)
+    const refusal = await refusalOf(this.#session, sql)
     if (refusal === null) return null
     // The staging table has no transactions: what was inserted before the bad row is still there.
     await this.#staging.remove(tuples.map(({ row }) => row))
@@ -111,11 +107,10 @@ export class InsertLoader {
 export async function refusalOf(
   session: MergeSession,
   sql: string,
-  signal: AbortSignal | undefined,
   onReply: (counts: { affected: number; duplicates: number }) => void = () => {},
 ): Promise<Fault | null> {
   try {
-    const reply = await session.run(sql, { signal })
+    const reply = await session.run(sql, { signal: session.signal })
     if (reply.warnings > 0) {
       const { rows } = await session.run('SHOW WARNINGS')
       const [, code, message] = rows.find(([, number]) => isRowFault(Number(number))) ?? []

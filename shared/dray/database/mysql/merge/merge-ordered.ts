@@ -2,9 +2,10 @@ import type { OpenBlocks } from '#dray/block/block.ts'
 import { AscendingKeys } from '#dray/database/merge/ascending-keys.ts'
 import { FittingBlocks } from '#dray/database/merge/fitting-blocks.ts'
 import type { MergeResult } from '../../adapter.ts'
+import { fittingRows } from './fitting-values.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
-import { loadFitting, rowsThatFit } from './straight.ts'
+import { loadFitting } from './straight.ts'
 
 const SAVEPOINT = '`dray_ordered`'
 const WHOLE_NUMBERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
@@ -15,7 +16,7 @@ const WHOLE_NUMBERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigin
  */
 export async function mergeOrdered(merging: Merging, open: OpenBlocks): Promise<MergeResult | null> {
   const { session, target, live, staging } = merging
-  const fits = rowsThatFit(session, target, live)
+  const fits = fittingRows(session, target, live)
   if (fits === null || !mayBeOrdered(merging)) return null
   const keys = new AscendingKeys(target)
   const blocks = new FittingBlocks(open(), (bytes) => {
@@ -25,7 +26,7 @@ export async function mergeOrdered(merging: Merging, open: OpenBlocks): Promise<
   try {
     if ((await blocks.first()) === null) return null
     await staging.createWithoutOrdinals()
-    const rows = await loadFitting(session, staging.table, target.columns, blocks, merging.signal)
+    const rows = await loadFitting(session, staging.table, target.columns, blocks)
     return rows === null ? null : await upsert(merging, rows)
   } finally {
     // A lost connection must not leave the rows' file open.
@@ -33,17 +34,17 @@ export async function mergeOrdered(merging: Merging, open: OpenBlocks): Promise<
   }
 }
 
-/** Equal texts of numbers are told without the server; those of other types, and other unique keys, are not. */
-function mayBeOrdered({ target, live, statements }: Merging): boolean {
+/** Equal texts of numbers are found without the server; those of other types, and other unique keys, are not. */
+function mayBeOrdered({ target, live, sql }: Merging): boolean {
   const key = live.columns.find(({ name }) => name === target.key[0])
   const isNumber = key !== undefined && target.key.length === 1 && WHOLE_NUMBERS.has(key.kind)
-  return target.mode !== 'insert' && isNumber && !statements.mayMeetOthers
+  return target.mode !== 'insert' && isNumber && !sql.mayMeetOthers
 }
 
-async function upsert({ session, statements, signal }: Merging, rows: number): Promise<MergeResult | null> {
+async function upsert({ session, sql }: Merging, rows: number): Promise<MergeResult | null> {
   let written = { affected: 0, duplicates: 0 }
   await session.run(`SAVEPOINT ${SAVEPOINT}`)
-  const fault = await refusalOf(session, statements.upsert('all'), signal, (counts) => {
+  const fault = await refusalOf(session, sql.upsert('all'), (counts) => {
     written = counts
   })
   if (fault !== null) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)

@@ -4,13 +4,13 @@ import { bisect } from '#dray/database/merge/bisect.ts'
 import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
-import { withoutRow } from '../errors.ts'
 import { quote } from '../names.ts'
+import { withoutRow } from '../translate.ts'
 import { loadData } from './load-data.ts'
 import { InsertLoader, refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
-import type { MergeStatements } from './sql.ts'
+import type { MergeSql } from './sql.ts'
 import type { Flaw, StagedColumn } from './staged-columns.ts'
 import type { Fault, Faults, StagingTable } from './staging-table.ts'
 
@@ -33,8 +33,7 @@ class StagedMerge {
   readonly #session: MergeSession
   readonly #target: MergeTarget
   readonly #staging: StagingTable
-  readonly #statements: MergeStatements
-  readonly #signal: AbortSignal | undefined
+  readonly #sql: MergeSql
   #rows = 0
   /** Rows that gave way to a later one of their key, the last first, by the later one. */
   readonly #earlier = new Map<number, number[]>()
@@ -45,12 +44,11 @@ class StagedMerge {
   #updated = 0
   #faults: Faults = new Map()
 
-  constructor({ session, target, staging, statements, signal }: Merging) {
+  constructor({ session, target, staging, sql }: Merging) {
     this.#session = session
     this.#target = target
     this.#staging = staging
-    this.#statements = statements
-    this.#signal = signal
+    this.#sql = sql
   }
 
   async run(open: OpenBlocks): Promise<MergeResult> {
@@ -58,7 +56,7 @@ class StagedMerge {
     await this.#check()
     if (this.#target.mode === 'insert') await this.#refuseExisting()
     await this.#write()
-    if (this.#target.mode !== 'insert' && this.#statements.mayMeetOthers) await this.#refuseMissing()
+    if (this.#target.mode !== 'insert' && this.#sql.mayMeetOthers) await this.#refuseMissing()
     const rejected = await rejectedRows(open, this.#faults)
     const unchanged = this.#rows - this.#inserted - this.#updated - this.#duplicate - rejected.length
     return { inserted: this.#inserted, updated: this.#updated, unchanged, duplicate: this.#duplicate, rejected }
@@ -66,9 +64,7 @@ class StagedMerge {
 
   async #load(open: OpenBlocks): Promise<void> {
     await this.#staging.create()
-    const loaded = this.#session.facts.localInfile
-      ? await loadData(this.#session, this.#staging, open, this.#signal)
-      : null
+    const loaded = this.#session.facts.localInfile ? await loadData(this.#session, this.#staging, open) : null
     if (loaded !== null) {
       this.#faults = loaded.faults
       this.#rows = loaded.rows
@@ -76,7 +72,7 @@ class StagedMerge {
     }
     await this.#staging.create()
     const loader = new InsertLoader(this.#session, this.#staging)
-    const inserted = await loader.load(open, this.#signal)
+    const inserted = await loader.load(open)
     this.#faults = inserted.faults
     this.#rows = inserted.rows
   }
@@ -84,7 +80,7 @@ class StagedMerge {
   /** One pass over the staged rows: all have arrived, none has a flaw, no key came twice. */
   async #check(): Promise<void> {
     const flaws = this.#flaws()
-    const key = this.#statements.key.map((column) => exactKey(column))
+    const key = this.#sql.key.map((column) => exactKey(column))
     const first = await this.#count(key, flaws)
     if (first.rows !== this.#rows - this.#faults.size) {
       throw new TerminalError(
@@ -162,8 +158,8 @@ class StagedMerge {
   }
 
   async #refuseExisting(): Promise<void> {
-    if (this.#statements.key.length === 0) return
-    const { rows } = await this.#query(this.#statements.existing)
+    if (this.#sql.key.length === 0) return
+    const { rows } = await this.#query(this.#sql.existing)
     const column = this.#target.key[0] ?? null
     await this.#refuse(
       rows.map(([place]) => place as string),
@@ -200,9 +196,9 @@ class StagedMerge {
 
   async #writeRange(from: number, to: number): Promise<Fault | null> {
     const isInsert = this.#target.mode === 'insert'
-    const sql = isInsert ? this.#statements.insert([from, to]) : this.#statements.upsert([from, to])
+    const sql = isInsert ? this.#sql.insert([from, to]) : this.#sql.upsert([from, to])
     await this.#session.run(`SAVEPOINT ${SAVEPOINT}`)
-    const fault = await refusalOf(this.#session, sql, this.#signal, ({ affected, duplicates }) => {
+    const fault = await refusalOf(this.#session, sql, ({ affected, duplicates }) => {
       // A new row counts once in `affected`, a changed one twice.
       const updated = isInsert ? 0 : duplicates
       this.#updated += updated
@@ -213,9 +209,9 @@ class StagedMerge {
   }
 
   async #refuseMissing(): Promise<void> {
-    const { rows } = await this.#query(this.#statements.missing)
+    const { rows } = await this.#query(this.#sql.missing)
     const key = this.#target.key.join(', ')
-    const collations = this.#statements.key.map(({ collation }) => collation).filter((name) => name !== null)
+    const collations = this.#sql.key.map(({ collation }) => collation).filter((name) => name !== null)
     const equal = `Another row has a key (${key}) that is equal under the collation ${collations.join(', ')}, but not the same.`
     const other = `Another row has the same value in a unique key other than (${key}).`
     for (const [place, isSameKey] of rows) {
@@ -232,7 +228,7 @@ class StagedMerge {
   }
 
   #query(sql: string) {
-    return this.#session.run(sql, { signal: this.#signal })
+    return this.#session.run(sql, { signal: this.#session.signal })
   }
 }
 
@@ -241,7 +237,7 @@ function exactKey({ name, isText }: StagedColumn): string {
 }
 
 function anyOf(flaws: readonly Flaw[]): string {
-  // NULL is no flaw of its own.
+  // NULL alone is no flaw.
   return `COALESCE(${flaws.map(({ condition }) => `(${condition})`).join(' OR ')}, FALSE)`
 }
 

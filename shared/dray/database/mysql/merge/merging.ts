@@ -1,7 +1,7 @@
 import type { MergeTarget } from '../../adapter.ts'
-import type { MysqlTable } from '../live-table.ts'
+import type { MysqlTable } from '../describe.ts'
 import type { MergeSession } from './session.ts'
-import type { MergeStatements } from './sql.ts'
+import type { MergeSql } from './sql.ts'
 import type { StagingTable } from './staging-table.ts'
 
 /** What is merged where, by way of a temporary table. */
@@ -10,6 +10,5 @@ export interface Merging {
   readonly target: MergeTarget
   readonly live: MysqlTable
   readonly staging: StagingTable
-  readonly statements: MergeStatements
-  readonly signal: AbortSignal | undefined
+  readonly sql: MergeSql
 }

@@ -1,10 +1,13 @@
-import type { SessionFacts } from '../session.ts'
-import type { Reply, WireOptions } from '../wire.ts'
+import type { Reply } from '../reply.ts'
+import type { RunOptions } from '../session.ts'
+import type { SessionFacts } from '../settings.ts'
 
 /** What a merge needs of its connection. Errors are the driver's. */
 export interface MergeSession {
   readonly facts: SessionFacts
-  run(sql: string, options?: WireOptions): Promise<Reply>
+  /** What stops the statements that may take long. */
+  readonly signal: AbortSignal | undefined
+  run(sql: string, options?: RunOptions): Promise<Reply>
   /** LOAD DATA, with its file. */
-  load(sql: string, options: WireOptions): Promise<Reply>
+  load(sql: string, options: RunOptions): Promise<Reply>
 }

@@ -1,6 +1,6 @@
 import type { MergeTarget } from '../../adapter.ts'
-import type { MysqlTable } from '../live-table.ts'
-import { quote, quoteTable, tableNameOf } from '../names.ts'
+import type { MysqlTable } from '../describe.ts'
+import { quote, quoteTable } from '../names.ts'
 import type { StagedColumn } from './staged-columns.ts'
 import type { StagingTable } from './staging-table.ts'
 
@@ -8,7 +8,7 @@ const S = '`dray_staged`'
 const T = '`dray_target`'
 
 /** The statements that carry rows from the staging table into the target. */
-export class MergeStatements {
+export class MergeSql {
   readonly #target: string
   readonly #staging: StagingTable
   readonly #names: string
@@ -26,7 +26,7 @@ export class MergeStatements {
     const column = (name: string) => staging.columns.find((candidate) => candidate.name === name) as StagedColumn
     const isKey = (name: string) => target.key.includes(name)
     const isIgnored = (name: string) => (target.ignore ?? []).includes(name) && name !== target.version
-    this.#target = quoteTable(tableNameOf(target.table))
+    this.#target = quoteTable(target.table)
     this.#staging = staging
     this.#names = target.columns.map(quote).join(', ')
     this.#values = target.columns.map((name) => `${S}.${quote(name)}`).join(', ')

@@ -1,5 +1,5 @@
 import { TerminalError } from '#dray/errors.ts'
-import type { MysqlColumn } from '../live-table.ts'
+import type { MysqlColumn } from '../describe.ts'
 import { quote } from '../names.ts'
 
 /** What a staged value must not be, since the target would change it without a word. */

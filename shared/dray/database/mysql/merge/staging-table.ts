@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { columnIn, withoutRow } from '../errors.ts'
 import { quote, type TableName } from '../names.ts'
+import { columnIn, withoutRow } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
 

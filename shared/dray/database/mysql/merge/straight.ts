@@ -1,38 +1,17 @@
 import { Readable } from 'node:stream'
 import type { CopyBlock, OpenBlocks } from '#dray/block/block.ts'
 import { FittingBlocks } from '#dray/database/merge/fitting-blocks.ts'
-import { areFitting, type Fits, fitsDecimal, fitsFraction, isNull } from '#dray/database/merge/fitting-rows.ts'
 import { probedKeys } from '#dray/database/merge/probed-keys.ts'
 import type { MergeTarget } from '../../adapter.ts'
-import { errorNumber, isRowFault } from '../errors.ts'
-import type { MysqlColumn, MysqlTable } from '../live-table.ts'
-import { quote, quoteTable, tableNameOf } from '../names.ts'
-import { literal } from '../parameters.ts'
+import { literal } from '../bind-literals.ts'
+import type { MysqlTable } from '../describe.ts'
+import { quote, quoteTable } from '../names.ts'
+import { errorNumber, isRowFault } from '../translate.ts'
+import { fittingRows } from './fitting-values.ts'
 import { NOT_ALLOWED, packetsOf, ROW_FORMAT } from './load-data.ts'
 import type { MergeSession } from './session.ts'
 
 const SAVEPOINT = '`dray_straight`'
-const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
-/** LOAD DATA warns of whatever it would change in them. */
-const WARNED = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'date'])
-
-const anything: Fits = () => true
-
-/** What LOAD DATA would change in silence; null for types that are staged first. */
-function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
-  const fits = INTEGERS.has(kind)
-    ? fitsDecimal(-1)
-    : kind === 'decimal'
-      ? fitsDecimal(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0))
-      : kind === 'datetime' || kind === 'timestamp'
-        ? fitsFraction(fraction ?? 0)
-        : WARNED.has(kind)
-          ? anything
-          : null
-  if (fits === null) return null
-  // A number of its own or the time of day takes the place of a NULL that is not allowed.
-  return (line, from, to) => (isNull(line, from, to) ? nullable : fits(line, from, to))
-}
 
 /**
  * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
@@ -44,17 +23,16 @@ export async function loadStraight(
   target: MergeTarget,
   live: MysqlTable,
   open: OpenBlocks,
-  signal: AbortSignal | undefined,
 ): Promise<number | null> {
-  const fits = rowsThatFit(session, target, live)
+  const fits = fittingRows(session, target, live)
   if (fits === null) return null
   const blocks = new FittingBlocks(open(), fits)
   try {
     const first = await blocks.first()
     if (first === null || (await hasSome(session, target, first))) return null
     await session.run(`SAVEPOINT ${SAVEPOINT}`)
-    const into = quoteTable(tableNameOf(target.table))
-    const inserted = await loadFitting(session, into, target.columns, blocks, signal)
+    const into = quoteTable(target.table)
+    const inserted = await loadFitting(session, into, target.columns, blocks)
     if (inserted === null) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
     await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
     return inserted
@@ -64,29 +42,12 @@ export async function loadStraight(
   }
 }
 
-/**
- * Makes the function that says of whole rows that LOAD DATA changes no value of theirs without a warning. Null where a column's type
- * or the server does not allow to say so.
- */
-export function rowsThatFit(
-  { facts }: MergeSession,
-  { columns }: MergeTarget,
-  live: MysqlTable,
-): ((bytes: Buffer) => boolean) | null {
-  if (!facts.isMariaDB || !facts.localInfile) return null
-  const fits = columns
-    .map((name) => live.columns.find((column) => column.name === name))
-    .map((column) => (column ? fitsOf(column) : null))
-  return fits.includes(null) ? null : (bytes) => areFitting(bytes, fits as Fits[], fits.length)
-}
-
 /** The rows that were loaded; null when the server refused or warned of one, or when a block was held back. */
 export async function loadFitting(
   session: MergeSession,
   into: string,
   columns: readonly string[],
   blocks: FittingBlocks,
-  signal: AbortSignal | undefined,
 ): Promise<number | null> {
   const sql = `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${into} ${ROW_FORMAT} (${columns.map(quote).join(', ')})`
   let thrown: { readonly error: unknown } | null = null
@@ -99,7 +60,7 @@ export async function loadFitting(
     }
   }
   const reply = await session
-    .load(sql, { signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
+    .load(sql, { signal: session.signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
     .catch((error: unknown) => {
       if (thrown !== null) throw thrown.error
       const number = errorNumber(error)
@@ -118,7 +79,7 @@ async function hasSome(session: MergeSession, target: MergeTarget, block: CopyBl
     (values) =>
       `(${target.key.map((column, index) => `${quote(column)} = ${literal(values[index] ?? '')}`).join(' AND ')})`,
   )
-  const table = quoteTable(tableNameOf(target.table))
+  const table = quoteTable(target.table)
   const { rows } = await session.run(`SELECT 1 FROM ${table} WHERE ${conditions.join(' OR ')} LIMIT 1`)
   return rows.length > 0
 }

@@ -9,7 +9,7 @@ import type { MergeSession } from './session.ts'
 import { MergeSql } from './sql.ts'
 import type { TargetTable } from './target-table.ts'
 
-/** Up to so many rows a temporary table costs more than it gains: it is made, filled and dropped in statements of its own. */
+/** Up to so many rows a temporary table costs more than it gains: making, filling and dropping it takes a statement each. */
 const FEW_ROWS = 500
 const FEW_BYTES = 256 * 1024
 const FEW_COLUMNS = 200

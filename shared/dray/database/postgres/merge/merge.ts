@@ -3,7 +3,6 @@ import type { OpenBlocks } from '#dray/block/block.ts'
 import { writeStandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { MergeResult, MergeTarget } from '../../adapter.ts'
-import { describeKeys } from '../describe.ts'
 import { isRowFault } from '../translate.ts'
 import type { MergeCounts } from './counts.ts'
 import { isolateRows } from './isolate.ts'
@@ -12,9 +11,8 @@ import { mergeFew } from './merge-few.ts'
 import type { Merging } from './merging.ts'
 import { narrowColumns } from './narrow-columns.ts'
 import { causeOf, type MergeSession } from './session.ts'
-import { MergeSql } from './sql.ts'
 import { copyStraight } from './straight.ts'
-import { readTargetTable } from './target-table.ts'
+import { readTargetTable, requireKey } from './target-table.ts'
 
 const UNIQUE_VIOLATION = '23505'
 
@@ -82,28 +80,4 @@ async function attempted(
   }
   await session.run(`ROLLBACK TO ${savepoint}`)
   return { counts: null, fault }
-}
-
-async function requireKey(session: MergeSession, { table, key, columns }: MergeTarget): Promise<void> {
-  const missing = key.find((column) => !columns.includes(column))
-  if (key.length === 0 || missing !== undefined) {
-    throw new TerminalError(
-      `A merge into ${table} needs its key among the columns (${missing ?? 'none given'}), so nothing was written`,
-    )
-  }
-  const { primaryKey, uniqueKeys } = await describeKeys(
-    async (sql, values) => (await session.run(sql, values)).rows,
-    table,
-  )
-  const wanted = JSON.stringify([...key].sort())
-  if ([primaryKey, ...uniqueKeys].some((unique) => JSON.stringify([...unique].sort()) === wanted)) return
-  const exists = await session.run('SELECT to_regclass($1)', [new MergeSql({ table, key, columns }, '').target])
-  if (exists.rows[0]?.[0] === null) {
-    throw new TerminalError(
-      `Database ${session.place.name} (${session.place.address}) has no table ${table}, so nothing was written; create it or correct its name in the model`,
-    )
-  }
-  throw new TerminalError(
-    `Table ${table} of database ${session.place.name} has no unique key over (${key.join(', ')}), so rows cannot be merged by it; create a primary key or a unique index over exactly these columns`,
-  )
 }

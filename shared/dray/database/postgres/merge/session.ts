@@ -1,6 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import type { Bound } from '../../adapter.ts'
-import type { Place } from '../connection-url.ts'
+import type { Place } from '../url.ts'
 
 /** What a merge needs of its connection. Errors are translated; `cause` is the server's. */
 export interface MergeSession {

@@ -12,7 +12,7 @@ export interface Rows {
 /** The statements of one merge through one temporary table. */
 export class MergeSql {
   readonly target: string
-  /** Rows of the same key are told apart. */
+  /** Rows of the same key are distinguished. */
   readonly keyed: boolean
   readonly #merge: MergeTarget
   readonly #temporary: string

@@ -1,6 +1,9 @@
 import type { Text } from '#dray/block/block.ts'
+import { TerminalError } from '#dray/errors.ts'
 import type { MergeTarget } from '../../adapter.ts'
+import { describeKeys } from '../describe.ts'
 import { quoteTable } from '../names.ts'
+import type { MergeSession } from './session.ts'
 
 /** A column that a merge writes. */
 export interface TargetColumn {
@@ -64,4 +67,29 @@ export function isEqualSame({ type, modifier, isDeterministic }: TargetColumn): 
   if (type === null) return false
   if (type === 'text' || type === 'varchar') return isDeterministic
   return ONE_FORM.has(type) || (type === 'numeric' && modifier >= 0)
+}
+
+/** Throws `Terminal` when the rows or the table lack the key to merge by. */
+export async function requireKey(session: MergeSession, { table, key, columns }: MergeTarget): Promise<void> {
+  const missing = key.find((column) => !columns.includes(column))
+  if (key.length === 0 || missing !== undefined) {
+    throw new TerminalError(
+      `A merge into ${table} needs its key among the columns (${missing ?? 'none given'}), so nothing was written`,
+    )
+  }
+  const { primaryKey, uniqueKeys } = await describeKeys(
+    async (sql, values) => (await session.run(sql, values)).rows,
+    table,
+  )
+  const wanted = JSON.stringify([...key].sort())
+  if ([primaryKey, ...uniqueKeys].some((unique) => JSON.stringify([...unique].sort()) === wanted)) return
+  const exists = await session.run('SELECT to_regclass($1)', [quoteTable(table)])
+  if (exists.rows[0]?.[0] === null) {
+    throw new TerminalError(
+      `Database ${session.place.name} (${session.place.address}) has no table ${table}, so nothing was written; create it or correct its name in the model`,
+    )
+  }
+  throw new TerminalError(
+    `Table ${table} of database ${session.place.name} has no unique key over (${key.join(', ')}), so rows cannot be merged by it; create a primary key or a unique index over exactly these columns`,
+  )
 }

@@ -7,9 +7,9 @@ import { decodeLine } from '#dray/block/copy-text.ts'
 import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
 import { type Affinity, affinityOf, storable } from '../affinity.ts'
-import type { SqliteSession } from '../session.ts'
 import { columnOf, isRowFault } from '../translate.ts'
 import type { Merging } from './merging.ts'
+import type { MergeSession } from './session.ts'
 import { EVERY_ROW, MergeSql } from './sql.ts'
 
 interface ColumnType {
@@ -31,18 +31,17 @@ const EVERY_INPUT = 'dray_input'
 export async function mergeStaged(
   merging: Merging,
   open: OpenBlocks,
-  check: () => void,
 ): Promise<{ readonly result: MergeResult; readonly standIns: StandIns }> {
   const { session, key, sql } = merging
   session.database.exec('SAVEPOINT dray_merge')
   try {
     session.database.exec(sql.createTable())
     const merge = new StagedMerge(merging)
-    await merge.fill(open(), check)
+    await merge.fill(open())
     if (key?.collations.some((collation) => collation !== 'BINARY')) merge.refuseEqualKeys()
     merge.refusePresent()
     const result = await merge.write(open)
-    const standIns = result.duplicate > 0 && key !== null ? await merge.standIns(open, check) : new Map()
+    const standIns = result.duplicate > 0 && key !== null ? await merge.standIns(open) : new Map()
     session.database.exec(`${sql.dropTable()}; RELEASE dray_merge`)
     return { result, standIns }
   } catch (error) {
@@ -54,7 +53,7 @@ export async function mergeStaged(
 /** One merge, from the filled temporary table to its counts. */
 class StagedMerge {
   readonly #merging: Merging
-  readonly #session: SqliteSession
+  readonly #session: MergeSession
   readonly #target: MergeTarget
   readonly #sql: MergeSql
   readonly #types: readonly ColumnType[]
@@ -79,13 +78,13 @@ class StagedMerge {
     this.#required = new Set(required)
   }
 
-  async fill(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>, check: () => void): Promise<void> {
+  async fill(blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>): Promise<void> {
     const width = this.#types.length + 1
     const batch = Math.max(1, Math.floor(BATCH_VALUES / width))
     const several = this.#session.database.prepare(this.#sql.fill(batch))
     const one = this.#session.database.prepare(this.#sql.fill(1))
     for await (const block of blocks) {
-      check()
+      this.#session.check()
       const bound = this.#bindBlock(block)
       const whole = bound.length - (bound.length % (batch * width))
       for (let at = 0; at < whole; at += batch * width) several.run(...bound.slice(at, at + batch * width))
@@ -192,12 +191,12 @@ class StagedMerge {
   }
 
   /** The earlier rows of the refused ones' keys, which the temporary table has lost: the input is read once more. */
-  async standIns(open: OpenBlocks, check: () => void): Promise<StandIns> {
+  async standIns(open: OpenBlocks): Promise<StandIns> {
     if (this.#replaceable.length === 0) return new Map()
     const { database } = this.#session
     const all = new MergeSql(this.#target, this.#merging.live, null, EVERY_INPUT)
     database.exec(all.createTable())
-    await new StagedMerge({ ...this.#merging, sql: all }).fill(open(), check)
+    await new StagedMerge({ ...this.#merging, sql: all }).fill(open())
     const pairs = this.#session.rows(this.#sql.earlier(EVERY_INPUT), [JSON.stringify(this.#replaceable)])
     database.exec(all.dropTable())
     const earlier = Map.groupBy(pairs, ([winner]) => Number(winner))

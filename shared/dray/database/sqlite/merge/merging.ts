@@ -1,11 +1,11 @@
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import type { UniqueKey } from '../describe.ts'
-import type { SqliteSession } from '../session.ts'
+import type { MergeSession } from './session.ts'
 import type { MergeSql } from './sql.ts'
 
 /** What is merged where, by way of a temporary table. */
 export interface Merging {
-  readonly session: SqliteSession
+  readonly session: MergeSession
   readonly target: MergeTarget
   readonly live: LiveTable
   /** The unique key that rows are merged by; null where they are inserted and the columns do not cover one. */

@@ -1,0 +1,109 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
+import type { Stores } from '#dray-infra/runs/stores.ts'
+import type { CommonOptions } from './verb.ts'
+
+/** Where the verbs work: `local`, or the name of a deployed environment. */
+type Where = Pick<CommonOptions, 'env'>
+
+export function isLocal({ env }: Where): boolean {
+  return env === 'local'
+}
+
+/** Throws `Configuration` when an environment is named to a verb, or an option, that has no meaning there. */
+export function requireLocal({ env }: Where, what: string): void {
+  if (env === 'local') return
+  throw new ConfigurationError(`${what} works on this machine only, so nothing was done in ${env}; leave --env out.`)
+}
+
+/** A command of Dray that works in the same place, as it can be pasted into a shell in the project's folder. */
+export function commandFor({ env }: Where, command: string): string {
+  return `npx ${command}${env === 'local' ? '' : ` --env ${env}`}`
+}
+
+/** Lends the state and the staging, with the local services up for as long, or the environment open. */
+export async function withStores<T>(options: Where, work: (stores: Stores) => Promise<T>): Promise<T> {
+  if (!isLocal(options)) return withRemote(options, work)
+  return withLocalServices([], work)
+}
+
+/** Lends a deployed environment. Throws `Configuration` when there is none of that name, or it cannot be reached. */
+export async function withRemote<T>({ env }: Where, work: (environment: OpenEnvironment) => Promise<T>): Promise<T> {
+  const { withEnvironment } = await import('#dray-infra/remote/open-environment.ts')
+  return withEnvironment(env, work)
+}
+
+/** Lends a pipeline and what its steps work with, databases and all; for verbs that run in this process. */
+export async function withPipeline<T>(
+  options: Where,
+  name: string,
+  work: (pipeline: Pipeline, services: Services) => Promise<T>,
+): Promise<T> {
+  const { localRunner } = await import('#dray-infra/runs/settle-run.ts')
+  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
+  const { listenForInterrupts } = await import('./interrupts.ts')
+  const interrupts = listenForInterrupts()
+  const inStores = (pipeline: Pipeline) => async (stores: Stores) => {
+    try {
+      return await work(pipeline, {
+        state: stores.state,
+        staging: stores.staging,
+        signal: interrupts.signal,
+        now: Date.now,
+        log: { info: () => {}, warn: () => {} },
+        progress: () => {},
+        runner: localRunner(),
+      })
+    } finally {
+      await closeDatabases()
+    }
+  }
+  try {
+    if (!isLocal(options)) return await withRemotePipeline(options, name, inStores)
+    const { databasesOf, pipelineNamed } = await import('./pipelines.ts')
+    const pipeline = await pipelineNamed(name)
+    return await withLocalServices(databasesOf(pipeline), inStores(pipeline))
+  } finally {
+    interrupts.stop()
+  }
+}
+
+async function withRemotePipeline<T>(
+  options: Where,
+  name: string,
+  inStores: (pipeline: Pipeline) => (stores: Stores) => Promise<T>,
+): Promise<T> {
+  const { bindSecrets, bindTokens, unreachableFromHere } = await import('#dray-infra/remote/databases.ts')
+  const { environmentNamed } = await import('#dray-infra/project/environments.ts')
+  const settings = environmentNamed(options.env, await loadProject())
+  bindTokens(settings)
+  const { databasesOf, pipelineNamed } = await import('./pipelines.ts')
+  const pipeline = await pipelineNamed(name)
+  return withRemote(options, async (environment) => {
+    await bindSecrets(settings, databasesOf(pipeline))
+    return inStores(pipeline)(environment).catch((error: unknown) => {
+      throw unreachableFromHere(error, options.env)
+    })
+  })
+}
+
+async function withLocalServices<T>(databases: readonly string[], work: (stores: Stores) => Promise<T>): Promise<T> {
+  const { drayHome } = await import('#dray-infra/local/home.ts')
+  const { startServices } = await import('#dray-infra/local/services.ts')
+  const services = await startServices({ home: drayHome(), project: await loadProject(), databases })
+  try {
+    return await work(await localStores())
+  } finally {
+    await services.stop()
+  }
+}
+
+/** The stores of the local services, which have to be up. */
+export async function localStores(): Promise<Stores> {
+  const { openState } = await import('#dray-infra/local/state.ts')
+  const { createStagingStore } = await import('dray/internal/staging/staging-url.ts')
+  return { state: await openState(), staging: await createStagingStore(process.env.STAGING_URL ?? '') }
+}

@@ -1,0 +1,99 @@
+import type { RawBuilder } from 'kysely'
+import type { Text } from '#dray/block/block.ts'
+import type { FieldKind } from './field-kind.ts'
+
+type Sql = RawBuilder<unknown>
+
+/** How the rows of a SELECT are held until the transaction ends. */
+export type LockMode = 'share' | 'update'
+
+/**
+ * What an engine calls things, and what it can and cannot do: code that writes SQL asks for these, never for the engine's name. Each engine
+ * has them in its `capabilities.ts`, `schema.ts` and `digests.ts`.
+ */
+export interface Capabilities {
+  /** What stands for the bound value of this position, from 1: `$1` or `?`. */
+  placeholder(position: number): string
+  /** The database's clock, in UTC, at the moment of the statement. */
+  readonly now: string
+  /** What LIMIT is given where an OFFSET was asked for, and no limit. */
+  readonly everyRow: string
+  /** Ends a SELECT, and locks its rows until the transaction ends: `share` keeps them from being changed, `update` from `share` as well. */
+  rowLock(mode: LockMode): string
+  /** Stands behind the table in an INSERT that leaves every column to its default. */
+  readonly defaultValues: string
+  /** Stands behind the columns in an INSERT that gives its own values to a key that the database generates. */
+  readonly overridingGenerated: string
+  /** The key that the session's last INSERT generated; null where RETURNING gives the whole row instead. */
+  readonly lastGeneratedKey: string | null
+  /** The number below which every transaction has ended, for an `xid` cursor; null where transactions have no numbers in rows. */
+  readonly settledTransaction: string | null
+  /** An instant without an offset would be read in the session's zone, so its offset is written behind it. */
+  readonly instantsNeedOffset: boolean
+  /** Digits of a fraction of a second in a type of time stamps that does not name them. */
+  readonly stampDigits: number
+  /** How time stamps are compared where they are text of any form; null where they are of a type. */
+  readonly textStamps: TextStamps | null
+  /** Digits that a FLOAT is written with, where it holds more: it is read as a DOUBLE, which has all. Null where all are written. */
+  readonly floatDigits: number | null
+  /** What to order keys of a kind by, so that their order is the same on every engine, whatever its collation. */
+  keyOrder(column: Sql, kind: FieldKind): Sql
+  readonly schema: SchemaCapabilities
+  /** How ranges of rows are digested by the database itself; null where it cannot. */
+  readonly digests: DigestCapabilities | null
+}
+
+/** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
+export interface SchemaCapabilities {
+  /** The type of a column, as CREATE TABLE writes it. */
+  columnType(column: ColumnType): string
+  /** Stands behind the type of a column that the database numbers by itself; null where the type says enough. */
+  readonly generated: string | null
+  /** Stands behind the columns in a CREATE TABLE. */
+  readonly tableOptions: string
+  /** A column holds values of its type alone; elsewhere of any, whatever it was declared as. */
+  readonly enforcesTypes: boolean
+  /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
+  readonly isTransactional: boolean
+  /**
+   * The statements that make the table `next` like another one, with its defaults, checks and unique keys. Where indexes need names of their
+   * own, `indexName` makes them of the other ones'.
+   */
+  tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
+  /** A SELECT of the names of other tables that refer to this one by a foreign key. */
+  referringTables(table: string): Sql
+  /**
+   * A SELECT that has a row where a value may rightly be stored as another one: a trigger can change rows before they are written, or the
+   * column of a `text` is of a type that writes it in its own way.
+   */
+  reasonsToChange(table: string, column: string, kind: FieldKind): Sql
+}
+
+export interface ColumnType {
+  readonly kind: FieldKind
+  readonly length: number | null
+  readonly precision: number | null
+  readonly scale: number | null
+}
+
+export type ReadRows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
+
+/** Time stamps that are text: `2024-01-01T10:00:00Z` would be behind every `2024-01-01 23:59:59`. */
+export interface TextStamps {
+  /** `YYYY-MM-DD HH:MM:SS.ffffff` of a stamp in UTC, in any of the forms that can be read. */
+  normalised(column: Sql): Sql
+  /** True for a stamp that cannot be put in order with the others: it has an offset, is a number, or has no date. */
+  isUnreadable(column: Sql): Sql
+  /** The length of a stamp without a fraction, which says to what it was cut; NULL for one with a fraction. */
+  lengthWithoutFraction(column: Sql): Sql
+}
+
+/** The same digest of the same rows, on each engine that has them. */
+export interface DigestCapabilities {
+  /** A value as text that is the same on each engine; null for a kind that cannot be written so. */
+  textOf(column: Sql, kind: FieldKind, liveType: string): Sql | null
+  /** The texts of a row as one, each with its length in front, so that no two rows read alike; NULL is a dash. */
+  rowText(texts: readonly Sql[]): Sql
+  /** The sum over all rows of twelve hexadecimal digits of a hash, from this place on, counted from 1. */
+  sumOfDigits(hash: Sql, from: number): Sql
+}

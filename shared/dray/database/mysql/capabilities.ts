@@ -1,0 +1,33 @@
+import { sql } from 'kysely'
+import type { Capabilities } from '../capabilities.ts'
+import { digests } from './digests.ts'
+import { schema } from './schema.ts'
+
+export const capabilities: Capabilities = {
+  placeholder: () => '?',
+  now: 'utc_timestamp(6)',
+  everyRow: '18446744073709551615',
+  rowLock: (mode) => (mode === 'share' ? ' lock in share mode' : ' for update'),
+  defaultValues: ' () values ()',
+  overridingGenerated: '',
+  lastGeneratedKey: 'last_insert_id()',
+  settledTransaction: null,
+  instantsNeedOffset: false,
+  stampDigits: 0,
+  textStamps: null,
+  floatDigits: 6,
+  keyOrder(column, kind) {
+    switch (kind) {
+      case 'text':
+      case 'varchar':
+      case 'json':
+        return sql`cast(convert(${column} using utf8mb4) as binary)`
+      case 'uuid':
+        return sql`cast(lower(convert(${column} using utf8mb4)) as binary)`
+      default:
+        return column
+    }
+  },
+  schema,
+  digests,
+}

@@ -1,0 +1,44 @@
+import { sql } from 'kysely'
+import type { SchemaCapabilities } from '../capabilities.ts'
+import type { FieldKind } from '../field-kind.ts'
+import { quoteTable, tableNameOf } from './names.ts'
+
+const TYPES: Readonly<Record<FieldKind, string>> = {
+  bigint: 'bigint',
+  integer: 'int',
+  text: 'longtext',
+  varchar: 'varchar',
+  decimal: 'decimal',
+  double: 'double',
+  boolean: 'tinyint(1)',
+  date: 'date',
+  timestamp: 'datetime(6)',
+  json: 'longtext',
+  uuid: 'char(36)',
+  binary: 'longblob',
+}
+
+export const schema: SchemaCapabilities = {
+  columnType({ kind, length, precision, scale }) {
+    if (kind === 'varchar') return `${TYPES[kind]}(${length})`
+    if (kind === 'decimal') return `${TYPES[kind]}(${precision},${scale})`
+    return TYPES[kind]
+  },
+  generated: 'auto_increment',
+  tableOptions: ' character set utf8mb4 collate utf8mb4_bin',
+  enforcesTypes: true,
+  isTransactional: false,
+  async tableLike(_rows, table, next) {
+    return [`create table ${quoteTable(next)} like ${quoteTable(table)}`]
+  },
+  referringTables(table) {
+    const other = tableNameOf(table)
+    return sql`select concat(table_schema, '.', table_name) from information_schema.key_column_usage
+      where referenced_table_schema = coalesce(${other.schema}, database()) and referenced_table_name = ${other.name}`
+  },
+  reasonsToChange(table) {
+    const { schema: given, name } = tableNameOf(table)
+    const place = given === null ? sql`database()` : sql`${given}`
+    return sql`select 1 from information_schema.triggers where event_object_schema = ${place} and event_object_table = ${name} and action_timing = 'BEFORE'`
+  },
+}

@@ -1,0 +1,194 @@
+import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import type { Place } from './url.ts'
+
+/** What mysql2 throws: an error number of the server, or a code of Node or of the driver without one. */
+interface DriverError extends Error {
+  readonly errno?: number
+  readonly code?: string
+  readonly fatal?: boolean
+}
+
+/** Error numbers are compared, never names: client libraries name some of them wrongly (4025 is a violated CHECK). */
+const ROW_FAULTS = new Set([
+  1022, 1048, 1062, 1138, 1169, 1216, 1217, 1261, 1262, 1263, 1264, 1265, 1292, 1300, 1366, 1367, 1369, 1406, 1411,
+  1416, 1451, 1452, 1525, 1526, 1557, 1586, 1591, 1644, 1690, 1761, 1762, 1859, 3140, 3141, 3142, 3146, 3150, 3156,
+  3157, 3158, 3617, 3671, 3732, 3819, 3903, 3988, 4025, 4078,
+])
+
+/** The server has rolled back the whole transaction, or may have. */
+const TRANSACTION_GONE = new Set([1020, 1180, 1205, 1213, 1402, 1613, 1614, 3058, 3101, 3572])
+
+const TRANSIENT = new Set([
+  ...TRANSACTION_GONE,
+  1037,
+  1038,
+  1040,
+  1041,
+  1053,
+  1077,
+  1078,
+  1079,
+  1080,
+  1114,
+  1158,
+  1159,
+  1160,
+  1161,
+  1184,
+  1189,
+  1190,
+  1203,
+  1226,
+  1290,
+  1317,
+  1412,
+  1637,
+  1792,
+  1836,
+  1927,
+  1969,
+  2006,
+  2013,
+  2055,
+  3024,
+  3168,
+  3169,
+  4031,
+])
+
+const CONFIGURATION = new Set([
+  1044, 1045, 1049, 1130, 1131, 1132, 1133, 1227, 1251, 1410, 1524, 1698, 1820, 1862, 2061, 3118, 3159,
+])
+
+const UNREACHABLE = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOENT',
+  'EACCES',
+])
+
+const REMEDIES: ReadonlyMap<number, string> = new Map([
+  [1146, 'Create the table, or correct its name in the model.'],
+  [1051, 'Create the table, or correct its name in the model.'],
+  [1054, 'Add the column, or correct its name in the model.'],
+  [1142, 'Grant the privilege to the user of the URL.'],
+  [1143, 'Grant the privilege to the user of the URL.'],
+  [1364, 'Write the column, or give it a default.'],
+  [1153, 'Raise max_allowed_packet of the server.'],
+])
+
+export function errorNumber(error: unknown): number | undefined {
+  const number = (error as DriverError | null)?.errno
+  return typeof number === 'number' && number > 0 ? number : undefined
+}
+
+export function isRowFault(code: number | undefined): boolean {
+  return code !== undefined && ROW_FAULTS.has(code)
+}
+
+export function endsTransaction(error: unknown): boolean {
+  const number = errorNumber(error)
+  return (number !== undefined && TRANSACTION_GONE.has(number)) || (error as DriverError)?.fatal === true
+}
+
+const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
+
+const CONSTRAINED = /^CONSTRAINT `[^`.]+\.([^`.]+)` failed|FOREIGN KEY \(`((?:[^`]|``)+)`/
+
+/** The column that a message of the server is about, where it says so. */
+export function columnIn(message: string): string | null {
+  const named = [...message.matchAll(COLUMN)].at(-1)?.[1]
+  const constrained = CONSTRAINED.exec(message)
+  return (named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
+}
+
+/** Drops the row number, which counts from the start of a batch that nobody sees. */
+export function withoutRow(message: string): string {
+  return message.replace(/ at row \d+$/, '')
+}
+
+/** Has a name already: one of Dray's, or of the rows that a merge was given. */
+function isNamed(error: unknown): error is Error {
+  return error instanceof Error && error.name !== 'Error' && error.name !== 'AggregateError'
+}
+
+/** A driver's error, by its number, as the error that says what to do about it. */
+export function translate(error: unknown, place: Place): Error {
+  if (isNamed(error)) return error
+  const cause = error as DriverError
+  const number = errorNumber(error)
+  const options = { cause: error }
+  const said = `${place.name}: ${cause?.message ?? String(error)}${number === undefined ? '' : ` (MySQL error ${number})`}`
+  if (number === undefined) return translateClient(cause, said, place)
+  if (ROW_FAULTS.has(number)) {
+    return new DataQualityError(columnIn(cause.message) ?? '', String(number), withoutRow(cause.message), options)
+  }
+  if (TRANSIENT.has(number)) return new TransientError(said, options)
+  if (CONFIGURATION.has(number)) {
+    return new ConfigurationError(
+      `${said}. ${place.address} refused the user, so nothing was read or written. ${remedyOf(number)}`,
+      options,
+    )
+  }
+  const remedy = REMEDIES.get(number)
+  return new TerminalError(remedy ? `${said}. A retry cannot succeed. ${remedy}` : said, options)
+}
+
+/**
+ * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the server
+ * is down for a while.
+ */
+export function translateConnect(error: unknown, place: Place, known: boolean): Error {
+  const { name, address } = place
+  const code = (error as { code?: string })?.code ?? ''
+  if (known && (UNREACHABLE.has(code) || code === 'ETIMEDOUT')) {
+    return new TransientError(`${name}: ${address} cannot be reached any more (${code}). Try again.`, { cause: error })
+  }
+  if (code === 'ETIMEDOUT') {
+    return new ConfigurationError(
+      `${name}: ${address} did not answer in time. Correct host and port in the URL, or open the way to it.`,
+      { cause: error },
+    )
+  }
+  return translate(error, place)
+}
+
+function remedyOf(number: number): string {
+  if (number === 1049) return 'Create the database, or correct its name in the URL.'
+  if (number === 1044 || number === 1227) return 'Grant the privilege to the user of the URL.'
+  return 'Correct the user and the password in the URL.'
+}
+
+function translateClient(cause: DriverError, said: string, { name, address }: Place): Error {
+  const code = cause?.code ?? ''
+  const options = { cause }
+  if (UNREACHABLE.has(code)) {
+    const remedy =
+      code === 'ENOTFOUND' || code === 'EAI_AGAIN'
+        ? 'Correct the host in the URL.'
+        : 'Start the server, or correct host and port in the URL.'
+    return new ConfigurationError(`${name}: cannot connect to ${address} (${code}). ${remedy}`, options)
+  }
+  if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
+    const remedy = 'Turn TLS on at the server, or add ?sslmode=disable to the URL where the network is trusted.'
+    return new ConfigurationError(
+      `${name}: ${address} does not offer TLS, so the password was not sent. ${remedy}`,
+      options,
+    )
+  }
+  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|HANDSHAKE_SSL_ERROR/.test(code)) {
+    const remedy = 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
+    return new ConfigurationError(
+      `${name}: the certificate of ${address} cannot be verified (${code}). ${remedy}`,
+      options,
+    )
+  }
+  if (cause?.fatal === true || /^(PROTOCOL_|ECONN|EPIPE|ETIMEDOUT|ERR_STREAM)/.test(code))
+    return new TransientError(said, options)
+  if (code.startsWith('AUTH_'))
+    return new ConfigurationError(`${said}. Use an account whose plugin this client has.`, options)
+  return new TerminalError(said, options)
+}

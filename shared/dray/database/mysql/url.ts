@@ -1,0 +1,68 @@
+import type { ConnectionOptions, SslOptions } from 'mysql2'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { AdapterOptions } from '../adapter.ts'
+
+const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
+
+/** Where a database is, for messages: never the password. */
+export interface Place {
+  /** The database's name in Dray. */
+  readonly name: string
+  /** `host:port/database`, or `socket/database`. */
+  readonly address: string
+}
+
+/** Where a URL points to, and what `mysql2` connects with. */
+export interface Endpoint {
+  readonly place: Place
+  readonly config: ConnectionOptions
+  /** A file with the authorities that may have signed the server's certificate. */
+  readonly caFile: string | null
+  /** For short-lived credentials; asked for each new connection. */
+  readonly password: AdapterOptions['password']
+}
+
+/** Reads `mysql://user:password@host:port/database?sslmode=…&ssl-ca=…&socket=…`. Throws `Configuration` when the URL is malformed. */
+export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
+  let parsed: URL
+  try {
+    parsed = new URL(url)
+    if (!/^(mysql|mariadb):$/.test(parsed.protocol)) throw new Error('not a MySQL URL')
+  } catch {
+    throw new ConfigurationError(
+      `${name}: the URL cannot be read. Write it as mysql://user:password@host:3306/database.`,
+    )
+  }
+  const host = decodeURIComponent(parsed.hostname).replace(/^\[|\]$/g, '') || 'localhost'
+  const port = parsed.port === '' ? 3306 : Number(parsed.port)
+  const database = decodeURIComponent(parsed.pathname.slice(1))
+  const socket = parsed.searchParams.get('socket')
+  const mode = parsed.searchParams.get('sslmode') ?? (socket || LOOPBACK.test(host) ? 'disable' : 'verify-full')
+  return {
+    place: { name, address: `${socket ?? `${host}:${port}`}/${database}` },
+    caFile: parsed.searchParams.get('ssl-ca'),
+    password,
+    config: {
+      ...(socket ? { socketPath: socket } : { host, port }),
+      user: decodeURIComponent(parsed.username),
+      password: decodeURIComponent(parsed.password),
+      ...(database === '' ? {} : { database }),
+      ...(mode === 'disable' ? {} : { ssl: sslOf(mode, name) }),
+      connectTimeout: Number(parsed.searchParams.get('connect-timeout') ?? 10) * 1000,
+      charset: 'UTF8MB4',
+      // Affected rows are those that changed, not those that were found.
+      flags: ['-FOUND_ROWS'],
+      jsonStrings: true,
+      supportBigNumbers: true,
+      bigNumberStrings: false,
+      // Statements are bound before they get here, and must not be scanned for placeholders again.
+      queryFormat: (sql: string) => sql,
+    },
+  }
+}
+
+function sslOf(mode: string, name: string): SslOptions {
+  if (mode === 'verify-full' || mode === 'require') return { rejectUnauthorized: true, verifyIdentity: true }
+  if (mode === 'no-verify') return { rejectUnauthorized: false }
+  throw new ConfigurationError(`${name}: sslmode=${mode} is unknown. Use verify-full, no-verify or disable.`)
+}

@@ -1,0 +1,34 @@
+import { sql } from 'kysely'
+import type { Capabilities } from '../capabilities.ts'
+import { digests } from './digests.ts'
+import { schema } from './schema.ts'
+
+export const capabilities: Capabilities = {
+  placeholder: (position) => `$${position}`,
+  now: 'clock_timestamp()',
+  everyRow: 'all',
+  rowLock: (mode) => (mode === 'share' ? ' for share' : ' for update'),
+  defaultValues: ' default values',
+  overridingGenerated: ' overriding system value',
+  lastGeneratedKey: null,
+  // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
+  settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
+  instantsNeedOffset: true,
+  stampDigits: 6,
+  textStamps: null,
+  floatDigits: null,
+  keyOrder(column, kind) {
+    switch (kind) {
+      case 'text':
+      case 'varchar':
+      case 'json':
+        return sql`cast(${column} as text) collate "C"`
+      case 'uuid':
+        return sql`lower(cast(${column} as text)) collate "C"`
+      default:
+        return column
+    }
+  },
+  schema,
+  digests,
+}

@@ -1,0 +1,2 @@
+/** SQLite has no hash function. */
+export const digests = null

@@ -1,0 +1,51 @@
+import { sql } from 'kysely'
+import type { SchemaCapabilities } from '../capabilities.ts'
+import type { FieldKind } from '../field-kind.ts'
+import { quote, quoteTable } from './names.ts'
+
+const TYPES: Readonly<Record<FieldKind, string>> = {
+  bigint: 'INTEGER',
+  integer: 'INTEGER',
+  text: 'TEXT',
+  varchar: 'TEXT',
+  // It would make a double of a NUMERIC: text keeps every digit.
+  decimal: 'TEXT',
+  double: 'REAL',
+  boolean: 'INTEGER',
+  date: 'TEXT',
+  timestamp: 'TEXT',
+  json: 'TEXT',
+  uuid: 'TEXT',
+  binary: 'BLOB',
+}
+
+const FIRST_NAME = String.raw`(?:"(?:[^"]|"")*"|\x60(?:[^\x60]|\x60\x60)*\x60|\[[^\]]*\]|'(?:[^']|'')*'|[^\s("]+)`
+const CREATE_TABLE = new RegExp(`^CREATE TABLE\\s+${FIRST_NAME}`, 'i')
+const CREATE_INDEX = new RegExp(`^CREATE UNIQUE INDEX\\s+${FIRST_NAME}\\s+ON\\s+${FIRST_NAME}`, 'i')
+const STATEMENTS =
+  "select type, sql, name from sqlite_schema where tbl_name = ? and sql is not null and (type = 'table' or sql like 'CREATE UNIQUE INDEX%') order by type desc"
+
+export const schema: SchemaCapabilities = {
+  columnType: ({ kind }) => TYPES[kind],
+  generated: null,
+  tableOptions: '',
+  enforcesTypes: false,
+  isTransactional: true,
+  async tableLike(rows, table, next, indexName) {
+    const found = await rows(STATEMENTS, [table])
+    const to = quoteTable(next)
+    return found.map(([type, text, name]) =>
+      type === 'table'
+        ? (text ?? '').replace(CREATE_TABLE, () => `CREATE TABLE ${to}`)
+        : (text ?? '').replace(CREATE_INDEX, () => `CREATE UNIQUE INDEX ${quote(indexName(name ?? ''))} ON ${to}`),
+    )
+  },
+  referringTables: (table) =>
+    sql`select m.name from sqlite_schema m, pragma_foreign_key_list(m.name) f where m.type = 'table' and lower(f."table") = lower(${ownName(table)})`,
+  reasonsToChange: (table) =>
+    sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${ownName(table)} collate nocase`,
+}
+
+function ownName(table: string): string {
+  return table.slice(table.indexOf('.') + 1)
+}

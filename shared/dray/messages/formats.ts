@@ -1,0 +1,27 @@
+import { TerminalError } from '#dray/errors.ts'
+
+/**
+ * The format in which this code writes what outlives a deployment, which is the newest that it reads. What says none is of format 1: from
+ * before formats were said. Whoever changes one of these so that an earlier reader would take it wrongly counts its number up, and has the
+ * reader understand the earlier formats, or refuse them in words.
+ */
+export const formats = {
+  /** The payload of a stage, in `version`: it comes from the state machine or from the stage before. */
+  message: 1,
+  /** A staged object, in the `version` of its first line. */
+  stagedObject: 1,
+  /** The plan of a run, in its `format`. */
+  plan: 1,
+  /** An item of the state table, in its `format_version`. */
+  stateItem: 1,
+} as const
+
+/** Throws `Terminal` when `what` is of a format that this code does not know. */
+export function checkFormat(kind: keyof typeof formats, format: unknown, what: string): void {
+  const known = formats[kind]
+  const found = format ?? 1
+  if (typeof found === 'number' && Number.isInteger(found) && found >= 1 && found <= known) return
+  throw new TerminalError(
+    `${what} is of format ${String(found)}, written by a newer version of Dray than this one, which reads formats up to ${known}; nothing was changed by it. Deploy the newer version here, too, then resume the run or start it again`,
+  )
+}

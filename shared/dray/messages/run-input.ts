@@ -1,0 +1,57 @@
+import * as z from 'zod'
+import type { Message, Written } from './message.ts'
+import { runMode } from './run-mode.ts'
+
+/** What of an entity has changed: the rows of these keys, and whatever has in the window. */
+const changedEntity = z.strictObject({
+  /** `all` when they are too many to be named. */
+  keys: z.union([z.array(z.string()), z.literal('all')]),
+  /** From its start until before its end, ISO 8601. */
+  window: z.union([z.strictObject({ from: z.string(), to: z.string() }), z.null()]),
+})
+
+/** What events say has changed, by `<source>/<entity>`. */
+export const changedEntities = z.record(z.string(), changedEntity).meta({
+  description: 'an object such as {"shop/orders": {"keys": ["1001"], "window": null}}',
+})
+
+/** A run that led to an event. */
+export const cause = z.strictObject({ workflow: z.string(), run: z.string() })
+
+/** The input of an execution: what a run of a workflow is asked to do. The state machine checks it before any step runs. */
+export const runInput = z.strictObject({
+  /** What a person notes; the console of Step Functions proposes one. */
+  Comment: z.string().optional(),
+  /** `manual`, `schedule`, `event:EntityUpdated`, `follow-up`, …; several are joined by commas. */
+  trigger: z.string().default('manual'),
+  /** The steps to run, of those that the workflow has; the others are left out. All of them when it is not said. */
+  only: z.array(z.string()).min(1).meta({ description: 'a list of steps of the workflow' }).optional(),
+  mode: runMode.optional(),
+  /** Ids of the events that asked for the run, each unique among all senders. */
+  events: z.array(z.string()).meta({ description: 'a list of strings' }).optional(),
+  entities: changedEntities.optional(),
+  /** The runs that led to the events, oldest first. */
+  causation: z.array(cause).meta({ description: 'a list of {"workflow", "run"}' }).optional(),
+})
+
+/** What asks for a run of a workflow, a tick of a schedule or events that came close together: the input of the run, in full. */
+const runRequest = runInput.omit({ Comment: true }).required({ events: true, entities: true, causation: true })
+
+export type ChangedEntity = Message<typeof changedEntity>
+export type Cause = Message<typeof cause>
+export type RunInput = Written<typeof runInput>
+export type RunRequest = Message<typeof runRequest>
+
+/** The input of a workflow that has these steps. */
+export function runInputOf(steps: readonly string[]) {
+  const only = z
+    .array(z.enum(steps))
+    .min(1)
+    .meta({ description: `a list of steps of the workflow, ${listOf(steps)}` })
+  return runInput.extend({ only: only.optional() })
+}
+
+/** As a sentence names them. */
+export function listOf(names: readonly string[]): string {
+  return names.length > 1 ? `${names.slice(0, -1).join(', ')} and ${names.at(-1)}` : names.join()
+}
