@@ -1,12 +1,11 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AssociatedModel, AssociatedRecord } from './association.ts'
 import { Relation } from './relation.ts'
+import { KEYS_AT_ONCE } from './sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from './table-definition.ts'
 
-const KEYS_AT_ONCE = 1000
-
 /** The one field of a primary key. Throws `Configuration` for a table that has another key, or none. */
-export function keyOf(definition: TableDefinition): ColumnDefinition {
+export function onlyKeyOf(definition: TableDefinition): ColumnDefinition {
   const [key, ...more] = definition.primaryKey
   if (key === undefined || more.length > 0) {
     throw new ConfigurationError(

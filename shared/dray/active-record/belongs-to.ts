@@ -1,4 +1,4 @@
-import { keyOf, recordsByText } from './associated-records.ts'
+import { onlyKeyOf, recordsByText } from './associated-records.ts'
 import { type AssociatedRecord, Association } from './association.ts'
 import { Relation } from './relation.ts'
 
@@ -8,13 +8,13 @@ export class BelongsTo<T extends AssociatedRecord> extends Association<T, T | nu
     const { model, foreignKey } = this.described
     const text = this.owner.textOf(foreignKey)
     if (text === null) return null
-    const key = keyOf(model.definition)
+    const key = onlyKeyOf(model.definition)
     return new Relation<T, never>(model).where({ [key.name]: key.field.settings.cast(text) } as never).first()
   }
 
   async loadAll(all: readonly this[]): Promise<void> {
     const { model, foreignKey } = this.described
-    const key = keyOf(model.definition)
+    const key = onlyKeyOf(model.definition)
     const texts = all.map(({ owner }) => owner.textOf(foreignKey))
     const found = await recordsByText(model, key.name, texts)
     all.forEach((one, index) => {

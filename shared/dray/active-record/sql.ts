@@ -5,6 +5,9 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
 import { columnOf, textFor, valueToText } from './table-definition.ts'
 
+/** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
+export const KEYS_AT_ONCE = 500
+
 /** Conditions: an object of values (an array means IN, null IS NULL), or SQL with `?` and its values. */
 export type Conditions = Readonly<Record<string, unknown>> | readonly [string, ...unknown[]]
 

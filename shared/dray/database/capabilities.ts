@@ -67,6 +67,19 @@ export interface SchemaCapabilities {
    * column of a `text` is of a type that writes it in its own way.
    */
   reasonsToChange(table: string, column: string, kind: FieldKind): Sql
+  /**
+   * Runs `work`, which changes Dray's own tables on this connection, while nobody else does so in this database. Where DDL is part of a
+   * transaction all of it is kept or nothing; elsewhere each statement for itself, so that the work has to bear being begun again.
+   */
+  withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T>
+}
+
+/** As much of a connection as takes a lock. */
+export interface LockableConnection {
+  query(sql: string): Promise<{ readonly rows: readonly (readonly Text[])[] }>
+  begin(mode: 'write'): Promise<void>
+  commit(): Promise<void>
+  rollback(): Promise<void>
 }
 
 export interface ColumnType {

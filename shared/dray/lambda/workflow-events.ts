@@ -1,6 +1,6 @@
 import { TransientError } from '#dray/errors.ts'
 import type { WorkflowEnded } from '#dray/messages/events.ts'
-import type { Cause, RunRequest } from '#dray/messages/run-input.ts'
+import type { Cause } from '#dray/messages/run-input.ts'
 import type { FinishInput, FinishOutput } from '#dray/messages/stages.ts'
 import type { WorkflowSlots } from '#dray/state/workflow-slots.ts'
 
@@ -50,5 +50,5 @@ export async function announceEnd(input: FinishInput, output: FinishOutput): Pro
 async function causesOf({ run }: FinishInput): Promise<readonly Cause[]> {
   slots ??= await openSlots()
   const slot = await slots.open(run.workflow, Date.now())
-  return slot.run === run.id ? ((slot.request as RunRequest | null)?.causation ?? []) : []
+  return slot.run === run.id ? (slot.request?.causation ?? []) : []
 }

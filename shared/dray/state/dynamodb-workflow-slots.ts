@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import type { RunRequest } from '#dray/messages/run-input.ts'
 import { notRecorded } from './conditions.ts'
 import { type Item, timeText } from './items.ts'
 import { slotKey } from './keys.ts'
@@ -58,7 +59,7 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
 }
 
 function slotOf(item: Item): WorkflowSlot {
-  const parsed = (value: unknown): unknown => (typeof value === 'string' ? JSON.parse(value) : null)
+  const parsed = (value: unknown): RunRequest | null => (typeof value === 'string' ? JSON.parse(value) : null)
   return {
     workflow: String(item.workflow_name),
     createdAt: Date.parse(String(item.created_at)),

@@ -136,12 +136,12 @@ export class StateRequests {
   }
 }
 
-/** The same, as long as the item is of a format that this code knows. */
+/** The same, as long as the item is of a format that this code knows. A condition with OR brings its parentheses: DynamoDB refuses two pairs. */
 function inKnownFormat<T extends Condition>(write: T): T {
   const { ConditionExpression: condition } = write
   return {
     ...write,
-    ConditionExpression: condition === undefined ? formatKnown : `(${condition}) AND ${formatKnown}`,
+    ConditionExpression: condition === undefined ? formatKnown : `${condition} AND ${formatKnown}`,
     ExpressionAttributeValues: { ...write.ExpressionAttributeValues, ':format_version': formats.stateItem },
   }
 }

@@ -1,7 +1,6 @@
-/**
- * Who may run a workflow: at most one run has the slot, and what was asked for meanwhile waits in it. `request` and
- * `pending` are kept as they are given; JSON.
- */
+import type { RunRequest } from '#dray/messages/run-input.ts'
+
+/** Who may run a workflow: at most one run has the slot, and what was asked for meanwhile waits in it. */
 export interface WorkflowSlot {
   readonly workflow: string
   /** Milliseconds since 1970: when it was first looked at. */
@@ -13,8 +12,9 @@ export interface WorkflowSlot {
   readonly run: string | null
   /** False until the run has surely been started. */
   readonly started: boolean
-  readonly request: unknown
-  readonly pending: unknown
+  /** What its run was asked for, and what the next one is. */
+  readonly request: RunRequest | null
+  readonly pending: RunRequest | null
   /** Fingerprints of the events seen last. */
   readonly seen: readonly string[]
 }

@@ -81,7 +81,7 @@ async function nextRun(
   { slot, ended }: { readonly slot: WorkflowSlot; readonly ended: string | null },
   { state, now }: EndServices,
 ): Promise<NextRun | null> {
-  const waiting = slot.pending as RunRequest | null
+  const waiting = slot.pending
   const free = await refusedPipelines({ name, pipelines }, { state, now })
   if (free.length === 0) return waiting === null ? null : { request: waiting, pending: null, done: [] }
   const runs = await latestRuns(state, now(), name)

@@ -55,7 +55,7 @@ export async function requestRun(
     const fresh = request.events.filter((event) => !slot.seen.includes(fingerprint(event)))
     if (fresh.length === 0) return { kind: 'duplicate' }
     const seen = [...slot.seen, ...fresh.map(fingerprint)].slice(-mostSeen)
-    const wanted = slot.pending === null ? request : unionOf(slot.pending as RunRequest, request)
+    const wanted = slot.pending === null ? request : unionOf(slot.pending, request)
     const behind = slot.run ?? (await holderOf(workflow, services))
     if (behind !== null) {
       if (await services.slots.write({ ...slot, seen, pending: wanted })) return { kind: 'pending', behind }

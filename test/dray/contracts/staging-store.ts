@@ -60,7 +60,7 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
       const bytes = await bytesOf(object.key)
 
       const end = bytes.indexOf(10) + 1
-      assert.deepEqual(JSON.parse(bytes.subarray(0, end).toString()), COPY)
+      assert.deepEqual(JSON.parse(bytes.subarray(0, end).toString()), { version: 1, ...COPY })
       assert.deepEqual(bytes.subarray(end), rows(4).bytes)
       assert.equal(object.sha256, createHash('sha256').update(bytes).digest('hex'))
     })
@@ -224,6 +224,33 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
       assert.deepEqual(await store.list('run-12'), [])
     })
 
+    describe('given an object of another format', () => {
+      /** An object with this first line and one row. */
+      async function withHeader(header: object): Promise<{ store: StagingStore; object: StagedObject }> {
+        const { store, replace } = make()
+        const { key } = await store.write('format/orders', COPY, [rows(1)])
+        const bytes = Buffer.concat([Buffer.from(`${JSON.stringify(header)}\n`), rows(1).bytes])
+        await replace(key, bytes)
+        const sha256 = createHash('sha256').update(bytes).digest('hex')
+        return { store, object: { key, rows: 1, bytes: rows(1).bytes.length, sha256 } }
+      }
+
+      test('reads one from before formats were said', async () => {
+        const { store, object } = await withHeader(COPY)
+
+        assert.deepEqual((await store.read(object)).header, COPY)
+        assert.deepEqual(joined(await drain(store, object)), rows(1).bytes)
+      })
+
+      test('refuses one that a newer version has written, and says what to do', async () => {
+        const { store, object } = await withHeader({ version: 2, format: 'copy-text', packed: true })
+        const refused = { name: 'Terminal', message: /format\/orders\/.* is of format 2, written by a newer .* Deploy/ }
+
+        await assert.rejects(store.read(object), refused)
+        await assert.rejects(store.open(object.key), refused)
+      })
+    })
+
     describe('given a damaged object', () => {
       async function staged(prefix: string): Promise<{ under: StagingUnderTest; object: StagedObject; bytes: Buffer }> {
         const under = make()
@@ -280,7 +307,7 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
 
       for (const [where, place] of [
         ['body', 300_000],
-        ['header', Buffer.from(JSON.stringify(COPY)).indexOf('id')],
+        ['header', Buffer.from(JSON.stringify({ version: 1, ...COPY })).indexOf('id')],
       ] as const) {
         test(`throws for one byte changed in the ${where}`, async () => {
           const { under, object, bytes } = await staged(`damage-6/${where}`)

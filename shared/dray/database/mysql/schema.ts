@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { withMigrationLock } from './migration-lock.ts'
 import { quoteTable, tableNameOf } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
@@ -41,4 +42,5 @@ export const schema: SchemaCapabilities = {
     const place = given === null ? sql`database()` : sql`${given}`
     return sql`select 1 from information_schema.triggers where event_object_schema = ${place} and event_object_table = ${name} and action_timing = 'BEFORE'`
   },
+  withMigrationLock,
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { withMigrationLock } from './migration-lock.ts'
 import { quoteTable } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
@@ -41,4 +42,5 @@ export const schema: SchemaCapabilities = {
     return sql`${triggers} union all select 1 from pg_attribute a join pg_type t on t.oid = a.atttypid
       where a.attrelid = to_regclass(${name}) and a.attname = ${column} and t.typcategory <> 'S'`
   },
+  withMigrationLock,
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
@@ -44,6 +45,7 @@ export const schema: SchemaCapabilities = {
     sql`select m.name from sqlite_schema m, pragma_foreign_key_list(m.name) f where m.type = 'table' and lower(f."table") = lower(${ownName(table)})`,
   reasonsToChange: (table) =>
     sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${ownName(table)} collate nocase`,
+  withMigrationLock,
 }
 
 function ownName(table: string): string {

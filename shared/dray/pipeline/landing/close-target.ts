@@ -4,18 +4,15 @@ import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { gonePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
-import { prepareClosings } from './closing.ts'
 import { deleteGone } from './delete-gone.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
 
 /** What is asked of a plan here. One that does not advance is of some rows only: it leaves what it does not read alone. */
 type PlannedRun = Pick<Plan, 'runId' | 'advances' | 'schema'>
 
-/** At Plan, behind the fence: makes what the load and the Commit of a whole run need in the target. */
+/** At Plan, behind the fence: makes the table in which a replace of the whole table gathers its rows. */
 export async function prepareTarget(pipeline: Pipeline, run: PlannedRun, epoch: number): Promise<void> {
-  if (!run.advances) return
-  if (pipeline.load.kind === 'replace') await prepareReplacement(pipeline, { runId: run.runId, epoch })
-  else if (pipeline.deletes.kind !== 'ignore') await prepareClosings(pipeline.load.target.database)
+  if (run.advances && pipeline.load.kind === 'replace') await prepareReplacement(pipeline, { runId: run.runId, epoch })
 }
 
 /** At Commit, before `last_run` moves: swaps a replacement in, deletes what is gone; says how many rows were deleted. */

@@ -22,15 +22,10 @@ function defineClosings(database: Database) {
 type Closings = ReturnType<typeof defineClosings>
 const known = new Map<Database, Closings>()
 
-export function closingsOf(database: Database): Closings {
+function closingsOf(database: Database): Closings {
   const closings = known.get(database) ?? defineClosings(database)
   known.set(database, closings)
   return closings
-}
-
-/** Makes the table where it is missing; needed by a replace and by deletes only. */
-export async function prepareClosings(database: Database): Promise<void> {
-  await closingsOf(database).createTable({ ifMissing: true })
 }
 
 /** What a run's Commit did to the target. */

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, tableName, where } from '#dray/active-record/sql.ts'
+import { columnName, KEYS_AT_ONCE, tableName, where } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
@@ -9,7 +9,7 @@ import { ConfigurationError, TerminalError, TransientError } from '#dray/errors.
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { compareTexts, keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, columnsOf, hasKey, inGroups, KEYS_AT_ONCE, orderedBy } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, columnsOf, hasKey, inGroups, orderedBy } from '#dray/pipeline/texts/key-texts.ts'
 
 /** What was found on the way; complete when the keys have been read to the end. */
 export interface KeyCounts {

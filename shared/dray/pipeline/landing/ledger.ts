@@ -1,5 +1,5 @@
 import { bigint, text, timestamp, varchar } from '#dray/active-record/field-kinds.ts'
-import { defineModel, type ModelClass } from '#dray/active-record/model.ts'
+import { defineModel } from '#dray/active-record/model.ts'
 import type { LockMode } from '#dray/database/capabilities.ts'
 import type { Database } from '#dray/database/database.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
@@ -36,8 +36,10 @@ function defineLedger(database: Database) {
         findings: bigint(),
         bytes: bigint(),
         loadedAt: timestamp().touch(),
-        /** The staged plan whose partition it is, as JSON: what a resumed run reuses; of a replay with the rows that it sent. */
-        plan: text().nullable().column('note'),
+        /** The staged plan whose partition it is, as JSON: a resumed run reuses it. */
+        plan: text().nullable(),
+        /** The staged records of what a replay has sent, as JSON; null for other runs. */
+        replayed: text().nullable(),
       },
     ) {},
   }
@@ -46,17 +48,11 @@ function defineLedger(database: Database) {
 type LedgerModels = ReturnType<typeof defineLedger>
 const ledgers = new Map<Database, LedgerModels>()
 
-/** The fence and the ledger of a target database. */
+/** The fence and the ledger of a target database; `migrateTarget` makes their tables. */
 export function ledgerOf(database: Database): LedgerModels {
   const known = ledgers.get(database) ?? defineLedger(database)
   ledgers.set(database, known)
   return known
-}
-
-/** Makes the two tables where they are missing. */
-export async function prepareLedger(database: Database): Promise<void> {
-  const { Fence, Entry } = ledgerOf(database)
-  for (const model of [Fence, Entry] as unknown as ModelClass[]) await model.createTable({ ifMissing: true })
 }
 
 /** Lets only writers of this epoch write from now on; waits for those that are in a transaction. */

@@ -5,7 +5,7 @@ import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
-import { closedBefore, prepareClosings, recordClosing } from './closing.ts'
+import { closedBefore, recordClosing } from './closing.ts'
 import { checkFence, ledgerOf } from './ledger.ts'
 import { createNextTable, dropNextTable, nextTable, referringTables } from './next-table.ts'
 
@@ -20,7 +20,6 @@ interface Run {
  */
 export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
   const { database, definition } = pipeline.load.target
-  await prepareClosings(database)
   const referring = await referringTables(database, definition.table)
   if (referring.length > 0) {
     throw new TerminalError(

@@ -39,11 +39,10 @@ export async function landedBefore(
 async function landedReplays(pipeline: Pipeline): Promise<Map<string, Set<number>>> {
   const { Entry } = ledgerOf(pipeline.load.target.database)
   const replays = new Map<string, Set<number>>()
-  for (const entry of await Entry.where(['pipeline = ? and note like ?', pipeline.name, '%"replayed":%']).toArray()) {
-    const staged = JSON.stringify((JSON.parse(entry.plan ?? '{}') as { replayed?: StagedObject }).replayed ?? null)
+  for (const entry of await Entry.where(['pipeline = ? and replayed is not null', pipeline.name]).toArray()) {
+    const staged = entry.replayed as string
     replays.set(staged, (replays.get(staged) ?? new Set()).add(Number(entry.partitionNumber)))
   }
-  replays.delete('null')
   return replays
 }
 

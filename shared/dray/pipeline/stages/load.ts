@@ -125,7 +125,8 @@ async function enter(pipeline: Pipeline, input: LoadInput, planned: Plan, counts
     quarantined: BigInt(counts.quarantined),
     findings: BigInt(counts.findings),
     bytes: BigInt(counts.bytes),
-    plan: JSON.stringify({ ...input.plan, replayed: planned.replayed?.records }),
+    plan: JSON.stringify(input.plan),
+    replayed: planned.replayed === undefined ? null : JSON.stringify(planned.replayed.records),
   }).saveOrFail()
 }
 

@@ -3,7 +3,8 @@ import { TerminalError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
-import { prepareLedger, raiseFence } from '#dray/pipeline/landing/ledger.ts'
+import { raiseFence } from '#dray/pipeline/landing/ledger.ts'
+import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
@@ -41,7 +42,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   await refuseEndedRun(pipeline, run.id, services)
   const { schema, notes } = await checkContract(pipeline)
   const target = pipeline.load.target.database
-  await prepareLedger(target)
+  await migrateTarget(target)
   await raiseFence(target, pipeline.name, lease.epoch, run.id)
   const landed = await landedPlan(pipeline, mode, lease, services)
   if (landed !== null) {

@@ -1,12 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName } from '#dray/active-record/sql.ts'
+import { columnName, KEYS_AT_ONCE } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, textFor } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
 import { canonicalText } from './canonical.ts'
-
-/** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
-export const KEYS_AT_ONCE = 500
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
   return names.map((name) => columnOf(definition, name))

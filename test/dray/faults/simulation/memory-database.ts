@@ -4,6 +4,8 @@ import type { Bound, LiveTable, QueryResult } from 'dray/internal/database/adapt
 import { settled } from 'dray/internal/database/postgres/horizon.ts'
 import { DataQualityError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import {
+  alterationOf,
+  altered,
   canonical,
   ddlOf,
   declared,
@@ -128,6 +130,8 @@ export class MemoryDatabase {
     try {
       if (/^create table/.test(sql)) return this.#createTable(sql)
       if (/^drop table/.test(sql)) return this.#dropTable(transaction, sql)
+      if (/^alter table/.test(sql)) return this.#alterTable(sql)
+      if (/pg_advisory_xact_lock/.test(sql)) return this.#takeAdvisoryLock(transaction)
       // There are no foreign keys here.
       if (/ from pg_constraint /.test(sql)) return { columns: [], rows: [], affected: 0 }
       return this.#run(transaction, sql, parameters)
@@ -319,6 +323,21 @@ export class MemoryDatabase {
     this.#made.add(table.name)
     this.#tables.set(table.name, table)
     return NOTHING
+  }
+
+  /** Its rows of before keep their values. */
+  #alterTable(sql: string): QueryResult {
+    const table = this.#table(/^alter table "(\w+)"/.exec(sql)?.[1] ?? '')
+    const changed = altered(sql, table)
+    this.#sqlite.exec(alterationOf(table, changed))
+    this.#tables.set(table.name, changed)
+    this.#statements.clear()
+    return NOTHING
+  }
+
+  #takeAdvisoryLock(transaction: MemoryTransaction): Answer {
+    const blockedBy = this.locks.take(transaction, 'advisory', 'exclusive')
+    return blockedBy === null ? { ...NOTHING, rows: [['']] } : { blockedBy }
   }
 
   /** Waits for everybody who has touched the table. */

@@ -35,6 +35,18 @@ export function declared(sql: string, known: (name: string) => MemoryTable): Mem
   return { name, columns, primaryKey }
 }
 
+/** The table once a statement has renamed a column of it, or added one. */
+export function altered(sql: string, table: MemoryTable): MemoryTable {
+  const [, from, to] = / rename column "(\w+)" to "(\w+)"$/.exec(sql) ?? []
+  const [, added, type = ''] = / add column "(\w+)" (\w+)$/.exec(sql) ?? []
+  if (to !== undefined) {
+    return { ...table, columns: table.columns.map((one) => (one.name === from ? { ...one, name: to } : one)) }
+  }
+  if (added === undefined)
+    throw new TypeError(`The simulated database cannot alter a table like this; teach it: ${sql}`)
+  return { ...table, columns: [...table.columns, { name: added, type, notNull: false, length: null }] }
+}
+
 export function quote(identifier: string): string {
   return `"${identifier.replaceAll('"', '""')}"`
 }
@@ -47,22 +59,38 @@ export const HIDDEN = { rowid: 'rowid$', from: 'from$', to: 'to$', changes: '$ch
  * Statements that keep a table as versions of rows behind a view of those that the reader may see. What is written to the
  * view is only noted down: whether and when it takes effect is the business of transactions, not of SQLite.
  */
-export function ddlOf({ name, columns, primaryKey }: MemoryTable): string {
+export function ddlOf(table: MemoryTable): string {
+  const { name, columns, primaryKey } = table
+  const versions = quote(name + VERSIONS)
+  const index =
+    primaryKey.length === 0
+      ? ''
+      : `create index ${quote(`${name}$key`)} on ${versions} (${primaryKey.map(quote).join(', ')});`
+  const list = columns.map((column) => `${quote(column.name)} ${column.type}`).join(', ')
+  return `create table ${versions} (${list}, ${HIDDEN.from} integer, ${HIDDEN.to} integer); ${index} ${viewOf(table)}`
+}
+
+/** Statements that make a table anew as it was altered, with the same versions under the same numbers. */
+export function alterationOf(before: MemoryTable, after: MemoryTable): string {
+  const [old, now] = [quote(`${before.name}$old`), quote(after.name + VERSIONS)]
+  const names = (columns: readonly MemoryColumn[]) =>
+    ['rowid', ...columns.map(({ name }) => quote(name)), HIDDEN.from, HIDDEN.to].join(', ')
+  return `drop view ${quote(before.name)}; drop index if exists ${quote(`${before.name}$key`)};
+    alter table ${quote(before.name + VERSIONS)} rename to ${old}; ${ddlOf(after)}
+    insert into ${now} (${names(after.columns.slice(0, before.columns.length))}) select ${names(before.columns)} from ${old};
+    drop table ${old};`
+}
+
+function viewOf({ name, columns }: MemoryTable): string {
   const list = (of: (column: MemoryColumn) => string) => columns.map(of).join(', ')
   const view = quote(name)
   const versions = quote(name + VERSIONS)
   const note = (op: string, row: string, values: string) =>
     `create trigger ${quote(`${name}$${op}`)} instead of ${op} on ${view} begin
        insert into ${quote(HIDDEN.changes)} values ('${op}', '${name}', ${row}, ${values}); end;`
-  const index =
-    primaryKey.length === 0
-      ? ''
-      : `create index ${quote(`${name}$key`)} on ${versions} (${primaryKey.map(quote).join(', ')});`
   const added = `json_array(${list((column) => `new.${quote(column.name)}`)})`
   const old = `old.${quote(HIDDEN.rowid)}`
-  return `create table ${versions} (${list((column) => `${quote(column.name)} ${column.type}`)}, ${HIDDEN.from} integer, ${HIDDEN.to} integer);
-    ${index}
-    create view ${view} as select ${list((column) => quote(column.name))}, rowid as ${quote(HIDDEN.rowid)} from ${versions} where visible(${HIDDEN.from}, ${HIDDEN.to});
+  return `create view ${view} as select ${list((column) => quote(column.name))}, rowid as ${quote(HIDDEN.rowid)} from ${versions} where visible(${HIDDEN.from}, ${HIDDEN.to});
     ${note('insert', 'null', added)} ${note('update', old, added)} ${note('delete', old, 'null')}`
 }
 

@@ -9,6 +9,7 @@ import {
   type StepOutcome,
 } from 'dray/internal/messages/stages.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { migrateTarget } from 'dray/internal/pipeline/landing/migrate.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
@@ -163,13 +164,13 @@ export class Simulation {
     const { exact } = this.scenario
     // Whole seconds, so that equal stamps and stamps at the border of a window are common.
     const now = () => Math.floor(this.#sourceNow() / 1000) * 1000
-    databases.source.reset({ now, exact, check: () => null, onCommit: (changes) => this.#sourceCommitted(changes) })
-    databases.target.reset({ now, exact, check, onCommit: (changes) => this.#targetCommitted(changes) })
     const opened = (connection: Parameters<Invocation['connected']>[0]) =>
       this.#faults.current.getStore()?.connected(connection)
     source.connect(databases.source, this.#faults.io, opened)
     target.connect(databases.target, this.#faults.io, opened)
     await createTables()
+    databases.source.reset({ now, exact, check: () => null, onCommit: (changes) => this.#sourceCommitted(changes) })
+    databases.target.reset({ now, exact, check, onCommit: (changes) => this.#targetCommitted(changes) })
     this.#table.onWrite = (before, after) => this.#stateWritten(before, after)
     this.#staging.onWrite = (key, bytes) => this.#pristine.set(key, bytes)
     this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
@@ -207,7 +208,10 @@ export class Simulation {
     this.#watch(() => this.#oracle.sourceChanged(changes))
   }
 
-  #targetCommitted(changes: readonly Change[]): void {
+  #targetCommitted(all: readonly Change[]): void {
+    // That Dray's own tables were migrated tells nothing of rows.
+    const changes = all.filter(({ table }) => table !== 'dray_migration')
+    if (changes.length === 0) return
     const invocation = this.#faults.current.getStore()
     const payload = (invocation?.payload ?? null) as LoadInput | null
     const written = changes.filter(({ table }) => table !== 'dray_fence')
@@ -512,4 +516,6 @@ async function createTables(): Promise<void> {
   )
   databases.source.commit(transaction)
   for (const model of targetModels) await model.createTable({ ifMissing: true })
+  // The first Plan of a schedule finds Dray's own tables without a version, and nothing that a migration has to change.
+  await migrateTarget(target)
 }
