@@ -8,7 +8,7 @@ import { TerminalError } from '#dray/errors.ts'
 export const formats = {
   /** The payload of a stage, in `version`: it comes from the state machine or from the stage before. */
   message: 1,
-  /** A staged object, in the `version` of its first line. */
+  /** A staged object and what its rows or documents hold, in the `version` of its first line. */
   stagedObject: 1,
   /** The plan of a run, in its `format`. */
   plan: 1,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { it } from 'node:test'
-import { newRunId } from 'dray/internal/messages/run-id.ts'
+import { newRunId, runIdOf } from 'dray/internal/messages/run-id.ts'
 
 it('a run id reads as its start and is valid as the name of a Step Functions execution', () => {
   const id = newRunId(new Date('2026-11-23T07:02:12.036Z'))
@@ -23,4 +23,14 @@ it('runs of the same millisecond have different ids', () => {
   const ids = new Set(Array.from({ length: 50 }, () => newRunId(now)))
 
   assert.equal(ids.size, 50)
+})
+
+it('the name of a run of a seed is the same for the same seed, of the same form, and another for another', () => {
+  const now = new Date('2026-11-23T07:02:12.036Z')
+
+  const id = runIdOf('daily#1', now)
+
+  assert.match(id, /^2026-11-23t070212-[0-9a-z]{7}$/)
+  assert.equal(runIdOf('daily#1', now), id)
+  assert.notEqual(runIdOf('daily#2', now), id)
 })

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import {
+  batchPrefix,
+  findingsPrefix,
+  gonePrefix,
+  itemsPrefix,
+  keptPrefix,
+  placeOf,
+  planPrefix,
+  quarantineLogPrefix,
+  quarantinePrefix,
+  replayedPrefix,
+  under,
+} from 'dray/internal/staging/keys.ts'
+
+const place = { run: 'run-1', pipeline: 'orders', partition: 3 }
+const ofRun: readonly [prefix: string, part: string][] = [
+  [planPrefix('run-1', 'orders'), 'plan'],
+  [itemsPrefix('run-1', 'orders'), 'items'],
+  [batchPrefix('extracted', place), '3'],
+  [batchPrefix('transformed', place), '3'],
+  [gonePrefix('run-1', 'orders'), 'gone'],
+  [keptPrefix('run-1', 'orders'), 'kept'],
+  [replayedPrefix('run-1', 'orders'), 'replayed'],
+]
+
+test('a key tells the run, the pipeline and the part that it was made of', () => {
+  for (const [prefix, part] of ofRun) {
+    assert.deepEqual(placeOf(`${prefix}/1234`), { root: 'runs', run: 'run-1', pipeline: 'orders', part })
+  }
+  for (const prefix of [quarantinePrefix('run-1', 'orders'), findingsPrefix('run-1', 'orders')]) {
+    const { run, pipeline } = placeOf(`${prefix}/1234`)
+    assert.deepEqual([run, pipeline], ['run-1', 'orders'])
+  }
+  assert.equal(placeOf(`${quarantineLogPrefix('orders')}/1234`).pipeline, 'orders')
+  assert.equal(placeOf('elsewhere/orders/1234').root, null)
+})
+
+test('no two kinds of objects share a prefix', () => {
+  const prefixes = [
+    ...ofRun.map(([prefix]) => prefix),
+    quarantinePrefix('run-1', 'orders'),
+    findingsPrefix('run-1', 'orders'),
+    quarantineLogPrefix('orders'),
+  ]
+  for (const prefix of prefixes) {
+    assert.deepEqual(
+      prefixes.filter((other) => other.startsWith(`${prefix}/`) || other === prefix),
+      [prefix],
+    )
+  }
+})
+
+test('a grant for all runs of a pipeline is made by the same functions', () => {
+  assert.equal(under(planPrefix('*', 'orders')), 'runs/*/orders/plan/*')
+  assert.equal(under(quarantinePrefix(null, 'orders')), 'quarantine/orders/*')
+})
