@@ -23,7 +23,7 @@ export function withMetrics(step: string): MiddlewareObj<Located, unknown, Error
       })
     },
     onError: ({ event, error }) => {
-      if (error !== null) emitMetrics(dimensionsOf(event, step), { [metricOf(error)]: 1 })
+      if (error) emitMetrics(dimensionsOf(event, step), { [metricOf(error)]: 1 })
     },
   }
 }

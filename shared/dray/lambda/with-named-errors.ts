@@ -11,7 +11,7 @@ export function withNamedErrors(): MiddlewareObj<unknown, unknown, Error, Handle
   return {
     onError: (request) => {
       const { error } = request
-      if (error === null || !isAbort(error)) return
+      if (!error || !isAbort(error)) return
       request.error = new TransientError(
         'the deadline passed before the work was done, so it was rolled back; it is tried again, and smaller partitions would help when it stays',
         { cause: error },
