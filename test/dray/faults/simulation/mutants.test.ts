@@ -9,12 +9,13 @@ import type { MutantResult } from './mutant-worker.ts'
 import { mutants } from './mutants.ts'
 
 const SCHEDULES = 300
+const UNCHANGED = long ? 200 : 40
 const root = new URL('../../../../', import.meta.url)
 /** For one mutant, in ms: one that never ends is caught, too. */
 const PATIENCE = 40_000
 
-/** The short form tries every third bug, and looks whether the others still fit the source. */
-const tried = (place: number) => long || place % 3 === 1
+/** The short form tries every eighth bug, and looks whether the others still fit the source. */
+const tried = (place: number) => long || place % 8 === 1
 
 async function hunt(mutant: Mutant, schedules = SCHEDULES, milliseconds = PATIENCE): Promise<MutantResult> {
   const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), {
@@ -57,11 +58,11 @@ describe('the simulation catches', { concurrency: 2 }, () => {
   test('nothing in the source as it is', async () => {
     const result = await hunt(
       { bug: 'none', file: 'shared/dray/pipeline/stages/plan.ts', edits: [] },
-      200,
+      UNCHANGED,
       5 * PATIENCE,
     )
 
-    assert.deepEqual(result, { survived: 200 })
+    assert.deepEqual(result, { survived: UNCHANGED })
   })
 
   for (const mutant of mutants.filter((_, place) => tried(place))) {
@@ -75,5 +76,5 @@ describe('the simulation catches', { concurrency: 2 }, () => {
     })
   }
 
-  after(() => assert.ok(new Set(caught).size >= (long ? 75 : 25), `only ${caught.length} different bugs are tried`))
+  after(() => assert.ok(new Set(caught).size >= (long ? 75 : 9), `only ${caught.length} different bugs are tried`))
 })
