@@ -1,9 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises'
 
 /*
- * `node .ci/complete-lock.ts`, after `npm install`: npm leaves out of the lock file the optional packages that it could not look up
- * (a registry without the builds for other platforms), and `npm ci` then refuses the lock file. This names them, with their version and
- * platform, so that `npm ci` skips them here and installs them where they belong.
+ * `node .ci/complete-lock.ts`, after `npm install`: npm leaves out of the lock file the optional packages that it could
+ * not look up (a registry without the builds for other platforms), and `npm ci` then refuses the lock file. This names
+ * them, with their version and platform, so that `npm ci` skips them here and installs them where they belong.
  */
 
 interface LockedPackage {

@@ -3,7 +3,10 @@ import { cleanEmail, cleanPhone, cleanText, parseAddress, parseDate } from 'dray
 import { SourceCustomer } from '#models/crm.ts'
 import { TargetCustomer } from '#models/warehouse.ts'
 
-/** Customers of the CRM, cleaned: what is wrong with a value is a finding, what is wrong with a row sends it to the quarantine. */
+/**
+ * Customers of the CRM, cleaned: what is wrong with a value is a finding, what is wrong with a row sends it to the
+ * quarantine.
+ */
 export const customers = pipeline('customers', {
   extract: fullLoad(SourceCustomer),
   transform: (customer, row) => {

@@ -9,8 +9,9 @@ const REVENUE: Readonly<Record<Dialect, string>> = {
 }
 
 /**
- * Makes `customer_sales` anew from `order_fact` and `customer_dim`, in one transaction: readers see the former state until it is done.
- * Orders of a customer who is not in `customer_dim` (quarantined, or gone) count all the same, with no name.
+ * Makes `customer_sales` anew from `order_fact` and `customer_dim`, in one transaction: readers see the former state
+ * until it is done. Orders of a customer who is not in `customer_dim` (quarantined, or gone) count all the same, with
+ * no name.
  */
 export async function refreshCustomerSales(signal: AbortSignal): Promise<TaskResult> {
   await CustomerSales.createTable({ ifMissing: true })

@@ -35,7 +35,9 @@ function isMessable(raw: string): boolean {
   return /\p{L}{2}$/u.test(raw)
 }
 
-/** An address of the country in one of the layouts that its people use: 2 % are missing, 4 % lack parts, 10 % are messy. */
+/**
+ * An address of the country in one of the layouts that its people use: 2 % are missing, 4 % lack parts, 10 % are messy.
+ */
 export function addressOf(random: Random, country: DemoCountry): DemoAddress {
   const [city, postalTemplate, stateCode, stateName] = random.pick(country.cities)
   const number = String(random.int(1, 999))

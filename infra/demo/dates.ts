@@ -34,7 +34,10 @@ export interface DemoDate {
   readonly clean: string | null
 }
 
-/** The instant `YYYY-MM-DD HH:MM:SS` as the database writes it, in a quarter of the rows in another form; 3 of 1,000 are no date at all. */
+/**
+ * The instant `YYYY-MM-DD HH:MM:SS` as the database writes it, in a quarter of the rows in another form; 3 of 1,000 are
+ * no date at all.
+ */
 export function writtenDate(random: Random, instant: string): DemoDate {
   const dice = random.int(1, 1000)
   if (dice <= 3) return { raw: random.pick(SPOILT), clean: null }

@@ -13,7 +13,10 @@ export interface DayOptions {
   readonly customers: number
   readonly orders: number
   readonly asOf: string
-  /** All changes are stamped within `[from, to)`: text in UTC, after what was loaded last and before what the source calls settled. */
+  /**
+   * All changes are stamped within `[from, to)`: text in UTC, after what was loaded last and before what the source
+   * calls settled.
+   */
   readonly from: string
   readonly to: string
 }
@@ -116,7 +119,10 @@ class Day {
   }
 }
 
-/** What a day brings to the source: orders that move on, new orders, customers that moved, new customers; none is poisoned. */
+/**
+ * What a day brings to the source: orders that move on, new orders, customers that moved, new customers; none is
+ * poisoned.
+ */
 export function dayOfChanges(options: DayOptions): DayOfChanges {
   const day = new Day(options)
   return {

@@ -1,6 +1,9 @@
 const MICROSECONDS_A_DAY = 86_400_000_000
 
-/** Microseconds since 1970 of an instant in UTC: `2026-11-23 07:00:00`, with a fraction of up to six digits or `T` and `Z` or not. */
+/**
+ * Microseconds since 1970 of an instant in UTC: `2026-11-23 07:00:00`, with a fraction of up to six digits or `T` and
+ * `Z` or not.
+ */
 export function toMicroseconds(instant: string): number {
   const match = /^(\d{4}-\d{2}-\d{2})[ T](\d{2}:\d{2}:\d{2})(?:\.(\d{1,6})\d*)?(?:Z|\+00(?::?00)?)?$/.exec(instant)
   const seconds = match ? Date.parse(`${match[1]}T${match[2]}Z`) : Number.NaN

@@ -44,7 +44,10 @@ const NATIONAL: readonly ((country: DemoCountry, groups: string) => string)[] = 
   ({ trunk }, groups) => `  ${trunk}${groups.replace(' ', '-')}`,
 ]
 
-/** A phone number of the country: 3 % are none, 4 % missing; where the address names the country, a third is written as there. */
+/**
+ * A phone number of the country: 3 % are none, 4 % missing; where the address names the country, a third is written as
+ * there.
+ */
 export function phoneOf(random: Random, country: DemoCountry, addressNamesCountry: boolean): DemoPhone {
   const groups = random.fill(random.pick(country.numbers))
   const clean = `+${country.callingCode}${groups.replaceAll(' ', '')}`

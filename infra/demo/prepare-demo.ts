@@ -22,8 +22,8 @@ interface DemoRecord {
 const first = { seed: 20, customers: 20_000, orders: 200_000, day: 0 } as const
 
 /**
- * Fills `crm` and `sales` where they are embedded and empty. Where that was done before, applies the next day of changes.
- * Each database is filled in one transaction, so that an interrupted fill is begun again.
+ * Fills `crm` and `sales` where they are embedded and empty. Where that was done before, applies the next day of
+ * changes. Each database is filled in one transaction, so that an interrupted fill is begun again.
  */
 export async function prepareDemo(options: DemoContext): Promise<void> {
   const { home, note } = options

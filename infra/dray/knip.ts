@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 /*
- * What knip has to know of the framework; `knip.ts` of the project adds what is the user's. The packages export all of their files to each
- * other, as `./internal/*`, so the entries are named here one by one.
+ * What knip has to know of the framework; `knip.ts` of the project adds what is the user's. The packages export all of
+ * their files to each other, as `./internal/*`, so the entries are named here one by one.
  */
 
 const manifest = (folder: string) =>

@@ -1,9 +1,13 @@
 /*
- * Every error that says what whoever gets it has to do. The States Language, the command and the metrics match the names, which are literals
- * since minifiers mangle those of classes. Classes that a room adds extend one of these and keep its name.
+ * Every error that says what whoever gets it has to do. The States Language, the command and the metrics match the
+ * names, which are literals since minifiers mangle those of classes. Classes that a room adds extend one of these and
+ * keep its name.
  */
 
-/** A retry may succeed: deadlock, serialization failure, lost connection, deadline. The States Language matches the name. */
+/**
+ * A retry may succeed: deadlock, serialization failure, lost connection, deadline. The States Language matches the
+ * name.
+ */
 export class TransientError extends Error {
   override readonly name = 'Transient'
 }

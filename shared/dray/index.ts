@@ -1,6 +1,6 @@
 /**
- * What models, pipelines and tasks are written with. Workflows come from `dray/workflow`, handlers from `dray/lambda`, cleaning from
- * `dray/cleaning`.
+ * What models, pipelines and tasks are written with. Workflows come from `dray/workflow`, handlers from `dray/lambda`,
+ * cleaning from `dray/cleaning`.
  */
 
 export type { BulkOptions, BulkResult, RejectedInput } from './active-record/bulk.ts'

@@ -8,8 +8,9 @@ import { startMariaDB, type TestMariaDB, type UnavailableMariaDB } from './servi
 import { startPostgres } from './services/postgres.ts'
 
 /*
- * `npm test [-- files and options of node --test]`: starts each database server once and runs the tests of both owners over them.
- * `--mine` runs the user's tests alone, and starts no server. `npm run test:long [-- <part>]` runs the suites that have a long form.
+ * `npm test [-- files and options of node --test]`: starts each database server once and runs the tests of both owners
+ * over them. `--mine` runs the user's tests alone, and starts no server. `npm run test:long [-- <part>]` runs the
+ * suites that have a long form.
  */
 
 const given = process.argv.slice(2)
@@ -57,7 +58,8 @@ async function runTests(wanted: readonly string[], environment: NodeJS.ProcessEn
   const tests = spawn(process.execPath, [...nodeOptions(), ...options, ...wanted], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
-      // Each file is a process of its own, and most of them import the same modules. It is where Node keeps it by itself.
+      // Each file is a process of its own, and most of them import the same modules. It is where Node keeps it by
+      // itself.
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
       ...process.env,
       ...environment,

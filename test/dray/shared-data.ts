@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Real data that lies beside the project and is not part of it; DRAY_SHARED_DATA says where, `../shared/data` otherwise. */
+/**
+ * Real data that lies beside the project and is not part of it; DRAY_SHARED_DATA says where, `../shared/data`
+ * otherwise.
+ */
 const folder = process.env.DRAY_SHARED_DATA ?? join(import.meta.dirname, '../../../shared/data')
 
 /** The path of a file or folder of the shared data. */

@@ -25,7 +25,9 @@ function unusedEngine(engine: string): string {
   return `export function ${creator}() { throw Object.assign(new Error(${JSON.stringify(message)}), { name: 'Configuration' }) }`
 }
 
-/** What only a transform calls, 500 kB of countries, states and phone numbers, is in no other function of the pipeline. */
+/**
+ * What only a transform calls, 500 kB of countries, states and phone numbers, is in no other function of the pipeline.
+ */
 export const withoutCleaning: Plugin = {
   name: 'without-cleaning',
   setup({ onResolve, onLoad }) {
@@ -42,8 +44,8 @@ function unusedModule(path: string): string {
 }
 
 /**
- * 500 kB of tables that `mysql2` brings: encodings, of which its sessions speak UTF-8 alone, and the names of error numbers, of which the
- * adapter compares the numbers alone.
+ * 500 kB of tables that `mysql2` brings: encodings, of which its sessions speak UTF-8 alone, and the names of error
+ * numbers, of which the adapter compares the numbers alone.
  */
 export const withoutMysqlTables: Plugin = {
   name: 'without-mysql-tables',
@@ -64,7 +66,10 @@ export const withoutAuthorities: Plugin = {
   },
 }
 
-/** Lambda gives credentials by variables, or by the address that one names; the SDK would bring five clients to sign in otherwise. */
+/**
+ * Lambda gives credentials by variables, or by the address that one names; the SDK would bring five clients to sign in
+ * otherwise.
+ */
 export const withoutOtherCredentials: Plugin = {
   name: 'without-other-credentials',
   setup({ onResolve, onLoad }) {
@@ -81,7 +86,10 @@ const unusedCredentials = ['fromIni', 'fromProcess', 'fromSSO', 'fromTokenFile']
   })
   .join('\n')
 
-/** Node makes the face of `node:http` by reading each of its members, and one of them loads a second client of HTTP: 12 ms. */
+/**
+ * Node makes the face of `node:http` by reading each of its members, and one of them loads a second client of HTTP: 12
+ * ms.
+ */
 export const lighterHttp: Plugin = {
   name: 'lighter-http',
   setup({ onResolve, onLoad }) {
@@ -95,8 +103,8 @@ export const lighterHttp: Plugin = {
 }
 
 /**
- * esbuild keeps an object with a computed key, used or not, and so every schema of every request that a client of the SDK could make. The
- * keys are constants of the same file, so they can be written out.
+ * esbuild keeps an object with a computed key, used or not, and so every schema of every request that a client of the
+ * SDK could make. The keys are constants of the same file, so they can be written out.
  */
 export const plainSchemas: Plugin = {
   name: 'plain-schemas',

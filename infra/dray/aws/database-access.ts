@@ -6,7 +6,7 @@ import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.t
 import { pascalCase } from './pascal-case.ts'
 
 /** The authorities of Amazon, which Node on Lambda does not load by itself. */
-const amazonAuthorities = '/var/runtime/ca-cert.pem'
+const AMAZON_AUTHORITIES = '/var/runtime/ca-cert.pem'
 
 /** How functions reach the databases of an environment: their variables and their permissions. */
 export class DatabaseAccess {
@@ -23,7 +23,7 @@ export class DatabaseAccess {
   variablesOf(names: readonly string[]): Record<string, string> {
     const variables = names.flatMap((name) => this.#variablesOf(name, this.#settingsOf(name)))
     const amazon = names.some((name) => this.#settingsOf(name).authorities === 'amazon-rds')
-    return { ...Object.fromEntries(variables), ...(amazon ? { NODE_EXTRA_CA_CERTS: amazonAuthorities } : {}) }
+    return { ...Object.fromEntries(variables), ...(amazon ? { NODE_EXTRA_CA_CERTS: AMAZON_AUTHORITIES } : {}) }
   }
 
   permit(role: IRole, names: readonly string[]): void {
@@ -49,7 +49,10 @@ export class DatabaseAccess {
     return settings
   }
 
-  /** `SHOP_DATABASE_URL_SECRET_ARN`, from which the handler reads `SHOP_DATABASE_URL`; or that itself, without a password. */
+  /**
+   * `SHOP_DATABASE_URL_SECRET_ARN`, from which the handler reads `SHOP_DATABASE_URL`; or that itself, without a
+   * password.
+   */
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
     const variable = `${name.toUpperCase().replaceAll('-', '_')}_DATABASE`
     if ('secret' in settings) return [[`${variable}_URL_SECRET_ARN`, this.#secretOf(name, settings.secret).secretArn]]

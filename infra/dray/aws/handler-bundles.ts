@@ -29,8 +29,9 @@ export interface BundledHandler {
 }
 
 /**
- * Bundles each handler into a folder with a module, `index.mjs`, those that it imports on demand, and their source maps. The
- * folder is named after its content, so that equal bundles are equal assets. What a handler does not use is left out.
+ * Bundles each handler into a folder with a module, `index.mjs`, those that it imports on demand, and their source
+ * maps. The folder is named after its content, so that equal bundles are equal assets. What a handler does not use is
+ * left out.
  */
 export async function bundleHandlers(
   handlers: readonly BundledHandler[],

@@ -4,7 +4,7 @@ import { Architecture, type Code, Function as Lambda, Runtime, Tracing } from 'a
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
-import { nodeOptions } from './handler-variables.ts'
+import { NODE_OPTIONS } from './handler-variables.ts'
 import type { Network } from './network.ts'
 
 export interface HandlerFunctionProps {
@@ -45,7 +45,7 @@ export class HandlerFunction extends Construct {
       // The CDK would add managed policies to it that allow more.
       role: this.role.withoutPolicyUpdates(),
       logGroup,
-      environment: { ...props.environment, NODE_OPTIONS: nodeOptions },
+      environment: { ...props.environment, NODE_OPTIONS: NODE_OPTIONS },
       ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
       ...(props.network
         ? {

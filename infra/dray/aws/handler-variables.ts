@@ -1,7 +1,7 @@
 import type { HandlerAccess } from './handler-access.ts'
 
 /** The options of Node for every function. */
-export const nodeOptions = '--enable-source-maps'
+export const NODE_OPTIONS = '--enable-source-maps'
 
 /** Where the metrics of an environment are. */
 export function metricsNamespace({ name }: { readonly name: string }): string {

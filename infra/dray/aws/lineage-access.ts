@@ -2,7 +2,7 @@ import type { IRole } from 'aws-cdk-lib/aws-iam'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
-import { keptUrl } from 'dray/internal/lineage/settings.ts'
+import { KEPT_URL } from 'dray/internal/lineage/settings.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 
 /** Where functions tell the lineage of runs, if the environment wants it told. */
@@ -30,7 +30,7 @@ export class LineageAccess {
     if (this.#settings === null) return {}
     const { url, endpoint, namespace } = this.#settings
     const named: Record<string, string> = namespace === undefined ? {} : { OPENLINEAGE_NAMESPACE: namespace }
-    if (!reachesSink) return { OPENLINEAGE_URL: keptUrl, ...named }
+    if (!reachesSink) return { OPENLINEAGE_URL: KEPT_URL, ...named }
     return {
       OPENLINEAGE_URL: url,
       OPENLINEAGE_ENDPOINT: endpoint,

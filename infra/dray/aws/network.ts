@@ -21,7 +21,10 @@ export interface NetworkProps {
   readonly needsSecrets: boolean
 }
 
-/** A given network, as far as functions with a database see it: their subnets, what they may call, and how they reach AWS. */
+/**
+ * A given network, as far as functions with a database see it: their subnets, what they may call, and how they reach
+ * AWS.
+ */
 export class Network extends Construct {
   readonly vpc: IVpc
   /** Let the databases' own security groups accept connections from it. */

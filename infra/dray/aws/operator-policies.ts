@@ -14,8 +14,9 @@ export interface OperatorPoliciesProps extends Resources {
 }
 
 /**
- * What people need who work on the environment with the command, to be attached to their roles: `operator` for the verbs that let the
- * environment do the work, `databases` besides it for those that connect to the databases themselves (plan, preview, reconcile).
+ * What people need who work on the environment with the command, to be attached to their roles: `operator` for the
+ * verbs that let the environment do the work, `databases` besides it for those that connect to the databases themselves
+ * (plan, preview, reconcile).
  */
 export class OperatorPolicies extends Construct {
   readonly operator: ManagedPolicy

@@ -32,12 +32,13 @@ export interface WorkflowTriggersProps {
 
 /** A batch of events waits so long for its last one. */
 const batchingWindow = Duration.seconds(30)
-const timeoutSeconds = 60
+const TIMEOUT_SECONDS = 60
 const sweepEvery = Duration.minutes(5)
 
 /**
- * What starts a workflow and what follows its end: schedules and events meet in a queue, from which `start` makes one run;
- * `janitor` cleans up after each execution and starts the run that waited. What fails for good is in `deadLetters`.
+ * What starts a workflow and what follows its end: schedules and events meet in a queue, from which `start` makes one
+ * run; `janitor` cleans up after each execution and starts the run that waited. What fails for good is in
+ * `deadLetters`.
  */
 export class WorkflowTriggers extends Construct {
   readonly deadLetters: Queue
@@ -52,7 +53,7 @@ export class WorkflowTriggers extends Construct {
     this.#requests = new Queue(this, 'Requests', {
       ...secure,
       // As Lambda asks for: six times what one call may take, and the window.
-      visibilityTimeout: Duration.seconds(6 * timeoutSeconds + batchingWindow.toSeconds()),
+      visibilityTimeout: Duration.seconds(6 * TIMEOUT_SECONDS + batchingWindow.toSeconds()),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
     })
     this.#createStart()
@@ -83,7 +84,7 @@ export class WorkflowTriggers extends Construct {
   #createStart(): void {
     const { function: start, role } = this.#props.createFunction(this, 'Start', {
       handler: triggerHandlers.start,
-      timeoutSeconds,
+      timeoutSeconds: TIMEOUT_SECONDS,
       environment: { ...this.#variables, DEAD_LETTERS_URL: this.deadLetters.queueUrl },
     })
     role.addToPrincipalPolicy(
@@ -117,7 +118,7 @@ export class WorkflowTriggers extends Construct {
     const { workflow, machine, topic, table } = this.#props
     const { function: janitor, role } = this.#props.createFunction(this, 'Janitor', {
       handler: triggerHandlers.janitor,
-      timeoutSeconds,
+      timeoutSeconds: TIMEOUT_SECONDS,
       environment: { ...this.#variables, NOTIFICATION_TOPIC_ARN: topic.topicArn },
     })
     const pipelines = this.#pipelines.map((name) => pipelineKey(name).pk)

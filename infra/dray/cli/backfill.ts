@@ -4,7 +4,7 @@ import { commandFor, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
 import {
   detachOption,
-  interruptHelp,
+  INTERRUPT_HELP,
   isolatedOption,
   progressOption,
   type Verbs,
@@ -29,7 +29,7 @@ export function addBackfill(program: Command, verbs: Verbs): void {
     .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
-    .addHelpText('after', interruptHelp)
+    .addHelpText('after', INTERRUPT_HELP)
     .action(async (pipeline: string, _options, command: Command) => {
       const options: BackfillOptions = command.optsWithGlobals()
       if (options.isolated) requireLocal(options, '--isolated')

@@ -11,14 +11,14 @@ interface DeployOptions {
   readonly requireApproval?: string
 }
 
-const others = 'options of the CDK CLI, after --'
+const OTHERS = 'options of the CDK CLI, after --'
 
 export function addDeploy(program: Command, verbs: Verbs): void {
   program
     .command('deploy')
     .description('deploy an environment: cdk deploy of its stack')
     .argument('<environment>')
-    .argument('[options...]', others)
+    .argument('[options...]', OTHERS)
     .option('--require-approval <when>', 'never, broadening or any-change: which changes of permissions it asks about')
     .action(async (environment: string, given: readonly string[], { requireApproval }: DeployOptions) => {
       const approval = requireApproval === undefined ? [] : ['--require-approval', requireApproval]
@@ -31,7 +31,7 @@ export function addDiff(program: Command, verbs: Verbs): void {
     .command('diff')
     .description('what dray deploy would change: cdk diff of its stack')
     .argument('<environment>')
-    .argument('[options...]', others)
+    .argument('[options...]', OTHERS)
     .action(async (environment: string, given: readonly string[]) => {
       verbs.exitCode = await cdk('diff', environment, given)
     })

@@ -1,7 +1,7 @@
 import { oneLine } from './format.ts'
 
 /** Names whose messages are written for people; others are faults of the program or the system below. */
-const explained = new Set([
+const EXPLAINED = new Set([
   'Configuration',
   'LeaseHeld',
   'LeaseLost',
@@ -16,7 +16,7 @@ export function reportError(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `dray: ${oneLine(String(error))}`
   if (debug) return [`dray: ${error.name}: ${error.message}`, ...stacks(error)].join('\n')
   if (error.name === 'AbortError') return 'dray: Interrupted; what was not finished was rolled back.'
-  if (explained.has(error.name)) return `dray: ${oneLine(error.message)}`
+  if (EXPLAINED.has(error.name)) return `dray: ${oneLine(error.message)}`
   return `dray: ${error.name}: ${oneLine(error.message)} (run again with --debug for where it happened)`
 }
 

@@ -1,5 +1,5 @@
 /** Ctrl-C of `npm start` comes twice at once: from the terminal and from npm, which passes it on. */
-const sameInterruptMs = 1_000
+const SAME_INTERRUPT_MS = 1_000
 
 export interface Interrupts {
   /** Fires at the first SIGINT, SIGTERM or SIGHUP. */
@@ -11,16 +11,16 @@ export interface Interrupts {
 }
 
 /** How often to look whether npm is still there, in ms. */
-const lookForParentMs = 200
+const LOOK_FOR_PARENT_MS = 200
 
 /**
- * `npm start` runs the command in a shell, and a signal sent to npm alone ends npm and the shell, but does not get here. Says
- * when the process that started this one has gone.
+ * `npm start` runs the command in a shell, and a signal sent to npm alone ends npm and the shell, but does not get
+ * here. Says when the process that started this one has gone.
  */
 function watchParent(orphaned: () => void): () => void {
   if (!process.env.npm_lifecycle_event) return () => {}
   const parent = process.ppid
-  const timer = setInterval(() => process.ppid !== parent && orphaned(), lookForParentMs).unref()
+  const timer = setInterval(() => process.ppid !== parent && orphaned(), LOOK_FOR_PARENT_MS).unref()
   return () => clearInterval(timer)
 }
 
@@ -34,7 +34,7 @@ export function listenForInterrupts(now: () => number = Date.now): Interrupts {
     if (first === null) {
       first = now()
       controller.abort(Object.assign(new Error('Interrupted before the run had begun.'), { name: 'Interrupted' }))
-    } else if (now() - first > sameInterruptMs) {
+    } else if (now() - first > SAME_INTERRUPT_MS) {
       for (const listener of listeners) listener()
     }
   }

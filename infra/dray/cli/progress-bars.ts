@@ -2,7 +2,7 @@ import { MultiBar, type SingleBar } from 'cli-progress'
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
 import { count, duration, oneLine, status } from './format.ts'
 
-const resolution = 1000
+const RESOLUTION = 1000
 
 /** A bar for each step, on a terminal. */
 export function progressBars(stream: NodeJS.WriteStream): ProgressView {
@@ -20,9 +20,9 @@ export function progressBars(stream: NodeJS.WriteStream): ProgressView {
   })
   return {
     update(step) {
-      const bar = bars.get(step.name) ?? container.create(resolution, 0, { name: step.name.padEnd(12), text: '' })
+      const bar = bars.get(step.name) ?? container.create(RESOLUTION, 0, { name: step.name.padEnd(12), text: '' })
       bars.set(step.name, bar)
-      bar.update(Math.round(step.fraction * resolution), { text: textOf(step, stream) })
+      bar.update(Math.round(step.fraction * RESOLUTION), { text: textOf(step, stream) })
     },
     note: (text) => container.log(`${oneLine(text)}\n`),
     stop: () => container.stop(),

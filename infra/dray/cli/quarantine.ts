@@ -10,7 +10,7 @@ import type { RunOptions } from './run-options.ts'
 import {
   type CommonOptions,
   detachOption,
-  interruptHelp,
+  INTERRUPT_HELP,
   isolatedOption,
   printJson,
   progressOption,
@@ -50,7 +50,7 @@ export function addQuarantine(program: Command, verbs: Verbs): void {
     .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
-    .addHelpText('after', interruptHelp)
+    .addHelpText('after', INTERRUPT_HELP)
     .action(async (pipeline: string, _options, command: Command) => {
       const options: ChoiceOptions & RunOptions = command.optsWithGlobals()
       if (options.isolated) requireLocal(options, '--isolated')

@@ -4,7 +4,7 @@ import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { commandFor, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
-import { detachOption, interruptHelp, isolatedOption, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+import { detachOption, INTERRUPT_HELP, isolatedOption, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addResume(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('resume'))
@@ -13,7 +13,7 @@ export function addResume(program: Command, verbs: Verbs): void {
     .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
-    .addHelpText('after', interruptHelp)
+    .addHelpText('after', INTERRUPT_HELP)
     .action(async (id: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()
       if (options.isolated) requireLocal(options, '--isolated')

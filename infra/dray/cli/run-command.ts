@@ -20,7 +20,9 @@ import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { printJson } from './verb.ts'
 
-/** `dray run`: a workflow or one pipeline of it, usually or for single keys; without a name the project's main workflow. */
+/**
+ * `dray run`: a workflow or one pipeline of it, usually or for single keys; without a name the project's main workflow.
+ */
 export async function runCommand(name: string | undefined, options: RunOptions): Promise<ExitCode> {
   const named = await stepsNamed(name ?? (await loadProject()).main.name, options.workflow)
   const asked = options.only === undefined ? named : someSteps(named, options.only)

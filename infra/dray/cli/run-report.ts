@@ -46,7 +46,9 @@ export interface ReportPlaces {
   readonly locate?: (prefix: string) => string
 }
 
-/** What a person wants to know after a run: the steps, where refused rows are, why something failed, what to do next. */
+/**
+ * What a person wants to know after a run: the steps, where refused rows are, why something failed, what to do next.
+ */
 export async function textReport(result: RunResult, places: ReportPlaces): Promise<string> {
   const locate = places.locate ?? (await stagingPlaces())
   return [

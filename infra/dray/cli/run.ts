@@ -4,7 +4,7 @@ import type { RunOptions } from './run-options.ts'
 import type { Verbs } from './verb.ts'
 import {
   detachOption,
-  interruptHelp,
+  INTERRUPT_HELP,
   isolatedOption,
   progressOption,
   withCommonOptions,
@@ -22,7 +22,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(progressOption())
-    .addHelpText('after', interruptHelp)
+    .addHelpText('after', INTERRUPT_HELP)
     .action(async (name: string | undefined, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()
       if (options.demo) requireLocal(options, '--demo')

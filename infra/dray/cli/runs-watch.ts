@@ -5,14 +5,14 @@ import { isLocal, withRemote, withStores } from './environment.ts'
 import type { ExitCode } from './exit-codes.ts'
 import { foundRun } from './found-run.ts'
 import type { RunOptions } from './run-options.ts'
-import { interruptHelp, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+import { INTERRUPT_HELP, progressOption, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addRunsWatch(verb: Command, verbs: Verbs): void {
   withCommonOptions(verb.command('watch'))
     .description('show a run until it ends, and report')
     .argument('<id>')
     .addOption(progressOption())
-    .addHelpText('after', interruptHelp)
+    .addHelpText('after', INTERRUPT_HELP)
     .action(async (id: string, _options, command: Command) => {
       const options: RunOptions = command.optsWithGlobals()
       verbs.exitCode = await (isLocal(options) ? watchLocal(id, options) : watchRemote(id, options))

@@ -53,7 +53,7 @@ export function workflowOption(): Option {
 }
 
 /** What Ctrl-C does to a run. */
-export const interruptHelp = `
+export const INTERRUPT_HELP = `
 Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leaves a run of a deployed environment at
 work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 

@@ -19,9 +19,9 @@ export interface CsvImported {
 }
 
 /** SQLite takes 32,766 bound values at most, PostgreSQL 65,535. */
-const valuesAtMost = 30_000
-const rowsAtMost = 1_000
-const charactersAtMost = 4_000_000
+const VALUES_AT_MOST = 30_000
+const ROWS_AT_MOST = 1_000
+const CHARACTERS_AT_MOST = 4_000_000
 
 /**
  * Imports a CSV file with a header into a table, in one transaction: all rows or none. A missing table is made from the
@@ -90,13 +90,13 @@ async function checkColumns({ file, database, table }: CsvImport, columns: reado
 }
 
 async function* batches(rows: AsyncIterable<CsvRow>, columns: number): AsyncGenerator<readonly CsvRow[]> {
-  const most = Math.max(1, Math.min(rowsAtMost, Math.floor(valuesAtMost / columns)))
+  const most = Math.max(1, Math.min(ROWS_AT_MOST, Math.floor(VALUES_AT_MOST / columns)))
   let batch: CsvRow[] = []
   let characters = 0
   for await (const row of rows) {
     batch.push(row)
     for (const field of row.fields) characters += field?.length ?? 0
-    if (batch.length < most && characters < charactersAtMost) continue
+    if (batch.length < most && characters < CHARACTERS_AT_MOST) continue
     yield batch
     batch = []
     characters = 0

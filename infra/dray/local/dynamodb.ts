@@ -27,8 +27,9 @@ const HOST = '127.0.0.1'
 const LAST_ANSWERS_MS = 2_000
 
 /**
- * Dynalite throws, out of anyone's reach, when a client goes away in the middle of a request, and when it is closed in the middle of
- * one. Returns a promise for the end of all requests that are being worked on, whether anybody waits for their answers or not.
+ * Dynalite throws, out of anyone's reach, when a client goes away in the middle of a request, and when it is closed in
+ * the middle of one. Returns a promise for the end of all requests that are being worked on, whether anybody waits for
+ * their answers or not.
  */
 function surviveLostClients(server: Server): () => Promise<void> {
   const working = new Set<Promise<void>>()

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite'
 
 /** SQLITE_BUSY, https://sqlite.org/rescode.html#busy */
-const busy = 5
+const BUSY = 5
 
 export interface FolderLock {
   release(): void
@@ -17,7 +17,7 @@ export function takeFolderLock(file: string): FolderLock | null {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
   } catch (error) {
     database.close()
-    if ((error as { errcode?: number }).errcode === busy) return null
+    if ((error as { errcode?: number }).errcode === BUSY) return null
     throw error
   }
   return { release: () => database.close() }

@@ -10,9 +10,10 @@ const KEEP_MS = 30 * DAY_MS
 const PARTIAL_KEEP_MS = 3600 * 1000
 
 /**
- * Removes from the local staging folder what nobody needs any more: batches of runs that have succeeded, half-written files whose process is
- * gone, and whatever is older than thirty days, quarantined rows as well. What a run that is under way works with stays, and so does what
- * `dray resume` would need of one that has failed. In S3 objects expire by themselves. Says how many files went.
+ * Removes from the local staging folder what nobody needs any more: batches of runs that have succeeded, half-written
+ * files whose process is gone, and whatever is older than thirty days, quarantined rows as well. What a run that is
+ * under way works with stays, and so does what `dray resume` would need of one that has failed. In S3 objects expire by
+ * themselves. Says how many files went.
  */
 export async function pruneStaging(
   staging: StagingStore,

@@ -7,15 +7,15 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { logFolder, makeHome } from './home.ts'
 import {
-  alreadyServed,
+  ALREADY_SERVED,
   type ServiceNeeds,
   type ServiceReply,
   type ServicesFile,
   servicesFile,
 } from './services-protocol.ts'
 
-const startWithinMs = 90_000
-const pollMs = 10
+const START_WITHIN_MS = 90_000
+const POLL_MS = 10
 
 export interface ServicesConnection {
   /** Endpoint of DynamoDB; null when it was not asked for. */
@@ -36,18 +36,18 @@ export async function connectServices(
   onStart?: () => void,
 ): Promise<ServicesConnection> {
   makeHome(home)
-  const deadline = Date.now() + startWithinMs
+  const deadline = Date.now() + START_WITHIN_MS
   let child: ChildProcess | null = null
   for (;;) {
     const connection = await attempt(home, needs, child)
     if (connection) return connection
     if (!child || child.exitCode !== null || child.signalCode !== null) {
-      if (child && child.exitCode !== alreadyServed) throw ended(home, child)
+      if (child && child.exitCode !== ALREADY_SERVED) throw ended(home, child)
       if (!child) onStart?.()
       child = startProcess(home)
     }
     if (Date.now() > deadline) throw unreachable(home)
-    await delay(pollMs)
+    await delay(POLL_MS)
   }
 }
 
@@ -142,6 +142,6 @@ function ended(home: string, child: ChildProcess): Error {
 
 function unreachable(home: string): Error {
   return new ConfigurationError(
-    `The local services did not come up within ${startWithinMs / 1000} s; see ${join(logFolder(home), 'services.log')}.`,
+    `The local services did not come up within ${START_WITHIN_MS / 1000} s; see ${join(logFolder(home), 'services.log')}.`,
   )
 }

@@ -7,29 +7,29 @@ import { createInterface } from 'node:readline'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {
-  alreadyServed,
+  ALREADY_SERVED,
   type ServiceNeeds,
   type ServiceReply,
   type ServiceRequest,
+  STATE_TABLE_NAME,
   servicesFile,
   servicesLock,
-  stateTableName,
 } from './services-protocol.ts'
 
 /*
  * One process for each `.dray` folder, started by the first command that needs a service and shared by all. A
- * connection is a claim: when the last one closes, even by kill -9 of its command, the services stop and the process ends.
- * It has its own session, so that Ctrl-C stops the command first and the databases after it.
+ * connection is a claim: when the last one closes, even by kill -9 of its command, the services stop and the process
+ * ends. It has its own session, so that Ctrl-C stops the command first and the databases after it.
  */
 
 enableCompileCache()
 ignoreExperimentalWarnings()
 
-const idleAtStartMs = 15_000
+const IDLE_AT_START_MS = 15_000
 
 const home = process.argv[2] as string
 const lock = takeFolderLock(servicesLock(home))
-if (!lock) process.exit(alreadyServed)
+if (!lock) process.exit(ALREADY_SERVED)
 
 const token = randomBytes(24).toString('hex')
 const claims = new Set<Socket>()
@@ -51,7 +51,7 @@ async function ensureStateTable(endpoint: string): Promise<void> {
   const { createStateClient } = await import('dray/internal/state/dynamodb-state-store.ts')
   const { createStateTable } = await import('dray/internal/state/create-state-table.ts')
   const client = createStateClient({ endpoint })
-  await createStateTable(client, stateTableName)
+  await createStateTable(client, STATE_TABLE_NAME)
   client.destroy()
   writeFileSync(note, '')
 }
@@ -79,7 +79,7 @@ server.listen(0, '127.0.0.1', () => {
   writeFileSync(`${file}.${process.pid}`, JSON.stringify({ pid: process.pid, port, token }), { mode: 0o600 })
   renameSync(`${file}.${process.pid}`, file)
 })
-const idle = setTimeout(() => claims.size === 0 && stop(), idleAtStartMs)
+const idle = setTimeout(() => claims.size === 0 && stop(), IDLE_AT_START_MS)
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 process.on('SIGHUP', () => {})

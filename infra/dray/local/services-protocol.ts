@@ -30,7 +30,7 @@ export const servicesFile = (home: string): string => join(home, 'services.json'
 export const servicesLock = (home: string): string => join(home, 'services.lock')
 
 /** The exit code that says: another process serves this folder already. */
-export const alreadyServed = 3
+export const ALREADY_SERVED = 3
 
 /** The state table of the local DynamoDB; made with it. */
-export const stateTableName = 'dray'
+export const STATE_TABLE_NAME = 'dray'

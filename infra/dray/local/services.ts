@@ -6,7 +6,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Project } from '#dray-infra/project/define-project.ts'
 import { makeHome } from './home.ts'
 import { connectServices } from './services-connection.ts'
-import { stateTableName } from './services-protocol.ts'
+import { STATE_TABLE_NAME } from './services-protocol.ts'
 
 export interface Services {
   /** Names of the databases that are embedded, since no `<NAME>_DATABASE_URL` was given. */
@@ -36,7 +36,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   checkUrls(databases)
   const embedded = new Set(databases.filter((name) => engineOf(name) !== undefined && !process.env[urlVariable(name)]))
   const postgres = [...embedded].filter((name) => engineOf(name) === 'postgres')
-  const environment: Record<string, string> = { STATE_TABLE_NAME: stateTableName, STAGING_URL: stagingUrl(home) }
+  const environment: Record<string, string> = { STATE_TABLE_NAME, STAGING_URL: stagingUrl(home) }
   for (const name of embedded) {
     if (engineOf(name) === 'sqlite') environment[urlVariable(name)] = `sqlite:${join(home, `${name}.db`)}`
   }
@@ -51,7 +51,9 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   return { embedded, environment, stop }
 }
 
-/** Whether a URL leads anywhere is found out by its first use; one that cannot be a URL is refused before anything runs. */
+/**
+ * Whether a URL leads anywhere is found out by its first use; one that cannot be a URL is refused before anything runs.
+ */
 function checkUrls(databases: readonly string[]): void {
   for (const name of databases) {
     const url = process.env[urlVariable(name)]

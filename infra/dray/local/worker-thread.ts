@@ -6,8 +6,8 @@ import type { Progress } from 'dray/internal/pipeline/services.ts'
 import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
 
 /*
- * For the heaps of threads, in MB. Rows die young, so that the space that they are made in need not be large; and what lies outside the heap
- * (blocks of rows) must not make V8 look through a heap of a few MB again and again.
+ * For the heaps of threads, in MB. Rows die young, so that the space that they are made in need not be large; and what
+ * lies outside the heap (blocks of rows) must not make V8 look through a heap of a few MB again and again.
  */
 setFlagsFromString('--max-semi-space-size=4')
 setFlagsFromString('--initial-old-space-size=64')

@@ -56,7 +56,9 @@ async function invoke(invocation: Invocation): Promise<void> {
   }
 }
 
-/** The members of https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html, and a signal that fires on abort. */
+/**
+ * The members of https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html, and a signal that fires on abort.
+ */
 function contextOf(invocation: Invocation, signal: AbortSignal) {
   const { functionName, requestId } = invocation
   const deadline = Date.now() + invocation.timeoutSeconds * 1000

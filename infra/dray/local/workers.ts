@@ -37,7 +37,7 @@ export interface Workers {
   close(): Promise<void>
 }
 
-const closeWithinMs = 3_000
+const CLOSE_WITHIN_MS = 3_000
 
 /** Threads that run handlers, one call at a time each, in the order of the calls. */
 export function createWorkers(options: WorkersOptions = {}): Workers {
@@ -128,7 +128,7 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
     },
     async close() {
       const open = [...threads]
-      await Promise.all(open.map((thread) => thread.close(closeWithinMs)))
+      await Promise.all(open.map((thread) => thread.close(CLOSE_WITHIN_MS)))
     },
   }
 }

@@ -43,7 +43,8 @@ export interface Project extends ProjectOptions {
 const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
 
 /**
- * Declares the project; `infra/project.ts` exports it as `project`. Throws `Configuration` for names that cannot be told apart.
+ * Declares the project; `infra/project.ts` exports it as `project`. Throws `Configuration` for names that cannot be
+ * told apart.
  *
  * @example
  * export const project = defineProject({

@@ -41,8 +41,8 @@ const database = z.union([
 ])
 
 /**
- * A network that is there already, by ids, so that synth looks nothing up. No NAT is needed: S3 and DynamoDB are reached by
- * gateway endpoints, and only functions with a database run inside.
+ * A network that is there already, by ids, so that synth looks nothing up. No NAT is needed: S3 and DynamoDB are
+ * reached by gateway endpoints, and only functions with a database run inside.
  */
 const vpc = z.strictObject({
   id: idOf('vpc'),
@@ -51,7 +51,10 @@ const vpc = z.strictObject({
     .min(1),
   /** `exist` when the network has them; two of a kind cannot be in one route table. */
   gatewayEndpoints: z.enum(['create', 'exist']).default('create'),
-  /** For databases by secret; those by IAM need none, since a token is signed without a call. About 7 $ a month and subnet. */
+  /**
+   * For databases by secret; those by IAM need none, since a token is signed without a call. About 7 $ a month and
+   * subnet.
+   */
   secretsEndpoint: z.enum(['create', 'exist']).default('create'),
 })
 
@@ -81,7 +84,10 @@ const environment = z.strictObject({
       metrics: z.int().min(1).max(3650).default(90),
     })
     .prefault({}),
-  /** A server of OpenLineage that receives what runs and which tables it reads and writes; docs/operations.md, "Lineage". */
+  /**
+   * A server of OpenLineage that receives what runs and which tables it reads and writes; docs/operations.md,
+   * "Lineage".
+   */
   lineage: z
     .strictObject({
       /** It is reached from outside of the network. */
@@ -132,7 +138,10 @@ export type NetworkSettings = NonNullable<Environment['vpc']>
 
 const portOf: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 }
 
-/** Where a database that is signed in to with IAM listens; of one by secret only its URL knows, and the engine's port is taken. */
+/**
+ * Where a database that is signed in to with IAM listens; of one by secret only its URL knows, and the engine's port is
+ * taken.
+ */
 export function portOfDatabase(settings: DatabaseSettings): number {
   return ('iam' in settings && settings.iam.port) || portOf[settings.engine]
 }

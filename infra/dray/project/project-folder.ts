@@ -9,13 +9,16 @@ export const packageFolder: string = resolve(import.meta.dirname, '..')
 export const drayFolder: string = dirname(fileURLToPath(import.meta.resolve('dray')))
 
 /** What makes a folder a project of Dray. */
-export const projectFile = 'infra/project.ts'
+export const PROJECT_FILE = 'infra/project.ts'
 
-/** The project at work: the one whose folder, or a folder in it, is the current one; else the one that this package lies in. */
+/**
+ * The project at work: the one whose folder, or a folder in it, is the current one; else the one that this package lies
+ * in.
+ */
 export const projectFolder: string = projectAround(process.cwd()) ?? resolve(packageFolder, '../..')
 
 function projectAround(folder: string): string | null {
-  if (existsSync(join(folder, projectFile))) return folder
+  if (existsSync(join(folder, PROJECT_FILE))) return folder
   const above = dirname(folder)
   return above === folder ? null : projectAround(above)
 }

@@ -6,8 +6,8 @@ import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
 import { type Environment, iamUrl } from '#dray-infra/project/environment.ts'
 
 /**
- * Binds the databases of an environment that are signed in to with IAM, by the credentials of who runs the command. Call it before the
- * models are imported.
+ * Binds the databases of an environment that are signed in to with IAM, by the credentials of who runs the command.
+ * Call it before the models are imported.
  */
 export function bindTokens({ databases }: Environment): void {
   for (const [name, settings] of Object.entries(databases)) {
@@ -19,7 +19,10 @@ export function bindTokens({ databases }: Environment): void {
   useDatabaseTokens()
 }
 
-/** Binds databases to where the secrets of an environment say, whatever the variables of this process do. Throws `Configuration`. */
+/**
+ * Binds databases to where the secrets of an environment say, whatever the variables of this process do. Throws
+ * `Configuration`.
+ */
 export async function bindSecrets({ name, databases }: Environment, names: readonly string[]): Promise<void> {
   for (const database of names) {
     const settings = databases[database]
@@ -40,7 +43,7 @@ async function trustAmazon(): Promise<void> {
   setDefaultCACertificates([...new Set([...getCACertificates('default'), ...bundle.ca])])
 }
 
-const network = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
+const NETWORK = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/
 
 /** A failure to connect, as it looks from the machine of who runs the command; other errors as they are. */
 export function unreachableFromHere(error: unknown, environment: string): unknown {
@@ -53,6 +56,6 @@ export function unreachableFromHere(error: unknown, environment: string): unknow
 }
 
 function isUnreachable(error: Error & { readonly code?: unknown }): boolean {
-  if (network.test(String(error.code)) || /timeout expired/.test(error.message)) return true
+  if (NETWORK.test(String(error.code)) || /timeout expired/.test(error.message)) return true
   return error.cause instanceof Error && isUnreachable(error.cause)
 }

@@ -4,7 +4,9 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Machine, StartedExecution } from './machine.ts'
 import type { OpenEnvironment } from './open-environment.ts'
 
-/** The execution of a run, with its workflow and machine. Throws `Configuration` when no workflow has one of that name. */
+/**
+ * The execution of a run, with its workflow and machine. Throws `Configuration` when no workflow has one of that name.
+ */
 export async function executionNamed(
   id: string,
   { settings, state, machine }: OpenEnvironment,

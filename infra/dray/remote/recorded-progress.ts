@@ -2,8 +2,8 @@ import type { PartitionRecord, RunDetail, StepRecord } from 'dray/internal/state
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
 
 /**
- * Tells a view how far each step of a run has come, as far as its metrics tell. `sizes` are the partitions that the plan of a step has,
- * where it is known.
+ * Tells a view how far each step of a run has come, as far as its metrics tell. `sizes` are the partitions that the
+ * plan of a step has, where it is known.
  */
 export function showRecorded(
   view: ProgressView,

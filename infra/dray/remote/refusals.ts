@@ -1,11 +1,11 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { stackNameOf } from '#dray-infra/aws/stack-outputs.ts'
 
-const expired = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired|TokenProviderError)$/
+const EXPIRED = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefreshRequired|TokenProviderError)$/
 const invalid =
   /^(InvalidClientTokenId|UnrecognizedClientException|InvalidSignatureException|SignatureDoesNotMatch|InvalidAccessKeyId|IncompleteSignature(Exception)?|AuthFailure|MissingAuthenticationToken(Exception)?)$/
-const denied = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/
-const unreachable = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|TimeoutError)$/
+const DENIED = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/
+const UNREACHABLE = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|TimeoutError)$/
 
 /** An error of the SDK, or one that it caused, as a `Configuration` that says what to do; others as they are. */
 export function explained(error: unknown, environment: string): unknown {
@@ -25,20 +25,20 @@ function sentenceFor(error: Error & { readonly code?: unknown }, environment: st
   if (name === 'CredentialsProviderError' && !/expired/i.test(message)) {
     return `There are no credentials of AWS, ${nothing}: ${trimmed(message)}; sign in with \`aws sso login\` and set AWS_PROFILE, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.`
   }
-  if (expired.test(name) || name === 'CredentialsProviderError') {
+  if (EXPIRED.test(name) || name === 'CredentialsProviderError') {
     return `The credentials of AWS have expired, ${nothing}; sign in again, for example with \`aws sso login\`.`
   }
   if (invalid.test(name)) {
     return `AWS does not know these credentials, ${nothing}: ${trimmed(message)}; check AWS_PROFILE or AWS_ACCESS_KEY_ID, and the clock of this machine.`
   }
-  if (denied.test(name)) {
+  if (DENIED.test(name)) {
     return `AWS refused, ${nothing}: ${trimmed(message)}; your role needs the operator policy of ${stackNameOf(environment)} (docs/operations.md).`
   }
   if (name === 'ValidationError' && /does not exist/.test(message)) {
     return `There is no stack ${stackNameOf(environment)} in this account and region, ${nothing}; deploy it with \`npx dray deploy ${environment}\`, or set AWS_PROFILE and AWS_REGION to where it is.`
   }
   // Databases may be unreachable, too; the SDK alone leaves this behind.
-  if ('$metadata' in error && unreachable.test(String(error.code ?? name))) {
+  if ('$metadata' in error && UNREACHABLE.test(String(error.code ?? name))) {
     return `AWS cannot be reached from here, ${nothing}: ${trimmed(message || name)}; check the network, and that the region is spelt right.`
   }
   return null
@@ -53,7 +53,7 @@ export function mayPass(error: unknown): boolean {
   }
   const status = $metadata?.httpStatusCode
   if (name === 'Transient' || /Throttl|TooManyRequests/.test(name) || (status ?? 0) >= 500) return true
-  return $metadata !== undefined && status === undefined && unreachable.test(String(code ?? name))
+  return $metadata !== undefined && status === undefined && UNREACHABLE.test(String(code ?? name))
 }
 
 function trimmed(message: string): string {

@@ -8,10 +8,10 @@ export interface LogLine {
   readonly text: string
 }
 
-const groupsAtOnce = 4
+const GROUPS_AT_ONCE = 4
 
 /** The last lines arrive a while after the end. */
-const lateMs = 15 * 60_000
+const LATE_MS = 15 * 60_000
 
 interface LoggedRun {
   readonly id: string
@@ -35,7 +35,7 @@ export async function logLinesOf(run: LoggedRun, stack: string): Promise<LogLine
         lines.push(...(await linesOfGroup(run, group, logs)))
       }
     }
-    await Promise.all(Array.from({ length: groupsAtOnce }, work))
+    await Promise.all(Array.from({ length: GROUPS_AT_ONCE }, work))
     return lines.sort((one, other) => one.at - other.at)
   } finally {
     stacks.destroy()
@@ -61,7 +61,7 @@ async function linesOfGroup(
 ): Promise<LogLine[]> {
   const { paginateFilterLogEvents } = await import('@aws-sdk/client-cloudwatch-logs')
   const lines: LogLine[] = []
-  const until = endTime === null ? {} : { endTime: endTime + lateMs }
+  const until = endTime === null ? {} : { endTime: endTime + LATE_MS }
   const asked = { logGroupName, startTime, ...until, filterPattern: `"${id}"` }
   for await (const { events = [] } of paginateFilterLogEvents({ client }, asked)) {
     for (const { timestamp = 0, message = '' } of events) lines.push({ at: timestamp, text: message.trimEnd() })

@@ -30,20 +30,22 @@ export interface Watching {
   readonly pauseAfterFailureMs?: number
 }
 
-const shortestPauseMs = 300
-const longestPauseMs = 10_000
+const SHORTEST_PAUSE_MS = 300
+const LONGEST_PAUSE_MS = 10_000
 /** Each look reads the metrics of all partitions. */
-const pauseOfPartitionMs = 4
+const PAUSE_OF_PARTITION_MS = 4
 
 /** Looks that may fail one after another before the watching is given up: about five minutes. */
-const mostFailures = 30
+const MOST_FAILURES = 30
 
-/** Looks at a run until it has ended, by its metrics and its execution; null when the signal ended the watching before. */
+/**
+ * Looks at a run until it has ended, by its metrics and its execution; null when the signal ended the watching before.
+ */
 export async function watchRun(run: WatchedRun, watching: Watching): Promise<RunResult | null> {
-  const { view, signal, pauseAfterFailureMs = longestPauseMs } = watching
+  const { view, signal, pauseAfterFailureMs = LONGEST_PAUSE_MS } = watching
   const planned = new PlannedSizes(watching.staging, run.id)
   let failures = 0
-  for (let pause = shortestPauseMs; !signal.aborted; pause = Math.min(1_000, pause * 1.3)) {
+  for (let pause = SHORTEST_PAUSE_MS; !signal.aborted; pause = Math.min(1_000, pause * 1.3)) {
     let partitions = 0
     try {
       const { result, detail } = await look(run, planned, watching)
@@ -53,10 +55,10 @@ export async function watchRun(run: WatchedRun, watching: Watching): Promise<Run
       failures = 0
     } catch (error) {
       failures += 1
-      if (!mayPass(error) || failures > mostFailures) throw error
+      if (!mayPass(error) || failures > MOST_FAILURES) throw error
       if (failures === 1) view.note(`AWS does not answer, which is tried again: ${(error as Error).message}`)
     }
-    const longer = failures > 0 ? pauseAfterFailureMs : Math.min(longestPauseMs, partitions * pauseOfPartitionMs)
+    const longer = failures > 0 ? pauseAfterFailureMs : Math.min(LONGEST_PAUSE_MS, partitions * PAUSE_OF_PARTITION_MS)
     await delay(Math.max(pause, longer), undefined, { signal }).catch(() => {})
   }
   return null

@@ -9,8 +9,8 @@ export interface AskedSteps {
 }
 
 /**
- * The workflow of a name; or the step of that name alone, in the first workflow that has it or in the one called `of`. Throws `Configuration`
- * with the names there are.
+ * The workflow of a name; or the step of that name alone, in the first workflow that has it or in the one called `of`.
+ * Throws `Configuration` with the names there are.
  */
 export async function stepsNamed(name: string, of?: string): Promise<AskedSteps> {
   const { workflows } = await loadProject()
@@ -27,7 +27,10 @@ export async function stepsNamed(name: string, of?: string): Promise<AskedSteps>
   )
 }
 
-/** Those of a workflow's steps that a list names, `orders,data-mart`. Throws `Configuration` when it does not have one of them. */
+/**
+ * Those of a workflow's steps that a list names, `orders,data-mart`. Throws `Configuration` when it does not have one
+ * of them.
+ */
 export function someSteps(asked: AskedSteps, list: string): AskedSteps {
   const names = [...new Set(list.split(',').map((name) => name.trim()))]
   const known = stepsOf(asked).map(({ name }) => name)

@@ -10,8 +10,8 @@ interface FollowUp {
 }
 
 /**
- * The runs that were refused because a run of `held` had the lease, and that nobody does unless this process does: they go on from
- * where they were refused. Takes the wish for them off the pipelines.
+ * The runs that were refused because a run of `held` had the lease, and that nobody does unless this process does: they
+ * go on from where they were refused. Takes the wish for them off the pipelines.
  */
 export async function takeFollowUps(state: StateStore, held: AskedSteps): Promise<FollowUp[]> {
   const pending: string[] = []

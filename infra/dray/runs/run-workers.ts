@@ -21,7 +21,9 @@ export interface WorkerSession {
   close(): Promise<void>
 }
 
-/** Threads for one run, or isolated processes; their logs go to a file of the run, and to stderr where `echo` is wanted. */
+/**
+ * Threads for one run, or isolated processes; their logs go to a file of the run, and to stderr where `echo` is wanted.
+ */
 export async function startWorkers(options: {
   readonly home: string
   readonly id: string

@@ -24,8 +24,8 @@ export async function settleRun(
 }
 
 /**
- * Settles runs of this machine whose process is gone: killed, or lost with the power; and gives back the leases of runs that have ended, which a
- * Plan that came late and died has left. Returns the ids of the former.
+ * Settles runs of this machine whose process is gone: killed, or lost with the power; and gives back the leases of runs
+ * that have ended, which a Plan that came late and died has left. Returns the ids of the former.
  */
 export async function settleDeadRuns(
   state: StateStore,

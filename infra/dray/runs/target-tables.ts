@@ -7,7 +7,8 @@ type Finder = Pick<LoadedProject, 'findPipeline'>
 
 /**
  * Makes the target table of each pipeline that has never landed anything, from its model; returns their names. A table
- * that is missing later has been lost with its rows: that is for the plan to refuse, since `last_run` would not read them again.
+ * that is missing later has been lost with its rows: that is for the plan to refuse, since `last_run` would not read
+ * them again.
  */
 export async function createFirstTargets(
   project: Finder,

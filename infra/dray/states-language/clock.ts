@@ -9,7 +9,7 @@ export interface Clock {
 }
 
 /** The longest that a timer of Node can wait; a longer one would fire at once. */
-const longestTimer = 2 ** 31 - 1
+const LONGEST_TIMER = 2 ** 31 - 1
 
 export const realClock: Clock = {
   now: () => Date.now(),
@@ -17,7 +17,7 @@ export const realClock: Clock = {
     const until = performance.now() + ms
     for (let left = ms; left > 0; left = until - performance.now()) {
       try {
-        await delay(Math.min(left, longestTimer), undefined, signal === undefined ? {} : { signal })
+        await delay(Math.min(left, LONGEST_TIMER), undefined, signal === undefined ? {} : { signal })
       } catch (error) {
         throw signal?.aborted ? signal.reason : error
       }

@@ -1,7 +1,7 @@
 import { StatesError } from './states-error.ts'
 
 /** Step Functions' limit for the input, output and payload of a state, in bytes of UTF-8. */
-const longestPayload = 256 * 1024
+const LONGEST_PAYLOAD = 256 * 1024
 
 /** A value as it passes from state to state: through JSON, so that nothing is shared and nothing else survives. */
 export function throughJson(value: unknown, state: string, what: string): unknown {
@@ -11,11 +11,11 @@ export function throughJson(value: unknown, state: string, what: string): unknow
 }
 
 function checkLength(text: string, state: string, what: string): void {
-  if (text.length * 3 <= longestPayload) return
+  if (text.length * 3 <= LONGEST_PAYLOAD) return
   const bytes = Buffer.byteLength(text)
-  if (bytes <= longestPayload) return
+  if (bytes <= LONGEST_PAYLOAD) return
   throw new StatesError(
     'States.DataLimitExceeded',
-    `The state '${state}' has ${what} of ${bytes} bytes, more than the ${longestPayload} that a state may have.`,
+    `The state '${state}' has ${what} of ${bytes} bytes, more than the ${LONGEST_PAYLOAD} that a state may have.`,
   )
 }

@@ -35,7 +35,10 @@ export interface ExecutionOptions {
 /** A Map of Step Functions never runs more at once. */
 const mostAtOnce = { inline: 40, distributed: 10_000 } as const
 
-/** What the states of one list share: how they are cancelled, the context of their execution, and the Map item they work on. */
+/**
+ * What the states of one list share: how they are cancelled, the context of their execution, and the Map item they work
+ * on.
+ */
 interface Scope {
   readonly cancellation: Cancellation
   readonly context: Readonly<Record<string, unknown>>

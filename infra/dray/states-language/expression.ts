@@ -113,7 +113,10 @@ function plainPath(ast: jsonata.ExprNode): readonly string[] | null {
   return steps.every((step) => isPlain(step, 'name')) ? steps.map((step) => step.value as string) : null
 }
 
-/** Most expressions only follow keys through objects, which needs no evaluator; undefined (or null) where that is not all. */
+/**
+ * Most expressions only follow keys through objects, which needs no evaluator; undefined (or null) where that is not
+ * all.
+ */
 function alongPath(keys: readonly string[], states: StatesVariable): unknown {
   let value: unknown = states
   for (const key of keys) {

@@ -1,8 +1,8 @@
 import { Cancellation } from './cancellation.ts'
 
 /**
- * Runs `count` pieces of work, started in order and at most `limit` at once; results in the same order. The first failure
- * cancels those that run, keeps the others from starting, and is thrown when all have stopped.
+ * Runs `count` pieces of work, started in order and at most `limit` at once; results in the same order. The first
+ * failure cancels those that run, keeps the others from starting, and is thrown when all have stopped.
  */
 export async function runAll<T>(
   count: number,

@@ -17,13 +17,13 @@ export class UnsupportedDefinition extends Error {
 }
 
 /** These end the execution unless a Catch names them: `States.ALL` does not match them. */
-const terminalErrors: ReadonlySet<string> = new Set(['States.DataLimitExceeded', 'States.Runtime'])
+const TERMINAL_ERRORS: ReadonlySet<string> = new Set(['States.DataLimitExceeded', 'States.Runtime'])
 
 /** Whether the names of a Retry or Catch match an error, wildcards included. */
 export function matchesError(names: readonly string[], error: string): boolean {
   if (error === 'States.Runtime') return false
   if (names.includes(error)) return true
-  if (terminalErrors.has(error)) return false
+  if (TERMINAL_ERRORS.has(error)) return false
   return names.includes('States.ALL') || (names.includes('States.TaskFailed') && error !== 'States.Timeout')
 }
 

@@ -1,6 +1,9 @@
 import type { StateMachine } from 'dray/internal/workflow/states-language.ts'
 
-/** The definition with each `${name}` replaced, as CloudFormation's DefinitionSubstitutions do; a name not in `values` stands for itself. */
+/**
+ * The definition with each `${name}` replaced, as CloudFormation's DefinitionSubstitutions do; a name not in `values`
+ * stands for itself.
+ */
 export function substitute(definition: StateMachine, values: Readonly<Record<string, string>> = {}): StateMachine {
   return replaced(definition, values) as StateMachine
 }

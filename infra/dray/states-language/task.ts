@@ -6,8 +6,8 @@ import { fromHandler, StatesError } from './states-error.ts'
 /** What runs the functions: worker threads, or a test. */
 export interface TaskExecutor {
   /**
-   * Calls a function with a payload; its result is the Lambda's. An error's `name` is what Retry and Catch match. When the
-   * signal aborts (timeout, abort, a failed sibling), nobody waits for the result any more.
+   * Calls a function with a payload; its result is the Lambda's. An error's `name` is what Retry and Catch match. When
+   * the signal aborts (timeout, abort, a failed sibling), nobody waits for the result any more.
    */
   invoke(
     functionName: string,

@@ -25,12 +25,11 @@ export type Transformed<T extends AnyTarget> =
   | { readonly outcome: 'quarantined'; readonly errors: readonly ValidationError[] }
 
 /**
- * Sends one source row through a pipeline's transform and the rules of its target, as a run would, without a database. Values that are
- * not given are NULL. Throws `Configuration` for a field that the source's model does not have.
+ * Sends one source row through a pipeline's transform and the rules of its target, as a run would, without a database.
+ * Values that are not given are NULL. Throws `Configuration` for a field that the source's model does not have.
  *
  * @example
- * const { outcome } = transformed(customers, { id: 7n, name: ' ' })
- * assert.equal(outcome, 'quarantined')
+ * const { outcome } = transformed(customers, { id: 7n, name: ' ' }) assert.equal(outcome, 'quarantined')
  */
 export function transformed<S extends AnySource, T extends AnyTarget>(
   pipeline: Pipeline<S, T>,

@@ -10,7 +10,7 @@ export interface ChangedFiles {
 }
 
 /** npm makes it; no version of the framework has one. */
-const left = 'node_modules'
+const LEFT = 'node_modules'
 
 /** What replacing `part` of one project by that of another changes, by path from the project's root. */
 export async function changedFiles(part: string, from: string, to: string): Promise<ChangedFiles> {
@@ -42,7 +42,7 @@ async function digests(root: string, part: string): Promise<ReadonlyMap<string, 
 async function filesIn(root: string, folder: string): Promise<string[]> {
   const entries = await readdir(join(root, folder), { withFileTypes: true })
   const nested = entries
-    .filter(({ name }) => name !== left)
+    .filter(({ name }) => name !== LEFT)
     .map((entry) => {
       const path = `${folder}/${entry.name}`
       return entry.isDirectory() ? filesIn(root, path) : [path]

@@ -15,8 +15,8 @@ export interface FrameworkSource {
 }
 
 /**
- * The framework in a folder, or in a Git repository at a ref, `https://example.com/dray.git#v1.2.0`. Throws `Configuration` where there
- * is none.
+ * The framework in a folder, or in a Git repository at a ref, `https://example.com/dray.git#v1.2.0`. Throws
+ * `Configuration` where there is none.
  */
 export async function openSource(place: string): Promise<FrameworkSource> {
   if (existsSync(place))

@@ -24,8 +24,8 @@ interface Edit extends MergedKey {
 const formatting = { insertSpaces: true, tabSize: 2, eol: '\n' }
 
 /**
- * Brings into a JSON file (comments and order are kept) what has changed from one version of the framework's template to the next. A
- * value that the user has changed stays; where the framework has changed it as well, that is said.
+ * Brings into a JSON file (comments and order are kept) what has changed from one version of the framework's template
+ * to the next. A value that the user has changed stays; where the framework has changed it as well, that is said.
  */
 export function mergeJson(own: string, installed: string, next: string): MergedText {
   const edits = [...editsOf([], parse(own), parse(installed), parse(next))]

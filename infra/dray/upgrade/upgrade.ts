@@ -25,8 +25,8 @@ export interface Upgrade {
 }
 
 /**
- * Throws `Configuration` unless everything in the project's folder is committed: only then can an upgrade be looked at, and taken back,
- * by Git.
+ * Throws `Configuration` unless everything in the project's folder is committed: only then can an upgrade be looked at,
+ * and taken back, by Git.
  */
 export async function requireCommitted(project: string): Promise<void> {
   const status = await run('git', ['status', '--porcelain', '--untracked-files=all'], { cwd: project }).catch(

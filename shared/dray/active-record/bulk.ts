@@ -34,8 +34,8 @@ export interface BulkResult {
 }
 
 /**
- * The columns that a bulk write names: all but those that the database fills by itself (a generated key, a default) unless rows
- * give them, and the lock version, which the database counts.
+ * The columns that a bulk write names: all but those that the database fills by itself (a generated key, a default)
+ * unless rows give them, and the lock version, which the database counts.
  */
 export function bulkColumns(
   definition: TableDefinition,
@@ -73,8 +73,8 @@ export function mergeTarget(
 }
 
 /**
- * Makes the function that turns a row of values into the texts of its columns, or says what is wrong with it. Instants are in UTC without an
- * offset, as `merge` takes them on every dialect.
+ * Makes the function that turns a row of values into the texts of its columns, or says what is wrong with it. Instants
+ * are in UTC without an offset, as `merge` takes them on every dialect.
  */
 export function rowEncoder(
   definition: TableDefinition,
@@ -126,7 +126,10 @@ export function mergeBlocks(
   return database.withConnection((connection) => connection.merge(target, open, options))
 }
 
-/** Writes many rows in one transaction; rows that break a rule or that the database refuses are reported, the others written. */
+/**
+ * Writes many rows in one transaction; rows that break a rule or that the database refuses are reported, the others
+ * written.
+ */
 export async function writeAll(
   model: ModelTable,
   input: Iterable<Readonly<Record<string, unknown>>>,

@@ -77,7 +77,9 @@ export class Field<T, X extends Traits = Plain> {
     return this.#with({ isOptional: true, isGenerated: true })
   }
 
-  /** Set at each write when not given; a difference in it alone does not make a row changed. For time stamps of a load. */
+  /**
+   * Set at each write when not given; a difference in it alone does not make a row changed. For time stamps of a load.
+   */
   touch(): Field<T, Optional<X>> {
     return this.#with({ isTouched: true, isOptional: true })
   }

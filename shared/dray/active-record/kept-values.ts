@@ -12,9 +12,9 @@ export interface WrittenValue {
 }
 
 /**
- * Throws `DataQuality` for the first value that its column has changed: `timestamp(0)` rounds microseconds, `numeric(12,2)` a third digit, a
- * real a double. What a trigger of the table may have changed is taken as it is, and so is text that a column of another type than text writes
- * in its own way.
+ * Throws `DataQuality` for the first value that its column has changed: `timestamp(0)` rounds microseconds,
+ * `numeric(12,2)` a third digit, a real a double. What a trigger of the table may have changed is taken as it is, and
+ * so is text that a column of another type than text writes in its own way.
  */
 export async function refuseChanged(
   written: readonly WrittenValue[],

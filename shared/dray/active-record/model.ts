@@ -38,7 +38,9 @@ export interface ReadingStatics<F extends Fields> {
   instantiate<T>(this: Constructor<T>, row: RecordRow | readonly Text[]): T
   /** What differs between the model and its live table; empty when nothing does. */
   checkSchema(): Promise<readonly SchemaDifference[]>
-  /** Makes the table of the model; of a source too, for a test or an import. `ifMissing` leaves one that is there alone. */
+  /**
+   * Makes the table of the model; of a source too, for a test or an import. `ifMissing` leaves one that is there alone.
+   */
   createTable(options?: { readonly ifMissing?: boolean }): Promise<void>
 }
 
@@ -57,7 +59,10 @@ export interface WritingStatics<F extends Fields> {
   create<T>(this: Constructor<T>, attributes: Attributes<F>): Promise<T>
   /** Builds and saves; throws `RecordInvalid` when it is not valid. */
   createOrFail<T>(this: Constructor<T>, attributes: Attributes<F>): Promise<T>
-  /** Writes many rows: new keys are inserted, those that differ are updated. Keeps every rule; bad rows are reported, the others written. */
+  /**
+   * Writes many rows: new keys are inserted, those that differ are updated. Keeps every rule; bad rows are reported,
+   * the others written.
+   */
   upsertAll(rows: Iterable<Attributes<F>>, options: BulkOptions<F>): Promise<BulkResult>
   /** Writes many new rows; one whose key is there already is reported as rejected. */
   insertAll(rows: Iterable<Attributes<F>>, options?: Omit<BulkOptions<F>, 'by' | 'version'>): Promise<BulkResult>
@@ -71,7 +76,10 @@ export interface Persistence<F extends Fields> {
   assign(attributes: Partial<Attributes<F>>): this
   /** Runs the rules; fills `errors`. */
   isValid(): boolean
-  /** Writes the record (an update: only what changed). False, with `errors`, when it is not valid or the database refuses its values; other faults throw. */
+  /**
+   * Writes the record (an update: only what changed). False, with `errors`, when it is not valid or the database
+   * refuses its values; other faults throw.
+   */
   save(): Promise<boolean>
   /** As `save`; throws `RecordInvalid` instead of answering false. */
   saveOrFail(): Promise<this>

@@ -17,7 +17,10 @@ function modelOf(record: ActiveRecord): QueriedModel {
   return record.constructor as unknown as QueriedModel
 }
 
-/** Writes the record. False, with its errors filled, when a rule or the database refuses its values; the transaction stays usable. */
+/**
+ * Writes the record. False, with its errors filled, when a rule or the database refuses its values; the transaction
+ * stays usable.
+ */
 export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
   try {

@@ -52,8 +52,8 @@ interface Parts {
 }
 
 /**
- * A query that has not run yet. Immutable: each method returns a new one. It runs when its rows are asked for: `toArray()`,
- * `first()`, `count()`, `for await`, `inBatches()`.
+ * A query that has not run yet. Immutable: each method returns a new one. It runs when its rows are asked for:
+ * `toArray()`, `first()`, `count()`, `for await`, `inBatches()`.
  */
 export class Relation<T, F extends Fields> {
   readonly #model: QueriedModel
@@ -259,7 +259,10 @@ export class Relation<T, F extends Fields> {
     }
   }
 
-  /** Every row one by one, in bounded memory: in batches by primary key where no order is asked for, else as the query gives them. */
+  /**
+   * Every row one by one, in bounded memory: in batches by primary key where no order is asked for, else as the query
+   * gives them.
+   */
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     const { order, limit, offset } = this.#parts
     const plain = order.length === 0 && limit === null && offset === null

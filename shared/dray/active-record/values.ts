@@ -39,7 +39,10 @@ export function decimalOf(text: string): Decimal {
   return text as Decimal
 }
 
-/** True for a decimal whose digits all have a place: `precision` of them, `scale` behind the point; for NaN and infinity, too. */
+/**
+ * True for a decimal whose digits all have a place: `precision` of them, `scale` behind the point; for NaN and
+ * infinity, too.
+ */
 export function fitsDecimal(value: Decimal, precision: number, scale: number): boolean {
   const place = pointIn(value)
   if (place >= 0 && place <= precision - scale && value.length - place - 1 <= scale) return true
@@ -99,7 +102,10 @@ function isDateAt(text: string): boolean {
   return isCalendarDate(year, pairAt(text, 5), pairAt(text, 8))
 }
 
-/** The common case: `YYYY-MM-DD HH:MM:SS`, with microseconds that end in no zero, in UTC or with `+00`. Null for any other. */
+/**
+ * The common case: `YYYY-MM-DD HH:MM:SS`, with microseconds that end in no zero, in UTC or with `+00`. Null for any
+ * other.
+ */
 function plainTimestamp(text: string): Timestamp | null {
   if (text.length < 19 || text.charCodeAt(10) !== 32 || text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58)
     return null
@@ -117,8 +123,8 @@ function plainTimestamp(text: string): Timestamp | null {
 }
 
 /**
- * Takes a time stamp in ISO 8601 or as a database prints it. One with an offset is moved to UTC, one without is UTC already.
- * Throws `DataQuality` when it is none, or has digits beyond the microsecond that are not zero.
+ * Takes a time stamp in ISO 8601 or as a database prints it. One with an offset is moved to UTC, one without is UTC
+ * already. Throws `DataQuality` when it is none, or has digits beyond the microsecond that are not zero.
  */
 export function timestampOf(text: string): Timestamp {
   const plain = plainTimestamp(text)

@@ -1,8 +1,8 @@
 import type { CopyBlock, Text } from './block.ts'
 
 /**
- * PostgreSQL COPY text: one line a row, tabs between fields, `\N` for NULL, backslash escapes. `LOAD DATA` reads the same
- * bytes with its default clauses, except `\f` and `\v`, which it takes for letters: those two are written raw.
+ * PostgreSQL COPY text: one line a row, tabs between fields, `\N` for NULL, backslash escapes. `LOAD DATA` reads the
+ * same bytes with its default clauses, except `\f` and `\v`, which it takes for letters: those two are written raw.
  * https://www.postgresql.org/docs/current/sql-copy.html#id-1.9.3.55.9.2
  */
 const ESCAPED = /[\\\t\n\r]/
@@ -56,7 +56,10 @@ export function decodeBlock(block: CopyBlock): Text[][] {
 }
 
 const BLOCK_BYTES = 256 * 1024
-/** Lines are written into the block when they are so long together: short enough to be joined in no time, long enough for few calls. */
+/**
+ * Lines are written into the block when they are so long together: short enough to be joined in no time, long enough
+ * for few calls.
+ */
 const WRITTEN_CHARACTERS = 2048
 /** UTF-8 takes at most three bytes for a UTF-16 code unit. */
 const MOST_BYTES = 3

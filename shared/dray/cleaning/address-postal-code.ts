@@ -15,7 +15,10 @@ const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN BR JP ZA'.split(' '))
 
 const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
 
-/** `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `Storgatan 5 lgh 1101` in that of the flat. */
+/**
+ * `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `Storgatan 5 lgh 1101` in that of the
+ * flat.
+ */
 function endsInOtherNumber(rest: string, words: string, alone: boolean): boolean {
   if (!/^\d/.test(words)) return false
   if (isUnit(cutLastWords(`${rest} ${words}`, 2)?.words ?? '')) return true
@@ -67,7 +70,10 @@ function takePartBeforeCity(parts: Part[], country: string | null): PostalCode |
   return { code: part.text.toUpperCase(), joined: false, first: false }
 }
 
-/** Takes the postal code off the last part of an address: the whole part, its end (`IL 62704`) or its beginning (`70174 Stuttgart`). */
+/**
+ * Takes the postal code off the last part of an address: the whole part, its end (`IL 62704`) or its beginning (`70174
+ * Stuttgart`).
+ */
 export function takePostalCode(parts: Part[], country: string | null): PostalCode | null {
   const last = parts.at(-1)
   if (!last || last.text.length > 200) return null

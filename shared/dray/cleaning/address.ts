@@ -8,7 +8,9 @@ import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
 import { cityAfterStreet, isUnit, namesStreet } from './street-words.ts'
 import { cleanText } from './text.ts'
 
-/** The parts of an address as they were written; postal codes and codes of states in capitals; null for what is missing. */
+/**
+ * The parts of an address as they were written; postal codes and codes of states in capitals; null for what is missing.
+ */
 export interface Address {
   readonly line: string | null
   readonly city: string | null
@@ -73,9 +75,9 @@ function findingsOf(postalCode: string | null, countryCode: string | null): read
 }
 
 /**
- * Splits an address in free text from right to left (country, postal code, state, city, then the line), at commas and line
- * ends. No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models; countries,
- * states and postal codes are known by i18n-iso-countries, iso-3166 and validator.
+ * Splits an address in free text from right to left (country, postal code, state, city, then the line), at commas and
+ * line ends. No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models;
+ * countries, states and postal codes are known by i18n-iso-countries, iso-3166 and validator.
  *
  * `123 Main St, Apt 4B, New York, NY 10001, USA` → line `123 Main St, Apt 4B`, city `New York`, state `NY`, …
  */

@@ -74,7 +74,10 @@ function buildCodesByName(): Map<string, string> {
   return built.set('usa', 'US')
 }
 
-/** The ISO alpha-2 code of a country by its name in one of 14 European languages or by its alpha-3 code in capitals; null where it is none. */
+/**
+ * The ISO alpha-2 code of a country by its name in one of 14 European languages or by its alpha-3 code in capitals;
+ * null where it is none.
+ */
 export function countryNamed(name: string): string | null {
   if (name.length > LONGEST_NAME) return null
   codesByName ??= buildCodesByName()

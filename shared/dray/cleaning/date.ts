@@ -6,7 +6,10 @@ import { cleanText } from './text.ts'
 export type DateOrder = 'dmy' | 'mdy'
 
 interface DateOptions {
-  /** For slashes and dashes; dots are always day first. Default `dmy`; where it is not given, a date that could be both has a finding. */
+  /**
+   * For slashes and dashes; dots are always day first. Default `dmy`; where it is not given, a date that could be both
+   * has a finding.
+   */
   readonly order?: DateOrder
   /** The field named in findings. */
   readonly field?: string
@@ -137,9 +140,10 @@ function read(text: string, order: DateOrder): Parts | null {
 }
 
 /**
- * A calendar date as `YYYY-MM-DD`, whatever the format: ISO 8601, numbers, names of months in a dozen languages, an epoch.
- * A timestamp gives the date as it is written, not shifted by its zone; an epoch the date in UTC. Years have four digits
- * (0001 to 9999). Text that is no date, a zero date and a day that does not exist become null with a finding.
+ * A calendar date as `YYYY-MM-DD`, whatever the format: ISO 8601, numbers, names of months in a dozen languages, an
+ * epoch. A timestamp gives the date as it is written, not shifted by its zone; an epoch the date in UTC. Years have
+ * four digits (0001 to 9999). Text that is no date, a zero date and a day that does not exist become null with a
+ * finding.
  */
 export function parseDate(value: string | null, { order, field = 'date' }: DateOptions = {}): Cleaned {
   if (value === null) return NOTHING

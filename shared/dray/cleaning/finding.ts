@@ -1,4 +1,7 @@
-/** What cleaning noticed about one field: the value was unusable (and became null) or was changed in a way worth knowing. */
+/**
+ * What cleaning noticed about one field: the value was unusable (and became null) or was changed in a way worth
+ * knowing.
+ */
 export interface Finding {
   readonly field: string
   readonly code: string

@@ -1,5 +1,5 @@
-// The metadata "max" costs 74 kB more than "min" and judges a number as Google's library does, by the ranges that are in
-// use; "min" only compares the length and the first digits, and passes numbers that nobody can have.
+// The metadata "max" costs 74 kB more than "min" and judges a number as Google's library does, by the ranges that are
+// in use; "min" only compares the length and the first digits, and passes numbers that nobody can have.
 import {
   type CountryCode,
   getCountryCallingCode,
@@ -50,8 +50,9 @@ function parseWithCountry(text: string, country: CountryCode | undefined) {
 }
 
 /**
- * A phone number in E.164 (`+497112842222`). Numbers without a country code need `defaultCountry` (ISO alpha-2, such as the
- * country of the address). An extension is dropped with a finding; anything that is not one number becomes null with a finding.
+ * A phone number in E.164 (`+497112842222`). Numbers without a country code need `defaultCountry` (ISO alpha-2, such as
+ * the country of the address). An extension is dropped with a finding; anything that is not one number becomes null
+ * with a finding.
  */
 export function cleanPhone(value: string | null, defaultCountry?: string | null): Cleaned {
   const cleaned = cleanText(value)

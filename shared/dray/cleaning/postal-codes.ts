@@ -29,7 +29,10 @@ const USUAL_FORMS =
 /** `H-1073`, `SE-112 30`: the sign of the country before the code. */
 const COUNTRY_SIGN = /^[A-Z]{1,2}-(?=\d)/
 
-/** Whether the text is a postal code as the post of the country writes it, or of any usual form where the country is not known. */
+/**
+ * Whether the text is a postal code as the post of the country writes it, or of any usual form where the country is not
+ * known.
+ */
 export function isPostalCode(text: string, country: string | null): boolean {
   if (text.length < 2 || text.length > LONGEST) return false
   const code = text.toUpperCase()

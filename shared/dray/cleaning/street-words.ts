@@ -48,7 +48,10 @@ function afterStreetWord(words: readonly string[]): number {
   return before + 1
 }
 
-/** How many of the first words of a part are the street and the unit, where a city follows without a comma; 0 where none are. */
+/**
+ * How many of the first words of a part are the street and the unit, where a city follows without a comma; 0 where none
+ * are.
+ */
 function wordsOfStreet(words: readonly string[]): number {
   const box = /^p\.? ?o\.? ?box \S+/i.exec(words.slice(0, 4).join(' '))
   if (box) return box[0].split(' ').length

@@ -53,7 +53,8 @@ function cleanOnce(value: string): string {
 
 /**
  * Text in Unicode normal form C without control and invisible characters, any white space as one space, trimmed; null
- * where nothing is left. Joiners stay where they join (Persian, Indic scripts, emoji). Text that is clean is returned as it is.
+ * where nothing is left. Joiners stay where they join (Persian, Indic scripts, emoji). Text that is clean is returned
+ * as it is.
  */
 export function cleanText(value: string | null): string | null {
   if (value === null || value === '') return null

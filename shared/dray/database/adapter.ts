@@ -20,8 +20,8 @@ export interface QueryOptions {
 
 export interface CopyOptions extends QueryOptions {
   /**
-   * Where an engine holds text that is none (SQLite: not valid UTF-8), its row comes with one more field, the names of those columns
-   * between commas, and their bytes in hexadecimal behind `\x`. Else such a row stops the reading.
+   * Where an engine holds text that is none (SQLite: not valid UTF-8), its row comes with one more field, the names of
+   * those columns between commas, and their bytes in hexadecimal behind `\x`. Else such a row stops the reading.
    */
   readonly keepDamaged?: boolean
 }
@@ -82,8 +82,8 @@ export interface MergeResult {
 }
 
 /**
- * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's own (of
- * the rows that `merge` is given) comes through as it is.
+ * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's
+ * own (of the rows that `merge` is given) comes through as it is.
  */
 export interface Connection {
   query(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<QueryResult>
@@ -93,20 +93,24 @@ export interface Connection {
     parameters?: readonly Bound[],
     options?: QueryOptions & { readonly pageRows?: number },
   ): AsyncIterable<readonly (readonly Text[])[]>
-  /** Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in fields. */
+  /**
+   * Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in
+   * fields.
+   */
   lines?(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<readonly string[]>
   /** The rows of a SELECT as blocks (64 KiB–1 MiB) of COPY text, in bounded memory. */
   copyOut(sql: string, parameters?: readonly Bound[], options?: CopyOptions): AsyncIterable<CopyBlock>
   /**
    * Merges rows into a table, inside the transaction that is open (it must be): COPY / LOAD DATA / batches into a
-   * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under savepoints and
-   * reported, the rest is written. Instants without an offset are UTC, whatever the session's zone. `open` yields the rows again from the start each time it is called.
+   * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under
+   * savepoints and reported, the rest is written. Instants without an offset are UTC, whatever the session's zone.
+   * `open` yields the rows again from the start each time it is called.
    */
   merge(target: MergeTarget, open: OpenBlocks, options?: QueryOptions): Promise<MergeResult>
   /**
-   * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline fires, what is
-   * under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a ROLLBACK, which has two seconds.
-   * Engines that wait for no network have none.
+   * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline
+   * fires, what is under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a
+   * ROLLBACK, which has two seconds. Engines that wait for no network have none.
    */
   stopAt?(deadline: AbortSignal | undefined): void
   /** `snapshot` reads one consistent state and writes nothing; `write` takes the write lock at once on SQLite. */
@@ -121,13 +125,16 @@ export interface Connection {
   describe(table: string): Promise<LiveTable | null>
   /**
    * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, and
-   * never past a transaction that is still open. `exact` is false when other transactions cannot be seen (grants, replica):
-   * then it is the lag alone, and `reason` says why. Text in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`.
+   * never past a transaction that is still open. `exact` is false when other transactions cannot be seen (grants,
+   * replica): then it is the lag alone, and `reason` says why. Text in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`.
    */
   settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }>
 }
 
-/** One database engine behind one URL, with what it can do: the same roles under the same names in the folder of each engine. */
+/**
+ * One database engine behind one URL, with what it can do: the same roles under the same names in the folder of each
+ * engine.
+ */
 export interface Adapter extends Capabilities {
   /** The engine's name, for messages and for SQL of a user's own; Dray itself asks for a capability. */
   readonly dialect: Dialect
@@ -142,7 +149,8 @@ export interface Adapter extends Capabilities {
   quote(identifier: string): string
   /**
    * Turns a driver's error into `TransientError`, `TerminalError`, `ConfigurationError` (cannot connect: what, where,
-   * remedy; the password never appears) or `DataQualityError` (one row's values are at fault), by SQLSTATE or error number.
+   * remedy; the password never appears) or `DataQualityError` (one row's values are at fault), by SQLSTATE or error
+   * number.
    */
   translate(error: unknown): Error
 }

@@ -8,8 +8,8 @@ type Sql = RawBuilder<unknown>
 export type LockMode = 'share' | 'update'
 
 /**
- * What an engine calls things, and what it can and cannot do: code that writes SQL asks for these, never for the engine's name. Each engine
- * has them in its `capabilities.ts`, `schema.ts` and `digests.ts`.
+ * What an engine calls things, and what it can and cannot do: code that writes SQL asks for these, never for the
+ * engine's name. Each engine has them in its `capabilities.ts`, `schema.ts` and `digests.ts`.
  */
 export interface Capabilities {
   /** What stands for the bound value of this position, from 1: `$1` or `?`. */
@@ -18,7 +18,10 @@ export interface Capabilities {
   readonly now: string
   /** What LIMIT is given where an OFFSET was asked for, and no limit. */
   readonly everyRow: string
-  /** Ends a SELECT, and locks its rows until the transaction ends: `share` keeps them from being changed, `update` from `share` as well. */
+  /**
+   * Ends a SELECT, and locks its rows until the transaction ends: `share` keeps them from being changed, `update` from
+   * `share` as well.
+   */
   rowLock(mode: LockMode): string
   /** Stands behind the table in an INSERT that leaves every column to its default. */
   readonly defaultValues: string
@@ -26,7 +29,10 @@ export interface Capabilities {
   readonly overridingGenerated: string
   /** The key that the session's last INSERT generated; null where RETURNING gives the whole row instead. */
   readonly lastGeneratedKey: string | null
-  /** The number below which every transaction has ended, for an `xid` cursor; null where transactions have no numbers in rows. */
+  /**
+   * The number below which every transaction has ended, for an `xid` cursor; null where transactions have no numbers in
+   * rows.
+   */
   readonly settledTransaction: string | null
   /** An instant without an offset would be read in the session's zone, so its offset is written behind it. */
   readonly instantsNeedOffset: boolean
@@ -34,7 +40,10 @@ export interface Capabilities {
   readonly stampDigits: number
   /** How time stamps are compared where they are text of any form; null where they are of a type. */
   readonly textStamps: TextStamps | null
-  /** Digits that a FLOAT is written with, where it holds more: it is read as a DOUBLE, which has all. Null where all are written. */
+  /**
+   * Digits that a FLOAT is written with, where it holds more: it is read as a DOUBLE, which has all. Null where all are
+   * written.
+   */
   readonly floatDigits: number | null
   /** What to order keys of a kind by, so that their order is the same on every engine, whatever its collation. */
   keyOrder(column: Sql, kind: FieldKind): Sql
@@ -56,20 +65,21 @@ export interface SchemaCapabilities {
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**
-   * The statements that make the table `next` like another one, with its defaults, checks and unique keys. Where indexes need names of their
-   * own, `indexName` makes them of the other ones'.
+   * The statements that make the table `next` like another one, with its defaults, checks and unique keys. Where
+   * an index needs a name that no other table's has, `indexName` makes one of the other table's.
    */
   tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
   /** A SELECT of the names of other tables that refer to this one by a foreign key. */
   referringTables(table: string): Sql
   /**
-   * A SELECT that has a row where a value may rightly be stored as another one: a trigger can change rows before they are written, or the
-   * column of a `text` is of a type that writes it in its own way.
+   * A SELECT that has a row where a value may rightly be stored as another one: a trigger can change rows before they
+   * are written, or the column of a `text` is of a type that writes it in its own way.
    */
   reasonsToChange(table: string, column: string, kind: FieldKind): Sql
   /**
-   * Runs `work`, which changes Dray's own tables on this connection, while nobody else does so in this database. Where DDL is part of a
-   * transaction all of it is kept or nothing; elsewhere each statement for itself, so that the work has to bear being begun again.
+   * Runs `work`, which changes Dray's own tables on this connection, while nobody else does so in this database. Where
+   * DDL is part of a transaction all of it is kept or nothing; elsewhere each statement for itself, so that the work
+   * has to bear being begun again.
    */
   withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T>
 }

@@ -71,8 +71,8 @@ export class Database {
   }
 
   /**
-   * Pages of a query's rows on a separate connection, in bounded memory. Inside a transaction the rows come at once: its
-   * one connection is needed for what is done with them.
+   * Pages of a query's rows on a separate connection, in bounded memory. Inside a transaction the rows come at once:
+   * its one connection is needed for what is done with them.
    */
   async *stream(sql: string, parameters: readonly Bound[]): AsyncGenerator<readonly (readonly Text[])[]> {
     if (this.inTransaction) {
@@ -106,8 +106,9 @@ export class Database {
   }
 
   /**
-   * Runs `work` in a transaction: commits when it returns, rolls back when it throws. A transaction inside a transaction is a
-   * savepoint. The scope follows the asynchronous calls of `work`, so two at once in one process never share one.
+   * Runs `work` in a transaction: commits when it returns, rolls back when it throws. A transaction inside a
+   * transaction is a savepoint. The scope follows the asynchronous calls of `work`, so two at once in one process never
+   * share one.
    */
   async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     const outer = scopes.getStore()?.get(this)

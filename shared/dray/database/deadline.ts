@@ -5,8 +5,9 @@ import type { Adapter, Connection } from './adapter.ts'
 const deadlines = new AsyncLocalStorage<AbortSignal>()
 
 /**
- * Runs `work` under a deadline. When it fires, every statement of `work` on any database stops, COMMIT and the wait for a connection or a
- * lock among them, and throws `Transient`; whether a COMMIT that was stopped has happened is not known then.
+ * Runs `work` under a deadline. When it fires, every statement of `work` on any database stops, COMMIT and the wait for
+ * a connection or a lock among them, and throws `Transient`; whether a COMMIT that was stopped has happened is not
+ * known then.
  */
 export function withDeadline<T>(deadline: AbortSignal, work: () => Promise<T>): Promise<T> {
   return deadlines.run(deadline, work)

@@ -1,8 +1,8 @@
 import { ConfigurationError } from '#dray/errors.ts'
 
 /**
- * Refuses a name of a table or a column that the database cannot hold as it is: an empty one, one with half a character, and what `fault` finds
- * in it. Throws `Configuration`.
+ * Refuses a name of a table or a column that the database cannot hold as it is: an empty one, one with half a
+ * character, and what `fault` finds in it. Throws `Configuration`.
  */
 export function checkIdentifier(database: string, name: string, fault: (name: string) => string | null): string {
   const found = generalFault(name) ?? fault(name)

@@ -3,7 +3,9 @@ import { ConfigurationError } from '#dray/errors.ts'
 const SUFFIX = '_DATABASE_URL_SECRET_ARN'
 let resolved: Promise<void> | null = null
 
-/** Sets `<NAME>_DATABASE_URL` from the secret that `<NAME>_DATABASE_URL_SECRET_ARN` names; once in the life of a Lambda. */
+/**
+ * Sets `<NAME>_DATABASE_URL` from the secret that `<NAME>_DATABASE_URL_SECRET_ARN` names; once in the life of a Lambda.
+ */
 export function resolveDatabaseSecrets(environment: NodeJS.ProcessEnv = process.env): Promise<void> {
   resolved ??= resolveAll(environment).catch((error: unknown) => {
     resolved = null

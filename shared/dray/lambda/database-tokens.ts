@@ -3,8 +3,8 @@ import { database } from '#dray/active-record/database.ts'
 const VARIABLE = /^([A-Z][A-Z0-9_]*)_DATABASE_IAM$/
 
 /**
- * Makes databases with `<NAME>_DATABASE_IAM` sign in with a token of IAM, made anew for each connection; a token lives 15
- * minutes, and a connection outlives it. Called before the models are imported, which then find their database here.
+ * Makes databases with `<NAME>_DATABASE_IAM` sign in with a token of IAM, made anew for each connection; a token lives
+ * 15 minutes, and a connection outlives it. Called before the models are imported, which then find their database here.
  */
 export function useDatabaseTokens(environment: NodeJS.ProcessEnv = process.env): void {
   for (const [variable, value] of Object.entries(environment)) {

@@ -20,7 +20,9 @@ export interface JanitorOutput {
 const logger = new Logger({ serviceName: 'dray' })
 const log = plainLog(logger)
 
-/** The Lambda that cleans up after executions, starts the run that waited for them, and watches how late a workflow is. */
+/**
+ * The Lambda that cleans up after executions, starts the run that waited for them, and watches how late a workflow is.
+ */
 export function janitorHandler(): Handler<JanitorInput, JanitorOutput> {
   return middy()
     .use(withLogging(logger, 'janitor'))

@@ -26,8 +26,9 @@ interface Unsent {
 }
 
 /**
- * Tells the sink of OpenLineage what runs. What cannot be sent at once is kept with the run, and sent by its Finish: by then the sink has it,
- * or the run's notes say that it is lost. At least once; the ids of a retry are those of the first try.
+ * Tells the sink of OpenLineage what runs. What cannot be sent at once is kept with the run, and sent by its Finish: by
+ * then the sink has it, or the run's notes say that it is lost. At least once; the ids of a retry are those of the
+ * first try.
  */
 export class Lineage {
   readonly #namespace: string
@@ -59,7 +60,10 @@ export class Lineage {
     await this.#tell([this.#event('COMPLETE', run, step.name, { at: services.now(), inputs, outputs: written })], run)
   }
 
-  /** A run is over: what was kept, the steps that did not succeed, and the workflow. Says in the run's notes what got lost. */
+  /**
+   * A run is over: what was kept, the steps that did not succeed, and the workflow. Says in the run's notes what got
+   * lost.
+   */
   async ended({ run, steps }: FinishInput, { status }: FinishOutput, services: Services): Promise<void> {
     const at = services.now()
     const ends = Object.entries(steps).flatMap(([step, outcome]) => {

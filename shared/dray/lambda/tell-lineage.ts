@@ -3,7 +3,10 @@ import type { Lineage } from './lineage.ts'
 
 let lineage: Promise<Lineage | null> | null = null
 
-/** Tells where `OPENLINEAGE_URL` says, if it says so. A sink that fails never fails the run: at most it says so in the log. */
+/**
+ * Tells where `OPENLINEAGE_URL` says, if it says so. A sink that fails never fails the run: at most it says so in the
+ * log.
+ */
 export async function tellLineage(
   services: Pick<Services, 'log'>,
   tell: (lineage: Lineage) => Promise<void>,

@@ -6,7 +6,9 @@ function isAbort(error: Error): boolean {
   return error.name === 'AbortError' || error.name === 'TimeoutError'
 }
 
-/** Makes the error of a passed deadline one that the States Language retries; sets no response, so a failure stays one. */
+/**
+ * Makes the error of a passed deadline one that the States Language retries; sets no response, so a failure stays one.
+ */
 export function withNamedErrors(): MiddlewareObj<unknown, unknown, Error, HandlerContext> {
   return {
     onError: (request) => {

@@ -15,8 +15,9 @@ async function openSlots(): Promise<WorkflowSlots> {
 }
 
 /**
- * Puts `WorkflowCompleted` or `WorkflowFailed` on the bus that `EVENT_BUS_NAME` names, so that other workflows start; locally
- * there is none. Put twice, it has one effect: its id is the run. Throws `Transient` when the bus does not take it.
+ * Puts `WorkflowCompleted` or `WorkflowFailed` on the bus that `EVENT_BUS_NAME` names, so that other workflows start;
+ * locally there is none. Put twice, it has one effect: its id is the run. Throws `Transient` when the bus does not take
+ * it.
  */
 export async function announceEnd(input: FinishInput, output: FinishOutput): Promise<void> {
   const bus = process.env.EVENT_BUS_NAME

@@ -10,8 +10,9 @@ interface Place {
 }
 
 /**
- * A model's table by the naming of OpenLineage, with its columns. A table of PostgreSQL without a schema is taken for one of `public`. Made
- * of the host, the port and the database's name in the URL, never of its user, password or parameters. Null where the function does not know the URL.
+ * A model's table by the naming of OpenLineage, with its columns. A table of PostgreSQL without a schema is taken for
+ * one of `public`. Made of the host, the port and the database's name in the URL, never of its user, password or
+ * parameters. Null where the function does not know the URL.
  */
 export function datasetOf(
   { definition }: DatasetModel,

@@ -2,10 +2,10 @@ import type { RunReference } from '#dray/messages/stages.ts'
 import { lineageRunId } from './lineage-run-id.ts'
 
 /** Of package.json; a test holds it so. */
-export const drayVersion = '0.1.0'
+export const DRAY_VERSION = '0.1.0'
 
-const producer = `urn:dray:${drayVersion}`
-const spec = 'https://openlineage.io/spec'
+const PRODUCER = `urn:dray:${DRAY_VERSION}`
+const SPEC = 'https://openlineage.io/spec'
 
 export type EventType = 'START' | 'COMPLETE' | 'FAIL' | 'ABORT'
 
@@ -59,7 +59,7 @@ export interface EventDetails {
 }
 
 export function facet(name: string, version: string, fields: Readonly<Record<string, unknown>>): Facet {
-  return { _producer: producer, _schemaURL: `${spec}/facets/${version}/${name}.json#/$defs/${name}`, ...fields }
+  return { _producer: PRODUCER, _schemaURL: `${SPEC}/facets/${version}/${name}.json#/$defs/${name}`, ...fields }
 }
 
 /** An event about a run of a workflow, or of a step with the workflow as its parent. Told again it has the same ids. */
@@ -69,8 +69,8 @@ export function runEvent(type: EventType, subject: EventSubject, details: EventD
   return {
     eventType: type,
     eventTime: new Date(details.at).toISOString(),
-    producer,
-    schemaURL: `${spec}/2-0-2/OpenLineage.json#/$defs/RunEvent`,
+    producer: PRODUCER,
+    schemaURL: `${SPEC}/2-0-2/OpenLineage.json#/$defs/RunEvent`,
     run: { runId: lineageRunId(namespace, run.id, step), facets: runFacets(subject, details.error ?? null) },
     job: {
       namespace,
@@ -93,7 +93,7 @@ function runFacets({ namespace, run, step }: EventSubject, error: string | null)
     nominalTime: facet('NominalTimeRunFacet', '1-0-1', {
       nominalStartTime: new Date(run.started_at).toISOString(),
     }),
-    processing_engine: facet('ProcessingEngineRunFacet', '1-1-1', { version: drayVersion, name: 'dray' }),
+    processing_engine: facet('ProcessingEngineRunFacet', '1-1-1', { version: DRAY_VERSION, name: 'dray' }),
     ...(step === null
       ? {}
       : {

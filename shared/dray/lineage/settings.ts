@@ -2,7 +2,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import { ConsoleSink, FileSink, HttpSink, type LineageSink } from './sink.ts'
 
 /** Keeps events with the run until Finish sends them: for functions that reach no sink. */
-export const keptUrl = 'kept:'
+export const KEPT_URL = 'kept:'
 
 /** What the variables of OpenLineage's clients say: https://openlineage.io/docs/client/python */
 export interface LineageSettings {
@@ -27,7 +27,7 @@ export function lineageSettings(environment: NodeJS.ProcessEnv): LineageSettings
 
 /** The sink of the settings, or null where events are kept. Throws `Configuration` for another kind of URL. */
 export function sinkOf({ url, endpoint, key }: LineageSettings): LineageSink | null {
-  if (url === keptUrl) return null
+  if (url === KEPT_URL) return null
   const parsed = URL.parse(url)
   if (parsed?.protocol === 'console:') return new ConsoleSink()
   if (parsed?.protocol === 'file:') return new FileSink(parsed)

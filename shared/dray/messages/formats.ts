@@ -1,9 +1,9 @@
 import { TerminalError } from '#dray/errors.ts'
 
 /**
- * The format in which this code writes what outlives a deployment, which is the newest that it reads. What says none is of format 1: from
- * before formats were said. Whoever changes one of these so that an earlier reader would take it wrongly counts its number up, and has the
- * reader understand the earlier formats, or refuse them in words.
+ * The format in which this code writes what outlives a deployment, which is the newest that it reads. What says none is
+ * of format 1: from before formats were said. Whoever changes one of these so that an earlier reader would take it
+ * wrongly counts its number up, and has the reader understand the earlier formats, or refuse them in words.
  */
 export const formats = {
   /** The payload of a stage, in `version`: it comes from the state machine or from the stage before. */

@@ -18,7 +18,9 @@ export const changedEntities = z.record(z.string(), changedEntity).meta({
 /** A run that led to an event. */
 export const cause = z.strictObject({ workflow: z.string(), run: z.string() })
 
-/** The input of an execution: what a run of a workflow is asked to do. The state machine checks it before any step runs. */
+/**
+ * The input of an execution: what a run of a workflow is asked to do. The state machine checks it before any step runs.
+ */
 export const runInput = z.strictObject({
   /** What a person notes; the console of Step Functions proposes one. */
   Comment: z.string().optional(),
@@ -34,7 +36,10 @@ export const runInput = z.strictObject({
   causation: z.array(cause).meta({ description: 'a list of {"workflow", "run"}' }).optional(),
 })
 
-/** What asks for a run of a workflow, a tick of a schedule or events that came close together: the input of the run, in full. */
+/**
+ * What asks for a run of a workflow, a tick of a schedule or events that came close together: the input of the run, in
+ * full.
+ */
 const runRequest = runInput.omit({ Comment: true }).required({ events: true, entities: true, causation: true })
 
 export type ChangedEntity = Message<typeof changedEntity>

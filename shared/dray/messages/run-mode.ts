@@ -3,8 +3,8 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { Message } from './message.ts'
 
 /*
- * What a run does instead of reading the window since `last_run`. The descriptions are what a person reads who writes something else: the
- * state machine compiles them into its check of an execution's input.
+ * What a run does instead of reading the window since `last_run`. The descriptions are what a person reads who writes
+ * something else: the state machine compiles them into its check of an execution's input.
  */
 
 const instant = z.string().min(1).meta({ description: 'a point in time such as "2024-06-01T12:00:00Z"' })

@@ -8,7 +8,9 @@ import { stagedObject } from './staged-object.ts'
 
 /* What a stage is given, and what it gives: payloads of a state machine, with references to what is staged. */
 
-/** The format of the payload: what the state machine, or the stage before, was deployed with. 1 where it is not said. */
+/**
+ * The format of the payload: what the state machine, or the stage before, was deployed with. 1 where it is not said.
+ */
 const version = z
   .int()
   .min(1)
@@ -64,7 +66,10 @@ const planOutput = z.object({
   items: z.object({ bucket: z.string(), key: z.string() }).nullable(),
   /** How many partitions may run at once. */
   concurrency: z.int().positive(),
-  /** The run that made the plan: this one, or the one that it resumes. Its id is the key in the ledger and in the quarantine. */
+  /**
+   * The run that made the plan: this one, or the one that it resumes. Its id is the key in the ledger and in the
+   * quarantine.
+   */
   planned_by: z.string().min(1),
 })
 

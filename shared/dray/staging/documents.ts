@@ -109,7 +109,10 @@ export async function writeJsonLines(
   return store.write(prefix, { format: 'json-lines' }, lineBlocks(values), options)
 }
 
-/** The values of an object of JSON lines; throws `StagedObjectDamaged` at its end at the latest, as `read` does, or `open` for a key alone. */
+/**
+ * The values of an object of JSON lines; throws `StagedObjectDamaged` at its end at the latest, as `read` does, or
+ * `open` for a key alone.
+ */
 export async function* readJsonLines<T>(
   store: StagingStore,
   object: StagedObject | string,

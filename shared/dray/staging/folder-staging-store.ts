@@ -35,7 +35,10 @@ interface Memory {
 /** Not from the pool, and never used again: a reader may keep its blocks. */
 const freshMemory: Memory = { next: () => Buffer.allocUnsafeSlow(ROOM_BYTES + CHUNK_BYTES) }
 
-/** For a reader that is done with a block when it asks for the next: one chunk is worked on, one is read, one has the start of a row. */
+/**
+ * For a reader that is done with a block when it asks for the next: one chunk is worked on, one is read, one has the
+ * start of a row.
+ */
 function lentMemory(): Memory {
   const chunks: Buffer[] = []
   let taken = 0
@@ -180,8 +183,8 @@ export class FolderStagingStore implements StagingStore {
   }
 
   /**
-   * Removes the objects that are not to be kept, and the folders that become empty by it. Of a half-written one the key is the one that it
-   * would have had. Says how many.
+   * Removes the objects that are not to be kept, and the folders that become empty by it. Of a half-written one the key
+   * is the one that it would have had. Says how many.
    */
   async prune(isKept: (file: StagedFile) => Promise<boolean> | boolean): Promise<number> {
     const entries = await readdir(this.#root, { recursive: true, withFileTypes: true }).catch((): Dirent[] => [])

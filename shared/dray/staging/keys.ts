@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto'
 import { ConfigurationError } from '#dray/errors.ts'
 
 /*
- * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be any:
- * `under(stagingPrefix('*', 'orders'))`.
+ * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be
+ * any: `under(stagingPrefix('*', 'orders'))`.
  */
 
 /** The first part of every key. */

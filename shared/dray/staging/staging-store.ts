@@ -28,7 +28,10 @@ export interface StagingOptions {
 }
 
 export interface ReadingOptions extends StagingOptions {
-  /** A block is the reader's only until it asks for the next: a store may use its memory again, which saves most of the memory of a step. */
+  /**
+   * A block is the reader's only until it asks for the next: a store may use its memory again, which saves most of the
+   * memory of a step.
+   */
   readonly areBlocksLent?: boolean
 }
 
@@ -50,8 +53,8 @@ export interface StagingStore {
    */
   read(object: StagedObject, options?: ReadingOptions): Promise<StagedContent>
   /**
-   * Opens an object of which only the key is known: that its rows are whole is all that can be checked. For a person who looks, and
-   * for records that stand on their own; a step of a run reads by reference.
+   * Opens an object of which only the key is known: that its rows are whole is all that can be checked. For a person
+   * who looks, and for records that stand on their own; a step of a run reads by reference.
    */
   open(key: string, options?: StagingOptions): Promise<StagedContent>
   /** Keys under `prefix` (a folder or one key; empty: all), sorted. */

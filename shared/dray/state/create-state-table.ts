@@ -15,8 +15,8 @@ function keySchema(partitionKey: string, sortKey: string): KeySchemaElement[] {
 }
 
 /**
- * Creates the state table of a local DynamoDB and waits for it; does nothing when it is there. On AWS the stack does this,
- * and sets the time to live, which local services do not have.
+ * Creates the state table of a local DynamoDB and waits for it; does nothing when it is there. On AWS the stack does
+ * this, and sets the time to live, which local services do not have.
  */
 export async function createStateTable(client: DynamoDBClient, name: string): Promise<void> {
   const { partitionKey, sortKey, byWorkflow, byKind } = stateTable

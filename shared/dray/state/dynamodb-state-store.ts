@@ -12,9 +12,15 @@ export interface StateStoreOptions {
   /** `STATE_ENDPOINT` unless told; without either the SDK's own environment decides. */
   readonly endpoint?: string
   readonly region?: string
-  /** How long the metrics of runs are kept; `STATE_KEEP_RUNS_DAYS` or 90 days unless told. Pipelines' states are kept for ever. */
+  /**
+   * How long the metrics of runs are kept; `STATE_KEEP_RUNS_DAYS` or 90 days unless told. Pipelines' states are kept
+   * for ever.
+   */
   readonly keepRunsDays?: number
-  /** How long one try of a request may take, in ms, a third of it for the connection (at least 1,000); 3,000 unless told. The SDK makes up to three. */
+  /**
+   * How long one try of a request may take, in ms, a third of it for the connection (at least 1,000); 3,000 unless
+   * told. The SDK makes up to three.
+   */
   readonly requestTimeout?: number
 }
 
@@ -23,7 +29,8 @@ const KEEP_RUNS_DAYS = 90
 const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
- * A client with bounded times. A loopback endpoint gets made-up credentials, so that real ones are neither needed nor sent.
+ * A client with bounded times. A loopback endpoint gets made-up credentials, so that real ones are neither needed nor
+ * sent.
  */
 export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> = {}): DynamoDBClient {
   const { endpoint = process.env.STATE_ENDPOINT, region, requestTimeout = 3_000 } = options
@@ -47,8 +54,8 @@ export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> 
 }
 
 /**
- * The end of an item of a run that is written now, in seconds since 1970. Throws `Configuration` when the variable names no
- * number of days.
+ * The end of an item of a run that is written now, in seconds since 1970. Throws `Configuration` when the variable
+ * names no number of days.
  */
 export function runExpiry(days?: number): () => number {
   const variable = process.env.STATE_KEEP_RUNS_DAYS

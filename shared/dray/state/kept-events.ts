@@ -4,7 +4,10 @@ import { LINEAGE, lineageKey, runKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import { stateTable } from './table-definition.ts'
 
-/** Events of a run that could not be sent yet, beside its metrics: `RUN#<id>` / `LINEAGE#<id of the event>`. They expire with them. */
+/**
+ * Events of a run that could not be sent yet, beside its metrics: `RUN#<id>` / `LINEAGE#<id of the event>`. They expire
+ * with them.
+ */
 export class KeptEvents {
   readonly #requests: StateRequests
   readonly #expiry: () => number

@@ -16,8 +16,8 @@ import type { Item } from './items.ts'
 import type { ItemKey } from './keys.ts'
 
 /**
- * What became of a conditional write. Both `refused` and `unknown` may hide a write of ours: the SDK repeats a request whose
- * reply was lost, and the second one then fails its condition. The caller settles it by reading the item again.
+ * What became of a conditional write. Both `refused` and `unknown` may hide a write of ours: the SDK repeats a request
+ * whose reply was lost, and the second one then fails its condition. The caller settles it by reading the item again.
  */
 export type WriteOutcome =
   | { readonly kind: 'applied'; readonly item: Item }
@@ -47,8 +47,8 @@ function isRefusal(error: SdkError): boolean {
 }
 
 /**
- * The requests that the store makes of its table, with failures told apart. Every item says its format: one that a newer version of Dray has
- * written is neither read nor written over.
+ * The requests that the store makes of its table, with failures told apart. Every item says its format: one that a
+ * newer version of Dray has written is neither read nor written over.
  */
 export class StateRequests {
   readonly #client: DynamoDBDocumentClient
@@ -136,7 +136,10 @@ export class StateRequests {
   }
 }
 
-/** The same, as long as the item is of a format that this code knows. A condition with OR brings its parentheses: DynamoDB refuses two pairs. */
+/**
+ * The same, as long as the item is of a format that this code knows. A condition with OR brings its parentheses:
+ * DynamoDB refuses two pairs.
+ */
 function inKnownFormat<T extends Condition>(write: T): T {
   const { ConditionExpression: condition } = write
   return {

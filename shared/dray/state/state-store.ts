@@ -6,7 +6,10 @@ export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused
 /** One pipeline's `PIPELINE#<name>` / `STATE` item. */
 export interface PipelineState {
   readonly pipeline: string
-  /** The end (exclusive) of the last window that has landed whole: the database's text of the cursor; null before the first. */
+  /**
+   * The end (exclusive) of the last window that has landed whole: the database's text of the cursor; null before the
+   * first.
+   */
   readonly lastRun: string | null
   /** Counts the commits; the condition of each update. */
   readonly version: number
@@ -124,12 +127,15 @@ export interface RunDetail {
   readonly partitions: readonly PartitionRecord[]
 }
 
-/** `last_run`, the lease and the run metrics. Only single-item conditional updates; a lost reply is settled by re-reading. */
+/**
+ * `last_run`, the lease and the run metrics. Only single-item conditional updates; a lost reply is settled by
+ * re-reading.
+ */
 export interface StateStore {
   /**
    * Takes the pipeline's lease until `expiresAt`, raising the epoch. The owner that holds it already gets the same
-   * lease again (a second delivery). Throws `LeaseHeld` (with owner and expiry) and sets `pending` when another holds it,
-   * and `LeaseLost` when the owner was the last to commit this pipeline (a Plan delivered after its run).
+   * lease again (a second delivery). Throws `LeaseHeld` (with owner and expiry) and sets `pending` when another holds
+   * it, and `LeaseLost` when the owner was the last to commit this pipeline (a Plan delivered after its run).
    */
   acquireLease(pipeline: string, owner: string, now: number, expiresAt: number): Promise<Lease>
   /**
@@ -149,7 +155,9 @@ export interface StateStore {
 
   /** Records the run as running, once; a later call changes nothing. */
   startRun(run: RunStart): Promise<void>
-  /** Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started. */
+  /**
+   * Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started.
+   */
   finishRun(
     id: string,
     end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,

@@ -17,11 +17,11 @@ export interface EndServices extends TriggerServices {
   readonly state: StateStore
 }
 
-const rounds = 20
+const ROUNDS = 20
 
 /**
- * Cleans up after a run: its leases are given back, what it left open is marked as failed, its slot is freed, and the run
- * that waited for it starts. Returns that run's name, or null. A second call has no effect.
+ * Cleans up after a run: its leases are given back, what it left open is marked as failed, its slot is freed, and the
+ * run that waited for it starts. Returns that run's name, or null. A second call has no effect.
  */
 export async function endRun(
   workflow: TriggeredWorkflow,
@@ -40,7 +40,7 @@ async function startFollowUp(
   ended: string | null,
   services: EndServices,
 ): Promise<string | null> {
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const slot = await services.slots.open(workflow.name, services.now())
     if (slot.run !== null && slot.run !== ended) {
       if (!slot.started) await startRun(slot, services)
@@ -73,8 +73,8 @@ interface NextRun {
 }
 
 /**
- * The run that is to follow: one that resumes a run that was refused, as it was asked for; or the one that waits in the slot, which does
- * the work of a usual run that was refused, too.
+ * The run that is to follow: one that resumes a run that was refused, as it was asked for; or the one that waits in the
+ * slot, which does the work of a usual run that was refused, too.
  */
 async function nextRun(
   { name, pipelines }: TriggeredWorkflow,

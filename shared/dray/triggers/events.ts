@@ -5,8 +5,8 @@ import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
 import { followUpOf } from './run-request.ts'
 
 /**
- * The run that a message of the queue asks for. Throws `Terminal` with the reason when it is not one of the contract, or
- * when the workflow itself led to the event.
+ * The run that a message of the queue asks for. Throws `Terminal` with the reason when it is not one of the contract,
+ * or when the workflow itself led to the event.
  */
 export function requestOf(body: string, workflow: string): RunRequest {
   const parsed = parse(queuedEvent, jsonOf(body), 'the message')

@@ -6,9 +6,9 @@ export interface RefusedRun {
   readonly pipelines: readonly string[]
 }
 
-const dayMs = 24 * 3600 * 1000
+const DAY_MS = 24 * 3600 * 1000
 /** How far back is looked. */
-const latest = 50
+const LATEST = 50
 
 /** The runs of the last day, newest first. */
 export async function latestRuns(
@@ -16,11 +16,13 @@ export async function latestRuns(
   now: number,
   workflow?: string,
 ): Promise<readonly RunRecord[]> {
-  const runs = await state.runs({ ...(workflow === undefined ? {} : { workflow }), limit: latest })
-  return runs.filter(({ startTime }) => startTime > now - dayMs)
+  const runs = await state.runs({ ...(workflow === undefined ? {} : { workflow }), limit: LATEST })
+  return runs.filter(({ startTime }) => startTime > now - DAY_MS)
 }
 
-/** Those of the runs (newest first) that one of the pipelines has refused and that no later run has done; oldest first. */
+/**
+ * Those of the runs (newest first) that one of the pipelines has refused and that no later run has done; oldest first.
+ */
 export async function refusedAmong(
   runs: readonly RunRecord[],
   pipelines: ReadonlySet<string>,

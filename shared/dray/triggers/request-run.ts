@@ -35,9 +35,9 @@ export type RequestOutcome =
   /** Every event has been seen before. */
   | { readonly kind: 'duplicate' }
 
-const rounds = 20
+const ROUNDS = 20
 /** Events are delivered again for a day at most; ten kilobytes of the item. */
-const mostSeen = 1000
+const MOST_SEEN = 1000
 
 /**
  * Starts a run, or notes that one is to follow the run that is on. However many ask at once, one starts; what asks a
@@ -48,13 +48,13 @@ export async function requestRun(
   request: RunRequest,
   services: TriggerServices,
 ): Promise<RequestOutcome> {
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < ROUNDS; round++) {
     const slot = await services.slots.open(workflow.name, services.now())
     // A call before this one took the slot and ended before it could start the run.
     if (slot.run !== null && !slot.started) await startRun(slot, services)
     const fresh = request.events.filter((event) => !slot.seen.includes(fingerprint(event)))
     if (fresh.length === 0) return { kind: 'duplicate' }
-    const seen = [...slot.seen, ...fresh.map(fingerprint)].slice(-mostSeen)
+    const seen = [...slot.seen, ...fresh.map(fingerprint)].slice(-MOST_SEEN)
     const wanted = slot.pending === null ? request : unionOf(slot.pending, request)
     const behind = slot.run ?? (await holderOf(workflow, services))
     if (behind !== null) {

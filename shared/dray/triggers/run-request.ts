@@ -1,8 +1,8 @@
 import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
 
 /** Together with a second request that waits, this is far below the 400 KB of an item and the input of an execution. */
-const mostBytes = 100_000
-const mostEvents = 1000
+const MOST_BYTES = 100_000
+const MOST_EVENTS = 1000
 
 /** A run for its own sake, with no event behind it. */
 export function followUpOf(trigger: string): RunRequest {
@@ -21,7 +21,7 @@ export function unionOf(one: RunRequest, other: RunRequest): RunRequest {
   )
   return bounded({
     trigger: [...new Set([...one.trigger.split(','), ...other.trigger.split(',')])].join(),
-    events: [...new Set([...one.events, ...other.events])].slice(-mostEvents),
+    events: [...new Set([...one.events, ...other.events])].slice(-MOST_EVENTS),
     entities,
     causation: [...new Map(causes).values()],
   })
@@ -42,7 +42,7 @@ function unionOfWindows(one: NonNullable<ChangedEntity['window']>, other: NonNul
 }
 
 function bounded(request: RunRequest): RunRequest {
-  if (Buffer.byteLength(JSON.stringify(request.entities)) <= mostBytes) return request
+  if (Buffer.byteLength(JSON.stringify(request.entities)) <= MOST_BYTES) return request
   const entities = Object.entries(request.entities).map(([entity, { window }]): [string, ChangedEntity] => [
     entity,
     { keys: 'all', window },

@@ -15,8 +15,8 @@ type Related = (one: string, other: string) => boolean
 
 /**
  * Decomposes a DAG, given as its steps in topological order and the ancestors of each, into sequences and parallel
- * branches. It works on the whole order relation, in which a redundant edge (a → c beside a → b → c) makes no difference.
- * Where the DAG is not series-parallel, a barrier is put in and noted.
+ * branches. It works on the whole order relation, in which a redundant edge (a → c beside a → b → c) makes no
+ * difference. Where the DAG is not series-parallel, a barrier is put in and noted.
  */
 export function decompose(order: readonly string[], ancestors: Ancestors): Decomposition {
   const notes: string[] = []
@@ -71,9 +71,10 @@ interface Cut {
 }
 
 /**
- * The cut of the steps into those before and those after a barrier. A chain through both sides is at least as long as the
- * longest chain, so the sum of the two critical paths is least where a cut follows the levels, counted from the start or
- * from the end. Among those cuts, the one that makes the fewest steps wait for steps that they do not depend on.
+ * The cut of the steps into those before and those after a barrier. A chain through both sides is at least as long as
+ * the longest chain, so the sum of the two critical paths is least where a cut follows the levels, counted from the
+ * start or from the end. Among those cuts, the one that makes the fewest steps wait for steps that they do not depend
+ * on.
  */
 function barrier(names: readonly string[], ancestors: Ancestors): Cut {
   const fromStart = levels(names, (name, other) => isBefore(ancestors, other, name))

@@ -4,7 +4,7 @@
  */
 import type { StepOutcome } from '#dray/messages/stages.ts'
 
-const longestReason = 300
+const LONGEST_REASON = 300
 
 export function jsonata(expression: string): string {
   return `{% ${expression} %}`
@@ -20,13 +20,16 @@ function statusOf(step: string): string {
 }
 
 /** The steps that the execution was asked for; no value when it was asked for all. */
-const only = '$states.context.Execution.Input.only'
+const ONLY = '$states.context.Execution.Input.only'
 
 function isLeftOut(step: string): string {
-  return `($exists(${only}) ? (${literal(step)} in ${only}) = false : false)`
+  return `($exists(${ONLY}) ? (${literal(step)} in ${ONLY}) = false : false)`
 }
 
-/** What the execution was asked to do instead of a usual run. Only Plan and tasks look at it, so that no other payload bears it. */
+/**
+ * What the execution was asked to do instead of a usual run. Only Plan and tasks look at it, so that no other payload
+ * bears it.
+ */
 export const modeOfRun = jsonata(
   '$exists($states.context.Execution.Input.mode) ? $states.context.Execution.Input.mode : null',
 )
@@ -37,7 +40,7 @@ export const entitiesOfRun = jsonata(
 )
 
 /** The steps that the execution was asked for, or null. */
-export const onlyOfRun = jsonata(`$exists(${only}) ? ${only} : null`)
+export const onlyOfRun = jsonata(`$exists(${ONLY}) ? ${ONLY} : null`)
 
 /** Whether the execution was asked for other steps than this one. */
 export function leftOut(step: string): string {
@@ -68,7 +71,7 @@ function thoseThatDidNotSucceed(steps: readonly string[]): string {
   return (
     `$join($map($filter([${steps.map(literal).join(', ')}], function($step) { ` +
     `($lookup($states.input.steps, $step).status = "success") = false and ` +
-    `($exists(${only}) ? $step in ${only} : true) }), function($step) { ` +
+    `($exists(${ONLY}) ? $step in ${ONLY} : true) }), function($step) { ` +
     `$step & ($status := $lookup($states.input.steps, $step).status; ` +
     `$exists($status) ? $lookup(${endings}, $status) : " did not run") }), ", ")`
   )
@@ -86,15 +89,15 @@ export function failureCause(steps: readonly string[]): string {
 }
 
 /**
- * `<Error>: <message>` of the caught error. The cause of a Lambda's error is JSON with an `errorMessage`, which may be cut
- * off; that of other errors is a sentence, or missing.
+ * `<Error>: <message>` of the caught error. The cause of a Lambda's error is JSON with an `errorMessage`, which may be
+ * cut off; that of other errors is a sentence, or missing.
  */
 export const caughtReason = jsonata(
   '($cause := $exists($states.input.error.Cause) ? $string($states.input.error.Cause) : ""; ' +
     '$found := $match($cause, /"errorMessage"\\s*:\\s*"((?:[^"\\x5c]|\\x5c.){0,2000})/, 1); ' +
     '$message := $exists($found) ? $replace($found.groups[0], /\\x5c(u[0-9a-fA-F]{4}|.)/, function($escape) { ' +
     '$contains($escape.groups[0], /^(u....|[nrtbf])$/) ? " " : $escape.groups[0] }) : $cause; ' +
-    `$states.input.error.Error & ($message = "" ? "" : ": " & $substring($message, 0, ${longestReason})))`,
+    `$states.input.error.Error & ($message = "" ? "" : ": " & $substring($message, 0, ${LONGEST_REASON})))`,
 )
 
 /** The steps so far and the outcome of one more, which may carry further fields: an expression of an object. */

@@ -7,7 +7,10 @@ interface GraphNode {
   readonly after: readonly string[]
 }
 
-/** The steps in an order in which each comes after its dependencies, ties as declared. Throws `Configuration` for a cycle. */
+/**
+ * The steps in an order in which each comes after its dependencies, ties as declared. Throws `Configuration` for a
+ * cycle.
+ */
 export function orderOf(workflowName: string, steps: readonly GraphNode[]): readonly string[] {
   const order: string[] = []
   const placed = new Set<string>()

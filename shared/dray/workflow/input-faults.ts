@@ -16,7 +16,10 @@ const known = new Set(
    required type`.split(/\s+/),
 )
 
-/** An expression of the faults in `$states.input`, joined to one text; empty when there are none. Throws on a schema with other keywords. */
+/**
+ * An expression of the faults in `$states.input`, joined to one text; empty when there are none. Throws on a schema
+ * with other keywords.
+ */
 export function faultsInInput(schema: Schema): string {
   const shown =
     `$shown := function($v) { $substring($type($v) = "string" ? '"' & $v & '"' : $string($v), 0, 80) }; ` +
@@ -78,7 +81,10 @@ function wrong(schema: Schema, { value, name }: Place): string {
   return `${JSON.stringify(`${name || 'the input'} has to be ${wanted}, not `)} & $shown(${value})`
 }
 
-/** An expression that is true for the values that a schema allows. It holds for any value: no operator meets what it does not take. */
+/**
+ * An expression that is true for the values that a schema allows. It holds for any value: no operator meets what it
+ * does not take.
+ */
 function fits(schema: Schema, value: string, depth = 0): string {
   for (const keyword of Object.keys(schema)) {
     if (!known.has(keyword)) throw new Error(`The keyword ${keyword} of a JSON Schema cannot be compiled to JSONata.`)

@@ -22,7 +22,9 @@ export function stateName(step: string, part: string): string {
   return `${step}: ${part}`
 }
 
-/** The step and the part that a state belongs to (the part is null for the gate), or null for a state of the workflow. */
+/**
+ * The step and the part that a state belongs to (the part is null for the gate), or null for a state of the workflow.
+ */
 export function stepOfState(state: string): { readonly step: string; readonly part: string | null } | null {
   const match = /^([a-z][a-z0-9-]*)(?:: ([a-z ]+))?$/.exec(state)
   return match === null ? null : { step: match[1] as string, part: match[2] ?? null }
@@ -42,7 +44,10 @@ function workOf(step: WorkflowStep): string {
   return stateName(step.name, step.kind === 'pipeline' ? 'plan' : 'run')
 }
 
-/** The state at which a step is entered, of its name: whether the run was asked for it, and what it waits for has succeeded. */
+/**
+ * The state at which a step is entered, of its name: whether the run was asked for it, and what it waits for has
+ * succeeded.
+ */
 function gateStates(step: WorkflowStep, onward: Onward): [string, State][] {
   const { name, after } = step
   const aside = stateName(name, 'left out')

@@ -12,7 +12,7 @@ export const lambdaTimeoutSeconds = {
 } as const
 
 /** A state outlasts its Lambda, so that the handler's own deadline, the more telling error, comes first. */
-const marginSeconds = 30
+const MARGIN_SECONDS = 30
 
 /** Faults of the service and of the Lambda's process, not of what the handler does. */
 const serviceErrors = [
@@ -68,7 +68,7 @@ export function taskState(options: {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
     Arguments: { FunctionName: `\${${options.placeholder}}`, Payload: options.payload },
-    TimeoutSeconds: lambdaTimeoutSeconds[options.stage] + marginSeconds,
+    TimeoutSeconds: lambdaTimeoutSeconds[options.stage] + MARGIN_SECONDS,
     Retry: retriers,
     ...(options.catchers === undefined ? {} : { Catch: options.catchers }),
     Output: options.output,

@@ -21,13 +21,13 @@ export interface CompiledWorkflow {
 }
 
 /** Step Functions' limit for a definition, in bytes. */
-const longestDefinition = 1024 * 1024
+const LONGEST_DEFINITION = 1024 * 1024
 
 type Steps = ReadonlyMap<string, WorkflowStep>
 
 /**
- * Compiles a workflow to a state machine that runs every step at most once, after its dependencies, and ends failed when
- * its Finish says so. Throws `Configuration` when the machine cannot be said within the limits of Step Functions.
+ * Compiles a workflow to a state machine that runs every step at most once, after its dependencies, and ends failed
+ * when its Finish says so. Throws `Configuration` when the machine cannot be said within the limits of Step Functions.
  */
 export function toStatesLanguage(workflow: Workflow): CompiledWorkflow {
   const functions = functionsOf(workflow)
@@ -173,9 +173,9 @@ function stepNamed(name: string, steps: Steps): WorkflowStep {
 
 function checkLength(workflowName: string, definition: StateMachine): void {
   const bytes = Buffer.byteLength(JSON.stringify(definition))
-  if (bytes > longestDefinition) {
+  if (bytes > LONGEST_DEFINITION) {
     throw new ConfigurationError(
-      `Workflow ${workflowName}: its state machine has ${bytes} bytes and Step Functions refuses more than ${longestDefinition}; divide the workflow in two.`,
+      `Workflow ${workflowName}: its state machine has ${bytes} bytes and Step Functions refuses more than ${LONGEST_DEFINITION}; divide the workflow in two.`,
     )
   }
 }

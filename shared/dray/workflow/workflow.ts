@@ -2,7 +2,9 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
-/** What a step runs: a pipeline, or a task of one Lambda. Both are known by a name, which is also their function folder. */
+/**
+ * What a step runs: a pipeline, or a task of one Lambda. Both are known by a name, which is also their function folder.
+ */
 export interface WorkflowUnit {
   readonly kind: 'pipeline' | 'task'
   readonly name: string
@@ -33,13 +35,17 @@ export interface WorkflowOptions {
   readonly on?: EventTrigger | readonly EventTrigger[]
 }
 
-/** State names end at 80 characters, and the longest is a step's name with `: partitions` or ` and 99 more` around it. */
-const longestName = 50
-const kebabCase = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
+/**
+ * State names end at 80 characters, and the longest is a step's name with `: partitions` or ` and 99 more` around it.
+ */
+const LONGEST_NAME = 50
+const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
 /** `functions/dray` holds the Lambdas that all workflows share. */
-const reservedNames: ReadonlySet<string> = new Set(['dray'])
+const RESERVED_NAMES: ReadonlySet<string> = new Set(['dray'])
 
-/** A step of a workflow, which starts when all of `after` have succeeded; a step of `after` may be given by its name. */
+/**
+ * A step of a workflow, which starts when all of `after` have succeeded; a step of `after` may be given by its name.
+ */
 export function run(
   unit: WorkflowUnit,
   options: { readonly after?: readonly (WorkflowUnit | string)[] } = {},
@@ -61,8 +67,8 @@ export function event(source: string, detailType: string): EventTrigger {
 }
 
 /**
- * A DAG of steps and what starts it. Throws `Configuration` for a cycle, an unknown or duplicate step, a name that is not
- * kebab-case, and a workflow without steps.
+ * A DAG of steps and what starts it. Throws `Configuration` for a cycle, an unknown or duplicate step, a name that is
+ * not kebab-case, and a workflow without steps.
  */
 export function workflow(name: string, options: WorkflowOptions): Workflow {
   checkName('Workflow', name)
@@ -85,7 +91,7 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
   const names = new Set<string>()
   for (const step of steps) {
     checkName(`Workflow ${workflowName}: step`, step.name)
-    if (reservedNames.has(step.name)) {
+    if (RESERVED_NAMES.has(step.name)) {
       throw new ConfigurationError(
         `Workflow ${workflowName}: a step cannot be named ${step.name}, since functions/${step.name} holds the Lambdas shared by all workflows; rename it.`,
       )
@@ -109,14 +115,14 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
 }
 
 function checkName(what: string, name: string): void {
-  if (!kebabCase.test(name)) {
+  if (!KEBAB_CASE.test(name)) {
     throw new ConfigurationError(
       `${what} '${name}' is not named in kebab-case, so no folder, function or state could be named after it; use lower-case letters, digits and single hyphens, such as daily-update.`,
     )
   }
-  if (name.length > longestName) {
+  if (name.length > LONGEST_NAME) {
     throw new ConfigurationError(
-      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${longestName}.`,
+      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${LONGEST_NAME}.`,
     )
   }
 }

@@ -4,8 +4,8 @@ import { before, describe, snapshot, test } from 'node:test'
 import { type Resource, type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
 
 /*
- * Every permission of every role, and of the policies for people, in role-policies.test.ts.snapshot. A change of it is to be read, not just written:
- * node --test --test-update-snapshots test/dray/aws/role-policies.test.ts
+ * Every permission of every role, and of the policies for people, in role-policies.test.ts.snapshot. A change of it is
+ * to be read, not just written: node --test --test-update-snapshots test/dray/aws/role-policies.test.ts
  */
 
 snapshot.setDefaultSnapshotSerializers([(text) => String(text)])

@@ -63,7 +63,9 @@ interface Statement {
   readonly condition: unknown
 }
 
-/** Everything that the role with this logical id allows or denies; without one all roles and the policies for people. */
+/**
+ * Everything that the role with this logical id allows or denies; without one all roles and the policies for people.
+ */
 export function statementsOf({ ofType }: SynthesizedStack, role?: string): Statement[] {
   const ofPeople = role === undefined ? ofType('AWS::IAM::ManagedPolicy') : []
   return [...ofType('AWS::IAM::Policy'), ...ofPeople]

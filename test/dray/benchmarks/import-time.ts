@@ -10,7 +10,10 @@ import { limitResult, medianOf, progress, type Result } from './measure.ts'
 
 const ROUNDS = 9
 
-/** What a Lambda's first call waits for: the import of its bundle in a process that has just started, with no compile cache. */
+/**
+ * What a Lambda's first call waits for: the import of its bundle in a process that has just started, with no compile
+ * cache.
+ */
 export async function importTime(): Promise<Result[]> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-bench-bundles-'))
   try {

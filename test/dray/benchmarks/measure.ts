@@ -31,8 +31,8 @@ export function medianOf(values: readonly number[]): number {
 }
 
 /**
- * Runs each of the works once a round, in another order each time, so that what the machine does meanwhile meets all of them.
- * Each returns its milliseconds.
+ * Runs each of the works once a round, in another order each time, so that what the machine does meanwhile meets all of
+ * them. Each returns its milliseconds.
  */
 export async function interleaved<Name extends string>(
   works: Readonly<Record<Name, () => Promise<number>>>,

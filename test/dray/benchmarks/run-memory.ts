@@ -2,7 +2,10 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { source, target } from './order-pipelines.ts'
 import { openStagedRuns } from './staged-run.ts'
 
-/* One run in a process of its own, a partition at a time as a Lambda has it; prints the megabytes that it had resident at most. */
+/*
+ * One run in a process of its own, a partition at a time as a Lambda has it; prints the megabytes that it had resident
+ * at most.
+ */
 
 const [sourceUrl, targetUrl] = process.argv.slice(-2)
 process.env[urlVariable(source.database.name)] = sourceUrl

@@ -8,7 +8,10 @@ export interface SlowProxy {
   stop(): Promise<void>
 }
 
-/** Stands before a server as a line to another region does: every byte comes later, and only so many a second on a connection. */
+/**
+ * Stands before a server as a line to another region does: every byte comes later, and only so many a second on a
+ * connection.
+ */
 export async function slowProxy(
   url: string,
   line: { readonly delayMs: number; readonly bytesPerSecond: number },

@@ -45,7 +45,10 @@ const repeated = [
   '4B,\u2028',
 ]
 
-/** The best of three, in ms: what else the machine does only adds to it. Below a few of them that is most of what the clock says. */
+/**
+ * The best of three, in ms: what else the machine does only adds to it. Below a few of them that is most of what the
+ * clock says.
+ */
 function spent(work: () => unknown): number {
   const tries = Array.from({ length: 3 }, () => {
     const started = performance.now()

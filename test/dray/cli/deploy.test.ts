@@ -7,8 +7,8 @@ import { AwsApi } from '#test/services/aws-api.ts'
 import { dray, temporaryHome } from './dray-process.ts'
 
 /*
- * dray deploy and dray diff around the real CDK CLI. There is no account to deploy to: a template at hand stands for the deployed stack,
- * and a server of the tests for an AWS that refuses.
+ * dray deploy and dray diff around the real CDK CLI. There is no account to deploy to: a template at hand stands for
+ * the deployed stack, and a server of the tests for an AWS that refuses.
  */
 
 const nobody = {

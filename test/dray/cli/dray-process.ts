@@ -31,7 +31,8 @@ export function startDray(
   const kept = Object.entries(process.env).filter(([name]) => !/_DATABASE_URL$|^FORCE_COLOR$/.test(name))
   const child = spawn(process.execPath, [join(packageFolder, 'cli/dray.ts'), ...args], {
     cwd: folder,
-    // What somebody has set up in the home of their user, the CDK's cache of accounts say, is none of the tests' business.
+    // What somebody has set up in the home of their user, the CDK's cache of accounts say, is none of the tests'
+    // business.
     env: { ...Object.fromEntries(kept), HOME: home, DRAY_HOME: home, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

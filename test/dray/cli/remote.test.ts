@@ -10,9 +10,9 @@ import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
 
 /*
- * The command as a process on the environment `dev`: state in dynalite, staging in S3 (fauxqs), databases in PostgreSQL, the handlers
- * and the state machine as they are. What stands for CloudFormation, Step Functions, CloudWatch Logs and Secrets Manager is a server of
- * the tests that speaks as much of them as is asked for here.
+ * The command as a process on the environment `dev`: state in dynalite, staging in S3 (fauxqs), databases in
+ * PostgreSQL, the handlers and the state machine as they are. What stands for CloudFormation, Step Functions,
+ * CloudWatch Logs and Secrets Manager is a server of the tests that speaks as much of them as is asked for here.
  */
 
 describe('dray --env dev', () => {

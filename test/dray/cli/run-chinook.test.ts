@@ -6,10 +6,13 @@ import { after, before, beforeEach, describe, it } from 'node:test'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, type Ended, temporaryHome } from './dray-process.ts'
 
-/* The real job on real input, with SQLite behind all three names: a command takes a second, and the files can be looked into. */
+/*
+ * The real job on real input, with SQLite behind all three names: a command takes a second, and the files can be looked
+ * into.
+ */
 
 const chinook = sharedData('chinook')
-const workflow = 'nightly'
+const WORKFLOW = 'nightly'
 
 interface Step {
   readonly name: string
@@ -32,7 +35,7 @@ describe('dray run, on the Chinook data', { skip: withoutSharedData }, () => {
   const run = (...args: string[]): Promise<Ended> => dray(home, args, environment)
 
   async function runJson(): Promise<Ended & { document: { run_id: string; status: string; steps: Step[] } }> {
-    const ended = await run('run', workflow, '--json')
+    const ended = await run('run', WORKFLOW, '--json')
     return { ...ended, document: JSON.parse(ended.stdout) }
   }
 

@@ -6,15 +6,18 @@ import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { stateTableName } from 'dray-infra/internal/local/services-protocol.ts'
+import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { Client } from 'pg'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, startDray, temporaryHome } from './dray-process.ts'
 
-/* Runs over the embedded PostgreSQL that are stopped half-way: a lock that the test holds on the target keeps them there. */
+/*
+ * Runs over the embedded PostgreSQL that are stopped half-way: a lock that the test holds on the target keeps them
+ * there.
+ */
 
 const chinook = sharedData('chinook')
-const workflow = 'nightly'
+const WORKFLOW = 'nightly'
 
 describe('a run that does not come to its end', { skip: withoutSharedData }, () => {
   const { home, remove } = temporaryHome()
@@ -24,7 +27,7 @@ describe('a run that does not come to its end', { skip: withoutSharedData }, () 
 
   before(async () => {
     services = await connectServices(home, { dynamodb: true, postgres: ['till', 'lake'] })
-    state = createStateStore({ tableName: stateTableName, endpoint: services.dynamodb as string })
+    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
     client = new Client({ connectionString: services.postgres.lake as string })
     await client.connect()
     for (const [file, into] of [
@@ -40,7 +43,7 @@ describe('a run that does not come to its end', { skip: withoutSharedData }, () 
       ])
       assert.equal(code, 0, stderr)
     }
-    const { code, stderr } = await dray(home, ['run', workflow])
+    const { code, stderr } = await dray(home, ['run', WORKFLOW])
     assert.equal(code, 0, stderr)
   })
   afterEach(async () => {
@@ -112,14 +115,14 @@ describe('a run that does not come to its end', { skip: withoutSharedData }, () 
   it('ends as refused with exit code 3 where another run holds the lease, and says which', async () => {
     await state.startRun({
       id: 'other-run',
-      workflow,
+      workflow: WORKFLOW,
       startTime: Date.now(),
       runner: `local:${hostname()}:${process.pid}`,
       trigger: 'manual',
     })
     await state.acquireLease('orders', 'other-run', Date.now(), Date.now() + 60_000)
 
-    const { code, stdout } = await dray(home, ['run', workflow])
+    const { code, stdout } = await dray(home, ['run', WORKFLOW])
 
     assert.equal(code, 3)
     assert.match(stdout, /orders refused: .*other-run/)

@@ -4,7 +4,10 @@ import { after, before, describe, it } from 'node:test'
 import { loadProject } from 'dray-infra/internal/project/load-project.ts'
 import { type Ended, startDray, temporaryHome } from './dray-process.ts'
 
-/* What `npm start` does, twice, over the embedded databases: with the project that this repository is, whatever that has in it. */
+/*
+ * What `npm start` does, twice, over the embedded databases: with the project that this repository is, whatever that
+ * has in it.
+ */
 
 const folder = resolve(import.meta.dirname, '../../..')
 const { demo, main } = await loadProject(folder)

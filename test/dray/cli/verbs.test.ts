@@ -6,7 +6,7 @@ import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { stateTableName } from 'dray-infra/internal/local/services-protocol.ts'
+import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
 
 /* The verbs around a run, as processes, over three files of SQLite. */
@@ -44,7 +44,7 @@ describe('the verbs around a run', () => {
 
   before(async () => {
     services = await connectServices(home, { dynamodb: true, postgres: [] })
-    state = createStateStore({ tableName: stateTableName, endpoint: services.dynamodb as string })
+    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
     till = new DatabaseSync(file('till'))
     shop = new DatabaseSync(file('shop'))
     shop.exec(

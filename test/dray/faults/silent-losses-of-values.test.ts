@@ -14,8 +14,9 @@ import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 /*
- * Silent losses of values and of refused rows that were seen in other tools, each as it was reported. All values are in the value matrix, too
- * (docs/types.md); here they go through a whole pipeline, and are compared as texts that the target's server makes of them.
+ * Silent losses of values and of refused rows that were seen in other tools, each as it was reported. All values are in
+ * the value matrix, too (docs/types.md); here they go through a whole pipeline, and are compared as texts that the
+ * target's server makes of them.
  */
 
 const fromPostgres = database('value-losses-postgres')

@@ -15,8 +15,8 @@ import { startMariaDB } from '#test/services/mariadb.ts'
 import { privateServer } from './kill/server.ts'
 
 /*
- * Silent losses of reading that were seen in other tools, each as it was reported. The databases are in a zone that is not UTC. A replace that
- * empties the target (dlt#3025, airbyte#11251) is in test/dray/pipeline/replace.test.ts.
+ * Silent losses of reading that were seen in other tools, each as it was reported. The databases are in a zone that is
+ * not UTC. A replace that empties the target (dlt#3025, airbyte#11251) is in test/dray/pipeline/replace.test.ts.
  */
 
 const source = database('losses-source')

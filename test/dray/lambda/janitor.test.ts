@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { requestOf } from 'dray/internal/triggers/events.ts'
-import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
+import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, WORKFLOW } from './triggers.ts'
 
 let triggers: Triggers
 before(async () => {
@@ -18,7 +18,13 @@ async function halfDone(): Promise<string> {
   await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
   const run = started()
   const now = Date.now()
-  await triggers.state.startRun({ id: run, workflow, startTime: now, runner: 'stepfunctions', trigger: 'schedule' })
+  await triggers.state.startRun({
+    id: run,
+    workflow: WORKFLOW,
+    startTime: now,
+    runner: 'stepfunctions',
+    trigger: 'schedule',
+  })
   await triggers.state.acquireLease('orders', run, now, now + 3_600_000)
   await triggers.state.putStep({ ...emptyStep(run, 'orders'), startTime: now })
   return run
@@ -89,7 +95,14 @@ describe('janitor', () => {
   /** A run from the console that did not get orders, which `holder` has, and that has ended. */
   async function refusedRun(id: string, more: { mode?: string; only?: readonly string[] }): Promise<void> {
     const now = Date.now()
-    await triggers.state.startRun({ id, workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual', ...more })
+    await triggers.state.startRun({
+      id,
+      workflow: WORKFLOW,
+      startTime: now,
+      runner: 'stepfunctions',
+      trigger: 'manual',
+      ...more,
+    })
     await assert.rejects(triggers.state.acquireLease('orders', id, now, now + 3_600_000), { name: 'LeaseHeld' })
     await triggers.state.putStep({ ...emptyStep(id, 'orders'), status: 'refused', error: 'held' })
     await kill(id, 'FAILED')
@@ -103,7 +116,7 @@ describe('janitor', () => {
     const end = { endTime: Date.now(), recordsProcessed: 1, recordsFailed: 0, error: null }
     await triggers.state.startRun({
       id: run,
-      workflow,
+      workflow: WORKFLOW,
       startTime: Date.now(),
       runner: 'stepfunctions',
       trigger: 'follow-up',
@@ -168,7 +181,13 @@ describe('janitor', () => {
   test('waits for the end of a run that is still on to know what of it was refused', async () => {
     const now = Date.now()
     await hold('by-hand')
-    await triggers.state.startRun({ id: 'on', workflow, startTime: now, runner: 'stepfunctions', trigger: 'manual' })
+    await triggers.state.startRun({
+      id: 'on',
+      workflow: WORKFLOW,
+      startTime: now,
+      runner: 'stepfunctions',
+      trigger: 'manual',
+    })
     await assert.rejects(triggers.state.acquireLease('orders', 'on', now, now + 1000), { name: 'LeaseHeld' })
 
     await kill('by-hand', 'ABORTED')
@@ -238,14 +257,20 @@ describe('janitor', () => {
     await triggers.state.setLastRun('orders', past, now)
     await triggers.state.startRun({
       id: 'old',
-      workflow,
+      workflow: WORKFLOW,
       startTime: now - 90_000,
       runner: 'stepfunctions',
       trigger: 'schedule',
     })
     const end = { status: 'success', recordsProcessed: 1, recordsFailed: 0, error: null } as const
     await triggers.state.finishRun('old', { ...end, endTime: now - 60_000 })
-    const partial = { workflow, startTime: now - 20_000, runner: 'stepfunctions', trigger: 'manual', only: ['orders'] }
+    const partial = {
+      workflow: WORKFLOW,
+      startTime: now - 20_000,
+      runner: 'stepfunctions',
+      trigger: 'manual',
+      only: ['orders'],
+    }
     await triggers.state.startRun({ ...partial, id: 'partial' })
     await triggers.state.finishRun('partial', { ...end, endTime: now - 10_000 })
     process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
@@ -269,7 +294,7 @@ describe('the end of a run', () => {
   const steps = { orders: { status: 'success' as const, reason: null } }
   const finish = (run: string) =>
     triggers.finish(
-      { run: { id: run, workflow, started_at: new Date().toISOString(), trigger: 'manual' }, steps },
+      { run: { id: run, workflow: WORKFLOW, started_at: new Date().toISOString(), trigger: 'manual' }, steps },
       context,
     )
 
@@ -285,9 +310,9 @@ describe('the end of a run', () => {
     const request = requestOf(message, 'downstream')
     assert.equal(event?.Source, 'dray.daily')
     assert.equal(event?.DetailType, 'WorkflowCompleted')
-    assert.deepEqual(request.causation, [cause, { workflow, run }])
+    assert.deepEqual(request.causation, [cause, { workflow: WORKFLOW, run }])
     assert.throws(() => requestOf(message, 'upstream'), /caused by upstream itself/)
-    assert.throws(() => requestOf(message, workflow), /caused by daily itself/)
+    assert.throws(() => requestOf(message, WORKFLOW), /caused by daily itself/)
   })
 
   test('is told again when the bus was away, with the same id', async () => {

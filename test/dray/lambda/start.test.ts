@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RunRequest } from 'dray/internal/messages/run-input.ts'
-import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, workflow } from './triggers.ts'
+import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, WORKFLOW } from './triggers.ts'
 
 let triggers: Triggers
 before(async () => {
@@ -135,7 +135,7 @@ describe('a bad event', () => {
       'was caused by the workflow itself',
       updated('x', {
         causation: [
-          { workflow, run: 'r1' },
+          { workflow: WORKFLOW, run: 'r1' },
           { workflow: 'other', run: 'r2' },
         ],
       }),

@@ -6,8 +6,8 @@ import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dyn
 import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
 import { AwsApi } from '#test/services/aws-api.ts'
 
-export const workflow = 'daily'
-const region = 'eu-north-1'
+export const WORKFLOW = 'daily'
+const REGION = 'eu-north-1'
 export const pipelines = ['customers', 'orders'] as const
 
 type Start = typeof import('#test/fixture/functions/dray/start.ts').handler
@@ -38,14 +38,14 @@ export async function startTriggers(): Promise<Triggers> {
   // The URL of a queue is at a subdomain, which not every system resolves.
   const restoreDns = interceptLocalhostDns()
   const queues = await startFauxqs({ port: 0, host: 'localhost', logger: false })
-  const { queueUrl } = queues.createQueue('dead-letters', { region })
-  const { topicArn } = queues.createTopic('notifications', { region })
-  queues.createQueue('inbox', { region })
-  queues.subscribe({ topic: 'notifications', queue: 'inbox', region })
+  const { queueUrl } = queues.createQueue('dead-letters', { region: REGION })
+  const { topicArn } = queues.createTopic('notifications', { region: REGION })
+  queues.createQueue('inbox', { region: REGION })
+  queues.subscribe({ topic: 'notifications', queue: 'inbox', region: REGION })
   const endpoint = await aws.start()
   const local = `http://127.0.0.1:${queues.port}`
   Object.assign(process.env, {
-    AWS_REGION: region,
+    AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
     AWS_ENDPOINT_URL_SFN: endpoint,
@@ -55,7 +55,7 @@ export async function startTriggers(): Promise<Triggers> {
     STATE_ENDPOINT: dynamo.endpoint,
     STATE_TABLE_NAME: 'state',
     STAGING_URL: 'file:///tmp/unused',
-    WORKFLOW_NAME: workflow,
+    WORKFLOW_NAME: WORKFLOW,
     WORKFLOW_PIPELINES: pipelines.join(),
     STATE_MACHINE_ARN: 'arn:aws:states:eu-north-1:123456789012:stateMachine:daily',
     DEAD_LETTERS_URL: queueUrl,

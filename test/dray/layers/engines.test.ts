@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { root, sourceFiles } from './imports.ts'
 
-const folder = 'shared/dray/database'
+const FOLDER = 'shared/dray/database'
 const engines = ['postgres', 'mysql', 'sqlite'] as const
 
 /** What each engine has under the same name, so that one can be read beside another. */
@@ -33,7 +33,7 @@ const roles = [
 describe('the engines', () => {
   for (const engine of engines) {
     test(`have the same roles under the same names: ${engine}`, () => {
-      const files = new Set(globSync('**/*.ts', { cwd: join(root, folder, engine) }))
+      const files = new Set(globSync('**/*.ts', { cwd: join(root, FOLDER, engine) }))
 
       assert.deepEqual(
         roles.filter((role) => !files.has(role)),
@@ -44,7 +44,7 @@ describe('the engines', () => {
     test(`show their adapter alone: ${engine}`, () => {
       const create = `create${engine.charAt(0).toUpperCase()}${engine.slice(1)}Adapter`
 
-      const face = readFileSync(join(root, folder, engine, 'index.ts'), 'utf8')
+      const face = readFileSync(join(root, FOLDER, engine, 'index.ts'), 'utf8')
 
       assert.equal(face, `export { ${create} } from './adapter.ts'\n`)
     })
@@ -53,7 +53,7 @@ describe('the engines', () => {
   test('are asked for what they can, never for their name', () => {
     const outside = sourceFiles().filter(
       (file) =>
-        /^(shared|infra)\/dray\//.test(file) && !engines.some((engine) => file.startsWith(`${folder}/${engine}/`)),
+        /^(shared|infra)\/dray\//.test(file) && !engines.some((engine) => file.startsWith(`${FOLDER}/${engine}/`)),
     )
 
     const asking = outside.filter((file) =>

@@ -1,8 +1,8 @@
 import { type Import, root } from './imports.ts'
-import { assembling, implementations, reserved, rooms } from './rooms.ts'
+import { ASSEMBLING, implementations, reserved, rooms } from './rooms.ts'
 
 /** The face of the framework: all that a user's file may import of it. */
-const faces: ReadonlySet<string> = new Set([
+const FACES: ReadonlySet<string> = new Set([
   'dray',
   'dray/workflow',
   'dray/lambda',
@@ -37,7 +37,7 @@ export function upward(imports: readonly Import[]): string[] {
 export function behindContracts(imports: readonly Import[]): string[] {
   return imports.flatMap(({ file, target }) => {
     const room = roomOf(file)
-    if (room === null || target === null || !implementations.test(target) || assembling.test(room)) return []
+    if (room === null || target === null || !implementations.test(target) || ASSEMBLING.test(room)) return []
     return [`${file} imports ${target}: only what puts the parts together knows an implementation`]
   })
 }
@@ -61,8 +61,8 @@ export function trespassing(imports: readonly Import[]): string[] {
       return leads ? [`${file} imports ${source}, which is the user's`] : []
     }
     const isTheirs = (target !== null && isFramework(target)) || /^dray(-infra)?(\/|$)/.test(source)
-    if (!isTheirs || faces.has(source)) return []
-    return [`${file} imports ${source}: of the framework there are ${[...faces].join(', ')}`]
+    if (!isTheirs || FACES.has(source)) return []
+    return [`${file} imports ${source}: of the framework there are ${[...FACES].join(', ')}`]
   })
 }
 

@@ -19,13 +19,13 @@ interface Manifest {
   readonly exports?: Readonly<Record<string, string>>
 }
 
-const skipped = new Set(['node_modules', 'cdk.out', '.dray'])
+const SKIPPED = new Set(['node_modules', 'cdk.out', '.dray'])
 
 /** Every TypeScript file of the repository, relative to its root. */
 export function sourceFiles(): string[] {
   return globSync('{.ci,functions,infra,shared,test}/**/*.ts', {
     cwd: root,
-    exclude: (name) => skipped.has(name),
+    exclude: (name) => SKIPPED.has(name),
   }).sort()
 }
 
@@ -47,7 +47,7 @@ function readSource(file: string): string {
 }
 
 const manifests = new Map(
-  globSync('{,**/}package.json', { cwd: root, exclude: (name) => skipped.has(name) }).map((file) => [
+  globSync('{,**/}package.json', { cwd: root, exclude: (name) => SKIPPED.has(name) }).map((file) => [
     dirname(file) === '.' ? '' : dirname(file),
     JSON.parse(readFileSync(join(root, file), 'utf8')) as Manifest,
   ]),
@@ -71,7 +71,10 @@ function targetOf(file: string, source: string): string | null {
   return null
 }
 
-/** Where a map of imports or exports leads; the source itself where it has no such entry, so that it is found to be no file. */
+/**
+ * Where a map of imports or exports leads; the source itself where it has no such entry, so that it is found to be no
+ * file.
+ */
 function mapped(folder: string, map: Readonly<Record<string, string>> = {}, source: string): string {
   for (const [key, value] of Object.entries(map)) {
     if (key === source) return posix.join(folder, value)

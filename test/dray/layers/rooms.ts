@@ -63,8 +63,8 @@ const infra: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * The layers: each room, and what it may import beside itself, type imports included. A room is a folder of a package, a room of the
- * pipeline, or a file beside the folders. No room stands above itself.
+ * The layers: each room, and what it may import beside itself, type imports included. A room is a folder of a package,
+ * a room of the pipeline, or a file beside the folders. No room stands above itself.
  */
 export const rooms: Readonly<Record<string, readonly string[]>> = {
   ...dray,
@@ -72,10 +72,13 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
   ...infra,
 }
 
-/** What stands behind the contracts `StagingStore`, `StateStore` and `WorkflowSlots`, and the rooms that choose among it. */
+/**
+ * What stands behind the contracts `StagingStore`, `StateStore` and `WorkflowSlots`, and the rooms that choose among
+ * it.
+ */
 export const implementations: RegExp =
   /^shared\/dray\/(staging\/(s3|folder)-staging-store|staging\/staging-url|state\/(dynamodb-\w|create-state-table))/
-export const assembling: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli))$/
+export const ASSEMBLING: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli))$/
 
 /** Packages that only these rooms may import. */
 export const reserved: readonly { readonly packages: RegExp; readonly rooms: RegExp; readonly why: string }[] = [

@@ -1,8 +1,9 @@
 import * as z from 'zod'
 
 /*
- * What OpenLineage 2-0-2 and its facets ask for, written from https://openlineage.io/spec/2-0-2/OpenLineage.json and the schemas that each
- * facet names, for the fields that Dray sends. Stricter than those: whatever is not listed here is refused. No package of npm has the schemas.
+ * What OpenLineage 2-0-2 and its facets ask for, written from https://openlineage.io/spec/2-0-2/OpenLineage.json and
+ * the schemas that each facet names, for the fields that Dray sends. Stricter than those: whatever is not listed here
+ * is refused. No package of npm has the schemas.
  */
 
 const instant = z.iso.datetime({ precision: 3 })

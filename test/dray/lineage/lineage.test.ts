@@ -8,7 +8,7 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, decimal, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { datasetOf } from 'dray/internal/lineage/datasets.ts'
-import { drayVersion, runEvent } from 'dray/internal/lineage/run-event.ts'
+import { DRAY_VERSION, runEvent } from 'dray/internal/lineage/run-event.ts'
 import { lineageSettings, sinkOf } from 'dray/internal/lineage/settings.ts'
 import { lineageEvent } from './event-schema.ts'
 import { type LineageServer, startLineageServer } from './lineage-server.ts'
@@ -57,7 +57,7 @@ describe('an event of lineage', () => {
   test('names the version of the package', async () => {
     const { version } = JSON.parse(await readFile('package.json', 'utf8'))
 
-    assert.equal(drayVersion, version)
+    assert.equal(DRAY_VERSION, version)
   })
 })
 

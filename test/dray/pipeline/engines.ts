@@ -59,8 +59,8 @@ export function onEachEngine(name: string, databases: readonly Database[], suite
 }
 
 /**
- * A server of one's own where there can be one: MariaDB's settled time is held back by the oldest transaction of the whole server,
- * other tests' as well.
+ * A server of one's own where there can be one: MariaDB's settled time is held back by the oldest transaction of the
+ * whole server, other tests' as well.
  */
 export async function startMysql(): Promise<Server> {
   const own = await startMariaDB({ arguments: [] })

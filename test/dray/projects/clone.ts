@@ -6,14 +6,14 @@ import { basename, join, relative, resolve } from 'node:path'
 import { text } from 'node:stream/consumers'
 
 const root = resolve(import.meta.dirname, '../../..')
-const left = new Set(['node_modules', '.dray', 'cdk.out', '.git'])
+const LEFT = new Set(['node_modules', '.dray', 'cdk.out', '.git'])
 
 /** A copy of this repository without what npm and its commands have made, in a folder of its own. */
 export async function clone(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-clone-'))
   // PostgreSQL's account has to pass where the tests run as root.
   await chmod(folder, 0o755)
-  await cp(root, folder, { recursive: true, filter: (source) => source === root || !left.has(basename(source)) })
+  await cp(root, folder, { recursive: true, filter: (source) => source === root || !LEFT.has(basename(source)) })
   return folder
 }
 
@@ -23,7 +23,10 @@ export async function overlay(folder: string, name: string): Promise<void> {
   await cp(from, folder, { recursive: true, filter: (source) => relative(from, source) !== 'package.json' })
 }
 
-/** Runs a command line in a folder, as somebody who has just cloned it; returns what it printed. Throws with its last lines. */
+/**
+ * Runs a command line in a folder, as somebody who has just cloned it; returns what it printed. Throws with its last
+ * lines.
+ */
 export async function inFolder(folder: string, command: string): Promise<string> {
   const start = performance.now()
   const { PATH = '', HOME, CI } = process.env

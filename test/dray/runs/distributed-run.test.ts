@@ -26,7 +26,7 @@ const target = database('distributed-target')
 class Item extends source.table('item', { id: bigint().primaryKey(), label: text() }) {}
 class Product extends target.table('product', { id: bigint().primaryKey(), label: varchar(20) }) {}
 
-const rows = 1203
+const ROWS = 1203
 const items = pipeline('items', {
   extract: fullLoad(Item, { partitionRows: 2 }),
   transform: ({ id, label }) => ({ id, label: label.toUpperCase() }),
@@ -42,7 +42,7 @@ before(async () => {
     process.env[urlVariable(name)] = `sqlite:${join(harness.folder, `${name}.db`)}`
   await Item.createTable()
   await Product.createTable()
-  await Item.insertAll(Array.from({ length: rows }, (_, index) => ({ id: BigInt(index), label: `item ${index}` })))
+  await Item.insertAll(Array.from({ length: ROWS }, (_, index) => ({ id: BigInt(index), label: `item ${index}` })))
 })
 after(async () => {
   await closeDatabases()
@@ -86,12 +86,12 @@ test('602 partitions are planned without growing, listed in staging and landed o
     [[602, [], true]],
   )
   assert.deepEqual(listed, [Array.from({ length: 602 }, (_, partition) => ({ partition }))])
-  assert.equal(await Product.count(), rows)
+  assert.equal(await Product.count(), ROWS)
   assert.equal((await Product.find(1202n)).label, 'ITEM 1202')
   const detail = await services.state.run('run-1')
   assert.deepEqual(
     detail?.steps.map(({ status, read, inserted }) => [status, read, inserted]),
-    [['success', rows, rows]],
+    [['success', ROWS, ROWS]],
   )
 })
 

@@ -32,10 +32,10 @@ interface LogEvent {
 }
 
 /**
- * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it and by their
- * documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a running one may be
- * repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch Logs (FilterLogEvents by a quoted
- * term) and Secrets Manager (GetSecretValue).
+ * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it
+ * and by their documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a
+ * running one may be repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch
+ * Logs (FilterLogEvents by a quoted term) and Secrets Manager (GetSecretValue).
  */
 export class AwsApi {
   readonly executions = new Map<string, FakeExecution>()

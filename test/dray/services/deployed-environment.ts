@@ -18,9 +18,9 @@ import { startFauxqs } from 'fauxqs'
 import { fixtureFolder } from '#test/fixture-project.ts'
 import { AwsApi, type FakeExecution } from './aws-api.ts'
 
-const region = 'eu-north-1'
-const bucket = 'dray-dev-staging'
-const table = 'Dray-dev-State'
+const REGION = 'eu-north-1'
+const BUCKET = 'dray-dev-staging'
+const TABLE = 'Dray-dev-State'
 const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 
 /** What stands for an environment that is deployed. */
@@ -36,9 +36,9 @@ export interface DeployedTestEnvironment {
 }
 
 /**
- * The environment `dev` of one workflow: state in dynalite, staging in S3 by fauxqs, secrets, the stack and executions by `AwsApi`. An
- * execution is run by the local interpreter over the real handlers, in threads, and the janitor is told of its end. Sets the variables
- * of the functions in this process: one for each test file.
+ * The environment `dev` of one workflow: state in dynalite, staging in S3 by fauxqs, secrets, the stack and executions
+ * by `AwsApi`. An execution is run by the local interpreter over the real handlers, in threads, and the janitor is told
+ * of its end. Sets the variables of the functions in this process: one for each test file.
  */
 export async function startDeployedEnvironment(
   workflow: Workflow,
@@ -50,16 +50,16 @@ export async function startDeployedEnvironment(
     startFauxqs({ port: 0, host: '127.0.0.1', logger: false }),
     aws.start(),
   ])
-  storage.createBucket(bucket)
-  const { topicArn } = storage.createTopic('notifications', { region })
+  storage.createBucket(BUCKET)
+  const { topicArn } = storage.createTopic('notifications', { region: REGION })
   const s3 = `http://127.0.0.1:${storage.port}`
-  const machine = `arn:aws:states:${region}:123456789012:stateMachine:${workflow.name}`
+  const machine = `arn:aws:states:${REGION}:123456789012:stateMachine:${workflow.name}`
   const endpoints = {
     AWS_ENDPOINT_URL: endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
     AWS_ENDPOINT_URL_S3: s3,
     AWS_ENDPOINT_URL_SNS: s3,
-    AWS_REGION: region,
+    AWS_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'test',
     AWS_SECRET_ACCESS_KEY: 'test',
   }
@@ -70,8 +70,8 @@ export async function startDeployedEnvironment(
   })
   const ofFunctions = {
     ...Object.fromEntries(secrets),
-    STATE_TABLE_NAME: table,
-    STAGING_URL: `s3://${bucket}`,
+    STATE_TABLE_NAME: TABLE,
+    STAGING_URL: `s3://${BUCKET}`,
     WORKFLOW_NAME: workflow.name,
     WORKFLOW_PIPELINES: workflow.steps.flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : [])).join(),
     STATE_MACHINE_ARN: machine,
@@ -79,19 +79,19 @@ export async function startDeployedEnvironment(
   }
   Object.assign(process.env, endpoints, ofFunctions)
   const client = createStateClient({ endpoint: dynamo.endpoint })
-  await createStateTable(client, table)
+  await createStateTable(client, TABLE)
   client.destroy()
-  const state = createStateStore({ tableName: table, endpoint: dynamo.endpoint })
+  const state = createStateStore({ tableName: TABLE, endpoint: dynamo.endpoint })
   const staging = new S3StagingStore({
-    bucket,
-    client: new S3Client({ endpoint: s3, region, forcePathStyle: true, credentials }),
+    bucket: BUCKET,
+    client: new S3Client({ endpoint: s3, region: REGION, forcePathStyle: true, credentials }),
   })
   const logGroups = ['plan', 'extract', 'transform', 'load', 'commit', 'finish', 'run', 'other']
   aws.cloudFormation.stacks.set(stackNameOf('dev'), {
     status: 'UPDATE_COMPLETE',
     outputs: {
-      [stackOutputs.stateTable]: table,
-      [stackOutputs.stagingBucket]: bucket,
+      [stackOutputs.stateTable]: TABLE,
+      [stackOutputs.stagingBucket]: BUCKET,
       [stackOutputs.machine(workflow.name)]: machine,
     },
     logGroups,

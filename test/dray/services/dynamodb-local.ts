@@ -11,8 +11,8 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 /** The npm package that brings Amazon's DynamoDB Local, 57 MB, along; it is no dependency of the project. */
-const carrier = 'amplify-dynamodb-simulator@2.9.30'
-const home = join(tmpdir(), `dray-${carrier.replace('@', '-')}`)
+const CARRIER = 'amplify-dynamodb-simulator@2.9.30'
+const home = join(tmpdir(), `dray-${CARRIER.replace('@', '-')}`)
 
 /** Why tests against DynamoDB Local are skipped, or null. */
 export const withoutDynamoDbLocal: string | null =
@@ -23,7 +23,10 @@ export interface DynamoDbLocal {
   stop(): Promise<void>
 }
 
-/** Amazon's own DynamoDB Local in memory, which ends with this process; fetched by npm into a temporary folder at its first use. */
+/**
+ * Amazon's own DynamoDB Local in memory, which ends with this process; fetched by npm into a temporary folder at its
+ * first use.
+ */
 export async function startDynamoDbLocal(): Promise<DynamoDbLocal> {
   await fetchOnce()
   const port = await freePort()
@@ -58,7 +61,7 @@ async function fetchOnce(): Promise<void> {
   if (existsSync(join(home, 'DynamoDBLocal.jar'))) return
   const folder = await mkdtemp(`${home}-`)
   try {
-    await run('npm', ['pack', carrier, '--silent', '--pack-destination', folder], { cwd: folder })
+    await run('npm', ['pack', CARRIER, '--silent', '--pack-destination', folder], { cwd: folder })
     const [archive] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'))
     await mkdir(join(folder, 'package'))
     await run('tar', ['xzf', join(folder, archive ?? ''), '-C', folder, 'package/emulator'])

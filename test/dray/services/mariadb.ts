@@ -24,16 +24,18 @@ export interface UnavailableMariaDB {
 }
 
 export interface MariaDBOptions {
-  /** Options of `mariadbd` that the test is about, e.g. `--default-time-zone=+02:00`; they ask for a server of its own. */
+  /**
+   * Options of `mariadbd` that the test is about, e.g. `--default-time-zone=+02:00`; they ask for a server of its own.
+   */
   readonly arguments?: readonly string[]
   /** The zone of the server's system, e.g. `EET-2EEST,M3.5.0/3,M10.5.0/4`; with `arguments`. */
   readonly systemTimeZone?: string
 }
 
 /**
- * A MariaDB server for tests: databases of TEST_MYSQL_URL, which `stop` drops again, or else a private `mariadbd` in a temporary
- * folder, which ends with this process however that ends. Installs Debian's package when it is missing and may be installed,
- * unless TEST_MYSQL_UNAVAILABLE says why that was in vain.
+ * A MariaDB server for tests: databases of TEST_MYSQL_URL, which `stop` drops again, or else a private `mariadbd` in a
+ * temporary folder, which ends with this process however that ends. Installs Debian's package when it is missing and
+ * may be installed, unless TEST_MYSQL_UNAVAILABLE says why that was in vain.
  */
 export async function startMariaDB(options: MariaDBOptions = {}): Promise<TestMariaDB | UnavailableMariaDB> {
   const url = process.env.TEST_MYSQL_URL
@@ -124,8 +126,9 @@ async function initialise(installer: string, folder: string, user: readonly stri
   if (code !== 0) throw new Error(`mariadb-install-db ended with ${code}:\n${output}`)
 }
 
-// The shell holds the read end of a pipe from this process: when this process ends, in whatever way, `cat` sees the end of
-// the file and the server is killed and its folder removed. It has a session of its own, so Ctrl-C does not reach it.
+// The shell holds the read end of a pipe from this process: when this process ends, in whatever way, `cat` sees the end
+// of the file and the server is killed and its folder removed. It has a session of its own, so Ctrl-C does not reach
+// it.
 const SUPERVISOR =
   'folder=$1; shift; "$@" & server=$!; cat >/dev/null; kill -9 $server; wait $server 2>/dev/null; rm -rf "$folder"'
 

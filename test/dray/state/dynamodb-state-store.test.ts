@@ -20,7 +20,7 @@ import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
 
-const tableName = 'dray'
+const TABLE_NAME = 'dray'
 let database: LocalDynamoDb
 let client: DynamoDBClient
 let store: DynamoDbStateStore
@@ -28,8 +28,8 @@ let store: DynamoDbStateStore
 before(async () => {
   database = await startDynamoDb()
   client = createStateClient({ endpoint: database.endpoint })
-  await createStateTable(client, tableName)
-  store = createStateStore({ tableName, endpoint: database.endpoint })
+  await createStateTable(client, TABLE_NAME)
+  store = createStateStore({ tableName: TABLE_NAME, endpoint: database.endpoint })
 })
 
 after(async () => {
@@ -53,7 +53,7 @@ test('writes the attributes that the design names', async () => {
   await store.startRun({ id, workflow: 'daily', startTime: 1500, runner: 'stepfunctions', trigger: 'schedule' })
   await store.finishRun(id, { status: 'success', endTime: 4000, recordsProcessed: 3, recordsFailed: 1, error: null })
   const item = async (pk: string, sk: string) =>
-    (await client.send(new GetItemCommand({ TableName: tableName, Key: { pk: { S: pk }, sk: { S: sk } } }))).Item
+    (await client.send(new GetItemCommand({ TableName: TABLE_NAME, Key: { pk: { S: pk }, sk: { S: sk } } }))).Item
 
   const held = await item(`PIPELINE#${id}`, 'STATE')
   await store.commit(lease, '2026-01-01')
@@ -73,13 +73,13 @@ test('writes the attributes that the design names', async () => {
 })
 
 test('lets what it knows of runs expire, and never what it knows of pipelines', async (t) => {
-  const brief = createStateStore({ tableName, endpoint: database.endpoint, keepRunsDays: 2 })
+  const brief = createStateStore({ tableName: TABLE_NAME, endpoint: database.endpoint, keepRunsDays: 2 })
   t.after(() => brief.close())
   const id = randomUUID()
   await brief.setLastRun(id, 'a', 0)
   await brief.acquireLease(id, 'run-1', 0, 1000)
   await brief.startRun({ id, workflow: 'daily', startTime: 0, runner: 'local', trigger: 'manual' })
-  const key = (pk: string, sk: string) => ({ TableName: tableName, Key: { pk: { S: pk }, sk: { S: sk } } })
+  const key = (pk: string, sk: string) => ({ TableName: TABLE_NAME, Key: { pk: { S: pk }, sk: { S: sk } } })
 
   const run = await client.send(new GetItemCommand(key(`RUN#${id}`, 'META')))
   const state = await client.send(new GetItemCommand(key(`PIPELINE#${id}`, 'STATE')))
@@ -97,7 +97,7 @@ test('takes table and endpoint from the environment, and says when the table is 
   process.env = { ...saved, STATE_TABLE_NAME: '' }
 
   assert.throws(() => createStateStore(), { name: 'Configuration', message: /STATE_TABLE_NAME/ })
-  process.env = { ...saved, STATE_TABLE_NAME: tableName, STATE_ENDPOINT: database.endpoint }
+  process.env = { ...saved, STATE_TABLE_NAME: TABLE_NAME, STATE_ENDPOINT: database.endpoint }
   const fromEnvironment = createStateStore()
   t.after(() => fromEnvironment.close())
   await fromEnvironment.pipelines()
@@ -112,7 +112,7 @@ test('says that its table is missing, as an error that a retry does not cure', a
 })
 
 describe('items have a format', () => {
-  const key = (id: string) => ({ TableName: tableName, Key: { pk: { S: `PIPELINE#${id}` }, sk: { S: 'STATE' } } })
+  const key = (id: string) => ({ TableName: TABLE_NAME, Key: { pk: { S: `PIPELINE#${id}` }, sk: { S: 'STATE' } } })
 
   test('which each of them says', async () => {
     const id = randomUUID()
@@ -124,7 +124,7 @@ describe('items have a format', () => {
     const { Item: state = {} } = await client.send(new GetItemCommand(key(id)))
     const { Items: items = [] } = await client.send(
       new QueryCommand({
-        TableName: tableName,
+        TableName: TABLE_NAME,
         KeyConditionExpression: 'pk = :pk',
         ExpressionAttributeValues: { ':pk': { S: `RUN#${id}` } },
       }),
@@ -148,7 +148,7 @@ describe('items have a format', () => {
     const id = randomUUID()
     await store.setLastRun(id, 'a', 0)
     await store.startRun({ id, workflow: 'daily', startTime: 0, runner: 'local', trigger: 'manual' })
-    const run = { TableName: tableName, Key: { pk: { S: `RUN#${id}` }, sk: { S: 'META' } } }
+    const run = { TableName: TABLE_NAME, Key: { pk: { S: `RUN#${id}` }, sk: { S: 'META' } } }
     const newer = {
       UpdateExpression: 'SET format_version = :newer',
       ExpressionAttributeValues: { ':newer': { N: '2' } },

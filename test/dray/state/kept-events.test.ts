@@ -6,7 +6,7 @@ import { createStateClient, createStateStore, runExpiry } from 'dray/internal/st
 import { KeptEvents } from 'dray/internal/state/kept-events.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 
-const tableName = 'dray'
+const TABLE_NAME = 'dray'
 
 describe('kept events', () => {
   let database: LocalDynamoDb
@@ -15,8 +15,8 @@ describe('kept events', () => {
   before(async () => {
     database = await startDynamoDb()
     client = createStateClient({ endpoint: database.endpoint })
-    await createStateTable(client, tableName)
-    kept = new KeptEvents(client, tableName, runExpiry(1))
+    await createStateTable(client, TABLE_NAME)
+    kept = new KeptEvents(client, TABLE_NAME, runExpiry(1))
   })
   after(async () => {
     client.destroy()
@@ -34,7 +34,7 @@ describe('kept events', () => {
   })
 
   test('are no steps and no partitions of the run', async () => {
-    const store = createStateStore({ tableName, endpoint: database.endpoint })
+    const store = createStateStore({ tableName: TABLE_NAME, endpoint: database.endpoint })
     await store.startRun({ id: 'run-4', workflow: 'daily', startTime: 0, runner: 'test', trigger: 'manual' })
     await kept.keep('run-4', '1', 'event')
 

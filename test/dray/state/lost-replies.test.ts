@@ -11,7 +11,7 @@ import type { StepRecord } from 'dray/internal/state/state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { type Fate, type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 
-const tableName = 'dray'
+const TABLE_NAME = 'dray'
 const TRIES = 3
 let database: LocalDynamoDb
 let proxy: FaultyProxy
@@ -24,10 +24,10 @@ let pipeline: string
 before(async () => {
   database = await startDynamoDb()
   const client = createStateClient({ endpoint: database.endpoint })
-  await createStateTable(client, tableName)
+  await createStateTable(client, TABLE_NAME)
   client.destroy()
   proxy = await startFaultyProxy(database.endpoint)
-  direct = createStateStore({ tableName, endpoint: database.endpoint })
+  direct = createStateStore({ tableName: TABLE_NAME, endpoint: database.endpoint })
 })
 
 after(async () => {
@@ -41,7 +41,7 @@ beforeEach(() => {
   proxy.fate = () => 'pass'
   proxy.seen.length = 0
   // A client of its own for each test: after many failures the SDK stops to retry.
-  store = createStateStore({ tableName, endpoint: proxy.endpoint, requestTimeout: 400 })
+  store = createStateStore({ tableName: TABLE_NAME, endpoint: proxy.endpoint, requestTimeout: 400 })
 })
 
 afterEach(() => {
@@ -251,7 +251,7 @@ test('says that a retry may help when the write cannot be settled since the read
 })
 
 test('says that a retry may help when nothing listens', async (t) => {
-  const nowhere = createStateStore({ tableName, endpoint: 'http://127.0.0.1:1' })
+  const nowhere = createStateStore({ tableName: TABLE_NAME, endpoint: 'http://127.0.0.1:1' })
   t.after(() => nowhere.close())
 
   await assert.rejects(nowhere.pipeline(pipeline), { name: 'Transient' })
@@ -259,7 +259,7 @@ test('says that a retry may help when nothing listens', async (t) => {
 
 test('gives one of twenty runs the lease although every second reply is lost', async (t) => {
   // Twenty at once take their time on a busy machine, and none of them is to give up for that.
-  const patient = createStateStore({ tableName, endpoint: proxy.endpoint, requestTimeout: 30_000 })
+  const patient = createStateStore({ tableName: TABLE_NAME, endpoint: proxy.endpoint, requestTimeout: 30_000 })
   t.after(() => patient.close())
   let count = 0
   proxy.fate = (operation) => (isWrite(operation) && count++ % 2 === 0 ? 'perform, then 500' : 'pass')

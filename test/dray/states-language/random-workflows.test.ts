@@ -21,11 +21,11 @@ interface StepPlan {
   readonly milliseconds: number
 }
 
-const mostSteps = 9
-const retries = 6
+const MOST_STEPS = 9
+const RETRIES = 6
 const stepPlan: fc.Arbitrary<StepPlan> = fc.record({
   kind: fc.constantFrom('pipeline', 'pipeline', 'task'),
-  after: fc.array(fc.boolean(), { minLength: mostSteps, maxLength: mostSteps }),
+  after: fc.array(fc.boolean(), { minLength: MOST_STEPS, maxLength: MOST_STEPS }),
   fault: fc.oneof(
     { weight: 3, arbitrary: fc.constant('none' as const) },
     {
@@ -33,17 +33,17 @@ const stepPlan: fc.Arbitrary<StepPlan> = fc.record({
       arbitrary: fc.constantFrom('lease held', 'plan', 'extract', 'transform', 'load', 'commit', 'run' as const),
     },
   ),
-  transient: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: retries })),
+  transient: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: RETRIES })),
   exhausted: fc.boolean(),
   partitions: fc.integer({ min: 0, max: 5 }),
   concurrency: fc.integer({ min: 1, max: 3 }),
   milliseconds: fc.integer({ min: 0, max: 5_000 }),
 })
 const scenario = fc.record({
-  plans: fc.array(stepPlan, { minLength: 1, maxLength: mostSteps }),
+  plans: fc.array(stepPlan, { minLength: 1, maxLength: MOST_STEPS }),
   order: fc.infiniteStream(fc.nat()),
   /** The steps that the run is asked for; null for all. */
-  asked: fc.option(fc.array(fc.nat({ max: mostSteps - 1 }), { minLength: 1 }), { freq: 2 }),
+  asked: fc.option(fc.array(fc.nat({ max: MOST_STEPS - 1 }), { minLength: 1 }), { freq: 2 }),
   seed: fc.integer(),
 })
 

@@ -8,12 +8,12 @@ import { promisify } from 'node:util'
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 
 /*
- * From this framework to a copy of it in which one file is changed, one added and one deleted, and one dependency is new; in a project
- * whose user has a pipeline of their own.
+ * From this framework to a copy of it in which one file is changed, one added and one deleted, and one dependency is
+ * new; in a project whose user has a pipeline of their own.
  */
 
 const root = resolve(import.meta.dirname, '../../..')
-const left = new Set(['node_modules', '.dray', 'cdk.out', '.git'])
+const LEFT = new Set(['node_modules', '.dray', 'cdk.out', '.git'])
 const run = promisify(execFile)
 
 /** Why an upgrade cannot be tried here: it wants Git, and npm asks the registry for the dependency that is new. */
@@ -128,7 +128,7 @@ describe('dray upgrade', { skip: await unavailable() }, () => {
 async function copy(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-upgrade-'))
   await chmod(folder, 0o755)
-  await cp(root, folder, { recursive: true, filter: (source) => source === root || !left.has(basename(source)) })
+  await cp(root, folder, { recursive: true, filter: (source) => source === root || !LEFT.has(basename(source)) })
   return folder
 }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cron, toSchedulerExpression } from 'dray/internal/workflow/cron.ts'
 
-const timezone = 'Europe/Helsinki'
+const TIMEZONE = 'Europe/Helsinki'
 
 const translations: [unix: string, scheduler: string][] = [
   ['0 2 * * *', 'cron(0 2 * * ? *)'],
@@ -15,7 +15,7 @@ const translations: [unix: string, scheduler: string][] = [
 ]
 for (const [unix, scheduler] of translations) {
   test(`says ${unix} to EventBridge as ${scheduler}`, () => {
-    assert.equal(toSchedulerExpression(cron(unix, { timezone })), scheduler)
+    assert.equal(toSchedulerExpression(cron(unix, { timezone: TIMEZONE })), scheduler)
   })
 }
 
@@ -34,7 +34,7 @@ const refusals: [expression: string, message: RegExp][] = [
 ]
 for (const [expression, message] of refusals) {
   test(`refuses the schedule ${expression}`, () => {
-    assert.throws(() => cron(expression, { timezone }), { name: 'Configuration', message })
+    assert.throws(() => cron(expression, { timezone: TIMEZONE }), { name: 'Configuration', message })
   })
 }
 

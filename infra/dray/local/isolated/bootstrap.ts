@@ -5,9 +5,9 @@ import { text } from 'node:stream/consumers'
 import { pathToFileURL } from 'node:url'
 
 /*
- * What Lambda's nodejs24.x runtime does, and no more: it loads the handler that _HANDLER names out of LAMBDA_TASK_ROOT, asks the
- * Runtime API for calls, one at a time, and tells how each ended. It imports nothing of the project: what the bundle lacks is
- * missing here, too. https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
+ * What Lambda's nodejs24.x runtime does, and no more: it loads the handler that _HANDLER names out of LAMBDA_TASK_ROOT,
+ * asks the Runtime API for calls, one at a time, and tells how each ended. It imports nothing of the project: what the
+ * bundle lacks is missing here, too. https://github.com/aws/aws-lambda-nodejs-runtime-interface-client
  */
 
 type Handler = (event: unknown, context: object) => unknown
@@ -77,7 +77,9 @@ async function serve(handler: Handler): Promise<never> {
   }
 }
 
-/** https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html, without what Node 24 has lost: done, succeed, fail. */
+/**
+ * https://docs.aws.amazon.com/lambda/latest/dg/nodejs-context.html, without what Node 24 has lost: done, succeed, fail.
+ */
 function contextOf(headers: IncomingHttpHeaders, awsRequestId: string): object {
   const { AWS_LAMBDA_FUNCTION_NAME, AWS_LAMBDA_FUNCTION_VERSION, AWS_LAMBDA_FUNCTION_MEMORY_SIZE } = process.env
   const { AWS_LAMBDA_LOG_GROUP_NAME, AWS_LAMBDA_LOG_STREAM_NAME } = process.env

@@ -14,7 +14,10 @@ const otherSources = [
   join(packageFolder, '../../node_modules/.package-lock.json'),
 ]
 
-/** As `bundleHandlers`, which takes seconds, unless nothing has changed since these handlers were bundled into this folder. */
+/**
+ * As `bundleHandlers`, which takes seconds, unless nothing has changed since these handlers were bundled into this
+ * folder.
+ */
 export async function cachedBundles(
   handlers: readonly BundledHandler[],
   folder: string,

@@ -25,20 +25,20 @@ export interface EndpointOptions {
   readonly onEvent?: ((event: PutEvent) => void) | undefined
 }
 
-const host = '127.0.0.1'
+const HOST = '127.0.0.1'
 
 /** Starts S3 in memory with an empty bucket, and a bus that nobody listens on. */
 export async function startEndpoints({ dynamodb, bucket, onEvent }: EndpointOptions): Promise<Endpoints> {
-  const storage = await startFauxqs({ port: 0, host, logger: false })
+  const storage = await startFauxqs({ port: 0, host: HOST, logger: false })
   storage.createBucket(bucket)
   const bus = await startBus(onEvent)
-  const s3 = `http://${host}:${storage.port}`
+  const s3 = `http://${HOST}:${storage.port}`
   return {
     s3,
     variables: {
       AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
       AWS_ENDPOINT_URL_S3: s3,
-      AWS_ENDPOINT_URL_EVENTBRIDGE: `http://${host}:${(bus.address() as AddressInfo).port}`,
+      AWS_ENDPOINT_URL_EVENTBRIDGE: `http://${HOST}:${(bus.address() as AddressInfo).port}`,
     },
     async stop() {
       bus.close()
@@ -59,6 +59,6 @@ async function startBus(onEvent?: (event: PutEvent) => void): Promise<Server> {
       : { __type: 'UnknownOperationException', message: 'Only PutEvents is known here.' }
     response.writeHead(known ? 200 : 400, { 'content-type': 'application/x-amz-json-1.1' }).end(JSON.stringify(answer))
   })
-  await new Promise<void>((resolve) => server.listen(0, host, () => resolve()))
+  await new Promise<void>((resolve) => server.listen(0, HOST, () => resolve()))
   return server
 }

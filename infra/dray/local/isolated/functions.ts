@@ -2,7 +2,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { reachingHandlers } from '#dray-infra/aws/deployed-handlers.ts'
 import { deployedWorkflows } from '#dray-infra/aws/deployed-workflows.ts'
-import { environmentVariables, nodeOptions, stepVariables } from '#dray-infra/aws/handler-variables.ts'
+import { environmentVariables, NODE_OPTIONS, stepVariables } from '#dray-infra/aws/handler-variables.ts'
 import type { Engine } from '#dray-infra/project/environment.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { cachedBundles } from './cached-bundles.ts'
@@ -26,8 +26,8 @@ const engines: Readonly<Record<string, Engine | 'sqlite'>> = {
 }
 
 /**
- * Every function of a project's state machines, bundled as for AWS into `folder`, with the variables that the stack would set. Throws
- * `Configuration` for a database without a URL.
+ * Every function of a project's state machines, bundled as for AWS into `folder`, with the variables that the stack
+ * would set. Throws `Configuration` for a database without a URL.
  */
 export async function isolatedFunctions(
   project: LoadedProject,
@@ -56,7 +56,7 @@ export async function isolatedFunctions(
           databases: (names) => Object.fromEntries(names.map((name) => [urlVariable(name), urlOf(name, places)])),
         }),
         ...environmentVariables({ name: 'isolated', retention: { metrics: 90 } }),
-        NODE_OPTIONS: nodeOptions,
+        NODE_OPTIONS,
         ...places.endpoints,
       },
     },

@@ -14,8 +14,8 @@ export interface IsolationOptions extends InstanceListeners {
   /** Whose functions are bundled: all of them, as on AWS. */
   readonly project: LoadedProject
   /**
-   * As the local services set it: `STATE_ENDPOINT`, `STATE_TABLE_NAME`, `<NAME>_DATABASE_URL`, and `STAGING_URL`, the folder where
-   * quarantined rows are looked for afterwards.
+   * As the local services set it: `STATE_ENDPOINT`, `STATE_TABLE_NAME`, `<NAME>_DATABASE_URL`, and `STAGING_URL`, the
+   * folder where quarantined rows are looked for afterwards.
    */
   readonly environment: NodeJS.ProcessEnv
   /** Whether the run needs what earlier ones have left in that folder, since it resumes one or replays its rows. */
@@ -25,21 +25,21 @@ export interface IsolationOptions extends InstanceListeners {
   readonly onEvent?: (event: PutEvent) => void
 }
 
-const bucket = 'staging'
-const commit = 'functions/dray/commit.ts'
+const BUCKET = 'staging'
+const COMMIT = 'functions/dray/commit.ts'
 
 /**
- * Runs the functions as on AWS: each as the bundle that is deployed, in its own processes with its own variables only, staging in S3.
- * Closing the workers ends all of it.
+ * Runs the functions as on AWS: each as the bundle that is deployed, in its own processes with its own variables only,
+ * staging in S3. Closing the workers ends all of it.
  */
 export async function startIsolated(options: IsolationOptions): Promise<Workers> {
   const { home, project, environment, size = Math.min(availableParallelism(), 8) } = options
   const { STATE_ENDPOINT = '', STATE_TABLE_NAME = '', STAGING_URL = '' } = environment
-  const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, bucket, onEvent: options.onEvent })
-  const kept = new KeptObjects({ endpoint: endpoints.s3, bucket, folder: fileURLToPath(STAGING_URL) })
+  const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, bucket: BUCKET, onEvent: options.onEvent })
+  const kept = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder: fileURLToPath(STAGING_URL) })
   try {
     if (options.needsEarlier) await kept.restore()
-    const stagingUrl = `s3://${bucket}`
+    const stagingUrl = `s3://${BUCKET}`
     const places = { stateTable: STATE_TABLE_NAME, stagingUrl, environment, endpoints: endpoints.variables }
     const functions = await isolatedFunctions(project, places, join(home, 'bundles'))
     const { onLog, onProgress } = options
@@ -60,14 +60,17 @@ export async function startIsolated(options: IsolationOptions): Promise<Workers>
   }
 }
 
-/** What a run may need when this process is gone is kept before last_run moves past it, and plans as soon as there are any. */
+/**
+ * What a run may need when this process is gone is kept before last_run moves past it, and plans as soon as there are
+ * any.
+ */
 function keeping(kept: KeptObjects) {
   return {
     before: async (handler: string) => {
-      if (handler === commit) await kept.keep()
+      if (handler === COMMIT) await kept.keep()
     },
     after: async (handler: string) => {
-      if (handler === 'functions/dray/plan.ts' || handler === commit) await kept.keep()
+      if (handler === 'functions/dray/plan.ts' || handler === COMMIT) await kept.keep()
     },
   }
 }

@@ -21,8 +21,8 @@ export interface InstanceListeners {
   readonly onLog?: ((line: string) => void) | undefined
 }
 
-export const region = 'eu-north-1'
-const memorySize = '1769'
+export const REGION = 'eu-north-1'
+const MEMORY_SIZE = '1769'
 
 interface Call {
   readonly requestId: string
@@ -134,7 +134,7 @@ export class Instance {
 }
 
 function arnOf(functionName: string): string {
-  return `arn:aws:lambda:${region}:000000000000:function:${functionName}`
+  return `arn:aws:lambda:${REGION}:000000000000:function:${functionName}`
 }
 
 /** https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime */
@@ -143,15 +143,15 @@ function environmentOf({ name, folder, environment }: IsolatedFunction, address:
     LANG: 'en_US.UTF-8',
     TZ: ':UTC',
     PATH: '/usr/local/bin:/usr/bin:/bin',
-    AWS_REGION: region,
-    AWS_DEFAULT_REGION: region,
+    AWS_REGION: REGION,
+    AWS_DEFAULT_REGION: REGION,
     AWS_ACCESS_KEY_ID: 'isolated',
     AWS_SECRET_ACCESS_KEY: 'isolated',
     AWS_SESSION_TOKEN: 'isolated',
     AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
     AWS_LAMBDA_FUNCTION_NAME: name,
     AWS_LAMBDA_FUNCTION_VERSION: '$LATEST',
-    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: memorySize,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: MEMORY_SIZE,
     AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${name}`,
     AWS_LAMBDA_LOG_STREAM_NAME: `local/[$LATEST]${randomUUID().replaceAll('-', '')}`,

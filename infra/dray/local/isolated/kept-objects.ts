@@ -4,16 +4,19 @@ import { GetObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } fr
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import { placeOf, roots } from 'dray/internal/staging/keys.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
-import { region } from './instance.ts'
+import { REGION } from './instance.ts'
 
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
 function outlivesRun(key: string): boolean {
   const { root, part } = placeOf(key)
   return root !== null && (root !== roots.runs || part === 'plan')
 }
-const partial = '.partial'
+const PARTIAL = '.partial'
 
-/** Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it, and back for a run that needs it. */
+/**
+ * Copies what outlives a run out of the S3 in memory into the folder where the other verbs look for it, and back for a
+ * run that needs it.
+ */
 export class KeptObjects {
   readonly #client: S3Client
   readonly #bucket: string
@@ -26,13 +29,15 @@ export class KeptObjects {
     this.#folder = options.folder
     this.#client = new S3Client({
       endpoint: options.endpoint,
-      region,
+      region: REGION,
       forcePathStyle: true,
       credentials: { accessKeyId: 'isolated', secretAccessKey: 'isolated' },
     })
   }
 
-  /** Copies what has been written since the last call; objects never change. Calls at the same time wait for each other. */
+  /**
+   * Copies what has been written since the last call; objects never change. Calls at the same time wait for each other.
+   */
   keep(): Promise<void> {
     const turn = this.#turn.then(() => this.#copyAll())
     this.#turn = turn.catch(() => undefined)
@@ -45,7 +50,7 @@ export class KeptObjects {
     for (const file of files) {
       const path = join(file.parentPath, file.name)
       const key = relative(this.#folder, path)
-      if (!file.isFile() || key.endsWith(partial) || !outlivesRun(key)) continue
+      if (!file.isFile() || key.endsWith(PARTIAL) || !outlivesRun(key)) continue
       await this.#client.send(new PutObjectCommand({ Bucket: this.#bucket, Key: key, Body: await readFile(path) }))
       this.#kept.add(key)
     }
@@ -74,8 +79,8 @@ export class KeptObjects {
     const { Body } = await this.#client.send(new GetObjectCommand({ Bucket: this.#bucket, Key: key }))
     const path = join(this.#folder, key)
     await mkdir(dirname(path), { recursive: true, mode: 0o700 })
-    await writeFile(`${path}${partial}`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
-    await rename(`${path}${partial}`, path)
+    await writeFile(`${path}${PARTIAL}`, (await Body?.transformToByteArray()) ?? '', { mode: 0o600 })
+    await rename(`${path}${PARTIAL}`, path)
     this.#kept.add(key)
   }
 }

@@ -23,7 +23,7 @@ export interface RuntimeListeners {
 }
 
 /** Lambda's limit for the payload of a response, in bytes. */
-const longestResponse = 6 * 1024 * 1024 + 100
+const LONGEST_RESPONSE = 6 * 1024 * 1024 + 100
 
 /**
  * The Runtime API of one execution environment: what a runtime asks for its next call and tells the outcome.
@@ -86,8 +86,8 @@ export class RuntimeApi {
     if (outcome === 'error') {
       accept(response)
       this.#listeners.onError(requestId, failureOf(request, body))
-    } else if (Buffer.byteLength(body) > longestResponse) {
-      const errorMessage = `Response payload size exceeded maximum allowed payload size (${longestResponse} bytes).`
+    } else if (Buffer.byteLength(body) > LONGEST_RESPONSE) {
+      const errorMessage = `Response payload size exceeded maximum allowed payload size (${LONGEST_RESPONSE} bytes).`
       refuse(response, 413, 'RequestEntityTooLarge', errorMessage)
       this.#listeners.onError(requestId, { errorType: 'Function.ResponseSizeTooLarge', errorMessage })
     } else {

@@ -18,7 +18,10 @@ export interface IsolatedWorkersOptions extends InstanceListeners {
   }
 }
 
-/** Runs handlers as Lambda does: a process for each concurrent call of a function, kept for the next call of the same function. */
+/**
+ * Runs handlers as Lambda does: a process for each concurrent call of a function, kept for the next call of the same
+ * function.
+ */
 export function createIsolatedWorkers(options: IsolatedWorkersOptions): Workers {
   const { project, functions, size, mostIdle = 8, around = {} } = options
   const idle: Instance[] = []

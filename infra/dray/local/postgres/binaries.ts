@@ -55,7 +55,10 @@ async function hydrateSymlinks(folder: string): Promise<void> {
   }
 }
 
-/** Root may keep the project where nobody else can look, say a folder of `mktemp -d`; the server's account needs its own copy. */
+/**
+ * Root may keep the project where nobody else can look, say a folder of `mktemp -d`; the server's account needs its own
+ * copy.
+ */
 async function copyForOthers(native: string, version: string): Promise<string> {
   const folder = `/var/tmp/dray-postgres-${version}`
   const owner = await lstat(folder).catch(() => null)

@@ -11,8 +11,10 @@ export interface GuardedProcess {
   stop(): Promise<void>
 }
 
-/** Runs "$@" until it ends by itself or nobody holds the other end of stdin any more, be it that the holder was killed. */
-const guard = `
+/**
+ * Runs "$@" until it ends by itself or nobody holds the other end of stdin any more, be it that the holder was killed.
+ */
+const GUARD = `
 exec 3<&0 </dev/null
 "$@" 3<&- &
 server=$!
@@ -35,7 +37,7 @@ export function startGuarded(command: readonly string[], account: Account | null
     env: serverEnvironment(),
     stdio: ['pipe', logFile, logFile],
   }
-  const child = spawn('/bin/sh', ['-c', guard, 'guard', ...command], options)
+  const child = spawn('/bin/sh', ['-c', GUARD, 'guard', ...command], options)
   closeSync(logFile)
   const ended = once(child, 'exit').then(() => {})
   child.unref()

@@ -4,8 +4,8 @@ const ZERO = 48
 const NINE = 57
 
 /**
- * Sees whether the keys of rows of COPY text are whole numbers that grow from row to row, as a table read by its key gives them: then
- * none comes twice.
+ * Sees whether the keys of rows of COPY text are whole numbers that grow from row to row, as a table read by its key
+ * gives them: then none comes twice.
  */
 export class AscendingKeys {
   isAscending: boolean

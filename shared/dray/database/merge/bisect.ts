@@ -6,8 +6,8 @@ export interface Refusal<E> {
 
 /**
  * Finds exactly the rows that the database refuses among `[0, count)`, and has all others written, in order. `attempt`
- * writes a range as a whole and leaves nothing behind when it returns a refusal; errors that are no row's fault it throws.
- * Few bad rows cost about 2·log₂(count) attempts each, many cost about one each.
+ * writes a range as a whole and leaves nothing behind when it returns a refusal; errors that are no row's fault it
+ * throws. Few bad rows cost about 2·log₂(count) attempts each, many cost about one each.
  */
 export async function bisect<E>(
   count: number,

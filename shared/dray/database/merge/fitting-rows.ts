@@ -18,7 +18,10 @@ function digitsEnd(bytes: Buffer, from: number, to: number): number {
   return end
 }
 
-/** Digits, and no more than `scale` of them behind a point. An exponent or a name may fit, too, but is left to the server. */
+/**
+ * Digits, and no more than `scale` of them behind a point. An exponent or a name may fit, too, but is left to the
+ * server.
+ */
 export function fitsDecimal(scale: number): Fits {
   return (bytes, from, to) => {
     const start = bytes[from] === MINUS ? from + 1 : from

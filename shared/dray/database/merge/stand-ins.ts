@@ -10,8 +10,9 @@ const MOST_TRIED = 100
 const LINES_IN_A_BLOCK = 1_000
 
 /**
- * Writes rows in the place of later ones of their key that were refused: of each key the next, until one is taken. `merge` is
- * given rows of different keys. Those that are left after a hundred refusals are rejected without being tried.
+ * Writes rows in the place of later ones of their key that were refused: of each key the next, until one is taken.
+ * `merge` is given rows of different keys. Those that are left after a hundred refusals are rejected without being
+ * tried.
  */
 export async function writeStandIns(
   first: MergeResult,

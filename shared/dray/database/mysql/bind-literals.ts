@@ -5,9 +5,10 @@ import type { Bound } from '../adapter.ts'
 const NEEDS_HEX = /[\\\0\x1a]/
 
 /**
- * A value as a literal that reads the same in every sql_mode: the only character that ends a quoted string is the quote,
- * which is doubled; text with a backslash, whose meaning depends on NO_BACKSLASH_ESCAPES, is written as hexadecimal.
- * Needs a connection whose character_set_client is utf8mb4, where no byte of a longer character is a quote.
+ * A value as a literal that reads the same in every sql_mode: the only character that ends a quoted string is the
+ * quote, which is doubled; text with a backslash, whose meaning depends on NO_BACKSLASH_ESCAPES, is written as
+ * hexadecimal. Needs a connection whose character_set_client is utf8mb4, where no byte of a longer character is a
+ * quote.
  */
 export function literal(value: Bound): string {
   if (value === null) return 'NULL'

@@ -20,7 +20,9 @@ const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
 const ROLLBACK_MILLISECONDS = 2_000
 
-/** A connection of MySQL or MariaDB. TIMESTAMP columns are read and written in UTC, whatever the session's time zone. */
+/**
+ * A connection of MySQL or MariaDB. TIMESTAMP columns are read and written in UTC, whatever the session's time zone.
+ */
 export class MysqlConnection implements Connection {
   readonly session: MysqlSession
   readonly #settings: SessionSettings
@@ -181,8 +183,8 @@ export class MysqlConnection implements Connection {
         this.#horizon = await this.#readHorizon()
         await beginSnapshot((sql) => this.#run(sql))
       } else {
-        // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It holds for
-        // the next transaction alone.
+        // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It
+        // holds for the next transaction alone.
         const level = this.#settings.facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
         await this.#run(`SET TRANSACTION ISOLATION LEVEL ${level}`)
         await this.#run('START TRANSACTION READ WRITE')

@@ -1,7 +1,9 @@
 import type { CopyBlock } from '#dray/block/block.ts'
 
 const BLOCK_BYTES = 256 * 1024
-/** The most that a field takes besides twice its bytes: a tab, `\N`, or the three bytes in front of hexadecimal digits. */
+/**
+ * The most that a field takes besides twice its bytes: a tab, `\N`, or the three bytes in front of hexadecimal digits.
+ */
 const FIELD_BYTES = 4
 
 const TAB = 9
@@ -26,7 +28,9 @@ export class CopyRows {
   #length = 0
   #rows = 0
 
-  /** Takes a row; `binary` are the places of values that are written in hexadecimal. Returns a block when one is full. */
+  /**
+   * Takes a row; `binary` are the places of values that are written in hexadecimal. Returns a block when one is full.
+   */
   row(source: Buffer, from: number, to: number, binary: readonly number[]): CopyBlock | null {
     let at = from
     for (let column = 0; at < to; column++) {

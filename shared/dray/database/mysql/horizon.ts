@@ -14,16 +14,16 @@ export interface Horizon {
 
 const NO_PROCESS_PRIVILEGE = 1227
 
-// innodb_trx tells local time of the server's system, whatever the session's zone. In the hour that comes twice in autumn the
-// earlier of its two readings is taken.
+// innodb_trx tells local time of the server's system, whatever the session's zone. In the hour that comes twice in
+// autumn the earlier of its two readings is taken.
 const STARTED = `CONVERT_TZ(MIN(trx_started), 'SYSTEM', '+00:00')`
 const OLDEST = `SELECT IF(CONVERT_TZ(utc - INTERVAL 1 HOUR, '+00:00', 'SYSTEM') = local, utc - INTERVAL 1 HOUR, utc)
   FROM (SELECT ${STARTED} AS utc, MIN(trx_started) AS local FROM information_schema.innodb_trx
     WHERE trx_mysql_thread_id <> CONNECTION_ID() AND trx_is_read_only = 0) AS open_transactions`
 
 /**
- * The server looks at its transactions anew only when nobody has asked for 0.1 s. Those who wait equally long keep each other from
- * ever seeing more than the old list; so the waits are drawn, and grow.
+ * The server looks at its transactions anew only when nobody has asked for 0.1 s. Those who wait equally long keep each
+ * other from ever seeing more than the old list; so the waits are drawn, and grow.
  */
 const CACHED_SECONDS = 0.11
 const MOST_DRAWN_SECONDS = 1.2
@@ -31,7 +31,9 @@ const STALE = 'the list of open transactions may be older than the time, so only
 
 type Run = (sql: string) => Promise<Reply>
 
-/** How many looks at the list are tried: within a transaction that has touched no row yet, the mark may never be seen. */
+/**
+ * How many looks at the list are tried: within a transaction that has touched no row yet, the mark may never be seen.
+ */
 const TRIES = { within: 2, alone: 12 }
 
 /** Begins a transaction that reads one state. */
@@ -41,8 +43,8 @@ export async function beginSnapshot(run: Run): Promise<void> {
 }
 
 /**
- * Reads the horizon. It must be read before the snapshot is taken: a transaction that commits between the two is in the snapshot
- * then, while one that commits between the snapshot and the look would be in neither.
+ * Reads the horizon. It must be read before the snapshot is taken: a transaction that commits between the two is in the
+ * snapshot then, while one that commits between the snapshot and the look would be in neither.
  */
 export async function readHorizon(
   run: Run,
@@ -58,8 +60,8 @@ export async function readHorizon(
 }
 
 /**
- * Looks at the open transactions. The connection has its own transaction open, whose statements all carry a mark: a list that
- * shows the mark was taken after the time that is returned, whoever made the server take it.
+ * Looks at the open transactions. The connection has its own transaction open, whose statements all carry a mark: a
+ * list that shows the mark was taken after the time that is returned, whoever made the server take it.
  */
 async function look(run: Run, isReadOnly: boolean, tries: number): Promise<Horizon> {
   if (isReadOnly) {

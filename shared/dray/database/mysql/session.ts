@@ -43,8 +43,8 @@ export class MysqlSession {
   }
 
   /**
-   * Closes the socket at once, and frees the server's side, which would otherwise work on until it writes, and keep its locks. A process may be
-   * frozen as soon as nobody waits for it any more: whoever can wait does.
+   * Closes the socket at once, and frees the server's side, which would otherwise work on until it writes, and keep its
+   * locks. A process may be frozen as soon as nobody waits for it any more: whoever can wait does.
    */
   async destroy(error: Error): Promise<void> {
     if (this.#lost !== null) return
@@ -123,8 +123,8 @@ export class MysqlSession {
   }
 
   /**
-   * The pages that `collect` makes of the rows, read no faster than they are taken. When the iteration is abandoned, what is left is
-   * drained, or the statement killed, so that the connection and its transaction go on.
+   * The pages that `collect` makes of the rows, read no faster than they are taken. When the iteration is abandoned,
+   * what is left is drained, or the statement killed, so that the connection and its transaction go on.
    */
   async *pages<Page>(
     sql: string,

@@ -1,6 +1,8 @@
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 
-/** What a server says of a connection when it opens; nothing of it is changed, so that proxies can share connections. */
+/**
+ * What a server says of a connection when it opens; nothing of it is changed, so that proxies can share connections.
+ */
 export interface SessionFacts {
   readonly isMariaDB: boolean
   readonly timeZone: string
@@ -32,7 +34,10 @@ const VARIABLES = [
   'innodb_lock_wait_timeout',
 ]
 
-/** In s: longer than a load that is still at work would keep the fence, in most cases. A shorter limit of the server's holds. */
+/**
+ * In s: longer than a load that is still at work would keep the fence, in most cases. A shorter limit of the server's
+ * holds.
+ */
 const LOCK_WAIT = 300
 
 export const SETTINGS_QUERY = `SHOW SESSION VARIABLES WHERE Variable_name IN (${VARIABLES.map((name) => `'${name}'`).join(', ')})`
@@ -50,10 +55,10 @@ export function commitsFirst(sql: string): boolean {
 }
 
 /**
- * Gives single statements the settings that exact values need, without a SET that would outlive them: TIMESTAMP columns in UTC,
- * and on writes strict mode, where 0 is a value of an AUTO_INCREMENT column like any other.
- * MariaDB: `SET STATEMENT … FOR`; MySQL 8.0.17: the hint SET_VAR.
- * https://mariadb.com/kb/en/set-statement/ https://dev.mysql.com/doc/refman/8.0/en/optimizer-hints.html#optimizer-hints-set-var
+ * Gives single statements the settings that exact values need, without a SET that would outlive them: TIMESTAMP columns
+ * in UTC, and on writes strict mode, where 0 is a value of an AUTO_INCREMENT column like any other. MariaDB: `SET
+ * STATEMENT … FOR`; MySQL 8.0.17: the hint SET_VAR. https://mariadb.com/kb/en/set-statement/
+ * https://dev.mysql.com/doc/refman/8.0/en/optimizer-hints.html#optimizer-hints-set-var
  */
 export class SessionSettings {
   readonly facts: SessionFacts

@@ -138,8 +138,8 @@ export function translate(error: unknown, place: Place): Error {
 }
 
 /**
- * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the server
- * is down for a while.
+ * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the
+ * server is down for a while.
  */
 export function translateConnect(error: unknown, place: Place, known: boolean): Error {
   const { name, address } = place

@@ -22,7 +22,10 @@ export interface Endpoint {
   readonly password: AdapterOptions['password']
 }
 
-/** Reads `mysql://user:password@host:port/database?sslmode=…&ssl-ca=…&socket=…`. Throws `Configuration` when the URL is malformed. */
+/**
+ * Reads `mysql://user:password@host:port/database?sslmode=…&ssl-ca=…&socket=…`. Throws `Configuration` when the URL is
+ * malformed.
+ */
 export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
   let parsed: URL
   try {

@@ -18,9 +18,9 @@ export interface TextColumns {
 export const NO_COLUMNS: TextColumns = { names: [], binary: [] }
 
 /**
- * Makes mysql2 read every column as the text that the server sent, called while it has the columns of a result and has not built
- * its row parser: as they are, it would make numbers, Dates and parsed JSON of them, and
- * refuse a column that is named `__proto__`.
+ * Makes mysql2 read every column as the text that the server sent, called while it has the columns of a result and has
+ * not built its row parser: as they are, it would make numbers, Dates and parsed JSON of them, and refuse a column that
+ * is named `__proto__`.
  */
 export function readAsText(fields: readonly FieldPacket[]): TextColumns {
   const names = fields.map(({ name }) => name)

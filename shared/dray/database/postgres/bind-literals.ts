@@ -3,7 +3,9 @@ import { TerminalError } from '#dray/errors.ts'
 import type { Bound } from '../adapter.ts'
 import { checkText } from './values.ts'
 
-/** What must be skipped when looking for `$1`: strings, names, comments, dollar quotes; linear, one alternative a start. */
+/**
+ * What must be skipped when looking for `$1`: strings, names, comments, dollar quotes; linear, one alternative a start.
+ */
 const TOKENS =
   /[eE]'(?:[^'\\]|\\[\s\S]|'')*'|'(?:[^']|'')*'|"(?:[^"]|"")*"|--[^\n]*|\/\*|\$([A-Za-z_\u0080-\uffff][\w\u0080-\uffff]*)?\$|\$\d+|[A-Za-z_\u0080-\uffff][\w$\u0080-\uffff]*/g
 

@@ -17,7 +17,10 @@ const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
 /** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
 const TEXT_FORMS = "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'"
-/** Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the server's own holds. */
+/**
+ * Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the
+ * server's own holds.
+ */
 const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current_setting('lock_timeout') = '0'"
 /** The server takes no longer for it; the line may. */
 const ROLLBACK_MILLISECONDS = 2_000
@@ -65,8 +68,8 @@ export class PostgresConnection implements Connection {
   }
 
   /**
-   * By a cursor, so that other statements may run in between when a transaction is open. Outside a transaction it opens its
-   * own, read-only one.
+   * By a cursor, so that other statements may run in between when a transaction is open. Outside a transaction it opens
+   * its own, read-only one.
    */
   async *stream(
     sql: string,

@@ -12,8 +12,9 @@ const LENGTH_BYTES = 4
 export type TakeRows = (bytes: Buffer, whole: number, rows: number) => void
 
 /**
- * Takes the place of `pg` at its socket while a COPY answers: the rows are moved together where they were read, without an object for each of
- * them, as PostgreSQL sends them in one message each. Every other message is passed on, and with the last one `pg` has its socket back.
+ * Takes the place of `pg` at its socket while a COPY answers: the rows are moved together where they were read, without
+ * an object for each of them, as PostgreSQL sends them in one message each. Every other message is passed on, and with
+ * the last one `pg` has its socket back.
  * https://www.postgresql.org/docs/current/protocol-message-formats.html
  */
 export class CopyFrames {

@@ -6,8 +6,8 @@ const BLOCK_BYTES = 256 * 1024
 const QUEUED_BLOCKS = 2
 
 /**
- * `COPY … TO STDOUT`, cut into blocks of whole rows, which are counted without looking into them. At most two blocks wait; then the
- * socket is paused.
+ * `COPY … TO STDOUT`, cut into blocks of whole rows, which are counted without looking into them. At most two blocks
+ * wait; then the socket is paused.
  */
 export class CopyOut implements Submittable {
   readonly #text: string
@@ -105,7 +105,9 @@ export class CopyOut implements Submittable {
 const BACKSLASH = 92
 const RAW: Readonly<Record<number, number>> = { 98: 8, 102: 12, 118: 11 }
 
-/** Writes `\b`, `\f` and `\v` as the characters themselves, as `copy-text.ts` does; a block without them is passed on. */
+/**
+ * Writes `\b`, `\f` and `\v` as the characters themselves, as `copy-text.ts` does; a block without them is passed on.
+ */
 export function rawControls(bytes: Buffer): Buffer {
   let to = -1
   let copied = 0

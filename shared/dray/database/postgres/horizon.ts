@@ -8,9 +8,8 @@ export interface Horizon {
 }
 
 /**
- * Who may still commit rows stamped earlier. Maintenance and helpers of other sessions write no rows. Sessions
- * of other roles show no start without pg_read_all_stats. A prepared transaction shows when it was prepared, not when it
- * began.
+ * Who may still commit rows stamped earlier. Maintenance and helpers of other sessions write no rows. Sessions of other
+ * roles show no start without pg_read_all_stats. A prepared transaction shows when it was prepared, not when it began.
  */
 const OPEN = `
   SELECT (extract(epoch FROM statement_timestamp()) * 1000000)::bigint,
@@ -23,7 +22,9 @@ const OPEN = `
        (SELECT min(prepared) AS oldest, count(*) AS prepared FROM pg_prepared_xacts
         WHERE database = current_database()) p`
 
-/** Reads the horizon. It must be read before the snapshot is taken: what is not open then is visible in the snapshot. */
+/**
+ * Reads the horizon. It must be read before the snapshot is taken: what is not open then is visible in the snapshot.
+ */
 export async function readHorizon(rows: (sql: string) => Promise<readonly (readonly Text[])[]>): Promise<Horizon> {
   const [now, oldest, replica, hidden, prepared] = (await rows(OPEN))[0] as readonly Text[]
   return {

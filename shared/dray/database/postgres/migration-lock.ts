@@ -1,9 +1,15 @@
 import type { LockableConnection } from '../capabilities.ts'
 
-/** `dray` in ASCII, and which of its locks: https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS */
+/**
+ * `dray` in ASCII, and which of its locks:
+ * https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-ADVISORY-LOCKS
+ */
 const LOCK = 'select pg_advisory_xact_lock(1684955513, 1)'
 
-/** One transaction, with a lock that ends with it: through a pooler of transactions as well, and however the session ends. */
+/**
+ * One transaction, with a lock that ends with it: through a pooler of transactions as well, and however the session
+ * ends.
+ */
 export async function withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T> {
   await connection.begin('write')
   try {

@@ -45,7 +45,10 @@ const TERMINATE_MILLISECONDS = 2_000
 const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid = $1 AND datname = current_database() AND usename = current_user AND state <> 'idle'`
 
-/** One session, with every value as text, and work that can be stopped. `lost` is set as soon as the session has ended by itself. */
+/**
+ * One session, with every value as text, and work that can be stopped. `lost` is set as soon as the session has ended
+ * by itself.
+ */
 export class PostgresSession extends pg.Client {
   readonly place: Place
   lost: Error | null = null
@@ -64,8 +67,8 @@ export class PostgresSession extends pg.Client {
   }
 
   /**
-   * Called by `pg` for the start-up packet. These settings decide how values are written as text; they are sent here, as
-   * JDBC does, since a later SET would be lost or shared behind a transaction pooler.
+   * Called by `pg` for the start-up packet. These settings decide how values are written as text; they are sent here,
+   * as JDBC does, since a later SET would be lost or shared behind a transaction pooler.
    */
   getStartupConf(): Record<string, string> {
     const settings = (Object.getPrototypeOf(PostgresSession.prototype) as Internals).getStartupConf.call(this)
@@ -89,7 +92,10 @@ export class PostgresSession extends pg.Client {
     return Array.isArray(answer) ? (answer.at(-1) as Reply) : answer
   }
 
-  /** Does `work` of this session; when the signal fires first, stops the server's work and gives the session up. Errors are translated. */
+  /**
+   * Does `work` of this session; when the signal fires first, stops the server's work and gives the session up. Errors
+   * are translated.
+   */
   async guarded<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
     if (signal?.aborted) throw this.#stopped(signal)
     let killed: Promise<void> | null = null
@@ -158,8 +164,9 @@ export class PostgresSession extends pg.Client {
   }
 
   /**
-   * Ends the server's side of this session through another one, within two seconds at most. A server that waits for rows of COPY
-   * heeds no cancellation, and where the line is dead it would keep the transaction's locks until TCP gives the line up.
+   * Ends the server's side of this session through another one, within two seconds at most. A server that waits for
+   * rows of COPY heeds no cancellation, and where the line is dead it would keep the transaction's locks until TCP
+   * gives the line up.
    */
   async terminate(): Promise<void> {
     const { processID } = this as unknown as Internals

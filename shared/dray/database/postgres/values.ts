@@ -2,7 +2,10 @@ import { DataQualityError } from '#dray/errors.ts'
 
 const BYTEA = 17
 
-/** Has `pg` read each value as the server's own text, whatever its type; bytes in hexadecimal, whatever `bytea_output` says. */
+/**
+ * Has `pg` read each value as the server's own text, whatever its type; bytes in hexadecimal, whatever `bytea_output`
+ * says.
+ */
 export const AS_TEXT = { getTypeParser: (type: number) => (type === BYTEA ? hexadecimal : asItIs) }
 const asItIs = (value: string) => value
 

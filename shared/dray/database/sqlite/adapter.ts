@@ -11,11 +11,12 @@ import { type Place, readUrl } from './url.ts'
 const CONNECTIONS = 2
 
 /**
- * SQLite behind a URL: `sqlite:relative/or/absolute/path.db`, `sqlite::memory:` (one connection, gone with `close`). Opens on
- * the first query and puts the file into write-ahead mode. Each connection of the pool is a separate handle.
+ * SQLite behind a URL: `sqlite:relative/or/absolute/path.db`, `sqlite::memory:` (one connection, gone with `close`).
+ * Opens on the first query and puts the file into write-ahead mode. Each connection of the pool is a separate handle.
  *
- * SQLite stores what the column's declared type makes of a value. Decimals keep their text in TEXT columns only: a NUMERIC
- * or REAL column holds doubles, reads `10.00` back as `10`, and a merge refuses what a double cannot hold. −0 becomes 0.
+ * SQLite stores what the column's declared type makes of a value. Decimals keep their text in TEXT columns only: a
+ * NUMERIC or REAL column holds doubles, reads `10.00` back as `10`, and a merge refuses what a double cannot hold. −0
+ * becomes 0.
  */
 export function createSqliteAdapter(options: AdapterOptions): Adapter {
   let place: Place = { name: options.name, path: 'no path', variable: '', readOnly: false }

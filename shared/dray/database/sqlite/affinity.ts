@@ -1,4 +1,7 @@
-/** How SQLite converts what is stored into a column: https://www.sqlite.org/datatype3.html#determination_of_column_affinity */
+/**
+ * How SQLite converts what is stored into a column:
+ * https://www.sqlite.org/datatype3.html#determination_of_column_affinity
+ */
 export type Affinity = 'INTEGER' | 'TEXT' | 'BLOB' | 'REAL' | 'NUMERIC'
 
 export function affinityOf(declared: string): Affinity {

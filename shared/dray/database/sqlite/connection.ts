@@ -25,8 +25,8 @@ import { textsOf } from './values.ts'
 const PAGE_ROWS = 1_000
 
 /**
- * One open file. SQLite works within the call, so a signal is looked at between pages, blocks and statements only. Every
- * error is translated.
+ * One open file. SQLite works within the call, so a signal is looked at between pages, blocks and statements only.
+ * Every error is translated.
  */
 export class SqliteConnection implements Connection {
   readonly session: SqliteSession

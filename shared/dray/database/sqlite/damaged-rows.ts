@@ -21,7 +21,10 @@ export class DamagedRows {
     this.#parameters = parameters
   }
 
-  /** The texts of a suspect row; where some are not valid UTF-8, they are bytes in hexadecimal, and one more field names their columns. */
+  /**
+   * The texts of a suspect row; where some are not valid UTF-8, they are bytes in hexadecimal, and one more field names
+   * their columns.
+   */
   texts(place: number, row: Stored[]): Text[] {
     const bytes = this.#bytesAt(place)
     const damaged = row.flatMap((value, index) => (this.#isDamaged(value, bytes[index] ?? null) ? [index] : []))

@@ -92,7 +92,9 @@ export class SqliteSession {
     return this.database.prepare(sql).iterate(...parameters.map(boundOf)) as unknown as Iterator<Stored[]>
   }
 
-  /** Again and again while another writer holds the lock, ten seconds at most; for what did nothing when it was refused. */
+  /**
+   * Again and again while another writer holds the lock, ten seconds at most; for what did nothing when it was refused.
+   */
   async patiently<T>(work: () => T, signal?: AbortSignal): Promise<T> {
     const end = performance.now() + BUSY_MILLISECONDS
     for (let pause = 2; ; pause = Math.min(pause * 2, 100)) {

@@ -18,8 +18,8 @@ export interface Place {
 const FORM = 'sqlite:path/to/file.db (?mode=ro reads only, ?mode=rw does not create it) or sqlite::memory:'
 
 /**
- * Reads `sqlite:path?mode=rwc|rw|ro`. A file that is absent is created when its folder exists (`rwc`, the default). Throws
- * `Configuration` when the file cannot be there.
+ * Reads `sqlite:path?mode=rwc|rw|ro`. A file that is absent is created when its folder exists (`rwc`, the default).
+ * Throws `Configuration` when the file cannot be there.
  */
 export function readUrl({ name, url }: AdapterOptions): Place {
   const variable = urlVariable(name)

@@ -7,7 +7,8 @@ export type Stored = null | string | bigint | number | Uint8Array
 
 /**
  * A stored value as text. Reals are the shortest text that reads back as the same number; infinities are `Infinity` and
- * `-Infinity`. Text that is not valid UTF-8 has been given U+FFFD in its place by node:sqlite already: `valid-text.ts` finds it.
+ * `-Infinity`. Text that is not valid UTF-8 has been given U+FFFD in its place by node:sqlite already: `valid-text.ts`
+ * finds it.
  */
 export function textOf(value: Stored): Text {
   if (typeof value === 'string' || value === null) return value

@@ -7,8 +7,8 @@ type Mapping = Readonly<Record<string, string>>
 const mappings = new WeakMap<object, Mapping>()
 
 /**
- * A transform that takes fields over as they are: the target's names, each with the source's. Since it is known what it does, `dray
- * reconcile` has the databases compute digests instead of reading every row.
+ * A transform that takes fields over as they are: the target's names, each with the source's. Since it is known what it
+ * does, `dray reconcile` has the databases compute digests instead of reading every row.
  *
  * @example transform: copyFields(SourceOrder, { orderId: 'id', status: 'status' })
  */

@@ -9,9 +9,14 @@ export const BORNE_DELETES = 10
 const MOST = 0.1
 
 interface DeletesGuard<S extends AnySource> {
-  /** The share of the target's rows that a run may delete; 0.1 by default. Up to 10 rows are borne whatever their share. */
+  /**
+   * The share of the target's rows that a run may delete; 0.1 by default. Up to 10 rows are borne whatever their share.
+   */
   readonly most?: number
-  /** The fields of the source that the transform takes over unchanged as the target's key; the source's primary key when left out. */
+  /**
+   * The fields of the source that the transform takes over unchanged as the target's key; the source's primary key when
+   * left out.
+   */
   readonly key?: (keyof FieldsOf<S> & string) | readonly (keyof FieldsOf<S> & string)[]
 }
 

@@ -43,8 +43,9 @@ export interface XidCursor<Name extends string = string> {
 }
 
 /**
- * A column of PostgreSQL's type `xid8` that each writer stamps with `pg_current_xact_id()` (a default and a trigger do). The window
- * ends before the oldest transaction that is still open, which PostgreSQL knows exactly: no lag, no clock, and no row that commits late is missed.
+ * A column of PostgreSQL's type `xid8` that each writer stamps with `pg_current_xact_id()` (a default and a trigger
+ * do). The window ends before the oldest transaction that is still open, which PostgreSQL knows exactly: no lag, no
+ * clock, and no row that commits late is missed.
  * https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-INFO-SNAPSHOT
  */
 export function xid<Name extends string>(field: Name): XidCursor<Name> {
@@ -54,9 +55,14 @@ export function xid<Name extends string>(field: Name): XidCursor<Name> {
 export interface ChangedSinceOptions<S extends AnySource> {
   /** The time stamp that every change of a row moves on; or `xid('field')`. */
   readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
-  /** How long a change may take from its stamp to its commit where open transactions cannot be seen; `5m` by default. */
+  /**
+   * How long a change may take from its stamp to its commit where open transactions cannot be seen; `5m` by default.
+   */
   readonly lag?: Duration
-  /** Reads again what was stamped so long before `last_run`: for sources whose stamps may come late. A load changes nothing by it unless a row has. */
+  /**
+   * Reads again what was stamped so long before `last_run`: for sources whose stamps may come late. A load changes
+   * nothing by it unless a row has.
+   */
   readonly overlap?: Duration
   readonly nulls?: NullCursors
   readonly partitionRows?: number

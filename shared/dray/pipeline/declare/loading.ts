@@ -56,8 +56,8 @@ export interface ReplaceOptions<T extends AnyTarget> {
 }
 
 /**
- * The table's rows are replaced by those of the run, which are gathered in a table beside it and swapped in at the end, all in one
- * transaction: until then, and when the run fails, the old rows are there. For `fullLoad` only.
+ * The table's rows are replaced by those of the run, which are gathered in a table beside it and swapped in at the end,
+ * all in one transaction: until then, and when the run fails, the old rows are there. For `fullLoad` only.
  */
 export function replace<T extends AnyTarget>(target: T, options: ReplaceOptions<T> = {}): Loading<T, None> {
   const by = options.by === undefined ? primaryKeyOf(target) : ([options.by].flat() as string[])
@@ -80,8 +80,9 @@ export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To e
 }
 
 /**
- * Every version of a row is kept (SCD type 2): one that differs from the current version closes it at the run's start and is
- * inserted; an equal one writes nothing. The fields of the validity are filled by the load; a transform leaves them out.
+ * Every version of a row is kept (SCD type 2): one that differs from the current version closes it at the run's start
+ * and is inserted; an equal one writes nothing. The fields of the validity are filled by the load; a transform leaves
+ * them out.
  */
 export function history<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T> = never>(
   target: T,

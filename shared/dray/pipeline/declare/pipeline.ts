@@ -37,8 +37,8 @@ export interface QuarantineThreshold {
 }
 
 /**
- * What happens when the databases have changed: columns that no model knows are left alone and told of in the run (`evolve`), or any
- * difference stops it (`freeze`). Columns that the models need stop it in either case.
+ * What happens when the databases have changed: columns that no model knows are left alone and told of in the run
+ * (`evolve`), or any difference stops it (`freeze`). Columns that the models need stop it in either case.
  */
 export type Contract = 'evolve' | 'freeze'
 
@@ -51,8 +51,8 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   /** `'evolve'` by default. */
   readonly contract?: Contract
   /**
-   * Events about this entity (`<source>/<entity>`) that name keys have just the rows of these keys loaded, at once, without the window's lag;
-   * `last_run` stays, and the next scheduled run reads its window as ever.
+   * Events about this entity (`<source>/<entity>`) that name keys have just the rows of these keys loaded, at once,
+   * without the window's lag; `last_run` stays, and the next scheduled run reads its window as ever.
    */
   readonly entity?: `${string}/${string}`
   readonly quarantine?: Partial<QuarantineThreshold>

@@ -21,7 +21,10 @@ export interface ExpectedRow {
 /** Two starts of a run: what differs between them is no property of the row. */
 const STARTS = ['2001-01-01 00:00:00', '2002-02-02 02:02:02'].map((text) => timestampOf(text)) as [Timestamp, Timestamp]
 
-/** Compares source rows, transformed, with the target's rows of the same keys; value by value, however the engines write them. */
+/**
+ * Compares source rows, transformed, with the target's rows of the same keys; value by value, however the engines write
+ * them.
+ */
 export class RowComparison {
   readonly #pipeline: Pipeline
   readonly #columns: readonly ColumnDefinition[]

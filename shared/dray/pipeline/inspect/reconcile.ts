@@ -55,8 +55,9 @@ export interface ReconcileOptions {
 }
 
 /**
- * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads only. Rows that the
- * next window is going to read, and those in the quarantine, are left out. Throws `Configuration` for a source without a primary key.
+ * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads
+ * only. Rows that the next window is going to read, and those in the quarantine, are left out. Throws `Configuration`
+ * for a source without a primary key.
  */
 export async function reconcile(
   pipeline: Pipeline,

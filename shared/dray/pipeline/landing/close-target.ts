@@ -7,7 +7,9 @@ import type { Services } from '../services.ts'
 import { deleteGone } from './delete-gone.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
 
-/** What is asked of a plan here. One that does not advance is of some rows only: it leaves what it does not read alone. */
+/**
+ * What is asked of a plan here. One that does not advance is of some rows only: it leaves what it does not read alone.
+ */
 type PlannedRun = Pick<Plan, 'runId' | 'advances' | 'schema'>
 
 /** At Plan, behind the fence: makes the table in which a replace of the whole table gathers its rows. */
@@ -15,7 +17,9 @@ export async function prepareTarget(pipeline: Pipeline, run: PlannedRun, epoch: 
   if (run.advances && pipeline.load.kind === 'replace') await prepareReplacement(pipeline, { runId: run.runId, epoch })
 }
 
-/** At Commit, before `last_run` moves: swaps a replacement in, deletes what is gone; says how many rows were deleted. */
+/**
+ * At Commit, before `last_run` moves: swaps a replacement in, deletes what is gone; says how many rows were deleted.
+ */
 export async function closeTarget(
   pipeline: Pipeline,
   input: CommitInput,

@@ -26,8 +26,8 @@ interface Run {
 }
 
 /**
- * Deletes (or marks, or closes) the target rows whose source row is gone, in one transaction behind the fence; says how many.
- * Throws `DataQuality` when they are more than the pipeline bears, and when the source has no row at all.
+ * Deletes (or marks, or closes) the target rows whose source row is gone, in one transaction behind the fence; says how
+ * many. Throws `DataQuality` when they are more than the pipeline bears, and when the source has no row at all.
  */
 export async function deleteGone(pipeline: Pipeline, run: Run, services: Services): Promise<number> {
   const { database, definition } = pipeline.load.target

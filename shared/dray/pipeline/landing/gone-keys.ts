@@ -25,8 +25,9 @@ interface Key {
 }
 
 /**
- * The keys of target rows whose source row is gone, as blocks of the target's texts: the keys of both are read side by side, each in one
- * snapshot and in the same order, and compared exactly, whatever the collations. Each is looked up in the source once more.
+ * The keys of target rows whose source row is gone, as blocks of the target's texts: the keys of both are read side by
+ * side, each in one snapshot and in the same order, and compared exactly, whatever the collations. Each is looked up in
+ * the source once more.
  */
 export async function* goneKeys(pipeline: Pipeline, counts: KeyCounts, signal: AbortSignal): AsyncGenerator<CopyBlock> {
   const { source } = pipeline.extract

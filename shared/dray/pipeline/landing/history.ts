@@ -25,8 +25,9 @@ interface Decisions {
 const MOST_TRIED = 100
 
 /**
- * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more than once
- * the last row counts that the target does not refuse. Where it refuses them all, the version before stays open.
+ * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more
+ * than once the last row counts that the target does not refuse. Where it refuses them all, the version before stays
+ * open.
  */
 export async function writeVersions(pipeline: Pipeline, open: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)

@@ -96,8 +96,8 @@ function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
 }
 
 /**
- * In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. By `update` it waits for
- * every load and every Commit of the pipeline, and keeps them out.
+ * In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. By
+ * `update` it waits for every load and every Commit of the pipeline, and keeps them out.
  */
 export async function checkFence(
   database: Database,

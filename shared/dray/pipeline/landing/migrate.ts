@@ -8,22 +8,28 @@ import { OwnTables } from './migrations/own-tables.ts'
 const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [makeTables, addPlanColumns]
 const NEWEST = migrations.length
 
-/** One row for each migration that is done. Tables without it are of version 1, or older than any: the first migration leaves them as they are. */
+/**
+ * One row for each migration that is done. Tables without it are of version 1, or older than any: the first migration
+ * leaves them as they are.
+ */
 const TABLE = 'dray_migration'
 
 /**
- * Brings Dray's own tables in a target to the version of this code: at Plan, before the fence is raised. Throws `Terminal` when newer code has
- * been there, or when a migration is refused.
+ * Brings Dray's own tables in a target to the version of this code: at Plan, before the fence is raised. Throws
+ * `Terminal` when newer code has been there, or when a migration is refused.
  *
- * - **Plans at once** wait for each other (`withMigrationLock`) and look again when it is their turn. A target that is up to date costs one look,
- *   without the lock.
- * - **A crash between two statements**: where DDL is part of a transaction nothing is kept. On MySQL each statement is kept, and no version yet:
- *   the next Plan begins the same migration again, so that each of its statements does nothing where it has been done.
- * - **Code of before that still runs**, a Load that was under way or a Lambda that is still warm, knows nothing of versions. So a migration
- *   either leaves what that code writes and reads right, or makes its statements fail: its transactions are rolled back whole, its runs
- *   fail and are done again. It must never let that code write what this one takes for something else. That a migration waits for a transaction of
- *   such a Load, and holds up the next ones meanwhile, is as with any ALTER TABLE: after five minutes it gives up, and is tried again.
- * - **Newer code that has been there**: what its tables mean is not known here, so this code stops before it writes anything.
+ * - **Plans at once** wait for each other (`withMigrationLock`) and look again when it is their turn. A target that is
+ *   up to date costs one look, without the lock.
+ * - **A crash between two statements**: where DDL is part of a transaction nothing is kept. On MySQL each statement is
+ *   kept, and no version yet: the next Plan begins the same migration again, so that each of its statements does
+ *   nothing where it has been done.
+ * - **Code of before that still runs**, a Load that was under way or a Lambda that is still warm, knows nothing of
+ *   versions. So a migration either leaves what that code writes and reads right, or makes its statements fail: its
+ *   transactions are rolled back whole, its runs fail and are done again. It must never let that code write what this
+ *   one takes for something else. That a migration waits for a transaction of such a Load, and holds up the next ones
+ *   meanwhile, is as with any ALTER TABLE: after five minutes it gives up, and is tried again.
+ * - **Newer code that has been there**: what its tables mean is not known here, so this code stops before it writes
+ *   anything.
  */
 export async function migrateTarget(database: Database): Promise<void> {
   await database.withConnection(async (connection, adapter) => {

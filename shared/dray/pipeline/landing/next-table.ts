@@ -54,7 +54,10 @@ export async function createNextTable(database: Database, table: string, guard: 
   })
 }
 
-/** Where nothing is dropped inside a transaction, the guard is asked right before, and what is dropped all the same is missed by the swap. */
+/**
+ * Where nothing is dropped inside a transaction, the guard is asked right before, and what is dropped all the same is
+ * missed by the swap.
+ */
 export async function dropNextTable(database: Database, table: string, guard: Guard): Promise<void> {
   const { isTransactional } = (await database.adapter()).schema
   const drop = () =>

@@ -15,8 +15,8 @@ interface Run {
 }
 
 /**
- * At Plan, behind the fence: makes the table in which the rows of a replace are gathered, and clears what a dead run has left in it.
- * What this run has landed already stays.
+ * At Plan, behind the fence: makes the table in which the rows of a replace are gathered, and clears what a dead run
+ * has left in it. What this run has landed already stays.
  */
 export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
   const { database, definition } = pipeline.load.target
@@ -61,7 +61,8 @@ export async function swapIn(
       await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
     })
   }
-  // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must not drop.
+  // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must
+  // not drop.
   await dropNextTable(database, definition.table, guard).catch(() => {})
 }
 

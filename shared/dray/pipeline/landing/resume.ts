@@ -9,9 +9,10 @@ import type { Services } from '../services.ts'
 import { ledgerOf } from './ledger.ts'
 
 /**
- * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, or when what a replace
- * had gathered may be gone, so that a new plan serves as well. Any run of an append resumes what was left unfinished. Called behind
- * the fence: nothing of that run can land any more. Throws `Terminal` when the plan is gone or overtaken.
+ * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, or
+ * when what a replace had gathered may be gone, so that a new plan serves as well. Any run of an append resumes what
+ * was left unfinished. Called behind the fence: nothing of that run can land any more. Throws `Terminal` when the plan
+ * is gone or overtaken.
  */
 export async function landedPlan(
   pipeline: Pipeline,
@@ -37,8 +38,8 @@ export async function landedPlan(
 }
 
 /**
- * An append writes a row as often as it is read: a usual run that landed partitions and did not commit is resumed, whatever run comes
- * next. Null when there is none, and when its plan is no longer staged.
+ * An append writes a row as often as it is read: a usual run that landed partitions and did not commit is resumed,
+ * whatever run comes next. Null when there is none, and when its plan is no longer staged.
  */
 async function unfinishedAppend(pipeline: Pipeline, lease: Lease, services: Services): Promise<string | null> {
   if (pipeline.load.kind !== 'append') return null

@@ -14,8 +14,8 @@ import { checkNullCursors, cursorOf, rangeCondition, settledWindow, type Window 
 const CHUNK: Duration = '1d'
 
 /**
- * A range of the cursor, chunk after chunk; a chunk with many rows is cut by keys, too. Rows that have landed are not planned again
- * when the run is resumed: each chunk is a separate partition.
+ * A range of the cursor, chunk after chunk; a chunk with many rows is cut by keys, too. Rows that have landed are not
+ * planned again when the run is resumed: each chunk is a separate partition.
  */
 export async function draftBackfill(
   pipeline: Pipeline,

@@ -1,8 +1,12 @@
 /*
- * What a run needs and costs, by formulas. docs/scale.md explains them and shows their table; `dray plan` uses them, too.
+ * What a run needs and costs, by formulas. docs/scale.md explains them and shows their table; `dray plan` uses them,
+ * too.
  */
 
-/** A Map state takes its items in one payload, and a history has 25,000 events: beyond, a Distributed Map takes them from staging. */
+/**
+ * A Map state takes its items in one payload, and a history has 25,000 events: beyond, a Distributed Map takes them
+ * from staging.
+ */
 export const MOST_INLINE_PARTITIONS = 500
 
 /** In one run of a pipeline. Larger plans have larger partitions than were asked for. */
@@ -113,31 +117,34 @@ export interface Estimate {
   readonly monthCost: number
 }
 
-const defaultPartitionRows = 50_000
-const defaultRowBytes = 130
-const defaultConnections = 20
+const DEFAULT_PARTITION_ROWS = 50_000
+const DEFAULT_ROW_BYTES = 130
+const DEFAULT_CONNECTIONS = 20
 /** Plan and Commit have one connection each. */
-const controlConnections = 1
-const partBytes = 8 * 1024 * 1024
+const CONTROL_CONNECTIONS = 1
+const PART_BYTES = 8 * 1024 * 1024
 /** States of a run outside its partitions, and of each partition. */
-const runTransitions = 10
-const stages = 3
+const RUN_TRANSITIONS = 10
+const STAGES = 3
 /** Calls of plan, commit and finish. */
-const controlCalls = 3
+const CONTROL_CALLS = 3
 /** Writes of a run, and of each partition. */
-const runWrites = 8
-const partitionWrites = 1
+const RUN_WRITES = 8
+const PARTITION_WRITES = 1
 /** The plan; commit reads it again. */
-const runPuts = 1
-const runGets = 1
-/** What each partition stages, and what it reads: the plan, by Extract and by Load, and what is staged, by Load up to two times. */
-const stagedPerPartition = 2
-const partitionGets = 5
+const RUN_PUTS = 1
+const RUN_GETS = 1
+/**
+ * What each partition stages, and what it reads: the plan, by Extract and by Load, and what is staged, by Load up to
+ * two times.
+ */
+const STAGED_PER_PARTITION = 2
+const PARTITION_GETS = 5
 
 /** What one run of a pipeline needs and costs. A pure function of its arguments. */
 export function estimate(workload: Workload, assumed: Assumptions = assumptions): Estimate {
-  const { rows, rowBytes = defaultRowBytes } = workload
-  const size = partitionSize(rows, workload.partitionRows ?? defaultPartitionRows)
+  const { rows, rowBytes = DEFAULT_ROW_BYTES } = workload
+  const size = partitionSize(rows, workload.partitionRows ?? DEFAULT_PARTITION_ROWS)
   const partitions = Math.max(1, Math.ceil(rows / size))
   const rowsPerPartition = Math.min(rows, size)
   const distributed = partitions > MOST_INLINE_PARTITIONS
@@ -150,12 +157,12 @@ export function estimate(workload: Workload, assumed: Assumptions = assumptions)
   const control = assumed.controlSeconds + planSeconds
   const lambdaSeconds = Math.max(partitions * partitionSeconds, byDatabases * concurrency) + control
   const counts = {
-    lambdaRequests: partitions * stages + controlCalls,
-    stateTransitions: runTransitions + partitions * (stages + (distributed ? 1 : 0)),
-    s3Puts: runPuts + (distributed ? 1 : 0) + partitions * stagedPerPartition * putsOf(rowsPerPartition * rowBytes),
-    s3Gets: runGets + (distributed ? 1 : 0) + partitions * partitionGets,
-    stagedBytes: rows * rowBytes * stagedPerPartition,
-    dynamoDbWrites: runWrites + partitions * partitionWrites,
+    lambdaRequests: partitions * STAGES + CONTROL_CALLS,
+    stateTransitions: RUN_TRANSITIONS + partitions * (STAGES + (distributed ? 1 : 0)),
+    s3Puts: RUN_PUTS + (distributed ? 1 : 0) + partitions * STAGED_PER_PARTITION * putsOf(rowsPerPartition * rowBytes),
+    s3Gets: RUN_GETS + (distributed ? 1 : 0) + partitions * PARTITION_GETS,
+    stagedBytes: rows * rowBytes * STAGED_PER_PARTITION,
+    dynamoDbWrites: RUN_WRITES + partitions * PARTITION_WRITES,
   }
   const runCost = runCostOf({ lambdaSeconds, ...counts }, assumed)
   return {
@@ -174,11 +181,11 @@ export function estimate(workload: Workload, assumed: Assumptions = assumptions)
 }
 
 /**
- * Partitions at once within a budget of connections: each holds one connection of the source or of the target. More than the databases
- * keep up with would only wait, and be paid for it.
+ * Partitions at once within a budget of connections: each holds one connection of the source or of the target. More
+ * than the databases keep up with would only wait, and be paid for it.
  */
 function concurrencyOf(
-  { concurrency, connections = defaultConnections }: Workload,
+  { concurrency, connections = DEFAULT_CONNECTIONS }: Workload,
   {
     partitions,
     rowsPerPartition,
@@ -188,7 +195,7 @@ function concurrencyOf(
 ): number {
   if (concurrency !== undefined) return Math.min(concurrency, partitions)
   const enough = Math.ceil((Math.min(sourceRate, targetRate) * partitionSeconds) / Math.max(1, rowsPerPartition))
-  return Math.max(1, Math.min(connections - controlConnections, enough, partitions))
+  return Math.max(1, Math.min(connections - CONTROL_CONNECTIONS, enough, partitions))
 }
 
 function callSecondsOf(rows: number, { extractRate, transformRate, loadRate, callSeconds }: Assumptions) {
@@ -206,7 +213,7 @@ function slowdown(byDatabases: number, byLambda: number): number {
 
 /** An object of more than one part is a multipart upload: begun, uploaded part by part, completed. */
 function putsOf(bytes: number): number {
-  return bytes < partBytes ? 1 : Math.ceil(bytes / partBytes) + 2
+  return bytes < PART_BYTES ? 1 : Math.ceil(bytes / PART_BYTES) + 2
 }
 
 function runCostOf(

@@ -13,8 +13,8 @@ export interface PlannedSchema {
 export type Side = keyof PlannedSchema
 
 /**
- * At Plan: holds the models against their live tables. Throws `Terminal` when a column that is needed is missing or of another kind, and
- * under `contract: 'freeze'` for any other difference, too; otherwise those are in the notes.
+ * At Plan: holds the models against their live tables. Throws `Terminal` when a column that is needed is missing or of
+ * another kind, and under `contract: 'freeze'` for any other difference, too; otherwise those are in the notes.
  */
 export async function checkContract(
   pipeline: Pipeline,
@@ -76,8 +76,8 @@ function otherSize({ field }: ColumnDefinition, { type }: LiveColumn): string | 
 }
 
 /**
- * At Extract and Load, after the rows have been read or written and while they are held: throws `Terminal` when the table is not as it
- * was when the run was planned.
+ * At Extract and Load, after the rows have been read or written and while they are held: throws `Terminal` when the
+ * table is not as it was when the run was planned.
  */
 export async function checkUnchanged(
   pipeline: Pipeline,

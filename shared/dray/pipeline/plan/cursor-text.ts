@@ -31,8 +31,9 @@ function fixed(text: string): string {
 const SECOND = 1_000_000n
 
 /**
- * The unit to which stamps are cut, in microseconds: one without a fraction says that they are cut to the second, as CURRENT_TIMESTAMP does. Throws
- * `Terminal` when one cannot be put in order with the others: it has an offset, is a number, or has no date.
+ * The unit to which stamps are cut, in microseconds: one without a fraction says that they are cut to the second, as
+ * CURRENT_TIMESTAMP does. Throws `Terminal` when one cannot be put in order with the others: it has an offset, is a
+ * number, or has no date.
  */
 export async function stampUnitOfText(
   { isUnreadable, lengthWithoutFraction }: TextStamps,

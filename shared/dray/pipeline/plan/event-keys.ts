@@ -6,9 +6,9 @@ import { keysOf } from './keys.ts'
 import { loadsTwice } from './rows-again.ts'
 
 /**
- * The keys that events of the pipeline's entity name, for a run that only events have asked for; null where the run is to read its window:
- * when a schedule or a person has asked, too, when the events give no keys or a window, or keys that the source cannot have, and where
- * the window's rows would be loaded once more.
+ * The keys that events of the pipeline's entity name, for a run that only events have asked for; null where the run is
+ * to read its window: when a schedule or a person has asked, too, when the events give no keys or a window, or keys
+ * that the source cannot have, and where the window's rows would be loaded once more.
  */
 export function modeOfEvents(pipeline: Pipeline, { run, entities }: PlanInput): KeysMode | null {
   const { entity, extract } = pipeline

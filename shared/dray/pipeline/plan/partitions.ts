@@ -42,7 +42,9 @@ export function partitionConditions(
   return conditions
 }
 
-/** The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one. */
+/**
+ * The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one.
+ */
 function rangeConditions(extraction: Extraction, range: KeyRange, adapter: Adapter): RawBuilder<unknown>[] {
   const key = extraction.source.definition.primaryKey
   const conditions: RawBuilder<unknown>[] = []
@@ -133,7 +135,10 @@ async function boundsOfRows(
   return (await connection.query(statement.sql, statement.parameters, { signal })).rows
 }
 
-/** The same for a whole table, in a sixth of the time: a statement for each bound goes on in the key's index where the last one ended. */
+/**
+ * The same for a whole table, in a sixth of the time: a statement for each bound goes on in the key's index where the
+ * last one ended.
+ */
 async function boundsOfTable(
   { source }: Extraction,
   { from, rows, size }: Cutting,

@@ -7,7 +7,8 @@ import type { Services } from '../services.ts'
 type Mode = RunMode | null
 
 /**
- * The run that is resumed, the run that one resumed, and so on. Throws `Configuration` when one is not known (any more).
+ * The run that is resumed, the run that one resumed, and so on. Throws `Configuration` when one is not known (any
+ * more).
  */
 export async function resumedRuns(state: Pick<StateStore, 'run'>, runId: string): Promise<RunDetail[]> {
   const chain: RunDetail[] = []
@@ -37,8 +38,8 @@ export async function chainOf(mode: Mode, { state }: Services): Promise<RunDetai
 }
 
 /**
- * The run that has done the step before this one, though it may have died before it could say so: one among those resumed, or one that
- * has resumed them. Null when none has.
+ * The run that has done the step before this one, though it may have died before it could say so: one among those
+ * resumed, or one that has resumed them. Null when none has.
  */
 export async function doneBefore(
   step: string,

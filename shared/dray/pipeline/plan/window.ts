@@ -75,8 +75,8 @@ async function xidWindow(
 const DAY = 86_400_000_000n
 
 /**
- * The unit to which the source cuts its stamps, in microseconds. A window must end at the start of one: a row written later in the
- * unit has the same stamp.
+ * The unit to which the source cuts its stamps, in microseconds. A window must end at the start of one: a row written
+ * later in the unit has the same stamp.
  */
 async function stampUnit(extraction: Extraction, connection: Connection, adapter: Adapter): Promise<bigint> {
   const { source } = extraction

@@ -20,8 +20,8 @@ export async function quarantinedPipelines(staging: StagingStore): Promise<strin
 }
 
 /**
- * The rows that a pipeline has quarantined, run after run, in the order of the runs. A row that several attempts of a task have set
- * aside comes once.
+ * The rows that a pipeline has quarantined, run after run, in the order of the runs. A row that several attempts of a
+ * task have set aside comes once.
  */
 export async function* quarantinedRows(
   staging: StagingStore,

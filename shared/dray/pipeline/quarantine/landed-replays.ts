@@ -14,8 +14,8 @@ export interface SentRecord extends QuarantineRecord {
 }
 
 /**
- * The rows, by their ids, that a replay which never came to its end has loaded all the same: the ledger says so, in the transaction that loaded
- * them. Called behind the fence: nothing more of that replay can land.
+ * The rows, by their ids, that a replay which never came to its end has loaded all the same: the ledger says so, in the
+ * transaction that loaded them. Called behind the fence: nothing more of that replay can land.
  */
 export async function landedBefore(
   pipeline: Pipeline,
@@ -47,8 +47,8 @@ async function landedReplays(pipeline: Pipeline): Promise<Map<string, Set<number
 }
 
 /**
- * What a replay has sent; nothing of it where the records have expired (the rows have been in the quarantine for longer, so that they have,
- * too), or where they are damaged and a row that is sent twice is there once all the same.
+ * What a replay has sent; nothing of it where the records have expired (the rows have been in the quarantine for
+ * longer, so that they have, too), or where they are damaged and a row that is sent twice is there once all the same.
  */
 async function sentRecords(
   pipeline: Pipeline,

@@ -21,9 +21,10 @@ import { appendToLog, type QuarantineRecord } from './log.ts'
 import { inOrder } from './replay-order.ts'
 
 /**
- * Quarantined rows that go through the current transform and load again. Where the load keeps older versions back (a `version`, or an
- * append, which never overwrites), the kept rows are sent; elsewhere the rows are read again from the source by their key, so that
- * what is written is never older than what is there: the pipeline's lease keeps other runs out meanwhile.
+ * Quarantined rows that go through the current transform and load again. Where the load keeps older versions back (a
+ * `version`, or an append, which never overwrites), the kept rows are sent; elsewhere the rows are read again from the
+ * source by their key, so that what is written is never older than what is there: the pipeline's lease keeps other runs
+ * out meanwhile.
  */
 export async function draftReplay(
   pipeline: Pipeline,

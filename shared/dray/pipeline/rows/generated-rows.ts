@@ -46,9 +46,10 @@ const KEPT = new Set<FieldKind>([...CHECKED_TEXTS, 'bigint', 'integer', 'double'
 const MOST_COLUMNS = 100
 
 /**
- * Generates the code that takes the rows of a pipeline through its models, where each field has its place, its cast and its rules: several times as
- * quick as code that looks them up. A value that the transform passes on is not looked at again, and whatever is not as it should be goes to
- * the encoder of the models, which says why. Null for a model that it cannot stand in for.
+ * Generates the code that takes the rows of a pipeline through its models, where each field has its place, its cast and
+ * its rules: several times as quick as code that looks them up. A value that the transform passes on is not looked at
+ * again, and whatever is not as it should be goes to the encoder of the models, which says why. Null for a model that
+ * it cannot stand in for.
  */
 export function rowCode(source: AnySource, target: AnyTarget): RowCode | null {
   const ofSource = codes.get(source) ?? new WeakMap<AnyTarget, RowCode | null>()

@@ -9,8 +9,8 @@ import { canonicalText } from '#dray/pipeline/texts/canonical.ts'
 export class KeyChanged extends TerminalError {}
 
 /**
- * Makes the check of a row and what it became: deletes compare the keys of the source with those of the target, so a transform must
- * take them over as they are. Null where nothing relies on it.
+ * Makes the check of a row and what it became: deletes compare the keys of the source with those of the target, so a
+ * transform must take them over as they are. Null where nothing relies on it.
  */
 export function keyCheck(pipeline: Pipeline): ((row: readonly Text[], texts: readonly Text[]) => void) | null {
   const { deletes, extract, load } = pipeline

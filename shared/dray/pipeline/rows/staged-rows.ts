@@ -14,8 +14,9 @@ export interface StagedRows {
 }
 
 /**
- * Opens the rows of the stage before. Fields have no names but those of the object's header: throws `Terminal` when they are not those that
- * the models of now take, as after a deployment between two stages, which would put values into other columns.
+ * Opens the rows of the stage before. Fields have no names but those of the object's header: throws `Terminal` when
+ * they are not those that the models of now take, as after a deployment between two stages, which would put values into
+ * other columns.
  */
 export async function openRows(
   { pipeline, stage, object, columns }: StagedRows,

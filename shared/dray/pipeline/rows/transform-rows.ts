@@ -48,7 +48,9 @@ function asError(error: unknown): ValidationError {
   return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
 }
 
-/** Of a row whose source holds something else than text in a text column: Extract has added the names of those columns. */
+/**
+ * Of a row whose source holds something else than text in a text column: Extract has added the names of those columns.
+ */
 export const NOT_TEXT = 'invalid_utf8'
 
 function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']): ValidationError[] {
@@ -60,9 +62,9 @@ function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']):
 }
 
 /**
- * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held against the
- * target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only where deletes rely on a key that
- * the transform has changed.
+ * Makes the function that transforms one row of texts: cast by the source's model, transformed by the pipeline, held
+ * against the target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only
+ * where deletes rely on a key that the transform has changed.
  */
 export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
   const { source } = pipeline.extract

@@ -16,8 +16,9 @@ const BORNE = 10
 type Sums = Awaited<ReturnType<typeof sumOfLedger>>
 
 /**
- * Closes a run of a pipeline: every partition in the ledger, the row equation, the quarantine's threshold, and only then `last_run`.
- * Throws `Terminal` when rows are not accounted for, `DataQuality` when too many are quarantined; nothing advances then.
+ * Closes a run of a pipeline: every partition in the ledger, the row equation, the quarantine's threshold, and only
+ * then `last_run`. Throws `Terminal` when rows are not accounted for, `DataQuality` when too many are quarantined;
+ * nothing advances then.
  */
 export function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
   return withDeadline(services.signal, () => closeRun(pipeline, input, services))

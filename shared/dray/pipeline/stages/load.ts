@@ -21,8 +21,8 @@ import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
 
 /**
- * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry and does nothing.
- * Rows that the target refuses are quarantined alone.
+ * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry
+ * and does nothing. Rows that the target refuses are quarantined alone.
  */
 export function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
   return withDeadline(services.signal, () => landPartition(pipeline, input, services))

@@ -23,8 +23,9 @@ import { enterRun } from './enter-run.ts'
 const LEASE_MS = 6 * 3600 * 1000
 
 /**
- * Takes the lease, raises the fence in the target, fixes the window and cuts it into partitions; of a run that is resumed, takes over
- * its plan. Throws `LeaseHeld` when another run holds the pipeline, `Terminal` when a model does not fit its live table.
+ * Takes the lease, raises the fence in the target, fixes the window and cuts it into partitions; of a run that is
+ * resumed, takes over its plan. Throws `LeaseHeld` when another run holds the pipeline, `Terminal` when a model does
+ * not fit its live table.
  */
 export function plan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
   return withDeadline(services.signal, () => makePlan(pipeline, input, services))
@@ -140,8 +141,8 @@ async function planAlreadyDone(
 }
 
 /**
- * A Plan delivered after its run has ended takes a lease that nobody would give back. Finish ends the run first and gives leases
- * back then, so one of the two sees the other.
+ * A Plan delivered after its run has ended takes a lease that nobody would give back. Finish ends the run first and
+ * gives leases back then, so one of the two sees the other.
  */
 async function refuseEndedRun(pipeline: Pipeline, runId: string, { state }: Services): Promise<void> {
   const detail = await state.run(runId)

@@ -21,8 +21,8 @@ export interface Reloaded {
 }
 
 /**
- * Loads the rows of these keys by the transform of now, in separate runs in this process, and leaves `last_run` alone. Throws
- * `LeaseHeld` while a run holds the pipeline.
+ * Loads the rows of these keys by the transform of now, in separate runs in this process, and leaves `last_run` alone.
+ * Throws `LeaseHeld` while a run holds the pipeline.
  */
 export async function reloadKeys(
   pipeline: Pipeline,

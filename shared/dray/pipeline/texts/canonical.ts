@@ -60,8 +60,8 @@ function canonical(column: ColumnDefinition, text: string): string {
 }
 
 /**
- * The one text of a value, however an engine writes it: what a transform gives and what a target gives back can be compared.
- * Text that is no value of the column's kind comes back as it is.
+ * The one text of a value, however an engine writes it: what a transform gives and what a target gives back can be
+ * compared. Text that is no value of the column's kind comes back as it is.
  */
 export function canonicalText(column: ColumnDefinition, text: Text): Text {
   if (text === null) return null

@@ -9,7 +9,9 @@ export function columnsOf(definition: TableDefinition, names: readonly string[])
   return names.map((name) => columnOf(definition, name))
 }
 
-/** Rows that have one of these keys. An engine's collation may take other keys for the same: look at what comes back. */
+/**
+ * Rows that have one of these keys. An engine's collation may take other keys for the same: look at what comes back.
+ */
 export function hasKey(
   adapter: Adapter,
   columns: readonly ColumnDefinition[],

@@ -8,8 +8,8 @@ import { type Contender, chunksOf, type OrderRow } from './contender.ts'
 import { serve } from './serve.ts'
 
 /*
- * What the server can do: the rows are bytes already, nothing is checked or counted, and the statements are the fastest that were found. It tells
- * how much of the time is the server's.
+ * What the server can do: the rows are bytes already, nothing is checked or counted, and the statements are the fastest
+ * that were found. It tells how much of the time is the server's.
  */
 
 const COLUMNS = ['order_id', 'customer_id', 'order_date', 'amount', 'status', 'note', 'last_updated']

@@ -5,8 +5,8 @@ import { decodeLine } from 'dray/internal/block/copy-text.ts'
 import { countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 /**
- * What a column of the type takes as it is, and what it would change or cannot hold, with the number of the error. LOAD DATA calls
- * a bad time 1265, INSERT 1292.
+ * What a column of the type takes as it is, and what it would change or cannot hold, with the number of the error. LOAD
+ * DATA calls a bad time 1265, INSERT 1292.
  */
 const CASES: readonly (readonly [
   type: string,

@@ -7,8 +7,8 @@ import type { StateStore } from 'dray/internal/state/state-store.ts'
 export type At = (point: string) => void
 
 /**
- * Numbers the points, tells of each, and at the point `last` ends the process as a lost machine would: by SIGKILL, in the middle of it.
- * `from` is a pattern: the first point that meets it is number 1 then.
+ * Numbers the points, tells of each, and at the point `last` ends the process as a lost machine would: by SIGKILL, in
+ * the middle of it. `from` is a pattern: the first point that meets it is number 1 then.
  */
 export function crashPoints(last: number | null, from: string, tell: (point: string) => void): At {
   let count = 0
@@ -77,8 +77,8 @@ function kindOf(key: string): string {
 type Write = (this: Socket, ...parameters: unknown[]) => void
 
 /**
- * A point before each request to a server is sent, after it was (its reply has not come), and when a reply comes: whatever the
- * adapters send within a merge or a COPY, from below the drivers.
+ * A point before each request to a server is sent, after it was (its reply has not come), and when a reply comes:
+ * whatever the adapters send within a merge or a COPY, from below the drivers.
  */
 export function putPointsInSockets(nameOf: (port: number) => string | undefined, at: At): void {
   const prototype = Socket.prototype as unknown as Record<'connect' | '_write' | '_writev' | 'push', Write>

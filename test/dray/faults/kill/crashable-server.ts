@@ -10,7 +10,9 @@ import { startMariaDB } from '#test/services/mariadb.ts'
 import { type Engine, observe } from './engines.ts'
 import type { Server } from './server.ts'
 
-/** A server that keeps what it has acknowledged, can crash at once, and comes back over the same data on the same port. */
+/**
+ * A server that keeps what it has acknowledged, can crash at once, and comes back over the same data on the same port.
+ */
 export interface CrashableServer extends Server {
   crash(): void
   /** Resolves when it answers again. */

@@ -9,7 +9,10 @@ import { Lane } from './lane.ts'
 import type { PipelineShape } from './models.ts'
 import { privateServer } from './server.ts'
 
-/** Of a first run, of later ones and of each other kind; `DRAY_KILLS=all` kills at every point, `DRAY_KILLS=12,40,10` at so many. */
+/**
+ * Of a first run, of later ones and of each other kind; `DRAY_KILLS=all` kills at every point, `DRAY_KILLS=12,40,10` at
+ * so many.
+ */
 const USUAL = long ? '100,500,40' : '2,8,1'
 
 function wanted(): { readonly first: number; readonly next: number; readonly other: number } | null {

@@ -70,7 +70,8 @@ export class Kills {
         // The next process reads its code while this one runs.
         next = this.#childAt(kind, waiting.shift())
         const wasKilled = await this.#kill(child, await this.#prepare(kind))
-        // A run is not like the other to the last point: one that ended before its own is made up for by an earlier one.
+        // A run is not like the other to the last point: one that ended before its own is made up for by an earlier
+        // one.
         if (!wasKilled) waiting.push(Math.ceil((numbers.at(-1) ?? 0) * (0.9 - waiting.length / 1_000)))
         next ??= this.#childAt(kind, waiting.shift())
       }
@@ -109,7 +110,10 @@ export class Kills {
     }
   }
 
-  /** Changes the source; a first run finds a target without any table of Dray's and no `last_run`. Returns the last stamp. */
+  /**
+   * Changes the source; a first run finds a target without any table of Dray's and no `last_run`. Returns the last
+   * stamp.
+   */
   async #prepare(kind: 'first' | 'next'): Promise<string> {
     const { source, target } = this.#lane
     this.#version += 1

@@ -44,7 +44,8 @@ export class KindKills {
         await child.ready
         // The next process reads its code while this one runs.
         next = this.#childAt(waiting.shift())
-        // A run is not like the other to the last point: one that ended before its own is made up for by an earlier one.
+        // A run is not like the other to the last point: one that ended before its own is made up for by an earlier
+        // one.
         if (!(await this.#kill(child)) && tried < most)
           waiting.push({ crashAt: Math.ceil(points.length * (0.9 - tried / (2 * most))) })
         next ??= this.#childAt(waiting.shift())
@@ -112,7 +113,10 @@ export class KindKills {
   }
 }
 
-/** Half of them from where Commit writes to the target until it turns to the state, or anywhere in Commit; the others spread over all. */
+/**
+ * Half of them from where Commit writes to the target until it turns to the state, or anywhere in Commit; the others
+ * spread over all.
+ */
 function chosen(
   points: readonly string[],
   wanted: number,

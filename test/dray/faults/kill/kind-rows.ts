@@ -2,7 +2,10 @@ import { type Observer, speechOf } from './engines.ts'
 import { MENDED, SKIPPED } from './models.ts'
 import { digestOf, rowsByText } from './rows.ts'
 
-/** What the target must hold for each code, each row of the source having its own; by digests that the source's server works out. */
+/**
+ * What the target must hold for each code, each row of the source having its own; by digests that the source's server
+ * works out.
+ */
 export async function dueByCode(source: Observer, isRepaired = false): Promise<Map<string, string>> {
   const label = isRepaired ? `coalesce(label, '${MENDED}')` : 'label'
   const good = `${label} is not null and ${label} <> '${SKIPPED}' and amount >= 0`
@@ -39,7 +42,9 @@ export function currentVersions(target: Observer): Promise<Map<string, string>> 
   return rowsByText(target, `select code, ${digest} from version where valid_to is null`)
 }
 
-/** Versions of one thing that hold at the same time, that end before they begin, or that say two things of their end. */
+/**
+ * Versions of one thing that hold at the same time, that end before they begin, or that say two things of their end.
+ */
 export async function brokenVersions(target: Observer): Promise<number> {
   const together =
     'select a.code from version a join version b on a.code = b.code and a.valid_from < b.valid_from and (a.valid_to is null or a.valid_to > b.valid_from)'

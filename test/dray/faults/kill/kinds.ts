@@ -9,7 +9,10 @@ import { clockOf, isGood, landedRows, writeRows } from './rows.ts'
 const ROWS = { from: 301, to: 420, ownCodes: true }
 const PARTITION_ROWS = 40
 
-/** A kind of run that is killed: what comes before it, and what must hold when it was killed and when it has been made good. */
+/**
+ * A kind of run that is killed: what comes before it, and what must hold when it was killed and when it has been made
+ * good.
+ */
 export interface KindOfRun {
   readonly name: string
   readonly shape: PipelineShape
@@ -17,7 +20,10 @@ export interface KindOfRun {
   readonly critical?: RegExp
   /** The first content of the databases. */
   begin(lane: Lane): Promise<void>
-  /** Changes the databases; returns what the run that is killed is asked for. Called once for each kill, the rounds from 1. */
+  /**
+   * Changes the databases; returns what the run that is killed is asked for. Called once for each kill, the rounds from
+   * 1.
+   */
   prepare(lane: Lane, round: number): Promise<RunMode | null>
   /** The run is dead, and nothing has been done about it. */
   checkKilled?(lane: Lane): Promise<void>

@@ -37,7 +37,10 @@ export interface LaneOptions {
   readonly staging?: string
 }
 
-/** Two databases, a state table and a staging folder with one pipeline between them; and the oracle that looks at all of them. */
+/**
+ * Two databases, a state table and a staging folder with one pipeline between them; and the oracle that looks at all of
+ * them.
+ */
 export class Lane {
   readonly state: StateStore
   readonly staging: StagingStore
@@ -186,8 +189,8 @@ export class Lane {
   }
 
   /**
-   * After a fault, before anything is done about it: whatever lies before `last_run` has landed. `before` are the target's rows of
-   * the last check; where `last_run` has moved since, they are not enough.
+   * After a fault, before anything is done about it: whatever lies before `last_run` has landed. `before` are the
+   * target's rows of the last check; where `last_run` has moved since, they are not enough.
    */
   async checkNotPassed(before: ReadonlyMap<string, string>, hasMoved: boolean): Promise<void> {
     const lastRun = await this.lastRun()
@@ -265,7 +268,10 @@ export class Lane {
     )
   }
 
-  /** No lease, no open run, no table beside the documented ones, no transaction, no half-written object that could be read. */
+  /**
+   * No lease, no open run, no table beside the documented ones, no transaction, no half-written object that could be
+   * read.
+   */
   async checkNothingLeft(): Promise<void> {
     const owner = (await this.state.pipeline(PIPELINE))?.leaseOwner
     if (owner) throw new Divergence(`everything has ended, and ${owner} holds the lease`)

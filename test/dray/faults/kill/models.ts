@@ -22,7 +22,10 @@ export interface PipelineShape {
   readonly isRepaired?: boolean
 }
 
-/** The pipeline that is killed, and its two databases. `place` is part of their names, and so of the variables of their URLs. */
+/**
+ * The pipeline that is killed, and its two databases. `place` is part of their names, and so of the variables of their
+ * URLs.
+ */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
   const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
   const source = database(`${place}-source`)
@@ -35,7 +38,10 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     note: text().nullable(),
     changedAt: timestamp(),
   }) {}
-  /** `code` comes from several rows: the one that changed last wins. The table refuses amounts below zero, which the model does not know. */
+  /**
+   * `code` comes from several rows: the one that changed last wins. The table refuses amounts below zero, which the
+   * model does not know.
+   */
   const content = {
     label: varchar(60),
     amount: decimal(18, 4),

@@ -108,8 +108,8 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
     await other.run('create table scratch (id bigint primary key, value int)')
     await other.run(`insert into scratch select id, 1 from ${speechOf(other).series(1, 20_000)}`)
     const hold = async () => {
-      // PostgreSQL gives up the session that looks first, MariaDB the transaction that has written less, and none that has
-      // written to a table without transactions (a load has: its temporary one).
+      // PostgreSQL gives up the session that looks first, MariaDB the transaction that has written less, and none that
+      // has written to a table without transactions (a load has: its temporary one).
       if (engine === 'postgres') await other.run("set deadlock_timeout = '10min'")
       else await other.run('create temporary table aside (id int) engine = Aria transactional = 0')
       await other.run('begin')
@@ -172,7 +172,9 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
   )
 })
 
-/** From now on the first so many updates of the target end as a serialization failure. A sequence is not rolled back. */
+/**
+ * From now on the first so many updates of the target end as a serialization failure. A sequence is not rolled back.
+ */
 async function failUpdates({ target }: Lane, times: number): Promise<void> {
   await target.run(`drop trigger if exists fail_updates${target.engine === 'postgres' ? ' on product' : ''}`)
   await target.run('drop sequence if exists failures')

@@ -28,8 +28,9 @@ export async function clockOf(source: Observer): Promise<string> {
 }
 
 /**
- * Writes rows `from` to `to` of which every `every`-th is meant, stamped from now on, a microsecond apart. Each tenth shares its
- * code with the one before it, bad ones as well: where the target refuses them, the one before stands in. Returns the last stamp.
+ * Writes rows `from` to `to` of which every `every`-th is meant, stamped from now on, a microsecond apart. Each tenth
+ * shares its code with the one before it, bad ones as well: where the target refuses them, the one before stands in.
+ * Returns the last stamp.
  */
 export async function writeRows(
   source: Observer,
@@ -77,7 +78,9 @@ export interface Due {
   readonly changedAt: string
 }
 
-/** What the target must hold for each code by what the source holds now, by digests that the source's server works out. */
+/**
+ * What the target must hold for each code by what the source holds now, by digests that the source's server works out.
+ */
 export async function dueRows(source: Observer, before: string | null): Promise<Due[]> {
   const { stamp, literal } = speechOf(source)
   const digest = digestOf(source, { note: concat(source, "'n:'", 'note'), sourceId: 'id' })
@@ -88,7 +91,10 @@ export async function dueRows(source: Observer, before: string | null): Promise<
   return rows.map(([code, text, at]) => ({ code: code as string, digest: text as string, changedAt: at as string }))
 }
 
-/** The digests of all good rows of the source, by code: a run that is half done may have landed any of those that share one. */
+/**
+ * The digests of all good rows of the source, by code: a run that is half done may have landed any of those that share
+ * one.
+ */
 export async function possibleRows(source: Observer): Promise<Map<string, Set<string>>> {
   const digest = digestOf(source, { note: concat(source, "'n:'", 'note'), sourceId: 'id' })
   const rows = await source.run(

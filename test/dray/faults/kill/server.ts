@@ -9,7 +9,8 @@ export interface Server {
 }
 
 /**
- * A server of the test's own: open transactions of other tests would hold the windows back. Says why there is none where none can be had.
+ * A server of the test's own: open transactions of other tests would hold the windows back. Says why there is none
+ * where none can be had.
  */
 export async function privateServer(engine: Engine): Promise<Server | { readonly unavailable: string }> {
   if (engine === 'mariadb') return process.env.TEST_MYSQL_UNAVAILABLE ? startMariaDB() : startMariaDB({ arguments: [] })

@@ -52,8 +52,9 @@ function forSqlite(sql: string): string {
 }
 
 /**
- * A database in memory with PostgreSQL's rules of concurrency: READ COMMITTED statements over versions of rows, row locks, snapshots,
- * failed transactions. SQLite does the SQL; every statement is atomic, and one that meets a lock says so and is run again.
+ * A database in memory with PostgreSQL's rules of concurrency: READ COMMITTED statements over versions of rows, row
+ * locks, snapshots, failed transactions. SQLite does the SQL; every statement is atomic, and one that meets a lock says
+ * so and is run again.
  */
 export class MemoryDatabase {
   options: MemoryDatabaseOptions
@@ -272,7 +273,9 @@ export class MemoryDatabase {
     return this.options.check(table.name, row)
   }
 
-  /** The version of a key that no other transaction can change any more once its lock is held; null when there is none. */
+  /**
+   * The version of a key that no other transaction can change any more once its lock is held; null when there is none.
+   */
   liveVersion(
     transaction: MemoryTransaction,
     table: string,

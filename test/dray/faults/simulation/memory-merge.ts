@@ -15,7 +15,10 @@ interface Session {
 
 type Effect = 'inserted' | 'updated' | 'unchanged'
 
-/** `Connection.merge` on a database in memory: of each key the last row that is not refused, row by row under the row's lock. */
+/**
+ * `Connection.merge` on a database in memory: of each key the last row that is not refused, row by row under the row's
+ * lock.
+ */
 export async function mergeIntoMemory(
   session: Session,
   target: MergeTarget,

@@ -56,8 +56,8 @@ export const VERSIONS = '$versions'
 export const HIDDEN = { rowid: 'rowid$', from: 'from$', to: 'to$', changes: '$changes' } as const
 
 /**
- * Statements that keep a table as versions of rows behind a view of those that the reader may see. What is written to the
- * view is only noted down: whether and when it takes effect is the business of transactions, not of SQLite.
+ * Statements that keep a table as versions of rows behind a view of those that the reader may see. What is written to
+ * the view is only noted down: whether and when it takes effect is the business of transactions, not of SQLite.
  */
 export function ddlOf(table: MemoryTable): string {
   const { name, columns, primaryKey } = table

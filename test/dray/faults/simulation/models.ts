@@ -11,7 +11,10 @@ import { SimulatedDatabase } from './memory-adapter.ts'
 export const source = new SimulatedDatabase('simulated-source')
 export const target = new SimulatedDatabase('simulated-target')
 
-/** `code` is what the row is about in the target: its own where the load is by id, shared by several rows where it is by code. */
+/**
+ * `code` is what the row is about in the target: its own where the load is by id, shared by several rows where it is by
+ * code.
+ */
 export class Item extends source.source('item', {
   region: bigint().primaryKey(),
   id: bigint().primaryKey(),

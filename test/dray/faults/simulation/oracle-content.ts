@@ -69,7 +69,10 @@ export class ContentOracle {
     if (!rows.some((versions) => this.#isAllowed(found, versions, newest, own, due))) throw wrong(newest)
   }
 
-  /** Of a row that must be there only its latest version may be; of others any that is not older than what must be there. */
+  /**
+   * Of a row that must be there only its latest version may be; of others any that is not older than what must be
+   * there.
+   */
   #isAllowed(found: Row, versions: readonly Version[], newest: Row | null, own: readonly Row[], due: Due): boolean {
     const latest = (versions.at(-1) as Version).row
     const isDue = latest !== null && own.includes(latest) && this.#fate(latest, due) === 'loaded'
@@ -86,7 +89,10 @@ export class ContentOracle {
     return this.#witness.scenario.repairedAfterSeconds !== null
   }
 
-  /** A row whose transform was repaired may have been set aside before, until it is sent again; one without a key never is. */
+  /**
+   * A row whose transform was repaired may have been set aside before, until it is sent again; one without a key never
+   * is.
+   */
   #fate(row: Row, { isReplayed }: Due) {
     return fateOf(row, this.#mayBeRepaired && isReplayed && row.id !== null)
   }

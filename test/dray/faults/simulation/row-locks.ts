@@ -8,7 +8,9 @@ export class RowLocks {
   readonly #held = new Map<string, Map<MemoryTransaction, LockMode>>()
   readonly #waiting = new Map<MemoryTransaction, MemoryTransaction>()
 
-  /** Takes the lock, or says which transaction is in the way. Throws `Transient` when waiting for it would never end. */
+  /**
+   * Takes the lock, or says which transaction is in the way. Throws `Transient` when waiting for it would never end.
+   */
   take(transaction: MemoryTransaction, key: string, mode: LockMode): MemoryTransaction | null {
     const holders = this.#held.get(key) ?? new Map<MemoryTransaction, LockMode>()
     for (const [holder, held] of holders) {

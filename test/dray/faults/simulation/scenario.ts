@@ -200,7 +200,10 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
   }
 }
 
-/** As `usual` where each row of the source is a row of its own in the target, and open transactions can be seen where no lag helps. */
+/**
+ * As `usual` where each row of the source is a row of its own in the target, and open transactions can be seen where no
+ * lag helps.
+ */
 function uniqueCodes(usual: Scenario): Partial<Scenario> {
   const exact = usual.exact || usual.shape.lagSeconds === 0
   return {

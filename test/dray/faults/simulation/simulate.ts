@@ -5,8 +5,8 @@ import { added, nothing, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
 /*
- * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened. `--kind` has all of
- * them be of one kind; `--threads` is as many as there are processors unless told.
+ * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened.
+ * `--kind` has all of them be of one kind; `--threads` is as many as there are processors unless told.
  */
 
 const BATCH = 5_000

@@ -292,7 +292,9 @@ export class Simulation {
     if (status !== 'SUCCEEDED') throw new Divergence(`a replay without any fault ended ${status}`)
   }
 
-  /** What a runner, or the janitor, does first: ends the runs that nobody ends. Where it does not, their leases expire. */
+  /**
+   * What a runner, or the janitor, does first: ends the runs that nobody ends. Where it does not, their leases expire.
+   */
   async #settleLost(): Promise<void> {
     for (const id of this.#lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
   }
@@ -476,7 +478,10 @@ export class Simulation {
     }
   }
 
-  /** Nothing that had landed when Plan was called is planned once more; and what a run goes on with is what it was asked to. */
+  /**
+   * Nothing that had landed when Plan was called is planned once more; and what a run goes on with is what it was asked
+   * to.
+   */
   #checkPlan(run: string, { partitions, planned_by: planner }: PlanOutput, landed: ReadonlySet<string>): void {
     this.#planners.set(run, planner)
     const again = partitions.find(({ partition }) => landed.has(`${planner} ${partition}`))

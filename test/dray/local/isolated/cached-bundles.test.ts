@@ -7,8 +7,8 @@ import { cachedBundles } from 'dray-infra/internal/local/isolated/cached-bundles
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { fixtureFolder } from '#test/fixture-project.ts'
 
-const handler = 'functions/data-mart/run.ts'
-const handlers = [{ handler, engines: [] }]
+const HANDLER = 'functions/data-mart/run.ts'
+const handlers = [{ handler: HANDLER, engines: [] }]
 /** Stand for what of the framework and of npm has a part in it. */
 const others = ['framework/pipeline/plan.ts', 'framework/.package-lock.json']
 
@@ -38,7 +38,7 @@ describe('bundles that are kept', () => {
         project,
         others.map((source) => join(project, source)),
       )
-    ).get(handler) ?? ''
+    ).get(HANDLER) ?? ''
   const lists = async () => (await readdir(folder)).filter((name) => name.endsWith('.json'))
   /** Says that the bundle is in another folder, which nobody but the list can know. */
   async function mark(): Promise<string> {
@@ -46,7 +46,7 @@ describe('bundles that are kept', () => {
     const marked = join(folder, 'marked')
     await cp(await made(), marked, { recursive: true })
     const text = await readFile(join(folder, list ?? ''), 'utf8')
-    const { [handler]: name } = JSON.parse(text)
+    const { [HANDLER]: name } = JSON.parse(text)
     await writeFile(join(folder, list ?? ''), text.replace(name, basename(marked)))
     return marked
   }

@@ -10,18 +10,18 @@ import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { type Endpoints, startEndpoints } from 'dray-infra/internal/local/isolated/endpoints.ts'
 import { KeptObjects } from 'dray-infra/internal/local/isolated/kept-objects.ts'
 
-const bucket = 'staging'
+const BUCKET = 'staging'
 let endpoints: Endpoints
 let client: S3Client
 let folder: string
 let kept: KeptObjects
 
 before(async () => {
-  endpoints = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket })
+  endpoints = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket: BUCKET })
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
   client = new S3Client({ endpoint: endpoints.s3, region: 'eu-north-1', forcePathStyle: true, credentials })
   folder = await mkdtemp(join(tmpdir(), 'dray-kept-'))
-  kept = new KeptObjects({ endpoint: endpoints.s3, bucket, folder })
+  kept = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder })
 })
 after(async () => {
   kept.close()
@@ -31,7 +31,7 @@ after(async () => {
 })
 
 test('keeps plans and quarantined rows where the folder store reads them by the same references, and no batch', async () => {
-  const staging = new S3StagingStore({ bucket, client })
+  const staging = new S3StagingStore({ bucket: BUCKET, client })
   const plan = await writeJson(staging, 'runs/r/orders/plan', { pipeline: 'orders' })
   await writeJsonLines(staging, 'runs/r/orders/0/extracted', [1])
   await kept.keep()
@@ -48,7 +48,7 @@ test('keeps plans and quarantined rows where the folder store reads them by the 
 })
 
 test('keeps what several steps ask for at the same time', async () => {
-  const staging = new S3StagingStore({ bucket, client })
+  const staging = new S3StagingStore({ bucket: BUCKET, client })
   const plans = await Promise.all(
     [1, 2, 3, 4].map((number) => writeJson(staging, `runs/${number}/orders/plan`, number)),
   )
@@ -60,7 +60,7 @@ test('keeps what several steps ask for at the same time', async () => {
 })
 
 test('reads the items of a Distributed Map from the bucket', async () => {
-  const { key } = await writeJsonArray(new S3StagingStore({ bucket, client }), 'runs/r/orders/items', [
+  const { key } = await writeJsonArray(new S3StagingStore({ bucket: BUCKET, client }), 'runs/r/orders/items', [
     { partition: 0 },
   ])
 
@@ -74,10 +74,10 @@ test('gives a later run what earlier ones have left, by the same references, and
   const plan = await writeJson(store, 'runs/earlier/orders/plan', { pipeline: 'orders' })
   const batch = await writeJson(store, 'runs/earlier/orders/0/extracted', [1])
   const rows = await writeJsonLines(store, 'quarantine/orders/earlier', [{ id: 1 }])
-  const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket })
+  const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket: BUCKET })
   const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
   const other = new S3Client({ endpoint: later.s3, region: 'eu-north-1', forcePathStyle: true, credentials })
-  const objects = new KeptObjects({ endpoint: later.s3, bucket, folder })
+  const objects = new KeptObjects({ endpoint: later.s3, bucket: BUCKET, folder })
   context.after(async () => {
     objects.close()
     other.destroy()
@@ -88,7 +88,7 @@ test('gives a later run what earlier ones have left, by the same references, and
   await rm(join(folder, rows.key))
   await objects.keep()
 
-  const staging = new S3StagingStore({ bucket, client: other })
+  const staging = new S3StagingStore({ bucket: BUCKET, client: other })
   assert.deepEqual(await readJson(staging, plan), { pipeline: 'orders' })
   assert.deepEqual(await Array.fromAsync(readJsonLines(staging, rows)), [{ id: 1 }])
   await assert.rejects(readJson(staging, batch), { name: 'StagedObjectMissing' })
@@ -96,7 +96,7 @@ test('gives a later run what earlier ones have left, by the same references, and
 })
 
 test('has nothing to give before the first run', async () => {
-  const objects = new KeptObjects({ endpoint: endpoints.s3, bucket, folder: join(folder, 'missing') })
+  const objects = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder: join(folder, 'missing') })
 
   await objects.restore()
 

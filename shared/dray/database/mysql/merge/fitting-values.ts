@@ -26,8 +26,8 @@ function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
 }
 
 /**
- * Makes the function that says of whole rows that LOAD DATA changes no value of theirs without a warning. Null where a column's type
- * or the server does not allow to say so.
+ * Makes the function that says of whole rows that LOAD DATA changes no value of theirs without a warning. Null where a
+ * column's type or the server does not allow to say so.
  */
 export function fittingRows(
   { facts }: MergeSession,

@@ -53,9 +53,9 @@ class CountedBlocks {
 }
 
 /**
- * Streams COPY text into the staging table by LOAD DATA LOCAL, which stores something else for what does not fit and warns:
- * rows with a warning are taken out again and returned as faults. Null when it cannot be told which rows they are,
- * or when the server takes no files.
+ * Streams COPY text into the staging table by LOAD DATA LOCAL, which stores something else for what does not fit and
+ * warns: rows with a warning are taken out again and returned as faults. Null when it cannot be told which rows they
+ * are, or when the server takes no files.
  */
 export async function loadData(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<Loaded | null> {
   const blocks = new CountedBlocks(open)

@@ -11,8 +11,9 @@ const SAVEPOINT = '`dray_ordered`'
 const WHOLE_NUMBERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
 
 /**
- * Merges rows whose keys grow from one to the next and whose values are sure to fit: then no key comes twice, no row has to be found again,
- * and the staging table needs no check and no index. Null, with nothing left behind, when one row is not like that or is refused.
+ * Merges rows whose keys grow from one to the next and whose values are sure to fit: then no key comes twice, no row
+ * has to be found again, and the staging table needs no check and no index. Null, with nothing left behind, when one
+ * row is not like that or is refused.
  */
 export async function mergeOrdered(merging: Merging, open: OpenBlocks): Promise<MergeResult | null> {
   const { session, target, live, staging } = merging

@@ -17,8 +17,8 @@ import type { Fault, Faults, StagingTable } from './staging-table.ts'
 const SAVEPOINT = '`dray_merge`'
 
 /**
- * Merges rows of any kind by way of the staging table, where duplicates go and rows that the target would refuse or change are taken out. Says
- * of rows that the target refused which others could stand in for them.
+ * Merges rows of any kind by way of the staging table, where duplicates go and rows that the target would refuse or
+ * change are taken out. Says of rows that the target refused which others could stand in for them.
  */
 export async function mergeStaged(
   merging: Merging,

@@ -12,8 +12,9 @@ import { loadStraight } from './straight.ts'
 import { columnOf, readTargetTable } from './target-table.ts'
 
 /**
- * Merges rows into a table: new ones straight, as long as that is sure to be exact; others into a temporary table of forgiving types first,
- * where duplicates go and rows that the target would refuse or change are taken out, then by one INSERT … SELECT (ON DUPLICATE KEY UPDATE).
+ * Merges rows into a table: new ones straight, as long as that is sure to be exact; others into a temporary table of
+ * forgiving types first, where duplicates go and rows that the target would refuse or change are taken out, then by one
+ * INSERT … SELECT (ON DUPLICATE KEY UPDATE).
  */
 export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
   const live = await readTargetTable(session, target)

@@ -52,9 +52,9 @@ export class MergeSql {
   }
 
   /**
-   * Assignments are made from left to right and see what was assigned before: those of ignored columns compare the others and
-   * come first, the version is compared by all and comes last. Keys are never assigned, so a row of another key can be told
-   * from the row that is meant, and is left as it is.
+   * Assignments are made from left to right and see what was assigned before: those of ignored columns compare the
+   * others and come first, the version is compared by all and comes last. Keys are never assigned, so a row of another
+   * key can be told from the row that is meant, and is left as it is.
    */
   upsert(rows: readonly [from: number, to: number] | 'all'): string {
     const version = this.#version

@@ -14,9 +14,10 @@ import type { MergeSession } from './session.ts'
 const SAVEPOINT = '`dray_straight`'
 
 /**
- * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
- * would be changed. LOAD DATA LOCAL warns of each row that is not like that; one warning undoes it all. Null then, and when it is
- * not to be tried; else the rows that were inserted. MariaDB only: MySQL takes no settings for a single LOAD DATA.
+ * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and
+ * no value would be changed. LOAD DATA LOCAL warns of each row that is not like that; one warning undoes it all. Null
+ * then, and when it is not to be tried; else the rows that were inserted. MariaDB only: MySQL takes no settings for a
+ * single LOAD DATA.
  */
 export async function loadStraight(
   session: MergeSession,

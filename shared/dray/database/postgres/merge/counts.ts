@@ -7,7 +7,9 @@ export interface MergeCounts {
   readonly duplicate: number
 }
 
-/** The counts of a merge of so many rows, from its answer: the rows of different keys, those inserted, those updated. */
+/**
+ * The counts of a merge of so many rows, from its answer: the rows of different keys, those inserted, those updated.
+ */
 export function countsOf(given: number, rows: readonly (readonly Text[])[]): MergeCounts {
   const [distinct, inserted, updated] = (rows[0] as readonly Text[]).map(Number) as [number, number, number]
   return { inserted, updated, unchanged: distinct - inserted - updated, duplicate: given - distinct }

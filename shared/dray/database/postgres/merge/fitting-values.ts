@@ -17,8 +17,8 @@ function fitsOf({ wide, type }: NarrowColumn): Fits | null {
 }
 
 /**
- * Makes the function that says of whole rows of COPY text that their columns are sure to keep every value. When in doubt it says
- * no. Null where the columns are of types that only the server can tell.
+ * Makes the function that says of whole rows of COPY text that their columns are sure to keep every value. When in
+ * doubt it says no. Null where the columns are of types that only the server can tell.
  */
 export function fittingRows(
   columns: readonly string[],

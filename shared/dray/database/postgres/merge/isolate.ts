@@ -21,8 +21,8 @@ type Reason = Pick<RejectedRow, 'code' | 'column' | 'message'>
 
 /**
  * The merge once more, with the rows that the database refuses found one by one under savepoints: first those that COPY
- * refuses (type, length, encoding), then those that the table refuses (NOT NULL, CHECK, foreign keys, other unique keys).
- * Of the latter it says which rows could stand in for them.
+ * refuses (type, length, encoding), then those that the table refuses (NOT NULL, CHECK, foreign keys, other unique
+ * keys). Of the latter it says which rows could stand in for them.
  */
 export async function isolateRows(
   session: MergeSession,

@@ -9,19 +9,26 @@ import type { MergeSession } from './session.ts'
 import { MergeSql } from './sql.ts'
 import type { TargetTable } from './target-table.ts'
 
-/** Up to so many rows a temporary table costs more than it gains: making, filling and dropping it takes a statement each. */
+/**
+ * Up to so many rows a temporary table costs more than it gains: making, filling and dropping it takes a statement
+ * each.
+ */
 const FEW_ROWS = 500
 const FEW_BYTES = 256 * 1024
 const FEW_COLUMNS = 200
 
-/** Types whose input function and whose cast from text agree; others (`bit(3)`, `char(3)`, domains) cut in a cast what COPY refuses. */
+/**
+ * Types whose input function and whose cast from text agree; others (`bit(3)`, `char(3)`, domains) cut in a cast what
+ * COPY refuses.
+ */
 const PLAIN_TYPES = new Set(
   'int2 int4 int8 numeric float8 bool text varchar date timestamp timestamptz uuid json bytea'.split(' '),
 )
 
 /**
- * Merges a few rows without a temporary table: their values are bound as one array a column and unnested. Null when they are more
- * than a few, when a column's type or a NULL in the key asks for the longer way, or when a column would change a value.
+ * Merges a few rows without a temporary table: their values are bound as one array a column and unnested. Null when
+ * they are more than a few, when a column's type or a NULL in the key asks for the longer way, or when a column would
+ * change a value.
  */
 export async function mergeFew(
   session: MergeSession,

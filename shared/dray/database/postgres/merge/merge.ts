@@ -17,9 +17,9 @@ import { readTargetTable, requireKey } from './target-table.ts'
 const UNIQUE_VIOLATION = '23505'
 
 /**
- * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are compared
- * byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once the last row counts;
- * when that one is refused, the one before is written in its place.
+ * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are
+ * compared byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once the last
+ * row counts; when that one is refused, the one before is written in its place.
  *
  * A row that another transaction deletes and inserts again while the merge waits for it stays as the other wrote it.
  */

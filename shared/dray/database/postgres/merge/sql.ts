@@ -46,8 +46,8 @@ export class MergeSql {
   }
 
   /**
-   * With the target's types, so that COPY refuses what the target would, or wider ones where the target would change values.
-   * A row without a key can never be merged.
+   * With the target's types, so that COPY refuses what the target would, or wider ones where the target would change
+   * values. A row without a key can never be merged.
    */
   createTable(...more: readonly string[]): string {
     const notNull = this.#upsert ? this.#key.map((column) => `ALTER ${column} SET NOT NULL`) : []
@@ -109,9 +109,9 @@ export class MergeSql {
   }
 
   /**
-   * Updates what differs and inserts what is absent, both as of one snapshot, and counts: distinct rows, inserted, updated. The
-   * order of the select has its rows found before the first is inserted. A key that another transaction inserts meanwhile is
-   * refused as a duplicate; the next attempt sees it.
+   * Updates what differs and inserts what is absent, both as of one snapshot, and counts: distinct rows, inserted,
+   * updated. The order of the select has its rows found before the first is inserted. A key that another transaction
+   * inserts meanwhile is refused as a duplicate; the next attempt sees it.
    */
   merge(rows: Rows): string {
     const insert = `INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE`
@@ -134,8 +134,9 @@ export class MergeSql {
   }
 
   /**
-   * The same by one join, for servers that can. The target's rows are locked and changed as they are found, so that no order of the rows is
-   * needed but for a key's place in the index. `sameWhenEqual`: columns whose equal values are the same, byte by byte.
+   * The same by one join, for servers that can. The target's rows are locked and changed as they are found, so that no
+   * order of the rows is needed but for a key's place in the index. `sameWhenEqual`: columns whose equal values are the
+   * same, byte by byte.
    */
   mergeByOneJoin(rows: Rows, sameWhenEqual: ReadonlySet<string>, order: 'ordered' | 'any'): string {
     const assignments = this.#assignments
@@ -164,7 +165,10 @@ export class MergeSql {
     return [...this.#written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
   }
 
-  /** A row that is not older, and differs. Records are compared byte by byte, which takes longer than columns one by one. */
+  /**
+   * A row that is not older, and differs. Records are compared byte by byte, which takes longer than columns one by
+   * one.
+   */
   #differs(sameWhenEqual: ReadonlySet<string> = new Set()): string {
     const { version } = this.#merge
     const others = this.#compared.filter((column) => !sameWhenEqual.has(column)).map(quote)

@@ -10,9 +10,9 @@ import type { MergeSession } from './session.ts'
 import type { TargetTable } from './target-table.ts'
 
 /**
- * Copies rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and no value
- * would be changed. Null when it is not to be tried, or when the rows turn out not to be like that; the caller undoes what was
- * copied. Throws what the server refuses: a key that is there already, among others.
+ * Copies rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and
+ * no value would be changed. Null when it is not to be tried, or when the rows turn out not to be like that; the caller
+ * undoes what was copied. Throws what the server refuses: a key that is there already, among others.
  */
 export async function copyStraight(
   session: MergeSession,

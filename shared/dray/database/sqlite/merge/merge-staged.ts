@@ -27,7 +27,9 @@ const UNIQUE = '2067'
 const BATCH_VALUES = 600
 const EVERY_INPUT = 'dray_input'
 
-/** Merges rows by way of the temporary table. Says of rows that the table refused which others could stand in for them. */
+/**
+ * Merges rows by way of the temporary table. Says of rows that the table refused which others could stand in for them.
+ */
 export async function mergeStaged(
   merging: Merging,
   open: OpenBlocks,

@@ -4,8 +4,8 @@ import { describeTable, type UniqueKey, uniqueKeys } from '../describe.ts'
 import type { MergeSession } from './session.ts'
 
 /**
- * The live table, and its unique key that rows are merged by; null where they are inserted and the columns do not cover one. Throws `Terminal`
- * where rows cannot be merged into it.
+ * The live table, and its unique key that rows are merged by; null where they are inserted and the columns do not cover
+ * one. Throws `Terminal` where rows cannot be merged into it.
  */
 export function readTargetTable(
   session: MergeSession,

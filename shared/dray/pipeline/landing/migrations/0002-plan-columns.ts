@@ -4,11 +4,12 @@ const LEDGER = 'dray_ledger'
 const KEY = ['pipeline', 'run_id', 'partition_number'] as const
 
 /**
- * The ledger's `note` held the staged plan of a partition, as JSON, and in a replay's under `replayed` what it had sent. They get columns of their
- * own, `plan` and `replayed`.
+ * The ledger's `note` held the staged plan of a partition, as JSON, and in a replay's under `replayed` what it had
+ * sent. Each gets its column, `plan` and `replayed`.
  *
- * `note` is renamed, not copied: code of before names it in each INSERT and SELECT, and so can neither write an entry without `replayed` nor
- * read one without its plan. Its Loads are rolled back whole; its runs fail, and go on by `dray resume` with the code of now.
+ * `note` is renamed, not copied: code of before names it in each INSERT and SELECT, and so can neither write an entry
+ * without `replayed` nor read one without its plan. Its Loads are rolled back whole; its runs fail, and go on by `dray
+ * resume` with the code of now.
  */
 export async function addPlanColumns(tables: OwnTables): Promise<void> {
   await tables.rename(LEDGER, 'note', 'plan')

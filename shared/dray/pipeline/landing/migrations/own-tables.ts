@@ -13,7 +13,10 @@ interface OwnTable {
   readonly primaryKey: readonly string[]
 }
 
-/** What migrations change Dray's own tables by, on the connection that has the lock. Whatever has been done already is left as it is. */
+/**
+ * What migrations change Dray's own tables by, on the connection that has the lock. Whatever has been done already is
+ * left as it is.
+ */
 export class OwnTables {
   readonly #connection: Connection
   readonly #adapter: Adapter
