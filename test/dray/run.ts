@@ -80,7 +80,7 @@ function nodeOptions(): string[] {
     ...reporters.flatMap((reporter) => [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout']),
     `--test-concurrency=${concurrency}`,
     // For each file, in ms: a test that hangs fails instead of holding up the rest for ever.
-    `--test-timeout=${long ? 1_200_000 : 600_000}`,
+    `--test-timeout=${long ? 7_200_000 : 1_800_000}`,
   ]
 }
 

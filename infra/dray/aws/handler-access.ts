@@ -55,13 +55,15 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   const logs = pipelines.map((name) => under(quarantineLogPrefix(name)))
   const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
   const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
-  const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []
+  // Commit asks the source which rows are gone, and whether a key is written otherwise there.
+  const reached = ['plan', 'commit'].includes(stage) ? [...sources, ...targets] : []
   return {
     databases: [...new Set(reached)],
-    // A replay is planned from the quarantine, and its Commit says what has become of the rows.
+    // A replay is planned from the quarantine. Commit sends there what the target has refused for good, and says what
+    // has become of rows.
     staging: {
-      read: { plan: [...staged, ...kept, ...logs], commit: staged }[stage] ?? [],
-      write: { plan: staged, commit: logs }[stage] ?? [],
+      read: { plan: [...staged, ...kept, ...logs], commit: [...staged, ...kept] }[stage] ?? [],
+      write: { plan: staged, commit: [...staged, ...kept, ...logs] }[stage] ?? [],
     },
     state: stage === 'finish' ? 'leases' : 'all',
     announces: stage === 'finish',

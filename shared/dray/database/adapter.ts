@@ -58,6 +58,19 @@ export interface MergeTarget {
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */
   readonly mode?: 'upsert' | 'insert'
+  /** A row whose key the table holds in another spelling takes its place, key and all; else it is `OTHER_SPELLING`. */
+  readonly respell?: boolean
+}
+
+/** Of a row that the table has dropped without an error: a trigger, a rule or a policy did. */
+export const DROPPED = 'dropped'
+/** Of rows whose keys are one for the table, and are written in more than one way. */
+export const OTHER_SPELLING = 'spelling'
+
+/** Keys that are held in a temporary table until the transaction ends. */
+export interface HeldKeys {
+  /** A condition on a row of the table, which a statement names as it is: its key is one of these. */
+  readonly isHeld: string
 }
 
 /** A row that the database refused. `row` is its place in the input, from 0. */
@@ -107,6 +120,11 @@ export interface Connection {
    * `open` yields the rows again from the start each time it is called.
    */
   merge(target: MergeTarget, open: OpenBlocks, options?: QueryOptions): Promise<MergeResult>
+  /**
+   * Holds keys of a table, inside the transaction that is open, so that the table's own comparison tells which of its
+   * rows have one of them. A key that the table could not hold is left out: none of its rows can have it.
+   */
+  holdKeys(table: Pick<MergeTarget, 'table' | 'key'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldKeys>
   /**
    * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline
    * fires, what is under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a

@@ -38,6 +38,19 @@ export function batchPrefix(
   return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${stage}`
 }
 
+/** Keys that the source has at the end of a run. */
+export function presentPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/present`
+}
+
+/** Keys of the target that a run has loaded, by partition; and rows that it could not load at first. */
+export function landedPrefix(
+  what: 'loaded-keys' | 'refused',
+  place: { readonly run: string; readonly pipeline: string; readonly partition: number },
+): string {
+  return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${what}`
+}
+
 /** Keys of the target whose source row is gone, before they are deleted. */
 export function gonePrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/gone`

@@ -124,7 +124,7 @@ describe('a deployment in the middle of a run', () => {
 
     await assert.rejects(extract(old, { ...input, plan: newer }, harness.services), {
       name: 'Terminal',
-      message: /^The plan .*runs\/run-1\/orders\/plan.* is of format 2, written by a newer version .* Deploy the newer/,
+      message: /^The plan .*runs\/run-1\/orders\/plan.* is of format 3, written by a newer version .* Deploy the newer/,
     })
 
     assert.deepEqual(await readPlan(harness.services, older), await readPlan(harness.services, input.plan))

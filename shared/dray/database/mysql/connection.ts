@@ -1,12 +1,22 @@
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { linesOf } from '#dray/block/copy-text.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
-import type { Bound, Connection, LiveTable, MergeResult, MergeTarget, QueryOptions, QueryResult } from '../adapter.ts'
+import type {
+  Bound,
+  Connection,
+  HeldKeys,
+  LiveTable,
+  MergeResult,
+  MergeTarget,
+  QueryOptions,
+  QueryResult,
+} from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { CopyRows } from './copy-rows.ts'
 import { describeTable } from './describe.ts'
 import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
+import { holdKeys } from './merge/hold-keys.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
@@ -137,6 +147,23 @@ export class MysqlConnection implements Connection {
         `Rows cannot be merged into ${target.table} outside a transaction. Call begin('write') first.`,
       )
     }
+    return this.#withRows(open, options, (session, rows) => mergeRows(session, target, rows))
+  }
+
+  async holdKeys(
+    table: Pick<MergeTarget, 'table' | 'key'>,
+    open: OpenBlocks,
+    options: QueryOptions = {},
+  ): Promise<HeldKeys> {
+    return this.#withRows(open, options, (session, rows) => holdKeys(session, table, rows))
+  }
+
+  /** What `open` throws comes through as it is. */
+  async #withRows<T>(
+    open: OpenBlocks,
+    options: QueryOptions,
+    work: (session: MergeSession, open: OpenBlocks) => Promise<T>,
+  ): Promise<T> {
     let own: { readonly error: unknown } | null = null
     const noting = async function* () {
       try {
@@ -147,7 +174,7 @@ export class MysqlConnection implements Connection {
       }
     }
     try {
-      return await mergeRows(this.#mergeSession(options.signal), target, noting)
+      return await work(this.#mergeSession(options.signal), noting)
     } catch (error) {
       const thrown = own as { readonly error: unknown } | null
       if (thrown !== null && thrown.error === error) {

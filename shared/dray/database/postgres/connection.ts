@@ -1,14 +1,25 @@
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { linesOf } from '#dray/block/copy-text.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
-import type { Bound, Connection, LiveTable, MergeResult, MergeTarget, QueryOptions, QueryResult } from '../adapter.ts'
+import type {
+  Bound,
+  Connection,
+  HeldKeys,
+  LiveTable,
+  MergeResult,
+  MergeTarget,
+  QueryOptions,
+  QueryResult,
+} from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
+import { holdKeys } from './merge/hold-keys.ts'
 import { mergeRows } from './merge/merge.ts'
+import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { PostgresSession, Reply } from './session.ts'
 import { translate } from './translate.ts'
@@ -155,17 +166,25 @@ export class PostgresConnection implements Connection {
   }
 
   merge(target: MergeTarget, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<MergeResult> {
-    return mergeRows(
-      {
-        run: (sql, parameters = []) => this.#run(sql, parameters, signal),
-        copyIn: (sql, chunks) => this.#copyIn(sql, chunks, signal),
-        name: (purpose) => this.#name(purpose),
-        inTransaction: () => this.session.getTransactionStatus() === 'T',
-        place: this.session.place,
-      },
-      target,
-      open,
-    )
+    return mergeRows(this.#mergeSession(signal), target, open)
+  }
+
+  holdKeys(
+    table: Pick<MergeTarget, 'table' | 'key'>,
+    open: OpenBlocks,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldKeys> {
+    return holdKeys(this.#mergeSession(signal), table, open)
+  }
+
+  #mergeSession(signal: AbortSignal | undefined): MergeSession {
+    return {
+      run: (sql, parameters = []) => this.#run(sql, parameters, signal),
+      copyIn: (sql, chunks) => this.#copyIn(sql, chunks, signal),
+      name: (purpose) => this.#name(purpose),
+      inTransaction: () => this.session.getTransactionStatus() === 'T',
+      place: this.session.place,
+    }
   }
 
   /** What the caller throws instead of the next chunk comes through as it is. */

@@ -6,6 +6,7 @@ import type {
   Bound,
   Connection,
   CopyOptions,
+  HeldKeys,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -15,7 +16,9 @@ import type {
 import { DamagedRows } from './damaged-rows.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
+import { holdKeys } from './merge/hold-keys.ts'
 import { mergeRows } from './merge/merge.ts'
+import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { SqliteSession } from './session.ts'
 import { translate } from './translate.ts'
@@ -113,14 +116,25 @@ export class SqliteConnection implements Connection {
   }
 
   merge(target: MergeTarget, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<MergeResult> {
+    return this.#translated(() => mergeRows(this.#mergeSession(signal), target, open))
+  }
+
+  holdKeys(
+    table: Pick<MergeTarget, 'table' | 'key'>,
+    open: OpenBlocks,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldKeys> {
+    return this.#translated(() => holdKeys(this.#mergeSession(signal), table, open))
+  }
+
+  #mergeSession(signal: AbortSignal | undefined): MergeSession {
     const { session } = this
-    const merging = {
+    return {
       place: session.place,
       database: session.database,
       rows: session.rows.bind(session),
       check: () => this.#check(signal),
     }
-    return this.#translated(() => mergeRows(merging, target, open))
   }
 
   begin(mode: 'write' | 'snapshot'): Promise<void> {

@@ -5,7 +5,8 @@ import { decodeBlock } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { goneKeys, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { GoneRows, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { streamedSourceKeys } from '#dray/pipeline/landing/source-keys.ts'
 import { quarantinedRows } from '#dray/pipeline/quarantine/kept-rows.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
@@ -232,11 +233,17 @@ class Reconciling {
       this.#notes.push('extra rows were not looked for: the transform makes new keys, so the keys cannot be compared')
       return
     }
-    for await (const block of goneKeys(this.#pipeline, { source: 0, target: 0 }, this.#services.signal)) {
-      for (const key of decodeBlock(block)) {
-        this.#add({ kind: 'extra', key: this.#named(key), sourceKey: null, columns: [] })
-      }
-    }
+    const { signal } = this.#services
+    await this.#pipeline.load.target.database.transaction(async () => {
+      const gone = await GoneRows.among(this.#pipeline, () => streamedSourceKeys(this.#pipeline), signal)
+      await gone.copy(async (blocks) => {
+        for await (const block of blocks) {
+          for (const key of decodeBlock(block)) {
+            this.#add({ kind: 'extra', key: this.#named(key), sourceKey: null, columns: [] })
+          }
+        }
+      }, signal)
+    })
   }
 
   #countTarget(): Promise<number> {

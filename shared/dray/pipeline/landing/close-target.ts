@@ -1,36 +1,100 @@
+import { DataQualityError } from '#dray/errors.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
-import { gonePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
+import { type Closing, closedBefore } from './closing.ts'
 import { deleteGone } from './delete-gone.ts'
+import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
+import { quarantineRefused, tryAgain } from './second-try.ts'
+import { stageSourceKeys } from './source-keys.ts'
 
 /**
  * What is asked of a plan here. One that does not advance is of some rows only: it leaves what it does not read alone.
  */
-type PlannedRun = Pick<Plan, 'runId' | 'advances' | 'schema'>
+type PlannedRun = Pick<Plan, 'runId' | 'advances' | 'schema' | 'triesAgain' | 'partitions'>
 
 /** At Plan, behind the fence: makes the table in which a replace of the whole table gathers its rows. */
-export async function prepareTarget(pipeline: Pipeline, run: PlannedRun, epoch: number): Promise<void> {
+export async function prepareTarget(
+  pipeline: Pipeline,
+  run: Pick<PlannedRun, 'runId' | 'advances'>,
+  epoch: number,
+): Promise<void> {
   if (run.advances && pipeline.load.kind === 'replace') await prepareReplacement(pipeline, { runId: run.runId, epoch })
 }
 
+/** What a run has come to in its target. */
+interface ClosedRun {
+  readonly deleted: number
+  readonly landed: LandedRun
+}
+
 /**
- * At Commit, before `last_run` moves: swaps a replacement in, deletes what is gone; says how many rows were deleted.
+ * At Commit, before `last_run` moves: deletes what is gone, tries refused rows once more, and swaps a replacement in.
+ * `check` looks at what the run has come to; when it throws, nothing of this is kept, and the refused rows are
+ * quarantined.
  */
 export async function closeTarget(
   pipeline: Pipeline,
   input: CommitInput,
-  planned: PlannedRun,
-  rows: number,
+  { planned, landed }: { readonly planned: PlannedRun; readonly landed: LandedRun },
+  check: (landed: LandedRun) => void,
   services: Services,
-): Promise<number> {
-  if (!planned.advances) return 0
-  const run = { runId: planningRun(input), epoch: input.epoch }
-  if (pipeline.load.kind === 'replace') await swapIn(pipeline, run, { rows, schema: planned.schema })
-  if (pipeline.deletes.kind === 'ignore') return 0
-  const prefix = gonePrefix(input.run.id, pipeline.name)
-  return deleteGone(pipeline, { ...run, at: startOf(input.run), prefix }, services)
+): Promise<ClosedRun> {
+  const closed = await deleteAndTryAgain(pipeline, input, { planned, landed }, check, services)
+  if (planned.advances && pipeline.load.kind === 'replace') {
+    const run = { runId: planningRun(input), epoch: input.epoch }
+    await swapIn(pipeline, run, { rows: closed.landed.inserted, schema: planned.schema })
+  }
+  return closed
+}
+
+async function deleteAndTryAgain(
+  pipeline: Pipeline,
+  input: CommitInput,
+  { planned, landed }: { readonly planned: PlannedRun; readonly landed: LandedRun },
+  check: (landed: LandedRun) => void,
+  services: Services,
+): Promise<ClosedRun> {
+  const { database } = pipeline.load.target
+  const { advances } = planned
+  const deletes = advances && pipeline.deletes.kind !== 'ignore'
+  const isOwed = (known: LandedRun) => planned.triesAgain === true && known.refused.length > 0 && !known.isTriedAgain
+  const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
+  const closes = deletes || pipeline.load.kind === 'replace'
+  const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
+  if ((!isOwed(landed) || isReplaced(pipeline, before)) && (!deletes || before !== null)) {
+    check(landed)
+    return { deleted: before?.deleted ?? 0, landed }
+  }
+  const source = deletes ? await stageSourceKeys(pipeline, run.runId, services) : null
+  const again = { pipeline, input, planned, refused: landed.refused, services }
+  try {
+    return await database.transaction(async () => {
+      await checkFence(database, pipeline.name, input.epoch, 'update')
+      const present = source === null ? null : { source, loaded: landed.loadedKeys }
+      const deleted = present === null ? 0 : await deleteGone(pipeline, run, present, services)
+      // Another delivery of this Commit may have come first.
+      const known = await sumOfLedger(database, pipeline.name, run.runId)
+      const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
+      if (!isOwed(known) || isClosed) {
+        check(known)
+        return { deleted, landed: known }
+      }
+      const { landed: sums, left } = await tryAgain(again, known)
+      check(sums)
+      await quarantineRefused(again, left)
+      return { deleted, landed: sums }
+    })
+  } catch (error) {
+    if (isOwed(landed) && error instanceof DataQualityError) await quarantineRefused(again, null)
+    throw error
+  }
+}
+
+/** What a replace has gathered is in the table: there is nothing beside it any more to load rows into. */
+function isReplaced({ load }: Pipeline, before: Closing | null): boolean {
+  return load.kind === 'replace' && before !== null
 }

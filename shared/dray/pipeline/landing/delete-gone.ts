@@ -9,91 +9,107 @@ import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { gonePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { closedBefore, recordClosing } from './closing.ts'
-import { goneKeys, type KeyCounts, liveRowsOf } from './gone-keys.ts'
+import { GoneRows } from './gone-keys.ts'
 import { closeVersions } from './history.ts'
-import { checkFence } from './ledger.ts'
 
 interface Run {
   readonly runId: string
   readonly epoch: number
   /** When the run started, in UTC. */
   readonly at: string
-  /** Where the keys of what is gone are staged. */
-  readonly prefix: string
+}
+
+/** Keys that are not gone, staged: those that the source has, and those that the run has loaded. */
+export interface PresentKeys {
+  readonly source: StagedObject
+  readonly loaded: readonly StagedObject[]
 }
 
 /**
- * Deletes (or marks, or closes) the target rows whose source row is gone, in one transaction behind the fence; says how
- * many. Throws `DataQuality` when they are more than the pipeline bears, and when the source has no row at all.
+ * Deletes (or marks, or closes) the target rows whose source row is gone, in the open transaction, which holds the
+ * fence; says how many. Whatever list the keys come from, a row whose key the source has, or this run has loaded, is
+ * never touched: the statement that deletes asks for it once more. Throws `DataQuality` when they are more than the
+ * pipeline bears, and when the source has no row at all.
  */
-export async function deleteGone(pipeline: Pipeline, run: Run, services: Services): Promise<number> {
+export async function deleteGone(
+  pipeline: Pipeline,
+  run: Run,
+  present: PresentKeys,
+  services: Services,
+): Promise<number> {
   const { database, definition } = pipeline.load.target
+  const { signal } = services
+  // Another delivery of this Commit may have come first.
   const before = await closedBefore(database, pipeline.name, run.runId)
   if (before !== null) return before.deleted
-  const counts: KeyCounts = { source: 0, target: 0 }
-  const columns = columnsOf(definition, pipeline.load.by).map(({ column }) => column)
-  // Staged, so that it is known how many they are before the first is deleted.
-  const gone = await services.staging.write(
-    run.prefix,
-    { format: 'copy-text', columns },
-    goneKeys(pipeline, counts, services.signal),
-    { signal: services.signal },
-  )
-  if (gone.rows === 0) return (await closedBefore(database, pipeline.name, run.runId))?.deleted ?? 0
-  guard(pipeline, gone.rows, counts)
-  return database.transaction(async () => {
-    await checkFence(database, pipeline.name, run.epoch, 'update')
-    // Another delivery of this Commit may have come first.
-    const meanwhile = await closedBefore(database, pipeline.name, run.runId)
-    if (meanwhile !== null) return meanwhile.deleted
-    const deleted = await deleteStaged(pipeline, gone, run, services)
-    if (deleted !== gone.rows) {
-      throw new TerminalError(
-        `${pipeline.name}: ${deleted} of ${gone.rows} rows of ${definition.database}.${definition.table} whose source row is gone could be deleted, so none was; look for another writer, a trigger or a rule`,
-      )
-    }
-    await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0 })
-    return deleted
-  })
+  const rows = await GoneRows.among(pipeline, () => blocksOf(present, services), signal)
+  const counts = await rows.count(signal)
+  guard(pipeline, { ...counts, source: present.source.rows })
+  if (counts.gone === 0) return 0
+  const deleted = await deleteRows(pipeline, rows, run, services)
+  const left = await rows.count(signal)
+  if (deleted !== counts.gone || left.rows !== counts.rows - counts.gone) {
+    throw new TerminalError(
+      `${pipeline.name}: ${counts.gone} of ${counts.rows} rows of ${definition.database}.${definition.table} are gone from the source, and ${left.rows} were there after ${deleted} had been deleted, so none was; look for another writer, a trigger, a rule or a policy`,
+    )
+  }
+  await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0 })
+  return deleted
 }
 
-function guard(pipeline: Pipeline, gone: number, { source, target }: KeyCounts): void {
+async function* blocksOf({ source, loaded }: PresentKeys, { staging, signal }: Services): AsyncGenerator<Block> {
+  for (const object of [source, ...loaded]) yield* (await staging.read(object, { signal })).blocks
+}
+
+function guard(
+  pipeline: Pipeline,
+  { rows, gone, source }: { readonly rows: number; readonly gone: number; readonly source: number },
+): void {
   const { deletes, extract, load } = pipeline
   const where = `${load.target.definition.database}.${load.target.definition.table}`
   const from = `${extract.source.definition.database}.${extract.source.definition.table}`
-  if (source === 0) {
+  if (source === 0 && rows > 0) {
     throw new DataQualityError(
       '',
       'source_empty',
-      `${pipeline.name}: ${from} has no row at all, so none of the ${target} rows of ${where} was deleted and last_run stays where it is; look at the source, and empty the target by hand when that is right`,
+      `${pipeline.name}: ${from} has no row at all, so none of the ${rows} rows of ${where} was deleted and last_run stays where it is; look at the source, and empty the target by hand when that is right`,
     )
   }
-  const most = Math.max(BORNE_DELETES, Math.floor(target * deletes.most))
+  const most = Math.max(BORNE_DELETES, Math.floor(rows * deletes.most))
   if (gone <= most) return
   throw new DataQualityError(
     '',
     'deletes_threshold',
-    `${pipeline.name}: ${gone} of ${target} rows of ${where} have no row in ${from} any more and at most ${most} may be deleted, so none was and last_run stays where it is; look at the source, or raise deletes: { ${deletes.kind === 'soft' ? `soft: '${deletes.field}'` : `${deletes.kind}: true`}, most: … } when that is right`,
+    `${pipeline.name}: ${gone} of ${rows} rows of ${where} have no row in ${from} any more and at most ${most} may be deleted, so none was and last_run stays where it is; look at the source, or raise deletes: { ${deletes.kind === 'soft' ? `soft: '${deletes.field}'` : `${deletes.kind}: true`}, most: … } when that is right`,
   )
 }
 
-async function deleteStaged(
-  pipeline: Pipeline,
-  gone: StagedObject,
-  run: Run,
-  { staging, signal }: Services,
-): Promise<number> {
-  const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(gone, { signal })
+async function deleteRows(pipeline: Pipeline, gone: GoneRows, run: Run, services: Services): Promise<number> {
+  const { staging, signal } = services
+  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.by).map(({ column }) => column)
+  // Staged, so that none is deleted while the rows are read.
+  const staged = await gone.copy(
+    (blocks) =>
+      staging.write(
+        gonePrefix(run.runId, pipeline.name),
+        { format: 'copy-text', columns },
+        blocks as AsyncIterable<Block>,
+        { signal },
+      ),
+    signal,
+  )
+  const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(staged, { signal })
   let deleted = 0
   for await (const block of blocks) {
     for (const keys of inGroups(decodeBlock(block))) {
       deleted +=
         pipeline.deletes.kind === 'close'
           ? await closeVersions(pipeline, keys, run.at, { signal })
-          : await deleteKeys(pipeline, keys, run.at, signal)
+          : await deleteKeys(pipeline, gone, keys, { at: run.at, signal })
     }
   }
   return deleted
@@ -101,15 +117,15 @@ async function deleteStaged(
 
 async function deleteKeys(
   pipeline: Pipeline,
+  gone: GoneRows,
   keys: readonly (readonly Text[])[],
-  at: string,
-  signal: AbortSignal,
+  { at, signal }: { readonly at: string; readonly signal: AbortSignal },
 ): Promise<number> {
   const { definition, database } = pipeline.load.target
   const { kind, field } = pipeline.deletes
   return database.withConnection(async (connection, adapter) => {
     const table = tableName(definition)
-    const rows = liveRowsOf(pipeline, adapter, keys)
+    const rows = gone.ofKeys(adapter, keys)
     const mark = () => {
       const column = columnOf(definition, field ?? '')
       const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`

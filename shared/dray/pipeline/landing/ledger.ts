@@ -4,6 +4,7 @@ import type { LockMode } from '#dray/database/capabilities.ts'
 import type { Database } from '#dray/database/database.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { RowCounts } from '#dray/messages/row-counts.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 
 function defineLedger(database: Database) {
   return {
@@ -40,6 +41,10 @@ function defineLedger(database: Database) {
         plan: text().nullable(),
         /** The staged records of what a replay has sent, as JSON; null for other runs. */
         replayed: text().nullable(),
+        /** The staged rows that the target has refused, as JSON: Commit tries them again. Null when there are none. */
+        refused: text().nullable(),
+        /** The staged keys of the target that the partition has loaded, as JSON; null where nothing is deleted. */
+        loadedKeys: text().nullable(),
       },
     ) {},
   }
@@ -120,18 +125,35 @@ export interface LedgerCounts extends RowCounts {
   readonly bytes: number
 }
 
-/** The sums over the partitions of a run that have landed. */
-export async function sumOfLedger(
-  database: Database,
-  pipeline: string,
-  runId: string,
-): Promise<LedgerCounts & { readonly partitions: number }> {
+/** In the place of a partition: what became of refused rows that were tried again at the end. */
+export const SECOND_TRY = -1
+
+/** What the ledger knows of a run. */
+export interface LandedRun extends LedgerCounts {
+  readonly partitions: number
+  readonly refused: readonly StagedObject[]
+  readonly loadedKeys: readonly StagedObject[]
+  /** Whether the refused rows have been tried again. */
+  readonly isTriedAgain: boolean
+}
+
+/** The sums over the partitions of a run that have landed, in the order of their numbers. */
+export async function sumOfLedger(database: Database, pipeline: string, runId: string): Promise<LandedRun> {
   const { Entry } = ledgerOf(database)
-  const entries = await Entry.where({ pipeline, runId }).toArray()
+  const entries = await Entry.where({ pipeline, runId }).order({ partitionNumber: 'asc' }).toArray()
+  const landed = entries.filter(({ partitionNumber }) => partitionNumber !== BigInt(SECOND_TRY))
+  const staged = (pick: (entry: (typeof entries)[number]) => string | null) =>
+    landed.flatMap((entry) => {
+      const text = pick(entry)
+      return text === null ? [] : [JSON.parse(text) as StagedObject]
+    })
   const sum = (pick: (entry: (typeof entries)[number]) => bigint) =>
     Number(entries.reduce((total, entry) => total + pick(entry), 0n))
   return {
-    partitions: entries.length,
+    partitions: landed.length,
+    refused: staged((entry) => entry.refused),
+    loadedKeys: staged((entry) => entry.loadedKeys),
+    isTriedAgain: landed.length < entries.length,
     read: sum((entry) => entry.rowsRead),
     inserted: sum((entry) => entry.inserted),
     updated: sum((entry) => entry.updated),

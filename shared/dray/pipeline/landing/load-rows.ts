@@ -10,11 +10,16 @@ export interface RowsToLoad {
   readonly open: OpenBlocks
   /** False for some rows alone (a replay, a repair): a replace takes them into the table itself. */
   readonly isWholeRun: boolean
+  /** A row whose key the target holds in another spelling takes its place. */
+  readonly respell?: boolean
   readonly signal: AbortSignal
 }
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
-export function loadRows(pipeline: Pipeline, { open, isWholeRun, signal }: RowsToLoad): Promise<MergeResult> {
+export function loadRows(
+  pipeline: Pipeline,
+  { open, isWholeRun, respell = false, signal }: RowsToLoad,
+): Promise<MergeResult> {
   const { kind, target, by, version } = pipeline.load
   if (kind === 'history') return writeVersions(pipeline, open, { signal })
   const mode = kind === 'append' || by.length === 0 ? 'insert' : 'upsert'
@@ -23,5 +28,5 @@ export function loadRows(pipeline: Pipeline, { open, isWholeRun, signal }: RowsT
     version: version ?? undefined,
   })
   const table = kind === 'replace' && isWholeRun ? nextTable(into.table) : into.table
-  return mergeBlocks(target.database, { ...into, table }, open, { signal })
+  return mergeBlocks(target.database, { ...into, table, respell }, open, { signal })
 }

@@ -8,6 +8,10 @@ import type { Draft } from './draft.ts'
 
 /** What a run of a pipeline will read; staged, so that every step and a resumed run work from the same. */
 export interface Plan extends Draft {
+  /**
+   * Commit tries again what Loads were refused, and quarantines the rest; Loads of an earlier plan do so themselves.
+   */
+  readonly triesAgain?: true
   readonly pipeline: string
   /** The run that made the plan. Its id is the key of the ledger's entries, of whichever run lands a partition. */
   readonly runId: string

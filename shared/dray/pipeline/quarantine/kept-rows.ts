@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
+import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { readJsonLines } from '#dray/staging/documents.ts'
 import { placeOf, quarantinePrefix, roots } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import { type QuarantineRecord, readLog } from './log.ts'
-import type { QuarantinedRow } from './quarantined-row.ts'
 
 /** A quarantined row with its id, and what has become of it since. */
 export interface KeptRow extends QuarantinedRow {

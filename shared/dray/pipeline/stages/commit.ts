@@ -3,7 +3,7 @@ import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
-import { checkFence, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
+import { checkFence, type LandedRun, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
@@ -12,8 +12,7 @@ import type { Services } from '../services.ts'
 
 /** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */
 const BORNE = 10
-
-type Sums = Awaited<ReturnType<typeof sumOfLedger>>
+const QUARANTINE_THRESHOLD = 'quarantine_threshold'
 
 /**
  * Closes a run of a pipeline: every partition in the ledger, the row equation, the quarantine's threshold, and only
@@ -29,22 +28,11 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const planned = await readPlan(services, input.plan)
   if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
-  const sums = await sumOfLedger(database, pipeline.name, planningRun(input))
+  const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
+  checkEquation(pipeline, planned, landed)
+  const { deleted, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
   checkEquation(pipeline, planned, sums)
   const step = await stepRecord(pipeline, input, planned, sums, services)
-  try {
-    // Rows from the quarantine may go back there, all of them.
-    if (planned.replayed === undefined) checkThreshold(pipeline, sums)
-  } catch (error) {
-    await services.state.putStep({
-      ...step,
-      status: 'failed',
-      lastRunAfter: step.lastRunBefore,
-      error: (error as Error).message,
-    })
-    throw error
-  }
-  const deleted = await closeTarget(pipeline, input, planned, sums.inserted, services)
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
@@ -64,7 +52,37 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   }
 }
 
-function checkEquation(pipeline: Pipeline, planned: Plan, sums: Sums): void {
+/** Closes the target, unless too many rows are quarantined: then the step says how many. */
+async function closeChecked(
+  pipeline: Pipeline,
+  input: CommitInput,
+  run: { readonly planned: Plan; readonly landed: LandedRun },
+  services: Services,
+) {
+  const { planned } = run
+  let known = run.landed
+  const check = (sums: LandedRun) => {
+    known = sums
+    // Rows from the quarantine may go back there, all of them.
+    if (planned.replayed === undefined) checkThreshold(pipeline, sums)
+  }
+  try {
+    return await closeTarget(pipeline, input, run, check, services)
+  } catch (error) {
+    if (error instanceof DataQualityError && error.code === QUARANTINE_THRESHOLD) {
+      const step = await stepRecord(pipeline, input, planned, known, services)
+      await services.state.putStep({
+        ...step,
+        status: 'failed',
+        lastRunAfter: step.lastRunBefore,
+        error: error.message,
+      })
+    }
+    throw error
+  }
+}
+
+function checkEquation(pipeline: Pipeline, planned: Plan, sums: LandedRun): void {
   if (sums.partitions !== planned.partitions.length) {
     throw new TerminalError(
       `${pipeline.name}: ${sums.partitions} of ${planned.partitions.length} partitions have landed, so last_run stays where it is; run the workflow again`,
@@ -77,13 +95,13 @@ function checkEquation(pipeline: Pipeline, planned: Plan, sums: Sums): void {
   )
 }
 
-function checkThreshold(pipeline: Pipeline, sums: Sums): void {
+function checkThreshold(pipeline: Pipeline, sums: LandedRun): void {
   const { rows, share } = pipeline.quarantine
   const most = Math.min(rows, Math.max(BORNE, Math.floor(sums.read * share)))
   if (sums.quarantined <= most) return
   throw new DataQualityError(
     '',
-    'quarantine_threshold',
+    QUARANTINE_THRESHOLD,
     `${pipeline.name}: ${sums.quarantined} of ${sums.read} rows were quarantined and at most ${most} may be, so last_run stays where it is; look at their reasons, mend the source or the transform and run again, or raise the pipeline's quarantine: { rows, share }`,
   )
 }
@@ -115,12 +133,12 @@ async function stepRecord(
   pipeline: Pipeline,
   input: CommitInput,
   planned: Plan,
-  sums: Sums,
+  sums: LandedRun,
   { state, now }: Services,
 ): Promise<StepRecord> {
   // A resumed run has said more of itself than the plan that it reuses.
   const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
-  const { partitions: _, ...counts } = sums
+  const { partitions: _partitions, refused: _refused, loadedKeys: _keys, isTriedAgain: _again, ...counts } = sums
   // Another run may have moved it since a run of some rows was planned that is resumed now.
   const lastRun = planned.advances ? planned.lastRun : ((await state.pipeline(pipeline.name))?.lastRun ?? null)
   return {

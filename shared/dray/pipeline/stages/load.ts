@@ -1,7 +1,4 @@
-import { bulkColumns } from '#dray/active-record/bulk.ts'
-import type { Text } from '#dray/block/block.ts'
-import { decodeBlock } from '#dray/block/copy-text.ts'
-import type { MergeResult, RejectedRow } from '#dray/database/adapter.ts'
+import type { MergeResult } from '#dray/database/adapter.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
 import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
@@ -10,15 +7,11 @@ import { checkFence, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/
 import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { byColumn, type QuarantinedRow } from '#dray/pipeline/quarantine/quarantined-row.ts'
-import { openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
-import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
-import { startOf } from '#dray/pipeline/texts/run-start.ts'
-import { writeJsonLines } from '#dray/staging/documents.ts'
-import { quarantinePrefix } from '#dray/staging/keys.ts'
+import { openRows } from '#dray/pipeline/rows/staged-rows.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+import { keepRefused, type StagedForCommit, stageLoadedKeys, transformedRows } from './staged-for-commit.ts'
 
 /**
  * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry
@@ -39,10 +32,13 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     if (landed !== null) return landed
     const merged = await merge(pipeline, input, planned.advances, services)
     await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
-    const quarantined = await quarantineRejected(pipeline, input, merged.rejected, services)
-    const landing = countsOf(input, merged, quarantined)
+    const landing = countsOf(input, merged)
+    const staged = {
+      refused: await keepRefused(pipeline, input, { planned, rejected: merged.rejected }, services),
+      loadedKeys: await stageLoadedKeys(pipeline, input, planned, services),
+    }
     try {
-      await enter(pipeline, input, planned, landing)
+      await enter(pipeline, input, planned, { ...landing, ...staged })
     } catch (error) {
       // The entry is there: another delivery of this partition has landed since this one looked.
       if (!(error instanceof DataQualityError) || (await landedBefore(pipeline, input)) === null) throw error
@@ -61,8 +57,7 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
   return { partition: input.partition }
 }
 
-/** `refused` are the rows that the target did not take. */
-function countsOf(input: LoadInput, merged: MergeResult, refused: number): LedgerCounts {
+function countsOf(input: LoadInput, merged: MergeResult): LedgerCounts {
   return {
     read: input.extracted.rows,
     inserted: merged.inserted,
@@ -70,7 +65,7 @@ function countsOf(input: LoadInput, merged: MergeResult, refused: number): Ledge
     unchanged: merged.unchanged,
     filtered: input.filtered,
     duplicate: merged.duplicate,
-    quarantined: (input.quarantined?.rows ?? 0) + refused,
+    quarantined: (input.quarantined?.rows ?? 0) + merged.rejected.length,
     findings: input.findings?.rows ?? 0,
     bytes: input.extracted.bytes,
   }
@@ -98,8 +93,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
 }
 
 function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
-  const columns = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
-  const rows: StagedRows = { pipeline: pipeline.name, stage: 'Transform', object: input.transformed, columns }
+  const rows = transformedRows(pipeline, input)
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await openRows(rows, services)
     yield* counted(staged.blocks, (rows) =>
@@ -109,7 +103,13 @@ function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, servic
   return loadRows(pipeline, { open, isWholeRun, signal: services.signal })
 }
 
-async function enter(pipeline: Pipeline, input: LoadInput, planned: Plan, counts: LedgerCounts): Promise<void> {
+async function enter(
+  pipeline: Pipeline,
+  input: LoadInput,
+  planned: Plan,
+  counts: LedgerCounts & StagedForCommit,
+): Promise<void> {
+  const json = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value))
   const { Entry } = ledgerOf(pipeline.load.target.database)
   await new Entry({
     pipeline: pipeline.name,
@@ -126,62 +126,8 @@ async function enter(pipeline: Pipeline, input: LoadInput, planned: Plan, counts
     findings: BigInt(counts.findings),
     bytes: BigInt(counts.bytes),
     plan: JSON.stringify(input.plan),
-    replayed: planned.replayed === undefined ? null : JSON.stringify(planned.replayed.records),
+    replayed: json(planned.replayed?.records),
+    refused: json(counts.refused),
+    loadedKeys: json(counts.loadedKeys),
   }).saveOrFail()
-}
-
-async function quarantineRejected(
-  pipeline: Pipeline,
-  input: LoadInput,
-  rejected: readonly RejectedRow[],
-  services: Services,
-): Promise<number> {
-  if (rejected.length === 0) return 0
-  const rows = await sourceRowsOf(pipeline, input, rejected, services)
-  await writeJsonLines(services.staging, quarantinePrefix(planningRun(input), pipeline.name), rows, {
-    signal: services.signal,
-  })
-  return rejected.length
-}
-
-/** The source rows behind refused target rows: the transform is pure, so running it again tells which gave which. */
-async function sourceRowsOf(
-  pipeline: Pipeline,
-  input: LoadInput,
-  rejected: readonly RejectedRow[],
-  services: Services,
-): Promise<QuarantinedRow[]> {
-  const wanted = new Map(rejected.map((one) => [one.row, one]))
-  const transformRow = rowTransformer(pipeline, startOf(input.run))
-  const columns = pipeline.extract.source.definition.columnNames
-  const extracted: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
-  const { blocks }: { blocks: AsyncIterable<Block> } = await openRows(extracted, services)
-  const rows: QuarantinedRow[] = []
-  let place = 0
-  for await (const block of blocks) {
-    for (const row of decodeBlock(block)) {
-      if (transformRow(row).kind !== 'loaded') continue
-      const refusal = wanted.get(place++)
-      if (refusal !== undefined) rows.push(quarantinedRow(pipeline, input, refusal, row))
-    }
-  }
-  return rows
-}
-
-function quarantinedRow(
-  pipeline: Pipeline,
-  input: LoadInput,
-  refusal: RejectedRow,
-  row: readonly Text[],
-): QuarantinedRow {
-  const { source } = pipeline.extract
-  const field = pipeline.load.target.definition.columns.find(({ column }) => column === refusal.column)?.name
-  return {
-    run: planningRun(input),
-    pipeline: pipeline.name,
-    partition: input.partition,
-    step: 'load',
-    errors: [{ field: field ?? refusal.column ?? '', code: refusal.code, message: refusal.message }],
-    row: byColumn(source.definition.columnNames, row),
-  }
 }

@@ -56,6 +56,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const { epoch, version, lastRun } = lease
   const made: Plan = {
     ...drafted,
+    triesAgain: true,
     notes: [...drafted.notes, ...notes],
     schema,
     pipeline: pipeline.name,

@@ -6,10 +6,11 @@ const PLAN = 'shared/dray/pipeline/stages/plan.ts'
 const LOAD_ROWS = 'shared/dray/pipeline/landing/load-rows.ts'
 const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
 const REPLACEMENT = 'shared/dray/pipeline/landing/replacement.ts'
+const CLOSE_TARGET = 'shared/dray/pipeline/landing/close-target.ts'
 const DELETE_GONE = 'shared/dray/pipeline/landing/delete-gone.ts'
+const SECOND_TRY = 'shared/dray/pipeline/landing/second-try.ts'
 const HISTORY = 'shared/dray/pipeline/landing/history.ts'
 const RESUME = 'shared/dray/pipeline/landing/resume.ts'
-const FENCE_OF_A_COMMIT = "await checkFence(database, pipeline.name, run.epoch, 'update')\n"
 
 const shape: PipelineShape = {
   kind: 'full',
@@ -114,29 +115,42 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that the source has are deleted',
     file: 'shared/dray/pipeline/landing/gone-keys.ts',
-    edits: [
-      ['compareKeys(targetColumns, next.value, key) < 0', 'compareKeys(targetColumns, next.value, key) <= 0'],
-      ['if (present.has(keyOf(key.canonical))) continue', 'void present'],
-    ],
-    over: { kind: 'deletes', initialRows: 8 },
+    edits: [['return sql`not (${this.#isHeld})`', 'return sql`(1 = 1)`']],
+    also: {
+      file: DELETE_GONE,
+      edits: [['deleted !== counts.gone || left.rows !== counts.rows - counts.gone', 'deleted < 0']],
+    },
+    over: { kind: 'deletes', ...DELETED },
   },
   {
     bug: 'a Commit that was overtaken deletes what has come back',
-    file: DELETE_GONE,
-    edits: [[FENCE_OF_A_COMMIT, '']],
+    file: CLOSE_TARGET,
+    edits: [["await checkFence(database, pipeline.name, input.epoch, 'update')\n", '']],
     over: { kind: 'deletes', ...DELETED, ...ZOMBIE_COMMITS },
   },
   {
     bug: 'a second Commit says that the run has deleted nothing',
     file: DELETE_GONE,
-    edits: [['return (await closedBefore(database, pipeline.name, run.runId))?.deleted ?? 0', 'return 0']],
+    edits: [['if (before !== null) return before.deleted', 'if (before !== null) return 0']],
+    also: { file: CLOSE_TARGET, edits: [['deleted: before?.deleted ?? 0', 'deleted: 0']] },
     over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
   },
   {
-    bug: 'two Commits that delete at once fail each other for good',
-    file: DELETE_GONE,
-    edits: [['if (meanwhile !== null) return meanwhile.deleted', 'void meanwhile']],
-    over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
+    bug: 'rows that are refused a second time are lost',
+    file: CLOSE_TARGET,
+    edits: [['      await quarantineRefused(again, left)\n', '']],
+    over: { kind: 'deletes', initialRows: 10 },
+  },
+  {
+    bug: 'rows that a second try has landed stay in the counts of the quarantine',
+    file: SECOND_TRY,
+    edits: [['quarantined: BigInt(-rows)', 'quarantined: 0n']],
+    over: {
+      kind: 'usual',
+      shape: { ...shape, kind: 'incremental', versioned: true },
+      sharedCodes: true,
+      initialRows: 12,
+    },
   },
   {
     bug: 'rows that are marked as deleted are marked anew by each run',
@@ -222,8 +236,8 @@ export const modeMutants: readonly Mutant[] = [
     edits: [
       ['if (landed !== null) return landed', 'void landed'],
       [
-        'await enter(pipeline, input, planned, landing)\n    } catch (error) {',
-        'await enter(pipeline, input, planned, landing)\n    } catch (error) {\n      if (error instanceof DataQualityError) return landing',
+        'await enter(pipeline, input, planned, { ...landing, ...staged })\n    } catch (error) {',
+        'await enter(pipeline, input, planned, { ...landing, ...staged })\n    } catch (error) {\n      if (error instanceof DataQualityError) return landing',
       ],
     ],
     over: { kind: 'append', duplicates: 0.3 },

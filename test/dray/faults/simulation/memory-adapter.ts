@@ -1,10 +1,11 @@
 import { Database } from 'dray/internal/active-record/database.ts'
 import type { CopyBlock } from 'dray/internal/block/block.ts'
-import { BlockEncoder } from 'dray/internal/block/copy-text.ts'
+import { BlockEncoder, decodeBlock } from 'dray/internal/block/copy-text.ts'
 import type {
   Adapter,
   Bound,
   Connection,
+  HeldKeys,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -17,7 +18,7 @@ import { TerminalError, TransientError } from 'dray/internal/errors.ts'
 import type { Io } from './io.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import { mergeIntoMemory } from './memory-merge.ts'
-import { quote } from './memory-table.ts'
+import { canonical, quote } from './memory-table.ts'
 import type { MemoryTransaction } from './memory-transaction.ts'
 
 /** Few enough that a small table comes in several blocks, between which things can go wrong. */
@@ -138,6 +139,22 @@ export class MemoryConnection implements Connection {
       target,
       open,
     )
+  }
+
+  holdKeys(
+    { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+    open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldKeys> {
+    return this.#request('hold keys', signal, async () => {
+      const held: string[] = []
+      for await (const block of open()) {
+        for (const texts of decodeBlock(block)) held.push(texts.map((text) => canonical(text)).join('|'))
+      }
+      const own = key.map((column) => `${quote(table)}.${quote(column)}`).join(" || '|' || ")
+      const literals = held.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')
+      return { isHeld: `(${own}) in (${literals})` }
+    })
   }
 
   begin(mode: 'write' | 'snapshot'): Promise<void> {

@@ -7,6 +7,7 @@ const WINDOW = 'shared/dray/pipeline/plan/window.ts'
 const PARTITIONS = 'shared/dray/pipeline/plan/partitions.ts'
 const EXTRACT = 'shared/dray/pipeline/stages/extract.ts'
 const TRANSFORM = 'shared/dray/pipeline/stages/transform.ts'
+const STAGED_FOR_COMMIT = 'shared/dray/pipeline/stages/staged-for-commit.ts'
 const LOAD = 'shared/dray/pipeline/stages/load.ts'
 const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
 const FINISH = 'shared/dray/pipeline/stages/finish.ts'
@@ -224,7 +225,7 @@ export const landingMutants: readonly Mutant[] = [
     bug: 'the ledger is written after the transaction, not in it',
     file: LOAD,
     edits: [
-      ['await enter(pipeline, input, planned, landing)\n    } catch', 'void enter\n    } catch'],
+      ['await enter(pipeline, input, planned, { ...landing, ...staged })\n    } catch', 'void enter\n    } catch'],
       [
         '  await services.state.putPartition(',
         '  await enter(pipeline, input, planned, counts)\n  await services.state.putPartition(',
@@ -264,17 +265,12 @@ export const landingMutants: readonly Mutant[] = [
   },
   {
     bug: 'rows that the target refused are not kept',
-    file: LOAD,
-    edits: [
-      [
-        'await writeJsonLines(services.staging, quarantinePrefix',
-        'void (() => writeJsonLines)(); void (services.staging, quarantinePrefix',
-      ],
-    ],
+    file: STAGED_FOR_COMMIT,
+    edits: [['return planned.triesAgain === true ? staged : null', 'return staged === null ? staged : null']],
   },
   {
     bug: 'another row is kept for the one that the target refused',
-    file: LOAD,
+    file: STAGED_FOR_COMMIT,
     edits: [["if (transformRow(row).kind !== 'loaded') continue", 'transformRow(row)']],
   },
 ]
@@ -297,12 +293,7 @@ export const countingMutants: readonly Mutant[] = [
   {
     bug: 'rows that the target refused are lost, and the row equation is ignored',
     file: LOAD,
-    edits: [
-      [
-        'const rows = await sourceRowsOf(pipeline, input, rejected, services)',
-        'if (input) return 0\n  const rows = await sourceRowsOf(pipeline, input, rejected, services)',
-      ],
-    ],
+    edits: [[' + merged.rejected.length,', ',']],
     also: { file: COMMIT, edits: [['if (sums.read === right) return', 'if (right >= 0) return']] },
   },
   {

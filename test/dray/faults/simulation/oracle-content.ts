@@ -1,4 +1,4 @@
-import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Row } from './memory-transaction.ts'
 import { fateOf, isLater, isMadeOf, isSameRow, type SourceTruth, shown, type Version } from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'

@@ -1,6 +1,8 @@
 import { decodeLine } from 'dray/internal/block/copy-text.ts'
-import { type LoadInput, planningRun } from 'dray/internal/messages/stages.ts'
+import type { StagedObject } from 'dray/internal/messages/staged-object.ts'
+import { type CommitInput, type LoadInput, planningRun } from 'dray/internal/messages/stages.ts'
 import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import { canonical } from './memory-table.ts'
 import type { Change, Row } from './memory-transaction.ts'
 import { tableOf } from './models.ts'
@@ -69,7 +71,7 @@ export class LandingOracle {
         throw new Divergence(`${nameOf(input)}: the ledger says ${said} ${name} where ${count} were`)
     }
     this.#checkOrder(input, products)
-    this.#checkBatch(planning, input, extracted, products)
+    this.#checkBatch(input, { extracted, products, aside: this.#setAside(planning, entry) })
     for (const [name, count] of Object.entries(counts)) run.counts[name as keyof Counts] += count
   }
 
@@ -191,18 +193,48 @@ export class LandingOracle {
     }
   }
 
-  /** What a load has committed is in the target and the quarantine at once, exactly as the transform made it. */
-  #checkBatch(planning: string, input: LoadInput, extracted: readonly Row[], products: readonly Change[]): void {
+  /** A Commit has tried refused rows again: here, only those land of which the target has a newer version by now. */
+  triedAgain(input: CommitInput, entry: Row): void {
+    const name = `the second try of ${input.run.id}`
+    const number = (count: keyof Counts) => Number(entry[count === 'read' ? 'rows_read' : count])
+    const landed = number('unchanged') + number('duplicate')
+    if (number('read') + number('inserted') + number('updated') + number('filtered') !== 0)
+      throw new Divergence(`${name} says that it has written rows, and the target refuses them all`)
+    if (landed !== -number('quarantined'))
+      throw new Divergence(`${name} has landed ${landed} rows and takes ${number('quarantined')} out of the quarantine`)
+    const run = this.#runs.get(planningRun(input))
+    if (run === undefined) throw new Divergence(`${name} comes before any of its partitions`)
+    for (const count of ['unchanged', 'duplicate', 'quarantined'] as const) run.counts[count] += number(count)
+  }
+
+  /** Rows in the quarantine, and those that wait for the Commit to be tried again. */
+  #setAside(planning: string, { refused }: Row): readonly QuarantinedRow[] {
+    const waiting = refused == null ? [] : this.#witness.documents((JSON.parse(refused) as StagedObject).key)
+    return [...this.#witness.quarantined(), ...(waiting as QuarantinedRow[])].filter(({ run }) => run === planning)
+  }
+
+  /** What a load has committed is in the target or set aside at once, exactly as the transform made it. */
+  #checkBatch(
+    input: LoadInput,
+    {
+      extracted,
+      products,
+      aside,
+    }: {
+      readonly extracted: readonly Row[]
+      readonly products: readonly Change[]
+      readonly aside: readonly QuarantinedRow[]
+    },
+  ): void {
     const fate = this.#fates(input.run.id)
-    const quarantine = this.#witness.quarantined().filter(({ run }) => run === planning)
     const loaded = extracted.filter((row) => fate(row) === 'loaded')
     if (products[0]?.table === tableOf(this.#shape) || products.length === 0) this.#checkRows(input, loaded)
     else this.#checkGathered(input, loaded, products)
     const outranked = this.#outranked(extracted, fate)
     for (const row of extracted) {
       if ((fate(row) !== 'quarantined' && fate(row) !== 'refused') || outranked.has(row)) continue
-      if (!quarantine.some((kept) => isSameRow(kept.row, row))) {
-        throw new Divergence(`${nameOf(input)} has landed, but ${shown(row)} is not in its quarantine`)
+      if (!aside.some((kept) => isSameRow(kept.row, row))) {
+        throw new Divergence(`${nameOf(input)} has landed, but ${shown(row)} is not set aside`)
       }
     }
   }

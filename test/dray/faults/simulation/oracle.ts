@@ -52,7 +52,11 @@ export class Oracle {
     if (input !== null && 'partition' in input) {
       const own = changes.filter(({ table: changed }) => changed !== 'dray_fence')
       if (own.length > 0) this.#landing.landed(input, own)
-    } else if (changes.some(isOfCommit)) {
+    } else {
+      const again = changes.find(({ table: changed }) => changed === 'dray_ledger')?.after ?? null
+      if (again !== null) this.#landing.triedAgain(input as CommitInput, again)
+    }
+    if (!(input !== null && 'partition' in input) && changes.some(isOfCommit)) {
       this.#closing.closed(input as CommitInput, changes.filter(isOfCommit), deliveredAt)
     }
     const versions = changes.filter(({ table: changed }) => changed === 'version')

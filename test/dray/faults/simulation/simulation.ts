@@ -10,7 +10,7 @@ import {
 } from 'dray/internal/messages/stages.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { migrateTarget } from 'dray/internal/pipeline/landing/migrate.ts'
-import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
@@ -116,6 +116,7 @@ export class Simulation {
       now: () => this.#clock.now(),
       targetRows: () => databases.target.rows(tableOf(scenario.shape)),
       pristine: (key) => this.#pristine.get(key) ?? Buffer.alloc(0),
+      documents: (key) => this.#documents(key),
       quarantined: () => this.#quarantined(),
       fence: () => databases.target.rows('dray_fence')[0]?.epoch ?? undefined,
       lastRun: () => this.#lastRun,
@@ -265,10 +266,12 @@ export class Simulation {
     const keys = [...this.#pristine.keys()].filter(
       (key) => key.startsWith('quarantine/') && this.#staging.objects.has(key),
     )
-    return keys.flatMap((key) => {
-      const [, ...lines] = (this.#pristine.get(key) as Buffer).toString('utf8').trimEnd().split('\n')
-      return lines.map((line) => JSON.parse(line) as QuarantinedRow)
-    })
+    return keys.flatMap((key) => this.#documents(key) as QuarantinedRow[])
+  }
+
+  #documents(key: string): unknown[] {
+    const [, ...lines] = (this.#pristine.get(key) as Buffer).toString('utf8').trimEnd().split('\n')
+    return lines.map((line) => JSON.parse(line) as unknown)
   }
 
   async #laterRun(id: string, planned: RunPlan): Promise<void> {

@@ -1,5 +1,5 @@
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
-import type { QuarantinedRow } from 'dray/internal/pipeline/quarantine/quarantined-row.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Row } from './memory-transaction.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -28,6 +28,8 @@ export interface Witness {
   targetRows(): readonly Row[]
   /** The bytes of a staged object as they were written, whatever became of them. */
   pristine(key: string): Buffer
+  /** The lines of a staged document, as they were written. */
+  documents(key: string): readonly unknown[]
   /** Every quarantined row that lies in staging. */
   quarantined(): readonly QuarantinedRow[]
   /** The epoch that may write. */

@@ -1,0 +1,68 @@
+import type { OpenBlocks } from '#dray/block/block.ts'
+import type { HeldKeys, MergeTarget } from '../../adapter.ts'
+import type { MysqlColumn } from '../describe.ts'
+import { quote, quoteTable, tableNameOf } from '../names.ts'
+import { loadData } from './load-data.ts'
+import { InsertLoader } from './load-inserts.ts'
+import type { MergeSession } from './session.ts'
+import { type StagedColumn, stagedColumnOf } from './staged-columns.ts'
+import { StagingTable } from './staging-table.ts'
+import { columnOf, readTargetTable } from './target-table.ts'
+
+/** Of a key's text, what its index in the temporary table holds. */
+const PREFIX = 64
+const WITHOUT_LENGTH = new Set([
+  'tinytext',
+  'text',
+  'mediumtext',
+  'longtext',
+  'tinyblob',
+  'blob',
+  'mediumblob',
+  'longblob',
+])
+
+/**
+ * Holds the table's own keys that its index finds for those that are given, whatever their spelling: they are of its
+ * types and collations, and each is found again by an index.
+ */
+export async function holdKeys(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  open: OpenBlocks,
+): Promise<HeldKeys> {
+  const target: MergeTarget = { table, columns: key, key, mode: 'insert' }
+  const live = await readTargetTable(session, { ...target, key: [] })
+  const columns = key.map((name) => columnOf(live, target, name))
+  const staged = columns.map((column) => stagedColumnOf(column, table, session.facts.isMariaDB))
+  const { schema } = tableNameOf(table)
+  const staging = new StagingTable(session, tableNameOf(table), staged)
+  await stage(session, staging, open)
+  const name = `${schema === null ? '' : `${quote(schema)}.`}${quote('dray_held')}`
+  await session.run(`DROP TEMPORARY TABLE IF EXISTS ${name}`)
+  await session.run(
+    `CREATE TEMPORARY TABLE ${name} (KEY (${columns.map(indexed).join(', ')})) ENGINE=InnoDB ${found(table, staging, staged)}`,
+    { signal: session.signal },
+  )
+  await staging.drop()
+  const same = key.map((column) => `held.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
+  return { isHeld: `EXISTS (SELECT 1 FROM ${name} AS held WHERE ${same})` }
+}
+
+async function stage(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<void> {
+  await staging.create()
+  if (session.facts.localInfile && (await loadData(session, staging, open)) !== null) return
+  await staging.create()
+  const { faults } = await new InsertLoader(session, staging).load(open)
+  await staging.remove(faults.keys())
+}
+
+function indexed({ name, kind }: MysqlColumn): string {
+  return WITHOUT_LENGTH.has(kind) ? `${quote(name)}(${PREFIX})` : quote(name)
+}
+
+function found(table: string, { table: from }: StagingTable, staged: readonly StagedColumn[]): string {
+  const names = staged.map(({ name }) => `target.${quote(name)}`).join(', ')
+  const same = staged.map(({ name, searchable }) => `target.${quote(name)} = ${searchable(`given.${quote(name)}`)}`)
+  return `SELECT DISTINCT ${names} FROM ${from} AS given STRAIGHT_JOIN ${quoteTable(table)} AS target ON ${same.join(' AND ')}`
+}

@@ -1,0 +1,66 @@
+import type { StatementSync } from 'node:sqlite'
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import type { OpenBlocks } from '#dray/block/block.ts'
+import { decodeBlock } from '#dray/block/copy-text.ts'
+import type { HeldKeys, MergeTarget } from '../../adapter.ts'
+import { affinityOf, storable } from '../affinity.ts'
+import { uniqueKeys } from '../describe.ts'
+import { quote, quoteTable } from '../names.ts'
+import type { MergeSession } from './session.ts'
+import { readTargetTable } from './target-table.ts'
+
+const HELD = 'temp.dray_held'
+
+/** Holds keys in columns of the table's affinities, under the collations of its unique key. */
+export async function holdKeys(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  open: OpenBlocks,
+): Promise<HeldKeys> {
+  const { live } = readTargetTable(session, { table, columns: key, key: [], mode: 'insert' })
+  const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
+  const unique = uniqueKeys(rows, table, live).find(
+    ({ columns }) => columns.length === key.length && columns.every((column) => key.includes(column)),
+  )
+  const columns = key.map((name) => {
+    const declared = live.columns.find((column) => column.name === name)?.type ?? ''
+    const affinity = affinityOf(declared)
+    const collation = affinity === 'TEXT' ? unique?.collations[unique.columns.indexOf(name)] : undefined
+    return {
+      name: quote(name),
+      declared,
+      affinity,
+      collation: collation === undefined ? '' : ` COLLATE ${quote(collation)}`,
+    }
+  })
+  const clauses = columns.map(
+    ({ name, affinity, collation }) => `${name} ${affinity === 'BLOB' ? '' : affinity}${collation}`,
+  )
+  const names = columns.map(({ name }) => name).join(', ')
+  session.database.exec(
+    `DROP TABLE IF EXISTS ${HELD}; CREATE TEMP TABLE dray_held (${clauses.join(', ')}, UNIQUE (${names}) ON CONFLICT IGNORE)`,
+  )
+  const insert = session.database.prepare(`INSERT INTO ${HELD} VALUES (${columns.map(() => '?').join(', ')})`)
+  for await (const block of open()) {
+    session.check()
+    for (const texts of decodeBlock(block)) hold(insert, texts, columns)
+    await nextTurn()
+  }
+  const same = columns.map(({ name, collation }) => `held.${name} = ${quoteTable(table)}.${name}${collation}`)
+  return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} held WHERE ${same.join(' AND ')})` }
+}
+
+function hold(
+  insert: StatementSync,
+  texts: readonly (string | null)[],
+  columns: readonly { readonly declared: string; readonly affinity: ReturnType<typeof affinityOf> }[],
+): void {
+  const values: (string | number | Uint8Array)[] = []
+  for (const [place, { affinity, declared }] of columns.entries()) {
+    const text = texts[place] ?? null
+    // What is refused as a value may be equal to one all the same: then no row of the table is taken for gone.
+    if (text === null) return
+    values.push(storable(text, affinity, declared).value)
+  }
+  insert.run(...values)
+}

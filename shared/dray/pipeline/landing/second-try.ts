@@ -1,0 +1,177 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
+import type { CopyBlock, Text } from '#dray/block/block.ts'
+import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
+import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
+import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { startOf } from '#dray/pipeline/texts/run-start.ts'
+import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
+import { quarantinePrefix } from '#dray/staging/keys.ts'
+import type { Services } from '../services.ts'
+import { type LandedRun, ledgerOf, SECOND_TRY } from './ledger.ts'
+import { loadRows } from './load-rows.ts'
+import { renamedKeys } from './renamed-keys.ts'
+
+type Tried = Pick<MergeResult, 'inserted' | 'updated' | 'unchanged' | 'duplicate'>
+
+/** A refused row with the texts that the transform makes of it. */
+interface RefusedRow {
+  readonly kept: QuarantinedRow
+  readonly texts: readonly Text[]
+}
+
+/** What a run has landed after it, and which of the refused rows have not. */
+interface SecondTry {
+  readonly landed: LandedRun
+  readonly left: ReadonlySet<number>
+}
+
+interface Work {
+  readonly pipeline: Pipeline
+  readonly input: CommitInput
+  readonly planned: Pick<Plan, 'advances' | 'partitions'>
+  readonly refused: readonly StagedObject[]
+  readonly services: Services
+}
+
+/**
+ * Loads the rows once more that the target has refused while the others were loaded: now those are there that they
+ * refer to, and those are gone whose unique values they take. In the open transaction of the target, behind the fence
+ * and the deletes. The ledger's entry says what has landed; what is refused again is left to be quarantined.
+ */
+export async function tryAgain(work: Work, landed: LandedRun): Promise<SecondTry> {
+  const nothing = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
+  const left = new Set<number>()
+  const first = await attempt(work, (row) => mayBeTried(work, row), false)
+  const spelled = new Set<number>()
+  for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : left).add(row)
+  const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
+  for (const row of spelled) if (!renamed.has(row)) left.add(row)
+  const second = renamed.size === 0 ? null : await attempt(work, (_, place) => renamed.has(place), true)
+  for (const { row } of second?.rejected ?? []) left.add(row)
+  const tried = sumOf(first, second ?? nothing)
+  for (const place of first.untried) left.add(place)
+  const rows = tried.inserted + tried.updated + tried.unchanged + tried.duplicate
+  if (rows === 0) return { landed, left }
+  await enter(work, tried, rows)
+  const sums = { ...landed, ...sumOf(landed, tried), quarantined: landed.quarantined - rows, isTriedAgain: true }
+  return { landed: sums, left }
+}
+
+function sumOf(one: Tried, other: Tried): Tried {
+  return {
+    inserted: one.inserted + other.inserted,
+    updated: one.updated + other.updated,
+    unchanged: one.unchanged + other.unchanged,
+    duplicate: one.duplicate + other.duplicate,
+  }
+}
+
+/**
+ * Whether a row cannot be older than one of its key that has landed: it is guarded by a version, or no other partition
+ * can hold its key.
+ */
+function mayBeTried({ pipeline, planned }: Work, { kept, texts }: RefusedRow): boolean {
+  const { load, extract } = pipeline
+  if (load.version !== null || load.kind === 'append' || planned.partitions.length === 1) return true
+  if (planned.partitions.some(({ window }) => window !== undefined)) return false
+  const columns = bulkColumns(load.target.definition)
+  const key = load.by.map((name) => texts[columns.findIndex((column) => column.name === name)] ?? null)
+  const own = extract.source.definition.primaryKey.map(({ column }) => kept.row[column] ?? null)
+  return key.length === own.length && key.every((text, place) => text === own[place])
+}
+
+/** The refused rows, by their places; null where the transform of now leaves one out. */
+async function* refusedRows({ pipeline, input, refused, services }: Work): AsyncGenerator<{
+  readonly place: number
+  readonly kept: QuarantinedRow
+  readonly row: RefusedRow | null
+}> {
+  const transformRow = rowTransformer(pipeline, startOf(input.run))
+  const columns = pipeline.extract.source.definition.columnNames
+  let place = 0
+  for (const object of refused) {
+    for await (const kept of readJsonLines<QuarantinedRow>(services.staging, object, { signal: services.signal })) {
+      const outcome = transformRow(columns.map((column) => kept.row[column] ?? null))
+      yield { place: place++, kept, row: outcome.kind === 'loaded' ? { kept, texts: outcome.texts } : null }
+    }
+  }
+}
+
+interface Attempt extends Tried {
+  readonly rejected: readonly { readonly row: number; readonly code: string }[]
+  readonly untried: ReadonlySet<number>
+}
+
+async function attempt(
+  work: Work,
+  isChosen: (row: RefusedRow, place: number) => boolean,
+  respell: boolean,
+): Promise<Attempt> {
+  let places: number[] = []
+  let untried = new Set<number>()
+  const open = async function* (): AsyncGenerator<CopyBlock> {
+    places = []
+    untried = new Set()
+    const encoder = new BlockEncoder()
+    for await (const { place, row } of refusedRows(work)) {
+      if (row === null || !isChosen(row, place)) {
+        untried.add(place)
+        continue
+      }
+      places.push(place)
+      const full = encoder.pushLine(encodeLine(row.texts))
+      if (full !== null) yield full
+    }
+    const rest = encoder.flush()
+    if (rest !== null) yield rest
+  }
+  const { signal } = work.services
+  const merged = await loadRows(work.pipeline, { open, isWholeRun: work.planned.advances, respell, signal })
+  const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
+  return { ...merged, rejected, untried }
+}
+
+async function rowsAt(work: Work, wanted: ReadonlySet<number>): Promise<Map<number, RefusedRow>> {
+  const rows = new Map<number, RefusedRow>()
+  for await (const { place, row } of refusedRows(work)) if (row !== null && wanted.has(place)) rows.set(place, row)
+  return rows
+}
+
+/** Sends refused rows to the quarantine: those of these places, or all of them. */
+export async function quarantineRefused(work: Work, places: ReadonlySet<number> | null): Promise<void> {
+  if (places !== null && places.size === 0) return
+  const chosen = async function* () {
+    for await (const { place, kept } of refusedRows(work)) if (places === null || places.has(place)) yield kept
+  }
+  const { pipeline, input, services } = work
+  const prefix = quarantinePrefix(planningRun(input), pipeline.name)
+  await writeJsonLines(services.staging, prefix, chosen(), { signal: services.signal })
+}
+
+async function enter({ pipeline, input }: Work, tried: Tried, rows: number): Promise<void> {
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  await new Entry({
+    pipeline: pipeline.name,
+    runId: planningRun(input),
+    partitionNumber: BigInt(SECOND_TRY),
+    epoch: BigInt(input.epoch),
+    rowsRead: 0n,
+    inserted: BigInt(tried.inserted),
+    updated: BigInt(tried.updated),
+    unchanged: BigInt(tried.unchanged),
+    filtered: 0n,
+    duplicate: BigInt(tried.duplicate),
+    quarantined: BigInt(-rows),
+    findings: 0n,
+    bytes: 0n,
+    plan: JSON.stringify(input.plan),
+    replayed: null,
+    refused: null,
+    loadedKeys: null,
+  }).saveOrFail()
+}

@@ -1,0 +1,132 @@
+import assert from 'node:assert/strict'
+import { randomUUID } from 'node:crypto'
+import { beforeEach, test } from 'node:test'
+import { database } from 'dray/internal/active-record/database.ts'
+import { bigint, text, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { DataQualityError } from 'dray/internal/errors.ts'
+import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { onEachEngine } from './engines.ts'
+import { quarantined, runPipeline } from './harness.ts'
+
+const source = database('target-keys-source')
+const target = database('target-keys-target')
+
+class Account extends source.table('account', { id: varchar(60).primaryKey(), label: text().nullable() }) {}
+class Person extends source.table('person', {
+  id: bigint().primaryKey(),
+  email: text().nullable(),
+  parent: bigint().nullable(),
+}) {}
+class ById extends target.table('by_id', { id: uuid().primaryKey(), label: text().nullable() }) {}
+class User extends target.table('user_dim', {
+  id: bigint().primaryKey(),
+  email: text().nullable(),
+  parent: bigint().nullable(),
+}) {}
+
+const takeOver = ({ id, label }: Account) => ({ id, label })
+const extract = fullLoad(Account, { partitionRows: 90 })
+const byId = pipeline('accounts', { extract, transform: takeOver, load: upsert(ById, { by: 'id' }), deletes: 'hard' })
+const person = ({ id, email, parent }: Person) => ({ id, email, parent })
+const people = pipeline('people', {
+  extract: fullLoad(Person, { partitionRows: 3 }),
+  transform: person,
+  load: upsert(User, { by: 'id' }),
+  deletes: { hard: true, most: 1 },
+})
+
+const UUID = { postgres: 'uuid', mysql: 'uuid', sqlite: 'text collate nocase' }
+
+onEachEngine('the keys of a target', [source, target], (engine) => {
+  // biome-ignore lint/suspicious/noExplicitAny: pipelines of several targets.
+  const run = (of: Pipeline<any, any>, id: string) => runPipeline(of, id, engine.harness.services)
+  const define = (sql: string) => target.withConnection((connection) => connection.query(sql))
+  const step = async (id: string) => (await engine.harness.services.state.run(id))?.steps[0]
+  const kept = (of: string, id: string) => quarantined(engine.harness, id, of)
+
+  beforeEach(async () => {
+    await Account.createTable()
+    await Person.createTable()
+    await define(`create table by_id (id ${UUID[engine.dialect]} primary key, label text)`)
+    await define(
+      'create table user_dim (id bigint primary key, email varchar(60) unique, parent bigint references user_dim (id))',
+    )
+  })
+
+  test('are those of the source in any spelling: none that the source has is deleted', async () => {
+    const ids = Array.from({ length: 400 }, () => randomUUID() as string)
+    const spelled = ids.map((id, index) => (index % 20 === 0 ? id.toUpperCase() : id))
+    await Account.insertAll(spelled.map((id) => ({ id, label: 'a' })))
+
+    await run(byId, 'run-1')
+    const first = await ById.count()
+    await Account.where({ id: spelled.slice(19, 22) }).deleteAll()
+    await run(byId, 'run-2')
+
+    assert.equal(first, 400)
+    assert.equal((await step('run-1'))?.deleted, 0)
+    assert.equal(await ById.count(), 397)
+    assert.equal((await step('run-2'))?.deleted, 3)
+  })
+
+  test('let a row in whose unique value is that of a row which is gone', async () => {
+    await Person.insertAll([1, 2, 3].map((id) => ({ id: BigInt(id), email: `${id}@example.com` })))
+    await run(people, 'run-1')
+    await Person.where({ id: 3n }).deleteAll()
+    await Person.create({ id: 9n, email: '3@example.com' })
+
+    await run(people, 'run-2')
+
+    const rows = await User.all().order('id').toArray()
+    assert.deepEqual(
+      rows.map(({ id }) => Number(id)),
+      [1, 2, 9],
+    )
+    const { inserted, deleted, quarantined: set } = (await step('run-2')) ?? {}
+    assert.deepEqual({ inserted, deleted, set }, { inserted: 1, deleted: 1, set: 0 })
+    assert.deepEqual(await kept('people', 'run-2'), [])
+  })
+
+  test('may all be new at once, under the unique values of before', async () => {
+    const of = (first: number) =>
+      Array.from({ length: 60 }, (_, index) => ({ id: BigInt(first + index), email: `${index}@example.com` }))
+    await Person.insertAll(of(1))
+    await run(people, 'run-1')
+    await Person.all().deleteAll()
+    await Person.insertAll(of(1001))
+
+    await run(people, 'run-2')
+
+    const ids = (await User.all().order('id').toArray()).map(({ id }) => Number(id))
+    assert.deepEqual([ids.length, ids[0]], [60, 1001])
+    assert.equal((await step('run-2'))?.quarantined, 0)
+  })
+
+  test('let a row in whose parent comes in a later partition', async () => {
+    await Person.insertAll([1, 2, 3, 4, 5, 6, 7].map((id) => ({ id: BigInt(id), parent: id === 7 ? null : 7n })))
+
+    await run(people, 'run-1')
+
+    assert.equal(await User.count(), 7)
+    const { read, inserted, quarantined: set } = (await step('run-1')) ?? {}
+    assert.deepEqual({ read, inserted, set }, { read: 7, inserted: 7, set: 0 })
+  })
+
+  test('are not deleted by a run that quarantines too many rows, which are kept', async () => {
+    await Person.insertAll([1, 2, 3].map((id) => ({ id: BigInt(id) })))
+    await run(people, 'run-1')
+    await Person.where({ id: 3n }).deleteAll()
+    await Person.insertAll(Array.from({ length: 20 }, (_, index) => ({ id: BigInt(100 + index), parent: 5000n })))
+
+    await assert.rejects(run(people, 'run-2'), DataQualityError)
+
+    assert.deepEqual(
+      (await User.all().order('id').toArray()).map(({ id }) => Number(id)),
+      [1, 2, 3],
+    )
+    assert.equal((await kept('people', 'run-2')).length, 20)
+    assert.equal((await step('run-2'))?.status, 'failed')
+  })
+})
