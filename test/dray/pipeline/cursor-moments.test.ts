@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
-import { beforeEach, describe, test } from 'node:test'
+import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
@@ -39,8 +39,7 @@ onEachEngine('a cursor', [source, target], (engine) => {
   const loaded = async () => (await Product.all().order('id').toArray()).map(({ id }) => Number(id))
   const run = (id: string, options: Options = {}) => runPipeline(items(options), id, engine.harness.services)
   const lastRun = (moment: string) => engine.harness.services.state.setLastRun('items', moment, Date.now())
-  const stamp = (id: number, changedAt: string) =>
-    source.query(`insert into item values (${id}, '${changedAt}')`)
+  const stamp = (id: number, changedAt: string) => source.query(`insert into item values (${id}, '${changedAt}')`)
 
   beforeEach(async () => {
     await (Product as unknown as ModelClass).createTable()

@@ -4,10 +4,10 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, binary, decimal, double, text, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
-import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { onEachEngine } from './engines.ts'
 import { runPipeline } from './harness.ts'
 
@@ -24,11 +24,11 @@ class Copy extends target.table('copy', { label: varchar(50).primaryKey() }) {}
 const ROWS = 1_000
 const SIZES = { partitionRows: 90 }
 
-type Source = typeof Deal | typeof Account | typeof Device | typeof Reading | typeof Loose
+type Source = typeof Deal
 
 const loadOf = (from: Source): Pipeline =>
   pipeline('copies', {
-    extract: fullLoad(from as typeof Deal, SIZES),
+    extract: fullLoad(from, SIZES),
     transform: ({ label }) => ({ label }),
     load: upsert(Copy, { by: 'label' }),
   }) as unknown as Pipeline
@@ -86,13 +86,14 @@ async function fill(dialect: Dialect): Promise<void> {
   }
 }
 
-const SOURCES: readonly (readonly [string, Source])[] = [
+/** Their keys differ, which nothing here asks for. */
+const SOURCES = [
   ['an enumeration', Deal],
   ['a decimal of many digits', Account],
   ['bytes', Device],
   ['floating point', Reading],
   ['an expression of a view', Loose],
-]
+] as unknown as readonly (readonly [string, Source])[]
 
 onEachEngine('a key that is ordered and compared', [source, target], (engine) => {
   beforeEach(async () => {
@@ -102,7 +103,7 @@ onEachEngine('a key that is ordered and compared', [source, target], (engine) =>
 
   for (const [what, from] of SOURCES) {
     test(`by one rule: each row is read once, by ${what}`, async (context) => {
-      if (from === Loose) return context.skip('a view has no key that the contract could see')
+      if ((from as unknown) === Loose) return context.skip('a view has no key that the contract could see')
 
       const output = await runPipeline(loadOf(from), 'run-1', engine.harness.services)
 
@@ -113,7 +114,7 @@ onEachEngine('a key that is ordered and compared', [source, target], (engine) =>
     test(`by one rule: batches yield all rows, by ${what}`, async () => {
       const labels: string[] = []
       for await (const { records } of from.all().inBatches({ of: 250 })) {
-        for (const record of records as readonly { readonly label: string }[]) labels.push(record.label)
+        for (const record of records) labels.push(record.label)
         if (labels.length > ROWS) break
       }
 

@@ -107,7 +107,11 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
         await stamp(3, '2024-11-03 02:00:00')
 
         const read: number[][] = []
-        for (const moment of ['2024-11-03 06:30:00.000001', '2024-11-03 06:00:00.000000', '2024-11-03 04:00:00.000000']) {
+        for (const moment of [
+          '2024-11-03 06:30:00.000001',
+          '2024-11-03 06:00:00.000000',
+          '2024-11-03 04:00:00.000000',
+        ]) {
           await lastRun(moment)
           await run(`run-${moment}`.replaceAll(/\W/g, '-'), ZONE)
           read.push(await loaded())
@@ -159,11 +163,7 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
   })
 }
 
-zoned(
-  'postgres',
-  { local: 'timestamp', moment: 'timestamptz', text: 'text' },
-  startPostgres,
-)
+zoned('postgres', { local: 'timestamp', moment: 'timestamptz', text: 'text' }, startPostgres)
 zoned(
   'mysql',
   { local: 'datetime(6)', moment: 'timestamp(6)', text: 'varchar(40)' },

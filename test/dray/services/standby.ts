@@ -4,10 +4,10 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { type PostgresServer, startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
 import { serverAccount } from 'dray-infra/internal/local/postgres/account.ts'
 import { postgresBinaries } from 'dray-infra/internal/local/postgres/binaries.ts'
 import { startGuarded } from 'dray-infra/internal/local/postgres/guarded-process.ts'
+import { type PostgresServer, startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
 import { Client } from 'pg'
 
 /** A PostgreSQL with `wal_level` logical, and a standby that streams from it. */

@@ -58,7 +58,9 @@ describe('a source that replays another MariaDB, and can be written', { skip }, 
     await replicas.close()
     process.env[urlVariable(source.name)] = url.href
     for (const model of [Written, Product] as unknown as ModelClass[]) await model.createTable()
-    await replayed("select count(*) from information_schema.tables where table_schema = database() and table_name = 'item'")
+    await replayed(
+      "select count(*) from information_schema.tables where table_schema = database() and table_name = 'item'",
+    )
   })
   after(async () => {
     await Promise.all([primary.close(), source.close(), target.close()])

@@ -47,7 +47,8 @@ describe('rows of PostgreSQL that were committed elsewhere', () => {
 
   const write = (id: number) => primary.query(`insert into item values (${id}, clock_timestamp())`)
   const loaded = async () => (await Product.all().order('id').toArray()).map(({ id }) => Number(id))
-  const settledOf = (table: string, of = primary) => of.withConnection((connection) => connection.settledUntil(0, { table }))
+  const settledOf = (table: string, of = primary) =>
+    of.withConnection((connection) => connection.settledUntil(0, { table }))
 
   /** Until the standby has replayed all that the primary has. */
   async function replayed(): Promise<void> {
@@ -124,7 +125,9 @@ describe('rows of PostgreSQL that were committed elsewhere', () => {
     const subscriber = database('elsewhere-subscriber')
     await primary.query("select pg_create_logical_replication_slot('item_slot', 'pgoutput')")
     await primary.query('create publication item_publication for table item')
-    await subscriber.query('create table item (id bigint primary key, changed_at timestamptz); create table own (id int)')
+    await subscriber.query(
+      'create table item (id bigint primary key, changed_at timestamptz); create table own (id int)',
+    )
     const { port, password } = new URL(url)
     await subscriber.query(
       `create subscription item_subscription connection 'host=127.0.0.1 port=${port} user=postgres password=${decodeURIComponent(password)} dbname=app'
