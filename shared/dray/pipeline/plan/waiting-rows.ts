@@ -24,35 +24,53 @@ export async function notesOfNewerRows(
   const { definition } = extraction.source
   const form = cursorForm(extraction, table)
   const name = `${definition.database}.${definition.table}`
-  const moments = (condition: RawBuilder<unknown>) =>
-    sql`select ${form.moment} as ${sql.id('moment')} from ${tableName(definition)} where ${condition}`
-  const look = async (rows: RawBuilder<unknown>): Promise<{ rows: number; last: Text }> => {
-    const statement = compile(
-      table.adapter,
-      sql`select count(*), max(${sql.id('moment')}) from (${rows}) as ${sql.id('newer')}`,
-    )
-    const [count, last] = (await connection.query(statement.sql, statement.parameters)).rows[0] ?? []
-    return { rows: Number(count ?? 0), last: last ?? null }
-  }
-  const limit = sql.raw(` limit ${MOST_COUNTED + 1}`)
+  const look = (condition: RawBuilder<unknown>, most?: number) =>
+    countMoments(extraction, condition, most, connection, table)
   if (settled === null) {
-    const { rows } = await look(sql`${moments(form.from(hi))}${limit}`)
+    const { rows } = await look(form.from(hi), MOST_COUNTED + 1)
     return rows === 0 ? [] : [waiting(rows, name, 'the window', 'until what is open now has ended')]
   }
+  // Where nothing is newer, this is all that a table without an index has to be read for.
+  if ((await look(form.from(hi), 1)).rows === 0) return []
   const far = instantText((microsOf(settled.now) ?? 0n) + DAY_MICROS)
-  const soon = await look(sql`${moments(sql`${form.from(hi)} and ${form.before(far)}`)}${limit}`)
-  const later = await look(moments(form.from(far)))
+  const soon = await look(sql`${form.from(hi)} and ${form.before(far)}`, MOST_COUNTED + 1)
+  const later = await look(form.from(far))
   const notes: string[] = []
   if (soon.rows > 0) {
     const until = settled.heldBy ?? `for a run after ${readAfter(soon, settled)} UTC (lag ${settled.lagSeconds} s)`
     notes.push(waiting(soon.rows, name, `the window, which ends at ${hi} UTC`, until))
   }
   if (later.rows > 0) {
+    const rows = `${later.rows} ${later.rows === 1 ? 'row' : 'rows'}`
     notes.push(
-      `${later.rows} ${later.rows === 1 ? 'row' : 'rows'} of ${name} beyond ${far} UTC by ${cursorColumn(extraction).column} (up to ${later.last}): in no window before that time, so not read; correct the stamps`,
+      `${rows} of ${name} beyond ${far} UTC by ${cursorColumn(extraction).column} (up to ${later.last}): in no window before that time, so not read; correct the stamps`,
     )
   }
   return notes
+}
+
+interface Moments {
+  readonly rows: number
+  readonly last: Text
+}
+
+/** In order, so that an index of the cursor is of use even before the server has statistics of it. */
+async function countMoments(
+  extraction: Extraction,
+  condition: RawBuilder<unknown>,
+  most: number | undefined,
+  connection: Connection,
+  table: SourceTable,
+): Promise<Moments> {
+  const { moment } = cursorForm(extraction, table)
+  const limit = most === undefined ? sql`` : sql` order by ${moment} limit ${sql.raw(String(most))}`
+  const rows = sql`select ${moment} as ${sql.id('moment')} from ${tableName(extraction.source.definition)} where ${condition}${limit}`
+  const statement = compile(
+    table.adapter,
+    sql`select count(*), max(${sql.id('moment')}) from (${rows}) as ${sql.id('newer')}`,
+  )
+  const [count, last] = (await connection.query(statement.sql, statement.parameters)).rows[0] ?? []
+  return { rows: Number(count ?? 0), last: last ?? null }
 }
 
 function waiting(rows: number, table: string, window: string, until: string): string {
@@ -62,10 +80,7 @@ function waiting(rows: number, table: string, window: string, until: string): st
 }
 
 /** When the last of them will be settled. */
-function readAfter(
-  { rows, last }: { readonly rows: number; readonly last: Text },
-  { now, lagSeconds }: Settled,
-): string {
+function readAfter({ rows, last }: Moments, { now, lagSeconds }: Settled): string {
   const stamps = [last === null ? null : microsOf(last), rows > MOST_COUNTED ? microsOf(now) : null]
   const newest = stamps.reduce<bigint>((most, one) => (one !== null && one > most ? one : most), 0n)
   return instantText(newest + BigInt(Math.round(lagSeconds * 1_000_000)))
