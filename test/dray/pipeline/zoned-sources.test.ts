@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, timestamp } from 'dray/internal/active-record/field-kinds.ts'
@@ -176,10 +175,27 @@ zoned(
   process.env.TEST_MYSQL_UNAVAILABLE,
 )
 
-/** Fills the server's tables of zones with one. */
+/** Fills the server's tables of zones with one, as it has been since 2007. */
 async function teachZone(url: string): Promise<void> {
-  const statements = execFileSync('mariadb-tzinfo-to-sql', [`/usr/share/zoneinfo/${ZONE}`, ZONE], { encoding: 'utf8' })
-  const connection = await createConnection({ uri: url, database: 'mysql', multipleStatements: true })
-  await connection.query(statements.replaceAll('\\d', ''))
+  const years = Array.from({ length: 24 }, (_, index) => 2007 + index)
+  const changes = years.flatMap((year) => [
+    `(1, ${sundayOf(year, 2, 2) + 7 * HOUR}, 1)`,
+    `(1, ${sundayOf(year, 10, 1) + 6 * HOUR}, 0)`,
+  ])
+  const connection = await createConnection({ uri: url, database: 'mysql' })
+  await connection.query("insert into time_zone values (1, 'N')")
+  await connection.query('insert into time_zone_name values (?, 1)', [ZONE])
+  await connection.query(
+    "insert into time_zone_transition_type values (1, 0, -18000, 0, 'EST'), (1, 1, -14400, 1, 'EDT')",
+  )
+  await connection.query(`insert into time_zone_transition values ${changes.join(', ')}`)
   await connection.end()
+}
+
+const HOUR = 3_600
+
+/** The start of the n-th Sunday of a month, in seconds since 1970, in UTC. */
+function sundayOf(year: number, month: number, nth: number): number {
+  const first = new Date(Date.UTC(year, month, 1)).getUTCDay()
+  return Date.UTC(year, month, 1 + ((7 - first) % 7) + 7 * (nth - 1)) / 1000
 }
