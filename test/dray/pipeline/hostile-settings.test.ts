@@ -141,6 +141,7 @@ describe('a server of MySQL whose settings change what is read', {
     'net_write_timeout = 1',
     'net_read_timeout = 1',
     'wait_timeout = 1',
+    "system_versioning_asof = '2020-01-01 00:00:00'",
     "sql_mode = 'PAD_CHAR_TO_FULL_LENGTH,EMPTY_STRING_IS_NULL,STRICT_TRANS_TABLES'",
   ]
   let server: TestMariaDB
@@ -184,6 +185,13 @@ describe('a server of MySQL whose settings change what is read', {
     const { rows } = await source.query('select code, label from padded')
 
     assert.deepEqual(rows, [['ab', '']])
+  })
+
+  test('gives the rows of now, where a table keeps its former ones', async () => {
+    await source.query('create table versioned (id bigint primary key) with system versioning')
+    await source.query('insert into versioned values (1)')
+
+    assert.deepEqual((await source.query('select id from versioned')).rows, [['1']])
   })
 
   test('finds no row by IS NULL that has a value, and changes rows without a key in the condition', async () => {
