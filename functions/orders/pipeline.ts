@@ -5,7 +5,7 @@ import { TargetOrder } from '#models/warehouse.ts'
 
 /** Orders that changed since the last run. */
 export const orders = pipeline('orders', {
-  extract: changedSince(SourceOrder, { cursor: 'lastUpdated', lag: '5m' }),
+  extract: changedSince(SourceOrder, { cursor: 'lastUpdated' }),
   transform: (order, row) => {
     const { customerId, orderDate, totalAmount } = order
     if (customerId === null) return row.reject('customerId', 'missing', 'an order needs a customer')

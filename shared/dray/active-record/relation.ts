@@ -5,9 +5,10 @@ import type { Adapter } from '#dray/database/adapter.ts'
 import { compile, type Statement } from '#dray/database/statement.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import { preload } from './association.ts'
+import { after, ascending, type ComparedKey, livePrimaryKey } from './compared-key.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { QueriedModel } from './model-table.ts'
-import { after, columnName, condition, readColumn, tableName, where } from './sql.ts'
+import { columnName, condition, readColumn, tableName, where } from './sql.ts'
 import { type ColumnDefinition, columnOf, type RecordRow } from './table-definition.ts'
 
 export type Direction = 'asc' | 'desc'
@@ -115,18 +116,16 @@ export class Relation<T, F extends Fields> {
 
   #select(
     adapter: Adapter,
-    extra: { readonly conditions?: RawBuilder<unknown>[]; readonly keyset?: number } = {},
+    page?: { readonly key: ComparedKey; readonly behind: BatchCursor | undefined; readonly rows: number },
   ): RawBuilder<unknown> {
     const { definition } = this.#model
     const conditions = this.#parts.conditions.map((one) => condition(adapter, definition, one))
-    const order =
-      extra.keyset === undefined
-        ? this.#parts.order
-        : definition.primaryKey.map((column) => ({ column, direction: 'asc' as const }))
-    const orderBy = order.map(({ column, direction }) => sql`${columnName(column)} ${sql.raw(direction)}`)
-    return sql`select ${sql.join(this.#parts.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(
-      [...conditions, ...(extra.conditions ?? [])],
-    )}${orderBy.length === 0 ? sql`` : sql` order by ${sql.join(orderBy)}`}${this.#bounds(adapter, extra.keyset)}`
+    if (page?.behind !== undefined) conditions.push(after(page.key, page.behind))
+    const orderBy =
+      page === undefined
+        ? this.#parts.order.map(({ column, direction }) => sql`${columnName(column)} ${sql.raw(direction)}`)
+        : [ascending(page.key)]
+    return sql`select ${sql.join(this.#parts.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${orderBy.length === 0 ? sql`` : sql` order by ${sql.join(orderBy)}`}${this.#bounds(adapter, page?.rows)}`
   }
 
   #bounds(adapter: Adapter, keyset?: number): RawBuilder<unknown> {
@@ -241,15 +240,13 @@ export class Relation<T, F extends Fields> {
     }
     const size = wholeNumber('of', options.of ?? 10_000)
     const places = primaryKey.map((column) => this.#parts.columns.indexOf(column))
+    const key = await this.#model.database.withConnection((connection, adapter) =>
+      livePrimaryKey(this.#model.definition, connection, adapter),
+    )
     let cursor = options.after
     for (;;) {
-      const position = cursor
-      const rows = await this.#runMany((adapter) =>
-        this.#select(adapter, {
-          keyset: size,
-          ...(position === undefined ? {} : { conditions: [after(adapter, primaryKey, position)] }),
-        }),
-      )
+      const behind = cursor
+      const rows = await this.#runMany((adapter) => this.#select(adapter, { key, behind, rows: size }))
       const last = rows.at(-1)
       if (last === undefined) return
       const texts = textsOf(last)

@@ -75,43 +75,6 @@ export function condition(adapter: Adapter, definition: TableDefinition, conditi
   return parts.length === 0 ? sql`1 = 1` : sql.join(parts, sql` and `)
 }
 
-/** Compares a key column by column: `(a > x) or (a = x and b > y)`, which every engine can answer from an index. */
-function keyset(
-  adapter: Adapter,
-  columns: readonly ColumnDefinition[],
-  texts: readonly string[],
-  operators: { readonly strict: string; readonly last: string },
-): RawBuilder<unknown> {
-  const compare = (place: number, operator: string) => {
-    const column = columns[place] as ColumnDefinition
-    return sql`${columnName(column)} ${sql.raw(operator)} ${textFor(adapter, column, texts[place] ?? null)}`
-  }
-  const alternatives = columns.map((_, place) => {
-    const equal = columns.slice(0, place).map((_earlier, index) => compare(index, '='))
-    const operator = place === columns.length - 1 ? operators.last : operators.strict
-    return sql`(${sql.join([...equal, compare(place, operator)], sql` and `)})`
-  })
-  return sql`(${sql.join(alternatives, sql` or `)})`
-}
-
-/** Rows behind a key. */
-export function after(
-  adapter: Adapter,
-  columns: readonly ColumnDefinition[],
-  texts: readonly string[],
-): RawBuilder<unknown> {
-  return keyset(adapter, columns, texts, { strict: '>', last: '>' })
-}
-
-/** Rows up to a key, and the one that has it. */
-export function upTo(
-  adapter: Adapter,
-  columns: readonly ColumnDefinition[],
-  texts: readonly string[],
-): RawBuilder<unknown> {
-  return keyset(adapter, columns, texts, { strict: '<', last: '<=' })
-}
-
 export function where(parts: readonly RawBuilder<unknown>[]): RawBuilder<unknown> {
   return parts.length === 0 ? sql`` : sql` where ${sql.join(parts, sql` and `)}`
 }

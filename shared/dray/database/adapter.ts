@@ -94,6 +94,28 @@ export interface MergeResult {
   readonly rejected: readonly RejectedRow[]
 }
 
+export interface SettledOptions {
+  /** The lag where other transactions cannot be seen; the same by default. */
+  readonly unseenLagSeconds?: number
+  /** The table that is read: what it takes from elsewhere cannot be seen. */
+  readonly table?: string
+}
+
+/** Times are text in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`. */
+export interface Settled {
+  readonly until: string
+  /** The database's clock. */
+  readonly now: string
+  /** False when other transactions cannot be seen (grants, a replica): then the lag alone protects. */
+  readonly exact: boolean
+  /** Why it is not exact. */
+  readonly reason: string | null
+  /** The lag that was kept. */
+  readonly lagSeconds: number
+  /** What keeps the bound from being `now - lag`, as the end of a sentence: `until …`. */
+  readonly heldBy: string | null
+}
+
 /**
  * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's
  * own (of the rows that `merge` is given) comes through as it is.
@@ -142,11 +164,12 @@ export interface Connection {
   /** The live table, or null when there is none. */
   describe(table: string): Promise<LiveTable | null>
   /**
-   * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, and
-   * never past a transaction that is still open. `exact` is false when other transactions cannot be seen (grants,
-   * replica): then it is the lag alone, and `reason` says why. Text in UTC, `YYYY-MM-DD HH:MM:SS.ffffff`.
+   * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, never
+   * past a transaction that is still open, and on a replica never past what it has replayed.
    */
-  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }>
+  settledUntil(lagSeconds: number, options?: SettledOptions): Promise<Settled>
+  /** The zone in which the server's own clock stamps rows; null where that is UTC, or where it has none. */
+  serverZone(): Promise<string | null>
 }
 
 /**

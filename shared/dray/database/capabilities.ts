@@ -38,13 +38,22 @@ export interface Capabilities {
   readonly instantsNeedOffset: boolean
   /** Digits of a fraction of a second in a type of time stamps that does not name them. */
   readonly stampDigits: number
-  /** How time stamps are compared where they are text of any form; null where they are of a type. */
-  readonly textStamps: TextStamps | null
+  /** What a time stamp in a column of this live type says. */
+  stampForm(liveType: string): StampForm
+  /** How time stamps are compared where they are text. */
+  readonly textStamps: TextStamps
+  /** How the time of a clock somewhere becomes a moment; null where the engine knows no zones. */
+  readonly zones: ZoneCapabilities | null
   /**
    * Digits that a FLOAT is written with, where it holds more: it is read as a DOUBLE, which has all. Null where all are
    * written.
    */
   readonly floatDigits: number | null
+  /**
+   * How a key column of this live type is ordered and compared, where ORDER BY and `>` would follow different rules;
+   * null where both take the column as it is. Null instead of the function: no type is such a one.
+   */
+  readonly comparedAs: ((column: Sql, kind: FieldKind, liveType: string) => ComparedAs | null) | null
   /** What to order keys of a kind by, so that their order is the same on every engine, whatever its collation. */
   keyOrder(column: Sql, kind: FieldKind): Sql
   readonly schema: SchemaCapabilities
@@ -101,12 +110,39 @@ export interface ColumnType {
 
 export type ReadRows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
 
+/** A moment; the time of a clock somewhere, which needs a zone to be a moment; or text, which may be either. */
+export type StampForm = 'moment' | 'local' | 'text'
+
+/** What is ordered and compared instead of a column, and what a key's text is compared with it as. */
+export interface ComparedAs {
+  readonly by: Sql
+  value(text: string): Sql
+  /** An index of the column is of use. */
+  readonly keepsIndex: boolean
+}
+
+/** Zones by their names in the IANA database. */
+export interface ZoneCapabilities {
+  /** The moment of a local time, the later of two where an hour comes twice; NULL for a zone that is not known. */
+  momentOf(local: Sql, zone: string): Sql
+  /** What a clock in the zone shows at a moment. */
+  localOf(moment: Sql, zone: string): Sql
+  /** A moment from its text in UTC. */
+  moment(text: string): Sql
+  /** What to do where the server does not know a zone. */
+  readonly remedy: string
+}
+
 /** Time stamps that are text: `2024-01-01T10:00:00Z` would be behind every `2024-01-01 23:59:59`. */
 export interface TextStamps {
   /** `YYYY-MM-DD HH:MM:SS.ffffff` of a stamp in UTC, in any of the forms that can be read. */
   normalised(column: Sql): Sql
   /** True for a stamp that cannot be put in order with the others: it has an offset, is a number, or has no date. */
   isUnreadable(column: Sql): Sql
+  /** True for a stamp that says itself that it is in UTC. */
+  saysZone(column: Sql): Sql
+  /** The column as it is compared with `YYYY-MM-DD`, in the order of the bytes. */
+  plain(column: Sql): Sql
   /** The length of a stamp without a fraction, which says to what it was cut; NULL for one with a fraction. */
   lengthWithoutFraction(column: Sql): Sql
 }

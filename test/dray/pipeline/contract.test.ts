@@ -69,9 +69,9 @@ onEachEngine('a contract', [source, target], (engine) => {
 
     assert.equal(output.inserted, 4)
     const step = (await engine.harness.services.state.run('run-1'))?.steps[0]
-    assert.deepEqual(step?.notes, [
-      'contract-source.item has a column that the model does not know, left alone: colour',
-    ])
+    assert.ok(
+      step?.notes?.includes('contract-source.item has a column that the model does not know, left alone: colour'),
+    )
   })
 
   test('freeze: a new column stops the run before anything is read', async () => {

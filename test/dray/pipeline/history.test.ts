@@ -63,9 +63,9 @@ async function kept(): Promise<string[]> {
 
 onEachEngine('a history', [source, target], (engine) => {
   /** A run that starts on a day of its own. */
-  async function run(of: typeof versions, id: string, day: string): Promise<CommitOutput> {
+  async function run(of: typeof versions, id: string, day: string, time = '02:00:00.000Z'): Promise<CommitOutput> {
     const { services } = engine.harness
-    const reference = { ...runReference(id), started_at: `${day}T02:00:00.000Z` }
+    const reference = { ...runReference(id), started_at: `${day}T${time}` }
     const planned = await plan(of, { run: reference, pipeline: of.name }, services)
     const { plan: staged, epoch } = planned
     for (const { partition } of planned.partitions) {
@@ -102,6 +102,41 @@ onEachEngine('a history', [source, target], (engine) => {
       'c three 2024-01-02.. now',
     ])
   })
+
+  for (const type of ['seconds', 'days'] as const) {
+    test(`a version begins at a moment that the table holds, where that is whole ${type}`, async (context) => {
+      const types = {
+        postgres: { seconds: 'timestamp(0)', days: 'date' },
+        mysql: { seconds: 'datetime', days: 'date' },
+        sqlite: null,
+      }[engine.dialect]
+      if (types === null) return context.skip('SQLite keeps what it is given')
+      for (const column of ['valid_from', 'valid_to']) {
+        const isNullable = column === 'valid_to'
+        await target.query(
+          engine.dialect === 'mysql'
+            ? `alter table item_history modify ${column} ${types[type]} ${isNullable ? 'null' : 'not null'}`
+            : `alter table item_history alter column ${column} type ${types[type]}`,
+        )
+      }
+      await Item.insertAll([
+        { id: 1n, code: 'a', label: 'one' },
+        { id: 2n, code: 'b', label: 'two' },
+      ])
+      const first = await run(closing, 'run-1', '2024-01-01', '02:00:00.987Z')
+      await change('ONE')
+      await source.query("delete from item where code = 'b'")
+
+      const second = await run(closing, 'run-2', '2024-01-02', '02:00:00.987Z')
+
+      assert.deepEqual([first.inserted, first.quarantined, second.quarantined], [2, 0, 0])
+      assert.deepEqual(await kept(), [
+        'a one 2024-01-01..2024-01-02',
+        'a ONE 2024-01-02.. now',
+        'b two 2024-01-01..2024-01-02',
+      ])
+    })
+  }
 
   test('rows that are the same write nothing, however the engine writes them', async () => {
     const detail = '{"b": 1.0, "a": [12345678901234567890, true]}' as never

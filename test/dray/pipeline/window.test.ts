@@ -7,7 +7,7 @@ import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
-import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { append, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import {
   compareInstants,
@@ -48,6 +48,21 @@ test('instants are added up to the microsecond, whatever their form', () => {
   assert.equal(compareInstants('2024-03-01 00:00:00', '2024-03-01T00:00:00.000000Z'), 0)
   assert.equal(instantOf('2024-03-01T02:00:00+02:00', '--from'), '2024-03-01 00:00:00.000000')
   assert.throws(() => instantOf('yesterday', '--from'), { name: 'Configuration' })
+})
+
+test('an append without a key takes nothing that is read again in each run', () => {
+  class Log extends target.table('log', { label: text().nullable() }) {}
+  const appended = (options: Options) => () =>
+    pipeline('items', {
+      extract: changedSince(Item, { cursor: 'changedAt', ...options }),
+      transform: ({ label }) => ({ label }),
+      load: append(Log),
+    })
+
+  for (const options of [{ nulls: 'include' }, { overlap: '1h' }] as const) {
+    assert.throws(appended(options), { name: 'Configuration', message: /would insert them each time/ })
+  }
+  assert.doesNotThrow(appended({ nulls: 'exclude' }))
 })
 
 describe('windows over the texts of SQLite', () => {

@@ -92,6 +92,7 @@ async function own(server: string, installer: string, options: MariaDBOptions): 
         '--local-infile=ON',
         '--character-set-server=utf8mb4',
         '--performance-schema=OFF',
+        '--default-time-zone=+00:00',
         ...(options.arguments ?? []),
       ],
       options.systemTimeZone,

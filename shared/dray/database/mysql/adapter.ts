@@ -7,6 +7,7 @@ import { openDriver } from './driver.ts'
 import { Kills } from './kills.ts'
 import { quote } from './names.ts'
 import { MysqlSession } from './session.ts'
+import { SET_VARIABLES } from './session-variables.ts'
 import { SETTINGS_QUERY, SessionSettings } from './settings.ts'
 import { translate, translateConnect } from './translate.ts'
 import { readUrl } from './url.ts'
@@ -72,7 +73,9 @@ export function createMysqlAdapter(options: AdapterOptions): Adapter {
 /** What the server says of the session; closes it when that is not what it needs. */
 async function readSettings(session: MysqlSession): Promise<SessionSettings> {
   try {
-    const { rows } = await session.run(SETTINGS_QUERY, { signal: AbortSignal.timeout(FIRST_ANSWER_MILLISECONDS) })
+    const signal = AbortSignal.timeout(FIRST_ANSWER_MILLISECONDS)
+    await session.run(SET_VARIABLES, { signal })
+    const { rows } = await session.run(SETTINGS_QUERY, { signal })
     return new SessionSettings(new Map(rows as unknown as [string, string][]), session.place.name)
   } catch (error) {
     await session.close()

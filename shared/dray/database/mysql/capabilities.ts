@@ -1,7 +1,12 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { schema } from './schema.ts'
+import { textStamps } from './text-stamps.ts'
+import { zones } from './zones.ts'
+
+const LOCAL = /^(datetime|date)/i
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
@@ -14,7 +19,10 @@ export const capabilities: Capabilities = {
   settledTransaction: null,
   instantsNeedOffset: false,
   stampDigits: 0,
-  textStamps: null,
+  stampForm: (type) => (/^timestamp/i.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),
+  textStamps,
+  zones,
+  comparedAs,
   floatDigits: 6,
   keyOrder(column, kind) {
     switch (kind) {

@@ -10,6 +10,8 @@ import type {
   MergeTarget,
   QueryOptions,
   QueryResult,
+  Settled,
+  SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { bindLiterals } from './bind-literals.ts'
@@ -264,15 +266,20 @@ export class MysqlConnection implements Connection {
     return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#settings.facts.isMariaDB))
   }
 
-  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
+  settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
     return this.#translated(async () =>
-      settled((sql) => this.#run(sql), this.#horizon ?? (await this.#readHorizon()), lagSeconds),
+      settled((sql) => this.#run(sql), this.#horizon ?? (await this.#readHorizon()), lagSeconds, options),
     )
   }
 
+  async serverZone(): Promise<string | null> {
+    const { timeZone, systemTimeZone } = this.#settings.facts
+    if (timeZone === '+00:00') return null
+    return timeZone === 'SYSTEM' ? `${timeZone} (${systemTimeZone})` : timeZone
+  }
+
   #readHorizon(): Promise<Horizon> {
-    const { isReadOnly } = this.#settings.facts
-    return readHorizon((sql) => this.#run(sql), { isReadOnly, inTransaction: this.#inTransaction })
+    return readHorizon((sql) => this.#run(sql), this.#settings.facts, { inTransaction: this.#inTransaction })
   }
 
   #translate(error: unknown): Error {

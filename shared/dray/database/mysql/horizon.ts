@@ -1,13 +1,19 @@
 import { randomBytes } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
+import type { Settled, SettledOptions } from '../adapter.ts'
 import { literal } from './bind-literals.ts'
+import { tableNameOf } from './names.ts'
+import { type Replication, readReplication } from './replication.ts'
 import type { Reply } from './reply.ts'
+import type { SessionFacts } from './settings.ts'
 import { errorNumber } from './translate.ts'
 
 /** The server's clock and its oldest open transaction, both in UTC, taken before a snapshot is. */
 export interface Horizon {
   readonly now: string
   readonly oldest: Text
+  /** On a replica: up to where it has replayed its source; null elsewhere, or where the server does not say. */
+  readonly replayed: Text
   /** Why other transactions could not be seen; null when they could. */
   readonly reason: string | null
 }
@@ -48,12 +54,14 @@ export async function beginSnapshot(run: Run): Promise<void> {
  */
 export async function readHorizon(
   run: Run,
-  { isReadOnly, inTransaction }: { readonly isReadOnly: boolean; readonly inTransaction: boolean },
+  facts: Pick<SessionFacts, 'isMariaDB' | 'isReadOnly' | 'isOfCluster'>,
+  { inTransaction }: { readonly inTransaction: boolean },
 ): Promise<Horizon> {
-  if (inTransaction) return look(run, isReadOnly, TRIES.within)
+  const replication = await readReplication(run, facts)
+  if (inTransaction) return look(run, replication, TRIES.within)
   await beginSnapshot(run)
   try {
-    return await look(run, isReadOnly, TRIES.alone)
+    return await look(run, replication, TRIES.alone)
   } finally {
     await run('COMMIT')
   }
@@ -63,10 +71,9 @@ export async function readHorizon(
  * Looks at the open transactions. The connection has its own transaction open, whose statements all carry a mark: a
  * list that shows the mark was taken after the time that is returned, whoever made the server take it.
  */
-async function look(run: Run, isReadOnly: boolean, tries: number): Promise<Horizon> {
-  if (isReadOnly) {
-    return lagAlone(run, 'the server is read-only: transactions that are open on the primary cannot be seen')
-  }
+async function look(run: Run, replication: Replication, tries: number): Promise<Horizon> {
+  if (replication.reason !== null && !replication.looksHere)
+    return lagAlone(run, replication.reason, replication.replayed)
   const mark = randomBytes(8).toString('hex')
   const own = `trx_mysql_thread_id = CONNECTION_ID() AND trx_query LIKE '%${mark}%'`
   try {
@@ -77,30 +84,67 @@ async function look(run: Run, isReadOnly: boolean, tries: number): Promise<Horiz
       )
       const [clock, oldest, isFresh] = rows[0] as readonly [string, Text, string]
       now ??= clock
-      if (isFresh === '1') return { now, oldest, reason: null }
-      if (attempt === tries) return { now, oldest, reason: STALE }
+      if (isFresh === '1') return { now, oldest, replayed: replication.replayed, reason: replication.reason }
+      if (attempt === tries) return { now, oldest, replayed: replication.replayed, reason: replication.reason ?? STALE }
       const drawn = Math.random() * Math.min(CACHED_SECONDS * 1.5 ** attempt, MOST_DRAWN_SECONDS)
       await run(`SELECT SLEEP(${(CACHED_SECONDS + drawn).toFixed(3)}), '${mark}'`)
     }
   } catch (error) {
     if (errorNumber(error) !== NO_PROCESS_PRIVILEGE) throw error
-    return lagAlone(run, 'transactions of others cannot be seen without the privilege PROCESS')
+    return lagAlone(run, 'transactions of others cannot be seen without the privilege PROCESS', replication.replayed)
   }
 }
 
-async function lagAlone(run: Run, reason: string): Promise<Horizon> {
+async function lagAlone(run: Run, reason: string, replayed: Text): Promise<Horizon> {
   const { rows } = await run('SELECT UTC_TIMESTAMP(6)')
-  return { now: rows[0]?.[0] as string, oldest: null, reason: `${reason}, so only the lag protects` }
+  return { now: rows[0]?.[0] as string, oldest: null, replayed, reason: `${reason}, so only the lag protects` }
 }
 
-/** `least(now − lag, oldest − 2 s)`: a transaction may have taken its time stamps a little before InnoDB saw it. */
+/**
+ * `least(now − lag, oldest − 2 s, replayed − lag)`: a transaction may have taken its time stamps a little before InnoDB
+ * saw it.
+ */
 export async function settled(
   run: Run,
-  { now, oldest, reason }: Horizon,
+  horizon: Horizon,
   lagSeconds: number,
-): Promise<{ until: string; exact: boolean; reason: string | null }> {
-  const lag = `CAST(${literal(now)} AS DATETIME(6)) - INTERVAL ${lagSeconds.toFixed(6)} SECOND`
-  const until = oldest === null ? lag : `LEAST(${lag}, CAST(${literal(oldest)} AS DATETIME(6)) - INTERVAL 2 SECOND)`
-  const { rows } = await run(`SELECT CAST(${until} AS DATETIME(6))`)
-  return { until: rows[0]?.[0] as string, exact: reason === null, reason }
+  { table, unseenLagSeconds = lagSeconds }: SettledOptions = {},
+): Promise<Settled> {
+  const { now, oldest, replayed } = horizon
+  const reason = (table === undefined ? null : await unseenEngine(run, table)) ?? horizon.reason
+  const kept = reason === null ? lagSeconds : unseenLagSeconds
+  const time = (text: string, seconds: number) =>
+    `CAST(${literal(text)} AS DATETIME(6)) - INTERVAL ${seconds.toFixed(6)} SECOND`
+  const bounds = [time(now, kept)]
+  if (typeof oldest === 'string') bounds.push(time(oldest, 2))
+  if (typeof replayed === 'string') bounds.push(time(replayed, kept))
+  const texts = bounds.map((bound) => `CAST(${bound} AS DATETIME(6))`)
+  const [found] = (await run(`SELECT ${texts.join(', ')}`)).rows as readonly (readonly string[])[]
+  const [lagged, ...others] = found as readonly [string, ...string[]]
+  const until = [lagged, ...others].sort()[0] as string
+  const isOpen = typeof oldest === 'string' && until === found?.[1]
+  const held = isOpen
+    ? `until a transaction that has been open since ${oldest} UTC has ended`
+    : `until the replica has replayed more than up to ${replayed} UTC`
+  return {
+    until,
+    now,
+    exact: reason === null,
+    reason,
+    lagSeconds: kept,
+    heldBy: until === lagged ? null : held,
+  }
+}
+
+/**
+ * Other engines have no transactions that could be seen, or have their rows from elsewhere. Null for InnoDB and views.
+ */
+async function unseenEngine(run: Run, table: string): Promise<string | null> {
+  const { schema, name } = tableNameOf(table)
+  const { rows } = await run(
+    `SELECT engine FROM information_schema.tables WHERE table_schema = ${schema === null ? 'DATABASE()' : literal(schema)} AND table_name = ${literal(name)}`,
+  )
+  const engine = rows[0]?.[0] ?? null
+  if (engine === null || /^innodb$/i.test(engine)) return null
+  return `${table} is of the engine ${engine}, whose writes cannot be seen while they are open, so only the lag protects`
 }

@@ -1,15 +1,17 @@
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 
-/**
- * What a server says of a connection when it opens; nothing of it is changed, so that proxies can share connections.
- */
+/** What a server says of a connection when it opens, once its variables are those of `session-variables.ts`. */
 export interface SessionFacts {
   readonly isMariaDB: boolean
   readonly timeZone: string
+  /** The zone of the server's system, as it was when the server started. */
+  readonly systemTimeZone: string
   readonly sqlMode: readonly string[]
   readonly localInfile: boolean
   readonly maxAllowedPacket: number
   readonly isReadOnly: boolean
+  /** Other nodes take writes, too: Galera, group replication. */
+  readonly isOfCluster: boolean
   /** Only READ COMMITTED needs another binary log format than STATEMENT. */
   readonly logsStatements: boolean
   readonly ordinals: { readonly offset: number; readonly increment: number }
@@ -25,6 +27,8 @@ const VARIABLES = [
   'local_infile',
   'max_allowed_packet',
   'read_only',
+  'wsrep_on',
+  'group_replication_group_name',
   'log_bin',
   'binlog_format',
   'character_set_client',
@@ -127,10 +131,12 @@ function factsOf(variables: ReadonlyMap<string, string>): SessionFacts {
   return {
     isMariaDB: /mariadb/i.test(`${variables.get('version')} ${variables.get('version_comment')}`),
     timeZone: ['UTC', 'Etc/UTC', '+00:00'].includes(named) ? '+00:00' : zone,
+    systemTimeZone: variables.get('system_time_zone') ?? '',
     sqlMode: (variables.get('sql_mode') ?? '').split(',').filter((mode) => mode !== ''),
     localInfile: variables.get('local_infile') === 'ON',
     maxAllowedPacket: Number(variables.get('max_allowed_packet') ?? 1 << 20),
     isReadOnly: !['OFF', '0', undefined].includes(variables.get('read_only')),
+    isOfCluster: variables.get('wsrep_on') === 'ON' || (variables.get('group_replication_group_name') ?? '') !== '',
     logsStatements: variables.get('log_bin') === 'ON' && variables.get('binlog_format') === 'STATEMENT',
     ordinals: { increment, offset: offset > increment ? 1 : offset },
   }

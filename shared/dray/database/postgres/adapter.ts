@@ -27,6 +27,7 @@ export function createPostgresAdapter(options: AdapterOptions): Adapter {
       const session = new PostgresSession(endpoint)
       try {
         await session.connect()
+        await session.settle()
       } catch (error) {
         session.destroy()
         throw translateConnect(error, place, connectedOnce)

@@ -2,6 +2,11 @@ import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
 import { schema } from './schema.ts'
+import { textStamps } from './text-stamps.ts'
+import { zones } from './zones.ts'
+
+const MOMENT = /^(timestamptz|timestamp.* with time zone)/i
+const LOCAL = /^(timestamp|date)/i
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
@@ -15,7 +20,10 @@ export const capabilities: Capabilities = {
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
   instantsNeedOffset: true,
   stampDigits: 6,
-  textStamps: null,
+  stampForm: (type) => (MOMENT.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),
+  textStamps,
+  zones,
+  comparedAs: null,
   floatDigits: null,
   keyOrder(column, kind) {
     switch (kind) {

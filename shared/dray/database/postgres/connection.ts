@@ -10,13 +10,15 @@ import type {
   MergeTarget,
   QueryOptions,
   QueryResult,
+  Settled,
+  SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
 import { describeTable } from './describe.ts'
-import { type Horizon, readHorizon, settled } from './horizon.ts'
+import { type Horizon, readHorizon, settledFor } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
@@ -26,8 +28,12 @@ import { translate } from './translate.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
-/** Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. */
-const TEXT_FORMS = "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'"
+/**
+ * Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. The
+ * transaction bears that it waits while another database is read, and never leaves out rows in silence.
+ */
+const TEXT_FORMS =
+  "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off"
 /**
  * Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the
  * server's own holds.
@@ -256,13 +262,20 @@ export class PostgresConnection implements Connection {
     return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
   }
 
-  async settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
-    return settled(this.#horizon ?? (await this.#readHorizon()), lagSeconds)
+  async settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
+    return settledFor(this.#rows, this.#horizon ?? (await this.#readHorizon()), lagSeconds, options)
+  }
+
+  serverZone(): Promise<string | null> {
+    return this.session.serverZone()
   }
 
   #readHorizon(): Promise<Horizon> {
-    return readHorizon(async (sql) => (await this.#run(sql, [], undefined)).rows)
+    return readHorizon(this.#rows)
   }
+
+  readonly #rows = async (sql: string, parameters: readonly string[] = []) =>
+    (await this.#run(sql, parameters, undefined)).rows
 
   #name(purpose: string): string {
     this.#names += 1

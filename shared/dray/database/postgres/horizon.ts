@@ -1,11 +1,18 @@
 import type { Text } from '#dray/block/block.ts'
+import type { Settled, SettledOptions } from '../adapter.ts'
+import { readReplayed } from './replayed.ts'
+import { readElsewhere } from './tables-under.ts'
 
-/** What was open at a moment of the server's clock. Both in microseconds since 1970, as text. */
+/** What was open at a moment of the server's clock. Times in microseconds since 1970. */
 export interface Horizon {
   readonly now: bigint
   readonly oldest: bigint | null
+  /** On a replica: up to where it has replayed its primary; null elsewhere, or where the server does not say. */
+  readonly replayed: bigint | null
   readonly reason: string | null
 }
+
+type Rows = (sql: string, parameters?: readonly string[]) => Promise<readonly (readonly Text[])[]>
 
 /**
  * Who may still commit rows stamped earlier. Maintenance and helpers of other sessions write no rows. Sessions of other
@@ -22,21 +29,30 @@ const OPEN = `
        (SELECT min(prepared) AS oldest, count(*) AS prepared FROM pg_prepared_xacts
         WHERE database = current_database()) p`
 
+/** An application stamps a row a little before the server sees its transaction begin. */
+const STAMPED_BEFORE = 2_000_000n
+
 /**
  * Reads the horizon. It must be read before the snapshot is taken: what is not open then is visible in the snapshot.
  */
-export async function readHorizon(rows: (sql: string) => Promise<readonly (readonly Text[])[]>): Promise<Horizon> {
-  const [now, oldest, replica, hidden, prepared] = (await rows(OPEN))[0] as readonly Text[]
+export async function readHorizon(rows: Rows): Promise<Horizon> {
+  const [now, oldest, isReplica, hidden, prepared] = (await rows(OPEN))[0] as readonly Text[]
+  const replayed = isReplica === 't' ? await readReplayed(rows) : null
   return {
     now: BigInt(now as string),
     oldest: oldest === null || oldest === undefined ? null : BigInt(oldest),
-    reason: reasonOf(replica === 't', hidden as string, prepared as string),
+    replayed,
+    reason: isReplica === 't' ? reasonOfReplica(replayed) : reasonOf(hidden as string, prepared as string),
   }
 }
 
-function reasonOf(replica: boolean, hidden: string, prepared: string): string | null {
-  if (replica)
-    return 'this is a replica: transactions that are open on the primary cannot be seen, so only the lag protects'
+function reasonOfReplica(replayed: bigint | null): string {
+  const progress =
+    replayed === null ? 'how far it has replayed is not said' : `it has replayed up to ${utcText(replayed)} UTC`
+  return `this is a replica: transactions that are open on the primary cannot be seen, and ${progress}, so only the lag protects`
+}
+
+function reasonOf(hidden: string, prepared: string): string | null {
   if (hidden !== '0') {
     return `${hidden} sessions of other roles cannot be seen, so only the lag protects; grant pg_read_all_stats to the user`
   }
@@ -46,14 +62,44 @@ function reasonOf(replica: boolean, hidden: string, prepared: string): string | 
   return null
 }
 
-/** `now - lag`, and never past what was open. */
-export function settled(
+/** What the horizon settles for a table. */
+export async function settledFor(
+  rows: Rows,
   horizon: Horizon,
   lagSeconds: number,
-): { until: string; exact: boolean; reason: string | null } {
-  const lagged = horizon.now - BigInt(Math.round(lagSeconds * 1_000_000))
-  const until = horizon.oldest !== null && horizon.oldest < lagged ? horizon.oldest : lagged
-  return { until: utcText(until), exact: horizon.reason === null, reason: horizon.reason }
+  { table, unseenLagSeconds }: SettledOptions = {},
+): Promise<Settled> {
+  const elsewhere = table === undefined ? null : await readElsewhere(rows, table)
+  return settled({ ...horizon, reason: elsewhere ?? horizon.reason }, lagSeconds, unseenLagSeconds)
+}
+
+/** `now - lag`, and never past what was open, nor past what has been replayed less the lag. */
+export function settled(horizon: Horizon, lagSeconds: number, unseenLagSeconds = lagSeconds): Settled {
+  const { now, reason } = horizon
+  const kept = reason === null ? lagSeconds : unseenLagSeconds
+  const lag = BigInt(Math.round(kept * 1_000_000))
+  const lagged = now - lag
+  const oldest = horizon.oldest === null ? null : horizon.oldest - STAMPED_BEFORE
+  const replayed = horizon.replayed === null ? null : horizon.replayed - lag
+  const until = least(least(lagged, oldest), replayed)
+  return {
+    until: utcText(until),
+    now: utcText(now),
+    exact: reason === null,
+    reason,
+    lagSeconds: kept,
+    heldBy: until === lagged ? null : heldBy(horizon, until === replayed),
+  }
+}
+
+function least(bound: bigint, other: bigint | null): bigint {
+  return other !== null && other < bound ? other : bound
+}
+
+function heldBy({ oldest, replayed }: Horizon, isReplay: boolean): string {
+  return isReplay
+    ? `until the replica has replayed more than up to ${utcText(replayed as bigint)} UTC`
+    : `until a transaction that has been open since ${utcText(oldest as bigint)} UTC has ended`
 }
 
 /** `YYYY-MM-DD HH:MM:SS.ffffff` of microseconds since 1970. */

@@ -41,6 +41,12 @@ const END_MILLISECONDS = 1_000
 const PING_MILLISECONDS = 5_000
 const FRESH_MILLISECONDS = 100
 const TERMINATE_MILLISECONDS = 2_000
+const ZONE_MILLISECONDS = 10_000
+const ZONE = `SELECT current_setting('TimeZone'), extract(timezone FROM timestamptz '2026-01-15 12:00Z')::int,
+  extract(timezone FROM timestamptz '2026-07-15 12:00Z')::int`
+/** Not every version has it; a session that waits for another database is idle, too. */
+const NEVER_IDLE = `SELECT set_config('idle_session_timeout', '0', false)
+  WHERE COALESCE(NULLIF(current_setting('idle_session_timeout', true), ''), '0') <> '0'`
 /** The number of a session behind a pooler is not the server's: nobody else's session may be hit. */
 const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid = $1 AND datname = current_database() AND usename = current_user AND state <> 'idle'`
@@ -67,12 +73,24 @@ export class PostgresSession extends pg.Client {
   }
 
   /**
-   * Called by `pg` for the start-up packet. These settings decide how values are written as text; they are sent here,
-   * as JDBC does, since a later SET would be lost or shared behind a transaction pooler.
+   * Called by `pg` for the start-up packet. These settings decide how values are written as text, and that no row is
+   * left out; they are sent here, as JDBC does, since a later SET would be lost or shared behind a transaction pooler.
    */
   getStartupConf(): Record<string, string> {
     const settings = (Object.getPrototypeOf(PostgresSession.prototype) as Internals).getStartupConf.call(this)
-    return { ...settings, DateStyle: 'ISO, YMD', TimeZone: 'UTC', extra_float_digits: '3' }
+    return {
+      ...settings,
+      DateStyle: 'ISO, YMD',
+      TimeZone: 'UTC',
+      extra_float_digits: '3',
+      // A policy that hides rows is an error, instead of rows that are not there.
+      row_security: 'off',
+    }
+  }
+
+  /** To be called once, when the session is open. */
+  async settle(): Promise<void> {
+    await this.query(NEVER_IDLE)
   }
 
   get #wire(): Wire {
@@ -181,6 +199,24 @@ export class PostgresSession extends pg.Client {
     } finally {
       await other.end().catch(() => {})
       clearTimeout(timer)
+    }
+  }
+
+  /**
+   * The zone of sessions that do not ask for one, by a session of that kind; null where it is the same as UTC all year.
+   */
+  async serverZone(): Promise<string | null> {
+    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: ZONE_MILLISECONDS })
+    other.on('error', () => {})
+    try {
+      await other.connect()
+      const { rows } = await other.query({ text: ZONE, rowMode: 'array', types: AS_TEXT as never })
+      const [zone, inWinter, inSummer] = rows[0] as readonly string[]
+      return inWinter === '0' && inSummer === '0' ? null : (zone as string)
+    } catch (error) {
+      throw translate(error, this.place)
+    } finally {
+      await other.end().catch(() => {})
     }
   }
 

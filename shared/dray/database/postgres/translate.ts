@@ -20,6 +20,8 @@ const TRANSIENT = new Set([
   '57P05',
 ])
 const TRANSIENT_CLASSES = new Set(['08', '57', '58'])
+/** https://github.com/postgres/postgres/blob/REL_17_0/src/backend/utils/misc/rls.c */
+const HIDES_ROWS = /would be affected by row-level security policy/
 const NETWORK = new Set([
   'ECONNRESET',
   'EPIPE',
@@ -70,6 +72,12 @@ export function translate(error: unknown, place: Place): Error {
     if (code === '42703') {
       return new TerminalError(
         `${where} has no such column: ${message}, so nothing was read or written; add the column or correct its name in the model`,
+        cause,
+      )
+    }
+    if (code === '42501' && HIDES_ROWS.test(message)) {
+      return new TerminalError(
+        `${where} shows the user only the rows that a policy lets through: ${message}. Others would be taken for deleted, so nothing was read or written; give the user BYPASSRLS or ownership of the table, or read a view whose owner has it`,
         cause,
       )
     }

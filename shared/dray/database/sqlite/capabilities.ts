@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
@@ -16,7 +17,10 @@ export const capabilities: Capabilities = {
   settledTransaction: null,
   instantsNeedOffset: false,
   stampDigits: 6,
+  stampForm: () => 'text',
   textStamps,
+  zones: null,
+  comparedAs,
   floatDigits: null,
   keyOrder(column, kind) {
     switch (kind) {

@@ -12,6 +12,8 @@ import type {
   MergeTarget,
   QueryOptions,
   QueryResult,
+  Settled,
+  SettledOptions,
 } from '../adapter.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import { describeTable } from './describe.ts'
@@ -194,8 +196,13 @@ export class SqliteConnection implements Connection {
     return this.#translated(async () => describeTable((sql, parameters) => this.session.rows(sql, parameters), table))
   }
 
-  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
-    return this.#translated(async () => settled(this.#horizon ?? readHorizon(this.session), lagSeconds))
+  settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
+    return this.#translated(async () => settled(this.#horizon ?? readHorizon(this.session), lagSeconds, options))
+  }
+
+  /** Its clock tells UTC. */
+  serverZone(): Promise<string | null> {
+    return Promise.resolve(null)
   }
 
   #check(signal: AbortSignal | undefined): void {

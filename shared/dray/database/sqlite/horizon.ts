@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import type { Settled, SettledOptions } from '../adapter.ts'
 import type { SqliteSession } from './session.ts'
 import { isBusy } from './translate.ts'
 import type { Place } from './url.ts'
@@ -33,10 +34,22 @@ function writerReason({ path, readOnly }: Place): string | null {
 }
 
 export function settled(
-  horizon: Horizon,
+  { now, reason }: Horizon,
   lagSeconds: number,
-): { until: string; exact: boolean; reason: string | null } {
-  const iso = new Date(horizon.now - Math.round(lagSeconds * 1000)).toISOString()
-  const until = `${iso.slice(0, 10)} ${iso.slice(11, 23)}000`
-  return { until, exact: horizon.reason === null, reason: horizon.reason }
+  { unseenLagSeconds = lagSeconds }: SettledOptions = {},
+): Settled {
+  const kept = reason === null ? lagSeconds : unseenLagSeconds
+  return {
+    until: utcText(now - Math.round(kept * 1000)),
+    now: utcText(now),
+    exact: reason === null,
+    reason,
+    lagSeconds: kept,
+    heldBy: null,
+  }
+}
+
+function utcText(milliseconds: number): string {
+  const iso = new Date(milliseconds).toISOString()
+  return `${iso.slice(0, 10)} ${iso.slice(11, 23)}000`
 }

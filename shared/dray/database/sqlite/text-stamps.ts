@@ -14,5 +14,7 @@ export const textStamps: TextStamps = {
   normalised,
   isUnreadable: (column) =>
     sql`(not (${normalised(column)} glob ${READABLE}) or substr(${column}, 11, 1) not in (' ', 'T', ''))`,
+  saysZone: (column) => sql`(${column} like '%Z' or ${column} like '%+00:00')`,
+  plain: (column) => column,
   lengthWithoutFraction: (column) => sql`case when instr(${column}, '.') = 0 then length(${column}) end`,
 }

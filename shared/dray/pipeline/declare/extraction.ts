@@ -2,6 +2,7 @@ import type { FieldsOf } from '#dray/active-record/model.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnySource } from './any-model.ts'
 import { type Duration, secondsOf } from './duration.ts'
+import { zoneNamed } from './zone.ts'
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
 export type NullCursors = 'error' | 'include' | 'exclude'
@@ -11,10 +12,15 @@ export interface Cursor {
   /** A time stamp, or the number of the transaction that wrote the row (PostgreSQL's `xid8`). */
   readonly kind: 'timestamp' | 'xid'
   readonly name: string
+  /** Where open transactions are seen. */
   readonly lagSeconds: number
+  /** Where they are not. */
+  readonly unseenLagSeconds: number
   /** How much of what has been read before is read again, in seconds. */
   readonly overlapSeconds: number
   readonly nulls: NullCursors
+  /** The zone of a column that has none; null where nothing was said. */
+  readonly zone: string | null
 }
 
 /** What a run reads. */
@@ -31,6 +37,9 @@ export interface FullLoadOptions {
 }
 
 const PARTITION_ROWS = 50_000
+/** A stamp is taken a little before its transaction begins, and so before the transaction can be seen. */
+const LAG: Duration = '2s'
+const UNSEEN_LAG: Duration = '5m'
 
 /** Reads the whole table in each run. */
 export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
@@ -56,9 +65,15 @@ export interface ChangedSinceOptions<S extends AnySource> {
   /** The time stamp that every change of a row moves on; or `xid('field')`. */
   readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
   /**
-   * How long a change may take from its stamp to its commit where open transactions cannot be seen; `5m` by default.
+   * How long a change may take from its stamp to the start of its transaction, or to its commit where open transactions
+   * cannot be seen. By default `2s` where they are seen and `5m` where they are not.
    */
   readonly lag?: Duration
+  /**
+   * What a column without a zone, or a text without an offset, holds: `'UTC'`, or the zone of a clock,
+   * `'America/New_York'`. It is asked for where the source's server is not in UTC.
+   */
+  readonly zone?: string
   /**
    * Reads again what was stamped so long before `last_run`: for sources whose stamps may come late. A load changes
    * nothing by it unless a row has.
@@ -84,17 +99,19 @@ export function changedSince<S extends AnySource>(source: S, options: ChangedSin
       `the cursor xid("${name}") is not a bigint field of the model; its column is of PostgreSQL's type xid8, its field bigint()`,
     )
   }
-  if (isXid && (options.lag !== undefined || options.overlap !== undefined)) {
-    throw refuse('an xid cursor is exact, so it takes no lag and no overlap; leave them out')
+  if (isXid && (options.lag !== undefined || options.overlap !== undefined || options.zone !== undefined)) {
+    throw refuse('an xid cursor is exact, so it takes no lag, no overlap and no zone; leave them out')
   }
   return {
     source,
     cursor: {
       kind: isXid ? 'xid' : 'timestamp',
       name,
-      lagSeconds: isXid ? 0 : secondsOf(options.lag ?? '5m'),
+      lagSeconds: isXid ? 0 : secondsOf(options.lag ?? LAG),
+      unseenLagSeconds: isXid ? 0 : secondsOf(options.lag ?? UNSEEN_LAG),
       overlapSeconds: options.overlap === undefined ? 0 : secondsOf(options.overlap),
       nulls: options.nulls ?? 'error',
+      zone: options.zone === undefined ? null : zoneNamed(options.zone, `changedSince(${source.definition.table})`),
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
   }

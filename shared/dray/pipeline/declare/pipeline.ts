@@ -84,6 +84,12 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): replace() would leave only the rows that have changed; read all of them with fullLoad(), or write with upsert()`,
     )
   }
+  const again = readsAgain(extract)
+  if (load.kind === 'append' && load.by.length === 0 && again !== null) {
+    throw new ConfigurationError(
+      `pipeline('${name}'): ${again} reads rows again in each run, and append() to a table without a primary key would insert them each time; give the target's model a primary key, write with upsert(), or leave that out`,
+    )
+  }
   return {
     kind: 'pipeline',
     name,
@@ -96,4 +102,11 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
     concurrency: options.concurrency ?? 2,
   }
+}
+
+/** What has a run read rows that an earlier one has read. */
+function readsAgain({ cursor }: Extraction): string | null {
+  if (cursor === null) return null
+  if (cursor.nulls === 'include') return "nulls: 'include'"
+  return cursor.overlapSeconds > 0 ? 'overlap' : null
 }

@@ -8,6 +8,7 @@ import { compile } from '#dray/database/statement.ts'
 import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { partitionConditions } from '#dray/pipeline/plan/partitions.ts'
+import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { draftRun } from '#dray/pipeline/stages/draft-run.ts'
@@ -52,8 +53,8 @@ export async function preview(pipeline: Pipeline, options: PreviewOptions, servi
   if (isEmpty) notes.push('the next run would read no row; these are rows that have been read before')
   const rows = await extract.source.database.withConnection(async (connection, adapter) => {
     const [first] = isEmpty ? [] : drafted.partitions
-    const conditions =
-      first === undefined ? [] : partitionConditions(extract, drafted, { ...first, upTo: null }, adapter)
+    const table = await sourceTable(extract, connection, adapter)
+    const conditions = first === undefined ? [] : partitionConditions(extract, drafted, { ...first, upTo: null }, table)
     const { sql: text, parameters } = compile(adapter, selection(pipeline, conditions, options.limit, adapter))
     return (await connection.query(text, parameters, { signal: services.signal })).rows
   })

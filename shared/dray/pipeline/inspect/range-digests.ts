@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { after, columnName, tableName, upTo, where } from '#dray/active-record/sql.ts'
+import { after, ascending, type ComparedKey, comparedKey, upTo } from '#dray/active-record/compared-key.ts'
+import { columnName, tableName, where } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
 import type { Adapter, LiveTable } from '#dray/database/adapter.ts'
 import type { DigestCapabilities } from '#dray/database/capabilities.ts'
@@ -15,7 +16,7 @@ interface Side {
   readonly model: AnyModel
   readonly adapter: Adapter
   readonly digests: DigestCapabilities
-  readonly key: readonly ColumnDefinition[]
+  readonly key: ComparedKey
   /** The columns that are digested, in the same order on both sides, as texts that are alike on every engine. */
   readonly texts: readonly RawBuilder<unknown>[]
   readonly condition: RawBuilder<unknown> | null
@@ -89,11 +90,11 @@ export class RangeDigests {
   /** The end of a range of `rows` rows behind a key of the source; null when there is no more. */
   async boundary(from: readonly string[] | null, rows: number): Promise<readonly string[] | null> {
     const { model, adapter, key } = this.#source
-    const conditions = from === null ? [] : [after(adapter, key, from)]
-    const names = sql.join(key.map(columnName))
+    const conditions = from === null ? [] : [after(key, from)]
+    const names = sql.join(key.map(({ column }) => columnName(column)))
     const statement = compile(
       adapter,
-      sql`select ${names} from ${tableName(model.definition)}${where(conditions)} order by ${names} limit 1 offset ${sql.raw(String(rows - 1))}`,
+      sql`select ${names} from ${tableName(model.definition)}${where(conditions)} order by ${ascending(key)} limit 1 offset ${sql.raw(String(rows - 1))}`,
     )
     return ((await model.database.query(statement.sql, statement.parameters)).rows[0] as string[] | undefined) ?? null
   }
@@ -117,7 +118,14 @@ async function sideOf(
   const live = await model.database.withConnection((connection) => connection.describe(model.definition.table))
   const texts = columns.map((column) => textOf(column, digests, live))
   if (texts.includes(null)) return null
-  return { model, adapter, digests, key, texts: texts as RawBuilder<unknown>[], condition }
+  return {
+    model,
+    adapter,
+    digests,
+    key: comparedKey(adapter, key, live?.columns ?? []),
+    texts: texts as RawBuilder<unknown>[],
+    condition,
+  }
 }
 
 function textOf(
@@ -137,8 +145,8 @@ async function digest(
 ): Promise<readonly (string | null)[]> {
   const conditions = [
     ...(condition === null ? [] : [condition]),
-    ...(from === null ? [] : [after(adapter, key, from)]),
-    ...(to === null ? [] : [upTo(adapter, key, to)]),
+    ...(from === null ? [] : [after(key, from)]),
+    ...(to === null ? [] : [upTo(key, to)]),
   ]
   const hash = sql.id('h')
   const statement = compile(

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import { after, columnName, readColumn, tableName, upTo, where } from '#dray/active-record/sql.ts'
+import { after, ascending, upTo } from '#dray/active-record/compared-key.ts'
+import { readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { windowCondition } from '#dray/pipeline/plan/window.ts'
 import type { Bounds } from './range-digests.ts'
 
@@ -26,11 +27,14 @@ export class SourcePages {
     const { source } = this.#extract
     const { primaryKey } = source.definition
     const signal = this.#signal
+    const table = await source.database.withConnection((connection, adapter) =>
+      sourceTable(this.#extract, connection, adapter),
+    )
     for (let from = bounds.from; ; ) {
       if (signal.aborted) throw new TransientError('the comparison was stopped', { cause: signal.reason })
       const position = from
       const rows = await source.database.withConnection(async (connection, adapter) => {
-        const statement = compile(adapter, this.#page(adapter, { from: position, to: bounds.to }, lastRun))
+        const statement = compile(adapter, this.#page(table, { from: position, to: bounds.to }, lastRun))
         return (await connection.query(statement.sql, statement.parameters, { signal })).rows
       })
       const last = rows.at(-1)
@@ -41,22 +45,22 @@ export class SourcePages {
     }
   }
 
-  #page(adapter: Adapter, { from, to }: Bounds, lastRun: string | null): RawBuilder<unknown> {
+  #page(table: SourceTable, { from, to }: Bounds, lastRun: string | null): RawBuilder<unknown> {
     const { definition } = this.#extract.source
-    const columns = definition.columns.map((column) => readColumn(adapter, column))
+    const columns = definition.columns.map((column) => readColumn(table.adapter, column))
     const conditions = [
-      ...(from === null ? [] : [after(adapter, definition.primaryKey, from)]),
-      ...(to === null ? [] : [upTo(adapter, definition.primaryKey, to)]),
+      ...(from === null ? [] : [after(table.key, from)]),
+      ...(to === null ? [] : [upTo(table.key, to)]),
     ]
-    return sql`select ${sql.join(columns)}, ${this.#pending(adapter, lastRun)} from ${tableName(definition)}${where(conditions)}
-      order by ${sql.join(definition.primaryKey.map(columnName))} limit ${sql.raw(String(this.#rows))}`
+    return sql`select ${sql.join(columns)}, ${this.#pending(table, lastRun)} from ${tableName(definition)}${where(conditions)}
+      order by ${ascending(table.key)} limit ${sql.raw(String(this.#rows))}`
   }
 
   /** Rows that no window has read yet. */
-  #pending(adapter: Adapter, lastRun: string | null): RawBuilder<unknown> {
+  #pending(table: SourceTable, lastRun: string | null): RawBuilder<unknown> {
     if (this.#extract.cursor === null) return sql.raw('0')
     if (lastRun === null) return sql.raw('1')
-    const read = windowCondition(this.#extract, { lo: null, hi: lastRun }, adapter)
+    const read = windowCondition(this.#extract, { lo: null, hi: lastRun }, table)
     return sql`case when ${read} then 0 else 1 end`
   }
 }

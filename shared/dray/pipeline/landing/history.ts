@@ -9,6 +9,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { cutToHeld, withHeldMoments } from './held-moments.ts'
 import { HistoryLayout } from './history-layout.ts'
 
 /** What becomes of the rows of one load, by their place. */
@@ -29,8 +30,10 @@ const MOST_TRIED = 100
  * than once the last row counts that the target does not refuse. Where it refuses them all, the version before stays
  * open.
  */
-export async function writeVersions(pipeline: Pipeline, open: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
+export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
+  const cut = await cutToHeld(layout)
+  const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
   const refused = new Map<number, RejectedRow>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
@@ -230,10 +233,11 @@ async function rewrite(layout: HistoryLayout, rows: readonly Text[][], options: 
 export async function closeVersions(
   pipeline: Pipeline,
   keys: readonly (readonly Text[])[],
-  at: string,
+  start: string,
   options: QueryOptions,
 ): Promise<number> {
   const layout = new HistoryLayout(pipeline)
+  const at = (await cutToHeld(layout))?.(start) ?? start
   let closed = 0
   for (const group of inGroups(keys)) {
     const wanted = new Set(group.map((key) => keyOf(canonicalKey(layout.by, key))))

@@ -1,4 +1,4 @@
-import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import type { Connection } from '#dray/database/adapter.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { BackfillMode } from '#dray/messages/run-mode.ts'
 import { type Duration, secondsOf } from '#dray/pipeline/declare/duration.ts'
@@ -7,9 +7,12 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { compareInstants, instantOf, instantText, microsOf } from '#dray/pipeline/texts/instant.ts'
 import type { Services } from '../services.ts'
 import { MOST_PARTITIONS } from './capacity.ts'
+import { checkNullCursors } from './checked-cursor.ts'
+import { cursorOf } from './cursor-form.ts'
 import type { Draft } from './draft.ts'
 import { cut, type Partition } from './partitions.ts'
-import { checkNullCursors, cursorOf, rangeCondition, settledWindow, type Window } from './window.ts'
+import { type SourceTable, sourceTable } from './source-table.ts'
+import { rangeCondition, settledWindow, type Window } from './window.ts'
 
 const CHUNK: Duration = '1d'
 
@@ -25,13 +28,14 @@ export async function draftBackfill(
   const { extract } = pipeline
   const range = rangeOf(extract, asked)
   return extract.source.database.withConnection(async (connection, adapter) => {
-    const settled = await settledWindow(extract, null, connection, adapter)
+    const table = await sourceTable(extract, connection, adapter)
+    const { settled: _, ...settled } = await settledWindow(extract, null, connection, table)
     const notes: string[] = settled.note === null ? [] : [settled.note]
     const window = settledRange(range, settled, notes)
-    const nulls = await checkNullCursors(pipeline.name, extract, connection, adapter)
+    const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     if (nulls !== null) notes.push('rows without a cursor are in no backfill')
     const chunks = chunksOf(window, asked.chunk ?? CHUNK, notes)
-    const drafted = await partitionsOf(extract, chunks, connection, adapter, services.signal)
+    const drafted = await partitionsOf(extract, chunks, connection, table, services.signal)
     return { window: { ...settled, ...window }, ...drafted, advances: false, notes }
   })
 }
@@ -83,12 +87,12 @@ async function partitionsOf(
   extract: Extraction,
   chunks: readonly Range[],
   connection: Connection,
-  adapter: Adapter,
+  table: SourceTable,
   signal: AbortSignal,
 ): Promise<{ rows: number; partitions: Partition[] }> {
   const found: { readonly window: Range; readonly rows: number; readonly ranges: readonly Partition[] }[] = []
   for (const window of chunks) {
-    const { rows, ranges } = await cut(extract, [rangeCondition(extract, window, adapter)], connection, adapter, signal)
+    const { rows, ranges } = await cut(extract, [rangeCondition(extract, window, table)], connection, table, signal)
     if (rows > 0) found.push({ window, rows, ranges })
   }
   const total = found.reduce((sum, { ranges }) => sum + ranges.length, 0)

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import { after, columnName, tableName, upTo, where } from '#dray/active-record/sql.ts'
+import { after, ascending, type ComparedColumn, upTo } from '#dray/active-record/compared-key.ts'
+import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { textFor } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
@@ -8,6 +9,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { partitionSize } from './capacity.ts'
+import type { SourceTable } from './source-table.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
 
 /** A range of the primary key: behind `after`, up to and with `upTo`; null where it is open. */
@@ -33,27 +35,26 @@ export function partitionConditions(
   extraction: Extraction,
   planned: { readonly window: Window | null },
   partition: Partition,
-  adapter: Adapter,
+  table: SourceTable,
 ): RawBuilder<unknown>[] {
-  const conditions = rangeConditions(extraction, partition, adapter)
-  if (partition.keys !== undefined) conditions.push(keysCondition(extraction, partition.keys, adapter))
-  else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, adapter))
-  else if (planned.window !== null) conditions.push(windowCondition(extraction, planned.window, adapter))
+  const conditions = rangeConditions(partition, table)
+  if (partition.keys !== undefined) conditions.push(keysCondition(extraction, partition.keys, table.adapter))
+  else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
+  else if (planned.window !== null) conditions.push(windowCondition(extraction, planned.window, table))
   return conditions
 }
 
 /**
  * The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one.
  */
-function rangeConditions(extraction: Extraction, range: KeyRange, adapter: Adapter): RawBuilder<unknown>[] {
-  const key = extraction.source.definition.primaryKey
+function rangeConditions(range: KeyRange, { key }: SourceTable): RawBuilder<unknown>[] {
   const conditions: RawBuilder<unknown>[] = []
   if (range.after !== null) {
-    conditions.push(after(adapter, key, range.after), ...key.map((column) => sql`${columnName(column)} is not null`))
+    conditions.push(after(key, range.after), ...key.map(({ column }) => sql`${columnName(column)} is not null`))
   }
   if (range.upTo !== null) {
-    const bounded = upTo(adapter, key, range.upTo)
-    const missing = key.map((column) => sql`${columnName(column)} is null`)
+    const bounded = upTo(key, range.upTo)
+    const missing = key.map(({ column }) => sql`${columnName(column)} is null`)
     conditions.push(range.after === null ? sql`(${sql.join([bounded, ...missing], sql` or `)})` : bounded)
   }
   return conditions
@@ -90,20 +91,20 @@ export async function cut(
   extraction: Extraction,
   conditions: readonly RawBuilder<unknown>[],
   connection: Connection,
-  adapter: Adapter,
+  table: SourceTable,
   signal: AbortSignal,
 ): Promise<Cut> {
   const { source, partitionRows } = extraction
+  const { adapter, key } = table
   if (!(partitionRows >= 1)) throw new ConfigurationError(`partitionRows is ${partitionRows}; it must be 1 or more`)
   const from = sql`${tableName(source.definition)}${where(conditions)}`
   const count = compile(adapter, sql`select count(*) from ${from}`)
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
-  const key = source.definition.primaryKey
   const size = partitionSize(rows, partitionRows)
   if (key.length === 0 || rows <= size) return { rows, ranges: [WHOLE] }
-  const whole = conditions.length === 0 && key.length === 1
-  const find = whole ? boundsOfTable : boundsOfRows
-  const bounds = await find(extraction, { from, rows, size }, connection, adapter, signal)
+  const isInIndex = conditions.length === 0 && key.length === 1 && key.every(({ keepsIndex }) => keepsIndex)
+  const find = isInIndex ? boundsOfTable : boundsOfRows
+  const bounds = await find(table, { from, rows, size }, connection, signal)
   const inner = bounds.filter((bound) => bound.every((text) => text !== null)) as string[][]
   return {
     rows,
@@ -121,16 +122,16 @@ type Bounds = readonly (readonly Text[])[]
 
 /** The keys of each so many rows, by numbering them all. */
 async function boundsOfRows(
-  { source }: Extraction,
+  { adapter, key }: SourceTable,
   { from, rows, size }: Cutting,
   connection: Connection,
-  adapter: Adapter,
   signal: AbortSignal,
 ): Promise<Bounds> {
-  const names = sql.join(source.definition.primaryKey.map(columnName))
+  const names = sql.join(key.map(({ column }) => columnName(column)))
+  const read = sql.join(key.map(({ column }) => readColumn(adapter, column)))
   const statement = compile(
     adapter,
-    sql`select ${names} from (select ${names}, row_number() over (order by ${names}) as ${sql.id('dray_n')} from ${from}) as ${sql.id('dray_keys')} where ${sql.id('dray_n')} % ${sql.raw(String(size))} = 0 and ${sql.id('dray_n')} < ${sql.raw(String(rows))} order by ${sql.id('dray_n')}`,
+    sql`select ${names} from (select ${read}, row_number() over (order by ${ascending(key)}) as ${sql.id('dray_n')} from ${from}) as ${sql.id('dray_keys')} where ${sql.id('dray_n')} % ${sql.raw(String(size))} = 0 and ${sql.id('dray_n')} < ${sql.raw(String(rows))} order by ${sql.id('dray_n')}`,
   )
   return (await connection.query(statement.sql, statement.parameters, { signal })).rows
 }
@@ -140,20 +141,18 @@ async function boundsOfRows(
  * last one ended.
  */
 async function boundsOfTable(
-  { source }: Extraction,
+  { adapter, key }: SourceTable,
   { from, rows, size }: Cutting,
   connection: Connection,
-  adapter: Adapter,
   signal: AbortSignal,
 ): Promise<Bounds> {
-  const { primaryKey } = source.definition
-  const [name] = primaryKey.map(columnName)
+  const { column } = key[0] as ComparedColumn
   const bounds: string[][] = []
   for (let last: string[] | undefined; bounds.length < Math.ceil(rows / size) - 1; last = bounds.at(-1)) {
-    const behind = last === undefined ? sql`${name} is not null` : after(adapter, primaryKey, last)
+    const behind = last === undefined ? sql`${columnName(column)} is not null` : after(key, last)
     const statement = compile(
       adapter,
-      sql`select ${name} from ${from} where ${behind} order by ${name} limit 1 offset ${sql.raw(String(size - 1))}`,
+      sql`select ${readColumn(adapter, column)} from ${from} where ${behind} order by ${ascending(key)} limit 1 offset ${sql.raw(String(size - 1))}`,
     )
     const [bound] = (await connection.query(statement.sql, statement.parameters, { signal })).rows
     if (bound === undefined) break

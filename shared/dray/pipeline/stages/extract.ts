@@ -8,6 +8,7 @@ import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
+import { sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
 import { readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
@@ -25,9 +26,13 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
   // Rows from the quarantine are staged as if they had been read now.
   if (partition.kept !== undefined) return { ...input, version: formats.message, extracted: partition.kept }
   const extracted = await source.database.withConnection(async (connection, adapter) => {
+    const table =
+      planned.schema === undefined
+        ? await sourceTable(pipeline.extract, connection, adapter)
+        : sourceTableOf(pipeline.extract, planned.schema.source, adapter)
     const { sql: text, parameters } = compile(
       adapter,
-      selection(pipeline, partitionConditions(pipeline.extract, planned, partition, adapter), adapter),
+      selection(pipeline, partitionConditions(pipeline.extract, planned, partition, table), adapter),
     )
     const rows = connection.copyOut(text, parameters, { signal: services.signal, keepDamaged: true })
     const staged = await services.staging.write(

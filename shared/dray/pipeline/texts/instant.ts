@@ -1,4 +1,5 @@
 import { timestampOf } from '#dray/active-record/values.ts'
+import type { Capabilities } from '#dray/database/capabilities.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 
 const TEXT = /^(\d{4,6})-(\d{2})-(\d{2}) (\d{2}):(\d{2}):(\d{2})(?:\.(\d{1,6}))?$/
@@ -54,4 +55,15 @@ export function startOfUnit(text: string, unit: bigint): string {
   const micros = microsOf(text)
   if (micros === null) return text
   return instantText(micros - (((micros % unit) + unit) % unit))
+}
+
+const DAY = 86_400_000_000n
+const DIGITS = /^(?:timestamp|datetime)\s*(?:\((\d)\))?/i
+
+/** The unit, in microseconds, to which a column of this live type cuts time stamps. */
+export function unitOfType(type: string, { stampDigits }: Pick<Capabilities, 'stampDigits'>): bigint {
+  if (/^date$/i.test(type)) return DAY
+  const digits = DIGITS.exec(type)
+  if (digits === null) return 1n
+  return 10n ** BigInt(6 - Math.min(6, Number(digits[1] ?? stampDigits)))
 }

@@ -11,6 +11,8 @@ import type {
   MergeTarget,
   QueryOptions,
   QueryResult,
+  Settled,
+  SettledOptions,
 } from 'dray/internal/database/adapter.ts'
 import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
 import { capabilities } from 'dray/internal/database/postgres/capabilities.ts'
@@ -191,8 +193,14 @@ export class MemoryConnection implements Connection {
     return this.#request(`describe ${table}`, undefined, () => this.#database.describe(table))
   }
 
-  settledUntil(lagSeconds: number): Promise<{ until: string; exact: boolean; reason: string | null }> {
-    return this.#request('settled until', undefined, () => this.#database.settledUntil(lagSeconds, this.#transaction))
+  settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
+    return this.#request('settled until', undefined, () =>
+      this.#database.settledUntil(lagSeconds, options, this.#transaction),
+    )
+  }
+
+  serverZone(): Promise<string | null> {
+    return Promise.resolve(null)
   }
 }
 

@@ -1,6 +1,6 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Text } from 'dray/internal/block/block.ts'
-import type { Bound, LiveTable, QueryResult } from 'dray/internal/database/adapter.ts'
+import type { Bound, LiveTable, QueryResult, Settled, SettledOptions } from 'dray/internal/database/adapter.ts'
 import { settled } from 'dray/internal/database/postgres/horizon.ts'
 import { DataQualityError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import {
@@ -371,17 +371,15 @@ export class MemoryDatabase {
   }
 
   /** As PostgreSQL's adapter says it: the clock less the lag, and never past a transaction that is open. */
-  settledUntil(
-    lagSeconds: number,
-    own: MemoryTransaction | null,
-  ): { until: string; exact: boolean; reason: string | null } {
+  settledUntil(lagSeconds: number, { unseenLagSeconds }: SettledOptions, own: MemoryTransaction | null): Settled {
     const { now, exact } = this.options
     const micros = (milliseconds: number) => BigInt(milliseconds) * 1000n
     const starts = [...this.#open]
       .filter((open) => open !== own && open.snapshot === null)
       .map(({ startedAt }) => startedAt)
     const oldest = exact && starts.length > 0 ? micros(Math.min(...starts)) : null
-    return settled({ now: micros(now()), oldest, reason: exact ? null : 'other sessions cannot be seen' }, lagSeconds)
+    const reason = exact ? null : 'other sessions cannot be seen'
+    return settled({ now: micros(now()), oldest, replayed: null, reason }, lagSeconds, unseenLagSeconds)
   }
 }
 

@@ -4,6 +4,8 @@ import type { Scenario } from './scenario.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
 const WINDOW = 'shared/dray/pipeline/plan/window.ts'
+const FORM = 'shared/dray/pipeline/plan/cursor-form.ts'
+const CHECKS = 'shared/dray/pipeline/plan/checked-cursor.ts'
 const PARTITIONS = 'shared/dray/pipeline/plan/partitions.ts'
 const EXTRACT = 'shared/dray/pipeline/stages/extract.ts'
 const TRANSFORM = 'shared/dray/pipeline/stages/transform.ts'
@@ -12,7 +14,7 @@ const LOAD = 'shared/dray/pipeline/stages/load.ts'
 const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
 const FINISH = 'shared/dray/pipeline/stages/finish.ts'
 const LEDGER = 'shared/dray/pipeline/landing/ledger.ts'
-const SQL = 'shared/dray/active-record/sql.ts'
+const KEY = 'shared/dray/active-record/compared-key.ts'
 const LEASES = 'shared/dray/state/pipeline-leases.ts'
 const STAGED = 'shared/dray/staging/staged-content.ts'
 
@@ -46,43 +48,46 @@ const SMALL_PARTITIONS: Partial<Scenario> = {
 export const windowMutants: readonly Mutant[] = [
   {
     bug: '`>` instead of `>=` at the lower end of the window',
-    file: WINDOW,
+    file: FORM,
     edits: [['${columnName(column)} >= ${textFor(', '${columnName(column)} > ${textFor(']],
   },
   {
     bug: '`<=` instead of `<` at the upper end of the window',
-    file: WINDOW,
+    file: FORM,
     edits: [['${columnName(column)} < ${textFor(', '${columnName(column)} <= ${textFor(']],
   },
   {
     bug: 'the window has no upper end: rows are read that are not settled',
-    file: WINDOW,
-    edits: [['${columnName(column)} < ${textFor(adapter, column, hi)}', '1 = 1']],
+    file: FORM,
+    edits: [['${columnName(column)} < ${textFor(adapter, column, moment)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
     file: 'shared/dray/pipeline/plan/usual-run.ts',
     edits: [
       [
-        'await settledWindow(extract, lastRun, connection, adapter)',
-        "{ ...(await settledWindow(extract, lastRun, connection, adapter)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
+        'await settledWindow(extract, lastRun, connection, table)',
+        "{ ...(await settledWindow(extract, lastRun, connection, table)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
       ],
     ],
   },
   {
     bug: 'the window ends past transactions that are still open',
     file: 'shared/dray/database/postgres/horizon.ts',
-    edits: [['horizon.oldest !== null && horizon.oldest < lagged ? horizon.oldest : lagged', 'lagged']],
+    edits: [['least(least(lagged, oldest), replayed)', 'lagged']],
   },
   {
     bug: 'no lag where open transactions cannot be seen',
     file: WINDOW,
-    edits: [['connection.settledUntil(cursor.lagSeconds)', 'connection.settledUntil(0)']],
+    edits: [
+      ['settledUntil(cursor.lagSeconds', 'settledUntil(0'],
+      ['unseenLagSeconds: cursor.unseenLagSeconds', 'unseenLagSeconds: 0'],
+    ],
   },
   {
     bug: 'an old open transaction moves last_run back',
     file: WINDOW,
-    edits: [['compareInstants(settled, lastRun) < 0 ? lastRun : settled', 'false ? lastRun : settled']],
+    edits: [['compareInstants(until, lastRun) < 0 ? lastRun : until', 'false ? lastRun : until']],
   },
   {
     bug: 'last_run is the greatest cursor there is when the run ends',
@@ -111,7 +116,7 @@ export const windowMutants: readonly Mutant[] = [
   },
   {
     bug: 'rows without a cursor are passed over in silence',
-    file: WINDOW,
+    file: CHECKS,
     edits: [['if (rows === 0) return null', 'return null']],
   },
 ]
@@ -119,12 +124,12 @@ export const windowMutants: readonly Mutant[] = [
 export const partitionMutants: readonly Mutant[] = [
   {
     bug: 'partitions that take in both of their bounds',
-    file: SQL,
+    file: KEY,
     edits: [["{ strict: '>', last: '>' }", "{ strict: '>', last: '>=' }"]],
   },
   {
     bug: 'partitions that leave out both of their bounds',
-    file: SQL,
+    file: KEY,
     edits: [["{ strict: '<', last: '<=' }", "{ strict: '<', last: '<' }"]],
   },
   {
@@ -136,7 +141,7 @@ export const partitionMutants: readonly Mutant[] = [
   {
     bug: 'rows with half a key are in two partitions',
     file: PARTITIONS,
-    edits: [[', ...key.map((column) => sql`${columnName(column)} is not null`)', '']],
+    edits: [[', ...key.map(({ column }) => sql`${columnName(column)} is not null`)', '']],
     over: { missingKey: true },
   },
   {

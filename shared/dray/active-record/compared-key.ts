@@ -1,0 +1,76 @@
+import { type RawBuilder, sql } from 'kysely'
+import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
+import { columnName } from './sql.ts'
+import { type ColumnDefinition, type TableDefinition, textFor } from './table-definition.ts'
+
+/** A column of a key with what it is ordered and compared by: one rule for both, whatever its live type. */
+export interface ComparedColumn {
+  readonly column: ColumnDefinition
+  readonly by: RawBuilder<unknown>
+  value(text: string | null): RawBuilder<unknown>
+  /** An index of the column gives the order. */
+  readonly keepsIndex: boolean
+}
+
+export type ComparedKey = readonly ComparedColumn[]
+
+export function comparedKey(
+  adapter: Adapter,
+  columns: readonly ColumnDefinition[],
+  live: readonly LiveColumn[],
+): ComparedKey {
+  return columns.map((column) => {
+    const name = columnName(column)
+    const type = live.find((one) => one.name === column.column)?.type ?? ''
+    const other = adapter.comparedAs?.(name, column.field.settings.kind, type) ?? null
+    return {
+      column,
+      by: other?.by ?? name,
+      value: (text) => (other === null || text === null ? sql`${textFor(adapter, column, text)}` : other.value(text)),
+      keepsIndex: other?.keepsIndex ?? true,
+    }
+  })
+}
+
+/** The primary key of a live table. */
+export async function livePrimaryKey(
+  definition: TableDefinition,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<ComparedKey> {
+  const live = adapter.comparedAs === null ? null : await connection.describe(definition.table)
+  return comparedKey(adapter, definition.primaryKey, live?.columns ?? [])
+}
+
+/** For ORDER BY. */
+export function ascending(key: ComparedKey): RawBuilder<unknown> {
+  return sql.join(key.map(({ by }) => by))
+}
+
+/** Rows behind a key. */
+export function after(key: ComparedKey, texts: readonly string[]): RawBuilder<unknown> {
+  return keyset(key, texts, { strict: '>', last: '>' })
+}
+
+/** Rows up to a key, and the one that has it. */
+export function upTo(key: ComparedKey, texts: readonly string[]): RawBuilder<unknown> {
+  return keyset(key, texts, { strict: '<', last: '<=' })
+}
+
+/** Compares a key column by column: `(a > x) or (a = x and b > y)`, which every engine can answer from an index. */
+function keyset(
+  key: ComparedKey,
+  texts: readonly string[],
+  operators: { readonly strict: string; readonly last: string },
+): RawBuilder<unknown> {
+  const compare = (place: number, operator: string) => {
+    const { by, value } = key[place] as ComparedColumn
+    return sql`${by} ${sql.raw(operator)} ${value(texts[place] ?? null)}`
+  }
+  const alternatives = key.map((_, place) => {
+    const equal = key.slice(0, place).map((_earlier, index) => compare(index, '='))
+    const operator = place === key.length - 1 ? operators.last : operators.strict
+    return sql`(${sql.join([...equal, compare(place, operator)], sql` and `)})`
+  })
+  return sql`(${sql.join(alternatives, sql` or `)})`
+}

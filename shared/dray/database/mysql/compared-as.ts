@@ -1,0 +1,27 @@
+import { sql } from 'kysely'
+import type { Capabilities } from '../capabilities.ts'
+
+/**
+ * ENUM and SET are ordered by their numbers and compared as texts; a DECIMAL is compared with a text as a DOUBLE, and
+ * a FLOAT is not what its text says. Bytes are read in hexadecimal.
+ * https://dev.mysql.com/doc/refman/8.0/en/enum.html#enum-sorting
+ * https://dev.mysql.com/doc/refman/8.0/en/type-conversion.html
+ */
+export const comparedAs: Capabilities['comparedAs'] = (column, _kind, liveType) => {
+  if (/^(enum|set)\(/i.test(liveType)) {
+    const by = sql`cast(convert(${column} using utf8mb4) as binary)`
+    return { by, value: (text) => sql`cast(${text} as binary)`, keepsIndex: false }
+  }
+  if (/^float/i.test(liveType)) {
+    return { by: sql`(${column} * 1e0)`, value: (text) => sql`(${text} + 0e0)`, keepsIndex: false }
+  }
+  const decimal = /^(?:decimal|numeric)\((\d+)(?:,(\d+))?\)/i.exec(liveType)
+  if (decimal !== null) {
+    const type = sql.raw(`decimal(${decimal[1]}, ${decimal[2] ?? '0'})`)
+    return { by: column, value: (text) => sql`cast(${text} as ${type})`, keepsIndex: true }
+  }
+  if (/^(binary|varbinary|(tiny|medium|long)?blob)/i.test(liveType)) {
+    return { by: column, value: (text) => sql`unhex(substr(${text}, 3))`, keepsIndex: true }
+  }
+  return null
+}

@@ -1,0 +1,96 @@
+import { sql } from 'kysely'
+import { columnName, tableName } from '#dray/active-record/sql.ts'
+import type { Connection } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import { TerminalError } from '#dray/errors.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import { instantText, microsOf, startOfUnit, unitOfType } from '#dray/pipeline/texts/instant.ts'
+import { cursorColumn, cursorOf, stampForm, zoneOf, zonesOf } from './cursor-form.ts'
+import { stampTexts } from './cursor-text.ts'
+import type { SourceTable } from './source-table.ts'
+
+const DAY = 86_400_000_000n
+
+/**
+ * At Plan: holds that the cursor's values are moments. Returns the unit to which the source cuts them, in microseconds.
+ * Throws `Terminal` where a value cannot be put in order with the others, or where nothing says which zone it is in.
+ */
+export async function checkCursor(extraction: Extraction, connection: Connection, table: SourceTable): Promise<bigint> {
+  const { definition } = extraction.source
+  const column = cursorColumn(extraction)
+  const form = stampForm(extraction, table)
+  if (form !== 'moment' && zoneOf(extraction) !== null) await checkZone(extraction, connection, table)
+  if (form === 'text') {
+    const { unit, withoutZone } = await stampTexts(definition, column, connection, table)
+    if (withoutZone > 0) await askForZone(extraction, connection, `${withoutZone} of its texts say no zone`)
+    return unit
+  }
+  const type = table.columns.find(({ name }) => name === column.column)?.type ?? ''
+  if (form === 'local') await askForZone(extraction, connection, `it is ${type}, which has no zone`)
+  return unitOfType(type, table.adapter)
+}
+
+/** Where the server's own clock is in UTC, so are the stamps that it makes. */
+async function askForZone(extraction: Extraction, connection: Connection, why: string): Promise<void> {
+  const { name, zone } = cursorOf(extraction)
+  if (zone !== null) return
+  const ofServer = await connection.serverZone()
+  if (ofServer === null) return
+  const { database, table } = extraction.source.definition
+  throw new TerminalError(
+    `${database}.${table}: the cursor ${name} is a time of some clock: ${why}, and the server is in ${ofServer}. Rows could lie hours before last_run and never be read, so nothing was read; say what it holds, changedSince(…, { zone: 'UTC' }) or zone: 'America/New_York' and the like, or make it a column with a zone`,
+  )
+}
+
+async function checkZone(extraction: Extraction, connection: Connection, table: SourceTable): Promise<void> {
+  const zone = zoneOf(extraction) as string
+  const zones = zonesOf(extraction, table)
+  const moment = zones.momentOf(zones.moment('2026-01-01 00:00:00'), zone)
+  const statement = compile(table.adapter, sql`select ${moment}`)
+  const found = await connection.query(statement.sql, statement.parameters).catch(() => null)
+  if (found !== null && (found.rows[0]?.[0] ?? null) !== null) return
+  throw new TerminalError(
+    `${extraction.source.definition.database}: the server does not know the zone ${zone}, so nothing was read; ${zones.remedy}`,
+  )
+}
+
+/** The start of the unit that a moment is in; of a day, where the cursor's clock is. */
+export async function startOfCursorUnit(
+  extraction: Extraction,
+  moment: string,
+  unit: bigint,
+  connection: Connection,
+  table: SourceTable,
+): Promise<string> {
+  const zone = zoneOf(extraction)
+  if (unit !== DAY || zone === null || stampForm(extraction, table) === 'moment') return startOfUnit(moment, unit)
+  const zones = zonesOf(extraction, table)
+  const day = sql`cast(${zones.localOf(zones.moment(moment), zone)} as date)`
+  const statement = compile(table.adapter, sql`select ${zones.momentOf(day, zone)}`)
+  const start = (await connection.query(statement.sql, statement.parameters)).rows[0]?.[0] as string
+  return instantText(microsOf(start) as bigint)
+}
+
+/** Counts the rows without a cursor, and refuses them or says what becomes of them; null when there are none. */
+export async function checkNullCursors(
+  pipeline: string,
+  extraction: Extraction,
+  connection: Connection,
+  { adapter }: SourceTable,
+): Promise<string | null> {
+  const { source } = extraction
+  const cursor = cursorOf(extraction)
+  const column = cursorColumn(extraction)
+  const statement = compile(
+    adapter,
+    sql`select count(*) from ${tableName(source.definition)} where ${columnName(column)} is null`,
+  )
+  const rows = Number((await connection.query(statement.sql, statement.parameters)).rows[0]?.[0])
+  if (rows === 0) return null
+  const where = `${rows} rows of ${source.definition.database}.${source.definition.table} have no ${column.column}`
+  if (cursor.nulls === 'include') return `${where}: read in each run (nulls: 'include')`
+  if (cursor.nulls === 'exclude') return `${where}: never read (nulls: 'exclude')`
+  throw new TerminalError(
+    `${pipeline}: ${where}, so no window would ever hold them and nothing was read; fill it in, or say nulls: 'include' (read them in each run) or 'exclude'`,
+  )
+}

@@ -1,0 +1,24 @@
+import { type ComparedKey, comparedKey } from '#dray/active-record/compared-key.ts'
+import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+
+/** A source's table as it lives: types decide how keys and cursors are compared. */
+export interface SourceTable {
+  readonly adapter: Adapter
+  readonly columns: readonly LiveColumn[]
+  /** The primary key. */
+  readonly key: ComparedKey
+}
+
+export async function sourceTable(
+  extraction: Extraction,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<SourceTable> {
+  const live = await connection.describe(extraction.source.definition.table)
+  return sourceTableOf(extraction, live?.columns ?? [], adapter)
+}
+
+export function sourceTableOf({ source }: Extraction, columns: readonly LiveColumn[], adapter: Adapter): SourceTable {
+  return { adapter, columns, key: comparedKey(adapter, source.definition.primaryKey, columns) }
+}
