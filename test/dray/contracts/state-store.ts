@@ -63,7 +63,15 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
 
         const lease = await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE)
 
-        assert.deepEqual(lease, { pipeline, owner: 'run-1', epoch: 1, version: 0, lastRun: null })
+        assert.deepEqual(lease, {
+          pipeline,
+          owner: 'run-1',
+          epoch: 1,
+          version: 0,
+          lastRun: null,
+          commitEpoch: 0,
+          source: null,
+        })
         assert.deepEqual(await store.pipeline(pipeline), {
           pipeline,
           lastRun: null,
@@ -73,6 +81,8 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseExpiresAt: NOW + MINUTE,
           pending: false,
           commitOwner: null,
+          commitEpoch: 0,
+          source: null,
         })
       })
 
@@ -208,6 +218,8 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseExpiresAt: null,
           pending: false,
           commitOwner: 'run-1',
+          commitEpoch: 1,
+          source: null,
         })
       })
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
+import { identity } from './identity.ts'
 import { schema } from './schema.ts'
 
 export const capabilities: Capabilities = {
@@ -31,4 +32,5 @@ export const capabilities: Capabilities = {
   },
   schema,
   digests,
+  identity,
 }
