@@ -69,11 +69,12 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
   const insertItems = (ids: readonly number[], label = 'a') =>
     Item.insertAll(ids.map((id) => ({ id: BigInt(id), label, changedAt: '2024-01-01 12:00:00' as never })))
 
-  /** Takes version 2 back, with what it holds. */
+  /** Takes versions 3 and 2 back, with what they hold. */
   async function backToVersion1(): Promise<void> {
     const replays = await run('select partition_number, [plan], replayed from dray_ledger where replayed is not null')
     await run('alter table dray_ledger rename column [plan] to note')
     await run('alter table dray_ledger drop column replayed')
+    for (const added of ['mark', 'written_table', 'alone']) await run(`alter table dray_fence drop column ${added}`)
     await run('drop table dray_migration')
     for (const [partition, plan, replayed] of replays) {
       const note = JSON.stringify({ ...JSON.parse(plan ?? ''), replayed: JSON.parse(replayed ?? '') })
@@ -100,7 +101,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     await migrateTarget(target)
 
     const { Fence, Entry } = ledgerOf(target)
-    assert.deepEqual(await versions(), ['1', '2'])
+    assert.deepEqual(await versions(), ['1', '2', '3'])
     assert.deepEqual([await Fence.checkSchema(), await Entry.checkSchema()], [[], []])
     assert.ok(await columnsOf('dray_closing'))
   })
@@ -120,7 +121,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     assert.deepEqual(resumed.partitions, [{ partition: 2 }])
     assert.equal(output.inserted, 5)
     assert.equal(await Product.count(), 5)
-    assert.deepEqual(await versions(), ['1', '2'])
+    assert.deepEqual(await versions(), ['1', '2', '3'])
   })
 
   test('know after the migration what a replay of before has sent, so that an append doubles nothing', async () => {
@@ -152,6 +153,30 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     )
   })
 
+  test('from before fences had a mark take it from last_run, once', async () => {
+    const { services } = engine.harness
+    await insertItems([1, 2])
+    await runPipeline(items, 'run-1', services)
+    await backToVersion1()
+
+    const second = await runPipeline(items, 'run-2', services)
+    await run('update dray_fence set mark = null')
+    const third = await runPipeline(items, 'run-3', services)
+
+    assert.deepEqual([second.read, third.read], [0, 2])
+  })
+
+  test('from before fences had a mark, in a target that is older than the last Commit, have nothing landed', async () => {
+    const { services } = engine.harness
+    await insertItems([1, 2])
+    await runPipeline(items, 'run-1', services)
+    await runPipeline(items, 'run-2', services)
+    await backToVersion1()
+    await run('update dray_fence set epoch = 1')
+
+    assert.equal((await runPipeline(items, 'run-3', services)).read, 2)
+  })
+
   test('are migrated once by Plans at once', async () => {
     await makeVersion1()
     const others = Array.from({ length: 6 }, () => new Database(target.name))
@@ -159,7 +184,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     await Promise.all(others.map((other) => migrateTarget(other)))
 
     await Promise.all(others.map((other) => other.close()))
-    assert.deepEqual(await versions(), ['1', '2'])
+    assert.deepEqual(await versions(), ['1', '2', '3'])
     assert.deepEqual(await ledgerOf(target).Entry.checkSchema(), [])
   })
 
@@ -181,7 +206,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
       await migrateTarget(target)
 
       assert.deepEqual(await Promise.all(OWN.map(columnsOf)), whole, `crashed before statement ${statements + 1}`)
-      assert.deepEqual(await versions(), ['1', '2'])
+      assert.deepEqual(await versions(), ['1', '2', '3'])
       assert.deepEqual(await run('select [plan], replayed from dray_ledger'), [['{"key":"k"}', '{"key":"s"}']])
       if (!crashed) break
       crashes += 1
@@ -204,14 +229,14 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     const { services } = engine.harness
     await insertItems([1])
     await migrateTarget(target)
-    await run(`insert into dray_migration (version, applied_at) values (3, '2030-01-01 00:00:00')`)
+    await run(`insert into dray_migration (version, applied_at) values (4, '2030-01-01 00:00:00')`)
 
     const refused = planRun(items, 'run-1', services)
 
     await assert.rejects(refused, {
       name: 'Terminal',
       message:
-        /migrated-target has Dray's own tables in version 3, .* up to 2: .* nothing was read or written\. Deploy/,
+        /migrated-target has Dray's own tables in version 4, .* up to 3: .* nothing was read or written\. Deploy/,
     })
     assert.deepEqual(await run('select count(*) from dray_fence'), [['0']])
   })
