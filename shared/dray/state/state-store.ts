@@ -171,7 +171,8 @@ export interface StateStore {
   pipeline(name: string): Promise<PipelineState | null>
   pipelines(): Promise<PipelineState[]>
   /**
-   * Overwrites `last_run` (null: forget), with the source that it is of; refused with `LeaseHeld` while a lease is held.
+   * Overwrites `last_run` (null: forget), with the source that it is of; refused with `LeaseHeld` while a lease is
+   * held.
    */
   setLastRun(pipeline: string, lastRun: string | null, now: number, source?: KnownSource | null): Promise<void>
   /** Clears `pending`; says whether it was set. */

@@ -10,8 +10,8 @@ export interface StartingPoint {
 }
 
 /**
- * The older one of `last_run` and the target's mark, up to where rows have landed there. Throws `Terminal` for an append
- * whose two differ: it would leave rows out, or load some twice.
+ * The older one of `last_run` and the target's mark, up to where rows have landed there. Throws `Terminal` for an
+ * append whose two differ: it would leave rows out, or load some twice.
  */
 export function startingPoint(pipeline: Pipeline, lastRun: string | null, mark: string | null): StartingPoint {
   const { extract, load } = pipeline

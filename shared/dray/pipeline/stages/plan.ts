@@ -82,8 +82,8 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
 }
 
 /**
- * Raises the fence. A target whose epoch is ahead of the state's, though this run has the lease, belongs to a state that
- * was lost, or to another one: its epoch is taken over, so that no other run has the one that this run writes by.
+ * Raises the fence. A target whose epoch is ahead of the state's, though this run has the lease, belongs to a state
+ * that was lost, or to another one: its epoch is taken over, so that no other run has the one that this run writes by.
  */
 async function raiseOver(
   pipeline: Pipeline,

@@ -6,8 +6,8 @@ import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import type { Services } from '../services.ts'
 
 /**
- * Sets `last_run` by hand (null: forgets it), for the source and the target that are bound now. Throws `LeaseHeld` while
- * a run is on; then, and where one of the databases cannot be reached, nothing is changed.
+ * Sets `last_run` by hand (null: forgets it), for the source and the target that are bound now. Throws `LeaseHeld`
+ * while a run is on; then, and where one of the databases cannot be reached, nothing is changed.
  */
 export async function setLastRun(
   pipeline: Pipeline,
