@@ -25,7 +25,7 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 
 async function show(name: string, options: PlanOptions): Promise<void> {
   const { withPipeline } = await import('./environment.ts')
-  const { draftRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
+  const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')
   const { keys, from, to, chunk } = options
@@ -34,7 +34,9 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
-    const made = await draftRun(pipeline, mode, { id: 'plan', lastRun: last }, services)
+    const start = await startOfRun(pipeline, mode, known)
+    const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from }, services)
+    const made = { ...planned, notes: [...start.notes, ...planned.notes] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }

@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineState, StateStore } from 'dray/internal/state/state-store.ts'
-import { commandFor, withStores } from './environment.ts'
+import { commandFor, withPipeline, withStores } from './environment.ts'
 import { moment } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -55,15 +55,15 @@ function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): stri
   return `${leaseOwner === null ? 'free' : `${leaseOwner}${expiry}`}${pending ? ', another run waits' : ''}`
 }
 
-/** Sets or forgets last_run, once it is confirmed. */
+/** Sets or forgets last_run, once it is confirmed, for the source and the target that are bound now. */
 async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
-  const { pipelineNamed } = await import('./pipelines.ts')
-  const lastRun = text === null ? null : await lastRunOf(await pipelineNamed(name), text)
-  const before = await withStores(options, async ({ state }) => {
-    const known = (await state.pipeline(name))?.lastRun ?? null
-    if (!options.yes) throw unconfirmed(name, known, lastRun)
-    await state.setLastRun(name, lastRun, Date.now())
-    return known
+  const { setLastRun } = await import('dray/internal/pipeline/stages/set-last-run.ts')
+  const [before, lastRun] = await withPipeline(options, name, async (pipeline, services) => {
+    const after = text === null ? null : await lastRunOf(pipeline, text)
+    const known = (await services.state.pipeline(name))?.lastRun ?? null
+    if (!options.yes) throw unconfirmed(name, known, after)
+    await setLastRun(pipeline, after, services)
+    return [known, after]
   })
   if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
   process.stdout.write(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)

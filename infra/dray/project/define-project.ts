@@ -55,7 +55,7 @@ const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
  * })
  */
 export function defineProject(options: ProjectOptions): Project {
-  const faults = [...workflowFaults(options), ...databaseFaults(options)]
+  const faults = [...workflowFaults(options), ...databaseFaults(options), ...writerFaults(options)]
   if (faults.length === 0) return { kind: 'project', ...options }
   throw new ConfigurationError(`infra/project.ts: ${faults.join('; ')}. Correct it; nothing was done.`)
 }
@@ -75,4 +75,22 @@ function databaseFaults({ databases }: ProjectOptions): string[] {
   return names
     .filter((name) => !KEBAB_CASE.test(name))
     .map((name) => `the database ${JSON.stringify(name)} is not named in kebab-case`)
+}
+
+/** Pipelines of one table, where one of them touches rows that it has not loaded. */
+function writerFaults({ workflows }: ProjectOptions): string[] {
+  const steps = new Map(workflows.flatMap((one) => one.steps).map((step) => [step.name, step]))
+  const writers = [...steps.values()].flatMap(({ name, written }) =>
+    written === undefined ? [] : [{ name, ...written }],
+  )
+  return writers.flatMap((one, place) => {
+    const other = writers
+      .slice(place + 1)
+      .find((next) => next.database === one.database && next.table === one.table && (one.alone ?? next.alone) !== null)
+    if (other === undefined) return []
+    const because = one.alone === null ? `${other.name} ${other.alone}` : `${one.name} ${one.alone}`
+    return [
+      `the pipelines ${one.name} and ${other.name} write ${one.database}.${one.table}, and ${because}, so each would undo what the other has loaded; give each its own table`,
+    ]
+  })
 }

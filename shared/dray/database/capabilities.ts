@@ -59,6 +59,29 @@ export interface Capabilities {
   readonly schema: SchemaCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
+  readonly identity: IdentityCapabilities
+}
+
+/** What tells a database from another one, whatever the address that it is reached at. */
+export interface Identity {
+  /** The server, by what the engine knows itself by; of SQLite the file. */
+  readonly server: string
+  readonly database: string
+  /** How far the server had come, in the engine's own terms; null where it does not say. */
+  readonly position: string | null
+}
+
+/**
+ * How the database of now stands to one that was read before: `successor` is another server that has all that one had,
+ * `behind` the same one, or a copy of it, that lacks what it had then.
+ */
+export type Kinship = 'same' | 'successor' | 'behind' | 'other'
+
+/** Outside of a transaction: a question that a role may not ask must not end one. */
+export interface IdentityCapabilities {
+  /** `weakness` says by what remedy the database would be known for sure; null where it is. */
+  read(rows: ReadRows): Promise<{ readonly identity: Identity; readonly weakness: string | null }>
+  compare(rows: ReadRows, known: Identity, now: Identity): Promise<Kinship>
 }
 
 /** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
@@ -78,6 +101,8 @@ export interface SchemaCapabilities {
    * an index needs a name that no other table's has, `indexName` makes one of the other table's.
    */
   tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
+  /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
+  wholeName(table: string): Sql
   /** A SELECT of the names of other tables that refer to this one by a foreign key. */
   referringTables(table: string): Sql
   /**

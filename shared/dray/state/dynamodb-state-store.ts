@@ -4,7 +4,16 @@ import { ConfigurationError } from '#dray/errors.ts'
 import { PipelineLeases } from './pipeline-leases.ts'
 import { RunMetrics } from './run-metrics.ts'
 import { StateRequests } from './state-requests.ts'
-import type { LandedPartition, Lease, RunRecord, RunStart, RunStatus, StateStore, StepRecord } from './state-store.ts'
+import type {
+  KnownSource,
+  LandedPartition,
+  Lease,
+  RunRecord,
+  RunStart,
+  RunStatus,
+  StateStore,
+  StepRecord,
+} from './state-store.ts'
 
 export interface StateStoreOptions {
   /** `STATE_TABLE_NAME` unless told. */
@@ -85,8 +94,16 @@ export class DynamoDbStateStore implements StateStore {
     return this.#leases.acquire(pipeline, owner, now, expiresAt)
   }
 
-  commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void> {
-    return this.#leases.commit(lease, lastRun)
+  commit(
+    lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
+    lastRun: string | null,
+    source: KnownSource | null = null,
+  ): Promise<void> {
+    return this.#leases.commit(lease, lastRun, source)
+  }
+
+  raiseEpoch(lease: Lease, above: number): Promise<Lease> {
+    return this.#leases.raiseEpoch(lease, above)
   }
 
   releaseLease(pipeline: string, owner: string): Promise<boolean> {
@@ -101,8 +118,8 @@ export class DynamoDbStateStore implements StateStore {
     return this.#leases.list()
   }
 
-  setLastRun(pipeline: string, lastRun: string | null, now: number): Promise<void> {
-    return this.#leases.setLastRun(pipeline, lastRun, now)
+  setLastRun(pipeline: string, lastRun: string | null, now: number, source: KnownSource | null = null): Promise<void> {
+    return this.#leases.setLastRun(pipeline, lastRun, now, source)
   }
 
   takePending(pipeline: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
 import type {
+  KnownSource,
   LandedPartition,
   PartitionRecord,
   PipelineState,
@@ -69,7 +70,15 @@ export function pipelineState(item: Item): PipelineState {
     leaseExpiresAt: number(item.lease_expires_at),
     pending: item.pending === true,
     commitOwner: text(item.commit_owner),
+    commitEpoch: count(item.commit_epoch),
+    source: sourceOf(item),
   }
+}
+
+/** Code that knows no source moves `last_run` and leaves the source: then it is not that one's any more. */
+function sourceOf(item: Item): KnownSource | null {
+  if (typeof item.source_identity !== 'string' || item.source_last_run !== item.last_run) return null
+  return JSON.parse(item.source_identity) as KnownSource
 }
 
 export function runItem(run: RunStart): Item {

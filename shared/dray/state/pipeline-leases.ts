@@ -13,7 +13,7 @@ import {
 import { type Item, pipelineState, timeText } from './items.ts'
 import { pipelineKey } from './keys.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
-import type { Lease, PipelineState } from './state-store.ts'
+import type { KnownSource, Lease, PipelineState } from './state-store.ts'
 import { stateTable } from './table-definition.ts'
 
 /** How often the lease may change hands between our write and our read before a retry is left to the caller. */
@@ -21,8 +21,18 @@ const ROUNDS = 8
 const SET_IDENTITY = 'pipeline = :pipeline, kind = :kind, start_time = :start_time'
 
 function leaseOf(item: Item, owner: string): Lease {
-  const { pipeline, epoch, version, lastRun } = pipelineState(item)
-  return { pipeline, owner, epoch, version, lastRun }
+  const { pipeline, epoch, version, lastRun, commitEpoch, source } = pipelineState(item)
+  return { pipeline, owner, epoch, version, lastRun, commitEpoch, source }
+}
+
+/** What sets `last_run` and its source; nothing for a `last_run` of null. */
+function movedTo(lastRun: string | null, source: KnownSource | null): { readonly set: string; readonly values: Item } {
+  if (lastRun === null) return { set: '', values: {} }
+  if (source === null) return { set: 'last_run = :last_run, ', values: { ':last_run': lastRun } }
+  return {
+    set: 'last_run = :last_run, source_identity = :source, source_last_run = :last_run, ',
+    values: { ':last_run': lastRun, ':source': JSON.stringify(source) },
+  }
 }
 
 function identity(pipeline: string, now: number): Item {
@@ -55,19 +65,41 @@ export class PipelineLeases {
     throw new TransientError(`The lease of pipeline ${pipeline} changed hands ${ROUNDS} times while it was asked for.`)
   }
 
-  async commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void> {
-    const values = { ':owner': lease.owner, ':epoch': lease.epoch, ':version': lease.version, ':one': 1 }
-    const advance = lastRun === null ? '' : 'last_run = :last_run, '
+  async commit(
+    lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
+    lastRun: string | null,
+    source: KnownSource | null = null,
+  ): Promise<void> {
+    const moved = movedTo(lastRun, source)
     const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
       UpdateExpression:
-        `SET ${advance}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
+        `SET ${moved.set}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
         'REMOVE lease_owner, lease_expires_at',
       ConditionExpression: `${leaseOfEpoch} AND ${versionUnchanged}`,
-      ExpressionAttributeValues: lastRun === null ? values : { ...values, ':last_run': lastRun },
+      ExpressionAttributeValues: {
+        ...moved.values,
+        ':owner': lease.owner,
+        ':epoch': lease.epoch,
+        ':version': lease.version,
+        ':one': 1,
+      },
     })
     if (outcome.kind === 'applied') return
     const item = await this.#requests.get(pipelineKey(lease.pipeline))
     if (item?.commit_owner === lease.owner && item.commit_epoch === lease.epoch) return
+    if (outcome.kind === 'unknown') throw outcome.error
+    throw lostTo(lease, item && pipelineState(item))
+  }
+
+  async raiseEpoch(lease: Lease, above: number): Promise<Lease> {
+    const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
+      UpdateExpression: 'SET epoch = :above + :one',
+      ConditionExpression: leaseOfEpoch,
+      ExpressionAttributeValues: { ':owner': lease.owner, ':epoch': lease.epoch, ':above': above, ':one': 1 },
+    })
+    if (outcome.kind === 'applied') return leaseOf(outcome.item, lease.owner)
+    const item = await this.#requests.get(pipelineKey(lease.pipeline))
+    if (item?.lease_owner === lease.owner && Number(item.epoch) > above) return leaseOf(item, lease.owner)
     if (outcome.kind === 'unknown') throw outcome.error
     throw lostTo(lease, item && pipelineState(item))
   }
@@ -92,17 +124,30 @@ export class PipelineLeases {
     return this.#wasMine(outcome, pipeline, 'pending_id', id)
   }
 
-  async setLastRun(pipeline: string, lastRun: string | null, now: number): Promise<void> {
+  async setLastRun(
+    pipeline: string,
+    lastRun: string | null,
+    now: number,
+    source: KnownSource | null = null,
+  ): Promise<void> {
     const id = randomUUID()
-    const [set, remove] = lastRun === null ? ['', 'last_run, '] : ['last_run = :last_run, ', '']
-    const values = { ...identity(pipeline, now), ':id': id, ':now': now, ':zero': 0, ':one': 1 }
+    const moved = movedTo(lastRun, source)
+    const remove = lastRun === null ? 'last_run, ' : ''
+    const forget = source === null ? 'source_identity, source_last_run, ' : ''
     const outcome = await this.#requests.update(pipelineKey(pipeline), {
       // The version moves on and an expired lease goes, so that its owner cannot commit over what was set.
       UpdateExpression:
-        `SET ${set}${SET_IDENTITY}, set_id = :id, version = if_not_exists(version, :zero) + :one ` +
-        `REMOVE ${remove}lease_owner, lease_expires_at`,
+        `SET ${moved.set}${SET_IDENTITY}, set_id = :id, version = if_not_exists(version, :zero) + :one ` +
+        `REMOVE ${remove}${forget}lease_owner, lease_expires_at`,
       ConditionExpression: `${leaseNotHeld} AND ${notSetByThisCall}`,
-      ExpressionAttributeValues: lastRun === null ? values : { ...values, ':last_run': lastRun },
+      ExpressionAttributeValues: {
+        ...moved.values,
+        ...identity(pipeline, now),
+        ':id': id,
+        ':now': now,
+        ':zero': 0,
+        ':one': 1,
+      },
     })
     if (await this.#wasMine(outcome, pipeline, 'set_id', id)) return
     const state = await this.state(pipeline)

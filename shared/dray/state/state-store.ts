@@ -3,6 +3,13 @@ import type { RowCounts } from '#dray/messages/row-counts.ts'
 export type RunStatus = 'running' | 'success' | 'failed'
 export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
 
+/** The database that rows were read of: another one holds other changes at the same times. */
+export interface KnownSource {
+  readonly server: string
+  readonly database: string
+  readonly position: string | null
+}
+
 /** One pipeline's `PIPELINE#<name>` / `STATE` item. */
 export interface PipelineState {
   readonly pipeline: string
@@ -22,6 +29,10 @@ export interface PipelineState {
   readonly pending: boolean
   /** The run that committed last; null before the first. */
   readonly commitOwner: string | null
+  /** The epoch of that run. */
+  readonly commitEpoch: number
+  /** Whose `lastRun` it is; null where that is not known, as of one that was committed before sources were kept. */
+  readonly source: KnownSource | null
 }
 
 export interface Lease {
@@ -30,6 +41,8 @@ export interface Lease {
   readonly epoch: number
   readonly version: number
   readonly lastRun: string | null
+  readonly commitEpoch: number
+  readonly source: KnownSource | null
 }
 
 export interface RunRecord {
@@ -141,15 +154,27 @@ export interface StateStore {
   /**
    * Advances `last_run` to `lastRun` under the lease's epoch and version and gives the lease back: one conditional
    * update. A second call of the same commit has no effect. Throws `LeaseLost` when another has taken over.
-   * `lastRun` null leaves `last_run` as it is (a full load).
+   * `lastRun` null leaves `last_run` as it is (a full load). `source` is kept beside it.
    */
-  commit(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>, lastRun: string | null): Promise<void>
+  commit(
+    lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
+    lastRun: string | null,
+    source?: KnownSource | null,
+  ): Promise<void>
+  /**
+   * Raises the epoch of a lease above one that a target has been given by another state store, or by one that was lost.
+   * Throws `LeaseLost` when another has taken over.
+   */
+  raiseEpoch(lease: Lease, above: number): Promise<Lease>
   /** Gives the lease back without advancing, if the owner still holds it; says whether it did. */
   releaseLease(pipeline: string, owner: string): Promise<boolean>
   pipeline(name: string): Promise<PipelineState | null>
   pipelines(): Promise<PipelineState[]>
-  /** Overwrites `last_run` (null: forget); refused with `LeaseHeld` while a lease is held. */
-  setLastRun(pipeline: string, lastRun: string | null, now: number): Promise<void>
+  /**
+   * Overwrites `last_run` (null: forget), with the source that it is of; refused with `LeaseHeld` while a lease is
+   * held.
+   */
+  setLastRun(pipeline: string, lastRun: string | null, now: number, source?: KnownSource | null): Promise<void>
   /** Clears `pending`; says whether it was set. */
   takePending(pipeline: string): Promise<boolean>
 

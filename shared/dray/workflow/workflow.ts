@@ -1,4 +1,5 @@
 import { ConfigurationError } from '#dray/errors.ts'
+import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
@@ -8,6 +9,8 @@ import { orderOf } from './graph.ts'
 export interface WorkflowUnit {
   readonly kind: 'pipeline' | 'task'
   readonly name: string
+  /** Of a pipeline. */
+  readonly written?: WrittenTable
 }
 
 /** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
@@ -53,7 +56,8 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  return { kind: unit.kind, name: unit.name, after: [...new Set(after)] }
+  const step = { kind: unit.kind, name: unit.name, after: [...new Set(after)] }
+  return unit.written === undefined ? step : { ...step, written: unit.written }
 }
 
 /** Starts a workflow on each event that has this source and detail type. Throws `Configuration` when one is empty. */

@@ -63,7 +63,15 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
 
         const lease = await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE)
 
-        assert.deepEqual(lease, { pipeline, owner: 'run-1', epoch: 1, version: 0, lastRun: null })
+        assert.deepEqual(lease, {
+          pipeline,
+          owner: 'run-1',
+          epoch: 1,
+          version: 0,
+          lastRun: null,
+          commitEpoch: 0,
+          source: null,
+        })
         assert.deepEqual(await store.pipeline(pipeline), {
           pipeline,
           lastRun: null,
@@ -73,6 +81,8 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseExpiresAt: NOW + MINUTE,
           pending: false,
           commitOwner: null,
+          commitEpoch: 0,
+          source: null,
         })
       })
 
@@ -208,6 +218,8 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           leaseExpiresAt: null,
           pending: false,
           commitOwner: 'run-1',
+          commitEpoch: 1,
+          source: null,
         })
       })
 
@@ -218,7 +230,45 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
 
         const next = await store.acquireLease(pipeline, 'run-2', NOW + 1, NOW + MINUTE)
 
-        assert.deepEqual(next, { pipeline, owner: 'run-2', epoch: 2, version: 1, lastRun: 'a' })
+        assert.deepEqual(next, {
+          pipeline,
+          owner: 'run-2',
+          epoch: 2,
+          version: 1,
+          lastRun: 'a',
+          commitEpoch: 1,
+          source: null,
+        })
+      })
+
+      test('keeps the source of last_run beside it, until last_run is moved without one', async () => {
+        const store = make()
+        const pipeline = name()
+        const source = { server: 'one', database: 'shop', position: '0/7' }
+        await store.commit(await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE), 'a', source)
+
+        const next = await store.acquireLease(pipeline, 'run-2', NOW + 1, NOW + MINUTE)
+        await store.commit(next, 'b')
+
+        assert.deepEqual(next.source, source)
+        assert.equal((await store.pipeline(pipeline))?.source, null)
+        await store.setLastRun(pipeline, 'c', NOW + 2, source)
+        assert.deepEqual((await store.pipeline(pipeline))?.source, source)
+        await store.setLastRun(pipeline, null, NOW + 3)
+        assert.equal((await store.pipeline(pipeline))?.source, null)
+      })
+
+      test('raises the epoch of a lease above a given one, for who holds it alone', async () => {
+        const store = make()
+        const pipeline = name()
+        const lease = await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE)
+
+        const raised = await store.raiseEpoch(lease, 40)
+
+        assert.deepEqual([raised.epoch, raised.version], [41, lease.version])
+        assert.equal((await store.raiseEpoch(lease, 40)).epoch, 41)
+        await assert.rejects(store.raiseEpoch({ ...lease, owner: 'run-2' }, 50), { name: 'LeaseLost' })
+        await store.commit(raised, 'a')
       })
 
       test('has no effect the second time, even under the lease of another run', async () => {

@@ -10,6 +10,7 @@ import { changedSince, type NullCursors, xid } from 'dray/internal/pipeline/decl
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, runPipeline } from '#test/pipeline/harness.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { privateServer } from './kill/server.ts'
@@ -124,7 +125,7 @@ function silentLosses(
     })
 
     test('node-postgres#1200, airbyte#76309, airbyte#84400, sling#307, sling#471: cursors that differ in a microsecond', async () => {
-      await harness.services.state.setLastRun('items', '2024-01-01 00:00:00.000002', Date.now())
+      await setLastRun(items(), '2024-01-01 00:00:00.000002', harness.services)
       await Item.insertAll(
         [1, 2, 3].map((micros) => ({
           id: BigInt(micros),
@@ -261,7 +262,7 @@ function xidCursor(harness: () => Harness): void {
 
   test('with an xid cursor: a server whose transactions are numbered anew is refused', async () => {
     await createNumbered()
-    await harness().services.state.setLastRun('numbered', '999999999999', Date.now())
+    await setLastRun(numbered, '999999999999', harness().services)
 
     await assert.rejects(run('run-1'), /this is another server, or one restored from a dump/)
   })

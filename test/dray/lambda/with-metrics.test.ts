@@ -51,7 +51,7 @@ describe('the metrics of a step', () => {
     ['Retries', new TransientError('away')],
     ['Retries', Object.assign(new Error('late'), { name: 'TimeoutError' })],
     ['Refusals', new LeaseHeld('orders', 'another', 0, '')],
-    ['Fenced', new Fenced('overtaken')],
+    ['Fenced', new Fenced('overtaken', 2n)],
   ]
   for (const [metric, error] of errors) {
     test(`count a thrown ${error.name} (${error.message.slice(0, 9)}) as one of ${metric}`, async () => {

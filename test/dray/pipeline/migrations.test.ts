@@ -83,6 +83,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     await run('alter table dray_ledger rename column [plan] to note')
     for (const column of ['replayed', 'refused', 'loaded_keys'])
       await run(`alter table dray_ledger drop column ${column}`)
+    for (const added of ['mark', 'written_table', 'alone']) await run(`alter table dray_fence drop column ${added}`)
     await run('drop table dray_migration')
     for (const [partition, plan, replayed] of replays) {
       const note = JSON.stringify({ ...JSON.parse(plan ?? ''), replayed: JSON.parse(replayed ?? '') })
@@ -159,6 +160,30 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
       entries.map(([, replayed]) => JSON.parse(replayed ?? '{}').key?.split('/')[3] ?? null),
       ['replayed', null, null],
     )
+  })
+
+  test('from before fences had a mark take it from last_run, once', async () => {
+    const { services } = engine.harness
+    await insertItems([1, 2])
+    await runPipeline(items, 'run-1', services)
+    await backToVersion1()
+
+    const second = await runPipeline(items, 'run-2', services)
+    await run('update dray_fence set mark = null')
+    const third = await runPipeline(items, 'run-3', services)
+
+    assert.deepEqual([second.read, third.read], [0, 2])
+  })
+
+  test('from before fences had a mark, in a target that is older than the last Commit, have nothing landed', async () => {
+    const { services } = engine.harness
+    await insertItems([1, 2])
+    await runPipeline(items, 'run-1', services)
+    await runPipeline(items, 'run-2', services)
+    await backToVersion1()
+    await run('update dray_fence set epoch = 1')
+
+    assert.equal((await runPipeline(items, 'run-3', services)).read, 2)
   })
 
   test('are migrated once by Plans at once', async () => {

@@ -25,6 +25,7 @@ const transform = (item: Item, row: { reject(field: string, code: string): null 
   item.label === null ? row.reject('label', 'missing') : { id: item.id, label: item.label }
 const extract = fullLoad(Item, { partitionRows: 3 })
 const replacing = pipeline('items', { extract, transform, load: replace(Product) })
+const shrinking = pipeline('items', { extract, transform, load: replace(Product, { most: 0.97 }) })
 const emptying = pipeline('items', { extract, transform, load: replace(Product, { allowEmpty: true }) })
 const keyless = pipeline('items', { extract, transform, load: append(Entry), entity: 'shop/items' })
 const appending = pipeline('items', { extract, transform, load: append(Product) })
@@ -160,6 +161,29 @@ onEachEngine('a replace', [source, target], (engine) => {
     await engine.harness.services.state.releaseLease('items', 'run-1')
     await run(emptying, 'run-2')
     assert.deepEqual(await products(), [])
+  })
+
+  test('a source that is half reloaded leaves the old rows, unless so many may go', async () => {
+    await Product.insertAll(items(range(100), 'old'))
+    await Item.insertAll(items([1, 2, 3], 'new'))
+
+    await assert.rejects(run(replacing, 'run-1'), {
+      name: 'DataQuality',
+      message:
+        /has 3 rows to replace the 100 of replace-target\.product, which may lose 10 at most, so its old rows stay/,
+    })
+
+    assert.equal((await products()).length, 100)
+    await engine.harness.services.state.releaseLease('items', 'run-1')
+    await run(shrinking, 'run-2')
+    assert.deepEqual(await products(), ['1 new', '2 new', '3 new'])
+  })
+
+  test('a table that shrinks by what is borne is replaced', async () => {
+    await Product.insertAll(items(range(200), 'old'))
+    await Item.insertAll(items(range(180), 'new'))
+
+    assert.equal((await run(replacing, 'run-1')).inserted, 180)
   })
 
   test('a Commit delivered twice swaps once', async () => {

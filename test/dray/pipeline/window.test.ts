@@ -9,6 +9,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import {
   compareInstants,
   instantOf,
@@ -84,7 +85,7 @@ describe('windows over the texts of SQLite', () => {
 
   const stamp = (id: number, changedAt: string) =>
     source.query('insert into item (id, changed_at) values (?, ?)', [String(id), changedAt])
-  const lastRun = (text: string) => harness.services.state.setLastRun('items', text, Date.now())
+  const lastRun = (text: string) => setLastRun(items(), text, harness.services)
   const loaded = async () => (await Product.all().order('id').toArray()).map(({ id }) => Number(id))
 
   test('rows are in the window of their instant, in whatever form it is written', async () => {

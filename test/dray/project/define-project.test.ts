@@ -9,6 +9,11 @@ import { loadProject } from 'dray-infra/internal/project/load-project.ts'
 import { fixtureFolder } from '#test/fixture-project.ts'
 
 const named = (name: string) => workflow(name, { steps: [run({ kind: 'task', name: `${name}-step` } as never)] })
+/** A workflow of one pipeline, which writes `lake.product`. */
+const writing = (name: string, alone: string | null, table = 'product') =>
+  workflow(`${name}-flow`, {
+    steps: [run({ kind: 'pipeline', name, written: { database: 'lake', table, alone } })],
+  })
 const [hourly, daily] = [named('hourly'), named('daily')]
 
 describe('a project', () => {
@@ -28,6 +33,11 @@ describe('a project', () => {
       { databases: { Shop: { embedded: 'sqlite' } } },
       /"Shop" is not named in kebab-case/,
     ],
+    [
+      'two pipelines that write a table which one of them replaces',
+      { workflows: [hourly, writing('eu', null), writing('us', 'replaces all of its rows')] },
+      /the pipelines eu and us write lake\.product, and us replaces all of its rows, so each would undo/,
+    ],
   ] as const) {
     test(`is refused with ${what}`, () => {
       const whole = { workflows: [hourly], environments: {}, databases: {}, main: hourly }
@@ -35,6 +45,21 @@ describe('a project', () => {
       assert.throws(() => defineProject({ ...whole, ...options }), { name: 'Configuration', message })
     })
   }
+
+  test('may have pipelines that share a table, and one pipeline in two workflows', () => {
+    const workflows = [hourly, writing('eu', null), writing('us', null), writing('alone', 'replaces', 'other')]
+    const twice = workflow('again', { steps: workflows[3]?.steps ?? [] })
+
+    defineProject({ workflows: [...workflows, twice], environments: {}, databases: {}, main: hourly })
+  })
+
+  test('knows what its pipelines write', async () => {
+    const { workflows } = await loadProject(fixtureFolder)
+
+    const steps = workflows.flatMap(({ steps: each }) => each).filter(({ kind }) => kind === 'pipeline')
+    assert.ok(steps.length > 0)
+    assert.ok(steps.every(({ written }) => written?.database === 'lake'))
+  })
 
   test('is loaded from its folder, with its pipelines by name', async () => {
     const project = await loadProject(fixtureFolder)

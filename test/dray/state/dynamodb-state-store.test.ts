@@ -141,7 +141,15 @@ describe('items have a format', () => {
 
     const lease = await store.acquireLease(id, 'run-1', 0, 1000)
 
-    assert.deepEqual(lease, { pipeline: id, owner: 'run-1', epoch: 8, version: 3, lastRun: 'a' })
+    assert.deepEqual(lease, {
+      pipeline: id,
+      owner: 'run-1',
+      epoch: 8,
+      version: 3,
+      lastRun: 'a',
+      commitEpoch: 0,
+      source: null,
+    })
   })
 
   test('and one that a newer version has written is neither read nor changed', async () => {

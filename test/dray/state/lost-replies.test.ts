@@ -100,7 +100,15 @@ for (const [when, fate, numbers] of lost) {
 
       const lease = await store.acquireLease(pipeline, 'run-1', 0, 1000)
 
-      assert.deepEqual(lease, { pipeline, owner: 'run-1', epoch: 1, version: 0, lastRun: null })
+      assert.deepEqual(lease, {
+        pipeline,
+        owner: 'run-1',
+        epoch: 1,
+        version: 0,
+        lastRun: null,
+        commitEpoch: 0,
+        source: null,
+      })
       assert.equal((await direct.pipeline(pipeline))?.epoch, 1)
     })
 

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
+import { identity } from './identity.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
@@ -38,4 +39,5 @@ export const capabilities: Capabilities = {
   },
   schema,
   digests,
+  identity,
 }

@@ -32,6 +32,11 @@ export const schema: SchemaCapabilities = {
   async tableLike(_rows, table, next) {
     return [`create table ${quoteTable(next)} like ${quoteTable(table)}`]
   },
+  wholeName(table) {
+    const { schema: given, name } = tableNameOf(table)
+    const whole = sql`concat(coalesce(${given}, database()), '.', ${name})`
+    return sql`if(@@lower_case_table_names = 0, ${whole}, lower(${whole}))`
+  },
   referringTables(table) {
     const other = tableNameOf(table)
     return sql`select concat(table_schema, '.', table_name) from information_schema.key_column_usage

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
+import { identity } from './identity.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
@@ -39,4 +40,5 @@ export const capabilities: Capabilities = {
   },
   schema,
   digests,
+  identity,
 }

@@ -33,6 +33,9 @@ export const schema: SchemaCapabilities = {
     const all = 'including all excluding comments excluding statistics excluding storage'
     return [`create table ${quoteTable(next)} (like ${quoteTable(table)} ${all})`]
   },
+  wholeName: (table) =>
+    sql`(select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.oid = to_regclass(${quoteTable(table)}))`,
   referringTables: (table) =>
     sql`select conrelid::regclass::text from pg_constraint where contype = 'f' and confrelid = to_regclass(${quoteTable(table)}) and conrelid <> confrelid`,
   reasonsToChange(table, column, kind) {

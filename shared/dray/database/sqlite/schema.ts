@@ -41,6 +41,7 @@ export const schema: SchemaCapabilities = {
         : (text ?? '').replace(CREATE_INDEX, () => `CREATE UNIQUE INDEX ${quote(indexName(name ?? ''))} ON ${to}`),
     )
   },
+  wholeName: (table) => sql`lower(${table.includes('.') ? table : `main.${table}`})`,
   referringTables: (table) =>
     sql`select m.name from sqlite_schema m, pragma_foreign_key_list(m.name) f where m.type = 'table' and lower(f."table") = lower(${ownName(table)})`,
   reasonsToChange: (table) =>

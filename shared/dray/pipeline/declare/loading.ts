@@ -23,6 +23,8 @@ export interface Loading<T extends AnyTarget = AnyTarget, Managed extends object
   readonly version: string | null
   /** A replace by no rows at all empties the table. */
   readonly allowEmpty: boolean
+  /** The share of its rows that a replace may leave out. */
+  readonly most: number
   readonly history: HistoryFields | null
   readonly [managed]?: Managed
 }
@@ -48,11 +50,19 @@ export function append<T extends AnyTarget>(target: T): Loading<T, None> {
   return loading('append', target, { by: primaryKeyOf(target) })
 }
 
+/** What a source loses from one run to the next at most, unless told. */
+const MOST = 0.1
+
 export interface ReplaceOptions<T extends AnyTarget> {
   /** Which rows are the same when a run reads one twice; the primary key when left out. */
   readonly by?: Names<T> | readonly Names<T>[]
   /** Lets a run that has no row to load empty the table. */
   readonly allowEmpty?: boolean
+  /**
+   * The share of the table's rows by which it may shrink; 0.1 by default, 1 for any. Up to 10 rows are borne whatever
+   * their share.
+   */
+  readonly most?: number
 }
 
 /**
@@ -61,7 +71,11 @@ export interface ReplaceOptions<T extends AnyTarget> {
  */
 export function replace<T extends AnyTarget>(target: T, options: ReplaceOptions<T> = {}): Loading<T, None> {
   const by = options.by === undefined ? primaryKeyOf(target) : ([options.by].flat() as string[])
-  return loading('replace', target, { by, allowEmpty: options.allowEmpty ?? false })
+  const most = options.most ?? MOST
+  if (!(most >= 0 && most <= 1)) {
+    throw new ConfigurationError(`replace(${target.definition.table}): most is ${most}; give a share from 0 to 1`)
+  }
+  return loading('replace', target, { by, allowEmpty: options.allowEmpty ?? false, most })
 }
 
 export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T>> {
@@ -135,5 +149,8 @@ function loading<T extends AnyTarget, Managed extends object>(
   target: T,
   given: Partial<Loading<T>>,
 ): Loading<T, Managed> {
-  return { kind, target, by: [], version: null, allowEmpty: false, history: null, ...given } as Loading<T, Managed>
+  return { kind, target, by: [], version: null, allowEmpty: false, most: MOST, history: null, ...given } as Loading<
+    T,
+    Managed
+  >
 }

@@ -2,6 +2,7 @@ import type { Attributes } from '#dray/active-record/fields.ts'
 import type { FieldsOf } from '#dray/active-record/model.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
+import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
@@ -71,6 +72,7 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly entity: string | null
   readonly quarantine: QuarantineThreshold
   readonly concurrency: number
+  readonly written: WrittenTable
 }
 
 /** Extract, transform and load of one entity. The name is its folder under `functions/`. */
@@ -90,13 +92,16 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): ${again} reads rows again in each run, and append() to a table without a primary key would insert them each time; give the target's model a primary key, write with upsert(), or leave that out`,
     )
   }
+  const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
+  const { database, table } = load.target.definition
   return {
     kind: 'pipeline',
     name,
     extract,
     transform: options.transform as Transform<S, T>,
     load,
-    deletes: deletesOf(name, options.deletes as DeletesOption, extract, load),
+    deletes,
+    written: { database, table, alone: aloneBecause(load, deletes) },
     contract: options.contract ?? 'evolve',
     entity: options.entity ?? null,
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
@@ -109,4 +114,12 @@ function readsAgain({ cursor }: Extraction): string | null {
   if (cursor === null) return null
   if (cursor.nulls === 'include') return "nulls: 'include'"
   return cursor.overlapSeconds > 0 ? 'overlap' : null
+}
+
+/** What the pipeline does to rows that another one may have loaded; null for nothing. */
+function aloneBecause(load: Loading, deletes: Deletes): string | null {
+  if (load.kind === 'replace') return 'replaces all of its rows'
+  if (load.kind === 'history') return 'keeps the versions of its rows'
+  if (deletes.kind === 'ignore') return null
+  return `${deletes.kind === 'soft' ? 'marks' : 'deletes'} rows that its source does not have`
 }

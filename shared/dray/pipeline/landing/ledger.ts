@@ -8,7 +8,7 @@ import type { StagedObject } from '#dray/messages/staged-object.ts'
 
 function defineLedger(database: Database) {
   return {
-    /** One row a pipeline: the epoch whose writers may write. */
+    /** One row a pipeline: the epoch whose writers may write, up to where rows have landed, and in which table. */
     Fence: class extends defineModel(
       database,
       { table: 'dray_fence', readOnly: false },
@@ -16,6 +16,9 @@ function defineLedger(database: Database) {
         pipeline: varchar(100).primaryKey(),
         epoch: bigint(),
         runId: varchar(100),
+        mark: text().nullable(),
+        writtenTable: text().nullable(),
+        alone: text().nullable(),
       },
     ) {},
     /** One row a partition that has landed, written in the transaction that landed it. */
@@ -60,15 +63,35 @@ export function ledgerOf(database: Database): LedgerModels {
   return known
 }
 
-/** Lets only writers of this epoch write from now on; waits for those that are in a transaction. */
-export async function raiseFence(database: Database, pipeline: string, epoch: number, runId: string): Promise<void> {
+/** What of a fence there was when a run raised it; of a new one nothing has landed. */
+export type RaisedFence = Pick<FenceRow, 'mark' | 'writtenTable' | 'alone'>
+type FenceRow = InstanceType<LedgerModels['Fence']>
+
+/**
+ * Lets only writers of this epoch write from now on; waits for those that are in a transaction. `markOf` makes out the
+ * mark of the row that is there.
+ */
+export async function raiseFence(
+  database: Database,
+  pipeline: string,
+  { epoch, runId }: { readonly epoch: number; readonly runId: string },
+  markOf: (fence: FenceRow) => string | null,
+): Promise<RaisedFence> {
   const { Fence } = ledgerOf(database)
-  await database.transaction(async () => {
+  return database.transaction(async () => {
     // Locked before it is compared: two that raise it at once must not end with the lower epoch.
     const current = await lockFence(database, pipeline, 'update')
-    if (current === null) await makeFence(database, pipeline, epoch, runId)
-    else if (current > BigInt(epoch)) throw fenced(pipeline, epoch, current)
-    else await (await Fence.findBy({ pipeline }))?.assign({ epoch: BigInt(epoch), runId }).saveOrFail()
+    const fence = current === null ? null : await Fence.findBy({ pipeline })
+    if (current === null || fence === null) {
+      await makeFence(database, pipeline, epoch, runId)
+      return { mark: null, writtenTable: null, alone: null }
+    }
+    // An epoch is given to one run alone: that of another run is of another state store.
+    if (current > BigInt(epoch) || (current === BigInt(epoch) && fence.runId !== runId)) {
+      throw fenced(pipeline, epoch, current)
+    }
+    await fence.assign({ epoch: BigInt(epoch), runId, mark: markOf(fence) }).saveOrFail()
+    return fence
   })
 }
 
@@ -81,7 +104,7 @@ async function makeFence(database: Database, pipeline: string, epoch: number, ru
 }
 
 /** The epoch that may write, which stays so until the transaction ends; null before the first. */
-async function lockFence(database: Database, pipeline: string, mode: LockMode): Promise<bigint | null> {
+export async function lockFence(database: Database, pipeline: string, mode: LockMode): Promise<bigint | null> {
   const { placeholder, quote, rowLock } = await database.adapter()
   const { rows } = await database.query(
     `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder(1)}${rowLock(mode)}`,
@@ -92,11 +115,19 @@ async function lockFence(database: Database, pipeline: string, mode: LockMode): 
 }
 
 /** A writer of an older epoch, refused: it has been given up, and a newer run does its work. */
-export class Fenced extends TerminalError {}
+export class Fenced extends TerminalError {
+  /** That of the target. */
+  readonly current: bigint
+  constructor(message: string, current: bigint) {
+    super(message)
+    this.current = current
+  }
+}
 
 function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
   return new Fenced(
     `${pipeline}: this run holds epoch ${epoch}, and epoch ${current} has taken the target over, so nothing of this run is written any more; the newer run loads the same rows`,
+    current,
   )
 }
 

@@ -2,11 +2,17 @@ import type { Database } from '#dray/database/database.ts'
 import { DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
 import { makeTables } from './migrations/0001-tables.ts'
 import { addPlanColumns } from './migrations/0002-plan-columns.ts'
+import { addMarks } from './migrations/0003-marks.ts'
 import { addSecondTry } from './migrations/0004-second-try.ts'
 import { OwnTables } from './migrations/own-tables.ts'
 
 /** In the order of their numbers, from 1. Only ever added to: a target may be at any version that there has been. */
-const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [makeTables, addPlanColumns, addSecondTry]
+const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [
+  makeTables,
+  addPlanColumns,
+  addMarks,
+  addSecondTry,
+]
 const NEWEST = migrations.length
 
 /**

@@ -2,7 +2,8 @@ import { sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import { columnName, tableName } from '#dray/active-record/sql.ts'
 import { compile } from '#dray/database/statement.ts'
-import { TerminalError } from '#dray/errors.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { closedBefore, recordClosing } from './closing.ts'
@@ -80,11 +81,13 @@ async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
         `${pipeline.name}: ${gathered} rows were gathered to replace those of ${where}, but the ledger knows of ${rows}, so the old ones stay; run the workflow again`,
       )
     }
-    if (gathered === 0 && !allowEmpty && (await count(table)) > 0) {
+    const old = await count(table)
+    if (gathered === 0 && !allowEmpty && old > 0) {
       throw new TerminalError(
         `${pipeline.name}: the run has no row to load, and would leave ${where} empty, so its old rows stay; look at the source, or say replace(…, { allowEmpty: true }) when that may be`,
       )
     }
+    refuseShrunk(pipeline, old, gathered)
     await run(sql`delete from ${table}`)
     const columns = sql.join(bulkColumns(definition).map(columnName))
     const overriding = sql.raw(adapter.overridingGenerated)
@@ -96,4 +99,18 @@ async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
     }
     return affected
   })
+}
+
+/** A source that is half reloaded has few rows, and no error says so. */
+function refuseShrunk({ name, load, extract }: Pipeline, old: number, gathered: number): void {
+  if (gathered === 0 && load.allowEmpty) return
+  const most = Math.max(BORNE_DELETES, Math.floor(old * load.most))
+  if (old - gathered <= most) return
+  const where = `${load.target.definition.database}.${load.target.definition.table}`
+  const from = `${extract.source.definition.database}.${extract.source.definition.table}`
+  throw new DataQualityError(
+    '',
+    'replace_threshold',
+    `${name}: the run has ${gathered} rows to replace the ${old} of ${where}, which may lose ${most} at most, so its old rows stay; look whether ${from} is being reloaded, or raise replace(…, { most: … }) when that is right`,
+  )
 }

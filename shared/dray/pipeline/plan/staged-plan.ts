@@ -2,6 +2,7 @@ import { checkFormat, formats } from '#dray/messages/formats.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
+import type { KnownSource } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import type { PlannedSchema } from './contract.ts'
 import type { Draft } from './draft.ts'
@@ -19,6 +20,8 @@ export interface Plan extends Draft {
   /** Of the pipeline's state when the plan was made: a plan is of no use once another run has committed. */
   readonly version: number
   readonly lastRun: string | null
+  /** What it reads, which is kept beside `last_run`. */
+  readonly source?: KnownSource | null
   /** The live columns that the run counts on. */
   readonly schema?: PlannedSchema
   readonly startedAt: number

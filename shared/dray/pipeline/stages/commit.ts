@@ -4,6 +4,7 @@ import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, type LandedRun, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
+import { markLanded } from '#dray/pipeline/landing/mark.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
@@ -34,9 +35,10 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   checkEquation(pipeline, planned, sums)
   const step = await stepRecord(pipeline, input, planned, sums, services)
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
+  await markLanded(pipeline, input, planned)
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
-  await services.state.commit(lease, step.lastRunAfter)
+  await services.state.commit(lease, step.lastRunAfter, planned.source)
   await services.state.putStep({ ...step, deleted })
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {

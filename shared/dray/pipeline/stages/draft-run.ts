@@ -1,10 +1,14 @@
 import type { ReadingMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { readMark } from '#dray/pipeline/landing/mark.ts'
 import { draftBackfill } from '#dray/pipeline/plan/backfill.ts'
 import type { Draft } from '#dray/pipeline/plan/draft.ts'
 import { draftKeys } from '#dray/pipeline/plan/keys.ts'
+import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
+import { startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { draftUsual } from '#dray/pipeline/plan/usual-run.ts'
 import { draftReplay } from '#dray/pipeline/quarantine/replay.ts'
+import type { PipelineState } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** Works out what a run in this mode reads, and changes nothing but staging. */
@@ -18,4 +22,21 @@ export function draftRun(
   if ('backfill' in mode) return draftBackfill(pipeline, mode.backfill, services)
   if ('keys' in mode) return draftKeys(pipeline, mode.keys, services)
   return draftReplay(pipeline, mode.replay, run.id, services)
+}
+
+/**
+ * From where on a run that began now would read, as Plan finds it out, and what it would say. Throws `Terminal` for a
+ * source or a target that it would refuse.
+ */
+export async function startOfRun(
+  pipeline: Pipeline,
+  mode: ReadingMode | null,
+  known: Pick<PipelineState, 'lastRun' | 'commitEpoch' | 'source'> | null,
+): Promise<{ readonly from: string | null; readonly notes: readonly string[] }> {
+  const state = known ?? { lastRun: null, commitEpoch: 0, source: null }
+  const read = await checkSource(pipeline, state.lastRun, state.source)
+  const isUsual = mode === null && pipeline.extract.cursor !== null
+  const mark = isUsual ? await readMark(pipeline.load.target.database, pipeline.name, state) : state.lastRun
+  const start = startingPoint(pipeline, state.lastRun, mark)
+  return { from: start.from, notes: [read.note, start.note].filter((note) => note !== null) }
 }

@@ -2,8 +2,10 @@ import { withDeadline } from '#dray/database/deadline.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { claimTable } from '#dray/pipeline/landing/claim.ts'
 import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
-import { raiseFence } from '#dray/pipeline/landing/ledger.ts'
+import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/ledger.ts'
+import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
@@ -11,7 +13,9 @@ import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease } from '#dray/state/state-store.ts'
@@ -39,26 +43,31 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   await enterRun(input, services)
   const doneBy = await doneBefore(pipeline.name, input, services)
   if (doneBy !== null) return planAlreadyDone(pipeline, run.id, { doneBy, startedAt }, services)
-  const lease = await state.acquireLease(pipeline.name, run.id, now(), now() + LEASE_MS)
+  const taken = await state.acquireLease(pipeline.name, run.id, now(), now() + LEASE_MS)
   await refuseEndedRun(pipeline, run.id, services)
   const { schema, notes } = await checkContract(pipeline)
-  const target = pipeline.load.target.database
-  await migrateTarget(target)
-  await raiseFence(target, pipeline.name, lease.epoch, run.id)
+  const read = await checkSource(pipeline, taken.lastRun, taken.source)
+  await migrateTarget(pipeline.load.target.database)
+  const { lease, fence, note } = await raiseOver(pipeline, taken, services)
+  await claimTable(pipeline, fence)
   const landed = await landedPlan(pipeline, mode, lease, services)
   if (landed !== null) {
+    await checkSource(pipeline, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
     await prepareTarget(pipeline, landed.plan, lease.epoch)
     return recordPlanned(pipeline, run.id, landed, lease, services)
   }
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
-  const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: lease.lastRun }, services)
   const { epoch, version, lastRun } = lease
+  const start = asked === null ? startingPoint(pipeline, lastRun, fence.mark) : { from: lastRun, note: null }
+  const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from }, services)
+  const said = [note, read.note, start.note].filter((one) => one !== null)
   const made: Plan = {
     ...drafted,
     triesAgain: true,
-    notes: [...drafted.notes, ...notes],
+    notes: [...said, ...drafted.notes, ...notes],
     schema,
+    source: read.source,
     pipeline: pipeline.name,
     runId: run.id,
     epoch,
@@ -71,6 +80,30 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
+}
+
+/**
+ * Raises the fence. A target whose epoch is ahead of the state's, though this run has the lease, belongs to a state
+ * that was lost, or to another one: its epoch is taken over, so that no other run has the one that this run writes by.
+ */
+async function raiseOver(
+  pipeline: Pipeline,
+  lease: Lease,
+  { state }: Services,
+): Promise<{ readonly lease: Lease; readonly fence: RaisedFence; readonly note: string | null }> {
+  const { database } = pipeline.load.target
+  const raise = ({ epoch, owner }: Lease) =>
+    raiseFence(database, pipeline.name, { epoch, runId: owner }, (fence) => markOf(fence, lease))
+  try {
+    return { lease, fence: await raise(lease), note: null }
+  } catch (error) {
+    if (!(error instanceof Fenced)) throw error
+    const known = await state.pipeline(pipeline.name)
+    if (known?.leaseOwner !== lease.owner || known.epoch !== lease.epoch) throw error
+    const raised = await state.raiseEpoch(lease, Number(error.current))
+    const note = `the target ${database.name} was at epoch ${error.current} and the state at ${lease.epoch}: the state is new, was lost, or is not the only one, so this run has taken epoch ${raised.epoch}`
+    return { lease: raised, fence: await raise(raised), note }
+  }
 }
 
 /** Records the step as running, with what is to be said of it. */

@@ -17,6 +17,7 @@ import type {
 import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
 import { capabilities } from 'dray/internal/database/postgres/capabilities.ts'
 import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { sql } from 'kysely'
 import type { Io } from './io.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import { mergeIntoMemory } from './memory-merge.ts'
@@ -213,6 +214,11 @@ function memoryAdapter(
 ): Adapter {
   return {
     ...capabilities,
+    schema: { ...capabilities.schema, wholeName: (table) => sql`${table}` },
+    identity: {
+      read: async () => ({ identity: { server: name, database: name, position: null }, weakness: null }),
+      compare: async (_rows, known, now) => (known.server === now.server ? 'same' : 'other'),
+    },
     dialect: 'postgres',
     builder: postgresBuilder(),
     async acquire() {

@@ -105,11 +105,12 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
   const metrics = new RunMetrics(requests, () => 0)
   return {
     acquireLease: (pipeline, owner, now, expiresAt) => leases.acquire(pipeline, owner, now, expiresAt),
-    commit: (lease, lastRun) => leases.commit(lease, lastRun),
+    commit: (lease, lastRun, source) => leases.commit(lease, lastRun, source),
+    raiseEpoch: (lease, above) => leases.raiseEpoch(lease, above),
     releaseLease: (pipeline, owner) => leases.release(pipeline, owner),
     pipeline: (name) => leases.state(name),
     pipelines: () => leases.list(),
-    setLastRun: (pipeline, lastRun, now) => leases.setLastRun(pipeline, lastRun, now),
+    setLastRun: (pipeline, lastRun, now, source) => leases.setLastRun(pipeline, lastRun, now, source),
     takePending: (pipeline) => leases.takePending(pipeline),
     startRun: (run) => metrics.start(run),
     finishRun: (id, end) => metrics.finish(id, end),

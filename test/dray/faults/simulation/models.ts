@@ -99,7 +99,7 @@ function loadOf({ load, versioned, deletes }: PipelineShape) {
   const version = versioned ? ({ version: 'changedAt' } as const) : {}
   switch (load) {
     case 'replace':
-      return replace(Product, { allowEmpty: true })
+      return replace(Product, { allowEmpty: true, most: 1 })
     case 'append':
       return append(ProductEvent)
     case 'history':

@@ -35,14 +35,14 @@ export class OwnTables {
   }
 
   async rename(table: string, column: string, name: string): Promise<void> {
-    if (!(await this.#has(table, column))) return
+    if (!(await this.has(table, column))) return
     await this.#connection.query(
       `alter table ${this.#quote(table)} rename column ${this.#quote(column)} to ${this.#quote(name)}`,
     )
   }
 
   async add(table: string, name: string, column: OwnColumn): Promise<void> {
-    if (await this.#has(table, name)) return
+    if (await this.has(table, name)) return
     await this.#connection.query(`alter table ${this.#quote(table)} add column ${this.#clause(name, column)}`)
   }
 
@@ -74,6 +74,14 @@ export class OwnTables {
     ])
   }
 
+  /** Writes the value into each row that there is. */
+  async fill(table: string, column: string, value: string): Promise<void> {
+    await this.#connection.query(
+      `update ${this.#quote(table)} set ${this.#quote(column)} = ${this.#adapter.placeholder(1)}`,
+      [value],
+    )
+  }
+
   /** The greatest number of a column; 0 where there is no row, or no such table. */
   async greatest(table: string, column: string): Promise<number> {
     if ((await this.#connection.describe(table)) === null) return 0
@@ -89,7 +97,7 @@ export class OwnTables {
     )
   }
 
-  async #has(table: string, column: string): Promise<boolean> {
+  async has(table: string, column: string): Promise<boolean> {
     const live = await this.#connection.describe(table)
     return live?.columns.some(({ name }) => name === column) ?? false
   }

@@ -1,0 +1,48 @@
+import { sql } from 'kysely'
+import { compile } from '#dray/database/statement.ts'
+import { TerminalError } from '#dray/errors.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ledgerOf, type RaisedFence } from './ledger.ts'
+
+/**
+ * At Plan, behind the fence: enters the table that the pipeline writes. Throws `Terminal` where another pipeline, of
+ * whatever project, writes it too and one of them touches rows that it has not loaded.
+ */
+export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<void> {
+  const { database } = pipeline.load.target
+  const { Fence } = ledgerOf(database)
+  const { alone } = pipeline.written
+  const writtenTable = await wholeName(pipeline)
+  await refuseShared(pipeline, writtenTable)
+  if (known.writtenTable === writtenTable && known.alone === alone) return
+  const enter = async (change: { writtenTable: string | null; alone: string | null }) => {
+    await (await Fence.findBy({ pipeline: pipeline.name }))?.assign(change).saveOrFail()
+  }
+  await enter({ writtenTable, alone })
+  try {
+    // Another one may have looked before this one had entered it.
+    await refuseShared(pipeline, writtenTable)
+  } catch (error) {
+    await enter({ writtenTable: null, alone: null })
+    throw error
+  }
+}
+
+async function wholeName({ load }: Pipeline): Promise<string> {
+  const { database, definition } = load.target
+  return database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(adapter, sql`select ${adapter.schema.wholeName(definition.table)}`)
+    return (await connection.query(text, parameters)).rows[0]?.[0] ?? definition.table
+  })
+}
+
+async function refuseShared({ name, load, written }: Pipeline, writtenTable: string): Promise<void> {
+  const { database, definition } = load.target
+  const others = await ledgerOf(database).Fence.where({ writtenTable }).toArray()
+  const other = others.find((one) => one.pipeline !== name && (one.alone ?? written.alone) !== null)
+  if (other === undefined) return
+  const because = written.alone === null ? `${other.pipeline} ${other.alone}` : `${name} ${written.alone}`
+  throw new TerminalError(
+    `${name}: the pipeline ${other.pipeline} writes ${definition.database}.${definition.table}, too, and ${because}, so each would undo what the other has loaded, and nothing was read; give each its own table. Where ${other.pipeline} was renamed or removed: delete from dray_fence where pipeline = '${other.pipeline.replaceAll("'", "''")}'; in ${definition.database}, once no run of it is on`,
+  )
+}
