@@ -58,9 +58,9 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   const reached = { plan: [...sources, ...targets], commit: targets }[stage] ?? []
   return {
     databases: [...new Set(reached)],
-    // A replay is planned from the quarantine, and its Commit says what has become of the rows.
+    // Plan looks up what is open in the quarantine, and Commit says what has become of it.
     staging: {
-      read: { plan: [...staged, ...kept, ...logs], commit: staged }[stage] ?? [],
+      read: { plan: [...staged, ...kept, ...logs], commit: [...staged, ...kept] }[stage] ?? [],
       write: { plan: staged, commit: logs }[stage] ?? [],
     },
     state: stage === 'finish' ? 'leases' : 'all',

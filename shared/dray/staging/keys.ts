@@ -53,14 +53,24 @@ export function replayedPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/replayed`
 }
 
+/** The keys of the rows that are open in the quarantine when a run is planned. */
+export function openKeysPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/open`
+}
+
+/** Which of these keys have come through the transforms of a run. */
+export function passedPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/passed`
+}
+
 /** The rows that a run has set aside; those of all its runs without one. */
 export function quarantinePrefix(run: string | null, pipeline: string): string {
   return run === null ? `${roots.quarantine}/${pipeline}` : `${roots.quarantine}/${pipeline}/${run}`
 }
 
-/** Rows that were loaded, with what was found wrong in them. */
-export function findingsPrefix(run: string, pipeline: string): string {
-  return `${roots.findings}/${pipeline}/${run}`
+/** Rows that were loaded, with what was found wrong in them; those of all runs without one. */
+export function findingsPrefix(run: string | null, pipeline: string): string {
+  return run === null ? `${roots.findings}/${pipeline}` : `${roots.findings}/${pipeline}/${run}`
 }
 
 /** What has become of quarantined rows. */

@@ -1,4 +1,10 @@
-import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
 import { StagedObjectMissing, TerminalError, TransientError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { attemptKey, checkedKey, checkedPrefix } from './keys.ts'
@@ -80,6 +86,14 @@ export class S3StagingStore implements StagingStore {
       return keys.sort()
     } catch (error) {
       throw this.#explained(error, prefix, options.signal)
+    }
+  }
+
+  async remove(key: string, options: StagingOptions = {}): Promise<void> {
+    try {
+      await this.#client.send(new DeleteObjectCommand(this.#target(checkedKey(key))), abortable(options))
+    } catch (error) {
+      throw this.#explained(error, key, options.signal)
     }
   }
 

@@ -5,6 +5,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
@@ -50,6 +51,7 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter)
   await services.state.putStep({ ...step, deleted })
+  await closeLanded(pipeline, input, planned, services)
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,

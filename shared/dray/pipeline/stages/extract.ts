@@ -22,8 +22,9 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
   const planned = await readPlan(services, input.plan)
   const { source } = pipeline.extract
   const partition = planned.partitions[input.partition] as Partition
+  const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }
   // Rows from the quarantine are staged as if they had been read now.
-  if (partition.kept !== undefined) return { ...input, version: formats.message, extracted: partition.kept }
+  if (partition.kept !== undefined) return { ...output, extracted: partition.kept }
   const extracted = await source.database.withConnection(async (connection, adapter) => {
     const { sql: text, parameters } = compile(
       adapter,
@@ -41,7 +42,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     await checkUnchanged(pipeline, 'source', planned.schema, connection)
     return staged
   })
-  return { ...input, version: formats.message, extracted }
+  return { ...output, extracted }
 }
 
 function selection(

@@ -12,6 +12,7 @@ import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease } from '#dray/state/state-store.ts'
@@ -53,10 +54,12 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
   const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: lease.lastRun }, services)
+  const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
   const { epoch, version, lastRun } = lease
   const made: Plan = {
     ...drafted,
-    notes: [...drafted.notes, ...notes],
+    ...waiting,
+    notes: [...drafted.notes, ...notes, ...waiting.notes],
     schema,
     pipeline: pipeline.name,
     runId: run.id,
