@@ -39,9 +39,9 @@ export async function pruneStaging(
   const closed = closedBefore(staging, new Date(now - KEEP_MS).toISOString())
   const files = await staging.prune(async ({ key, isPartial, writtenAt }) => {
     const age = now - writtenAt
-    if (isPartial) return age <= PARTIAL_KEEP_MS
+    if (isPartial && age > PARTIAL_KEEP_MS) return false
     const { root, run, pipeline } = placeOf(key)
-    if (root === roots.quarantine || root === roots.quarantineLog) {
+    if (!isPartial && (root === roots.quarantine || root === roots.quarantineLog)) {
       return age <= KEEP_MS || !(await closed.of(pipeline ?? '')).has(key)
     }
     const status = root === roots.runs && run !== null ? await statusOf(run) : null
