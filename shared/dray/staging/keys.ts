@@ -48,6 +48,11 @@ export function keptPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/kept`
 }
 
+/** The keys of the partitions of a replay. */
+export function keysPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/keys`
+}
+
 /** What a replay sends, by the rows' ids. */
 export function replayedPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/replayed`

@@ -7,7 +7,7 @@ import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { REGION } from './instance.ts'
 
 /** What a resumed run needs of the run that made its plan. */
-const RESUMED = ['plan', 'open', 'passed']
+const RESUMED = ['plan', 'keys', 'open', 'passed']
 
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
 function outlivesRun(key: string): boolean {

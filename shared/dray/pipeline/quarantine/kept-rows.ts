@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { findingsPrefix, placeOf, quarantinePrefix, roots } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import type { DamagedObjects } from './damaged-objects.ts'
@@ -97,6 +97,6 @@ export async function* withIds(
     // A table without a key may hold the same row twice; so may one object, but two objects are two attempts.
     const time = (times.get(content) ?? 0) + 1
     times.set(content, time)
-    yield { id: createHash('sha256').update(`${content} ${time}`).digest('hex').slice(0, 16), row }
+    yield { id: hash('sha256', `${content} ${time}`).slice(0, 16), row }
   }
 }

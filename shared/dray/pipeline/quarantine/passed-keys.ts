@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
 import { planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -25,8 +25,7 @@ export interface PassedLine extends PassedRow {
 }
 
 export function sumOf({ partition, key, age, outcome }: PassedRow): string {
-  const content = JSON.stringify([partition, key, age, outcome])
-  return createHash('sha256').update(content).digest('hex').slice(0, 16)
+  return hash('sha256', JSON.stringify([partition, key, age, outcome])).slice(0, 16)
 }
 
 /** Notes which keys with an open entry have come through a transform. */

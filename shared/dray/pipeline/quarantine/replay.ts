@@ -9,10 +9,11 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { keysCondition, type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
-import { keptPrefix, replayedPrefix } from '#dray/staging/keys.ts'
+import { keptPrefix, keysPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { DamagedObjects } from './damaged-objects.ts'
@@ -49,7 +50,7 @@ export async function draftReplay(
   const gone = sorted.again.filter((row) => !present.has(keyText(pipeline, row)))
   const partitions = [
     ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
-    ...keyPartitions(pipeline, sorted.again, present),
+    ...(await keyPartitions(pipeline, sorted.again, present, runId, services)),
   ]
   const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
   const records = [...sent, ...landed.values()]
@@ -150,9 +151,12 @@ function keyPartitions(
   pipeline: Pipeline,
   rows: readonly KeptRow[],
   present: ReadonlySet<string>,
-): readonly Partition[] {
+  runId: string,
+  services: Services,
+): Promise<Partition[]> {
   const there = rows.filter((row) => present.has(keyText(pipeline, row)))
-  return [...inGroups(there)].map((part) => ({ ...WHOLE, keys: part.map((row) => keyTexts(pipeline, row)) }))
+  const groups = [...inGroups(there)].map((part) => part.map((row) => keyTexts(pipeline, row)))
+  return stageKeys(groups, keysPrefix(runId, pipeline.name), services)
 }
 
 /** The rows as an extract would have staged them. */
