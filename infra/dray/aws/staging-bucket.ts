@@ -12,8 +12,8 @@ export interface StagingBucketProps {
 }
 
 /**
- * Batches between steps and quarantined rows: encrypted and over TLS only. Batches are gone after a while; a quarantined
- * row stays until somebody has closed and pruned it, whatever its age.
+ * Batches between steps and quarantined rows: encrypted and over TLS only. Batches are gone after a while; a
+ * quarantined row stays until somebody has closed and pruned it, whatever its age.
  */
 export class StagingBucket extends Construct {
   readonly bucket: Bucket

@@ -6,7 +6,7 @@ import { type QuarantineRecord, readLog } from './log.ts'
 import type { QuarantinedRow } from './quarantined-row.ts'
 import { type LinesOf, wholeLines } from './whole-lines.ts'
 
-/** What may go from a pipeline's quarantine: objects of which every row is closed, and records that say so of no other. */
+/** What may go from a pipeline's quarantine: objects of which every row is closed, and the records that say so. */
 export interface Prunable {
   /** In the order in which they may be removed. */
   readonly keys: readonly string[]

@@ -28,7 +28,7 @@ export interface Witness {
   targetRows(): readonly Row[]
   /** The bytes of a staged object as they were written, whatever became of them. */
   pristine(key: string): Buffer
-  /** Every quarantined row that lies in staging. */
+  /** Every quarantined row that lies in staging, but for those that a run has closed. */
   quarantined(): readonly QuarantinedRow[]
   /** The epoch that may write. */
   fence(): string | undefined
