@@ -10,8 +10,8 @@ export const formats = {
   message: 1,
   /** A staged object and what its rows or documents hold, in the `version` of its first line. */
   stagedObject: 1,
-  /** The plan of a run, in its `format`. */
-  plan: 1,
+  /** The plan of a run, in its `format`; 2 where the keys of its partitions are staged beside it. */
+  plan: 2,
   /** An item of the state table, in its `format_version`. */
   stateItem: 1,
 } as const

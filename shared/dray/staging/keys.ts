@@ -140,6 +140,16 @@ export function checkedPrefix(prefix: string): string {
   return prefix === '' ? prefix : checkedKey(prefix)
 }
 
+const ATTEMPT = /\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Whether it ends as `attemptKey` ends a key. A folder is not asked for as a key: a grant of all that is in it does not
+ * allow that.
+ */
+export function isAttempt(key: string): boolean {
+  return ATTEMPT.test(key)
+}
+
 /** A key under `prefix` that no other attempt has. */
 export function attemptKey(prefix: string): string {
   return `${checkedKey(prefix)}/${randomUUID()}`

@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-s3'
 import { StagedObjectMissing, TerminalError, TransientError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
-import { attemptKey, checkedKey, checkedPrefix } from './keys.ts'
+import { attemptKey, checkedKey, checkedPrefix, isAttempt } from './keys.ts'
 import { uploadChunks } from './multipart-upload.ts'
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
@@ -82,7 +82,7 @@ export class S3StagingStore implements StagingStore {
     const folder = checkedPrefix(prefix)
     try {
       const keys = await this.#keys(folder === '' ? '' : `${folder}/`, options)
-      if (keys.length === 0 && folder !== '') keys.push(...(await this.#exact(folder, options)))
+      if (keys.length === 0 && isAttempt(folder)) keys.push(...(await this.#exact(folder, options)))
       return keys.sort()
     } catch (error) {
       throw this.#explained(error, prefix, options.signal)

@@ -29,8 +29,12 @@ export interface PlannedWork {
   readonly partitions: readonly number[]
 }
 
+/** Has its keys in itself, if any: earlier code reads it, too. */
+const WITH_KEYS = 1
+
 export function stagePlan({ staging, signal }: Services, plan: Plan): Promise<StagedObject> {
-  return writeJson(staging, planPrefix(plan.runId, plan.pipeline), { format: formats.plan, ...plan }, { signal })
+  const format = plan.partitions.some(({ keysIn }) => keysIn !== undefined) ? formats.plan : WITH_KEYS
+  return writeJson(staging, planPrefix(plan.runId, plan.pipeline), { format, ...plan }, { signal })
 }
 
 /** Throws `Terminal` for a plan that a newer version of Dray has made. */
