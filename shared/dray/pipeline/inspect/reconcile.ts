@@ -56,8 +56,8 @@ export interface ReconcileOptions {
 
 /**
  * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads
- * only. Rows that the next window is going to read, and those that wait in the quarantine and are not in the target, are
- * left out. Throws `Configuration` for a source without a primary key.
+ * only. Left out are rows that the next window is going to read, and rows that wait in the quarantine and are not in
+ * the target. Throws `Configuration` for a source without a primary key.
  */
 export async function reconcile(
   pipeline: Pipeline,
