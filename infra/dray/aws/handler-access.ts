@@ -59,7 +59,7 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   const reached = ['plan', 'commit'].includes(stage) ? [...sources, ...targets] : []
   return {
     databases: [...new Set(reached)],
-    // A replay is planned from the quarantine. Commit sends there what the target has refused for good, and says what
+    // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says what
     // has become of rows.
     staging: {
       read: { plan: [...staged, ...kept, ...logs], commit: [...staged, ...kept] }[stage] ?? [],

@@ -81,14 +81,17 @@ export class OperatorPolicies extends Construct {
     ]
   }
 
-  /** Quarantined rows and what was decided of them; the plans of runs, for the length of a bar. */
+  /** Quarantined rows and what was decided of them, findings; the plans of runs, for the length of a bar. */
   #quarantine(): PolicyStatement[] {
     const { bucket, key } = this.#props
-    const read = this.#objects([under(roots.quarantine), under(roots.quarantineLog), under(planPrefix('*', '*'))])
+    const kept = [under(roots.quarantine), under(roots.quarantineLog)]
+    const read = this.#objects([...kept, under(roots.findings), under(planPrefix('*', '*'))])
     return [
       this.#allow(['s3:GetObject'], read),
       this.#allow(['s3:ListBucket'], [bucket.bucketArn]),
       this.#allow(['s3:PutObject'], this.#objects([under(roots.quarantineLog)])),
+      // What is closed is pruned.
+      this.#allow(['s3:DeleteObject'], this.#objects(kept)),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]
   }

@@ -2,15 +2,19 @@ import { Duration, RemovalPolicy } from 'aws-cdk-lib'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3'
 import { Construct } from 'constructs'
+import { roots } from 'dray/internal/staging/keys.ts'
 import { acknowledge } from './acknowledge.ts'
 
 export interface StagingBucketProps {
   readonly key: IKey
-  /** When batches, plans and quarantined rows expire. */
+  /** When batches, plans and findings expire. Quarantined rows do not. */
   readonly keepFor: Duration
 }
 
-/** Batches between steps and quarantined rows: encrypted, over TLS only, and gone after a while. */
+/**
+ * Batches between steps and quarantined rows: encrypted and over TLS only. Batches are gone after a while; a
+ * quarantined row stays until somebody has closed and pruned it, whatever its age.
+ */
 export class StagingBucket extends Construct {
   readonly bucket: Bucket
 
@@ -24,7 +28,10 @@ export class StagingBucket extends Construct {
       minimumTLSVersion: 1.2,
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
-      lifecycleRules: [{ expiration: props.keepFor, abortIncompleteMultipartUploadAfter: Duration.days(1) }],
+      lifecycleRules: [
+        ...[roots.runs, roots.findings].map((root) => ({ prefix: `${root}/`, expiration: props.keepFor })),
+        { abortIncompleteMultipartUploadAfter: Duration.days(1) },
+      ],
       removalPolicy: RemovalPolicy.RETAIN,
     })
     acknowledge(

@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import { visible } from './invisible.ts'
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 
@@ -37,8 +38,9 @@ export function status(text: string, stream: NodeJS.WriteStream): string {
   return colour ? styleText(colour, text, { stream }) : text
 }
 
+const LINE_ENDS = /\s*[\r\n\u2028\u2029]+\s*/g
+
 /** One line, without control characters: whatever a row or a server puts into a message, the terminal shows text. */
 export function oneLine(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is removed.
-  return text.replace(/\s*[\r\n\u2028\u2029]+\s*/g, ' ').replace(/[\u0000-\u001f\u007f-\u009f]/g, '')
+  return visible(text.replace(LINE_ENDS, ' '))
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { ValidationError } from 'dray/internal/active-record/validations.ts'
 import type { Preview, PreviewedRow } from 'dray/internal/pipeline/inspect/preview.ts'
 import { oneLine } from './format.ts'
+import { visible } from './invisible.ts'
 import { limitOption } from './limit-option.ts'
 import { textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -66,6 +67,6 @@ function linesOf({ source, target, findings, errors }: PreviewedRow): Line[] {
 function valueText(value: string | null | undefined): string {
   if (value === undefined) return ''
   if (value === null) return 'NULL'
-  const text = oneLine(value)
+  const text = visible(value)
   return text.length > 60 ? `${text.slice(0, 59)}…` : text
 }

@@ -3,6 +3,7 @@ import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspe
 import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'
+import { visible } from './invisible.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -111,7 +112,7 @@ const columns: Column<RowDifference>[] = [
     title: 'key',
     value: ({ key }) =>
       Object.entries(key)
-        .map(([name, value]) => `${name}=${oneLine(value ?? 'NULL')}`)
+        .map(([name, value]) => `${name}=${visible(value ?? 'NULL')}`)
         .join(', '),
   },
   { title: 'columns', value: ({ columns: names }) => names.join(', ') },

@@ -14,6 +14,7 @@ import { startWorkers } from '#dray-infra/runs/run-workers.ts'
 import { localRunner, settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
 import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
+import { plural } from './format.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
 import { openProgress } from './progress.ts'
@@ -79,7 +80,10 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     if (options.progress !== 'none')
       process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
   }
-  await pruneStaging(stores.staging, state)
+  const { closedRows } = await pruneStaging(stores.staging, state)
+  if (closedRows > 0 && options.progress !== 'none') {
+    process.stderr.write(`${plural(closedRows, 'row')} of the quarantine, closed 30 days ago, went for good.\n`)
+  }
   const first = await asked(stores)
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import { visibleJson } from './invisible.ts'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
@@ -58,5 +59,5 @@ Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leave
 work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 
 export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
+  process.stdout.write(`${visibleJson(JSON.stringify(document, null, 2))}\n`)
 }

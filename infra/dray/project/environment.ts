@@ -76,7 +76,7 @@ const environment = z.strictObject({
   databases: z.record(kebabCase, database),
   retention: z
     .strictObject({
-      /** Staged batches and quarantined rows, in days. */
+      /** Staged batches and findings, in days. Quarantined rows stay until they are closed and pruned. */
       staged: z.int().min(1).default(30),
       /** Logs, in days that CloudWatch knows. */
       logs: logDays.default(30),

@@ -1,6 +1,6 @@
 import { TransientError } from '#dray/errors.ts'
 import type { WorkflowEnded } from '#dray/messages/events.ts'
-import type { Cause } from '#dray/messages/run-input.ts'
+import { type Cause, newestCauses } from '#dray/messages/run-input.ts'
 import type { FinishInput, FinishOutput } from '#dray/messages/stages.ts'
 import type { WorkflowSlots } from '#dray/state/workflow-slots.ts'
 
@@ -31,7 +31,7 @@ export async function announceEnd(input: FinishInput, output: FinishOutput): Pro
     status: output.status,
     started_at: run.started_at,
     steps: Object.fromEntries(Object.entries(input.steps).map(([step, { status }]) => [step, status])),
-    causation: [...(await causesOf(input)), { workflow: run.workflow, run: run.id }],
+    causation: newestCauses([...(await causesOf(input)), { workflow: run.workflow, run: run.id }]),
   }
   const entry = {
     EventBusName: bus,

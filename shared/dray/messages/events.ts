@@ -1,23 +1,27 @@
 import * as z from 'zod'
 import type { Message } from './message.ts'
-import { cause } from './run-input.ts'
+import { cause, newestCauses } from './run-input.ts'
 
 /* What workflows and other systems tell each other; docs/events.md explains it to its senders. */
 
-const LONGEST_CHAIN = 32
+/** An event holds 256 KB; so many causes are a quarter of that at most. */
+const MOST_WORKFLOWS = 256
 const MOST_KEYS = 1000
 
 const id = z.string().min(1).max(128)
 const instant = z.iso.datetime({ offset: true })
 const name = z.string().regex(/^[A-Za-z][A-Za-z0-9_.-]{0,99}$/)
-/** The runs that led to an event, oldest first. */
+/** The runs that led to an event, oldest first; of each workflow the newest one counts. */
 const causation = z
   .array(
     cause.strip().refine(({ workflow, run }) => [workflow, run].every(({ length }) => length >= 1 && length <= 100), {
       error: 'has to name a workflow and a run by 1 to 100 characters',
     }),
   )
-  .max(LONGEST_CHAIN, `has more than ${LONGEST_CHAIN} runs: workflows start each other without end`)
+  .transform(newestCauses)
+  .refine(({ length }) => length <= MOST_WORKFLOWS, {
+    error: `has runs of more than ${MOST_WORKFLOWS} workflows: leave out those that lie furthest back`,
+  })
   .default([])
 
 /** The detail of `EntityUpdated`. */

@@ -10,7 +10,10 @@ export const formats = {
   message: 1,
   /** A staged object and what its rows or documents hold, in the `version` of its first line. */
   stagedObject: 1,
-  /** The plan of a run, in its `format`. From 2 on its Loads leave it to Commit to quarantine what they refuse. */
+  /**
+   * The plan of a run, in its `format`. From 2 on its Loads leave it to Commit to quarantine what they refuse, and the
+   * keys of its partitions may be staged beside it.
+   */
   plan: 2,
   /** An item of the state table, in its `format_version`. */
   stateItem: 1,

@@ -47,6 +47,19 @@ export type Cause = Message<typeof cause>
 export type RunInput = Written<typeof runInput>
 export type RunRequest = Message<typeof runRequest>
 
+/**
+ * The newest run of each workflow, oldest first: that one workflow ends many times while another run is on makes no
+ * chain. Which workflows led to an event is all that is asked of it.
+ */
+export function newestCauses(causes: readonly Cause[]): Cause[] {
+  const newest = new Map<string, Cause>()
+  for (const cause of causes) {
+    newest.delete(cause.workflow)
+    newest.set(cause.workflow, cause)
+  }
+  return [...newest.values()]
+}
+
 /** The input of a workflow that has these steps. */
 export function runInputOf(steps: readonly string[]) {
   const only = z

@@ -77,7 +77,11 @@ const planOutput = z.object({
 const extractInput = plannedInput.extend({ partition })
 
 /** Extract's output is Transform's input. */
-const transformInput = extractInput.extend({ extracted: stagedObject })
+const transformInput = extractInput.extend({
+  extracted: stagedObject,
+  /** The keys of the rows that are open in the quarantine; not said where nothing is. */
+  open: stagedObject.optional(),
+})
 
 /** Transform's output is Load's input. */
 const loadInput = transformInput.extend({

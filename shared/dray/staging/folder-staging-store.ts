@@ -182,6 +182,13 @@ export class FolderStagingStore implements StagingStore {
     return keys.sort()
   }
 
+  async remove(key: string, options: StagingOptions = {}): Promise<void> {
+    options.signal?.throwIfAborted()
+    const path = this.locate(checkedKey(key))
+    await rm(path, { force: true })
+    await this.#removeEmpty(dirname(path))
+  }
+
   /**
    * Removes the objects that are not to be kept, and the folders that become empty by it. Of a half-written one the key
    * is the one that it would have had. Says how many.

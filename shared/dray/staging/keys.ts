@@ -61,9 +61,24 @@ export function keptPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/kept`
 }
 
+/** The keys of the partitions of a replay. */
+export function keysPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/keys`
+}
+
 /** What a replay sends, by the rows' ids. */
 export function replayedPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/replayed`
+}
+
+/** The keys of the rows that are open in the quarantine when a run is planned. */
+export function openKeysPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/open`
+}
+
+/** Which of these keys have come through the transforms of a run. */
+export function passedPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/passed`
 }
 
 /** The rows that a run has set aside; those of all its runs without one. */
@@ -71,9 +86,9 @@ export function quarantinePrefix(run: string | null, pipeline: string): string {
   return run === null ? `${roots.quarantine}/${pipeline}` : `${roots.quarantine}/${pipeline}/${run}`
 }
 
-/** Rows that were loaded, with what was found wrong in them. */
-export function findingsPrefix(run: string, pipeline: string): string {
-  return `${roots.findings}/${pipeline}/${run}`
+/** Rows that were loaded, with what was found wrong in them; those of all runs without one. */
+export function findingsPrefix(run: string | null, pipeline: string): string {
+  return run === null ? `${roots.findings}/${pipeline}` : `${roots.findings}/${pipeline}/${run}`
 }
 
 /** What has become of quarantined rows. */
@@ -136,6 +151,16 @@ export function checkedKey(key: string): string {
 /** As `checkedKey`, with the empty prefix for the whole store. */
 export function checkedPrefix(prefix: string): string {
   return prefix === '' ? prefix : checkedKey(prefix)
+}
+
+const ATTEMPT = /\/[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+/**
+ * Whether it ends as `attemptKey` ends a key. A folder is not asked for as a key: a grant of all that is in it does not
+ * allow that.
+ */
+export function isAttempt(key: string): boolean {
+  return ATTEMPT.test(key)
 }
 
 /** A key under `prefix` that no other attempt has. */

@@ -1,7 +1,13 @@
-import { GetObjectCommand, ListObjectsV2Command, S3Client, type S3ClientConfig } from '@aws-sdk/client-s3'
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  S3Client,
+  type S3ClientConfig,
+} from '@aws-sdk/client-s3'
 import { StagedObjectMissing, TerminalError, TransientError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
-import { attemptKey, checkedKey, checkedPrefix } from './keys.ts'
+import { attemptKey, checkedKey, checkedPrefix, isAttempt } from './keys.ts'
 import { uploadChunks } from './multipart-upload.ts'
 import { StagedBytes } from './staged-bytes.ts'
 import { openStaged } from './staged-content.ts'
@@ -76,10 +82,18 @@ export class S3StagingStore implements StagingStore {
     const folder = checkedPrefix(prefix)
     try {
       const keys = await this.#keys(folder === '' ? '' : `${folder}/`, options)
-      if (keys.length === 0 && folder !== '') keys.push(...(await this.#exact(folder, options)))
+      if (keys.length === 0 && isAttempt(folder)) keys.push(...(await this.#exact(folder, options)))
       return keys.sort()
     } catch (error) {
       throw this.#explained(error, prefix, options.signal)
+    }
+  }
+
+  async remove(key: string, options: StagingOptions = {}): Promise<void> {
+    try {
+      await this.#client.send(new DeleteObjectCommand(this.#target(checkedKey(key))), abortable(options))
+    } catch (error) {
+      throw this.#explained(error, key, options.signal)
     }
   }
 

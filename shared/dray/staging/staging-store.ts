@@ -59,6 +59,8 @@ export interface StagingStore {
   open(key: string, options?: StagingOptions): Promise<StagedContent>
   /** Keys under `prefix` (a folder or one key; empty: all), sorted. */
   list(prefix: string, options?: StagingOptions): Promise<string[]>
+  /** Removes an object for good; one that is not there is no fault. No step of a run does. */
+  remove(key: string, options?: StagingOptions): Promise<void>
   /** For a person: where the objects under `prefix` are (a path or an s3:// URL). */
   locate(prefix: string): string
 }

@@ -1,4 +1,4 @@
-import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
+import { type ChangedEntity, newestCauses, type RunRequest } from '#dray/messages/run-input.ts'
 
 /** Together with a second request that waits, this is far below the 400 KB of an item and the input of an execution. */
 const MOST_BYTES = 100_000
@@ -16,14 +16,11 @@ export function unionOf(one: RunRequest, other: RunRequest): RunRequest {
     const known = entities[entity]
     entities[entity] = known === undefined ? change : unionOfChanges(known, change)
   }
-  const causes = [...one.causation, ...other.causation].map(
-    (cause) => [`${cause.workflow}/${cause.run}`, cause] as const,
-  )
   return bounded({
     trigger: [...new Set([...one.trigger.split(','), ...other.trigger.split(',')])].join(),
     events: [...new Set([...one.events, ...other.events])].slice(-MOST_EVENTS),
     entities,
-    causation: [...new Map(causes).values()],
+    causation: newestCauses([...one.causation, ...other.causation]),
   })
 }
 

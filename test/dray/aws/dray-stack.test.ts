@@ -60,9 +60,8 @@ describe('the stack', () => {
     assert.ok(indexes.includes('by_workflow'))
   })
 
-  test('keeps staged rows encrypted, private, reachable over TLS only, and not for ever', () => {
+  test('keeps staged rows encrypted, private, and reachable over TLS only', () => {
     const bucket = only('AWS::S3::Bucket').Properties
-    const [rule] = bucket.LifecycleConfiguration.Rules
     const policy = only('AWS::S3::BucketPolicy').Properties.PolicyDocument.Statement
 
     const denied = policy.filter(({ Effect }: { Effect: string }) => Effect === 'Deny')
@@ -71,10 +70,32 @@ describe('the stack', () => {
     assert.equal(encryption.ServerSideEncryptionByDefault.SSEAlgorithm, 'aws:kms')
     assert.ok(Object.values(bucket.PublicAccessBlockConfiguration).every((blocked) => blocked === true))
     assert.ok(denied.some((statement: object) => JSON.stringify(statement).includes('"aws:SecureTransport":"false"')))
-    assert.equal(rule.Status, 'Enabled')
-    assert.equal(rule.ExpirationInDays, 30)
-    assert.equal(rule.AbortIncompleteMultipartUpload.DaysAfterInitiation, 1)
     assert.equal(only('AWS::KMS::Key').Properties.EnableKeyRotation, true)
+  })
+
+  test('lets batches and findings expire, and nothing of the quarantine by its age', () => {
+    interface Rule {
+      readonly Status: string
+      readonly Prefix?: string
+      readonly ExpirationInDays?: number
+      readonly AbortIncompleteMultipartUpload?: { readonly DaysAfterInitiation: number }
+    }
+    const rules: Rule[] = only('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+
+    const expiring = rules.filter((rule) => Object.keys(rule).some((name) => /expiration/i.test(name)))
+    const aborting = rules.filter((rule) => rule.AbortIncompleteMultipartUpload !== undefined)
+
+    assert.deepEqual(
+      expiring.map(({ Status, Prefix, ExpirationInDays }) => [Status, Prefix, ExpirationInDays]),
+      [
+        ['Enabled', 'runs/', 30],
+        ['Enabled', 'findings/', 30],
+      ],
+    )
+    assert.deepEqual(
+      aborting.map(({ Prefix, AbortIncompleteMultipartUpload: after }) => [Prefix, after?.DaysAfterInitiation]),
+      [[undefined, 1]],
+    )
   })
 
   test('says where its parts are, for the command', () => {

@@ -17,7 +17,10 @@ test('a line of a log is printed with its time, its place and its details, witho
     stack: 'Error: …',
   })
 
-  assert.equal(lineText(entryOf(line)), '07:02:12.114 ERROR orders load 3: failed  error_message=the disk is [31mfull')
+  assert.equal(
+    lineText(entryOf(line)),
+    '07:02:12.114 ERROR orders load 3: failed  error_message=the disk is \\u001b[31mfull',
+  )
 })
 
 test('a line that is no JSON is printed as it is', () => {

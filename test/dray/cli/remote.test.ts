@@ -255,13 +255,21 @@ describe('dray --env dev', () => {
     await shop.query("update customers set name = 'Bob' where id = 2")
 
     const replayed = await json('quarantine', 'replay', 'customers', '--id', rows[0].id)
-    const { discarded } = await json('quarantine', 'discard', 'customers', '--yes')
-
-    assert.deepEqual([quarantine[0].open, rows[0].row.id, rows[0].state], [1, '2', 'open'])
-    assert.deepEqual([replayed.steps[0].read, inputs().at(-1).mode], [1, { replay: { run: null, ids: [rows[0].id] } }])
-    assert.equal((await json('quarantine', 'show', rows[0].id)).rows[0].state, 'replayed')
-    assert.ok(discarded.length > 0 && !discarded.includes(rows[0].id))
+    const { mode } = inputs().at(-1)
     await refused(/has no open row/, 2, 'quarantine', 'replay', 'customers', '--progress', 'none')
+    const all = (await json('quarantine', 'list', 'customers', '--all')).quarantine
+    await shop.query("update customers set name = '' where id = 2")
+    await json('run', 'customers')
+    await shop.query("update customers set name = 'Bob' where id = 2")
+    const { discarded } = await json('quarantine', 'discard', 'customers', '--yes')
+    const { pruned } = await json('quarantine', 'prune', '--days', '1', '--yes')
+
+    assert.ok(all.every(({ open }: { open: number }) => open === 0))
+    assert.deepEqual([discarded.length, pruned], [1, []])
+    assert.deepEqual([quarantine[0].open, rows[0].row.id, rows[0].state], [1, '2', 'open'])
+    assert.deepEqual([replayed.steps[0].read, mode], [1, { replay: { run: null, ids: [rows[0].id] } }])
+    assert.equal((await json('quarantine', 'show', rows[0].id)).rows[0].state, 'replayed')
+    assert.ok(!discarded.includes(rows[0].id))
   })
 
   it('plan, preview and reconcile connect to the databases by the secrets of the environment', async () => {

@@ -60,7 +60,7 @@ describe('the report of a run', () => {
   it('gives the reason of a step that did not succeed on one line, without control characters', async () => {
     const text = await textReport(result('failed', [skipped]), places)
 
-    assert.match(text, /^ {2}data-mart skipped: orders failed: no\[2J table$/m)
+    assert.match(text, /^ {2}data-mart skipped: orders failed: no\\u001b\[2J table$/m)
     assert.match(text, /repair the cause.*\/home\/logs\/r\.jsonl/)
   })
 

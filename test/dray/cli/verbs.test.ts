@@ -276,7 +276,7 @@ describe('the verbs around a run', () => {
 
     const { discarded } = await json('quarantine', 'discard', 'customers', '--yes', '--reason', 'a test')
 
-    const { rows } = await json('quarantine', 'show', 'customers')
+    const { rows } = await json('quarantine', 'show', 'customers', '--all')
     const found = rows.find(({ id }: { id: string }) => id === discarded[0])
     assert.deepEqual([found.state, found.record.reason], ['discarded', 'a test'])
   })

@@ -65,6 +65,20 @@ export function stagingStoreContract(name: string, make: () => StagingUnderTest)
       assert.equal(object.sha256, createHash('sha256').update(bytes).digest('hex'))
     })
 
+    test('removes an object, and finds nothing wrong in one that is not there', async () => {
+      const { store } = make()
+      const [first, second] = [
+        await store.write('run-2b/orders', COPY, [rows(1)]),
+        await store.write('run-2b/orders', COPY, [rows(1)]),
+      ]
+
+      await store.remove(first.key)
+      await store.remove(first.key)
+
+      assert.deepEqual(await store.list('run-2b'), [second.key])
+      await assert.rejects(drain(store, first), { name: 'StagedObjectMissing' })
+    })
+
     test('writes each attempt under a name of its own', async () => {
       const { store } = make()
 

@@ -315,6 +315,49 @@ describe('the end of a run', () => {
     assert.throws(() => requestOf(message, WORKFLOW), /caused by daily itself/)
   })
 
+  test('is one cause, though forty runs of a workflow led to a run, and still starts no circle', async () => {
+    await triggers.start(batchOf(updated('first')), context)
+    const first = started()
+    const end = (run: string) => {
+      const causation = [
+        { workflow: 'upstream', run: `u-${run}` },
+        { workflow: 'hourly', run },
+      ]
+      return { 'detail-type': 'WorkflowCompleted', detail: { version: 1, id: run, workflow: 'hourly', run, causation } }
+    }
+    for (let hour = 1; hour <= 40; hour++) await triggers.start(batchOf(end(`h${hour}`)), context)
+    const execution = triggers.aws.executions.get(first)
+    if (execution) execution.status = 'SUCCEEDED'
+    await triggers.janitor(ended(first, 'SUCCEEDED'), context)
+    const run = started()
+
+    await finish(run)
+
+    const [event] = triggers.aws.events
+    const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
+    const { causation } = requestOf(message, 'downstream')
+    assert.deepEqual(triggers.deadLetters(), [])
+    assert.deepEqual(causation, [
+      { workflow: 'upstream', run: 'u-h40' },
+      { workflow: 'hourly', run: 'h40' },
+      { workflow: WORKFLOW, run },
+    ])
+    for (const workflow of ['upstream', 'hourly', WORKFLOW]) {
+      assert.throws(() => requestOf(message, workflow), /would start itself for ever/)
+    }
+  })
+
+  test('takes forty runs of one workflow in a single chain for one cause, and refuses a chain of too many workflows', () => {
+    const caused = (causation: object[]) => JSON.stringify(updated('x', { causation }))
+    const forty = Array.from({ length: 40 }, (_, place) => ({ workflow: 'hourly', run: `h${place}` }))
+    const wide = Array.from({ length: 300 }, (_, place) => ({ workflow: `w${place}`, run: 'r' }))
+
+    const { causation } = requestOf(caused(forty), WORKFLOW)
+
+    assert.deepEqual(causation, [{ workflow: 'hourly', run: 'h39' }])
+    assert.throws(() => requestOf(caused(wide), WORKFLOW), /more than 256 workflows/)
+  })
+
   test('is told again when the bus was away, with the same id', async () => {
     triggers.aws.faults.push('refused', 'refused', 'refused')
     await assert.rejects(finish('by-hand'), { name: 'Transient' })

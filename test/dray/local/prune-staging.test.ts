@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict'
-import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, relative } from 'node:path'
 import { after, before, beforeEach, test } from 'node:test'
+import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { appendToLog, type QuarantineRecord } from 'dray/internal/pipeline/quarantine/log.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
+import { writeJsonLines } from 'dray/internal/staging/documents.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
@@ -16,6 +20,7 @@ import { pruneStaging } from 'dray-infra/internal/local/prune-staging.ts'
 
 const HOUR = 3600 * 1000
 const DAY = 24 * HOUR
+const NOTHING = { files: 0, closedRows: 0 }
 
 let folder = ''
 let root = ''
@@ -71,27 +76,86 @@ test('batches of a run that has succeeded go with their folders; those of runnin
 
   const removed = await pruneStaging(new FolderStagingStore(root), state)
 
-  assert.equal(removed, 2)
+  assert.deepEqual(removed, { files: 2, closedRows: 0 })
   const files = (await left()).filter((path) => /\d$/.test(path))
   assert.deepEqual(files, ['runs/broken/orders/plan/3', 'runs/busy/orders/plan/4', 'runs/unknown/orders/plan/5'])
   assert.ok(!(await left()).includes('runs/done'))
 })
 
-test('what is older than thirty days goes, quarantined rows as well; younger ones stay whatever their run', async () => {
+test('what is older than thirty days goes, but for the quarantine; younger ones stay whatever their run', async () => {
   await stage({
     'runs/broken/orders/plan/1': 31 * DAY,
     'runs/unknown/orders/plan/2': 31 * DAY,
     'quarantine/orders/done/3': 29 * DAY,
     'quarantine/orders/done/4': 31 * DAY,
     'findings/orders/done/5': DAY,
-    'quarantine-log/orders/6': 31 * DAY,
-    'quarantine-log/orders/7': DAY,
+    'findings/orders/done/6': 31 * DAY,
+    'quarantine-log/orders/7': 31 * DAY,
   })
 
   await pruneStaging(new FolderStagingStore(root), state)
 
   const files = (await left()).filter((path) => /\d$/.test(path))
-  assert.deepEqual(files, ['findings/orders/done/5', 'quarantine-log/orders/7', 'quarantine/orders/done/3'])
+  // What is no object of the store is damaged, and stays.
+  assert.deepEqual(files, [
+    'findings/orders/done/5',
+    'quarantine-log/orders/7',
+    'quarantine/orders/done/3',
+    'quarantine/orders/done/4',
+  ])
+})
+
+/** A row as a run quarantines it. */
+const rowOf = (run: string, id: string): QuarantinedRow => ({
+  run,
+  pipeline: 'orders',
+  partition: 0,
+  step: 'transform',
+  errors: [{ field: 'id', code: 'bad', message: 'bad' }],
+  row: { id },
+})
+
+/** Quarantines rows in one object, and closes those that are named; says how to see what is left. */
+async function quarantine(store: FolderStagingStore, run: string, ids: string[], closed: string[]): Promise<void> {
+  await writeJsonLines(
+    store,
+    `quarantine/orders/${run}`,
+    ids.map((id) => rowOf(run, id)),
+  )
+  const records: QuarantineRecord[] = []
+  for await (const { id, row } of quarantinedRows(store, 'orders', { run })) {
+    const said = { action: 'landed', reason: 'a row of its key has landed', by: 'later' } as const
+    if (closed.includes(row.id ?? '')) records.push({ id, ...said, at: new Date().toISOString() })
+  }
+  if (records.length > 0) await appendToLog(store, 'orders', records)
+}
+
+test('a clock 40 days ahead removes no open row, and only what the log has closed is pruned and counted', async () => {
+  const store = new FolderStagingStore(root)
+  await quarantine(store, 'r1', ['1', '2'], ['1', '2'])
+  await quarantine(store, 'r2', ['3', '4'], ['3'])
+  await quarantine(store, 'r3', ['5'], [])
+  const today = await pruneStaging(store, state)
+
+  const ahead = await pruneStaging(store, state, Date.now() + 40 * DAY)
+
+  const rows: string[] = []
+  for await (const { run, row, record } of quarantinedRows(store, 'orders')) {
+    rows.push(`${run} ${row.id} ${record?.action ?? 'open'}`)
+  }
+  assert.deepEqual([today, ahead], [NOTHING, { files: 2, closedRows: 2 }])
+  assert.deepEqual(rows, ['r2 3 landed', 'r2 4 open', 'r3 5 open'])
+})
+
+test('a log that cannot be read lets no row of the quarantine go', async () => {
+  const store = new FolderStagingStore(root)
+  await quarantine(store, 'r1', ['1'], ['1'])
+  const [log] = await store.list('quarantine-log')
+  await truncate(join(root, log as string), 30)
+
+  const ahead = await pruneStaging(store, state, Date.now() + 40 * DAY)
+
+  assert.deepEqual(ahead, NOTHING)
 })
 
 test('half-written files go once nobody has written to them for an hour, whatever their run', async () => {
@@ -113,5 +177,5 @@ test('a folder that is not there yet, and S3, which expires objects itself, are 
   const missing = new FolderStagingStore(join(root, 'missing'))
   const s3 = new S3StagingStore({ bucket: 'nowhere' })
 
-  assert.deepEqual([await pruneStaging(missing, state), await pruneStaging(s3, state)], [0, 0])
+  assert.deepEqual([await pruneStaging(missing, state), await pruneStaging(s3, state)], [NOTHING, NOTHING])
 })

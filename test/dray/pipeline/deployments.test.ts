@@ -6,6 +6,7 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, text } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { formats } from 'dray/internal/messages/formats.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
@@ -118,13 +119,14 @@ describe('a deployment in the middle of a run', () => {
   test('to older code than has made the plan stops it at the plan', async () => {
     const { staging } = harness.services
     const input = await inputOf('run-1')
-    const { format, ...made } = await readJson<{ format: number }>(staging, input.plan)
-    const newer = await writeJson(staging, 'runs/run-1/orders/plan', { ...made, format: format + 1 })
+    const { format: _, ...made } = await readJson<{ format: number }>(staging, input.plan)
+    const newer = await writeJson(staging, 'runs/run-1/orders/plan', { ...made, format: formats.plan + 1 })
     const older = await writeJson(staging, 'runs/run-1/orders/plan', made)
 
     await assert.rejects(extract(old, { ...input, plan: newer }, harness.services), {
       name: 'Terminal',
-      message: /^The plan .*runs\/run-1\/orders\/plan.* is of format 3, written by a newer version .* Deploy the newer/,
+      message:
+        /^The plan .*runs\/run-1\/orders\/plan.* is of format \d+, written by a newer version .* Deploy the newer/,
     })
 
     assert.deepEqual(await readPlan(harness.services, older), await readPlan(harness.services, input.plan))

@@ -178,6 +178,34 @@ describe('the quarantine', () => {
     assert.deepEqual(await open(), [])
   })
 
+  test('where the records of a replay that died have expired, an append without a key sends only rows that are named', async () => {
+    await quarantineTwo()
+    const dead = await planRun(happenings([]), 'run-2', harness.services, ALL)
+    await load(happenings([]), await prepare(happenings([]), 'run-2', dead, 0, harness.services), harness.services)
+    await harness.services.state.releaseLease('items', 'run-2')
+    for (const key of await harness.services.staging.list('runs/run-2')) await harness.services.staging.remove(key)
+    const [first] = await open()
+
+    await assert.rejects(planRun(happenings([]), 'run-3', harness.services, ALL), {
+      name: 'Configuration',
+      message: /what the replay run-2 has sent is not known any more.*discard items --id/,
+    })
+    await harness.services.state.releaseLease('items', 'run-3')
+    const named = await runPipeline(happenings([]), 'run-4', harness.services, { replay: { ids: [first?.id ?? ''] } })
+
+    assert.deepEqual([named.inserted, await Happening.count()], [1, 3])
+  })
+
+  test('a replay that came to its end is known by the log when its records have expired', async () => {
+    await quarantineTwo()
+    await runPipeline(happenings(['worse']), 'run-2', harness.services, ALL)
+    for (const key of await harness.services.staging.list('runs/run-2')) await harness.services.staging.remove(key)
+
+    const next = await runPipeline(happenings([]), 'run-3', harness.services, ALL)
+
+    assert.deepEqual([next.inserted, await Happening.count()], [1, 2])
+  })
+
   test('gives each row an id that each attempt of the same run gives it, too', async () => {
     await put(1n, 'bad', '2024-01-01 00:00:00')
     await put(2n, 'bad', '2024-01-01 00:00:00')

@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict'
+import { truncate } from 'node:fs/promises'
+import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, date, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
@@ -169,6 +171,62 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
 
     assert.deepEqual(found(result), [])
     assert.equal(result.leftOut.quarantined, 1)
+  })
+
+  test('a row that is in the target is compared although its key waits in the quarantine, and is loaded again', async () => {
+    const bad = 'far too long for the column of the target table'
+    await Item.insertAll(range(12).map((id) => item(id, id > 10 ? { label: bad } : {})))
+    await run(transforming, 'run-1')
+    // One of the refused rows gets into the target by another way; the entries of both are open.
+    await Item.upsertAll([item(11)], { by: 'id' })
+    await Product.upsertAll([{ ...item(11), label: 'wrong', startedAt: null }], { by: 'id' })
+
+    const before = await compare(transforming, { deep: true })
+    const keys = before.differences.map(({ sourceKey }) => sourceKey as string[])
+    const fixed = await reloadKeys(transforming as unknown as Pipeline, keys, engine.harness.services, () => 'run-2')
+    const left = await compare(transforming, { deep: true })
+
+    assert.deepEqual(found(before), ['different 11 label'])
+    assert.equal(before.leftOut.quarantined, 1)
+    assert.match(before.notes.join(), /1 have a newer version in the quarantine/)
+    assert.deepEqual([fixed.written, fixed.quarantined, found(left), left.leftOut.quarantined], [1, 0, [], 1])
+    assert.doesNotMatch(left.notes.join(), /newer version/)
+  })
+
+  test('a thousand rows that were quarantined and have landed since hide nothing that is wrong in the target', async () => {
+    await Item.insertAll(range(1000).map((id) => item(id)))
+    const broken = pipeline('items', {
+      extract: fullLoad(Item),
+      transform: (_, row) => row.reject('label', 'the model is wrong'),
+      load: upsert(Product, { by: 'id' }),
+      quarantine: { rows: 2000, share: 1 },
+    })
+    await run(broken, 'run-1')
+    await run(transforming, 'run-2')
+    await target.query("update product set label = 'wrong' where id <= 10")
+
+    const result = await compare(transforming, { deep: true })
+
+    assert.deepEqual([result.counts, result.leftOut.quarantined], [{ missing: 0, extra: 0, different: 10 }, 0])
+  })
+
+  test('one damaged object of the quarantine is said, and the rows are compared', async () => {
+    await Item.insertAll([item(1), item(2)])
+    const refusing = pipeline('items', {
+      extract: fullLoad(Item),
+      transform: (row, verdict) => (row.id === 2n ? verdict.reject('id', 'bad') : transforming.transform(row, verdict)),
+      load: upsert(Product, { by: 'id' }),
+    })
+    await run(refusing, 'run-1')
+    const whole = await compare(transforming)
+    const [object] = await engine.harness.services.staging.list('quarantine/items')
+    await truncate(join(engine.harness.folder, 'staging', object as string), 100)
+
+    const result = await compare(transforming)
+
+    assert.deepEqual([found(whole), whole.leftOut.quarantined], [[], 1])
+    assert.deepEqual(found(result), ['missing 2'])
+    assert.match(result.notes.join(), /quarantine\/items.* is damaged, so its rows are left out/)
   })
 
   test('columns that are taken over as they are: digests of the databases say which ranges to read', async () => {

@@ -138,6 +138,30 @@ test('takes a connection lost in the middle of an object for transient, not for 
   await assert.rejects(reading, { name: 'Transient' })
 })
 
+test('asks for a folder by the prefix that grants name, whether there is something in it or not', async (t) => {
+  const asked: string[] = []
+  const watched = clientOf(server.port)
+  t.after(() => watched.destroy())
+  watched.middlewareStack.add(
+    (next, { commandName }) =>
+      (args) => {
+        if (commandName === 'ListObjectsV2Command') asked.push((args.input as { Prefix: string }).Prefix)
+        return next(args)
+      },
+    { step: 'initialize' },
+  )
+  const store = new S3StagingStore({ bucket: Bucket, client: watched })
+  await store.write('quarantine/orders/run-1', COPY, [block])
+
+  const found = [await store.list('quarantine/orders'), await store.list('quarantine/customers')]
+
+  assert.deepEqual(
+    found.map(({ length }) => length),
+    [1, 0],
+  )
+  assert.deepEqual(asked, ['quarantine/orders/', 'quarantine/customers/'])
+})
+
 test('says which bucket is wrong', async () => {
   const store = new S3StagingStore({ bucket: 'no-such-bucket', client })
 

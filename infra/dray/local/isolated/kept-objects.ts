@@ -6,10 +6,13 @@ import { placeOf, roots } from 'dray/internal/staging/keys.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { REGION } from './instance.ts'
 
+/** What a resumed run needs of the run that made its plan. */
+const RESUMED = ['plan', 'keys', 'open', 'passed']
+
 /** Quarantined rows, findings and plans are needed after the run; batches are not. */
 function outlivesRun(key: string): boolean {
   const { root, part } = placeOf(key)
-  return root !== null && (root !== roots.runs || part === 'plan')
+  return root !== null && (root !== roots.runs || RESUMED.includes(part ?? ''))
 }
 const PARTIAL = '.partial'
 

@@ -7,7 +7,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { GoneRows, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { streamedSourceKeys } from '#dray/pipeline/landing/source-keys.ts'
-import { quarantinedRows } from '#dray/pipeline/quarantine/kept-rows.ts'
+import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import type { Services } from '../services.ts'
@@ -57,8 +57,8 @@ export interface ReconcileOptions {
 
 /**
  * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads
- * only. Rows that the next window is going to read, and those in the quarantine, are left out. Throws `Configuration`
- * for a source without a primary key.
+ * only. Left out are rows that the next window is going to read, and rows that wait in the quarantine and are not in
+ * the target. Throws `Configuration` for a source without a primary key.
  */
 export async function reconcile(
   pipeline: Pipeline,
@@ -93,6 +93,8 @@ class Reconciling {
   #equal = 0
   #compared = 0
   #staleFiltered = 0
+  /** Rows that differ and have an open entry. */
+  #waiting = 0
   #keepsKey: boolean
   #quarantined: ReadonlySet<string> = new Set()
   #lastRun: string | null = null
@@ -121,13 +123,20 @@ class Reconciling {
         `run ${state.leaseOwner} holds the lease: rows may be on their way, look again when it has ended`,
       )
     }
-    this.#quarantined = await openQuarantine(this.#pipeline, this.#services)
+    const { keys, notes } = await openSourceKeys(this.#pipeline, this.#services)
+    this.#quarantined = keys
+    this.#notes.push(...notes)
     const digests = this.#deep ? null : await RangeDigests.of(this.#pipeline)
     if (digests !== null && 'reason' in digests) this.#notes.push(digests.reason)
     const rows = digests instanceof RangeDigests ? await this.#byDigest(digests) : await this.#byRow(EVERYTHING)
     await this.#findExtra()
     if (this.#staleFiltered > 0) {
       this.#notes.push(`${this.#staleFiltered} rows that the transform leaves out now are in the target from before`)
+    }
+    if (this.#waiting > 0) {
+      this.#notes.push(
+        `of the rows that differ ${this.#waiting} have a newer version in the quarantine, which the target has refused`,
+      )
     }
     const ofTheRun = this.#comparison.ofTheRun
     if (ofTheRun.length > 0)
@@ -211,11 +220,13 @@ class Reconciling {
     if (outcome.kind !== 'loaded' || key === null) return
     const columns = found === undefined ? [] : this.#comparison.differences(outcome.texts, found)
     if (found !== undefined && columns.length === 0) return
-    if (this.#quarantined.has(keyOf(sourceKey))) this.#leftOut.quarantined += 1
-    else {
-      const kind = found === undefined ? 'missing' : 'different'
-      this.#add({ kind, key: this.#named(key), sourceKey, columns })
+    const isWaiting = this.#quarantined.has(keyOf(sourceKey))
+    if (found === undefined && isWaiting) {
+      this.#leftOut.quarantined += 1
+      return
     }
+    if (isWaiting) this.#waiting += 1
+    this.#add({ kind: found === undefined ? 'missing' : 'different', key: this.#named(key), sourceKey, columns })
   }
 
   #named(key: readonly Text[]): Record<string, Text> {
@@ -257,14 +268,4 @@ class Reconciling {
       return Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
     })
   }
-}
-
-/** The source keys of the rows that wait in the quarantine. */
-async function openQuarantine(pipeline: Pipeline, { staging }: Services): Promise<Set<string>> {
-  const { primaryKey } = pipeline.extract.source.definition
-  const keys = new Set<string>()
-  for await (const { record, row } of quarantinedRows(staging, pipeline.name)) {
-    if (record === null) keys.add(keyOf(primaryKey.map(({ column }) => row[column] ?? null)))
-  }
-  return keys
 }

@@ -13,6 +13,8 @@ export interface Draft {
   /** Sentences for a person. */
   readonly notes: readonly string[]
   readonly replayed?: Replayed
+  /** The keys of the rows that are open in the quarantine; none where nothing is. */
+  readonly open?: StagedObject
 }
 
 /** What a replay sends again, and Commit enters in the quarantine's log. */

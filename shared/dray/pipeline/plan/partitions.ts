@@ -24,6 +24,8 @@ export interface Partition extends KeyRange {
   readonly window?: Pick<Window, 'lo' | 'hi'> | undefined
   /** These keys only. */
   readonly keys?: readonly (readonly string[])[] | undefined
+  /** The same, staged: `withKeys` reads them. */
+  readonly keysIn?: StagedObject | undefined
   /** Quarantined rows to go through the transform and the load again. */
   readonly kept?: StagedObject | undefined
 }

@@ -1,15 +1,23 @@
-import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
+import { writeJsonLines } from '#dray/staging/documents.ts'
 import { quarantineLogPrefix } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
+import type { DamagedObjects } from './damaged-objects.ts'
+import { wholeLines } from './whole-lines.ts'
+
+/**
+ * What closes a row: a replay sent it, a person gave it up, a run has loaded its key or left it out, a run has
+ * quarantined the same key again.
+ */
+export const CLOSINGS = ['landed', 'replayed', 'superseded', 'discarded'] as const
 
 /** What has become of a quarantined row. Records are only ever added, next to the rows. */
 export interface QuarantineRecord {
   /** The row's id. */
   readonly id: string
-  readonly action: 'replayed' | 'discarded'
+  readonly action: (typeof CLOSINGS)[number]
   /** Why, as a sentence. */
   readonly reason: string
-  /** The run that replayed it, or who discarded it. */
+  /** The run that closed it, or who discarded it. */
   readonly by: string
   /** ISO 8601. */
   readonly at: string
@@ -24,10 +32,15 @@ export async function appendToLog(
 }
 
 /** The last record of each row that has one. */
-export async function readLog(staging: StagingStore, pipeline: string): Promise<Map<string, QuarantineRecord>> {
+export async function readLog(
+  staging: StagingStore,
+  pipeline: string,
+  damaged: DamagedObjects | null = null,
+): Promise<Map<string, QuarantineRecord>> {
   const records = new Map<string, QuarantineRecord>()
-  for (const key of await staging.list(quarantineLogPrefix(pipeline))) {
-    for await (const record of readJsonLines<QuarantineRecord>(staging, key)) {
+  const keys = await staging.list(quarantineLogPrefix(pipeline))
+  for await (const { lines } of wholeLines<QuarantineRecord>(staging, keys, { kind: 'log', damaged })) {
+    for await (const record of lines) {
       const known = records.get(record.id)
       if (known === undefined || known.at <= record.at) records.set(record.id, record)
     }

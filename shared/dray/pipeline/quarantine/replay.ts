@@ -8,17 +8,20 @@ import type { ReplayMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { keysCondition, type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
-import { NOT_TEXT } from '#dray/pipeline/rows/transform-rows.ts'
+import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
-import { keptPrefix, replayedPrefix } from '#dray/staging/keys.ts'
+import { keptPrefix, keysPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
+import { DamagedObjects } from './damaged-objects.ts'
 import { type KeptRow, quarantinedRows } from './kept-rows.ts'
 import { landedBefore, type SentRecord } from './landed-replays.ts'
 import { appendToLog, type QuarantineRecord } from './log.ts'
 import { inOrder } from './replay-order.ts'
+import { damagedFields, keyTextOf, sourceKeyOf } from './row-key.ts'
 
 /**
  * Quarantined rows that go through the current transform and load again. Where the load keeps older versions back (a
@@ -38,15 +41,16 @@ export async function draftReplay(
       `${pipeline.name} replaces its whole table in each run, so single rows cannot be replayed; run it again, which reads them again`,
     )
   }
-  const chosen = await openRows(pipeline, asked, services)
-  const landed = await landedBefore(pipeline, chosen, services)
+  const damaged = new DamagedObjects()
+  const chosen = await openRows(pipeline, asked, damaged, services)
+  const landed = await landedBefore(pipeline, chosen, asked.ids ?? null, services)
   const open = chosen.filter(({ id }) => !landed.has(id))
   const sorted = sort(pipeline, open)
   const present = await presentKeys(pipeline, sorted.again, services)
   const gone = sorted.again.filter((row) => !present.has(keyText(pipeline, row)))
   const partitions = [
     ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
-    ...keyPartitions(pipeline, sorted.again, present),
+    ...(await keyPartitions(pipeline, sorted.again, present, runId, services)),
   ]
   const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
   const records = [...sent, ...landed.values()]
@@ -56,16 +60,29 @@ export async function draftReplay(
     rows: sorted.asKept.length + sorted.again.length - gone.length,
     partitions,
     advances: false,
-    notes: notesOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
+    notes: [
+      ...notesOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
+      ...damaged.notes,
+    ],
     replayed: { records: staged },
   }
 }
 
-async function openRows(pipeline: Pipeline, asked: ReplayMode['replay'], { staging }: Services): Promise<KeptRow[]> {
+async function openRows(
+  pipeline: Pipeline,
+  asked: ReplayMode['replay'],
+  damaged: DamagedObjects,
+  { staging }: Services,
+): Promise<KeptRow[]> {
   const ids = asked.ids ? new Set(asked.ids) : null
   const rows: KeptRow[] = []
-  for await (const row of quarantinedRows(staging, pipeline.name, { run: asked.run })) {
+  for await (const row of quarantinedRows(staging, pipeline.name, { run: asked.run, damaged })) {
     if (row.record === null && (ids === null || ids.has(row.id))) rows.push(row)
+  }
+  if (damaged.logs.length > 0 && loadsTwice(pipeline)) {
+    throw new ConfigurationError(
+      `${damaged.logs.join(', ')} is damaged, so rows that were loaded before may count as open and would be in the target twice; nothing was replayed. Put a copy of the object back, or give rows that are in the target up by \`dray quarantine discard\` and remove it`,
+    )
   }
   return rows
 }
@@ -82,33 +99,26 @@ interface Sorted {
 }
 
 function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
-  const { source } = pipeline.extract
+  const { definition } = pipeline.extract.source
   const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'
-  // What is no text is kept as hexadecimal, which must not be taken for what was there.
-  const damaged = ({ errors }: KeptRow) => errors.filter(({ code }) => code === NOT_TEXT).map(({ field }) => field)
-  const hasKey = (row: KeptRow) =>
-    source.definition.primaryKey.length > 0 &&
-    source.definition.primaryKey.every(
-      ({ name, column }) => (row.row[column] ?? null) !== null && !damaged(row).includes(name),
-    )
   const isWhole = (row: KeptRow) =>
-    source.definition.columnNames.every((column) => row.row[column] !== undefined) && damaged(row).length === 0
+    guarded &&
+    definition.columnNames.every((column) => row.row[column] !== undefined) &&
+    damagedFields(row).length === 0
   const newest = new Map<string, KeptRow>()
-  for (const row of open) if (hasKey(row)) newest.set(keyText(pipeline, row), row)
-  const latest = open.filter((row) => !hasKey(row) || newest.get(keyText(pipeline, row)) === row)
-  return {
-    asKept: inOrder(
-      pipeline.extract,
-      latest.filter((row) => guarded && isWhole(row)),
-    ),
-    again: latest.filter((row) => !(guarded && isWhole(row)) && hasKey(row)),
-    superseded: open.filter((row) => !latest.includes(row)),
-    left: latest.filter((row) => !(guarded && isWhole(row)) && !hasKey(row)),
+  const keys = new Map(open.map((row) => [row, keyTextOf(pipeline, row)]))
+  for (const [row, key] of keys) if (key !== null) newest.set(key, row)
+  const sorted = { asKept: [] as KeptRow[], again: [] as KeptRow[], superseded: [] as KeptRow[], left: [] as KeptRow[] }
+  for (const [row, key] of keys) {
+    if (key !== null && newest.get(key) !== row) sorted.superseded.push(row)
+    else if (isWhole(row)) sorted.asKept.push(row)
+    else (key === null ? sorted.left : sorted.again).push(row)
   }
+  return { ...sorted, asKept: inOrder(pipeline.extract, sorted.asKept) }
 }
 
 function keyTexts(pipeline: Pipeline, row: KeptRow): string[] {
-  return pipeline.extract.source.definition.primaryKey.map(({ column }) => row.row[column] as string)
+  return sourceKeyOf(pipeline, row) as string[]
 }
 
 function keyText(pipeline: Pipeline, row: KeptRow): string {
@@ -141,9 +151,12 @@ function keyPartitions(
   pipeline: Pipeline,
   rows: readonly KeptRow[],
   present: ReadonlySet<string>,
-): readonly Partition[] {
+  runId: string,
+  services: Services,
+): Promise<Partition[]> {
   const there = rows.filter((row) => present.has(keyText(pipeline, row)))
-  return [...inGroups(there)].map((part) => ({ ...WHOLE, keys: part.map((row) => keyTexts(pipeline, row)) }))
+  const groups = [...inGroups(there)].map((part) => part.map((row) => keyTexts(pipeline, row)))
+  return stageKeys(groups, keysPrefix(runId, pipeline.name), services)
 }
 
 /** The rows as an extract would have staged them. */

@@ -6,6 +6,7 @@ import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, type LandedRun, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
 import { markLanded } from '#dray/pipeline/landing/mark.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
@@ -40,6 +41,7 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
   await services.state.putStep({ ...step, deleted })
+  await closeLanded(pipeline, input, planned, services)
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,

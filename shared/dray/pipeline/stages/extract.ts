@@ -9,6 +9,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
 import { sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
+import { withKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
@@ -22,9 +23,10 @@ export function extract(pipeline: Pipeline, input: ExtractInput, services: Servi
 async function stagePartition(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
   const planned = await readPlan(services, input.plan)
   const { source } = pipeline.extract
-  const partition = planned.partitions[input.partition] as Partition
+  const partition = await withKeys(planned.partitions[input.partition] as Partition, services)
+  const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }
   // Rows from the quarantine are staged as if they had been read now.
-  if (partition.kept !== undefined) return { ...input, version: formats.message, extracted: partition.kept }
+  if (partition.kept !== undefined) return { ...output, extracted: partition.kept }
   const extracted = await source.database.withConnection(async (connection, adapter) => {
     const table =
       planned.schema === undefined
@@ -46,7 +48,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     await checkUnchanged(pipeline, 'source', planned.schema, connection)
     return staged
   })
-  return { ...input, version: formats.message, extracted }
+  return { ...output, extracted }
 }
 
 function selection(

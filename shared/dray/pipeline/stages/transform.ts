@@ -5,6 +5,7 @@ import { formats } from '#dray/messages/formats.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
@@ -21,13 +22,16 @@ interface Aside {
   filtered: number
   readonly quarantined: QuarantinedRow[]
   readonly findings: QuarantinedRow[]
+  /** Null where nothing is open in the quarantine. */
+  readonly passed: PassedKeys | null
 }
 
 /** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
 export async function transform(pipeline: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
   const { staging, signal } = services
   const options = { signal }
-  const aside: Aside = { filtered: 0, quarantined: [], findings: [] }
+  const passed = await passedKeys(pipeline, input, services)
+  const aside: Aside = { filtered: 0, quarantined: [], findings: [], passed }
   const columns = pipeline.extract.source.definition.columnNames
   const rows: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
   const extracted = await openRows(rows, services, { areBlocksLent: true })
@@ -40,6 +44,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
     transformedBlocks(pipeline, input, blocks, aside),
     options,
   )
+  await passed?.stage(services)
   const keep = async (prefix: string, rows: QuarantinedRow[]): Promise<StagedObject | null> =>
     rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)
   return {
@@ -65,6 +70,7 @@ async function* transformedBlocks(
     const full: Block[] = []
     eachRow(block, (row) => {
       const outcome = transformRow(row)
+      aside.passed?.note(row, outcome)
       setAside(pipeline, input, row, outcome, aside)
       const filled = outcome.kind === 'loaded' ? encoder.pushLine(lineOf(outcome.texts)) : null
       if (filled !== null) full.push(filled)

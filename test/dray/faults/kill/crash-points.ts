@@ -63,6 +63,7 @@ export function withPointsInStaging(staging: StagingStore, at: At): StagingStore
     },
     open: (key, options) => staging.open(key, options),
     list: (prefix, options) => staging.list(prefix, options),
+    remove: (key, options) => staging.remove(key, options),
     locate: (prefix) => staging.locate(prefix),
   }
 }

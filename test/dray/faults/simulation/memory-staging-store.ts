@@ -71,6 +71,10 @@ export class MemoryStagingStore implements StagingStore {
     )
   }
 
+  async remove(key: string, options: StagingOptions = {}): Promise<void> {
+    await this.#request(`remove ${key}`, options, () => this.objects.delete(checkedKey(key)))
+  }
+
   locate(prefix: string): string {
     return `memory:${checkedPrefix(prefix)}`
   }

@@ -30,7 +30,7 @@ export interface Witness {
   pristine(key: string): Buffer
   /** The lines of a staged document, as they were written. */
   documents(key: string): readonly unknown[]
-  /** Every quarantined row that lies in staging. */
+  /** Every quarantined row that lies in staging, but for those that a run has closed. */
   quarantined(): readonly QuarantinedRow[]
   /** The epoch that may write. */
   fence(): string | undefined

@@ -1,0 +1,119 @@
+import { userInfo } from 'node:os'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Stores } from '#dray-infra/runs/stores.ts'
+import { commandFor, withStores } from './environment.ts'
+import { count } from './format.ts'
+import { notesText } from './quarantine-report.ts'
+import type { RunOptions } from './run-options.ts'
+import { type CommonOptions, printJson } from './verb.ts'
+
+const DAY_MS = 24 * 3600 * 1000
+
+export interface ChoiceOptions extends CommonOptions {
+  readonly run?: string
+  readonly id?: readonly string[]
+}
+
+export interface DiscardOptions extends ChoiceOptions {
+  readonly yes?: boolean
+  readonly reason: string
+}
+
+export interface PruneOptions extends CommonOptions {
+  readonly yes?: boolean
+  readonly days: number
+}
+
+export async function replay(name: string, options: ChoiceOptions & RunOptions) {
+  const { pipelineAlone, pipelineNamed } = await import('./pipelines.ts')
+  const { runAsked } = await import('./run-command.ts')
+  const { checkedMode } = await import('dray/internal/messages/run-mode.ts')
+  const pipeline = await pipelineNamed(name)
+  if (pipeline.load.kind === 'replace') {
+    throw new ConfigurationError(
+      `${name} replaces its whole table in each run, so single rows cannot be replayed and nothing was done; \`${commandFor(options, `dray run ${name}`)}\` reads them again.`,
+    )
+  }
+  const asked = await pipelineAlone(name, options.workflow)
+  const mode = checkedMode({ replay: { run: options.run ?? null, ids: options.id ?? null } })
+  return runAsked(async (stores) => {
+    await chosenRows(name, options, stores)
+    return { ...asked, mode, trigger: 'replay' }
+  }, options)
+}
+
+/** The ids of the open rows that were asked for; throws `Configuration` when there are none. */
+async function chosenRows(name: string, options: ChoiceOptions, { staging }: Stores): Promise<string[]> {
+  const { DamagedObjects } = await import('dray/internal/pipeline/quarantine/damaged-objects.ts')
+  const { quarantinedRows } = await import('dray/internal/pipeline/quarantine/kept-rows.ts')
+  const { run, id } = options
+  const damaged = new DamagedObjects()
+  const wanted = id === undefined ? null : new Set(id)
+  const ids: string[] = []
+  for await (const row of quarantinedRows(staging, name, { run, damaged })) {
+    if (row.record === null && (wanted === null || wanted.has(row.id))) ids.push(row.id)
+  }
+  process.stderr.write(notesText(damaged.notes))
+  const found = new Set(ids)
+  const missing = id?.filter((one) => !found.has(one)) ?? []
+  if (ids.length > 0 && missing.length === 0) return ids
+  const what = missing.length > 0 ? `no open row ${missing.join(', ')}` : 'no open row'
+  throw new ConfigurationError(
+    `The quarantine of ${name} has ${what}${run === undefined ? '' : ` of the run ${run}`}, so nothing was done; \`${commandFor(options, `dray quarantine list ${name}`)}\` shows what there is.`,
+  )
+}
+
+export async function discard(name: string, options: DiscardOptions): Promise<void> {
+  const { pipelineNamed } = await import('./pipelines.ts')
+  await pipelineNamed(name)
+  const discarded = await withStores(options, async (stores) => {
+    const { appendToLog } = await import('dray/internal/pipeline/quarantine/log.ts')
+    const ids = await chosenRows(name, options, stores)
+    if (!options.yes) {
+      throw new ConfigurationError(
+        `${ids.length} rows of ${name} would be given up and never be replayed. Nothing was changed; say --yes to do it.`,
+      )
+    }
+    const at = new Date().toISOString()
+    const by = userInfo().username
+    const action = 'discarded' as const
+    await appendToLog(
+      stores.staging,
+      name,
+      ids.map((id) => ({ id, action, reason: options.reason, by, at })),
+    )
+    return ids
+  })
+  if (options.json) return printJson({ pipeline: name, discarded })
+  process.stdout.write(
+    `${name}: ${discarded.length} rows were given up; they are kept until they are pruned: \`${commandFor(options, 'dray quarantine prune')}\`.\n`,
+  )
+}
+
+/** What was closed long enough ago goes for good. */
+export async function prune(name: string | undefined, options: PruneOptions): Promise<void> {
+  const pruned = await withStores(options, async ({ staging }) => {
+    const { prunable } = await import('dray/internal/pipeline/quarantine/prune.ts')
+    const { quarantinedPipelines } = await import('dray/internal/pipeline/quarantine/kept-rows.ts')
+    const before = new Date(Date.now() - options.days * DAY_MS).toISOString()
+    const found: { readonly pipeline: string; readonly rows: number; readonly keys: readonly string[] }[] = []
+    for (const pipeline of name === undefined ? await quarantinedPipelines(staging) : [name]) {
+      found.push({ pipeline, ...(await prunable(staging, pipeline, before)) })
+    }
+    const due = found.filter(({ keys }) => keys.length > 0)
+    const rows = due.reduce((total, pipeline) => total + pipeline.rows, 0)
+    if (due.length > 0 && !options.yes) {
+      throw new ConfigurationError(
+        `${rows} rows that were closed more than ${options.days} days ago would go for good. Nothing was changed; say --yes to do it.`,
+      )
+    }
+    for (const { keys } of due) for (const key of keys) await staging.remove(key)
+    return due
+  })
+  if (options.json) return printJson({ pruned: pruned.map(({ pipeline, rows }) => ({ pipeline, rows })) })
+  process.stdout.write(
+    pruned.length === 0
+      ? 'Nothing was closed so long ago that it could be pruned; open rows stay.\n'
+      : pruned.map(({ pipeline, rows }) => `${pipeline}: ${count(rows)} closed rows were removed.\n`).join(''),
+  )
+}

@@ -1,0 +1,68 @@
+import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { oneLine, plural } from './format.ts'
+import { visible, visibleJson } from './invisible.ts'
+import { notesText } from './quarantine-report.ts'
+import type { CommonOptions } from './verb.ts'
+
+/** Characters that are written at once. */
+const WRITTEN = 64 * 1024
+
+/** Prints rows one after the other, so that they may be as many as there are. */
+export interface RowPrinter {
+  /** How many rows it has printed. */
+  readonly printed: number
+  row(row: KeptRow): void
+  /** `total` is the number of rows that there are. */
+  end(total: number, notes: readonly string[]): void
+}
+
+export function rowPrinter({ json }: Pick<CommonOptions, 'json'>): RowPrinter {
+  let waiting = ''
+  let printed = 0
+  const write = (text: string, isLast = false) => {
+    waiting += text
+    if (!isLast && waiting.length < WRITTEN) return
+    process.stdout.write(waiting)
+    waiting = ''
+  }
+  return {
+    get printed() {
+      return printed
+    },
+    row(row) {
+      const isFirst = printed++ === 0
+      if (json) write(`${isFirst ? '{\n  "rows": [\n' : ',\n'}${jsonOf(rowDocument(row), 4)}`)
+      else write(`${isFirst ? '' : '\n'}${rowText(row)}`)
+    },
+    end(total, notes) {
+      if (json) write(`\n  ],\n  "total": ${total},\n  "notes": ${jsonOf(notes, 2).trimStart()}\n}\n`, true)
+      else write(`${moreText(total, printed)}${notesText(notes)}`, true)
+    },
+  }
+}
+
+/** Indented by so many blanks. */
+function jsonOf(value: unknown, indent: number): string {
+  const blanks = ' '.repeat(indent)
+  return `${blanks}${visibleJson(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${blanks}`)}`
+}
+
+function rowDocument({ id, pipeline, run, partition, step, errors, row, record }: KeptRow) {
+  return { id, pipeline, run, partition, step, state: record?.action ?? 'open', record, errors, row }
+}
+
+function rowText({ id, pipeline, run, step, errors, row, record }: KeptRow): string {
+  const state = record === null ? 'open' : `${record.action} by ${record.by} at ${record.at}: ${oneLine(record.reason)}`
+  const values = Object.entries(row).map(
+    ([column, text]) => `    ${visible(column)}: ${text === null ? 'NULL' : visible(text)}\n`,
+  )
+  return [
+    `${id}  ${pipeline}  ${run}  ${step}  ${state}\n`,
+    ...errors.map(({ field, code, message }) => `  ${oneLine(`${field} ${code}: ${message}`.trimStart())}\n`),
+    ...values,
+  ].join('')
+}
+
+function moreText(total: number, printed: number): string {
+  return total > printed ? `${plural(total - printed, 'more row')}; see them with --limit ${total}.\n` : ''
+}

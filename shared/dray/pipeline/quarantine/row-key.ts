@@ -1,0 +1,24 @@
+import type { Text } from '#dray/block/block.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { NOT_TEXT } from '#dray/pipeline/rows/transform-rows.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+
+/** The fields of a row that are kept as hexadecimal, which must not be taken for what was there. */
+export function damagedFields({ errors }: QuarantinedRow): string[] {
+  return errors.filter(({ code }) => code === NOT_TEXT).map(({ field }) => field)
+}
+
+/** The source's key of a quarantined row, as the source writes it; null where there is none, or not all of it. */
+export function sourceKeyOf({ extract }: Pipeline, row: QuarantinedRow): string[] | null {
+  const { primaryKey } = extract.source.definition
+  const damaged = damagedFields(row)
+  const texts = primaryKey.map(({ name, column }): Text => (damaged.includes(name) ? null : (row.row[column] ?? null)))
+  return texts.length === 0 || texts.includes(null) ? null : (texts as string[])
+}
+
+/** The same as one text, for maps. */
+export function keyTextOf(pipeline: Pipeline, row: QuarantinedRow): string | null {
+  const key = sourceKeyOf(pipeline, row)
+  return key === null ? null : keyOf(key)
+}
