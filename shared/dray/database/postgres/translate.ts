@@ -41,10 +41,14 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
 ])
 
-/** A value too long for an index entry, and a row that a view's CHECK OPTION refuses, are the row's fault, too. */
+/**
+ * The row's fault, too: a row that a view's CHECK OPTION refuses, a value too long for an index entry or nested too deep
+ * for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
+ */
+const ROW_FAULT = /^(22|23|P0)...$|^(44000|54000|54001)$/
+
 export function isRowFault(error: unknown): error is pg.DatabaseError {
-  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false
-  return /^(22|23)/.test(error.code) || error.code === '44000' || error.code === '54000'
+  return error instanceof pg.DatabaseError && error.code !== undefined && ROW_FAULT.test(error.code)
 }
 
 function codeOf(error: unknown): string {

@@ -4,6 +4,7 @@ import { writeStandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { MergeResult, MergeTarget } from '../../adapter.ts'
 import { isRowFault } from '../translate.ts'
+import { UNIQUE_VIOLATION } from './attempt.ts'
 import type { MergeCounts } from './counts.ts'
 import { isolateRows } from './isolate.ts'
 import { mergeAtOnce } from './merge-at-once.ts'
@@ -12,35 +13,39 @@ import type { Merging } from './merging.ts'
 import { narrowColumns } from './narrow-columns.ts'
 import { causeOf, type MergeSession } from './session.ts'
 import { copyStraight } from './straight.ts'
-import { readTargetTable, requireKey } from './target-table.ts'
-
-const UNIQUE_VIOLATION = '23505'
+import { readTargetTable, refuseRules, requireKey } from './target-table.ts'
 
 /**
- * Merges rows into a table: at once, and when the database refuses a row, again with the bad rows isolated. Rows are
- * compared byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once the last
- * row counts; when that one is refused, the one before is written in its place.
- *
- * A row that another transaction deletes and inserts again while the merge waits for it stays as the other wrote it.
+ * Merges rows into a table: at once, and when the database refuses or drops a row, again with the bad rows isolated.
+ * Rows are compared byte by byte with what is stored (`1.0` and `1.00` differ), and of a key that comes more than once
+ * the last row counts; when that one is refused, the one before is written in its place.
  */
 export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
   if (!session.inTransaction()) {
     throw new TerminalError(`A merge into ${target.table} needs an open transaction, so nothing was written; begin one`)
   }
-  if (target.mode !== 'insert') await requireKey(session, target)
   const table = await readTargetTable(async (sql, values) => (await session.run(sql, values)).rows, target)
-  const narrow = narrowColumns(table)
+  refuseRules(session, target, table)
+  if (target.mode !== 'insert') await requireKey(session, target, table)
+  const merging = { target, table, narrow: narrowColumns(table) }
+  const { deferred } = table
   const savepoint = session.name('merge')
-  // For this transaction only: instants without an offset are UTC.
-  await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
-  const counts = await copiedOrMerged(session, { target, table, narrow }, open, savepoint)
+  // For this transaction only: instants without an offset are UTC. What would judge at COMMIT has to name a row.
+  const immediate = deferred === null ? '' : `SET CONSTRAINTS ${deferred} IMMEDIATE; `
+  await session.run(`SET LOCAL TIME ZONE 'UTC'; ${immediate}SAVEPOINT ${savepoint}`)
+  const counts = await copiedOrMerged(session, merging, open, savepoint)
   await session.run(`RELEASE ${savepoint}`)
-  if (counts !== null) return { ...counts, rejected: [] }
-  const { result, standIns } = await isolateRows(session, target, narrow, open)
-  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows))
+  const result = counts === null ? await isolated(session, merging, open) : { ...counts, rejected: [] }
+  if (deferred !== null) await session.run(`SET CONSTRAINTS ${deferred} DEFERRED`)
+  return result
 }
 
-/** Null when the database refuses a row, or would change a value of one. */
+async function isolated(session: MergeSession, merging: Merging, open: OpenBlocks): Promise<MergeResult> {
+  const { result, standIns } = await isolateRows(session, merging, open)
+  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, merging.target, rows))
+}
+
+/** Null when the database refuses or drops a row, or would change a value of one, or a key comes in two spellings. */
 async function copiedOrMerged(
   session: MergeSession,
   merging: Merging,
