@@ -46,9 +46,13 @@ const UNREACHABLE = new Set([
  * for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
  */
 const ROW_FAULT = /^(22|23|P0)...$|^(44000|54000|54001)$/
+const ACCESS = '42501'
+/** Where the server refuses a row by a policy: with the code of a missing grant. */
+const POLICY_CHECK = 'ExecWithCheckOptions'
 
 export function isRowFault(error: unknown): error is pg.DatabaseError {
-  return error instanceof pg.DatabaseError && error.code !== undefined && ROW_FAULT.test(error.code)
+  if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false
+  return ROW_FAULT.test(error.code) || (error.code === ACCESS && error.routine === POLICY_CHECK)
 }
 
 function codeOf(error: unknown): string {

@@ -3,6 +3,7 @@ import { decodeLine } from '#dray/block/copy-text.ts'
 import { DROPPED, type MergeTarget, type RejectedRow } from '../../adapter.ts'
 import { columnOf, isRowFault, messageOf } from '../translate.ts'
 import { causeOf, type MergeSession } from './session.ts'
+import type { TargetTable } from './target-table.ts'
 
 export const UNIQUE_VIOLATION = '23505'
 const NOT_NULL_VIOLATION = '23502'
@@ -38,6 +39,12 @@ export async function tried(session: MergeSession, work: () => Promise<void>): P
   }
   await session.run(`RELEASE ${savepoint}`)
   return null
+}
+
+/** Has the server judge now what it would judge at COMMIT, where it could not say which row is at fault. */
+export async function judgeDeferred(session: MergeSession, { deferred }: TargetTable): Promise<void> {
+  if (deferred === null) return
+  await session.run(`SET CONSTRAINTS ${deferred} IMMEDIATE; SET CONSTRAINTS ${deferred} DEFERRED`)
 }
 
 export function reasonOf(fault: Fault, target: MergeTarget, line: string | null = null): Reason {

@@ -4,7 +4,7 @@ import { writeStandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { MergeResult, MergeTarget } from '../../adapter.ts'
 import { isRowFault } from '../translate.ts'
-import { UNIQUE_VIOLATION } from './attempt.ts'
+import { judgeDeferred, UNIQUE_VIOLATION } from './attempt.ts'
 import type { MergeCounts } from './counts.ts'
 import { isolateRows } from './isolate.ts'
 import { mergeAtOnce } from './merge-at-once.ts'
@@ -28,21 +28,16 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
   refuseRules(session, target, table)
   if (target.mode !== 'insert') await requireKey(session, target, table)
   const merging = { target, table, narrow: narrowColumns(table) }
-  const { deferred } = table
+  // What the transaction did before is no fault of these rows.
+  await judgeDeferred(session, table)
   const savepoint = session.name('merge')
-  // For this transaction only: instants without an offset are UTC. What would judge at COMMIT has to name a row.
-  const immediate = deferred === null ? '' : `SET CONSTRAINTS ${deferred} IMMEDIATE; `
-  await session.run(`SET LOCAL TIME ZONE 'UTC'; ${immediate}SAVEPOINT ${savepoint}`)
+  // For this transaction only: instants without an offset are UTC.
+  await session.run(`SET LOCAL TIME ZONE 'UTC'; SAVEPOINT ${savepoint}`)
   const counts = await copiedOrMerged(session, merging, open, savepoint)
   await session.run(`RELEASE ${savepoint}`)
-  const result = counts === null ? await isolated(session, merging, open) : { ...counts, rejected: [] }
-  if (deferred !== null) await session.run(`SET CONSTRAINTS ${deferred} DEFERRED`)
-  return result
-}
-
-async function isolated(session: MergeSession, merging: Merging, open: OpenBlocks): Promise<MergeResult> {
+  if (counts !== null) return { ...counts, rejected: [] }
   const { result, standIns } = await isolateRows(session, merging, open)
-  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, merging.target, rows))
+  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows))
 }
 
 /** Null when the database refuses or drops a row, or would change a value of one, or a key comes in two spellings. */
@@ -53,7 +48,11 @@ async function copiedOrMerged(
   savepoint: string,
 ): Promise<MergeCounts | null> {
   for (const way of [mergeFew, copyStraight, mergeAtOnce]) {
-    const { counts, fault } = await attempted(session, savepoint, () => way(session, merging, open))
+    const { counts, fault } = await attempted(session, savepoint, async () => {
+      const counts = await way(session, merging, open)
+      await judgeDeferred(session, merging.table)
+      return counts
+    })
     if (counts !== null) return counts
     if (fault !== null && fault.code !== UNIQUE_VIOLATION) return null
   }

@@ -1,7 +1,7 @@
 import { bisect, type Refusal } from '#dray/database/merge/bisect.ts'
 import { DROPPED } from '../../adapter.ts'
 import { quote } from '../names.ts'
-import { DroppedRows, type Fault, isOwnFault, tried, UNIQUE_VIOLATION } from './attempt.ts'
+import { DroppedRows, type Fault, isOwnFault, judgeDeferred, tried, UNIQUE_VIOLATION } from './attempt.ts'
 import { countsOf } from './counts.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
@@ -96,6 +96,7 @@ export class RankedRows {
     )
     const counts = countsOf(count, rows)
     if (counts === null) throw new DroppedRows(this.#merging.target)
+    await judgeDeferred(this.#session, this.#merging.table)
     const { inserted, updated, unchanged } = counts
     this.merged.inserted += asUpdates ? 0 : inserted
     this.merged.updated += asUpdates ? inserted + updated : updated
