@@ -42,8 +42,8 @@ const UNREACHABLE = new Set([
 ])
 
 /**
- * The row's fault, too: a row that a view's CHECK OPTION refuses, a value too long for an index entry or nested too deep
- * for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
+ * The row's fault, too: a row that a view's CHECK OPTION refuses, a value too long for an index entry or nested too
+ * deep for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
  */
 const ROW_FAULT = /^(22|23|P0)...$|^(44000|54000|54001)$/
 const ACCESS = '42501'

@@ -147,7 +147,7 @@ export class MergeSql {
   /**
    * The same by one join, for servers that can. The target's rows are locked and changed as they are found, so that no
    * order of the rows is needed but for a key's place in the index. MERGE returns nothing of a row that it leaves
-   * alone, so that such a row takes a number of a sequence, once; to look for these rows again would cost twice as much.
+   * alone, so that such a row takes a number of a sequence, once; to look for these rows again costs twice as much.
    */
   mergeByOneJoin(rows: Rows, order: 'ordered' | 'any', unchanged: string): string {
     const { sameKey, sameSpelling, changesByColumn, assignments } = this.conditions

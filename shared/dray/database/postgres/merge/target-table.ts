@@ -44,13 +44,16 @@ const DEFERRED = `
       OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))))`
 
 const TABLE = `
-  SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'),
-    EXISTS (SELECT 1 FROM pg_rewrite w WHERE w.ev_class = c.oid AND w.ev_type <> '1' AND w.ev_enabled <> 'D'), (${DEFERRED}),
+  WITH c AS MATERIALIZED (
+    SELECT c.oid, c.relkind, c.relrowsecurity, EXISTS (SELECT 1 FROM pg_rewrite w
+      WHERE w.ev_class = c.oid AND w.ev_type <> '1' AND w.ev_enabled <> 'D') AS has_rules, (${DEFERRED}) AS deferred
+    FROM pg_class c WHERE c.oid = to_regclass($1))
+  SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'), c.has_rules, c.deferred,
     a.attname, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname END, format_type(a.atttypid, a.atttypmod),
     a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true), a.attcollation <> 0
-  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+  FROM c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
-  WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
+  WHERE a.attnum > 0 AND NOT a.attisdropped`
 
 /** Relations that are no tables, by their `relkind`. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
