@@ -141,6 +141,24 @@ for (const [size, more] of [
   })
 }
 
+describe('very many rows that PostgreSQL drops', () => {
+  test('are found together, and what a trigger did in their place is undone', async () => {
+    await server.query(`CREATE TABLE seen (id bigint);
+      CREATE OR REPLACE FUNCTION redirect() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        IF NEW.id % 2 = 0 THEN INSERT INTO seen VALUES (NEW.id); RETURN NULL; END IF; RETURN NEW; END $$;
+      CREATE TRIGGER redirect BEFORE INSERT ON item FOR EACH ROW EXECUTE FUNCTION redirect()`)
+
+    for (const mode of ['upsert', 'insert'] as const) {
+      await server.query('DELETE FROM item')
+      const result = await server.merge({ ...target, mode }, others(6_000))
+
+      assert.deepEqual([result.inserted, result.rejected.length], [3_000, 3_000])
+      assert.ok(result.rejected.every(({ row, code, line }) => code === 'dropped' && line === `${1_000 + row}\t1`))
+      assert.deepEqual(await server.query('SELECT * FROM seen'), [])
+    }
+  })
+})
+
 describe('where PostgreSQL does not say what became of a row', () => {
   test('a table with rules is refused', async () => {
     await server.query('CREATE RULE nothing AS ON INSERT TO item WHERE NEW.id = 2 DO INSTEAD NOTHING')

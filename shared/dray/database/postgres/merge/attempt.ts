@@ -13,11 +13,14 @@ const VALUE_CLASS = '22'
 /** Rows that a statement neither wrote nor left alone, though it refused none. */
 export class DroppedRows extends Error {
   readonly code = DROPPED
+  /** Which they are, where that is known. */
+  readonly ranks: readonly number[]
 
-  constructor({ table }: MergeTarget) {
+  constructor({ table }: MergeTarget, ranks: readonly number[] = []) {
     super(
       `the database took the row without an error but did not write it to ${table}: a trigger that returns NULL, a row-level policy, or a view's INSTEAD OF trigger dropped it; mend it, or filter such rows out`,
     )
+    this.ranks = ranks
   }
 }
 

@@ -3,7 +3,7 @@ import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { type MergeResult, OTHER_SPELLING } from '../../adapter.ts'
 import { quote } from '../names.ts'
-import { reasonOf, UNIQUE_VIOLATION } from './attempt.ts'
+import { DroppedRows, reasonOf, UNIQUE_VIOLATION } from './attempt.ts'
 import type { Merging } from './merging.ts'
 import { RANK, RankedRows } from './ranked-rows.ts'
 import { Rotation } from './rotation.ts'
@@ -52,7 +52,9 @@ export async function isolateRows(
 async function mergeRanked(session: MergeSession, merging: Merging, sql: MergeSql, ranked: RankedRows): Promise<void> {
   await ranked.mergeAll()
   const rotation = new Rotation(session, merging, sql, ranked)
-  let landed = ranked.places.length - ranked.refused.size
+  // What another transaction wrote meanwhile looks as if it were dropped, until it is looked at once more.
+  const mayBeSeen = [...ranked.refused.values()].some((fault) => fault instanceof DroppedRows)
+  let landed = mayBeSeen ? 1 : ranked.places.length - ranked.refused.size
   for (let lastFirst = true; ranked.refused.size > 0; lastFirst = !lastFirst) {
     landed = landed > 0 ? await ranked.mergeAgain(lastFirst) : 0
     if (landed === 0) landed = await rotation.merge()

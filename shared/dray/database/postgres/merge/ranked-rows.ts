@@ -1,11 +1,11 @@
+import type { Text } from '#dray/block/block.ts'
 import { bisect, type Refusal } from '#dray/database/merge/bisect.ts'
 import { DROPPED } from '../../adapter.ts'
 import { quote } from '../names.ts'
 import { DroppedRows, type Fault, isOwnFault, judgeDeferred, tried, UNIQUE_VIOLATION } from './attempt.ts'
-import { countsOf } from './counts.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
-import type { MergeSql } from './sql.ts'
+import type { MergeSql, Rows } from './sql.ts'
 import { PLACE } from './staged-rows.ts'
 
 export const RANK = '"dray_rank"'
@@ -65,43 +65,56 @@ export class RankedRows {
 
   /** Writes what the target takes of these rows; returns the ranks of the others. */
   async writeEach(ranks: readonly number[]): Promise<number[]> {
-    const left: number[] = []
     for (const rank of ranks) this.refused.delete(rank)
     await bisect(
       ranks.length,
       (from, to) => this.#attempt(among(ranks.slice(from, to)), to - from),
-      (at, fault) => {
-        left.push(ranks[at] as number)
-        this.refused.set(ranks[at] as number, fault)
-      },
+      (at, fault) => this.refused.set(ranks[at] as number, fault),
     )
-    return left
+    return ranks.filter((rank) => this.refused.has(rank))
   }
 
+  /** Rows that are dropped are noted, what was done for them is undone, and the others are written without them. */
   async #attempt(where: string, count: number): Promise<Refusal<Fault> | null> {
+    const error = await this.#tried(where, count)
+    const dropped = error instanceof DroppedRows ? error.ranks : []
+    if (dropped.length === 0 || count === 1) return error === null ? null : { error, at: null }
+    if (dropped.length < count) {
+      const again = await this.#tried(`${where} AND NOT ${among(dropped)}`, count - dropped.length)
+      if (again !== null) return { error: again, at: null }
+    }
+    for (const rank of dropped) this.refused.set(rank, error as DroppedRows)
+    return null
+  }
+
+  async #tried(where: string, count: number): Promise<Fault | null> {
     const write = () => tried(this.#session, () => this.write(where, count))
-    let error = await write()
-    if (error !== null && count === 1 && SEEN_LATER.has(error.code)) error = await write()
-    return error === null ? null : { error, at: null }
+    const error = await write()
+    return error !== null && count === 1 && SEEN_LATER.has(error.code) ? write() : error
   }
 
   /** Merges these rows as a whole, or throws; `asUpdates`: they were taken out to be put in again. */
   async write(where: string, count: number, asUpdates = false): Promise<void> {
-    const { rows } = await this.#session.run(
-      this.#sql.merge({
-        count: `SELECT count(*), 0 FROM ${this.table} WHERE ${where}`,
-        select: (more) =>
-          `SELECT ${this.#sql.selected} FROM ${this.table} s WHERE ${where} AND ${more} ORDER BY ${RANK}`,
-      }),
-    )
-    const counts = countsOf(count, rows)
-    if (counts === null) throw new DroppedRows(this.#merging.target)
+    const naming = this.#sql.mergeNaming(this.table, where, RANK)
+    const { rows } = await this.#session.run(naming ?? this.#sql.merge(this.#rowsWhere(where)))
+    const [inserted = 0, updated = 0, unchanged = 0] = (rows[0] ?? []).slice(naming === null ? 2 : 0).map(Number)
+    if (inserted + updated + unchanged !== count) throw new DroppedRows(this.#merging.target, ranksOf(rows[0]?.[3]))
     await judgeDeferred(this.#session, this.#merging.table)
-    const { inserted, updated, unchanged } = counts
     this.merged.inserted += asUpdates ? 0 : inserted
     this.merged.updated += asUpdates ? inserted + updated : updated
     this.merged.unchanged += unchanged
   }
+
+  #rowsWhere(where: string): Rows {
+    return {
+      count: `SELECT count(*), 0 FROM ${this.table} WHERE ${where}`,
+      select: (more) => `SELECT ${this.#sql.selected} FROM ${this.table} s WHERE ${where} AND ${more} ORDER BY ${RANK}`,
+    }
+  }
+}
+
+function ranksOf(list: Text | undefined): number[] {
+  return list ? list.split(',').map(Number) : []
 }
 
 /** The condition of these ranks. */

@@ -33,9 +33,11 @@ export class RowConditions {
     ]
   }
 
-  /** A row that is updated. */
-  isChanged(condition: string): string {
-    return this.sameSpelling === null ? `(${condition})` : `(${this.sameSpelling} AND ${condition})`
+  /** A row that is updated; null where none is. */
+  get isChanged(): string | null {
+    return this.changes === null || this.sameSpelling === null
+      ? this.changes
+      : `${this.sameSpelling} AND ${this.changes}`
   }
 
   /** A row that stays as it is: equal, or kept back by its version. */

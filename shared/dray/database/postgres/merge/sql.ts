@@ -133,10 +133,10 @@ export class MergeSql {
   }
 
   #update(rows: Rows): string | null {
-    const { changes, assignments, sameKey } = this.conditions
-    if (changes === null) return null
+    const { isChanged, assignments, sameKey } = this.conditions
+    if (isChanged === null) return null
     return `UPDATE ${this.target} t SET ${assignments.join(', ')} FROM (${rows.select('true', 'any')}) s
-      WHERE ${sameKey} AND ${this.conditions.isChanged(changes)} RETURNING 1`
+      WHERE ${sameKey} AND ${isChanged} RETURNING 1`
   }
 
   /** Rows whose key the table has. */
@@ -161,6 +161,35 @@ export class MergeSql {
       RETURNING merge_action() = 'INSERT' AS inserted)
       SELECT c.*, i.* FROM (${rows.count}) c,
         (SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM m) i`
+  }
+
+  /**
+   * `merge` of rows that have a rank: it also names the ranks that are in none of its counts. Null where rows cannot be
+   * told apart.
+   */
+  mergeNaming(table: string, where: string, rank: string): string | null {
+    if (!this.keyed) return null
+    const ranked = (more: string, columns: string) =>
+      `SELECT ${columns}${this.selected} FROM ${table} s WHERE ${where} AND ${more} ORDER BY ${rank}`
+    const ofRanks = ranked('true', `${rank}, `)
+    const { sameKey, isUnchanged, assignments, isChanged } = this.conditions
+    const key = this.#key.join(', ')
+    const absent = this.#upsert ? `NOT ${this.present()}` : 'true'
+    const none = 'SELECT NULL::bigint AS rank WHERE false'
+    const updated =
+      this.#upsert && isChanged !== null
+        ? `UPDATE ${this.target} t SET ${assignments.join(', ')} FROM (${ofRanks}) s
+            WHERE ${sameKey} AND ${isChanged} RETURNING s.${rank} AS rank`
+        : none
+    const unchanged = this.#upsert
+      ? `SELECT s.${rank} AS rank FROM (${ofRanks}) s JOIN ${this.target} t ON ${sameKey} WHERE ${isUnchanged}`
+      : none
+    const inserted = this.#key.map((column) => `i.${column} = s.${column}`).join(' AND ')
+    return `WITH u AS (${updated}), n AS MATERIALIZED (${unchanged}),
+        i AS (INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE ${ranked(absent, '')} RETURNING ${key})
+      SELECT (SELECT count(*) FROM i), (SELECT count(*) FROM u), (SELECT count(*) FROM n), array_to_string(ARRAY(
+        SELECT s.${rank} FROM (${ofRanks}) s WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.rank = s.${rank})
+          AND NOT EXISTS (SELECT 1 FROM n WHERE n.rank = s.${rank}) AND NOT EXISTS (SELECT 1 FROM i WHERE ${inserted})), ',')`
   }
 
   createSequence(sequence: string): string {
