@@ -9,8 +9,9 @@ import { RANK, RankedRows } from './ranked-rows.ts'
 import { Rotation } from './rotation.ts'
 import { stored } from './row-conditions.ts'
 import type { MergeSession } from './session.ts'
+import { PLACE } from './spellings.ts'
 import { MergeSql } from './sql.ts'
-import { PLACE, type RefusedPlace, StagedRows } from './staged-rows.ts'
+import { type RefusedPlace, StagedRows } from './staged-rows.ts'
 
 /**
  * The merge once more, with the rows that the database refuses found one by one under savepoints: first those that COPY

@@ -4,7 +4,7 @@ import { countsOf, type MergeCounts } from './counts.ts'
 import { fittingRows } from './fitting-values.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
-import { Spellings } from './spellings.ts'
+import { PLACE, Spellings } from './spellings.ts'
 import { MergeSql, type Rows } from './sql.ts'
 
 /** Below this many rows the planner's guess is good enough. */
@@ -62,7 +62,7 @@ async function hasTwoSpellings(
 ): Promise<boolean> {
   const spellings = new Spellings(session, target)
   await spellings.copy(open)
-  return spellings.differ(`SELECT row_number() OVER (ORDER BY ctid) - 1 AS "dray_place", * FROM ${temporary}`, sql)
+  return spellings.differ(`SELECT row_number() OVER (ORDER BY ctid) - 1 AS ${PLACE}, * FROM ${temporary}`, sql)
 }
 
 /** The rows left alone take numbers of a sequence; what it counted is read once the MERGE is done. */

@@ -5,8 +5,8 @@ import { quote } from '../names.ts'
 import { DroppedRows, type Fault, isOwnFault, judgeDeferred, tried, UNIQUE_VIOLATION } from './attempt.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
+import { PLACE } from './spellings.ts'
 import type { MergeSql, Rows } from './sql.ts'
-import { PLACE } from './staged-rows.ts'
 
 export const RANK = '"dray_rank"'
 

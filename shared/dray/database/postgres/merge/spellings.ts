@@ -2,11 +2,13 @@ import type { CopyBlock, OpenBlocks } from '#dray/block/block.ts'
 import { blockLines } from '#dray/block/block-lines.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
 import type { MergeTarget, RejectedRow } from '../../adapter.ts'
+import { quote } from '../names.ts'
 import type { MergeSession } from './session.ts'
 import type { MergeSql } from './sql.ts'
 
 const SPELLING = '"dray_spelling"'
-const PLACE = '"dray_place"'
+/** The place of a row among those that COPY took. */
+export const PLACE = '"dray_place"'
 
 /**
  * The keys of the rows as the input writes them, beside those that the table makes of them: `1` and `01` are one
@@ -25,7 +27,7 @@ export class Spellings {
 
   /** Copies the keys of all rows but those refused before, in the order of the input. */
   async copy(open: OpenBlocks, refused: readonly RejectedRow[] = []): Promise<void> {
-    const create = `CREATE TEMPORARY TABLE ${this.#table.replace('pg_temp.', '')} (${SPELLING} text COLLATE "C") ON COMMIT DROP`
+    const create = `CREATE TEMPORARY TABLE ${this.#table.replace('pg_temp.', '')} (${PLACE} bigint, ${SPELLING} text COLLATE "C") ON COMMIT DROP`
     await this.#session.run(create)
     await this.#session.copyIn(`COPY ${this.#table} FROM STDIN`, keysOf(open(), this.#target, refused))
   }
@@ -39,12 +41,14 @@ export class Spellings {
 
   /** A SELECT of the places of such rows, each with another spelling of its key. */
   #pairs(rows: string, sql: MergeSql): string {
-    const key = sql.distinctKey(`p.${PLACE}`)
-    return `SELECT ${PLACE}, CASE WHEN ${SPELLING} = one THEN other ELSE one END FROM (
-        SELECT p.${PLACE}, ${SPELLING}, min(${SPELLING}) OVER (PARTITION BY ${key}) AS one, max(${SPELLING}) OVER (PARTITION BY ${key}) AS other
-        FROM (${rows}) p JOIN (SELECT row_number() OVER (ORDER BY ctid) - 1 AS ${PLACE}, ${SPELLING} FROM ${this.#table}) k
-          ON k.${PLACE} = p.${PLACE}) w
-      WHERE one <> other`
+    const key = sql.distinctKey(PLACE)
+    const columns = this.#target.key.map(quote).join(', ')
+    return `WITH p AS MATERIALIZED (SELECT ${PLACE}, ${columns} FROM (${rows}) r), w AS MATERIALIZED (
+        SELECT array_agg(${PLACE}) AS places FROM p GROUP BY ${key} HAVING count(*) > 1),
+      k AS MATERIALIZED (
+        SELECT g.*, ${SPELLING} FROM (SELECT places[1] AS first, unnest(places) AS ${PLACE} FROM w) g JOIN ${this.#table} USING (${PLACE})),
+      o AS (SELECT first, min(${SPELLING}) AS one, max(${SPELLING}) AS other FROM k GROUP BY first)
+      SELECT ${PLACE}, CASE WHEN ${SPELLING} = one THEN other ELSE one END FROM k JOIN o USING (first) WHERE one <> other`
   }
 
   async places(rows: string, sql: MergeSql): Promise<readonly { readonly place: number; readonly other: string }[]> {
@@ -54,7 +58,7 @@ export class Spellings {
   }
 }
 
-/** One field a row: the texts of its key as COPY writes them, with their escapes and tabs, escaped once more. */
+/** Of each row its place, and the texts of its key as COPY writes them, with their escapes and tabs, escaped again. */
 async function* keysOf(
   blocks: AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
   { key, columns }: MergeTarget,
@@ -62,6 +66,7 @@ async function* keysOf(
 ): AsyncGenerator<Buffer> {
   const places = key.map((column) => columns.indexOf(column))
   let row = 0
+  let place = 0
   let next = 0
   for await (const block of blocks) {
     const lines = blockLines(block)
@@ -72,7 +77,8 @@ async function* keysOf(
         continue
       }
       const fields = lines.text(line).split('\t')
-      keys.push(places.map((place) => fields[place]?.replaceAll('\\', '\\\\')).join('\\t'), '\n')
+      keys.push(`${place}\t${places.map((at) => fields[at]?.replaceAll('\\', '\\\\')).join('\\t')}\n`)
+      place += 1
     }
     yield Buffer.from(keys.join(''))
   }

@@ -7,12 +7,10 @@ import { type Fault, type Reason, reasonOf, tried } from './attempt.ts'
 import type { Merging } from './merging.ts'
 import { losing, type NarrowColumn } from './narrow-columns.ts'
 import type { MergeSession } from './session.ts'
-import { Spellings } from './spellings.ts'
+import { PLACE, Spellings } from './spellings.ts'
 import type { MergeSql } from './sql.ts'
 
 const ORDINAL = '"dray_ordinal"'
-/** The place of a row among those that COPY took. */
-export const PLACE = '"dray_place"'
 
 export interface RefusedPlace {
   readonly place: number

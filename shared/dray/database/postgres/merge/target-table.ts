@@ -33,27 +33,26 @@ export interface TargetTable {
   readonly serverVersion: number
 }
 
-/** A trigger may write into any other table: then the deferred constraints of all tables count. */
-const DEFERRED = `
-  SELECT array_to_string(array_agg(DISTINCT format('%I.%I', n.nspname, o.conname)), ', ')
-  FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
-  WHERE o.condeferred AND (
-    o.oid IN (SELECT g.tgconstraint FROM pg_trigger g WHERE g.tginitdeferred AND (g.tgrelid = c.oid
-      OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid))))
-    OR EXISTS (SELECT 1 FROM pg_trigger g WHERE NOT g.tgisinternal AND (g.tgrelid = c.oid
-      OR g.tgrelid IN (SELECT relid FROM pg_partition_tree(c.oid)))))`
-
+/** Foreign keys and deferrable unique keys are triggers to the server, too; those of partitions are not its own. */
 const TABLE = `
-  WITH c AS MATERIALIZED (
-    SELECT c.oid, c.relkind, c.relrowsecurity, EXISTS (SELECT 1 FROM pg_rewrite w
-      WHERE w.ev_class = c.oid AND w.ev_type <> '1' AND w.ev_enabled <> 'D') AS has_rules, (${DEFERRED}) AS deferred
-    FROM pg_class c WHERE c.oid = to_regclass($1))
-  SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'), c.has_rules, c.deferred,
+  SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'), c.relhasrules, c.relhastriggers OR c.relkind = 'p',
     a.attname, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname END, format_type(a.atttypid, a.atttypmod),
     a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true), a.attcollation <> 0
-  FROM c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+  FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
-  WHERE a.attnum > 0 AND NOT a.attisdropped`
+  WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
+
+const RULES = `
+  SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass($1) AND ev_type <> '1' AND ev_enabled <> 'D'`
+
+/** A trigger may write into any other table: then the deferred constraints of all tables count. */
+const DEFERRED = `
+  WITH g AS MATERIALIZED (
+    SELECT tgconstraint, tgisinternal FROM pg_trigger WHERE tgrelid = to_regclass($1)
+      OR tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))
+  SELECT string_agg(DISTINCT format('%I.%I', n.nspname, o.conname), ', ')
+  FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
+  WHERE o.condeferred AND (o.oid IN (SELECT tgconstraint FROM g) OR EXISTS (SELECT 1 FROM g WHERE NOT tgisinternal))`
 
 /** Relations that are no tables, by their `relkind`. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
@@ -67,7 +66,9 @@ export async function readTargetTable(
   { table, columns }: MergeTarget,
 ): Promise<TargetTable> {
   const found = await rows(TABLE, [quoteTable(table)])
-  const [kind, hasRowSecurity, version, hasRules, deferred] = found[0] ?? []
+  const [kind, hasRowSecurity, version, mayHaveRules, mayDefer] = found[0] ?? []
+  const hasRules = mayHaveRules === 't' && (await rows(RULES, [quoteTable(table)])).length > 0
+  const [[deferred = null] = []] = mayDefer === 't' ? await rows(DEFERRED, [quoteTable(table)]) : []
   const described = found.map((row) => {
     const [name, type, fullType, modifier, isNotNull, isDeterministic, isText] = row.slice(5)
     return {
@@ -83,9 +84,9 @@ export async function readTargetTable(
   return {
     columns: described.filter(({ name }) => columns.includes(name)),
     otherKind: OTHER_KINDS[kind ?? ''] ?? null,
-    hasRules: hasRules === 't',
+    hasRules,
     hasRowSecurity: hasRowSecurity === 't',
-    deferred: deferred ?? null,
+    deferred,
     serverVersion: Number(version ?? 0),
   }
 }
