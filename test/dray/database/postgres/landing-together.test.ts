@@ -66,22 +66,23 @@ for (const [which, create] of Object.entries(TABLES)) {
       })
     }
 
-    test('land but for those whose value a row of somebody else keeps', async () => {
+    test('land but for those that wait, one for the other, for a value which a row of somebody else keeps', async () => {
       await server.query(create)
+      const all = Array.from({ length: 20 }, (_, index) => index + 1)
       await server.merge(
         person,
-        ['1', '2', '3', '4', '5'].map((id) => [id, `${id}@x`, 'n']),
+        all.map((id) => [String(id), `${id}@x`, 'n']),
       )
+      const waiting = all.slice(2, 19)
 
       const result = await server.merge(person, [
         ['1', '2@x', 'n'],
         ['2', '1@x', 'n'],
-        ['3', '4@x', 'n'],
-        ['4', '5@x', 'n'],
+        ...waiting.map((id) => [String(id), `${id + 1}@x`, 'n']),
       ])
 
-      assert.deepEqual(outcomeOf(result), [0, 2, 0, 0, '2: 23505', '3: 23505'])
-      assert.deepEqual(await emails(), ['1 2@x', '2 1@x', '3 3@x', '4 4@x', '5 5@x'])
+      assert.deepEqual(outcomeOf(result), [0, 2, 0, 0, ...waiting.map((_, index) => `${index + 2}: 23505`)])
+      assert.deepEqual(await emails(), ['1 2@x', '2 1@x', ...all.slice(2).map((id) => `${id} ${id}@x`)])
     })
 
     test('are rejected, not lost, when two rows want the same value', async () => {
