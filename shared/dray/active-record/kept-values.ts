@@ -32,6 +32,10 @@ export async function refuseChanged(
   )
 }
 
+export function areKept(adapter: Adapter, written: readonly WrittenValue[]): boolean {
+  return written.every((value) => isKept(adapter, value))
+}
+
 /** Whether the database has the value that was given, in whatever form it writes it. */
 function isKept(adapter: Adapter, { column, given, stored }: WrittenValue): boolean {
   if (given === stored) return true

@@ -1,9 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import { type Adapter, type Connection, DROPPED } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError } from '#dray/errors.ts'
-import { refuseChanged } from './kept-values.ts'
+import { areKept, refuseChanged } from './kept-values.ts'
 import type { QueriedModel } from './model-table.ts'
 import { type ActiveRecord, internals } from './record.ts'
 import { RecordNotFoundError, StaleRecordError } from './record-errors.ts'
@@ -18,8 +18,8 @@ function modelOf(record: ActiveRecord): QueriedModel {
 }
 
 /**
- * Writes the record. False, with its errors filled, when a rule or the database refuses its values; the transaction
- * stays usable.
+ * Writes the record. False, with its errors filled, when a rule or the database refuses its values, or the database
+ * drops the row; the transaction stays usable.
  */
 export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
@@ -77,7 +77,7 @@ async function writeAndRead(
   if (adapter.lastGeneratedKey === null) {
     const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
     const { rows } = await connection.query(text, parameters)
-    await loadKept(model, record, connection, adapter, rows[0] ?? [])
+    await loadKept(model, record, connection, adapter, writtenRow(model, rows))
     return
   }
   const { sql: text, parameters } = compile(adapter, statement)
@@ -102,7 +102,22 @@ async function writeAndRead(
     sql`select ${all} from ${tableName(model.definition)} where ${sql.join(key, sql` and `)}`,
   )
   const { rows } = await connection.query(select.sql, select.parameters)
-  await loadKept(model, record, connection, adapter, rows[0] ?? [])
+  await loadKept(model, record, connection, adapter, writtenRow(model, rows))
+}
+
+/** The row of a write's answer; throws `DataQuality` when the database took the row without writing it. */
+function writtenRow(model: QueriedModel, rows: readonly (readonly Text[])[]): readonly Text[] {
+  const [row] = rows
+  if (row === undefined) throw droppedRow(model, 'inserted')
+  return row
+}
+
+function droppedRow({ definition }: QueriedModel, what: 'inserted' | 'updated' | 'deleted'): DataQualityError {
+  return new DataQualityError(
+    '',
+    DROPPED,
+    `the database reported no error but has not ${what} the row of ${definition.database}.${definition.table}: a trigger, a policy or a view keeps it from being ${what}; mend that, or leave such rows alone`,
+  )
 }
 
 /** Takes the row as the database has it, unless a value that was written is another one now. */
@@ -112,6 +127,7 @@ async function loadKept(
   connection: Connection,
   adapter: Adapter,
   stored: readonly Text[],
+  wasWritten = true,
 ): Promise<void> {
   const { definition } = model
   const row = internals.row(record)
@@ -121,6 +137,8 @@ async function loadKept(
     const isWritten = changed.has(column.name) && (record.isNew || column !== definition.lockVersion)
     return given === undefined || !isWritten ? [] : [{ column, given, stored: stored[column.index] ?? null }]
   })
+  // MySQL counts a row that has the values already as not written, too.
+  if (!wasWritten && !areKept(adapter, written)) throw droppedRow(model, 'updated')
   if (stored.length > 0) await refuseChanged(written, definition, connection, adapter)
   internals.load(record, [...stored])
 }
@@ -162,7 +180,7 @@ async function update(model: QueriedModel, record: ActiveRecord): Promise<void> 
       sql`update ${tableName(definition)} set ${sql.join(assignments)} where ${where}`,
     )
     const { affected } = await connection.query(text, parameters)
-    if (affected === 0) await refuseStale(model, record, connection, adapter, where)
+    if (affected === 0 && !(await isThere(model, connection, adapter, where))) throw staleRecord(model, record)
     const all = sql.join(definition.columns.map((column) => readColumn(adapter, column)))
     const key = sql.join(
       definition.primaryKey.map(
@@ -172,21 +190,19 @@ async function update(model: QueriedModel, record: ActiveRecord): Promise<void> 
     )
     const select = compile(adapter, sql`select ${all} from ${tableName(definition)} where ${key}`)
     const { rows } = await connection.query(select.sql, select.parameters)
-    await loadKept(model, record, connection, adapter, rows[0] ?? [])
+    await loadKept(model, record, connection, adapter, rows[0] ?? [], affected > 0)
   })
 }
 
-/** MySQL counts a row that has the values already as not affected: only a row that is not there is stale. */
-async function refuseStale(
+/** Whether the row is as it was read: else it is stale. */
+async function isThere(
   model: QueriedModel,
-  record: ActiveRecord,
   connection: Connection,
   adapter: Adapter,
   where: RawBuilder<unknown>,
-): Promise<void> {
+): Promise<boolean> {
   const { sql: text, parameters } = compile(adapter, sql`select 1 from ${tableName(model.definition)} where ${where}`)
-  if ((await connection.query(text, parameters)).rows.length > 0) return
-  throw staleRecord(model, record)
+  return (await connection.query(text, parameters)).rows.length > 0
 }
 
 function staleRecord(model: QueriedModel, record: ActiveRecord): StaleRecordError {
@@ -196,15 +212,15 @@ function staleRecord(model: QueriedModel, record: ActiveRecord): StaleRecordErro
   )
 }
 
-/** Deletes the record's row. */
+/** Deletes the record's row. Throws when it is stale, and when the database keeps it. */
 export async function destroy(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
   await model.database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(
-      adapter,
-      sql`delete from ${tableName(model.definition)} where ${identity(model, record, adapter)}`,
-    )
-    if ((await connection.query(text, parameters)).affected === 0) throw staleRecord(model, record)
+    const where = identity(model, record, adapter)
+    const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(model.definition)} where ${where}`)
+    if ((await connection.query(text, parameters)).affected > 0) return
+    if (await isThere(model, connection, adapter, where)) throw droppedRow(model, 'deleted')
+    throw staleRecord(model, record)
   })
 }
 

@@ -6,6 +6,7 @@ import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { onEachEngine } from './engines.ts'
 import { runPipeline } from './harness.ts'
 
@@ -38,7 +39,7 @@ onEachEngine('a cursor', [source, target], (engine) => {
   const type = () => ({ postgres: 'text', mysql: 'varchar(40)', sqlite: 'text' })[engine.dialect]
   const loaded = async () => (await Product.all().order('id').toArray()).map(({ id }) => Number(id))
   const run = (id: string, options: Options = {}) => runPipeline(items(options), id, engine.harness.services)
-  const lastRun = (moment: string) => engine.harness.services.state.setLastRun('items', moment, Date.now())
+  const lastRun = (moment: string) => setLastRun(items(), moment, engine.harness.services)
   const stamp = (id: number, changedAt: string) => source.query(`insert into item values (${id}, '${changedAt}')`)
 
   beforeEach(async () => {

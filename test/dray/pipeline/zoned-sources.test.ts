@@ -7,6 +7,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { createConnection } from 'mysql2/promise'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres } from '#test/services/postgres.ts'
@@ -65,7 +66,7 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
 
     const create = (type: string) => source.query(`create table item (id bigint primary key, changed_at ${type})`)
     const stamp = (id: number, changedAt: string) => source.query(`insert into item values (${id}, '${changedAt}')`)
-    const lastRun = (moment: string) => harness.services.state.setLastRun('items', moment, Date.now())
+    const lastRun = (moment: string) => setLastRun(items(), moment, harness.services)
     const run = (id: string, zone?: string) => runPipeline(items(zone), id, harness.services)
     const loaded = async () => (await Product.all().order('id').toArray()).map(({ id }) => Number(id))
 

@@ -43,10 +43,18 @@ const UNREACHABLE = new Set([
   'ETIMEDOUT',
 ])
 
-/** A value too long for an index entry, and a row that a view's CHECK OPTION refuses, are the row's fault, too. */
+/**
+ * The row's fault, too: a row that a view's CHECK OPTION refuses, a value too long for an index entry or nested too
+ * deep for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
+ */
+const ROW_FAULT = /^(22|23|P0)...$|^(44000|54000|54001)$/
+const ACCESS = '42501'
+/** Where the server refuses a row by a policy: with the code of a missing grant. */
+const POLICY_CHECK = 'ExecWithCheckOptions'
+
 export function isRowFault(error: unknown): error is pg.DatabaseError {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false
-  return /^(22|23)/.test(error.code) || error.code === '44000' || error.code === '54000'
+  return ROW_FAULT.test(error.code) || (error.code === ACCESS && error.routine === POLICY_CHECK)
 }
 
 function codeOf(error: unknown): string {

@@ -1,6 +1,6 @@
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import { decodeBlock, encodeLine } from 'dray/internal/block/copy-text.ts'
-import type { MergeResult, MergeTarget, RejectedRow } from 'dray/internal/database/adapter.ts'
+import { type MergeResult, type MergeTarget, OTHER_SPELLING, type RejectedRow } from 'dray/internal/database/adapter.ts'
 import { DataQualityError } from 'dray/internal/errors.ts'
 import type { MemoryDatabase } from './memory-database.ts'
 import { canonical } from './memory-table.ts'
@@ -35,6 +35,10 @@ export async function mergeIntoMemory(
   const keyAt = (place: number) =>
     target.key.length === 0 ? String(place) : keyOf(target, named(target, rows[place] as Text[]))
   for (const places of Map.groupBy(rows.keys(), keyAt).values()) {
+    if (new Set(places.map((place) => spelled(target, rows[place] as Text[]))).size > 1) {
+      rejected.push(...places.map((place) => ({ ...spelledOtherwise(rows[place] as Text[]), row: place })))
+      continue
+    }
     for (let place = places.pop(); place !== undefined; place = places.pop()) {
       const refusal = await tried(session, target, rows[place] as Text[], counts)
       if (refusal !== null) rejected.push({ ...refusal, row: place })
@@ -66,6 +70,16 @@ function named({ columns }: MergeTarget, texts: readonly Text[]): Row {
 
 function keyOf({ key }: MergeTarget, row: Row): string {
   return key.map((column) => row[column] ?? '').join('|')
+}
+
+/** The key as the input writes it. */
+function spelled({ key, columns }: MergeTarget, texts: readonly Text[]): string {
+  return JSON.stringify(key.map((column) => texts[columns.indexOf(column)] ?? null))
+}
+
+function spelledOtherwise(texts: Text[]): Omit<RejectedRow, 'row'> {
+  const message = 'another row has the same key in another spelling'
+  return { line: encodeLine(texts), code: OTHER_SPELLING, column: null, message }
 }
 
 async function mergeRow(session: Session, target: MergeTarget, row: Row): Promise<Effect> {

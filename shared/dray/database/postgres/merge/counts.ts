@@ -8,9 +8,14 @@ export interface MergeCounts {
 }
 
 /**
- * The counts of a merge of so many rows, from its answer: the rows of different keys, those inserted, those updated.
+ * The counts of a merge from its answer: the rows of different keys, those that come again, those inserted, updated and
+ * left alone. Null when rows are in none of these: something in the database has dropped them, or their key is stored
+ * in another spelling.
  */
-export function countsOf(given: number, rows: readonly (readonly Text[])[]): MergeCounts {
-  const [distinct, inserted, updated] = (rows[0] as readonly Text[]).map(Number) as [number, number, number]
-  return { inserted, updated, unchanged: distinct - inserted - updated, duplicate: given - distinct }
+export function countsOf(given: number, rows: readonly (readonly Text[])[]): MergeCounts | null {
+  const [distinct, duplicate, inserted, updated, unchanged] = (rows[0] as readonly Text[]).map(Number) as Counted
+  const adds = distinct + duplicate === given && inserted + updated + unchanged === distinct
+  return adds ? { inserted, updated, unchanged, duplicate } : null
 }
+
+type Counted = [distinct: number, duplicate: number, inserted: number, updated: number, unchanged: number]

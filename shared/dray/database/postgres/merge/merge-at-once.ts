@@ -4,8 +4,8 @@ import { countsOf, type MergeCounts } from './counts.ts'
 import { fittingRows } from './fitting-values.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
+import { PLACE, Spellings } from './spellings.ts'
 import { MergeSql, type Rows } from './sql.ts'
-import { isEqualSame } from './target-table.ts'
 
 /** Below this many rows the planner's guess is good enough. */
 const ANALYZED_ROWS = 1_000
@@ -22,42 +22,62 @@ const MORE_MEMORY = `SELECT current_setting('work_mem'),
 
 type Counts = readonly (readonly Text[])[]
 
-/** Copies rows into a temporary table and merges them from there. Null when a column would change a value. */
+/**
+ * Copies rows into a temporary table and merges them from there. Null when a column would change a value, when a key
+ * comes in two spellings, or when rows are dropped.
+ */
 export async function mergeAtOnce(
   session: MergeSession,
   merging: Merging,
   open: OpenBlocks,
 ): Promise<MergeCounts | null> {
-  const { target, table, narrow } = merging
+  const { target, table } = merging
   const temporary = `pg_temp.${session.name('rows')}`
-  const sql = new MergeSql(target, temporary, narrow)
-  await session.run(sql.createTable())
+  const sql = new MergeSql(merging, temporary)
+  const joinsOnce = target.mode !== 'insert' && table.serverVersion >= MERGE_VERSION
+  const unchanged = `pg_temp.${session.name('unchanged')}`
+  await session.run(joinsOnce ? `${sql.createTable()}; ${sql.createSequence(unchanged)}` : sql.createTable())
   const passed = new PassedRows(merging)
   const given = await session.copyIn(sql.copy(), passed.bytes(open()))
-  const looked = passed.needLook ? ((await session.run(sql.look())).rows[0] as readonly [string, string]) : null
-  if (looked?.[1] === 't') return null
-  const distinct = looked === null ? given : Number(looked[0])
-  const rows = distinct === given ? sql.eachRow(given) : { ...sql.lastOfEachKey(), count: String(distinct) }
-  const joinsOnce = target.mode !== 'insert' && table.serverVersion >= MERGE_VERSION
+  const looked = passed.needLook ? (await session.run(sql.look())).rows[0] : undefined
+  if (looked?.[2] === 't') return null
+  const areDistinct = looked === undefined || Number(looked[0]) === given
+  if (!areDistinct && (await hasTwoSpellings(session, merging, sql, temporary, open))) return null
+  const rows = areDistinct
+    ? sql.eachRow(given)
+    : { ...sql.lastOfEachKey(), count: `SELECT ${looked?.[0]}, ${looked?.[1]}` }
   const counts = joinsOnce
-    ? await mergeByOneJoin(session, merging, sql, rows, passed.areAscending)
+    ? await mergeByOneJoin(session, sql, rows, passed.areAscending ? 'any' : 'ordered', unchanged)
     : await mergeByTwo(session, sql, rows, given)
-  await session.run(`DROP TABLE ${temporary}`)
+  await session.run(`DROP TABLE ${temporary}${joinsOnce ? `; DROP SEQUENCE ${unchanged}` : ''}`)
   return countsOf(given, counts)
 }
 
+async function hasTwoSpellings(
+  session: MergeSession,
+  { target }: Merging,
+  sql: MergeSql,
+  temporary: string,
+  open: OpenBlocks,
+): Promise<boolean> {
+  const spellings = new Spellings(session, target)
+  await spellings.copy(open)
+  return spellings.differ(`SELECT row_number() OVER (ORDER BY ctid) - 1 AS ${PLACE}, * FROM ${temporary}`, sql)
+}
+
+/** The rows left alone take numbers of a sequence; what it counted is read once the MERGE is done. */
 async function mergeByOneJoin(
   session: MergeSession,
-  { table }: Merging,
   sql: MergeSql,
   rows: Rows,
-  areOrdered: boolean,
+  order: 'ordered' | 'any',
+  unchanged: string,
 ): Promise<Counts> {
-  const sameWhenEqual = new Set(table.columns.filter(isEqualSame).map(({ name }) => name))
   const [before, raised] = (await session.run(MORE_MEMORY)).rows[0] as readonly [string, Text]
-  const merged = await session.run(sql.mergeByOneJoin(rows, sameWhenEqual, areOrdered ? 'any' : 'ordered'))
+  const merged = await session.run(sql.mergeByOneJoin(rows, order, unchanged))
   if (raised !== null) await session.run("SELECT set_config('work_mem', $1, true)", [before])
-  return merged.rows
+  const taken = (await session.run(sql.taken(unchanged))).rows[0] as readonly Text[]
+  return merged.rows.map((row) => [...row, ...taken])
 }
 
 async function mergeByTwo(session: MergeSession, sql: MergeSql, rows: Rows, given: number): Promise<Counts> {

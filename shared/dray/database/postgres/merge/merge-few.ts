@@ -27,14 +27,11 @@ const PLAIN_TYPES = new Set(
 
 /**
  * Merges a few rows without a temporary table: their values are bound as one array a column and unnested. Null when
- * they are more than a few, when a column's type or a NULL in the key asks for the longer way, or when a column would
- * change a value.
+ * they are more than a few, when a column's type or a NULL in the key asks for the longer way, when a column would
+ * change a value, when a key comes in two spellings, or when rows are dropped.
  */
-export async function mergeFew(
-  session: MergeSession,
-  { target, table, narrow }: Merging,
-  open: OpenBlocks,
-): Promise<MergeCounts | null> {
+export async function mergeFew(session: MergeSession, merging: Merging, open: OpenBlocks): Promise<MergeCounts | null> {
+  const { target, table, narrow } = merging
   if (target.columns.length > FEW_COLUMNS) return null
   const rows = await fewRows(open)
   if (rows === null || rows.some((row) => row.length !== target.columns.length)) return null
@@ -43,14 +40,22 @@ export async function mergeFew(
   const types = castTypes(target, table, narrow)
   if (types === null) return null
   const arrays = target.columns.map((_, index) => arrayOf(rows.map((row) => row[index] ?? null)))
-  const sql = new MergeSql(target, SOURCE, narrow)
+  const sql = new MergeSql(merging, SOURCE)
   const withRows = (statement: string) =>
     statement.replace(/^\s*(?:WITH )?/, (start) => withSource(target, types, start))
   if (narrow.length > 0) {
-    const [, loses] = (await session.run(withRows(sql.look()), arrays)).rows[0] as readonly [string, string]
+    const [, , loses] = (await session.run(withRows(sql.look()), arrays)).rows[0] as readonly Text[]
     if (loses === 't') return null
   }
-  return countsOf(rows.length, (await session.run(withRows(sql.merge(sql.lastOfEachKey())), arrays)).rows)
+  const counts = countsOf(rows.length, (await session.run(withRows(sql.merge(sql.lastOfEachKey())), arrays)).rows)
+  // The table takes two texts for one key.
+  return counts !== null && counts.duplicate > againCount(rows, keys) ? null : counts
+}
+
+/** How many rows come again with the same texts in their key. */
+function againCount(rows: readonly (readonly Text[])[], keys: readonly number[]): number {
+  if (keys.length === 0) return 0
+  return rows.length - new Set(rows.map((row) => JSON.stringify(keys.map((index) => row[index])))).size
 }
 
 const SOURCE = '"dray_few"'

@@ -51,7 +51,9 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
   }
   if (name === 'jsonb') {
     const message = 'the JSON has a key twice, of which jsonb would keep one'
-    return { loses: `NOT (${column} IS JSON WITH UNIQUE KEYS)`, code: '22030', message }
+    // What jsonb refuses as a whole (half of a surrogate pair) it says by itself.
+    const loses = `(NOT (${column} IS JSON WITH UNIQUE KEYS) AND pg_input_is_valid(${column}::text, 'jsonb'))`
+    return { loses, code: '22030', message }
   }
   const message = `the value does not fit ${type} without being rounded`
   if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }

@@ -1,9 +1,12 @@
 import type { MergeTarget } from '../../adapter.ts'
 import { quote, quoteTable } from '../names.ts'
+import type { Merging } from './merging.ts'
 import { losing, type NarrowColumn } from './narrow-columns.ts'
+import { RowConditions } from './row-conditions.ts'
 
 /** A set of rows to merge: a SELECT of the target's columns. `where` is added to its condition. */
 export interface Rows {
+  /** A SELECT of how many they are, and how many more come before them with the same keys. */
   readonly count: string
   /** In the order of the key, for rows that are inserted; to be found by their key they need none. */
   select(where: string, order?: 'ordered' | 'any'): string
@@ -20,13 +23,16 @@ export class MergeSql {
   readonly #narrow: readonly NarrowColumn[]
   /** The columns, of the target's types again. */
   readonly selected: string
+  readonly conditions: RowConditions
   readonly #key: readonly string[]
 
-  constructor(merge: MergeTarget, temporary: string, narrow: readonly NarrowColumn[] = []) {
+  constructor(merging: Merging, temporary: string) {
+    const { target: merge, narrow } = merging
     this.#merge = merge
     this.#temporary = temporary
     this.target = quoteTable(merge.table)
     this.#narrow = narrow
+    this.conditions = new RowConditions(merging)
     this.#columns = merge.columns.map(quote).join(', ')
     this.selected = this.#cast(({ type }) => type)
     this.#key = merge.key.map(quote)
@@ -61,11 +67,11 @@ export class MergeSql {
     return `COPY ${this.#temporary} (${this.#columns}) FROM STDIN`
   }
 
-  /** How many rows there are when each key counts once, and whether a column would change a value. */
+  /** How many keys there are, how many rows come again, and whether a column would change a value. */
   look(): string {
     const condition = losing(this.#narrow)
     const loses = condition === null ? 'false' : `EXISTS (SELECT 1 FROM ${this.#temporary} WHERE ${condition})`
-    return `SELECT (${this.lastOfEachKey().count}), ${loses}`
+    return `SELECT c.*, ${loses} FROM (${this.lastOfEachKey().count}) c`
   }
 
   /** Without it the planner takes the rows for few and looks each of them up. */
@@ -78,13 +84,13 @@ export class MergeSql {
     const from = `FROM ${this.#temporary} s`
     if (!this.keyed) {
       return {
-        count: `SELECT count(*) ${from}`,
+        count: `SELECT count(*), 0 ${from}`,
         select: (where) => `SELECT ${this.selected} ${from} WHERE ${where} ORDER BY ctid`,
       }
     }
     const distinct = this.distinctKey('ctid')
     return {
-      count: `SELECT count(*) FROM (SELECT DISTINCT ${distinct} ${from}) k`,
+      count: `SELECT count(*), COALESCE(sum(n - 1), 0) FROM (SELECT count(*) AS n ${from} GROUP BY ${distinct}) k`,
       select: (where) =>
         `SELECT DISTINCT ON (${distinct}) ${this.selected} ${from} WHERE ${where} ORDER BY ${distinct}, ctid DESC`,
     }
@@ -95,7 +101,7 @@ export class MergeSql {
     const from = `FROM ${this.#temporary} s`
     const ordered = ` ORDER BY ${this.keyed ? this.#key.join(', ') : 'ctid'}`
     return {
-      count: String(count),
+      count: `SELECT ${count}, 0`,
       select: (where, order = 'ordered') =>
         `SELECT ${this.selected} ${from} WHERE ${where}${order === 'ordered' ? ordered : ''}`,
     }
@@ -109,85 +115,89 @@ export class MergeSql {
   }
 
   /**
-   * Updates what differs and inserts what is absent, both as of one snapshot, and counts: distinct rows, inserted,
-   * updated. The order of the select has its rows found before the first is inserted. A key that another transaction
-   * inserts meanwhile is refused as a duplicate; the next attempt sees it.
+   * Updates what differs and inserts what is absent, both as of one snapshot, and counts as `countsOf` reads it. The
+   * order of the select has its rows found before the first is inserted. A key that another transaction inserts
+   * meanwhile is refused as a duplicate; the next attempt sees it.
    */
   merge(rows: Rows): string {
     const insert = `INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE`
     if (!this.#upsert) {
-      return `WITH i AS (${insert} ${rows.select('true')} RETURNING 1) SELECT (${rows.count}), (SELECT count(*) FROM i), 0`
+      return `WITH i AS (${insert} ${rows.select('true')} RETURNING 1) SELECT c.*, (SELECT count(*) FROM i), 0, 0 FROM (${rows.count}) c`
     }
-    const absent = `NOT EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.#sameKey()})`
+    const { sameKey, isUnchanged } = this.conditions
     const update = this.#update(rows)
-    return `WITH ${update === null ? '' : `u AS (${update}), `}i AS (${insert} ${rows.select(absent)} RETURNING 1)
-      SELECT (${rows.count}), (SELECT count(*) FROM i), ${update === null ? '0' : '(SELECT count(*) FROM u)'}`
+    return `WITH ${update === null ? '' : `u AS (${update}), `}i AS (${insert} ${rows.select(`NOT ${this.present()}`)} RETURNING 1)
+      SELECT c.*, (SELECT count(*) FROM i), ${update === null ? '0' : '(SELECT count(*) FROM u)'},
+        (SELECT count(*) FROM (${rows.select('true', 'any')}) s JOIN ${this.target} t ON ${sameKey} WHERE ${isUnchanged})
+      FROM (${rows.count}) c`
+  }
+
+  #update(rows: Rows): string | null {
+    const { isChanged, assignments, sameKey } = this.conditions
+    if (isChanged === null) return null
+    return `UPDATE ${this.target} t SET ${assignments.join(', ')} FROM (${rows.select('true', 'any')}) s
+      WHERE ${sameKey} AND ${isChanged} RETURNING 1`
   }
 
   /** Rows whose key the table has. */
   present(): string {
-    return `EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.#sameKey()})`
-  }
-
-  #sameKey(): string {
-    return this.#key.map((column) => `t.${column} = s.${column}`).join(' AND ')
+    return `EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.conditions.sameKey})`
   }
 
   /**
    * The same by one join, for servers that can. The target's rows are locked and changed as they are found, so that no
-   * order of the rows is needed but for a key's place in the index. `sameWhenEqual`: columns whose equal values are the
-   * same, byte by byte.
+   * order of the rows is needed but for a key's place in the index. MERGE returns nothing of a row that it leaves
+   * alone, so that such a row takes a number of a sequence, once; to look for these rows again costs twice as much.
    */
-  mergeByOneJoin(rows: Rows, sameWhenEqual: ReadonlySet<string>, order: 'ordered' | 'any'): string {
-    const assignments = this.#assignments
-    const update = `WHEN MATCHED AND ${this.#differs(sameWhenEqual)} THEN UPDATE SET ${assignments.join(', ')}`
+  mergeByOneJoin(rows: Rows, order: 'ordered' | 'any', unchanged: string): string {
+    const { sameKey, sameSpelling, changesByColumn, assignments } = this.conditions
+    const isUpdated = `CASE WHEN ${sameSpelling === null ? 'false' : `NOT (${sameSpelling})`} THEN false
+      WHEN ${changesByColumn ?? 'false'} THEN true ELSE nextval('${unchanged}') IS NULL END`
+    const action = changesByColumn === null ? 'DO NOTHING' : `UPDATE SET ${assignments.join(', ')}`
     const values = this.#merge.columns.map((column) => `s.${quote(column)}`).join(', ')
-    return `WITH m AS (MERGE INTO ${this.target} t USING (${rows.select('true', order)}) s ON ${this.#sameKey()}
-      ${this.#compared.length === 0 ? '' : update}
+    return `WITH m AS (MERGE INTO ${this.target} t USING (${rows.select('true', order)}) s ON ${sameKey}
+      WHEN MATCHED AND ${isUpdated} THEN ${action}
       WHEN NOT MATCHED THEN INSERT (${this.#columns}) OVERRIDING SYSTEM VALUE VALUES (${values})
       RETURNING merge_action() = 'INSERT' AS inserted)
-      SELECT (${rows.count}), count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM m`
-  }
-
-  get #written(): readonly string[] {
-    const { columns, key } = this.#merge
-    return columns.filter((column) => !key.includes(column))
-  }
-
-  get #compared(): readonly string[] {
-    const { ignore = [] } = this.#merge
-    return this.#written.filter((column) => !ignore.includes(column))
-  }
-
-  get #assignments(): readonly string[] {
-    const { counter } = this.#merge
-    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
-    return [...this.#written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
+      SELECT c.*, i.* FROM (${rows.count}) c,
+        (SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM m) i`
   }
 
   /**
-   * A row that is not older, and differs. Records are compared byte by byte, which takes longer than columns one by
-   * one.
+   * `merge` of rows that have a rank: it also names the ranks that are in none of its counts. Null where rows cannot be
+   * told apart.
    */
-  #differs(sameWhenEqual: ReadonlySet<string> = new Set()): string {
-    const { version } = this.#merge
-    const others = this.#compared.filter((column) => !sameWhenEqual.has(column)).map(quote)
-    const row = (alias: string) => `ROW(${others.map((column) => `${alias}.${column}`).join(', ')})::record`
-    const differences = [
-      ...this.#compared
-        .filter((column) => sameWhenEqual.has(column))
-        .map((column) => `t.${quote(column)} IS DISTINCT FROM s.${quote(column)}`),
-      ...(others.length === 0 ? [] : [`${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}`]),
-    ]
-    const guard =
-      version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
-    return `(${differences.join(' OR ')})${guard}`
+  mergeNaming(table: string, where: string, rank: string): string | null {
+    if (!this.keyed) return null
+    const ranked = (more: string, columns: string) =>
+      `SELECT ${columns}${this.selected} FROM ${table} s WHERE ${where} AND ${more} ORDER BY ${rank}`
+    const ofRanks = ranked('true', `${rank}, `)
+    const { sameKey, isUnchanged, assignments, isChanged } = this.conditions
+    const key = this.#key.join(', ')
+    const absent = this.#upsert ? `NOT ${this.present()}` : 'true'
+    const none = 'SELECT NULL::bigint AS rank WHERE false'
+    const updated =
+      this.#upsert && isChanged !== null
+        ? `UPDATE ${this.target} t SET ${assignments.join(', ')} FROM (${ofRanks}) s
+            WHERE ${sameKey} AND ${isChanged} RETURNING s.${rank} AS rank`
+        : none
+    const unchanged = this.#upsert
+      ? `SELECT s.${rank} AS rank FROM (${ofRanks}) s JOIN ${this.target} t ON ${sameKey} WHERE ${isUnchanged}`
+      : none
+    const inserted = this.#key.map((column) => `i.${column} = s.${column}`).join(' AND ')
+    return `WITH u AS (${updated}), n AS MATERIALIZED (${unchanged}),
+        i AS (INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE ${ranked(absent, '')} RETURNING ${key})
+      SELECT (SELECT count(*) FROM i), (SELECT count(*) FROM u), (SELECT count(*) FROM n), array_to_string(ARRAY(
+        SELECT s.${rank} FROM (${ofRanks}) s WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.rank = s.${rank})
+          AND NOT EXISTS (SELECT 1 FROM n WHERE n.rank = s.${rank}) AND NOT EXISTS (SELECT 1 FROM i WHERE ${inserted})), ',')`
   }
 
-  #update(rows: Rows): string | null {
-    if (this.#compared.length === 0) return null
-    return `UPDATE ${this.target} t SET ${this.#assignments.join(', ')}
-      FROM (${rows.select('true', 'any')}) s
-      WHERE ${this.#sameKey()} AND ${this.#differs()} RETURNING 1`
+  createSequence(sequence: string): string {
+    return `CREATE TEMPORARY SEQUENCE ${sequence.replace('pg_temp.', '')} MINVALUE 0 START 0`
+  }
+
+  /** How many numbers of it were taken. */
+  taken(sequence: string): string {
+    return `SELECT CASE WHEN is_called THEN last_value + 1 ELSE 0 END FROM ${sequence}`
   }
 }

@@ -28,8 +28,9 @@ export async function copyStraight(
     if (first === null || (await hasSome(session, target, first))) return null
     const sql = `COPY ${quoteTable(target.table)} (${target.columns.map(quote).join(', ')}) FROM STDIN`
     const copied = await session.copyIn(sql, blocks)
-    // A trigger may leave rows out.
-    return blocks.refused ? null : { inserted: copied, updated: 0, unchanged: blocks.rows - copied, duplicate: 0 }
+    // A trigger may drop rows.
+    const isWhole = !blocks.refused && copied === blocks.rows
+    return isWhole ? { inserted: copied, updated: 0, unchanged: 0, duplicate: 0 } : null
   } finally {
     // A lost connection must not leave the rows' file open.
     await blocks.close()
@@ -37,8 +38,8 @@ export async function copyStraight(
 }
 
 /** Whether a COPY does the same as an INSERT, and no key is NULL. */
-function isCopied({ key, mode }: MergeTarget, { isPlain, hasRowSecurity, columns }: TargetTable): boolean {
-  if (!isPlain || hasRowSecurity) return false
+function isCopied({ key, mode }: MergeTarget, { otherKind, hasRowSecurity, columns }: TargetTable): boolean {
+  if (otherKind !== null || hasRowSecurity) return false
   return mode === 'insert' || columns.every(({ name, isNotNull }) => isNotNull || !key.includes(name))
 }
 

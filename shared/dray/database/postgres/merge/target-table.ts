@@ -17,44 +17,76 @@ export interface TargetColumn {
   readonly isNotNull: boolean
   /** Text that is equal under the column's collation is the same. */
   readonly isDeterministic: boolean
+  readonly isText: boolean
 }
 
 /** What a merge has to know of its table. */
 export interface TargetTable {
   readonly columns: readonly TargetColumn[]
-  /** Neither a view nor a foreign table, and without rules. */
-  readonly isPlain: boolean
+  /** What else than a table it is: `view`. */
+  readonly otherKind: string | null
+  readonly hasRules: boolean
   readonly hasRowSecurity: boolean
+  /** The list, for SQL, of constraints and triggers that would else judge rows at COMMIT. */
+  readonly deferred: string | null
   /** 180004 is 18.4. */
   readonly serverVersion: number
 }
 
+/** Foreign keys and deferrable unique keys are triggers to the server, too; those of partitions are not its own. */
 const TABLE = `
-  SELECT c.relkind IN ('r', 'p') AND NOT c.relhasrules, c.relrowsecurity, current_setting('server_version_num'),
+  SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'), c.relhasrules, c.relhastriggers OR c.relkind = 'p',
     a.attname, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname END, format_type(a.atttypid, a.atttypmod),
-    a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true)
+    a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true), a.attcollation <> 0
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
   WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
+
+const RULES = `
+  SELECT 1 FROM pg_rewrite WHERE ev_class = to_regclass($1) AND ev_type <> '1' AND ev_enabled <> 'D'`
+
+/** A trigger may write into any other table: then the deferred constraints of all tables count. */
+const DEFERRED = `
+  WITH g AS MATERIALIZED (
+    SELECT tgconstraint, tgisinternal FROM pg_trigger WHERE tgrelid = to_regclass($1)
+      OR tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))
+  SELECT string_agg(DISTINCT format('%I.%I', n.nspname, o.conname), ', ')
+  FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
+  WHERE o.condeferred AND (o.oid IN (SELECT tgconstraint FROM g) OR EXISTS (SELECT 1 FROM g WHERE NOT tgisinternal))`
+
+/** Relations that are no tables, by their `relkind`. */
+const OTHER_KINDS: Readonly<Record<string, string>> = {
+  v: 'view',
+  m: 'materialized view',
+  f: 'foreign table',
+}
 
 export async function readTargetTable(
   rows: (sql: string, values: readonly string[]) => Promise<readonly (readonly Text[])[]>,
   { table, columns }: MergeTarget,
 ): Promise<TargetTable> {
   const found = await rows(TABLE, [quoteTable(table)])
-  const [isPlain, hasRowSecurity, version] = found[0] ?? []
-  const described = found.map(([, , , name, type, fullType, modifier, isNotNull, isDeterministic]) => ({
-    name: name as string,
-    type: type ?? null,
-    fullType: fullType as string,
-    modifier: Number(modifier),
-    isNotNull: isNotNull === 't',
-    isDeterministic: isDeterministic === 't',
-  }))
+  const [kind, hasRowSecurity, version, mayHaveRules, mayDefer] = found[0] ?? []
+  const hasRules = mayHaveRules === 't' && (await rows(RULES, [quoteTable(table)])).length > 0
+  const [[deferred = null] = []] = mayDefer === 't' ? await rows(DEFERRED, [quoteTable(table)]) : []
+  const described = found.map((row) => {
+    const [name, type, fullType, modifier, isNotNull, isDeterministic, isText] = row.slice(5)
+    return {
+      name: name as string,
+      type: type ?? null,
+      fullType: fullType as string,
+      modifier: Number(modifier),
+      isNotNull: isNotNull === 't',
+      isDeterministic: isDeterministic === 't',
+      isText: isText === 't',
+    }
+  })
   return {
     columns: described.filter(({ name }) => columns.includes(name)),
-    isPlain: isPlain === 't',
+    otherKind: OTHER_KINDS[kind ?? ''] ?? null,
+    hasRules,
     hasRowSecurity: hasRowSecurity === 't',
+    deferred,
     serverVersion: Number(version ?? 0),
   }
 }
@@ -69,12 +101,37 @@ export function isEqualSame({ type, modifier, isDeterministic }: TargetColumn): 
   return ONE_FORM.has(type) || (type === 'numeric' && modifier >= 0)
 }
 
+/** Whether equal values of the column may be stored as different texts: `citext`, a collation that ignores case. */
+export function isSpelledFreely(column: TargetColumn): boolean {
+  const { type, isText, modifier, isDeterministic } = column
+  // A char(n) is filled up to its width, so that equal ones are stored alike.
+  const isFilled = type === 'bpchar' && modifier >= 0 && isDeterministic
+  return isText && type !== 'name' && !isFilled && !isEqualSame(column)
+}
+
+/** Throws `Terminal` where no statement says how many rows it wrote. */
+export function refuseRules(session: MergeSession, { table }: MergeTarget, { hasRules }: TargetTable): void {
+  if (!hasRules) return
+  throw new TerminalError(
+    `${table} of database ${session.place.name} has rules (CREATE RULE), under which no statement says what became of its rows, so nothing was written; do what they do by triggers, or load into another table`,
+  )
+}
+
 /** Throws `Terminal` when the rows or the table lack the key to merge by. */
-export async function requireKey(session: MergeSession, { table, key, columns }: MergeTarget): Promise<void> {
+export async function requireKey(
+  session: MergeSession,
+  { table, key, columns }: MergeTarget,
+  { otherKind }: TargetTable,
+): Promise<void> {
   const missing = key.find((column) => !columns.includes(column))
   if (key.length === 0 || missing !== undefined) {
     throw new TerminalError(
       `A merge into ${table} needs its key among the columns (${missing ?? 'none given'}), so nothing was written`,
+    )
+  }
+  if (otherKind !== null) {
+    throw new TerminalError(
+      `${table} of database ${session.place.name} is a ${otherKind}, which has no unique key to merge rows by, so nothing was written; name the table behind it in the model`,
     )
   }
   const { primaryKey, uniqueKeys } = await describeKeys(
