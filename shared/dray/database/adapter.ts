@@ -58,14 +58,24 @@ export interface MergeTarget {
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */
   readonly mode?: 'upsert' | 'insert'
+  /**
+   * A row whose key the table holds in another spelling takes its place, key and all; otherwise it is refused
+   * (OTHER_SPELLING).
+   */
+  readonly respell?: boolean
 }
+
+/** The code of a row that the database took and did not write. */
+export const DROPPED = 'dropped'
+/** The code of rows whose keys are one for the table, though they are spelled differently. */
+export const OTHER_SPELLING = 'spelling'
 
 /** A row that the database refused. `row` is its place in the input, from 0. */
 export interface RejectedRow {
   readonly row: number
   /** Its COPY text line, without the line end. */
   readonly line: string
-  /** SQLSTATE, or the error number of MySQL and SQLite. */
+  /** SQLSTATE, or the error number of MySQL and SQLite; `DROPPED` or `OTHER_SPELLING`. */
   readonly code: string
   readonly column: string | null
   readonly message: string
