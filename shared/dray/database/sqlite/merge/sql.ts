@@ -131,7 +131,7 @@ export class MergeSql {
     const { columns, key, ignore = [], version, respell } = this.#target
     const compared = columns.filter((column) => (key.includes(column) ? respell : !ignore.includes(column))).map(quote)
     if (compared.length === 0) return null
-    const differs = compared.map((column) => `t.${column} IS NOT ${row}.${column} COLLATE BINARY`).join(' OR ')
+    const differs = anyOf(compared.map((column) => `t.${column} IS NOT ${row}.${column} COLLATE BINARY`))
     const guard =
       version === undefined
         ? ''
@@ -157,4 +157,11 @@ export class MergeSql {
     const columns = this.#key?.columns ?? []
     return `(${columns.map((column) => `t.${quote(column)} = s.${quote(column)} COLLATE BINARY`).join(' AND ')})`
   }
+}
+
+/** Conditions as a tree of few levels: SQLite takes 1,000 at most. */
+function anyOf(conditions: readonly string[]): string {
+  if (conditions.length <= 2) return conditions.join(' OR ')
+  const half = Math.ceil(conditions.length / 2)
+  return `(${anyOf(conditions.slice(0, half))}) OR (${anyOf(conditions.slice(half))})`
 }
