@@ -11,4 +11,6 @@ export interface Merging {
   readonly live: MysqlTable
   readonly staging: StagingTable
   readonly sql: MergeSql
+  /** Triggers may run when a row is written. */
+  readonly triggers: boolean
 }

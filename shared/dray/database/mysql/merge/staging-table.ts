@@ -94,11 +94,14 @@ export class StagingTable {
     return { code, column: name, message: withoutRow(message) }
   }
 
-  async remove(rows: Iterable<number>): Promise<void> {
+  /** Says how many rows it took out. */
+  async remove(rows: Iterable<number>): Promise<number> {
+    let removed = 0
     const ordinals = [...rows].map((row) => this.ordinalOf(row))
     for (let start = 0; start < ordinals.length; start += 5_000) {
       const list = ordinals.slice(start, start + 5_000).join(',')
-      await this.#session.run(`DELETE FROM ${this.table} WHERE ${this.ordinal} IN (${list})`)
+      removed += (await this.#session.run(`DELETE FROM ${this.table} WHERE ${this.ordinal} IN (${list})`)).affected
     }
+    return removed
   }
 }
