@@ -59,8 +59,8 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   const reached = ['plan', 'commit'].includes(stage) ? [...sources, ...targets] : []
   return {
     databases: [...new Set(reached)],
-    // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says what
-    // has become of rows.
+    // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says
+    // what has become of rows.
     staging: {
       read: { plan: [...staged, ...kept, ...logs], commit: [...staged, ...kept] }[stage] ?? [],
       write: { plan: staged, commit: [...staged, ...kept, ...logs] }[stage] ?? [],

@@ -54,8 +54,6 @@ export interface Capabilities {
    * null where both take the column as it is. Null instead of the function: no type is such a one.
    */
   readonly comparedAs: ((column: Sql, kind: FieldKind, liveType: string) => ComparedAs | null) | null
-  /** What to order keys of a kind by, so that their order is the same on every engine, whatever its collation. */
-  keyOrder(column: Sql, kind: FieldKind): Sql
   readonly schema: SchemaCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null

@@ -20,6 +20,7 @@ class Person extends source.table('person', {
   parent: bigint().nullable(),
 }) {}
 class ById extends target.table('by_id', { id: uuid().primaryKey(), label: text().nullable() }) {}
+class ByName extends target.table('by_name', { id: varchar(60).primaryKey(), label: text().nullable() }) {}
 class User extends target.table('user_dim', {
   id: bigint().primaryKey(),
   email: text().nullable(),
@@ -29,6 +30,12 @@ class User extends target.table('user_dim', {
 const takeOver = ({ id, label }: Account) => ({ id, label })
 const extract = fullLoad(Account, { partitionRows: 90 })
 const byId = pipeline('accounts', { extract, transform: takeOver, load: upsert(ById, { by: 'id' }), deletes: 'hard' })
+const byName = pipeline('accounts', {
+  extract,
+  transform: takeOver,
+  load: upsert(ByName, { by: 'id' }),
+  deletes: 'hard',
+})
 const person = ({ id, email, parent }: Person) => ({ id, email, parent })
 const people = pipeline('people', {
   extract: fullLoad(Person, { partitionRows: 3 }),
@@ -38,6 +45,8 @@ const people = pipeline('people', {
 })
 
 const UUID = { postgres: 'uuid', mysql: 'uuid', sqlite: 'text collate nocase' }
+/** Text that is equal whatever its capitals. */
+const NAME = { postgres: 'citext', mysql: 'varchar(60) collate utf8mb4_general_ci', sqlite: 'text collate nocase' }
 
 onEachEngine('the keys of a target', [source, target], (engine) => {
   // biome-ignore lint/suspicious/noExplicitAny: pipelines of several targets.
@@ -49,7 +58,9 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
   beforeEach(async () => {
     await Account.createTable()
     await Person.createTable()
+    if (engine.dialect === 'postgres') await define('create extension if not exists citext')
     await define(`create table by_id (id ${UUID[engine.dialect]} primary key, label text)`)
+    await define(`create table by_name (id ${NAME[engine.dialect]} primary key, label text)`)
     await define(
       'create table user_dim (id bigint primary key, email varchar(60) unique, parent bigint references user_dim (id))',
     )
@@ -69,6 +80,37 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     assert.equal((await step('run-1'))?.deleted, 0)
     assert.equal(await ById.count(), 397)
     assert.equal((await step('run-2'))?.deleted, 3)
+  })
+
+  test('follow the source when it spells one in another way', async () => {
+    await Account.insertAll(['ann@example.com', 'bob@example.com'].map((id) => ({ id, label: 'a' })))
+    await run(byName, 'run-1')
+    await source.query("update account set id = 'Ann@example.com', label = 'b' where id = 'ann@example.com'")
+
+    await run(byName, 'run-2')
+
+    const rows = await ByName.all().order('id').toArray()
+    assert.deepEqual(rows.map(({ id, label }) => [id, label]).sort(), [
+      ['Ann@example.com', 'b'],
+      ['bob@example.com', 'a'],
+    ])
+    assert.equal((await step('run-2'))?.deleted, 0)
+    assert.deepEqual(await kept('accounts', 'run-2'), [])
+  })
+
+  test('that the source spells in two ways are quarantined, and no row of them is deleted', async () => {
+    await Account.insertAll(['bob@example.com', 'BOB@example.com', 'eve@example.com'].map((id) => ({ id, label: id })))
+
+    await run(byName, 'run-1')
+
+    assert.deepEqual(
+      (await ByName.all().toArray()).map(({ id }) => id),
+      ['eve@example.com'],
+    )
+    assert.deepEqual((await kept('accounts', 'run-1')).map(({ row }) => row.id).sort(), [
+      'BOB@example.com',
+      'bob@example.com',
+    ])
   })
 
   test('let a row in whose unique value is that of a row which is gone', async () => {

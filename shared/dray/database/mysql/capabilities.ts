@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -25,18 +24,6 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs,
   floatDigits: 6,
-  keyOrder(column, kind) {
-    switch (kind) {
-      case 'text':
-      case 'varchar':
-      case 'json':
-        return sql`cast(convert(${column} using utf8mb4) as binary)`
-      case 'uuid':
-        return sql`cast(lower(convert(${column} using utf8mb4)) as binary)`
-      default:
-        return column
-    }
-  },
   schema,
   digests,
   identity,

@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -26,18 +25,6 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs: null,
   floatDigits: null,
-  keyOrder(column, kind) {
-    switch (kind) {
-      case 'text':
-      case 'varchar':
-      case 'json':
-        return sql`cast(${column} as text) collate "C"`
-      case 'uuid':
-        return sql`lower(cast(${column} as text)) collate "C"`
-      default:
-        return column
-    }
-  },
   schema,
   digests,
   identity,

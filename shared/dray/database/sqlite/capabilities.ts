@@ -1,4 +1,3 @@
-import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -23,22 +22,6 @@ export const capabilities: Capabilities = {
   zones: null,
   comparedAs,
   floatDigits: null,
-  keyOrder(column, kind) {
-    switch (kind) {
-      case 'bigint':
-      case 'integer':
-        // It sorts by what was stored, which may be text.
-        return sql`cast(${column} as integer)`
-      case 'text':
-      case 'varchar':
-      case 'json':
-        return sql`cast(${column} as text) collate binary`
-      case 'uuid':
-        return sql`lower(cast(${column} as text)) collate binary`
-      default:
-        return column
-    }
-  },
   schema,
   digests,
   identity,

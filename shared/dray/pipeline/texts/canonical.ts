@@ -77,7 +77,7 @@ export function keyOf(texts: readonly Text[]): string {
   return texts.length === 1 && texts[0] !== null ? (texts[0] as string) : JSON.stringify(texts)
 }
 
-/** Compares canonical texts in the order in which `orderedBy` has an engine give them. */
+/** Compares canonical texts: numbers by their value, others by their bytes. */
 export function compareTexts(column: ColumnDefinition, one: string, other: string): number {
   if (one === other) return 0
   switch (column.field.settings.kind) {

@@ -33,11 +33,6 @@ export function canonicalKey(columns: readonly ColumnDefinition[], texts: readon
   return columns.map((column, place) => canonicalText(column, texts[place] ?? null))
 }
 
-/** Orders keys by their bytes, or as numbers: alike on every engine, whatever its collation. */
-export function orderedBy({ keyOrder }: Adapter, columns: readonly ColumnDefinition[]): RawBuilder<unknown> {
-  return sql.join(columns.map((column) => keyOrder(columnName(column), column.field.settings.kind)))
-}
-
 /** Groups of as many as are asked for at once. */
 export function* inGroups<T>(items: Iterable<T>): Generator<T[]> {
   let group: T[] = []
