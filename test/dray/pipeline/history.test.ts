@@ -26,14 +26,6 @@ class Item extends source.table('item', {
   price: decimal(12, 2).nullable(),
   detail: json().nullable(),
 }) {}
-class Part extends source.table('part', { id: bigint().primaryKey(), a: varchar(9), b: varchar(9).nullable() }) {}
-class PartVersion extends target.table('part_history', {
-  key: bigint().primaryKey().generated(),
-  a: varchar(9),
-  b: varchar(9).nullable(),
-  validFrom: timestamp(),
-  validTo: timestamp().nullable(),
-}) {}
 class Version extends target.table('item_history', {
   code: varchar(20).primaryKey(),
   validFrom: timestamp().primaryKey(),
@@ -164,29 +156,6 @@ onEachEngine('a history', [source, target], (engine) => {
     await change('one', { price: decimalOf('9.99') })
 
     assert.equal((await run(labels, 'run-2', '2024-01-02')).unchanged, 1)
-  })
-
-  test('a row whose key holds a NULL is quarantined, in each run', async () => {
-    await Part.createTable()
-    await PartVersion.createTable()
-    await target.query('create unique index part_key on part_history (a, b, valid_from)')
-    await Part.insertAll([
-      { id: 1n, a: 'x', b: 'y' },
-      { id: 2n, a: 'x', b: null },
-    ])
-    const load = history(PartVersion, { by: ['a', 'b'], validFrom: 'validFrom', validTo: 'validTo' })
-    const parts = pipeline('parts', { extract: fullLoad(Part), transform: ({ a, b }) => ({ a, b }), load })
-
-    const runs = [await run(parts as never, 'run-1', '2024-01-01'), await run(parts as never, 'run-2', '2024-01-02')]
-
-    assert.deepEqual(
-      runs.map(({ inserted, unchanged, quarantined: bad }) => [inserted, unchanged, bad]),
-      [
-        [1, 0, 1],
-        [0, 1, 1],
-      ],
-    )
-    assert.deepEqual((await target.query('select a, b from part_history')).rows, [['x', 'y']])
   })
 
   test('a load delivered twice writes one version', async () => {

@@ -66,7 +66,7 @@ async function notTried(
   }))
 }
 
-export function* blocksOf(lines: readonly string[]): Generator<CopyBlock> {
+function* blocksOf(lines: readonly string[]): Generator<CopyBlock> {
   for (let start = 0; start < lines.length; start += LINES_IN_A_BLOCK) {
     const part = lines.slice(start, start + LINES_IN_A_BLOCK)
     yield { bytes: Buffer.from(part.map((line) => `${line}\n`).join('')), rows: part.length }

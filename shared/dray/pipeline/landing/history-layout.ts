@@ -52,12 +52,6 @@ export class HistoryLayout {
     return keyOf(canonicalKey(this.by, this.keyTexts(row)))
   }
 
-  /** The first column of the key that holds no value. */
-  missingKey(row: readonly Text[]): string | null {
-    const place = this.#keys.find((at) => (row[at] ?? null) === null)
-    return place === undefined ? null : this.column(place).column
-  }
-
   text(row: readonly Text[], place: number): Text {
     return canonicalText(this.column(place), row[place] ?? null)
   }

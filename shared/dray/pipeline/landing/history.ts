@@ -2,7 +2,7 @@ import { sql } from 'kysely'
 import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
-import { BlockEncoder, decodeBlock, decodeLine, encodeLine, linesOf } from '#dray/block/copy-text.ts'
+import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
@@ -24,8 +24,6 @@ interface Decisions {
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
 const MOST_TRIED = 100
-const NULL_FIELD = '\\N'
-const NULL_KEY = 'null-key'
 
 /**
  * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more
@@ -36,7 +34,7 @@ export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, option
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
-  const refused = await withoutKey(layout, open)
+  const refused = new Map<number, RejectedRow>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
     const decisions = await decide(layout, open, refused)
@@ -52,23 +50,6 @@ export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, option
       }
     }
   }
-}
-
-/** Rows with a NULL in their key, which equals no other: each run would begin another version of them. */
-async function withoutKey(layout: HistoryLayout, open: OpenBlocks): Promise<Map<number, RejectedRow>> {
-  const refused = new Map<number, RejectedRow>()
-  let row = 0
-  for await (const block of open()) {
-    for (const line of linesOf(block)) {
-      const missing = line.includes(NULL_FIELD) ? layout.missingKey(decodeLine(line)) : null
-      if (missing !== null) {
-        const message = `the key column ${missing} is NULL, so it is not known which version the row follows`
-        refused.set(row, { row, line, code: NULL_KEY, column: missing, message })
-      }
-      row += 1
-    }
-  }
-  return refused
 }
 
 /** Takes every row whose key has been refused for refused. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Text } from 'dray/internal/block/block.ts'
-import { type MergeTarget, OTHER_SPELLING } from 'dray/internal/database/adapter.ts'
+import type { MergeTarget } from 'dray/internal/database/adapter.ts'
 import { TerminalError } from 'dray/internal/errors.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
@@ -158,9 +158,22 @@ describe('a merge into MySQL', { skip }, () => {
       ['X', '8'],
     ])
 
-    assert.deepEqual(countsOf(result), [0, 0, 0, 0, 8])
-    assert.ok(result.rejected.every(({ code, column }) => code === OTHER_SPELLING && column === 'id'))
-    assert.deepEqual(await rowsOf(target), [['X', '1']])
+    assert.deepEqual(countsOf(result), [1, 1, 0, 1, 5])
+    assert.deepEqual(
+      result.rejected.map(({ row, line, code, column }) => [row, line, code, column]),
+      [
+        [2, 'a \t3', '1062', 'id'],
+        [3, '\u00e1\t4', '1062', 'id'],
+        [4, '\uff41\t5', '1062', 'id'],
+        [5, 'x\t6', '1062', 'id'],
+        [6, 'a\t7', '1062', 'id'],
+      ],
+    )
+    assert.match(result.rejected[0]?.message ?? '', /equal under the collation utf8mb4_unicode_ci, but not the same/)
+    assert.deepEqual(await rowsOf(target), [
+      ['A', '2'],
+      ['X', '8'],
+    ])
   })
 
   test('never overwrites a row that another unique key points to', async () => {
@@ -198,18 +211,18 @@ describe('a merge into MySQL', { skip }, () => {
 
     const result = await server.merge(target, [
       ['5', 'a', '1'],
-      ['5', 'x', '50'],
+      ['8', 'x', '80'],
       ['9', 'n', '90'],
     ])
 
-    assert.deepEqual(countsOf(result), [1, 0, 1, 0, 1])
+    assert.deepEqual(countsOf(result), [1, 1, 0, 0, 1])
     assert.deepEqual(
       result.rejected.map(({ row, code }) => [row, code]),
       [[0, '1062']],
     )
     assert.deepEqual(await rowsOf(target), [
-      ['5', 'x', '50'],
       ['7', 'a', '70'],
+      ['8', 'x', '80'],
       ['9', 'n', '90'],
     ])
   })

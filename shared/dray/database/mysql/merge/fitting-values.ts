@@ -31,16 +31,12 @@ function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
  */
 export function fittingRows(
   { facts }: MergeSession,
-  { columns, key, mode }: MergeTarget,
+  { columns }: MergeTarget,
   live: MysqlTable,
 ): ((bytes: Buffer) => boolean) | null {
   if (!facts.isMariaDB || !facts.localInfile) return null
   const fits = columns
     .map((name) => live.columns.find((column) => column.name === name))
-    // A NULL in a key equals no other, so an upsert of it would come in again each time.
-    .map(
-      (column) => column && (mode !== 'insert' && key.includes(column.name) ? { ...column, nullable: false } : column),
-    )
     .map((column) => (column ? fitsOf(column) : null))
   return fits.includes(null) ? null : (bytes) => areFitting(bytes, fits as Fits[], fits.length)
 }

@@ -1,18 +1,20 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { pickLines } from '#dray/block/block-lines.ts'
-import { otherSpelling, sameKeys } from '#dray/database/merge/spellings.ts'
+import { bisect } from '#dray/database/merge/bisect.ts'
 import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import { TerminalError } from '#dray/errors.ts'
-import { type MergeResult, type MergeTarget, OTHER_SPELLING, type RejectedRow } from '../../adapter.ts'
+import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
 import { quote } from '../names.ts'
+import { withoutRow } from '../translate.ts'
 import { loadData } from './load-data.ts'
-import { InsertLoader } from './load-inserts.ts'
+import { InsertLoader, refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
 import type { MergeSql } from './sql.ts'
-import type { Flaw } from './staged-columns.ts'
-import { writeStaged } from './staged-write.ts'
-import type { Faults, StagingTable } from './staging-table.ts'
+import type { Flaw, StagedColumn } from './staged-columns.ts'
+import type { Fault, Faults, StagingTable } from './staging-table.ts'
+
+const SAVEPOINT = '`dray_merge`'
 
 /**
  * Merges rows of any kind by way of the staging table, where duplicates go and rows that the target would refuse or
@@ -28,25 +30,21 @@ export async function mergeStaged(
 }
 
 class StagedMerge {
-  readonly #merging: Merging
   readonly #session: MergeSession
   readonly #target: MergeTarget
   readonly #staging: StagingTable
   readonly #sql: MergeSql
   #rows = 0
   /** Rows that gave way to a later one of their key, the last first, by the later one. */
-  #earlier: ReadonlyMap<number, readonly number[]> = new Map()
+  readonly #earlier = new Map<number, number[]>()
   /** Rows that are refused for what is in them; another one of their key may do. */
   readonly #replaceable: number[] = []
   #duplicate = 0
   #inserted = 0
   #updated = 0
-  #unchanged = 0
   #faults: Faults = new Map()
 
-  constructor(merging: Merging) {
-    const { session, target, staging, sql } = merging
-    this.#merging = merging
+  constructor({ session, target, staging, sql }: Merging) {
     this.#session = session
     this.#target = target
     this.#staging = staging
@@ -55,24 +53,13 @@ class StagedMerge {
 
   async run(open: OpenBlocks): Promise<MergeResult> {
     await this.#load(open)
-    await this.#check(open)
+    await this.#check()
     if (this.#target.mode === 'insert') await this.#refuseExisting()
     await this.#write()
+    if (this.#target.mode !== 'insert' && this.#sql.mayMeetOthers) await this.#refuseMissing()
     const rejected = await rejectedRows(open, this.#faults)
-    const result = {
-      inserted: this.#inserted,
-      updated: this.#updated,
-      unchanged: this.#unchanged,
-      duplicate: this.#duplicate,
-      rejected,
-    }
-    const counted = result.inserted + result.updated + result.unchanged + result.duplicate + rejected.length
-    if (counted !== this.#rows) {
-      throw new TerminalError(
-        `${this.#rows} rows were sent for ${this.#target.table}, but ${counted} are accounted for, so none was written.`,
-      )
-    }
-    return result
+    const unchanged = this.#rows - this.#inserted - this.#updated - this.#duplicate - rejected.length
+    return { inserted: this.#inserted, updated: this.#updated, unchanged, duplicate: this.#duplicate, rejected }
   }
 
   async #load(open: OpenBlocks): Promise<void> {
@@ -91,9 +78,9 @@ class StagedMerge {
   }
 
   /** One pass over the staged rows: all have arrived, none has a flaw, no key came twice. */
-  async #check(open: OpenBlocks): Promise<void> {
+  async #check(): Promise<void> {
     const flaws = this.#flaws()
-    const key = this.#sql.key.map(({ name, searchable }) => searchable(quote(name)))
+    const key = this.#sql.key.map((column) => exactKey(column))
     const first = await this.#count(key, flaws)
     if (first.rows !== this.#rows - this.#faults.size) {
       throw new TerminalError(
@@ -102,7 +89,7 @@ class StagedMerge {
     }
     if (first.flawed > 0) await this.#removeFlawed(flaws)
     const clean = first.flawed > 0 ? await this.#count(key, []) : first
-    if (key.length > 0 && clean.keys < clean.rows) await this.#removeDuplicates(key, open)
+    if (key.length > 0 && clean.keys < clean.rows) await this.#removeDuplicates(key)
   }
 
   #flaws(): readonly Flaw[] {
@@ -145,25 +132,20 @@ class StagedMerge {
     await this.#staging.remove(found)
   }
 
-  /** Of rows with the same key the last stays, unless they spell it differently: then none does. */
-  async #removeDuplicates(key: readonly string[], open: OpenBlocks): Promise<void> {
+  /** Of rows with the same key, byte by byte, the last stays. */
+  async #removeDuplicates(key: readonly string[]): Promise<void> {
     const { table, ordinal } = this.#staging
     const { rows } = await this.#query(
-      `SELECT place, last FROM (SELECT ${ordinal} AS place, MAX(${ordinal}) OVER w AS last, COUNT(*) OVER w AS same_key
-         FROM ${table} WINDOW w AS (PARTITION BY ${key.join(', ')})) AS numbered WHERE same_key > 1`,
+      `SELECT place, last FROM (SELECT ${ordinal} AS place, MAX(${ordinal}) OVER (PARTITION BY ${key.join(', ')}) AS last FROM ${table}) AS numbered WHERE place < last ORDER BY place DESC`,
     )
-    const groups = new Map<number, number[]>()
-    for (const row of rows) {
-      const [place, last] = row.map((one) => this.#staging.rowOf(one as string)) as [number, number]
-      const group = groups.get(last)
-      if (group === undefined) groups.set(last, [place])
-      else group.push(place)
+    this.#duplicate = rows.length
+    const places = rows.map((row) => row.map((place) => this.#staging.rowOf(place as string)) as [number, number])
+    for (const [place, last] of places) {
+      const earlier = this.#earlier.get(last)
+      if (earlier === undefined) this.#earlier.set(last, [place])
+      else earlier.push(place)
     }
-    const { earlier, refused } = await sameKeys(this.#target, groups, open)
-    this.#earlier = earlier
-    this.#duplicate = await this.#staging.remove([...earlier.values()].flat())
-    for (const [row, fault] of refused) this.#faults.set(row, fault)
-    await this.#staging.remove(refused.keys())
+    await this.#staging.remove(places.map(([place]) => place))
   }
 
   standIns(): StandIns {
@@ -179,30 +161,79 @@ class StagedMerge {
     if (this.#sql.key.length === 0) return
     const { rows } = await this.#query(this.#sql.existing)
     const column = this.#target.key[0] ?? null
-    const message = `The table has a row of this key (${this.#target.key.join(', ')}) already.`
-    const places = rows.map(([place]) => this.#staging.rowOf(place as string))
-    for (const [index, [, isExact, ...spelling]] of rows.entries()) {
-      const fault =
-        isExact === '1' ? { code: '1062', column, message } : otherSpelling(this.#target, 'the table', spelling)
-      this.#faults.set(places[index] as number, fault)
-    }
+    await this.#refuse(
+      rows.map(([place]) => place as string),
+      () => ({
+        code: '1062',
+        column,
+        message: `The table has a row of this key (${this.#target.key.join(', ')}) already.`,
+      }),
+    )
+  }
+
+  async #refuse(ordinals: readonly string[], faultOf: (index: number) => Fault): Promise<void> {
+    const places = ordinals.map((ordinal) => this.#staging.rowOf(ordinal))
+    for (const [index, place] of places.entries()) this.#faults.set(place, faultOf(index))
     await this.#staging.remove(places)
   }
 
   async #write(): Promise<void> {
-    if (this.#target.mode !== 'insert') this.#unchanged = (await this.#query(this.#sql.removeUnchanged)).affected
-    const { inserted, updated, refused } = await writeStaged(this.#merging, this.#rows)
-    this.#inserted = inserted
-    this.#updated = updated
-    for (const [row, fault] of refused) {
-      this.#faults.set(row, fault)
-      if (fault.code !== OTHER_SPELLING) this.#replaceable.push(row)
+    const refused: number[] = []
+    await bisect<Fault>(
+      this.#rows,
+      async (from, to) => {
+        const error = await this.#writeRange(from, to)
+        return error === null ? null : { error, at: null }
+      },
+      (row, fault) => {
+        refused.push(row)
+        this.#replaceable.push(row)
+        this.#faults.set(row, { ...fault, message: withoutRow(fault.message) })
+      },
+    )
+    await this.#staging.remove(refused)
+  }
+
+  async #writeRange(from: number, to: number): Promise<Fault | null> {
+    const isInsert = this.#target.mode === 'insert'
+    const sql = isInsert ? this.#sql.insert([from, to]) : this.#sql.upsert([from, to])
+    await this.#session.run(`SAVEPOINT ${SAVEPOINT}`)
+    const fault = await refusalOf(this.#session, sql, ({ affected, duplicates }) => {
+      // A new row counts once in `affected`, a changed one twice.
+      const updated = isInsert ? 0 : duplicates
+      this.#updated += updated
+      this.#inserted += affected - 2 * updated
+    })
+    if (fault !== null) await this.#session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+    return fault
+  }
+
+  async #refuseMissing(): Promise<void> {
+    const { rows } = await this.#query(this.#sql.missing)
+    const key = this.#target.key.join(', ')
+    const collations = this.#sql.key.map(({ collation }) => collation).filter((name) => name !== null)
+    const equal = `Another row has a key (${key}) that is equal under the collation ${collations.join(', ')}, but not the same.`
+    const other = `Another row has the same value in a unique key other than (${key}).`
+    for (const [place, isSameKey] of rows) {
+      if (isSameKey !== '1') this.#replaceable.push(this.#staging.rowOf(place as string))
     }
+    await this.#refuse(
+      rows.map(([place]) => place as string),
+      (index) => ({
+        code: '1062',
+        column: rows[index]?.[1] === '1' ? (this.#target.key[0] ?? null) : null,
+        message: rows[index]?.[1] === '1' ? equal : other,
+      }),
+    )
   }
 
   #query(sql: string) {
     return this.#session.run(sql, { signal: this.#session.signal })
   }
+}
+
+function exactKey({ name, isText }: StagedColumn): string {
+  return isText ? `CAST(${quote(name)} AS BINARY)` : quote(name)
 }
 
 function anyOf(flaws: readonly Flaw[]): string {

@@ -1,6 +1,5 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { writeStandIns } from '#dray/database/merge/stand-ins.ts'
-import { tryAgain } from '#dray/database/merge/try-again.ts'
 import type { MergeResult, MergeTarget } from '../../adapter.ts'
 import { tableNameOf } from '../names.ts'
 import { mergeOrdered } from './merge-ordered.ts'
@@ -11,26 +10,13 @@ import { stagedColumnOf } from './staged-columns.ts'
 import { StagingTable } from './staging-table.ts'
 import { loadStraight } from './straight.ts'
 import { columnOf, readTargetTable } from './target-table.ts'
-import { mayRunTriggers } from './triggers.ts'
-
-/** Refusals that the landing of other rows can cure: a foreign key, a unique key. */
-const MAY_LAND = new Set(['1022', '1062', '1169', '1216', '1452', '1586'])
 
 /**
  * Merges rows into a table: new ones straight, as long as that is sure to be exact; others into a temporary table of
  * forgiving types first, where duplicates go and rows that the target would refuse or change are taken out, then by one
- * INSERT … SELECT (ON DUPLICATE KEY UPDATE). Rows that were refused are tried again when others have landed.
+ * INSERT … SELECT (ON DUPLICATE KEY UPDATE).
  */
 export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
-  const first = await mergeOnce(session, target, open)
-  return tryAgain(
-    first,
-    (code) => MAY_LAND.has(code),
-    (rows) => mergeOnce(session, target, rows),
-  )
-}
-
-async function mergeOnce(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
   const live = await readTargetTable(session, target)
   const { isMariaDB } = session.facts
   const columns = target.columns.map((name) => stagedColumnOf(columnOf(live, target, name), target.table, isMariaDB))
@@ -39,10 +25,9 @@ async function mergeOnce(session: MergeSession, target: MergeTarget, open: OpenB
   const staging = new StagingTable(session, tableNameOf(target.table), columns)
   const sql = new MergeSql(target, live, staging)
   const drop = () => staging.drop().catch(() => {})
-  const triggers = await mayRunTriggers(session, target.table)
-  const merging = { session, target, live, staging, sql, triggers }
+  const merging = { session, target, live, staging, sql }
   const ordered = await mergeOrdered(merging, open).finally(drop)
   if (ordered !== null) return ordered
   const { result, standIns } = await mergeStaged(merging, open).finally(drop)
-  return writeStandIns(result, standIns, open, (rows) => mergeOnce(session, target, rows))
+  return writeStandIns(result, standIns, open, (rows) => mergeRows(session, target, rows))
 }

@@ -11,6 +11,4 @@ export interface Merging {
   readonly live: MysqlTable
   readonly staging: StagingTable
   readonly sql: MergeSql
-  /** Triggers may run when a row is written. */
-  readonly triggers: boolean
 }

@@ -20,9 +20,7 @@ export class MergeSql {
   readonly #counter: string | null
   /** A row of the input may meet a row of another key: under the collation, or by another unique key. */
   readonly mayMeetOthers: boolean
-  readonly hasOtherKeys: boolean
-  readonly isPrimary: boolean
-  readonly #respell: boolean
+  readonly #isPrimary: boolean
 
   constructor(target: MergeTarget, live: MysqlTable, staging: StagingTable) {
     const column = (name: string) => staging.columns.find((candidate) => candidate.name === name) as StagedColumn
@@ -38,11 +36,9 @@ export class MergeSql {
     this.#ignored = rest.filter(isIgnored).map(column)
     this.#version = target.version === undefined || isKey(target.version) ? null : column(target.version)
     this.#counter = target.counter === undefined ? null : quote(target.counter)
-    this.isPrimary = sameColumns(live.primaryKey, target.key)
+    this.#isPrimary = sameColumns(live.primaryKey, target.key)
     const indexes = [live.primaryKey, ...live.uniqueKeys].filter((columns) => columns.length > 0)
-    this.#respell = target.respell === true
-    this.hasOtherKeys = indexes.length > 1
-    this.mayMeetOthers = this.#key.some(({ isText }) => isText) || this.hasOtherKeys
+    this.mayMeetOthers = this.#key.some(({ isText }) => isText) || indexes.length > 1
   }
 
   get key(): readonly StagedColumn[] {
@@ -64,16 +60,14 @@ export class MergeSql {
     const version = this.#version
     const ordered = [...this.#others.filter((column) => column !== version), ...(version ? [version] : [])]
     const conditions = [
-      ...(this.mayMeetOthers ? this.#key.map((column) => this.#isMeant(column, this.#target)) : []),
+      ...(this.mayMeetOthers ? this.#key.map((column) => this.#same(column, this.#target)) : []),
       ...(version ? [this.#isNotOlder(version, this.#target)] : []),
     ]
-    const compared = this.#compared
-    const differs = compared.length === 0 ? ['FALSE'] : [`NOT (${this.#sameAll(compared, this.#target)})`]
+    const differs = this.#others.length === 0 ? ['FALSE'] : [`NOT (${this.#sameOthers(this.#target)})`]
     const assignments = [
       ...this.#ignored.map((column) => this.#assign(column, [...conditions, ...differs])),
       ...this.#count([...conditions, ...differs]),
       ...ordered.map((column) => this.#assign(column, conditions)),
-      ...(this.#respell ? this.#spelled.map((column) => this.#assign(column, conditions)) : []),
     ]
     const first = `${this.#target}.${quote((this.#key[0] as StagedColumn).name)}`
     return `${this.insert(rows)} ON DUPLICATE KEY UPDATE ${assignments.join(', ') || `${first} = ${first}`}`
@@ -96,24 +90,8 @@ export class MergeSql {
     return column.same(`${target}.${quote(column.name)}`, `${S}.${quote(column.name)}`)
   }
 
-  #sameAll(columns: readonly StagedColumn[], target: string): string {
-    return columns.map((column) => this.#same(column, target)).join(' AND ')
-  }
-
-  /** Columns of the key that keep how it was spelled. */
-  get #spelled(): readonly StagedColumn[] {
-    return this.#key.filter(({ isText }) => isText)
-  }
-
-  /** Columns whose difference makes a row changed. */
-  get #compared(): readonly StagedColumn[] {
-    return this.#respell ? [...this.#others, ...this.#spelled] : this.#others
-  }
-
-  /** Whether a row of the target is the one that is meant. */
-  #isMeant(column: StagedColumn, target: string): string {
-    if (!this.#respell || !column.isText) return this.#same(column, target)
-    return `${target}.${quote(column.name)} = ${S}.${quote(column.name)}`
+  #sameOthers(target: string): string {
+    return this.#others.map((column) => this.#same(column, target)).join(' AND ')
   }
 
   #isNotOlder(version: StagedColumn, target: string): string {
@@ -128,47 +106,24 @@ export class MergeSql {
       .join(' AND ')
   }
 
-  /** The ordinals of staged rows whose key is in the target already, and its spelling there where it is another one. */
+  /** The ordinals of staged rows whose key is in the target already. */
   get existing(): string {
-    return `SELECT ${S}.${this.#staging.ordinal}, ${this.#exactKey}, ${this.#spelling} FROM ${this.#staging.table} AS ${S} STRAIGHT_JOIN ${this.#target} AS ${T} ON ${this.#join}`
-  }
-
-  get #exactKey(): string {
-    return this.#key.map((column) => this.#same(column, T)).join(' AND ')
-  }
-
-  get #spelling(): string {
-    return this.#key.map(({ name }) => `${T}.${quote(name)}`).join(', ')
+    return `SELECT ${S}.${this.#staging.ordinal} FROM ${this.#staging.table} AS ${S} STRAIGHT_JOIN ${this.#target} AS ${T} ON ${this.#join}`
   }
 
   /**
-   * Takes the rows out of the staging table that the target holds as they are, or in a newer version: nothing is
-   * written for them, and no trigger fires. IGNORE leaves a staged value that cannot be cast to the statement that
-   * writes it.
+   * The ordinals of staged rows that are not in the target after the upsert, and whether a key that is equal under the
+   * collation is. Where the primary key is another one, it is looked at first: then values are compared, too.
    */
-  get removeUnchanged(): string {
-    const compared = this.#compared
-    const held = compared.length === 0 ? 'TRUE' : this.#sameAll(compared, T)
+  get missing(): string {
+    const exact = this.#key.map((column) => this.#same(column, T))
+    const held = this.#others.length === 0 ? 'TRUE' : this.#sameOthers(T)
     const older = this.#version ? ` OR NOT ${this.#isNotOlder(this.#version, T)}` : ''
-    const exact = this.#key.map((column) => this.#isMeant(column, T)).join(' AND ')
-    return `DELETE IGNORE ${S} FROM ${this.#staging.table} AS ${S} STRAIGHT_JOIN ${this.#target} AS ${T} ON ${this.#join}
-      WHERE ${exact} AND (${held}${older})`
-  }
-
-  /**
-   * The ordinals of staged rows that are not in the target after the upsert; whether a row of a key that is one for the
-   * table is; and how its key is spelled. Where the primary key is another one, it is looked at first: then values are
-   * compared, too.
-   */
-  missing(from: number, to: number): string {
-    const exact = this.#exactKey
-    const held = this.#others.length === 0 ? 'TRUE' : this.#sameAll(this.#others, T)
-    const older = this.#version ? ` OR NOT ${this.#isNotOlder(this.#version, T)}` : ''
-    const arrived = this.isPrimary ? exact : `${exact} AND (${held}${older})`
+    const arrived = this.#isPrimary ? exact : [...exact, `(${held}${older})`]
     const first = quote((this.#key[0] as StagedColumn).name)
-    return `SELECT ${S}.${this.#staging.ordinal}, ${T}.${first} IS NOT NULL AND NOT (${exact}), ${this.#spelling}
+    return `SELECT ${S}.${this.#staging.ordinal}, ${T}.${first} IS NOT NULL AND NOT (${exact.join(' AND ')})
       FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#target} AS ${T} ON ${this.#join}
-      WHERE ${this.#staging.range(from, to, `${S}.`)} AND (${T}.${first} IS NULL OR NOT (${arrived}))`
+      WHERE ${T}.${first} IS NULL OR NOT (${arrived.join(' AND ')})`
   }
 }
 

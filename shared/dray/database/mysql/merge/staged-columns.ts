@@ -66,8 +66,7 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
     collation: column.collation,
     nullable: column.nullable,
     same: comparisonOf(column, isMariaDB),
-    searchable: (staged: string) =>
-      kind === 'set' ? membersOf(column.type, staged) : cast === null ? staged : `CAST(${staged} AS ${cast})`,
+    searchable: (staged: string) => (cast === null ? staged : `CAST(${staged} AS ${cast})`),
   }
   return { ...common, ...typeAndFlaws(column, field, flaw) }
 }
@@ -157,29 +156,18 @@ function typeAndFlaws(
   return { definition: `${type}${text}`, flaws: [] }
 }
 
-/** A staged SET as the target keeps it: its members once, in their order. */
-function membersOf(type: string, staged: string): string {
-  const members = listOf(type).match(/'(?:[^']|'')*'/g) ?? []
-  return `IF(${staged} IS NULL, NULL, CONCAT_WS(',', ${members.map((member) => `IF(FIND_IN_SET(${member}, ${staged}) > 0, ${member}, NULL)`).join(', ')}))`
-}
-
 function castOf({ kind, type }: MysqlColumn): string | null {
   if (kind === 'year') return 'UNSIGNED'
-  if (kind === 'float') return 'FLOAT'
   if (!INTEGERS.has(kind)) return null
   return /unsigned/i.test(type) ? 'UNSIGNED' : 'SIGNED'
 }
 
 function comparisonOf(column: MysqlColumn, isMariaDB: boolean): (target: string, staged: string) => string {
   const { kind } = column
-  if (kind === 'json' && !isMariaDB) {
-    return (target, staged) =>
-      `CASE WHEN JSON_VALID(${staged}) THEN ${target} <=> CAST(${staged} AS JSON) ELSE ${target} IS NULL AND ${staged} IS NULL END`
-  }
+  if (kind === 'json' && !isMariaDB) return (target, staged) => `${target} <=> CAST(${staged} AS JSON)`
   if (column.collation !== null && kind !== 'enum' && kind !== 'set') {
     return (target, staged) => `CAST(${target} AS BINARY) <=> CAST(${staged} AS BINARY)`
   }
   if (kind === 'float') return (target, staged) => `${target} <=> CAST(${staged} AS FLOAT)`
-  if (kind === 'set') return (target, staged) => `${target} <=> ${membersOf(column.type, staged)}`
   return (target, staged) => `${target} <=> ${staged}`
 }

@@ -94,14 +94,11 @@ export class StagingTable {
     return { code, column: name, message: withoutRow(message) }
   }
 
-  /** Says how many rows it took out. */
-  async remove(rows: Iterable<number>): Promise<number> {
-    let removed = 0
+  async remove(rows: Iterable<number>): Promise<void> {
     const ordinals = [...rows].map((row) => this.ordinalOf(row))
     for (let start = 0; start < ordinals.length; start += 5_000) {
       const list = ordinals.slice(start, start + 5_000).join(',')
-      removed += (await this.#session.run(`DELETE FROM ${this.table} WHERE ${this.ordinal} IN (${list})`)).affected
+      await this.#session.run(`DELETE FROM ${this.table} WHERE ${this.ordinal} IN (${list})`)
     }
-    return removed
   }
 }

@@ -4,15 +4,13 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { CopyBlock, OpenBlocks } from '#dray/block/block.ts'
 import { blockLines, pickLines } from '#dray/block/block-lines.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
-import { otherSpelling, sameKeys } from '#dray/database/merge/spellings.ts'
 import type { StandIns } from '#dray/database/merge/stand-ins.ts'
-import { TerminalError } from '#dray/errors.ts'
-import { DROPPED, type MergeResult, type MergeTarget, type RejectedRow } from '../../adapter.ts'
+import type { MergeResult, MergeTarget, RejectedRow } from '../../adapter.ts'
 import { type Affinity, affinityOf, storable } from '../affinity.ts'
 import { columnOf, isRowFault } from '../translate.ts'
 import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
-import { EVERY_ROW, type MergeSql } from './sql.ts'
+import { EVERY_ROW, MergeSql } from './sql.ts'
 
 interface ColumnType {
   readonly declared: string
@@ -27,6 +25,7 @@ const MISMATCH = '20'
 const NOT_NULL = '1299'
 const UNIQUE = '2067'
 const BATCH_VALUES = 600
+const EVERY_INPUT = 'dray_input'
 
 /**
  * Merges rows by way of the temporary table. Says of rows that the table refused which others could stand in for them.
@@ -35,18 +34,18 @@ export async function mergeStaged(
   merging: Merging,
   open: OpenBlocks,
 ): Promise<{ readonly result: MergeResult; readonly standIns: StandIns }> {
-  const { session, sql } = merging
+  const { session, key, sql } = merging
   session.database.exec('SAVEPOINT dray_merge')
   try {
     session.database.exec(sql.createTable())
     const merge = new StagedMerge(merging)
     await merge.fill(open())
-    await merge.removeDuplicates(open)
-    merge.refuseSpelledOtherwise()
+    if (key?.collations.some((collation) => collation !== 'BINARY')) merge.refuseEqualKeys()
     merge.refusePresent()
     const result = await merge.write(open)
+    const standIns = result.duplicate > 0 && key !== null ? await merge.standIns(open) : new Map()
     session.database.exec(`${sql.dropTable()}; RELEASE dray_merge`)
-    return { result, standIns: merge.standIns() }
+    return { result, standIns }
   } catch (error) {
     if (session.database.isTransaction) session.database.exec('ROLLBACK TO dray_merge; RELEASE dray_merge')
     throw error
@@ -55,6 +54,7 @@ export async function mergeStaged(
 
 /** One merge, from the filled temporary table to its counts. */
 class StagedMerge {
+  readonly #merging: Merging
   readonly #session: MergeSession
   readonly #target: MergeTarget
   readonly #sql: MergeSql
@@ -64,13 +64,11 @@ class StagedMerge {
   readonly #refused: { readonly row: number; readonly why: Reason }[] = []
   /** Rows that were refused for what is in them; another one of their key may do. */
   readonly #replaceable: number[] = []
-  #earlier: ReadonlyMap<number, readonly number[]> = new Map()
-  #removal: StatementSync | null = null
   #given = 0
-  #duplicate = 0
 
   constructor(merging: Merging) {
     const { session, target, live, sql } = merging
+    this.#merging = merging
     this.#session = session
     this.#target = target
     this.#sql = sql
@@ -152,56 +150,38 @@ class StagedMerge {
     return null
   }
 
-  /** Of rows with the same key the last stays, unless they spell it differently: then none does. */
-  async removeDuplicates(open: OpenBlocks): Promise<void> {
-    const sql = this.#sql.sameKeys()
-    const pairs = sql === null ? [] : this.#session.rows(sql)
-    if (pairs.length === 0) return
-    const groups = new Map<number, number[]>()
-    for (const [place, last] of pairs) groups.set(Number(last), [...(groups.get(Number(last)) ?? []), Number(place)])
-    const { earlier, refused } = await sameKeys(this.#target, groups, open)
-    this.#earlier = earlier
-    for (const row of [...earlier.values()].flat()) this.#duplicate += this.#remove(row)
-    for (const [row, why] of refused) this.#refuse(row, why)
-  }
-
-  /** Rows whose key the table has in another spelling, which they do not overwrite. */
-  refuseSpelledOtherwise(): void {
-    const sql = this.#target.respell && this.#target.mode !== 'insert' ? null : this.#sql.spelledOtherwise()
-    if (sql === null) return
-    for (const [row, ...spelling] of this.#session.rows(sql)) {
-      this.#refuse(Number(row), otherSpelling(this.#target, 'the table', spelling))
-    }
+  /** Keys that the table's collation takes for one, though they differ: none of them is merged. */
+  refuseEqualKeys(): void {
+    const message = `the key (${this.#target.key.join(', ')}) equals another one under the collation of the table, though it differs`
+    this.#refuse(this.#sql.equalKeys(), { code: UNIQUE, column: this.#keyColumn, message })
   }
 
   /** Rows to insert whose key the table has already. */
   refusePresent(): void {
     const sql = this.#sql.present()
     const message = `the table has a row of this key (${this.#target.key.join(', ')}) already`
-    if (sql === null) return
-    for (const [row] of this.#session.rows(sql)) {
-      this.#refuse(Number(row), { code: UNIQUE, column: this.#keyColumn, message })
-    }
+    if (sql !== null) this.#refuse(sql, { code: UNIQUE, column: this.#keyColumn, message })
   }
 
   get #keyColumn(): string | null {
     return this.#target.key.length === 1 ? (this.#target.key[0] as string) : null
   }
 
-  #refuse(row: number, why: Reason): void {
-    this.#remove(row)
-    this.#refused.push({ row, why })
-  }
-
-  #remove(row: number): number {
-    this.#removal ??= this.#session.database.prepare(this.#sql.remove())
-    return Number(this.#removal.run(row).changes)
+  #refuse(sql: string, why: Reason): void {
+    const rows = this.#session.rows(sql).map(([row]) => Number(row))
+    const remove = this.#session.database.prepare(this.#sql.remove())
+    for (const row of rows) {
+      remove.run(row)
+      this.#refused.push({ row, why })
+    }
   }
 
   async write(open: OpenBlocks): Promise<MergeResult> {
-    const removal = this.#sql.removeUnchanged()
-    const unchanged = removal === null ? 0 : Number(this.#session.database.prepare(removal).run().changes)
-    const { inserted, updated } = this.#writeAtOnce() ?? this.#writeEach()
+    const early = this.#refused.length
+    const distinct = this.#count(this.#sql.count())
+    const duplicate = this.#given - this.#rejected.length - early - distinct
+    const { inserted, updated } = this.#writeAtOnce(distinct) ?? this.#writeEach()
+    const unchanged = distinct - (this.#refused.length - early) - inserted - updated
     const refused = this.#refused.sort((one, other) => one.row - other.row)
     const lines = await pickLines(
       open(),
@@ -209,36 +189,35 @@ class StagedMerge {
     )
     const late = refused.map(({ row, why }, index) => ({ ...why, row, line: lines[index] as string }))
     const rejected = [...this.#rejected, ...late].sort((one, other) => one.row - other.row)
-    const counted = inserted + updated + unchanged + this.#duplicate + rejected.length
-    if (counted !== this.#given) {
-      throw new TerminalError(
-        `${this.#given} rows were given for ${this.#target.table}, but ${counted} are accounted for, so none was written`,
-      )
-    }
-    return { inserted, updated, unchanged, duplicate: this.#duplicate, rejected }
+    return { inserted, updated, unchanged, duplicate, rejected }
   }
 
-  standIns(): StandIns {
-    const found = this.#replaceable.map((row) => [row, this.#earlier.get(row) ?? []] as const)
-    return new Map(found.filter(([, earlier]) => earlier.length > 0))
-  }
-
-  #writeAtOnce(): { inserted: number; updated: number } | null {
+  /** The earlier rows of the refused ones' keys, which the temporary table has lost: the input is read once more. */
+  async standIns(open: OpenBlocks): Promise<StandIns> {
+    if (this.#replaceable.length === 0) return new Map()
     const { database } = this.#session
-    const [rows = 0, matched = 0] = (this.#session.rows(this.#sql.count())[0] ?? []).map(Number)
+    const all = new MergeSql(this.#target, this.#merging.live, null, EVERY_INPUT)
+    database.exec(all.createTable())
+    await new StagedMerge({ ...this.#merging, sql: all }).fill(open())
+    const pairs = this.#session.rows(this.#sql.earlier(EVERY_INPUT), [JSON.stringify(this.#replaceable)])
+    database.exec(all.dropTable())
+    const earlier = Map.groupBy(pairs, ([winner]) => Number(winner))
+    return new Map([...earlier].map(([winner, rows]) => [winner, rows.map(([, row]) => Number(row))]))
+  }
+
+  #writeAtOnce(distinct: number): { inserted: number; updated: number } | null {
+    const { database } = this.#session
+    const inserted = distinct - this.#count(this.#sql.matched())
     database.exec('SAVEPOINT dray_write')
     try {
       const changes = Number(database.prepare(this.#sql.merge(EVERY_ROW)).run().changes)
-      const lost = this.#sql.lost()
-      if (changes === rows && (lost === null || this.#session.rows(lost).length === 0)) {
-        database.exec('RELEASE dray_write')
-        return { inserted: rows - matched, updated: matched }
-      }
+      database.exec('RELEASE dray_write')
+      return { inserted, updated: changes - inserted }
     } catch (error) {
       this.#requireTransaction(error)
+      database.exec('ROLLBACK TO dray_write; RELEASE dray_write')
+      return null
     }
-    database.exec('ROLLBACK TO dray_write; RELEASE dray_write')
-    return null
   }
 
   #writeEach(): { inserted: number; updated: number } {
@@ -246,44 +225,32 @@ class StagedMerge {
     const { database } = this.#session
     const merge = database.prepare(this.#sql.merge('s.dray_ordinal = ?'))
     const matched = database.prepare(this.#sql.matched('s.dray_ordinal = ?'))
-    const lost = this.#sql.lost('s.dray_ordinal = ?')
-    const look = lost === null ? null : database.prepare(lost)
     for (const [row] of this.#session.rows(this.#sql.ordinals())) {
       const ordinal = Number(row)
-      database.exec('SAVEPOINT dray_write')
-      const why = this.#tried(() => {
+      try {
         const isNew = countOf(matched, ordinal) === 0
-        if (Number(merge.run(ordinal).changes) !== 1 || look?.get(ordinal) !== undefined) return this.#dropped
-        counts[isNew ? 'inserted' : 'updated'] += 1
-        return null
-      })
-      database.exec(why === null ? 'RELEASE dray_write' : 'ROLLBACK TO dray_write; RELEASE dray_write')
-      if (why === null) continue
-      this.#replaceable.push(ordinal)
-      this.#refused.push({ row: ordinal, why })
+        const changes = Number(merge.run(ordinal).changes)
+        counts[isNew ? 'inserted' : 'updated'] += changes
+      } catch (error) {
+        this.#requireTransaction(error)
+        const { message, errcode } = error as Error & { errcode: number }
+        this.#replaceable.push(ordinal)
+        this.#refused.push({
+          row: ordinal,
+          why: { code: String(errcode), column: columnOf(error as Error), message },
+        })
+      }
     }
     return counts
-  }
-
-  #tried(work: () => Reason | null): Reason | null {
-    try {
-      return work()
-    } catch (error) {
-      this.#requireTransaction(error)
-      const { message, errcode } = error as Error & { errcode: number }
-      return { code: String(errcode), column: columnOf(error as Error), message }
-    }
-  }
-
-  get #dropped(): Reason {
-    const { table } = this.#target
-    const message = `the database took the row and did not write it to ${table}; a trigger with RAISE(IGNORE) or INSTEAD OF, or one that deletes the row, is the likely cause; look at the triggers of ${table} in sqlite_schema`
-    return { code: DROPPED, column: null, message }
   }
 
   /** A row's fault leaves the transaction open; anything else is thrown. */
   #requireTransaction(error: unknown): void {
     if (!isRowFault(error) || !this.#session.database.isTransaction) throw error
+  }
+
+  #count(sql: string): number {
+    return Number(this.#session.rows(sql)[0]?.[0])
   }
 }
 

@@ -14,8 +14,10 @@ export class MergeSql {
   /** The unique key to merge by; null when rows are only inserted and have no key among their columns. */
   readonly #key: UniqueKey | null
   readonly #columns: string
+  readonly #name: string
 
-  constructor(target: MergeTarget, live: LiveTable, key: UniqueKey | null) {
+  constructor(target: MergeTarget, live: LiveTable, key: UniqueKey | null, name = ROWS) {
+    this.#name = name
     this.#target = target
     this.#live = live
     this.#key = key
@@ -28,11 +30,13 @@ export class MergeSql {
       const affinity = this.#affinityOf(column)
       return `${quote(column)} ${affinity === 'BLOB' ? '' : affinity}`
     })
-    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${ROWS} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')})`
+    // The last row of a key takes the place of the one before.
+    const unique = this.#key === null ? '' : `, UNIQUE (${this.#key.columns.map(quote).join(', ')}) ON CONFLICT REPLACE`
+    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
   }
 
   get #temporary(): string {
-    return `temp.${ROWS}`
+    return `temp.${this.#name}`
   }
 
   #affinityOf(column: string): Affinity {
@@ -52,35 +56,8 @@ export class MergeSql {
     return `DELETE FROM ${this.#temporary} WHERE dray_ordinal = ?`
   }
 
-  /** How many rows there are, and how many of them have a row of their key in the table. */
   count(): string {
-    const matched = this.#key === null ? '0' : this.#exists(this.#sameKey('t', 's'))
-    return `SELECT count(*), coalesce(sum(${matched}), 0) FROM ${this.#temporary} s`
-  }
-
-  /** Rows whose key comes more than once for the table, each with the last row of its key. */
-  sameKeys(): string | null {
-    if (this.#key === null) return null
-    const { columns, collations } = this.#key
-    const parts = columns.map((column, index) => `${quote(column)} COLLATE ${quote(collations[index] as string)}`)
-    const values = columns.map((column) => `${quote(column)} IS NOT NULL`).join(' AND ')
-    return `SELECT place, last FROM (SELECT dray_ordinal AS place, max(dray_ordinal) OVER w AS last, count(*) OVER w AS same_key
-        FROM ${this.#temporary} WHERE ${values} WINDOW w AS (PARTITION BY ${parts.join(', ')})) WHERE same_key > 1`
-  }
-
-  /** Takes rows out that the table holds as they are, or in a newer version: nothing is written, no trigger fires. */
-  removeUnchanged(): string | null {
-    if (this.#target.mode === 'insert' || this.#key === null) return null
-    const changed = this.#changed('s')
-    const held = changed === null ? this.#sameKey('t', 's') : `${this.#sameKey('t', 's')} AND (${changed}) IS NOT 1`
-    return `DELETE FROM ${this.#temporary} AS s WHERE ${this.#exists(held)}`
-  }
-
-  /** Rows whose key is not in the table after the write. */
-  lost(where = EVERY_ROW): string | null {
-    if (this.#key === null) return null
-    const values = this.#key.columns.map((column) => `s.${quote(column)} IS NOT NULL`).join(' AND ')
-    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${where} AND ${values} AND NOT ${this.#exists(this.#sameKey('t', 's'))}`
+    return `SELECT count(*) FROM ${this.#temporary}`
   }
 
   ordinals(): string {
@@ -98,12 +75,18 @@ export class MergeSql {
     return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(this.#sameKey('t', 's'))}`
   }
 
-  /** Rows whose key the table has in another spelling, and that spelling. */
-  spelledOtherwise(): string | null {
-    if (this.#key === null || this.#key.collations.every((collation) => collation === 'BINARY')) return null
-    const spelling = this.#key.columns.map((column) => `t.${quote(column)}`).join(', ')
-    return `SELECT dray_ordinal, ${spelling} FROM ${this.#temporary} s JOIN ${quoteTable(this.#target.table)} t
-      ON ${this.#sameKey('t', 's')} AND NOT ${this.#sameBytes()}`
+  /** Rows whose key equals another row's under the collation, in the input or in the table, but not byte by byte. */
+  equalKeys(): string {
+    const other = `${this.#sameKey('t', 's')} AND NOT ${this.#sameBytes()}`
+    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(other)}
+      OR EXISTS (SELECT 1 FROM ${this.#temporary} t WHERE ${other})`
+  }
+
+  /** Rows of another temporary table (all of the input) that come before a row of this one with the same key. */
+  earlier(others: string): string {
+    const sameKey = (this.#key?.columns ?? []).map((column) => `e.${quote(column)} = s.${quote(column)}`).join(' AND ')
+    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e JOIN ${this.#temporary} s ON ${sameKey} AND e.dray_ordinal < s.dray_ordinal
+      WHERE s.dray_ordinal IN (SELECT value FROM json_each(?)) ORDER BY e.dray_ordinal DESC`
   }
 
   merge(where: string): string {
@@ -117,26 +100,18 @@ export class MergeSql {
   }
 
   #update(): string | null {
-    const { columns, key, counter, respell } = this.#target
-    const changed = this.#changed('excluded')
-    if (changed === null) return null
-    const written = columns.filter((column) => respell || !key.includes(column))
-    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
-    const set = [...written.map((column) => `${quote(column)} = excluded.${quote(column)}`), ...counted]
-    return `UPDATE SET ${set.join(', ')} WHERE ${changed}`
-  }
-
-  /** Whether a row makes its row in the table another one; null where it never does. */
-  #changed(row: string): string | null {
-    const { columns, key, ignore = [], version, respell } = this.#target
-    const compared = columns.filter((column) => (key.includes(column) ? respell : !ignore.includes(column))).map(quote)
+    const { columns, key, ignore = [], version, counter } = this.#target
+    const written = columns.filter((column) => !key.includes(column))
+    const compared = written.filter((column) => !ignore.includes(column)).map(quote)
     if (compared.length === 0) return null
-    const differs = anyOf(compared.map((column) => `t.${column} IS NOT ${row}.${column} COLLATE BINARY`))
+    const differs = compared.map((column) => `t.${column} IS NOT excluded.${column} COLLATE BINARY`).join(' OR ')
     const guard =
       version === undefined
         ? ''
-        : ` AND (t.${quote(version)} IS NULL OR ${row}.${quote(version)} >= t.${quote(version)})`
-    return `(${differs})${guard}`
+        : ` AND (t.${quote(version)} IS NULL OR excluded.${quote(version)} >= t.${quote(version)})`
+    const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
+    const set = [...written.map((column) => `${quote(column)} = excluded.${quote(column)}`), ...counted]
+    return `UPDATE SET ${set.join(', ')} WHERE (${differs})${guard}`
   }
 
   #exists(condition: string): string {
@@ -157,11 +132,4 @@ export class MergeSql {
     const columns = this.#key?.columns ?? []
     return `(${columns.map((column) => `t.${quote(column)} = s.${quote(column)} COLLATE BINARY`).join(' AND ')})`
   }
-}
-
-/** Conditions as a tree of few levels: SQLite takes 1,000 at most. */
-function anyOf(conditions: readonly string[]): string {
-  if (conditions.length <= 2) return conditions.join(' OR ')
-  const half = Math.ceil(conditions.length / 2)
-  return `(${anyOf(conditions.slice(0, half))}) OR (${anyOf(conditions.slice(half))})`
 }
