@@ -58,25 +58,40 @@ export interface MergeTarget {
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */
   readonly mode?: 'upsert' | 'insert'
+  /**
+   * A row takes the place of one whose key is stored in another spelling (`Ann` for `ann` in `citext`), its key
+   * included; without it such a row is rejected as `OTHER_SPELLING`.
+   */
+  readonly respell?: boolean
 }
+
+/** The code of a row that no statement refused and none wrote: a trigger, a policy or a view dropped it. */
+export const DROPPED = 'dropped'
+
+/** The code of a row whose key is that of another one for the table, but written otherwise. */
+export const OTHER_SPELLING = 'spelling'
 
 /** A row that the database refused. `row` is its place in the input, from 0. */
 export interface RejectedRow {
   readonly row: number
   /** Its COPY text line, without the line end. */
   readonly line: string
-  /** SQLSTATE, or the error number of MySQL and SQLite. */
+  /** SQLSTATE, or the error number of MySQL and SQLite; `DROPPED` or `OTHER_SPELLING`. */
   readonly code: string
   readonly column: string | null
   readonly message: string
 }
 
-/** `inserted + updated + unchanged + duplicate + rejected.length` equals the rows given. */
+/**
+ * Each count is taken by the statement that did it, none is what is left over;
+ * `inserted + updated + unchanged + duplicate + rejected.length` equals the rows given.
+ */
 export interface MergeResult {
   readonly inserted: number
   readonly updated: number
+  /** Rows whose key the table has with the same bytes in every compared column, or that `version` keeps back. */
   readonly unchanged: number
-  /** Rows of a key that came again later in the same input; the last one won. */
+  /** Rows of a key, in the same spelling, that came again later in the same input; the last one won. */
   readonly duplicate: number
   readonly rejected: readonly RejectedRow[]
 }
@@ -102,8 +117,10 @@ export interface Connection {
   copyOut(sql: string, parameters?: readonly Bound[], options?: CopyOptions): AsyncIterable<CopyBlock>
   /**
    * Merges rows into a table, inside the transaction that is open (it must be): COPY / LOAD DATA / batches into a
-   * temporary table, last of each key wins, then one merge. A row that the database refuses is isolated under
-   * savepoints and reported, the rest is written. Instants without an offset are UTC, whatever the session's zone.
+   * temporary table, last of each key wins, then one merge. A row that the database refuses or drops is isolated under
+   * savepoints, tried again when others have landed, and reported; the rest is written. Rows that are one key for the
+   * table in two spellings are all rejected. Rows that swap values of a unique key land together. Instants without an
+   * offset are UTC, whatever the session's zone.
    * `open` yields the rows again from the start each time it is called.
    */
   merge(target: MergeTarget, open: OpenBlocks, options?: QueryOptions): Promise<MergeResult>
