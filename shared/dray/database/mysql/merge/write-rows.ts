@@ -1,4 +1,5 @@
 import type { RowWriter, Way } from '#dray/database/merge/landing.ts'
+import { areNeighbours } from '#dray/database/merge/neighbours.ts'
 import type { Reason } from '#dray/database/merge/spellings.ts'
 import { DROPPED } from '../../adapter.ts'
 import { withoutRow } from '../translate.ts'
@@ -112,19 +113,8 @@ export class StagedWriter implements RowWriter {
   /** Rows that stand one after another are named by the first and the last. */
   #condition(places: readonly number[]): string {
     const { staging } = this.#merging
-    const [first = 0, last = 0] = [places[0], places.at(-1)]
-    if (this.#indexOf(last) - this.#indexOf(first) === places.length - 1) return staging.range(first, last + 1)
+    if (areNeighbours(places, this.#places)) return staging.range(places[0] ?? 0, (places.at(-1) ?? 0) + 1)
     return `${staging.ordinal} IN (${places.map((place) => staging.ordinalOf(place)).join(', ')})`
-  }
-
-  #indexOf(place: number): number {
-    let [low, high] = [0, this.#places.length]
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if ((this.#places[middle] as number) < place) low = middle + 1
-      else high = middle
-    }
-    return low
   }
 
   async under(work: () => Promise<boolean>): Promise<void> {
