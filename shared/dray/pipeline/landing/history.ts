@@ -10,6 +10,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { HistoryLayout } from './history-layout.ts'
+import { keylessRows } from './keyless-rows.ts'
 
 /** What becomes of the rows of one load, by their place. */
 interface Decisions {
@@ -31,7 +32,7 @@ const MOST_TRIED = 100
  */
 export async function writeVersions(pipeline: Pipeline, open: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
-  const refused = new Map<number, RejectedRow>()
+  const refused = await keylessRows(layout, open)
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
     const decisions = await decide(layout, open, refused)
