@@ -107,6 +107,23 @@ describe('rows that land together on MySQL', { skip }, () => {
     assert.deepEqual(await server.query('SELECT COUNT(*) FROM child'), [['2']])
   })
 
+  test('never take along the rows of a table that refers to the value', async () => {
+    await server.query(TABLES['that may be NULL'])
+    await server.query(
+      'CREATE TABLE child (email varchar(9), FOREIGN KEY (email) REFERENCES person (email) ON UPDATE CASCADE)',
+    )
+    await put(2)
+    await server.query("INSERT INTO child VALUES ('1@x'), ('2@x')")
+
+    const result = await server.merge(person, [
+      ['1', '2@x', 'n'],
+      ['2', '1@x', 'n'],
+    ])
+
+    assert.deepEqual(outcomeOf(result), [0, 0, 0, 0, '0: 1062', '1: 1062'])
+    assert.deepEqual(await server.query('SELECT email FROM child ORDER BY email'), [['1@x'], ['2@x']])
+  })
+
   test('are rejected where the load does not have every column, and these keep what they hold', async () => {
     await server.query(REQUIRED)
     await server.query("ALTER TABLE person ADD hobby varchar(9) DEFAULT 'chess'")

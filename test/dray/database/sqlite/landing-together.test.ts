@@ -109,6 +109,21 @@ describe('rows that land together on SQLite', () => {
     assert.deepEqual(await file.query('SELECT COUNT(*) FROM child'), [['2']])
   })
 
+  test('never take along the rows of a table that refers to the value', async () => {
+    await file.query(TABLES['that may be NULL'])
+    await file.query('CREATE TABLE child (email TEXT, FOREIGN KEY (email) REFERENCES person (email) ON UPDATE CASCADE)')
+    await put(2)
+    await file.query("INSERT INTO child VALUES ('1@x'), ('2@x')")
+
+    const result = await file.merge(person, [
+      ['1', '2@x', 'n'],
+      ['2', '1@x', 'n'],
+    ])
+
+    assert.deepEqual(outcomeOf(result), [0, 0, 0, 0, '0: 2067', '1: 2067'])
+    assert.deepEqual(await file.query('SELECT email FROM child ORDER BY email'), [['1@x'], ['2@x']])
+  })
+
   test('are rejected where the load does not have every column, and these keep what they hold', async () => {
     await file.query(REQUIRED)
     await file.query("ALTER TABLE person ADD hobby TEXT DEFAULT 'chess'")

@@ -45,15 +45,14 @@ async function readTriggers(
   session: MergeSession,
   table: string,
 ): Promise<Pick<TargetTable, 'mayHaveTriggers' | 'hasUpdateTrigger'>> {
-  const { schema, name } = tableNameOf(table)
-  const place = schema === null ? 'DATABASE()' : literal(schema)
+  const { schema, name } = placeOf(table)
   const granted = `privilege_type = 'TRIGGER' AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')`
   const { rows } = await session.run(
     `SELECT COUNT(*), COALESCE(SUM(event_manipulation = 'UPDATE'), 0),
        EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE ${granted})
-       OR EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE ${granted} AND ${place} LIKE table_schema)
-       OR EXISTS (SELECT 1 FROM information_schema.table_privileges WHERE ${granted} AND table_schema = ${place} AND table_name = ${literal(name)})
-     FROM information_schema.triggers WHERE event_object_schema = ${place} AND event_object_table = ${literal(name)}`,
+       OR EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE ${granted} AND ${schema} LIKE table_schema)
+       OR EXISTS (SELECT 1 FROM information_schema.table_privileges WHERE ${granted} AND table_schema = ${schema} AND table_name = ${name})
+     FROM information_schema.triggers WHERE event_object_schema = ${schema} AND event_object_table = ${name}`,
   )
   const [all, updating, areShown] = (rows[0] ?? []).map(Number)
   return { mayHaveTriggers: areShown !== 1 || all !== 0, hasUpdateTrigger: Number(updating) > 0 }
@@ -67,12 +66,13 @@ export async function mayReinsert(
 ): Promise<boolean> {
   if (live.mayHaveTriggers) return false
   if (!live.columns.every(({ name, isGenerated }) => isGenerated || columns.includes(name))) return false
-  const { schema, name } = tableNameOf(table)
+  const { schema, name } = placeOf(table)
   const foreign = session.facts.isMariaDB ? 'innodb_sys_foreign' : 'innodb_foreign'
-  const referred = `CONCAT(${schema === null ? 'DATABASE()' : literal(schema)}, '/', ${literal(name)})`
   try {
+    // Other names are written in another way there.
     const { rows } = await session.run(
-      `SELECT COUNT(*) FROM information_schema.${foreign} WHERE ref_name = ${referred}`,
+      `SELECT COUNT(*) + (CONCAT(${schema}, ${name}) NOT REGEXP '^[0-9A-Za-z_]+$')
+       FROM information_schema.${foreign} WHERE ref_name = CONCAT(${schema}, '/', ${name})`,
     )
     return rows[0]?.[0] === '0'
   } catch (error) {
@@ -80,6 +80,22 @@ export async function mayReinsert(
     if (errorNumber(error) === ACCESS_DENIED) return false
     throw error
   }
+}
+
+/** The columns that foreign keys of other tables refer to, and would take along. */
+export async function referredColumns(session: MergeSession, { table }: MergeTarget): Promise<ReadonlySet<string>> {
+  const { schema, name } = placeOf(table)
+  const { rows } = await session.run(
+    `SELECT referenced_column_name FROM information_schema.key_column_usage
+     WHERE referenced_table_schema = ${schema} AND referenced_table_name = ${name}`,
+  )
+  return new Set(rows.map(([column]) => column as string))
+}
+
+/** Both names as SQL. */
+function placeOf(table: string): { readonly schema: string; readonly name: string } {
+  const { schema, name } = tableNameOf(table)
+  return { schema: schema === null ? 'DATABASE()' : literal(schema), name: literal(name) }
 }
 
 /** A column of the live table. Throws `Terminal` when there is none of this name. */

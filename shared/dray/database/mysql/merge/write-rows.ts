@@ -6,7 +6,7 @@ import { withoutRow } from '../translate.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
 import { sameColumns } from './sql.ts'
-import { mayReinsert } from './target-table.ts'
+import { mayReinsert, referredColumns } from './target-table.ts'
 
 const SAVEPOINT = '`dray_merge`'
 const TOGETHER = '`dray_together`'
@@ -23,6 +23,7 @@ export class StagedWriter implements RowWriter {
   readonly #merging: Merging
   /** The places of all staged rows, ascending. */
   readonly #places: readonly number[]
+  #cleared: readonly string[] = []
 
   constructor(merging: Merging, places: readonly number[]) {
     this.#merging = merging
@@ -128,7 +129,7 @@ export class StagedWriter implements RowWriter {
     const { session, sql } = this.#merging
     const where = this.#condition(places)
     const { rows } = await session.run(sql.look(where))
-    const statement = way === 'null' ? sql.clear(this.#cleared(), where) : sql.delete(where)
+    const statement = way === 'null' ? sql.clear(this.#cleared, where) : sql.delete(where)
     return (await refusalOf(session, statement)) === null ? Number(rows[0]?.[1]) : null
   }
 
@@ -136,20 +137,8 @@ export class StagedWriter implements RowWriter {
     const { session, target, live } = this.#merging
     if (target.mode === 'insert') return []
     const isDeleted = await mayReinsert(session, target, live)
-    return [...(this.#cleared().length > 0 ? ['null' as const] : []), ...(isDeleted ? ['deleted' as const] : [])]
-  }
-
-  /** Of each unique key that is not the merge's a column that may be NULL for a while. */
-  #cleared(): string[] {
-    const { target, live } = this.#merging
-    const { key, version, columns } = target
-    const may = (name: string) =>
-      columns.includes(name) &&
-      !key.includes(name) &&
-      name !== version &&
-      live.columns.some((column) => column.name === name && column.nullable)
-    const others = [live.primaryKey, ...live.uniqueKeys].filter((unique) => !sameColumns(unique, key))
-    return [...new Set(others.flatMap((unique) => unique.find(may) ?? []))]
+    this.#cleared = clearedColumns(this.#merging, await referredColumns(session, target))
+    return [...(this.#cleared.length > 0 ? ['null' as const] : []), ...(isDeleted ? ['deleted' as const] : [])]
   }
 
   isOwnFault({ code }: Reason): boolean {
@@ -159,6 +148,19 @@ export class StagedWriter implements RowWriter {
   isTaken({ code }: Reason): boolean {
     return TAKEN.has(code)
   }
+}
+
+/** Of each unique key that is not the merge's a column that may be NULL for a while. */
+function clearedColumns({ target, live }: Merging, referred: ReadonlySet<string>): string[] {
+  const { key, version, columns } = target
+  const may = (name: string) =>
+    columns.includes(name) &&
+    !key.includes(name) &&
+    !referred.has(name) &&
+    name !== version &&
+    live.columns.some((column) => column.name === name && column.nullable)
+  const others = [live.primaryKey, ...live.uniqueKeys].filter((unique) => !sameColumns(unique, key))
+  return [...new Set(others.flatMap((unique) => unique.find(may) ?? []))]
 }
 
 /** What an INSERT … ON DUPLICATE KEY UPDATE did: a new row counts once as affected, a changed one twice. */

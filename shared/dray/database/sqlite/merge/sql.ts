@@ -92,9 +92,9 @@ export class MergeSql {
     return this.insert(`${where} AND NOT ${this.#exists()}`)
   }
 
-  /** How many rows the table has that are to stay as they are. */
-  unchanged(where: string): string {
-    return `SELECT count(*) FROM ${this.#both} WHERE ${where} AND (${this.#changes}) IS NOT 1`
+  /** How many rows the table has, and how many of those are to stay as they are. */
+  look(where: string): string {
+    return `SELECT count(*), COALESCE(sum((${this.#changes}) IS NOT 1), 0) FROM ${this.#both} WHERE ${where}`
   }
 
   /** Writes rows that the table has, in another form; null where there is nothing to write but the key. */
@@ -107,11 +107,6 @@ export class MergeSql {
     // The plus keeps SQLite from reading the whole table to look its rows up among these.
     return `UPDATE OR ABORT ${quoteTable(table)} AS t SET ${set.join(', ')} FROM ${this.#temporary} s
       WHERE ${this.#sameKey('t', '+s')} AND ${where} AND ${this.#changes}`
-  }
-
-  /** How many of the rows the table has. */
-  stored(where: string): string {
-    return `SELECT count(*) FROM ${this.#both} WHERE ${where}`
   }
 
   clear(columns: readonly string[], where: string): string {

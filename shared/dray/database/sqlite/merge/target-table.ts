@@ -72,6 +72,15 @@ export function mayReinsert({ session, target, live }: Merging): boolean {
   return watching.length === 0
 }
 
+/** The columns that foreign keys refer to, and would take along. */
+export function referredColumns({ session, target }: Merging): ReadonlySet<string> {
+  const rows = session.rows(
+    `SELECT f."to" FROM ${schemaOf(target.table)} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ? COLLATE NOCASE`,
+    [nameOf(target.table)],
+  )
+  return new Set(rows.map(([column]) => column as string))
+}
+
 function schemaOf(table: string): string {
   const dot = table.indexOf('.')
   return `${dot < 0 ? 'main' : quote(table.slice(0, dot))}.sqlite_schema`

@@ -4,7 +4,7 @@ import type { Reason } from '#dray/database/merge/spellings.ts'
 import { DROPPED } from '../../adapter.ts'
 import { columnOf, isRowFault } from '../translate.ts'
 import type { Merging } from './merging.ts'
-import { mayReinsert, otherKeys } from './target-table.ts'
+import { mayReinsert, otherKeys, referredColumns } from './target-table.ts'
 
 /** Another row has a unique value: SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID. */
 const TAKEN = new Set(['2067', '1555', '2579'])
@@ -43,16 +43,18 @@ export class StagedWriter implements RowWriter {
     const where = this.#condition(places)
     if (target.mode === 'insert' || key === null)
       return { inserted: this.#run(sql.insert(where)), updated: 0, unchanged: 0 }
-    const unchanged = this.#count(sql.unchanged(where))
-    const update = sql.update(where)
+    const [stored = 0, unchanged = 0] = this.#numbers(sql.look(where))
+    const update = stored === unchanged ? null : sql.update(where)
     const updated = update === null ? 0 : this.#run(update)
-    return { inserted: this.#run(sql.insertNew(where)), updated, unchanged }
+    // Nobody else writes meanwhile.
+    const rest = stored === 0 ? sql.insert(where) : sql.insertNew(where)
+    return { inserted: stored === places.length ? 0 : this.#run(rest), updated, unchanged }
   }
 
   /** What a view's triggers wrote is not counted for its own statement. */
   #insertEach(places: readonly number[]): StagedWriter['written'] {
     const { sql } = this.#merging
-    const changes = () => this.#count('SELECT total_changes()')
+    const changes = () => this.#numbers('SELECT total_changes()')[0] ?? 0
     let inserted = 0
     for (const place of places) {
       const before = changes()
@@ -96,8 +98,8 @@ export class StagedWriter implements RowWriter {
     return Number(this.#merging.session.database.prepare(sql).run().changes)
   }
 
-  #count(sql: string): number {
-    return Number(this.#merging.session.rows(sql)[0]?.[0])
+  #numbers(sql: string): number[] {
+    return (this.#merging.session.rows(sql)[0] ?? []).map(Number)
   }
 
   async under(work: () => Promise<boolean>): Promise<void> {
@@ -110,7 +112,7 @@ export class StagedWriter implements RowWriter {
   async makeRoom(places: readonly number[], way: Way): Promise<number | null> {
     const { sql } = this.#merging
     const where = this.#condition(places)
-    const stored = this.#count(sql.stored(where))
+    const [stored = 0] = this.#numbers(sql.look(where))
     const statement = way === 'null' ? sql.clear(this.#cleared(), where) : sql.delete(where)
     return this.#tried('dray_room', () => this.#run(statement) === stored) === null ? stored : null
   }
@@ -126,9 +128,11 @@ export class StagedWriter implements RowWriter {
   #cleared(): string[] {
     const { target, live } = this.#merging
     const { key, version, columns } = target
+    const referred = referredColumns(this.#merging)
     const may = (name: string) =>
       columns.includes(name) &&
       !key.includes(name) &&
+      !referred.has(name) &&
       name !== version &&
       live.columns.some((column) => column.name === name && column.nullable)
     return [...new Set(otherKeys(this.#merging).flatMap((unique) => unique.find(may) ?? []))]
