@@ -167,7 +167,3 @@ export class MergeSql {
     return `(${target}.${name} IS NULL OR ${S}.${name} >= ${target}.${name})`
   }
 }
-
-export function sameColumns(one: readonly string[], other: readonly string[]): boolean {
-  return one.length === other.length && one.every((name) => other.includes(name))
-}

@@ -4,8 +4,8 @@ import { literal } from '../bind-literals.ts'
 import { type MysqlColumn, type MysqlTable, readTable } from '../describe.ts'
 import { tableNameOf } from '../names.ts'
 import { errorNumber } from '../translate.ts'
+import { sameColumns } from './same-columns.ts'
 import type { MergeSession } from './session.ts'
-import { sameColumns } from './sql.ts'
 
 const ACCESS_DENIED = 1227
 const WITHOUT_TRANSACTIONS = new Set(['MYISAM', 'ARIA', 'MEMORY', 'CSV', 'ARCHIVE', 'MRG_MYISAM', 'BLACKHOLE'])

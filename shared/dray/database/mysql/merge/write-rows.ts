@@ -5,7 +5,7 @@ import { DROPPED } from '../../adapter.ts'
 import { withoutRow } from '../translate.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
-import { sameColumns } from './sql.ts'
+import { sameColumns } from './same-columns.ts'
 import { mayReinsert, referredColumns } from './target-table.ts'
 
 const SAVEPOINT = '`dray_merge`'

@@ -2,8 +2,13 @@ import { TerminalError } from '#dray/errors.ts'
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { describeTable, type UniqueKey, uniqueKeys } from '../describe.ts'
 import { quote } from '../names.ts'
-import type { Merging } from './merging.ts'
 import type { MergeSession } from './session.ts'
+
+interface Merged {
+  readonly session: MergeSession
+  readonly target: MergeTarget
+  readonly live: LiveTable
+}
 
 export interface TargetTable extends LiveTable {
   readonly isView: boolean
@@ -51,7 +56,7 @@ export function readTargetTable(
 }
 
 /** The columns of the unique keys other than the merge's. */
-export function otherKeys({ session, target, live }: Merging): readonly (readonly string[])[] {
+export function otherKeys({ session, target, live }: Merged): readonly (readonly string[])[] {
   const wanted = JSON.stringify([...target.key].sort())
   return uniqueKeys((sql, parameters) => session.rows(sql, parameters), target.table, live)
     .map(({ columns }) => columns)
@@ -59,7 +64,7 @@ export function otherKeys({ session, target, live }: Merging): readonly (readonl
 }
 
 /** Whether rows may be deleted and inserted again without anybody's notice. */
-export function mayReinsert({ session, target, live }: Merging): boolean {
+export function mayReinsert({ session, target, live }: Merged): boolean {
   if (!live.columns.every(({ name }) => target.columns.includes(name))) return false
   const { table } = target
   const schema = schemaOf(table)
@@ -73,7 +78,7 @@ export function mayReinsert({ session, target, live }: Merging): boolean {
 }
 
 /** The columns that foreign keys refer to, and would take along. */
-export function referredColumns({ session, target }: Merging): ReadonlySet<string> {
+export function referredColumns({ session, target }: Merged): ReadonlySet<string> {
   const rows = session.rows(
     `SELECT f."to" FROM ${schemaOf(target.table)} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ? COLLATE NOCASE`,
     [nameOf(target.table)],
