@@ -37,6 +37,23 @@ class Version extends target.table('item_history', {
   loadedAt: timestamp().touch(),
 }) {}
 
+class Pair extends source.table('pair', {
+  id: bigint().primaryKey(),
+  a: varchar(9),
+  b: varchar(9).nullable(),
+}) {}
+class PairVersion extends target.table('pair_history', {
+  a: varchar(9),
+  b: varchar(9).nullable(),
+  validFrom: timestamp(),
+  validTo: timestamp().nullable(),
+}) {}
+const pairs = pipeline('pairs', {
+  extract: fullLoad(Pair),
+  transform: ({ a, b }: Pair) => ({ a, b }),
+  load: history(PairVersion, { by: ['a', 'b'], validFrom: 'validFrom', validTo: 'validTo' }),
+})
+
 const options = { by: 'code', validFrom: 'validFrom', validTo: 'validTo', current: 'isCurrent' } as const
 const toVersion = ({ code, label, price, detail }: Item) => ({ code, label, price, detail })
 const everything = fullLoad(Item, { partitionRows: 4 })
@@ -217,6 +234,24 @@ onEachEngine('a history', [source, target], (engine) => {
       (await quarantined(engine.harness, 'run-2', 'items')).map(({ row }) => row.code),
       ['a'],
     )
+  })
+
+  test('a row whose key has a NULL is quarantined in each run', async () => {
+    for (const model of [Pair, PairVersion] as unknown as ModelClass[]) await model.createTable()
+    await target.query('create unique index pair_key on pair_history (a, b, valid_from)')
+    await Pair.insertAll([
+      { id: 1n, a: 'x', b: null },
+      { id: 2n, a: 'x', b: 'y' },
+    ])
+
+    const first = await run(pairs as unknown as typeof versions, 'run-1', '2024-01-01')
+    const second = await run(pairs as unknown as typeof versions, 'run-2', '2024-01-02')
+
+    assert.deepEqual([first.inserted, first.quarantined], [1, 1])
+    assert.deepEqual([second.inserted, second.unchanged, second.quarantined], [0, 1, 1])
+    const [entry] = await quarantined(engine.harness, 'run-2', 'pairs')
+    assert.deepEqual([entry?.row.a, entry?.row.b], ['x', null])
+    assert.equal(await PairVersion.count(), 1)
   })
 
   test('where the target refuses the last row of a key, the one before it becomes the version', async () => {

@@ -13,6 +13,7 @@ import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline
 import { DamagedObjects } from 'dray/internal/pipeline/quarantine/damaged-objects.ts'
 import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { onEachEngine } from './engines.ts'
 import { commitRun, planRun, prepare, runPipeline } from './harness.ts'
 
@@ -179,7 +180,7 @@ onEachEngine('an open row of the quarantine', [source, target], (engine) => {
     await change(2, 'newer')
     await runPipeline(happenings([]), 'run-2', services())
     const before = await kept()
-    await services().state.setLastRun('items', '2023-01-01 00:00:00.000000', Date.now())
+    await setLastRun(happenings([]), '2023-01-01 00:00:00.000000', services())
     await Item.deleteAll({ id: 1n })
     await Item.deleteAll({ id: 2n })
 

@@ -6,7 +6,7 @@ import { hexadecimal, type TextColumns } from './values.ts'
 /** What the server answers to one statement. */
 export interface Reply extends QueryResult {
   readonly warnings: number
-  /** For INSERT … SELECT: rows given, rows that were there and changed. */
+  /** For INSERT … SELECT: rows given, rows that were there and changed; for UPDATE: rows met, rows changed. */
   readonly counts: { readonly records: number; readonly duplicates: number }
 }
 

@@ -11,6 +11,7 @@ import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { cutToHeld, withHeldMoments } from './held-moments.ts'
 import { HistoryLayout } from './history-layout.ts'
+import { keylessRows } from './keyless-rows.ts'
 
 /** What becomes of the rows of one load, by their place. */
 interface Decisions {
@@ -34,7 +35,7 @@ export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, option
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
-  const refused = new Map<number, RejectedRow>()
+  const refused = await keylessRows(layout, open)
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
     const decisions = await decide(layout, open, refused)

@@ -61,3 +61,8 @@ export function blocksOf(rows: readonly (readonly Text[])[]): CopyBlock[] {
 export function countsOf({ inserted, updated, unchanged, duplicate, rejected }: MergeResult): readonly number[] {
   return [inserted, updated, unchanged, duplicate, rejected.length]
 }
+
+/** Inserted, updated, unchanged, duplicate, and the rows rejected with their codes. */
+export function outcomeOf({ inserted, updated, unchanged, duplicate, rejected }: MergeResult): readonly unknown[] {
+  return [inserted, updated, unchanged, duplicate, ...rejected.map(({ row, code }) => `${row}: ${code}`)]
+}

@@ -73,7 +73,8 @@ for (const [size, more] of [
         CREATE POLICY changed ON item FOR UPDATE USING (id <> 2)`)
       const { connection } = server
       await connection.begin('write')
-      await connection.query(`SET LOCAL ROLE ${role}`)
+      // As behind a pooler that drops the session's own setting, by which the server would refuse the statement.
+      await connection.query(`SET LOCAL row_security = on; SET LOCAL ROLE ${role}`)
 
       const merging = connection.merge(target, blocksOf([['1', '9'], ['2', '9'], ...more]))
 
@@ -88,7 +89,8 @@ for (const [size, more] of [
         CREATE POLICY every ON item USING (true) WITH CHECK (id <> 2)`)
       const { connection } = server
       await connection.begin('write')
-      await connection.query(`SET LOCAL ROLE ${role}`)
+      // As behind a pooler that drops the session's own setting, by which the server would refuse the statement.
+      await connection.query(`SET LOCAL row_security = on; SET LOCAL ROLE ${role}`)
 
       const merging = connection.merge(target, blocksOf([['1', '1'], ['2', '1'], ...more]))
 

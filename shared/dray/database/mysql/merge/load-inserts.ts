@@ -107,7 +107,7 @@ export class InsertLoader {
 export async function refusalOf(
   session: MergeSession,
   sql: string,
-  onReply: (counts: { affected: number; duplicates: number }) => void = () => {},
+  onReply: (counts: { affected: number; records: number; duplicates: number }) => void = () => {},
 ): Promise<Fault | null> {
   try {
     const reply = await session.run(sql, { signal: session.signal })
@@ -116,7 +116,7 @@ export async function refusalOf(
       const [, code, message] = rows.find(([, number]) => isRowFault(Number(number))) ?? []
       if (code && message) return { code, column: columnIn(message), message }
     }
-    onReply({ affected: reply.affected, duplicates: reply.counts.duplicates })
+    onReply({ affected: reply.affected, ...reply.counts })
     return null
   } catch (error) {
     const number = errorNumber(error)

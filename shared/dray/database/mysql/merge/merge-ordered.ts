@@ -6,6 +6,7 @@ import { fittingRows } from './fitting-values.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
 import { loadFitting } from './straight.ts'
+import { upserted } from './write-rows.ts'
 
 const SAVEPOINT = '`dray_ordered`'
 const WHOLE_NUMBERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
@@ -39,20 +40,17 @@ export async function mergeOrdered(merging: Merging, open: OpenBlocks): Promise<
 function mayBeOrdered({ target, live, sql }: Merging): boolean {
   const key = live.columns.find(({ name }) => name === target.key[0])
   const isNumber = key !== undefined && target.key.length === 1 && WHOLE_NUMBERS.has(key.kind)
-  return target.mode !== 'insert' && isNumber && !sql.mayMeetOthers
+  return target.mode !== 'insert' && isNumber && sql.isOneStatement
 }
 
 async function upsert({ session, sql }: Merging, rows: number): Promise<MergeResult | null> {
-  let written = { affected: 0, duplicates: 0 }
+  let written = { affected: 0, records: 0, duplicates: 0 }
   await session.run(`SAVEPOINT ${SAVEPOINT}`)
-  const fault = await refusalOf(session, sql.upsert('all'), (counts) => {
+  const fault = await refusalOf(session, sql.upsert(), (counts) => {
     written = counts
   })
-  if (fault !== null) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
+  const isWhole = fault === null && written.records === rows
+  if (!isWhole) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
   await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
-  if (fault !== null) return null
-  // A new row counts once in `affected`, a changed one twice.
-  const updated = written.duplicates
-  const inserted = written.affected - 2 * updated
-  return { inserted, updated, unchanged: rows - inserted - updated, duplicate: 0, rejected: [] }
+  return isWhole ? { ...upserted(written), duplicate: 0, rejected: [] } : null
 }

@@ -26,7 +26,7 @@ export async function loadStraight(
   open: OpenBlocks,
 ): Promise<number | null> {
   const fits = fittingRows(session, target, live)
-  if (fits === null) return null
+  if (fits === null || mayLackKeys(target, live)) return null
   const blocks = new FittingBlocks(open(), fits)
   try {
     const first = await blocks.first()
@@ -41,6 +41,11 @@ export async function loadStraight(
     // A lost connection must not leave the rows' file open.
     await blocks.close()
   }
+}
+
+/** A NULL is equal to nothing, so the table would take such a row again and again. */
+function mayLackKeys({ key, mode }: MergeTarget, live: MysqlTable): boolean {
+  return mode !== 'insert' && live.columns.some(({ name, nullable }) => nullable && key.includes(name))
 }
 
 /** The rows that were loaded; null when the server refused or warned of one, or when a block was held back. */

@@ -9,8 +9,8 @@ import { readTargetTable } from './target-table.ts'
 
 /**
  * Merges rows into a table by way of a temporary one: checked and bound by the column's type, the last of each key
- * kept, written by one statement, and when that is refused row by row. Of a key that comes more than once the last row
- * counts; when that one is refused, the one before is written in its place.
+ * kept, written by statements that each count what they do, and those that are refused found by bisection. Of a key
+ * that comes more than once the last row counts; when that one is refused, the one before is written in its place.
  */
 export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
   if (!session.database.isTransaction) {

@@ -4,8 +4,6 @@ import type { UniqueKey } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
 
 const ROWS = 'dray_rows'
-/** Not `true`: that would be a column of this name, when there is one. */
-export const EVERY_ROW = '1'
 
 /** The statements of one merge through the temporary table. */
 export class MergeSql {
@@ -31,7 +29,8 @@ export class MergeSql {
       return `${quote(column)} ${affinity === 'BLOB' ? '' : affinity}`
     })
     // The last row of a key takes the place of the one before.
-    const unique = this.#key === null ? '' : `, UNIQUE (${this.#key.columns.map(quote).join(', ')}) ON CONFLICT REPLACE`
+    const key = this.#key?.columns.map((column, index) => `${quote(column)}${this.#collate(column, index)}`)
+    const unique = key === undefined ? '' : `, UNIQUE (${key.join(', ')}) ON CONFLICT REPLACE`
     return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
   }
 
@@ -64,71 +63,108 @@ export class MergeSql {
     return `SELECT dray_ordinal FROM ${this.#temporary} ORDER BY dray_ordinal`
   }
 
-  /** How many of the rows have a row of their key in the table. */
-  matched(where = EVERY_ROW): string {
-    const matched = this.#key === null ? '0' : this.#exists(this.#sameKey('t', 's'))
-    return `SELECT count(*) FROM ${this.#temporary} s WHERE ${where} AND ${matched}`
-  }
-
   present(): string | null {
     if (this.#target.mode !== 'insert' || this.#key === null) return null
-    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(this.#sameKey('t', 's'))}`
+    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists()}`
   }
 
-  /** Rows whose key equals another row's under the collation, in the input or in the table, but not byte by byte. */
-  equalKeys(): string {
-    const other = `${this.#sameKey('t', 's')} AND NOT ${this.#sameBytes()}`
-    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists(other)}
-      OR EXISTS (SELECT 1 FROM ${this.#temporary} t WHERE ${other})`
+  /** Rows whose key the table has, equal under its collation, but not byte by byte; with that one. */
+  storedOtherwise(): string | null {
+    if (!this.#isSpelled || this.#target.mode === 'insert' || this.#target.respell === true) return null
+    const stored = (this.#key?.columns ?? []).map((column) => `t.${quote(column)}`).join(', ')
+    return `SELECT s.dray_ordinal, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
   }
 
-  /** Rows of another temporary table (all of the input) that come before a row of this one with the same key. */
+  /** Rows of another temporary table (all of the input), each with the later one of its key that took its place. */
   earlier(others: string): string {
-    const sameKey = (this.#key?.columns ?? []).map((column) => `e.${quote(column)} = s.${quote(column)}`).join(' AND ')
-    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e JOIN ${this.#temporary} s ON ${sameKey} AND e.dray_ordinal < s.dray_ordinal
-      WHERE s.dray_ordinal IN (SELECT value FROM json_each(?)) ORDER BY e.dray_ordinal DESC`
+    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e CROSS JOIN ${this.#temporary} s
+      ON ${this.#sameKey('e', 's')} AND e.dray_ordinal < s.dray_ordinal ORDER BY e.dray_ordinal DESC`
   }
 
-  merge(where: string): string {
-    const { table, mode } = this.#target
-    const insert = `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
+  insert(where: string): string {
+    const { table } = this.#target
+    return `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
       SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY dray_ordinal`
-    if (mode === 'insert' || this.#key === null) return insert
-    const conflict = `ON CONFLICT (${this.#key.columns.map(quote).join(', ')})`
-    const update = this.#update()
-    return `${insert.replace(`INTO ${quoteTable(table)}`, `INTO ${quoteTable(table)} AS t`)} ${conflict} DO ${update ?? 'NOTHING'}`
   }
 
-  #update(): string | null {
-    const { columns, key, ignore = [], version, counter } = this.#target
-    const written = columns.filter((column) => !key.includes(column))
-    const compared = written.filter((column) => !ignore.includes(column)).map(quote)
-    if (compared.length === 0) return null
-    const differs = compared.map((column) => `t.${column} IS NOT excluded.${column} COLLATE BINARY`).join(' OR ')
-    const guard =
-      version === undefined
-        ? ''
-        : ` AND (t.${quote(version)} IS NULL OR excluded.${quote(version)} >= t.${quote(version)})`
+  /** Writes rows that the table does not have. */
+  insertNew(where: string): string {
+    return this.insert(`${where} AND NOT ${this.#exists()}`)
+  }
+
+  /** How many rows the table has, and how many of those are to stay as they are. */
+  look(where: string): string {
+    return `SELECT count(*), COALESCE(sum((${this.#changes}) IS NOT 1), 0) FROM ${this.#both} WHERE ${where}`
+  }
+
+  /** Writes rows that the table has, in another form; null where there is nothing to write but the key. */
+  update(where: string): string | null {
+    const { table, counter } = this.#target
+    const written = this.#written
+    if (written.length === 0) return null
     const counted = counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]
-    const set = [...written.map((column) => `${quote(column)} = excluded.${quote(column)}`), ...counted]
-    return `UPDATE SET ${set.join(', ')} WHERE (${differs})${guard}`
+    const set = [...written.map((column) => `${quote(column)} = s.${quote(column)}`), ...counted]
+    // The plus keeps SQLite from reading the whole table to look its rows up among these.
+    return `UPDATE OR ABORT ${quoteTable(table)} AS t SET ${set.join(', ')} FROM ${this.#temporary} s
+      WHERE ${this.#sameKey('t', '+s')} AND ${where} AND ${this.#changes}`
   }
 
-  #exists(condition: string): string {
-    return `EXISTS (SELECT 1 FROM ${quoteTable(this.#target.table)} t WHERE ${condition})`
+  clear(columns: readonly string[], where: string): string {
+    const set = columns.map((column) => `${quote(column)} = NULL`).join(', ')
+    return `UPDATE OR ABORT ${quoteTable(this.#target.table)} SET ${set} WHERE ${this.#among(where)}`
+  }
+
+  delete(where: string): string {
+    return `DELETE FROM ${quoteTable(this.#target.table)} WHERE ${this.#among(where)}`
+  }
+
+  #among(where: string): string {
+    const columns = this.#key?.columns ?? []
+    const stored = columns.map((column) => `t.${quote(column)}`).join(', ')
+    return `(${columns.map(quote).join(', ')}) IN (SELECT ${stored} FROM ${this.#both} WHERE ${where})`
+  }
+
+  get #both(): string {
+    return `${this.#temporary} s CROSS JOIN ${quoteTable(this.#target.table)} t ON ${this.#sameKey('t', 's')}`
+  }
+
+  #exists(): string {
+    if (this.#key === null) return '0'
+    return `EXISTS (SELECT 1 FROM ${quoteTable(this.#target.table)} t WHERE ${this.#sameKey('t', 's')})`
+  }
+
+  get #written(): readonly string[] {
+    const { columns, key, respell } = this.#target
+    return columns.filter((column) => !key.includes(column) || (respell === true && this.#isSpelled))
+  }
+
+  /** Whether a row of the table is to be written. */
+  get #changes(): string {
+    const { key, ignore = [], version } = this.#target
+    const compared = this.#written.filter((column) => key.includes(column) || !ignore.includes(column)).map(quote)
+    const differs = compared.map((column) => `t.${column} IS NOT s.${column} COLLATE BINARY`).join(' OR ')
+    const guard =
+      version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
+    return `(${differs || '0'})${guard}`
+  }
+
+  /** A key may be stored in another spelling. */
+  get #isSpelled(): boolean {
+    return this.#key?.collations.some((collation) => collation !== 'BINARY') === true
   }
 
   #sameKey(left: string, right: string): string {
-    const { columns = [], collations = [] } = this.#key ?? {}
-    return columns
-      .map((column, index) => {
-        const collation = this.#affinityOf(column) === 'TEXT' ? ` COLLATE ${quote(collations[index] as string)}` : ''
-        return `${left}.${quote(column)} = ${right}.${quote(column)}${collation}`
-      })
+    return (this.#key?.columns ?? [])
+      .map((column, index) => `${left}.${quote(column)} = ${right}.${quote(column)}${this.#collate(column, index)}`)
       .join(' AND ')
   }
 
-  #sameBytes(): string {
+  #collate(column: string, index: number): string {
+    const collation = this.#key?.collations[index] ?? 'BINARY'
+    return this.#affinityOf(column) === 'TEXT' || collation !== 'BINARY' ? ` COLLATE ${quote(collation)}` : ''
+  }
+
+  get #sameBytes(): string {
     const columns = this.#key?.columns ?? []
     return `(${columns.map((column) => `t.${quote(column)} = s.${quote(column)} COLLATE BINARY`).join(' AND ')})`
   }

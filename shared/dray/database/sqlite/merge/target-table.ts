@@ -1,7 +1,18 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { describeTable, type UniqueKey, uniqueKeys } from '../describe.ts'
+import { quote } from '../names.ts'
 import type { MergeSession } from './session.ts'
+
+interface Merged {
+  readonly session: MergeSession
+  readonly target: MergeTarget
+  readonly live: LiveTable
+}
+
+export interface TargetTable extends LiveTable {
+  readonly isView: boolean
+}
 
 /**
  * The live table, and its unique key that rows are merged by; null where they are inserted and the columns do not cover
@@ -10,7 +21,7 @@ import type { MergeSession } from './session.ts'
 export function readTargetTable(
   session: MergeSession,
   { table, columns, key, mode }: MergeTarget,
-): { readonly live: LiveTable; readonly key: UniqueKey | null } {
+): { readonly live: TargetTable; readonly key: UniqueKey | null } {
   const where = `database ${session.place.name} (${session.place.path})`
   const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
   const live = describeTable(rows, table)
@@ -38,5 +49,48 @@ export function readTargetTable(
       `Table ${table} in ${where} has no unique key over (${key.join(', ')}), so rows cannot be merged by it; create a primary key or a unique index over exactly these columns`,
     )
   }
-  return { live, key: covered ? (found ?? null) : null }
+  const isView = session.rows(`SELECT 1 FROM ${schemaOf(table)} WHERE type = 'view' AND name = ? COLLATE NOCASE`, [
+    nameOf(table),
+  ])
+  return { live: { ...live, isView: isView.length > 0 }, key: covered ? (found ?? null) : null }
+}
+
+/** The columns of the unique keys other than the merge's. */
+export function otherKeys({ session, target, live }: Merged): readonly (readonly string[])[] {
+  const wanted = JSON.stringify([...target.key].sort())
+  return uniqueKeys((sql, parameters) => session.rows(sql, parameters), target.table, live)
+    .map(({ columns }) => columns)
+    .filter((columns) => JSON.stringify([...columns].sort()) !== wanted)
+}
+
+/** Whether rows may be deleted and inserted again without anybody's notice. */
+export function mayReinsert({ session, target, live }: Merged): boolean {
+  if (!live.columns.every(({ name }) => target.columns.includes(name))) return false
+  const { table } = target
+  const schema = schemaOf(table)
+  const watching = session.rows(
+    `SELECT 1 FROM ${schema} WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+     UNION ALL SELECT 1 FROM temp.sqlite_schema WHERE type = 'trigger' AND tbl_name = ?1 COLLATE NOCASE
+     UNION ALL SELECT 1 FROM ${schema} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ?1 COLLATE NOCASE`,
+    [nameOf(table)],
+  )
+  return watching.length === 0
+}
+
+/** The columns that foreign keys refer to, and would take along. */
+export function referredColumns({ session, target }: Merged): ReadonlySet<string> {
+  const rows = session.rows(
+    `SELECT f."to" FROM ${schemaOf(target.table)} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ? COLLATE NOCASE`,
+    [nameOf(target.table)],
+  )
+  return new Set(rows.map(([column]) => column as string))
+}
+
+function schemaOf(table: string): string {
+  const dot = table.indexOf('.')
+  return `${dot < 0 ? 'main' : quote(table.slice(0, dot))}.sqlite_schema`
+}
+
+function nameOf(table: string): string {
+  return table.slice(table.indexOf('.') + 1)
 }
