@@ -78,7 +78,7 @@ onEachEngine('an open row of the quarantine', [source, target], (engine) => {
   /** A change that the next usual run reads. */
   async function change(id: number, label: string): Promise<void> {
     await put(id, label, '2024-02-01')
-    await services().state.setLastRun('items', '2024-01-15 00:00:00.000000', Date.now())
+    await setLastRun(items([]), '2024-01-15 00:00:00.000000', services())
   }
   /** Rows of the quarantine as `run id label: what became of it, by whom`. */
   async function kept(damaged = new DamagedObjects()): Promise<string[]> {

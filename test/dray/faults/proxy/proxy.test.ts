@@ -107,8 +107,11 @@ onEachEngine('a connection that breaks while rows are sent in bulk', async (t, e
     const { lane, proxy, stamp } = await faultyLane(t, engine, server)
     let lost = 0
     let bulksAfter = 0
+    let isClosing = false
     proxy.onRequest = (chunk, link) => {
-      if (lost > 0 && chunk.includes(BULK[engine])) bulksAfter += 1
+      // Commit sends the keys of the source, behind its look at what it has closed.
+      isClosing ||= /from .dray_closing/i.test(chunk.toString('latin1'))
+      if (lost > 0 && !isClosing && chunk.includes(BULK[engine])) bulksAfter += 1
       if (lost === 0 && chunk.includes('COMMIT') && /insert into .dray_ledger/i.test(link.sent.toString('latin1'))) {
         lost += 1
         link.loseReply()
