@@ -2,13 +2,18 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, text, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, binary, text, timestamp, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { DataQualityError } from 'dray/internal/errors.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
-import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { history, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { commit } from 'dray/internal/pipeline/stages/commit.ts'
+import { extract as extractStage } from 'dray/internal/pipeline/stages/extract.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import { onEachEngine } from './engines.ts'
-import { quarantined, runPipeline } from './harness.ts'
+import { quarantined, runPipeline, runReference } from './harness.ts'
 
 const source = database('target-keys-source')
 const target = database('target-keys-target')
@@ -21,6 +26,21 @@ class Person extends source.table('person', {
 }) {}
 class ById extends target.table('by_id', { id: uuid().primaryKey(), label: text().nullable() }) {}
 class ByName extends target.table('by_name', { id: varchar(60).primaryKey(), label: text().nullable() }) {}
+class Held extends target.table('held', { id: bigint().primaryKey(), email: text().nullable() }) {}
+class Letters extends target.table('i', { id: bigint().primaryKey(), email: text().nullable() }) {}
+class Code extends source.table('code', { k: binary().primaryKey(), label: text().nullable() }) {}
+class CodeVersion extends target.table('code_version', {
+  k: binary(),
+  label: text().nullable(),
+  validFrom: timestamp(),
+  validTo: timestamp().nullable(),
+}) {}
+class NameVersion extends target.table('name_version', {
+  id: varchar(60),
+  label: text().nullable(),
+  validFrom: timestamp(),
+  validTo: timestamp().nullable(),
+}) {}
 class User extends target.table('user_dim', {
   id: bigint().primaryKey(),
   email: text().nullable(),
@@ -36,6 +56,18 @@ const byName = pipeline('accounts', {
   load: upsert(ByName, { by: 'id' }),
   deletes: 'hard',
 })
+const codes = pipeline('codes', {
+  extract: fullLoad(Code),
+  transform: ({ k, label }) => ({ k, label }),
+  load: history(CodeVersion, { by: 'k', validFrom: 'validFrom', validTo: 'validTo' }),
+  deletes: 'close',
+})
+const names = pipeline('names', {
+  extract: fullLoad(Account),
+  transform: takeOver,
+  load: history(NameVersion, { by: 'id', validFrom: 'validFrom', validTo: 'validTo' }),
+  deletes: 'close',
+})
 const person = ({ id, email, parent }: Person) => ({ id, email, parent })
 const people = pipeline('people', {
   extract: fullLoad(Person, { partitionRows: 3 }),
@@ -45,12 +77,26 @@ const people = pipeline('people', {
 })
 
 const UUID = { postgres: 'uuid', mysql: 'uuid', sqlite: 'text collate nocase' }
+const BYTES = { postgres: 'bytea', mysql: 'varbinary(20)', sqlite: 'blob' }
+const MOMENT = { postgres: 'timestamp', mysql: 'datetime(6)', sqlite: 'text' }
 /** Text that is equal whatever its capitals. */
 const NAME = { postgres: 'citext', mysql: 'varchar(60) collate utf8mb4_general_ci', sqlite: 'text collate nocase' }
 
 onEachEngine('the keys of a target', [source, target], (engine) => {
   // biome-ignore lint/suspicious/noExplicitAny: pipelines of several targets.
   const run = (of: Pipeline<any, any>, id: string) => runPipeline(of, id, engine.harness.services)
+  // biome-ignore lint/suspicious/noExplicitAny: pipelines of several targets.
+  const runOn = async (of: Pipeline<any, any>, id: string, day: string) => {
+    const { services } = engine.harness
+    const reference = { ...runReference(id), started_at: `${day}T02:00:00.000Z` }
+    const work = { run: reference, pipeline: of.name }
+    const planned = await plan(of, { ...work, mode: null }, services)
+    const given = { ...work, plan: planned.plan, epoch: planned.epoch, planned_by: planned.planned_by }
+    for (const { partition } of planned.partitions) {
+      await load(of, await transform(of, await extractStage(of, { ...given, partition }, services), services), services)
+    }
+    await commit(of, given, services)
+  }
   const define = (sql: string) => target.withConnection((connection) => connection.query(sql))
   const step = async (id: string) => (await engine.harness.services.state.run(id))?.steps[0]
   const kept = (of: string, id: string) => quarantined(engine.harness, id, of)
@@ -111,6 +157,67 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
       'BOB@example.com',
       'bob@example.com',
     ])
+  })
+
+  for (const model of [Held, Letters]) {
+    test(`are held beside a table of any name: ${model.definition.table}`, async () => {
+      await define(`create table ${model.definition.table} (id bigint primary key, email text)`)
+      const loading = pipeline('people', {
+        extract: fullLoad(Person),
+        transform: ({ id, email }) => ({ id, email }),
+        load: upsert(model as typeof Held, { by: 'id' }),
+        deletes: { hard: true, most: 1 },
+      })
+      await Person.insertAll([1, 2, 3].map((id) => ({ id: BigInt(id) })))
+      await run(loading, 'run-1')
+      await Person.where({ id: 3n }).deleteAll()
+      await Person.upsertAll([{ id: 2n, email: 'b@example.com' }], { by: 'id' })
+
+      await run(loading, 'run-2')
+
+      const { rows } = await define(`select id, email from ${model.definition.table} order by id`)
+      assert.deepEqual(rows, [
+        ['1', null],
+        ['2', 'b@example.com'],
+      ])
+    })
+  }
+
+  test('of bytes are found again by a history, which begins no version where nothing has changed', async () => {
+    const bytes = BYTES[engine.dialect]
+    const moment = MOMENT[engine.dialect]
+    await source.query(`create table code (k ${bytes} primary key, label text)`)
+    await define(
+      `create table code_version (k ${bytes}, label text, valid_from ${moment}, valid_to ${moment}, primary key (k, valid_from))`,
+    )
+    await Code.insertAll(['a', 'b', 'c'].map((text) => ({ k: Buffer.from(text), label: text })))
+
+    await runOn(codes, 'run-1', '2024-06-01')
+    await runOn(codes, 'run-2', '2024-06-02')
+
+    assert.equal(await CodeVersion.count(), 3)
+    const { inserted, unchanged, deleted } = (await step('run-2')) ?? {}
+    assert.deepEqual({ inserted, unchanged, deleted }, { inserted: 0, unchanged: 3, deleted: 0 })
+  })
+
+  test('have one current version in a history, however the source spells them', async () => {
+    const moment = MOMENT[engine.dialect]
+    await define(
+      `create table name_version (id ${NAME[engine.dialect]}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+    )
+    await Account.insertAll(['ann', 'bob'].map((id) => ({ id, label: 'a' })))
+    await runOn(names, 'run-1', '2024-06-01')
+    await source.query("update account set id = 'Ann', label = 'b' where id = 'ann'")
+
+    await runOn(names, 'run-2', '2024-06-02')
+    await runOn(names, 'run-3', '2024-06-03')
+
+    const current = await NameVersion.where({ validTo: null }).toArray()
+    assert.deepEqual(current.map(({ id, label }) => [id, label]).sort(), [
+      ['Ann', 'b'],
+      ['bob', 'a'],
+    ])
+    assert.equal(await NameVersion.count(), 3)
   })
 
   test('let a row in whose unique value is that of a row which is gone', async () => {

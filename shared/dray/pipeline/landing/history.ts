@@ -98,6 +98,11 @@ async function decide(
         layout,
         group.map(({ row }) => layout.keyTexts(row)),
       )
+      await addOtherSpellings(
+        layout,
+        group.map(({ row }) => row),
+        current,
+      )
       for (const { place: at, row } of group) {
         const known = current.get(layout.key(row))
         if (known === undefined) write.set(at, null)
@@ -141,6 +146,25 @@ async function currentVersions(
     found.set(key, [...row])
   }
   return found
+}
+
+/**
+ * Versions whose key the target takes for one of these, and holds in another spelling, under the spelling that is
+ * loaded: there is one current version of what is one key for the target.
+ */
+async function addOtherSpellings(
+  layout: HistoryLayout,
+  rows: readonly (readonly Text[])[],
+  current: Map<string, Text[]>,
+): Promise<void> {
+  const wanted = new Set(rows.map((row) => layout.key(row)))
+  if ([...current.keys()].every((key) => wanted.has(key))) return
+  for (const row of rows) {
+    const key = layout.key(row)
+    if (current.has(key)) continue
+    const [stored] = (await currentVersions(layout, [layout.keyTexts(row)])).values()
+    if (stored !== undefined) current.set(key, stored)
+  }
 }
 
 /** Closes and inserts under a savepoint; null when rows were refused, which are in `refused` then. */

@@ -46,12 +46,12 @@ interface Work {
 export async function tryAgain(work: Work, landed: LandedRun): Promise<SecondTry> {
   const nothing = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
   const left = new Set<number>()
-  const first = await attempt(work, (row) => mayBeTried(work, row), false)
+  const first = await attemptEach(work, (row) => mayBeTried(work, row), false)
   const spelled = new Set<number>()
   for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : left).add(row)
   const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
   for (const row of spelled) if (!renamed.has(row)) left.add(row)
-  const second = renamed.size === 0 ? null : await attempt(work, (_, place) => renamed.has(place), true)
+  const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
   for (const { row } of second?.rejected ?? []) left.add(row)
   const tried = sumOf(first, second ?? nothing)
   for (const place of first.untried) left.add(place)
@@ -105,6 +105,30 @@ async function* refusedRows({ pipeline, input, refused, services }: Work): Async
 interface Attempt extends Tried {
   readonly rejected: readonly { readonly row: number; readonly code: string }[]
   readonly untried: ReadonlySet<number>
+}
+
+/**
+ * Partition by partition, as they were loaded: of two rows of one key in different partitions the later one is not the
+ * newer one.
+ */
+async function attemptEach(
+  work: Work,
+  isChosen: (row: RefusedRow, place: number) => boolean,
+  respell: boolean,
+): Promise<Attempt> {
+  let all: Attempt = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: [], untried: new Set() }
+  let before = 0
+  for (const object of work.refused) {
+    const first = before
+    const one = await attempt({ ...work, refused: [object] }, (row, place) => isChosen(row, first + place), respell)
+    all = {
+      ...sumOf(all, one),
+      rejected: [...all.rejected, ...one.rejected.map(({ row, code }) => ({ row: first + row, code }))],
+      untried: new Set([...all.untried, ...[...one.untried].map((place) => first + place)]),
+    }
+    before += object.rows
+  }
+  return all
 }
 
 async function attempt(

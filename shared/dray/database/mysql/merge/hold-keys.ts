@@ -9,6 +9,8 @@ import { type StagedColumn, stagedColumnOf } from './staged-columns.ts'
 import { StagingTable } from './staging-table.ts'
 import { columnOf, readTargetTable } from './target-table.ts'
 
+/** No table of a user's has this name. */
+const ALIAS = 'dray_one_held'
 /** Of a key's text, what its index in the temporary table holds. */
 const PREFIX = 64
 const WITHOUT_LENGTH = new Set([
@@ -45,8 +47,8 @@ export async function holdKeys(
     { signal: session.signal },
   )
   await staging.drop()
-  const same = key.map((column) => `held.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
-  return { isHeld: `EXISTS (SELECT 1 FROM ${name} AS held WHERE ${same})` }
+  const same = key.map((column) => `${ALIAS}.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
+  return { isHeld: `EXISTS (SELECT 1 FROM ${name} AS ${ALIAS} WHERE ${same})` }
 }
 
 async function stage(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<void> {

@@ -6,6 +6,9 @@ import { quote, quoteTable } from '../names.ts'
 import { isRowFault } from '../translate.ts'
 import { causeOf, type MergeSession } from './session.ts'
 
+/** No table of a user's has this name. */
+const ALIAS = 'dray_one_held'
+
 /** Holds keys in columns of the table's types and collations, so that its own comparison finds them. */
 export async function holdKeys(
   session: MergeSession,
@@ -21,8 +24,8 @@ export async function holdKeys(
   const copy = `COPY ${held} (${columns}) FROM STDIN`
   if (!(await isTaken(session, copy, bytesOf(open)))) await copyByParts(session, copy, open)
   await session.run(`ANALYZE ${held}`)
-  const same = key.map((column) => `held.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
-  return { isHeld: `EXISTS (SELECT 1 FROM ${held} held WHERE ${same})` }
+  const same = key.map((column) => `${ALIAS}.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
+  return { isHeld: `EXISTS (SELECT 1 FROM ${held} ${ALIAS} WHERE ${same})` }
 }
 
 async function* bytesOf(open: OpenBlocks): AsyncGenerator<Uint8Array> {

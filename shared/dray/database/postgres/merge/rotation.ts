@@ -120,7 +120,7 @@ export class Rotation {
   }
 
   async #ways(): Promise<Way[]> {
-    const byNull = this.#contested.every(({ nullable }) => nullable.length > 0)
+    const byNull = this.#contested.length > 0 && this.#contested.every(({ nullable }) => nullable.length > 0)
     const byDelete = await mayReinsert(this.#session, this.#merging.target)
     return [...(byNull ? ['null' as const] : []), ...(byDelete ? ['deleted' as const] : [])]
   }

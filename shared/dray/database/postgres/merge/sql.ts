@@ -122,12 +122,12 @@ export class MergeSql {
   merge(rows: Rows): string {
     const insert = `INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE`
     if (!this.#upsert) {
-      return `WITH i AS (${insert} ${rows.select('true')} RETURNING 1) SELECT c.*, (SELECT count(*) FROM i), 0, 0 FROM (${rows.count}) c`
+      return `WITH dray_i AS (${insert} ${rows.select('true')} RETURNING 1) SELECT c.*, (SELECT count(*) FROM dray_i), 0, 0 FROM (${rows.count}) c`
     }
     const { sameKey, isUnchanged } = this.conditions
     const update = this.#update(rows)
-    return `WITH ${update === null ? '' : `u AS (${update}), `}i AS (${insert} ${rows.select(`NOT ${this.present()}`)} RETURNING 1)
-      SELECT c.*, (SELECT count(*) FROM i), ${update === null ? '0' : '(SELECT count(*) FROM u)'},
+    return `WITH ${update === null ? '' : `dray_u AS (${update}), `}dray_i AS (${insert} ${rows.select(`NOT ${this.present()}`)} RETURNING 1)
+      SELECT c.*, (SELECT count(*) FROM dray_i), ${update === null ? '0' : '(SELECT count(*) FROM dray_u)'},
         (SELECT count(*) FROM (${rows.select('true', 'any')}) s JOIN ${this.target} t ON ${sameKey} WHERE ${isUnchanged})
       FROM (${rows.count}) c`
   }
@@ -155,12 +155,12 @@ export class MergeSql {
       WHEN ${changesByColumn ?? 'false'} THEN true ELSE nextval('${unchanged}') IS NULL END`
     const action = changesByColumn === null ? 'DO NOTHING' : `UPDATE SET ${assignments.join(', ')}`
     const values = this.#merge.columns.map((column) => `s.${quote(column)}`).join(', ')
-    return `WITH m AS (MERGE INTO ${this.target} t USING (${rows.select('true', order)}) s ON ${sameKey}
+    return `WITH dray_m AS (MERGE INTO ${this.target} t USING (${rows.select('true', order)}) s ON ${sameKey}
       WHEN MATCHED AND ${isUpdated} THEN ${action}
       WHEN NOT MATCHED THEN INSERT (${this.#columns}) OVERRIDING SYSTEM VALUE VALUES (${values})
       RETURNING merge_action() = 'INSERT' AS inserted)
       SELECT c.*, i.* FROM (${rows.count}) c,
-        (SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM m) i`
+        (SELECT count(*) FILTER (WHERE inserted), count(*) FILTER (WHERE NOT inserted) FROM dray_m) i`
   }
 
   /**
@@ -184,12 +184,12 @@ export class MergeSql {
     const unchanged = this.#upsert
       ? `SELECT s.${rank} AS rank FROM (${ofRanks}) s JOIN ${this.target} t ON ${sameKey} WHERE ${isUnchanged}`
       : none
-    const inserted = this.#key.map((column) => `i.${column} = s.${column}`).join(' AND ')
-    return `WITH u AS (${updated}), n AS MATERIALIZED (${unchanged}),
-        i AS (INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE ${ranked(absent, '')} RETURNING ${key})
-      SELECT (SELECT count(*) FROM i), (SELECT count(*) FROM u), (SELECT count(*) FROM n), array_to_string(ARRAY(
-        SELECT s.${rank} FROM (${ofRanks}) s WHERE NOT EXISTS (SELECT 1 FROM u WHERE u.rank = s.${rank})
-          AND NOT EXISTS (SELECT 1 FROM n WHERE n.rank = s.${rank}) AND NOT EXISTS (SELECT 1 FROM i WHERE ${inserted})), ',')`
+    const inserted = this.#key.map((column) => `dray_i.${column} = s.${column}`).join(' AND ')
+    return `WITH dray_u AS (${updated}), dray_n AS MATERIALIZED (${unchanged}),
+        dray_i AS (INSERT INTO ${this.target} (${this.#columns}) OVERRIDING SYSTEM VALUE ${ranked(absent, '')} RETURNING ${key})
+      SELECT (SELECT count(*) FROM dray_i), (SELECT count(*) FROM dray_u), (SELECT count(*) FROM dray_n), array_to_string(ARRAY(
+        SELECT s.${rank} FROM (${ofRanks}) s WHERE NOT EXISTS (SELECT 1 FROM dray_u WHERE dray_u.rank = s.${rank})
+          AND NOT EXISTS (SELECT 1 FROM dray_n WHERE dray_n.rank = s.${rank}) AND NOT EXISTS (SELECT 1 FROM dray_i WHERE ${inserted})), ',')`
   }
 
   createSequence(sequence: string): string {

@@ -10,6 +10,8 @@ import type { MergeSession } from './session.ts'
 import { readTargetTable } from './target-table.ts'
 
 const HELD = 'temp.dray_held'
+/** No table of a user's has this name. */
+const ALIAS = 'dray_one_held'
 
 /** Holds keys in columns of the table's affinities, under the collations of its unique key. */
 export async function holdKeys(
@@ -46,8 +48,8 @@ export async function holdKeys(
     for (const texts of decodeBlock(block)) hold(insert, texts, columns)
     await nextTurn()
   }
-  const same = columns.map(({ name, collation }) => `held.${name} = ${quoteTable(table)}.${name}${collation}`)
-  return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} held WHERE ${same.join(' AND ')})` }
+  const same = columns.map(({ name, collation }) => `${ALIAS}.${name} = ${quoteTable(table)}.${name}${collation}`)
+  return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} ${ALIAS} WHERE ${same.join(' AND ')})` }
 }
 
 function hold(
