@@ -7,10 +7,10 @@ import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Services } from '../services.ts'
 import type { Draft } from './draft.ts'
-import { keysCondition, type Partition, WHOLE } from './partitions.ts'
+import { type Partition, WHOLE } from './partitions.ts'
 
 /** The rows of these keys; notes name the keys that have no row. */
 export async function draftKeys(pipeline: Pipeline, asked: readonly SourceKey[], { signal }: Services): Promise<Draft> {
@@ -63,7 +63,7 @@ async function countOf(
   const one = columnName(definition.primaryKey[0] as { column: string })
   const { sql: text, parameters } = compile(
     adapter,
-    sql`select count(${one}) from ${tableName(definition)}${where([keysCondition(extract, keys, adapter)])}`,
+    sql`select count(${one}) from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
   )
   return Number((await connection.query(text, parameters, { signal })).rows[0]?.[0])
 }

@@ -1,13 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { after, ascending, type ComparedColumn, upTo } from '#dray/active-record/compared-key.ts'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
-import { textFor } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import type { Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import { partitionSize } from './capacity.ts'
 import type { SourceTable } from './source-table.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
@@ -40,8 +40,9 @@ export function partitionConditions(
   table: SourceTable,
 ): RawBuilder<unknown>[] {
   const conditions = rangeConditions(partition, table)
-  if (partition.keys !== undefined) conditions.push(keysCondition(extraction, partition.keys, table.adapter))
-  else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
+  if (partition.keys !== undefined) {
+    conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys))
+  } else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
   else if (planned.window !== null) conditions.push(windowCondition(extraction, planned.window, table))
   return conditions
 }
@@ -60,27 +61,6 @@ function rangeConditions(range: KeyRange, { key }: SourceTable): RawBuilder<unkn
     conditions.push(range.after === null ? sql`(${sql.join([bounded, ...missing], sql` or `)})` : bounded)
   }
   return conditions
-}
-
-/** The rows of these keys. */
-export function keysCondition(
-  { source }: Extraction,
-  keys: readonly (readonly string[])[],
-  adapter: Adapter,
-): RawBuilder<unknown> {
-  const columns = source.definition.primaryKey
-  const [first] = columns
-  if (columns.length === 1 && first !== undefined) {
-    const texts = keys.map(([text]) => sql`${textFor(adapter, first, text ?? null)}`)
-    return sql`${columnName(first)} in (${sql.join(texts)})`
-  }
-  const alternatives = keys.map((key) => {
-    const equal = columns.map(
-      (column, place) => sql`${columnName(column)} = ${textFor(adapter, column, key[place] ?? null)}`,
-    )
-    return sql`(${sql.join(equal, sql` and `)})`
-  })
-  return sql`(${sql.join(alternatives, sql` or `)})`
 }
 
 export interface Cut {

@@ -7,11 +7,11 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { ReplayMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
-import { keysCondition, type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
+import { type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { keptPrefix, keysPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -139,7 +139,7 @@ async function presentKeys(
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(definition.primaryKey.map(columnName))} from ${tableName(definition)}${where([keysCondition(extract, keys, adapter)])}`,
+        sql`select ${sql.join(definition.primaryKey.map(columnName))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
       )
       for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }

@@ -15,7 +15,7 @@ import { keepRefused, type StagedForCommit, stageLoadedKeys, transformedRows } f
 
 /**
  * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry
- * and does nothing. Rows that the target refuses are quarantined alone.
+ * and does nothing. Rows that the target refuses are left to Commit, which tries them once more.
  */
 export function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
   return withDeadline(services.signal, () => landPartition(pipeline, input, services))
