@@ -2,6 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
+import { iamVariable, secretVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.ts'
 import { pascalCase } from './pascal-case.ts'
 
@@ -54,11 +55,10 @@ export class DatabaseAccess {
    * password.
    */
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
-    const variable = `${name.toUpperCase().replaceAll('-', '_')}_DATABASE`
-    if ('secret' in settings) return [[`${variable}_URL_SECRET_ARN`, this.#secretOf(name, settings.secret).secretArn]]
+    if ('secret' in settings) return [[secretVariable(name), this.#secretOf(name, settings.secret).secretArn]]
     return [
-      [`${variable}_URL`, iamUrl(settings)],
-      [`${variable}_IAM`, 'true'],
+      [urlVariable(name), iamUrl(settings)],
+      [iamVariable(name), 'true'],
     ]
   }
 

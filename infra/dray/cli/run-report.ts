@@ -1,4 +1,4 @@
-import type { StepRecord } from 'dray/internal/state/state-store.ts'
+import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { commandFor } from './environment.ts'
@@ -96,6 +96,17 @@ function reasons({ steps }: RunResult): string[] {
 export function notesOf({ steps, notes = [] }: Pick<RunResult, 'steps' | 'notes'>): string[] {
   const ofSteps = steps.flatMap(({ step, notes: said }) => (said ?? []).map((note) => `${step}: ${note}`))
   return [...ofSteps, ...notes].map((note) => `  note: ${oneLine(note)}`)
+}
+
+/** The steps with partitions whose Load was tried more than once. */
+export function retriesOf(partitions: readonly Pick<PartitionRecord, 'pipeline' | 'attempts'>[]): string[] {
+  return [...Map.groupBy(partitions, ({ pipeline }) => pipeline)].flatMap(([pipeline, all]) => {
+    const again = all.map(({ attempts }) => attempts).filter((attempts) => attempts > 1)
+    if (again.length === 0) return []
+    const most = Math.max(...again)
+    const often = most === 2 ? 'twice' : `up to ${most} times`
+    return [`  ${pipeline}: Load was tried ${often} for ${again.length} of ${plural(all.length, 'partition')}`]
+  })
 }
 
 function quarantines({ steps }: RunResult, locate: (prefix: string) => string): string[] {

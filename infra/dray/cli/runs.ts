@@ -4,7 +4,7 @@ import { commandFor, withStores } from './environment.ts'
 import { count, moment, oneLine, status } from './format.ts'
 import { foundRun } from './found-run.ts'
 import { limitOption } from './limit-option.ts'
-import { notesOf, stepColumns } from './run-report.ts'
+import { notesOf, retriesOf, stepColumns } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
 import { addRunsWatch } from './runs-watch.ts'
@@ -62,6 +62,7 @@ async function show(id: string, options: CommonOptions): Promise<void> {
       run.error ? `${oneLine(run.error)}\n` : '',
       `\n${textTable(stepColumns(process.stdout), steps)}\n`,
       ...reasons,
+      ...retriesOf(detail.partitions).map((line) => `${line}\n`),
       ...notesOf({ steps }).map((note) => `${note}\n`),
     ].join(''),
   )

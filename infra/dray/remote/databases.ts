@@ -1,5 +1,5 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { iamVariable, secretVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { resolveDatabaseSecrets } from 'dray/internal/lambda/database-secrets.ts'
 import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
@@ -12,9 +12,8 @@ import { type Environment, iamUrl } from '#dray-infra/project/environment.ts'
 export function bindTokens({ databases }: Environment): void {
   for (const [name, settings] of Object.entries(databases)) {
     if (!('iam' in settings)) continue
-    const variable = urlVariable(name)
-    process.env[variable] = iamUrl(settings)
-    process.env[variable.replace(/URL$/, 'IAM')] = 'true'
+    process.env[urlVariable(name)] = iamUrl(settings)
+    process.env[iamVariable(name)] = 'true'
   }
   useDatabaseTokens()
 }
@@ -31,7 +30,7 @@ export async function bindSecrets({ name, databases }: Environment, names: reado
         `The environment ${name} does not say where the database ${database} is; add it to its databases in infra/environments.ts.`,
       )
     }
-    if ('secret' in settings) process.env[`${urlVariable(database)}_SECRET_ARN`] = settings.secret
+    if ('secret' in settings) process.env[secretVariable(database)] = settings.secret
     if (settings.authorities === 'amazon-rds') await trustAmazon()
   }
   await resolveDatabaseSecrets()

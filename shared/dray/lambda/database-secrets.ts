@@ -1,6 +1,6 @@
+import { databasesBySecret, secretVariable, urlVariable } from '#dray/database/database-url.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 
-const SUFFIX = '_DATABASE_URL_SECRET_ARN'
 let resolved: Promise<void> | null = null
 
 /**
@@ -15,16 +15,16 @@ export function resolveDatabaseSecrets(environment: NodeJS.ProcessEnv = process.
 }
 
 async function resolveAll(environment: NodeJS.ProcessEnv): Promise<void> {
-  const arns = Object.entries(environment).filter(([name, arn]) => name.endsWith(SUFFIX) && arn)
+  const arns = databasesBySecret(environment)
   if (arns.length === 0) return
   const { readSecret } = await import('./read-secret.ts')
-  for (const [name, arn = ''] of arns) {
+  for (const [name, arn] of arns) {
     const url = await readSecret(arn)
     if (url === null) {
       throw new ConfigurationError(
-        `the secret that ${name} names holds no text, so the database cannot be reached; store its URL in it`,
+        `the secret that ${secretVariable(name)} names holds no text, so the database cannot be reached; store its URL in it`,
       )
     }
-    environment[name.slice(0, -'_SECRET_ARN'.length)] = url
+    environment[urlVariable(name)] = url
   }
 }

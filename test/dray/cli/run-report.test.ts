@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { PassThrough } from 'node:stream'
 import { describe, it } from 'node:test'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
-import { jsonReport, textReport } from 'dray-infra/internal/cli/run-report.ts'
+import { jsonReport, retriesOf, textReport } from 'dray-infra/internal/cli/run-report.ts'
 import type { RunResult } from 'dray-infra/internal/runs/run-result.ts'
 
 const stream = new PassThrough() as unknown as NodeJS.WriteStream
@@ -74,6 +74,17 @@ describe('the report of a run', () => {
       [jsonReport(noted).notes, jsonReport(noted).steps[0]?.notes],
       [['a waits for b'], ['2 rows have no cursor']],
     )
+  })
+
+  it('says for how many partitions of a step Load was tried more than once', () => {
+    const tried = (pipeline: string, ...attempts: number[]) => attempts.map((count) => ({ pipeline, attempts: count }))
+
+    const lines = retriesOf([...tried('orders', 1, 3, 2), ...tried('customers', 1), ...tried('items', 2)])
+
+    assert.deepEqual(lines, [
+      '  orders: Load was tried up to 3 times for 2 of 3 partitions',
+      '  items: Load was tried twice for 1 of 1 partition',
+    ])
   })
 
   it('has no escape sequences where the stream is no terminal', async () => {

@@ -287,12 +287,12 @@ onEachEngine('a history', [source, target], (engine) => {
     })
     await Item.insertAll([
       { id: 1n, code: 'b', label: 'good' },
-      ...Array.from({ length: 110 }, (_, index) => ({ id: BigInt(index + 2), code: 'a', label: 'taken' })),
+      ...Array.from({ length: 30 }, (_, index) => ({ id: BigInt(index + 2), code: 'a', label: 'taken' })),
     ])
 
     const { inserted, duplicate, quarantined: refused } = await run(layered, 'run-1', '2024-01-01')
 
-    assert.deepEqual([inserted, duplicate, refused], [1, 0, 110])
+    assert.deepEqual([inserted, duplicate, refused], [1, 0, 30])
     const rows = await quarantined(engine.harness, 'run-1', 'items')
     assert.equal(rows.filter(({ errors }) => errors[0]?.message.startsWith('not tried')).length, 10)
   })

@@ -24,7 +24,7 @@ interface Decisions {
 }
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
-const MOST_TRIED = 100
+const MOST_TRIED = 20
 
 /**
  * Writes new versions of what has changed and closes the ones before, in the open transaction. Of a key that comes more

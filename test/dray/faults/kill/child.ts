@@ -8,6 +8,7 @@ import type { PipelineShape } from './models.ts'
 
 enableCompileCache()
 
+const { urlVariable } = await import('dray/internal/database/database-url.ts')
 const { connect } = await import('./connect.ts')
 const { crashPoints, putPointsInSockets, withPointsInStaging, withPointsInState } = await import('./crash-points.ts')
 const { killed, PIPELINE, pipelineAt } = await import('./models.ts')
@@ -44,7 +45,7 @@ const at = (point: string) => {
 
 const ports = new Map<number, string>([[Number(new URL(endpoint).port), 'state']])
 for (const side of ['source', 'target']) {
-  const url = process.env[`${place.toUpperCase().replaceAll('-', '_')}_${side.toUpperCase()}_DATABASE_URL`] ?? ''
+  const url = process.env[urlVariable(`${place}-${side}`)] ?? ''
   // Both may be on one server.
   const port = Number(new URL(url).port)
   ports.set(port, ports.has(port) ? 'database' : side)
