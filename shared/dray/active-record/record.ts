@@ -152,15 +152,15 @@ export class SourceRecord {
     )
   }
 
-  /** The values by property; for `console.log` and JSON a bigint is text. */
+  /** The values by property; in JSON a bigint is text. */
   toJSON(): Record<string, unknown> {
     const row = this.#texts
     return Object.fromEntries(
       this.#definition.columns
         .filter(({ index }) => row[index] !== undefined)
-        .map((column) => {
-          const value = textToValue(column, row[column.index] as Text)
-          return [column.name, typeof value === 'bigint' ? value.toString() : value]
+        .map(({ name }) => {
+          const value = (this as unknown as Record<string, unknown>)[name]
+          return [name, typeof value === 'bigint' ? value.toString() : value]
         }),
     )
   }

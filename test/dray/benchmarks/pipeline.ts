@@ -36,7 +36,7 @@ export async function pipelines(rows: number): Promise<Result[]> {
     ...(withPrograms === null ? [] : await across(withPrograms, postgres, rows, mysqlToPostgres)),
     ...(mariadb === null ? [] : await againstPgloader(mariadb, postgres, rows)),
     ...(await memory(postgres, Math.min(rows, 1_000_000))),
-    await transformCost(Math.min(rows, 200_000)),
+    ...(await transformCost(Math.min(rows, 200_000))),
     await twoPartitions(postgres, Math.min(rows, 100_000)),
   ]
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { inspect } from 'node:util'
 import { bulkColumns, rowEncoder } from 'dray/internal/active-record/bulk.ts'
 import { database } from 'dray/internal/active-record/database.ts'
 import {
@@ -152,18 +153,146 @@ test('a good row is written as it was read, but for the form of its values', () 
   assert.deepEqual(transformed(passOn), { kind: 'loaded', texts: expected, findings: [] })
 })
 
-test('a record knows its texts, its class and its own fields while it is transformed', () => {
+test('a record knows its texts and its class while it is transformed', () => {
   const seen: unknown[] = []
   transformed((record) => {
-    const made = (record as object).constructor
+    const { constructor: made } = record as object
     seen.push((record as unknown as Source).textOf('at'), (record as unknown as Source).toTexts().id, made.name)
-    const inherited: string[] = []
-    for (const name in record) inherited.push(name)
-    seen.push(record instanceof Source, Object.keys(record), inherited.filter((name) => name in fields).length)
+    seen.push(record instanceof Source)
     return null
   })
 
-  assert.deepEqual(seen, ['2024-01-01 00:00:00+00', '12', 'Source', true, [], names.length])
+  assert.deepEqual(seen, ['2024-01-01 00:00:00+00', '12', 'Source', true])
+})
+
+/** The values of the good row, by field. */
+const values = {
+  id: 12n,
+  count: 5,
+  title: 'plain',
+  code: 'abc',
+  amount: '10.00',
+  ratio: 1.5,
+  isOpen: true,
+  day: '2024-02-29',
+  at: '2024-01-01 00:00:00',
+  document: null,
+  number: null,
+  bytes: null,
+}
+
+/** What whoever looks at a row finds in it. */
+function lookedAt(row: Record<string, unknown>): unknown {
+  const { id, ...rest } = row
+  const inherited: string[] = []
+  for (const name in row) inherited.push(name)
+  return {
+    spread: { ...row },
+    rest: { id, ...rest },
+    assigned: Object.assign({}, row),
+    entries: Object.fromEntries(Object.entries(row)),
+    cloned: structuredClone(row),
+    keys: Object.keys(row),
+    forIn: inherited,
+    has: 'title' in row && Object.hasOwn(row, 'title'),
+    json: JSON.parse(JSON.stringify(row)),
+    log: inspect(row),
+  }
+}
+
+class OwnTitle extends Source {
+  override get title() {
+    return super.title
+  }
+}
+const wideFields = Object.fromEntries(Array.from({ length: 300 }, (_, place) => [`c${place}`, integer()]))
+class Wide extends bound.source('wide_rows', { ...fields, ...wideFields }) {}
+const wideRow = [...good, ...Object.keys(wideFields).map(() => '1')]
+const wideValues = Object.fromEntries(Object.keys(wideFields).map((name) => [name, 1]))
+
+for (const [what, source, row, more] of [
+  ['a row', Source, good, {}],
+  ['a row of a table that can be written', class Written extends bound.table('written_rows', fields) {}, good, {}],
+  ['a row whose model has made an accessor its own', OwnTitle, good, {}],
+  ['a row of 312 columns', Wide, wideRow, wideValues],
+] as const) {
+  test(`${what} shows its fields to whoever looks, as any object does`, () => {
+    const seen: unknown[] = []
+    transformed(
+      (record) => {
+        seen.push(lookedAt(record))
+        return null
+      },
+      source,
+      row as Text[],
+    )
+
+    const expected = { ...values, ...more }
+    const names = Object.keys(expected).toSorted()
+    const found = seen[0] as Record<string, object>
+    const { keys, forIn, log, has, json, ...copies } = found
+    for (const [how, copy] of Object.entries(copies)) assert.deepEqual({ ...copy }, expected, how)
+    assert.deepEqual(json, { ...expected, id: '12' })
+    assert.deepEqual((keys as string[]).toSorted(), names)
+    assert.deepEqual((forIn as string[]).filter((name) => name in expected).toSorted(), names)
+    assert.equal(has, true)
+    assert.match(String(log), /^\w+ \{.*id: 12n.*count: 5.*amount: '10\.00'/s)
+  })
+}
+
+test('a row that is passed on whole has all of its columns', () => {
+  const whole = transformed((record) => ({ ...record }))
+  const rest = transformed(({ id, ...others }) => ({ ...others, id }))
+
+  assert.deepEqual(whole, transformed(passOn))
+  assert.deepEqual(rest, transformed(passOn))
+})
+
+test('a value that its field refuses fails the row where it is used, spread with the others as well', () => {
+  const row = good.with(1, 'five')
+  const used = transformed((record) => ({ ...record }), Source, row)
+  const unused = transformed((record) => Object.assign({}, passOn(record, null as never), { count: null }), Source, row)
+  const left: string[] = []
+  const others = transformed(
+    (record) => {
+      left.push(...Object.keys(record))
+      return { ...Object.fromEntries(names.filter((name) => name !== 'count').map((name) => [name, record[name]])) }
+    },
+    Source,
+    row,
+  )
+
+  assert.equal(used.kind === 'quarantined' && used.errors[0]?.field, 'count')
+  assert.equal(unused.kind, 'quarantined')
+  assert.deepEqual([others.kind, left], ['loaded', names])
+})
+
+test('what a transform changes in a row leaves the next row and its texts alone', () => {
+  const seen: unknown[] = []
+  const transform: Transform = (record) => {
+    seen.push(record.amount, (record as unknown as Source).textOf('amount'))
+    record.amount = 'not a number'
+    return { ...record }
+  }
+  const transformRow = rowTransformer(pipelineOf(transform), startedAt)
+  const outcomes = [transformRow(good), transformRow(good)]
+
+  assert.deepEqual(seen, ['10.00', '10.00', '10.00', '10.00'])
+  assert.deepEqual(
+    outcomes.map((outcome) => outcome.kind === 'quarantined' && outcome.errors[0]?.field),
+    ['amount', 'amount'],
+  )
+})
+
+test('reject and finding can be taken apart from what a transform is given', () => {
+  const rejected = transformed((_, { reject }) => reject('title', 'odd'))
+  const found = transformed((record, { finding }) => {
+    finding('title', 'odd')
+    return passOn(record, null as never)
+  })
+
+  assert.deepEqual(rejected, { kind: 'quarantined', errors: [{ field: 'title', code: 'odd', message: 'odd' }] })
+  assert.deepEqual(found.kind === 'loaded' && found.findings, [{ field: 'title', code: 'odd', message: 'odd' }])
 })
 
 test('accessors that a model has made its own are kept, and see those of the fields', () => {
@@ -204,10 +333,6 @@ test('models that read their fields while they are made, or have a great many, a
       this.early = this.id
     }
   }
-  const wide = Object.fromEntries(Array.from({ length: 150 }, (_, place) => [`c${place}`, integer()]))
-  class Wide extends bound.source('wide_rows', { ...fields, ...wide }) {}
-  const wideRow = [...good, ...Object.keys(wide).map(() => '1')]
-
   assert.equal(transformed(passOn, Early).kind, 'loaded')
   assert.deepEqual(transformed(passOn, Wide, wideRow), transformed(passOn))
 })

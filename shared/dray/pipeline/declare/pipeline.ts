@@ -13,9 +13,9 @@ export interface RowContext {
   /** When the run started, in UTC: the same for each row and each retry. */
   readonly runStartedAt: Timestamp
   /** Sends the whole row to the quarantine. */
-  reject(field: string, code: string, message?: string): null
+  readonly reject: (field: string, code: string, message?: string) => null
   /** Records what was wrong with a value; the row goes on. */
-  finding(field: string, code: string, message?: string): void
+  readonly finding: (field: string, code: string, message?: string) => void
 }
 
 /** A pure function of a row: the target's attributes, or null to leave the row out (it is counted as filtered). */

@@ -1,6 +1,7 @@
 import { bulkColumns, rowEncoder } from '#dray/active-record/bulk.ts'
+import { takeRow, withOwnFields } from '#dray/active-record/own-fields.ts'
 import type { SourceRecord } from '#dray/active-record/record.ts'
-import { type ColumnDefinition, columnOf, textToValue, valueToText } from '#dray/active-record/table-definition.ts'
+import { type ColumnDefinition, columnOf, valueToText } from '#dray/active-record/table-definition.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
 import { encodeLine } from '#dray/block/copy-text.ts'
@@ -34,25 +35,24 @@ export function runOfRows({ definition }: AnyTarget, touchedAt: Timestamp): RunO
 }
 
 /** Made once: code that is new is slow. */
-const codes = new WeakMap<AnySource, WeakMap<AnyTarget, RowCode | null>>()
+const codes = new WeakMap<AnySource, WeakMap<AnyTarget, RowCode>>()
 
 /** Their value is the text itself. */
 const TEXTS = new Set<FieldKind>(['text', 'varchar', 'json', 'uuid'])
 /** Their value is a text, which is written as it is. */
 const CHECKED_TEXTS = new Set<FieldKind>(['date', 'timestamp', 'decimal'])
 /** Their value never changes, so that it can be kept. */
-const KEPT = new Set<FieldKind>([...CHECKED_TEXTS, 'bigint', 'integer', 'double', 'boolean'])
-/** A class with as many fields is slow to make. */
-const MOST_COLUMNS = 100
+const KEPT = new Set<FieldKind>([...CHECKED_TEXTS, 'bigint'])
+/** Of a record with more, none is kept: a class with as many private fields is slow to make. */
+const MOST_KEPT = 100
 
 /**
  * Generates the code that takes the rows of a pipeline through its models, where each field has its place, its cast and
  * its rules: several times as quick as code that looks them up. A value that the transform passes on is not looked at
- * again, and whatever is not as it should be goes to the encoder of the models, which says why. Null for a model that
- * it cannot stand in for.
+ * again, and whatever is not as it should be goes to the code of the models, which says why.
  */
-export function rowCode(source: AnySource, target: AnyTarget): RowCode | null {
-  const ofSource = codes.get(source) ?? new WeakMap<AnyTarget, RowCode | null>()
+export function rowCode(source: AnySource, target: AnyTarget): RowCode {
+  const ofSource = codes.get(source) ?? new WeakMap<AnyTarget, RowCode>()
   codes.set(source, ofSource)
   const known = ofSource.get(target)
   if (known !== undefined) return known
@@ -61,27 +61,32 @@ export function rowCode(source: AnySource, target: AnyTarget): RowCode | null {
   return made
 }
 
-function generateRows(source: AnySource, target: AnyTarget): RowCode | null {
-  if (source.definition.columns.length > MOST_COLUMNS) return null
-  const read = source.definition.columns.filter((column) => hasOwnAccessor(source, column.name))
+function generateRows(source: AnySource, target: AnyTarget): RowCode {
+  // Refuses a model whose class hides its fields.
+  source.instantiate([])
+  const { columns } = source.definition
+  const read = columns.filter((column) => hasOwnAccessor(source, column.name))
+  const others = columns.filter((column) => !read.includes(column))
+  const kept = read.filter(({ field }) => columns.length <= MOST_KEPT && KEPT.has(field.settings.kind))
   const targets = bulkColumns(target.definition)
   const known = {
     source,
-    columns: read,
-    casts: read.map(({ field }) => field.settings.cast),
-    valueOf: textToValue,
+    casts: columns.map(({ field }) => field.settings.cast),
     settings: targets.map(({ field }) => field.settings),
     check: (name: string) => columnOf(target.definition, name),
+    takeRow,
+    readSlowly: (row: readonly Text[]) => readSlowly(source, row),
+    withOthers: (record: SourceRecord) => withOwnFields(record, others),
   }
-  const written = targets.map((column, place) => encoding(column, place, read))
-  const others = target.definition.columns
+  const written = targets.map((column, place) => encoding(column, place, kept))
+  const unwritten = target.definition.columns
     .filter((column) => !targets.includes(column))
     .map(({ name }) => `attributes[${JSON.stringify(name)}] === undefined`)
   const code = new Function(
     'known',
     `'use strict'
-    const { source, columns, casts, valueOf, settings, check } = known
-    ${read.map((_, place) => `const cast${place} = casts[${place}];`).join('\n')}
+    const { source, casts, settings, check, takeRow, readSlowly, withOthers } = known
+    ${read.map(({ index }) => `const cast${index} = casts[${index}];`).join('\n')}
     ${targets.map((column, place) => constants(column, place)).join('\n')}
     let names = []
     function checked(attributes) {
@@ -89,20 +94,30 @@ function generateRows(source: AnySource, target: AnyTarget): RowCode | null {
       for (const name in attributes) { check(name); given.push(name) }
       names = given
     }
+    // The row of the record that is being made.
+    let row = null
     return class extends source {
-      #row = null
-      ${read.map((_, place) => `#value${place}`).join('\n')}
-      static read(row) {
-        const record = this.instantiate(row)
-        record.#row = row
-        return record
+      #row = row;
+      ${read.map((column) => property(column)).join('\n')}
+      ${kept.map(({ name, index }) => `#kept${index} = this[${JSON.stringify(name)}];`).join('\n')}
+      static read(texts) {
+        let record
+        row = texts
+        try {
+          record = new this()
+        } catch {
+          return readSlowly(texts)
+        } finally {
+          row = null
+        }
+        takeRow(record, texts)
+        return ${read.length === columns.length ? 'record' : 'withOthers(record)'}
       }
-      ${read.map((column, place) => accessor(source, column, place)).join('\n')}
       static encode(record, attributes, run) {
         let place = 0
         for (const name in attributes) if (name !== names[place++]) { checked(attributes); break }
+        if (!(#row in record && ${['true', ...unwritten].join(' && ')})) return run.slow(attributes)
         const row = record.#row
-        if (row === null || !(${['true', ...others].join(' && ')})) return run.slow(attributes)
         try {
           ${written.join('\n')}
           return { texts: [${written.map((_, nth) => `text${nth}`).join(', ')}] }
@@ -114,17 +129,7 @@ function generateRows(source: AnySource, target: AnyTarget): RowCode | null {
   ) as (values: typeof known) => RowCode & (new () => SourceRecord)
   const made = code(known)
   Object.defineProperty(made, 'name', { value: source.name })
-  for (const { name } of read) Object.defineProperty(made.prototype, name, { enumerable: true })
-  return isMade(made) ? made : null
-}
-
-/** A constructor that reads its own fields would find them missing. */
-function isMade(made: new () => SourceRecord): boolean {
-  try {
-    return new made() instanceof made
-  } catch {
-    return false
-  }
+  return made
 }
 
 /** Whether a field is read by the accessor that its model was given, and not by one of the user's. */
@@ -136,32 +141,17 @@ function hasOwnAccessor(source: AnySource, name: string): boolean {
   return false
 }
 
-function accessor(source: AnySource, { name, index, field }: ColumnDefinition, place: number): string {
-  const property = JSON.stringify(name)
-  const { kind } = field.settings
-  const kept = KEPT.has(kind)
-  const value = TEXTS.has(kind)
-    ? 'return text'
-    : `try {
-        return ${kept ? `this.#value${place} = ` : ''}cast${place}(text)
-      } catch {
-        return valueOf(columns[${place}], text)
-      }`
-  const getter = `get [${property}]() {
-      const row = this.#row
-      if (row === null) return super[${property}]
-      ${kept ? `if (this.#value${place} !== undefined) return this.#value${place}` : ''}
-      const text = row[${index}]
-      if (text === null) return null
-      ${value}
-    }`
-  if (source.definition.readOnly) return getter
-  // From then on the record itself knows its values.
-  return `${getter}
-    set [${property}](value) {
-      super[${property}] = value
-      this.#row = null
-    }`
+/** A record whose fields are cast when they are asked for: of a row with a text that its field refuses. */
+export function readSlowly(source: AnySource, row: readonly Text[]): SourceRecord {
+  const record = source.instantiate(row) as SourceRecord
+  return withOwnFields(record, source.definition.columns)
+}
+
+/** A field of a record, with the value that its text says: own and enumerable, as those of any object. */
+function property({ name, index, field }: ColumnDefinition): string {
+  const text = `row[${index}]`
+  const value = TEXTS.has(field.settings.kind) ? text : `${text} === null ? null : cast${index}(${text})`
+  return `[${JSON.stringify(name)}] = row === null ? undefined : ${value};`
 }
 
 function constants({ field }: ColumnDefinition, place: number): string {
@@ -171,7 +161,7 @@ function constants({ field }: ColumnDefinition, place: number): string {
 }
 
 /** The statements that make the text of one column. */
-function encoding({ name, field }: ColumnDefinition, place: number, read: readonly ColumnDefinition[]): string {
+function encoding({ name, field }: ColumnDefinition, place: number, kept: readonly ColumnDefinition[]): string {
   const { kind, isNullable, isOptional, rules } = field.settings
   const value = `value${place}`
   const missing =
@@ -185,20 +175,20 @@ function encoding({ name, field }: ColumnDefinition, place: number, read: readon
       ${missing}
     } else {
       ${broken.join('\n')}
-      ${textOf(kind, place, name, read)}
+      ${textOf(kind, place, name, kept)}
     }`
 }
 
-function textOf(kind: FieldKind, place: number, name: string, read: readonly ColumnDefinition[]): string {
+function textOf(kind: FieldKind, place: number, name: string, kept: readonly ColumnDefinition[]): string {
   const value = `value${place}`
   const made = `toText${place}(${value})`
-  const from = read.findIndex((column) => column.name === name && column.field.settings.kind === kind)
-  if (from >= 0 && CHECKED_TEXTS.has(kind))
-    return `text${place} = ${value} === record.#value${from} ? ${value} : ${made}`
-  if (from < 0 || kind !== 'bigint') return `text${place} = ${made}`
+  const from = kept.find((column) => column.name === name && column.field.settings.kind === kind)
+  if (from === undefined) return `text${place} = ${made}`
+  const isPassedOn = `${value} === record.#kept${from.index}`
+  if (kind !== 'bigint') return `text${place} = ${isPassedOn} ? ${value} : ${made}`
   // Digits without a sign or a zero before them are written as they were read.
-  const text = `row[${(read[from] as ColumnDefinition).index}]`
-  return `text${place} = ${value} === record.#value${from} && ${text}.charCodeAt(0) > 48 ? ${text} : ${made}`
+  const text = `row[${from.index}]`
+  return `text${place} = ${isPassedOn} && ${text}.charCodeAt(0) > 48 ? ${text} : ${made}`
 }
 
 const MAY_BE_ESCAPED = new Set<FieldKind>([...TEXTS, 'binary'])

@@ -1,10 +1,9 @@
-import type { SourceRecord } from '#dray/active-record/record.ts'
 import type { ValidationError } from '#dray/active-record/validations.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError } from '#dray/errors.ts'
 import type { Pipeline, RowContext } from '#dray/pipeline/declare/pipeline.ts'
-import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
+import { type RowCode, readSlowly, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { managedAttributes } from './managed-attributes.ts'
 
@@ -30,13 +29,14 @@ class RowVerdict implements RowContext {
     this.findings = null
   }
 
-  reject(field: string, code: string, message: string = code): null {
+  // Of their own: `({ reject, finding })` is taken apart by whoever likes it.
+  readonly reject = (field: string, code: string, message: string = code): null => {
     this.errors ??= []
     this.errors.push({ field, code, message })
     return null
   }
 
-  finding(field: string, code: string, message: string = code): void {
+  readonly finding = (field: string, code: string, message: string = code): void => {
     this.findings ??= []
     this.findings.push({ field, code, message })
   }
@@ -72,10 +72,10 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const verdict = new RowVerdict(runStartedAt)
   const run = runOfRows(target, runStartedAt)
   const plain: RowCode = {
-    read: (row) => (source as unknown as { instantiate(row: readonly Text[]): SourceRecord }).instantiate(row),
+    read: (row) => readSlowly(source, row),
     encode: (_record, attributes) => run.slow(attributes),
   }
-  const generated = rowCode(source, target) ?? plain
+  const generated = rowCode(source, target)
   const width = source.definition.columns.length
   const managed = managedAttributes(pipeline, runStartedAt)
   const checkKey = keyCheck(pipeline)
