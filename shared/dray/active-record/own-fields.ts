@@ -8,7 +8,7 @@ export function takeRow(record: SourceRecord, row: readonly Text[]): void {
 }
 
 /**
- * Gives a record fields of its own, read by the accessors of its class: a spread and a list of its keys have them.
+ * Gives a record own fields, read by the accessors of its class: a spread and a list of its keys have them.
  * Columns that were not selected are left out.
  */
 export function withOwnFields<T extends SourceRecord>(record: T, columns: readonly ColumnDefinition[]): T {
