@@ -86,7 +86,7 @@ export class Relation<T, F extends Fields> {
     const added = orders.flatMap((order) =>
       Object.entries(typeof order === 'string' ? { [order]: 'asc' } : order).map(([name, direction]) => ({
         column: columnOf(this.#model.definition, name),
-        direction: direction as Direction,
+        direction: directionOf(name, direction),
       })),
     )
     return this.#with({ order: [...this.#parts.order, ...added] })
@@ -275,6 +275,12 @@ export class Relation<T, F extends Fields> {
     const adapter = await this.#model.database.adapter()
     return compile(adapter, this.#select(adapter))
   }
+}
+
+/** A direction is written into the SQL: nothing else may be there. */
+function directionOf(name: string, direction: unknown): Direction {
+  if (direction === 'asc' || direction === 'desc') return direction
+  throw new ConfigurationError(`order by ${name} takes 'asc' or 'desc', not ${JSON.stringify(direction)}`)
 }
 
 function wholeNumber(name: string, value: number): number {

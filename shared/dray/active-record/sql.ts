@@ -47,10 +47,18 @@ function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unk
   return parts.length === 0 ? sql`1 = 0` : sql`(${sql.join(parts, sql` or `)})`
 }
 
-/** SQL with `?` for values; a `?` inside quotes is text. */
+/**
+ * SQL with `?` for values; a `?` inside quotes is text. Without a `?` it is refused: it may be a text of a request that
+ * came as a list, and would be run as SQL.
+ */
 function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown> {
   const parts = text.match(/'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\?|[^'"`?]+|['"`]/g) ?? []
   const given = parts.filter((part) => part === '?').length
+  if (given === 0) {
+    throw new ConfigurationError(
+      `the condition "${text}" has no placeholder, and the first element of a list is run as SQL; compare with a value, as in ['status = ?', 'open'], or give an object: { status: 'open' }`,
+    )
+  }
   if (given !== values.length) {
     throw new ConfigurationError(
       `the condition "${text}" has ${given} placeholders and ${values.length} values; give one each`,
@@ -58,9 +66,17 @@ function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown>
   }
   let next = 0
   return sql`(${sql.join(
-    parts.map((part) => (part === '?' ? sql`${bound(values[next++])}` : sql.raw(part))),
+    parts.map((part) => (part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part))),
     sql.raw(''),
   )})`
+}
+
+/** Taken for NULL, `undefined` would choose rows that nobody has asked for. */
+function defined<T>(where: string, value: T): T {
+  if (value !== undefined) return value
+  throw new ConfigurationError(
+    `the condition on ${where} has the value undefined, as a misspelt property has; give a value, null for NULL, or leave the condition out`,
+  )
 }
 
 export function condition(adapter: Adapter, definition: TableDefinition, conditions: Conditions): RawBuilder<unknown> {
@@ -70,7 +86,12 @@ export function condition(adapter: Adapter, definition: TableDefinition, conditi
   }
   const parts = Object.entries(conditions).map(([name, value]) => {
     const column = columnOf(definition, name)
-    return Array.isArray(value) ? inList(adapter, column, value) : equals(adapter, column, value)
+    if (!Array.isArray(value)) return equals(adapter, column, defined(name, value))
+    return inList(
+      adapter,
+      column,
+      value.map((one) => defined(name, one)),
+    )
   })
   return parts.length === 0 ? sql`1 = 1` : sql.join(parts, sql` and `)
 }

@@ -7,19 +7,13 @@ import { databaseUrl } from './database-url.ts'
 import { acquireInTime, release } from './deadline.ts'
 import { openAdapter } from './open-adapter.ts'
 import { bound, compile } from './statement.ts'
+import { TransactionScope } from './transaction-scope.ts'
 
 export interface DatabaseOptions {
   /** For short-lived credentials, e.g. IAM tokens; asked for each new connection. */
   readonly password?: () => Promise<string>
   /** Connections at most; 2 by default, sized for a Lambda. */
   readonly maxConnections?: number
-}
-
-interface TransactionScope {
-  readonly connection: Connection
-  depth: number
-  /** Statements of one transaction go one after another, however many are asked for at once. */
-  tail: Promise<unknown>
 }
 
 const scopes = new AsyncLocalStorage<ReadonlyMap<Database, TransactionScope>>()
@@ -52,7 +46,7 @@ export class Database {
   async withConnection<T>(work: (connection: Connection, adapter: Adapter) => Promise<T>): Promise<T> {
     const adapter = await this.adapter()
     const scope = scopes.getStore()?.get(this)
-    if (scope !== undefined) return inTurn(scope, () => work(scope.connection, adapter))
+    if (scope !== undefined) return scope.inTurn(() => work(scope.connection, adapter))
     const connection = await acquireInTime(adapter, this.name)
     let broken = false
     try {
@@ -107,24 +101,25 @@ export class Database {
 
   /**
    * Runs `work` in a transaction: commits when it returns, rolls back when it throws. A transaction inside a
-   * transaction is a savepoint. The scope follows the asynchronous calls of `work`, so two at once in one process never
-   * share one.
+   * transaction is a savepoint; of several at once each waits for the one before. The scope follows the asynchronous
+   * calls of `work`, so two at once in one process never share one, and a call that `work` has not awaited throws
+   * `Terminal` once the transaction has ended.
    */
   async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     const outer = scopes.getStore()?.get(this)
-    if (outer !== undefined) return this.#savepoint(outer, work)
+    if (outer !== undefined) return outer.inTurn(() => this.#savepoint(outer.inner(), work))
     const adapter = await this.adapter()
     const connection = await acquireInTime(adapter, this.name)
-    const scope: TransactionScope = { connection, depth: 0, tail: Promise.resolve() }
+    const scope = new TransactionScope(this.name, connection)
     let broken = false
     try {
       await connection.begin(mode)
-      const result = await scopes.run(new Map([...(scopes.getStore() ?? []), [this, scope]]), work)
-      await scope.tail.catch(() => undefined)
+      const result = await this.#within(scope, work)
+      await scope.end('committed')
       await connection.commit()
       return result
     } catch (error) {
-      await scope.tail.catch(() => undefined)
+      await scope.end('rolled back')
       broken = await connection.rollback().then(
         () => false,
         () => true,
@@ -136,24 +131,26 @@ export class Database {
   }
 
   async #savepoint<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
-    scope.depth += 1
-    const name = `dray_${scope.depth}`
+    const { connection, depth } = scope
+    const name = `dray_${depth}`
     try {
-      await inTurn(scope, () => scope.connection.savepoint(name))
-      const result = await work()
-      await inTurn(scope, () => scope.connection.releaseSavepoint(name))
+      await connection.savepoint(name)
+      const result = await this.#within(scope, work)
+      await scope.end('committed')
+      await connection.releaseSavepoint(name)
       return result
     } catch (error) {
+      await scope.end('rolled back')
       if (!(error instanceof TransientError)) {
-        await inTurn(scope, async () => {
-          await scope.connection.rollbackTo(name)
-          await scope.connection.releaseSavepoint(name)
-        })
+        await connection.rollbackTo(name)
+        await connection.releaseSavepoint(name)
       }
       throw error
-    } finally {
-      scope.depth -= 1
     }
+  }
+
+  #within<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
+    return scopes.run(new Map([...(scopes.getStore() ?? []), [this, scope]]), work)
   }
 
   async close(): Promise<void> {
@@ -161,10 +158,4 @@ export class Database {
     this.#adapter = null
     await (await adapter?.catch(() => null))?.close()
   }
-}
-
-function inTurn<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
-  const turn = scope.tail.then(work, work)
-  scope.tail = turn.catch(() => undefined)
-  return turn
 }

@@ -17,6 +17,9 @@ import { email } from 'dray/internal/active-record/validations.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { TerminalError } from 'dray/internal/errors.ts'
+import fc from 'fast-check'
+import { long } from '#test/long.ts'
+import { committedBy, works } from './transaction-trees.ts'
 
 function shopOf(shop: Database) {
   class Customer extends shop.table('customer', {
@@ -243,6 +246,84 @@ export function activeRecordContract(
 
       assert.equal(await Note.where({ body: ['gone', 'inner'] }).count(), 0)
       assert.equal(await Note.where({ body: ['outer', 'second'] }).count(), 2)
+    })
+
+    test('transactions at once inside a transaction take turns', async () => {
+      const records = await shop.transaction(() =>
+        Promise.all(['one at once', 'two at once', 'three at once'].map((body) => Note.create({ body }))),
+      )
+
+      assert.equal(records.length, 3)
+      assert.equal(await Note.where(['body like ?', '% at once']).count(), 3)
+    })
+
+    test('what is written beside a record that is refused stays', async () => {
+      await Customer.deleteAll()
+      const [refused] = await shop.transaction(() =>
+        Promise.all([
+          Customer.create({ id: 5n, fullName: 'x'.repeat(50) }),
+          shop.sql`insert into note (body) values (${'beside a refused one'})`,
+        ]),
+      )
+
+      assert.equal(refused.isNew, true)
+      assert.equal(await Note.where({ body: 'beside a refused one' }).count(), 1)
+    })
+
+    test('work that outlives its transaction throws, whatever became of that', async () => {
+      let late: Promise<unknown> = Promise.resolve()
+      const outlive = async (body: string) => {
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        await Note.create({ body })
+      }
+      const late1 = await shop.transaction(async () => [outlive('late, committed')])
+      const failed = shop.transaction(async () => {
+        late = outlive('late, rolled back')
+        throw new Error('enough')
+      })
+
+      await assert.rejects(failed, /enough/)
+      await assert.rejects(late1[0] as Promise<void>, {
+        name: 'Terminal',
+        message: /was committed before.*await all work/,
+      })
+      await assert.rejects(late, { name: 'Terminal', message: /was rolled back before/ })
+      assert.equal(await Note.where(['body like ?', 'late, %']).count(), 0)
+    })
+
+    test('whatever transactions do, awaited or not, is committed where it was said to be, and nowhere else', async () => {
+      class Strict extends shop.table('strict_note', { id: bigint().primaryKey().generated(), body: varchar(40) }) {}
+      await Strict.createTable()
+      await shop.sql`create unique index strict_body on strict_note (body)`
+      await Strict.insertAll([{ body: 'refused' }])
+      const writers = {
+        create: async (body: string) => !(await Strict.create({ body })).isNew,
+        insert: async (body: string) => (await Strict.insertAll([{ body }])).inserted === 1,
+      }
+
+      await fc.assert(
+        fc.asyncProperty(fc.array(works, { minLength: 1, maxLength: 5 }), async (parts) => {
+          await Strict.deleteAll(['body <> ?', 'refused'])
+          const said = await committedBy(shop, parts, writers)
+          const stored = (await Strict.where(['body <> ?', 'refused']).toArray()).map(({ body }) => body)
+          assert.deepEqual(stored.toSorted(), said)
+        }),
+        { numRuns: long ? 2_000 : 100 },
+      )
+    })
+
+    test('a condition takes no undefined, and no list without a placeholder; an order only its two directions', async () => {
+      const hostile = { id: 'asc; drop table note' } as never
+      await assert.rejects(
+        async () => Note.where({ body: undefined } as never).deleteAll(),
+        /body has the value undefined/,
+      )
+      await assert.rejects(async () => Note.where({ body: ['a', undefined] } as never).count(), /value undefined/)
+      await assert.rejects(async () => Note.where(['body = ?', undefined]).count(), /value undefined/)
+      await assert.rejects(async () => Note.where(['1 = 1']).deleteAll(), /"1 = 1" has no placeholder/)
+      assert.throws(() => Note.all().order(hostile), { name: 'Configuration', message: /takes 'asc' or 'desc'/ })
+
+      assert.ok((await Note.all().count()) > 0)
     })
 
     test('two transactions at once have a scope each', {

@@ -98,7 +98,7 @@ onEachEngine('deletes', [source, target], (engine) => {
   test('hard: rows whose source row is gone are deleted, and no others', async () => {
     await Item.insertAll(items(...range(30)))
     await run(hard, 'run-1')
-    await Item.deleteAll(['id in (1, 15, 30)'])
+    await Item.deleteAll({ id: [1n, 15n, 30n] })
 
     await run(hard, 'run-2')
 
@@ -196,7 +196,7 @@ onEachEngine('deletes', [source, target], (engine) => {
     await Item.insertAll(items(...range(60)))
     await run(changing, 'run-1')
     const before = (await engine.harness.services.state.pipeline('items'))?.lastRun
-    await Item.deleteAll(['id <= 11'])
+    await Item.deleteAll(['id <= ?', 11n])
 
     await assert.rejects(
       run(changing, 'run-2'),
