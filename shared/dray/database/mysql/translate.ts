@@ -78,6 +78,10 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1143, 'Grant the privilege to the user of the URL.'],
   [1364, 'Write the column, or give it a default.'],
   [1153, 'Raise max_allowed_packet of the server.'],
+  [
+    3748,
+    'With GTIDs the server makes temporary tables within a transaction only where binlog_format is ROW or MIXED: SET GLOBAL binlog_format = ROW, and connect anew.',
+  ],
 ])
 
 export function errorNumber(error: unknown): number | undefined {
@@ -96,13 +100,17 @@ export function endsTransaction(error: unknown): boolean {
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
 
+/** With its table in front. */
+const JSON_COLUMN = /in value for column '(?:[^'.]*\.)?([^']+)'\.?$/
+
 const CONSTRAINED = /^CONSTRAINT `[^`.]+\.([^`.]+)` failed|FOREIGN KEY \(`((?:[^`]|``)+)`/
 
 /** The column that a message of the server is about, where it says so. */
 export function columnIn(message: string): string | null {
   const named = [...message.matchAll(COLUMN)].at(-1)?.[1]
   const constrained = CONSTRAINED.exec(message)
-  return (named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
+  const json = JSON_COLUMN.exec(message)
+  return (json?.[1] ?? named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
 }
 
 /** Drops the row number, which counts from the start of a batch that nobody sees. */
