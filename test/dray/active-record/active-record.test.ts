@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { activeRecordContract } from '#test/contracts/active-record.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 activeRecordContract('postgres', async () => {
@@ -13,11 +13,10 @@ activeRecordContract('postgres', async () => {
 activeRecordContract(
   'mysql',
   async () => {
-    const server = await startMariaDB()
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer()
     return { url: await server.createDatabase(), close: () => server.stop() }
   },
-  process.env.TEST_MYSQL_UNAVAILABLE,
+  mysqlUnavailable,
 )
 
 activeRecordContract('sqlite', async () => {

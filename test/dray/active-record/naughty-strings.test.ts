@@ -9,7 +9,7 @@ import type { Fields } from 'dray/internal/active-record/fields.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import fc from 'fast-check'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 
@@ -274,11 +274,10 @@ naughtyStrings(
 naughtyStrings(
   'mysql',
   async () => {
-    const server = await startMariaDB()
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer()
     return { url: await server.createDatabase(), close: () => server.stop() }
   },
-  process.env.TEST_MYSQL_UNAVAILABLE ?? withoutSharedData,
+  mysqlUnavailable ?? withoutSharedData,
 )
 
 naughtyStrings(

@@ -10,7 +10,7 @@ import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { type Harness, openHarness, quarantined, runPipeline } from '#test/pipeline/harness.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { findMysqlServer, mysqlUnavailable } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 /*
@@ -51,15 +51,15 @@ function pipelineFrom(source: keyof typeof bySource): Pipeline {
   }) as unknown as Pipeline
 }
 
-const skip = process.env.TEST_MYSQL_UNAVAILABLE ?? false
+const skip = mysqlUnavailable ?? false
 const databases: readonly Database[] = [fromPostgres, fromMysql, target, intoMysql]
 let harness: Harness
 let postgres: Awaited<ReturnType<typeof startPostgres>>
-let mariadb: Awaited<ReturnType<typeof startMariaDB>>
+let mariadb: Awaited<ReturnType<typeof findMysqlServer>>
 
 before(async () => {
   postgres = await startPostgres()
-  mariadb = await startMariaDB()
+  mariadb = await findMysqlServer()
 })
 after(async () => {
   await Promise.all(databases.map((each) => each.close()))

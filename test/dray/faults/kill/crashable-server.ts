@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { findMysqlServer } from '#test/services/mysql-server.ts'
 import { type Engine, observe } from './engines.ts'
 import type { Server } from './server.ts'
 
@@ -50,7 +50,7 @@ async function crashablePostgres(): Promise<CrashableServer> {
 }
 
 async function crashableMariaDB(): Promise<CrashableServer | { readonly unavailable: string }> {
-  const server = await startMariaDB({ arguments: ['--innodb-flush-log-at-trx-commit=1'] })
+  const server = await findMysqlServer({ arguments: ['--innodb-flush-log-at-trx-commit=1'] })
   if ('unavailable' in server) return server
   const url = await server.createDatabase()
   const observer = await observe(url)
