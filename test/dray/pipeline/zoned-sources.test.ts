@@ -133,7 +133,7 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
     })
 
     test('is asked nothing where its stamps are moments, and none is missed', async () => {
-      await create(`${types.moment} default current_timestamp`)
+      await create(`${types.moment} default current_timestamp(6)`)
       await run('run-1')
       await source.query('insert into item (id) values (1)')
 
