@@ -2,13 +2,17 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { activeRecordContract } from '#test/contracts/active-record.ts'
-import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
-activeRecordContract('postgres', async () => {
-  const server = await startPostgres()
-  return { url: await server.createDatabase(), close: () => server.stop() }
-})
+activeRecordContract(
+  'postgres',
+  async () => {
+    const server = await startPostgres()
+    return { url: await server.createDatabase(), close: () => server.stop() }
+  },
+  othersSkipped,
+)
 
 activeRecordContract(
   'mysql',
@@ -19,7 +23,11 @@ activeRecordContract(
   mysqlUnavailable,
 )
 
-activeRecordContract('sqlite', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'dray-active-record-'))
-  return { url: `sqlite:${join(folder, 'shop.db')}`, close: () => rm(folder, { recursive: true }) }
-})
+activeRecordContract(
+  'sqlite',
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'dray-active-record-'))
+    return { url: `sqlite:${join(folder, 'shop.db')}`, close: () => rm(folder, { recursive: true }) }
+  },
+  othersSkipped,
+)

@@ -9,7 +9,7 @@ import type { Fields } from 'dray/internal/active-record/fields.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import fc from 'fast-check'
-import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 
@@ -268,7 +268,7 @@ naughtyStrings(
     const server = await startPostgres()
     return { url: await server.createDatabase(), close: () => server.stop() }
   },
-  withoutSharedData,
+  othersSkipped ?? withoutSharedData,
 )
 
 naughtyStrings(
@@ -286,7 +286,7 @@ naughtyStrings(
     const folder = await mkdtemp(join(tmpdir(), 'dray-naughty-'))
     return { url: `sqlite:${join(folder, 'naughty.db')}`, close: () => rm(folder, { recursive: true }) }
   },
-  withoutSharedData,
+  othersSkipped ?? withoutSharedData,
 )
 
 test('enough cases were tried', { skip: withoutSharedData }, (context) => {

@@ -12,7 +12,7 @@ import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, runPipeline } from '#test/pipeline/harness.ts'
-import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { privateServer } from './kill/server.ts'
 
 /*
@@ -269,7 +269,7 @@ function xidCursor(harness: () => Harness): void {
 }
 
 // One of its own: transactions of other tests would hold the windows back.
-silentLosses('postgres', () => privateServer('postgres') as Promise<Server>, undefined, xidCursor)
+silentLosses('postgres', () => privateServer('postgres') as Promise<Server>, othersSkipped, xidCursor)
 silentLosses(
   'mysql',
   async () => {

@@ -149,6 +149,13 @@ describe('values of MySQL', { skip }, () => {
     assert.deepEqual(rows, [['4'], ['5']])
   })
 
+  test('are compared with a text of the statement, by one collation, whatever is in them', async () => {
+    assert.deepEqual(await server.query("SELECT 1 FROM dual WHERE ? = 'a'", ['a']), [['1']])
+    assert.deepEqual(await server.query("SELECT CONCAT(?, '1') = ?, 'b' IN (?, ?)", ['\\', '\\1', '\\', 'b']), [
+      ['1', '1'],
+    ])
+  })
+
   test('above 2^53 are compared exactly with a bound text', async () => {
     await server.query('CREATE TABLE big (id bigint PRIMARY KEY)')
     await server.query('INSERT INTO big VALUES (9007199254740992), (9007199254740993)')

@@ -1,4 +1,4 @@
-import { findMysqlServer } from '#test/services/mysql-server.ts'
+import { findMysqlServer, othersSkipped } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import type { Engine } from './engines.ts'
 
@@ -14,6 +14,7 @@ export interface Server {
  */
 export async function privateServer(engine: Engine): Promise<Server | { readonly unavailable: string }> {
   if (engine === 'mariadb') return findMysqlServer({ arguments: [] })
+  if (othersSkipped !== undefined) return { unavailable: othersSkipped }
   const { TEST_POSTGRES_URL: shared } = process.env
   delete process.env.TEST_POSTGRES_URL
   try {

@@ -22,9 +22,15 @@ export interface Loaded {
 export const ROW_FORMAT = `CHARACTER SET utf8mb4
     FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A`
 
-/** An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one. */
-export function* packetsOf(bytes: Buffer): Generator<Buffer> {
-  for (let start = 0; start < bytes.length; start += 1 << 20) yield bytes.subarray(start, start + (1 << 20))
+const PACKET_BYTES = 1 << 20
+
+/**
+ * An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one, and one of
+ * max_allowed_packet would be refused in the middle of the file.
+ */
+export function* packetsOf(bytes: Buffer, { facts }: Pick<MergeSession, 'facts'>): Generator<Buffer> {
+  const size = Math.min(PACKET_BYTES, Math.floor(facts.maxAllowedPacket / 2))
+  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
 }
 
 /** Rows of blocks from one place on, counted and looked at while they pass. */
@@ -36,8 +42,15 @@ class PassingBlocks {
   readonly #most: number
   readonly #open: OpenBlocks
   readonly #staging: StagingTable
+  readonly #session: MergeSession
 
-  constructor(open: OpenBlocks, staging: StagingTable, { from, most }: { from: number; most: number }) {
+  constructor(
+    session: MergeSession,
+    open: OpenBlocks,
+    staging: StagingTable,
+    { from, most }: { from: number; most: number },
+  ) {
+    this.#session = session
     this.#open = open
     this.#staging = staging
     this.from = from
@@ -60,7 +73,7 @@ class PassingBlocks {
         const bytes = count === block.rows ? block.bytes : blockLines(block).bytes(start, start + count)
         this.#look({ bytes, rows: count })
         this.rows += count
-        yield* packetsOf(bytes)
+        yield* packetsOf(bytes, this.#session)
       }
     } catch (error) {
       this.error = error
@@ -84,7 +97,7 @@ class PassingBlocks {
  * are, or when the server takes no files.
  */
 export async function loadData(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<Loaded | null> {
-  const first = await pass(session, staging, new PassingBlocks(open, staging, { from: 0, most: Infinity }))
+  const first = await pass(session, staging, new PassingBlocks(session, open, staging, { from: 0, most: Infinity }))
   if (first === null) return null
   const { rows, faults, judged } = first
   if (judged < rows && !(await judgeLater(session, staging, open, first))) return null
@@ -126,7 +139,7 @@ async function judgeLater(
   try {
     for (let from = judged, most = judged * 2; from < rows; ) {
       await probe.create()
-      const found = await pass(session, probe, new PassingBlocks(open, probe, { from, most }))
+      const found = await pass(session, probe, new PassingBlocks(session, open, probe, { from, most }))
       if (found === null || found.judged <= from) return false
       for (const [place, fault] of found.faults) faults.set(place, fault)
       most = (found.judged - from) * 2

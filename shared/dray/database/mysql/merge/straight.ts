@@ -58,7 +58,7 @@ export async function loadFitting(
   let thrown: { readonly error: unknown } | null = null
   const file = async function* () {
     try {
-      for await (const bytes of blocks) yield* packetsOf(bytes)
+      for await (const bytes of blocks) yield* packetsOf(bytes, session)
     } catch (error) {
       thrown = { error }
       throw error
