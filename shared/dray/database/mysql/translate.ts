@@ -137,7 +137,7 @@ export function translate(error: unknown, place: Place): Error {
   if (TRANSIENT.has(number)) return new TransientError(said, options)
   if (CONFIGURATION.has(number)) {
     return new ConfigurationError(
-      `${said}. ${place.address} refused the user, so nothing was read or written. ${remedyOf(number)}`,
+      `${said}. ${place.address} refused the user, so nothing was read or written. ${remedyOf(number, place)}`,
       options,
     )
   }
@@ -164,10 +164,16 @@ export function translateConnect(error: unknown, place: Place, known: boolean): 
   return translate(error, place)
 }
 
-function remedyOf(number: number): string {
+const OTHER_NAME = /does not match certificate/i
+const INSECURE = 3159
+const USE_TLS = 'Add ?ssl-ca=<file> with the authority of the server’s certificate to the URL.'
+
+function remedyOf(number: number, { isPlain }: Place): string {
   if (number === 1049) return 'Create the database, or correct its name in the URL.'
   if (number === 1044 || number === 1227) return 'Grant the privilege to the user of the URL.'
-  return 'Correct the user and the password in the URL.'
+  if (number === INSECURE) return USE_TLS
+  const orTls = isPlain ? ` Where the account requires TLS: ${USE_TLS}` : ''
+  return `Correct the user and the password in the URL.${orTls}`
 }
 
 function translateClient(cause: DriverError, said: string, { name, address }: Place): Error {
@@ -188,9 +194,12 @@ function translateClient(cause: DriverError, said: string, { name, address }: Pl
     )
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|HANDSHAKE_SSL_ERROR/.test(code)) {
-    const remedy = 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
+    // The driver writes over the code of what was wrong.
+    const remedy = OTHER_NAME.test(cause.message)
+      ? 'Write the name that the certificate is for as the host, or add ?sslmode=verify-ca to the URL, which does not look at it.'
+      : 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
     return new ConfigurationError(
-      `${name}: the certificate of ${address} cannot be verified (${code}). ${remedy}`,
+      `${name}: the certificate of ${address} cannot be verified (${cause.message}). ${remedy}`,
       options,
     )
   }
