@@ -21,6 +21,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/docs/active-record.test.ts',
     'test/dray/pipeline/*.test.ts',
     'test/dray/cli/run-warehouses.test.ts',
+    'test/dray/local/csv-import.test.ts',
     'test/dray/faults/kill/{kill-mariadb,processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/silent-losses*.test.ts',

@@ -289,7 +289,7 @@ naughtyStrings(
   othersSkipped ?? withoutSharedData,
 )
 
-test('enough cases were tried', { skip: withoutSharedData }, (context) => {
+test('enough cases were tried', { skip: othersSkipped ?? withoutSharedData }, (context) => {
   context.diagnostic(`${cases} cases with the seed ${SEED}`)
 
   assert.ok(cases >= LEAST_CASES, `${cases} cases`)

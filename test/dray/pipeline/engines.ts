@@ -20,7 +20,8 @@ export interface Engine {
 }
 
 /**
- * Runs a suite on SQLite, PostgreSQL and MariaDB, or on MySQL alone; each test finds empty databases and an empty state.
+ * Runs a suite on SQLite, PostgreSQL and MariaDB, or on MySQL alone; each test finds empty databases and an empty
+ * state.
  */
 export function onEachEngine(name: string, databases: readonly Database[], suite: (engine: Engine) => void): void {
   engine('sqlite', async () => null, othersSkipped)

@@ -78,11 +78,11 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1143, 'Grant the privilege to the user of the URL.'],
   [1364, 'Write the column, or give it a default.'],
   [1153, 'Raise max_allowed_packet of the server.'],
-  [
-    3748,
-    'With GTIDs the server makes temporary tables within a transaction only where binlog_format is ROW or MIXED: SET GLOBAL binlog_format = ROW, and connect anew.',
-  ],
 ])
+
+const STATEMENTS_WITH_GTIDS = 3748
+const LOG_ROWS =
+  'With GTIDs the server takes loads only where it logs rows: run SET GLOBAL binlog_format = ROW there, and start again.'
 
 export function errorNumber(error: unknown): number | undefined {
   const number = (error as DriverError | null)?.errno
@@ -141,6 +141,7 @@ export function translate(error: unknown, place: Place): Error {
       options,
     )
   }
+  if (number === STATEMENTS_WITH_GTIDS) return new ConfigurationError(`${said}. ${LOG_ROWS}`, options)
   const remedy = REMEDIES.get(number)
   return new TerminalError(remedy ? `${said}. A retry cannot succeed. ${remedy}` : said, options)
 }
