@@ -3,28 +3,49 @@ import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { longParts } from './parts.ts'
-import { startMariaDB, type TestMariaDB, type UnavailableMariaDB } from './services/mariadb.ts'
+import { filesOnMysql, longParts, MYSQL_PART } from './parts.ts'
+import { startMariaDB } from './services/mariadb.ts'
+import { startMySQL } from './services/mysql.ts'
+import type { TestMysqlServer, UnavailableServer } from './services/mysql-process.ts'
 import { startPostgres } from './services/postgres.ts'
 
 /*
  * `npm test [-- files and options of node --test]`: starts each database server once and runs the tests of both owners
- * over them. `--mine` runs the user's tests alone, and starts no server. `npm run test:long [-- <part>]` runs the
- * suites that have a long form.
+ * over them, those that speak MySQL on MariaDB, and some of them on MySQL as well. `--mysql` runs the files that are
+ * named on MySQL instead. `--mine` runs the user's tests alone, and starts no server. `npm run test:long [-- <part>]`
+ * runs the suites that have a long form.
  */
 
+/** Files that run in one go, and what they run on. */
+interface Pass {
+  readonly files: readonly string[]
+  readonly isLong?: boolean
+  readonly isOnMysql?: boolean
+}
+
+const OWN_OPTIONS = ['--mine', '--long', '--mysql']
 const given = process.argv.slice(2)
-const mine = given.includes('--mine')
-const long = given.includes('--long')
-const options = given.filter((argument) => argument.startsWith('-') && !['--mine', '--long'].includes(argument))
+const options = given.filter((argument) => argument.startsWith('-') && !OWN_OPTIONS.includes(argument))
 const named = given.filter((argument) => !argument.startsWith('-'))
 
-if (mine) process.exitCode = await runTests(named.length > 0 ? named : testFiles().filter(isMine), {})
-else await runOnServers(long ? filesOfParts(named) : named.length > 0 ? named : testFiles())
+if (given.includes('--mine')) {
+  process.exitCode = await runTests({ files: named.length > 0 ? named : testFiles().filter(isMine) }, {})
+} else await runOnServers(given.includes('--long') ? passesOfParts(named) : passes(named))
 
-/** The files of the parts that are named, of all by default; a file may be named, too. */
-function filesOfParts(names: readonly string[]): string[] {
-  return (names.length > 0 ? names : Object.keys(longParts)).flatMap((name) => longParts[name] ?? [name])
+function passes(files: readonly string[]): Pass[] {
+  if (given.includes('--mysql')) return [{ files: files.length > 0 ? files : filesOnMysql, isOnMysql: true }]
+  if (files.length > 0) return [{ files }]
+  return [{ files: testFiles() }, { files: filesOnMysql, isOnMysql: true }]
+}
+
+/** The passes of the parts that are named, of all by default; a file may be named, too. */
+function passesOfParts(names: readonly string[]): Pass[] {
+  const parts = names.length > 0 ? names : Object.keys(longParts)
+  const files = parts.filter((name) => name !== MYSQL_PART).flatMap((name) => longParts[name] ?? [name])
+  return [
+    ...(files.length > 0 ? [{ files, isLong: true }] : []),
+    ...(parts.includes(MYSQL_PART) ? [{ files: longParts[MYSQL_PART] ?? [], isOnMysql: true }] : []),
+  ]
 }
 
 function testFiles(): string[] {
@@ -37,25 +58,33 @@ function isMine(file: string): boolean {
   return !file.split('/').includes('dray')
 }
 
-async function runOnServers(wanted: readonly string[]): Promise<void> {
+async function runOnServers(wanted: readonly Pass[]): Promise<void> {
   const postgres = await startPostgres()
   const mariadb = await startMariaDB()
-  process.exitCode = await runTests(wanted, {
+  const mysql = wanted.some(({ isOnMysql }) => isOnMysql) ? await startMySQL() : null
+  const environment = {
     TEST_POSTGRES_URL: postgres.url,
-    ...variablesOf(mariadb),
-    ...(long ? { DRAY_LONG: '1' } : {}),
-  })
-  if ('unavailable' in mariadb) reportSkipped(mariadb.unavailable)
-  else await mariadb.stop()
+    ...variablesOf('MARIADB', mariadb),
+    ...(mysql === null ? {} : variablesOf('MYSQL', mysql)),
+  }
+  const codes: number[] = []
+  for (const pass of wanted) codes.push(await runTests(pass, environment))
+  process.exitCode = Math.max(...codes)
+  for (const [name, server] of [['MariaDB', mariadb] as const, ['MySQL', mysql] as const]) {
+    if (server !== null && 'unavailable' in server) reportSkipped(name, server.unavailable)
+    else await server?.stop()
+  }
   await postgres.stop()
 }
 
-function variablesOf(mariadb: TestMariaDB | UnavailableMariaDB): NodeJS.ProcessEnv {
-  return 'unavailable' in mariadb ? { TEST_MYSQL_UNAVAILABLE: mariadb.unavailable } : { TEST_MYSQL_URL: mariadb.url }
+function variablesOf(name: string, server: TestMysqlServer | UnavailableServer): NodeJS.ProcessEnv {
+  return 'unavailable' in server
+    ? { [`TEST_${name}_UNAVAILABLE`]: server.unavailable }
+    : { [`TEST_${name}_URL`]: server.url }
 }
 
-async function runTests(wanted: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
-  const tests = spawn(process.execPath, [...nodeOptions(), ...options, ...wanted], {
+async function runTests({ files, isLong, isOnMysql }: Pass, environment: NodeJS.ProcessEnv): Promise<number> {
+  const tests = spawn(process.execPath, [...nodeOptions(isLong), ...options, ...files], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
       // Each file is a process of its own, and most of them import the same modules. It is where Node keeps it by
@@ -63,6 +92,8 @@ async function runTests(wanted: readonly string[], environment: NodeJS.ProcessEn
       NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
       ...process.env,
       ...environment,
+      ...(isLong ? { DRAY_LONG: '1' } : {}),
+      ...(isOnMysql ? { TEST_ENGINE: 'mysql' } : {}),
     },
   })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => tests.kill(signal))
@@ -70,7 +101,7 @@ async function runTests(wanted: readonly string[], environment: NodeJS.ProcessEn
   return code ?? (signal === 'SIGINT' ? 130 : 1)
 }
 
-function nodeOptions(): string[] {
+function nodeOptions(isLong = false): string[] {
   // One file more than processors: most of them wait for a database now and then.
   const concurrency = availableParallelism() + 1
   const reporters = ['spec', join(import.meta.dirname, 'seconds-reporter.ts')]
@@ -80,14 +111,14 @@ function nodeOptions(): string[] {
     ...reporters.flatMap((reporter) => [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout']),
     `--test-concurrency=${concurrency}`,
     // For each file, in ms: a test that hangs fails instead of holding up the rest for ever.
-    `--test-timeout=${long ? 7_200_000 : 1_800_000}`,
+    `--test-timeout=${isLong ? 7_200_000 : 1_800_000}`,
   ]
 }
 
-function reportSkipped(reason: string): void {
+function reportSkipped(name: string, reason: string): void {
   if (process.env.CI === 'true') {
     process.exitCode = 1
     process.stdout.write('The run has failed: CI must not skip suites.\n')
   }
-  process.stdout.write(`MySQL/MariaDB suites were SKIPPED: ${reason.replace(/\s+/g, ' ').trim()}\n`)
+  process.stdout.write(`The suites over ${name} were SKIPPED: ${reason.replace(/\s+/g, ' ').trim()}\n`)
 }

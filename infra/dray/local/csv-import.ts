@@ -1,7 +1,9 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
 import { text } from 'dray/internal/active-record/field-kinds.ts'
-import type { Adapter, Bound } from 'dray/internal/database/adapter.ts'
-import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
+import type { CopyBlock } from 'dray/internal/block/block.ts'
+import { BlockEncoder } from 'dray/internal/block/copy-text.ts'
+import type { Adapter, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { type CsvRow, csvRows } from './csv-rows.ts'
 
 export interface CsvImport {
@@ -18,9 +20,7 @@ export interface CsvImported {
   readonly created: 'model' | 'text' | null
 }
 
-/** SQLite takes 32,766 bound values at most, PostgreSQL 65,535. */
-const VALUES_AT_MOST = 30_000
-const ROWS_AT_MOST = 1_000
+const ROWS_AT_MOST = 10_000
 const CHARACTERS_AT_MOST = 4_000_000
 
 /**
@@ -38,7 +38,7 @@ export async function importCsv(options: CsvImport): Promise<CsvImported> {
   await checkColumns(options, columns)
   const imported = await database.transaction(async () => {
     let count = 0
-    for await (const batch of batches(rows, columns.length)) {
+    for await (const batch of batches(rows)) {
       options.signal?.throwIfAborted()
       await insertBatch(options, columns, batch)
       count += batch.length
@@ -89,14 +89,13 @@ async function checkColumns({ file, database, table }: CsvImport, columns: reado
   )
 }
 
-async function* batches(rows: AsyncIterable<CsvRow>, columns: number): AsyncGenerator<readonly CsvRow[]> {
-  const most = Math.max(1, Math.min(ROWS_AT_MOST, Math.floor(VALUES_AT_MOST / columns)))
+async function* batches(rows: AsyncIterable<CsvRow>): AsyncGenerator<readonly CsvRow[]> {
   let batch: CsvRow[] = []
   let characters = 0
   for await (const row of rows) {
     batch.push(row)
     for (const field of row.fields) characters += field?.length ?? 0
-    if (batch.length < most && characters < CHARACTERS_AT_MOST) continue
+    if (batch.length < ROWS_AT_MOST && characters < CHARACTERS_AT_MOST) continue
     yield batch
     batch = []
     characters = 0
@@ -104,42 +103,27 @@ async function* batches(rows: AsyncIterable<CsvRow>, columns: number): AsyncGene
   if (batch.length > 0) yield batch
 }
 
-/** Inserts the batch under a savepoint; where the database refuses it, row by row, to find the line at fault. */
+/** Inserts the batch as a load does: no value that the table would change. Names the first line at fault. */
 async function insertBatch(options: CsvImport, columns: readonly string[], batch: readonly CsvRow[]): Promise<void> {
-  const { database, file } = options
-  try {
-    await database.transaction(() => insert(options, columns, batch))
-  } catch (error) {
-    if (error instanceof TransientError) throw error
-    for (const row of batch) {
-      await database
-        .transaction(() => insert(options, columns, [row]))
-        .catch((cause: Error) => {
-          throw new TerminalError(
-            `${file}, line ${row.line}: ${cause.message}; nothing is imported. Correct the line or the table.`,
-            { cause },
-          )
-        })
-    }
+  const { database, file, table } = options
+  const target: MergeTarget = { table, columns, key: [], mode: 'insert' }
+  const { rejected } = await database.withConnection((connection) => connection.merge(target, () => blocksOf(batch)))
+  const [first] = [...rejected].sort((one, other) => one.row - other.row)
+  if (first === undefined) return
+  const of = first.column === null ? '' : `${first.column}: `
+  throw new TerminalError(
+    `${file}, line ${batch[first.row]?.line}: ${of}${first.message}; nothing is imported. Correct the line or the table.`,
+  )
+}
+
+function* blocksOf(rows: readonly CsvRow[]): Generator<CopyBlock> {
+  const encoder = new BlockEncoder()
+  for (const { fields } of rows) {
+    const block = encoder.push(fields)
+    if (block !== null) yield block
   }
-}
-
-async function insert(
-  { database, table }: CsvImport,
-  columns: readonly string[],
-  rows: readonly CsvRow[],
-): Promise<void> {
-  await database.withConnection(async (connection, adapter) => {
-    const parameters: Bound[] = rows.flatMap((row) => row.fields)
-    await connection.query(insertStatement(adapter, table, columns, rows.length), parameters)
-  })
-}
-
-function insertStatement(adapter: Adapter, table: string, columns: readonly string[], rows: number): string {
-  const names = columns.map((column) => adapter.quote(column)).join(', ')
-  const placeholders = (row: number) => columns.map((_, index) => adapter.placeholder(row * columns.length + index + 1))
-  const values = Array.from({ length: rows }, (_, row) => `(${placeholders(row).join(', ')})`)
-  return `insert into ${quoted(adapter, table)} (${names}) values ${values.join(', ')}`
+  const last = encoder.flush()
+  if (last !== null) yield last
 }
 
 function quoted(adapter: Adapter, table: string): string {

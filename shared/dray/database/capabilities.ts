@@ -176,6 +176,8 @@ export interface DigestCapabilities {
   textOf(column: Sql, kind: FieldKind, liveType: string): Sql | null
   /** The texts of a row as one, each with its length in front, so that no two rows read alike; NULL is a dash. */
   rowText(texts: readonly Sql[]): Sql
+  /** The SHA-256 of a text in UTF-8, in hexadecimal. */
+  hashOf(text: Sql): Sql
   /** The sum over all rows of twelve hexadecimal digits of a hash, from this place on, counted from 1. */
   sumOfDigits(hash: Sql, from: number): Sql
 }

@@ -9,7 +9,7 @@ import type { Fields } from 'dray/internal/active-record/fields.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import fc from 'fast-check'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 
@@ -268,17 +268,16 @@ naughtyStrings(
     const server = await startPostgres()
     return { url: await server.createDatabase(), close: () => server.stop() }
   },
-  withoutSharedData,
+  othersSkipped ?? withoutSharedData,
 )
 
 naughtyStrings(
   'mysql',
   async () => {
-    const server = await startMariaDB()
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer()
     return { url: await server.createDatabase(), close: () => server.stop() }
   },
-  process.env.TEST_MYSQL_UNAVAILABLE ?? withoutSharedData,
+  mysqlUnavailable ?? withoutSharedData,
 )
 
 naughtyStrings(
@@ -287,10 +286,10 @@ naughtyStrings(
     const folder = await mkdtemp(join(tmpdir(), 'dray-naughty-'))
     return { url: `sqlite:${join(folder, 'naughty.db')}`, close: () => rm(folder, { recursive: true }) }
   },
-  withoutSharedData,
+  othersSkipped ?? withoutSharedData,
 )
 
-test('enough cases were tried', { skip: withoutSharedData }, (context) => {
+test('enough cases were tried', { skip: othersSkipped ?? withoutSharedData }, (context) => {
   context.diagnostic(`${cases} cases with the seed ${SEED}`)
 
   assert.ok(cases >= LEAST_CASES, `${cases} cases`)

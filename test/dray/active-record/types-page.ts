@@ -1,8 +1,16 @@
 import { type Outcome, PLACED, pairName } from '#test/contracts/value-matrix.ts'
-import { ENGINES, type Engine, type ValueColumn } from '#test/contracts/values.ts'
+import { ENGINES, type Engine, type Speech, type ValueColumn } from '#test/contracts/values.ts'
 
-const NAMES: Readonly<Record<Engine, string>> = { postgres: 'PostgreSQL', mysql: 'MySQL / MariaDB', sqlite: 'SQLite' }
-const SHORT: Readonly<Record<Engine, string>> = { postgres: 'P', mysql: 'M', sqlite: 'S' }
+const NAMES: Readonly<Record<Engine, string>> = {
+  postgres: 'PostgreSQL',
+  mariadb: 'MariaDB',
+  mysql: 'MySQL',
+  sqlite: 'SQLite',
+}
+const SHORT: Readonly<Record<Engine, string>> = { postgres: 'P', mariadb: 'Ma', mysql: 'My', sqlite: 'S' }
+
+const SPOKEN: Readonly<Record<Speech, string>> = { postgres: 'P', mysql: 'M', sqlite: 'S' }
+const SPEECHES = ['postgres', 'mysql', 'sqlite'] as const
 
 /** What the codes of the matrix mean: SQLSTATE of PostgreSQL, error numbers of MySQL and SQLite, Dray's own. */
 const CODES: ReadonlyMap<string, string> = new Map([
@@ -18,6 +26,7 @@ const CODES: ReadonlyMap<string, string> = new Map([
   ['1292', 'MySQL: TIMESTAMP goes from 1970-01-01 00:00:01 to 2038-01-19 03:14:07 UTC'],
   ['1366', 'MySQL: not a value of the type, or a character that the column’s character set does not have'],
   ['1406', 'MySQL: too long for the column'],
+  ['3140', 'MySQL: its JSON would hold another number, or one of two keys of a name; or no JSON'],
   ['20', 'SQLite: the column would round the value, or store −0 as 0'],
   ['invalid_boolean', 'Dray: neither true nor false'],
   ['invalid_date', 'Dray: no day of the calendar'],
@@ -44,10 +53,12 @@ export function typesPage(outcomes: Outcomes, settings: ReadonlyMap<Engine, stri
 ${columns.map((column) => kindLine(column, outcomes)).join('\n')}
 
 ${NOTES}
+M is both, MariaDB and MySQL.
+
 ## Every pair
 
 ${[...settings].map(([engine, text]) => `${NAMES[engine]} was run with ${text}.`).join(' ')}
-P is PostgreSQL, M MySQL / MariaDB, S SQLite; \`P→M\` is from PostgreSQL into MySQL. ✓ the value survives, a code: its row is quarantined
+P is PostgreSQL, Ma MariaDB, My MySQL, S SQLite; \`P→My\` is from PostgreSQL into MySQL. ✓ the value survives, a code: its row is quarantined
 with that reason, – the source has no such type or value. No value is changed in silence.
 
 | | ${pairs()
@@ -71,7 +82,7 @@ ${[...codes]
 
 const INTRODUCTION = `# Types
 
-What becomes of values between PostgreSQL, MySQL / MariaDB and SQLite. This page is written by
+What becomes of values between PostgreSQL, MariaDB, MySQL and SQLite. This page is written by
 \`test/dray/active-record/value-matrix.test.ts\`: each value is put into a source by that database's own SQL, carried by a pipeline that reads it
 through the accessor of a model, and compared by a digest that each database computes itself. \`UPDATE_DOCS=1\` writes the page anew.
 `
@@ -82,13 +93,15 @@ const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestam
 - A \`timestamp()\` is in UTC, exact to the microsecond. A column without a zone (\`timestamp\`, DATETIME, SQLite's TEXT) is taken as UTC, so no time is
   skipped or comes twice. MySQL's TIMESTAMP columns and PostgreSQL's sessions are read and written in UTC whatever the server's zone is.
 - A zero date of MySQL is no moment: \`timestamp()\` and \`date()\` quarantine it, \`text()\` carries it.
-- MariaDB and SQLite's REAL store −0 as 0, so it is refused. NaN in SQLite's REAL is kept as text.
-- MariaDB's JSON is text; MySQL's own JSON type makes doubles of large numbers and drops duplicate keys: use LONGTEXT, as \`createTable()\` does.
+- MariaDB and SQLite's REAL store −0 as 0, so it is refused, on MySQL as well. NaN in SQLite's REAL is kept as text.
+- MariaDB's JSON is text; MySQL's own JSON type makes doubles of numbers and drops duplicate keys, so such documents are quarantined: LONGTEXT,
+  which \`createTable()\` uses, holds them.
+- MySQL rounds digits behind the microsecond, and applies the offset of a time, without a warning: such texts are quarantined.
 - PostgreSQL's \`char(n)\` fills values up with spaces, which do not count; use \`varchar\` where they do.
 - MySQL's FLOAT is read by \`double()\`, with all its digits; by any other field MySQL gives six.
 - Text that is not valid UTF-8, which only SQLite stores, is quarantined by a pipeline, its bytes in hexadecimal; any other reading of it stops. Store such bytes as BLOB.
 - Tables of 500 columns, with a composite key, with columns named \`order\`, \`__proto__\`, \`constructor\`, \`a"b\`, and \`a\` and \`b\` around a backtick, and without a
-  row are carried on all nine pairs, too.
+  row are carried on all sixteen pairs, too.
 `
 
 function pairs(): readonly (readonly [Engine, Engine])[] {
@@ -96,8 +109,10 @@ function pairs(): readonly (readonly [Engine, Engine])[] {
 }
 
 function kindLine(column: ValueColumn, outcomes: Outcomes): string {
-  const types = (one: Partial<Readonly<Record<Engine, string>>>) =>
-    ENGINES.flatMap((engine) => (one[engine] === undefined ? [] : [`${SHORT[engine]}: \`${one[engine]}\``])).join(', ')
+  const types = (one: Partial<Readonly<Record<Speech, string>>>) =>
+    SPEECHES.flatMap((speech) => (one[speech] === undefined ? [] : [`${SPOKEN[speech]}: \`${one[speech]}\``])).join(
+      ', ',
+    )
   const refused = ENGINES.flatMap((target) => {
     const names = PLACED.filter((placed) => placed.column === column).flatMap(({ id, value }) => {
       const codes = ENGINES.flatMap((source) => {

@@ -6,7 +6,7 @@ import type { Adapter } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { createPostgresAdapter } from 'dray/internal/database/postgres/index.ts'
 import { createSqliteAdapter } from 'dray/internal/database/sqlite/index.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { findMysqlServer, mysqlUnavailable } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, temporaryHome } from './dray-process.ts'
@@ -14,7 +14,7 @@ import { dray, temporaryHome } from './dray-process.ts'
 /* The same workflow over the same sources, with the lake on each engine. */
 
 const chinook = sharedData('chinook')
-const unavailable = process.env.TEST_MYSQL_UNAVAILABLE
+const unavailable = mysqlUnavailable
 
 const queries = [
   'select id, full_name, email, phone, city from customer_dim order by id',
@@ -86,7 +86,7 @@ describe('the workflow with its lake on', { skip: withoutSharedData }, () => {
   })
 
   it('MariaDB holds the same rows', { skip: unavailable ?? false }, async (context) => {
-    const server = await startMariaDB()
+    const server = await findMysqlServer()
     if ('unavailable' in server) return context.skip(server.unavailable)
     context.after(() => server.stop())
     const url = await server.createDatabase()

@@ -779,11 +779,11 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
         test('a row that breaks another unique key or a foreign key is reported alone', async () => {
           await inWrite(async (connection) => {
             const parent = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY`)
-            await insert(connection, parent, ['1'])
             const table = await create(
               connection,
               `id ${types.bigint} NOT NULL PRIMARY KEY, code ${types.varchar(10)} UNIQUE, parent ${types.bigint}, FOREIGN KEY (parent) REFERENCES ${parent} (id)`,
             )
+            await insert(connection, parent, ['1'])
             const three = { table, columns: ['id', 'code', 'parent'], key: ['id'] }
             await connection.merge(three, blocksOf([['1', 'a', '1']]))
 
@@ -811,11 +811,11 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
         test('a row before one that breaks another unique key or a foreign key stands in for it', async () => {
           await inWrite(async (connection) => {
             const parent = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY`)
-            await insert(connection, parent, ['1'])
             const table = await create(
               connection,
               `id ${types.bigint} NOT NULL PRIMARY KEY, code ${types.varchar(10)} UNIQUE, parent ${types.bigint}, FOREIGN KEY (parent) REFERENCES ${parent} (id)`,
             )
+            await insert(connection, parent, ['1'])
             const three = { table, columns: ['id', 'code', 'parent'], key: ['id'] }
             await connection.merge(three, blocksOf([['1', 'a', '1']]))
 

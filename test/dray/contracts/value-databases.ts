@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { startMariaDB } from '#test/services/mariadb.ts'
+import { startMySQL } from '#test/services/mysql.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import type { Engine, Form } from './values.ts'
 
@@ -27,16 +28,21 @@ export interface ValueDatabase {
   close(): Promise<void>
 }
 
-/** The engines that can be started here; MariaDB's place holds the reason when it cannot. */
+/** The engines that can be started here, and why another one cannot. */
 export async function openValueDatabases(): Promise<{
   readonly databases: readonly ValueDatabase[]
   readonly unavailable: string | null
 }> {
-  const [postgres, mysql, sqlite] = await Promise.all([openPostgres(), openMysql(), openSqlite()])
-  const missing = 'unavailable' in mysql
+  const opened = await Promise.all([
+    openPostgres(),
+    openMysql('mariadb', startMariaDB),
+    openMysql('mysql', startMySQL),
+    openSqlite(),
+  ])
+  const missing = opened.find((one) => 'unavailable' in one)
   return {
-    databases: missing ? [postgres, sqlite] : [postgres, mysql, sqlite],
-    unavailable: missing ? mysql.unavailable : null,
+    databases: opened.flatMap((one) => ('unavailable' in one ? [] : [one])),
+    unavailable: missing === undefined ? null : missing.unavailable,
   }
 }
 
@@ -112,7 +118,7 @@ async function openPostgres(): Promise<ValueDatabase> {
       ).rows,
     quote: (identifier) => double(identifier, '"'),
     canonical: (form, column) => POSTGRES_FORMS[form](column),
-    digest: (text) => `md5(${text}) || ':' || octet_length(${text})`,
+    digest: (text) => `encode(sha256(convert_to(${text}, 'UTF8')), 'hex') || ':' || octet_length(${text})`,
     concat: chained,
     async close() {
       await client.end()
@@ -138,15 +144,18 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
 
 const MYSQL_ZONE = '+05:30'
 
-async function openMysql(): Promise<ValueDatabase | { readonly unavailable: string }> {
+async function openMysql(
+  engine: 'mariadb' | 'mysql',
+  start: typeof startMariaDB,
+): Promise<ValueDatabase | { readonly unavailable: string }> {
   // A server of its own: its time zone is not UTC.
-  const server = await startMariaDB({ arguments: [`--default-time-zone=${MYSQL_ZONE}`] })
+  const server = await start({ arguments: [`--default-time-zone=${MYSQL_ZONE}`] })
   if ('unavailable' in server) return server
   const url = await server.createDatabase()
   const connection = await createConnection({ uri: url, charset: 'utf8mb4', dateStrings: true })
   await connection.query("SET time_zone = '+00:00', sql_mode = 'ALLOW_INVALID_DATES'")
   return {
-    engine: 'mysql',
+    engine,
     url,
     settings: `default_time_zone = '${MYSQL_ZONE}'`,
     run: async (sql) => {
@@ -162,7 +171,7 @@ async function openMysql(): Promise<ValueDatabase | { readonly unavailable: stri
     },
     quote: (identifier) => double(identifier, '`'),
     canonical: (form, column) => MYSQL_FORMS[form](column),
-    digest: (text) => `CONCAT(MD5(${text}), ':', LENGTH(${text}))`,
+    digest: (text) => `CONCAT(SHA2(${text}, 256), ':', LENGTH(${text}))`,
     concat: (texts) => `CONCAT(${texts.join(", '|', ")})`,
     async close() {
       await connection.end()
@@ -197,9 +206,9 @@ async function openSqlite(): Promise<ValueDatabase> {
   const database = new DatabaseSync(path)
   database.exec('PRAGMA journal_mode = WAL')
   // SQLite has neither digests nor an exact text of doubles. Both are given the stored value by the engine.
-  database.function('md5_hex', { deterministic: true }, (value) => {
+  database.function('sha256_hex', { deterministic: true }, (value) => {
     if (!(value instanceof Uint8Array)) return null
-    return createHash('md5').update(value).digest('hex')
+    return createHash('sha256').update(value).digest('hex')
   })
   database.function('shortest', { deterministic: true }, (value) =>
     Object.is(value, -0) ? '-0' : String(value).replace('e+', 'e'),
@@ -226,7 +235,7 @@ async function openSqlite(): Promise<ValueDatabase> {
     quote: (identifier) => double(identifier, '"'),
     canonical: (form, column) => SQLITE_FORMS[form](column),
     concat: chained,
-    digest: (text) => `md5_hex(CAST(${text} AS BLOB)) || ':' || length(CAST(${text} AS BLOB))`,
+    digest: (text) => `sha256_hex(CAST(${text} AS BLOB)) || ':' || length(CAST(${text} AS BLOB))`,
     async close() {
       database.close()
       await rm(folder, { recursive: true, force: true })

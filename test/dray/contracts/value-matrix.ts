@@ -10,7 +10,7 @@ import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import { type Harness, quarantined, runPipeline } from '#test/pipeline/harness.ts'
 import type { ValueDatabase } from './value-databases.ts'
-import { type Engine, type TestValue, VALUE_COLUMNS, type ValueColumn } from './values.ts'
+import { type Engine, speechOf, type TestValue, VALUE_COLUMNS, type ValueColumn } from './values.ts'
 
 /** What became of one value on its way from one engine to another. */
 export type Outcome =
@@ -37,7 +37,9 @@ export const PLACED: readonly PlacedValue[] = VALUE_COLUMNS.flatMap((column) =>
 ).map((placed, index) => ({ ...placed, id: index + 1 }))
 
 function has(database: ValueDatabase, { column, value }: PlacedValue): boolean {
-  return column.source[database.engine] !== undefined && value.literals[database.engine] !== undefined
+  return (
+    column.source[speechOf(database.engine)] !== undefined && value.literals[speechOf(database.engine)] !== undefined
+  )
 }
 
 export interface Copy {
@@ -76,14 +78,16 @@ export async function runCopy(
 /** Makes the table of the values an engine has: each in its own row, in the column of its kind. */
 export async function fillSource(source: ValueDatabase): Promise<void> {
   const columns = VALUE_COLUMNS.flatMap((column) => {
-    const type = column.source[source.engine]
-    return type === undefined ? [] : [`${source.quote(column.name)} ${type}${source.engine === 'mysql' ? ' NULL' : ''}`]
+    const type = column.source[speechOf(source.engine)]
+    return type === undefined
+      ? []
+      : [`${source.quote(column.name)} ${type}${speechOf(source.engine) === 'mysql' ? ' NULL' : ''}`]
   })
   await source.run(`CREATE TABLE val (id bigint NOT NULL PRIMARY KEY, label varchar(200), ${columns.join(', ')})`)
   for (const placed of PLACED) {
     if (!has(source, placed)) continue
     await source.run(
-      `INSERT INTO val (id, ${source.quote(placed.column.name)}) VALUES (${placed.id}, ${placed.value.literals[source.engine]})`,
+      `INSERT INTO val (id, ${source.quote(placed.column.name)}) VALUES (${placed.id}, ${placed.value.literals[speechOf(source.engine)]})`,
     )
   }
 }
@@ -112,8 +116,8 @@ export async function carry(
   harness: Harness,
   into = `val_from_${source.engine}`,
 ): Promise<ReadonlyMap<number, Outcome>> {
-  const columns = VALUE_COLUMNS.filter((column) => column.source[source.engine] !== undefined)
-  const types = columns.map((column) => `${target.quote(column.name)} ${column.target[target.engine]}`)
+  const columns = VALUE_COLUMNS.filter((column) => column.source[speechOf(source.engine)] !== undefined)
+  const types = columns.map((column) => `${target.quote(column.name)} ${column.target[speechOf(target.engine)]}`)
   await target.run(`CREATE TABLE ${into} (id bigint NOT NULL PRIMARY KEY, ${types.join(', ')})`)
   const fields = {
     id: bigint().primaryKey(),

@@ -14,8 +14,15 @@ import {
 } from 'dray/internal/active-record/field-kinds.ts'
 import type { AnyField } from 'dray/internal/active-record/fields.ts'
 
-export const ENGINES = ['postgres', 'mysql', 'sqlite'] as const
+export const ENGINES = ['postgres', 'mariadb', 'mysql', 'sqlite'] as const
 export type Engine = (typeof ENGINES)[number]
+
+/** What an engine's types and literals are written in. */
+export type Speech = 'postgres' | 'mysql' | 'sqlite'
+
+export function speechOf(engine: Engine): Speech {
+  return engine === 'mariadb' ? 'mysql' : engine
+}
 
 /** How a column's values are written as one text, alike in every database, by the database itself. */
 export type Form =
@@ -35,7 +42,7 @@ export type Form =
 /** A value by the SQL literal of each engine that has it. */
 export interface TestValue {
   readonly name: string
-  readonly literals: Partial<Readonly<Record<Engine, string>>>
+  readonly literals: Partial<Readonly<Record<Speech, string>>>
 }
 
 /** A kind of column: its field in a model, its type where it is read and where it is written. */
@@ -47,8 +54,8 @@ export interface ValueColumn {
   readonly declared: string
   readonly field: AnyField
   readonly form: Form
-  readonly source: Partial<Readonly<Record<Engine, string>>>
-  readonly target: Readonly<Record<Engine, string>>
+  readonly source: Partial<Readonly<Record<Speech, string>>>
+  readonly target: Readonly<Record<Speech, string>>
   readonly values: readonly TestValue[]
 }
 
@@ -513,6 +520,20 @@ const OTHERS: readonly ValueColumn[] = [
       ),
       all('null', "'null'"),
       only('no JSON', { mysql: "'{a:1}'", sqlite: "'{a:1}'" }),
+    ],
+  },
+  {
+    name: 'own_document',
+    title: 'JSON, into MySQL’s own JSON',
+    declared: 'json()',
+    field: json(),
+    form: 'text',
+    source: { postgres: 'json', mysql: 'longtext', sqlite: 'TEXT' },
+    target: { postgres: 'json', mysql: 'json', sqlite: 'TEXT' },
+    values: [
+      all('numbers', `'{"a": [1.5, 18446744073709551615, 0.30000000000000004]}'`),
+      all('a number that is no double', `'{"a": 0.1234567890123456789}'`),
+      all('duplicate keys', `'{"a": 1, "a": 2}'`),
     ],
   },
   {

@@ -4,7 +4,7 @@ import { database } from 'dray/internal/active-record/database.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { withDeadline } from 'dray/internal/database/deadline.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 interface Speech {
@@ -135,10 +135,9 @@ describe('under a deadline, PostgreSQL', () => {
     assert.deepEqual(rows, [['7s']])
   })
 })
-describe('under a deadline, MariaDB', { skip: process.env.TEST_MYSQL_UNAVAILABLE ?? false }, () => {
+describe('under a deadline, MariaDB', { skip: mysqlUnavailable ?? false }, () => {
   suite('mariadb', async () => {
-    const own = await startMariaDB({ arguments: ['--innodb-lock-wait-timeout=100000'] })
-    if ('unavailable' in own) throw new Error(own.unavailable)
+    const own = await startMysqlServer({ arguments: ['--innodb-lock-wait-timeout=100000'] })
     return own
   })
 })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 const root = join(import.meta.dirname, '../../..')
@@ -48,10 +48,9 @@ test('the examples of docs/active-record.md give what they say on PostgreSQL', a
 })
 
 test('the examples of docs/active-record.md give what they say on MariaDB', {
-  skip: process.env.TEST_MYSQL_UNAVAILABLE ?? false,
+  skip: mysqlUnavailable ?? false,
 }, async () => {
-  const server = await startMariaDB()
-  if ('unavailable' in server) throw new Error(server.unavailable)
+  const server = await startMysqlServer()
   try {
     await runExamples(await server.createDatabase())
   } finally {

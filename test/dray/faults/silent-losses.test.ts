@@ -12,7 +12,7 @@ import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, runPipeline } from '#test/pipeline/harness.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { privateServer } from './kill/server.ts'
 
 /*
@@ -269,13 +269,12 @@ function xidCursor(harness: () => Harness): void {
 }
 
 // One of its own: transactions of other tests would hold the windows back.
-silentLosses('postgres', () => privateServer('postgres') as Promise<Server>, undefined, xidCursor)
+silentLosses('postgres', () => privateServer('postgres') as Promise<Server>, othersSkipped, xidCursor)
 silentLosses(
   'mysql',
   async () => {
-    const server = await startMariaDB({ arguments: [`--default-time-zone=${ZONE.mysql}`] })
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer({ arguments: [`--default-time-zone=${ZONE.mysql}`] })
     return server
   },
-  process.env.TEST_MYSQL_UNAVAILABLE,
+  mysqlUnavailable,
 )

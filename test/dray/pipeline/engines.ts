@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe } from 'node:test'
 import type { Database } from 'dray/internal/active-record/database.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { type Harness, openHarness } from './harness.ts'
 
@@ -19,11 +19,14 @@ export interface Engine {
   readonly harness: Harness
 }
 
-/** Runs a suite on SQLite, PostgreSQL and MariaDB; each test finds empty databases and an empty state. */
+/**
+ * Runs a suite on SQLite, PostgreSQL and MariaDB, or on MySQL alone; each test finds empty databases and an empty
+ * state.
+ */
 export function onEachEngine(name: string, databases: readonly Database[], suite: (engine: Engine) => void): void {
-  engine('sqlite', async () => null)
-  engine('postgres', startPostgres)
-  engine('mysql', startMysql, process.env.TEST_MYSQL_UNAVAILABLE)
+  engine('sqlite', async () => null, othersSkipped)
+  engine('postgres', startPostgres, othersSkipped)
+  engine('mysql', startMysql, mysqlUnavailable)
 
   function engine(dialect: Dialect, start: () => Promise<Server | null>, skip?: string): void {
     describe(`${name} on ${dialect}`, { skip: skip ?? false }, () => {
@@ -59,12 +62,9 @@ export function onEachEngine(name: string, databases: readonly Database[], suite
 }
 
 /**
- * A server of one's own where there can be one: MariaDB's settled time is held back by the oldest transaction of the
+ * A server of one's own where there can be one: MySQL's settled time is held back by the oldest transaction of the
  * whole server, other tests' as well.
  */
-export async function startMysql(): Promise<Server> {
-  const own = await startMariaDB({ arguments: [] })
-  const server = 'unavailable' in own ? await startMariaDB() : own
-  if ('unavailable' in server) throw new Error(server.unavailable)
-  return server
+export function startMysql(): Promise<Server> {
+  return startMysqlServer({ arguments: [] }).catch(() => startMysqlServer())
 }

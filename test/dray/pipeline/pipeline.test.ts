@@ -13,6 +13,7 @@ import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extractio
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { mysqlUnavailable, othersSkipped } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { startMysql } from './engines.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, quarantined, runPipeline } from './harness.ts'
@@ -250,6 +251,6 @@ function pipelineSuite(
   })
 }
 
-pipelineSuite('sqlite', async () => null)
-pipelineSuite('postgres', startPostgres)
-pipelineSuite('mysql', startMysql, process.env.TEST_MYSQL_UNAVAILABLE)
+pipelineSuite('sqlite', async () => null, othersSkipped)
+pipelineSuite('postgres', startPostgres, othersSkipped)
+pipelineSuite('mysql', startMysql, mysqlUnavailable)

@@ -18,7 +18,8 @@ import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
-import { startMariaDB, type TestMariaDB } from '#test/services/mariadb.ts'
+import type { TestMysqlServer } from '#test/services/mysql-process.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { type Harness, openHarness, runPipeline } from './harness.ts'
 
@@ -65,15 +66,14 @@ const rows = Array.from({ length: 50 }, (_, index) => ({
   token: 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11',
 }))
 
-describe('digests', { skip: process.env.TEST_MYSQL_UNAVAILABLE ?? false }, () => {
+describe('digests', { skip: mysqlUnavailable ?? false }, () => {
   let postgres: TestPostgres
-  let mysql: TestMariaDB
+  let mysql: TestMysqlServer
   let harness: Harness
 
   before(async () => {
     postgres = await startPostgres()
-    const server = await startMariaDB()
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer()
     mysql = server
     harness = await openHarness()
   })

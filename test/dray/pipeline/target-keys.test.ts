@@ -12,6 +12,7 @@ import { extract as extractStage } from 'dray/internal/pipeline/stages/extract.t
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
+import { isRealMysql } from '#test/services/mysql-server.ts'
 import { onEachEngine } from './engines.ts'
 import { quarantined, runPipeline, runReference } from './harness.ts'
 
@@ -76,7 +77,9 @@ const people = pipeline('people', {
   deletes: { hard: true, most: 1 },
 })
 
-const UUID = { postgres: 'uuid', mysql: 'uuid', sqlite: 'text collate nocase' }
+/** MariaDB alone has it as a type. */
+const MYSQL_UUID = isRealMysql ? 'char(36) collate utf8mb4_general_ci' : 'uuid'
+const UUID = { postgres: 'uuid', mysql: MYSQL_UUID, sqlite: 'text collate nocase' }
 const BYTES = { postgres: 'bytea', mysql: 'varbinary(20)', sqlite: 'blob' }
 const MOMENT = { postgres: 'timestamp', mysql: 'datetime(6)', sqlite: 'text' }
 /** Text that is equal whatever its capitals. */

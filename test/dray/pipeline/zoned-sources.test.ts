@@ -9,7 +9,7 @@ import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { createConnection } from 'mysql2/promise'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { type Harness, openHarness, runPipeline } from './harness.ts'
 
@@ -133,7 +133,7 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
     })
 
     test('is asked nothing where its stamps are moments, and none is missed', async () => {
-      await create(`${types.moment} default current_timestamp`)
+      await create(`${types.moment} default current_timestamp(6)`)
       await run('run-1')
       await source.query('insert into item (id) values (1)')
 
@@ -168,12 +168,11 @@ zoned(
   'mysql',
   { local: 'datetime(6)', moment: 'timestamp(6)', text: 'varchar(40)' },
   async () => {
-    const server = await startMariaDB({ arguments: ['--default-time-zone=-05:00'] })
-    if ('unavailable' in server) throw new Error(server.unavailable)
+    const server = await startMysqlServer({ arguments: ['--default-time-zone=-05:00'] })
     await teachZone(server.url)
     return server
   },
-  process.env.TEST_MYSQL_UNAVAILABLE,
+  mysqlUnavailable,
 )
 
 /** Fills the server's tables of zones with one, as it has been since 2007. */

@@ -1,11 +1,8 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
+import { rm, writeFile } from 'node:fs/promises'
+import { withInstallLock } from './install-lock.ts'
 
-const LOCK = join(tmpdir(), 'dray-mariadb-install.lock')
 const POLICY = '/usr/sbin/policy-rc.d'
 
 /** Installs Debian's mariadb-server once for all test files that ask at the same time; returns why not, or null. */
@@ -13,23 +10,7 @@ export async function installMariaDB(): Promise<string | null> {
   if (process.getuid?.() !== 0)
     return 'mariadbd is not installed, and only root can install it (apt-get install mariadb-server).'
   if (!existsSync('/usr/bin/apt-get')) return 'mariadbd is not installed, and there is no apt-get to install it with.'
-  while (!(await takeLock())) await delay(200)
-  try {
-    return existsSync('/usr/sbin/mariadbd') ? null : await install()
-  } finally {
-    await rm(LOCK, { recursive: true, force: true })
-  }
-}
-
-async function takeLock(): Promise<boolean> {
-  try {
-    await mkdir(LOCK)
-    return true
-  } catch {
-    const age = Date.now() - (await stat(LOCK).catch(() => ({ mtimeMs: Date.now() }))).mtimeMs
-    if (age > 10 * 60_000) await rm(LOCK, { recursive: true, force: true })
-    return false
-  }
+  return withInstallLock('mariadb', async () => (existsSync('/usr/sbin/mariadbd') ? null : install()))
 }
 
 async function install(): Promise<string | null> {

@@ -8,7 +8,7 @@ import { Kills } from './kills.ts'
 import { quote } from './names.ts'
 import { MysqlSession } from './session.ts'
 import { SET_VARIABLES } from './session-variables.ts'
-import { SETTINGS_QUERY, SessionSettings } from './settings.ts'
+import { readFacts, SETTINGS_QUERY, type SessionFacts, ZONE_QUERY } from './settings.ts'
 import { translate, translateConnect } from './translate.ts'
 import { readUrl } from './url.ts'
 
@@ -32,9 +32,9 @@ export function createMysqlAdapter(options: AdapterOptions): Adapter {
       try {
         const driver = await openDriver(endpoint)
         const session = new MysqlSession(driver, place, (threadId, what) => kills.kill(threadId, what))
-        const settings = await readSettings(session)
+        const facts = await openSession(session)
         connectedOnce = true
-        return new MysqlConnection(session, settings)
+        return new MysqlConnection(session, facts)
       } catch (error) {
         throw translateConnect(error, place, connectedOnce)
       }
@@ -70,13 +70,14 @@ export function createMysqlAdapter(options: AdapterOptions): Adapter {
   }
 }
 
-/** What the server says of the session; closes it when that is not what it needs. */
-async function readSettings(session: MysqlSession): Promise<SessionSettings> {
+/** Makes the session's settings ours, and reads what else the server says; closes it when that is not what it needs. */
+async function openSession(session: MysqlSession): Promise<SessionFacts> {
   try {
     const signal = AbortSignal.timeout(FIRST_ANSWER_MILLISECONDS)
+    const [zone] = (await session.run(ZONE_QUERY, { signal })).rows
     await session.run(SET_VARIABLES, { signal })
     const { rows } = await session.run(SETTINGS_QUERY, { signal })
-    return new SessionSettings(new Map(rows as unknown as [string, string][]), session.place.name)
+    return readFacts(new Map(rows as unknown as [string, string][]), zone?.[0] ?? 'SYSTEM', session.place.name)
   } catch (error) {
     await session.close()
     throw error

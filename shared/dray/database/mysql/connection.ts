@@ -25,7 +25,7 @@ import { quote } from './names.ts'
 import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { MysqlSession, RunOptions } from './session.ts'
-import { commitsFirst, type SessionSettings } from './settings.ts'
+import { commitsFirst, type SessionFacts } from './settings.ts'
 import { endsTransaction, translate } from './translate.ts'
 
 const PAGE_ROWS = 1_000
@@ -37,16 +37,16 @@ const ROLLBACK_MILLISECONDS = 2_000
  */
 export class MysqlConnection implements Connection {
   readonly session: MysqlSession
-  readonly #settings: SessionSettings
+  readonly #facts: SessionFacts
   #inTransaction = false
   /** Why the open transaction can no longer be committed: the server has rolled it back. */
   #gone: Error | null = null
   #horizon: Horizon | null = null
   #deadline: AbortSignal | undefined
 
-  constructor(session: MysqlSession, settings: SessionSettings) {
+  constructor(session: MysqlSession, facts: SessionFacts) {
     this.session = session
-    this.#settings = settings
+    this.#facts = facts
   }
 
   get inTransaction(): boolean {
@@ -70,13 +70,13 @@ export class MysqlConnection implements Connection {
   }
 
   #bound(sql: string, parameters: readonly Bound[]): string {
-    return bindLiterals(sql, parameters, this.#settings.noBackslashEscapes)
+    return bindLiterals(sql, parameters, this.#facts.sqlMode.includes('NO_BACKSLASH_ESCAPES'))
   }
 
   /** Runs a statement whose values are in it; throws the driver's errors. */
   async #run(sql: string, options: RunOptions = {}): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.session.run(this.#settings.prepare(sql), this.#limited(options)).catch((error) => {
+    return this.session.run(sql, this.#limited(options)).catch((error) => {
       throw this.#noted(error)
     })
   }
@@ -133,11 +133,7 @@ export class MysqlConnection implements Connection {
   ) {
     try {
       this.#refuseAfterRollback()
-      yield* this.session.pages(
-        this.#settings.prepare(this.#bound(sql, parameters)),
-        maker,
-        firstOf(options.signal, this.#deadline),
-      )
+      yield* this.session.pages(this.#bound(sql, parameters), maker, firstOf(options.signal, this.#deadline))
     } catch (error) {
       throw this.#translate(this.#noted(error))
     }
@@ -190,19 +186,10 @@ export class MysqlConnection implements Connection {
 
   #mergeSession(signal: AbortSignal | undefined): MergeSession {
     return {
-      facts: this.#settings.facts,
+      facts: this.#facts,
       signal,
       run: (sql, options) => this.#run(sql, options),
-      load: (sql, options) => this.#load(sql, options),
     }
-  }
-
-  /** LOAD DATA, with its file. */
-  async #load(sql: string, options: RunOptions): Promise<Reply> {
-    this.#refuseAfterRollback()
-    return this.session.run(this.#settings.prepareLoad(sql), this.#limited(options)).catch((error) => {
-      throw this.#noted(error)
-    })
   }
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
@@ -214,7 +201,7 @@ export class MysqlConnection implements Connection {
       } else {
         // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It
         // holds for the next transaction alone.
-        const level = this.#settings.facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
+        const level = this.#facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
         await this.#run(`SET TRANSACTION ISOLATION LEVEL ${level}`)
         await this.#run('START TRANSACTION READ WRITE')
       }
@@ -263,7 +250,7 @@ export class MysqlConnection implements Connection {
   }
 
   describe(table: string): Promise<LiveTable | null> {
-    return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#settings.facts.isMariaDB))
+    return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#facts.isMariaDB))
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
@@ -273,13 +260,13 @@ export class MysqlConnection implements Connection {
   }
 
   async serverZone(): Promise<string | null> {
-    const { timeZone, systemTimeZone } = this.#settings.facts
+    const { timeZone, systemTimeZone } = this.#facts
     if (timeZone === '+00:00') return null
     return timeZone === 'SYSTEM' ? `${timeZone} (${systemTimeZone})` : timeZone
   }
 
   #readHorizon(): Promise<Horizon> {
-    return readHorizon((sql) => this.#run(sql), this.#settings.facts, { inTransaction: this.#inTransaction })
+    return readHorizon((sql) => this.#run(sql), this.#facts, { inTransaction: this.#inTransaction })
   }
 
   #translate(error: unknown): Error {

@@ -26,6 +26,8 @@ export const digests: DigestCapabilities = {
     const fields = texts.map((text) => sql`coalesce(concat(char_length(${text}), ':', ${text}), '-')`)
     return sql`concat(${sql.join(fields)})`
   },
+  // MD5 and SHA-1 have left MySQL's core.
+  hashOf: (text) => sql`sha2(${text}, 256)`,
   sumOfDigits: (hash, from) =>
     sql`coalesce(sum(cast(conv(substr(${hash}, ${sql.raw(String(from))}, 12), 16, 10) as decimal(20))), 0)`,
 }

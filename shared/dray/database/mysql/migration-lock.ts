@@ -2,7 +2,7 @@ import { TransientError } from '#dray/errors.ts'
 import type { LockableConnection } from '../capabilities.ts'
 
 /** Of the whole server, so that it is named after the database; 64 characters at most. */
-const NAME = `concat('dray_', sha1(database()))`
+const NAME = `concat('dray_', left(sha2(database(), 256), 40))`
 const SECONDS = 300
 
 /**

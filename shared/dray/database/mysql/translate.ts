@@ -80,6 +80,10 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1153, 'Raise max_allowed_packet of the server.'],
 ])
 
+const STATEMENTS_WITH_GTIDS = 3748
+const LOG_ROWS =
+  'With GTIDs the server takes loads only where it logs rows: run SET GLOBAL binlog_format = ROW there, and start again.'
+
 export function errorNumber(error: unknown): number | undefined {
   const number = (error as DriverError | null)?.errno
   return typeof number === 'number' && number > 0 ? number : undefined
@@ -96,13 +100,17 @@ export function endsTransaction(error: unknown): boolean {
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
 
+/** With its table in front. */
+const JSON_COLUMN = /in value for column '(?:[^'.]*\.)?([^']+)'\.?$/
+
 const CONSTRAINED = /^CONSTRAINT `[^`.]+\.([^`.]+)` failed|FOREIGN KEY \(`((?:[^`]|``)+)`/
 
 /** The column that a message of the server is about, where it says so. */
 export function columnIn(message: string): string | null {
   const named = [...message.matchAll(COLUMN)].at(-1)?.[1]
   const constrained = CONSTRAINED.exec(message)
-  return (named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
+  const json = JSON_COLUMN.exec(message)
+  return (json?.[1] ?? named ?? constrained?.[1] ?? constrained?.[2])?.replaceAll('``', '`') ?? null
 }
 
 /** Drops the row number, which counts from the start of a batch that nobody sees. */
@@ -129,10 +137,11 @@ export function translate(error: unknown, place: Place): Error {
   if (TRANSIENT.has(number)) return new TransientError(said, options)
   if (CONFIGURATION.has(number)) {
     return new ConfigurationError(
-      `${said}. ${place.address} refused the user, so nothing was read or written. ${remedyOf(number)}`,
+      `${said}. ${place.address} refused the user, so nothing was read or written. ${remedyOf(number, place)}`,
       options,
     )
   }
+  if (number === STATEMENTS_WITH_GTIDS) return new ConfigurationError(`${said}. ${LOG_ROWS}`, options)
   const remedy = REMEDIES.get(number)
   return new TerminalError(remedy ? `${said}. A retry cannot succeed. ${remedy}` : said, options)
 }
@@ -156,10 +165,16 @@ export function translateConnect(error: unknown, place: Place, known: boolean): 
   return translate(error, place)
 }
 
-function remedyOf(number: number): string {
+const OTHER_NAME = /does not match certificate/i
+const INSECURE = 3159
+const USE_TLS = 'Add ?ssl-ca=<file> with the authority of the server’s certificate to the URL.'
+
+function remedyOf(number: number, { isPlain }: Place): string {
   if (number === 1049) return 'Create the database, or correct its name in the URL.'
   if (number === 1044 || number === 1227) return 'Grant the privilege to the user of the URL.'
-  return 'Correct the user and the password in the URL.'
+  if (number === INSECURE) return USE_TLS
+  const orTls = isPlain ? ` Where the account requires TLS: ${USE_TLS}` : ''
+  return `Correct the user and the password in the URL.${orTls}`
 }
 
 function translateClient(cause: DriverError, said: string, { name, address }: Place): Error {
@@ -180,9 +195,12 @@ function translateClient(cause: DriverError, said: string, { name, address }: Pl
     )
   }
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|HANDSHAKE_SSL_ERROR/.test(code)) {
-    const remedy = 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
+    // The driver writes over the code of what was wrong.
+    const remedy = OTHER_NAME.test(cause.message)
+      ? 'Write the name that the certificate is for as the host, or add ?sslmode=verify-ca to the URL, which does not look at it.'
+      : 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
     return new ConfigurationError(
-      `${name}: the certificate of ${address} cannot be verified (${code}). ${remedy}`,
+      `${name}: the certificate of ${address} cannot be verified (${cause.message}). ${remedy}`,
       options,
     )
   }

@@ -10,6 +10,8 @@ export interface Place {
   readonly name: string
   /** `host:port/database`, or `socket/database`. */
   readonly address: string
+  /** Nothing is encrypted on the way to it. */
+  readonly isPlain: boolean
 }
 
 /** Where a URL points to, and what `mysql2` connects with. */
@@ -40,10 +42,12 @@ export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
   const port = parsed.port === '' ? 3306 : Number(parsed.port)
   const database = decodeURIComponent(parsed.pathname.slice(1))
   const socket = parsed.searchParams.get('socket')
-  const mode = parsed.searchParams.get('sslmode') ?? (socket || LOOPBACK.test(host) ? 'disable' : 'verify-full')
+  const caFile = parsed.searchParams.get('ssl-ca')
+  const isHere = socket !== null || LOOPBACK.test(host)
+  const mode = parsed.searchParams.get('sslmode') ?? (isHere && caFile === null ? 'disable' : 'verify-full')
   return {
-    place: { name, address: `${socket ?? `${host}:${port}`}/${database}` },
-    caFile: parsed.searchParams.get('ssl-ca'),
+    place: { name, address: `${socket ?? `${host}:${port}`}/${database}`, isPlain: mode === 'disable' },
+    caFile,
     password,
     config: {
       ...(socket ? { socketPath: socket } : { host, port }),
@@ -66,6 +70,7 @@ export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
 
 function sslOf(mode: string, name: string): SslOptions {
   if (mode === 'verify-full' || mode === 'require') return { rejectUnauthorized: true, verifyIdentity: true }
+  if (mode === 'verify-ca') return { rejectUnauthorized: true, verifyIdentity: false }
   if (mode === 'no-verify') return { rejectUnauthorized: false }
-  throw new ConfigurationError(`${name}: sslmode=${mode} is unknown. Use verify-full, no-verify or disable.`)
+  throw new ConfigurationError(`${name}: sslmode=${mode} is unknown. Use verify-full, verify-ca, no-verify or disable.`)
 }

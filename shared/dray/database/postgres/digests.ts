@@ -26,6 +26,7 @@ export const digests: DigestCapabilities = {
     const fields = texts.map((text) => sql`coalesce(cast(char_length(${text}) as text) || ':' || ${text}, '-')`)
     return sql.join(fields, sql` || `)
   },
+  hashOf: (text) => sql`encode(sha256(convert_to(${text}, 'UTF8')), 'hex')`,
   sumOfDigits: (hash, from) =>
     sql`coalesce(sum(cast(cast('x' || substr(${hash}, ${sql.raw(String(from))}, 12) as bit(48)) as bigint)), 0)`,
 }

@@ -138,7 +138,7 @@ function textOf(
   return kind !== 'uuid' && UNLIKE.test(type) ? null : digests.textOf(columnName(column), kind, type)
 }
 
-/** The number of rows and the sums of two parts of each row's MD5: of any order, and not the same by chance. */
+/** The number of rows and the sums of two parts of each row's hash: of any order, and not the same by chance. */
 async function digest(
   { model, adapter, digests, key, texts, condition }: Side,
   { from, to }: Bounds,
@@ -151,7 +151,7 @@ async function digest(
   const hash = sql.id('h')
   const statement = compile(
     adapter,
-    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select md5(${digests.rowText(texts)}) as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
+    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select ${digests.hashOf(digests.rowText(texts))} as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
   )
   const { rows } = await model.database.query(statement.sql, statement.parameters)
   return rows[0] ?? []

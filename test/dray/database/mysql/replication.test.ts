@@ -10,7 +10,8 @@ import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { type Harness, openHarness, runPipeline } from '#test/pipeline/harness.ts'
-import { startMariaDB, type TestMariaDB } from '#test/services/mariadb.ts'
+import type { TestMysqlServer } from '#test/services/mysql-process.ts'
+import { isRealMysql, MYSQL_NAME, startMysqlServer } from '#test/services/mysql-server.ts'
 import { skip } from './opened-server.ts'
 
 const primary = database('replicated-primary')
@@ -27,14 +28,34 @@ const items = pipeline('items', {
   load: upsert(Product, { by: 'id' }),
 }) as unknown as Pipeline
 
-async function start(...options: string[]): Promise<TestMariaDB> {
-  const server = await startMariaDB({ arguments: options })
-  if ('unavailable' in server) throw new Error(server.unavailable)
+async function start(...options: string[]): Promise<TestMysqlServer> {
+  const server = await startMysqlServer({ arguments: options })
   return server
 }
 
-describe('a source that replays another MariaDB, and can be written', { skip }, () => {
-  let servers: TestMariaDB[]
+/** What has a server replay one database of another server, which MySQL makes by itself. */
+function followingStatements({ port, password, only }: { port: string; password: string; only: string }): string[] {
+  const of = (word: string) =>
+    `${word}_HOST='127.0.0.1', ${word}_PORT=${port}, ${word}_USER='dray', ${word}_PASSWORD='${password}'`
+  return isRealMysql
+    ? [
+        `CHANGE REPLICATION SOURCE TO ${of('SOURCE')}, GET_SOURCE_PUBLIC_KEY=1`,
+        `CHANGE REPLICATION FILTER REPLICATE_DO_DB=(${only})`,
+        'START REPLICA',
+      ]
+    : [
+        `CREATE DATABASE ${only}`,
+        `CHANGE MASTER TO ${of('MASTER')}`,
+        `SET GLOBAL replicate_do_db='${only}'`,
+        'START SLAVE',
+      ]
+}
+
+const REPLICA = isRealMysql ? 'REPLICA' : 'SLAVE'
+const SHOW_REPLICA = `SHOW ${REPLICA} STATUS`
+
+describe(`a source that replays another ${MYSQL_NAME}, and can be written`, { skip }, () => {
+  let servers: TestMysqlServer[]
   let harness: Harness
   before(async () => {
     const main = await start('--server-id=1', '--log-bin=binlog')
@@ -48,12 +69,9 @@ describe('a source that replays another MariaDB, and can be written', { skip }, 
     process.env[urlVariable(target.name)] = await replica.createDatabase()
     const replicas = createMysqlAdapter({ name: 'replica', url: replica.url })
     const connection = await replicas.acquire()
-    await connection.query(
-      `CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=${port}, MASTER_USER='dray', MASTER_PASSWORD='${password}'`,
-    )
-    await connection.query(`CREATE DATABASE ${pathname.slice(1)}`)
-    await connection.query(`SET GLOBAL replicate_do_db='${pathname.slice(1)}'`)
-    await connection.query('START SLAVE')
+    for (const statement of followingStatements({ port, password, only: pathname.slice(1) })) {
+      await connection.query(statement)
+    }
     await replicas.release(connection)
     await replicas.close()
     process.env[urlVariable(source.name)] = url.href
@@ -82,8 +100,8 @@ describe('a source that replays another MariaDB, and can be written', { skip }, 
 
   async function behind(seconds: number): Promise<void> {
     for (;;) {
-      const { columns, rows } = await source.query('SHOW SLAVE STATUS')
-      if (Number(rows[0]?.[columns.indexOf('Seconds_Behind_Master')]) >= seconds) return
+      const { columns, rows } = await source.query(SHOW_REPLICA)
+      if (Number(rows[0]?.[columns.findIndex((name) => /^Seconds_Behind/.test(name))]) >= seconds) return
       await delay(50)
     }
   }
@@ -114,14 +132,14 @@ describe('a source that replays another MariaDB, and can be written', { skip }, 
   })
 
   test('is not read while its replication stands, since how far it has come is not known', async () => {
-    await source.query('STOP SLAVE SQL_THREAD')
+    await source.query(`STOP ${REPLICA} SQL_THREAD`)
 
     await assert.rejects(run('run-4'), (error: Error) => {
       assert.match(error.message, /replication does not run.*START REPLICA/)
       return error.name === 'Transient'
     })
 
-    await source.query('START SLAVE SQL_THREAD')
+    await source.query(`START ${REPLICA} SQL_THREAD`)
   })
 
   test('is not taken for exact where the user may not ask, which is said with the grant', async () => {
@@ -139,7 +157,7 @@ describe('a source that replays another MariaDB, and can be written', { skip }, 
     await adapter.release(connection)
     await adapter.close()
     assert.equal(exact, false)
-    assert.match(reason ?? '', /grant REPLICA MONITOR/)
+    assert.match(reason ?? '', isRealMysql ? /grant REPLICATION CLIENT/ : /grant REPLICA MONITOR/)
   })
 
   test('is not exact for a table whose writes are no transactions', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { MergeTarget } from 'dray/internal/database/adapter.ts'
+import { NOPAD } from '#test/services/mysql-speech.ts'
 import { type OpenedServer, openServer, outcomeOf, skip } from './opened-server.ts'
 
 /** Of each type two spellings of one key, another key, and keys to make many of. */
@@ -118,7 +119,7 @@ describe('spellings of a key on MySQL', { skip }, () => {
   })
 
   test('are looked for column by column, whatever is in a key', async () => {
-    await server.query('CREATE TABLE pairs (a varchar(9), b varchar(9) COLLATE utf8mb4_nopad_bin, PRIMARY KEY (a, b))')
+    await server.query(`CREATE TABLE pairs (a varchar(9), b varchar(9) COLLATE ${NOPAD}, PRIMARY KEY (a, b))`)
     const target: MergeTarget = { table: 'pairs', columns: ['a', 'b'], key: ['a', 'b'] }
 
     const result = await server.merge(target, [

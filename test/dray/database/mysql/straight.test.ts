@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import type { MergeResult } from 'dray/internal/database/adapter.ts'
+import { TEMPORARY_TABLES } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const target = { table: 'item', columns: ['id', 'small', 'amount', 'at'], key: ['id'] }
@@ -32,7 +33,7 @@ describe('rows that are new to a table of MySQL', { skip }, () => {
   }
 
   test('are loaded into it without a temporary table', async () => {
-    const temporary = async () => Number((await server.query(`SHOW STATUS LIKE 'Com_create_temporary_table'`))[0]?.[1])
+    const temporary = async () => Number((await server.query(`SHOW STATUS LIKE '${TEMPORARY_TABLES}'`))[0]?.[1])
     const before = await temporary()
 
     const result = await merged([row('1'), row('0', null)], [row('-3', '-7', null)])

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { findMysqlServer, othersSkipped } from '#test/services/mysql-server.ts'
 import { type Engine, observe } from './engines.ts'
 import type { Server } from './server.ts'
 
@@ -20,7 +20,8 @@ export interface CrashableServer extends Server {
 }
 
 export function crashableServer(engine: Engine): Promise<CrashableServer | { readonly unavailable: string }> {
-  return engine === 'postgres' ? crashablePostgres() : crashableMariaDB()
+  if (engine === 'mariadb') return crashableMysql()
+  return othersSkipped === undefined ? crashablePostgres() : Promise.resolve({ unavailable: othersSkipped })
 }
 
 /** As `pg_ctl stop -m immediate` does it: SIGQUIT, no checkpoint, sessions cut off. */
@@ -49,8 +50,8 @@ async function crashablePostgres(): Promise<CrashableServer> {
   }
 }
 
-async function crashableMariaDB(): Promise<CrashableServer | { readonly unavailable: string }> {
-  const server = await startMariaDB({ arguments: ['--innodb-flush-log-at-trx-commit=1'] })
+async function crashableMysql(): Promise<CrashableServer | { readonly unavailable: string }> {
+  const server = await findMysqlServer({ arguments: ['--innodb-flush-log-at-trx-commit=1'] })
   if ('unavailable' in server) return server
   const url = await server.createDatabase()
   const observer = await observe(url)
@@ -70,7 +71,7 @@ async function crashableMariaDB(): Promise<CrashableServer | { readonly unavaila
         const ready = await observe(url).catch(() => null)
         if (ready !== null) return ready.end()
       }
-      throw new Error('mariadbd did not come back within 30 s')
+      throw new Error('the server did not come back within 30 s')
     },
     async stop() {
       if (again !== null) {

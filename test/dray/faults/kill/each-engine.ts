@@ -1,4 +1,5 @@
 import { type TestContext, test } from 'node:test'
+import { MYSQL_NAME } from '#test/services/mysql-server.ts'
 import type { Engine } from './engines.ts'
 import { Lane, type LaneOptions } from './lane.ts'
 import { privateServer, type Server } from './server.ts'
@@ -30,7 +31,7 @@ export function onEachEngine(
   tests: (t: TestContext, engine: Engine, server: Server) => Promise<void>,
 ): void {
   for (const engine of ['postgres', 'mariadb'] as const) {
-    test(`${engine}: ${what}`, async (t) => {
+    test(`${engine === 'mariadb' ? MYSQL_NAME : engine}: ${what}`, async (t) => {
       const server = await privateServer(engine)
       if ('unavailable' in server) return t.skip(server.unavailable)
       try {

@@ -1,5 +1,6 @@
 import { createConnection } from 'mysql2/promise'
 import pg from 'pg'
+import { numbersTo } from '#test/services/mysql-speech.ts'
 
 export type Engine = 'postgres' | 'mariadb'
 
@@ -61,6 +62,7 @@ async function observeMariaDB(url: string): Promise<Observer> {
 const SPEECH = {
   postgres: {
     instant: 'timestamptz',
+    hash: (text: string) => `encode(sha256(convert_to(${text}, 'UTF8')), 'hex')`,
     text: (column: string) => `${column}::text`,
     stamp: (column: string) => `to_char(${column} at time zone 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')`,
     micros: (base: string, offset: string) => `(timestamptz '${base}+00' + (${offset}) * interval '1 microsecond')`,
@@ -72,11 +74,12 @@ const SPEECH = {
   },
   mariadb: {
     instant: 'datetime(6)',
+    hash: (text: string) => `sha2(${text}, 256)`,
     text: (column: string) => `cast(${column} as char)`,
     stamp: (column: string) => `date_format(${column}, '%Y-%m-%d %H:%i:%s.%f')`,
     micros: (base: string, offset: string) => `(timestamp'${base}' + interval (${offset}) microsecond)`,
     literal: (stamp: string) => `timestamp'${stamp}'`,
-    series: (from: number, to: number) => `(select seq as id from seq_${from}_to_${to}) as g`,
+    series: (from: number, to: number) => `(select seq + ${from - 1} as id from ${numbersTo(to - from + 1)}) as g`,
     code: (id: string) => `concat('c-', lpad(${id}, 6, '0'))`,
     upsert:
       'on duplicate key update label = values(label), amount = values(amount), note = values(note), changed_at = values(changed_at)',

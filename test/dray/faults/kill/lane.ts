@@ -298,5 +298,5 @@ export class Lane {
 function digestOfKept({ row }: QuarantinedRow): [string, string] {
   const { id, code, label, amount, note, changed_at: changedAt } = row
   const text = [id, code, label ?? '~', amount, note ?? '~', changedAt].join('|')
-  return [id as string, createHash('md5').update(text).digest('hex')]
+  return [id as string, createHash('sha256').update(text).digest('hex')]
 }

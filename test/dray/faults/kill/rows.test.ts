@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { isRealMysql } from '#test/services/mysql-server.ts'
 import { onEachEngine, openLane } from './each-engine.ts'
 import { speechOf } from './engines.ts'
 import type { Lane } from './lane.ts'
@@ -111,7 +112,7 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
       // PostgreSQL gives up the session that looks first, MariaDB the transaction that has written less, and none that
       // has written to a table without transactions (a load has: its temporary one).
       if (engine === 'postgres') await other.run("set deadlock_timeout = '10min'")
-      else await other.run('create temporary table aside (id int) engine = Aria transactional = 0')
+      else await other.run('create temporary table aside (id int) engine = MyISAM')
       await other.run('begin')
       if (engine === 'mariadb') await other.run('insert into aside values (1)')
       await other.run('update scratch set value = 2')
@@ -146,6 +147,7 @@ onEachEngine('conflicts in the target', async (t, engine, server) => {
 
   await t.test(
     'a serialization failure is tried again, and one that stays fails in the end with nothing changed',
+    { skip: isRealMysql && 'a sequence counts the failures, and MySQL has none' },
     async (t) => {
       const lane = await openLane(t, engine, server, { shape: { partitionRows: 2_000 } })
       await writeRows(lane.source, { from: 1, to: 300 }, 1)

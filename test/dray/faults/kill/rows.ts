@@ -63,13 +63,12 @@ function concat({ engine }: Observer, ...parts: readonly string[]): string {
   return engine === 'postgres' ? parts.join(' || ') : `concat(${parts.join(', ')})`
 }
 
-const DIGEST = (parts: readonly string[]) => `md5(concat_ws('|', ${parts.join(', ')}))`
-
 /** The digest of a row as it is in the target, by the expressions that give its columns. */
 export function digestOf(observer: Observer, columns: { label?: string; note: string; sourceId: string }): string {
-  const { text, stamp } = speechOf(observer)
+  const { text, stamp, hash } = speechOf(observer)
   const note = `coalesce(${columns.note}, '~')`
-  return DIGEST(['code', columns.label ?? 'label', text('amount'), note, text(columns.sourceId), stamp('changed_at')])
+  const parts = ['code', columns.label ?? 'label', text('amount'), note, text(columns.sourceId), stamp('changed_at')]
+  return hash(`concat_ws('|', ${parts.join(', ')})`)
 }
 
 export interface Due {
@@ -119,13 +118,13 @@ export async function rowsByText(observer: Observer, sql: string): Promise<Map<s
 
 /** Digests of the source's bad rows in a window, by id. */
 export async function badRows(source: Observer, lo: string | null, hi: string): Promise<Map<string, string>> {
-  const { literal, text } = speechOf(source)
+  const { hash, literal, text } = speechOf(source)
   const from = lo === null ? '' : ` and changed_at >= ${literal(lo)}`
   const parts = ['id', 'code', "coalesce(label, '~')", 'amount', "coalesce(note, '~')", 'changed_at'].map((column) =>
     /^(id|amount|changed_at)$/.test(column) ? text(column) : column,
   )
   const rows: Rows = await source.run(
-    `select ${text('id')}, ${DIGEST(parts)} from item where (label is null or (amount < 0 and label <> '${SKIPPED}')) and changed_at < ${literal(hi)}${from}`,
+    `select ${text('id')}, ${hash(`concat_ws('|', ${parts.join(', ')})`)} from item where (label is null or (amount < 0 and label <> '${SKIPPED}')) and changed_at < ${literal(hi)}${from}`,
   )
   return new Map(rows as unknown as [string, string][])
 }

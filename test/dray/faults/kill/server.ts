@@ -1,4 +1,4 @@
-import { startMariaDB } from '#test/services/mariadb.ts'
+import { findMysqlServer, othersSkipped } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import type { Engine } from './engines.ts'
 
@@ -13,7 +13,8 @@ export interface Server {
  * where none can be had.
  */
 export async function privateServer(engine: Engine): Promise<Server | { readonly unavailable: string }> {
-  if (engine === 'mariadb') return process.env.TEST_MYSQL_UNAVAILABLE ? startMariaDB() : startMariaDB({ arguments: [] })
+  if (engine === 'mariadb') return findMysqlServer({ arguments: [] })
+  if (othersSkipped !== undefined) return { unavailable: othersSkipped }
   const { TEST_POSTGRES_URL: shared } = process.env
   delete process.env.TEST_POSTGRES_URL
   try {

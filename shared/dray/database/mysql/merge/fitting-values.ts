@@ -9,6 +9,22 @@ const WARNED = new Set(['varchar', 'tinytext', 'text', 'mediumtext', 'longtext',
 
 const anything: Fits = () => true
 
+const PLUS = 43
+const MINUS = 45
+/** Behind the date's own dashes. */
+const OFFSET_FROM = '0000-00-00'.length
+
+/** A moment with no more digits, and without an offset, which MySQL would apply in silence. */
+function fitsMoment(digits: number): Fits {
+  const fits = fitsFraction(digits)
+  return (bytes, from, to) => {
+    for (let at = from; at < to; at++) {
+      if (bytes[at] === PLUS || (bytes[at] === MINUS && at - from >= OFFSET_FROM)) return false
+    }
+    return fits(bytes, from, to)
+  }
+}
+
 /** What LOAD DATA would change in silence; null for types that are staged first. */
 function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
   const fits = INTEGERS.has(kind)
@@ -16,7 +32,7 @@ function fitsOf({ kind, type, nullable, fraction }: MysqlColumn): Fits | null {
     : kind === 'decimal'
       ? fitsDecimal(Number(/,(\d+)\)/.exec(type)?.[1] ?? 0))
       : kind === 'datetime' || kind === 'timestamp'
-        ? fitsFraction(fraction ?? 0)
+        ? fitsMoment(fraction ?? 0)
         : WARNED.has(kind)
           ? anything
           : null
@@ -34,7 +50,7 @@ export function fittingRows(
   { columns }: MergeTarget,
   live: MysqlTable,
 ): ((bytes: Buffer) => boolean) | null {
-  if (!facts.isMariaDB || !facts.localInfile) return null
+  if (!facts.localInfile) return null
   const fits = columns
     .map((name) => live.columns.find((column) => column.name === name))
     .map((column) => (column ? fitsOf(column) : null))

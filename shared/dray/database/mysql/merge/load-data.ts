@@ -1,5 +1,7 @@
 import { Readable } from 'node:stream'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
+import { blockLines } from '#dray/block/block-lines.ts'
+import { decodeLine } from '#dray/block/copy-text.ts'
 import { quote } from '../names.ts'
 import { errorNumber, isRowFault } from '../translate.ts'
 import type { MergeSession } from './session.ts'
@@ -20,19 +22,39 @@ export interface Loaded {
 export const ROW_FORMAT = `CHARACTER SET utf8mb4
     FIELDS TERMINATED BY 0x09 ENCLOSED BY '' ESCAPED BY 0x5C LINES TERMINATED BY 0x0A`
 
-/** An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one. */
-export function* packetsOf(bytes: Buffer): Generator<Buffer> {
-  for (let start = 0; start < bytes.length; start += 1 << 20) yield bytes.subarray(start, start + (1 << 20))
+const PACKET_BYTES = 1 << 20
+
+/**
+ * An empty packet would be the end of the file, one of 16 MiB or more the start of a longer one, and one of
+ * max_allowed_packet would be refused in the middle of the file.
+ */
+export function* packetsOf(bytes: Buffer, { facts }: Pick<MergeSession, 'facts'>): Generator<Buffer> {
+  const size = Math.min(PACKET_BYTES, Math.floor(facts.maxAllowedPacket / 2))
+  for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
 }
 
-/** Counts the rows of blocks while they pass. */
-class CountedBlocks {
+/** Rows of blocks from one place on, counted and looked at while they pass. */
+class PassingBlocks {
   rows = 0
   error: unknown = null
+  readonly faults: Faults = new Map()
+  readonly from: number
+  readonly #most: number
   readonly #open: OpenBlocks
+  readonly #staging: StagingTable
+  readonly #session: MergeSession
 
-  constructor(open: OpenBlocks) {
+  constructor(
+    session: MergeSession,
+    open: OpenBlocks,
+    staging: StagingTable,
+    { from, most }: { from: number; most: number },
+  ) {
+    this.#session = session
     this.#open = open
+    this.#staging = staging
+    this.from = from
+    this.#most = most
   }
 
   file(): Readable {
@@ -40,14 +62,31 @@ class CountedBlocks {
   }
 
   async *#bytes(): AsyncGenerator<Buffer> {
+    let place = 0
     try {
       for await (const block of this.#open() as AsyncIterable<CopyBlock>) {
-        this.rows += block.rows
-        yield* packetsOf(block.bytes)
+        const start = Math.max(this.from - place, 0)
+        const count = Math.min(block.rows - start, this.#most - this.rows)
+        place += block.rows
+        if (count <= 0 && this.rows >= this.#most) return
+        if (count <= 0) continue
+        const bytes = count === block.rows ? block.bytes : blockLines(block).bytes(start, start + count)
+        this.#look({ bytes, rows: count })
+        this.rows += count
+        yield* packetsOf(bytes, this.#session)
       }
     } catch (error) {
       this.error = error
       throw error
+    }
+  }
+
+  #look(block: CopyBlock): void {
+    if (this.#staging.looked.length === 0) return
+    const lines = blockLines(block)
+    for (let line = 0; line < lines.count; line++) {
+      const loss = this.#staging.lossIn(decodeLine(lines.text(line)))
+      if (loss !== null) this.faults.set(this.from + this.rows + line, loss)
     }
   }
 }
@@ -58,9 +97,22 @@ class CountedBlocks {
  * are, or when the server takes no files.
  */
 export async function loadData(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<Loaded | null> {
-  const blocks = new CountedBlocks(open)
+  const first = await pass(session, staging, new PassingBlocks(session, open, staging, { from: 0, most: Infinity }))
+  if (first === null) return null
+  const { rows, faults, judged } = first
+  if (judged < rows && !(await judgeLater(session, staging, open, first))) return null
+  await staging.remove(faults.keys())
+  return { rows, faults }
+}
+
+interface Pass extends Loaded {
+  /** Up to which place it is known which rows are faults. */
+  readonly judged: number
+}
+
+async function pass(session: MergeSession, staging: StagingTable, blocks: PassingBlocks): Promise<Pass | null> {
   const reply = await session
-    .load(statement(staging), { signal: session.signal, file: () => blocks.file() })
+    .run(statement(staging), { signal: session.signal, file: () => blocks.file() })
     .catch((error) => {
       if (blocks.error !== null) throw blocks.error
       const number = errorNumber(error)
@@ -68,12 +120,35 @@ export async function loadData(session: MergeSession, staging: StagingTable, ope
       throw error
     })
   if (reply === null) return null
-  const faults: Faults = new Map()
-  if (reply.warnings === 0) return { rows: blocks.rows, faults }
+  const { rows, faults, from } = blocks
+  if (reply.warnings === 0) return { rows, faults, judged: from + rows }
   const { rows: warnings } = await session.run('SHOW WARNINGS')
-  if (warnings.length !== reply.warnings || !collect(warnings, faults, staging)) return null
-  await staging.remove(faults.keys())
-  return { rows: blocks.rows, faults }
+  const last = collect(warnings, faults, staging, from)
+  if (last === null) return null
+  return { rows, faults, judged: warnings.length === reply.warnings ? from + rows : last + 1 }
+}
+
+/** A server keeps so many warnings and no more: later rows are judged by loading them again, into another table. */
+async function judgeLater(
+  session: MergeSession,
+  staging: StagingTable,
+  open: OpenBlocks,
+  { rows, faults, judged }: Pass,
+): Promise<boolean> {
+  const probe = staging.sibling()
+  try {
+    for (let from = judged, most = judged * 2; from < rows; ) {
+      await probe.create()
+      const found = await pass(session, probe, new PassingBlocks(session, open, probe, { from, most }))
+      if (found === null || found.judged <= from) return false
+      for (const [place, fault] of found.faults) faults.set(place, fault)
+      most = (found.judged - from) * 2
+      from = found.judged
+    }
+    return true
+  } finally {
+    await probe.drop().catch(() => {})
+  }
 }
 
 function statement(staging: StagingTable): string {
@@ -91,13 +166,19 @@ function statement(staging: StagingTable): string {
   return `LOAD DATA LOCAL INFILE 'rows' INTO TABLE ${staging.table} ${ROW_FORMAT} (${fields.join(', ')})${set}`
 }
 
-/** Reads level, code and message of each warning; false when one does not say its row. */
-function collect(warnings: readonly (readonly Text[])[], faults: Faults, staging: StagingTable): boolean {
+/** Reads level, code and message of each warning; returns the last place, or null when one does not say its row. */
+function collect(
+  warnings: readonly (readonly Text[])[],
+  faults: Faults,
+  staging: StagingTable,
+  from: number,
+): number | null {
+  let last: number | null = null
   for (const [, code, message] of warnings as readonly (readonly [Text, string, string])[]) {
     const row = (ROW_FIRST.has(code) ? /\d+/ : /(?<=\D)\d+$/).exec(message)?.[0]
-    if (row === undefined) return false
-    const place = Number(row) - 1
-    if (!faults.has(place)) faults.set(place, staging.faultOf(code, message))
+    if (row === undefined) return null
+    last = from + Number(row) - 1
+    if (!faults.has(last)) faults.set(last, staging.faultOf(code, message))
   }
-  return true
+  return last
 }

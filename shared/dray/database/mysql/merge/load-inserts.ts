@@ -13,6 +13,9 @@ import type { Fault, StagingTable } from './staging-table.ts'
 const BATCH_ROWS = 1_000
 const BATCH_BYTES = 512 * 1024
 
+const UNSHOWN =
+  'The server warns of the row and does not show why: its max_error_count is too small. Raise it to see the reason.'
+
 interface Tuple {
   readonly row: number
   readonly sql: string
@@ -66,6 +69,8 @@ export class InsertLoader {
       const message = `The row has ${values.length} fields, and ${columns.length} columns are written.`
       return refuse({ code: '1261', column: null, message })
     }
+    const loss = this.#staging.lossIn(values)
+    if (loss !== null) return refuse(loss)
     const literals: string[] = [String(this.#staging.ordinalOf(row))]
     for (const [index, column] of columns.entries()) {
       const text = values[index] ?? null
@@ -115,6 +120,8 @@ export async function refusalOf(
       const { rows } = await session.run('SHOW WARNINGS')
       const [, code, message] = rows.find(([, number]) => isRowFault(Number(number))) ?? []
       if (code && message) return { code, column: columnIn(message), message }
+      // One that is not shown may say that a value was changed.
+      if (rows.length < reply.warnings) return { code: '1265', column: null, message: UNSHOWN }
     }
     onReply({ affected: reply.affected, ...reply.counts })
     return null

@@ -8,6 +8,4 @@ export interface MergeSession {
   /** What stops the statements that may take long. */
   readonly signal: AbortSignal | undefined
   run(sql: string, options?: RunOptions): Promise<Reply>
-  /** LOAD DATA, with its file. */
-  load(sql: string, options: RunOptions): Promise<Reply>
 }

@@ -1,6 +1,7 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { MysqlColumn } from '../describe.ts'
 import { quote } from '../names.ts'
+import { jsonLoss } from './json-values.ts'
 
 /** What a staged value must not be, since the target would change it without a word. */
 export interface Flaw {
@@ -30,20 +31,49 @@ export interface StagedColumn {
   readonly nullable: boolean
   readonly flaws: readonly Flaw[]
   readonly given: GivenFlaw | null
+  /** Why the target would hold something else than a given text says, and no SQL can tell. */
+  readonly lossOf: ((text: string) => string | null) | null
   /** Whether two columns of the target's type and the staged type hold the same, exactly. */
   same(target: string, staged: string): string
   /** The staged value as the target's index can be searched with. */
   searchable(staged: string): string
 }
 
-const INTEGERS = new Set(['tinyint', 'smallint', 'mediumint', 'int', 'bigint'])
+/**
+ * Each in a number of as many digits and one behind the point: what is longer or longer behind the point gets a
+ * warning, so that a row is not much longer than the target's, which MySQL limits.
+ */
+const INTEGERS: ReadonlyMap<string, string> = new Map([
+  ['tinyint', 'decimal(4,1)'],
+  ['smallint', 'decimal(6,1)'],
+  ['mediumint', 'decimal(9,1)'],
+  ['int', 'decimal(11,1)'],
+  ['bigint', 'decimal(21,1)'],
+])
+/** In characters; a longer text is better stored apart from its row. */
+const SHORT_TEXT = 10
 const BYTES = new Set(['varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob', 'bit', 'vector'])
+const MOMENTS = new Set(['datetime', 'timestamp', 'time'])
+const MICROSECOND_DIGITS = 6
+const DATE_LENGTH = '0000-00-00'.length
 const SPATIAL = /^(geometry|point|linestring|polygon|multi\w+|geometrycollection|geomcollection)$/
-const WHOLE = 'decimal(30,10)'
+/** MySQL refuses the statement that casts more to FLOAT. */
+const MOST_OF_FLOAT = { mysql: '3.4028234663852886e38', mariadb: '3.4028235e38' }
+const YEAR = 'decimal(5,1)'
 
 /** `ENUM`'s and `SET`'s values, as they stand in the type. */
 function listOf(type: string): string {
   return type.slice(type.indexOf('('))
+}
+
+function membersOf(type: string): readonly string[] {
+  return (type.match(/'(?:[^']|'')*'/g) ?? []).map((member) => member.slice(1, -1).replaceAll("''", "'"))
+}
+
+/** A type for the longest of the texts. */
+function textOf(texts: readonly string[]): string {
+  const longest = Math.max(1, ...texts.map((text) => text.length))
+  return longest <= SHORT_TEXT ? `varchar(${longest})` : 'text'
 }
 
 /** How to stage a column of the target. Throws for a column that cannot be written. */
@@ -61,14 +91,21 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
   const common = {
     name,
     isBinary,
-    given: isBinary ? notBinary(name) : kind === 'float' || kind === 'double' ? minusZero(name) : null,
+    given: givenFlaw(column, isBinary, isMariaDB),
+    lossOf: kind === 'json' && !isMariaDB ? jsonLoss : null,
     isText: column.collation !== null && kind !== 'enum' && kind !== 'set',
     collation: column.collation,
     nullable: column.nullable,
     same: comparisonOf(column, isMariaDB),
     searchable: (staged: string) => (cast === null ? staged : `CAST(${staged} AS ${cast})`),
   }
-  return { ...common, ...typeAndFlaws(column, field, flaw) }
+  return { ...common, ...typeAndFlaws(column, field, flaw, isMariaDB) }
+}
+
+function givenFlaw({ name, kind }: MysqlColumn, isBinary: boolean, isMariaDB: boolean): GivenFlaw | null {
+  if (isBinary) return notBinary(name)
+  if (kind === 'float' || kind === 'double') return minusZero(name)
+  return MOMENTS.has(kind) && !isMariaDB ? roundedMoment(name) : null
 }
 
 const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
@@ -94,10 +131,28 @@ function minusZero(column: string): GivenFlaw {
   }
 }
 
+/** MySQL rounds to microseconds and applies offsets without a warning. */
+function roundedMoment(column: string): GivenFlaw {
+  const finer = (text: string) => `SUBSTR(${text}, LOCATE('.', ${text}) + ${MICROSECOND_DIGITS + 1})`
+  return {
+    column,
+    code: '1265',
+    message: 'The value has an offset, or digits behind the microsecond, which MySQL would not keep.',
+    condition: (variable) =>
+      `((LOCATE('.', ${variable}) > 0 AND TRIM('0' FROM ${finer(variable)}) <> '') OR LOCATE('+', ${variable}) > 1 OR LOCATE('-', ${variable}, ${DATE_LENGTH + 1}) > 0)`,
+    refuses: (text) => {
+      const point = text.indexOf('.')
+      const isFiner = point >= 0 && /[^0]/.test(text.slice(point + MICROSECOND_DIGITS + 1))
+      return isFiner || text.indexOf('+') > 0 || text.indexOf('-', DATE_LENGTH) > 0
+    },
+  }
+}
+
 function typeAndFlaws(
   column: MysqlColumn,
   field: string,
   flaw: (condition: string, code: string, message: string) => Flaw,
+  isMariaDB: boolean,
 ): { readonly definition: string; readonly flaws: readonly Flaw[] } {
   const { kind, type, fraction } = column
   const text = column.characterSet === null ? '' : ` CHARACTER SET ${column.characterSet} COLLATE ${column.collation}`
@@ -106,10 +161,11 @@ function typeAndFlaws(
     '1265',
     `The value is not a whole number, and ${type} would round it.`,
   )
-  if (INTEGERS.has(kind)) return { definition: WHOLE, flaws: [whole] }
+  const integer = INTEGERS.get(kind)
+  if (integer !== undefined) return { definition: integer, flaws: [whole] }
   if (kind === 'year') {
     const range = `${field} <> 0 AND ${field} NOT BETWEEN 1901 AND 2155`
-    return { definition: WHOLE, flaws: [whole, flaw(range, '1264', 'The value is no year from 1901 to 2155.')] }
+    return { definition: YEAR, flaws: [whole, flaw(range, '1264', 'The value is no year from 1901 to 2155.')] }
   }
   if (fraction !== null && kind !== 'date') {
     const unit = 10 ** (6 - fraction)
@@ -131,25 +187,30 @@ function typeAndFlaws(
   if (kind === 'enum') {
     const unknown = `CAST(CONVERT(${field} USING utf8mb4) AS BINARY) NOT IN ${listOf(type)}`
     return {
-      definition: `varchar(255)${text}`,
+      definition: `${textOf(membersOf(type))}${text}`,
       flaws: [flaw(unknown, '1265', `The value is none of ${listOf(type)}.`)],
     }
   }
   if (kind === 'set') {
     const number = flaw(`${field} REGEXP '^[0-9]+$'`, '1265', `The value is a number, and not of ${listOf(type)}.`)
-    return { definition: `varchar(4096)${text}`, flaws: [number] }
+    return { definition: `${textOf([membersOf(type).join()])}${text}`, flaws: [number] }
   }
   if (kind === 'float' || kind === 'double') {
     const digits = /,(\d+)\)/.exec(type)?.[1]
     const rounded = digits === undefined ? [] : [`${field} <> ROUND(${field}, ${digits})`]
+    const isWithin = `(ABS(${field}) <= ${isMariaDB ? MOST_OF_FLOAT.mariadb : MOST_OF_FLOAT.mysql})`
     // A FLOAT holds a value when it is the same, or reads as it was written.
-    const single = `CAST(${field} AS FLOAT)`
+    const single = `CAST(IF(${isWithin}, ${field}, 0) AS FLOAT)`
     const changed =
       kind === 'double' ? [] : [`${single} * 1e0 <> ${field} AND CAST(${single} AS CHAR) * 1e0 <> ${field}`]
+    const isBeyond = flaw(`NOT ${isWithin}`, '1264', `${type} does not go as far as the value.`)
     const message = `${type} would round the value.`
     return {
       definition: 'double',
-      flaws: [...rounded, ...changed].map((condition) => flaw(condition, '1265', message)),
+      flaws: [
+        ...(kind === 'double' ? [] : [isBeyond]),
+        ...[...rounded, ...changed].map((condition) => flaw(condition, '1265', message)),
+      ],
     }
   }
   if (kind === 'json') return { definition: 'longtext CHARACTER SET utf8mb4', flaws: [] }

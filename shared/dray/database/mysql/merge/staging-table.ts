@@ -1,8 +1,12 @@
 import { randomBytes } from 'node:crypto'
+import type { Text } from '#dray/block/block.ts'
 import { quote, type TableName } from '../names.ts'
 import { columnIn, withoutRow } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
+
+/** As MySQL calls JSON that it does not take. */
+const JSON_CHANGED = '3140'
 
 /** Why a row was refused. */
 export interface Fault {
@@ -23,9 +27,11 @@ export class StagingTable {
   readonly ordinal: string
   readonly flag: string
   readonly #session: MergeSession
+  readonly #target: TableName
 
   constructor(session: MergeSession, target: TableName, columns: readonly StagedColumn[]) {
     this.#session = session
+    this.#target = target
     this.columns = columns
     const schema = target.schema === null ? '' : `${quote(target.schema)}.`
     this.table = `${schema}${quote(`dray_staged_${randomBytes(6).toString('hex')}`)}`
@@ -40,6 +46,26 @@ export class StagingTable {
   /** Columns whose text is looked at while it is loaded. */
   get checked(): readonly StagedColumn[] {
     return this.columns.filter(({ given }) => given !== null)
+  }
+
+  /** Columns of which no SQL can tell whether the target holds what is given. */
+  get looked(): readonly StagedColumn[] {
+    return this.columns.filter(({ lossOf }) => lossOf !== null)
+  }
+
+  /** Another table of the same columns. */
+  sibling(): StagingTable {
+    return new StagingTable(this.#session, this.#target, this.columns)
+  }
+
+  /** Why the target would not hold what is given in a row. */
+  lossIn(values: readonly Text[]): Fault | null {
+    for (const { name, lossOf } of this.looked) {
+      const text = values[this.columns.findIndex((column) => column.name === name)] ?? null
+      const loss = text === null ? null : (lossOf?.(text) ?? null)
+      if (loss !== null) return { code: JSON_CHANGED, column: name, message: `In MySQL's JSON ${loss}.` }
+    }
+    return null
   }
 
   /** Makes the table anew. TEMPORARY keeps both statements from committing the transaction. */

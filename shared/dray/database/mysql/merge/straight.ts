@@ -16,8 +16,7 @@ const SAVEPOINT = '`dray_straight`'
 /**
  * Loads rows straight into the table, without a temporary one: right where no key is in the table or comes twice, and
  * no value would be changed. LOAD DATA LOCAL warns of each row that is not like that; one warning undoes it all. Null
- * then, and when it is not to be tried; else the rows that were inserted. MariaDB only: MySQL takes no settings for a
- * single LOAD DATA.
+ * then, and when it is not to be tried; else the rows that were inserted.
  */
 export async function loadStraight(
   session: MergeSession,
@@ -59,14 +58,14 @@ export async function loadFitting(
   let thrown: { readonly error: unknown } | null = null
   const file = async function* () {
     try {
-      for await (const bytes of blocks) yield* packetsOf(bytes)
+      for await (const bytes of blocks) yield* packetsOf(bytes, session)
     } catch (error) {
       thrown = { error }
       throw error
     }
   }
   const reply = await session
-    .load(sql, { signal: session.signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
+    .run(sql, { signal: session.signal, file: () => Readable.from(file(), { objectMode: true, highWaterMark: 1 }) })
     .catch((error: unknown) => {
       if (thrown !== null) throw thrown.error
       const number = errorNumber(error)
