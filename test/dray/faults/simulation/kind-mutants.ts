@@ -10,6 +10,7 @@ const CLOSE_TARGET = 'shared/dray/pipeline/landing/close-target.ts'
 const DELETE_GONE = 'shared/dray/pipeline/landing/delete-gone.ts'
 const SECOND_TRY = 'shared/dray/pipeline/landing/second-try.ts'
 const HISTORY = 'shared/dray/pipeline/landing/history.ts'
+const DECISIONS = 'shared/dray/pipeline/landing/history-decisions.ts'
 const RESUME = 'shared/dray/pipeline/landing/resume.ts'
 
 const shape: PipelineShape = {
@@ -173,8 +174,8 @@ export const deletingMutants: readonly Mutant[] = [
 export const historyMutants: readonly Mutant[] = [
   {
     bug: 'a changed row has two current versions',
-    file: HISTORY,
-    edits: [['          close.set(at, layout.closed(known, row[layout.from] ?? null))\n', '']],
+    file: DECISIONS,
+    edits: [['      close.set(place, layout.closed(known, given[layout.from] ?? null))\n', '']],
     over: { kind: 'history' },
   },
   {
@@ -190,7 +191,7 @@ export const historyMutants: readonly Mutant[] = [
   },
   {
     bug: 'a row that was replayed follows a newer version',
-    file: HISTORY,
+    file: DECISIONS,
     edits: [['layout.isOlder(row, known) || ', '']],
     over: {
       kind: 'history',
