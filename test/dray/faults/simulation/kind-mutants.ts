@@ -132,7 +132,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'a second Commit says that the run has deleted nothing',
     file: DELETE_GONE,
-    edits: [['if (before !== null) return before.deleted', 'if (before !== null) return 0']],
+    edits: [['if (before !== null) return before\n', 'if (before !== null) return { deleted: 0, notes: [] }\n']],
     also: { file: CLOSE_TARGET, edits: [['deleted: before?.deleted ?? 0', 'deleted: 0']] },
     over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
   },
