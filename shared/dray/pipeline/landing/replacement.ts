@@ -22,11 +22,12 @@ interface Run {
  */
 export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
   const { database, definition } = pipeline.load.target
-  const others = (await foreignKeysTo(database, definition.table)).filter(({ isOwn }) => !isOwn)
-  if (others.length > 0) {
-    const referring = [...new Set(others.map(({ table }) => table))].join(', ')
+  const foreign = await foreignKeysTo(database, definition.table)
+  if (foreign.length > 0) {
+    // A table's own foreign key sees the rows of before until the swap, on some engines, and takes those along.
+    const referring = [...new Set(foreign.map(({ table, isOwn }) => (isOwn ? 'the table itself' : table)))].join(', ')
     throw new TerminalError(
-      `${pipeline.name}: ${referring} refers to ${definition.database}.${definition.table} by a foreign key, so a replace would delete its rows or be refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
+      `${pipeline.name}: ${definition.database}.${definition.table} cannot be replaced, since ${referring} refers to it by a foreign key: rows would be deleted, changed or refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
     )
   }
   const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
