@@ -6,7 +6,8 @@ import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { type ForeignKey, isActing } from './foreign-keys.ts'
 import { GoneRows } from './gone-keys.ts'
-import { outcomeOf, queried, stillReferred } from './referring-rows.ts'
+import { queried } from './queried.ts'
+import { outcomeOf, stillReferred } from './referring-rows.ts'
 
 type Key = readonly Text[]
 

@@ -1,12 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
 import { tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Database } from '#dray/database/database.ts'
-import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type ForeignKey, foreignKeysTo, isActing } from './foreign-keys.ts'
 import type { GoneRows } from './gone-keys.ts'
+import { queried } from './queried.ts'
 
 /** Foreign keys from a table to one that refers to the target, and so on, that are followed at most. */
 const MOST_STEPS = 8
@@ -88,16 +87,6 @@ function alias(step: number): string {
 
 function owner(table: string, step: number, column = ''): RawBuilder<unknown> {
   return step === 0 ? sql.id(...table.split('.'), column) : sql.id(alias(step - 1), column)
-}
-
-export async function queried(
-  database: Database,
-  statement: RawBuilder<unknown>,
-): Promise<readonly (readonly Text[])[]> {
-  return database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, statement)
-    return (await connection.query(text, parameters)).rows
-  })
 }
 
 /** The deletion is refused, since a foreign key would refuse it, or change rows that the source has otherwise. */
