@@ -220,6 +220,41 @@ onEachEngine('foreign keys', [source, target], (engine) => {
     })
   }
 
+  test('a row goes whose trigger takes away on the way what refers to it', async () => {
+    await defineOrders('no action')
+    const clear = 'delete from order_dim where id < 100'
+    const triggers = {
+      postgres: [
+        `create function cleared() returns trigger language plpgsql as 'begin ${clear}; return old; end'`,
+        'create trigger clears before delete on user_dim for each row execute function cleared()',
+      ],
+      mysql: [`create trigger clears before delete on user_dim for each row ${clear}`],
+      sqlite: [`create trigger clears before delete on user_dim begin ${clear}; end`],
+    }[engine.dialect]
+    for (const statement of triggers) await define(statement)
+    await give({ id: 1n }, { id: 2n })
+    await run(people, 'run-1')
+    await Order.insertAll([{ id: 10n, user: 1n }])
+    await take(1)
+
+    await run(people, 'run-2')
+
+    assert.deepEqual(await users(), ['2'])
+  })
+
+  test('a row stays that another table refers to by a key that is judged at COMMIT, and the step says so', async (context) => {
+    if (engine.dialect === 'mysql') return context.skip('no key is deferred there')
+    await defineOrders('no action deferrable initially deferred')
+    await give({ id: 1n }, { id: 2n })
+    await run(people, 'run-1')
+    await Order.insertAll([{ id: 10n, user: 1n }])
+    await take(1)
+
+    await assert.rejects(run(people, 'run-2'), /the row id 1 of .* 1 rows of order_dim refer to it/)
+
+    assert.deepEqual(await users(), ['1', '2'])
+  })
+
   test('a row that refers to nothing is quarantined alone, though its key is judged at COMMIT', async (context) => {
     if (engine.dialect === 'mysql') return context.skip('no key is deferred there')
     await defineUsers('no action deferrable initially deferred')

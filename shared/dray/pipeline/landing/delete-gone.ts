@@ -18,7 +18,7 @@ import { deleteTree } from './delete-tree.ts'
 import type { ForeignKey } from './foreign-keys.ts'
 import { GoneRows } from './gone-keys.ts'
 import { closeVersions } from './history.ts'
-import { rowsOfOthers } from './referring-rows.ts'
+import { deleteKept, rowsOfOthers } from './referring-rows.ts'
 
 interface Run {
   readonly runId: string
@@ -130,31 +130,41 @@ async function deleteRows(pipeline: Pipeline, gone: GoneRows, work: Work, servic
     signal,
   )
   const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(staged, { signal })
-  const isHard = pipeline.deletes.kind === 'hard'
-  const notes = isHard ? await rowsOfOthers(pipeline, gone, surroundings.foreign) : []
-  const own = surroundings.foreign.filter(({ isOwn }) => isHard && isOwn)
-  if (own.length > 0) {
-    const tree = {
-      ...{ pipeline, gone, own, signal },
-      present: () => blocksOf(work.present, services),
-      landed: () => landedKeys(work, services),
-    }
-    const keys: Text[][] = []
-    for await (const block of blocks) for (const key of decodeBlock(block)) keys.push([...key])
-    const remove = (some: readonly (readonly Text[])[]) => deleteKeys(pipeline, gone, some, { at: run.at, signal })
-    const done = await deleteTree(tree, keys, remove)
-    return { deleted: done.deleted, notes: [...notes, ...done.notes] }
+  const { notes, keeping } = await rowsOfOthers(pipeline, gone, surroundings.foreign)
+  const remove = (keys: readonly (readonly Text[])[]) =>
+    pipeline.deletes.kind === 'close'
+      ? closeVersions(pipeline, keys, run.at, { signal })
+      : deleteKeys(pipeline, gone, keys, { at: run.at, signal })
+  const done = await deleteKept(pipeline, keeping, () => removeEach(pipeline, gone, work, { blocks, remove }, services))
+  return { deleted: done.deleted, notes: [...notes, ...done.notes] }
+}
+
+interface Removal {
+  readonly blocks: AsyncIterable<Block>
+  remove(keys: readonly (readonly Text[])[]): Promise<number>
+}
+
+async function removeEach(
+  pipeline: Pipeline,
+  gone: GoneRows,
+  work: Work,
+  { blocks, remove }: Removal,
+  services: Services,
+): Promise<Deletion> {
+  const own = work.surroundings.foreign.filter(({ isOwn }) => isOwn)
+  if (own.length === 0) {
+    let deleted = 0
+    for await (const block of blocks) for (const keys of inGroups(decodeBlock(block))) deleted += await remove(keys)
+    return { deleted, notes: [] }
   }
-  let deleted = 0
-  for await (const block of blocks) {
-    for (const keys of inGroups(decodeBlock(block))) {
-      deleted +=
-        pipeline.deletes.kind === 'close'
-          ? await closeVersions(pipeline, keys, run.at, { signal })
-          : await deleteKeys(pipeline, gone, keys, { at: run.at, signal })
-    }
+  const keys: Text[][] = []
+  for await (const block of blocks) for (const key of decodeBlock(block)) keys.push([...key])
+  const tree = {
+    ...{ pipeline, gone, own, signal: services.signal },
+    present: () => blocksOf(work.present, services),
+    landed: () => landedKeys(work, services),
   }
-  return { deleted, notes }
+  return deleteTree(tree, keys, remove)
 }
 
 /** The keys that the run has loaded, but for those that the target has refused. */

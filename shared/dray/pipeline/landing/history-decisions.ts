@@ -44,29 +44,42 @@ export async function decide(
       }
       place += 1
     }
-    for (const group of inGroups(wanted)) await decideGroup(layout, group, decisions)
+    const differing: Differing[] = []
+    for (const group of inGroups(wanted)) differing.push(...(await compared(layout, group, decisions)))
+    await decideDiffering(layout, differing, decisions)
   }
   return { ...decisions, duplicate: rows - refused.size - last.size }
 }
 
-async function decideGroup(
-  layout: HistoryLayout,
-  group: readonly PlacedRow[],
-  decisions: Omit<Decisions, 'duplicate'> & { unchanged: number },
-): Promise<void> {
-  const { write, close } = decisions
+type Deciding = Omit<Decisions, 'duplicate'> & { unchanged: number }
+
+/** A row that is written otherwise than the version that is known of its key. */
+interface Differing extends PlacedRow {
+  readonly known: Text[]
+}
+
+async function compared(layout: HistoryLayout, group: readonly PlacedRow[], decisions: Deciding): Promise<Differing[]> {
   const current = await versionsOf(
     layout,
     group.map(({ row }) => row),
   )
-  const differing: (PlacedRow & { readonly known: Text[] })[] = []
+  const differing: Differing[] = []
   for (const { place, row } of group) {
     const known = current.get(layout.key(row))
-    if (known === undefined) write.set(place, null)
+    if (known === undefined) decisions.write.set(place, null)
     else if (layout.differs(row, known)) differing.push({ place, row, known })
     else decisions.unchanged += 1
   }
-  // The columns may store another text for what has not changed: a char(10) that is filled up, 1e3 as a number.
+  return differing
+}
+
+/** The columns may store another text for what has not changed: a char(10) that is filled up, 1e3 as a number. */
+async function decideDiffering(
+  layout: HistoryLayout,
+  differing: readonly Differing[],
+  decisions: Deciding,
+): Promise<void> {
+  const { write, close } = decisions
   const stored = await storedRows(layout, differing)
   for (const { place, row: given, known } of differing) {
     const row = stored.get(place) ?? given

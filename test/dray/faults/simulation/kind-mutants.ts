@@ -165,7 +165,7 @@ export const deletingMutants: readonly Mutant[] = [
     edits: [['closed += rows.length', 'closed += group.length']],
     also: {
       file: DELETE_GONE,
-      edits: [['? await closeVersions(pipeline, keys, run.at, { signal })', '? keys.length']],
+      edits: [['? closeVersions(pipeline, keys, run.at, { signal })', '? Promise.resolve(keys.length)']],
     },
     over: { kind: 'history', shape: { ...shape, load: 'history', deletes: 'close' }, ...DELETED },
   },
