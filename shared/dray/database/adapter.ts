@@ -71,6 +71,18 @@ export interface HeldKeys {
   readonly isHeld: string
 }
 
+/** Rows in a temporary table of the session, as another table would hold them. */
+export interface HeldRows {
+  /** As SQL, with the columns that were asked for. */
+  readonly table: string
+  /** The column with the place of a row, as SQL. */
+  readonly place: string
+  /** The place of a row in the input, from 0. */
+  rowOf(place: string): number
+  /** Drops the table. */
+  release(): Promise<void>
+}
+
 /** The code of a row that no statement refused and none wrote: a trigger, a policy or a view dropped it. */
 export const DROPPED = 'dropped'
 
@@ -157,6 +169,11 @@ export interface Connection {
    * rows have one of them. A key that the table could not hold is left out: none of its rows can have it.
    */
   holdKeys(table: Pick<MergeTarget, 'table' | 'key'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldKeys>
+  /**
+   * Holds rows as a table's columns would store them, inside the transaction that is open: a `char(10)` filled up, a
+   * document in its own order of keys. Rows with a value that a column would refuse, round or cut are left out.
+   */
+  holdRows(table: Pick<MergeTarget, 'table' | 'columns'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldRows>
   /**
    * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline
    * fires, what is under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a

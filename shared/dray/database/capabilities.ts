@@ -101,8 +101,11 @@ export interface SchemaCapabilities {
   tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
   /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
   wholeName(table: string): Sql
-  /** A SELECT of the names of other tables that refer to this one by a foreign key. */
-  referringTables(table: string): Sql
+  /**
+   * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the table that
+   * has it, 1 where that is the table itself, what becomes of its rows ON DELETE, its column, the column referred to.
+   */
+  foreignKeysTo(table: string): Sql
   /**
    * A SELECT that has a row where a value may rightly be stored as another one: a trigger can change rows before they
    * are written, or the column of a `text` is of a type that writes it in its own way.

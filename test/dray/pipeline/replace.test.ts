@@ -248,7 +248,26 @@ onEachEngine('a replace', [source, target], (engine) => {
     )
     await Item.insertAll(items(range(3), 'new'))
 
-    await assert.rejects(run(replacing, 'run-1'), /sale refers to replace-target.product by a foreign key/)
+    await assert.rejects(
+      run(replacing, 'run-1'),
+      /product cannot be replaced, since sale refers to it by a foreign key/,
+    )
+  })
+
+  test('a table that refers to itself is refused before anything is read, and keeps its rows', async () => {
+    await target.query('drop table product')
+    await target.query(
+      'create table product (id bigint primary key, label varchar(10), parent bigint, foreign key (parent) references product (id) on delete set null)',
+    )
+    await target.query("insert into product values (1, 'old', null), (2, 'old', 1)")
+    await Item.insertAll(items(range(3), 'new'))
+
+    await assert.rejects(
+      run(replacing, 'run-1'),
+      /product cannot be replaced, since the table itself refers to it by a foreign key.*upsert/,
+    )
+
+    assert.deepEqual((await target.query('select parent from product order by id')).rows, [[null], ['1']])
   })
 
   test('unique keys of the table hold in the one beside it', async () => {

@@ -85,6 +85,19 @@ const MOMENT = { postgres: 'timestamp', mysql: 'datetime(6)', sqlite: 'text' }
 /** Text that is equal whatever its capitals. */
 const NAME = { postgres: 'citext', mysql: 'varchar(60) collate utf8mb4_general_ci', sqlite: 'text collate nocase' }
 
+/** Text that is not equal in other capitals. */
+const EXACT = { postgres: 'varchar(60)', mysql: 'varchar(60) collate utf8mb4_bin', sqlite: 'text' }
+const LOWERS = {
+  postgres: (table: string) => [
+    "create function lowered() returns trigger language plpgsql as 'begin new.id = lower(new.id); return new; end'",
+    `create trigger lowers before insert on ${table} for each row execute function lowered()`,
+  ],
+  mysql: (table: string) => [`create trigger lowers before insert on ${table} for each row set new.id = lower(new.id)`],
+  sqlite: (table: string) => [
+    `create trigger lowers after insert on ${table} begin update ${table} set id = lower(id) where rowid = new.rowid; end`,
+  ],
+}
+
 onEachEngine('the keys of a target', [source, target], (engine) => {
   // biome-ignore lint/suspicious/noExplicitAny: pipelines of several targets.
   const run = (of: Pipeline<any, any>, id: string) => runPipeline(of, id, engine.harness.services)
@@ -222,6 +235,31 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     ])
     assert.equal(await NameVersion.count(), 3)
   })
+
+  for (const [of, table] of [
+    [byName, 'by_name'],
+    [names, 'name_version'],
+  ] as const) {
+    test(`are those that were loaded: a trigger that rewrites one in ${table} stops the run`, async () => {
+      const [exact, moment] = [EXACT[engine.dialect], MOMENT[engine.dialect]]
+      await define('drop table by_name')
+      await define(`create table by_name (id ${exact} primary key, label text)`)
+      await define(
+        `create table name_version (id ${exact}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+      )
+      for (const statement of LOWERS[engine.dialect](table)) await define(statement)
+      await Account.insertAll(['ann', 'Bob'].map((id) => ({ id, label: 'a' })))
+
+      await assert.rejects(run(of, 'run-1'), /the row id Bob was written to .*, but is not there under this key/)
+      const { rows } = await define(`select id from ${table}`)
+      await source.query("update account set id = 'bob' where id = 'Bob'")
+      await engine.harness.services.state.releaseLease(of.name, 'run-1')
+      await run(of, 'run-2')
+
+      assert.deepEqual(rows, [])
+      assert.deepEqual((await define(`select id from ${table} order by id`)).rows, [['ann'], ['bob']])
+    })
+  }
 
   test('let a row in whose unique value is that of a row which is gone', async () => {
     await Person.insertAll([1, 2, 3].map((id) => ({ id: BigInt(id), email: `${id}@example.com` })))

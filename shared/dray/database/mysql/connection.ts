@@ -5,6 +5,7 @@ import type {
   Bound,
   Connection,
   HeldKeys,
+  HeldRows,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -19,6 +20,7 @@ import { CopyRows } from './copy-rows.ts'
 import { describeTable } from './describe.ts'
 import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
+import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
@@ -154,6 +156,14 @@ export class MysqlConnection implements Connection {
     options: QueryOptions = {},
   ): Promise<HeldKeys> {
     return this.#withRows(open, options, (session, rows) => holdKeys(session, table, rows))
+  }
+
+  async holdRows(
+    table: Pick<MergeTarget, 'table' | 'columns'>,
+    open: OpenBlocks,
+    options: QueryOptions = {},
+  ): Promise<HeldRows> {
+    return this.#withRows(open, options, (session, rows) => holdRows(session, table, rows))
   }
 
   /** What `open` throws comes through as it is. */

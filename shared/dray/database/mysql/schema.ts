@@ -37,10 +37,14 @@ export const schema: SchemaCapabilities = {
     const whole = sql`concat(coalesce(${given}, database()), '.', ${name})`
     return sql`if(@@lower_case_table_names = 0, ${whole}, lower(${whole}))`
   },
-  referringTables(table) {
+  foreignKeysTo(table) {
     const other = tableNameOf(table)
-    return sql`select concat(table_schema, '.', table_name) from information_schema.key_column_usage
-      where referenced_table_schema = coalesce(${other.schema}, database()) and referenced_table_name = ${other.name}`
+    return sql`select k.constraint_name, if(k.table_schema = database(), k.table_name, concat(k.table_schema, '.', k.table_name)),
+        k.table_schema = k.referenced_table_schema and k.table_name = k.referenced_table_name, lower(r.delete_rule), k.column_name, k.referenced_column_name
+      from information_schema.key_column_usage k join information_schema.referential_constraints r
+        on r.constraint_schema = k.constraint_schema and r.constraint_name = k.constraint_name and r.table_name = k.table_name
+      where k.referenced_table_schema = coalesce(${other.schema}, database()) and k.referenced_table_name = ${other.name}
+      order by k.table_schema, k.table_name, k.constraint_name, k.ordinal_position`
   },
   reasonsToChange(table) {
     const { schema: given, name } = tableNameOf(table)

@@ -5,6 +5,7 @@ import type {
   Bound,
   Connection,
   HeldKeys,
+  HeldRows,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -20,6 +21,7 @@ import { CopyOut } from './copy-out.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settledFor } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
+import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
@@ -181,6 +183,14 @@ export class PostgresConnection implements Connection {
     { signal }: QueryOptions = {},
   ): Promise<HeldKeys> {
     return holdKeys(this.#mergeSession(signal), table, open)
+  }
+
+  holdRows(
+    table: Pick<MergeTarget, 'table' | 'columns'>,
+    open: OpenBlocks,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldRows> {
+    return holdRows(this.#mergeSession(signal), table, open)
   }
 
   #mergeSession(signal: AbortSignal | undefined): MergeSession {

@@ -36,8 +36,14 @@ export const schema: SchemaCapabilities = {
   wholeName: (table) =>
     sql`(select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.oid = to_regclass(${quoteTable(table)}))`,
-  referringTables: (table) =>
-    sql`select conrelid::regclass::text from pg_constraint where contype = 'f' and confrelid = to_regclass(${quoteTable(table)}) and conrelid <> confrelid`,
+  foreignKeysTo: (table) =>
+    sql`select o.conname, case when pg_table_is_visible(r.oid) then '' else n.nspname || '.' end || r.relname, (o.conrelid = o.confrelid)::integer,
+        case o.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default' else 'no action' end, a.attname, b.attname
+      from pg_constraint o join pg_class r on r.oid = o.conrelid join pg_namespace n on n.oid = r.relnamespace
+        cross join generate_subscripts(o.conkey, 1) k
+        join pg_attribute a on a.attrelid = o.conrelid and a.attnum = o.conkey[k]
+        join pg_attribute b on b.attrelid = o.confrelid and b.attnum = o.confkey[k]
+      where o.contype = 'f' and o.conparentid = 0 and o.confrelid = to_regclass(${quoteTable(table)}) order by r.oid, o.conname, k`,
   reasonsToChange(table, column, kind) {
     const name = quoteTable(table)
     const triggers = sql`select 1 from pg_trigger where tgrelid = to_regclass(${name}) and not tgisinternal and tgtype & 2 = 2`

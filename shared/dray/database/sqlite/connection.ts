@@ -7,6 +7,7 @@ import type {
   Connection,
   CopyOptions,
   HeldKeys,
+  HeldRows,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -19,6 +20,7 @@ import { DamagedRows } from './damaged-rows.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
+import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
@@ -127,6 +129,14 @@ export class SqliteConnection implements Connection {
     { signal }: QueryOptions = {},
   ): Promise<HeldKeys> {
     return this.#translated(() => holdKeys(this.#mergeSession(signal), table, open))
+  }
+
+  holdRows(
+    table: Pick<MergeTarget, 'table' | 'columns'>,
+    open: OpenBlocks,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldRows> {
+    return this.#translated(() => holdRows(this.#mergeSession(signal), table, open))
   }
 
   #mergeSession(signal: AbortSignal | undefined): MergeSession {

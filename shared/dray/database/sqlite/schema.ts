@@ -42,8 +42,11 @@ export const schema: SchemaCapabilities = {
     )
   },
   wholeName: (table) => sql`lower(${table.includes('.') ? table : `main.${table}`})`,
-  referringTables: (table) =>
-    sql`select m.name from sqlite_schema m, pragma_foreign_key_list(m.name) f where m.type = 'table' and lower(f."table") = lower(${ownName(table)})`,
+  foreignKeysTo: (table) =>
+    sql`select m.name || ' ' || f.id, m.name, lower(m.name) = lower(f."table"), lower(f.on_delete), f."from",
+        coalesce(f."to", (select name from pragma_table_info(f."table") where pk = f.seq + 1))
+      from sqlite_schema m, pragma_foreign_key_list(m.name) f
+      where m.type = 'table' and lower(f."table") = lower(${ownName(table)}) order by m.name, f.id, f.seq`,
   reasonsToChange: (table) =>
     sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${ownName(table)} collate nocase`,
   withMigrationLock,

@@ -5,10 +5,11 @@ import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import type { Services } from '../services.ts'
 import { type Closing, closedBefore } from './closing.ts'
-import { deleteGone } from './delete-gone.ts'
+import { type Deletion, deleteGone, type PresentKeys } from './delete-gone.ts'
+import { foreignKeysTo } from './foreign-keys.ts'
 import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
-import { quarantineRefused, tryAgain } from './second-try.ts'
+import { quarantineRefused, SecondTry } from './second-try.ts'
 import { stageSourceKeys } from './source-keys.ts'
 
 /**
@@ -26,8 +27,7 @@ export async function prepareTarget(
 }
 
 /** What a run has come to in its target. */
-interface ClosedRun {
-  readonly deleted: number
+interface ClosedRun extends Deletion {
   readonly landed: LandedRun
 }
 
@@ -67,31 +67,54 @@ async function deleteAndTryAgain(
   const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
   if ((!isOwed(landed) || isReplaced(pipeline, before)) && (!deletes || before !== null)) {
     check(landed)
-    return { deleted: before?.deleted ?? 0, landed }
+    return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }
   }
   const source = deletes ? await stageSourceKeys(pipeline, run.runId, services) : null
   const again = { pipeline, input, planned, refused: landed.refused, services }
   try {
     return await database.transaction(async () => {
       await checkFence(database, pipeline.name, input.epoch, 'update')
-      const present = source === null ? null : { source, loaded: landed.loadedKeys }
-      const deleted = present === null ? 0 : await deleteGone(pipeline, run, present, services)
       // Another delivery of this Commit may have come first.
       const known = await sumOfLedger(database, pipeline.name, run.runId)
       const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
-      if (!isOwed(known) || isClosed) {
+      const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
+      const present = source === null ? null : { source, loaded: landed.loadedKeys }
+      const deletion =
+        present === null ? NOTHING_DELETED : await deleteBetween(pipeline, run, { present, tries }, services)
+      if (tries === null) {
         check(known)
-        return { deleted, landed: known }
+        return { ...deletion, landed: known }
       }
-      const { landed: sums, left } = await tryAgain(again, known)
+      await tries.run()
+      const { landed: sums, left } = await tries.enter(known)
       check(sums)
       await quarantineRefused(again, left)
-      return { deleted, landed: sums }
+      return { ...deletion, landed: sums }
     })
   } catch (error) {
     if (isOwed(landed) && error instanceof DataQualityError) await quarantineRefused(again, null)
     throw error
   }
+}
+
+const NOTHING_DELETED: Deletion = { deleted: 0, notes: [] }
+
+/**
+ * Deletes what is gone. Where the table refers to itself, refused rows are tried before it, too: what was moved to
+ * another row must not refer to the one that is gone any more.
+ */
+async function deleteBetween(
+  pipeline: Pipeline,
+  run: Parameters<typeof deleteGone>[1],
+  { present, tries }: { readonly present: PresentKeys; readonly tries: SecondTry | null },
+  services: Services,
+): Promise<Deletion> {
+  const { database, definition } = pipeline.load.target
+  const foreign = pipeline.deletes.kind === 'hard' ? await foreignKeysTo(database, definition.table) : []
+  const refersToItself = foreign.some(({ isOwn }) => isOwn)
+  if (refersToItself) await tries?.run()
+  const refused = refersToItself && tries !== null ? await tries.keysLeft() : new Set<string>()
+  return deleteGone(pipeline, run, present, { foreign, refused }, services)
 }
 
 /** What a replace has gathered is in the table: there is nothing beside it any more to load rows into. */

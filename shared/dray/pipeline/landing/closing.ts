@@ -1,4 +1,4 @@
-import { bigint, timestamp, varchar } from '#dray/active-record/field-kinds.ts'
+import { bigint, text, timestamp, varchar } from '#dray/active-record/field-kinds.ts'
 import { defineModel } from '#dray/active-record/model.ts'
 import type { Database } from '#dray/database/database.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
@@ -15,6 +15,8 @@ function defineClosings(database: Database) {
       deleted: bigint(),
       replaced: bigint(),
       closedAt: timestamp().touch(),
+      /** What was said of it, as JSON; null where it was nothing. */
+      notes: text().nullable(),
     },
   ) {}
 }
@@ -32,12 +34,16 @@ function closingsOf(database: Database): Closings {
 export interface Closing {
   readonly deleted: number
   readonly replaced: number
+  /** What of other rows went along. */
+  readonly notes: readonly string[]
 }
 
 /** What a former delivery of this Commit did; null when it did nothing yet. */
 export async function closedBefore(database: Database, pipeline: string, runId: string): Promise<Closing | null> {
   const found = await closingsOf(database).findBy({ pipeline, runId })
-  return found === null ? null : { deleted: Number(found.deleted), replaced: Number(found.replaced) }
+  if (found === null) return null
+  const notes = found.notes === null ? [] : (JSON.parse(found.notes) as string[])
+  return { deleted: Number(found.deleted), replaced: Number(found.replaced), notes }
 }
 
 /** In the transaction of the work: a second delivery finds it, one at the same time is refused. */
@@ -54,6 +60,7 @@ export async function recordClosing(
       epoch: BigInt(run.epoch),
       deleted: BigInt(closing.deleted),
       replaced: BigInt(closing.replaced),
+      notes: closing.notes.length === 0 ? null : JSON.stringify(closing.notes),
     }).saveOrFail()
   } catch (error) {
     if (!(error instanceof DataQualityError)) throw error

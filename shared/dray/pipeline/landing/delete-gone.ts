@@ -1,20 +1,24 @@
 import { sql } from 'kysely'
 import { boundValue, columnName, tableName } from '#dray/active-record/sql.ts'
 import { columnOf } from '#dray/active-record/table-definition.ts'
-import type { Text } from '#dray/block/block.ts'
-import { decodeBlock } from '#dray/block/copy-text.ts'
+import type { CopyBlock, Text } from '#dray/block/block.ts'
+import { BlockEncoder, decodeBlock } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { columnsOf, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { gonePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { closedBefore, recordClosing } from './closing.ts'
+import { deleteTree } from './delete-tree.ts'
+import type { ForeignKey } from './foreign-keys.ts'
 import { GoneRows } from './gone-keys.ts'
 import { closeVersions } from './history.ts'
+import { deleteKept, rowsOfOthers } from './referring-rows.ts'
 
 interface Run {
   readonly runId: string
@@ -29,6 +33,21 @@ export interface PresentKeys {
   readonly loaded: readonly StagedObject[]
 }
 
+/** What other rows make of a deletion. */
+interface Surroundings {
+  /** The foreign keys that refer to the target. */
+  readonly foreign: readonly ForeignKey[]
+  /** Of the keys that the run has loaded those that the target has refused, each as one text. */
+  readonly refused: ReadonlySet<string>
+}
+
+/** What became of rows whose source row is gone. */
+export interface Deletion {
+  readonly deleted: number
+  /** What of other rows went along. */
+  readonly notes: readonly string[]
+}
+
 /**
  * Deletes (or marks, or closes) the target rows whose source row is gone, in the open transaction, which holds the
  * fence; says how many. Whatever list the keys come from, a row whose key the source has, or this run has loaded, is
@@ -39,26 +58,27 @@ export async function deleteGone(
   pipeline: Pipeline,
   run: Run,
   present: PresentKeys,
+  surroundings: Surroundings,
   services: Services,
-): Promise<number> {
+): Promise<Deletion> {
   const { database, definition } = pipeline.load.target
   const { signal } = services
   // Another delivery of this Commit may have come first.
   const before = await closedBefore(database, pipeline.name, run.runId)
-  if (before !== null) return before.deleted
+  if (before !== null) return before
   const rows = await GoneRows.among(pipeline, () => blocksOf(present, services), signal)
   const counts = await rows.count(signal)
   guard(pipeline, { ...counts, source: present.source.rows })
-  if (counts.gone === 0) return 0
-  const deleted = await deleteRows(pipeline, rows, run, services)
+  if (counts.gone === 0) return { deleted: 0, notes: [] }
+  const { deleted, notes } = await deleteRows(pipeline, rows, { run, present, surroundings }, services)
   const left = await rows.count(signal)
   if (deleted !== counts.gone || left.rows !== counts.rows - counts.gone) {
     throw new TerminalError(
       `${pipeline.name}: ${counts.gone} of ${counts.rows} rows of ${definition.database}.${definition.table} are gone from the source, and ${left.rows} were there after ${deleted} had been deleted, so none was; look for another writer, a trigger, a rule or a policy`,
     )
   }
-  await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0 })
-  return deleted
+  await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0, notes })
+  return { deleted, notes }
 }
 
 async function* blocksOf({ source, loaded }: PresentKeys, { staging, signal }: Services): AsyncGenerator<Block> {
@@ -88,7 +108,14 @@ function guard(
   )
 }
 
-async function deleteRows(pipeline: Pipeline, gone: GoneRows, run: Run, services: Services): Promise<number> {
+interface Work {
+  readonly run: Run
+  readonly present: PresentKeys
+  readonly surroundings: Surroundings
+}
+
+async function deleteRows(pipeline: Pipeline, gone: GoneRows, work: Work, services: Services): Promise<Deletion> {
+  const { run, surroundings } = work
   const { staging, signal } = services
   const columns = columnsOf(pipeline.load.target.definition, pipeline.load.by).map(({ column }) => column)
   // Staged, so that none is deleted while the rows are read.
@@ -103,16 +130,57 @@ async function deleteRows(pipeline: Pipeline, gone: GoneRows, run: Run, services
     signal,
   )
   const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(staged, { signal })
-  let deleted = 0
-  for await (const block of blocks) {
-    for (const keys of inGroups(decodeBlock(block))) {
-      deleted +=
-        pipeline.deletes.kind === 'close'
-          ? await closeVersions(pipeline, keys, run.at, { signal })
-          : await deleteKeys(pipeline, gone, keys, { at: run.at, signal })
+  const { notes, keeping } = await rowsOfOthers(pipeline, gone, surroundings.foreign)
+  const remove = (keys: readonly (readonly Text[])[]) =>
+    pipeline.deletes.kind === 'close'
+      ? closeVersions(pipeline, keys, run.at, { signal })
+      : deleteKeys(pipeline, gone, keys, { at: run.at, signal })
+  const done = await deleteKept(pipeline, keeping, () => removeEach(pipeline, gone, work, { blocks, remove }, services))
+  return { deleted: done.deleted, notes: [...notes, ...done.notes] }
+}
+
+interface Removal {
+  readonly blocks: AsyncIterable<Block>
+  remove(keys: readonly (readonly Text[])[]): Promise<number>
+}
+
+async function removeEach(
+  pipeline: Pipeline,
+  gone: GoneRows,
+  work: Work,
+  { blocks, remove }: Removal,
+  services: Services,
+): Promise<Deletion> {
+  const own = work.surroundings.foreign.filter(({ isOwn }) => isOwn)
+  if (own.length === 0) {
+    let deleted = 0
+    for await (const block of blocks) for (const keys of inGroups(decodeBlock(block))) deleted += await remove(keys)
+    return { deleted, notes: [] }
+  }
+  const keys: Text[][] = []
+  for await (const block of blocks) for (const key of decodeBlock(block)) keys.push([...key])
+  const tree = {
+    ...{ pipeline, gone, own, signal: services.signal },
+    present: () => blocksOf(work.present, services),
+    landed: () => landedKeys(work, services),
+  }
+  return deleteTree(tree, keys, remove)
+}
+
+/** The keys that the run has loaded, but for those that the target has refused. */
+async function* landedKeys({ present, surroundings }: Work, { staging, signal }: Services): AsyncGenerator<CopyBlock> {
+  const encoder = new BlockEncoder()
+  for (const object of present.loaded) {
+    const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
+    for await (const block of blocks) {
+      for (const key of decodeBlock(block)) {
+        const full = surroundings.refused.has(keyOf(key)) ? null : encoder.push(key)
+        if (full !== null) yield full
+      }
     }
   }
-  return deleted
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
 }
 
 async function deleteKeys(
@@ -123,22 +191,36 @@ async function deleteKeys(
 ): Promise<number> {
   const { definition, database } = pipeline.load.target
   const { kind, field } = pipeline.deletes
-  return database.withConnection(async (connection, adapter) => {
-    const table = tableName(definition)
-    const rows = gone.ofKeys(adapter, keys)
-    const mark = () => {
-      const column = columnOf(definition, field ?? '')
-      const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`
-      // As any other update of the row: whoever has read it before sees that it has changed.
-      const { lockVersion } = definition
-      const assignments = [
-        set(column, column.field.settings.kind === 'boolean' ? true : at),
-        ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
-        ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
-      ]
-      return sql`update ${table} set ${sql.join(assignments)} where ${rows}`
-    }
-    const statement = compile(adapter, kind === 'soft' ? mark() : sql`delete from ${table} where ${rows}`)
-    return (await connection.query(statement.sql, statement.parameters, { signal })).affected
-  })
+  return database
+    .withConnection(async (connection, adapter) => {
+      const table = tableName(definition)
+      const rows = gone.ofKeys(adapter, keys)
+      const mark = () => {
+        const column = columnOf(definition, field ?? '')
+        const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`
+        // As any other update of the row: whoever has read it before sees that it has changed.
+        const { lockVersion } = definition
+        const assignments = [
+          set(column, column.field.settings.kind === 'boolean' ? true : at),
+          ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
+          ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
+        ]
+        return sql`update ${table} set ${sql.join(assignments)} where ${rows}`
+      }
+      const statement = compile(adapter, kind === 'soft' ? mark() : sql`delete from ${table} where ${rows}`)
+      return (await connection.query(statement.sql, statement.parameters, { signal })).affected
+    })
+    .catch((error: unknown) => {
+      throw error instanceof DataQualityError ? refusedDeletion(pipeline, error) : error
+    })
+}
+
+function refusedDeletion({ name, load }: Pipeline, error: DataQualityError): DataQualityError {
+  const { definition } = load.target
+  return new DataQualityError(
+    '',
+    error.code,
+    `${name}: rows of ${definition.database}.${definition.table} that are gone from the source could not be deleted, so none was and last_run stays where it is: ${error.message}`,
+    { cause: error },
+  )
 }

@@ -50,7 +50,7 @@ export class GoneRows {
       const columns = columnsOf(definition, this.#pipeline.load.by)
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}${where([...this.#withKey(), this.#isGone])}`,
+        sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}${where([...this.#withKey(), this.isGone])}`,
       )
       return take(connection.copyOut(text, parameters, { signal }))
     })
@@ -59,15 +59,22 @@ export class GoneRows {
   /** For the deletion: the rows of these keys, whatever list they come from, as far as they are gone. */
   ofKeys(adapter: Adapter, keys: readonly (readonly Text[])[]): RawBuilder<unknown> {
     const { load } = this.#pipeline
-    const conditions = [
-      hasKey(adapter, columnsOf(load.target.definition, load.by), keys),
-      ...this.#live(),
-      this.#isGone,
-    ]
+    const conditions = [hasKey(adapter, columnsOf(load.target.definition, load.by), keys), ...this.#live(), this.isGone]
     return sql.join(conditions, sql` and `)
   }
 
-  get #isGone(): RawBuilder<unknown> {
+  /** How many rows of these keys are gone. */
+  async countOf(keys: readonly (readonly Text[])[]): Promise<number> {
+    const { database, definition } = this.#pipeline.load.target
+    return database.withConnection(async (connection, adapter) => {
+      const statement = sql`select count(*) from ${tableName(definition)} where ${this.ofKeys(adapter, keys)}`
+      const { sql: text, parameters } = compile(adapter, statement)
+      return Number((await connection.query(text, parameters)).rows[0]?.[0])
+    })
+  }
+
+  /** A condition on a row, which is named by its table. */
+  get isGone(): RawBuilder<unknown> {
     return sql`not (${this.#isHeld})`
   }
 

@@ -1,27 +1,16 @@
-import { sql } from 'kysely'
 import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
-import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
-import { compile } from '#dray/database/statement.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { currentVersions, versionsOf } from './current-versions.ts'
 import { cutToHeld, withHeldMoments } from './held-moments.ts'
+import { type Decisions, decide, rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
-
-/** What becomes of the rows of one load, by their place. */
-interface Decisions {
-  /** Rows to write; with the start of the version that they take the place of, or null for a new one. */
-  readonly write: Map<number, Text>
-  /** The rows that are closed when a new version is written, by its place. */
-  readonly close: Map<number, Text[]>
-  readonly unchanged: number
-  readonly duplicate: number
-}
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
 const MOST_TRIED = 20
@@ -36,10 +25,11 @@ export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, option
   const cut = await cutToHeld(layout)
   const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
   const refused = await keylessRows(layout, open)
+  const alike = new Set<number>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
-    const decisions = await decide(layout, open, refused)
-    const attempt = await write(layout, open, decisions, refused, options)
+    const decisions = await decide(layout, open, refused, alike)
+    const attempt = await write(layout, open, decisions, { refused, alike }, options)
     if (attempt !== null) {
       return {
         inserted: attempt.inserted,
@@ -72,117 +62,31 @@ async function refuseRest(layout: HistoryLayout, open: OpenBlocks, refused: Map<
   }
 }
 
-async function decide(
-  layout: HistoryLayout,
-  open: OpenBlocks,
-  refused: ReadonlyMap<number, RejectedRow>,
-): Promise<Decisions> {
-  const last = new Map<string, number>()
-  let rows = 0
-  for await (const row of rowsOf(open)) {
-    if (!refused.has(rows)) last.set(layout.key(row), rows)
-    rows += 1
-  }
-  const write: Decisions['write'] = new Map()
-  const close: Decisions['close'] = new Map()
-  let unchanged = 0
-  let place = 0
-  for await (const block of open()) {
-    const wanted: { place: number; row: Text[] }[] = []
-    for (const row of decodeBlock(block)) {
-      if (last.get(layout.key(row)) === place) wanted.push({ place, row })
-      place += 1
-    }
-    for (const group of inGroups(wanted)) {
-      const current = await currentVersions(
-        layout,
-        group.map(({ row }) => layout.keyTexts(row)),
-      )
-      await addOtherSpellings(
-        layout,
-        group.map(({ row }) => row),
-        current,
-      )
-      for (const { place: at, row } of group) {
-        const known = current.get(layout.key(row))
-        if (known === undefined) write.set(at, null)
-        else if (layout.isOlder(row, known) || !layout.differs(row, known)) unchanged += 1
-        else if (layout.beginsLater(row, known)) {
-          write.set(at, null)
-          close.set(at, layout.closed(known, row[layout.from] ?? null))
-        } else write.set(at, known[layout.from] ?? null)
-      }
-    }
-  }
-  return { write, close, unchanged, duplicate: rows - refused.size - last.size }
+/** The places of rows that are not to be written. */
+interface Unwritten {
+  readonly refused: Map<number, RejectedRow>
+  /** Rows that the target stores as what it holds already: a trigger rewrites them. */
+  readonly alike: Set<number>
 }
 
-async function* rowsOf(open: OpenBlocks): AsyncGenerator<Text[]> {
-  for await (const block of open()) yield* decodeBlock(block)
-}
-
-/** The current versions of these keys, byte by byte. */
-async function currentVersions(
-  layout: HistoryLayout,
-  keys: readonly (readonly Text[])[],
-): Promise<Map<string, Text[]>> {
-  const { definition } = layout.pipeline.load.target
-  const rows = await layout.database.withConnection(async (connection, adapter) => {
-    const statement = compile(
-      adapter,
-      sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-        where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
-    )
-    return (await connection.query(statement.sql, statement.parameters)).rows
-  })
-  const found = new Map<string, Text[]>()
-  for (const row of rows) {
-    const key = layout.key(row)
-    if (found.has(key)) {
-      throw new TerminalError(
-        `${layout.pipeline.name}: ${definition.database}.${definition.table} has two current versions of ${key}, so it is not known which one to close and nothing was written; give all but one of them a ${layout.fields.validTo}`,
-      )
-    }
-    found.set(key, [...row])
-  }
-  return found
-}
-
-/**
- * Versions whose key the target takes for one of these, and holds in another spelling, under the spelling that is
- * loaded: there is one current version of what is one key for the target.
- */
-async function addOtherSpellings(
-  layout: HistoryLayout,
-  rows: readonly (readonly Text[])[],
-  current: Map<string, Text[]>,
-): Promise<void> {
-  const wanted = new Set(rows.map((row) => layout.key(row)))
-  if ([...current.keys()].every((key) => wanted.has(key))) return
-  for (const row of rows) {
-    const key = layout.key(row)
-    if (current.has(key)) continue
-    const [stored] = (await currentVersions(layout, [layout.keyTexts(row)])).values()
-    if (stored !== undefined) current.set(key, stored)
-  }
-}
-
-/** Closes and inserts under a savepoint; null when rows were refused, which are in `refused` then. */
+/** Closes and inserts under a savepoint; null when rows turn out to be not to be written, and are noted as such. */
 async function write(
   layout: HistoryLayout,
   open: OpenBlocks,
   { write, close }: Decisions,
-  refused: Map<number, RejectedRow>,
+  { refused, alike }: Unwritten,
   options: QueryOptions,
 ): Promise<MergeResult | null> {
-  const places = [...write.keys()]
+  const places = [...write.keys()].sort((one, other) => one - other)
   const undo = new Undo()
   try {
     return await layout.database.transaction(async () => {
       await rewrite(layout, [...close.values()], options)
       const into = mergeInto(layout)
       const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write), options)
-      if (merged.rejected.length === 0) return merged
+      const same = merged.rejected.length === 0 ? await heldBefore(layout, close) : []
+      if (merged.rejected.length === 0 && same.length === 0) return merged
+      for (const place of same) alike.add(place)
       for (const one of merged.rejected) {
         const place = places[one.row] as number
         refused.set(place, { ...one, row: place })
@@ -196,6 +100,22 @@ async function write(
 }
 
 class Undo extends Error {}
+
+/** The places of new versions that hold, as they are stored, what those held that they closed. */
+async function heldBefore(layout: HistoryLayout, close: Decisions['close']): Promise<number[]> {
+  const same: number[] = []
+  for (const group of inGroups(close)) {
+    const stored = await versionsOf(
+      layout,
+      group.map(([, closed]) => closed),
+    )
+    for (const [place, closed] of group) {
+      const version = stored.get(layout.key(closed))
+      if (version !== undefined && !layout.differs(version, closed)) same.push(place)
+    }
+  }
+  return same
+}
 
 function mergeInto(layout: HistoryLayout) {
   const { target, by } = layout.pipeline.load

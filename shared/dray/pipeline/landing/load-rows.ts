@@ -2,6 +2,7 @@ import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { requireFoundAgain } from './found-again.ts'
 import { writeVersions } from './history.ts'
 import { nextTable } from './next-table.ts'
 
@@ -16,12 +17,17 @@ export interface RowsToLoad {
 }
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
-export function loadRows(
-  pipeline: Pipeline,
-  { open, isWholeRun, respell = false, signal }: RowsToLoad,
-): Promise<MergeResult> {
+export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
+  const { kind } = pipeline.load
+  const merged = await (kind === 'history'
+    ? writeVersions(pipeline, rows.open, { signal: rows.signal })
+    : mergeRows(pipeline, rows))
+  if (kind === 'history' || kind === 'upsert') await requireFoundAgain(pipeline, rows.open, merged)
+  return merged
+}
+
+function mergeRows(pipeline: Pipeline, { open, isWholeRun, respell = false, signal }: RowsToLoad) {
   const { kind, target, by, version } = pipeline.load
-  if (kind === 'history') return writeVersions(pipeline, open, { signal })
   const mode = kind === 'append' || by.length === 0 ? 'insert' : 'upsert'
   const into = mergeTarget(target.definition, mode, {
     ...(by.length === 0 ? {} : { by }),

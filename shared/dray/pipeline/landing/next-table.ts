@@ -76,12 +76,3 @@ function sameShape(one: LiveTable, other: LiveTable): boolean {
     JSON.stringify([columns, primaryKey, uniqueKeys.map((key) => key.join()).sort()])
   return shape(one) === shape(other)
 }
-
-/** Tables with a foreign key to this one: taking its rows out would take theirs along, or be refused. */
-export async function referringTables(database: Database, table: string): Promise<string[]> {
-  return database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, adapter.schema.referringTables(table))
-    const { rows } = await connection.query(text, parameters)
-    return [...new Set(rows.map(([found]) => found ?? ''))]
-  })
-}

@@ -7,8 +7,9 @@ import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { closedBefore, recordClosing } from './closing.ts'
+import { foreignKeysTo } from './foreign-keys.ts'
 import { checkFence, ledgerOf } from './ledger.ts'
-import { createNextTable, dropNextTable, nextTable, referringTables } from './next-table.ts'
+import { createNextTable, dropNextTable, nextTable } from './next-table.ts'
 
 interface Run {
   readonly runId: string
@@ -21,10 +22,12 @@ interface Run {
  */
 export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
   const { database, definition } = pipeline.load.target
-  const referring = await referringTables(database, definition.table)
-  if (referring.length > 0) {
+  const foreign = await foreignKeysTo(database, definition.table)
+  if (foreign.length > 0) {
+    // A table's own foreign key sees the rows of before until the swap, on some engines, and takes those along.
+    const referring = [...new Set(foreign.map(({ table, isOwn }) => (isOwn ? 'the table itself' : table)))].join(', ')
     throw new TerminalError(
-      `${pipeline.name}: ${referring.join(', ')} refers to ${definition.database}.${definition.table} by a foreign key, so a replace would delete its rows or be refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
+      `${pipeline.name}: ${definition.database}.${definition.table} cannot be replaced, since ${referring} refers to it by a foreign key: rows would be deleted, changed or refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
     )
   }
   const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
@@ -59,7 +62,7 @@ export async function swapIn(
       if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return
       const replaced = await exchange(pipeline, rows)
       await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
-      await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced })
+      await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced, notes: [] })
     })
   }
   // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must

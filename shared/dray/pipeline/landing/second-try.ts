@@ -8,6 +8,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
@@ -25,7 +26,7 @@ interface RefusedRow {
 }
 
 /** What a run has landed after it, and which of the refused rows have not. */
-interface SecondTry {
+interface SecondTried {
   readonly landed: LandedRun
   readonly left: ReadonlySet<number>
 }
@@ -39,27 +40,74 @@ interface Work {
 }
 
 /**
- * Loads the rows once more that the target has refused while the others were loaded: now those are there that they
- * refer to, and those are gone whose unique values they take. In the open transaction of the target, behind the fence
- * and the deletes. The ledger's entry says what has landed; what is refused again is left to be quarantined.
+ * Loads the rows again that the target has refused while the others were loaded: now those are there that they refer
+ * to, and those are gone whose unique values they take. In the open transaction of the target, behind the fence. The
+ * ledger's entry says what has landed; what is refused even so is left to be quarantined.
  */
-export async function tryAgain(work: Work, landed: LandedRun): Promise<SecondTry> {
-  const nothing = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
-  const left = new Set<number>()
-  const first = await attemptEach(work, (row) => mayBeTried(work, row), false)
-  const spelled = new Set<number>()
-  for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : left).add(row)
-  const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
-  for (const row of spelled) if (!renamed.has(row)) left.add(row)
-  const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
-  for (const { row } of second?.rejected ?? []) left.add(row)
-  const tried = sumOf(first, second ?? nothing)
-  for (const place of first.untried) left.add(place)
-  const rows = tried.inserted + tried.updated + tried.unchanged + tried.duplicate
-  if (rows === 0) return { landed, left }
-  await enter(work, tried, rows)
-  const sums = { ...landed, ...sumOf(landed, tried), quarantined: landed.quarantined - rows, isTriedAgain: true }
-  return { landed: sums, left }
+export class SecondTry {
+  readonly #work: Work
+  #tried = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
+  /** The places of rows that have not landed; null before the first try. */
+  #left: ReadonlySet<number> | null = null
+
+  constructor(work: Work) {
+    this.#work = work
+  }
+
+  /** Tries them until none lands any more: one that lands may make room for another. */
+  async run(): Promise<void> {
+    for (let before = -1; before !== rowsOf(this.#tried); ) {
+      before = rowsOf(this.#tried)
+      this.#left = await this.#round(this.#left)
+    }
+  }
+
+  async #round(left: ReadonlySet<number> | null): Promise<ReadonlySet<number>> {
+    const work = this.#work
+    const isLeft = (place: number) => left === null || left.has(place)
+    const first = await attemptEach(work, (row, place) => isLeft(place) && mayBeTried(work, row), false)
+    const refused = new Set<number>([...first.untried].filter(isLeft))
+    const spelled = new Set<number>()
+    for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : refused).add(row)
+    const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
+    for (const row of spelled) if (!renamed.has(row)) refused.add(row)
+    const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
+    for (const { row } of second?.rejected ?? []) refused.add(row)
+    this.#tried = sumOf(this.#tried, second === null ? first : sumOf(first, second))
+    return refused
+  }
+
+  /** The keys in the target of the rows that have not landed, each as one text. */
+  async keysLeft(): Promise<ReadonlySet<string>> {
+    const { load } = this.#work.pipeline
+    const columns = bulkColumns(load.target.definition)
+    const places = load.by.map((name) => columns.findIndex((column) => column.name === name))
+    const keys = new Set<string>()
+    for await (const { place, row } of refusedRows(this.#work)) {
+      if (row === null || this.#left?.has(place) === false) continue
+      keys.add(keyOf(places.map((at) => row.texts[at] ?? null)))
+    }
+    return keys
+  }
+
+  /** Enters what has landed in the ledger. */
+  async enter(landed: LandedRun): Promise<SecondTried> {
+    const left = this.#left ?? new Set()
+    const rows = rowsOf(this.#tried)
+    if (rows === 0) return { landed, left }
+    await enter(this.#work, this.#tried, rows)
+    const sums = {
+      ...landed,
+      ...sumOf(landed, this.#tried),
+      quarantined: landed.quarantined - rows,
+      isTriedAgain: true,
+    }
+    return { landed: sums, left }
+  }
+}
+
+function rowsOf({ inserted, updated, unchanged, duplicate }: Tried): number {
+  return inserted + updated + unchanged + duplicate
 }
 
 function sumOf(one: Tried, other: Tried): Tried {

@@ -32,7 +32,7 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, landed)
-  const { deleted, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
+  const { deleted, notes, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
   checkEquation(pipeline, planned, sums)
   const step = await stepRecord(pipeline, input, planned, sums, services)
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
@@ -40,7 +40,7 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
-  await services.state.putStep({ ...step, deleted })
+  await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes) })
   await closeLanded(pipeline, input, planned, services)
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
@@ -56,7 +56,12 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   }
 }
 
-/** Closes the target, unless too many rows are quarantined: then the step says how many. */
+function withNotes(said: readonly string[] | null, more: readonly string[]): readonly string[] | null {
+  const all = [...new Set([...(said ?? []), ...more])]
+  return all.length === 0 ? null : all
+}
+
+/** Closes the target, unless too many rows are quarantined or gone, or others refer to them: the step's counts stay. */
 async function closeChecked(
   pipeline: Pipeline,
   input: CommitInput,
@@ -73,7 +78,7 @@ async function closeChecked(
   try {
     return await closeTarget(pipeline, input, run, check, services)
   } catch (error) {
-    if (error instanceof DataQualityError && error.code === QUARANTINE_THRESHOLD) {
+    if (error instanceof DataQualityError) {
       const step = await stepRecord(pipeline, input, planned, known, services)
       await services.state.putStep({
         ...step,

@@ -124,6 +124,25 @@ describe('rows that swap values which cannot be parked', () => {
     assert.deepEqual(await emails(), ['1 a@x', '2 b@x'])
   })
 
+  test('never take along the rows of a table that refers to the value', async () => {
+    await server.query(
+      `${TABLES['that may be NULL']}; CREATE TABLE child (email text REFERENCES person (email) ON UPDATE CASCADE)`,
+    )
+    await server.merge(person, [
+      ['1', 'a@x', 'a'],
+      ['2', 'b@x', 'b'],
+    ])
+    await server.query("INSERT INTO child VALUES ('a@x'), ('b@x')")
+
+    const result = await server.merge(person, [
+      ['1', 'b@x', 'a'],
+      ['2', 'a@x', 'b'],
+    ])
+
+    assert.deepEqual(outcomeOf(result), [0, 0, 0, 0, '0: 23505', '1: 23505'])
+    assert.deepEqual(await server.query('SELECT email FROM child ORDER BY email'), [['a@x'], ['b@x']])
+  })
+
   test('are rejected where the load does not have every column, and these keep what they hold', async () => {
     await server.query(`${TABLES['that is required']}; ALTER TABLE person ADD hobby text DEFAULT 'chess'`)
     await server.merge(person, [

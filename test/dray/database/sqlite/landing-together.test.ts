@@ -176,4 +176,61 @@ describe('rows that land together on SQLite', () => {
     assert.deepEqual(outcomeOf(result), [1, 3, 0, 0, '4: 275'])
     assert.deepEqual(await emails(), ['1 2@x', '2 3@x', '3 4@x', '4 1@x'])
   })
+
+  describe('where a foreign key is deferred to COMMIT', () => {
+    const DEFERRED = 'DEFERRABLE INITIALLY DEFERRED'
+    const member: MergeTarget = { table: 'child', columns: ['id', 'parent'], key: ['id'] }
+    const members = () => file.query('SELECT id, parent FROM child ORDER BY id')
+
+    test('a row that refers to nothing is refused alone, and says what is missing', async () => {
+      await file.query(`CREATE TABLE child (id bigint PRIMARY KEY, parent bigint REFERENCES child ${DEFERRED})`)
+
+      const circle = await file.merge(member, [
+        ['2', '3'],
+        ['3', '2'],
+      ])
+      const result = await file.merge(member, [
+        ['1', '9'],
+        ['4', '1'],
+        ['5', '2'],
+        ['6', '5'],
+      ])
+
+      assert.deepEqual(outcomeOf(circle), [2, 0, 0, 0])
+      assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '0: 787', '1: 787'])
+      assert.match(result.rejected[0]?.message ?? '', /child \(parent\) would refer to a row of child \(id\)/)
+      assert.deepEqual(await members(), [
+        ['2', '3'],
+        ['3', '2'],
+        ['5', '2'],
+        ['6', '5'],
+      ])
+    })
+
+    test('a row is refused that would take its value away from rows that refer to it', async () => {
+      await file.query(TABLES['that may be NULL'])
+      await file.query(`CREATE TABLE child (email TEXT REFERENCES person (email) ${DEFERRED})`)
+      await put(3)
+      await file.query("INSERT INTO child VALUES ('1@x')")
+
+      const result = await file.merge(person, [
+        ['1', '7@x', 'n'],
+        ['2', '8@x', 'n'],
+      ])
+
+      assert.deepEqual(outcomeOf(result), [0, 1, 0, 0, '0: 787'])
+      assert.deepEqual(await emails(), ['1 1@x', '2 8@x', '3 3@x'])
+    })
+
+    test('an insert that refers to nothing is refused alone, without a key as well', async () => {
+      await file.query(TABLES['that may be NULL'])
+      await file.query(`CREATE TABLE child (email TEXT REFERENCES person (email) ${DEFERRED})`)
+      await put(1)
+
+      const into: MergeTarget = { table: 'child', columns: ['email'], key: [], mode: 'insert' }
+      const result = await file.merge(into, [['1@x'], ['9@x'], [null]])
+
+      assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: 787'])
+    })
+  })
 })

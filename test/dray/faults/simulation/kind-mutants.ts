@@ -10,6 +10,7 @@ const CLOSE_TARGET = 'shared/dray/pipeline/landing/close-target.ts'
 const DELETE_GONE = 'shared/dray/pipeline/landing/delete-gone.ts'
 const SECOND_TRY = 'shared/dray/pipeline/landing/second-try.ts'
 const HISTORY = 'shared/dray/pipeline/landing/history.ts'
+const DECISIONS = 'shared/dray/pipeline/landing/history-decisions.ts'
 const RESUME = 'shared/dray/pipeline/landing/resume.ts'
 
 const shape: PipelineShape = {
@@ -131,7 +132,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'a second Commit says that the run has deleted nothing',
     file: DELETE_GONE,
-    edits: [['if (before !== null) return before.deleted', 'if (before !== null) return 0']],
+    edits: [['if (before !== null) return before\n', 'if (before !== null) return { deleted: 0, notes: [] }\n']],
     also: { file: CLOSE_TARGET, edits: [['deleted: before?.deleted ?? 0', 'deleted: 0']] },
     over: { kind: 'deletes', ...DELETED, ...COMMITS_AT_ONCE },
   },
@@ -164,7 +165,7 @@ export const deletingMutants: readonly Mutant[] = [
     edits: [['closed += rows.length', 'closed += group.length']],
     also: {
       file: DELETE_GONE,
-      edits: [['? await closeVersions(pipeline, keys, run.at, { signal })', '? keys.length']],
+      edits: [['? closeVersions(pipeline, keys, run.at, { signal })', '? Promise.resolve(keys.length)']],
     },
     over: { kind: 'history', shape: { ...shape, load: 'history', deletes: 'close' }, ...DELETED },
   },
@@ -173,8 +174,8 @@ export const deletingMutants: readonly Mutant[] = [
 export const historyMutants: readonly Mutant[] = [
   {
     bug: 'a changed row has two current versions',
-    file: HISTORY,
-    edits: [['          close.set(at, layout.closed(known, row[layout.from] ?? null))\n', '']],
+    file: DECISIONS,
+    edits: [['      close.set(place, layout.closed(known, given[layout.from] ?? null))\n', '']],
     over: { kind: 'history' },
   },
   {
@@ -190,7 +191,7 @@ export const historyMutants: readonly Mutant[] = [
   },
   {
     bug: 'a row that was replayed follows a newer version',
-    file: HISTORY,
+    file: DECISIONS,
     edits: [['layout.isOlder(row, known) || ', '']],
     over: {
       kind: 'history',

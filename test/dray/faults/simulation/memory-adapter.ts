@@ -1,11 +1,12 @@
 import { Database } from 'dray/internal/active-record/database.ts'
-import type { CopyBlock } from 'dray/internal/block/block.ts'
+import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import { BlockEncoder, decodeBlock } from 'dray/internal/block/copy-text.ts'
 import type {
   Adapter,
   Bound,
   Connection,
   HeldKeys,
+  HeldRows,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -155,8 +156,25 @@ export class MemoryConnection implements Connection {
         for (const texts of decodeBlock(block)) held.push(texts.map((text) => canonical(text)).join('|'))
       }
       const own = key.map((column) => `${quote(table)}.${quote(column)}`).join(" || '|' || ")
-      const literals = held.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')
+      const literals = held.map(literal).join(', ')
       return { isHeld: `(${own}) in (${literals})` }
+    })
+  }
+
+  holdRows(
+    { columns }: Pick<MergeTarget, 'table' | 'columns'>,
+    open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
+    { signal }: QueryOptions = {},
+  ): Promise<HeldRows> {
+    return this.#request('hold rows', signal, async () => {
+      const held: string[] = []
+      for await (const block of open()) {
+        for (const texts of decodeBlock(block)) {
+          const values = texts.map((text, at) => `${literal(canonical(text))} as ${quote(columns[at] ?? '')}`)
+          held.push(`select ${held.length} as place, ${values.join(', ')}`)
+        }
+      }
+      return { table: `(${held.join(' union all ')}) held`, place: 'place', rowOf: Number, release: async () => {} }
     })
   }
 
@@ -203,6 +221,10 @@ export class MemoryConnection implements Connection {
   serverZone(): Promise<string | null> {
     return Promise.resolve(null)
   }
+}
+
+function literal(text: Text): string {
+  return text === null ? 'null' : `'${text.replaceAll("'", "''")}'`
 }
 
 /** Opens a session for each caller: the sessions of two Lambdas have nothing in common. */

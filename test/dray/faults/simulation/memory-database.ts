@@ -133,8 +133,8 @@ export class MemoryDatabase {
       if (/^drop table/.test(sql)) return this.#dropTable(transaction, sql)
       if (/^alter table/.test(sql)) return this.#alterTable(sql)
       if (/pg_advisory_xact_lock/.test(sql)) return this.#takeAdvisoryLock(transaction)
-      // There are no foreign keys here.
-      if (/ from pg_constraint /.test(sql)) return { columns: [], rows: [], affected: 0 }
+      // There are no foreign keys and no triggers here.
+      if (/ from pg_(constraint|trigger) /.test(sql)) return { columns: [], rows: [], affected: 0 }
       return this.#run(transaction, sql, parameters)
     } catch (error) {
       transaction.failed = true

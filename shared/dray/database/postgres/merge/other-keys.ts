@@ -9,13 +9,17 @@ export interface OtherKey {
   readonly expressions: readonly string[]
   /** Which rows it holds, as SQL; null for all. */
   readonly predicate: string | null
-  /** Plain columns that may be NULL, by which a row can leave the index for a while. */
+  /**
+   * Plain columns that may be NULL, by which a row can leave the index for a while. No foreign key refers to them: its
+   * rows would be taken along.
+   */
   readonly nullable: readonly string[]
 }
 
 const OTHER_KEYS = `
   SELECT i.indexrelid, pg_get_indexdef(i.indexrelid, k, true), pg_get_expr(i.indpred, i.indrelid), a.attname,
     a.attnotnull OR COALESCE((to_jsonb(i) ->> 'indnullsnotdistinct')::boolean, false)
+      OR EXISTS (SELECT 1 FROM pg_constraint o WHERE o.contype = 'f' AND o.confrelid = i.indrelid AND a.attnum = ANY(o.confkey))
   FROM pg_index i CROSS JOIN generate_series(1, i.indnkeyatts) k
     LEFT JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[k - 1] AND a.attnum > 0
   WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid
@@ -35,8 +39,8 @@ export async function readOtherKeys(session: MergeSession, target: MergeTarget):
 
 /** A column whose difference the merge sees, so that it is sure to be written again. */
 function mayPark({ key, columns, ignore = [], version }: MergeTarget, part: readonly Text[]): boolean {
-  const [, , , column, isNotNull] = part
-  if (column === null || column === undefined || isNotNull === 't') return false
+  const [, , , column, isKept] = part
+  if (column === null || column === undefined || isKept === 't') return false
   return columns.includes(column) && !key.includes(column) && !ignore.includes(column) && column !== version
 }
 

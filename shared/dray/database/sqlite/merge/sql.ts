@@ -2,6 +2,7 @@ import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { type Affinity, affinityOf } from '../affinity.ts'
 import type { UniqueKey } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
+import type { DeferredKey } from './target-table.ts'
 
 const ROWS = 'dray_rows'
 
@@ -107,6 +108,14 @@ export class MergeSql {
     // The plus keeps SQLite from reading the whole table to look its rows up among these.
     return `UPDATE OR ABORT ${quoteTable(table)} AS t SET ${set.join(', ')} FROM ${this.#temporary} s
       WHERE ${this.#sameKey('t', '+s')} AND ${where} AND ${this.#changes}`
+  }
+
+  /** A row whose foreign key refers to nothing. */
+  orphan(where: string, { columns, parent, referred }: DeferredKey): string {
+    const [from, row] = this.#key === null ? [`${this.#temporary} s`, 's'] : [this.#both, 't']
+    const given = columns.map((column) => `${row}.${quote(column)} IS NOT NULL`).join(' AND ')
+    const same = columns.map((column, at) => `p.${quote(referred[at] ?? '')} = ${row}.${quote(column)}`).join(' AND ')
+    return `SELECT 1 FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same}) LIMIT 1`
   }
 
   clear(columns: readonly string[], where: string): string {

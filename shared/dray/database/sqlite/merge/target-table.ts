@@ -14,6 +14,14 @@ export interface TargetTable extends LiveTable {
   readonly isView: boolean
 }
 
+/** A foreign key that SQLite would judge at COMMIT, where it could not say which row is at fault. */
+export interface DeferredKey {
+  readonly table: string
+  readonly columns: readonly string[]
+  readonly parent: string
+  readonly referred: readonly string[]
+}
+
 /**
  * The live table, and its unique key that rows are merged by; null where they are inserted and the columns do not cover
  * one. Throws `Terminal` where rows cannot be merged into it.
@@ -80,17 +88,22 @@ export function mayReinsert({ session, target, live }: Merged): boolean {
 /** The columns that foreign keys refer to, and would take along. */
 export function referredColumns({ session, target }: Merged): ReadonlySet<string> {
   const rows = session.rows(
-    `SELECT f."to" FROM ${schemaOf(target.table)} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ? COLLATE NOCASE`,
+    `SELECT coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1)) FROM ${schemaOf(target.table)} m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table' AND f."table" = ? COLLATE NOCASE`,
     [nameOf(target.table)],
   )
   return new Set(rows.map(([column]) => column as string))
 }
 
-function schemaOf(table: string): string {
+export function schemaOf(table: string): string {
   const dot = table.indexOf('.')
   return `${dot < 0 ? 'main' : quote(table.slice(0, dot))}.sqlite_schema`
 }
 
-function nameOf(table: string): string {
+/** The name of another table of the same schema. */
+export function inSchemaOf(table: string, other: string): string {
+  return table.slice(0, table.indexOf('.') + 1) + other
+}
+
+export function nameOf(table: string): string {
   return table.slice(table.indexOf('.') + 1)
 }

@@ -3,6 +3,7 @@ import { areNeighbours } from '#dray/database/merge/neighbours.ts'
 import type { Reason } from '#dray/database/merge/spellings.ts'
 import { DROPPED } from '../../adapter.ts'
 import { columnOf, isRowFault } from '../translate.ts'
+import { DeferredKeys } from './deferred-keys.ts'
 import type { Merging } from './merging.ts'
 import { mayReinsert, otherKeys, referredColumns } from './target-table.ts'
 
@@ -17,10 +18,12 @@ export class StagedWriter implements RowWriter {
   readonly #merging: Merging
   /** The places of all staged rows, ascending. */
   readonly #places: readonly number[]
+  readonly #deferred: DeferredKeys
 
   constructor(merging: Merging, places: readonly number[]) {
     this.#merging = merging
     this.#places = places
+    this.#deferred = new DeferredKeys(merging)
   }
 
   async write(places: readonly number[]): Promise<Reason | null> {
@@ -28,7 +31,8 @@ export class StagedWriter implements RowWriter {
     const counts = { inserted: 0, updated: 0, unchanged: 0 }
     const fault = this.#tried('dray_write', () => {
       Object.assign(counts, this.#merging.live.isView ? this.#insertEach(places) : this.#writeAll(places))
-      return counts.inserted + counts.updated + counts.unchanged === places.length
+      if (counts.inserted + counts.updated + counts.unchanged !== places.length) return this.#dropped()
+      return this.#deferred.judge(this.#condition(places))
     })
     if (fault !== null) return fault
     this.written.inserted += counts.inserted
@@ -65,12 +69,12 @@ export class StagedWriter implements RowWriter {
   }
 
   /** Runs `work` under a savepoint; a row's fault undoes it and is returned, anything else is thrown. */
-  #tried(savepoint: string, work: () => boolean): Reason | null {
+  #tried(savepoint: string, work: () => Reason | null): Reason | null {
     const { database } = this.#merging.session
     database.exec(`SAVEPOINT ${savepoint}`)
     let fault: Reason | null = null
     try {
-      if (!work()) fault = this.#dropped()
+      fault = work()
     } catch (error) {
       // A row's fault leaves the transaction open.
       if (!isRowFault(error) || !database.isTransaction) throw error
@@ -114,7 +118,8 @@ export class StagedWriter implements RowWriter {
     const where = this.#condition(places)
     const [stored = 0] = this.#numbers(sql.look(where))
     const statement = way === 'null' ? sql.clear(this.#cleared(), where) : sql.delete(where)
-    return this.#tried('dray_room', () => this.#run(statement) === stored) === null ? stored : null
+    const isWhole = () => (this.#run(statement) === stored ? null : this.#dropped())
+    return this.#tried('dray_room', isWhole) === null ? stored : null
   }
 
   async ways(): Promise<readonly Way[]> {

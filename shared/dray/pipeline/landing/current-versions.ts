@@ -1,0 +1,57 @@
+import { sql } from 'kysely'
+import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import type { Text } from '#dray/block/block.ts'
+import { compile } from '#dray/database/statement.ts'
+import { TerminalError } from '#dray/errors.ts'
+import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import type { HistoryLayout } from './history-layout.ts'
+
+/** The current versions of these keys, by the key as the target writes it. */
+export async function currentVersions(
+  layout: HistoryLayout,
+  keys: readonly (readonly Text[])[],
+): Promise<Map<string, Text[]>> {
+  const { definition } = layout.pipeline.load.target
+  const rows = await layout.database.withConnection(async (connection, adapter) => {
+    const statement = compile(
+      adapter,
+      sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
+        where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
+    )
+    return (await connection.query(statement.sql, statement.parameters)).rows
+  })
+  const found = new Map<string, Text[]>()
+  for (const row of rows) {
+    const key = layout.key(row)
+    if (found.has(key)) {
+      throw new TerminalError(
+        `${layout.pipeline.name}: ${definition.database}.${definition.table} has two current versions of ${key}, so it is not known which one to close and nothing was written; give all but one of them a ${layout.fields.validTo}`,
+      )
+    }
+    found.set(key, [...row])
+  }
+  return found
+}
+
+/**
+ * The current versions of these rows, by the key as the row writes it: also of what is one key for the target, which
+ * holds it in another spelling.
+ */
+export async function versionsOf(
+  layout: HistoryLayout,
+  rows: readonly (readonly Text[])[],
+): Promise<Map<string, Text[]>> {
+  const current = await currentVersions(
+    layout,
+    rows.map((row) => layout.keyTexts(row)),
+  )
+  const wanted = new Set(rows.map((row) => layout.key(row)))
+  if ([...current.keys()].every((key) => wanted.has(key))) return current
+  for (const row of rows) {
+    const key = layout.key(row)
+    if (current.has(key)) continue
+    const [stored] = (await currentVersions(layout, [layout.keyTexts(row)])).values()
+    if (stored !== undefined) current.set(key, stored)
+  }
+  return current
+}

@@ -1,0 +1,41 @@
+import type { Database } from '#dray/database/database.ts'
+import { compile } from '#dray/database/statement.ts'
+
+/** A foreign key that refers to a table. */
+export interface ForeignKey {
+  readonly name: string
+  /** The table that has it. */
+  readonly table: string
+  /** That is the table itself. */
+  readonly isOwn: boolean
+  /** `no action`, `restrict`, `cascade`, `set null` or `set default`. */
+  readonly onDelete: string
+  readonly columns: readonly string[]
+  /** The columns of the table that these refer to. */
+  readonly referred: readonly string[]
+}
+
+const ACTING: ReadonlySet<string> = new Set(['cascade', 'set null', 'set default'])
+
+/** Whether a delete changes rows that refer to the row; else it is refused. */
+export function isActing({ onDelete }: ForeignKey): boolean {
+  return ACTING.has(onDelete)
+}
+
+export async function foreignKeysTo(database: Database, table: string): Promise<readonly ForeignKey[]> {
+  const rows = await database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(adapter, adapter.schema.foreignKeysTo(table))
+    return (await connection.query(text, parameters)).rows as readonly (readonly string[])[]
+  })
+  return [...Map.groupBy(rows, ([name, of]) => JSON.stringify([name, of])).values()].map((parts) => {
+    const [name = '', of = '', isOwn, onDelete = ''] = parts[0] ?? []
+    return {
+      name,
+      table: of,
+      isOwn: isOwn === '1',
+      onDelete,
+      columns: parts.map(([, , , , column]) => column as string),
+      referred: parts.map(([, , , , , column]) => column as string),
+    }
+  })
+}

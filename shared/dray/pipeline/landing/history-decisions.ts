@@ -1,0 +1,96 @@
+import type { OpenBlocks, Text } from '#dray/block/block.ts'
+import { decodeBlock } from '#dray/block/copy-text.ts'
+import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { versionsOf } from './current-versions.ts'
+import type { HistoryLayout } from './history-layout.ts'
+import { type PlacedRow, storedRows } from './stored-rows.ts'
+
+/** What becomes of the rows of one load, by their place. */
+export interface Decisions {
+  /** Rows to write; with the start of the version that they take the place of, or null for a new one. */
+  readonly write: Map<number, Text>
+  /** The rows that are closed when a new version is written, by its place. */
+  readonly close: Map<number, Text[]>
+  readonly unchanged: number
+  readonly duplicate: number
+}
+
+/** Rows that are not written: refused by the target, or found to be what it holds already. */
+interface Known {
+  has(place: number): boolean
+  readonly size: number
+}
+
+export async function decide(
+  layout: HistoryLayout,
+  open: OpenBlocks,
+  refused: Known,
+  alike: Known,
+): Promise<Decisions> {
+  const last = new Map<string, number>()
+  let rows = 0
+  for await (const row of rowsOf(open)) {
+    if (!refused.has(rows)) last.set(layout.key(row), rows)
+    rows += 1
+  }
+  const decisions = { write: new Map<number, Text>(), close: new Map<number, Text[]>(), unchanged: 0 }
+  let place = 0
+  for await (const block of open()) {
+    const wanted: PlacedRow[] = []
+    for (const row of decodeBlock(block)) {
+      if (last.get(layout.key(row)) === place) {
+        if (alike.has(place)) decisions.unchanged += 1
+        else wanted.push({ place, row })
+      }
+      place += 1
+    }
+    const differing: Differing[] = []
+    for (const group of inGroups(wanted)) differing.push(...(await compared(layout, group, decisions)))
+    await decideDiffering(layout, differing, decisions)
+  }
+  return { ...decisions, duplicate: rows - refused.size - last.size }
+}
+
+type Deciding = Omit<Decisions, 'duplicate'> & { unchanged: number }
+
+/** A row that is written otherwise than the version that is known of its key. */
+interface Differing extends PlacedRow {
+  readonly known: Text[]
+}
+
+async function compared(layout: HistoryLayout, group: readonly PlacedRow[], decisions: Deciding): Promise<Differing[]> {
+  const current = await versionsOf(
+    layout,
+    group.map(({ row }) => row),
+  )
+  const differing: Differing[] = []
+  for (const { place, row } of group) {
+    const known = current.get(layout.key(row))
+    if (known === undefined) decisions.write.set(place, null)
+    else if (layout.differs(row, known)) differing.push({ place, row, known })
+    else decisions.unchanged += 1
+  }
+  return differing
+}
+
+/** The columns may store another text for what has not changed: a char(10) that is filled up, 1e3 as a number. */
+async function decideDiffering(
+  layout: HistoryLayout,
+  differing: readonly Differing[],
+  decisions: Deciding,
+): Promise<void> {
+  const { write, close } = decisions
+  const stored = await storedRows(layout, differing)
+  for (const { place, row: given, known } of differing) {
+    const row = stored.get(place) ?? given
+    if (layout.isOlder(row, known) || !layout.differs(row, known)) decisions.unchanged += 1
+    else if (layout.beginsLater(row, known)) {
+      write.set(place, null)
+      close.set(place, layout.closed(known, given[layout.from] ?? null))
+    } else write.set(place, known[layout.from] ?? null)
+  }
+}
+
+export async function* rowsOf(open: OpenBlocks): AsyncGenerator<Text[]> {
+  for await (const block of open()) yield* decodeBlock(block)
+}
