@@ -6,9 +6,11 @@ import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import type { Services } from '../services.ts'
 import { type Closing, closedBefore } from './closing.ts'
 import { deleteGone } from './delete-gone.ts'
+import { landNewest } from './land-newest.ts'
 import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
 import { quarantineRefused, tryAgain } from './second-try.ts'
+import { stageNewest } from './shared-keys.ts'
 import { stageSourceKeys } from './source-keys.ts'
 
 /**
@@ -65,7 +67,9 @@ async function deleteAndTryAgain(
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'
   const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
-  if ((!isOwed(landed) || isReplaced(pipeline, before)) && (!deletes || before !== null)) {
+  const newest = isReplaced(pipeline, before) ? null : await stageNewest({ pipeline, input, landed, services })
+  const isTried = !isOwed(landed) || isReplaced(pipeline, before)
+  if (newest === null && isTried && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, landed }
   }
@@ -74,11 +78,13 @@ async function deleteAndTryAgain(
   try {
     return await database.transaction(async () => {
       await checkFence(database, pipeline.name, input.epoch, 'update')
+      // Another delivery of this Commit may have come first.
+      const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
+      if (newest !== null && !isClosed)
+        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at }, services)
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
       const deleted = present === null ? 0 : await deleteGone(pipeline, run, present, services)
-      // Another delivery of this Commit may have come first.
       const known = await sumOfLedger(database, pipeline.name, run.runId)
-      const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
       if (!isOwed(known) || isClosed) {
         check(known)
         return { deleted, landed: known }

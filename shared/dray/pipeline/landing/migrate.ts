@@ -4,6 +4,7 @@ import { makeTables } from './migrations/0001-tables.ts'
 import { addPlanColumns } from './migrations/0002-plan-columns.ts'
 import { addMarks } from './migrations/0003-marks.ts'
 import { addSecondTry } from './migrations/0004-second-try.ts'
+import { addLandedRows } from './migrations/0005-landed-rows.ts'
 import { OwnTables } from './migrations/own-tables.ts'
 
 /** In the order of their numbers, from 1. Only ever added to: a target may be at any version that there has been. */
@@ -12,6 +13,7 @@ const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [
   addPlanColumns,
   addMarks,
   addSecondTry,
+  addLandedRows,
 ]
 const NEWEST = migrations.length
 
