@@ -9,7 +9,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
-import { cutToHeld, withHeldMoments } from './held-moments.ts'
+import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
 
@@ -34,7 +34,7 @@ const MOST_TRIED = 100
 export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
-  const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
+  const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
   const refused = await keylessRows(layout, open)
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)

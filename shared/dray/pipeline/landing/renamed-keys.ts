@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -53,7 +53,7 @@ async function keysLike(
     for (const group of inGroups(wanted)) {
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(key.map(columnName))} from ${tableName(definition)} where ${hasKey(adapter, key, group)}`,
+        sql`select ${sql.join(key.map((column) => readColumn(adapter, column)))} from ${tableName(definition)} where ${hasKey(adapter, key, group)}`,
       )
       found.push(...(await connection.query(text, parameters)).rows)
     }

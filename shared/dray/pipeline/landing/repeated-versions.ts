@@ -8,7 +8,7 @@ import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
-import { cutToHeld } from './held-moments.ts'
+import { cutToHeld } from './held-values.ts'
 import { HistoryLayout } from './history-layout.ts'
 
 /**
