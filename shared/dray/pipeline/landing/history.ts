@@ -12,6 +12,7 @@ import { canonicalKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.t
 import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
+import { storedKeys } from './stored-keys.ts'
 
 /** What becomes of the rows of one load, by their place. */
 interface Decisions {
@@ -159,11 +160,13 @@ async function addOtherSpellings(
 ): Promise<void> {
   const wanted = new Set(rows.map((row) => layout.key(row)))
   if ([...current.keys()].every((key) => wanted.has(key))) return
-  for (const row of rows) {
-    const key = layout.key(row)
-    if (current.has(key)) continue
-    const [stored] = (await currentVersions(layout, [layout.keyTexts(row)])).values()
-    if (stored !== undefined) current.set(key, stored)
+  const missing = rows.filter((row) => !current.has(layout.key(row)))
+  const keys = missing.map((row) => layout.keyTexts(row))
+  for (const [at, stored] of (await storedKeys(layout.pipeline.load.target, layout.by, keys)).entries()) {
+    const version = stored
+      .map((key) => current.get(keyOf(canonicalKey(layout.by, key))))
+      .find((row) => row !== undefined)
+    if (version !== undefined) current.set(layout.key(missing[at] as readonly Text[]), version)
   }
 }
 
