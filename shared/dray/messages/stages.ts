@@ -87,6 +87,8 @@ const transformInput = extractInput.extend({
 const loadInput = transformInput.extend({
   transformed: stagedObject,
   filtered: z.int().nonnegative(),
+  /** How many rows have another key in the target than in the source; not known where it is not said. */
+  other_keys: z.int().nonnegative().optional(),
   /** Rows kept whole with the reason; null when there are none. */
   quarantined: stagedObject.nullable(),
   /** Findings on rows that go on; null when there are none. */

@@ -56,6 +56,11 @@ export function gonePrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/gone`
 }
 
+/** The newest rows of keys that several partitions have loaded. */
+export function newestPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/newest`
+}
+
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/kept`

@@ -58,6 +58,11 @@ const options = { by: 'code', validFrom: 'validFrom', validTo: 'validTo', curren
 const toVersion = ({ code, label, price, detail }: Item) => ({ code, label, price, detail })
 const everything = fullLoad(Item, { partitionRows: 4 })
 const versions = pipeline('items', { extract: everything, transform: toVersion, load: history(Version, options) })
+const ordered = pipeline('items', {
+  extract: everything,
+  transform: toVersion,
+  load: history(Version, { ...options, version: 'price' }),
+})
 const closing = pipeline('items', {
   extract: everything,
   transform: toVersion,
@@ -193,12 +198,12 @@ onEachEngine('a history', [source, target], (engine) => {
 
   test('the same key twice in a batch: the last one counts, and writes nothing when it is the current version', async () => {
     await Item.insertAll([
-      { id: 1n, code: 'a', label: 'old' },
-      { id: 2n, code: 'a', label: 'one' },
+      { id: 1n, code: 'a', label: 'old', price: decimalOf('1.00') },
+      { id: 2n, code: 'a', label: 'one', price: decimalOf('2.00') },
     ])
-    const first = await run(versions, 'run-1', '2024-01-01')
+    const first = await run(ordered, 'run-1', '2024-01-01')
 
-    const second = await run(versions, 'run-2', '2024-01-02')
+    const second = await run(ordered, 'run-2', '2024-01-02')
 
     assert.deepEqual([first.read, first.inserted, first.duplicate], [2, 1, 1])
     assert.deepEqual([second.inserted, second.unchanged, second.duplicate], [0, 1, 1])
@@ -260,12 +265,12 @@ onEachEngine('a history', [source, target], (engine) => {
       { code: 'z', validFrom: timestampOf('2020-01-01'), validTo: null, isCurrent: true, label: 'taken' },
     ])
     await Item.insertAll([
-      { id: 1n, code: 'a', label: 'one' },
-      { id: 2n, code: 'a', label: 'two' },
-      { id: 3n, code: 'a', label: 'taken' },
+      { id: 1n, code: 'a', label: 'one', price: decimalOf('1.00') },
+      { id: 2n, code: 'a', label: 'two', price: decimalOf('2.00') },
+      { id: 3n, code: 'a', label: 'taken', price: decimalOf('3.00') },
     ])
 
-    const { read, inserted, duplicate, quarantined: refused } = await run(versions, 'run-1', '2024-01-01')
+    const { read, inserted, duplicate, quarantined: refused } = await run(ordered, 'run-1', '2024-01-01')
 
     assert.deepEqual([read, inserted, duplicate, refused], [3, 1, 1, 1])
     assert.deepEqual(

@@ -160,6 +160,31 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     assert.deepEqual(await kept('accounts', 'run-2'), [])
   })
 
+  test('follow the source, which spells more of them in another way than are asked for at once', async () => {
+    const moment = MOMENT[engine.dialect]
+    await define(
+      `create table name_version (id ${NAME[engine.dialect]}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+    )
+    const many = Array.from({ length: 510 }, (_, index) => ({ id: `a${index}`, label: 'a' }))
+    await Account.insertAll(many)
+    const whole = pipeline('whole', {
+      extract: fullLoad(Account),
+      transform: takeOver,
+      load: upsert(ByName, { by: 'id' }),
+    })
+    await run(whole, 'run-1')
+    await runOn(names, 'run-2', '2024-06-01')
+    await source.query("update account set id = concat('A', substr(id, 2))")
+
+    const renamed = await run(whole, 'run-3')
+    await runOn(names, 'run-4', '2024-06-02')
+
+    assert.deepEqual([renamed.updated, renamed.quarantined], [510, 0])
+    assert.equal((await ByName.all().toArray()).filter(({ id }) => id.startsWith('A')).length, 510)
+    const { unchanged } = (await step('run-4')) ?? {}
+    assert.deepEqual([unchanged, await NameVersion.count()], [510, 510])
+  })
+
   test('that the source spells in two ways are quarantined, and no row of them is deleted', async () => {
     await Account.insertAll(['bob@example.com', 'BOB@example.com', 'eve@example.com'].map((id) => ({ id, label: id })))
 

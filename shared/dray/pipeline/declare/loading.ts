@@ -56,6 +56,8 @@ const MOST = 0.1
 export interface ReplaceOptions<T extends AnyTarget> {
   /** Which rows are the same when a run reads one twice; the primary key when left out. */
   readonly by?: Names<T> | readonly Names<T>[]
+  /** Of rows that are the same the one whose value of this property is the greatest counts. */
+  readonly version?: Names<T>
   /** Lets a run that has no row to load empty the table. */
   readonly allowEmpty?: boolean
   /**
@@ -75,7 +77,12 @@ export function replace<T extends AnyTarget>(target: T, options: ReplaceOptions<
   if (!(most >= 0 && most <= 1)) {
     throw new ConfigurationError(`replace(${target.definition.table}): most is ${most}; give a share from 0 to 1`)
   }
-  return loading('replace', target, { by, allowEmpty: options.allowEmpty ?? false, most })
+  return loading('replace', target, {
+    by,
+    version: options.version ?? null,
+    allowEmpty: options.allowEmpty ?? false,
+    most,
+  })
 }
 
 export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T>> {

@@ -7,9 +7,11 @@ import type { Services } from '../services.ts'
 import { type Closing, closedBefore } from './closing.ts'
 import { type Deletion, deleteGone, type PresentKeys } from './delete-gone.ts'
 import { foreignKeysTo } from './foreign-keys.ts'
+import { landNewest } from './land-newest.ts'
 import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
 import { quarantineRefused, SecondTry } from './second-try.ts'
+import { stageNewest } from './shared-keys.ts'
 import { stageSourceKeys } from './source-keys.ts'
 
 /**
@@ -65,7 +67,9 @@ async function deleteAndTryAgain(
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'
   const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
-  if ((!isOwed(landed) || isReplaced(pipeline, before)) && (!deletes || before !== null)) {
+  const newest = isReplaced(pipeline, before) ? null : await stageNewest({ pipeline, input, landed, services })
+  const isTried = !isOwed(landed) || isReplaced(pipeline, before)
+  if (newest === null && isTried && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }
   }
@@ -75,8 +79,10 @@ async function deleteAndTryAgain(
     return await database.transaction(async () => {
       await checkFence(database, pipeline.name, input.epoch, 'update')
       // Another delivery of this Commit may have come first.
-      const known = await sumOfLedger(database, pipeline.name, run.runId)
       const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
+      if (newest !== null && !isClosed)
+        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at }, services)
+      const known = await sumOfLedger(database, pipeline.name, run.runId)
       const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
       const deletion =

@@ -3,8 +3,10 @@ import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
-import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
+import { storedKeys } from './stored-keys.ts'
 
 /** The current versions of these keys, by the key as the target writes it. */
 export async function currentVersions(
@@ -47,11 +49,13 @@ export async function versionsOf(
   )
   const wanted = new Set(rows.map((row) => layout.key(row)))
   if ([...current.keys()].every((key) => wanted.has(key))) return current
-  for (const row of rows) {
-    const key = layout.key(row)
-    if (current.has(key)) continue
-    const [stored] = (await currentVersions(layout, [layout.keyTexts(row)])).values()
-    if (stored !== undefined) current.set(key, stored)
+  const missing = rows.filter((row) => !current.has(layout.key(row)))
+  const keys = missing.map((row) => layout.keyTexts(row))
+  for (const [at, stored] of (await storedKeys(layout.pipeline.load.target, layout.by, keys)).entries()) {
+    const version = stored
+      .map((key) => current.get(keyOf(canonicalKey(layout.by, key))))
+      .find((row) => row !== undefined)
+    if (version !== undefined) current.set(layout.key(missing[at] as readonly Text[]), version)
   }
   return current
 }

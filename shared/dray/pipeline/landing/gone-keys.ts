@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, tableName, where } from '#dray/active-record/sql.ts'
+import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { columnOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
@@ -50,7 +50,7 @@ export class GoneRows {
       const columns = columnsOf(definition, this.#pipeline.load.by)
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}${where([...this.#withKey(), this.isGone])}`,
+        sql`select ${sql.join(columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([...this.#withKey(), this.isGone])}`,
       )
       return take(connection.copyOut(text, parameters, { signal }))
     })

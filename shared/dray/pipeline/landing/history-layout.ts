@@ -82,6 +82,14 @@ export class HistoryLayout {
     return one !== null && other !== null && compareTexts(this.column(place), one, other) < 0
   }
 
+  /** Without an end again. */
+  reopened(row: readonly Text[]): Text[] {
+    const open = [...row]
+    open[this.to] = null
+    if (this.current !== null) open[this.current] = '1'
+    return open
+  }
+
   /** Never before it began, whatever the clocks of two runs say. */
   closed(row: readonly Text[], at: Text): Text[] {
     const closed = [...row]

@@ -7,7 +7,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { currentVersions, versionsOf } from './current-versions.ts'
-import { cutToHeld, withHeldMoments } from './held-moments.ts'
+import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { type Decisions, decide, rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
@@ -23,7 +23,7 @@ const MOST_TRIED = 20
 export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
-  const open = cut === null ? rows : withHeldMoments(layout, rows, cut)
+  const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
   const refused = await keylessRows(layout, open)
   const alike = new Set<number>()
   for (let tries = 1; ; tries++) {

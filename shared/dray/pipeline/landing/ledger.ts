@@ -48,6 +48,8 @@ function defineLedger(database: Database) {
         refused: text().nullable(),
         /** The staged keys of the target that the partition has loaded, as JSON; null where nothing is deleted. */
         loadedKeys: text().nullable(),
+        /** The staged rows of the partition, as JSON; null where no other row of the run can have their keys. */
+        landedRows: text().nullable(),
       },
     ) {},
   }
@@ -159,11 +161,22 @@ export interface LedgerCounts extends RowCounts {
 /** In the place of a partition: what became of refused rows that were tried again at the end. */
 export const SECOND_TRY = -1
 
+/** The rows of a partition as they were staged, for Commit to find keys that come more than once in the run. */
+export interface LandedRows {
+  readonly extracted: StagedObject
+  readonly transformed: StagedObject
+  /** How many of them have another key in the target than in the source. */
+  readonly otherKeys: number
+  /** How many gave way to another row of their key. */
+  readonly duplicate: number
+}
+
 /** What the ledger knows of a run. */
 export interface LandedRun extends LedgerCounts {
   readonly partitions: number
   readonly refused: readonly StagedObject[]
   readonly loadedKeys: readonly StagedObject[]
+  readonly landedRows: readonly LandedRows[]
   /** Whether the refused rows have been tried again. */
   readonly isTriedAgain: boolean
 }
@@ -173,10 +186,10 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
   const { Entry } = ledgerOf(database)
   const entries = await Entry.where({ pipeline, runId }).order({ partitionNumber: 'asc' }).toArray()
   const landed = entries.filter(({ partitionNumber }) => partitionNumber !== BigInt(SECOND_TRY))
-  const staged = (pick: (entry: (typeof entries)[number]) => string | null) =>
+  const staged = <T = StagedObject>(pick: (entry: (typeof entries)[number]) => string | null) =>
     landed.flatMap((entry) => {
       const text = pick(entry)
-      return text === null ? [] : [JSON.parse(text) as StagedObject]
+      return text === null ? [] : [JSON.parse(text) as T]
     })
   const sum = (pick: (entry: (typeof entries)[number]) => bigint) =>
     Number(entries.reduce((total, entry) => total + pick(entry), 0n))
@@ -184,6 +197,7 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     partitions: landed.length,
     refused: staged((entry) => entry.refused),
     loadedKeys: staged((entry) => entry.loadedKeys),
+    landedRows: staged<LandedRows>((entry) => entry.landedRows),
     isTriedAgain: landed.length < entries.length,
     read: sum((entry) => entry.rowsRead),
     inserted: sum((entry) => entry.inserted),

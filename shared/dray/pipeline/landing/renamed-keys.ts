@@ -1,14 +1,10 @@
-import { sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
-import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import { compile } from '#dray/database/statement.ts'
-import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { storedKeys } from './stored-keys.ts'
 
 interface Row {
   readonly kept: QuarantinedRow
@@ -28,35 +24,28 @@ export async function renamedKeys(
   const own = extract.source.definition.primaryKey
   const by = columnsOf(load.target.definition, load.by)
   const columns = bulkColumns(load.target.definition)
-  const renamed = new Set<number>()
+  const takenOver: { readonly place: number; readonly key: readonly Text[] }[] = []
   for (const [place, { kept, texts }] of await rows) {
     const key = by.map((column) => texts[columns.indexOf(column)] ?? null)
     const isTakenOver = own.length === key.length && own.every(({ column }, index) => kept.row[column] === key[index])
-    if (!isTakenOver) continue
-    const held = await keysLike(load.target, by, [key])
-    const [stored] = held
-    if (held.length !== 1 || stored === undefined) continue
-    const found = await keysLike(extract.source, own, [stored])
-    if (!found.some((one) => keyOf(one) === keyOf(stored))) renamed.add(place)
+    if (isTakenOver) takenOver.push({ place, key })
   }
-  return renamed
-}
-
-/** The keys of a table's rows that it takes for one of these. */
-async function keysLike(
-  { database, definition }: AnyModel,
-  key: readonly ColumnDefinition[],
-  wanted: readonly (readonly Text[])[],
-): Promise<readonly (readonly Text[])[]> {
-  return database.withConnection(async (connection, adapter) => {
-    const found: (readonly Text[])[] = []
-    for (const group of inGroups(wanted)) {
-      const { sql: text, parameters } = compile(
-        adapter,
-        sql`select ${sql.join(key.map(columnName))} from ${tableName(definition)} where ${hasKey(adapter, key, group)}`,
-      )
-      found.push(...(await connection.query(text, parameters)).rows)
-    }
-    return found
+  const held = await storedKeys(
+    load.target,
+    by,
+    takenOver.map(({ key }) => key),
+  )
+  const asked = takenOver.flatMap(({ place }, index) => {
+    const [stored, ...others] = held[index] ?? []
+    return stored === undefined || others.length > 0 ? [] : [{ place, stored }]
   })
+  const found = await storedKeys(
+    extract.source,
+    own,
+    asked.map(({ stored }) => stored),
+  )
+  const textOf = (key: readonly Text[]) => keyOf(canonicalKey(own, key))
+  const isGone = (stored: readonly Text[], index: number) =>
+    !found[index]?.some((one) => textOf(one) === textOf(stored))
+  return new Set(asked.filter(({ stored }, index) => isGone(stored, index)).map(({ place }) => place))
 }

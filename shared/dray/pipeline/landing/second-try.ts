@@ -245,5 +245,6 @@ async function enter({ pipeline, input }: Work, tried: Tried, rows: number): Pro
     replayed: null,
     refused: null,
     loadedKeys: null,
+    landedRows: null,
   }).saveOrFail()
 }

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { columnName, tableName, where } from '#dray/active-record/sql.ts'
+import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf } from '#dray/block/copy-text.ts'
@@ -22,7 +22,7 @@ function selection(pipeline: Pipeline, adapter: Adapter) {
   const from = sql`${tableName(definition)}${where(columns.map((column) => sql`${columnName(column)} is not null`))}`
   return {
     columns,
-    keys: compile(adapter, sql`select ${sql.join(columns.map(columnName))} from ${from}`),
+    keys: compile(adapter, sql`select ${sql.join(columns.map((column) => readColumn(adapter, column)))} from ${from}`),
     count: compile(adapter, sql`select count(*) from ${from}`),
   }
 }

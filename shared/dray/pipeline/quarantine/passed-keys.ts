@@ -2,12 +2,12 @@ import { hash } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
 import { planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ageColumn, ageOf } from '#dray/pipeline/rows/age.ts'
 import type { Outcome } from '#dray/pipeline/rows/transform-rows.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
 import { passedPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
-import { ageColumn, ageOf } from './age.ts'
 import { readOpenKeys } from './open-keys.ts'
 
 /** A row that came out of the transform, of a key that has an open entry in the quarantine. */

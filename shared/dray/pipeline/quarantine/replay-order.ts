@@ -1,5 +1,5 @@
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
-import { ageColumn, ageOf, compareAges } from './age.ts'
+import { ageColumn, ageOf, compareAges } from '#dray/pipeline/rows/age.ts'
 import type { KeptRow } from './kept-rows.ts'
 
 /** By cursor and key, as an extract reads them: of those with one key of the target the last is taken. */

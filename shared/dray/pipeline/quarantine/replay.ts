@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { columnName, KEYS_AT_ONCE, tableName, where } from '#dray/active-record/sql.ts'
+import { KEYS_AT_ONCE, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -139,7 +139,7 @@ async function presentKeys(
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(definition.primaryKey.map(columnName))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
+        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
       )
       for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }

@@ -147,7 +147,14 @@ async function stepRecord(
 ): Promise<StepRecord> {
   // A resumed run has said more of itself than the plan that it reuses.
   const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
-  const { partitions: _partitions, refused: _refused, loadedKeys: _keys, isTriedAgain: _again, ...counts } = sums
+  const {
+    partitions: _partitions,
+    refused: _refused,
+    loadedKeys: _keys,
+    landedRows: _rows,
+    isTriedAgain: _again,
+    ...counts
+  } = sums
   // Another run may have moved it since a run of some rows was planned that is resumed now.
   const lastRun = planned.advances ? planned.lastRun : ((await state.pipeline(pipeline.name))?.lastRun ?? null)
   return {

@@ -3,11 +3,14 @@ import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
 import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { checkFence, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
+import { checkFence, type LandedRows, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
+import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { isOrdered } from '#dray/pipeline/rows/row-order.ts'
 import { openRows } from '#dray/pipeline/rows/staged-rows.ts'
+import { replacesRows } from '#dray/pipeline/rows/taken-over-key.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
@@ -31,11 +34,15 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
     const merged = await merge(pipeline, input, planned.advances, services)
+    if (merged.duplicate > 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
+      await refuseUnordered(pipeline, input.transformed, services)
+    }
     await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
     const landing = countsOf(input, merged)
     const staged = {
       refused: await keepRefused(pipeline, input, { planned, rejected: merged.rejected }, services),
       loadedKeys: await stageLoadedKeys(pipeline, input, planned, services),
+      landedRows: landedRows(pipeline, input, planned, merged),
     }
     try {
       await enter(pipeline, input, planned, { ...landing, ...staged })
@@ -69,6 +76,19 @@ function countsOf(input: LoadInput, merged: MergeResult): LedgerCounts {
     findings: input.findings?.rows ?? 0,
     bytes: input.extracted.bytes,
   }
+}
+
+/** Null where no row of the run can have the key of another. */
+function landedRows(
+  pipeline: Pipeline,
+  input: LoadInput,
+  planned: Plan,
+  { duplicate }: MergeResult,
+): LandedRows | null {
+  const isAlone = planned.partitions.length === 1 && (pipeline.load.version === null || duplicate === 0)
+  if (isAlone || !replacesRows(pipeline)) return null
+  const { extracted, transformed, other_keys: otherKeys = transformed.rows } = input
+  return { extracted, transformed, otherKeys, duplicate }
 }
 
 async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<LedgerCounts | null> {
@@ -107,7 +127,7 @@ async function enter(
   pipeline: Pipeline,
   input: LoadInput,
   planned: Plan,
-  counts: LedgerCounts & StagedForCommit,
+  counts: LedgerCounts & StagedForCommit & { readonly landedRows: LandedRows | null },
 ): Promise<void> {
   const json = (value: unknown) => (value === null || value === undefined ? null : JSON.stringify(value))
   const { Entry } = ledgerOf(pipeline.load.target.database)
@@ -129,5 +149,6 @@ async function enter(
     replayed: json(planned.replayed?.records),
     refused: json(counts.refused),
     loadedKeys: json(counts.loadedKeys),
+    landedRows: json(counts.landedRows),
   }).saveOrFail()
 }

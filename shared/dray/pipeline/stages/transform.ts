@@ -9,6 +9,7 @@ import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-ke
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
+import { replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
@@ -20,6 +21,8 @@ import { counted } from './counted-blocks.ts'
 /** Rows that are kept aside while the others go on. */
 interface Aside {
   filtered: number
+  /** Rows that go on under another key than that of the source. */
+  otherKeys: number
   readonly quarantined: QuarantinedRow[]
   readonly findings: QuarantinedRow[]
   /** Null where nothing is open in the quarantine. */
@@ -31,7 +34,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
   const { staging, signal } = services
   const options = { signal }
   const passed = await passedKeys(pipeline, input, services)
-  const aside: Aside = { filtered: 0, quarantined: [], findings: [], passed }
+  const aside: Aside = { filtered: 0, otherKeys: 0, quarantined: [], findings: [], passed }
   const columns = pipeline.extract.source.definition.columnNames
   const rows: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
   const extracted = await openRows(rows, services, { areBlocksLent: true })
@@ -52,6 +55,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
     version: formats.message,
     transformed,
     filtered: aside.filtered,
+    other_keys: aside.otherKeys,
     quarantined: await keep(quarantinePrefix(planningRun(input), pipeline.name), aside.quarantined),
     findings: await keep(findingsPrefix(planningRun(input), pipeline.name), aside.findings),
   }
@@ -65,6 +69,7 @@ async function* transformedBlocks(
 ): AsyncGenerator<Block> {
   const transformRow = rowTransformer(pipeline, startOf(input.run))
   const lineOf = lineEncoder(pipeline.load.target)
+  const isTakenOver = replacesRows(pipeline) ? takenOverKey(pipeline) : () => true
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
     const full: Block[] = []
@@ -72,7 +77,9 @@ async function* transformedBlocks(
       const outcome = transformRow(row)
       aside.passed?.note(row, outcome)
       setAside(pipeline, input, row, outcome, aside)
-      const filled = outcome.kind === 'loaded' ? encoder.pushLine(lineOf(outcome.texts)) : null
+      if (outcome.kind !== 'loaded') return
+      if (!isTakenOver(row, outcome.texts)) aside.otherKeys += 1
+      const filled = encoder.pushLine(lineOf(outcome.texts))
       if (filled !== null) full.push(filled)
     })
     yield* full

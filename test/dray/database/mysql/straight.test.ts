@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import type { MergeResult } from 'dray/internal/database/adapter.ts'
+import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { TEMPORARY_TABLES } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
@@ -45,6 +46,27 @@ describe('rows that are new to a table of MySQL', { skip }, () => {
       ['0', null, '1.50'],
       ['1', '1', '1.50'],
     ])
+  })
+
+  test('are rejected where a trigger rewrites their keys, by a user who may not see it, too', async () => {
+    const name = new URL(server.url).pathname.slice(1)
+    await server.query('CREATE TRIGGER rewritten BEFORE INSERT ON item FOR EACH ROW SET NEW.id = NEW.id + 1000')
+    await server.query("CREATE OR REPLACE USER writer@'%' IDENTIFIED BY 'r'")
+    await server.query(`GRANT SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES ON \`${name}\`.* TO writer@'%'`)
+    const url = new URL(server.url)
+    url.username = 'writer'
+    url.password = 'r'
+    const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
+    const connection = await adapter.acquire()
+
+    const merging = inTransaction(connection, () => connection.merge(target, () => blocksOf([row('1'), row('2')])))
+
+    const result = await merging.finally(async () => {
+      await adapter.release(connection)
+      await adapter.close()
+    })
+    assert.deepEqual(countsOf(result), [0, 0, 0, 0, 2])
+    assert.deepEqual(await server.query('SELECT id FROM item'), [])
   })
 
   test('are merged after all when a later one is there already, or comes twice', async () => {

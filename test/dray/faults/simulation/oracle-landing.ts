@@ -193,6 +193,15 @@ export class LandingOracle {
     }
   }
 
+  /** A Commit has put the newest rows of codes in the place of older ones that had landed later. */
+  settled({ run }: CommitInput, products: readonly Change[]): void {
+    for (const { before, after } of products) {
+      if (before === null || after === null || (after.changed_at ?? '') < (before.changed_at ?? '')) {
+        throw new Divergence(`the Commit of ${run.id} put ${shown(after)} over ${shown(before)}`)
+      }
+    }
+  }
+
   /** A Commit has tried refused rows again: here, only those land of which the target has a newer version by now. */
   triedAgain(input: CommitInput, entry: Row): void {
     const name = `the second try of ${input.run.id}`

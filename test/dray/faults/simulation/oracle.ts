@@ -57,7 +57,10 @@ export class Oracle {
       if (again !== null) this.#landing.triedAgain(input as CommitInput, again)
     }
     if (!(input !== null && 'partition' in input) && changes.some(isOfCommit)) {
-      this.#closing.closed(input as CommitInput, changes.filter(isOfCommit), deliveredAt)
+      const closing = changes.some(({ table: changed }) => changed === 'dray_closing')
+      if (closing || !this.#witness.scenario.sharedCodes) {
+        this.#closing.closed(input as CommitInput, changes.filter(isOfCommit), deliveredAt)
+      } else this.#landing.settled(input as CommitInput, changes.filter(isOfCommit))
     }
     const versions = changes.filter(({ table: changed }) => changed === 'version')
     if (versions.length > 0) this.#histories.check(versions, input !== null && 'partition' in input)

@@ -75,7 +75,8 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
 
 function drawUsual(seed: number, random: Random): Scenario {
   const shape = drawShape(random)
-  const sharedCodes = shape.kind === 'incremental' && (shape.versioned || shape.partitionRows >= 100)
+  const sharedCodes =
+    shape.kind === 'incremental' && (shape.versioned || shape.partitionRows === 2 || shape.partitionRows >= 100)
   const exact = shape.kind === 'full' || shape.lagSeconds === 0 || random.chance(0.7)
   const quiet = random.chance(0.05)
   const runs = Array.from({ length: random.integer(1, 3) }, () => ({

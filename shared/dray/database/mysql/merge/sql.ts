@@ -91,6 +91,14 @@ export class MergeSql {
       FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join} WHERE ${where}`
   }
 
+  /** How many of these rows the target does not have after they were written: a trigger has changed their key. */
+  missing(where: string): string {
+    const { name } = this.key[0] as StagedColumn
+    const isKeyed = this.key.map((column) => `${S}.${quote(column.name)} IS NOT NULL`).join(' AND ')
+    return `SELECT COUNT(*) FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join}
+      WHERE ${where} AND ${isKeyed} AND ${T}.${quote(name)} IS NULL`
+  }
+
   /** Writes rows that the target has, in another form. */
   update(where: string): string {
     const written = [...this.#others, ...this.#ignored, ...(this.#respell ? this.key : [])]

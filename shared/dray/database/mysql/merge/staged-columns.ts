@@ -218,6 +218,7 @@ function typeAndFlaws(
 }
 
 function castOf({ kind, type }: MysqlColumn): string | null {
+  if (kind === 'float') return 'FLOAT'
   if (kind === 'year') return 'UNSIGNED'
   if (!INTEGERS.has(kind)) return null
   return /unsigned/i.test(type) ? 'UNSIGNED' : 'SIGNED'

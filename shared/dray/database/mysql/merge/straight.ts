@@ -10,6 +10,7 @@ import { errorNumber, isRowFault } from '../translate.ts'
 import { fittingRows } from './fitting-values.ts'
 import { NOT_ALLOWED, packetsOf, ROW_FORMAT } from './load-data.ts'
 import type { MergeSession } from './session.ts'
+import type { TargetTable } from './target-table.ts'
 
 const SAVEPOINT = '`dray_straight`'
 
@@ -21,18 +22,21 @@ const SAVEPOINT = '`dray_straight`'
 export async function loadStraight(
   session: MergeSession,
   target: MergeTarget,
-  live: MysqlTable,
+  live: TargetTable,
   open: OpenBlocks,
 ): Promise<number | null> {
   const fits = fittingRows(session, target, live)
-  if (fits === null || mayLackKeys(target, live)) return null
+  if (fits === null || mayLackKeys(target, live) || live.hasInsertTrigger) return null
   const blocks = new FittingBlocks(open(), fits)
   try {
     const first = await blocks.first()
-    if (first === null || (await hasSome(session, target, first))) return null
+    if (first === null || (await countOf(session, target, first)).found > 0) return null
     await session.run(`SAVEPOINT ${SAVEPOINT}`)
     const into = quoteTable(target.table)
-    const inserted = await loadFitting(session, into, target.columns, blocks)
+    const loaded = await loadFitting(session, into, target.columns, blocks)
+    // Those who may not see triggers cannot tell whether one changes keys: some are looked up again.
+    const { found, asked } = live.mayHaveTriggers ? await countOf(session, target, first) : { found: 0, asked: 0 }
+    const inserted = found === asked ? loaded : null
     if (inserted === null) await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
     await session.run(`RELEASE SAVEPOINT ${SAVEPOINT}`)
     return inserted
@@ -76,15 +80,19 @@ export async function loadFitting(
   return blocks.rows
 }
 
-/** Whether the table has some of a block's keys. */
-async function hasSome(session: MergeSession, target: MergeTarget, block: CopyBlock): Promise<boolean> {
-  const keys = probedKeys(target, block)
-  if (keys.length === 0) return false
+/** How many of some keys of a block the table has. */
+async function countOf(
+  session: MergeSession,
+  target: MergeTarget,
+  block: CopyBlock,
+): Promise<{ readonly found: number; readonly asked: number }> {
+  const keys = probedKeys(target, block).filter((values) => !values.includes(null))
+  if (keys.length === 0) return { found: 0, asked: 0 }
   const conditions = keys.map(
     (values) =>
       `(${target.key.map((column, index) => `${quote(column)} = ${literal(values[index] ?? '')}`).join(' AND ')})`,
   )
   const table = quoteTable(target.table)
-  const { rows } = await session.run(`SELECT 1 FROM ${table} WHERE ${conditions.join(' OR ')} LIMIT 1`)
-  return rows.length > 0
+  const { rows } = await session.run(`SELECT COUNT(*) FROM ${table} WHERE ${conditions.join(' OR ')}`)
+  return { found: Number(rows[0]?.[0]), asked: keys.length }
 }

@@ -13,6 +13,8 @@ const WITHOUT_TRANSACTIONS = new Set(['MYISAM', 'ARIA', 'MEMORY', 'CSV', 'ARCHIV
 export interface TargetTable extends MysqlTable {
   /** False where the table is sure to have no trigger: they are shown to those alone who may make some. */
   readonly mayHaveTriggers: boolean
+  /** There is a trigger that may change rows that are inserted. */
+  readonly hasInsertTrigger: boolean
   /** There is a trigger that may take back what an update changes. */
   readonly hasUpdateTrigger: boolean
 }
@@ -44,18 +46,22 @@ export async function readTargetTable(session: MergeSession, target: MergeTarget
 async function readTriggers(
   session: MergeSession,
   table: string,
-): Promise<Pick<TargetTable, 'mayHaveTriggers' | 'hasUpdateTrigger'>> {
+): Promise<Pick<TargetTable, 'mayHaveTriggers' | 'hasInsertTrigger' | 'hasUpdateTrigger'>> {
   const { schema, name } = placeOf(table)
   const granted = `privilege_type = 'TRIGGER' AND grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')`
   const { rows } = await session.run(
-    `SELECT COUNT(*), COALESCE(SUM(event_manipulation = 'UPDATE'), 0),
+    `SELECT COUNT(*), COALESCE(SUM(event_manipulation = 'INSERT'), 0), COALESCE(SUM(event_manipulation = 'UPDATE'), 0),
        EXISTS (SELECT 1 FROM information_schema.user_privileges WHERE ${granted})
        OR EXISTS (SELECT 1 FROM information_schema.schema_privileges WHERE ${granted} AND ${schema} LIKE table_schema)
        OR EXISTS (SELECT 1 FROM information_schema.table_privileges WHERE ${granted} AND table_schema = ${schema} AND table_name = ${name})
      FROM information_schema.triggers WHERE event_object_schema = ${schema} AND event_object_table = ${name}`,
   )
-  const [all, updating, areShown] = (rows[0] ?? []).map(Number)
-  return { mayHaveTriggers: areShown !== 1 || all !== 0, hasUpdateTrigger: Number(updating) > 0 }
+  const [all, inserting, updating, areShown] = (rows[0] ?? []).map(Number)
+  return {
+    mayHaveTriggers: areShown !== 1 || all !== 0,
+    hasInsertTrigger: Number(inserting) > 0,
+    hasUpdateTrigger: Number(updating) > 0,
+  }
 }
 
 /** Whether rows may be deleted and inserted again without anybody's notice. */

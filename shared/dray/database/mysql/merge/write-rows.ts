@@ -50,9 +50,10 @@ export class StagedWriter implements RowWriter {
         : sql.isOneStatement
           ? await this.#counted(sql.upsert(where), (counts) => this.#isAll(places, upserted(counts)))
           : await this.#writeApart(places, where)
-    if (fault === null) return null
+    const dropped = fault === null && (await lacksRows(this.#merging, where)) ? this.#dropped() : fault
+    if (dropped === null) return null
     await session.run(`ROLLBACK TO SAVEPOINT ${SAVEPOINT}`)
-    return { ...fault, message: withoutRow(fault.message) }
+    return { ...dropped, message: withoutRow(dropped.message) }
   }
 
   /** Rows that are equal, or older, are met by no statement that writes, so that no trigger sees them. */
@@ -148,6 +149,13 @@ export class StagedWriter implements RowWriter {
   isTaken({ code }: Reason): boolean {
     return TAKEN.has(code)
   }
+}
+
+/** Whether a trigger has written rows under other keys. */
+async function lacksRows({ session, live, sql }: Merging, where: string): Promise<boolean> {
+  if (!live.mayHaveTriggers || sql.key.length === 0) return false
+  const { rows } = await session.run(sql.missing(where), { signal: session.signal })
+  return rows[0]?.[0] !== '0'
 }
 
 /** Of each unique key that is not the merge's a column that may be NULL for a while. */

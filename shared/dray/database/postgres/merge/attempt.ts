@@ -18,7 +18,7 @@ export class DroppedRows extends Error {
 
   constructor({ table }: MergeTarget, ranks: readonly number[] = []) {
     super(
-      `the database took the row without an error but did not write it to ${table}: a trigger that returns NULL, a row-level policy, or a view's INSTEAD OF trigger dropped it; mend it, or filter such rows out`,
+      `the database took the row without an error but did not write it to ${table}: a trigger that returns NULL or changes the key, a row-level policy, or a view's INSTEAD OF trigger dropped it; mend it, or filter such rows out`,
     )
     this.ranks = ranks
   }

@@ -49,8 +49,22 @@ export async function mergeAtOnce(
   const counts = joinsOnce
     ? await mergeByOneJoin(session, sql, rows, passed.areAscending ? 'any' : 'ordered', unchanged)
     : await mergeByTwo(session, sql, rows, given)
+  if (await lacksRows(session, merging, sql, rows)) return null
   await session.run(`DROP TABLE ${temporary}${joinsOnce ? `; DROP SEQUENCE ${unchanged}` : ''}`)
   return countsOf(given, counts)
+}
+
+/** Whether a trigger has written rows under other keys. */
+export async function lacksRows(
+  session: MergeSession,
+  { table }: Merging,
+  sql: MergeSql,
+  rows: Rows,
+  run: (statement: string) => Promise<Counts> = async (statement) => (await session.run(statement)).rows,
+): Promise<boolean> {
+  if (!table.changesWritten || !sql.keyed) return false
+  const [[missing] = []] = await run(sql.missing(rows.select('true', 'any')))
+  return missing !== '0'
 }
 
 async function hasTwoSpellings(

@@ -3,6 +3,7 @@ import { decodeBlock } from '#dray/block/copy-text.ts'
 import type { MergeTarget } from '../../adapter.ts'
 import { quote } from '../names.ts'
 import { countsOf, type MergeCounts } from './counts.ts'
+import { lacksRows } from './merge-at-once.ts'
 import type { Merging } from './merging.ts'
 import type { NarrowColumn } from './narrow-columns.ts'
 import type { MergeSession } from './session.ts'
@@ -48,6 +49,8 @@ export async function mergeFew(session: MergeSession, merging: Merging, open: Op
     if (loses === 't') return null
   }
   const counts = countsOf(rows.length, (await session.run(withRows(sql.merge(sql.lastOfEachKey())), arrays)).rows)
+  const look = async (statement: string) => (await session.run(withRows(statement), arrays)).rows
+  if (await lacksRows(session, merging, sql, sql.lastOfEachKey(), look)) return null
   // The table takes two texts for one key.
   return counts !== null && counts.duplicate > againCount(rows, keys) ? null : counts
 }

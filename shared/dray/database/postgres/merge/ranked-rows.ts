@@ -99,10 +99,18 @@ export class RankedRows {
     const { rows } = await this.#session.run(naming ?? this.#sql.merge(this.#rowsWhere(where)))
     const [inserted = 0, updated = 0, unchanged = 0] = (rows[0] ?? []).slice(naming === null ? 2 : 0).map(Number)
     if (inserted + updated + unchanged !== count) throw new DroppedRows(this.#merging.target, ranksOf(rows[0]?.[3]))
+    if (await this.#lacks(where)) throw new DroppedRows(this.#merging.target)
     await judgeDeferred(this.#session, this.#merging.table)
     this.merged.inserted += asUpdates ? 0 : inserted
     this.merged.updated += asUpdates ? inserted + updated : updated
     this.merged.unchanged += unchanged
+  }
+
+  /** Whether a trigger has written rows under other keys. */
+  async #lacks(where: string): Promise<boolean> {
+    if (!this.#merging.table.changesWritten || !this.#sql.keyed) return false
+    const { rows } = await this.#session.run(this.#sql.missing(this.#rowsWhere(where).select('true')))
+    return rows[0]?.[0] !== '0'
   }
 
   #rowsWhere(where: string): Rows {

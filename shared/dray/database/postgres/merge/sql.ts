@@ -139,6 +139,12 @@ export class MergeSql {
       WHERE ${sameKey} AND ${isChanged} RETURNING 1`
   }
 
+  /** How many of these rows the table does not have after they were written: a trigger has changed their key. */
+  missing(select: string): string {
+    const isKeyed = this.#key.map((column) => `s.${column} IS NOT NULL`).join(' AND ')
+    return `SELECT count(*) FROM (${select}) s WHERE ${isKeyed} AND NOT ${this.present()}`
+  }
+
   /** Rows whose key the table has. */
   present(): string {
     return `EXISTS (SELECT 1 FROM ${this.target} t WHERE ${this.conditions.sameKey})`

@@ -38,8 +38,11 @@ export async function copyStraight(
 }
 
 /** Whether a COPY does the same as an INSERT, and no key is NULL. */
-function isCopied({ key, mode }: MergeTarget, { otherKind, hasRowSecurity, columns }: TargetTable): boolean {
-  if (otherKind !== null || hasRowSecurity) return false
+function isCopied(
+  { key, mode }: MergeTarget,
+  { otherKind, hasRowSecurity, changesInserted, columns }: TargetTable,
+): boolean {
+  if (otherKind !== null || hasRowSecurity || changesInserted) return false
   return mode === 'insert' || columns.every(({ name, isNotNull }) => isNotNull || !key.includes(name))
 }
 

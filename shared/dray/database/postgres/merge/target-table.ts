@@ -27,6 +27,9 @@ export interface TargetTable {
   readonly otherKind: string | null
   readonly hasRules: boolean
   readonly hasRowSecurity: boolean
+  /** There are triggers that may change a row that is inserted; and one that is inserted or updated. */
+  readonly changesInserted: boolean
+  readonly changesWritten: boolean
   /** The list, for SQL, of constraints and triggers that would else judge rows at COMMIT. */
   readonly deferred: string | null
   /** 180004 is 18.4. */
@@ -54,6 +57,12 @@ const DEFERRED = `
   FROM pg_constraint o JOIN pg_namespace n ON n.oid = o.connamespace
   WHERE o.condeferred AND (o.oid IN (SELECT tgconstraint FROM g) OR EXISTS (SELECT 1 FROM g WHERE NOT tgisinternal))`
 
+/** By `tgtype`: 4 for INSERT, 16 for UPDATE. */
+const CHANGING = `
+  SELECT COALESCE(bool_or(tgtype & 4 <> 0), false), COALESCE(bool_or(tgtype & 20 <> 0), false) FROM pg_trigger
+  WHERE NOT tgisinternal AND tgenabled <> 'D'
+    AND (tgrelid = to_regclass($1) OR tgrelid IN (SELECT relid FROM pg_partition_tree(to_regclass($1))))`
+
 /** Relations that are no tables, by their `relkind`. */
 const OTHER_KINDS: Readonly<Record<string, string>> = {
   v: 'view',
@@ -66,9 +75,10 @@ export async function readTargetTable(
   { table, columns }: MergeTarget,
 ): Promise<TargetTable> {
   const found = await rows(TABLE, [quoteTable(table)])
-  const [kind, hasRowSecurity, version, mayHaveRules, mayDefer] = found[0] ?? []
+  const [kind, hasRowSecurity, version, mayHaveRules, hasTriggers] = found[0] ?? []
   const hasRules = mayHaveRules === 't' && (await rows(RULES, [quoteTable(table)])).length > 0
-  const [[deferred = null] = []] = mayDefer === 't' ? await rows(DEFERRED, [quoteTable(table)]) : []
+  const [[deferred = null] = []] = hasTriggers === 't' ? await rows(DEFERRED, [quoteTable(table)]) : []
+  const [[inserted, written] = []] = hasTriggers === 't' ? await rows(CHANGING, [quoteTable(table)]) : []
   const described = found.map((row) => {
     const [name, type, fullType, modifier, isNotNull, isDeterministic, isText] = row.slice(5)
     return {
@@ -86,6 +96,8 @@ export async function readTargetTable(
     otherKind: OTHER_KINDS[kind ?? ''] ?? null,
     hasRules,
     hasRowSecurity: hasRowSecurity === 't',
+    changesInserted: inserted === 't',
+    changesWritten: written === 't',
     deferred,
     serverVersion: Number(version ?? 0),
   }

@@ -21,9 +21,10 @@ export async function holdKeys(
 ): Promise<HeldKeys> {
   const { live } = readTargetTable(session, { table, columns: key, key: [], mode: 'insert' })
   const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
-  const unique = uniqueKeys(rows, table, live).find(
-    ({ columns }) => columns.length === key.length && columns.every((column) => key.includes(column)),
-  )
+  // A history's key is part of a unique one.
+  const unique = uniqueKeys(rows, table, live)
+    .filter(({ columns }) => key.every((column) => columns.includes(column)))
+    .toSorted((one, other) => one.columns.length - other.columns.length)[0]
   const columns = key.map((name) => {
     const declared = live.columns.find((column) => column.name === name)?.type ?? ''
     const affinity = affinityOf(declared)
@@ -48,7 +49,7 @@ export async function holdKeys(
     for (const texts of decodeBlock(block)) hold(insert, texts, columns)
     await nextTurn()
   }
-  const same = columns.map(({ name, collation }) => `${ALIAS}.${name} = ${quoteTable(table)}.${name}${collation}`)
+  const same = columns.map(({ name, collation }) => `${quoteTable(table)}.${name}${collation} = ${ALIAS}.${name}`)
   return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} ${ALIAS} WHERE ${same.join(' AND ')})` }
 }
 

@@ -98,6 +98,12 @@ export class MergeSql {
     return `SELECT count(*), COALESCE(sum((${this.#changes}) IS NOT 1), 0) FROM ${this.#both} WHERE ${where}`
   }
 
+  /** How many of these rows the table does not have after they were written: a trigger has changed their key. */
+  missing(where: string): string {
+    const isKeyed = (this.#key?.columns ?? []).map((column) => `s.${quote(column)} IS NOT NULL`).join(' AND ')
+    return `SELECT count(*) FROM ${this.#temporary} s WHERE ${where} AND ${isKeyed} AND NOT ${this.#exists()}`
+  }
+
   /** Writes rows that the table has, in another form; null where there is nothing to write but the key. */
   update(where: string): string | null {
     const { table, counter } = this.#target

@@ -12,6 +12,7 @@ interface Merged {
 
 export interface TargetTable extends LiveTable {
   readonly isView: boolean
+  readonly hasTriggers: boolean
 }
 
 /** A foreign key that SQLite would judge at COMMIT, where it could not say which row is at fault. */
@@ -60,7 +61,14 @@ export function readTargetTable(
   const isView = session.rows(`SELECT 1 FROM ${schemaOf(table)} WHERE type = 'view' AND name = ? COLLATE NOCASE`, [
     nameOf(table),
   ])
-  return { live: { ...live, isView: isView.length > 0 }, key: covered ? (found ?? null) : null }
+  const triggers = session.rows(
+    `SELECT 1 FROM ${schemaOf(table)} WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`,
+    [nameOf(table)],
+  )
+  return {
+    live: { ...live, isView: isView.length > 0, hasTriggers: triggers.length > 0 },
+    key: covered ? (found ?? null) : null,
+  }
 }
 
 /** The columns of the unique keys other than the merge's. */

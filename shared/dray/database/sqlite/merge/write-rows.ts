@@ -31,7 +31,8 @@ export class StagedWriter implements RowWriter {
     const counts = { inserted: 0, updated: 0, unchanged: 0 }
     const fault = this.#tried('dray_write', () => {
       Object.assign(counts, this.#merging.live.isView ? this.#insertEach(places) : this.#writeAll(places))
-      if (counts.inserted + counts.updated + counts.unchanged !== places.length) return this.#dropped()
+      const isWhole = counts.inserted + counts.updated + counts.unchanged === places.length
+      if (!isWhole || this.#lacksRows(places)) return this.#dropped()
       return this.#deferred.judge(this.#condition(places))
     })
     if (fault !== null) return fault
@@ -53,6 +54,13 @@ export class StagedWriter implements RowWriter {
     // Nobody else writes meanwhile.
     const rest = stored === 0 ? sql.insert(where) : sql.insertNew(where)
     return { inserted: stored === places.length ? 0 : this.#run(rest), updated, unchanged }
+  }
+
+  /** Whether a trigger has written rows under other keys. */
+  #lacksRows(places: readonly number[]): boolean {
+    const { sql, key, live } = this.#merging
+    if (!live.hasTriggers || live.isView || key === null) return false
+    return this.#numbers(sql.missing(this.#condition(places)))[0] !== 0
   }
 
   /** What a view's triggers wrote is not counted for its own statement. */
@@ -89,7 +97,7 @@ export class StagedWriter implements RowWriter {
     return {
       code: DROPPED,
       column: null,
-      message: `the database took the row without an error but did not write it to ${table}: a trigger with RAISE(IGNORE), or a view's INSTEAD OF trigger dropped it; mend it, or filter such rows out`,
+      message: `the database took the row without an error but did not write it to ${table}: a trigger with RAISE(IGNORE), one that changes the key, or a view's INSTEAD OF trigger dropped it; mend it, or filter such rows out`,
     }
   }
 

@@ -24,13 +24,43 @@ export async function cutToHeld({
 
 /** The rows, whose versions begin at a moment that the table holds. */
 export function withHeldMoments(layout: HistoryLayout, open: OpenBlocks, cut: (text: string) => string): OpenBlocks {
+  return withTexts(open, [layout.from], cut)
+}
+
+const SINGLE = /^float/i
+
+/**
+ * The rows with their keys as the table holds them: a FLOAT of 0.1 is another number, and is only found by that one. A
+ * number that it would round stays, and is refused.
+ */
+export async function withHeldKeys(layout: HistoryLayout, open: OpenBlocks): Promise<OpenBlocks> {
+  const doubles = layout.by.filter((column) => column.field.settings.kind === 'double')
+  if (doubles.length === 0) return open
+  const { table } = layout.pipeline.load.target.definition
+  return layout.database.withConnection(async (connection, { floatDigits }) => {
+    if (floatDigits === null) return open
+    const live = (await connection.describe(table))?.columns ?? []
+    const isSingle = (name: string) => live.some((column) => column.name === name && SINGLE.test(column.type))
+    const places = doubles.filter(({ column }) => isSingle(column)).map((column) => layout.columns.indexOf(column))
+    return places.length === 0 ? open : withTexts(open, places, (text) => heldSingle(text, floatDigits))
+  })
+}
+
+function heldSingle(text: string, digits: number): string {
+  const held = Math.fround(Number(text))
+  return Number(held.toPrecision(digits)) === Number(text) ? String(held) : text
+}
+
+function withTexts(open: OpenBlocks, places: readonly number[], hold: (text: string) => string): OpenBlocks {
   return async function* () {
     const encoder = new BlockEncoder()
     for await (const block of open()) {
       for (const row of decodeBlock(block)) {
         const held: Text[] = [...row]
-        const from = held[layout.from] ?? null
-        held[layout.from] = from === null ? null : cut(from)
+        for (const place of places) {
+          const text = held[place] ?? null
+          held[place] = text === null ? null : hold(text)
+        }
         const full = encoder.push(held)
         if (full !== null) yield full
       }

@@ -1,0 +1,31 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
+import type { Text } from '#dray/block/block.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+
+/** The places of the target's key in a row that the transform has made. */
+export function keyPlaces({ load }: Pipeline): readonly number[] {
+  const columns = bulkColumns(load.target.definition)
+  return columnsOf(load.target.definition, load.by).map((column) => columns.indexOf(column))
+}
+
+/** Whether rows of a key take the place of each other: not where they are only added. */
+export function replacesRows({ load }: Pipeline): boolean {
+  return load.kind !== 'append' && load.by.length > 0
+}
+
+/**
+ * Makes the question whether a row has the same key in the target as in the source, text by text: two such rows never
+ * share one.
+ */
+export function takenOverKey(pipeline: Pipeline): (row: readonly Text[], texts: readonly Text[]) => boolean {
+  const own = pipeline.extract.source.definition.primaryKey.map(({ index }) => index)
+  const key = keyPlaces(pipeline)
+  if (key.length !== own.length) return () => false
+  return (row, texts) => {
+    for (let place = 0; place < key.length; place++) {
+      if (texts[key[place] as number] !== row[own[place] as number]) return false
+    }
+    return true
+  }
+}

@@ -1,0 +1,44 @@
+import type { Mutant } from './mutant.ts'
+import type { Scenario } from './scenario.ts'
+
+const SHARED: Partial<Scenario> = {
+  sharedCodes: true,
+  missingCursors: 0,
+  missingKey: false,
+  exact: true,
+  sourceStepsBack: null,
+  initialRows: 12,
+  shape: {
+    kind: 'incremental',
+    nulls: 'exclude',
+    lagSeconds: 0,
+    partitionRows: 2,
+    concurrency: 2,
+    versioned: false,
+    load: 'upsert',
+    deletes: 'ignore',
+    mostDeleted: 1,
+  },
+}
+
+/** Several source rows of one target row, in several partitions. */
+export const sharedKeyMutants: readonly Mutant[] = [
+  {
+    bug: 'of several rows of a key the one counts that lands last',
+    file: 'shared/dray/pipeline/landing/close-target.ts',
+    edits: [['if (newest !== null && !isClosed)', 'if (newest !== null && isClosed)']],
+    over: SHARED,
+  },
+  {
+    bug: 'a row that the target has refused is taken for the newest of its key',
+    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    edits: [['refused.size > 0 && refused.has(encodeLine(row))', 'refused.size < 0']],
+    over: SHARED,
+  },
+  {
+    bug: 'the greater key counts, however old its row is',
+    file: 'shared/dray/pipeline/rows/row-order.ts',
+    edits: [['if (byAge !== 0) return byAge', 'if (byAge === null) return byAge']],
+    over: SHARED,
+  },
+]
