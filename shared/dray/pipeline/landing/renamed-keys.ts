@@ -17,8 +17,8 @@ interface Row {
 
 /**
  * Of rows whose key the target holds in another spelling, those whose source has that other spelling no more: their
- * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, neither can
- * take the place of the other.
+ * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, or two new
+ * ones, none can take the place of the other.
  */
 export async function renamedKeys(
   pipeline: Pipeline,
@@ -28,7 +28,7 @@ export async function renamedKeys(
   const own = extract.source.definition.primaryKey
   const by = columnsOf(load.target.definition, load.by)
   const columns = bulkColumns(load.target.definition)
-  const renamed = new Set<number>()
+  const renamed = new Map<string, number[]>()
   for (const [place, { kept, texts }] of await rows) {
     const key = by.map((column) => texts[columns.indexOf(column)] ?? null)
     const isTakenOver = own.length === key.length && own.every(({ column }, index) => kept.row[column] === key[index])
@@ -37,9 +37,10 @@ export async function renamedKeys(
     const [stored] = held
     if (held.length !== 1 || stored === undefined) continue
     const found = await keysLike(extract.source, own, [stored])
-    if (!found.some((one) => keyOf(one) === keyOf(stored))) renamed.add(place)
+    if (found.some((one) => keyOf(one) === keyOf(stored))) continue
+    renamed.set(keyOf(stored), [...(renamed.get(keyOf(stored)) ?? []), place])
   }
-  return renamed
+  return new Set([...renamed.values()].flatMap((places) => (places.length === 1 ? places : [])))
 }
 
 /** The keys of a table's rows that it takes for one of these. */

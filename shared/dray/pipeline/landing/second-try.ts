@@ -8,6 +8,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
@@ -49,11 +50,13 @@ export async function tryAgain(work: Work, landed: LandedRun): Promise<SecondTry
   const first = await attemptEach(work, (row) => mayBeTried(work, row), false)
   const spelled = new Set<number>()
   for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : left).add(row)
+  const together = await attemptTogether(work, left)
+  if (together !== null) for (const place of together.landed) left.delete(place)
   const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
   for (const row of spelled) if (!renamed.has(row)) left.add(row)
   const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
   for (const { row } of second?.rejected ?? []) left.add(row)
-  const tried = sumOf(first, second ?? nothing)
+  const tried = sumOf(sumOf(first, together ?? nothing), second ?? nothing)
   for (const place of first.untried) left.add(place)
   const rows = tried.inserted + tried.updated + tried.unchanged + tried.duplicate
   if (rows === 0) return { landed, left }
@@ -129,6 +132,26 @@ async function attemptEach(
     before += object.rows
   }
   return all
+}
+
+/**
+ * Rows of several partitions may wait for each other, as two that swap their e-mails, or one for what another one gives
+ * up. Those of one key are left: which of them is the newer one is not known.
+ */
+async function attemptTogether(
+  work: Work,
+  places: ReadonlySet<number>,
+): Promise<(Tried & { readonly landed: ReadonlySet<number> }) | null> {
+  const { load } = work.pipeline
+  if (work.refused.length < 2 || places.size === 0 || load.by.length === 0) return null
+  const columns = bulkColumns(load.target.definition)
+  const by = load.by.map((name) => columns.findIndex((column) => column.name === name))
+  const keys = Map.groupBy(await rowsAt(work, places), ([, { texts }]) => keyOf(by.map((at) => texts[at] ?? null)))
+  const landed = new Set([...keys.values()].flatMap((rows) => (rows.length === 1 ? rows.map(([place]) => place) : [])))
+  if (landed.size === 0) return null
+  const tried = await attempt(work, (_, place) => landed.has(place), false)
+  for (const { row } of tried.rejected) landed.delete(row)
+  return { ...tried, landed }
 }
 
 async function attempt(

@@ -1,5 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
-import { TerminalError } from '#dray/errors.ts'
+import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
@@ -102,7 +102,13 @@ async function raiseOver(
   } catch (error) {
     if (!(error instanceof Fenced)) throw error
     const known = await state.pipeline(pipeline.name)
-    if (known?.leaseOwner !== lease.owner || known.epoch !== lease.epoch) throw error
+    if (known?.leaseOwner !== lease.owner) throw error
+    if (known.epoch !== lease.epoch) {
+      throw new TransientError(
+        `${pipeline.name}: a second delivery of this Plan has taken epoch ${known.epoch} meanwhile, so nothing was planned here; the next try goes on with that epoch`,
+        { cause: error },
+      )
+    }
     const raised = await state.raiseEpoch(lease, Number(error.current))
     const note = `the target ${database.name} was at epoch ${error.current} and the state at ${lease.epoch}: the state is new, was lost, or is not the only one, so this run has taken epoch ${raised.epoch}`
     return { lease: raised, fence: await raise(raised), note }
