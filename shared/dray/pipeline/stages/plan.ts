@@ -105,7 +105,7 @@ async function raiseOver(
     if (known?.leaseOwner !== lease.owner) throw error
     if (known.epoch !== lease.epoch) {
       throw new TransientError(
-        `${pipeline.name}: a second delivery of this Plan has taken epoch ${known.epoch} meanwhile, so nothing was planned here; the next try goes on with that epoch`,
+        `${pipeline.name}: a second delivery of this Plan has taken epoch ${known.epoch} meanwhile, so nothing was planned here; the next try takes that epoch`,
         { cause: error },
       )
     }

@@ -1,6 +1,7 @@
 import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
+import { worldMutants } from './world-mutants.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
 const WINDOW = 'shared/dray/pipeline/plan/window.ts'
@@ -403,4 +404,5 @@ export const mutants: readonly Mutant[] = [
   ...deletingMutants,
   ...historyMutants,
   ...modeMutants,
+  ...worldMutants,
 ]

@@ -18,6 +18,8 @@ export interface KnownRun {
   readonly resumes: readonly string[]
   /** Whether its transform takes what was rejected before. */
   readonly isRepaired: boolean
+  /** Whether it is bound to another server than the source. */
+  readonly isElsewhere: boolean
 }
 
 /** What the oracle looks at. */
@@ -35,5 +37,9 @@ export interface Witness {
   /** The epoch that may write. */
   fence(): string | undefined
   lastRun(): string | null
+  /** When another state has taken the place of the target's last. */
+  targetChangedAt(): number
+  /** Since when another pipeline says that it writes the table, as this one must not then; infinity where none does. */
+  rivalSince(): number
   run(id: string): KnownRun
 }
