@@ -48,7 +48,7 @@ function isOfTheWorld(reason: string, { scenario, events, startedAt, isElsewhere
   if (/counts \d+ keys and gives \d+/.test(reason)) return events.overlaps(world.hides, startedAt)
   if (/were there after \d+ had been deleted/.test(reason)) return world.trigger === 'keeps rows'
   if (/ of \d+ rows came into /.test(reason)) return world.trigger === 'drops rows' && shape.load === 'replace'
-  if (/an append from last_run would/.test(reason)) return events.changes > 0 || events.isStateLost
+  if (/so an append (from last_run )?would/.test(reason)) return events.changes > 0 || events.isStateLost
   if (
     events.targetChangedAt >= startedAt &&
     /^Terminal: .*(in dray_fence|has landed|have landed|holds epoch|were gathered)/.test(reason)

@@ -119,7 +119,7 @@ export class Oracle {
 
   #wholeRunCommitted({ startedAt }: KnownRun, before: string | null, after: string | null): void {
     if (this.#incremental && after === null) throw new Divergence('a run committed and left last_run empty')
-    const mayGoBack = this.#witness.targetChangedAt() > Number.NEGATIVE_INFINITY
+    const mayGoBack = this.#witness.targetChangedAt() > Number.NEGATIVE_INFINITY || this.#witness.isStateLost()
     if (before !== null && after !== null && after < before && !mayGoBack)
       throw new Divergence(`last_run went back from ${before} to ${after}`)
     if (this.#witness.scenario.shape.nulls === 'error' && this.#incremental) this.#refuseUnstamped(startedAt)

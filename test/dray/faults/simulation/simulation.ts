@@ -138,6 +138,7 @@ export class Simulation {
       lastRun: () => this.#lastRun,
       targetChangedAt: () => this.#events.targetChangedAt,
       rivalSince: () => this.#events.rivalSince,
+      isStateLost: () => this.#events.isStateLost,
       run: (id) => this.#runs.get(id) as KnownRun,
     })
     this.#events = new WorldEvents({
@@ -414,9 +415,12 @@ export class Simulation {
   /** Does what the message of a run that was refused says. */
   async #remedy(): Promise<void> {
     const [, verb, moment] =
-      /an append from last_run would .*?`npx dray state (reset|set) \S+(?: '([^']+)')? --yes`/.exec(this.#thrown) ?? []
+      /an append (?:from last_run )?would .*?`npx dray state (reset|set) \S+(?: '([^']+)')? --yes`/.exec(
+        this.#thrown,
+      ) ?? []
     if (verb === undefined) return
     this.#tell(() => `state ${verb} ${moment ?? ''}`)
+    if (this.#thrown.includes('delete all rows')) await target.query('delete from "event"')
     const lastRun = moment ?? null
     await setLastRun(this.#pipelines.asItWas, lastRun, { state: this.#state, now: () => this.#clock.now() })
   }

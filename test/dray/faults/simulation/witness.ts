@@ -39,6 +39,8 @@ export interface Witness {
   lastRun(): string | null
   /** When another state has taken the place of the target's last. */
   targetChangedAt(): number
+  /** Whether the state was lost once. */
+  isStateLost(): boolean
   /** Since when another pipeline says that it writes the table, as this one must not then; infinity where none does. */
   rivalSince(): number
   run(id: string): KnownRun
