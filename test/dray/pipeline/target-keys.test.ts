@@ -200,6 +200,25 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     ])
   })
 
+  test('that the source spells anew in two ways at once take the place of no other, in whichever partitions', async () => {
+    const alone: typeof byName = { ...byName, extract: fullLoad(Account, { partitionRows: 1 }) }
+    await Account.create({ id: 'bob@example.com', label: 'a' })
+    await run(alone, 'run-1')
+    await Account.all().deleteAll()
+    await Account.insertAll(['Bob@example.com', 'BOB@example.com'].map((id) => ({ id, label: id })))
+
+    await run(alone, 'run-2')
+
+    assert.deepEqual(
+      (await ByName.all().toArray()).map(({ id, label }) => [id, label]),
+      [['bob@example.com', 'a']],
+    )
+    assert.deepEqual((await kept('accounts', 'run-2')).map(({ row }) => row.id).sort(), [
+      'BOB@example.com',
+      'Bob@example.com',
+    ])
+  })
+
   for (const model of [Held, Letters]) {
     test(`are held beside a table of any name: ${model.definition.table}`, async () => {
       await define(`create table ${model.definition.table} (id bigint primary key, email text)`)
@@ -301,6 +320,32 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     )
     const { inserted, deleted, quarantined: set } = (await step('run-2')) ?? {}
     assert.deepEqual({ inserted, deleted, set }, { inserted: 1, deleted: 1, set: 0 })
+    assert.deepEqual(await kept('people', 'run-2'), [])
+  })
+
+  test('swap their unique values, and take over what another one gives up, from one partition to another', async () => {
+    const ids = [1, 2, 3, 4, 5, 6, 7, 8]
+    await Person.insertAll(ids.map((id) => ({ id: BigInt(id), email: `${id}@example.com` })))
+    await run(people, 'run-1')
+    const swapped = new Map([
+      [1, 8],
+      [8, 1],
+      [2, 5],
+      [5, 7],
+      [7, 9],
+    ])
+    await Person.all().deleteAll()
+    await Person.insertAll(ids.map((id) => ({ id: BigInt(id), email: `${swapped.get(id) ?? id}@example.com` })))
+
+    await run(people, 'run-2')
+
+    const rows = await User.all().order('id').toArray()
+    assert.deepEqual(
+      rows.map(({ email }) => email),
+      ids.map((id) => `${swapped.get(id) ?? id}@example.com`),
+    )
+    const { updated, unchanged, quarantined: set } = (await step('run-2')) ?? {}
+    assert.deepEqual({ updated, unchanged, set }, { updated: 5, unchanged: 3, set: 0 })
     assert.deepEqual(await kept('people', 'run-2'), [])
   })
 

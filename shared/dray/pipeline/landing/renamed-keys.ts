@@ -13,8 +13,8 @@ interface Row {
 
 /**
  * Of rows whose key the target holds in another spelling, those whose source has that other spelling no more: their
- * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, neither can
- * take the place of the other.
+ * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, or two new
+ * ones, none can take the place of the other.
  */
 export async function renamedKeys(
   pipeline: Pipeline,
@@ -47,5 +47,9 @@ export async function renamedKeys(
   const textOf = (key: readonly Text[]) => keyOf(canonicalKey(own, key))
   const isGone = (stored: readonly Text[], index: number) =>
     !found[index]?.some((one) => textOf(one) === textOf(stored))
-  return new Set(asked.filter(({ stored }, index) => isGone(stored, index)).map(({ place }) => place))
+  const renamed = Map.groupBy(
+    asked.filter(({ stored }, index) => isGone(stored, index)),
+    ({ stored }) => textOf(stored),
+  )
+  return new Set([...renamed.values()].flatMap((rows) => (rows.length === 1 ? rows.map(({ place }) => place) : [])))
 }

@@ -29,7 +29,7 @@ export async function landedPlan(
     // A run in between may have emptied the table in which a replace gathers its rows.
     if (pipeline.load.kind === 'replace' && lease.epoch > landed.epoch + 1) continue
     const plan = await stillStaged(pipeline, runId, landed.staged, lease, services)
-    if (plan.advances && plan.version !== lease.version) await refuseOvertaken(pipeline, runId, lease, services)
+    if (plan.advances && !isOfNow(plan, lease)) await refuseOvertaken(pipeline, runId, lease, services)
     const partitions = plan.partitions.flatMap((_, number) => (landed.numbers.has(number) ? [] : [number]))
     const note = `resumed run ${runId}: ${landed.numbers.size} of ${plan.partitions.length} partitions had landed`
     return { plan: { ...plan, notes: [...plan.notes, note] }, staged: landed.staged, partitions }
@@ -43,16 +43,43 @@ export async function landedPlan(
  */
 async function unfinishedAppend(pipeline: Pipeline, lease: Lease, services: Services): Promise<string | null> {
   if (pipeline.load.kind !== 'append') return null
+  const last = await lastUsual(pipeline, services)
+  return last !== null && isOfNow(last.plan, lease) ? last.runId : null
+}
+
+/** The run that landed rows last, with its plan; null where it was one of some rows, or its plan is gone. */
+async function lastUsual(
+  pipeline: Pipeline,
+  services: Services,
+): Promise<{ readonly runId: string; readonly plan: Plan } | null> {
   const { Entry } = ledgerOf(pipeline.load.target.database)
   const [last] = await Entry.where({ pipeline: pipeline.name }).order({ epoch: 'desc' }).limit(1).toArray()
   if (last === undefined || last.plan === null) return null
   try {
     const plan = await readPlan(services, JSON.parse(last.plan) as StagedObject)
-    return plan.advances && plan.version === lease.version ? last.runId : null
+    return plan.advances ? { runId: last.runId, plan } : null
   } catch (error) {
     if ((error as Error).name === 'StagedObjectMissing') return null
     throw error
   }
+}
+
+/** Nothing has been committed since; in a state that was lost, and counts from 0 again, last_run is another one. */
+function isOfNow(plan: Plan, lease: Lease): boolean {
+  return plan.version === lease.version && plan.lastRun === lease.lastRun
+}
+
+/**
+ * The run of an append that has landed partitions behind this mark of the target, and did not come to its end; null
+ * where none has, and where its plan is no longer staged.
+ */
+export async function partlyLanded(
+  pipeline: Pipeline,
+  mark: string | null,
+  services: Services,
+): Promise<string | null> {
+  const last = await lastUsual(pipeline, services)
+  return last !== null && (last.plan.window?.lo ?? null) === mark ? last.runId : null
 }
 
 interface Landed {

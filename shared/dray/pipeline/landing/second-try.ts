@@ -66,14 +66,17 @@ export class SecondTry {
     const work = this.#work
     const isLeft = (place: number) => left === null || left.has(place)
     const first = await attemptEach(work, (row, place) => isLeft(place) && mayBeTried(work, row), false)
-    const refused = new Set<number>([...first.untried].filter(isLeft))
+    const refused = new Set<number>()
     const spelled = new Set<number>()
     for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : refused).add(row)
+    const together = await attemptTogether(work, refused)
+    for (const place of together?.landed ?? []) refused.delete(place)
     const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
     const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
     for (const { row } of second?.rejected ?? []) refused.add(row)
-    this.#tried = sumOf(this.#tried, second === null ? first : sumOf(first, second))
+    for (const place of first.untried) if (isLeft(place)) refused.add(place)
+    for (const tried of [first, together, second]) if (tried !== null) this.#tried = sumOf(this.#tried, tried)
     return refused
   }
 
@@ -177,6 +180,26 @@ async function attemptEach(
     before += object.rows
   }
   return all
+}
+
+/**
+ * Rows of several partitions may wait for each other, as two that swap their e-mails, or one for what another one gives
+ * up. Those of one key are left: which of them is the newer one is not known.
+ */
+async function attemptTogether(
+  work: Work,
+  places: ReadonlySet<number>,
+): Promise<(Tried & { readonly landed: ReadonlySet<number> }) | null> {
+  const { load } = work.pipeline
+  if (work.refused.length < 2 || places.size === 0 || load.by.length === 0) return null
+  const columns = bulkColumns(load.target.definition)
+  const by = load.by.map((name) => columns.findIndex((column) => column.name === name))
+  const keys = Map.groupBy(await rowsAt(work, places), ([, { texts }]) => keyOf(by.map((at) => texts[at] ?? null)))
+  const landed = new Set([...keys.values()].flatMap((rows) => (rows.length === 1 ? rows.map(([place]) => place) : [])))
+  if (landed.size === 0) return null
+  const tried = await attempt(work, (_, place) => landed.has(place), false)
+  for (const { row } of tried.rejected) landed.delete(row)
+  return { ...tried, landed }
 }
 
 async function attempt(

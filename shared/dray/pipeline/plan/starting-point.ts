@@ -11,12 +11,19 @@ export interface StartingPoint {
 
 /**
  * The older one of `last_run` and the target's mark, up to where rows have landed there. Throws `Terminal` for an
- * append whose two differ: it would leave rows out, or load some twice.
+ * append whose two differ: it would leave rows out, or load some twice. `partly` is the run of an append that has
+ * landed some of the rows behind the mark, if any.
  */
-export function startingPoint(pipeline: Pipeline, lastRun: string | null, mark: string | null): StartingPoint {
+export function startingPoint(
+  pipeline: Pipeline,
+  lastRun: string | null,
+  mark: string | null,
+  partly: string | null = null,
+): StartingPoint {
   const { extract, load } = pipeline
   if (extract.cursor === null || lastRun === mark) return { from: lastRun, note: null }
   const isBehind = isOlder(extract.cursor, mark, lastRun)
+  if (load.kind === 'append' && partly !== null) throw appendToPart(pipeline, lastRun, mark, partly)
   if (load.kind === 'append')
     throw isBehind ? appendToOlder(pipeline, lastRun, mark) : appendAgain(pipeline, lastRun, mark)
   const [from, other] = isBehind ? [mark, lastRun] : [lastRun, mark]
@@ -54,5 +61,18 @@ function appendAgain({ name, load }: Pipeline, lastRun: string | null, mark: str
   const { database, table } = load.target.definition
   return new TerminalError(
     `${name}: rows have landed in ${database}.${table} up to ${mark} and last_run is ${lastRun ?? 'not known'}: it did not move after them, or the state was lost, so an append from last_run would load rows twice, and nothing was read; \`npx dray state set ${name} '${mark}' --yes\` has what changed since then loaded`,
+  )
+}
+
+/** No mark says which of the rows are there: from either one, some would be there twice or never. */
+function appendToPart(
+  { name, load }: Pipeline,
+  lastRun: string | null,
+  mark: string | null,
+  run: string,
+): TerminalError {
+  const { database, table } = load.target.definition
+  return new TerminalError(
+    `${name}: last_run is ${lastRun ?? 'not known'}, rows have landed in ${database}.${table} ${upTo(mark)}, and some behind that by run ${run}, which did not come to its end, so an append would load these twice, and nothing was read; delete all rows of ${database}.${table}, then \`npx dray state reset ${name} --yes\` has all rows loaded once`,
   )
 }

@@ -1,5 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
-import { TerminalError } from '#dray/errors.ts'
+import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
@@ -7,7 +7,7 @@ import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
 import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/ledger.ts'
 import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
-import { landedPlan } from '#dray/pipeline/landing/resume.ts'
+import { landedPlan, partlyLanded } from '#dray/pipeline/landing/resume.ts'
 import { MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
@@ -15,7 +15,7 @@ import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { startingPoint } from '#dray/pipeline/plan/starting-point.ts'
+import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
@@ -60,7 +60,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
   const { epoch, version, lastRun } = lease
-  const start = asked === null ? startingPoint(pipeline, lastRun, fence.mark) : { from: lastRun, note: null }
+  const start = asked === null ? await startOf(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
   const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from }, services)
   const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
   const said = [note, read.note, start.note].filter((one) => one !== null)
@@ -85,6 +85,18 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
 }
 
+/** Throws `Terminal` for an append to a target that `last_run` is not of. */
+async function startOf(
+  pipeline: Pipeline,
+  lastRun: string | null,
+  mark: string | null,
+  services: Services,
+): Promise<StartingPoint> {
+  const isOther = pipeline.load.kind === 'append' && lastRun !== mark
+  const partly = isOther ? await partlyLanded(pipeline, mark, services) : null
+  return startingPoint(pipeline, lastRun, mark, partly)
+}
+
 /**
  * Raises the fence. A target whose epoch is ahead of the state's, though this run has the lease, belongs to a state
  * that was lost, or to another one: its epoch is taken over, so that no other run has the one that this run writes by.
@@ -102,7 +114,13 @@ async function raiseOver(
   } catch (error) {
     if (!(error instanceof Fenced)) throw error
     const known = await state.pipeline(pipeline.name)
-    if (known?.leaseOwner !== lease.owner || known.epoch !== lease.epoch) throw error
+    if (known?.leaseOwner !== lease.owner) throw error
+    if (known.epoch !== lease.epoch) {
+      throw new TransientError(
+        `${pipeline.name}: a second delivery of this Plan has taken epoch ${known.epoch} meanwhile, so nothing was planned here; the next try takes that epoch`,
+        { cause: error },
+      )
+    }
     const raised = await state.raiseEpoch(lease, Number(error.current))
     const note = `the target ${database.name} was at epoch ${error.current} and the state at ${lease.epoch}: the state is new, was lost, or is not the only one, so this run has taken epoch ${raised.epoch}`
     return { lease: raised, fence: await raise(raised), note }

@@ -32,7 +32,7 @@ export class AskedRuns {
       case 'keys':
         return this.#keys()
       case 'replay':
-        return { replay: {} }
+        return { replay: this.#random.chance(0.4) ? this.#ofRun(earlier) : {} }
       case 'resume':
         return this.#resume(earlier)
     }
@@ -42,6 +42,12 @@ export class AskedRuns {
     const from = this.#epoch + 1000 * this.#random.integer(-600, 9_000)
     const to = from + 1000 * this.#random.pick([1, 600, 5_000, 40_000])
     return { backfill: { from: timeText(from), to: timeText(to), chunk: this.#random.pick(['20m', '3h']) } }
+  }
+
+  /** What one run has quarantined, whatever others have of the same rows. */
+  #ofRun(earlier: readonly string[]): { readonly run?: string } {
+    const run = earlier[this.#random.integer(0, earlier.length)]
+    return run === undefined ? {} : { run }
   }
 
   #keys(): RunMode {

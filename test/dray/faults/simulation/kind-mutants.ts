@@ -258,7 +258,7 @@ export const modeMutants: readonly Mutant[] = [
   {
     bug: 'a run that was overtaken is resumed',
     file: RESUME,
-    edits: [['if (plan.advances && plan.version !== lease.version) await', 'if (plan.version < 0) await']],
+    edits: [['if (plan.advances && !isOfNow(plan, lease)) await', 'if (plan.version < 0) await']],
     over: {
       ...RESUMED,
       faults: { rate: 0, pauses: 1, fates: ['pause before'] },

@@ -33,12 +33,14 @@ export class MemoryConnection implements Connection {
   readonly #name: string
   readonly #database: MemoryDatabase
   readonly #io: Io
+  readonly #generation: number
   #transaction: MemoryTransaction | null = null
   #lost = false
 
   constructor(name: string, database: MemoryDatabase, io: Io) {
     this.#name = name
     this.#database = database
+    this.#generation = database.generation
     this.#io = io
   }
 
@@ -46,6 +48,11 @@ export class MemoryConnection implements Connection {
   kill(): void {
     this.#lost = true
     if (this.#transaction !== null) this.#database.rollback(this.#transaction)
+  }
+
+  /** The session was broken, or the server is another one since. */
+  get #isGone(): boolean {
+    return this.#lost || this.#generation !== this.#database.generation
   }
 
   #request<T>(what: string, signal: AbortSignal | undefined, perform: () => T | Promise<T>): Promise<T> {
@@ -57,7 +64,7 @@ export class MemoryConnection implements Connection {
       lost: () => this.kill(),
     }
     return this.#io(operation, () => {
-      if (this.#lost) throw this.#fault()
+      if (this.#isGone) throw this.#fault()
       return perform()
     })
   }
@@ -72,7 +79,7 @@ export class MemoryConnection implements Connection {
 
   async #execute(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<QueryResult> {
     const own = this.#transaction === null
-    const transaction = this.#transaction ?? this.#database.begin()
+    const transaction = this.#transaction ?? this.#database.begin('write', true)
     try {
       for (;;) {
         const answer = this.#database.execute(transaction, sql, parameters)
@@ -101,7 +108,7 @@ export class MemoryConnection implements Connection {
     } finally {
       signal?.removeEventListener('abort', stop)
     }
-    if (this.#lost) throw this.#fault()
+    if (this.#isGone) throw this.#fault()
   }
 
   async *stream(sql: string, parameters: readonly Bound[] = [], options: QueryOptions & { pageRows?: number } = {}) {
@@ -115,9 +122,10 @@ export class MemoryConnection implements Connection {
     parameters: readonly Bound[] = [],
     { signal }: QueryOptions = {},
   ): AsyncGenerator<CopyBlock> {
-    const { rows } = await this.#request(`copy ${sql.slice(0, 40)}`, signal, () =>
+    const { rows: all } = await this.#request(`copy ${sql.slice(0, 40)}`, signal, () =>
       this.#execute(sql, parameters, signal),
     )
+    const rows = all.slice(0, this.#database.options.mostRows?.())
     for (let start = 0; start < rows.length; start += BLOCK_ROWS) {
       const encoder = new BlockEncoder()
       for (const row of rows.slice(start, start + BLOCK_ROWS)) encoder.push(row)
@@ -155,6 +163,7 @@ export class MemoryConnection implements Connection {
       for await (const block of open()) {
         for (const texts of decodeBlock(block)) held.push(texts.map((text) => canonical(text)).join('|'))
       }
+      // A column alone, so that it compares by its own collation.
       const own = key.map((column) => `${quote(table)}.${quote(column)}`).join(" || '|' || ")
       const literals = held.map(literal).join(', ')
       return { isHeld: `(${own}) in (${literals})` }
@@ -180,7 +189,7 @@ export class MemoryConnection implements Connection {
 
   begin(mode: 'write' | 'snapshot'): Promise<void> {
     return this.#request(`begin ${mode}`, undefined, () => {
-      this.#transaction = this.#database.begin(mode)
+      this.#transaction = this.#database.begin(mode, true)
     })
   }
 
@@ -230,7 +239,7 @@ function literal(text: Text): string {
 /** Opens a session for each caller: the sessions of two Lambdas have nothing in common. */
 function memoryAdapter(
   name: string,
-  database: MemoryDatabase,
+  bound: () => MemoryDatabase,
   io: Io,
   opened: (connection: MemoryConnection) => void,
 ): Adapter {
@@ -238,13 +247,16 @@ function memoryAdapter(
     ...capabilities,
     schema: { ...capabilities.schema, wholeName: (table) => sql`${table}` },
     identity: {
-      read: async () => ({ identity: { server: name, database: name, position: null }, weakness: null }),
+      read: async () => {
+        const server = bound().options.identity ?? name
+        return { identity: { server, database: name, position: null }, weakness: null }
+      },
       compare: async (_rows, known, now) => (known.server === now.server ? 'same' : 'other'),
     },
     dialect: 'postgres',
     builder: postgresBuilder(),
     async acquire() {
-      const connection = new MemoryConnection(name, database, io)
+      const connection = new MemoryConnection(name, bound(), io)
       opened(connection)
       return connection
     },
@@ -261,8 +273,14 @@ function memoryAdapter(
 export class SimulatedDatabase extends Database {
   #engine: Adapter | null = null
 
-  connect(database: MemoryDatabase, io: Io, opened: (connection: MemoryConnection) => void = () => {}): void {
-    this.#engine = memoryAdapter(this.name, database, io, opened)
+  /** `database` may depend on who asks. */
+  connect(
+    database: MemoryDatabase | (() => MemoryDatabase),
+    io: Io,
+    opened: (connection: MemoryConnection) => void = () => {},
+  ): void {
+    const bound = typeof database === 'function' ? database : () => database
+    this.#engine = memoryAdapter(this.name, bound, io, opened)
   }
 
   override async adapter(): Promise<Adapter> {

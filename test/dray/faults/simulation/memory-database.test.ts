@@ -7,7 +7,8 @@ import { blocksOf } from '#test/contracts/adapter.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { directly } from './io.ts'
 import { SimulatedDatabase } from './memory-adapter.ts'
-import { MemoryDatabase } from './memory-database.ts'
+import { MemoryDatabase, type MemoryDatabaseOptions } from './memory-database.ts'
+import type { Row } from './memory-transaction.ts'
 
 /** Long enough for a statement that does not wait. */
 const A_WHILE = 150
@@ -23,7 +24,12 @@ async function isWaiting(work: Promise<unknown>): Promise<boolean> {
 }
 
 /** What the simulation rests on: the same tests on PostgreSQL and on its stand-in. */
-function concurrencySuite(title: string, open: () => Promise<Adapter>): void {
+function concurrencySuite(
+  title: string,
+  open: () => Promise<Adapter>,
+  /** Has the table "d" drop rows whose "v" says so, and keep them from being deleted. */
+  drop: (connection: Connection) => Promise<void>,
+): void {
   describe(`${title}, where transactions meet`, () => {
     let adapter: Adapter
     let one: Connection
@@ -262,8 +268,131 @@ function concurrencySuite(title: string, open: () => Promise<Adapter>): void {
         ['4', 'd'],
       ])
     })
+
+    test('capitals make no difference in a key that says so, and a row in other ones is kept out or takes the place', async () => {
+      await one.query('create table "c" ("k" citext not null, "v" varchar(8), primary key ("k"))')
+      const target: MergeTarget = { table: 'c', columns: ['k', 'v'], key: ['k'] }
+      const merge = async (rows: string[][], respell: boolean) => {
+        await one.begin('write')
+        const { inserted, updated, rejected } = await one.merge({ ...target, respell }, blocksOf(rows))
+        const held = await one.holdKeys(target, blocksOf(rows.map(([key = '']) => [key])))
+        const { rows: counted } = await one.query(`select count(*) from "c" where ${held.isHeld}`)
+        await one.commit()
+        return [inserted, updated, rejected.map(({ row, code }) => [row, code]), counted[0]?.[0]]
+      }
+
+      const first = await merge([['Ann', '1'], ['bob', '1'], ['Bob', '2']], false) // biome-ignore format: one row a key
+      const kept = await merge([['ANN', '2']], false)
+      const respelled = await merge([['ANN', '2']], true)
+
+      assert.deepEqual(first, [1, 0, [[1, 'spelling'], [2, 'spelling']], '1']) // biome-ignore format: one row a place
+      assert.deepEqual(kept, [0, 0, [[0, 'spelling']], '1'])
+      assert.deepEqual(respelled, [0, 1, [], '1'])
+      assert.deepEqual((await other.query('select "k", "v" from "c" where "k" = $1', ['ann'])).rows, [['ANN', '2']])
+    })
+
+    test('rows of a merge take over unique values from each other, in a ring as well, and from no other row', async () => {
+      await one.query('create table "w" ("k" text not null, "v" varchar(8), unique ("v"), primary key ("k"))')
+      const target: MergeTarget = { table: 'w', columns: ['k', 'v'], key: ['k'] }
+      const merge = async (rows: string[][]) => {
+        await one.begin('write')
+        const { inserted, updated, rejected } = await one.merge(target, blocksOf(rows))
+        await one.commit()
+        return [inserted, updated, rejected.map(({ row, code }) => [row, code])]
+      }
+      await merge(['a', 'b', 'c', 'd', 'e'].map((key) => [key, `of ${key}`]))
+
+      const ring = await merge([
+        ['a', 'of b'],
+        ['b', 'of a'],
+        ['f', 'of c'],
+        ['c', 'new'],
+        ['g', 'of e'],
+      ])
+
+      assert.deepEqual(ring, [1, 3, [[4, '23505']]])
+      const { rows } = await other.query('select "v" from "w" order by "k"')
+      assert.deepEqual(rows.flat(), ['of b', 'of a', 'new', 'of d', 'of e', 'of c'])
+    })
+
+    test('rows that the database drops are rejected, and those that it keeps are not counted as deleted', async () => {
+      await one.query('create table "d" ("k" text not null, "v" varchar(8), primary key ("k"))')
+      await one.query('insert into "d" ("k", "v") values ($1, $2)', ['z', 'kept'])
+      await drop(one)
+      await one.begin('write')
+      const target: MergeTarget = { table: 'd', columns: ['k', 'v'], key: ['k'] }
+      const merged = await one.merge(target, blocksOf([['a', 'a'], ['b', 'dropped'], ['z', 'dropped']])) // biome-ignore format: one row a key
+      await one.commit()
+
+      const { affected } = await one.query('delete from "d"')
+
+      assert.deepEqual([merged.inserted, merged.updated, affected], [1, 0, 1])
+      assert.deepEqual(
+        merged.rejected.map(({ row, code }) => [row, code]),
+        [
+          [1, 'dropped'],
+          [2, 'dropped'],
+        ],
+      )
+      assert.deepEqual((await other.query('select "k", "v" from "d"')).rows, [['z', 'kept']])
+    })
   })
 }
+
+/** What is in a backup of the stand-in, who is connected when it is put back, and what a replica has replayed. */
+describe('the stand-in in memory', () => {
+  const open = async (options: Partial<MemoryDatabaseOptions> = {}) => {
+    const memory = new MemoryDatabase({
+      now: () => time,
+      exact: true,
+      check: () => null,
+      onCommit: () => {},
+      ...options,
+    })
+    const database = new SimulatedDatabase('stand-in')
+    database.connect(memory, directly)
+    const adapter = await database.adapter()
+    const connection = await adapter.acquire()
+    await connection.query('create table "t" ("id" bigint not null, primary key ("id"))')
+    const ids = async () => (await (await adapter.acquire()).query('select "id" from "t" order by "id"')).rows.flat()
+    return { memory, connection, ids }
+  }
+  let time = 1_000
+
+  test('goes back to a backup, and cuts off who is connected', async () => {
+    const { memory, connection, ids } = await open()
+    await connection.query('insert into "t" ("id") values ($1)', ['1'])
+    const backup = memory.backUp()
+    await connection.query('insert into "t" ("id") values ($1)', ['2'])
+    await connection.begin('write')
+    await connection.query('delete from "t"')
+
+    memory.restore(backup)
+
+    await assert.rejects(connection.commit(), { name: 'Transient' })
+    assert.deepEqual(await ids(), ['1'])
+    assert.equal(memory.openTransactions + memory.locks.size, 0)
+  })
+
+  test('shows a reader what a replica has replayed', async () => {
+    let replayed = 1_000
+    const { connection, ids } = await open({ replayedUntil: () => replayed })
+    await connection.query('insert into "t" ("id") values ($1)', ['1'])
+    time = 2_000
+    await connection.query('insert into "t" ("id") values ($1)', ['2'])
+
+    const before = await ids()
+    replayed = 2_000
+
+    assert.deepEqual([before, await ids()], [['1'], ['1', '2']])
+  })
+})
+
+const TRAP = `
+  create function drop_row() returns trigger language plpgsql as $$ begin
+    if tg_op = 'DELETE' then return case when old.v = 'kept' then null else old end; end if;
+    return case when new.v = 'dropped' then null else new end; end $$;
+  create trigger drop_row before insert or update or delete on "d" for each row execute function drop_row()`
 
 let server: TestPostgres
 before(async () => {
@@ -271,11 +400,29 @@ before(async () => {
 })
 after(() => server.stop())
 
-concurrencySuite('PostgreSQL', async () =>
-  createPostgresAdapter({ name: 'simulated', url: await server.createDatabase(), maxConnections: 3 }),
+concurrencySuite(
+  'PostgreSQL',
+  async () => {
+    const url = await server.createDatabase()
+    const adapter = await createPostgresAdapter({ name: 'simulated', url, maxConnections: 3 })
+    const connection = await adapter.acquire()
+    await connection.query('create extension citext')
+    await adapter.release(connection)
+    return adapter
+  },
+  async (connection) => {
+    for (const statement of TRAP.split(/;(?=\n {2}create trigger)/)) await connection.query(statement)
+  },
 )
-concurrencySuite('its stand-in in memory', () => {
-  const database = new SimulatedDatabase('stand-in')
-  database.connect(new MemoryDatabase({ now: Date.now, exact: true, check: () => null, onCommit: () => {} }), directly)
-  return database.adapter()
-})
+concurrencySuite(
+  'its stand-in in memory',
+  () => {
+    const drops = (table: string, { v }: Row, isDeleted: boolean) =>
+      table === 'd' && v === (isDeleted ? 'kept' : 'dropped')
+    const database = new SimulatedDatabase('stand-in')
+    const options = { now: Date.now, exact: true, check: () => null, onCommit: () => {}, drops }
+    database.connect(new MemoryDatabase(options), directly)
+    return database.adapter()
+  },
+  async () => {},
+)

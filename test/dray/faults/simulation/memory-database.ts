@@ -9,6 +9,7 @@ import {
   canonical,
   ddlOf,
   declared,
+  foldedFor,
   HIDDEN,
   liveTable,
   type MemoryTable,
@@ -28,7 +29,20 @@ export interface MemoryDatabaseOptions {
   check: (table: string, row: Row) => { readonly column: string; readonly message: string } | null
   /** Told of each commit that wrote, when it can be seen. */
   onCommit: (changes: readonly Change[]) => void
+  /** What the server knows itself by; the database's name unless told. */
+  identity?: string
+  /** A trigger that takes a change and does not make it; said of a row that is deleted with what it was. */
+  drops?: (table: string, row: Row, isDeleted: boolean) => boolean
+  /** The reader is a replica, which has replayed what was committed until this time. */
+  replayedUntil?: () => number
+  /** Refuses to read a table, as `row_security = off` has a policy do. */
+  refusesToRead?: (table: string) => Error | null
+  /** Rows that a SELECT gives at most, whatever it counts. */
+  mostRows?: () => number
 }
+
+/** Rows by table. */
+export type Backup = ReadonlyMap<string, readonly Row[]>
 
 /** What a statement gave, or the transaction that it has to wait for. */
 export type Answer = QueryResult | { readonly blockedBy: MemoryTransaction }
@@ -64,10 +78,18 @@ export class MemoryDatabase {
   readonly #tables = new Map<string, MemoryTable>()
   /** What SQLite has of tables, dropped ones included. */
   readonly #made = new Set<string>()
+  /** Tables of which several rows are written as one. */
+  readonly #parkedKeys = new Set<string>()
+  /** Tables that were dropped. */
+  readonly #parked = new Map<string, MemoryTable>()
   readonly #open = new Set<MemoryTransaction>()
   /** Transactions that have committed, with the number of their commit. */
   #commits = new Map<number, number>()
+  /** When each of them was, by the database's clock. */
+  #committedAt: number[] = []
   #transactions = 0
+  /** Sessions of an earlier one have ended. */
+  generation = 0
   #reader = { id: 0, commits: 0 }
 
   constructor(options: MemoryDatabaseOptions) {
@@ -83,11 +105,41 @@ export class MemoryDatabase {
     for (const transaction of [...this.#open]) this.rollback(transaction)
     for (const name of this.#tables.keys()) this.#empty(name)
     this.#commits = new Map()
+    this.#committedAt = []
     this.#transactions = 0
+    this.#parked.clear()
+  }
+
+  /** The committed rows of every table, as a backup takes them. */
+  backUp(): Backup {
+    return new Map([...this.#tables.keys()].map((name) => [name, this.rows(name)]))
+  }
+
+  /** Another state takes the place of this one, of no table any row unless given: who is connected is cut off. */
+  restore(backup: Backup): void {
+    this.generation += 1
+    for (const transaction of [...this.#open]) this.rollback(transaction)
+    for (const name of [...this.#tables.keys()]) this.#empty(name)
+    for (const name of backup.keys()) this.#comeBack(name)
+    const transaction = this.begin()
+    for (const [name, rows] of backup) for (const row of rows) this.put(transaction, name, row, null)
+    this.#commits.set(transaction.id, this.#commits.size + 1)
+    this.#committedAt.push(this.options.now())
+    this.#end(transaction)
+  }
+
+  /** A table that was dropped since its rows were taken. */
+  #comeBack(name: string): void {
+    const table = this.#parked.get(name)
+    if (table !== undefined) this.#tables.set(name, table)
   }
 
   #empty(name: string): void {
-    if (name.endsWith(NEXT)) this.#tables.delete(name)
+    const table = this.#tables.get(name)
+    if (name.endsWith(NEXT) && table !== undefined) {
+      this.#tables.delete(name)
+      this.#parked.set(name, table)
+    }
     this.#sqlite.exec(`delete from ${quote(name + VERSIONS)}`)
   }
 
@@ -95,10 +147,11 @@ export class MemoryDatabase {
     return this.#open.size
   }
 
-  begin(mode: 'write' | 'snapshot' = 'write'): MemoryTransaction {
+  /** A reader reads from the replica, where there is one. */
+  begin(mode: 'write' | 'snapshot' = 'write', isReader = false): MemoryTransaction {
     this.#transactions += 1
-    const snapshot = mode === 'snapshot' ? this.#commits.size : null
-    const transaction = new MemoryTransaction(this.#transactions, this.options.now(), snapshot)
+    const snapshot = mode === 'snapshot' ? this.#commitsFor(isReader) : null
+    const transaction = new MemoryTransaction(this.#transactions, this.options.now(), snapshot, isReader)
     this.#open.add(transaction)
     return transaction
   }
@@ -110,8 +163,17 @@ export class MemoryDatabase {
       throw new TransientError('COMMIT was answered with ROLLBACK: a statement of the transaction had failed')
     }
     this.#commits.set(transaction.id, this.#commits.size + 1)
+    this.#committedAt.push(this.options.now())
     this.#end(transaction)
     if (transaction.changes.length > 0) this.options.onCommit(transaction.changes)
+  }
+
+  /** How many commits a reader sees. */
+  #commitsFor(isReader: boolean): number {
+    const until = isReader ? this.options.replayedUntil?.() : undefined
+    if (until === undefined) return this.#commits.size
+    const later = this.#committedAt.findIndex((at) => at > until)
+    return later < 0 ? this.#commits.size : later
   }
 
   rollback(transaction: MemoryTransaction): void {
@@ -148,7 +210,9 @@ export class MemoryDatabase {
       const blocked = this.hold(transaction, name)
       if (blocked !== null) return { blockedBy: blocked }
     }
-    this.#reader = { id: transaction.id, commits: transaction.snapshot ?? this.#commits.size }
+    this.#reader = { id: transaction.id, commits: transaction.snapshot ?? this.#commitsFor(transaction.isReader) }
+    const hidden = this.options.refusesToRead?.(/ from "?(\w+)"?/.exec(sql)?.[1] ?? '') ?? null
+    if (hidden !== null && transaction.isReader) throw hidden
     const locking = LOCKING.exec(sql)?.[1]
     const plain = sql.replace(LOCKING, '')
     if (locking !== undefined) {
@@ -162,8 +226,8 @@ export class MemoryDatabase {
       const blocked = this.#lockChange(transaction, change)
       if (blocked !== null) return { blockedBy: blocked }
     }
-    for (const change of noted) this.#apply(transaction, change)
-    return { ...result, affected: noted.length }
+    const made = noted.filter((change) => this.#apply(transaction, change))
+    return { ...result, affected: made.length }
   }
 
   #evaluate(sql: string, parameters: readonly Bound[]): QueryResult {
@@ -203,7 +267,8 @@ export class MemoryDatabase {
       parameters,
     )
     for (const row of rows) {
-      const blocked = this.locks.take(transaction, `${table.name}:${row.join('|')}`, mode)
+      const texts = row.map((text, at) => foldedFor(table, key[at] as string, text)).join('|')
+      const blocked = this.locks.take(transaction, `${table.name}:${texts}`, mode)
       if (blocked !== null) return blocked
     }
     return null
@@ -221,19 +286,36 @@ export class MemoryDatabase {
     const rows = [row === null ? null : this.#version(table, row), data === null ? null : rowOf(table, data)]
     for (const each of rows) {
       if (each === null) continue
-      const key = table.primaryKey.length === 0 ? String(row) : table.primaryKey.map((column) => each[column]).join('|')
-      const blocked = this.locks.take(transaction, `${name}:${key}`, 'exclusive')
+      const blocked =
+        table.primaryKey.length === 0
+          ? this.locks.take(transaction, `${name}:${row}`, 'exclusive')
+          : this.lockRow(transaction, name, each)
       if (blocked !== null) return blocked
     }
     return null
   }
 
-  #apply(transaction: MemoryTransaction, { op, table: name, row, data }: Noted): void {
+  /** Locks the keys of a row, or says who holds one. */
+  lockRow(transaction: MemoryTransaction, name: string, row: Row): MemoryTransaction | null {
+    const table = this.#table(name)
+    for (const key of [table.primaryKey, ...table.uniqueKeys]) {
+      if (key.length === 0 || key.some((column) => (row[column] ?? null) === null)) continue
+      const texts = key.map((column) => foldedFor(table, column, row[column] ?? null)).join('|')
+      const place = key === table.primaryKey ? name : `${name}.${key.join('.')}`
+      const blocked = this.locks.take(transaction, `${place}:${texts}`, 'exclusive')
+      if (blocked !== null) return blocked
+    }
+    return null
+  }
+
+  /** False for a change that a trigger drops. */
+  #apply(transaction: MemoryTransaction, { table: name, row, data }: Noted): boolean {
     const table = this.#table(name)
     const versions = quote(name + VERSIONS)
     const before = row === null ? null : this.#version(table, row)
     const after = data === null ? null : rowOf(table, data)
-    if (after !== null) this.#refuse(transaction, table, after, op === 'insert')
+    if (this.options.drops?.(name, (after ?? before) as Row, after === null) === true) return false
+    if (after !== null) this.#refuse(transaction, table, after, row)
     let added: number | null = null
     if (row !== null) this.#prepared(`update ${versions} set ${HIDDEN.to} = ? where rowid = ?`).run(transaction.id, row)
     if (after !== null) {
@@ -253,14 +335,50 @@ export class MemoryDatabase {
         if (row !== null) this.#prepared(`update ${versions} set ${HIDDEN.to} = null where rowid = ?`).run(row)
       },
     })
+    return true
   }
 
-  #refuse(transaction: MemoryTransaction, table: MemoryTable, row: Row, isNew: boolean): void {
+  /** `replaces` is the version that the row takes the place of; null for a new one. */
+  #refuse(transaction: MemoryTransaction, table: MemoryTable, row: Row, replaces: number | null): void {
     const refused = this.#problemOf(table, row)
     if (refused !== null) throw new DataQualityError(refused.column, '23514', refused.message)
-    if (!isNew || table.primaryKey.length === 0) return
-    if (this.liveVersion(transaction, table.name, table.primaryKey, row) === null) return
-    throw new DataQualityError('', '23505', `duplicate key in ${table.name}`)
+    if (replaces === null && table.primaryKey.length > 0) {
+      if (this.liveVersion(transaction, table.name, table.primaryKey, row) !== null)
+        throw new DataQualityError('', '23505', `duplicate key in ${table.name}`)
+    }
+    for (const key of this.#parkedKeys.has(table.name) ? [] : table.uniqueKeys) {
+      const holder = this.liveVersion(transaction, table.name, key, row)
+      if (holder !== null && holder.id !== replaces)
+        throw new DataQualityError(key[0] ?? '', '23505', `another row of ${table.name} has this ${key.join()}`)
+    }
+  }
+
+  /** Writes several rows over the versions that they replace as one: only in the end no two of them share a key. */
+  putTogether(
+    transaction: MemoryTransaction,
+    table: string,
+    rows: readonly { readonly row: Row; readonly replaces: number }[],
+  ): boolean {
+    const { uniqueKeys } = this.#table(table)
+    transaction.mark('together')
+    this.#parkedKeys.add(table)
+    try {
+      for (const { row, replaces } of rows) this.put(transaction, table, row, replaces)
+    } finally {
+      this.#parkedKeys.delete(table)
+    }
+    const isUnique = uniqueKeys.every((key) =>
+      rows.every(({ row }) => this.#holders(transaction, table, key, row) === 1),
+    )
+    if (!isUnique) transaction.undoTo('together')
+    return isUnique
+  }
+
+  #holders(transaction: MemoryTransaction, table: string, key: readonly string[], row: Row): number {
+    this.#reader = { id: transaction.id, commits: this.#commits.size }
+    const conditions = key.map((column) => `${quote(column)} = ?`).join(' and ')
+    const values = key.map((column) => row[column] ?? null)
+    return this.#prepared(`select 1 from ${quote(table)} where ${conditions}`).all(...values).length
   }
 
   #problemOf(table: MemoryTable, row: Row): { readonly column: string; readonly message: string } | null {
@@ -292,9 +410,9 @@ export class MemoryDatabase {
   }
 
   /** Writes one row as a statement of its own: over the version `replaces`, or as a new one. */
-  put(transaction: MemoryTransaction, table: string, row: Row, replaces: number | null): void {
+  put(transaction: MemoryTransaction, table: string, row: Row, replaces: number | null): boolean {
     const data = JSON.stringify(this.#table(table).columns.map(({ name }) => row[name] ?? null))
-    this.#apply(transaction, { op: replaces === null ? 'insert' : 'update', table, row: replaces, data })
+    return this.#apply(transaction, { op: replaces === null ? 'insert' : 'update', table, row: replaces, data })
   }
 
   #version(table: MemoryTable, id: number): Row {
@@ -302,6 +420,21 @@ export class MemoryDatabase {
     const sql = `select ${columns} from ${quote(table.name + VERSIONS)} where rowid = ?`
     const [row] = this.#prepared(sql).all(id) as unknown as unknown[][]
     return Object.fromEntries(table.columns.map(({ name }, at) => [name, row?.[at] == null ? null : String(row[at])]))
+  }
+
+  uniqueKeys(table: string): readonly (readonly string[])[] {
+    return this.#table(table).uniqueKeys
+  }
+
+  /** Whether two keys that the table takes for one are written alike. */
+  isSpelledAlike(key: readonly string[], one: Row, other: Row): boolean {
+    return key.every((column) => one[column] === other[column])
+  }
+
+  /** A key as the table compares it. */
+  folded(name: string, key: readonly string[], row: Row): string {
+    const table = this.#table(name)
+    return key.map((column) => foldedFor(table, column, row[column] ?? null) ?? '').join('|')
   }
 
   /** The committed rows of a table. */
@@ -372,14 +505,15 @@ export class MemoryDatabase {
 
   /** As PostgreSQL's adapter says it: the clock less the lag, and never past a transaction that is open. */
   settledUntil(lagSeconds: number, { unseenLagSeconds }: SettledOptions, own: MemoryTransaction | null): Settled {
-    const { now, exact } = this.options
+    const { now, exact, replayedUntil } = this.options
     const micros = (milliseconds: number) => BigInt(milliseconds) * 1000n
     const starts = [...this.#open]
       .filter((open) => open !== own && open.snapshot === null)
       .map(({ startedAt }) => startedAt)
     const oldest = exact && starts.length > 0 ? micros(Math.min(...starts)) : null
     const reason = exact ? null : 'other sessions cannot be seen'
-    return settled({ now: micros(now()), oldest, replayed: null, reason }, lagSeconds, unseenLagSeconds)
+    const replayed = replayedUntil === undefined ? null : micros(replayedUntil())
+    return settled({ now: micros(now()), oldest, replayed, reason }, lagSeconds, unseenLagSeconds)
   }
 }
 

@@ -27,6 +27,11 @@ export class MemoryStateTable {
     this.#io = io
   }
 
+  /** Every item is lost. */
+  clear(): void {
+    this.#items.clear()
+  }
+
   /** What the state store takes for its client. */
   get client(): DynamoDBDocumentClient {
     const send = (command: { readonly constructor: { readonly name: string }; readonly input: unknown }) =>

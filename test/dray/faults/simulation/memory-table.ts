@@ -14,6 +14,8 @@ export interface MemoryTable {
   readonly name: string
   readonly columns: readonly MemoryColumn[]
   readonly primaryKey: readonly string[]
+  /** Unique keys beside the primary key, of one column each. */
+  readonly uniqueKeys: readonly (readonly string[])[]
 }
 
 /** The table that a CREATE TABLE statement declares, in full or like another one. */
@@ -24,15 +26,16 @@ export function declared(sql: string, known: (name: string) => MemoryTable): Mem
   const primaryKey = [...(/, primary key \((.*)\)$/.exec(body)?.[1] ?? '').matchAll(/"(\w+)"/g)].map(
     (each) => each[1] as string,
   )
+  const uniqueKeys = [...body.matchAll(/, unique \("(\w+)"\)/g)].map((each) => [each[1] as string])
   const columns = [
-    ...body.replace(/, primary key .*$/, '').matchAll(/"(\w+)" ([\w ]+?(?:\(\d+\))?)( not null)?(?:, |$)/g),
+    ...body.replace(/, (primary key|unique) .*$/, '').matchAll(/"(\w+)" ([\w ]+?(?:\(\d+\))?)( not null)?(?:, |$)/g),
   ].map(([, column = '', type = '', notNull]) => ({
     name: column,
     type,
     notNull: notNull !== undefined,
     length: /^varchar\((\d+)\)$/.test(type) ? Number(/\d+/.exec(type)?.[0]) : null,
   }))
-  return { name, columns, primaryKey }
+  return { name, columns, primaryKey, uniqueKeys }
 }
 
 /** The table once a statement has renamed a column of it, or added one. */
@@ -66,8 +69,20 @@ export function ddlOf(table: MemoryTable): string {
     primaryKey.length === 0
       ? ''
       : `create index ${quote(`${name}$key`)} on ${versions} (${primaryKey.map(quote).join(', ')});`
-  const list = columns.map((column) => `${quote(column.name)} ${column.type}`).join(', ')
+  const list = columns.map((column) => `${quote(column.name)} ${column.type}${collationOf(column)}`).join(', ')
   return `create table ${versions} (${list}, ${HIDDEN.from} integer, ${HIDDEN.to} integer); ${index} ${viewOf(table)}`
+}
+
+/** As `citext` compares: capitals make no difference. */
+const FOLDED = 'citext'
+
+function collationOf({ type }: MemoryColumn): string {
+  return type === FOLDED ? ' collate nocase' : ''
+}
+
+/** What is the same for every text that the column takes for this one. */
+export function foldedFor({ columns }: MemoryTable, column: string, text: Text): Text {
+  return columns.find(({ name }) => name === column)?.type === FOLDED ? (text?.toLowerCase() ?? null) : text
 }
 
 /** Statements that make a table anew as it was altered, with the same versions under the same numbers. */
@@ -94,11 +109,11 @@ function viewOf({ name, columns }: MemoryTable): string {
     ${note('insert', 'null', added)} ${note('update', old, added)} ${note('delete', old, 'null')}`
 }
 
-export function liveTable({ columns, primaryKey }: MemoryTable): LiveTable {
+export function liveTable({ columns, primaryKey, uniqueKeys }: MemoryTable): LiveTable {
   return {
     columns: columns.map(({ name, type, notNull }) => ({ name, type, nullable: !notNull, hasDefault: false })),
     primaryKey,
-    uniqueKeys: [],
+    uniqueKeys,
   }
 }
 

@@ -21,6 +21,8 @@ export class MemoryTransaction {
   readonly startedAt: number
   /** For a snapshot transaction: how many commits it sees. */
   readonly snapshot: number | null
+  /** Of who reads here, and sees what the server shows to readers. */
+  readonly isReader: boolean
   /** A statement has failed: until a savepoint is rolled back to, nothing but a rollback is taken. */
   failed = false
   open = true
@@ -29,10 +31,11 @@ export class MemoryTransaction {
   #done: Done[] = []
   #end: () => void = () => {}
 
-  constructor(id: number, startedAt: number, snapshot: number | null) {
+  constructor(id: number, startedAt: number, snapshot: number | null, isReader = false) {
     this.id = id
     this.startedAt = startedAt
     this.snapshot = snapshot
+    this.isReader = isReader
     this.ended = new Promise((resolve) => {
       this.#end = resolve
     })

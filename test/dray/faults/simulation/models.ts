@@ -23,6 +23,15 @@ export class Item extends source.source('item', {
   changedAt: timestamp().nullable(),
 }) {}
 
+/** The same table, known by its code. */
+export class Named extends source.source('item', {
+  region: bigint().nullable(),
+  id: bigint().nullable(),
+  code: text().primaryKey(),
+  label: text().nullable(),
+  changedAt: timestamp().nullable(),
+}) {}
+
 const content = { label: varchar(8), changedAt: timestamp().nullable() }
 
 class Product extends target.table('product', { code: text().primaryKey(), ...content }) {}
@@ -31,6 +40,10 @@ class MarkedProduct extends target.table('marked', {
   ...content,
   deletedAt: timestamp().nullable(),
 }) {}
+/** Capitals make no difference in its key. */
+class FoldedProduct extends target.table('folded', { code: text().primaryKey(), ...content }) {}
+/** No two rows have the same label. */
+class UniqueProduct extends target.table('labelled', { code: text().primaryKey(), ...content }) {}
 /** Nothing keeps a row from being there twice but Dray. */
 class ProductEvent extends target.table('event', { code: text(), ...content }) {}
 class ProductVersion extends target.table('version', {
@@ -42,14 +55,23 @@ class ProductVersion extends target.table('version', {
 }) {}
 export const targetModels = [Product, MarkedProduct, ProductEvent, ProductVersion] as unknown as readonly ModelClass[]
 
+/** Tables that no model can make. */
+export const targetTables = [
+  'create table if not exists "folded" ("code" citext not null, "label" varchar(8) not null, "changed_at" timestamptz, primary key ("code"))',
+  'create table if not exists "labelled" ("code" text not null, "label" varchar(8) not null, "changed_at" timestamptz, unique ("label"), primary key ("code"))',
+]
+
 /** The database refuses this one; the model's rules do not. */
 export const REFUSED = 'refused'
+/** A trigger of the target drops these, where it has one: as they are loaded, or as a replacement is swapped in. */
+export const DROPPED_LABEL = 'dropped'
+export const SWALLOWED_LABEL = 'swallow'
 /** Which labels are what to the pipeline. */
 export const LABELS = { filtered: 'skip', rejected: 'bad', tooLong: 'far too long for it', odd: 'odd' } as const
 
 /** Once it is repaired the transform takes what it has rejected. */
 function transformOf(isRepaired: boolean) {
-  return ({ label, code, changedAt }: Item, row: RowContext) => {
+  return ({ label, code, changedAt }: Item | Named, row: RowContext) => {
     if (label === LABELS.filtered) return null
     if ((label === LABELS.rejected && !isRepaired) || label === null) return row.reject('label', 'bad')
     if (label === LABELS.odd) row.finding('label', 'odd')
@@ -71,35 +93,44 @@ export interface PipelineShape {
   readonly deletes: 'ignore' | 'hard' | 'soft' | 'close'
   /** The share of the target that a run may delete. */
   readonly mostDeleted: number
+  /** Capitals make no difference in the target's key, or its labels are unique; the key is the source's. */
+  readonly table?: 'folded' | 'labelled'
+  /** The share of the target that a replace may leave out. */
+  readonly mostLost?: number
 }
 
 export const PIPELINE = 'items'
 
-export function pipelineOf(shape: PipelineShape, isRepaired: boolean): Pipeline {
+export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIPELINE): Pipeline {
   const { partitionRows, concurrency } = shape
+  // Both are read in the same way.
+  const from = (shape.table === undefined ? Item : Named) as typeof Item
   const extract: Extraction<typeof Item> =
     shape.kind === 'full'
-      ? fullLoad(Item, { partitionRows })
-      : changedSince(Item, {
+      ? fullLoad(from, { partitionRows })
+      : changedSince(from, {
           cursor: 'changedAt',
           lag: `${shape.lagSeconds}s`,
           nulls: shape.nulls,
           partitionRows,
         })
-  return pipeline(PIPELINE, {
+  return pipeline(name, {
     extract,
     transform: transformOf(isRepaired) as never,
     load: loadOf(shape) as Loading<typeof Product>,
     deletes: deletesOf(shape),
     concurrency,
+    // One row that stays out may keep out any number of others.
+    ...(shape.table === 'labelled' ? { quarantine: { rows: 1_000, share: 1 } } : {}),
   }) as unknown as Pipeline
 }
 
-function loadOf({ load, versioned, deletes }: PipelineShape) {
+function loadOf({ load, versioned, deletes, table, mostLost: most = 1 }: PipelineShape) {
+  const plain = table === 'folded' ? FoldedProduct : table === 'labelled' ? UniqueProduct : Product
   const version = versioned ? ({ version: 'changedAt' } as const) : {}
   switch (load) {
     case 'replace':
-      return replace(Product, { allowEmpty: true, most: 1 })
+      return replace(plain as typeof Product, { allowEmpty: true, most })
     case 'append':
       return append(ProductEvent)
     case 'history':
@@ -111,7 +142,7 @@ function loadOf({ load, versioned, deletes }: PipelineShape) {
         ...version,
       })
     case 'upsert':
-      return upsert(deletes === 'soft' ? MarkedProduct : Product, { by: 'code', ...version })
+      return upsert((deletes === 'soft' ? MarkedProduct : plain) as typeof Product, { by: 'code', ...version })
   }
 }
 
@@ -129,7 +160,12 @@ function deletesOf({ deletes, mostDeleted: most }: PipelineShape): DeletesOption
 }
 
 /** The table whose rows are compared with the source. */
-export function tableOf({ load, deletes }: PipelineShape): 'product' | 'marked' | 'event' | 'version' {
+export function tableOf({
+  load,
+  deletes,
+  table,
+}: PipelineShape): 'product' | 'marked' | 'event' | 'version' | 'folded' | 'labelled' {
+  if (table !== undefined) return table
   if (load === 'append') return 'event'
   if (load === 'history') return 'version'
   return deletes === 'soft' ? 'marked' : 'product'

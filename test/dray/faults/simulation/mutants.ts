@@ -2,6 +2,7 @@ import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 import { sharedKeyMutants } from './shared-key-mutants.ts'
+import { worldMutants } from './world-mutants.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
 const WINDOW = 'shared/dray/pipeline/plan/window.ts'
@@ -405,4 +406,5 @@ export const mutants: readonly Mutant[] = [
   ...historyMutants,
   ...modeMutants,
   ...sharedKeyMutants,
+  ...worldMutants,
 ]

@@ -1,6 +1,6 @@
 import type { CommitInput } from 'dray/internal/messages/stages.ts'
 import type { Change, Row } from './memory-transaction.ts'
-import { fateOf, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
+import { fateOf, folded, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'
 
 /** Up to so many rows a run may delete whatever their share. */
@@ -17,13 +17,28 @@ export class ClosingOracle {
     this.#truth = truth
   }
 
+  remembered(): ReadonlyMap<string, number> {
+    return new Map(this.#closed)
+  }
+
+  /** The target is as it was then. */
+  goBackTo(closed: ReadonlyMap<string, number>): void {
+    this.#closed.clear()
+    for (const [run, deleted] of closed) this.#closed.set(run, deleted)
+  }
+
   /** Rows that the run has deleted. */
   deletedBy(planningRun: string): number {
     return this.#closed.get(planningRun) ?? 0
   }
 
   /** A Commit, delivered at a time, has written to the compared table. */
-  closed(input: CommitInput, changes: readonly Change[], deliveredAt: number): void {
+  closed(
+    input: CommitInput,
+    changes: readonly Change[],
+    deliveredAt: number,
+    loaded: ReadonlySet<string> = new Set(),
+  ): void {
     const { shape } = this.#witness.scenario
     const planningRun = input.planned_by ?? input.run.id
     const name = `the Commit of ${input.run.id}`
@@ -34,8 +49,18 @@ export class ClosingOracle {
       throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
     const own = changes.filter(({ table }) => table !== 'dray_closing')
     this.#closed.set(planningRun, shape.load === 'replace' ? 0 : own.length)
+    if (shape.load === 'replace') this.#checkShrunk(name, own)
     if (shape.load === 'replace') this.#swapped(name, this.#witness.run(planningRun).startedAt)
-    else this.#deleted(name, own, deliveredAt)
+    else this.#deleted(name, own, deliveredAt, loaded)
+  }
+
+  /** A table that loses nearly all of its rows is that of a source that is being reloaded. */
+  #checkShrunk(name: string, changes: readonly Change[]): void {
+    const { mostLost = 1 } = this.#witness.scenario.shape
+    const old = changes.filter(({ before }) => before !== null).length
+    const lost = old - changes.filter(({ after }) => after !== null).length
+    if (lost > Math.max(BORNE, Math.floor(old * mostLost)) && lost < old)
+      throw new Divergence(`${name} has left out ${lost} of ${old} rows, more than it may`)
   }
 
   /** The table is the source as it was read, each row at some time of the run: whole, and nothing of before. */
@@ -59,12 +84,14 @@ export class ClosingOracle {
     if (extra !== undefined) throw new Divergence(`${name} has swapped ${shown(extra)} in, which the source never had`)
   }
 
-  #deleted(name: string, changes: readonly Change[], since: number): void {
+  #deleted(name: string, changes: readonly Change[], since: number, loaded: ReadonlySet<string>): void {
     const { shape } = this.#witness.scenario
     for (const { before, after } of changes) {
       if (before === null) throw new Divergence(`${name} has inserted ${shown(after)}`)
       if (!isTakenAway(before, after)) throw new Divergence(`${name} has made ${shown(after)} of ${shown(before)}`)
-      if (!this.#truth.seenSince(before.code ?? '', since).includes(null))
+      if (loaded.has(folded(before.code)))
+        throw new Divergence(`${name} has deleted ${shown(before)}, whose key the run has loaded`)
+      if (!this.#truth.wasGoneSince(before.code ?? '', since))
         throw new Divergence(`${name} has deleted ${shown(before)}, which the source has`)
     }
     const standing = this.#witness
@@ -77,7 +104,7 @@ export class ClosingOracle {
 }
 
 /** Deleted, marked or closed, and otherwise as it was. */
-function isTakenAway(before: Row, after: Row | null): boolean {
+export function isTakenAway(before: Row, after: Row | null): boolean {
   if (after === null) return true
   const mark = ['deleted_at', 'valid_to'].find((column) => (after[column] ?? null) !== (before[column] ?? null))
   const isOwn = (column: string) => column === mark || column === 'is_current'

@@ -1,6 +1,16 @@
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Row } from './memory-transaction.ts'
-import { fateOf, isLater, isMadeOf, isSameRow, type SourceTruth, shown, type Version } from './source-truth.ts'
+import {
+  fateOf,
+  folded,
+  isLater,
+  isMadeOf,
+  isSameRow,
+  keyOf,
+  type SourceTruth,
+  shown,
+  type Version,
+} from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'
 
 /** What is known of which rows must have landed. */
@@ -35,9 +45,12 @@ export class ContentOracle {
   }
 
   #compareRows(due: Due): void {
-    const targets = new Map(this.#standing().map((row) => [row.code ?? '', row]))
+    const targets = new Map(this.#standing().map((row) => [folded(row.code), row]))
     const byCode = this.#truth.byCode()
-    for (const [code, rows] of byCode) this.#compareCode(rows, targets.get(code), due)
+    for (const [code, rows] of byCode) {
+      if (this.#shape.table === 'folded' && rows.length > 1) this.#compareSpellings(rows, targets.get(code), due)
+      else this.#compareCode(rows, targets.get(code), due)
+    }
     for (const [code, row] of targets)
       if (!byCode.has(code)) throw new Divergence(`the target has ${shown(row)}, the source never had`)
   }
@@ -62,10 +75,11 @@ export class ContentOracle {
       .filter((row) => this.#fate(row, due) === 'loaded')
       .reduce<Row | null>((best, row) => (best === null || isLater(row, best) ? row : best), null)
     if (found === undefined) {
-      if (newest !== null) throw wrong(newest)
+      if (newest !== null && !this.#isKeptOut(newest, due)) throw wrong(newest)
       return
     }
     if (newest !== null && isMadeOf(found, newest)) return
+    if (newest !== null && this.#isKeptOut(newest, due)) return
     if (!rows.some((versions) => this.#isAllowed(found, versions, newest, own, due))) throw wrong(newest)
   }
 
@@ -83,6 +97,67 @@ export class ContentOracle {
       const [cursor, least] = [row.changed_at ?? '', newest?.changed_at ?? '']
       return newest === null || cursor > least || (cursor === least && !(isDue && inOneBatch))
     })
+  }
+
+  /**
+   * Rows of one key in several spellings: each is in the target or in the quarantine, where it has been as long as
+   * another one of them was there.
+   */
+  #compareSpellings(rows: readonly (readonly Version[])[], found: Row | undefined, due: Due): void {
+    const latest = rows.map((versions) => versions.at(-1) as Version)
+    const where = `the target has ${shown(found)}`
+    if (this.#shape.deletes !== 'ignore' && latest.every(({ row, at }) => row === null && at < due.goneBefore)) {
+      if (found !== undefined) throw new Divergence(`${due.when}, but ${where}, of which the source has no row`)
+      return
+    }
+    if (found !== undefined && !rows.flat().some(({ row }) => row !== null && isMadeOf(found, row)))
+      throw new Divergence(`${due.when}, but ${where}, which the source never had`)
+    const standing = latest.filter(({ row }) => row !== null)
+    for (const { row, at } of standing) {
+      if (row === null || !due.landed({ row, at }) || this.#fate(row, due) !== 'loaded') continue
+      if (found !== undefined && isMadeOf(found, row)) continue
+      const isAlone = standing.length === 1 && latest.every((one) => one.row === row || one.at < due.goneBefore)
+      const mayWait = this.#shape.kind === 'incremental' || !isAlone
+      if (!mayWait || !this.#isOpen(row))
+        throw new Divergence(`${due.when}, but ${where} where the source has ${shown(row)}`)
+    }
+  }
+
+  checkOpen(open: readonly QuarantinedRow[]): void {
+    const standing = this.#standing()
+    const rows = new Map(
+      this.#truth.rows().map((versions) => [keyOf(versions.at(-1)?.row ?? {}), versions.at(-1)?.row]),
+    )
+    for (const { row: kept, run } of open) {
+      const row = rows.get(keyOf(kept)) ?? null
+      const isKnown = row !== null && row.id !== null && kept.id !== null && row.code === kept.code
+      if (isKnown && standing.some((one) => isMadeOf(one, row)))
+        throw new Divergence(`${shown(row)} is in the target, and what ${run} quarantined of it is open still`)
+    }
+  }
+
+  #isOpen(row: Row): boolean {
+    return this.#witness.quarantined().some((kept) => isSameRow(kept.row, row))
+  }
+
+  /** Waits in the quarantine, since another row has its label in the target; unless they only wait for each other. */
+  #isKeptOut(row: Row, due: Due): boolean {
+    if (this.#shape.table !== 'labelled' || !this.#isOpen(row)) return false
+    if (this.#shape.kind === 'incremental') return true
+    const byCode = this.#truth.byCode()
+    const seen = new Set<string | null | undefined>()
+    for (let next: Row = row; ; ) {
+      if (seen.has(next.code)) return false
+      seen.add(next.code)
+      const waiting = next
+      const holder = this.#standing().find(({ label, code }) => label === waiting.label && code !== waiting.code)
+      if (holder === undefined) return next !== row
+      const latest = byCode.get(folded(holder.code))?.[0]?.at(-1)
+      const isDue = latest !== undefined && latest.row !== null && due.landed({ row: latest.row, at: latest.at })
+      if (latest?.row == null || !isDue || isMadeOf(holder, latest.row) || this.#fate(latest.row, due) !== 'loaded')
+        return true
+      next = latest.row
+    }
   }
 
   get #mayBeRepaired(): boolean {
@@ -125,11 +200,7 @@ export class ContentOracle {
   /** A row that the target would refuse is not tried where it takes a later one of the same code. */
   #mayGiveWay(row: Row): boolean {
     if (this.#shape.load === 'append') return false
-    const others =
-      this.#truth
-        .byCode()
-        .get(row.code ?? '')
-        ?.flat() ?? []
+    const others = this.#truth.byCode().get(folded(row.code))?.flat() ?? []
     return others.some(
       (other) => other.row !== null && fateOf(other.row, this.#mayBeRepaired) === 'loaded' && isLater(other.row, row),
     )

@@ -1,5 +1,5 @@
 import type { Change, Row } from './memory-transaction.ts'
-import { fateOf, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
+import { fateOf, folded, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'
 
 /** What a history must be after each commit, whoever wrote. */
@@ -19,11 +19,7 @@ export class HistoryOracle {
       if (before !== null && isClosed(before)) throw new Divergence(`${shown(before)}, which had ended, was changed`)
       if (isLoad && before !== null && isClosed(after) && !changes.some((one) => isNext(one, after)))
         throw new Divergence(`a load has ended ${shown(after)}, and nothing follows it`)
-      const versions =
-        this.#truth
-          .byCode()
-          .get(after.code ?? '')
-          ?.flat() ?? []
+      const versions = this.#truth.byCode().get(folded(after.code))?.flat() ?? []
       const isKnown = versions.some(
         ({ row }) => row !== null && isMadeOf(after, row) && fateOf(row, repairedAfterSeconds !== null) === 'loaded',
       )
@@ -38,7 +34,9 @@ function isClosed(row: Row): boolean {
   return (row.valid_to ?? null) !== null
 }
 
-function isNext({ before, after }: Change, ended: Row): boolean {
+/** Whether a change begins the version that follows this one. */
+export function isNext({ before, after }: Change, ended: Row | null): boolean {
+  if (ended === null) return false
   return before === null && after !== null && after.code === ended.code && after.valid_from === ended.valid_to
 }
 
@@ -51,6 +49,8 @@ function checkVersions(versions: readonly Row[]): void {
       throw new Divergence(`${shown(row)} ends before it begins`)
     const next = inOrder[place + 1]
     if (next === undefined) continue
+    if (isClosed(row) && isMadeOf(row, next) && row.valid_to === next.valid_from)
+      throw new Divergence(`${shown(next)} follows a version that it does not differ from`)
     if (!isClosed(row)) throw new Divergence(`the history has ${shown(row)} as current, and ${shown(next)} behind it`)
     if ((row.valid_to ?? '') > (next.valid_from ?? ''))
       throw new Divergence(`${shown(row)} and ${shown(next)} hold at the same time`)

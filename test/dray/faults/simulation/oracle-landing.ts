@@ -5,14 +5,14 @@ import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import { canonical } from './memory-table.ts'
 import type { Change, Row } from './memory-transaction.ts'
-import { tableOf } from './models.ts'
+import { LABELS, tableOf } from './models.ts'
 import type { ContentOracle } from './oracle-content.ts'
-import { type Fate, fateOf, isMadeOf, isSameRow, keyOf, type SourceTruth, shown } from './source-truth.ts'
+import { type Fate, fateOf, folded, isMadeOf, isSameRow, keyOf, type SourceTruth, shown } from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'
 
 /** The counts of a run, as its landings really were. */
 export type Counts = Record<
-  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined',
+  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined' | 'findings',
   number
 >
 
@@ -24,14 +24,26 @@ export const NONE: Counts = {
   filtered: 0,
   duplicate: 0,
   quarantined: 0,
+  findings: 0,
 }
+
+/** What is known of the landings of a planning run. */
+interface Landed {
+  counts: Counts
+  /** Where each row has landed, by its key. */
+  rows: Map<string, number>
+  /** Codes that were loaded. */
+  codes: Set<string>
+}
+
+type Landings = ReadonlyMap<string, Landed>
 
 /** What a Load has committed: rows, their entry in the ledger, their quarantine. */
 export class LandingOracle {
   readonly #witness: Witness
   readonly #truth: SourceTruth
   readonly #content: ContentOracle
-  readonly #runs = new Map<string, { counts: Counts; rows: Map<string, number> }>()
+  #runs = new Map<string, Landed>()
 
   constructor(witness: Witness, truth: SourceTruth, content: ContentOracle) {
     this.#witness = witness
@@ -47,11 +59,25 @@ export class LandingOracle {
     return this.#runs.get(planning)?.counts ?? null
   }
 
+  codesOf(planning: string): ReadonlySet<string> {
+    return this.#runs.get(planning)?.codes ?? new Set()
+  }
+
+  remembered(): Landings {
+    return structuredClone(this.#runs)
+  }
+
+  /** The target is as it was then. */
+  goBackTo(landings: Landings): void {
+    this.#runs = new Map(structuredClone(landings))
+  }
+
   landed(input: LoadInput, changes: readonly Change[]): void {
     const planning = planningRun(input)
     const products = changes.filter(({ table }) => table !== 'dray_ledger')
     const entry = changes.find(({ table }) => table === 'dray_ledger')?.after
     this.#checkTable(input, products)
+    this.#checkRight(input)
     if (products.length > 0 && entry === undefined)
       throw new Divergence(`${nameOf(input)} wrote rows without its entry in the ledger`)
     if (this.#witness.fence() !== String(input.epoch)) {
@@ -64,15 +90,26 @@ export class LandingOracle {
     const extracted = this.#rowsOf(input.extracted.key)
     this.#checkWindow(input, extracted)
     const run = this.#checkOnce(planning, input, extracted)
-    const counts = this.#counted(input, extracted, products)
+    const fate = this.#fates(input.run.id, extracted, products)
+    const counts = this.#counted(extracted, products, fate)
     for (const [name, count] of Object.entries(counts)) {
       const said = entry[name === 'read' ? 'rows_read' : name]
       if (said !== String(count))
         throw new Divergence(`${nameOf(input)}: the ledger says ${said} ${name} where ${count} were`)
     }
     this.#checkOrder(input, products)
-    this.#checkBatch(input, { extracted, products, aside: this.#setAside(planning, entry) })
+    this.#checkBatch(input, { extracted, products, aside: this.#setAside(planning, entry), fate })
+    this.#checkFindings(input, extracted)
+    for (const row of extracted) if (fate(row) === 'loaded') run.codes.add(folded(row.code))
     for (const [name, count] of Object.entries(counts)) run.counts[name as keyof Counts] += count
+  }
+
+  /** From another server nothing lands, and nothing where another pipeline takes rows of the same table away. */
+  #checkRight(input: LoadInput | CommitInput): void {
+    const run = this.#witness.run(input.run.id)
+    if (run.isElsewhere) throw new Divergence(`${run.id} has landed rows of another server`)
+    if (run.startedAt > this.#witness.rivalSince())
+      throw new Divergence(`${run.id} has landed rows in a table that another pipeline says it writes alone`)
   }
 
   /** A replacement is gathered beside the table; only rows of their own are written into it. */
@@ -108,21 +145,23 @@ export class LandingOracle {
   }
 
   #checkOnce(planning: string, input: LoadInput, extracted: readonly Row[]) {
-    const run = this.#runs.get(planning) ?? { counts: { ...NONE }, rows: new Map<string, number>() }
+    const run = this.#runs.get(planning) ?? { counts: { ...NONE }, rows: new Map(), codes: new Set() }
     this.#runs.set(planning, run)
+    // A row whose key changes meanwhile may be read by two partitions.
+    const staysInPlace = this.#shape.table !== 'folded'
     for (const row of extracted) {
       const other = run.rows.get(keyOf(row))
-      if (other !== undefined)
+      if (other !== undefined && staysInPlace)
         throw new Divergence(`${nameOf(input)} landed ${shown(row)}, which partition ${other} had landed, too`)
       run.rows.set(keyOf(row), input.partition)
     }
     return run
   }
 
-  #counted({ run }: LoadInput, extracted: readonly Row[], products: readonly Change[]): Counts {
-    const fates = Map.groupBy(extracted, this.#fates(run.id))
+  #counted(extracted: readonly Row[], products: readonly Change[], fate: (row: Row) => Fate): Counts {
+    const fates = Map.groupBy(extracted, fate)
     const number = (fate: Fate) => fates.get(fate)?.length ?? 0
-    const outranked = this.#outranked(extracted, this.#fates(run.id))
+    const outranked = this.#outranked(extracted, fate)
     const refused = (fates.get('refused') ?? []).filter((row) => !outranked.has(row)).length
     const keys = number('loaded') + number('refused') - outranked.size
     const inserted = products.filter(({ before }) => before === null).length
@@ -136,6 +175,17 @@ export class LandingOracle {
       filtered: number('filtered'),
       duplicate: outranked.size,
       quarantined: number('quarantined') + refused,
+      findings: extracted.filter(({ label }) => label === LABELS.odd).length,
+    }
+  }
+
+  /** What was found wrong in rows that are loaded all the same is kept. */
+  #checkFindings({ findings, ...input }: LoadInput, extracted: readonly Row[]): void {
+    const odd = extracted.filter(({ label }) => label === LABELS.odd)
+    const kept = findings === null || odd.length === 0 ? [] : this.#witness.documents(findings.key)
+    for (const row of odd) {
+      if (!(kept as readonly QuarantinedRow[]).some((one) => isSameRow(one.row, row)))
+        throw new Divergence(`${nameOf(input)} has landed, but the finding of ${shown(row)} is not kept`)
     }
   }
 
@@ -156,15 +206,46 @@ export class LandingOracle {
   }
 
   /** What becomes of rows that a run loads. One that is held back for its age is not even tried. */
-  #fates(run: string): (row: Row) => Fate {
+  #fates(run: string, extracted: readonly Row[], products: readonly Change[]): (row: Row) => Fate {
     const { isRepaired } = this.#witness.run(run)
     const standing = this.#standing()
+    const isKeptOut = this.#keptOut(
+      extracted.filter((row) => ['loaded', 'refused'].includes(fateOf(row, isRepaired))),
+      standing,
+      products,
+    )
     return (row) => {
       const fate = fateOf(row, isRepaired)
       const isHeldBack =
         this.#shape.versioned && (standing.get(row.code ?? '')?.changed_at ?? '') > (row.changed_at ?? '')
+      if (fate === 'loaded' && isKeptOut(row)) return 'refused'
       return fate === 'refused' && isHeldBack ? 'loaded' : fate
     }
+  }
+
+  /** Rows that another one keeps out: one that has their key in other capitals, or their label. */
+  #keptOut(
+    extracted: readonly Row[],
+    standing: ReadonlyMap<string, Row>,
+    products: readonly Change[],
+  ): (row: Row) => boolean {
+    if (this.#shape.table === 'labelled') {
+      const holders = new Map([...standing.values()].map((row) => [row.label, row]))
+      return (row) => {
+        const [own, holder] = [standing.get(row.code ?? ''), holders.get(row.label ?? null)]
+        return !(own !== undefined && isMadeOf(own, row)) && holder !== undefined && holder.code !== row.code
+      }
+    }
+    if (this.#shape.table !== 'folded') return () => false
+    const before = new Map([...standing.keys()].map((code) => [folded(code), code]))
+    for (const { before: was, after } of products) {
+      if (was === null) before.delete(folded(after?.code))
+      else before.set(folded(was.code), was.code ?? '')
+    }
+    const spellings = Map.groupBy(extracted, ({ code }) => folded(code))
+    return ({ code }) =>
+      (before.get(folded(code)) ?? code) !== code ||
+      (spellings.get(folded(code)) ?? []).some((other) => other.code !== code)
   }
 
   /** The rows of now by code: of a history the current versions. */
@@ -182,8 +263,9 @@ export class LandingOracle {
       const versions =
         this.#truth
           .byCode()
-          .get(after.code ?? '')
-          ?.flat() ?? []
+          .get(folded(after.code))
+          ?.flat()
+          .sort((one, other) => one.at - other.at) ?? []
       const places = (row: Row) =>
         versions.flatMap((version, place) => (version.row !== null && isMadeOf(row, version.row) ? [place] : []))
       const isOlder = versioned
@@ -202,18 +284,40 @@ export class LandingOracle {
     }
   }
 
-  /** A Commit has tried refused rows again: here, only those land of which the target has a newer version by now. */
-  triedAgain(input: CommitInput, entry: Row): void {
+  /**
+   * A Commit has tried refused rows again: those land of which the target has a newer version by now, that no other row
+   * keeps out any more, and whose key is written otherwise since.
+   */
+  triedAgain(input: CommitInput, entry: Row | null, changes: readonly Change[], deliveredAt: number): void {
     const name = `the second try of ${input.run.id}`
+    this.#checkRight(input)
+    if (entry === null) throw new Divergence(`${name} wrote rows without its entry in the ledger`)
+    if (this.#witness.fence() !== String(input.epoch))
+      throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
     const number = (count: keyof Counts) => Number(entry[count === 'read' ? 'rows_read' : count])
-    const landed = number('unchanged') + number('duplicate')
-    if (number('read') + number('inserted') + number('updated') + number('filtered') !== 0)
-      throw new Divergence(`${name} says that it has written rows, and the target refuses them all`)
+    const inserted = changes.filter(({ before }) => before === null).length
+    const updated = changes.length - inserted
+    if (number('read') + number('filtered') !== 0 || number('inserted') !== inserted || number('updated') !== updated)
+      throw new Divergence(`${name} says ${shown(entry)} where ${inserted} were inserted and ${updated} updated`)
+    const landed = inserted + updated + number('unchanged') + number('duplicate')
     if (landed !== -number('quarantined'))
       throw new Divergence(`${name} has landed ${landed} rows and takes ${number('quarantined')} out of the quarantine`)
+    this.#checkRespelled(name, changes, deliveredAt)
     const run = this.#runs.get(planningRun(input))
     if (run === undefined) throw new Divergence(`${name} comes before any of its partitions`)
-    for (const count of ['unchanged', 'duplicate', 'quarantined'] as const) run.counts[count] += number(count)
+    for (const { after } of changes) run.codes.add(folded(after?.code))
+    for (const count of ['inserted', 'updated', 'unchanged', 'duplicate', 'quarantined'] as const)
+      run.counts[count] += number(count)
+  }
+
+  #checkRespelled(name: string, changes: readonly Change[], since: number): void {
+    for (const { before, after } of changes) {
+      const versions = this.#truth.byCode().get(folded(after?.code))?.flat() ?? []
+      if (!versions.some(({ row }) => row !== null && isMadeOf(after as Row, row)))
+        throw new Divergence(`${name} has written ${shown(after)}, which the source never had`)
+      if (before === null || before.code === after?.code || !this.#truth.hadSince(before.code ?? '', since)) continue
+      throw new Divergence(`${name} put ${shown(after)} in the place of ${shown(before)}, which the source has, too`)
+    }
   }
 
   /** Rows in the quarantine, and those that wait for the Commit to be tried again. */
@@ -229,13 +333,14 @@ export class LandingOracle {
       extracted,
       products,
       aside,
+      fate,
     }: {
       readonly extracted: readonly Row[]
       readonly products: readonly Change[]
       readonly aside: readonly QuarantinedRow[]
+      readonly fate: (row: Row) => Fate
     },
   ): void {
-    const fate = this.#fates(input.run.id)
     const loaded = extracted.filter((row) => fate(row) === 'loaded')
     if (products[0]?.table === tableOf(this.#shape) || products.length === 0) this.#checkRows(input, loaded)
     else this.#checkGathered(input, loaded, products)
@@ -284,6 +389,6 @@ export class LandingOracle {
   }
 }
 
-function nameOf({ run, partition }: LoadInput): string {
+function nameOf({ run, partition }: Pick<LoadInput, 'run' | 'partition'>): string {
   return `${run.id}, partition ${partition}`
 }

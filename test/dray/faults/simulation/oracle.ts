@@ -1,13 +1,18 @@
 import { type CommitInput, type LoadInput, planningRun } from 'dray/internal/messages/stages.ts'
 import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Change, Row } from './memory-transaction.ts'
-import { tableOf } from './models.ts'
-import { ClosingOracle } from './oracle-closing.ts'
+import { PIPELINE, tableOf } from './models.ts'
+import { ClosingOracle, isTakenAway } from './oracle-closing.ts'
 import { ContentOracle } from './oracle-content.ts'
-import { HistoryOracle } from './oracle-history.ts'
-import { LandingOracle, NONE } from './oracle-landing.ts'
+import { HistoryOracle, isNext } from './oracle-history.ts'
+import { type Counts, LandingOracle, NONE } from './oracle-landing.ts'
 import { SourceTruth, shown, type Version } from './source-truth.ts'
+import { FAR } from './source-writers.ts'
 import { Divergence, type KnownRun, type Witness } from './witness.ts'
+
+/** What the oracle knew of a target. */
+export type Memory = Readonly<Record<'landings' | 'closings', unknown>>
 
 /** Follows the source's commits and the target's, and compares; it shares no code with the pipeline. */
 export class Oracle {
@@ -17,6 +22,8 @@ export class Oracle {
   readonly #landing: LandingOracle
   readonly #closing: ClosingOracle
   readonly #histories: HistoryOracle
+  /** What a run had landed, and deleted, when it committed. */
+  readonly #committed = new Map<string, { readonly counts: Counts | null; readonly deleted: number }>()
 
   constructor(witness: Witness) {
     this.#witness = witness
@@ -47,29 +54,63 @@ export class Oracle {
   /** The target has committed what a task did. */
   targetChanged(input: CommitInput | LoadInput | null, changes: readonly Change[], deliveredAt: number): void {
     this.#fenceMoved(changes)
-    const table = tableOf(this.#witness.scenario.shape)
-    const isOfCommit = ({ table: changed }: Change) => changed === table || changed === 'dray_closing'
     if (input !== null && 'partition' in input) {
       const own = changes.filter(({ table: changed }) => changed !== 'dray_fence')
       if (own.length > 0) this.#landing.landed(input, own)
-    } else {
-      const again = changes.find(({ table: changed }) => changed === 'dray_ledger')?.after ?? null
-      if (again !== null) this.#landing.triedAgain(input as CommitInput, again)
-    }
-    if (!(input !== null && 'partition' in input) && changes.some(isOfCommit)) {
-      const closing = changes.some(({ table: changed }) => changed === 'dray_closing')
-      if (closing || !this.#witness.scenario.sharedCodes) {
-        this.#closing.closed(input as CommitInput, changes.filter(isOfCommit), deliveredAt)
-      } else this.#landing.settled(input as CommitInput, changes.filter(isOfCommit))
-    }
+    } else if (input !== null && this.#isSettling(changes)) this.#settled(input, changes, deliveredAt)
+    else if (input !== null) this.#closed(input, changes, deliveredAt)
     const versions = changes.filter(({ table: changed }) => changed === 'version')
     if (versions.length > 0) this.#histories.check(versions, input !== null && 'partition' in input)
+  }
+
+  /** Whether a Commit has put the newest rows of codes in place, and deleted none. */
+  #isSettling(changes: readonly Change[]): boolean {
+    return this.#witness.scenario.sharedCodes && !changes.some(({ table }) => table === 'dray_closing')
+  }
+
+  #settled(input: CommitInput, changes: readonly Change[], deliveredAt: number): void {
+    const entry = changes.find(({ table }) => table === 'dray_ledger')?.after ?? null
+    if (entry !== null) this.#landing.triedAgain(input, entry, [], deliveredAt)
+    const own = changes.filter(({ table }) => table === tableOf(this.#witness.scenario.shape))
+    if (own.length > 0) this.#landing.settled(input, own)
+  }
+
+  /** A Commit has deleted rows, swapped them in, or tried refused ones again. */
+  #closed(input: CommitInput, changes: readonly Change[], deliveredAt: number): void {
+    const { shape } = this.#witness.scenario
+    const of = (table: string) => changes.filter(({ table: changed }) => changed === table)
+    const own = of(tableOf(shape))
+    // Of a history nothing is taken away that a second try has not put something in the place of.
+    const isTried = ({ before, after }: Change) => {
+      if (shape.load === 'replace') return false
+      return before === null || !isTakenAway(before, after) || own.some((one) => isNext(one, after))
+    }
+    const [entry] = of('dray_ledger')
+    const tried = [...own.filter(isTried), ...(shape.load === 'replace' ? of('product__dray_next') : [])]
+    const written = tried.filter(({ before, after }) => before === null || !isTakenAway(before, after))
+    if (entry !== undefined || written.length > 0)
+      this.#landing.triedAgain(input, entry?.after ?? null, written, deliveredAt)
+    const taken = own.filter((one) => !isTried(one))
+    const closings = of('dray_closing')
+    if (taken.length + closings.length > 0)
+      this.#closing.closed(input, [...taken, ...closings], deliveredAt, this.#landing.codesOf(planningRun(input)))
+  }
+
+  /** What is known of the target, to be known again when it goes back to how it is now. */
+  remembered(): Memory {
+    return { landings: this.#landing.remembered(), closings: this.#closing.remembered() }
+  }
+
+  /** The target is as it was then; without a memory it is new. */
+  goBackTo(memory: Memory | null): void {
+    this.#landing.goBackTo((memory?.landings ?? new Map()) as never)
+    this.#closing.goBackTo((memory?.closings ?? new Map()) as never)
   }
 
   /** The fence only rises. */
   #fenceMoved(changes: readonly Change[]): void {
     for (const { table, before, after } of changes) {
-      if (table !== 'dray_fence' || before === null) continue
+      if (table !== 'dray_fence' || before === null || after?.pipeline !== PIPELINE) continue
       if (Number(after?.epoch) < Number(before.epoch)) {
         throw new Divergence(`the fence went back from epoch ${before.epoch} to ${after?.epoch}`)
       }
@@ -79,13 +120,20 @@ export class Oracle {
   /** The state of the pipeline says that a run has committed. */
   committed(input: CommitInput, before: string | null, after: string | null): void {
     const run = this.#witness.run(planningRun(input))
+    if (this.#witness.run(input.run.id).isElsewhere) throw new Divergence(`${run.id} has committed on another server`)
+    const planning = planningRun(input)
+    const known = { counts: this.#landing.countsOf(planning), deleted: this.#closing.deletedBy(planning) }
+    this.#committed.set(planning, known)
+    // What was in the target that another one has taken the place of, the next run looks for.
+    if (run.startedAt <= this.#witness.targetChangedAt()) return
     if (run.mode !== null) this.#someRowsCommitted(run, input, before, after)
     else this.#wholeRunCommitted(run, before, after)
   }
 
   #wholeRunCommitted({ startedAt }: KnownRun, before: string | null, after: string | null): void {
     if (this.#incremental && after === null) throw new Divergence('a run committed and left last_run empty')
-    if (before !== null && after !== null && after < before)
+    const mayGoBack = this.#witness.targetChangedAt() > Number.NEGATIVE_INFINITY || this.#witness.isStateLost()
+    if (before !== null && after !== null && after < before && !mayGoBack)
       throw new Divergence(`last_run went back from ${before} to ${after}`)
     if (this.#witness.scenario.shape.nulls === 'error' && this.#incremental) this.#refuseUnstamped(startedAt)
     this.#content.compare({
@@ -143,16 +191,37 @@ export class Oracle {
 
   /** Everything has been read: the target and the quarantine are the source. */
   ended(): void {
+    const { kind } = this.#witness.scenario.shape
     this.#content.compare({
-      landed: ({ row }) => this.#isRead(row),
+      landed: ({ row }) => this.#isRead(row) && (kind === 'full' || (row.changed_at ?? '') < FAR),
       goneBefore: Number.POSITIVE_INFINITY,
       when: 'everything had been read',
       isReplayed: true,
     })
   }
 
+  /**
+   * A run that has read the whole source has closed the entries of rows that are in the target as they should be.
+   * `open` are those that were there when it started.
+   */
+  checkOpen(open: readonly QuarantinedRow[]): void {
+    if (!this.#incremental && open.length > 0) this.#content.checkOpen(open)
+  }
+
   #isRead(row: Row): boolean {
     return (row.changed_at ?? null) !== null || !this.#incremental || this.#witness.scenario.shape.nulls === 'include'
+  }
+
+  /** Rows that no window holds for long are said. */
+  #checkSaid(runId: string, notes: string): void {
+    const { startedAt } = this.#witness.run(runId)
+    if (!this.#incremental || notes.includes(' beyond ')) return
+    const far = this.#truth
+      .rows()
+      .map((versions) => versions.at(-1) as Version)
+      .find(({ row, at }) => at < startedAt && row !== null && (row.changed_at ?? '') >= FAR)
+    if (far !== undefined)
+      throw new Divergence(`${runId} has read nothing of ${shown(far.row)}, and says nothing of it`)
   }
 
   /** A run has succeeded: its record says what its loads did, or which run had done its work. */
@@ -160,9 +229,11 @@ export class Oracle {
     if (record?.status !== 'success') throw new Divergence(`${runId} succeeded, and its step is ${record?.status}`)
     const isDoneBefore = String(record.notes ?? '').includes('has done this step already')
     const isOfSomeRows = this.#witness.run(planning).mode !== null
-    const counts = this.#landing.countsOf(planning) ?? (isDoneBefore || isOfSomeRows ? NONE : null)
+    const known = this.#committed.get(planning)
+    const counts = known?.counts ?? (isDoneBefore || isOfSomeRows ? NONE : null)
     if (counts === null) throw new Divergence(`${runId} succeeded, and nothing of it has landed`)
-    for (const [name, count] of Object.entries({ ...counts, deleted: this.#closing.deletedBy(planning) })) {
+    if (planning === runId && !isOfSomeRows && !isDoneBefore) this.#checkSaid(runId, String(record.notes ?? ''))
+    for (const [name, count] of Object.entries({ ...counts, deleted: known?.deleted ?? 0 })) {
       if (record[name] !== count)
         throw new Divergence(`${runId}: its record says ${record[name]} ${name} where ${count} were`)
     }

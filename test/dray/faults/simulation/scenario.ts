@@ -1,9 +1,10 @@
 import { FATES, type FaultPlan } from './faults.ts'
 import type { PipelineShape } from './models.ts'
 import { Random } from './random.ts'
+import { CALM, drawWorld, type World, type WorldKind, worldKinds } from './world.ts'
 
 /** What the schedule is about beside faults: the rule, and what is drawn less often. */
-export const kinds = ['usual', 'replace', 'modes', 'history', 'deletes', 'append', 'wide'] as const
+export const kinds = ['usual', 'replace', 'modes', 'history', 'deletes', 'append', 'wide', ...worldKinds] as const
 export type Kind = (typeof kinds)[number]
 
 export type ModeName = 'usual' | 'backfill' | 'keys' | 'replay' | 'resume'
@@ -22,6 +23,7 @@ export interface Scenario {
   readonly seed: number
   readonly kind: Kind
   readonly shape: PipelineShape
+  readonly world: World
   /** Several source rows are about the same row of the target. */
   readonly sharedCodes: boolean
   /** Whether open transactions of the source can be seen; where not, writers take less time than the lag. */
@@ -56,13 +58,13 @@ export interface Scenario {
 }
 
 const MINUTE = 60_000
-const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'append'] as const
+const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'append', ...worldKinds] as const
 
-/** Six of ten schedules are of the usual kind; a few of the others have more partitions than a payload holds. */
+/** Half of the schedules are of the usual kind; a few of the others have more partitions than a payload holds. */
 function kindOf(seed: number): Kind {
   const place = seed % 10
-  if (place < 6) return 'usual'
-  const number = Math.floor(seed / 10) * 4 + place - 6
+  if (place < 5) return 'usual'
+  const number = Math.floor(seed / 10) * 5 + place - 5
   return number % 200 === 7 ? 'wide' : (LESS_USUAL[number % LESS_USUAL.length] as Kind)
 }
 
@@ -89,6 +91,7 @@ function drawUsual(seed: number, random: Random): Scenario {
     seed,
     kind: 'usual',
     shape,
+    world: CALM,
     sharedCodes,
     exact,
     missingCursors: sharedCodes || random.chance(0.6) ? 0 : random.integer(1, 3),
@@ -140,16 +143,23 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
   switch (kind) {
     case 'usual':
       return {}
-    case 'replace':
-      return { ...everything, shape: { ...full, load: 'replace' }, runs: runs(['usual', 'usual', 'resume', 'keys']) }
+    case 'replace': {
+      const isPurged = random.chance(0.2)
+      return {
+        ...everything,
+        shape: { ...full, load: 'replace', ...(isPurged ? { mostLost: random.pick([0.1, 1]) } : {}) },
+        ...(isPurged ? purged(random) : {}),
+        runs: runs(['usual', 'usual', 'resume', 'keys']),
+      }
+    }
     case 'deletes': {
       const isPurged = random.chance(0.3)
       const deletes = random.pick(['hard', 'soft'] as const)
       return {
         ...everything,
         shape: { ...full, deletes, mostDeleted: isPurged ? random.pick([0.1, 1]) : 1 },
-        initialRows: isPurged ? random.integer(13, 18) : usual.initialRows,
-        purgedAfterSeconds: isPurged ? random.pick([5, 200, 5_000]) : null,
+        ...(isPurged ? purged(random) : {}),
+        world: { ...CALM, audits: random.chance(0.3) },
         runs: runs(['usual', 'usual', 'resume', 'keys']),
       }
     }
@@ -198,7 +208,35 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
         resultsLost: usual.resultsLost / 20,
         runs: drawRuns(usual, ['resume'], random).slice(0, 2),
       }
+    default:
+      return drawWorldly(kind, usual, random)
   }
+}
+
+/** Schedules about what the databases do: each row of the source is a row of its own, and none lacks its key. */
+function drawWorldly(kind: WorldKind, usual: Scenario, random: Random): Partial<Scenario> {
+  const { shape, modes, ...drawn } = drawWorld(kind, usual.shape, random)
+  const exact = drawn.exact ?? (usual.exact || shape.lagSeconds === 0 || shape.kind === 'full')
+  const longest = exact ? usual.longestWriterSeconds : Math.floor(shape.lagSeconds / 2)
+  return {
+    shape,
+    exact,
+    sharedCodes: false,
+    missingKey: false,
+    sourceStepsBack: null,
+    damage: shape.load === 'append' ? 0 : usual.damage,
+    deletions: shape.kind === 'full' ? 0.25 : shape.table === undefined ? 0 : 0.15,
+    longestWriterSeconds: drawn.exact === true ? Math.min(longest, 100) : longest,
+    initialRows: Math.max(3, usual.initialRows),
+    writers: Math.max(2, usual.writers),
+    ...drawn,
+    runs: drawRuns(usual, modes, random),
+  }
+}
+
+/** Nearly all rows are deleted once, more than a guard bears whatever their share. */
+function purged(random: Random): Pick<Scenario, 'initialRows' | 'purgedAfterSeconds'> {
+  return { initialRows: random.integer(13, 18), purgedAfterSeconds: random.pick([5, 200, 5_000]) }
 }
 
 /**

@@ -12,9 +12,9 @@ test(`${SCHEDULES} schedules of faults lose nothing, double nothing and hold not
   const seeds = Array.from({ length: SCHEDULES }, (_, index) => ({ seed: index + 1 }))
   const ofKind = Map.groupBy(seeds, ({ seed }) => drawScenario(seed).kind)
   const number = (kind: Kind) => ofKind.get(kind)?.length ?? 0
-  assert.equal(number('usual'), 0.6 * SCHEDULES)
+  assert.equal(number('usual'), 0.5 * SCHEDULES)
   for (const kind of kinds) {
-    const share = kind === 'wide' ? 0.002 : 0.07
+    const share = kind === 'wide' ? 0.002 : 0.04
     assert.ok(number(kind) >= share * SCHEDULES, `${number(kind)} are ${kind}`)
   }
 
@@ -41,5 +41,6 @@ test('a seed gives the same schedule each time, step by step', async () => {
     return { lines, result }
   }
 
-  for (const seed of [3, 11, 42, 260, 758, 6, 7, 8, 9, 16]) assert.deepEqual(await trace(seed), await trace(seed))
+  for (const seed of [3, 11, 42, 260, 758, 5, 6, 7, 8, 9, 15, 16, 17, 18, 19, 25, 38])
+    assert.deepEqual(await trace(seed), await trace(seed))
 })

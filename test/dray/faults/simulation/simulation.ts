@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto'
+import { TerminalError } from 'dray/internal/errors.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import {
   type CommitInput,
@@ -13,6 +14,7 @@ import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { migrateTarget } from 'dray/internal/pipeline/landing/migrate.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
@@ -20,6 +22,7 @@ import { settleRun } from 'dray-infra/internal/runs/settle-run.ts'
 import { execute } from 'dray-infra/internal/states-language/index.ts'
 import { VirtualClock } from '#test/states-language/virtual-clock.ts'
 import { AskedRuns } from './asked-runs.ts'
+import { audit, keyIn } from './audit.ts'
 import { mayFail } from './expected-failures.ts'
 import { Faults } from './faults.ts'
 import { handle } from './handlers.ts'
@@ -27,6 +30,7 @@ import { Invocation } from './invocation.ts'
 import { MemoryDatabase, type MemoryDatabaseOptions } from './memory-database.ts'
 import { MemoryStagingStore } from './memory-staging-store.ts'
 import { MemoryStateTable, memoryStateStore } from './memory-state-store.ts'
+import { timeText } from './memory-table.ts'
 import type { Change } from './memory-transaction.ts'
 import {
   afterwards,
@@ -38,6 +42,7 @@ import {
   tableOf,
   target,
   targetModels,
+  targetTables,
 } from './models.ts'
 import { Oracle } from './oracle.ts'
 import { Random } from './random.ts'
@@ -45,6 +50,7 @@ import type { RunPlan, Scenario } from './scenario.ts'
 import { SourceWriters } from './source-writers.ts'
 import { damaged } from './staged-damage.ts'
 import { Divergence, type KnownRun } from './witness.ts'
+import { WorldEvents } from './world-events.ts'
 
 const START = Date.parse('2024-03-01T00:00:00Z')
 const HOUR = 3_600_000
@@ -55,7 +61,11 @@ const UNTROUBLED: Ending = { endedAfterSeconds: null, machineLost: false }
 
 const quietOptions: MemoryDatabaseOptions = { now: () => START, exact: true, check: () => null, onCommit: () => {} }
 /** Emptied for each schedule: making the tables anew costs more than a schedule. */
-const databases = { source: new MemoryDatabase(quietOptions), target: new MemoryDatabase(quietOptions) }
+const databases = {
+  source: new MemoryDatabase(quietOptions),
+  elsewhere: new MemoryDatabase(quietOptions),
+  target: new MemoryDatabase(quietOptions),
+}
 
 /** What a schedule did. */
 export interface ScheduleResult {
@@ -79,7 +89,9 @@ export class Simulation {
   readonly #oracle: Oracle
   readonly #writers: SourceWriters
   readonly #asked: AskedRuns
+  readonly #events: WorldEvents
   readonly #pristine = new Map<string, Buffer>()
+  readonly #writtenAt = new Map<string, number>()
   readonly #runs = new Map<string, KnownRun>()
   /** When which run committed. */
   readonly #commits: { readonly run: string; readonly at: number }[] = []
@@ -96,6 +108,8 @@ export class Simulation {
   /** Whose plan a run goes by. */
   readonly #planners = new Map<string, string>()
   #lastRun: string | null = null
+  /** What was thrown last, of which the outcome of a step may say the beginning only. */
+  #thrown = ''
   #divergence: Error | null = null
   #damaged = 0
   #calls = 0
@@ -119,9 +133,27 @@ export class Simulation {
       pristine: (key) => this.#pristine.get(key) ?? Buffer.alloc(0),
       documents: (key) => this.#linesOf(key),
       quarantined: () => this.#quarantined(),
-      fence: () => databases.target.rows('dray_fence')[0]?.epoch ?? undefined,
+      fence: () =>
+        databases.target.rows('dray_fence').find(({ pipeline }) => pipeline === PIPELINE)?.epoch ?? undefined,
       lastRun: () => this.#lastRun,
+      targetChangedAt: () => this.#events.targetChangedAt,
+      rivalSince: () => this.#events.rivalSince,
+      isStateLost: () => this.#events.isStateLost,
       run: (id) => this.#runs.get(id) as KnownRun,
+    })
+    this.#events = new WorldEvents({
+      scenario,
+      clock: this.#clock,
+      start: START,
+      random: this.#random.fork(),
+      databases,
+      state: this.#table,
+      oracle: this.#oracle,
+      writers: this.#writers,
+      landings: this.#landings,
+      tell,
+      watch: (check) => this.#watch(check),
+      refusal: (message) => new TerminalError(message),
     })
   }
 
@@ -139,13 +171,14 @@ export class Simulation {
 
   async #run(): Promise<ScheduleResult> {
     await this.#connect()
-    const writing = this.#writers.run()
+    const beside = [this.#writers.run(), this.#events.run()]
     await Promise.all(this.scenario.runs.map((each, index) => this.#laterRun(`run-${index + 1}`, each)))
-    await writing
+    await Promise.all(beside)
     this.#faults.on = false
     await this.#settleLost()
     if (this.scenario.shape.nulls === 'error') this.#writers.stampMissing()
     this.#writers.restore()
+    await this.#events.settle()
     await this.#goOn()
     await this.#repeatToSuccess()
     await this.#replayRest()
@@ -155,6 +188,7 @@ export class Simulation {
     this.#raise()
     this.#watch(() => this.#oracle.ended())
     await this.#checkNothingHeld()
+    if (this.scenario.world.audits) await this.#audit()
     this.#raise()
     const { requests, injected } = this.#faults
     return { requests, injected, runs: this.#runs.size, statuses: this.#statuses }
@@ -168,15 +202,50 @@ export class Simulation {
     const now = () => Math.floor(this.#sourceNow() / 1000) * 1000
     const opened = (connection: Parameters<Invocation['connected']>[0]) =>
       this.#faults.current.getStore()?.connected(connection)
-    source.connect(databases.source, this.#faults.io, opened)
+    source.connect(() => this.#boundSource(), this.#faults.io, opened)
     target.connect(databases.target, this.#faults.io, opened)
     await createTables()
-    databases.source.reset({ now, exact, check: () => null, onCommit: (changes) => this.#sourceCommitted(changes) })
-    databases.target.reset({ now, exact, check, onCommit: (changes) => this.#targetCommitted(changes) })
+    databases.source.reset({
+      now,
+      exact,
+      check: () => null,
+      onCommit: (changes) => this.#sourceCommitted(changes),
+      ...this.#events.sourceOptions(now),
+    })
+    databases.target.reset({
+      now,
+      exact,
+      check,
+      onCommit: (changes) => this.#targetCommitted(changes),
+      ...(this.scenario.world.trigger === null
+        ? {}
+        : { drops: (table, row, isDeleted) => this.#events.drops(table, row, isDeleted) }),
+    })
+    if (this.scenario.world.elsewhere !== null)
+      databases.elsewhere.reset({ now, exact, check: () => null, onCommit: () => {}, identity: 'another server' })
     this.#table.onWrite = (before, after) => this.#stateWritten(before, after)
-    this.#staging.onWrite = (key, bytes) => this.#pristine.set(key, bytes)
+    this.#staging.onWrite = (key, bytes) => {
+      this.#pristine.set(key, bytes)
+      this.#writtenAt.set(key, this.#clock.now())
+    }
     this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
     this.#writers.begin()
+  }
+
+  /** What the database of the source is for whoever asks. */
+  #boundSource(): MemoryDatabase {
+    const payload = this.#faults.current.getStore()?.payload as ExtractInput | undefined
+    const isElsewhere = payload !== undefined && this.#runs.get(payload.run.id)?.isElsewhere === true
+    return isElsewhere ? databases.elsewhere : databases.source
+  }
+
+  /** A copy of the source that has gone its own way. */
+  #fillElsewhere(): void {
+    const changedAt = timeText(Math.floor(this.#sourceNow() / 1000) * 1000)
+    const rows = databases.source.rows('item').slice(1)
+    databases.elsewhere.restore(
+      new Map([['item', rows.map((row) => ({ ...row, label: 'other', changed_at: changedAt }))]]),
+    )
   }
 
   #sourceNow(): number {
@@ -235,14 +304,14 @@ export class Simulation {
     this.#tell(() => `last_run goes from ${from} to ${to}`)
     this.#lastRun = to
     this.#commits.push({ run: String(after.commit_owner), at: this.#clock.now() })
-    const payload = this.#faults.current.getStore()?.payload as CommitInput
-    this.#watch(() => this.#oracle.committed(payload, from, to))
+    const payload = this.#faults.current.getStore()?.payload as CommitInput | undefined
+    if (payload !== undefined) this.#watch(() => this.#oracle.committed(payload, from, to))
   }
 
   /** A lease that has not expired on anybody's clock is not taken from its owner. */
   #checkTakeover(before: Readonly<Record<string, unknown>>, after: Readonly<Record<string, unknown>>): void {
     const [from, to] = [before.lease_owner, after.lease_owner]
-    if (after.pending === true && this.#shouldHaveGivenBack(String(to))) {
+    if (after.pending === true && !this.#events.isStateLost && this.#shouldHaveGivenBack(String(to))) {
       throw new Divergence(`a run is refused since ${to}, which has ended, still has the lease`)
     }
     if (from === undefined || to === undefined || from === to) return
@@ -263,11 +332,16 @@ export class Simulation {
     else this.#staging.objects.set(key, result.bytes)
   }
 
-  #quarantined(): QuarantinedRow[] {
+  /**
+   * Rows that lie in the quarantine, but for those that a run has closed; or only those that are open, whatever has
+   * closed the others. `before` leaves out what was quarantined later.
+   */
+  #quarantined(which: 'kept' | 'open' = 'kept', before = Number.POSITIVE_INFINITY): QuarantinedRow[] {
     const keys = [...this.#pristine.keys()].filter(
-      (key) => key.startsWith('quarantine/') && this.#staging.objects.has(key),
+      (key) =>
+        key.startsWith('quarantine/') && this.#staging.objects.has(key) && (this.#writtenAt.get(key) ?? 0) < before,
     )
-    const closed = this.#closedByRuns()
+    const closed = this.#closed(which)
     return keys.flatMap((key) => {
       const times = new Map<string, number>()
       return this.#linesOf<QuarantinedRow>(key).filter(({ pipeline, run, partition, step, row }) => {
@@ -280,10 +354,11 @@ export class Simulation {
   }
 
   /** Entries that a run has closed since their keys have landed, or since it has quarantined them again. */
-  #closedByRuns(): ReadonlySet<string> {
+  #closed(which: 'kept' | 'open'): ReadonlySet<string> {
     const logs = [...this.#pristine.keys()].filter((key) => key.startsWith('quarantine-log/'))
     const records = logs.flatMap((key) => this.#linesOf<{ readonly id: string; readonly action: string }>(key))
-    return new Set(records.filter(({ action }) => action === 'landed' || action === 'superseded').map(({ id }) => id))
+    const isClosing = (action: string) => which === 'open' || action === 'landed' || action === 'superseded'
+    return new Set(records.filter(({ action }) => isClosing(action)).map(({ id }) => id))
   }
 
   #linesOf<T>(key: string): T[] {
@@ -323,18 +398,56 @@ export class Simulation {
   async #repeatToSuccess(): Promise<void> {
     const settled = this.#sourceNow()
     for (let attempt = 1; attempt <= 40; attempt++) {
+      const started = this.#clock.now()
       const status = await this.#execute(`again-${attempt}`, UNTROUBLED, null)
       this.#raise()
+      if (status !== 'SUCCEEDED') await this.#remedy()
       const read = this.#lastRun === null ? 0 : Date.parse(`${this.#lastRun.replace(' ', 'T')}Z`)
-      if (status === 'SUCCEEDED' && (this.scenario.shape.kind === 'full' || read > settled)) return
+      if (status === 'SUCCEEDED' && (this.scenario.shape.kind === 'full' || read > settled)) {
+        this.#watch(() => this.#oracle.checkOpen(this.#quarantined('open', started)))
+        return
+      }
       await this.#clock.sleep(HOUR / 2)
     }
     throw new Divergence(`40 runs without any fault have not read everything; the last ended ${this.#statuses.at(-1)}`)
   }
 
+  /** Does what the message of a run that was refused says. */
+  async #remedy(): Promise<void> {
+    const [, verb, moment] =
+      /an append (?:from last_run )?would .*?`npx dray state (reset|set) \S+(?: '([^']+)')? --yes`/.exec(
+        this.#thrown,
+      ) ?? []
+    if (verb === undefined) return
+    this.#tell(() => `state ${verb} ${moment ?? ''}`)
+    if (this.#thrown.includes('delete all rows')) await target.query('delete from "event"')
+    const lastRun = moment ?? null
+    await setLastRun(this.#pipelines.asItWas, lastRun, { state: this.#state, now: () => this.#clock.now() })
+  }
+
+  /** What is done now is nobody's run: the oracle has seen all that it had to. */
+  async #audit(): Promise<void> {
+    databases.target.options.onCommit = () => {}
+    this.#table.onWrite = () => {}
+    const isByCode = this.scenario.shape.table !== undefined
+    await audit({
+      scenario: this.scenario,
+      pipeline: this.scenario.repairedAfterSeconds === null ? this.#pipelines.asItWas : this.#pipelines.repaired,
+      services: this.#services(new AbortController().signal, 0),
+      source: databases.source,
+      target: databases.target,
+      random: this.#random,
+      open: new Set(
+        this.#quarantined('open').flatMap(({ row }) => (isByCode || row.id !== null ? [keyIn(row, isByCode)] : [])),
+      ),
+      lastRun: () => this.#lastRun,
+    })
+  }
+
   async #checkNothingHeld(): Promise<void> {
     const state = await this.#state.pipeline(PIPELINE)
-    if (state?.leaseOwner !== null) {
+    // A Plan that comes late cannot know that its run has ended once its record is lost.
+    if (!this.#events.isStateLost && state?.leaseOwner !== null) {
       throw new Divergence(`everything has ended, and ${state?.leaseOwner} holds the lease`)
     }
     const open = databases.source.openTransactions + databases.target.openTransactions + databases.target.locks.size
@@ -356,10 +469,13 @@ export class Simulation {
       this.#clock.sleep(endedAfterSeconds * 1000, end.signal).then(stop, () => {})
     }
     const repaired = this.scenario.repairedAfterSeconds
+    const isElsewhere = this.#lastRun !== null && this.#events.isElsewhere
+    if (isElsewhere) this.#fillElsewhere()
     this.#runs.set(id, {
       id,
       startedAt: this.#clock.now(),
       ...(await this.#asked.original(mode)),
+      isElsewhere,
       isRepaired: repaired !== null && (!this.#faults.on || this.#clock.now() >= START + repaired * 1000),
     })
     this.#tell(() => `${id} starts ${mode === null ? '' : JSON.stringify(mode)}`)
@@ -389,7 +505,9 @@ export class Simulation {
     const detail = await this.#state.run(id)
     const step = (name: string) => detail?.steps.find((each) => each.step === name)
     this.#watch(() => {
-      if (status === 'SUCCEEDED') this.#oracle.recorded(id, this.#planners.get(id) ?? id, step(PIPELINE) as never)
+      const isRecordLost = this.#events.stateLostAt >= (this.#runs.get(id)?.startedAt ?? 0)
+      if (status === 'SUCCEEDED' && !isRecordLost)
+        this.#oracle.recorded(id, this.#planners.get(id) ?? id, step(PIPELINE) as never)
       const own = outcomes[PIPELINE]
       if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
@@ -409,6 +527,9 @@ export class Simulation {
       ownerOf: (epoch) => this.#epochs.get(epoch),
       hasCommittedSince: (other) =>
         this.#commits.some((commit) => commit.run !== other && commit.at >= (this.#runs.get(other)?.startedAt ?? 0)),
+      events: this.#events,
+      startedAt: this.#runs.get(run)?.startedAt ?? 0,
+      isElsewhere: this.#runs.get(run)?.isElsewhere === true,
     })
   }
 
@@ -469,6 +590,7 @@ export class Simulation {
     const planning = planningRun(payload as ExtractInput)
     const hasLanded = this.#landings.has(`${planning} ${partition}`)
     const landed = new Set(this.#landings)
+    const { changes } = this.#events
     const alive = (change: number) => this.#alive.set(run.id, (this.#alive.get(run.id) ?? 0) + change)
     alive(1)
     invocation.exit.catch(() => this.#crashed.add(run.id))
@@ -476,12 +598,18 @@ export class Simulation {
     try {
       const handling = this.#faults.current.run(invocation, () => this.#handle(name, invocation))
       const result = await Promise.race([handling, invocation.exit])
-      if (name === 'DrayPlan') this.#watch(() => this.#checkPlan(run.id, result as PlanOutput, landed))
+      if (name === 'DrayPlan' && changes === this.#events.changes)
+        this.#watch(() => this.#checkPlan(run.id, result as PlanOutput, landed))
       this.#tell(() => `${label} returns`)
       return result
     } catch (error) {
       this.#tell(() => `${label} throws ${(error as Error).name}: ${(error as Error).message}`)
-      if (hasLanded && (error as Error).message.includes('has landed by another delivery')) {
+      this.#thrown = (error as Error).message
+      if (
+        hasLanded &&
+        changes === this.#events.changes &&
+        (error as Error).message.includes('has landed by another delivery')
+      ) {
         this.#watch(() => {
           throw new Divergence(`${label} did work that had been done when it started`)
         })
@@ -516,8 +644,8 @@ export class Simulation {
       throw new Divergence(`${run} has made a plan of its own, although partitions of ${resumed} had landed`)
   }
 
-  #handle(name: string, { payload, signal, skew }: Invocation): Promise<unknown> {
-    const services: Services = {
+  #services(signal: AbortSignal, skew: number): Services {
+    return {
       state: this.#state,
       staging: this.#staging,
       signal,
@@ -526,6 +654,10 @@ export class Simulation {
       progress: () => {},
       runner: 'simulation',
     }
+  }
+
+  #handle(name: string, { payload, signal, skew }: Invocation): Promise<unknown> {
+    const services = this.#services(signal, skew)
     const { asItWas, repaired } = this.#pipelines
     const isRepaired = this.#runs.get((payload as ExtractInput).run.id)?.isRepaired === true
     return handle(name, payload, isRepaired ? repaired : asItWas, services)
@@ -534,13 +666,16 @@ export class Simulation {
 
 /** The source's table has no key in the database: rows may lack a part of it. */
 async function createTables(): Promise<void> {
-  const transaction = databases.source.begin()
-  databases.source.execute(
-    transaction,
-    'create table if not exists "item" ("region" bigint, "id" bigint, "code" text not null, "label" text, "changed_at" timestamptz)',
-  )
-  databases.source.commit(transaction)
+  for (const database of [databases.source, databases.elsewhere]) {
+    const transaction = database.begin()
+    database.execute(
+      transaction,
+      'create table if not exists "item" ("region" bigint, "id" bigint, "code" text not null, "label" text, "changed_at" timestamptz)',
+    )
+    database.commit(transaction)
+  }
   for (const model of targetModels) await model.createTable({ ifMissing: true })
+  for (const table of targetTables) await target.query(table)
   // The first Plan of a schedule finds Dray's own tables without a version, and nothing that a migration has to change.
   await migrateTarget(target)
 }

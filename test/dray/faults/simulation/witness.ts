@@ -18,6 +18,8 @@ export interface KnownRun {
   readonly resumes: readonly string[]
   /** Whether its transform takes what was rejected before. */
   readonly isRepaired: boolean
+  /** Whether it is bound to another server than the source. */
+  readonly isElsewhere: boolean
 }
 
 /** What the oracle looks at. */
@@ -35,5 +37,11 @@ export interface Witness {
   /** The epoch that may write. */
   fence(): string | undefined
   lastRun(): string | null
+  /** When another state has taken the place of the target's last. */
+  targetChangedAt(): number
+  /** Whether the state was lost once. */
+  isStateLost(): boolean
+  /** Since when another pipeline says that it writes the table, as this one must not then; infinity where none does. */
+  rivalSince(): number
   run(id: string): KnownRun
 }
