@@ -3,6 +3,8 @@ import type { Reason } from './spellings.ts'
 
 /** So often rows that are refused among those that swap are left out, and the others tried again. */
 const MOST_ROUNDS = 50
+/** So often rows that are known to be at fault are left out, and the others written; then halves are tried. */
+const MOST_LEFT_OUT = 20
 const NO_WAY =
   'other rows of this load give up that value only together with it, for which the column has to allow NULL, or the load has to have every column of a table without triggers and foreign keys to it'
 
@@ -15,11 +17,17 @@ export interface WrittenCounts {
   unchanged: number
 }
 
+/** Why rows were not written. */
+export interface Fault extends Reason {
+  /** Those at fault, by their places; not given where that is not known. */
+  readonly places?: readonly number[]
+}
+
 /** Writes rows of different keys, by their places in the input, into the target. */
 export interface RowWriter {
   readonly written: WrittenCounts
   /** Writes the rows as a whole, or leaves nothing behind and says why. */
-  write(places: readonly number[]): Promise<Reason | null>
+  write(places: readonly number[]): Promise<Fault | null>
   /** Runs `work` under a savepoint; undoes it where it returns false. */
   under(work: () => Promise<boolean>): Promise<void>
   /** Takes the unique values of these rows away from the table; returns how many of them it has, null when refused. */
@@ -63,18 +71,36 @@ class Landing {
 
   async #writeEach(places: readonly number[]): Promise<number[]> {
     const left: number[] = []
+    const leave = (place: number, fault: Reason) => {
+      left.push(place)
+      this.refused.set(place, fault)
+    }
     await bisect<Reason>(
       places.length,
       async (from, to) => {
-        const error = await this.#writer.write(places.slice(from, to))
-        return error === null ? null : { error, at: null }
+        const outcome = await this.#writeBut(places.slice(from, to))
+        if ('error' in outcome) return { error: outcome.error, at: null }
+        for (const [place, fault] of outcome.leftOut) leave(place, fault)
+        return null
       },
-      (at, fault) => {
-        left.push(places[at] as number)
-        this.refused.set(places[at] as number, fault)
-      },
+      (at, fault) => leave(places[at] as number, fault),
     )
     return left
+  }
+
+  /** Writes rows but for those that are known to be at fault: the others may refer to each other in a circle. */
+  async #writeBut(
+    places: readonly number[],
+  ): Promise<{ readonly error: Reason } | { readonly leftOut: ReadonlyMap<number, Reason> }> {
+    const leftOut = new Map<number, Reason>()
+    for (let rest = places, round = 0; ; round++) {
+      const fault = await this.#writer.write(rest)
+      if (fault === null) return { leftOut }
+      const { places: known = [], ...error } = fault
+      for (const place of known) leftOut.set(place, error)
+      rest = places.filter((place) => !leftOut.has(place))
+      if (known.length === 0 || rest.length === 0 || round === MOST_LEFT_OUT) return { error }
+    }
   }
 
   /** The last ones first every other time: then a chain of them takes two rounds at most. */

@@ -1,4 +1,4 @@
-import type { Reason } from '#dray/database/merge/spellings.ts'
+import type { Fault } from '#dray/database/merge/landing.ts'
 import { quote, quoteTable } from '../names.ts'
 import type { Merging } from './merging.ts'
 import { type DeferredKey, inSchemaOf, nameOf, schemaOf } from './target-table.ts'
@@ -29,10 +29,11 @@ export class DeferredKeys {
   }
 
   /** Why rows that were just written would be refused at COMMIT; null where they would not. */
-  judge(where: string): Reason | null {
+  judge(where: string): Fault | null {
     const { session, sql } = this.#merging
     for (const key of this.#own) {
-      if (session.rows(sql.orphan(where, key)).length > 0) return refused(key)
+      const places = session.rows(sql.orphans(where, key)).map(([place]) => Number(place))
+      if (places.length > 0) return { ...refused(key), places }
     }
     if (this.#others.length === 0) return null
     const lost = this.#count()
@@ -56,7 +57,7 @@ export class DeferredKeys {
   }
 }
 
-function refused({ table, columns, parent, referred }: DeferredKey): Reason {
+function refused({ table, columns, parent, referred }: DeferredKey): Fault {
   return {
     code: FOREIGN_KEY,
     column: columns.length === 1 ? (columns[0] as string) : null,

@@ -116,12 +116,12 @@ export class MergeSql {
       WHERE ${this.#sameKey('t', '+s')} AND ${where} AND ${this.#changes}`
   }
 
-  /** A row whose foreign key refers to nothing. */
-  orphan(where: string, { columns, parent, referred }: DeferredKey): string {
+  /** The rows whose foreign key refers to nothing. */
+  orphans(where: string, { columns, parent, referred }: DeferredKey): string {
     const [from, row] = this.#key === null ? [`${this.#temporary} s`, 's'] : [this.#both, 't']
     const given = columns.map((column) => `${row}.${quote(column)} IS NOT NULL`).join(' AND ')
     const same = columns.map((column, at) => `p.${quote(referred[at] ?? '')} = ${row}.${quote(column)}`).join(' AND ')
-    return `SELECT 1 FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same}) LIMIT 1`
+    return `SELECT s.dray_ordinal FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
   }
 
   clear(columns: readonly string[], where: string): string {

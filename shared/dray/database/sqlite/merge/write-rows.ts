@@ -1,4 +1,4 @@
-import type { RowWriter, Way } from '#dray/database/merge/landing.ts'
+import type { Fault, RowWriter, Way } from '#dray/database/merge/landing.ts'
 import { areNeighbours } from '#dray/database/merge/neighbours.ts'
 import type { Reason } from '#dray/database/merge/spellings.ts'
 import { DROPPED } from '../../adapter.ts'
@@ -26,7 +26,7 @@ export class StagedWriter implements RowWriter {
     this.#deferred = new DeferredKeys(merging)
   }
 
-  async write(places: readonly number[]): Promise<Reason | null> {
+  async write(places: readonly number[]): Promise<Fault | null> {
     this.#merging.session.check()
     const counts = { inserted: 0, updated: 0, unchanged: 0 }
     const fault = this.#tried('dray_write', () => {
@@ -77,10 +77,10 @@ export class StagedWriter implements RowWriter {
   }
 
   /** Runs `work` under a savepoint; a row's fault undoes it and is returned, anything else is thrown. */
-  #tried(savepoint: string, work: () => Reason | null): Reason | null {
+  #tried(savepoint: string, work: () => Fault | null): Fault | null {
     const { database } = this.#merging.session
     database.exec(`SAVEPOINT ${savepoint}`)
-    let fault: Reason | null = null
+    let fault: Fault | null = null
     try {
       fault = work()
     } catch (error) {
