@@ -2,6 +2,7 @@
 export const filesOnMysql: readonly string[] = [
   'test/dray/database/mysql.test.ts',
   'test/dray/database/mysql/*.test.ts',
+  'test/dray/database/spellings.test.ts',
   'test/dray/active-record/active-record.test.ts',
   'test/dray/pipeline/contract.test.ts',
 ]
