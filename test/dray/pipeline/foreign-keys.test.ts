@@ -101,7 +101,7 @@ onEachEngine('foreign keys', [source, target], (engine) => {
         await give(...tree, { id: 9_000n })
         await run(people, 'run-1')
         assert.equal(await User.count(), 701)
-        await Person.where(['id < 9000']).deleteAll()
+        await Person.where(['id < ?', 9000n]).deleteAll()
 
         await run(people, 'run-2')
 

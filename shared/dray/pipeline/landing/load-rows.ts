@@ -2,7 +2,6 @@ import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { requireFoundAgain } from './found-again.ts'
 import { writeVersions } from './history.ts'
 import { nextTable } from './next-table.ts'
 
@@ -18,12 +17,9 @@ export interface RowsToLoad {
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
-  const { kind } = pipeline.load
-  const merged = await (kind === 'history'
+  return pipeline.load.kind === 'history'
     ? writeVersions(pipeline, rows.open, { signal: rows.signal })
-    : mergeRows(pipeline, rows))
-  if (kind === 'history' || kind === 'upsert') await requireFoundAgain(pipeline, rows.open, merged)
-  return merged
+    : mergeRows(pipeline, rows)
 }
 
 function mergeRows(pipeline: Pipeline, { open, isWholeRun, respell = false, signal }: RowsToLoad) {
