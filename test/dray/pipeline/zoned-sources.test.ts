@@ -9,7 +9,7 @@ import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { createConnection } from 'mysql2/promise'
-import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
+import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { type Harness, openHarness, runPipeline } from './harness.ts'
 
@@ -163,7 +163,7 @@ function zoned(dialect: string, types: Types, start: () => Promise<Server>, skip
   })
 }
 
-zoned('postgres', { local: 'timestamp', moment: 'timestamptz', text: 'text' }, startPostgres)
+zoned('postgres', { local: 'timestamp', moment: 'timestamptz', text: 'text' }, startPostgres, othersSkipped)
 zoned(
   'mysql',
   { local: 'datetime(6)', moment: 'timestamp(6)', text: 'varchar(40)' },
