@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { filesOnMysql, longParts, MYSQL_PART } from './parts.ts'
+import { LANDING_PART, longParts, MYSQL_PART } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
 import type { TestMysqlServer, UnavailableServer } from './services/mysql-process.ts'
@@ -11,9 +11,9 @@ import { startPostgres } from './services/postgres.ts'
 
 /*
  * `npm test [-- files and options of node --test]`: starts each database server once and runs the tests of both owners
- * over them, those that speak MySQL on MariaDB, and some of them on MySQL as well. `--mysql` runs the files that are
- * named on MySQL instead. `--mine` runs the user's tests alone, and starts no server. `npm run test:long [-- <part>]`
- * runs the suites that have a long form.
+ * over them, those that speak MySQL on MariaDB. `--mysql` runs the files that are named on MySQL instead. `--mine` runs
+ * the user's tests alone, and starts no server. `npm run test:long [-- <part>]` runs what has a part of its own, and
+ * the suites that have a long form.
  */
 
 /** Files that run in one go, and what they run on. */
@@ -33,9 +33,10 @@ if (given.includes('--mine')) {
 } else await runOnServers(given.includes('--long') ? passesOfParts(named) : passes(named))
 
 function passes(files: readonly string[]): Pass[] {
-  if (given.includes('--mysql')) return [{ files: files.length > 0 ? files : filesOnMysql, isOnMysql: true }]
+  if (given.includes('--mysql')) return files.length > 0 ? [{ files, isOnMysql: true }] : passesOfParts([MYSQL_PART])
   if (files.length > 0) return [{ files }]
-  return [{ files: testFiles() }, { files: filesOnMysql, isOnMysql: true }]
+  const later = new Set(globSync([...(longParts[LANDING_PART] ?? [])]))
+  return [{ files: testFiles().filter((file) => !later.has(file)) }]
 }
 
 /** The passes of the parts that are named, of all by default; a file may be named, too. */
@@ -102,8 +103,8 @@ async function runTests({ files, isLong, isOnMysql }: Pass, environment: NodeJS.
 }
 
 function nodeOptions(isLong = false): string[] {
-  // One file more than processors: most of them wait for a database now and then.
-  const concurrency = availableParallelism() + 1
+  // More files than processors: most of them wait for a database now and then.
+  const concurrency = availableParallelism() + 2
   const reporters = ['spec', join(import.meta.dirname, 'seconds-reporter.ts')]
   return [
     '--disable-warning=ExperimentalWarning',

@@ -6,7 +6,7 @@ import { assertNoDivergence, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
 const THREADS = 2
-const SCHEDULES = long ? 20_000 : 500
+const SCHEDULES = long ? 20_000 : 150
 
 test(`${SCHEDULES} schedules of faults lose nothing, double nothing and hold nothing`, async (context) => {
   const seeds = Array.from({ length: SCHEDULES }, (_, index) => ({ seed: index + 1 }))
