@@ -48,7 +48,7 @@ test('a run survives a crash before and after each of its requests, and the loss
     'stall before',
     'stall after',
   ]
-  // The short form has each request meet two of the six, and each of the six every third request.
+  // The short form has each request meet one of the six in turn.
   const met = (request: number) => (long ? fates : [fates[request % fates.length]]) as readonly Fate[]
   const schedules: Schedule[] = Array.from({ length: requests }, (_, index) => index + 1).flatMap((request) =>
     met(request).map((fate) => ({ seed: 1, over: calm, at: { request, fate } })),

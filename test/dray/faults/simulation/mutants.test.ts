@@ -14,7 +14,7 @@ const root = new URL('../../../../', import.meta.url)
 /** For one mutant, in ms: one that never ends is caught, too. */
 const PATIENCE = 40_000
 
-/** The short form tries every eighth bug, and looks whether the others still fit the source. */
+/** The short form tries every twelfth bug, and looks whether the others still fit the source. */
 const tried = (place: number) => long || place % 12 === 1
 
 async function hunt(mutant: Mutant, schedules = SCHEDULES, milliseconds = PATIENCE): Promise<MutantResult> {
