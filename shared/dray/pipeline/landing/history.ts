@@ -34,8 +34,8 @@ export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, option
       return {
         inserted: attempt.inserted,
         // A version that this very run has begun, and a second row of its key.
-        updated: attempt.updated + attempt.unchanged,
-        unchanged: decisions.unchanged,
+        updated: attempt.updated,
+        unchanged: decisions.unchanged + attempt.unchanged,
         duplicate: decisions.duplicate,
         rejected: [...refused.values()].sort((one, other) => one.row - other.row),
       }
@@ -82,7 +82,11 @@ async function write(
   try {
     return await layout.database.transaction(async () => {
       await rewrite(layout, [...close.values()], options)
-      const into = mergeInto(layout)
+      // Another partition may have begun a version of the same key meanwhile, with a newer row.
+      const into = {
+        ...mergeInto(layout),
+        version: layout.version === null ? undefined : layout.column(layout.version).column,
+      }
       const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write), options)
       const same = merged.rejected.length === 0 ? await heldBefore(layout, close) : []
       if (merged.rejected.length === 0 && same.length === 0) return merged

@@ -42,17 +42,20 @@ async function compare(audited: Audited, when: string): Promise<Reconciliation> 
   throw new Divergence(`${when} reconcile finds [${said.join(', ')}] where there is [${due.join(', ')}]`)
 }
 
-function standing({ scenario, target }: Audited): Row[] {
-  return target
-    .rows(tableOf(scenario.shape))
-    .filter((row) => (row.deleted_at ?? null) === null && (row.valid_to ?? null) === null)
+/** Of a history the current versions. */
+function rowsOfNow({ scenario, target }: Audited): Row[] {
+  return target.rows(tableOf(scenario.shape)).filter((row) => (row.valid_to ?? null) === null)
+}
+
+function isMarked(row: Row): boolean {
+  return (row.deleted_at ?? null) !== null
 }
 
 function differences(audited: Audited): string[] {
   const { scenario, source, open, lastRun } = audited
   const { shape } = scenario
   const rows = source.rows('item')
-  const targets = new Map(standing(audited).map((row) => [row.code ?? '', row]))
+  const targets = new Map(rowsOfNow(audited).map((row) => [row.code ?? '', row]))
   const isRead = ({ changed_at: cursor }: Row) => {
     if (shape.kind === 'full') return true
     return cursor == null ? shape.nulls === 'include' : cursor < (lastRun() ?? '')
@@ -61,12 +64,12 @@ function differences(audited: Audited): string[] {
     if (!isRead(row) || !wouldLoad(row, scenario)) return []
     const found = targets.get(row.code ?? '')
     if (found === undefined) return open.has(keyIn(row, shape.table !== undefined)) ? [] : [`missing ${row.code}`]
-    return isMadeOf(found, row) ? [] : [`different ${row.code}`]
+    return isMadeOf(found, row) && !isMarked(found) ? [] : [`different ${row.code}`]
   })
   const knowsKeys = shape.deletes !== 'ignore' || shape.table !== undefined
   const present = new Set(rows.map(({ code }) => folded(code)))
-  const extra = knowsKeys ? [...targets.keys()].filter((code) => !present.has(folded(code))) : []
-  return [...wrong, ...extra.map((code) => `extra ${code}`)]
+  const extra = knowsKeys ? [...targets.values()].filter((row) => !isMarked(row) && !present.has(folded(row.code))) : []
+  return [...wrong, ...extra.map(({ code }) => `extra ${code}`)]
 }
 
 /** Reconcile knows what the transform makes of a row, and nothing of what the target refuses. */
@@ -83,7 +86,7 @@ export function keyIn(row: Readonly<Record<string, string | null>>, isByCode: bo
 function damage(audited: Audited): void {
   const { scenario, target, random } = audited
   const table = tableOf(scenario.shape)
-  const rows = standing(audited)
+  const rows = rowsOfNow(audited).filter((row) => !isMarked(row))
   const [gone, changed] = [random.integer(0, rows.length), random.integer(0, rows.length)].map((at) => rows[at])
   const transaction = target.begin()
   const where = scenario.shape.load === 'history' ? ' and "valid_to" is null' : ''

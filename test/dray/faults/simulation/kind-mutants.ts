@@ -196,7 +196,9 @@ export const historyMutants: readonly Mutant[] = [
     over: {
       kind: 'history',
       shape: { ...shape, kind: 'incremental', load: 'history', versioned: true },
-      sharedCodes: false,
+      sharedCodes: true,
+      missingCursors: 0,
+      missingKey: false,
       exact: true,
       sourceStepsBack: null,
       repairedAfterSeconds: 100,
@@ -207,6 +209,22 @@ export const historyMutants: readonly Mutant[] = [
         { startSeconds: 8_000, mode: 'usual', ...ended },
         { startSeconds: 9_000, mode: 'replay', ...ended },
       ],
+    },
+  },
+  {
+    bug: 'of two partitions that begin a version at once the older row takes the place of the newer one',
+    file: HISTORY,
+    edits: [['version: layout.version === null ? undefined', 'version: layout.version !== -1 ? undefined']],
+    over: {
+      kind: 'history',
+      shape: { ...shape, kind: 'incremental', load: 'history', versioned: true },
+      sharedCodes: true,
+      missingCursors: 0,
+      missingKey: false,
+      exact: true,
+      sourceStepsBack: null,
+      writers: 5,
+      initialRows: 10,
     },
   },
   {

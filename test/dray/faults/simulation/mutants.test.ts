@@ -76,5 +76,5 @@ describe('the simulation catches', { concurrency: 2 }, () => {
     })
   }
 
-  after(() => assert.ok(new Set(caught).size >= (long ? 114 : 10), `only ${caught.length} different bugs are tried`))
+  after(() => assert.ok(new Set(caught).size >= (long ? 115 : 10), `only ${caught.length} different bugs are tried`))
 })

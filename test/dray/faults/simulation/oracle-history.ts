@@ -13,7 +13,7 @@ export class HistoryOracle {
   }
 
   check(changes: readonly Change[], isLoad: boolean): void {
-    const { repairedAfterSeconds } = this.#witness.scenario
+    const { repairedAfterSeconds, sharedCodes } = this.#witness.scenario
     for (const { before, after } of changes) {
       if (after === null) throw new Divergence(`${shown(before)} was deleted from the history`)
       if (before !== null && isClosed(before)) throw new Divergence(`${shown(before)}, which had ended, was changed`)
@@ -26,7 +26,8 @@ export class HistoryOracle {
       if (!isKnown) throw new Divergence(`the history has ${shown(after)}, which the source never had`)
     }
     const byCode = Map.groupBy(this.#witness.targetRows(), (row) => row.code ?? '')
-    for (const code of new Set(changes.map(({ after }) => after?.code ?? ''))) checkVersions(byCode.get(code) ?? [])
+    for (const code of new Set(changes.map(({ after }) => after?.code ?? '')))
+      checkVersions(byCode.get(code) ?? [], sharedCodes)
   }
 }
 
@@ -41,7 +42,7 @@ export function isNext({ before, after }: Change, ended: Row | null): boolean {
 }
 
 /** The versions of one thing follow one another, and at most the last one is current. */
-function checkVersions(versions: readonly Row[]): void {
+function checkVersions(versions: readonly Row[], mayTakeTurns: boolean): void {
   const inOrder = versions.toSorted((one, other) => ((one.valid_from ?? '') < (other.valid_from ?? '') ? -1 : 1))
   for (const [place, row] of inOrder.entries()) {
     if (isClosed(row) === (row.is_current === '1')) throw new Divergence(`${shown(row)} says two things of its end`)
@@ -49,7 +50,8 @@ function checkVersions(versions: readonly Row[]): void {
       throw new Divergence(`${shown(row)} ends before it begins`)
     const next = inOrder[place + 1]
     if (next === undefined) continue
-    if (isClosed(row) && isMadeOf(row, next) && row.valid_to === next.valid_from)
+    // Two rows of one thing with the same cursor take turns.
+    if (!mayTakeTurns && isClosed(row) && isMadeOf(row, next) && row.valid_to === next.valid_from)
       throw new Divergence(`${shown(next)} follows a version that it does not differ from`)
     if (!isClosed(row)) throw new Divergence(`the history has ${shown(row)} as current, and ${shown(next)} behind it`)
     if ((row.valid_to ?? '') > (next.valid_from ?? ''))
