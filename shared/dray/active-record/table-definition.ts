@@ -1,5 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AnyField, Fields } from './fields.ts'
 
@@ -115,4 +116,9 @@ export function textToValue(column: ColumnDefinition, text: Text): unknown {
 function namingField(column: ColumnDefinition, error: unknown): unknown {
   if (!(error instanceof DataQualityError) || error.field !== '') return error
   return new DataQualityError(column.name, error.code, `${column.name}: ${error.message}`, { cause: error })
+}
+
+/** What columns hold, in their order. */
+export function kindsOf(columns: readonly ColumnDefinition[]): FieldKind[] {
+  return columns.map(({ field }) => field.settings.kind)
 }

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import type { Capabilities } from './capabilities.ts'
+import type { FieldKind } from './field-kind.ts'
 
 export type Dialect = 'postgres' | 'mysql' | 'sqlite'
 
@@ -20,10 +21,11 @@ export interface QueryOptions {
 
 export interface CopyOptions extends QueryOptions {
   /**
-   * Where an engine holds text that is none (SQLite: not valid UTF-8), its row comes with one more field, the names of
-   * those columns between commas, and their bytes in hexadecimal behind `\x`. Else such a row stops the reading.
+   * What the columns are to hold. Where an engine holds something else (SQLite: text that is not valid UTF-8, bytes in a
+   * column of text, text in one of bytes), its row comes with one more field, the names of those columns between commas,
+   * and their bytes in hexadecimal behind `\x`. Else text that is not valid stops the reading.
    */
-  readonly keepDamaged?: boolean
+  readonly keepDamaged?: readonly FieldKind[]
 }
 
 export interface LiveColumn {

@@ -107,6 +107,24 @@ describe('the quarantine', () => {
     )
   })
 
+  test('quarantines a row that holds bytes in a column of text, and loads it by a replay once it is text', async () => {
+    await put(1n, 'good', '2024-01-01 00:00:00')
+    await put(2n, 'hello', '2024-01-01 00:00:00')
+    await source.query("update item set label = x'68656c6c6f' where id = 2")
+
+    const first = await runPipeline(items([]), 'run-1', harness.services)
+    const [bytes] = await kept()
+    await source.query("update item set label = 'hello' where id = 2")
+    const mended = await runPipeline(items([]), 'run-2', harness.services, ALL)
+
+    assert.deepEqual([first.inserted, first.quarantined, mended.inserted], [1, 1, 1])
+    assert.deepEqual([bytes?.row.label, bytes?.errors[0]?.code], ['\\x68656c6c6f', 'invalid_utf8'])
+    assert.deepEqual(await products(), [
+      [1, 'good'],
+      [2, 'hello'],
+    ])
+  })
+
   test('a replay reads a row with text that was not valid UTF-8 again, and never loads its hexadecimal', async () => {
     await put(3n, 'to be damaged', '2024-01-01 00:00:00')
     await source.query("update item set label = cast(x'61ff62' as text) where id = 3")

@@ -69,11 +69,11 @@ export class SqliteConnection implements Connection {
     parameters: readonly Bound[],
     pageRows: number,
     signal: AbortSignal | undefined,
-    keepDamaged = false,
+    keepDamaged?: CopyOptions['keepDamaged'],
   ) {
     this.#check(signal)
     const rows = await this.#translated(async () => this.session.iterate(sql, parameters))
-    const damaged = keepDamaged ? new DamagedRows(this.session, sql, parameters) : null
+    const damaged = keepDamaged ? new DamagedRows(this.session, sql, parameters, keepDamaged) : null
     let verified = false
     let place = -1
     try {
@@ -85,12 +85,14 @@ export class SqliteConnection implements Connection {
             more = next.done !== true
             if (next.done === true) break
             place += 1
-            const isSuspected = !verified && isSuspect(next.value)
-            if (isSuspected && damaged === null) {
-              this.session.requireUtf8(sql, parameters)
-              verified = true
+            if (damaged !== null) page.push(damaged.texts(place, next.value))
+            else {
+              if (!verified && isSuspect(next.value)) {
+                this.session.requireUtf8(sql, parameters)
+                verified = true
+              }
+              page.push(textsOf(next.value))
             }
-            page.push(isSuspected && damaged !== null ? damaged.texts(place, next.value) : textsOf(next.value))
           }
         })
         if (page.length > 0) yield page

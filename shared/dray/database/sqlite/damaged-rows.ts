@@ -2,36 +2,51 @@ import { isUtf8 } from 'node:buffer'
 import type { Text } from '#dray/block/block.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Bound } from '../adapter.ts'
+import type { FieldKind } from '../field-kind.ts'
 import type { SqliteSession } from './session.ts'
-import { namesOf, reading } from './valid-text.ts'
-import { type Stored, textsOf } from './values.ts'
+import { isSuspect, namesOf, reading } from './valid-text.ts'
+import { type Stored, textOf, textsOf } from './values.ts'
 
-/** The rows of a statement once more, with their text as bytes, beside the first reading and in its snapshot. */
+/**
+ * Finds the rows of a statement that hold something else than their columns are to hold. Text that may not be valid is
+ * read once more, as bytes, beside the first reading and in its snapshot.
+ */
 export class DamagedRows {
   readonly #session: SqliteSession
   readonly #sql: string
   readonly #parameters: readonly Bound[]
+  readonly #kinds: readonly FieldKind[]
   #columns: readonly string[] = []
   #rows: Iterator<Stored[]> | null = null
   #next = 0
 
-  constructor(session: SqliteSession, sql: string, parameters: readonly Bound[]) {
+  constructor(session: SqliteSession, sql: string, parameters: readonly Bound[], kinds: readonly FieldKind[]) {
     this.#session = session
     this.#sql = sql
     this.#parameters = parameters
+    this.#kinds = kinds
   }
 
-  /**
-   * The texts of a suspect row; where some are not valid UTF-8, they are bytes in hexadecimal, and one more field names
-   * their columns.
-   */
+  /** The texts of a row; with one more that names the columns which hold something else, in hexadecimal then. */
   texts(place: number, row: Stored[]): Text[] {
-    const bytes = this.#bytesAt(place)
-    const damaged = row.flatMap((value, index) => (this.#isDamaged(value, bytes[index] ?? null) ? [index] : []))
+    const bytes = isSuspect(row) ? this.#bytesAt(place) : null
+    if (bytes === null && !row.some((value, index) => this.#isMisplaced(value, index))) return textsOf(row)
+    const isDamaged = (value: Stored, index: number) =>
+      this.#isMisplaced(value, index) || (bytes !== null && this.#isInvalid(value, bytes[index] ?? null))
+    const damaged = row.flatMap((value, index) => (isDamaged(value, index) ? [index] : []))
     if (damaged.length === 0) return textsOf(row)
     const texts = textsOf([...row])
-    for (const index of damaged) texts[index] = `\\x${Buffer.from(bytes[index] as Uint8Array).toString('hex')}`
-    return [...texts, damaged.map((index) => this.#columns[index]).join(',')]
+    for (const index of damaged) {
+      const value = bytes?.[index] ?? row[index]
+      texts[index] = textOf(typeof value === 'string' ? Buffer.from(value) : (value ?? null))
+    }
+    return [...texts, damaged.map((index) => this.#names()[index]).join(',')]
+  }
+
+  /** A column of SQLite holds whatever it is given. */
+  #isMisplaced(value: Stored, index: number): boolean {
+    if (value instanceof Uint8Array) return this.#kinds[index] !== 'binary'
+    return typeof value === 'string' && this.#kinds[index] === 'binary'
   }
 
   close(): void {
@@ -48,12 +63,7 @@ export class DamagedRows {
   }
 
   #open(): Iterator<Stored[]> {
-    const { database } = this.#session
-    this.#columns = database
-      .prepare(this.#sql)
-      .columns()
-      .map(({ name }) => name)
-    const names = namesOf(this.#columns)
+    const names = namesOf(this.#names())
     const bytes = names.map((name) => `CASE typeof(${name}) WHEN 'text' THEN CAST(${name} AS BLOB) END`)
     return this.#session.iterate(
       `${reading(this.#sql, names)} SELECT ${bytes.join(', ')} FROM dray_read`,
@@ -61,7 +71,14 @@ export class DamagedRows {
     )
   }
 
-  #isDamaged(value: Stored, bytes: Stored): boolean {
+  #names(): readonly string[] {
+    if (this.#columns.length > 0) return this.#columns
+    const statement = this.#session.database.prepare(this.#sql)
+    this.#columns = statement.columns().map(({ name }) => name)
+    return this.#columns
+  }
+
+  #isInvalid(value: Stored, bytes: Stored): boolean {
     if (typeof value !== 'string') return false
     if (!(bytes instanceof Uint8Array)) throw this.#moved()
     if (!isUtf8(bytes)) return true

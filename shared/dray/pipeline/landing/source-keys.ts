@@ -1,6 +1,6 @@
 import { sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
-import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
+import { type ColumnDefinition, kindsOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf } from '#dray/block/copy-text.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
@@ -42,7 +42,7 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
         const staged = await staging.write(
           presentPrefix(runId, pipeline.name),
           { format: 'copy-text', columns: columns.map(({ column }) => column) },
-          whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: true })),
+          whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: kindsOf(columns) })),
           { signal },
         )
         const counted = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])

@@ -1,12 +1,12 @@
 import type { Text } from '#dray/block/block.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
-import { NOT_TEXT } from '#dray/pipeline/rows/transform-rows.ts'
+import { HELD_OTHERWISE } from '#dray/pipeline/rows/transform-rows.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 
 /** The fields of a row that are kept as hexadecimal, which must not be taken for what was there. */
 export function damagedFields({ errors }: QuarantinedRow): string[] {
-  return errors.filter(({ code }) => code === NOT_TEXT).map(({ field }) => field)
+  return errors.filter(({ code }) => HELD_OTHERWISE.has(code)).map(({ field }) => field)
 }
 
 /** The source's key of a quarantined row, as the source writes it; null where there is none, or not all of it. */

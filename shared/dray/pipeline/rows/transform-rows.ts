@@ -48,17 +48,23 @@ function asError(error: unknown): ValidationError {
   return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
 }
 
-/**
- * Of a row whose source holds something else than text in a text column: Extract has added the names of those columns.
- */
-export const NOT_TEXT = 'invalid_utf8'
+/** Codes of rows whose source holds something else than the column is to hold. */
+const NOT_TEXT = 'invalid_utf8'
+const NOT_BYTES = 'not_binary'
+export const HELD_OTHERWISE: ReadonlySet<string> = new Set([NOT_TEXT, NOT_BYTES])
 
+/** Extract has added the names of those columns to the row. */
 function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']): ValidationError[] {
-  return (row.at(-1) ?? '').split(',').map((column) => ({
-    field: source.definition.columns.find((one) => one.column === column)?.name ?? column,
-    code: NOT_TEXT,
-    message: 'the source holds bytes that are not valid UTF-8; the row is kept with them in hexadecimal',
-  }))
+  return (row.at(-1) ?? '').split(',').map((name) => {
+    const column = source.definition.columns.find((one) => one.column === name)
+    const isBinary = column?.field.settings.kind === 'binary'
+    const what = isBinary ? 'text in a column of bytes' : 'bytes that are no valid UTF-8, or a BLOB in another column'
+    return {
+      field: column?.name ?? name,
+      code: isBinary ? NOT_BYTES : NOT_TEXT,
+      message: `the source holds ${what}; the row is kept with its bytes in hexadecimal`,
+    }
+  })
 }
 
 /**

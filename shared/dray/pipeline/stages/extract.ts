@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
-import { columnOf } from '#dray/active-record/table-definition.ts'
+import { columnOf, kindsOf } from '#dray/active-record/table-definition.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { compile } from '#dray/database/statement.ts'
 import { formats } from '#dray/messages/formats.ts'
@@ -36,7 +36,10 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
       adapter,
       selection(pipeline, partitionConditions(pipeline.extract, planned, partition, table), adapter),
     )
-    const rows = connection.copyOut(text, parameters, { signal: services.signal, keepDamaged: true })
+    const rows = connection.copyOut(text, parameters, {
+      signal: services.signal,
+      keepDamaged: kindsOf(source.definition.columns),
+    })
     const staged = await services.staging.write(
       batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
       { format: 'copy-text', columns: source.definition.columnNames },

@@ -43,7 +43,9 @@ describe('text in SQLite', () => {
   test('that is not valid UTF-8 is copied as bytes where it is asked for, and its column is named', async () => {
     const rows: (string | null)[][] = []
 
-    for await (const block of connection.copyOut('SELECT id, title, body FROM note', [], { keepDamaged: true })) {
+    for await (const block of connection.copyOut('SELECT id, title, body FROM note', [], {
+      keepDamaged: ['bigint', 'text', 'text'],
+    })) {
       rows.push(...decodeBlock(block))
     }
 
@@ -52,6 +54,27 @@ describe('text in SQLite', () => {
       ['2', 'U+FFFD: \uFFFD', 'c'],
       ['3', 'd', '\\x61ff62', 'body'],
       ['4', 'e', 'f'],
+    ])
+  })
+
+  test('that is no text is copied as bytes, and so is text in a column of bytes', async () => {
+    await connection.query(`
+      CREATE TABLE held (id INTEGER PRIMARY KEY, title TEXT, number INTEGER, bytes BLOB);
+      INSERT INTO held VALUES (1, 'hello', 1, X'0a0b'), (2, X'68656c6c6f', 2, NULL), (3, 'a', X'31', X''), (4, 'b', 4, '\\x0a0b'),
+        (5, X'00', 5, CAST(X'ff' AS TEXT))`)
+    const rows: (string | null)[][] = []
+
+    const keepDamaged = ['bigint', 'text', 'integer', 'binary'] as const
+    for await (const block of connection.copyOut('SELECT * FROM held', [], { keepDamaged })) {
+      rows.push(...decodeBlock(block))
+    }
+
+    assert.deepEqual(rows, [
+      ['1', 'hello', '1', '\\x0a0b'],
+      ['2', '\\x68656c6c6f', '2', null, 'title'],
+      ['3', 'a', '\\x31', '\\x', 'number'],
+      ['4', 'b', '4', `\\x${Buffer.from('\\x0a0b').toString('hex')}`, 'bytes'],
+      ['5', '\\x00', '5', '\\xff', 'title,bytes'],
     ])
   })
 
