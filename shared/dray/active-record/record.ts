@@ -14,6 +14,8 @@ import {
 } from './table-definition.ts'
 import { Errors } from './validations.ts'
 
+/** The method by which Node's `inspect` shows an object. */
+const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 /** The row of a record that has no value yet; never written into. */
 const NO_VALUES: RecordRow = []
 
@@ -145,24 +147,33 @@ export class SourceRecord {
   /** The texts of the selected columns by column name, as they were read: for a person, a log, a quarantine. */
   toTexts(): Record<string, Text> {
     const row = this.#texts
-    return Object.fromEntries(
-      this.#definition.columns
-        .filter(({ index }) => row[index] !== undefined)
-        .map(({ column, index }) => [column, row[index] as Text]),
-    )
+    return Object.fromEntries(this.#selected.map(({ column, index }) => [column, row[index] as Text]))
   }
 
   /** The values by property; in JSON a bigint is text. */
   toJSON(): Record<string, unknown> {
-    const row = this.#texts
+    const asJson = (value: unknown) => (typeof value === 'bigint' ? value.toString() : value)
     return Object.fromEntries(
-      this.#definition.columns
-        .filter(({ index }) => row[index] !== undefined)
-        .map(({ name }) => {
-          const value = (this as unknown as Record<string, unknown>)[name]
-          return [name, typeof value === 'bigint' ? value.toString() : value]
-        }),
+      this.#selected.map(({ name }) => [name, asJson((this as unknown as Record<string, unknown>)[name])]),
     )
+  }
+
+  /** What `console.log` shows: the values by property; a text that its field refuses as it is. */
+  [INSPECT](_depth: number, options: object, inspect: (value: unknown, options: object) => string): string {
+    const shown = ({ name }: ColumnDefinition) => {
+      try {
+        return (this as unknown as Record<string, unknown>)[name]
+      } catch {
+        return this.textOf(name)
+      }
+    }
+    const values = Object.fromEntries(this.#selected.map((column) => [column.name, shown(column)]))
+    return `${this.constructor.name} ${inspect(values, options)}`
+  }
+
+  get #selected(): readonly ColumnDefinition[] {
+    const row = this.#texts
+    return this.#definition.columns.filter(({ index }) => row[index] !== undefined)
   }
 }
 

@@ -21,9 +21,9 @@ export interface QueryOptions {
 
 export interface CopyOptions extends QueryOptions {
   /**
-   * What the columns are to hold. Where an engine holds something else (SQLite: text that is not valid UTF-8, bytes in a
-   * column of text, text in one of bytes), its row comes with one more field, the names of those columns between commas,
-   * and their bytes in hexadecimal behind `\x`. Else text that is not valid stops the reading.
+   * What the columns are to hold. Where an engine holds something else (SQLite: text that is not valid UTF-8, bytes in
+   * a column of text, text in one of bytes), its row comes with one more field, the names of those columns between
+   * commas, and their bytes in hexadecimal behind `\x`. Else text that is not valid stops the reading.
    */
   readonly keepDamaged?: readonly FieldKind[]
 }

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { inspect } from 'node:util'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import {
   bigint,
@@ -246,6 +247,19 @@ export function activeRecordContract(
 
       assert.equal(await Note.where({ body: ['gone', 'inner'] }).count(), 0)
       assert.equal(await Note.where({ body: ['outer', 'second'] }).count(), 2)
+    })
+
+    test('a record shows its fields to a log and in JSON, those that were read alone', async () => {
+      const note = await Note.create({ body: 'shown' })
+      const [partly] = await Note.where({ id: note.id as bigint })
+        .select('id')
+        .toArray()
+      const fresh = new Note({ body: 'new' })
+
+      assert.equal(inspect(note), `Note { id: ${note.id}n, body: 'shown' }`)
+      assert.equal(inspect({ notes: [partly] }), `{ notes: [ Note { id: ${note.id}n } ] }`)
+      assert.equal(inspect(fresh), `Note { body: 'new' }`)
+      assert.equal(JSON.stringify(note), `{"id":"${note.id}","body":"shown"}`)
     })
 
     test('transactions at once inside a transaction take turns', async () => {
