@@ -97,7 +97,7 @@ export const replaceMutants: readonly Mutant[] = [
     bug: 'two Commits that swap at once fail each other for good',
     file: REPLACEMENT,
     edits: [['if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return\n', '']],
-    over: { kind: 'replace', ...COMMITS_AT_ONCE },
+    over: { kind: 'replace', ...COMMITS_AT_ONCE, duplicates: 1, damage: 0, initialRows: 3, writers: 0 },
   },
 ]
 

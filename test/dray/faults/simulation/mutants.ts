@@ -1,4 +1,5 @@
 import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
+import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 import { sharedKeyMutants } from './shared-key-mutants.ts'
@@ -29,6 +30,34 @@ const TWO_AT_ONCE: Partial<Scenario> = {
   duplicates: 0.5,
   late: 0,
   faults: { rate: 0.06, pauses: 0.5, fates: ['pause before', 'pause after', 'stall before'] },
+}
+const INCREMENTAL: PipelineShape = {
+  kind: 'incremental',
+  nulls: 'include',
+  lagSeconds: 0,
+  partitionRows: 100,
+  concurrency: 1,
+  versioned: false,
+  load: 'upsert',
+  deletes: 'ignore',
+  mostDeleted: 1,
+}
+/** Runs that follow each other at once while many write, and nothing goes wrong. */
+const OFTEN: Partial<Scenario> = {
+  sharedCodes: false,
+  sourceStepsBack: null,
+  writers: 8,
+  faults: { rate: 0, pauses: 0, fates: [] },
+  duplicates: 0,
+  late: 0,
+  resultsLost: 0,
+  damage: 0,
+  runs: Array.from({ length: 25 }, (_, index) => ({
+    startSeconds: 1 + index * 3,
+    mode: 'usual',
+    endedAfterSeconds: null,
+    machineLost: false,
+  })),
 }
 const SMALL_PARTITIONS: Partial<Scenario> = {
   sharedCodes: false,
@@ -85,11 +114,18 @@ export const windowMutants: readonly Mutant[] = [
       ['settledUntil(cursor.lagSeconds', 'settledUntil(0'],
       ['unseenLagSeconds: cursor.unseenLagSeconds', 'unseenLagSeconds: 0'],
     ],
+    over: {
+      ...OFTEN,
+      shape: { ...INCREMENTAL, lagSeconds: 60 },
+      exact: false,
+      longestWriterSeconds: 30,
+    },
   },
   {
     bug: 'an old open transaction moves last_run back',
     file: WINDOW,
     edits: [['compareInstants(until, lastRun) < 0 ? lastRun : until', 'false ? lastRun : until']],
+    over: { ...OFTEN, shape: INCREMENTAL, exact: true, longestWriterSeconds: 100 },
   },
   {
     bug: 'last_run is the greatest cursor there is when the run ends',

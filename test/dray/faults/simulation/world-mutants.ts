@@ -226,7 +226,9 @@ export const bindingMutants: readonly Mutant[] = [
   ...(['upsert', 'history', 'append'] as const).map((load) => ({
     bug: `last_run of a former target is taken for that of a new one (${load})`,
     file: PLAN,
-    edits: [['startOf(pipeline, lastRun, fence.mark, services)', 'startOf(pipeline, lastRun, lastRun, services)'] as const],
+    edits: [
+      ['startOf(pipeline, lastRun, fence.mark, services)', 'startOf(pipeline, lastRun, lastRun, services)'] as const,
+    ],
     over: restored(load),
   })),
   {
