@@ -26,6 +26,8 @@ class Price extends source.table('price', {
   changedAt: timestamp(),
 }) {}
 const content = { label: varchar(20), changedAt: timestamp() }
+/** Its table has no unique key: a row may be there twice. */
+class Loose extends source.source('loose', { code: varchar(20).primaryKey(), label: varchar(20) }) {}
 class Product extends target.table('product', { code: varchar(20).primaryKey(), ...content }) {}
 class ProductVersion extends target.table('product_version', {
   code: varchar(20).primaryKey(),
@@ -204,6 +206,20 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
       })
     }
   }
+
+  test('of one key of the source, which its table does not hold to, are counted as duplicates', async () => {
+    await source.query('create table loose (code varchar(20), label varchar(20))')
+    await source.query("insert into loose values ('a', 'one'), ('a', 'two'), ('b', 'three')")
+    const loaded = pipeline('prices', {
+      extract: fullLoad(Loose),
+      transform: ({ code, label }: Loose) => ({ code, label, changedAt: moment(1) }),
+      load: upsert(Product, { by: 'code' }),
+    }) as unknown as Pipeline
+
+    const { read, inserted, duplicate } = await runOn(loaded, 1)
+
+    assert.deepEqual([read, inserted, duplicate], [3, 2, 1])
+  })
 
   test('need no order where all of them say the same', async () => {
     await Price.upsertAll(

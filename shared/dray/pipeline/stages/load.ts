@@ -34,7 +34,8 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
     const merged = await merge(pipeline, input, planned.advances, services)
-    if (merged.duplicate > 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
+    // Rows of one source key are duplicates that the source itself has.
+    if (merged.duplicate > 0 && input.other_keys !== 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
       await refuseUnordered(pipeline, input.transformed, services)
     }
     await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
