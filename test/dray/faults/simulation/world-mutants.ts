@@ -15,7 +15,7 @@ const CLOSE_TARGET = 'shared/dray/pipeline/landing/close-target.ts'
 const RENAMED = 'shared/dray/pipeline/landing/renamed-keys.ts'
 const SECOND_TRY = 'shared/dray/pipeline/landing/second-try.ts'
 const REPLACEMENT = 'shared/dray/pipeline/landing/replacement.ts'
-const HISTORY = 'shared/dray/pipeline/landing/history.ts'
+const HISTORY = 'shared/dray/pipeline/landing/history-decisions.ts'
 const LEDGER = 'shared/dray/pipeline/landing/ledger.ts'
 const MARK = 'shared/dray/pipeline/landing/mark.ts'
 const CLAIM = 'shared/dray/pipeline/landing/claim.ts'
@@ -85,13 +85,13 @@ export const keyMutants: readonly Mutant[] = [
   {
     bug: 'a row takes the place of one in another spelling that the source has, too',
     file: RENAMED,
-    edits: [['if (found.some((one) => keyOf(one) === keyOf(stored))) continue', '']],
+    edits: [['!found[index]?.some((one) => textOf(one) === textOf(stored))', 'true']],
     over: RESPELLED,
   },
   {
     bug: 'of two new spellings of a key one overwrites the other',
     file: RENAMED,
-    edits: [['places.length === 1 ? places : []', 'places']],
+    edits: [['rows.length === 1 ? rows.map(({ place }) => place) : []', 'rows.map(({ place }) => place)']],
     over: RESPELLED,
   },
   {
@@ -116,22 +116,16 @@ export const keyMutants: readonly Mutant[] = [
     bug: 'refused rows are tried again before those are deleted that keep them out',
     file: CLOSE_TARGET,
     edits: [
-      [
-        'const deleted = present === null ? 0 : await deleteGone(pipeline, run, present, services)',
-        'const goneNow = async () => (present === null ? 0 : deleteGone(pipeline, run, present, services))',
-      ],
-      [
-        'check(known)\n        return { deleted, landed: known }',
-        'check(known)\n        return { deleted: await goneNow(), landed: known }',
-      ],
-      ['return { deleted, landed: sums }', 'return { deleted: await goneNow(), landed: sums }'],
+      ['const deletion =\n', 'const deletion = async () =>\n'],
+      ['return { ...deletion, landed: known }', 'return { ...(await deletion()), landed: known }'],
+      ['return { ...deletion, landed: sums }', 'return { ...(await deletion()), landed: sums }'],
     ],
     over: SWAPPED,
   },
   {
     bug: 'rows of two partitions that swap their values keep each other out for good',
     file: SECOND_TRY,
-    edits: [['await attemptTogether(work, left)', 'null']],
+    edits: [['await attemptTogether(work, refused)', 'null']],
     over: { ...SWAPPED, shape: { ...full, deletes: 'ignore', partitionRows: 1, table: 'labelled' } },
   },
 ]
@@ -178,7 +172,10 @@ export const vanishingMutants: readonly Mutant[] = [
   {
     bug: 'a version is written that equals the one before it',
     file: HISTORY,
-    edits: [[' || !layout.differs(row, known)', '']],
+    edits: [
+      ['else if (layout.differs(row, known)) differing', 'else if (known !== undefined) differing'],
+      [' || !layout.differs(row, known)', ''],
+    ],
     over: { kind: 'history' },
   },
 ]
