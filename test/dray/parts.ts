@@ -1,5 +1,5 @@
-/** The part that `npm test` leaves out, and `.ci/run` adds: keys, histories and rows at fault on each engine. */
-export const LANDING_PART = 'landing'
+/** The part that `npm test` leaves out, and `.ci/run` adds: what is long because it is tried on each engine. */
+export const ENGINES_PART = 'engines'
 
 /** The part that runs on MySQL what `npm test` and the part before run on MariaDB. */
 export const MYSQL_PART = 'mysql'
@@ -10,12 +10,16 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   mutants: ['test/dray/faults/simulation/mutants.test.ts'],
   'kills-postgres': ['test/dray/faults/kill/kill-postgres.test.ts'],
   'kills-mariadb': ['test/dray/faults/kill/kill-mariadb.test.ts'],
-  [LANDING_PART]: [
+  [ENGINES_PART]: [
     'test/dray/pipeline/{foreign-keys,float-keys,given-keys,history-stored,history,key-order}.test.ts',
     'test/dray/pipeline/{quarantine-closing,replace,shared-keys,source-and-target,target-keys}.test.ts',
     'test/dray/database/{identity,rewritten-keys,spellings}.test.ts',
     'test/dray/database/postgres/elsewhere.test.ts',
     'test/dray/database/mysql/replication.test.ts',
+    'test/dray/active-record/value-matrix.test.ts',
+    'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
+    'test/dray/faults/proxy/proxy.test.ts',
+    'test/dray/cli/run-warehouses.test.ts',
   ],
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',

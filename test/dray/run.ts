@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { LANDING_PART, longParts, MYSQL_PART } from './parts.ts'
+import { ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
 import type { TestMysqlServer, UnavailableServer } from './services/mysql-process.ts'
@@ -35,7 +35,7 @@ if (given.includes('--mine')) {
 function passes(files: readonly string[]): Pass[] {
   if (given.includes('--mysql')) return files.length > 0 ? [{ files, isOnMysql: true }] : passesOfParts([MYSQL_PART])
   if (files.length > 0) return [{ files }]
-  const later = new Set(globSync([...(longParts[LANDING_PART] ?? [])]))
+  const later = new Set(globSync([...(longParts[ENGINES_PART] ?? [])]))
   return [{ files: testFiles().filter((file) => !later.has(file)) }]
 }
 

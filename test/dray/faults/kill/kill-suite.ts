@@ -13,7 +13,7 @@ import { privateServer } from './server.ts'
  * Of a first run, of later ones and of each other kind; `DRAY_KILLS=all` kills at every point, `DRAY_KILLS=12,40,10` at
  * so many.
  */
-const USUAL = long ? '100,500,40' : '2,8,1'
+const USUAL = long ? '100,500,40' : '1,5,1'
 
 function wanted(): { readonly first: number; readonly next: number; readonly other: number } | null {
   const { DRAY_KILLS: asked = USUAL } = process.env
