@@ -59,11 +59,18 @@ export class AskedRuns {
   async #resume(earlier: readonly string[]): Promise<RunMode | null> {
     const failed: string[] = []
     for (const id of earlier) {
-      // As the command does: a run that somebody still works on is not resumed.
-      if ((await this.#state.run(id))?.run.status === 'failed') failed.push(id)
+      // As the command does: a run that somebody still works on is not resumed, nor one that resumes a lost one.
+      if ((await this.#state.run(id))?.run.status === 'failed' && (await this.#isWhole(id))) failed.push(id)
     }
     const id = this.#random.chance(0.6) ? failed.at(-1) : failed[this.#random.integer(0, failed.length)]
     return id === undefined ? null : { resume: id }
+  }
+
+  #isWhole(id: string): Promise<boolean> {
+    return resumedRuns(this.#state, id).then(
+      () => true,
+      () => false,
+    )
   }
 
   /** Of a run that is resumed, what the first one was asked for, and which ones it resumes. */

@@ -227,6 +227,8 @@ export class Oracle {
   /** A run has succeeded: its record says what its loads did, or which run had done its work. */
   recorded(runId: string, planning: string, record: Readonly<Record<string, unknown>> | undefined): void {
     if (record?.status !== 'success') throw new Divergence(`${runId} succeeded, and its step is ${record?.status}`)
+    // Of a run that the target was exchanged in, what it had landed may be elsewhere.
+    if (this.#witness.run(planning).startedAt <= this.#witness.targetChangedAt()) return
     const isDoneBefore = String(record.notes ?? '').includes('has done this step already')
     const isOfSomeRows = this.#witness.run(planning).mode !== null
     const known = this.#committed.get(planning)
