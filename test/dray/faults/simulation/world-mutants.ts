@@ -176,6 +176,10 @@ export const vanishingMutants: readonly Mutant[] = [
       ['else if (layout.differs(row, known)) differing', 'else if (known !== undefined) differing'],
       [' || !layout.differs(row, known)', ''],
     ],
+    also: {
+      file: 'shared/dray/pipeline/landing/history.ts',
+      edits: [['merged.rejected.length === 0 ? await heldBefore(layout, close) : []', '[]']],
+    },
     over: { kind: 'history' },
   },
 ]
