@@ -25,6 +25,7 @@ export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
   try {
     return await model.database.transaction(async () => {
+      model.database.onRollback(internals.wayBack(record))
       await record.beforeSave()
       if (!record.isValid()) return false
       if (record.isNew) await insert(model, record)

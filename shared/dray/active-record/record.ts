@@ -25,6 +25,8 @@ interface Internals {
   load(record: SourceRecord, row: RecordRow | string): void
   /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
   set(record: SourceRecord, column: ColumnDefinition, text: Text): void
+  /** Takes the record back to how it is now when it is called; fields that have been changed since a save stay so. */
+  wayBack(record: SourceRecord): () => void
 }
 
 /** For this folder only: persistence works on the texts themselves. */
@@ -67,6 +69,19 @@ export class SourceRecord {
         const row = texts === record.#stored || texts === NO_VALUES ? [...texts] : texts
         row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
         record.#row = row
+      },
+      wayBack: (record) => {
+        const given = record.#texts
+        const before = record.#storedTexts
+        return () => {
+          const saved = record.#storedTexts
+          const row = record.#texts
+          record.#row = given.map((text, index) => (row[index] === saved?.[index] ? text : row[index]))
+          for (const { index } of record.#definition.columns) {
+            if (given[index] === undefined && row[index] !== saved?.[index]) record.#row[index] = row[index]
+          }
+          record.#stored = before
+        }
       },
     }
   }

@@ -99,6 +99,11 @@ export class Database {
     return scopes.getStore()?.has(this) ?? false
   }
 
+  /** Has `undo` called should the open transaction, or the savepoint in it, be rolled back. */
+  onRollback(undo: () => void): void {
+    scopes.getStore()?.get(this)?.onRollback(undo)
+  }
+
   /**
    * Runs `work` in a transaction: commits when it returns, rolls back when it throws. A transaction inside a
    * transaction is a savepoint; of several at once each waits for the one before. The scope follows the asynchronous
@@ -107,7 +112,7 @@ export class Database {
    */
   async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     const outer = scopes.getStore()?.get(this)
-    if (outer !== undefined) return outer.inTurn(() => this.#savepoint(outer.inner(), work))
+    if (outer !== undefined) return outer.inTurn(() => this.#savepoint(outer, work))
     const adapter = await this.adapter()
     const connection = await acquireInTime(adapter, this.name)
     const scope = new TransactionScope(this.name, connection)
@@ -130,7 +135,8 @@ export class Database {
     }
   }
 
-  async #savepoint<T>(scope: TransactionScope, work: () => Promise<T>): Promise<T> {
+  async #savepoint<T>(outer: TransactionScope, work: () => Promise<T>): Promise<T> {
+    const scope = outer.inner()
     const { connection, depth } = scope
     const name = `dray_${depth}`
     try {
@@ -138,6 +144,7 @@ export class Database {
       const result = await this.#within(scope, work)
       await scope.end('committed')
       await connection.releaseSavepoint(name)
+      scope.handOver(outer)
       return result
     } catch (error) {
       await scope.end('rolled back')

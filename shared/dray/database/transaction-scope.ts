@@ -12,6 +12,7 @@ export class TransactionScope {
   readonly #database: string
   #tail: Promise<unknown> = Promise.resolve()
   #ended: 'committed' | 'rolled back' | null = null
+  #undoes: (() => void)[] = []
 
   constructor(database: string, connection: Connection, depth = 0) {
     this.#database = database
@@ -39,10 +40,20 @@ export class TransactionScope {
     return turn
   }
 
+  onRollback(undo: () => void): void {
+    this.#undoes.push(undo)
+  }
+
+  /** What a savepoint has done is undone with what is around it. */
+  handOver(outer: TransactionScope): void {
+    outer.#undoes.push(...this.#undoes)
+  }
+
   /** Takes no more turns; returns once those have ended that were asked for before, of a rollback the one at work. */
   async end(how: 'committed' | 'rolled back'): Promise<void> {
     this.#ended = how
     await this.#tail
+    if (how === 'rolled back') for (const undo of this.#undoes.splice(0).reverse()) undo()
   }
 
   #outlived(how: string): TerminalError {

@@ -249,6 +249,34 @@ export function activeRecordContract(
       assert.equal(await Note.where({ body: ['outer', 'second'] }).count(), 2)
     })
 
+    test('a record that was saved in what is rolled back is as it was before, and can be saved again', async () => {
+      const made = Note.build({ body: 'rolled back' })
+      const kept = await Customer.create({ id: 77n, fullName: 'Before' })
+      const fail = async (): Promise<never> => {
+        throw new Error('enough')
+      }
+
+      await assert.rejects(
+        shop.transaction(async () => {
+          await made.saveOrFail()
+          await shop.transaction(async () => {
+            kept.fullName = 'After'
+            await kept.saveOrFail()
+          })
+          made.body = 'changed since'
+          await fail()
+        }),
+        /enough/,
+      )
+      const states = [made.isNew, made.id, made.body, kept.changed, kept.version, kept.was('fullName')]
+      await made.saveOrFail()
+      await kept.saveOrFail()
+
+      assert.deepEqual(states, [true, undefined, 'changed since', ['fullName'], 0, 'Before'])
+      assert.equal((await Note.find(made.id as bigint)).body, 'changed since')
+      assert.equal((await Customer.find(77n)).fullName, 'After')
+    })
+
     test('a record shows its fields to a log and in JSON, those that were read alone', async () => {
       const note = await Note.create({ body: 'shown' })
       const [partly] = await Note.where({ id: note.id as bigint })
