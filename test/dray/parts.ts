@@ -19,7 +19,9 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/active-record/value-matrix.test.ts',
     'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
-    'test/dray/cli/run-warehouses.test.ts',
+    'test/dray/faults/silent-losses*.test.ts',
+    'test/dray/pipeline/{capacity,deletes,migrations,reconcile}.test.ts',
+    'test/dray/cli/{run-chinook,run-lineage,run-warehouses}.test.ts',
   ],
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',
