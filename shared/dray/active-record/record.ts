@@ -76,10 +76,9 @@ export class SourceRecord {
         return () => {
           const saved = record.#storedTexts
           const row = record.#texts
-          record.#row = given.map((text, index) => (row[index] === saved?.[index] ? text : row[index]))
-          for (const { index } of record.#definition.columns) {
-            if (given[index] === undefined && row[index] !== saved?.[index]) record.#row[index] = row[index]
-          }
+          record.#row = record.#definition.columns.map(({ index }) =>
+            row[index] === saved?.[index] ? given[index] : row[index],
+          )
           record.#stored = before
         }
       },

@@ -1,11 +1,11 @@
 import { sql } from 'kysely'
 import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
-import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
+import { queried } from './queried.ts'
 import { storedKeys } from './stored-keys.ts'
 
 /** The current versions of these keys, by the key as the target writes it. */
@@ -14,14 +14,12 @@ export async function currentVersions(
   keys: readonly (readonly Text[])[],
 ): Promise<Map<string, Text[]>> {
   const { definition } = layout.pipeline.load.target
-  const rows = await layout.database.withConnection(async (connection, adapter) => {
-    const statement = compile(
-      adapter,
-      sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-        where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
-    )
-    return (await connection.query(statement.sql, statement.parameters)).rows
-  })
+  const adapter = await layout.database.adapter()
+  const rows = await queried(
+    layout.database,
+    sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
+      where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
+  )
   const found = new Map<string, Text[]>()
   for (const row of rows) {
     const key = layout.key(row)

@@ -160,9 +160,12 @@ async function removeEach(
   const keys: Text[][] = []
   for await (const block of blocks) for (const key of decodeBlock(block)) keys.push([...key])
   const tree = {
-    ...{ pipeline, gone, own, signal: services.signal },
+    pipeline,
+    gone,
+    own,
     present: () => blocksOf(work.present, services),
     landed: () => landedKeys(work, services),
+    signal: services.signal,
   }
   return deleteTree(tree, keys, remove)
 }

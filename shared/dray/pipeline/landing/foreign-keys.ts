@@ -1,5 +1,5 @@
 import type { Database } from '#dray/database/database.ts'
-import { compile } from '#dray/database/statement.ts'
+import { queried } from './queried.ts'
 
 /** A foreign key that refers to a table. */
 export interface ForeignKey {
@@ -23,10 +23,8 @@ export function isActing({ onDelete }: ForeignKey): boolean {
 }
 
 export async function foreignKeysTo(database: Database, table: string): Promise<readonly ForeignKey[]> {
-  const rows = await database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, adapter.schema.foreignKeysTo(table))
-    return (await connection.query(text, parameters)).rows as readonly (readonly string[])[]
-  })
+  const { schema } = await database.adapter()
+  const rows = (await queried(database, schema.foreignKeysTo(table))) as readonly (readonly string[])[]
   return [...Map.groupBy(rows, ([name, of]) => JSON.stringify([name, of])).values()].map((parts) => {
     const [name = '', of = '', isOwn, onDelete = ''] = parts[0] ?? []
     return {

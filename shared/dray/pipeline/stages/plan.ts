@@ -60,7 +60,8 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
   const { epoch, version, lastRun } = lease
-  const start = asked === null ? await startOf(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
+  const start =
+    asked === null ? await whereToStart(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
   const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from }, services)
   const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
   const said = [note, read.note, start.note].filter((one) => one !== null)
@@ -86,7 +87,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
 }
 
 /** Throws `Terminal` for an append to a target that `last_run` is not of. */
-async function startOf(
+async function whereToStart(
   pipeline: Pipeline,
   lastRun: string | null,
   mark: string | null,

@@ -228,7 +228,7 @@ export const bindingMutants: readonly Mutant[] = [
     bug: `last_run of a former target is taken for that of a new one (${load})`,
     file: PLAN,
     edits: [
-      ['startOf(pipeline, lastRun, fence.mark, services)', 'startOf(pipeline, lastRun, lastRun, services)'] as const,
+      ['whereToStart(pipeline, lastRun, fence.mark, services)', 'startOf(pipeline, lastRun, lastRun, services)'] as const,
     ],
     over: restored(load),
   })),
