@@ -228,7 +228,10 @@ export const bindingMutants: readonly Mutant[] = [
     bug: `last_run of a former target is taken for that of a new one (${load})`,
     file: PLAN,
     edits: [
-      ['whereToStart(pipeline, lastRun, fence.mark, services)', 'startOf(pipeline, lastRun, lastRun, services)'] as const,
+      [
+        'whereToStart(pipeline, lastRun, fence.mark, services)',
+        'whereToStart(pipeline, lastRun, lastRun, services)',
+      ] as const,
     ],
     over: restored(load),
   })),
