@@ -90,7 +90,7 @@ export class WorkflowTriggers extends Construct {
     role.addToPrincipalPolicy(
       this.#onItems(
         ['dynamodb:GetItem'],
-        this.#pipelines.map((name) => pipelineKey(name).pk),
+        [...this.#pipelines.map((name) => pipelineKey(name).pk), runKey('*').pk],
       ),
     )
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], [this.#slot]))

@@ -50,7 +50,8 @@ export class StepFunctionsExecutions implements Executions {
 }
 
 function translated(error: Error, what: string): Error {
-  const refused = error instanceof SFNServiceException && error.$fault === 'client' && !/Throttl/.test(error.name)
+  const refused =
+    error instanceof SFNServiceException && error.$fault === 'client' && !/Throttl|LimitExceeded/.test(error.name)
   const message = `${what}: ${error.message || error.name}; it is noted in the state table and tried again`
   return refused ? new TerminalError(message, { cause: error }) : new TransientError(message, { cause: error })
 }

@@ -3,9 +3,9 @@ import type { SQSClient } from '@aws-sdk/client-sqs'
 import middy from '@middy/core'
 import { type QueuedBatch, queuedBatch } from '#dray/messages/events.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
-import { requestOf } from '#dray/triggers/events.ts'
+import { refuseCircle, requestOf } from '#dray/triggers/events.ts'
+import { knownCauses } from '#dray/triggers/known-causes.ts'
 import { requestRun } from '#dray/triggers/request-run.ts'
-import { unionOf } from '#dray/triggers/run-request.ts'
 import { emitMetrics } from './emit-metrics.ts'
 import type { Handler } from './handler.ts'
 import { withInput } from './with-input.ts'
@@ -39,23 +39,46 @@ export function startHandler(): Handler<QueuedBatch, BatchResponse> {
     ) as unknown as Handler<QueuedBatch, BatchResponse>
 }
 
+interface GoodMessage {
+  readonly message: QueuedMessage
+  readonly request: RunRequest
+}
+
 async function start({ Records }: QueuedBatch, { workflow, services }: TriggerContext): Promise<BatchResponse> {
-  const requests: RunRequest[] = []
   const bad: BadMessage[] = []
-  for (const message of Records) {
-    try {
-      requests.push(requestOf(message.body, workflow.name))
-    } catch (error) {
-      bad.push({ message, reason: (error as Error).message })
-    }
-  }
-  if (requests.length > 0) {
+  const read = Records.flatMap((message) => attempt(message, bad, () => requestOf(message.body)))
+  const known = await knownCauses(
+    read.flatMap(({ request }) => request.causation),
+    services.state,
+  )
+  const good = read.flatMap(({ message, request }) =>
+    attempt(message, bad, () => {
+      const trusted = { ...request, causation: request.causation.filter(known) }
+      refuseCircle(trusted, workflow.name)
+      return trusted
+    }),
+  )
+  if (good.length > 0) {
     // Whatever fails here brings all messages back: nothing has been done with the bad ones yet.
-    const outcome = await requestRun(workflow, requests.reduce(unionOf), services)
-    logger.info(outcome.kind, { ...outcome, workflow: workflow.name, events: requests.length })
+    const outcome = await requestRun(
+      workflow,
+      good.map(({ request }) => request),
+      services,
+    )
+    logger.info(outcome.kind, { ...outcome, workflow: workflow.name, events: good.length })
   }
   const failures = await Promise.all(bad.map((message) => putAside(message, workflow.name)))
   return { batchItemFailures: failures.flat() }
+}
+
+/** What a message asks for; one that is at fault is noted as bad. */
+function attempt(message: QueuedMessage, bad: BadMessage[], read: () => RunRequest): GoodMessage[] {
+  try {
+    return [{ message, request: read() }]
+  } catch (error) {
+    bad.push({ message, reason: (error as Error).message })
+    return []
+  }
 }
 
 let client: SQSClient | null = null

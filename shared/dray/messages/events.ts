@@ -4,8 +4,8 @@ import { cause, newestCauses } from './run-input.ts'
 
 /* What workflows and other systems tell each other; docs/events.md explains it to its senders. */
 
-/** An event holds 256 KB; so many causes are a quarter of that at most. */
-const MOST_WORKFLOWS = 256
+/** Of a chain of more workflows the newest count: a circle of so many is not seen. */
+const MOST_WORKFLOWS = 128
 const MOST_KEYS = 1000
 
 const id = z.string().min(1).max(128)
@@ -18,10 +18,7 @@ const causation = z
       error: 'has to name a workflow and a run by 1 to 100 characters',
     }),
   )
-  .transform(newestCauses)
-  .refine(({ length }) => length <= MOST_WORKFLOWS, {
-    error: `has runs of more than ${MOST_WORKFLOWS} workflows: leave out those that lie furthest back`,
-  })
+  .transform((causes) => newestCauses(causes).slice(-MOST_WORKFLOWS))
   .default([])
 
 /** The detail of `EntityUpdated`. */

@@ -153,6 +153,10 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.detail(id)
   }
 
+  workflowOf(run: string) {
+    return this.#metrics.workflowOf(run)
+  }
+
   runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]> {
     return this.#metrics.list(filter)
   }

@@ -153,6 +153,11 @@ export class RunMetrics {
     await this.#settle(outcome, key, item)
   }
 
+  async workflowOf(run: string): Promise<string | null> {
+    const item = await this.#requests.get(runKey(run))
+    return item === null ? null : runRecord(item).workflow
+  }
+
   /** A lost reply is of no matter where the item says what was to be written. */
   async #settle(outcome: WriteOutcome, key: ItemKey, item: Item): Promise<void> {
     if (outcome.kind !== 'unknown') return

@@ -195,6 +195,8 @@ export interface StateStore {
   putPartition(partition: LandedPartition): Promise<void>
   /** Steps in the order in which they started, partitions by number. */
   run(id: string): Promise<RunDetail | null>
+  /** The workflow that a run is one of; null when no such run is recorded, or not any more. */
+  workflowOf(run: string): Promise<string | null>
   /** Newest first. */
   runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]>
 }

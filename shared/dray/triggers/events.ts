@@ -4,11 +4,8 @@ import { type EndOfWorkflow, endOfWorkflow, entityUpdated, queuedEvent } from '#
 import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
 import { followUpOf } from './run-request.ts'
 
-/**
- * The run that a message of the queue asks for. Throws `Terminal` with the reason when it is not one of the contract,
- * or when the workflow itself led to the event.
- */
-export function requestOf(body: string, workflow: string): RunRequest {
+/** The run that a message of the queue asks for. Throws `Terminal` with the reason when it is not of the contract. */
+export function requestOf(body: string): RunRequest {
   const parsed = parse(queuedEvent, jsonOf(body), 'the message')
   if ('trigger' in parsed) return { ...followUpOf('schedule'), events: [`schedule:${parsed.id}`] }
   const detailType = parsed['detail-type']
@@ -16,13 +13,16 @@ export function requestOf(body: string, workflow: string): RunRequest {
     detailType === 'WorkflowCompleted' || detailType === 'WorkflowFailed'
       ? completed(parse(endOfWorkflow, parsed.detail, detailType))
       : updated(parse(entityUpdated, parsed.detail, detailType))
-  if (request.causation.some((cause) => cause.workflow === workflow)) {
-    const chain = request.causation.map((cause) => `${cause.workflow} (${cause.run})`).join(' → ')
-    throw new TerminalError(
-      `${detailType} ${request.events.join()} was caused by ${workflow} itself, so it would start itself for ever: ${chain}; let its sender leave out what ${workflow} has written`,
-    )
-  }
   return { ...request, trigger: `event:${detailType}` }
+}
+
+/** Throws `Terminal` when the workflow itself led to what asks for its run. */
+export function refuseCircle({ trigger, events, causation }: RunRequest, workflow: string): void {
+  if (!causation.some((cause) => cause.workflow === workflow)) return
+  const chain = causation.map((cause) => `${cause.workflow} (${cause.run})`).join(' → ')
+  throw new TerminalError(
+    `${trigger.replace('event:', '')} ${events.join()} was caused by ${workflow} itself, so it would start itself for ever: ${chain}; let its sender leave out what ${workflow} has written`,
+  )
 }
 
 function updated(event: z.output<typeof entityUpdated>): Omit<RunRequest, 'trigger'> {

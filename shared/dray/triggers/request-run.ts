@@ -1,10 +1,9 @@
-import { createHash } from 'node:crypto'
-import { TransientError } from '#dray/errors.ts'
+import { TerminalError, TransientError } from '#dray/errors.ts'
 import { runIdOf } from '#dray/messages/run-id.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 import type { WorkflowSlot, WorkflowSlots } from '#dray/state/workflow-slots.ts'
-import { unionOf } from './run-request.ts'
+import { fingerprint, leastOf, unionOf } from './run-request.ts'
 
 /** A workflow, as far as what starts it needs to know. */
 export interface TriggeredWorkflow {
@@ -40,22 +39,24 @@ const ROUNDS = 20
 const MOST_SEEN = 1000
 
 /**
- * Starts a run, or notes that one is to follow the run that is on. However many ask at once, one starts; what asks a
- * second time has no effect. Throws `Transient` when others kept writing in between.
+ * Starts one run for all of the requests, or notes that one is to follow the run that is on. However many ask at once,
+ * one starts; what asks a second time has no effect. Throws `Transient` when others kept writing in between.
  */
 export async function requestRun(
   workflow: TriggeredWorkflow,
-  request: RunRequest,
+  requests: readonly RunRequest[],
   services: TriggerServices,
 ): Promise<RequestOutcome> {
+  const asked = new Set(requests.flatMap(({ events }) => events.map(fingerprint)))
   for (let round = 0; round < ROUNDS; round++) {
     const slot = await services.slots.open(workflow.name, services.now())
     // A call before this one took the slot and ended before it could start the run.
     if (slot.run !== null && !slot.started) await startRun(slot, services)
-    const fresh = request.events.filter((event) => !slot.seen.includes(fingerprint(event)))
+    const known = new Set(slot.seen)
+    const fresh = [...asked.difference(known)]
     if (fresh.length === 0) return { kind: 'duplicate' }
-    const seen = [...slot.seen, ...fresh.map(fingerprint)].slice(-MOST_SEEN)
-    const wanted = slot.pending === null ? request : unionOf(slot.pending, request)
+    const seen = [...slot.seen, ...fresh].slice(-MOST_SEEN)
+    const wanted = unionOf(slot.pending === null ? requests : [slot.pending, ...requests])
     const behind = slot.run ?? (await holderOf(workflow, services))
     if (behind !== null) {
       if (await services.slots.write({ ...slot, seen, pending: wanted })) return { kind: 'pending', behind }
@@ -84,15 +85,44 @@ export async function takeSlot(
   return run
 }
 
-/** The run's name is in the slot, so that this can be done again after any fault. */
+/**
+ * Starts the run of a slot: its name is there, so that this can be done again after any fault. A request that is refused
+ * for good is asked for again with as little as it needs; when that is refused, too, it waits in the slot for the next
+ * look at it, which is free again, and this throws `Terminal`.
+ */
 export async function startRun(
   slot: WorkflowSlot,
-  { slots, executions }: Pick<TriggerServices, 'slots' | 'executions'>,
+  services: Pick<TriggerServices, 'slots' | 'executions'>,
 ): Promise<void> {
   if (slot.run === null) return
-  await executions.start(slot.run, slot.request as RunRequest)
+  const { slots, executions } = services
+  const request = slot.request as RunRequest
+  try {
+    await executions.start(slot.run, request)
+  } catch (error) {
+    if (!(error instanceof TerminalError)) throw error
+    return startLess(slot, error, services)
+  }
   // When another call has written meanwhile, the next one starts the run again, which has no effect.
   await slots.write({ ...slot, started: true })
+}
+
+async function startLess(
+  slot: WorkflowSlot,
+  refusal: TerminalError,
+  services: Pick<TriggerServices, 'slots' | 'executions'>,
+): Promise<void> {
+  const request = slot.request as RunRequest
+  const least = leastOf(request)
+  if (JSON.stringify(least) !== JSON.stringify(request)) {
+    const lessened = { ...slot, request: least }
+    // Another call that was faster starts the run, with as little.
+    if (!(await services.slots.write(lessened))) return
+    return startRun({ ...lessened, revision: slot.revision + 1 }, services)
+  }
+  const pending = unionOf(slot.pending === null ? [least] : [least, slot.pending])
+  await services.slots.write({ ...slot, run: null, started: false, request: null, pending })
+  throw refusal
 }
 
 /** A run from outside, such as one from the console, that works on a pipeline of the workflow. */
@@ -103,8 +133,4 @@ export async function holderOf(
   const states = await Promise.all(pipelines.map((pipeline) => state.pipeline(pipeline)))
   const held = states.find((pipeline) => pipeline?.leaseOwner && (pipeline.leaseExpiresAt ?? 0) > now())
   return held?.leaseOwner ?? null
-}
-
-function fingerprint(event: string): string {
-  return createHash('sha256').update(event).digest('base64url').slice(0, 16)
 }

@@ -1,8 +1,18 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
-import { requestOf } from 'dray/internal/triggers/events.ts'
-import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, WORKFLOW } from './triggers.ts'
+import { refuseCircle, requestOf } from 'dray/internal/triggers/events.ts'
+import {
+  batchOf,
+  context,
+  ended,
+  recordRun,
+  startTriggers,
+  type Triggers,
+  tick,
+  updated,
+  WORKFLOW,
+} from './triggers.ts'
 
 let triggers: Triggers
 before(async () => {
@@ -300,6 +310,7 @@ describe('the end of a run', () => {
 
   test('is told to other workflows with the runs that led to it, and starts no circle', async () => {
     const cause = { workflow: 'upstream', run: 'r0' }
+    await recordRun(triggers, cause.run, cause.workflow)
     await triggers.start(batchOf(updated('a', { causation: [cause] })), context)
     const run = started()
 
@@ -307,12 +318,13 @@ describe('the end of a run', () => {
 
     const [event] = triggers.aws.events
     const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
-    const request = requestOf(message, 'downstream')
+    const request = requestOf(message)
     assert.equal(event?.Source, 'dray.daily')
     assert.equal(event?.DetailType, 'WorkflowCompleted')
     assert.deepEqual(request.causation, [cause, { workflow: WORKFLOW, run }])
-    assert.throws(() => requestOf(message, 'upstream'), /caused by upstream itself/)
-    assert.throws(() => requestOf(message, WORKFLOW), /caused by daily itself/)
+    assert.doesNotThrow(() => refuseCircle(request, 'downstream'))
+    assert.throws(() => refuseCircle(request, 'upstream'), /caused by upstream itself/)
+    assert.throws(() => refuseCircle(request, WORKFLOW), /caused by daily itself/)
   })
 
   test('is one cause, though forty runs of a workflow led to a run, and still starts no circle', async () => {
@@ -325,7 +337,11 @@ describe('the end of a run', () => {
       ]
       return { 'detail-type': 'WorkflowCompleted', detail: { version: 1, id: run, workflow: 'hourly', run, causation } }
     }
-    for (let hour = 1; hour <= 40; hour++) await triggers.start(batchOf(end(`h${hour}`)), context)
+    for (let hour = 1; hour <= 40; hour++) {
+      await recordRun(triggers, `h${hour}`, 'hourly')
+      await recordRun(triggers, `u-h${hour}`, 'upstream')
+      await triggers.start(batchOf(end(`h${hour}`)), context)
+    }
     const execution = triggers.aws.executions.get(first)
     if (execution) execution.status = 'SUCCEEDED'
     await triggers.janitor(ended(first, 'SUCCEEDED'), context)
@@ -335,27 +351,28 @@ describe('the end of a run', () => {
 
     const [event] = triggers.aws.events
     const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
-    const { causation } = requestOf(message, 'downstream')
+    const request = requestOf(message)
     assert.deepEqual(triggers.deadLetters(), [])
-    assert.deepEqual(causation, [
+    assert.deepEqual(request.causation, [
       { workflow: 'upstream', run: 'u-h40' },
       { workflow: 'hourly', run: 'h40' },
       { workflow: WORKFLOW, run },
     ])
     for (const workflow of ['upstream', 'hourly', WORKFLOW]) {
-      assert.throws(() => requestOf(message, workflow), /would start itself for ever/)
+      assert.throws(() => refuseCircle(request, workflow), /would start itself for ever/)
     }
   })
 
-  test('takes forty runs of one workflow in a single chain for one cause, and refuses a chain of too many workflows', () => {
-    const caused = (causation: object[]) => JSON.stringify(updated('x', { causation }))
+  test('takes forty runs of one workflow in a single chain for one cause, and the newest 128 of a longer chain', () => {
+    const caused = (causation: object[]) => requestOf(JSON.stringify(updated('x', { causation }))).causation
     const forty = Array.from({ length: 40 }, (_, place) => ({ workflow: 'hourly', run: `h${place}` }))
     const wide = Array.from({ length: 300 }, (_, place) => ({ workflow: `w${place}`, run: 'r' }))
 
-    const { causation } = requestOf(caused(forty), WORKFLOW)
+    const ofForty = caused(forty)
+    const ofWide = caused(wide)
 
-    assert.deepEqual(causation, [{ workflow: 'hourly', run: 'h39' }])
-    assert.throws(() => requestOf(caused(wide), WORKFLOW), /more than 256 workflows/)
+    assert.deepEqual(ofForty, [{ workflow: 'hourly', run: 'h39' }])
+    assert.deepEqual(ofWide, wide.slice(-128))
   })
 
   test('is told again when the bus was away, with the same id', async () => {

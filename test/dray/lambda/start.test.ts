@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { RunRequest } from 'dray/internal/messages/run-input.ts'
-import { batchOf, context, ended, startTriggers, type Triggers, tick, updated, WORKFLOW } from './triggers.ts'
+import {
+  batchOf,
+  context,
+  ended,
+  recordRun,
+  startTriggers,
+  type Triggers,
+  tick,
+  updated,
+  WORKFLOW,
+} from './triggers.ts'
 
 let triggers: Triggers
 before(async () => {
@@ -117,6 +127,90 @@ describe('start', () => {
   })
 })
 
+describe('a request that is too much', () => {
+  const LONGEST_INPUT = 262_144
+  const inputBytes = () => [...triggers.aws.executions.values()].map(({ input }) => Buffer.byteLength(input))
+
+  test('of 38 events with long chains of causes starts one run', async () => {
+    const causesOf = (event: number) =>
+      Array.from({ length: 128 }, (_, place) => ({
+        workflow: `w${event}-${place}-`.padEnd(100, 'x'),
+        run: `r${event}-${place}-`.padEnd(100, 'x'),
+      }))
+    const events = Array.from({ length: 38 }, (_, event) => updated(`e${event}`, { causation: causesOf(event) }))
+
+    await triggers.start(batchOf(...events.slice(0, 20)), context)
+    await triggers.start(batchOf(...events.slice(20)), context)
+    await end(only())
+    await end(only())
+
+    assert.equal(triggers.aws.executions.size, 2)
+    assert.ok(inputBytes().every((bytes) => bytes < LONGEST_INPUT / 2))
+  })
+
+  test('of 900 long ids starts one run, and knows each of them when it comes again', async () => {
+    const events = Array.from({ length: 900 }, (_, event) => updated(`e${event}`.padEnd(128, 'ä')))
+
+    await triggers.start(batchOf(...events), context)
+    await end(only())
+    await triggers.start(batchOf(...events), context)
+
+    assert.equal(triggers.aws.executions.size, 1)
+    assert.equal(inputs()[0]?.events.length, 900)
+    assert.ok(inputBytes().every((bytes) => bytes < LONGEST_INPUT / 2))
+  })
+
+  test('in a slot from before requests were bounded is started with as little as it needs', async () => {
+    const { slots } = triggers
+    const slot = await slots.open(WORKFLOW, Date.now())
+    const events = Array.from({ length: 2900 }, (_, event) => `shop/orders/${event}`.padEnd(100, 'x'))
+    const request = { trigger: 'event:EntityUpdated', events, entities: {}, causation: [] }
+    await slots.write({ ...slot, generation: 1, run: 'too-large', request })
+
+    await triggers.start(batchOf(updated('later')), context)
+    await end('too-large')
+
+    assert.deepEqual(
+      inputs().map(({ events }) => events),
+      [[], ['shop/orders/later']],
+    )
+  })
+
+  test('for a machine that refuses everything holds up nothing, and starts when it takes it again', async () => {
+    triggers.aws.refusals.set('StartExecution', 'StateMachineDoesNotExist')
+    await assert.rejects(() => triggers.start(batchOf(updated('a')), context), { name: 'Terminal' })
+    const slot = await triggers.slots.open(WORKFLOW, Date.now())
+    triggers.aws.refusals.clear()
+
+    await triggers.janitor({ sweep: true }, context)
+
+    assert.equal(slot.run, null)
+    assert.equal(triggers.aws.executions.size, 1)
+  })
+})
+
+describe('the causes that an event claims', () => {
+  const claiming = (run: string) => updated('x', { causation: [{ workflow: WORKFLOW, run }] })
+
+  test('count for nothing where no such run was, so that a forged event silences no workflow', async () => {
+    await recordRun(triggers, 'of-another', 'another')
+
+    await triggers.start(batchOf(claiming('never-was'), claiming('of-another')), context)
+
+    assert.deepEqual(triggers.deadLetters(), [])
+    assert.deepEqual(inputs()[0]?.causation, [])
+  })
+
+  test('refuse its run where the workflow has had one of that name', async () => {
+    await recordRun(triggers, 'it-was', WORKFLOW)
+
+    await triggers.start(batchOf(claiming('it-was')), context)
+
+    assert.equal(triggers.aws.executions.size, 0)
+    assert.match(triggers.deadLetters()[0]?.reason ?? '', /caused by daily itself/)
+  })
+})
+
 describe('a bad event', () => {
   const bad: [string, object | string, RegExp][] = [
     ['is not JSON', 'not json', /not JSON/],
@@ -144,6 +238,8 @@ describe('a bad event', () => {
   ]
   for (const [fault, body, says] of bad) {
     test(`that ${fault} goes to the dead letters with the reason, and the others of its batch go on`, async () => {
+      await recordRun(triggers, 'r1', WORKFLOW)
+      await recordRun(triggers, 'r2', 'other')
       const batch = batchOf(body, updated('good'))
 
       const response = await triggers.start(batch, context)

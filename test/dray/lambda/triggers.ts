@@ -2,6 +2,7 @@ import { DeleteTableCommand, DynamoDBClient, waitUntilTableNotExists } from '@aw
 import type { Context } from 'aws-lambda'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
 import { AwsApi } from '#test/services/aws-api.ts'
@@ -19,6 +20,7 @@ export interface Triggers {
   readonly aws: AwsApi
   readonly queues: FauxqsServer
   readonly state: DynamoDbStateStore
+  readonly slots: DynamoDbWorkflowSlots
   readonly start: Start
   readonly janitor: Janitor
   readonly finish: Finish
@@ -76,6 +78,7 @@ export async function startTriggers(): Promise<Triggers> {
     aws,
     queues,
     state,
+    slots: new DynamoDbWorkflowSlots(client, 'state'),
     start,
     janitor,
     finish,
@@ -139,6 +142,11 @@ export function updated(id: string, detail: object = {}) {
 
 export function tick(at: string) {
   return { trigger: 'schedule', id: at }
+}
+
+/** A run that the state table has. */
+export async function recordRun({ state }: Pick<Triggers, 'state'>, id: string, workflow: string): Promise<void> {
+  await state.startRun({ id, workflow, startTime: Date.now(), runner: 'stepfunctions', trigger: 'schedule' })
 }
 
 /** What EventBridge tells of an execution that has ended. */

@@ -15,6 +15,9 @@ export interface FakeExecution {
   cause?: string
 }
 
+/** Bytes of UTF-8: https://docs.aws.amazon.com/step-functions/latest/apireference/API_StartExecution.html */
+const LONGEST_INPUT = 262_144
+
 /** What befalls the next requests: the service breaks before the work, or its reply is lost after it. */
 export type Fault = 'refused' | 'reply lost'
 
@@ -109,6 +112,10 @@ export class AwsApi {
   }
 
   #startExecution({ stateMachineArn, name, input }: { stateMachineArn: string; name: string; input: string }): Answer {
+    if (Buffer.byteLength(input) > LONGEST_INPUT) {
+      const rule = `Member must have length less than or equal to ${LONGEST_INPUT}`
+      return [400, { __type: 'ValidationException', message: `Value at 'input' failed to satisfy constraint: ${rule}` }]
+    }
     const known = this.executions.get(name)
     if (known && (known.status !== 'RUNNING' || known.input !== input)) {
       return [400, { __type: 'ExecutionAlreadyExists', message: `Execution Already Exists: '${name}'` }]

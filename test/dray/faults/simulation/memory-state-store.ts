@@ -123,6 +123,7 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
     countAttempt: (partition) => metrics.countAttempt(partition),
     putPartition: (partition) => metrics.putPartition(partition),
     run: (id) => metrics.detail(id),
+    workflowOf: (run) => metrics.workflowOf(run),
     runs: (filter) => metrics.list(filter),
   }
 }
