@@ -88,10 +88,7 @@ export class WorkflowTriggers extends Construct {
       environment: { ...this.#variables, DEAD_LETTERS_URL: this.deadLetters.queueUrl },
     })
     role.addToPrincipalPolicy(
-      this.#onItems(
-        ['dynamodb:GetItem'],
-        [...this.#pipelines.map((name) => pipelineKey(name).pk), runKey('*').pk],
-      ),
+      this.#onItems(['dynamodb:GetItem'], [...this.#pipelines.map((name) => pipelineKey(name).pk), runKey('*').pk]),
     )
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], [this.#slot]))
     role.addToPrincipalPolicy(this.#onMachine())

@@ -5,9 +5,8 @@ import type { StateStore } from '#dray/state/state-store.ts'
 const MOST = 500
 
 /**
- * Says of each cause whether it counts: whether the state table has it as a run of that workflow. An event may come from
- * anybody who can put one on the bus; what it claims of other workflows and of runs that never were must not keep a
- * workflow from starting.
+ * Says of each cause whether it counts: whether the state table has it as a run of that workflow. An event may come
+ * from anybody who can put one on the bus; runs that never were must not keep a workflow from starting.
  */
 export async function knownCauses(
   causes: readonly Cause[],

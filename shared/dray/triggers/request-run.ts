@@ -86,9 +86,9 @@ export async function takeSlot(
 }
 
 /**
- * Starts the run of a slot: its name is there, so that this can be done again after any fault. A request that is refused
- * for good is asked for again with as little as it needs; when that is refused, too, it waits in the slot for the next
- * look at it, which is free again, and this throws `Terminal`.
+ * Starts the run of a slot: its name is there, so that this can be done again after any fault. A request that is
+ * refused for good is asked for again with as little as it needs; when that is refused, too, it waits in the slot for
+ * the next look at it, which is free again, and this throws `Terminal`.
  */
 export async function startRun(
   slot: WorkflowSlot,
