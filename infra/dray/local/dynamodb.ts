@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { type FolderLock, takeFolderLock } from './folder-lock.ts'
+import { guardServer, newToken } from './guard-server.ts'
 
 interface DynaliteOptions {
   readonly path?: string
@@ -18,6 +19,7 @@ interface DynaliteOptions {
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: DynaliteOptions) => Server
 
 export interface LocalDynamoDb {
+  /** Its URL; the user in it is the id of the access key that a client has to have. */
   readonly endpoint: string
   stop(): Promise<void>
 }
@@ -80,7 +82,8 @@ async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /**
- * Starts dynalite in this process, on a free port unless told, reachable from this machine only. Tables are kept in
+ * Starts dynalite in this process, on a free port unless told, reachable from this machine only, and by those who
+ * know its endpoint. Tables are kept in
  * `folder`, or in memory without one. Throws `Configuration` when another process uses the folder.
  */
 export async function startDynamoDb(options: { folder?: string; port?: number } = {}): Promise<LocalDynamoDb> {
@@ -93,6 +96,8 @@ export async function startDynamoDb(options: { folder?: string; port?: number } 
     updateTableMs: 0,
   })
   const lastAnswers = surviveLostClients(server)
+  const token = newToken()
+  guardServer(server, token)
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= lastAnswers()
@@ -109,5 +114,5 @@ export async function startDynamoDb(options: { folder?: string; port?: number } 
       { cause: error },
     )
   }
-  return { endpoint: `http://${HOST}:${(server.address() as AddressInfo).port}`, stop }
+  return { endpoint: `http://${token}@${HOST}:${(server.address() as AddressInfo).port}`, stop }
 }

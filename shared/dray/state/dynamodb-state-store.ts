@@ -39,7 +39,7 @@ const LOCAL_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]'])
 
 /**
  * A client with bounded times. A loopback endpoint gets made-up credentials, so that real ones are neither needed nor
- * sent.
+ * sent; the user that its URL names is the id of their access key.
  */
 export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> = {}): DynamoDBClient {
   const { endpoint = process.env.STATE_ENDPOINT, region, requestTimeout = 3_000 } = options
@@ -53,10 +53,11 @@ export function createStateClient(options: Omit<StateStoreOptions, 'tableName'> 
   }
   if (region !== undefined) config.region = region
   if (endpoint) {
-    config.endpoint = endpoint
-    if (LOCAL_HOSTS.has(new URL(endpoint).hostname)) {
+    const { origin, hostname, username } = new URL(endpoint)
+    config.endpoint = origin
+    if (LOCAL_HOSTS.has(hostname)) {
       config.region = region ?? 'local'
-      config.credentials = { accessKeyId: 'local', secretAccessKey: 'local' }
+      config.credentials = { accessKeyId: username || 'local', secretAccessKey: 'local' }
     }
   }
   return new DynamoDBClient(config)

@@ -110,7 +110,7 @@ describe('dray', () => {
 
     assert.equal(during.code, 0)
     assert.equal(code, 0)
-    assert.match(JSON.parse(stdout).STATE_ENDPOINT, /^http:\/\/127\.0\.0\.1:\d+$/)
+    assert.match(JSON.parse(stdout).STATE_ENDPOINT, /^http:\/\/[0-9a-f]{40}@127\.0\.0\.1:\d+$/)
     assert.equal(existsSync(join(home, 'services.json')), false)
   })
 

@@ -1,7 +1,11 @@
-import { DeleteTableCommand, DynamoDBClient, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb'
+import { DeleteTableCommand, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb'
 import type { Context } from 'aws-lambda'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import {
+  createStateClient,
+  createStateStore,
+  type DynamoDbStateStore,
+} from 'dray/internal/state/dynamodb-state-store.ts'
 import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
@@ -66,7 +70,7 @@ export async function startTriggers(): Promise<Triggers> {
     DRAY_ENVIRONMENT: 'test',
     POWERTOOLS_LOG_LEVEL: 'SILENT',
   })
-  const client = new DynamoDBClient({ endpoint: dynamo.endpoint, region: 'local', credentials: anyone })
+  const client = createStateClient({ endpoint: dynamo.endpoint })
   await createStateTable(client, 'state')
   const state = createStateStore()
   const [{ handler: start }, { handler: janitor }, { handler: finish }] = await Promise.all([
@@ -110,8 +114,6 @@ export async function startTriggers(): Promise<Triggers> {
 function messagesOf(queues: FauxqsServer, queue: string) {
   return queues.inspectQueue(queue)?.messages.ready ?? []
 }
-
-const anyone = { accessKeyId: 'test', secretAccessKey: 'test' }
 
 export const context = {
   awsRequestId: 'request',

@@ -20,6 +20,11 @@ async function connect(): Promise<ServicesConnection> {
   return connection
 }
 
+async function statusOf({ dynamodb }: ServicesConnection): Promise<number> {
+  const { origin, username } = new URL(dynamodb ?? '')
+  return (await fetch(origin, { headers: { authorization: username } })).status
+}
+
 const pidOf = () => (JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile).pid
 
 function isAlive(pid: number): boolean {
@@ -53,11 +58,11 @@ describe('the services process', () => {
   it('ends with the last claim, and keeps what was stored', async () => {
     const connection = await connect()
     const pid = pidOf()
-    const response = await fetch(connection.dynamodb as string)
+    const status = await statusOf(connection)
 
     await connection.close()
 
-    assert.equal(response.status, 200)
+    assert.equal(status, 200)
     await gone(pid)
     assert.equal(existsSync(servicesFile(home)), false)
     assert.ok(existsSync(join(home, 'dynamodb/data')))
@@ -76,7 +81,7 @@ describe('the services process', () => {
 
     await first.close()
 
-    assert.equal((await fetch(second.dynamodb as string)).status, 200)
+    assert.equal(await statusOf(second), 200)
   })
 
   it('ends when its only command is killed', async () => {
@@ -97,7 +102,7 @@ describe('the services process', () => {
     const connection = await connect()
 
     assert.notEqual(connection.dynamodb, endpoint)
-    assert.equal((await fetch(connection.dynamodb as string)).status, 200)
+    assert.equal(await statusOf(connection), 200)
     child.kill('SIGKILL')
   })
 
@@ -108,7 +113,7 @@ describe('the services process', () => {
       const next = await connect()
       await left
 
-      assert.equal((await fetch(next.dynamodb as string)).status, 200)
+      assert.equal(await statusOf(next), 200)
       await next.close()
     }
   })

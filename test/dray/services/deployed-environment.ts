@@ -56,11 +56,11 @@ export async function startDeployedEnvironment(
   const machine = `arn:aws:states:${REGION}:123456789012:stateMachine:${workflow.name}`
   const endpoints = {
     AWS_ENDPOINT_URL: endpoint,
-    AWS_ENDPOINT_URL_DYNAMODB: dynamo.endpoint,
+    AWS_ENDPOINT_URL_DYNAMODB: new URL(dynamo.endpoint).origin,
     AWS_ENDPOINT_URL_S3: s3,
     AWS_ENDPOINT_URL_SNS: s3,
     AWS_REGION: REGION,
-    AWS_ACCESS_KEY_ID: 'test',
+    AWS_ACCESS_KEY_ID: new URL(dynamo.endpoint).username,
     AWS_SECRET_ACCESS_KEY: 'test',
   }
   const secrets = Object.entries(urls).map(([name, url]) => {

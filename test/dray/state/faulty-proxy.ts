@@ -20,6 +20,7 @@ const THROTTLED = JSON.stringify({
 
 /** Stands between the store and DynamoDB. */
 export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
+  const { origin, username } = new URL(target)
   const forwarded = new Set<Promise<unknown>>()
   const proxy = createServer(async (request, response) => {
     const chunks: Buffer[] = []
@@ -33,7 +34,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
     if (fate === 'throttle') return void response.writeHead(400).end(THROTTLED)
     const { connection: _, 'content-length': __, 'transfer-encoding': ___, expect: ____, ...headers } = request.headers
     const forward = async () => {
-      const answer = await fetch(target, {
+      const answer = await fetch(origin, {
         method: 'POST',
         headers: headers as Record<string, string>,
         body: Buffer.concat(chunks),
@@ -50,7 +51,7 @@ export async function startFaultyProxy(target: string): Promise<FaultyProxy> {
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
   const faulty: FaultyProxy = {
-    endpoint: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`,
+    endpoint: `http://${username}@127.0.0.1:${(proxy.address() as AddressInfo).port}`,
     seen: [],
     fate: () => 'pass',
     async stop() {

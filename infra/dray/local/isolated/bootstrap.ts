@@ -13,6 +13,9 @@ import { pathToFileURL } from 'node:url'
 type Handler = (event: unknown, context: object) => unknown
 
 const { AWS_LAMBDA_RUNTIME_API: api = '', _HANDLER: handlerName = '', LAMBDA_TASK_ROOT: taskRoot = '' } = process.env
+const authorization = process.env.DRAY_RUNTIME_TOKEN ?? ''
+// A function has the variables that it has on AWS, and no others.
+delete process.env.DRAY_RUNTIME_TOKEN
 const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 let current: string | null = null
 
@@ -123,7 +126,11 @@ function ask(
   return new Promise((resolve, reject) => {
     const request = httpRequest(
       `http://${api}/2018-06-01/runtime${path}`,
-      { method, agent, headers: body === undefined ? headers : { 'Content-Type': 'application/json', ...headers } },
+      {
+        method,
+        agent,
+        headers: { authorization, ...(body === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
+      },
       (response) => {
         text(response).then((answer) => resolve({ headers: response.headers, body: answer }), reject)
       },

@@ -1,11 +1,12 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { startFauxqs } from 'fauxqs'
+import { buildApp } from 'fauxqs'
+import { guardServer } from '../guard-server.ts'
 
 /** Where the functions' clients find the services of AWS. */
 export interface Endpoints {
-  /** The SDK's own variables. */
+  /** The SDK's own variables, with the key that these services ask for. */
   readonly variables: Readonly<Record<string, string>>
   readonly s3: string
   stop(): Promise<void>
@@ -20,7 +21,10 @@ export interface PutEvent {
 }
 
 export interface EndpointOptions {
+  /** As `STATE_ENDPOINT` has it. */
   readonly dynamodb: string
+  /** The id of the access key that all of them ask for. */
+  readonly token: string
   readonly bucket: string
   readonly onEvent?: ((event: PutEvent) => void) | undefined
 }
@@ -28,22 +32,25 @@ export interface EndpointOptions {
 const HOST = '127.0.0.1'
 
 /** Starts S3 in memory with an empty bucket, and a bus that nobody listens on. */
-export async function startEndpoints({ dynamodb, bucket, onEvent }: EndpointOptions): Promise<Endpoints> {
-  const storage = await startFauxqs({ port: 0, host: HOST, logger: false })
-  storage.createBucket(bucket)
+export async function startEndpoints({ dynamodb, token, bucket, onEvent }: EndpointOptions): Promise<Endpoints> {
+  const storage = buildApp({ logger: false, host: HOST })
+  await storage.inject({ method: 'PUT', url: `/${bucket}` })
+  guardServer(storage.server, token)
+  const s3 = await storage.listen({ port: 0, host: HOST })
   const bus = await startBus(onEvent)
-  const s3 = `http://${HOST}:${storage.port}`
+  guardServer(bus, token)
   return {
     s3,
     variables: {
-      AWS_ENDPOINT_URL_DYNAMODB: dynamodb,
+      AWS_ACCESS_KEY_ID: token,
+      AWS_ENDPOINT_URL_DYNAMODB: new URL(dynamodb).origin,
       AWS_ENDPOINT_URL_S3: s3,
       AWS_ENDPOINT_URL_EVENTBRIDGE: `http://${HOST}:${(bus.address() as AddressInfo).port}`,
     },
     async stop() {
       bus.close()
       bus.closeAllConnections()
-      await storage.stop()
+      await storage.close()
     },
   }
 }

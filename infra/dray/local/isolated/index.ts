@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { newToken } from '../guard-server.ts'
 import type { Workers } from '../workers.ts'
 import { type PutEvent, startEndpoints } from './endpoints.ts'
 import { isolatedFunctions } from './functions.ts'
@@ -35,8 +36,9 @@ const COMMIT = 'functions/dray/commit.ts'
 export async function startIsolated(options: IsolationOptions): Promise<Workers> {
   const { home, project, environment, size = Math.min(availableParallelism(), 8) } = options
   const { STATE_ENDPOINT = '', STATE_TABLE_NAME = '', STAGING_URL = '' } = environment
-  const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, bucket: BUCKET, onEvent: options.onEvent })
-  const kept = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder: fileURLToPath(STAGING_URL) })
+  const token = new URL(STATE_ENDPOINT).username || newToken()
+  const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, token, bucket: BUCKET, onEvent: options.onEvent })
+  const kept = new KeptObjects({ endpoint: endpoints.s3, token, bucket: BUCKET, folder: fileURLToPath(STAGING_URL) })
   try {
     if (options.needsEarlier) await kept.restore()
     const stagingUrl = `s3://${BUCKET}`

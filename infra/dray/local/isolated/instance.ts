@@ -87,7 +87,7 @@ export class Instance {
       ['--disable-warning=ExperimentalWarning', join(import.meta.dirname, 'bootstrap.ts')],
       {
         cwd: this.function.folder,
-        env: environmentOf(this.function, address),
+        env: { ...environmentOf(this.function, address), DRAY_RUNTIME_TOKEN: this.#api.token },
         stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       },
     )

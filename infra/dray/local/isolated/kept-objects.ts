@@ -27,14 +27,20 @@ export class KeptObjects {
   readonly #kept = new Set<string>()
   #turn: Promise<void> = Promise.resolve()
 
-  constructor(options: { readonly endpoint: string; readonly bucket: string; readonly folder: string }) {
+  constructor(options: {
+    readonly endpoint: string
+    /** The id of the access key that it asks for. */
+    readonly token: string
+    readonly bucket: string
+    readonly folder: string
+  }) {
     this.#bucket = options.bucket
     this.#folder = options.folder
     this.#client = new S3Client({
       endpoint: options.endpoint,
       region: REGION,
       forcePathStyle: true,
-      credentials: { accessKeyId: 'isolated', secretAccessKey: 'isolated' },
+      credentials: { accessKeyId: options.token, secretAccessKey: 'isolated' },
     })
   }
 

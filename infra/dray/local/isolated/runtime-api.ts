@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { guardServer, newToken } from '../guard-server.ts'
 import type { RuntimeFailure } from './function-error.ts'
 
 /** One call as the runtime receives it. */
@@ -30,6 +31,8 @@ const LONGEST_RESPONSE = 6 * 1024 * 1024 + 100
  * https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
  */
 export class RuntimeApi {
+  /** What a runtime has to say in `Authorization`. */
+  readonly token = newToken()
   readonly #listeners: RuntimeListeners
   readonly #server = createServer((request, response) => {
     this.#answer(request, response).catch(() => response.destroy())
@@ -43,6 +46,7 @@ export class RuntimeApi {
     // A runtime may wait for its next call as long as there is none.
     this.#server.requestTimeout = 0
     this.#server.keepAliveTimeout = 0
+    guardServer(this.#server, this.token)
   }
 
   /** Its address, `host:port`, as AWS_LAMBDA_RUNTIME_API has it. */

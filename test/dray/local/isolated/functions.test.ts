@@ -87,9 +87,10 @@ describe('the isolated functions', () => {
   test('fail by the name of the variable when they reach for another database', async (context) => {
     const dynamodb = await startDynamoDb()
     context.after(() => dynamodb.stop())
-    const endpoints = await startEndpoints({ dynamodb: dynamodb.endpoint, bucket: 'staging' })
+    const token = new URL(dynamodb.endpoint).username
+    const endpoints = await startEndpoints({ dynamodb: dynamodb.endpoint, token, bucket: 'staging' })
     context.after(() => endpoints.stop())
-    const store = s3StoreOf(endpoints.s3)
+    const store = s3StoreOf(endpoints.s3, token)
     const plan = await writeJson(store, 'runs/r/customers/plan', {
       window: null,
       partitions: [{ after: null, upTo: null }],
@@ -106,8 +107,8 @@ describe('the isolated functions', () => {
   })
 })
 
-function s3StoreOf(endpoint: string): S3StagingStore {
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+function s3StoreOf(endpoint: string, accessKeyId: string): S3StagingStore {
+  const credentials = { accessKeyId, secretAccessKey: 'test' }
   const client = new S3Client({ endpoint, region: 'eu-north-1', forcePathStyle: true, credentials })
   return new S3StagingStore({ bucket: 'staging', client })
 }

@@ -11,17 +11,18 @@ import { type Endpoints, startEndpoints } from 'dray-infra/internal/local/isolat
 import { KeptObjects } from 'dray-infra/internal/local/isolated/kept-objects.ts'
 
 const BUCKET = 'staging'
+const TOKEN = 'a1b2c3'
 let endpoints: Endpoints
 let client: S3Client
 let folder: string
 let kept: KeptObjects
 
 before(async () => {
-  endpoints = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket: BUCKET })
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  endpoints = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', token: TOKEN, bucket: BUCKET })
+  const credentials = { accessKeyId: TOKEN, secretAccessKey: 'test' }
   client = new S3Client({ endpoint: endpoints.s3, region: 'eu-north-1', forcePathStyle: true, credentials })
   folder = await mkdtemp(join(tmpdir(), 'dray-kept-'))
-  kept = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder })
+  kept = new KeptObjects({ endpoint: endpoints.s3, token: TOKEN, bucket: BUCKET, folder })
 })
 after(async () => {
   kept.close()
@@ -74,10 +75,10 @@ test('gives a later run what earlier ones have left, by the same references, and
   const plan = await writeJson(store, 'runs/earlier/orders/plan', { pipeline: 'orders' })
   const batch = await writeJson(store, 'runs/earlier/orders/0/extracted', [1])
   const rows = await writeJsonLines(store, 'quarantine/orders/earlier', [{ id: 1 }])
-  const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', bucket: BUCKET })
-  const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
+  const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', token: TOKEN, bucket: BUCKET })
+  const credentials = { accessKeyId: TOKEN, secretAccessKey: 'test' }
   const other = new S3Client({ endpoint: later.s3, region: 'eu-north-1', forcePathStyle: true, credentials })
-  const objects = new KeptObjects({ endpoint: later.s3, bucket: BUCKET, folder })
+  const objects = new KeptObjects({ endpoint: later.s3, token: TOKEN, bucket: BUCKET, folder })
   context.after(async () => {
     objects.close()
     other.destroy()
@@ -96,7 +97,12 @@ test('gives a later run what earlier ones have left, by the same references, and
 })
 
 test('has nothing to give before the first run', async () => {
-  const objects = new KeptObjects({ endpoint: endpoints.s3, bucket: BUCKET, folder: join(folder, 'missing') })
+  const objects = new KeptObjects({
+    endpoint: endpoints.s3,
+    token: TOKEN,
+    bucket: BUCKET,
+    folder: join(folder, 'missing'),
+  })
 
   await objects.restore()
 
