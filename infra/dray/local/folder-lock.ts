@@ -1,4 +1,5 @@
 import { DatabaseSync } from 'node:sqlite'
+import { makePrivateFile } from './private-files.ts'
 
 /** SQLITE_BUSY, https://sqlite.org/rescode.html#busy */
 const BUSY = 5
@@ -12,6 +13,7 @@ export interface FolderLock {
  * It is SQLite's own file lock, since Node has none.
  */
 export function takeFolderLock(file: string): FolderLock | null {
+  makePrivateFile(file)
   const database = new DatabaseSync(file)
   try {
     database.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')

@@ -5,6 +5,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Project } from '#dray-infra/project/define-project.ts'
 import { makeHome } from './home.ts'
+import { makePrivateFile } from './private-files.ts'
 import { connectServices } from './services-connection.ts'
 import { STATE_TABLE_NAME } from './services-protocol.ts'
 
@@ -38,7 +39,11 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   const postgres = [...embedded].filter((name) => engineOf(name) === 'postgres')
   const environment: Record<string, string> = { STATE_TABLE_NAME, STAGING_URL: stagingUrl(home) }
   for (const name of embedded) {
-    if (engineOf(name) === 'sqlite') environment[urlVariable(name)] = `sqlite:${join(home, `${name}.db`)}`
+    if (engineOf(name) !== 'sqlite') continue
+    const file = join(home, `${name}.db`)
+    makeHome(home)
+    makePrivateFile(file)
+    environment[urlVariable(name)] = `sqlite:${file}`
   }
   let stop = async () => {}
   if (state || postgres.length > 0) {

@@ -1,4 +1,4 @@
-import { chown, readFile, stat } from 'node:fs/promises'
+import { lchown, readFile, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 
@@ -38,6 +38,11 @@ export async function canReach(account: Account | null, path: string): Promise<b
   }
 }
 
+/** Whether a folder is the account's, and not one that somebody else has put there. */
+export async function belongsTo(account: Account | null, path: string): Promise<boolean> {
+  return account === null || (await stat(path)).uid === account.uid
+}
+
 export async function giveTo(account: Account | null, path: string): Promise<void> {
-  if (account) await chown(path, account.uid, account.gid)
+  if (account) await lchown(path, account.uid, account.gid)
 }

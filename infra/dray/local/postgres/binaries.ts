@@ -1,8 +1,9 @@
-import { chmod, cp, lstat, mkdir, readFile, rename, rm, stat, symlink } from 'node:fs/promises'
+import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isOwnFolder, makeExecutable } from '../private-files.ts'
 import { type Account, canReach } from './account.ts'
 
 export interface PostgresBinaries {
@@ -19,7 +20,7 @@ export async function postgresBinaries(account: Account | null): Promise<Postgre
   await hydrateSymlinks(folder)
   const reachable = (await canReach(account, join(native, 'bin', 'postgres')))
     ? native
-    : await copyForOthers(native, version)
+    : await copyForOthers(native, `/var/tmp/dray-postgres-${version}`)
   const binaries = {
     initdb: join(reachable, 'bin', 'initdb'),
     postgres: join(reachable, 'bin', 'postgres'),
@@ -57,25 +58,26 @@ async function hydrateSymlinks(folder: string): Promise<void> {
 
 /**
  * Root may keep the project where nobody else can look, say a folder of `mktemp -d`; the server's account needs its own
- * copy.
+ * copy. Everybody can write to the folder that it is in: what somebody else has put at its place is not run.
  */
-async function copyForOthers(native: string, version: string): Promise<string> {
-  const folder = `/var/tmp/dray-postgres-${version}`
-  const owner = await lstat(folder).catch(() => null)
-  if (owner?.isDirectory() && owner.uid === process.getuid?.()) return folder
-  const unfinished = `${folder}.${process.pid}`
-  await mkdir(unfinished, { mode: 0o755 })
-  await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })
-  await rename(unfinished, folder).catch(async (error: NodeJS.ErrnoException) => {
+export async function copyForOthers(native: string, folder: string): Promise<string> {
+  if (await isOwnFolder(folder)) return folder
+  const unfinished = await mkdtemp(`${folder}.`)
+  try {
+    await cp(native, unfinished, { recursive: true, verbatimSymlinks: true })
+    await chmod(unfinished, 0o755)
+    await rename(unfinished, folder)
+  } catch (error) {
     await rm(unfinished, { recursive: true, force: true })
-    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error
-  })
+    // Another command was faster.
+    if (await isOwnFolder(folder)) return folder
+    if (!(await lstat(folder).catch(() => null))) throw error
+    throw new ConfigurationError(
+      `${folder} belongs to another user, or others can write to it, so the PostgreSQL in it was not run; look at it, then remove it: rm -r ${folder}`,
+      { cause: error },
+    )
+  }
   return folder
-}
-
-async function makeExecutable(path: string): Promise<void> {
-  const { mode } = await stat(path)
-  if ((mode & 0o555) !== 0o555) await chmod(path, mode | 0o555)
 }
 
 function ignoreExisting(error: NodeJS.ErrnoException): void {

@@ -4,7 +4,7 @@ import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { type Account, canReach, giveTo } from './account.ts'
+import { type Account, belongsTo, canReach, giveTo } from './account.ts'
 import type { PostgresBinaries } from './binaries.ts'
 import { linkedFolder } from './linked-folder.ts'
 
@@ -12,10 +12,10 @@ import { linkedFolder } from './linked-folder.ts'
 export async function serverFolder(path: string, account: Account | null): Promise<string> {
   const folder = resolve(path)
   const found = await realpath(folder).catch(() => null)
-  if (found && (await canReach(account, join(found, 'data')))) return found
+  if (found && (await canReach(account, join(found, 'data'))) && (await belongsTo(account, found))) return found
   if (found && (await readdir(found)).length > 0) {
     throw new ConfigurationError(
-      `PostgreSQL cannot run as root, and the user that it runs as cannot reach ${found}; its data is left as it is. ` +
+      `PostgreSQL cannot run as root, and the user that it runs as cannot reach ${found}, or does not own it; its data is left as it is. ` +
         'Let others pass through the folders above it (chmod o+x), or move it away to start with an empty database.',
     )
   }
@@ -49,7 +49,8 @@ async function initialise(folder: string, { initdb }: PostgresBinaries, account:
   const password = join(folder, 'password')
   await rm(unfinished, { recursive: true, force: true })
   await rm(join(folder, 'data'), { recursive: true, force: true })
-  await writeFile(password, randomBytes(18).toString('base64url'), { mode: 0o600 })
+  await rm(password, { force: true })
+  await writeFile(password, randomBytes(18).toString('base64url'), { mode: 0o600, flag: 'wx' })
   await giveTo(account, password)
   const locale = ['--encoding=UTF8', '--locale=C', '--locale-provider=builtin', '--builtin-locale=C.UTF-8']
   const access = ['--username=postgres', `--pwfile=${password}`, '--auth=scram-sha-256']

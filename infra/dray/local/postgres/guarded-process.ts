@@ -1,6 +1,7 @@
 import { type SpawnOptions, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, openSync } from 'node:fs'
+import { closeSync } from 'node:fs'
+import { openPrivateFile } from '../private-files.ts'
 import type { Account } from './account.ts'
 import { serverEnvironment } from './cluster.ts'
 
@@ -28,7 +29,7 @@ kill $watcher 2>/dev/null
 
 /** Starts a PostgreSQL that cannot outlive this process; its output goes to the file `log`. */
 export function startGuarded(command: readonly string[], account: Account | null, log: string): GuardedProcess {
-  const logFile = openSync(log, 'w', 0o600)
+  const logFile = openPrivateFile(log)
   const options: SpawnOptions = {
     ...account,
     // Its own session: Ctrl-C in the terminal must not take the database from under a run that ends cleanly.
