@@ -32,13 +32,34 @@ export const sharedKeyMutants: readonly Mutant[] = [
   {
     bug: 'a row that the target has refused is taken for the newest of its key',
     file: 'shared/dray/pipeline/landing/shared-keys.ts',
-    edits: [['refused.size > 0 && refused.has(encodeLine(row))', 'refused.size < 0']],
+    edits: [['isRefused: refused.has(source)', 'isRefused: refused.size < 0']],
     over: SHARED,
   },
   {
     bug: 'the greater key counts, however old its row is',
     file: 'shared/dray/pipeline/rows/row-order.ts',
     edits: [['if (byAge !== 0) return byAge', 'if (byAge === null) return byAge']],
+    over: SHARED,
+  },
+  {
+    bug: 'a refused row is tried though a newer one of its key has landed',
+    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    edits: [
+      ['const ahead = ranked.filter(isNewer)', 'const ahead = ranked'],
+      ['if (!isNewer(row)) outdated.add(row.source)', 'if (ahead.length === 0) outdated.add(row.source)'],
+    ],
+    over: SHARED,
+  },
+  {
+    bug: 'the newest row of a key is not tried again',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['if (isFirst !== undefined) return isFirst', 'if (isFirst !== undefined) return false']],
+    over: SHARED,
+  },
+  {
+    bug: 'a refused row waits in the quarantine though a newer one of its key has landed',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['this.#drop([...shared.outdated]', 'this.#drop([]']],
     over: SHARED,
   },
 ]
