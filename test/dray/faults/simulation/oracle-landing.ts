@@ -34,6 +34,8 @@ interface Landed {
   rows: Map<string, number>
   /** Codes that were loaded. */
   codes: Set<string>
+  /** What was read, and what became of it in its partition. */
+  met: { readonly row: Row; readonly fate: Fate }[]
 }
 
 type Landings = ReadonlyMap<string, Landed>
@@ -101,6 +103,7 @@ export class LandingOracle {
     this.#checkBatch(input, { extracted, products, aside: this.#setAside(planning, entry), fate })
     this.#checkFindings(input, extracted)
     for (const row of extracted) if (fate(row) === 'loaded') run.codes.add(folded(row.code))
+    run.met.push(...extracted.map((row) => ({ row, fate: fate(row) })))
     for (const [name, count] of Object.entries(counts)) run.counts[name as keyof Counts] += count
   }
 
@@ -145,7 +148,7 @@ export class LandingOracle {
   }
 
   #checkOnce(planning: string, input: LoadInput, extracted: readonly Row[]) {
-    const run = this.#runs.get(planning) ?? { counts: { ...NONE }, rows: new Map(), codes: new Set() }
+    const run: Landed = this.#runs.get(planning) ?? { counts: { ...NONE }, rows: new Map(), codes: new Set(), met: [] }
     this.#runs.set(planning, run)
     // A row whose key changes meanwhile may be read by two partitions.
     const staysInPlace = this.#shape.table !== 'folded'
@@ -273,6 +276,26 @@ export class LandingOracle {
         : (places(after).at(-1) ?? -1) < (places(before)[0] ?? 0)
       if (isOlder) throw new Divergence(`${nameOf(input)} put ${shown(after)} over ${shown(before)}, which is newer`)
     }
+  }
+
+  /** However the table was cut: a refused row waits in the quarantine only where no newer one of its code has landed. */
+  checkOutdated(planning: string): void {
+    const run = this.#runs.get(planning)
+    if (run === undefined) return
+    const isNewer = (one: Row, other: Row) =>
+      one.code === other.code &&
+      ((one.changed_at ?? '') > (other.changed_at ?? '') ||
+        (one.changed_at === other.changed_at &&
+          (Number(one.region) - Number(other.region) || Number(one.id) - Number(other.id)) > 0))
+    const loaded = run.met.filter(({ fate }) => fate === 'loaded')
+    const due = run.met.filter(
+      ({ row, fate }) =>
+        fate === 'quarantined' || (fate === 'refused' && !loaded.some((other) => isNewer(other.row, row))),
+    )
+    if (due.length === run.counts.quarantined) return
+    throw new Divergence(
+      `${planning} has quarantined ${run.counts.quarantined} rows where ${due.length} are due: ${due.map(({ row }) => shown(row)).join(', ')}`,
+    )
   }
 
   /** A Commit has put the newest rows of codes in the place of older ones that had landed later. */

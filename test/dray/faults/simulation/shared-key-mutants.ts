@@ -42,18 +42,15 @@ export const sharedKeyMutants: readonly Mutant[] = [
     over: SHARED,
   },
   {
-    bug: 'a refused row is tried though a newer one of its key has landed',
+    bug: 'a refused row is counted as outdated though it is the newest of its key',
     file: 'shared/dray/pipeline/landing/shared-keys.ts',
-    edits: [
-      ['const ahead = ranked.filter(isNewer)', 'const ahead = ranked'],
-      ['if (!isNewer(row)) outdated.add(row.source)', 'if (ahead.length === 0) outdated.add(row.source)'],
-    ],
+    edits: [['order.compare(place, newest.place) > 0', 'order.compare(place, newest.place) < 0']],
     over: SHARED,
   },
   {
-    bug: 'the newest row of a key is not tried again',
-    file: 'shared/dray/pipeline/landing/second-try.ts',
-    edits: [['if (isFirst !== undefined) return isFirst', 'if (isFirst !== undefined) return false']],
+    bug: 'two rows of a key are not found in two partitions',
+    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    edits: [['where dray_rows > 1', 'where dray_rows > 2']],
     over: SHARED,
   },
   {
