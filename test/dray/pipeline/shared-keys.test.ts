@@ -7,6 +7,7 @@ import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract as extractStage } from 'dray/internal/pipeline/stages/extract.ts'
 import { load as loadStage } from 'dray/internal/pipeline/stages/load.ts'
@@ -317,6 +318,48 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
         [2n, 'own'],
       ],
     )
+  })
+
+  for (const rangeRows of [1, 100]) {
+    test(`reconcile looks for the newest only, in ranges of ${rangeRows}`, async () => {
+      const loaded = of(changed(100), upsert(Product, { by: 'code' }))
+      await runOn(loaded, 1)
+      const look = () => reconcile(loaded, engine.harness.services, { rangeRows })
+
+      const right = await look()
+      await target.query("update product set label = 'a-old' where code = 'a'")
+      await target.query("delete from product where code = 'b'")
+      const wrong = await look()
+
+      assert.deepEqual([right.counts.different, right.counts.missing, right.rowsCompared], [0, 0, 5])
+      assert.deepEqual(
+        wrong.differences.map(({ kind, key, sourceKey }) => [kind, key, sourceKey]),
+        [
+          ['missing', { code: 'b' }, ['1']],
+          ['different', { code: 'a' }, ['3']],
+        ],
+      )
+    })
+  }
+
+  test('reconcile finds that the newest by a version is gone from the source, which the load does not undo', async () => {
+    const loaded = of(fullLoad(Price, { partitionRows: 2 }), upsert(Product, { by: 'code', version: 'changedAt' }))
+    await runOn(loaded, 1)
+    await Price.deleteAll({ id: 3n })
+
+    await runOn(loaded, 2)
+    const { differences } = await reconcile(loaded, engine.harness.services)
+    await target.query("delete from product where code = 'a'")
+    await runOn(loaded, 3)
+
+    assert.deepEqual(
+      differences.map(({ kind, key, columns }) => [kind, key, columns]),
+      [['different', { code: 'a' }, ['label', 'changed_at']]],
+    )
+    assert.deepEqual(await products(), [
+      ['a', 'a-mid'],
+      ['b', 'b-new'],
+    ])
   })
 
   test('a backfill in chunks writes the newest of them', async () => {
