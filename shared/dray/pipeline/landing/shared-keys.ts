@@ -70,7 +70,7 @@ interface KeyRows {
 interface Run {
   readonly pipeline: Pipeline
   readonly input: CommitInput
-  readonly landed: Pick<LandedRun, 'landedRows' | 'refused'>
+  readonly landed: Pick<LandedRun, 'landedRows' | 'refused' | 'updated' | 'unchanged' | 'duplicate'>
   readonly services: Services
 }
 
@@ -97,7 +97,7 @@ const NOTHING_SHARED: SharedKeys = { newest: null, newer: [], outdated: new Set(
  */
 export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
   const { pipeline, input, landed, services } = run
-  if (!mayShareKeys(pipeline, landed.landedRows)) return null
+  if (!mayShareKeys(pipeline, landed)) return null
   const shared = await sharedPlaces(run)
   if (shared.size === 0) return NOTHING_SHARED
   const refused = await refusedRows(run)
@@ -130,9 +130,14 @@ export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
   return { newest: staged.rows === 0 ? null : staged, newer, outdated }
 }
 
-/** Rows that take their key over from the source never share it with each other. */
-function mayShareKeys(pipeline: Pipeline, rows: readonly LandedRows[]): boolean {
-  return replacesRows(pipeline) && rows.some(({ otherKeys }) => otherKeys > 0)
+/**
+ * Rows that take their key over from the source never share it with each other, nor do rows that have all been inserted:
+ * the second one of a key finds the first. A history's may begin another version, in a run that is resumed.
+ */
+function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
+  if (!replacesRows(pipeline) || landed.landedRows.every(({ otherKeys }) => otherKeys === 0)) return false
+  const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
+  return met > 0 || pipeline.load.kind === 'history'
 }
 
 /**
