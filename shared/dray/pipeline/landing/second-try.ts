@@ -123,9 +123,10 @@ export class SecondTry {
     for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : refused).add(row)
     const together = await attemptTogether(work, refused)
     for (const place of together?.landed ?? []) refused.delete(place)
-    const renamed = new Set(spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled)))
+    const rows = await rowsAt(work, spelled)
+    const renamed = new Set(spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rows))
     // Of several source rows of one target row the newest counts, however it spells the key.
-    for (const row of spelled) if (this.#sharing?.isFirst(row)) renamed.add(row)
+    for (const [place, row] of rows) if (this.#sharing?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
     const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
     for (const { row } of second?.rejected ?? []) refused.add(row)

@@ -20,7 +20,7 @@ import { readJsonLines } from '#dray/staging/documents.ts'
 import { newestPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
-import type { LandedRows, LandedRun } from './ledger.ts'
+import type { LandedRun } from './ledger.ts'
 
 /** Keys whose rows are held in memory at once. */
 const KEYS_IN_MEMORY = 100_000

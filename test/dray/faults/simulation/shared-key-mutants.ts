@@ -1,3 +1,4 @@
+import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -20,6 +21,9 @@ const SHARED: Partial<Scenario> = {
     mostDeleted: 1,
   },
 }
+
+/** The same, where the target takes two spellings for one key. */
+const SPELLED: Partial<Scenario> = { ...SHARED, shape: { ...(SHARED.shape as PipelineShape), table: 'spelled' } }
 
 /** Several source rows of one target row, in several partitions. */
 export const sharedKeyMutants: readonly Mutant[] = [
@@ -58,5 +62,35 @@ export const sharedKeyMutants: readonly Mutant[] = [
     file: 'shared/dray/pipeline/landing/second-try.ts',
     edits: [['this.#drop([...shared.outdated]', 'this.#drop([]']],
     over: SHARED,
+  },
+  {
+    bug: 'keys are the same only in the same spelling',
+    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    edits: [['columns: key, key }', 'columns: key, key: [] }']],
+    over: SPELLED,
+  },
+  {
+    bug: 'the newest row of a key is refused for its spelling',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['renamed.add(place)', 'renamed.delete(place)']],
+    over: SPELLED,
+  },
+  {
+    bug: 'all refused rows of a key are tried at once',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['this.#first.set(place, at === 0)', 'this.#first.set(place, at >= 0)']],
+    over: SPELLED,
+  },
+  {
+    bug: 'two spellings of one partition are not looked at again',
+    file: 'shared/dray/pipeline/stages/load.ts',
+    edits: [['!isOneOfSeveral && !isSpelled', '!isOneOfSeveral']],
+    over: { ...SPELLED, shape: { ...(SPELLED.shape as PipelineShape), partitionRows: 100 } },
+  },
+  {
+    bug: 'the newest row does not take the place of another spelling',
+    file: 'shared/dray/pipeline/landing/land-newest.ts',
+    edits: [['respell: true', 'respell: false']],
+    over: SPELLED,
   },
 ]
