@@ -17,6 +17,7 @@ import { quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
 import { type LandedRun, ledgerOf, SECOND_TRY } from './ledger.ts'
 import { loadRows } from './load-rows.ts'
+import { NewerRows } from './newer-rows.ts'
 import { renamedKeys } from './renamed-keys.ts'
 import { takeBackRepeats } from './repeated-versions.ts'
 import type { SharedKeys } from './shared-keys.ts'
@@ -56,7 +57,7 @@ export class SecondTry {
   /** The places of rows that have not landed; null before the first try. */
   #left: ReadonlySet<number> | null = null
   /** Of rows that share a key those that may land yet, the newest first, which alone is tried. */
-  #sharing: SharingPlaces | null = null
+  #newer: NewerRows | null = null
 
   constructor(work: Work) {
     this.#work = work
@@ -64,18 +65,18 @@ export class SecondTry {
 
   /** Tries them until none lands any more: one that lands may make room for another. */
   async run(): Promise<void> {
-    if (this.#sharing === null) await this.#giveWay()
+    if (this.#newer === null) await this.#giveWay()
     for (let before = -1; before !== rowsOf(this.#tried); ) {
       before = rowsOf(this.#tried)
       this.#left = await this.#round(this.#left)
-      this.#drop(this.#sharing?.outdated(this.#left) ?? [])
+      this.#drop(this.#newer?.outdated(this.#left) ?? [])
     }
   }
 
   /** Where the newest row of a key is refused to the end, the one before it is tried. */
   async runToTheEnd(): Promise<void> {
     do await this.run()
-    while (this.#sharing?.giveUp())
+    while (this.#newer?.giveUp())
     if (this.#work.pipeline.load.kind === 'history') await this.#takeBackRepeats()
   }
 
@@ -89,7 +90,7 @@ export class SecondTry {
       places.set(line, [...(places.get(line) ?? []), place])
     }
     this.#left = new Set([...places.values()].flat())
-    this.#sharing = new SharingPlaces(shared, places)
+    this.#newer = new NewerRows(shared, places)
     this.#drop([...shared.outdated].flatMap((line) => places.get(line) ?? []))
   }
 
@@ -101,7 +102,7 @@ export class SecondTry {
 
   async #takeBackRepeats(): Promise<void> {
     const { pipeline, input, services } = this.#work
-    const landed = await rowsAt(this.#work, new Set(this.#sharing?.landed))
+    const landed = await rowsAt(this.#work, new Set(this.#newer?.landed))
     const places = keyPlaces(pipeline)
     const keys = [...landed.values()].map(({ texts }) => places.map((place) => texts[place] ?? null))
     for (const group of inGroups(keys)) await takeBackRepeats(pipeline, group, startOf(input.run), services)
@@ -113,7 +114,7 @@ export class SecondTry {
     const isTaken = takenOverKey(work.pipeline)
     const isTakenOver = ({ kept, texts }: RefusedRow) => isTaken(sourceTexts(work.pipeline, kept), texts)
     const isDue = (row: RefusedRow, place: number) => {
-      const isFirst = this.#sharing?.isFirst(place)
+      const isFirst = this.#newer?.isFirst(place)
       if (isFirst !== undefined) return isFirst
       return mayBeTried(work) || (isTakenOver(row) ? !inChunks(work) : work.shared !== null)
     }
@@ -126,7 +127,7 @@ export class SecondTry {
     const rows = await rowsAt(work, spelled)
     const renamed = new Set(spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rows))
     // Of several source rows of one target row the newest counts, however it spells the key.
-    for (const [place, row] of rows) if (this.#sharing?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
+    for (const [place, row] of rows) if (this.#newer?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
     const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
     for (const { row } of second?.rejected ?? []) refused.add(row)
@@ -193,52 +194,6 @@ function sourceTexts({ extract }: Pipeline, { row }: QuarantinedRow): Text[] {
 
 function lineOf(pipeline: Pipeline, kept: QuarantinedRow): string {
   return encodeLine(sourceTexts(pipeline, kept))
-}
-
-/** The places of refused rows that share their keys, and are newer than what has landed of them. */
-class SharingPlaces {
-  /** Of each key, the newest first. */
-  readonly #keys: number[][]
-  readonly #first = new Map<number, boolean>()
-  readonly landed: number[] = []
-
-  constructor({ newer }: SharedKeys, places: ReadonlyMap<string, readonly number[]>) {
-    this.#keys = newer.map((lines) => [...new Set(lines)].flatMap((line) => places.get(line) ?? []))
-    for (const rows of this.#keys) for (const [at, place] of rows.entries()) this.#first.set(place, at === 0)
-  }
-
-  /** Whether it is the newest of its key that may land; undefined where it shares none. */
-  isFirst(place: number): boolean | undefined {
-    return this.#first.get(place)
-  }
-
-  /** The rows whose newer one is not left any more, since it has landed. */
-  outdated(left: ReadonlySet<number>): number[] {
-    const outdated: number[] = []
-    for (const rows of this.#keys) {
-      const [newest, ...others] = rows
-      if (newest === undefined || left.has(newest)) continue
-      this.landed.push(newest)
-      outdated.push(...others)
-      rows.length = 0
-    }
-    return outdated
-  }
-
-  /** Lets the next row of each key be tried; false where none has another one. */
-  giveUp(): boolean {
-    let hasNext = false
-    for (const rows of this.#keys) {
-      const newest = rows.shift()
-      if (newest === undefined) continue
-      this.#first.set(newest, false)
-      const [next] = rows
-      if (next === undefined) continue
-      this.#first.set(next, true)
-      hasNext = true
-    }
-    return hasNext
-  }
 }
 
 /** The refused rows, by their places; null where the transform of now leaves one out. */

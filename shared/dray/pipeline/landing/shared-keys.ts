@@ -1,9 +1,6 @@
-import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
-import type { HeldRows } from '#dray/database/adapter.ts'
-import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
@@ -13,7 +10,6 @@ import { isOrdered, RowOrder, type RowPlace } from '#dray/pipeline/rows/row-orde
 import { eachRow, openRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { keyPlaces, replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
-import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import { readJsonLines } from '#dray/staging/documents.ts'
@@ -21,6 +17,7 @@ import { newestPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import type { LandedRun } from './ledger.ts'
+import { placesOfSameKeys } from './same-keys.ts'
 
 /** Keys whose rows are held in memory at once. */
 const KEYS_IN_MEMORY = 100_000
@@ -98,7 +95,7 @@ const NOTHING_SHARED: SharedKeys = { newest: null, newer: [], outdated: new Set(
 export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
   const { pipeline, input, landed, services } = run
   if (!mayShareKeys(pipeline, landed)) return null
-  const shared = await sharedPlaces(run)
+  const shared = await placesOfSameKeys(pipeline, landed.landedRows, services)
   if (shared.size === 0) return NOTHING_SHARED
   const refused = await refusedRows(run)
   const columns = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
@@ -131,62 +128,13 @@ export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
 }
 
 /**
- * Rows that take their key over from the source never share it with each other, nor do rows that have all been inserted:
- * the second one of a key finds the first. A history's may begin another version, in a run that is resumed.
+ * Rows that take their key over from the source never share it with each other, nor do rows that have all been
+ * inserted: the second one of a key finds the first. A history's may begin another version, in a run that is resumed.
  */
 function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
   if (!replacesRows(pipeline) || landed.landedRows.every(({ otherKeys }) => otherKeys === 0)) return false
   const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
   return met > 0 || pipeline.load.kind === 'history'
-}
-
-/**
- * The rows that share their key, by their places in the run, each with the place of the first one: the target judges
- * that, whatever their spelling.
- */
-async function sharedPlaces({ pipeline, landed, services }: Run): Promise<ReadonlyMap<number, number>> {
-  const { target, by } = pipeline.load
-  const { signal } = services
-  const columns = bulkColumns(target.definition).map(({ column }) => column)
-  const places = keyPlaces(pipeline)
-  const keys = async function* (): AsyncGenerator<Block> {
-    const encoder = new BlockEncoder()
-    for (const { transformed } of landed.landedRows) {
-      const rows = { pipeline: pipeline.name, stage: 'Transform', object: transformed, columns } as const
-      for await (const block of (await openRows(rows, services, { areBlocksLent: true })).blocks) {
-        const full: Block[] = []
-        eachRow(block, (texts) => {
-          const filled = encoder.push(places.map((place) => texts[place] ?? null))
-          if (filled !== null) full.push(filled)
-        })
-        yield* full
-      }
-    }
-    const rest = encoder.flush()
-    if (rest !== null) yield rest
-  }
-  const key = columnsOf(target.definition, by).map(({ column }) => column)
-  const shared = new Map<number, number>()
-  await target.database.transaction(() =>
-    target.database.withConnection(async (connection, adapter) => {
-      const held = await connection.holdRows({ table: target.definition.table, columns: key, key }, keys, { signal })
-      const { sql: text, parameters } = compile(adapter, sharingRows(held, key))
-      for await (const page of connection.stream(text, parameters, { signal })) {
-        for (const [place, first] of page) shared.set(held.rowOf(place as string), held.rowOf(first as string))
-      }
-      await held.release()
-    }),
-  )
-  return shared
-}
-
-/** The places of rows whose key comes more than once, and of each the first one of its key. */
-function sharingRows({ table, place }: HeldRows, key: readonly string[]): RawBuilder<unknown> {
-  const names = key.map((column) => sql.id(column))
-  const group = sql`over (partition by ${sql.join(names)})`
-  const isWhole = names.map((name) => sql`${name} is not null`)
-  return sql`select dray_row, dray_first from (select ${sql.raw(place)} as dray_row, min(${sql.raw(place)}) ${group} as dray_first,
-    count(*) ${group} as dray_rows from ${sql.raw(table)} where ${sql.join(isWhole, sql` and `)}) dray_keys where dray_rows > 1`
 }
 
 /** The source rows that the target has refused: they are tried again, or quarantined. */

@@ -96,7 +96,7 @@ export interface PipelineShape {
   readonly deletes: 'ignore' | 'hard' | 'soft' | 'close'
   /** The share of the target that a run may delete. */
   readonly mostDeleted: number
-  /** Capitals make no difference in the target's key, or its labels are unique; the key is the source's, but for `spelled`. */
+  /** Capitals make no difference in the key, or labels are unique; only in `spelled` the key is not the source's. */
   readonly table?: 'folded' | 'labelled' | 'spelled'
   /** The share of the target that a replace may leave out. */
   readonly mostLost?: number

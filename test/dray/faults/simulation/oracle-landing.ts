@@ -289,7 +289,7 @@ export class LandingOracle {
     }
   }
 
-  /** However the table was cut: a refused row waits in the quarantine only where no newer one of its code has landed. */
+  /** A refused row waits in the quarantine only where no newer one of its code has landed, however the table is cut. */
   checkOutdated(planning: string): void {
     const run = this.#runs.get(planning)
     if (run === undefined) return

@@ -53,7 +53,7 @@ export const sharedKeyMutants: readonly Mutant[] = [
   },
   {
     bug: 'two rows of a key are not found in two partitions',
-    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    file: 'shared/dray/pipeline/landing/same-keys.ts',
     edits: [['where dray_rows > 1', 'where dray_rows > 2']],
     over: SHARED,
   },
@@ -65,7 +65,7 @@ export const sharedKeyMutants: readonly Mutant[] = [
   },
   {
     bug: 'keys are the same only in the same spelling',
-    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    file: 'shared/dray/pipeline/landing/same-keys.ts',
     edits: [['columns: key, key }', 'columns: key, key: [] }']],
     over: SPELLED,
   },
@@ -77,7 +77,7 @@ export const sharedKeyMutants: readonly Mutant[] = [
   },
   {
     bug: 'all refused rows of a key are tried at once',
-    file: 'shared/dray/pipeline/landing/second-try.ts',
+    file: 'shared/dray/pipeline/landing/newer-rows.ts',
     edits: [['this.#first.set(place, at === 0)', 'this.#first.set(place, at >= 0)']],
     over: SPELLED,
   },
