@@ -27,6 +27,7 @@ export async function renamedKeys(pipeline: Pipeline, rows: ReadonlyMap<number, 
     const isTakenOver = own.length === key.length && own.every(({ column }, index) => kept.row[column] === key[index])
     if (isTakenOver) takenOver.push({ place, key })
   }
+  if (takenOver.length === 0) return new Set()
   const held = await storedKeys(
     load.target,
     by,

@@ -124,8 +124,8 @@ export class SecondTry {
     for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : refused).add(row)
     const together = await attemptTogether(work, refused)
     for (const place of together?.landed ?? []) refused.delete(place)
-    const rows = await rowsAt(work, spelled)
-    const renamed = new Set(spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rows))
+    const rows = spelled.size === 0 ? new Map<number, RefusedRow>() : await rowsAt(work, spelled)
+    const renamed = new Set(await renamedKeys(work.pipeline, rows))
     // Of several source rows of one target row the newest counts, however it spells the key.
     for (const [place, row] of rows) if (this.#newer?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
