@@ -73,6 +73,9 @@ export interface HeldKeys {
   readonly isHeld: string
 }
 
+/** The table that rows are held for, and which of its columns. */
+export type HeldTable = Pick<MergeTarget, 'table' | 'columns'> & Partial<Pick<MergeTarget, 'key'>>
+
 /** Rows in a temporary table of the session, as another table would hold them. */
 export interface HeldRows {
   /** As SQL, with the columns that were asked for. */
@@ -173,9 +176,10 @@ export interface Connection {
   holdKeys(table: Pick<MergeTarget, 'table' | 'key'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldKeys>
   /**
    * Holds rows as a table's columns would store them, inside the transaction that is open: a `char(10)` filled up, a
-   * document in its own order of keys. Rows with a value that a column would refuse, round or cut are left out.
+   * document in its own order of keys. Rows with a value that a column would refuse, round or cut are left out. The
+   * columns of a `key` compare as the table's unique key does.
    */
-  holdRows(table: Pick<MergeTarget, 'table' | 'columns'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldRows>
+  holdRows(table: HeldTable, open: OpenBlocks, options?: QueryOptions): Promise<HeldRows>
   /**
    * Limits every statement from now on, BEGIN and COMMIT among them, whatever signals they are given: when the deadline
    * fires, what is under way stops as `Transient`, its session is ended on both sides, and nothing more is sent but a

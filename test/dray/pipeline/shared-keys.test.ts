@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { beforeEach, describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, decimal, double, text, timestamp, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { Timestamp } from 'dray/internal/active-record/values.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract as extractStage } from 'dray/internal/pipeline/stages/extract.ts'
 import { load as loadStage } from 'dray/internal/pipeline/stages/load.ts'
@@ -21,11 +22,23 @@ const target = database('shared-keys-target')
 
 class Price extends source.table('price', {
   id: bigint().primaryKey(),
-  code: varchar(20),
+  code: varchar(40),
   label: varchar(20),
   changedAt: timestamp(),
 }) {}
 const content = { label: varchar(20), changedAt: timestamp() }
+/** The same, where a row need not say when it was changed. */
+class Draft extends source.table('draft', {
+  id: bigint().primaryKey(),
+  code: varchar(40),
+  label: varchar(20),
+  changedAt: timestamp().nullable(),
+}) {}
+class Dated extends target.table('dated', {
+  code: varchar(20).primaryKey(),
+  label: varchar(20),
+  changedAt: timestamp().nullable(),
+}) {}
 /** Its table has no unique key: a row may be there twice. */
 class Loose extends source.source('loose', { code: varchar(20).primaryKey(), label: varchar(20) }) {}
 class Product extends target.table('product', { code: varchar(20).primaryKey(), ...content }) {}
@@ -55,6 +68,35 @@ const PRICES = [
   { id: 4n, code: 'b', label: 'b-old', changedAt: moment(20) },
   { id: 5n, code: 'a', label: 'a-mid', changedAt: moment(30) },
 ]
+
+/** Texts that the target takes for one key, and the column that does; `null` where an engine has no such column. */
+const SPELLINGS = {
+  numbers: {
+    texts: ['1.0', '1', '1.00'],
+    key: decimal(10, 2),
+    column: { postgres: 'numeric(10,2)', mysql: 'decimal(10,2)', sqlite: 'numeric' },
+  },
+  zeros: {
+    texts: ['0', '-0', '0'],
+    key: double(),
+    column: { postgres: 'double precision', mysql: null, sqlite: null },
+  },
+  capitals: {
+    texts: ['ann', 'ANN', 'Ann'],
+    key: varchar(20),
+    column: { postgres: 'citext', mysql: 'varchar(20) collate utf8mb4_general_ci', sqlite: 'text collate nocase' },
+  },
+  padding: { texts: ['b', 'b ', 'b  '], key: varchar(20), column: { postgres: 'char(5)', mysql: null, sqlite: null } },
+  identifiers: {
+    texts: [
+      '6F9619FF-8B86-D011-B42D-00C04FC964FF',
+      '6f9619ff-8b86-d011-b42d-00c04fc964ff',
+      '6F9619ff-8b86-d011-b42d-00c04fc964ff',
+    ],
+    key: uuid(),
+    column: { postgres: 'uuid', mysql: null, sqlite: 'text collate nocase' },
+  },
+} as const
 
 const ORDERS = { 'in their order': [0, 1, 2, 3, 4], 'the last partition first': [4, 3, 2, 1, 0] } as const
 
@@ -278,6 +320,48 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
     )
   })
 
+  for (const rangeRows of [1, 100]) {
+    test(`reconcile looks for the newest only, in ranges of ${rangeRows}`, async () => {
+      const loaded = of(changed(100), upsert(Product, { by: 'code' }))
+      await runOn(loaded, 1)
+      const look = () => reconcile(loaded, engine.harness.services, { rangeRows })
+
+      const right = await look()
+      await target.query("update product set label = 'a-old' where code = 'a'")
+      await target.query("delete from product where code = 'b'")
+      const wrong = await look()
+
+      assert.deepEqual([right.counts.different, right.counts.missing, right.rowsCompared], [0, 0, 5])
+      assert.deepEqual(
+        wrong.differences.map(({ kind, key, sourceKey }) => [kind, key, sourceKey]),
+        [
+          ['missing', { code: 'b' }, ['1']],
+          ['different', { code: 'a' }, ['3']],
+        ],
+      )
+    })
+  }
+
+  test('reconcile finds that the newest by a version is gone from the source, which the load does not undo', async () => {
+    const loaded = of(fullLoad(Price, { partitionRows: 2 }), upsert(Product, { by: 'code', version: 'changedAt' }))
+    await runOn(loaded, 1)
+    await Price.deleteAll({ id: 3n })
+
+    await runOn(loaded, 2)
+    const { differences } = await reconcile(loaded, engine.harness.services)
+    await target.query("delete from product where code = 'a'")
+    await runOn(loaded, 3)
+
+    assert.deepEqual(
+      differences.map(({ kind, key, columns }) => [kind, key, columns]),
+      [['different', { code: 'a' }, ['label', 'changed_at']]],
+    )
+    assert.deepEqual(await products(), [
+      ['a', 'a-mid'],
+      ['b', 'b-new'],
+    ])
+  })
+
   test('a backfill in chunks writes the newest of them', async () => {
     const loaded = of(changed(100), upsert(Product, { by: 'code' }))
     const backfill = { from: '2024-01-01T10:00:00Z', to: '2024-01-01T11:00:00Z', chunk: '15m' }
@@ -294,6 +378,100 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
     const kept = await quarantined(engine.harness, 'run-1', 'prices')
     assert.deepEqual(kept.map(({ row }) => row.code).sort(), ['a', 'a', 'b'])
   })
+
+  describe('without a cursor', () => {
+    const drafts = (partitionRows: number, load: unknown) =>
+      pipeline('drafts', {
+        extract: changedSince(Draft, { cursor: 'changedAt', nulls: 'include', lag: '0s', zone: 'UTC', partitionRows }),
+        transform: ({ code, label, changedAt }: Draft) => ({ code, label, changedAt }),
+        load,
+      } as never) as unknown as Pipeline
+
+    beforeEach(async () => {
+      await Draft.createTable()
+      await Dated.createTable()
+      await Draft.insertAll([
+        { id: 1n, code: 'a', label: 'undated', changedAt: null },
+        { id: 2n, code: 'a', label: 'dated', changedAt: moment(10) },
+        { id: 3n, code: 'a', label: 'undated', changedAt: null },
+      ])
+    })
+
+    for (const partitionRows of [1, 100]) {
+      test(`are refused, since no later run would see the others, in partitions of ${partitionRows}`, async () => {
+        await assert.rejects(
+          runOn(drafts(partitionRows, upsert(Dated, { by: 'code' })), 1),
+          /a row of shared-keys-source\.draft has no changed_at, .*Give the load a version/,
+        )
+      })
+
+      test(`are the oldest by a version, in partitions of ${partitionRows}`, async () => {
+        const loaded = drafts(partitionRows, upsert(Dated, { by: 'code', version: 'changedAt' }))
+
+        const landed: unknown[] = []
+        for (const [day, order] of Object.values(ORDERS).entries()) {
+          const { read } = await runOn(loaded, day + 1, order)
+          landed.push([read, ...(await Dated.all().toArray()).map(({ label }) => label)])
+        }
+
+        assert.deepEqual(landed, [
+          [3, 'dated'],
+          [2, 'dated'],
+        ])
+      })
+    }
+  })
+
+  for (const [said, order] of Object.entries(ORDERS)) {
+    test(`the newest lands where two swap a unique value, ${said}`, async () => {
+      await target.query('create unique index label on product (label)')
+      await Price.deleteAll()
+      await Price.insertAll([
+        { id: 1n, code: 'a', label: 'one', changedAt: moment(1) },
+        { id: 2n, code: 'b', label: 'two', changedAt: moment(1) },
+      ])
+      const loaded = of(changed(1), upsert(Product, { by: 'code' }))
+      await runOn(loaded, 1)
+      await Price.upsertAll(
+        [
+          { id: 1n, code: 'a', label: 'two', changedAt: moment(40) },
+          { id: 2n, code: 'b', label: 'one', changedAt: moment(40) },
+          { id: 3n, code: 'a', label: 'old', changedAt: moment(20) },
+          { id: 4n, code: 'b', label: 'older', changedAt: moment(20) },
+        ],
+        { by: 'id' },
+      )
+      await setLastRun(loaded, null, engine.harness.services)
+
+      const { read, quarantined: refused } = await runOn(loaded, 2, order)
+
+      assert.deepEqual(await products(), [
+        ['a', 'two'],
+        ['b', 'one'],
+      ])
+      assert.deepEqual([read, refused], [4, 0])
+      assert.deepEqual(await quarantined(engine.harness, 'run-2', 'prices'), [])
+    })
+
+    for (const partitionRows of [1, 100]) {
+      test(`one that is refused is not kept where a newer one has landed, in partitions of ${partitionRows}, ${said}`, async () => {
+        await target.query('create unique index label on product (label)')
+        await target.query("insert into product (code, label, changed_at) values ('z', 'a-mid', '2024-01-01 00:00:00')")
+
+        const {
+          read,
+          inserted,
+          updated,
+          duplicate,
+          quarantined: refused,
+        } = await runOn(of(changed(partitionRows), upsert(Product, { by: 'code' })), 1, order)
+
+        assert.deepEqual(await products(), [...NEWEST, ['z', 'a-mid']])
+        assert.deepEqual([read, inserted, updated + duplicate, refused], [5, 2, 3, 0])
+        assert.deepEqual(await quarantined(engine.harness, 'run-1', 'prices'), [])
+      })
+    }
+  }
 
   test('the newest that the target refuses is quarantined, and the one before it counts', async () => {
     await target.query('create unique index label on product (label)')
@@ -312,4 +490,102 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
       ['a-new'],
     )
   })
+
+  for (const [kind, { texts, key, column: columns }] of Object.entries(SPELLINGS)) {
+    const column = columns[engine.dialect]
+    if (column === null) continue
+    const content = { label: varchar(20), changedAt: timestamp() }
+    class Spelled extends target.table('spelled', { code: key.primaryKey(), ...content }) {}
+    class SpelledVersion extends target.table('spelled_version', {
+      code: key.primaryKey(),
+      validFrom: timestamp().primaryKey(),
+      validTo: timestamp().nullable(),
+      ...content,
+    }) {}
+    const spelled = (extract: Extraction<typeof Price>, load: unknown) =>
+      pipeline('prices', {
+        extract,
+        transform: ({ code, label, changedAt }: Price) => ({
+          code: kind === 'zeros' ? Number(code) : code,
+          label,
+          changedAt,
+        }),
+        load,
+      } as never) as unknown as Pipeline
+    const labels = async (table: string) =>
+      (await target.query(`select label from ${table}`)).rows.map(([label]) => label)
+
+    describe(`whose key is spelled in several ways (${kind})`, () => {
+      beforeEach(async () => {
+        const types = { postgres: 'timestamp', mysql: 'datetime(6)', sqlite: 'text' }
+        const changedAt = `label varchar(20), changed_at ${types[engine.dialect]}`
+        if (engine.dialect === 'postgres') await target.query('create extension if not exists citext')
+        await target.query(`create table spelled (code ${column} not null primary key, ${changedAt})`)
+        const type = types[engine.dialect]
+        await target.query(
+          `create table spelled_version (code ${column} not null, valid_from ${type} not null, valid_to ${type}, ${changedAt}, primary key (code, valid_from))`,
+        )
+        await Price.deleteAll()
+        await Price.insertAll([
+          { id: 1n, code: texts[0], label: 'old', changedAt: moment(10) },
+          { id: 2n, code: texts[1], label: 'new', changedAt: moment(30) },
+          { id: 3n, code: texts[2], label: 'mid', changedAt: moment(20) },
+        ])
+      })
+
+      for (const partitionRows of [1, 100]) {
+        for (const [said, order] of Object.entries(ORDERS)) {
+          test(`the newest by the cursor counts, in partitions of ${partitionRows}, ${said}`, async () => {
+            const {
+              read,
+              inserted,
+              updated,
+              duplicate,
+              quarantined: refused,
+            } = await runOn(spelled(changed(partitionRows), upsert(Spelled, { by: 'code' })), 1, order)
+
+            assert.deepEqual(await labels('spelled'), ['new'])
+            assert.deepEqual([read, inserted, updated + duplicate, refused], [3, 1, 2, 0])
+            assert.deepEqual(await quarantined(engine.harness, 'run-1', 'prices'), [])
+          })
+        }
+
+        test(`a full load is refused where nothing orders them, in partitions of ${partitionRows}`, async () => {
+          await assert.rejects(
+            runOn(spelled(fullLoad(Price, { partitionRows }), upsert(Spelled, { by: 'code' })), 1),
+            /several rows of shared-keys-source\.price are one row of shared-keys-target\.spelled/,
+          )
+        })
+
+        for (const [table, load, due] of [
+          ['spelled', upsert(Spelled, { by: 'code' }), ['newest']],
+          ['spelled_version', history(SpelledVersion, validity), ['new', 'newest']],
+        ] as const) {
+          test(`a newer one of a later run takes its place in ${table}, in partitions of ${partitionRows}`, async () => {
+            const loaded = spelled(changed(partitionRows), load)
+            await runOn(loaded, 1)
+            await setLastRun(loaded, moment(40), engine.harness.services)
+            await Price.upsertAll([{ id: 3n, code: texts[2], label: 'newest', changedAt: moment(50) }], { by: 'id' })
+
+            const { read, quarantined: refused } = await runOn(loaded, 2)
+
+            assert.deepEqual([read, refused], [1, 0])
+            assert.deepEqual((await labels(table)).sort(), due)
+          })
+        }
+
+        test(`a history begins no version where nothing has changed, in partitions of ${partitionRows}`, async () => {
+          const loaded = spelled(changed(partitionRows), history(SpelledVersion, validity))
+
+          for (const [day, order] of [...Object.values(ORDERS), ...Object.values(ORDERS)].entries()) {
+            await runOn(loaded, day + 1, order)
+            // All rows are read again.
+            await setLastRun(loaded, null, engine.harness.services)
+          }
+
+          assert.deepEqual(await labels('spelled_version'), ['new'])
+        })
+      }
+    })
+  }
 })

@@ -6,6 +6,7 @@ import type {
   Connection,
   HeldKeys,
   HeldRows,
+  HeldTable,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -158,11 +159,7 @@ export class MysqlConnection implements Connection {
     return this.#withRows(open, options, (session, rows) => holdKeys(session, table, rows))
   }
 
-  async holdRows(
-    table: Pick<MergeTarget, 'table' | 'columns'>,
-    open: OpenBlocks,
-    options: QueryOptions = {},
-  ): Promise<HeldRows> {
+  async holdRows(table: HeldTable, open: OpenBlocks, options: QueryOptions = {}): Promise<HeldRows> {
     return this.#withRows(open, options, (session, rows) => holdRows(session, table, rows))
   }
 

@@ -6,6 +6,7 @@ import type {
   Connection,
   HeldKeys,
   HeldRows,
+  HeldTable,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -185,11 +186,7 @@ export class PostgresConnection implements Connection {
     return holdKeys(this.#mergeSession(signal), table, open)
   }
 
-  holdRows(
-    table: Pick<MergeTarget, 'table' | 'columns'>,
-    open: OpenBlocks,
-    { signal }: QueryOptions = {},
-  ): Promise<HeldRows> {
+  holdRows(table: HeldTable, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<HeldRows> {
     return holdRows(this.#mergeSession(signal), table, open)
   }
 

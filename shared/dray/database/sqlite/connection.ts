@@ -8,6 +8,7 @@ import type {
   CopyOptions,
   HeldKeys,
   HeldRows,
+  HeldTable,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -133,11 +134,7 @@ export class SqliteConnection implements Connection {
     return this.#translated(() => holdKeys(this.#mergeSession(signal), table, open))
   }
 
-  holdRows(
-    table: Pick<MergeTarget, 'table' | 'columns'>,
-    open: OpenBlocks,
-    { signal }: QueryOptions = {},
-  ): Promise<HeldRows> {
+  holdRows(table: HeldTable, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<HeldRows> {
     return this.#translated(() => holdRows(this.#mergeSession(signal), table, open))
   }
 

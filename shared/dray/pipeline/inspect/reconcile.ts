@@ -8,8 +8,11 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { GoneRows, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { streamedSourceKeys } from '#dray/pipeline/landing/source-keys.ts'
 import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
+import { RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
+import { takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import type { Services } from '../services.ts'
 import { type ExpectedRow, RowComparison } from './compare-rows.ts'
 import { type Bounds, RangeDigests } from './range-digests.ts'
@@ -85,6 +88,7 @@ class Reconciling {
   readonly #limit: number
   readonly #source: SourcePages
   readonly #comparison: RowComparison
+  readonly #isTakenOver: ReturnType<typeof takenOverKey>
   readonly #differences: RowDifference[] = []
   readonly #counts = { missing: 0, extra: 0, different: 0 }
   readonly #leftOut = { filtered: 0, quarantined: 0, pending: 0 }
@@ -95,6 +99,10 @@ class Reconciling {
   #staleFiltered = 0
   /** Rows that differ and have an open entry. */
   #waiting = 0
+  /** Several source rows may be one row of the target. */
+  #hasOtherKeys = false
+  /** Keys of rows that differ, as hashes. */
+  readonly #differing = new Set<number>()
   #keepsKey: boolean
   #quarantined: ReadonlySet<string> = new Set()
   #lastRun: string | null = null
@@ -105,6 +113,7 @@ class Reconciling {
     this.#deep = deep ?? false
     this.#rangeRows = rangeRows ?? 2_000
     this.#limit = limit ?? 10_000
+    this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
     this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
     // A transform that changes keys is no fault here.
@@ -129,6 +138,7 @@ class Reconciling {
     const digests = this.#deep ? null : await RangeDigests.of(this.#pipeline)
     if (digests !== null && 'reason' in digests) this.#notes.push(digests.reason)
     const rows = digests instanceof RangeDigests ? await this.#byDigest(digests) : await this.#byRow(EVERYTHING)
+    if (this.#hasOtherKeys && this.#differing.size > 0) await this.#judgeNewest()
     await this.#findExtra()
     if (this.#staleFiltered > 0) {
       this.#notes.push(`${this.#staleFiltered} rows that the transform leaves out now are in the target from before`)
@@ -185,17 +195,44 @@ class Reconciling {
     return rows
   }
 
-  async #compare(page: readonly (readonly Text[])[]): Promise<void> {
+  /** Of several source rows that are one row of the target, only the newest is to be there. */
+  async #judgeNewest(): Promise<void> {
+    const order = new RowOrder(this.#pipeline)
+    const newest = new Map<string, { readonly one: ExpectedRow; readonly place: RowPlace }>()
+    for await (const page of this.#source.pages(EVERYTHING, this.#lastRun)) {
+      for (const one of this.#expected(page)) {
+        if (one.outcome.kind !== 'loaded' || one.key === null) continue
+        const key = keyOf(one.key)
+        if (!this.#differing.has(hashOfText(key))) continue
+        const place = order.placeOf(one.row, one.outcome.texts)
+        const known = newest.get(key)
+        if (known === undefined || order.compare(place, known.place) >= 0) newest.set(key, { one, place })
+      }
+    }
+    this.#differences.length = 0
+    Object.assign(this.#counts, { missing: 0, different: 0 })
+    this.#waiting = 0
+    const found = await this.#comparison.find([...newest.values()].map(({ one }) => one.key as readonly Text[]))
+    for (const [key, { one }] of newest) this.#judge(one, found.get(key))
+  }
+
+  /** Rows that are to be in the target by now, with what the transform makes of them. */
+  #expected(page: readonly (readonly Text[])[]) {
     const width = this.#pipeline.extract.source.definition.columns.length
     const due = page.filter((row) => row[width] !== '1')
-    this.#leftOut.pending += page.length - due.length
     // The transform takes a further column for the names of damaged ones.
-    const expected = due.map((row) => ({ row, ...this.#comparison.expect(row.slice(0, width)) }))
-    this.#compared += due.length
+    return due.map((row) => ({ row, ...this.#comparison.expect(row.slice(0, width)) }))
+  }
+
+  async #compare(page: readonly (readonly Text[])[]): Promise<void> {
+    const expected = this.#expected(page)
+    this.#leftOut.pending += page.length - expected.length
+    this.#compared += expected.length
     const loaded = new Map<string, ExpectedRow>()
     const filtered: (readonly Text[])[] = []
     for (const one of expected) {
       if (one.key !== null) this.#checkKey(one)
+      if (one.outcome.kind === 'loaded' && !this.#isTakenOver(one.row, one.outcome.texts)) this.#hasOtherKeys = true
       if (one.outcome.kind === 'quarantined') this.#leftOut.quarantined += 1
       else if (one.outcome.kind === 'filtered') {
         this.#leftOut.filtered += 1
@@ -220,6 +257,7 @@ class Reconciling {
     if (outcome.kind !== 'loaded' || key === null) return
     const columns = found === undefined ? [] : this.#comparison.differences(outcome.texts, found)
     if (found !== undefined && columns.length === 0) return
+    this.#differing.add(hashOfText(keyOf(key)))
     const isWaiting = this.#quarantined.has(keyOf(sourceKey))
     if (found === undefined && isWaiting) {
       this.#leftOut.quarantined += 1

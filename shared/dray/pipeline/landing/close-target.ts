@@ -11,7 +11,7 @@ import { landNewest } from './land-newest.ts'
 import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
 import { prepareReplacement, swapIn } from './replacement.ts'
 import { quarantineRefused, SecondTry } from './second-try.ts'
-import { stageNewest } from './shared-keys.ts'
+import { findSharedKeys } from './shared-keys.ts'
 import { stageSourceKeys } from './source-keys.ts'
 
 /**
@@ -67,14 +67,15 @@ async function deleteAndTryAgain(
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'
   const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
-  const newest = isReplaced(pipeline, before) ? null : await stageNewest({ pipeline, input, landed, services })
+  const shared = isReplaced(pipeline, before) ? null : await findSharedKeys({ pipeline, input, landed, services })
+  const newest = shared?.newest ?? null
   const isTried = !isOwed(landed) || isReplaced(pipeline, before)
   if (newest === null && isTried && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }
   }
   const source = deletes ? await stageSourceKeys(pipeline, run.runId, services) : null
-  const again = { pipeline, input, planned, refused: landed.refused, services }
+  const again = { pipeline, input, planned, refused: landed.refused, shared, services }
   try {
     return await database.transaction(async () => {
       await checkFence(database, pipeline.name, input.epoch, 'update')
@@ -91,7 +92,7 @@ async function deleteAndTryAgain(
         check(known)
         return { ...deletion, landed: known }
       }
-      await tries.run()
+      await tries.runToTheEnd()
       const { landed: sums, left } = await tries.enter(known)
       check(sums)
       await quarantineRefused(again, left)

@@ -20,7 +20,11 @@ const MOST_TRIED = 20
  * than once the last row counts that the target does not refuse. Where it refuses them all, the version before stays
  * open.
  */
-export async function writeVersions(pipeline: Pipeline, rows: OpenBlocks, options: QueryOptions): Promise<MergeResult> {
+export async function writeVersions(
+  pipeline: Pipeline,
+  rows: OpenBlocks,
+  options: QueryOptions & { readonly respell: boolean },
+): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
@@ -75,16 +79,18 @@ async function write(
   open: OpenBlocks,
   { write, close }: Decisions,
   { refused, alike }: Unwritten,
-  options: QueryOptions,
+  { respell, ...options }: QueryOptions & { readonly respell: boolean },
 ): Promise<MergeResult | null> {
   const places = [...write.keys()].sort((one, other) => one - other)
   const undo = new Undo()
   try {
     return await layout.database.transaction(async () => {
-      await rewrite(layout, [...close.values()], options)
+      // Rows that spell one key in several ways close the same version.
+      await rewrite(layout, [...new Map([...close.values()].map((row) => [layout.key(row), row])).values()], options)
       // Another partition may have begun a version of the same key meanwhile, with a newer row.
       const into = {
         ...mergeInto(layout),
+        respell,
         version: layout.version === null ? undefined : layout.column(layout.version).column,
       }
       const merged = await mergeBlocks(layout.database, into, () => chosen(layout, open, write), options)

@@ -17,7 +17,7 @@ interface Run {
 }
 
 /**
- * Writes the newest rows of keys that several partitions have loaded, in the open transaction of the target. They have
+ * Writes the newest rows of keys that several source rows have, in the open transaction of the target. They have
  * landed before, and are counted there.
  */
 export async function landNewest(
@@ -29,7 +29,7 @@ export async function landNewest(
   const open = async function* (): AsyncGenerator<Block> {
     yield* (await staging.read(rows, { signal })).blocks
   }
-  const { rejected } = await loadRows(pipeline, { open, isWholeRun, signal })
+  const { rejected } = await loadRows(pipeline, { open, isWholeRun, respell: true, signal })
   const [first] = rejected
   if (first !== undefined) {
     throw new TerminalError(

@@ -18,7 +18,7 @@ export interface RowsToLoad {
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
   return pipeline.load.kind === 'history'
-    ? writeVersions(pipeline, rows.open, { signal: rows.signal })
+    ? writeVersions(pipeline, rows.open, { signal: rows.signal, respell: rows.respell ?? false })
     : mergeRows(pipeline, rows)
 }
 

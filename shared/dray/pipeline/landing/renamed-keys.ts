@@ -16,20 +16,18 @@ interface Row {
  * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, or two new
  * ones, none can take the place of the other.
  */
-export async function renamedKeys(
-  pipeline: Pipeline,
-  rows: Promise<ReadonlyMap<number, Row>>,
-): Promise<ReadonlySet<number>> {
+export async function renamedKeys(pipeline: Pipeline, rows: ReadonlyMap<number, Row>): Promise<ReadonlySet<number>> {
   const { extract, load } = pipeline
   const own = extract.source.definition.primaryKey
   const by = columnsOf(load.target.definition, load.by)
   const columns = bulkColumns(load.target.definition)
   const takenOver: { readonly place: number; readonly key: readonly Text[] }[] = []
-  for (const [place, { kept, texts }] of await rows) {
+  for (const [place, { kept, texts }] of rows) {
     const key = by.map((column) => texts[columns.indexOf(column)] ?? null)
     const isTakenOver = own.length === key.length && own.every(({ column }, index) => kept.row[column] === key[index])
     if (isTakenOver) takenOver.push({ place, key })
   }
+  if (takenOver.length === 0) return new Set()
   const held = await storedKeys(
     load.target,
     by,

@@ -7,15 +7,20 @@ import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { keyPlaces, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
 import { type LandedRun, ledgerOf, SECOND_TRY } from './ledger.ts'
 import { loadRows } from './load-rows.ts'
+import { NewerRows } from './newer-rows.ts'
 import { renamedKeys } from './renamed-keys.ts'
+import { takeBackRepeats } from './repeated-versions.ts'
+import type { SharedKeys } from './shared-keys.ts'
 
 type Tried = Pick<MergeResult, 'inserted' | 'updated' | 'unchanged' | 'duplicate'>
 
@@ -36,6 +41,8 @@ interface Work {
   readonly input: CommitInput
   readonly planned: Pick<Plan, 'advances' | 'partitions'>
   readonly refused: readonly StagedObject[]
+  /** Null where no row of the run can have the key of another. */
+  readonly shared: SharedKeys | null
   readonly services: Services
 }
 
@@ -49,6 +56,8 @@ export class SecondTry {
   #tried = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
   /** The places of rows that have not landed; null before the first try. */
   #left: ReadonlySet<number> | null = null
+  /** Of rows that share a key those that may land yet, the newest first, which alone is tried. */
+  #newer: NewerRows | null = null
 
   constructor(work: Work) {
     this.#work = work
@@ -56,22 +65,69 @@ export class SecondTry {
 
   /** Tries them until none lands any more: one that lands may make room for another. */
   async run(): Promise<void> {
+    if (this.#newer === null) await this.#giveWay()
     for (let before = -1; before !== rowsOf(this.#tried); ) {
       before = rowsOf(this.#tried)
       this.#left = await this.#round(this.#left)
+      this.#drop(this.#newer?.outdated(this.#left) ?? [])
     }
+  }
+
+  /** Where the newest row of a key is refused to the end, the one before it is tried. */
+  async runToTheEnd(): Promise<void> {
+    do await this.run()
+    while (this.#newer?.giveUp())
+    if (this.#work.pipeline.load.kind === 'history') await this.#takeBackRepeats()
+  }
+
+  /** Rows of which a newer one has landed are not tried. */
+  async #giveWay(): Promise<void> {
+    const { shared } = this.#work
+    if (shared === null) return
+    const places = new Map<string, number[]>()
+    for await (const { place, kept } of refusedRows(this.#work)) {
+      const line = lineOf(this.#work.pipeline, kept)
+      places.set(line, [...(places.get(line) ?? []), place])
+    }
+    this.#left = new Set([...places.values()].flat())
+    this.#newer = new NewerRows(shared, places)
+    this.#drop([...shared.outdated].flatMap((line) => places.get(line) ?? []))
+  }
+
+  #drop(places: readonly number[]): void {
+    if (places.length === 0) return
+    this.#left = (this.#left as ReadonlySet<number>).difference(new Set(places))
+    this.#tried = { ...this.#tried, duplicate: this.#tried.duplicate + places.length }
+  }
+
+  async #takeBackRepeats(): Promise<void> {
+    const { pipeline, input, services } = this.#work
+    const landed = await rowsAt(this.#work, new Set(this.#newer?.landed))
+    const places = keyPlaces(pipeline)
+    const keys = [...landed.values()].map(({ texts }) => places.map((place) => texts[place] ?? null))
+    for (const group of inGroups(keys)) await takeBackRepeats(pipeline, group, startOf(input.run), services)
   }
 
   async #round(left: ReadonlySet<number> | null): Promise<ReadonlySet<number>> {
     const work = this.#work
     const isLeft = (place: number) => left === null || left.has(place)
-    const first = await attemptEach(work, (row, place) => isLeft(place) && mayBeTried(work, row), false)
+    const isTaken = takenOverKey(work.pipeline)
+    const isTakenOver = ({ kept, texts }: RefusedRow) => isTaken(sourceTexts(work.pipeline, kept), texts)
+    const isDue = (row: RefusedRow, place: number) => {
+      const isFirst = this.#newer?.isFirst(place)
+      if (isFirst !== undefined) return isFirst
+      return mayBeTried(work) || (isTakenOver(row) ? !inChunks(work) : work.shared !== null)
+    }
+    const first = await attemptEach(work, (row, place) => isLeft(place) && isDue(row, place), false)
     const refused = new Set<number>()
     const spelled = new Set<number>()
     for (const { row, code } of first.rejected) (code === OTHER_SPELLING ? spelled : refused).add(row)
     const together = await attemptTogether(work, refused)
     for (const place of together?.landed ?? []) refused.delete(place)
-    const renamed = spelled.size === 0 ? spelled : await renamedKeys(work.pipeline, rowsAt(work, spelled))
+    const rows = spelled.size === 0 ? new Map<number, RefusedRow>() : await rowsAt(work, spelled)
+    const renamed = new Set(await renamedKeys(work.pipeline, rows))
+    // Of several source rows of one target row the newest counts, however it spells the key.
+    for (const [place, row] of rows) if (this.#newer?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
     const second = renamed.size === 0 ? null : await attemptEach(work, (_, place) => renamed.has(place), true)
     for (const { row } of second?.rejected ?? []) refused.add(row)
@@ -122,18 +178,22 @@ function sumOf(one: Tried, other: Tried): Tried {
   }
 }
 
-/**
- * Whether a row cannot be older than one of its key that has landed: it is guarded by a version, or no other partition
- * can hold its key.
- */
-function mayBeTried({ pipeline, planned }: Work, { kept, texts }: RefusedRow): boolean {
-  const { load, extract } = pipeline
-  if (load.version !== null || load.kind === 'append' || planned.partitions.length === 1) return true
-  if (planned.partitions.some(({ window }) => window !== undefined)) return false
-  const columns = bulkColumns(load.target.definition)
-  const key = load.by.map((name) => texts[columns.findIndex((column) => column.name === name)] ?? null)
-  const own = extract.source.definition.primaryKey.map(({ column }) => kept.row[column] ?? null)
-  return key.length === own.length && key.every((text, place) => text === own[place])
+/** Whether no row can take the place of a newer one of its key: a version guards it, or there is one partition. */
+function mayBeTried({ pipeline: { load }, planned }: Work): boolean {
+  return load.version !== null || load.kind === 'append' || planned.partitions.length === 1
+}
+
+/** Whether a row may have been read by two partitions. */
+function inChunks({ planned }: Work): boolean {
+  return planned.partitions.some(({ window }) => window !== undefined)
+}
+
+function sourceTexts({ extract }: Pipeline, { row }: QuarantinedRow): Text[] {
+  return extract.source.definition.columnNames.map((column) => row[column] ?? null)
+}
+
+function lineOf(pipeline: Pipeline, kept: QuarantinedRow): string {
+  return encodeLine(sourceTexts(pipeline, kept))
 }
 
 /** The refused rows, by their places; null where the transform of now leaves one out. */
@@ -143,11 +203,10 @@ async function* refusedRows({ pipeline, input, refused, services }: Work): Async
   readonly row: RefusedRow | null
 }> {
   const transformRow = rowTransformer(pipeline, startOf(input.run))
-  const columns = pipeline.extract.source.definition.columnNames
   let place = 0
   for (const object of refused) {
     for await (const kept of readJsonLines<QuarantinedRow>(services.staging, object, { signal: services.signal })) {
-      const outcome = transformRow(columns.map((column) => kept.row[column] ?? null))
+      const outcome = transformRow(sourceTexts(pipeline, kept))
       yield { place: place++, kept, row: outcome.kind === 'loaded' ? { kept, texts: outcome.texts } : null }
     }
   }

@@ -1,6 +1,7 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
+import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { canonicalText, compareTexts } from '#dray/pipeline/texts/canonical.ts'
 import { ageColumn, ageOf, compareAges } from './age.ts'
@@ -15,6 +16,22 @@ export interface RowPlace {
 /** Whether anything says which of several rows of one key is the newest. */
 export function isOrdered({ extract, load }: Pipeline): boolean {
   return extract.cursor !== null || load.version !== null
+}
+
+/**
+ * Makes the check of a row that has another key in the target than in the source: without a cursor it is read in each
+ * run, by itself, and would take the place of the newer rows of its key. Null where a version guards those.
+ */
+export function datedCheck({ name, extract, load }: Pipeline): ((row: readonly Text[]) => void) | null {
+  const age = ageColumn(extract)
+  if (age === null || extract.cursor?.nulls !== 'include' || load.version !== null) return null
+  return (row) => {
+    if ((row[age.index] ?? null) !== null) return
+    const { database, table } = extract.source.definition
+    throw new TerminalError(
+      `${name}: a row of ${database}.${table} has no ${age.column}, and its key in ${load.target.definition.table} (${load.by.join(', ')}) is another one than in the source, so each run would write it over newer rows of that key; nothing of its partition was loaded and last_run stays where it is. Give the load a version, fill ${age.column} in, or leave such rows out: nulls: 'exclude', or null from the transform`,
+    )
+  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { MergeResult } from '#dray/database/adapter.ts'
+import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
 import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
@@ -84,9 +84,11 @@ function landedRows(
   pipeline: Pipeline,
   input: LoadInput,
   planned: Plan,
-  { duplicate }: MergeResult,
+  { duplicate, rejected }: MergeResult,
 ): LandedRows | null {
-  const isAlone = planned.partitions.length === 1 && (pipeline.load.version === null || duplicate === 0)
+  const isOneOfSeveral = duplicate > 0 && pipeline.load.version !== null
+  const isSpelled = rejected.some(({ code }) => code === OTHER_SPELLING)
+  const isAlone = planned.partitions.length === 1 && !isOneOfSeveral && !isSpelled
   if (isAlone || !replacesRows(pipeline)) return null
   const { extracted, transformed, other_keys: otherKeys = transformed.rows } = input
   return { extracted, transformed, otherKeys, duplicate }

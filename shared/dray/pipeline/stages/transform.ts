@@ -8,6 +8,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { datedCheck } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
@@ -70,6 +71,7 @@ async function* transformedBlocks(
   const transformRow = rowTransformer(pipeline, startOf(input.run))
   const lineOf = lineEncoder(pipeline.load.target)
   const isTakenOver = replacesRows(pipeline) ? takenOverKey(pipeline) : () => true
+  const checkDated = datedCheck(pipeline)
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
     const full: Block[] = []
@@ -78,7 +80,10 @@ async function* transformedBlocks(
       aside.passed?.note(row, outcome)
       setAside(pipeline, input, row, outcome, aside)
       if (outcome.kind !== 'loaded') return
-      if (!isTakenOver(row, outcome.texts)) aside.otherKeys += 1
+      if (!isTakenOver(row, outcome.texts)) {
+        checkDated?.(row)
+        aside.otherKeys += 1
+      }
       const filled = encoder.pushLine(lineOf(outcome.texts))
       if (filled !== null) full.push(filled)
     })

@@ -7,6 +7,7 @@ import type {
   Connection,
   HeldKeys,
   HeldRows,
+  HeldTable,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -171,7 +172,7 @@ export class MemoryConnection implements Connection {
   }
 
   holdRows(
-    { columns }: Pick<MergeTarget, 'table' | 'columns'>,
+    { table, columns, key = [] }: HeldTable,
     open: () => AsyncIterable<CopyBlock> | Iterable<CopyBlock>,
     { signal }: QueryOptions = {},
   ): Promise<HeldRows> {
@@ -179,7 +180,11 @@ export class MemoryConnection implements Connection {
       const held: string[] = []
       for await (const block of open()) {
         for (const texts of decodeBlock(block)) {
-          const values = texts.map((text, at) => `${literal(canonical(text))} as ${quote(columns[at] ?? '')}`)
+          const values = texts.map((text, at) => {
+            const column = columns[at] ?? ''
+            const collation = key.includes(column) ? this.#database.collationOf(table, column) : ''
+            return `${literal(canonical(text))}${collation} as ${quote(column)}`
+          })
           held.push(`select ${held.length} as place, ${values.join(', ')}`)
         }
       }

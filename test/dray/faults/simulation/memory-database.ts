@@ -7,6 +7,7 @@ import {
   alterationOf,
   altered,
   canonical,
+  collationOf,
   ddlOf,
   declared,
   foldedFor,
@@ -501,6 +502,12 @@ export class MemoryDatabase {
   describe(name: string): LiveTable | null {
     const table = this.#tables.get(name)
     return table === undefined ? null : liveTable(table)
+  }
+
+  /** What follows a column's value so that it compares as in the table. */
+  collationOf(table: string, column: string): string {
+    const found = this.#tables.get(table)?.columns.find(({ name }) => name === column)
+    return found === undefined ? '' : collationOf(found)
   }
 
   /** As PostgreSQL's adapter says it: the clock less the lag, and never past a transaction that is open. */

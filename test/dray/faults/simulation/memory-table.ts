@@ -76,7 +76,7 @@ export function ddlOf(table: MemoryTable): string {
 /** As `citext` compares: capitals make no difference. */
 const FOLDED = 'citext'
 
-function collationOf({ type }: MemoryColumn): string {
+export function collationOf({ type }: MemoryColumn): string {
   return type === FOLDED ? ' collate nocase' : ''
 }
 

@@ -42,6 +42,8 @@ class MarkedProduct extends target.table('marked', {
 }) {}
 /** Capitals make no difference in its key. */
 class FoldedProduct extends target.table('folded', { code: text().primaryKey(), ...content }) {}
+/** The same, where several source rows are one of its rows. */
+class SpelledProduct extends target.table('spelled', { code: text().primaryKey(), ...content }) {}
 /** No two rows have the same label. */
 class UniqueProduct extends target.table('labelled', { code: text().primaryKey(), ...content }) {}
 /** Nothing keeps a row from being there twice but Dray. */
@@ -58,6 +60,7 @@ export const targetModels = [Product, MarkedProduct, ProductEvent, ProductVersio
 /** Tables that no model can make. */
 export const targetTables = [
   'create table if not exists "folded" ("code" citext not null, "label" varchar(8) not null, "changed_at" timestamptz, primary key ("code"))',
+  'create table if not exists "spelled" ("code" citext not null, "label" varchar(8) not null, "changed_at" timestamptz, primary key ("code"))',
   'create table if not exists "labelled" ("code" text not null, "label" varchar(8) not null, "changed_at" timestamptz, unique ("label"), primary key ("code"))',
 ]
 
@@ -93,8 +96,8 @@ export interface PipelineShape {
   readonly deletes: 'ignore' | 'hard' | 'soft' | 'close'
   /** The share of the target that a run may delete. */
   readonly mostDeleted: number
-  /** Capitals make no difference in the target's key, or its labels are unique; the key is the source's. */
-  readonly table?: 'folded' | 'labelled'
+  /** Capitals make no difference in the key, or labels are unique; only in `spelled` the key is not the source's. */
+  readonly table?: 'folded' | 'labelled' | 'spelled'
   /** The share of the target that a replace may leave out. */
   readonly mostLost?: number
 }
@@ -104,7 +107,7 @@ export const PIPELINE = 'items'
 export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIPELINE): Pipeline {
   const { partitionRows, concurrency } = shape
   // Both are read in the same way.
-  const from = (shape.table === undefined ? Item : Named) as typeof Item
+  const from = (shape.table === undefined || shape.table === 'spelled' ? Item : Named) as typeof Item
   const extract: Extraction<typeof Item> =
     shape.kind === 'full'
       ? fullLoad(from, { partitionRows })
@@ -126,7 +129,9 @@ export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIP
 }
 
 function loadOf({ load, versioned, deletes, table, mostLost: most = 1 }: PipelineShape) {
-  const plain = table === 'folded' ? FoldedProduct : table === 'labelled' ? UniqueProduct : Product
+  const plain = { folded: FoldedProduct, labelled: UniqueProduct, spelled: SpelledProduct, plain: Product }[
+    table ?? 'plain'
+  ]
   const version = versioned ? ({ version: 'changedAt' } as const) : {}
   switch (load) {
     case 'replace':
@@ -164,7 +169,7 @@ export function tableOf({
   load,
   deletes,
   table,
-}: PipelineShape): 'product' | 'marked' | 'event' | 'version' | 'folded' | 'labelled' {
+}: PipelineShape): 'product' | 'marked' | 'event' | 'version' | 'folded' | 'labelled' | 'spelled' {
   if (table !== undefined) return table
   if (load === 'append') return 'event'
   if (load === 'history') return 'version'

@@ -126,6 +126,8 @@ export class Oracle {
     this.#committed.set(planning, known)
     // What was in the target that another one has taken the place of, the next run looks for.
     if (run.startedAt <= this.#witness.targetChangedAt()) return
+    const { sharedCodes, shape } = this.#witness.scenario
+    if (sharedCodes && !shape.versioned) this.#landing.checkOutdated(planning)
     if (run.mode !== null) this.#someRowsCommitted(run, input, before, after)
     else this.#wholeRunCommitted(run, before, after)
   }

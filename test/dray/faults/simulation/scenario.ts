@@ -72,7 +72,15 @@ export function drawScenario(seed: number, over: Partial<Scenario> = {}): Scenar
   const random = new Random(seed)
   const usual = drawUsual(seed, random)
   const kind = over.kind ?? kindOf(seed)
-  return { ...usual, ...drawKind(kind, usual, random.fork()), kind, ...over }
+  return ordered({ ...usual, ...drawKind(kind, usual, random.fork()), kind, ...over })
+}
+
+/** Rows under other keys than the source's that are read in each run need a version: without one they are refused. */
+function ordered(scenario: Scenario): Scenario {
+  const { shape, missingCursors } = scenario
+  const isReadAlways = shape.kind === 'incremental' && shape.nulls === 'include' && missingCursors > 0
+  const isRefused = isReadAlways && shape.table === undefined && shape.load !== 'append'
+  return isRefused ? { ...scenario, shape: { ...shape, versioned: true } } : scenario
 }
 
 function drawUsual(seed: number, random: Random): Scenario {

@@ -1,3 +1,4 @@
+import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -21,6 +22,9 @@ const SHARED: Partial<Scenario> = {
   },
 }
 
+/** The same, where the target takes two spellings for one key. */
+const SPELLED: Partial<Scenario> = { ...SHARED, shape: { ...(SHARED.shape as PipelineShape), table: 'spelled' } }
+
 /** Several source rows of one target row, in several partitions. */
 export const sharedKeyMutants: readonly Mutant[] = [
   {
@@ -32,7 +36,7 @@ export const sharedKeyMutants: readonly Mutant[] = [
   {
     bug: 'a row that the target has refused is taken for the newest of its key',
     file: 'shared/dray/pipeline/landing/shared-keys.ts',
-    edits: [['refused.size > 0 && refused.has(encodeLine(row))', 'refused.size < 0']],
+    edits: [['isRefused: refused.has(source)', 'isRefused: refused.size < 0']],
     over: SHARED,
   },
   {
@@ -40,5 +44,53 @@ export const sharedKeyMutants: readonly Mutant[] = [
     file: 'shared/dray/pipeline/rows/row-order.ts',
     edits: [['if (byAge !== 0) return byAge', 'if (byAge === null) return byAge']],
     over: SHARED,
+  },
+  {
+    bug: 'a refused row is counted as outdated though it is the newest of its key',
+    file: 'shared/dray/pipeline/landing/shared-keys.ts',
+    edits: [['order.compare(place, newest.place) > 0', 'order.compare(place, newest.place) < 0']],
+    over: SHARED,
+  },
+  {
+    bug: 'two rows of a key are not found in two partitions',
+    file: 'shared/dray/pipeline/landing/same-keys.ts',
+    edits: [['where dray_rows > 1', 'where dray_rows > 2']],
+    over: SHARED,
+  },
+  {
+    bug: 'a refused row waits in the quarantine though a newer one of its key has landed',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['this.#drop([...shared.outdated]', 'this.#drop([]']],
+    over: SHARED,
+  },
+  {
+    bug: 'keys are the same only in the same spelling',
+    file: 'shared/dray/pipeline/landing/same-keys.ts',
+    edits: [['columns: key, key }', 'columns: key, key: [] }']],
+    over: SPELLED,
+  },
+  {
+    bug: 'the newest row of a key is refused for its spelling',
+    file: 'shared/dray/pipeline/landing/second-try.ts',
+    edits: [['renamed.add(place)', 'renamed.delete(place)']],
+    over: SPELLED,
+  },
+  {
+    bug: 'all refused rows of a key are tried at once',
+    file: 'shared/dray/pipeline/landing/newer-rows.ts',
+    edits: [['this.#first.set(place, at === 0)', 'this.#first.set(place, at >= 0)']],
+    over: SPELLED,
+  },
+  {
+    bug: 'two spellings of one partition are not looked at again',
+    file: 'shared/dray/pipeline/stages/load.ts',
+    edits: [['!isOneOfSeveral && !isSpelled', '!isOneOfSeveral']],
+    over: { ...SPELLED, shape: { ...(SPELLED.shape as PipelineShape), partitionRows: 100 } },
+  },
+  {
+    bug: 'the newest row does not take the place of another spelling',
+    file: 'shared/dray/pipeline/landing/land-newest.ts',
+    edits: [['respell: true', 'respell: false']],
+    over: SPELLED,
   },
 ]

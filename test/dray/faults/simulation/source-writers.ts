@@ -228,12 +228,17 @@ export class SourceWriters {
       region: String(1 + (number % 3)),
       id: String(this.#random.integer(1, 12) * (this.#scenario.initialRows < 90 ? 100 : 1_000) + number),
     }
-    const code = this.#scenario.sharedCodes ? `c${number % 4}` : this.#ownCode(`${region}-${id}`)
+    const code = this.#scenario.sharedCodes ? this.#sharedCode(number % 4) : this.#ownCode(`${region}-${id}`)
     const row = { region, id, code, label: this.#label(), busy: true, gone: false }
     this.#rows.push(row)
     const values = [region, id, code, row.label, stamp]
     this.#database.execute(transaction, `insert into "item" (${ROW}) values ($1, $2, $3, $4, $5)`, values)
     return row
+  }
+
+  /** One of a few codes, in one of two spellings where the target takes them for one. */
+  #sharedCode(number: number): string {
+    return `${this.#scenario.shape.table === 'spelled' && this.#random.chance(0.5) ? 'C' : 'c'}${number}`
   }
 
   /** Where keys are respelled, now and then that of another row in other capitals. */

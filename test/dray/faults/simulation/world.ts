@@ -72,6 +72,9 @@ interface Drawn {
   readonly modes: readonly ('usual' | 'backfill' | 'keys' | 'replay' | 'resume')[]
   readonly initialRows?: number
   readonly writers?: number
+  readonly sharedCodes?: boolean
+  readonly missingCursors?: number
+  readonly deletions?: number
 }
 
 /** The pipeline and the world of a schedule of this kind. */
@@ -84,6 +87,17 @@ export function drawWorld(kind: WorldKind, usual: PipelineShape, random: Random)
   const usualOrResumed = ['usual', 'usual', 'resume'] as const
   switch (kind) {
     case 'spellings':
+      if (random.chance(0.4)) {
+        return {
+          shape: { ...incremental, nulls: random.pick(['error', 'exclude']), table: 'spelled' },
+          world: CALM,
+          modes: ['usual', 'usual', 'resume'],
+          sharedCodes: true,
+          missingCursors: 0,
+          deletions: 0,
+          initialRows: random.integer(6, 12),
+        }
+      }
       return {
         shape: { ...random.pick([incremental, { ...full, deletes: 'hard' as const }]), table: 'folded' },
         world: { ...CALM, respells: random.pick([0.2, 0.5]), audits },

@@ -1,6 +1,6 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { bisect } from '#dray/database/merge/bisect.ts'
-import type { HeldRows, MergeTarget } from '../../adapter.ts'
+import type { HeldRows, HeldTable, MergeTarget } from '../../adapter.ts'
 import { tried } from './attempt.ts'
 import { narrowColumns } from './narrow-columns.ts'
 import type { MergeSession } from './session.ts'
@@ -12,7 +12,7 @@ import { readTargetTable } from './target-table.ts'
 /** Holds rows in columns of the table's types, which write the values as its own do. */
 export async function holdRows(
   session: MergeSession,
-  { table, columns }: Pick<MergeTarget, 'table' | 'columns'>,
+  { table, columns }: HeldTable,
   open: OpenBlocks,
 ): Promise<HeldRows> {
   const target: MergeTarget = { table, columns, key: [], mode: 'insert' }

@@ -2,7 +2,7 @@ import type { StatementSync } from 'node:sqlite'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { decodeBlock } from '#dray/block/copy-text.ts'
-import type { HeldKeys, MergeTarget } from '../../adapter.ts'
+import type { HeldKeys, LiveTable, MergeTarget } from '../../adapter.ts'
 import { affinityOf, storable } from '../affinity.ts'
 import { uniqueKeys } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
@@ -20,15 +20,11 @@ export async function holdKeys(
   open: OpenBlocks,
 ): Promise<HeldKeys> {
   const { live } = readTargetTable(session, { table, columns: key, key: [], mode: 'insert' })
-  const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
-  // A history's key is part of a unique one.
-  const unique = uniqueKeys(rows, table, live)
-    .filter(({ columns }) => key.every((column) => columns.includes(column)))
-    .toSorted((one, other) => one.columns.length - other.columns.length)[0]
+  const collations = keyCollations(session, { table, key }, live)
   const columns = key.map((name) => {
     const declared = live.columns.find((column) => column.name === name)?.type ?? ''
     const affinity = affinityOf(declared)
-    const collation = affinity === 'TEXT' ? unique?.collations[unique.columns.indexOf(name)] : undefined
+    const collation = collations.get(name)
     return {
       name: quote(name),
       declared,
@@ -51,6 +47,27 @@ export async function holdKeys(
   }
   const same = columns.map(({ name, collation }) => `${quoteTable(table)}.${name}${collation} = ${ALIAS}.${name}`)
   return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} ${ALIAS} WHERE ${same.join(' AND ')})` }
+}
+
+/** By what the texts of a key are compared: the collations of its unique key. */
+export function keyCollations(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  live: LiveTable,
+): ReadonlyMap<string, string> {
+  const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
+  // A history's key is part of a unique one.
+  const unique = uniqueKeys(rows, table, live)
+    .filter(({ columns }) => key.every((column) => columns.includes(column)))
+    .toSorted((one, other) => one.columns.length - other.columns.length)[0]
+  const isText = (name: string) =>
+    affinityOf(live.columns.find((column) => column.name === name)?.type ?? '') === 'TEXT'
+  const collations = new Map<string, string>()
+  for (const column of key) {
+    const collation = unique?.collations[unique.columns.indexOf(column)]
+    if (collation !== undefined && isText(column)) collations.set(column, collation)
+  }
+  return collations
 }
 
 function hold(

@@ -14,9 +14,18 @@ export class MergeSql {
   readonly #key: UniqueKey | null
   readonly #columns: string
   readonly #name: string
+  /** Of columns that compare by another collation than that of bytes. */
+  readonly #collations: ReadonlyMap<string, string>
 
-  constructor(target: MergeTarget, live: LiveTable, key: UniqueKey | null, name = ROWS) {
+  constructor(
+    target: MergeTarget,
+    live: LiveTable,
+    key: UniqueKey | null,
+    name = ROWS,
+    collations: ReadonlyMap<string, string> = new Map(),
+  ) {
     this.#name = name
+    this.#collations = collations
     this.#target = target
     this.#live = live
     this.#key = key
@@ -27,7 +36,9 @@ export class MergeSql {
   createTable(): string {
     const columns = this.#target.columns.map((column) => {
       const affinity = this.#affinityOf(column)
-      return `${quote(column)} ${affinity === 'BLOB' ? '' : affinity}`
+      const collation = this.#collations.get(column)
+      const collate = collation === undefined ? '' : ` COLLATE ${quote(collation)}`
+      return `${quote(column)} ${affinity === 'BLOB' ? '' : affinity}${collate}`
     })
     // The last row of a key takes the place of the one before.
     const key = this.#key?.columns.map((column, index) => `${quote(column)}${this.#collate(column, index)}`)
