@@ -42,7 +42,7 @@ export async function withPipeline<T>(
   name: string,
   work: (pipeline: Pipeline, services: Services) => Promise<T>,
 ): Promise<T> {
-  const { localRunner } = await import('#dray-infra/runs/settle-run.ts')
+  const { localRunner } = await import('#dray-infra/runs/run-lock.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
   const { listenForInterrupts } = await import('./interrupts.ts')
   const interrupts = listenForInterrupts()

@@ -6,6 +6,7 @@ import { addDeploy, addDiff } from './deploy.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
+import { surviveLostReaders } from './lost-readers.ts'
 import { addPlan } from './plan.ts'
 import { addPreview } from './preview.ts'
 import { addQuarantine } from './quarantine.ts'
@@ -21,7 +22,7 @@ import type { Verbs } from './verb.ts'
 /** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
 export async function main(args: readonly string[]): Promise<number> {
   ignoreExperimentalWarnings()
-  leaveQuietlyWithoutReader()
+  surviveLostReaders()
   const verbs: Verbs = { exitCode: exitCodes.ok }
   const program = createProgram(verbs)
   try {
@@ -87,12 +88,4 @@ function usageError(text: string): string {
     .replace(/^error: /, '')
     .replace(/\n\((.*)\)$/s, '. $1')
   return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See npx dray --help.\n`
-}
-
-/** `dray runs | head -1` closes the pipe early; that is no fault. */
-function leaveQuietlyWithoutReader(): void {
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') process.exit(exitCodes.ok)
-    throw error
-  })
 }

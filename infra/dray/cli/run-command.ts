@@ -8,15 +8,17 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { type AskedSteps, someSteps, stepsNamed, stepsOf } from '#dray-infra/runs/asked-steps.ts'
 import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
+import { localRunner, takeRunLock } from '#dray-infra/runs/run-lock.ts'
 import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { startWorkers } from '#dray-infra/runs/run-workers.ts'
-import { localRunner, settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
+import { settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
 import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
+import { whoeverReads } from './lost-readers.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { printJson } from './verb.ts'
@@ -33,7 +35,7 @@ export async function runCommand(name: string | undefined, options: RunOptions):
 
 /** Runs what is asked for, here or in an environment, and reports. */
 export async function runAsked(asked: Asked, options: RunOptions): Promise<ExitCode> {
-  if (isLocal(options)) return runLocally(asked, options)
+  if (isLocal(options)) return whoeverReads(() => runLocally(asked, options))
   const { runRemotely } = await import('./remote-run.ts')
   return runRemotely(asked, options)
 }
@@ -104,6 +106,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug || options.progress === 'log'
+  const lock = takeRunLock(home, id)
   const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())
   try {
@@ -116,6 +119,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   } finally {
     view.stop()
     await session.close()
+    lock.release()
   }
 }
 

@@ -32,17 +32,17 @@ async function stopRemote(id: string, options: CommonOptions): Promise<void> {
 async function stopLocal(id: string, options: CommonOptions): Promise<void> {
   const { run } = await withStores(options, ({ state }) => foundRun(state, id, options))
   if (run.status !== 'running') throw ended(id, options)
-  const [, host, pid] = /^local:(.+):(\d+)$/.exec(run.runner) ?? []
-  if (host !== hostname()) {
+  const { isWorkedOn, pidHere } = await import('#dray-infra/runs/run-lock.ts')
+  const pid = pidHere(run)
+  if (pid === null) {
     throw new ConfigurationError(`The run ${id} is at work on another machine (${run.runner}); stop it there.`)
   }
+  const gone = `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` resumes it.`
+  if (!isWorkedOn(run)) throw new ConfigurationError(gone)
   try {
-    process.kill(Number(pid), 'SIGINT')
+    process.kill(pid, 'SIGINT')
   } catch (error) {
-    throw new ConfigurationError(
-      `The process of the run ${id} (${run.runner}) is gone, so there is nothing to stop; \`npx dray resume ${id}\` resumes it.`,
-      { cause: error },
-    )
+    throw new ConfigurationError(gone, { cause: error })
   }
 }
 

@@ -22,5 +22,9 @@ export function takeFolderLock(file: string): FolderLock | null {
     if ((error as { errcode?: number }).errcode === BUSY) return null
     throw error
   }
-  return { release: () => database.close() }
+  return {
+    release() {
+      if (database.isOpen) database.close()
+    },
+  }
 }

@@ -24,6 +24,8 @@ export interface PostgresServer {
   readonly url: string
   /** Makes the database unless it exists; returns its URL. */
   ensureDatabase(name: string): Promise<string>
+  /** Resolves when the server has ended, for whatever reason. */
+  readonly ended: Promise<void>
   /** Resolves when the server has ended. */
   stop(): Promise<void>
 }
@@ -42,8 +44,9 @@ export async function startPostgresServer(options: PostgresServerOptions): Promi
   try {
     const started = await launch(folder, account, options)
     const { port } = started.postmaster
+    const { ended } = started.process
     const stop = () => started.process.stop().finally(() => lock.release())
-    return server(port, await serverPassword(folder), stop)
+    return { ...server(port, await serverPassword(folder), stop), ended: ended.finally(() => lock.release()) }
   } catch (error) {
     lock.release()
     throw error
@@ -105,7 +108,7 @@ function serverSettings(port: number, durable: boolean): string[] {
   return settings.flatMap((setting) => ['-c', setting])
 }
 
-function server(port: number, password: string, stop: () => Promise<void>): PostgresServer {
+function server(port: number, password: string, stop: () => Promise<void>): Omit<PostgresServer, 'ended'> {
   const urlOf = (database: string) =>
     `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${port}/${encodeURIComponent(database)}`
   const url = urlOf('postgres')

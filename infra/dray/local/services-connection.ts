@@ -16,6 +16,10 @@ import {
 
 const START_WITHIN_MS = 90_000
 const POLL_MS = 10
+/** A process that was asked says at once that it is there. */
+const FIRST_ANSWER_WITHIN_MS = 1_500
+/** How often one that has the folder may fail to. */
+const MOST_SILENCES = 4
 
 export interface ServicesConnection {
   /** Endpoint of DynamoDB; null when it was not asked for. */
@@ -38,9 +42,10 @@ export async function connectServices(
   makeHome(home)
   const deadline = Date.now() + START_WITHIN_MS
   let child: ChildProcess | null = null
-  for (;;) {
+  for (let silences = 0; ; ) {
     const connection = await attempt(home, needs, child)
-    if (connection) return connection
+    if (connection === 'silent' && ++silences === MOST_SILENCES) throw silent(home)
+    if (connection !== null && connection !== 'silent') return connection
     if (!child || child.exitCode !== null || child.signalCode !== null) {
       if (child && child.exitCode !== ALREADY_SERVED) throw ended(home, child)
       if (!child) onStart?.()
@@ -55,12 +60,12 @@ async function attempt(
   home: string,
   needs: ServiceNeeds,
   child: ChildProcess | null,
-): Promise<ServicesConnection | null> {
+): Promise<ServicesConnection | 'silent' | null> {
   const file = readServicesFile(home)
   const socket = file && (await open(file.port))
   if (!file || !socket) return null
   const reply = await ask(socket, { token: file.token, needs })
-  if (reply?.status === 'ready') {
+  if (reply !== 'silent' && reply?.status === 'ready') {
     let closing: Promise<void> | undefined
     const closeOnce = () => {
       closing ??= close(socket, child)
@@ -68,12 +73,12 @@ async function attempt(
     }
     return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: closeOnce }
   }
-  if (reply?.status === 'failed') {
+  if (reply !== 'silent' && reply?.status === 'failed') {
     await close(socket, child)
     throw new ConfigurationError(`The local services cannot start: ${reply.message}`)
   }
   socket.destroy()
-  return null
+  return reply === 'silent' ? reply : null
 }
 
 function startProcess(home: string): ChildProcess {
@@ -89,7 +94,8 @@ function startProcess(home: string): ChildProcess {
 
 function readServicesFile(home: string): ServicesFile | null {
   try {
-    return JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile
+    const file = parse<ServicesFile>(readFileSync(servicesFile(home), 'utf8'))
+    return Number.isInteger(file?.port) ? file : null
   } catch {
     return null
   }
@@ -103,15 +109,35 @@ function open(port: number): Promise<Socket | null> {
   })
 }
 
-function ask(socket: Socket, request: object): Promise<ServiceReply | null> {
+/**
+ * The answer of the services process; null when the connection closes before, or when what is there says something
+ * else: the port may be that of another program now. `silent` when nothing is said at all.
+ */
+function ask(socket: Socket, request: object): Promise<ServiceReply | 'silent' | null> {
   return new Promise((resolve) => {
+    const impatience = setTimeout(() => resolve('silent'), FIRST_ANSWER_WITHIN_MS)
     const lines = createInterface(socket)
     // A process on its way out may reset the connection; the socket closes then, too.
     lines.on('error', () => {})
-    lines.once('line', (line) => resolve(JSON.parse(line) as ServiceReply))
-    socket.once('close', () => resolve(null))
+    lines.on('line', (line) => {
+      clearTimeout(impatience)
+      const reply = parse<ServiceReply>(line)
+      if (reply?.status !== 'starting') resolve(reply)
+    })
+    socket.once('close', () => {
+      clearTimeout(impatience)
+      resolve(null)
+    })
     socket.write(`${JSON.stringify(request)}\n`)
   })
+}
+
+function parse<T>(text: string): T | null {
+  try {
+    return JSON.parse(text) as T
+  } catch {
+    return null
+  }
 }
 
 async function close(socket: Socket, child: ChildProcess | null): Promise<void> {
@@ -143,5 +169,12 @@ function ended(home: string, child: ChildProcess): Error {
 function unreachable(home: string): Error {
   return new ConfigurationError(
     `The local services did not come up within ${START_WITHIN_MS / 1000} s; see ${join(logFolder(home), 'services.log')}.`,
+  )
+}
+
+function silent(home: string): Error {
+  const pid = readServicesFile(home)?.pid
+  return new ConfigurationError(
+    `The process of the local services (${pid}) is there and does not answer, so nothing was run; end it, and the next command starts another: kill -9 ${pid}`,
   )
 }

@@ -58,8 +58,23 @@ async function ensureStateTable(endpoint: string): Promise<void> {
 
 const postgres = once(async () => {
   const { startPostgresServer } = await import('./postgres.ts')
-  const server = await startPostgresServer({ folder: join(home, 'postgres') })
+  const folder = join(home, 'postgres')
+  let server = await startPostgresServer({ folder })
   stops.push(() => server.stop())
+  const port = Number(new URL(server.url).port)
+  // A command, or a shell that `dray services` has told, knows its URL: a server that died comes back at the same one.
+  const revive = async (): Promise<void> => {
+    await server.ended
+    if (stopping) return
+    process.stderr.write('The embedded PostgreSQL ended by itself; it is started again.\n')
+    server = await startPostgresServer({ folder, port })
+    await revive()
+  }
+  revive().catch((error) => {
+    process.stderr.write(`The embedded PostgreSQL could not be started again: ${error}\n`)
+    delete postgres.started
+    postgresUrls.clear()
+  })
   return server
 })
 
@@ -95,6 +110,7 @@ function serve(socket: Socket): void {
     if (request?.token !== token) return socket.destroy()
     if (stopping) return socket.end(encode({ status: 'stopping' }))
     claims.add(socket)
+    socket.write(encode({ status: 'starting' }))
     socket.write(encode(await provide(request.needs)))
   })
 }

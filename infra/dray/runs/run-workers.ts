@@ -1,6 +1,4 @@
-import { createWriteStream } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { finished } from 'node:stream/promises'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
@@ -11,6 +9,7 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import type { AskedRun } from './asked-run.ts'
 import { stepsOf } from './asked-steps.ts'
+import { openLog, pruneLogs } from './run-log.ts'
 import { type ProgressView, RunProgress } from './run-progress.ts'
 
 export interface WorkerSession {
@@ -33,14 +32,16 @@ export async function startWorkers(options: {
   readonly isolated: boolean
 }): Promise<WorkerSession> {
   const { home, id, asked, view, echo, isolated } = options
-  const logFile = join(logFolder(home), `${id}.jsonl`)
-  const log = createWriteStream(logFile, { mode: 0o600 })
+  const folder = logFolder(home)
+  pruneLogs(folder)
+  const logFile = join(folder, `${id}.jsonl`)
+  const log = openLog(logFile, (text) => view.note(text))
   const names = stepsOf(asked).map(({ name }) => name)
   const progress = new RunProgress(names, view)
   const listeners = {
     onProgress: (event: Progress) => progress.rows(event),
     onLog: (line: string) => {
-      log.write(`${line}\n`)
+      log.write(line)
       if (echo) process.stderr.write(`${line}\n`)
     },
   }
@@ -54,8 +55,7 @@ export async function startWorkers(options: {
     logFile,
     async close() {
       await workers.close()
-      log.end()
-      await finished(log)
+      await log.end()
     },
   }
 }

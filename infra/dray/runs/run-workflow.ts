@@ -9,9 +9,10 @@ import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { Workers } from '#dray-infra/local/workers.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { type ExecutionResult, execute, type HistoryEvent, realClock } from '#dray-infra/states-language/index.ts'
+import { localRunner } from './run-lock.ts'
 import { type RunProgress, stepOf } from './run-progress.ts'
 import { type RunResult, resultOf } from './run-result.ts'
-import { localRunner, settleRun } from './settle-run.ts'
+import { settleRun } from './settle-run.ts'
 import { readStagedItems } from './staged-items.ts'
 
 export interface RunOptions {

@@ -1,10 +1,7 @@
-import { hostname } from 'node:os'
 import { tellLineage } from 'dray/internal/lambda/tell-lineage.ts'
 import type { RunRecord, StateStore } from 'dray/internal/state/state-store.ts'
 import { settleRun as settle } from 'dray/internal/triggers/settle-run.ts'
-
-/** What the record of a run says about who works on it. */
-export const localRunner = (): string => `local:${hostname()}:${process.pid}`
+import { isWorkedOn, pidHere } from './run-lock.ts'
 
 /** The command has nothing to say of lineage. */
 const log = { info() {}, warn() {} }
@@ -29,10 +26,10 @@ export async function settleRun(
  */
 export async function settleDeadRuns(
   state: StateStore,
-  isAlive: (pid: number) => boolean = processIsAlive,
+  isAlive: (run: RunRecord) => boolean = isWorkedOn,
 ): Promise<string[]> {
   const running = await state.runs({ status: 'running', limit: 100 })
-  const dead = running.filter((run) => diedHere(run, isAlive))
+  const dead = running.filter((run) => pidHere(run) !== null && !isAlive(run))
   for (const run of dead) {
     await settleRun(
       state,
@@ -50,19 +47,5 @@ async function releaseEndedLeases(state: StateStore): Promise<void> {
     if (leaseOwner === null) continue
     const status = (await state.run(leaseOwner))?.run.status ?? 'running'
     if (status !== 'running') await state.releaseLease(pipeline, leaseOwner)
-  }
-}
-
-function diedHere({ runner }: RunRecord, isAlive: (pid: number) => boolean): boolean {
-  const [, host, pid] = /^local:(.+):(\d+)$/.exec(runner) ?? []
-  return host === hostname() && (Number(pid) === process.pid || !isAlive(Number(pid)))
-}
-
-function processIsAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM'
   }
 }

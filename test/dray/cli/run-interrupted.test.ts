@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
@@ -110,6 +111,21 @@ describe('a run that does not come to its end', { skip: withoutSharedData }, () 
     assert.equal(code, 0, stderr)
     assert.match(stderr, /had lost its process/)
     assert.equal(await loadedOrders(), 412)
+  })
+
+  it('comes to its end when nobody reads any more what it says', async () => {
+    const { child, ended } = await startBlocked()
+    ended.catch(() => undefined)
+    const exited = once(child, 'exit')
+
+    child.stdout.destroy()
+    child.stderr.destroy()
+    await client.query('rollback')
+    const [code] = await exited
+
+    assert.equal(code, 0)
+    assert.equal(await loadedOrders(), 412)
+    assert.equal((await state.pipeline('orders'))?.leaseOwner, null)
   })
 
   it('ends as refused with exit code 3 where another run holds the lease, and says which', async () => {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -9,6 +10,7 @@ import { after, afterEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { type ServicesFile, servicesFile } from 'dray-infra/internal/local/services-protocol.ts'
+import { Client } from 'pg'
 
 const home = mkdtempSync(join(tmpdir(), 'dray-services-'))
 const needs = { dynamodb: true, postgres: [] }
@@ -117,4 +119,66 @@ describe('the services process', () => {
       await next.close()
     }
   })
+
+  it('is not taken for another program that has got its port', async () => {
+    for (const greeting of ['SSH-2.0-somebody\r\n', '']) {
+      const other = createServer((socket) => socket.on('error', () => {}).write(greeting)).listen(0, '127.0.0.1')
+      await once(other, 'listening')
+      const { port } = other.address() as AddressInfo
+      writeFileSync(servicesFile(home), JSON.stringify({ pid: 1, port, token: 'stale' }))
+
+      const connection = await connect()
+
+      assert.equal(await statusOf(connection), 200)
+      await connection.close()
+      other.close()
+    }
+  })
+
+  it('is named, with the way out, where it is stopped and does not answer', async () => {
+    const { child } = await otherCommand()
+    const pid = pidOf()
+    process.kill(pid, 'SIGSTOP')
+
+    await assert.rejects(connect(), {
+      name: 'Configuration',
+      message: new RegExp(`does not answer.*nothing was run.*kill -9 ${pid}$`),
+    })
+
+    process.kill(pid, 'SIGKILL')
+    child.kill('SIGKILL')
+    await gone(pid)
+  })
+
+  it('starts a PostgreSQL again that has died, where everybody knows it to be', async () => {
+    const connection = await connectServices(home, { dynamodb: false, postgres: ['shop'] })
+    open.push(connection)
+    const url = connection.postgres.shop as string
+    const [postmaster] = readFileSync(
+      join(realpathSync(join(home, 'postgres')), 'data', 'postmaster.pid'),
+      'utf8',
+    ).split('\n')
+    process.kill(Number(postmaster), 'SIGKILL')
+    await gone(Number(postmaster))
+
+    const answer = await askedAgain(url)
+
+    assert.equal(answer, 1)
+  })
 })
+
+/** The first answer of a server that is on its way up. */
+async function askedAgain(url: string): Promise<unknown> {
+  for (const patience = Date.now() + 20_000; ; await delay(50)) {
+    const client = new Client({ connectionString: url })
+    client.on('error', () => {})
+    try {
+      await client.connect()
+      return (await client.query('SELECT 1 AS one')).rows[0].one
+    } catch (error) {
+      if (Date.now() > patience) throw error
+    } finally {
+      await client.end().catch(() => {})
+    }
+  }
+}

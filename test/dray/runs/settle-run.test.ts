@@ -81,7 +81,7 @@ describe('settling a run', () => {
     await startRun('elsewhere', 'c', 'local:another-host:111')
     await startRun('cloud', 'd', 'stepfunctions')
 
-    const settled = await settleDeadRuns(state, (pid) => pid === 222)
+    const settled = await settleDeadRuns(state, ({ runner }) => runner.endsWith(':222'))
 
     assert.deepEqual(settled, ['dead'])
     assert.equal((await state.pipeline('a'))?.leaseOwner, null)
@@ -108,7 +108,7 @@ describe('settling a run', () => {
     await state.acquireLease('late', 'ended', Date.now(), Date.now() + 900_000)
     await startRun('at-work', 'early', `local:${hostname()}:222`)
 
-    const settled = await settleDeadRuns(state, (pid) => pid === 222)
+    const settled = await settleDeadRuns(state, ({ runner }) => runner.endsWith(':222'))
 
     assert.deepEqual(settled, [])
     assert.equal((await state.pipeline('late'))?.leaseOwner, null)
