@@ -13,7 +13,10 @@ export interface ServiceRequest {
   readonly needs: ServiceNeeds
 }
 
-/** The first answer, at once, says that this is the process that was asked for; the second one comes when everything needed is up. `stopping`: the process is on its way out, a new one has to be started. */
+/**
+ * The first answer, at once, says that this is the process that was asked for; the second one comes when everything
+ * needed is up. `stopping`: the process is on its way out, a new one has to be started.
+ */
 export type ServiceReply =
   | { readonly status: 'ready'; readonly dynamodb: string | null; readonly postgres: Readonly<Record<string, string>> }
   | { readonly status: 'starting' }
