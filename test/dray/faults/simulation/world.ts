@@ -175,7 +175,7 @@ function drawSources(
     }
     case 3: {
       // A row of the future is loaded by its key, and its stamp is mended later: a version would hold it back.
-      const shape: PipelineShape = { ...moved, versioned: false }
+      const shape: PipelineShape = { ...moved, nulls, versioned: false }
       return { shape, world: { ...CALM, futureStamps: 0.3 }, modes: ['usual', 'usual', 'keys'] }
     }
     default: {
