@@ -67,7 +67,9 @@ async function deleteAndTryAgain(
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'
   const before = closes ? await closedBefore(database, pipeline.name, run.runId) : null
-  const shared = isReplaced(pipeline, before) ? null : await findSharedKeys({ pipeline, input, landed, services })
+  // With the second try everything is settled that it met: what it has landed is refused no more, and may be newer.
+  const isSettled = landed.isTriedAgain || isReplaced(pipeline, before)
+  const shared = isSettled ? null : await findSharedKeys({ pipeline, input, landed, services })
   const newest = shared?.newest ?? null
   const isTried = !isOwed(landed) || isReplaced(pipeline, before)
   if (newest === null && isTried && (!deletes || before !== null)) {
@@ -81,9 +83,9 @@ async function deleteAndTryAgain(
       await checkFence(database, pipeline.name, input.epoch, 'update')
       // Another delivery of this Commit may have come first.
       const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
-      if (newest !== null && !isClosed)
-        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at }, services)
       const known = await sumOfLedger(database, pipeline.name, run.runId)
+      if (newest !== null && !isClosed && !known.isTriedAgain)
+        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at }, services)
       const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
       const deletion =

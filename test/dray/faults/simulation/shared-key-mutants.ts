@@ -30,7 +30,7 @@ export const sharedKeyMutants: readonly Mutant[] = [
   {
     bug: 'of several rows of a key the one counts that lands last',
     file: 'shared/dray/pipeline/landing/close-target.ts',
-    edits: [['if (newest !== null && !isClosed)', 'if (newest !== null && isClosed)']],
+    edits: [['newest !== null && !isClosed', 'newest !== null && isClosed']],
     over: SHARED,
   },
   {
@@ -91,6 +91,15 @@ export const sharedKeyMutants: readonly Mutant[] = [
     bug: 'the newest row does not take the place of another spelling',
     file: 'shared/dray/pipeline/landing/land-newest.ts',
     edits: [['respell: true', 'respell: false']],
+    over: SPELLED,
+  },
+  {
+    bug: 'a second Commit takes rows for refused that the first one has landed',
+    file: 'shared/dray/pipeline/landing/close-target.ts',
+    edits: [
+      ['landed.isTriedAgain || isReplaced', 'isReplaced'],
+      ['!isClosed && !known.isTriedAgain', '!isClosed'],
+    ],
     over: SPELLED,
   },
 ]
