@@ -38,7 +38,7 @@ export function status(text: string, stream: NodeJS.WriteStream): string {
   return colour ? styleText(colour, text, { stream }) : text
 }
 
-const LINE_ENDS = /\s*[\r\n\u2028\u2029]+\s*/g
+export const LINE_ENDS = /\s*[\r\n\u2028\u2029]+\s*/g
 
 /** One line, without control characters: whatever a row or a server puts into a message, the terminal shows text. */
 export function oneLine(text: string): string {

@@ -3,6 +3,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { requireLocal } from './environment.ts'
 import { duration, plural } from './format.ts'
+import { print, say } from './output.ts'
 import {
   type CommonOptions,
   type ProgressMode,
@@ -43,7 +44,7 @@ async function importFile(file: string, options: ImportOptions): Promise<void> {
     const result = await importCsv({ file, database, table, onRows: reporter(options.progress) })
     const seconds = (performance.now() - start) / 1000
     if (options.json) printJson({ database: name, table, rows: result.rows, seconds, created: result.created })
-    else process.stdout.write(`${sentence(name, table, result, seconds)}\n`)
+    else print(`${sentence(name, table, result, seconds)}\n`)
   } finally {
     await closeDatabases()
     await services.stop()
@@ -77,6 +78,6 @@ function reporter(progress: ProgressMode): (rows: number) => void {
   return (rows) => {
     if (progress === 'none' || rows < next) return
     next = rows + 100_000
-    process.stderr.write(`${plural(rows, 'row')} so far\n`)
+    say(`${plural(rows, 'row')} so far\n`)
   }
 }

@@ -7,6 +7,7 @@ import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
 import { surviveLostReaders } from './lost-readers.ts'
+import { say } from './output.ts'
 import { addPlan } from './plan.ts'
 import { addPreview } from './preview.ts'
 import { addQuarantine } from './quarantine.ts'
@@ -31,7 +32,7 @@ export async function main(args: readonly string[]): Promise<number> {
     return verbs.exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    process.stderr.write(`${reportError(error, program.opts().debug === true)}\n`)
+    say(`${reportError(error, program.opts().debug === true)}\n`)
     return exitCodeOf(error)
   }
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import type { Estimate } from 'dray/internal/pipeline/plan/capacity.ts'
 import type { Draft } from 'dray/internal/pipeline/plan/draft.ts'
 import { duration, oneLine, plural } from './format.ts'
+import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -45,7 +46,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const planned = { ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder }
     return printJson({ ...planned, on_aws: onAws(needs) })
   }
-  process.stdout.write(text(name, drafted, lastRun, holder, needs))
+  print(text(name, drafted, lastRun, holder, needs))
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {

@@ -4,6 +4,7 @@ import type { Preview, PreviewedRow } from 'dray/internal/pipeline/inspect/previ
 import { oneLine } from './format.ts'
 import { visible } from './invisible.ts'
 import { limitOption } from './limit-option.ts'
+import { print } from './output.ts'
 import { textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -32,7 +33,7 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
     return preview(pipeline, { limit, keys, lastRun }, services)
   })
   if (options.json) printJson({ pipeline: name, ...result })
-  else process.stdout.write(text(name, result))
+  else print(text(name, result))
 }
 
 function text(name: string, { rows, notes }: Preview): string {

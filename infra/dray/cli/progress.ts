@@ -1,4 +1,5 @@
 import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
+import { shown } from './output.ts'
 import { progressBars } from './progress-bars.ts'
 import { progressLog } from './progress-log.ts'
 import type { ProgressMode } from './verb.ts'
@@ -7,5 +8,5 @@ import type { ProgressMode } from './verb.ts'
 export function openProgress({ progress }: { readonly progress: ProgressMode }, stream = process.stderr): ProgressView {
   if (progress === 'none') return { update() {}, note() {}, stop() {} }
   if (progress === 'auto' && stream.isTTY) return progressBars(stream)
-  return progressLog((text) => stream.write(text))
+  return progressLog((text) => stream.write(shown(text)))
 }

@@ -3,6 +3,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
 import { commandFor, withStores } from './environment.ts'
 import { count } from './format.ts'
+import { print, say } from './output.ts'
 import { notesText } from './quarantine-report.ts'
 import type { RunOptions } from './run-options.ts'
 import { type CommonOptions, printJson } from './verb.ts'
@@ -53,7 +54,7 @@ async function chosenRows(name: string, options: ChoiceOptions, { staging }: Sto
   for await (const row of quarantinedRows(staging, name, { run, damaged })) {
     if (row.record === null && (wanted === null || wanted.has(row.id))) ids.push(row.id)
   }
-  process.stderr.write(notesText(damaged.notes))
+  say(notesText(damaged.notes))
   const found = new Set(ids)
   const missing = id?.filter((one) => !found.has(one)) ?? []
   if (ids.length > 0 && missing.length === 0) return ids
@@ -85,7 +86,7 @@ export async function discard(name: string, options: DiscardOptions): Promise<vo
     return ids
   })
   if (options.json) return printJson({ pipeline: name, discarded })
-  process.stdout.write(
+  print(
     `${name}: ${discarded.length} rows were given up; they are kept until they are pruned: \`${commandFor(options, 'dray quarantine prune')}\`.\n`,
   )
 }
@@ -111,7 +112,7 @@ export async function prune(name: string | undefined, options: PruneOptions): Pr
     return due
   })
   if (options.json) return printJson({ pruned: pruned.map(({ pipeline, rows }) => ({ pipeline, rows })) })
-  process.stdout.write(
+  print(
     pruned.length === 0
       ? 'Nothing was closed so long ago that it could be pruned; open rows stay.\n'
       : pruned.map(({ pipeline, rows }) => `${pipeline}: ${count(rows)} closed rows were removed.\n`).join(''),

@@ -1,6 +1,7 @@
 import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { oneLine, plural } from './format.ts'
 import { visible, visibleJson } from './invisible.ts'
+import { print } from './output.ts'
 import { notesText } from './quarantine-report.ts'
 import type { CommonOptions } from './verb.ts'
 
@@ -22,7 +23,7 @@ export function rowPrinter({ json }: Pick<CommonOptions, 'json'>): RowPrinter {
   const write = (text: string, isLast = false) => {
     waiting += text
     if (!isLast && waiting.length < WRITTEN) return
-    process.stdout.write(waiting)
+    print(waiting)
     waiting = ''
   }
   return {
@@ -52,7 +53,7 @@ function rowDocument({ id, pipeline, run, partition, step, errors, row, record }
 }
 
 function rowText({ id, pipeline, run, step, errors, row, record }: KeptRow): string {
-  const state = record === null ? 'open' : `${record.action} by ${record.by} at ${record.at}: ${oneLine(record.reason)}`
+  const state = record === null ? 'open' : oneLine(`${record.action} by ${record.by} at ${record.at}: ${record.reason}`)
   const values = Object.entries(row).map(
     ([column, text]) => `    ${visible(column)}: ${text === null ? 'NULL' : visible(text)}\n`,
   )

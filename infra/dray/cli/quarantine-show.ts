@@ -3,6 +3,7 @@ import type { DamagedObjects } from 'dray/internal/pipeline/quarantine/damaged-o
 import type { KeptRow, ReadingOptions } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { commandFor, withStores } from './environment.ts'
+import { print } from './output.ts'
 import {
   findingsDocument,
   findingsText,
@@ -46,7 +47,7 @@ export async function list(pipeline: string | undefined, options: ListOptions): 
   if (options.json) return printJson({ quarantine: found.map(summaryDocument), notes })
   const closed = all.reduce((total, { rows, open }) => total + rows - open, 0)
   const pasted = (command: string) => commandFor(options, command)
-  process.stdout.write(`${listText(found, { closed, isAll: options.all ?? false }, pasted)}${notesText(notes)}`)
+  print(`${listText(found, { closed, isAll: options.all ?? false }, pasted)}${notesText(notes)}`)
 }
 
 function summed(
@@ -82,7 +83,7 @@ export async function findings(of: string | undefined, options: ShowOptions): Pr
     const found = await summed(undefined, kept, options)
     const { notes } = kept.damaged
     if (options.json) return printJson({ findings: found.map(findingsDocument), notes })
-    process.stdout.write(`${findingsText(found, (command) => commandFor(options, command))}${notesText(notes)}`)
+    print(`${findingsText(found, (command) => commandFor(options, command))}${notesText(notes)}`)
     return
   }
   if ((await printRows(of, kept, { ...options, all: true })).printed) return
@@ -101,7 +102,7 @@ async function printRows(
   const counted = await withStores(options, async ({ staging }) => {
     const names = await kept.pipelines(staging)
     const { damaged } = kept
-    if (names.includes(of)) return print(printer, kept.rows(staging, of, { damaged }), { options })
+    if (names.includes(of)) return printEach(printer, kept.rows(staging, of, { damaged }), { options })
     const ofRun = names.map((name) => kept.rows(staging, name, { run: of, damaged }))
     const found = await printAll(printer, ofRun, { options })
     if (found.total + found.closed > 0) return found
@@ -121,14 +122,14 @@ interface Asked {
 async function printAll(printer: RowPrinter, sources: readonly AsyncIterable<KeptRow>[], asked: Asked) {
   const sums = { total: 0, closed: 0 }
   for (const rows of sources) {
-    const { total, closed } = await print(printer, rows, asked)
+    const { total, closed } = await printEach(printer, rows, asked)
     sums.total += total
     sums.closed += closed
   }
   return sums
 }
 
-async function print(printer: RowPrinter, rows: AsyncIterable<KeptRow>, { options, id }: Asked) {
+async function printEach(printer: RowPrinter, rows: AsyncIterable<KeptRow>, { options, id }: Asked) {
   const sums = { total: 0, closed: 0 }
   for await (const row of rows) {
     if (id !== undefined && row.id !== id) continue

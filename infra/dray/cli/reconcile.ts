@@ -4,6 +4,7 @@ import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'
 import { visible } from './invisible.ts'
+import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -39,7 +40,7 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
     const reloaded = options.fix && keys.length > 0 ? await reloadKeys(pipeline, keys, services, newRunId) : null
     const left = reloaded === null ? found : await compare()
     if (options.json) printJson(document(found, reloaded, left))
-    else process.stdout.write(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
+    else print(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
     return total(left) === 0 ? exitCodes.ok : exitCodes.failed
   })
 }

@@ -11,6 +11,7 @@ import type { Stores } from '#dray-infra/runs/stores.ts'
 import { commandFor, withRemote } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { listenForInterrupts } from './interrupts.ts'
+import { print } from './output.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { jsonReport, textReport } from './run-report.ts'
@@ -24,7 +25,7 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
     await environment.machine(given.workflow.name).start(id, inputOf(given))
     const run = watchedRun(given, { id, environment })
     if (!options.detach) return watch(run, environment, options)
-    say(
+    announce(
       run,
       options,
       `Started the run ${id} of ${nameOf(run)}: \`${commandFor(options, `dray runs watch ${id}`)}\` shows it.`,
@@ -73,7 +74,7 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
     const result = await watchRun(run, { ...stores, view, signal: interrupts.signal })
     view.stop()
     if (result === null) {
-      say(
+      announce(
         run,
         options,
         `The run ${run.id} goes on: \`${again}\` shows it, \`${commandFor(options, `dray runs stop ${run.id}`)}\` ends it.`,
@@ -83,7 +84,7 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
     const { staging } = stores
     const places = { stream: process.stdout, locate: (prefix: string) => staging.locate(prefix), ...options }
     if (options.json) printJson(jsonReport(result))
-    else process.stdout.write(await textReport(result, places))
+    else print(await textReport(result, places))
     return exitCodeOfRun[result.status]
   } catch (error) {
     const { message } = explained(error, options.env) as Error
@@ -97,7 +98,7 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
   }
 }
 
-function say({ id, workflow, only }: WatchedRun, { json }: RunOptions, text: string): void {
+function announce({ id, workflow, only }: WatchedRun, { json }: RunOptions, text: string): void {
   if (json) printJson({ run_id: id, workflow, only, status: 'running' })
-  else process.stdout.write(`${text}\n`)
+  else print(`${text}\n`)
 }

@@ -19,6 +19,7 @@ import { plural } from './format.ts'
 import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
 import { whoeverReads } from './lost-readers.ts'
+import { print, say } from './output.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { printJson } from './verb.ts'
@@ -50,7 +51,7 @@ async function runLocally(asked: Asked, options: RunOptions): Promise<ExitCode> 
   const interrupts = listenForInterrupts()
   const home = drayHome()
   const onStart = () => {
-    if (options.progress !== 'none') process.stderr.write('Starting the local services.\n')
+    if (options.progress !== 'none') say('Starting the local services.\n')
   }
   const services = await startServices({ home, project: await loadProject(), onStart })
   try {
@@ -79,18 +80,17 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   const stores = await localStores()
   const { state } = stores
   for (const dead of await settleDeadRuns(state)) {
-    if (options.progress !== 'none')
-      process.stderr.write(`The run ${dead} had lost its process; it is marked as failed.\n`)
+    if (options.progress !== 'none') say(`The run ${dead} had lost its process; it is marked as failed.\n`)
   }
   const { closedRows } = await pruneStaging(stores.staging, state)
   if (closedRows > 0 && options.progress !== 'none') {
-    process.stderr.write(`${plural(closedRows, 'row')} of the quarantine, closed 30 days ago, went for good.\n`)
+    say(`${plural(closedRows, 'row')} of the quarantine, closed 30 days ago, went for good.\n`)
   }
   const first = await asked(stores)
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)
   for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first)) {
-    process.stderr.write(`${next.why}\n`)
+    say(`${next.why}\n`)
     const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
     if (!options.json) await reportText(followUp)
     done.push(followUp)
@@ -105,7 +105,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   const id = newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
-  const echo = options.debug || options.progress === 'log'
+  const echo = options.debug || options.progress === 'log' ? (line: string) => say(`${line}\n`) : null
   const lock = takeRunLock(home, id)
   const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())
@@ -152,7 +152,7 @@ async function fillDemo(
 
 async function reportText({ result, logFile }: Done): Promise<void> {
   const { textReport } = await import('./run-report.ts')
-  process.stdout.write(await textReport(result, { env: 'local', logFile, stream: process.stdout }))
+  print(await textReport(result, { env: 'local', logFile, stream: process.stdout }))
 }
 
 async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {

@@ -4,6 +4,7 @@ import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isLocal, withRemote } from './environment.ts'
 import { entryOf, lineText } from './log-lines.ts'
+import { print, say } from './output.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
 export function addRunsLogs(verb: Command): void {
@@ -17,8 +18,8 @@ async function logs(id: string, options: CommonOptions): Promise<void> {
   const lines = await (isLocal(options) ? localLines(id) : remoteLines(id, options))
   const entries = lines.map(entryOf)
   if (options.json) return printJson({ run_id: id, entries })
-  for (const entry of entries) process.stdout.write(`${lineText(entry)}\n`)
-  if (entries.length === 0) process.stderr.write('Nothing has been logged of this run yet, or its logs have expired.\n')
+  for (const entry of entries) print(`${lineText(entry)}\n`)
+  if (entries.length === 0) say('Nothing has been logged of this run yet, or its logs have expired.\n')
 }
 
 async function localLines(id: string): Promise<string[]> {

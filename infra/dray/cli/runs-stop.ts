@@ -3,6 +3,7 @@ import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { commandFor, isLocal, withRemote, withStores } from './environment.ts'
 import { foundRun } from './found-run.ts'
+import { print } from './output.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
 export function addRunsStop(verb: Command): void {
@@ -16,7 +17,7 @@ async function stop(id: string, options: CommonOptions): Promise<void> {
   await (isLocal(options) ? stopLocal(id, options) : stopRemote(id, options))
   if (options.json) return printJson({ run_id: id, stopped: true })
   const resume = commandFor(options, `dray resume ${id}`)
-  process.stdout.write(`The run ${id} is stopping; \`${resume}\` resumes it once it has ended.\n`)
+  print(`The run ${id} is stopping; \`${resume}\` resumes it once it has ended.\n`)
 }
 
 async function stopRemote(id: string, options: CommonOptions): Promise<void> {

@@ -4,6 +4,7 @@ import { commandFor, withStores } from './environment.ts'
 import { count, moment, oneLine, status } from './format.ts'
 import { foundRun } from './found-run.ts'
 import { limitOption } from './limit-option.ts'
+import { print } from './output.ts'
 import { notesOf, retriesOf, stepColumns } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
@@ -36,9 +37,8 @@ async function list(options: ListOptions): Promise<void> {
   const { workflow, limit } = options
   const runs = await withStores(options, ({ state }) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
   if (options.json) return printJson({ runs: runs.map(runDocument) })
-  if (runs.length === 0)
-    process.stdout.write(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
-  else process.stdout.write(`${textTable(runColumns, runs)}\n`)
+  if (runs.length === 0) print(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
+  else print(`${textTable(runColumns, runs)}\n`)
 }
 
 const runColumns: Column<RunRecord>[] = [
@@ -56,14 +56,14 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   if (options.json) return printJson({ ...runDocument(detail.run), steps: detail.steps, partitions: detail.partitions })
   const { run, steps } = detail
   const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
-  process.stdout.write(
+  print(
     [
-      `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${run.trigger}, ${run.runner}\n`,
+      `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${oneLine(`${run.trigger}, ${run.runner}`)}\n`,
       run.error ? `${oneLine(run.error)}\n` : '',
       `\n${textTable(stepColumns(process.stdout), steps)}\n`,
       ...reasons,
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),
-      ...notesOf({ steps }).map((note) => `${note}\n`),
+      ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
   )
 }

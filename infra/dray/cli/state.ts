@@ -4,6 +4,7 @@ import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineState, StateStore } from 'dray/internal/state/state-store.ts'
 import { commandFor, withPipeline, withStores } from './environment.ts'
 import { moment } from './format.ts'
+import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -38,8 +39,8 @@ async function show(pipeline: string | undefined, options: CommonOptions): Promi
   )
   if (options.json) return printJson({ pipelines: states.map(stateDocument) })
   if (states.length === 0)
-    process.stdout.write(`No pipeline has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
-  else process.stdout.write(`${textTable(columns, states)}\n`)
+    print(`No pipeline has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
+  else print(`${textTable(columns, states)}\n`)
 }
 
 const columns: Column<PipelineState>[] = [
@@ -66,7 +67,7 @@ async function change(name: string, text: string | null, options: ChangeOptions)
     return [known, after]
   })
   if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
-  process.stdout.write(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
+  print(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
 }
 
 function unconfirmed(name: string, before: string | null, after: string | null): ConfigurationError {

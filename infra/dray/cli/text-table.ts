@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import { inOneLine } from './output.ts'
 
 export interface Column<T> {
   readonly title: string
@@ -32,7 +33,7 @@ export function textTable<T>(columns: readonly Column<T>[], rows: readonly T[]):
     chars: noLines,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 },
   })
-  for (const row of rows) table.push(columns.map((column) => column.value(row)))
+  for (const row of rows) table.push(columns.map((column) => inOneLine(column.value(row))))
   return table
     .toString()
     .split('\n')

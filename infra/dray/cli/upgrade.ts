@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { drayVersion, projectFolder } from '#dray-infra/project/project-folder.ts'
 import type { MergedFile, Upgrade } from '#dray-infra/upgrade/upgrade.ts'
 import { plural } from './format.ts'
+import { print } from './output.ts'
 import { printJson, type Verbs } from './verb.ts'
 
 interface UpgradeOptions {
@@ -31,7 +32,7 @@ async function upgrade(place: string, options: UpgradeOptions): Promise<void> {
     if (!options.dryRun) await planned.apply()
     const { files, merged } = planned
     if (options.json) printJson({ from, to: source.version, applied: !options.dryRun, files, merged })
-    else process.stdout.write(report(planned, { from, to: source.version, dryRun: options.dryRun === true }))
+    else print(report(planned, { from, to: source.version, dryRun: options.dryRun === true }))
   } finally {
     await source.close()
   }

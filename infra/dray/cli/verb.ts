@@ -1,5 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { visibleJson } from './invisible.ts'
+import { print } from './output.ts'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
@@ -59,5 +60,5 @@ Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leave
 work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 
 export function printJson(document: unknown): void {
-  process.stdout.write(`${visibleJson(JSON.stringify(document, null, 2))}\n`)
+  print(`${visibleJson(JSON.stringify(document, null, 2))}\n`)
 }

@@ -21,14 +21,14 @@ export interface WorkerSession {
 }
 
 /**
- * Threads for one run, or isolated processes; their logs go to a file of the run, and to stderr where `echo` is wanted.
+ * Threads for one run, or isolated processes; their logs go to a file of the run, and to `echo`.
  */
 export async function startWorkers(options: {
   readonly home: string
   readonly id: string
   readonly asked: AskedRun
   readonly view: ProgressView
-  readonly echo: boolean
+  readonly echo: ((line: string) => void) | null
   readonly isolated: boolean
 }): Promise<WorkerSession> {
   const { home, id, asked, view, echo, isolated } = options
@@ -42,7 +42,7 @@ export async function startWorkers(options: {
     onProgress: (event: Progress) => progress.rows(event),
     onLog: (line: string) => {
       log.write(line)
-      if (echo) process.stderr.write(`${line}\n`)
+      echo?.(line)
     },
   }
   const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
