@@ -290,6 +290,62 @@ export function activeRecordContract(
       assert.equal(JSON.stringify(note), `{"id":"${note.id}","body":"shown"}`)
     })
 
+    test('a record is spread, listed, compared and cloned as any object is', async () => {
+      const made = await Note.create({ body: 'like any object' })
+      const id = made.id as bigint
+      const read = await Note.find(id)
+      const other = await Note.create({ body: 'another' })
+      const [partly] = await Note.where({ id }).select('id').toArray()
+
+      for (const record of [made, read]) {
+        const { body, ...rest } = record
+        assert.deepEqual(
+          [{ ...record }, body, { ...rest }],
+          [{ id, body: 'like any object' }, 'like any object', { id }],
+        )
+        assert.deepEqual(
+          [Object.keys(record).toSorted(), structuredClone({ ...record })],
+          [['body', 'id'], { id, body }],
+        )
+        assert.deepEqual(structuredClone(record), { id, body } as never)
+      }
+      assert.deepStrictEqual(made, read)
+      assert.notDeepStrictEqual(other, read)
+      assert.deepEqual({ ...partly }, { id })
+      assert.throws(() => partly?.body, /not selected/)
+    })
+
+    test('what is written into an own field is saved, as what is assigned to a new record is', async () => {
+      await Customer.deleteAll()
+      const made = new Customer({ id: 6n, fullName: 'Six' })
+      made.email = 'six@example.com'
+      assert.deepEqual({ ...made }, { id: 6n, fullName: 'Six', email: 'six@example.com' })
+      await made.saveOrFail()
+      const read = await Customer.find(6n)
+
+      read.fullName = 'Six, again'
+      read.balance = decimalOf('1.5')
+      assert.deepEqual(
+        [read.changed, read.was('fullName'), read.textOf('fullName')],
+        [['fullName', 'balance'], 'Six', 'Six, again'],
+      )
+      read.balance = null
+      Object.assign(read, { isActive: true })
+      assert.deepEqual(read.changed, ['fullName', 'isActive'])
+      assert.equal(await read.save(), true)
+      assert.deepEqual(read.changed, [])
+      await made.reload()
+      assert.deepEqual({ ...made }, { ...(await Customer.find(6n)) })
+      assert.deepEqual([made.fullName, made.isActive], ['Six, again', true])
+
+      made.balance = 'no number' as never
+      assert.equal(await made.save(), false)
+      assert.deepEqual(
+        made.errors.toArray().map(({ field, code }) => `${field} ${code}`),
+        ['balance invalid_decimal'],
+      )
+    })
+
     test('transactions at once inside a transaction take turns', async () => {
       const records = await shop.transaction(() =>
         Promise.all(['one at once', 'two at once', 'three at once'].map((body) => Note.create({ body }))),
