@@ -169,6 +169,25 @@ export class Relation<T, F extends Fields> {
     })
   }
 
+  /**
+   * By place of the value: the records of which the database says that the property equals it, in the spelling that
+   * either side has. One statement.
+   */
+  async havingEach(property: keyof F & string, values: readonly unknown[]): Promise<T[][]> {
+    const { definition } = this.#model
+    const having: T[][] = values.map(() => [])
+    if (values.length === 0) return having
+    const columns = this.#parts.columns
+    const rows = await this.#run((adapter) => {
+      const read = sql.join(columns.map((column) => readColumn(adapter, column)))
+      const one = (value: unknown, place: number) =>
+        sql`select ${sql.raw(String(place))}, ${read} from ${tableName(definition)} where ${condition(adapter, definition, { [property]: value })}`
+      return sql.join(values.map(one), sql` union all `)
+    })
+    for (const [place, ...row] of rows) having[Number(place)]?.push(this.#recordOf(row))
+    return having
+  }
+
   /** Every row, in memory at once; use `inBatches` or `for await` for many. */
   async toArray(): Promise<T[]> {
     const statement = (adapter: Adapter) => this.#select(adapter)
@@ -200,7 +219,7 @@ export class Relation<T, F extends Fields> {
   }
 
   async exists(): Promise<boolean> {
-    return (await this.limit(1).count()) > 0
+    return (await this.limit(Math.min(1, this.#parts.limit ?? 1)).count()) > 0
   }
 
   /** Deletes the rows that meet the conditions, without hooks; says how many. */
