@@ -1,5 +1,7 @@
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AssociatedModel, AssociatedRecord } from './association.ts'
+import type { Fields } from './fields.ts'
 import { Relation } from './relation.ts'
 import { KEYS_AT_ONCE } from './sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from './table-definition.ts'
@@ -20,24 +22,35 @@ export function definitionOf(record: AssociatedRecord): TableDefinition {
   return (record.constructor as unknown as { definition: TableDefinition }).definition
 }
 
-/** The records whose property has one of the texts, by that text. */
+/** Numbers have one text each; whether two texts are one key is for the database to say. */
+const NUMBERS = new Set<FieldKind>(['bigint', 'integer'])
+
+/** The records whose property the database takes for one of the texts, by that text. */
 export async function recordsByText<T extends AssociatedRecord>(
   model: AssociatedModel<T>,
   property: string,
   texts: readonly (string | null)[],
 ): Promise<Map<string, T[]>> {
-  const { field } = columnOf(model.definition, property)
+  const { cast, toText, kind } = columnOf(model.definition, property).field.settings
   const keys = [...new Set(texts.filter((text) => text !== null))]
   const found = new Map<string, T[]>()
+  const relation = new Relation<T, Fields>(model)
   for (let start = 0; start < keys.length; start += KEYS_AT_ONCE) {
-    const values = keys.slice(start, start + KEYS_AT_ONCE).map((text) => field.settings.cast(text))
-    const records = await new Relation<T, never>(model).where({ [property]: values } as never).toArray()
-    for (const record of records) {
-      const key = record.textOf(property) ?? ''
-      const known = found.get(key)
-      if (known === undefined) found.set(key, [record])
-      else known.push(record)
+    const some = keys.slice(start, start + KEYS_AT_ONCE)
+    const values = some.map((text) => cast(text))
+    if (!NUMBERS.has(kind)) {
+      const having = await relation.havingEach(property, values)
+      some.forEach((text, place) => {
+        found.set(text, having[place] ?? [])
+      })
+      continue
     }
+    const byNumber = Map.groupBy(await relation.where({ [property]: values }).toArray(), (record) =>
+      toText(cast(record.textOf(property) ?? '')),
+    )
+    some.forEach((text, place) => {
+      found.set(text, byNumber.get(toText(values[place])) ?? [])
+    })
   }
   return found
 }

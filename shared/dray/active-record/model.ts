@@ -2,8 +2,9 @@ import type { Text } from '#dray/block/block.ts'
 import type { Database } from '#dray/database/database.ts'
 import { type BulkOptions, type BulkResult, writeAll } from './bulk.ts'
 import type { Attributes, Fields, KeyOf, Row, ValueOf } from './fields.ts'
+import { ownFieldsOf } from './own-fields.ts'
 import * as persistence from './persistence.ts'
-import { ActiveRecord, defineAccessors, internals, refuseHiddenAccessors, SourceRecord } from './record.ts'
+import { ActiveRecord, defineAccessors, internals, SourceRecord } from './record.ts'
 import { RecordInvalidError, RecordNotFoundError } from './record-errors.ts'
 import { type ConditionsOf, type OrderOf, Relation } from './relation.ts'
 import { checkSchema, createTable, type SchemaDifference } from './schema.ts'
@@ -232,8 +233,9 @@ const readingStatics = {
   },
   instantiate(this: ModelClass, row: RecordRow | string): SourceRecord {
     const record = new this() as unknown as SourceRecord
-    internals.load(record, row)
-    refuseHiddenAccessors(record, this.definition)
+    const fields = ownFieldsOf(record)
+    internals.take(record, row)
+    fields.give(record, row)
     return record
   },
   checkSchema(this: ModelClass) {

@@ -17,12 +17,16 @@ function modelOf(record: ActiveRecord): QueriedModel {
   return record.constructor as unknown as QueriedModel
 }
 
+/** Records whose rows were deleted by `destroy()`. */
+const destroyed = new WeakSet<ActiveRecord>()
+
 /**
  * Writes the record. False, with its errors filled, when a rule or the database refuses its values, or the database
  * drops the row; the transaction stays usable.
  */
 export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
+  if (destroyed.has(record)) throw staleRecord(model, record)
   try {
     return await model.database.transaction(async () => {
       model.database.onRollback(internals.wayBack(record))
@@ -219,7 +223,11 @@ export async function destroy(record: ActiveRecord): Promise<void> {
   await model.database.withConnection(async (connection, adapter) => {
     const where = identity(model, record, adapter)
     const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(model.definition)} where ${where}`)
-    if ((await connection.query(text, parameters)).affected > 0) return
+    if ((await connection.query(text, parameters)).affected > 0) {
+      destroyed.add(record)
+      model.database.onRollback(() => destroyed.delete(record))
+      return
+    }
     if (await isThere(model, connection, adapter, where)) throw droppedRow(model, 'deleted')
     throw staleRecord(model, record)
   })

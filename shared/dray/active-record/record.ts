@@ -4,6 +4,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { AssociatedModel } from './association.ts'
 import { BelongsTo } from './belongs-to.ts'
 import { HasMany } from './has-many.ts'
+import { ownFieldsOf } from './own-fields.ts'
 import {
   type ColumnDefinition,
   columnOf,
@@ -20,9 +21,12 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 const NO_VALUES: RecordRow = []
 
 interface Internals {
+  /** The texts of the record as it is now. Throws `DataQuality` for a value that its field cannot hold. */
   row(record: SourceRecord): RecordRow
-  /** Takes a row as it is in the database: its texts, or the line of COPY text that they are in. */
-  load(record: SourceRecord, row: RecordRow | string): void
+  /** Gives a new record its row: texts, or the line of COPY text that they are in. Its fields are not there yet. */
+  take(record: SourceRecord, row: RecordRow | string): void
+  /** Takes a row as it is in the database now. */
+  load(record: SourceRecord, row: RecordRow): void
   /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
   set(record: SourceRecord, column: ColumnDefinition, text: Text): void
   /** Takes the record back to how it is now when it is called; fields that have been changed since a save stay so. */
@@ -36,6 +40,17 @@ export interface RecordClass {
   readonly definition: TableDefinition
 }
 
+/** Whether a value is the one that a text says; bytes can have been changed in place. */
+function isValueOf({ field }: ColumnDefinition, text: Text, value: unknown): boolean {
+  if (text === null || value === null || value === undefined) return text === (value ?? null)
+  if (typeof value === 'object') return field.settings.toText(value) === text
+  try {
+    return Object.is(field.settings.cast(text), value)
+  } catch {
+    return false
+  }
+}
+
 function sameValue(column: ColumnDefinition, stored: Text, text: Text): boolean {
   if (stored === null || text === null) return stored === text
   try {
@@ -46,8 +61,10 @@ function sameValue(column: ColumnDefinition, stored: Text, text: Text): boolean 
 }
 
 /**
- * A row that was read. Values stay the database's text until an accessor asks: making a record costs an assignment.
- * Accessors are on the prototype of the model; a class field of the same name would hide them and is refused.
+ * A row that was read. Its fields are own properties with values, as those of any object: it can be spread, listed,
+ * compared and cloned. Behind them is what the database had, as text, so that a change is seen when it is asked for.
+ * Accessors on the model's prototype serve the fields that are not there (yet); a class field of the same name would
+ * hide them and is refused.
  */
 export class SourceRecord {
   /** A line is taken apart when the first field is asked for. */
@@ -58,28 +75,32 @@ export class SourceRecord {
 
   static {
     internals = {
-      row: (record) => record.#texts,
-      load: (record, row) => {
+      row: (record) => record.#current,
+      take: (record, row) => {
         record.#row = row
         record.#stored = row
       },
-      set: (record, column, text) => {
-        const texts = record.#texts
-        const stored = record.#storedTexts?.[column.index]
-        const row = texts === record.#stored || texts === NO_VALUES ? [...texts] : texts
-        row[column.index] = stored !== undefined && sameValue(column, stored, text) ? stored : text
+      load: (record, row) => {
         record.#row = row
+        record.#stored = row
+        ownFieldsOf(record).renew(record, row)
+      },
+      set: (record, column, text) => {
+        const set = record.#set(column, text)
+        ownFieldsOf(record).set(record, column, set === null ? null : textToValue(column, set))
       },
       wayBack: (record) => {
-        const given = record.#texts
+        const given = [...record.#current]
         const before = record.#storedTexts
         return () => {
           const saved = record.#storedTexts
-          const row = record.#texts
-          record.#row = record.#definition.columns.map(({ index }) =>
+          const row = record.#current
+          const back = record.#definition.columns.map(({ index }) =>
             row[index] === saved?.[index] ? given[index] : row[index],
           )
+          record.#row = back
           record.#stored = before
+          ownFieldsOf(record).renew(record, back)
         }
       },
     }
@@ -94,6 +115,31 @@ export class SourceRecord {
   get #storedTexts(): RecordRow | null {
     const stored = this.#stored
     return typeof stored === 'string' ? this.#split(stored) : stored
+  }
+
+  /** The texts, with what has been written into the own fields since. */
+  get #current(): RecordRow {
+    if (!this.#definition.readOnly) for (const column of ownFieldsOf(this).plain) this.#notice(column)
+    return this.#texts
+  }
+
+  /** Takes over what has been written into an own field. */
+  #notice(column: ColumnDefinition): void {
+    const own = Object.getOwnPropertyDescriptor(this, column.name)
+    if (own === undefined || own.get !== undefined) return
+    const text = this.#texts[column.index]
+    if (text === undefined || !isValueOf(column, text, own.value)) this.#set(column, valueToText(column, own.value))
+  }
+
+  /** Changes a text; one that says the same as what is stored is the stored one. */
+  #set(column: ColumnDefinition, text: Text): Text {
+    const texts = this.#texts
+    const stored = this.#storedTexts?.[column.index]
+    const row = texts === this.#stored || texts === NO_VALUES ? [...texts] : texts
+    const set = stored !== undefined && sameValue(column, stored, text) ? stored : text
+    row[column.index] = set
+    this.#row = row
+    return set
   }
 
   #split(line: string): RecordRow {
@@ -139,8 +185,8 @@ export class SourceRecord {
 
   /** The names of the properties whose values differ from those in the database. */
   get changed(): readonly string[] {
-    if (this.#stored === this.#row) return []
-    const row = this.#texts
+    const row = this.#current
+    if (this.#stored === row) return []
     const stored = this.#storedTexts
     return this.#definition.columns
       .filter(({ index }) => row[index] !== (stored === null ? undefined : stored[index]))
@@ -155,12 +201,14 @@ export class SourceRecord {
 
   /** A property as the database's own text: exact, and without a cast that could refuse it. */
   textOf(name: string): Text {
-    return this.#texts[columnOf(this.#definition, name).index] ?? null
+    const column = columnOf(this.#definition, name)
+    if (!this.#definition.readOnly) this.#notice(column)
+    return this.#texts[column.index] ?? null
   }
 
   /** The texts of the selected columns by column name, as they were read: for a person, a log, a quarantine. */
   toTexts(): Record<string, Text> {
-    const row = this.#texts
+    const row = this.#current
     return Object.fromEntries(this.#selected.map(({ column, index }) => [column, row[index] as Text]))
   }
 
@@ -209,11 +257,11 @@ export class ActiveRecord extends SourceRecord {
   afterSave(): void | Promise<void> {}
 }
 
-/** Defines the accessors of a model on its prototype. */
+/** Defines the accessors of a model on its prototype: for fields that a record has not, or not yet. */
 export function defineAccessors(prototype: object, definition: TableDefinition): void {
   for (const column of definition.columns) {
     Object.defineProperty(prototype, column.name, {
-      enumerable: true,
+      enumerable: false,
       configurable: true,
       get(this: SourceRecord) {
         const text = internals.row(this)[column.index]
@@ -236,18 +284,4 @@ function notSelected(record: SourceRecord, name: string): undefined {
   throw new ConfigurationError(
     `${record.constructor.name}.${name} was not selected, so its value is unknown; add '${name}' to select() or leave select() out`,
   )
-}
-
-const checked = new WeakSet<object>()
-
-/** Refuses a model with a class field that hides an accessor; looks at the first record of each class. */
-export function refuseHiddenAccessors(record: SourceRecord, definition: TableDefinition): void {
-  if (checked.has(record.constructor)) return
-  const hidden = Object.keys(record).find((name) => definition.byName.has(name))
-  if (hidden !== undefined) {
-    throw new ConfigurationError(
-      `${record.constructor.name} declares a class field "${hidden}", which hides the column's value; remove it (use \`declare\` or an accessor)`,
-    )
-  }
-  checked.add(record.constructor)
 }

@@ -4,7 +4,7 @@ import { decodeLine } from '#dray/block/copy-text.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
 import { compile, type Statement } from '#dray/database/statement.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
-import { preload } from './association.ts'
+import { type AssociatedRecord, preload } from './association.ts'
 import { after, ascending, type ComparedKey, livePrimaryKey } from './compared-key.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { QueriedModel } from './model-table.ts'
@@ -35,9 +35,6 @@ export interface Batch<T> {
   readonly records: readonly T[]
   readonly cursor: BatchCursor
 }
-
-/** Rows in fields, or as lines of COPY text. */
-type Rows = readonly (string | readonly Text[])[]
 
 function textsOf(row: string | readonly Text[]): readonly Text[] {
   return typeof row === 'string' ? decodeLine(row) : row
@@ -135,23 +132,19 @@ export class Relation<T, F extends Fields> {
     return sql.raw(` limit ${limit ?? adapter.everyRow}${offset === null ? '' : ` offset ${offset}`}`)
   }
 
-  #records(rows: Rows): T[] {
+  /** Makes a record of a row of the selected columns. */
+  #recordOf(row: string | readonly Text[]): T {
     const { columns } = this.#parts
-    const whole = columns.length === this.#model.definition.columns.length
-    const width = this.#model.definition.columns.length
-    return rows.map((row) => {
-      if (whole) return this.#model.instantiate(row as RecordRow) as T
-      const texts = textsOf(row)
-      const wide: RecordRow = new Array(width)
-      columns.forEach((column, place) => {
-        wide[column.index] = texts[place] as Text
-      })
-      return this.#model.instantiate(wide) as T
+    if (columns.length === this.#model.definition.columns.length) return this.#model.instantiate(row as RecordRow) as T
+    const texts = textsOf(row)
+    const wide: RecordRow = new Array(this.#model.definition.columns.length)
+    columns.forEach((column, place) => {
+      wide[column.index] = texts[place] as Text
     })
+    return this.#model.instantiate(wide) as T
   }
 
-  async #loaded(rows: Rows): Promise<T[]> {
-    const records = this.#records(rows)
+  async #preloaded(records: T[]): Promise<T[]> {
     for (const name of this.#parts.preloads) await preload(records as object[], name)
     return records
   }
@@ -163,20 +156,43 @@ export class Relation<T, F extends Fields> {
     })
   }
 
-  /** The rows of a query that may give many. */
-  async #runMany(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<Rows> {
+  /** The records of a query that may give many: made while the others come in. */
+  async #runMany(statement: (adapter: Adapter) => RawBuilder<unknown>): Promise<T[]> {
     return this.#model.database.withConnection(async (connection, adapter) => {
       const { sql: text, parameters } = compile(adapter, statement(adapter))
-      return connection.lines === undefined
-        ? (await connection.query(text, parameters)).rows
-        : connection.lines(text, parameters)
+      if (connection.eachLine === undefined) {
+        return (await connection.query(text, parameters)).rows.map((row) => this.#recordOf(row))
+      }
+      const records: T[] = []
+      await connection.eachLine(text, parameters, (line) => records.push(this.#recordOf(line)))
+      return records
     })
+  }
+
+  /**
+   * By place of the value: the records of which the database says that the property equals it, in the spelling that
+   * either side has. One statement.
+   */
+  async havingEach(property: keyof F & string, values: readonly unknown[]): Promise<T[][]> {
+    const { definition } = this.#model
+    const having: T[][] = values.map(() => [])
+    if (values.length === 0) return having
+    const columns = this.#parts.columns
+    const rows = await this.#run((adapter) => {
+      const read = sql.join(columns.map((column) => readColumn(adapter, column)))
+      const one = (value: unknown, place: number) =>
+        sql`select ${sql.raw(String(place))}, ${read} from ${tableName(definition)} where ${condition(adapter, definition, { [property]: value })}`
+      return sql.join(values.map(one), sql` union all `)
+    })
+    for (const [place, ...row] of rows) having[Number(place)]?.push(this.#recordOf(row))
+    return having
   }
 
   /** Every row, in memory at once; use `inBatches` or `for await` for many. */
   async toArray(): Promise<T[]> {
-    const run = this.#parts.limit === null ? this.#runMany : this.#run
-    return this.#loaded(await run.call(this, (adapter: Adapter) => this.#select(adapter)))
+    const statement = (adapter: Adapter) => this.#select(adapter)
+    if (this.#parts.limit === null) return this.#preloaded(await this.#runMany(statement))
+    return this.#preloaded((await this.#run(statement)).map((row) => this.#recordOf(row)))
   }
 
   /** The first row in the order given (else by primary key), or null. */
@@ -203,7 +219,7 @@ export class Relation<T, F extends Fields> {
   }
 
   async exists(): Promise<boolean> {
-    return (await this.limit(1).count()) > 0
+    return (await this.limit(Math.min(1, this.#parts.limit ?? 1)).count()) > 0
   }
 
   /** Deletes the rows that meet the conditions, without hooks; says how many. */
@@ -239,20 +255,18 @@ export class Relation<T, F extends Fields> {
       throw new ConfigurationError('inBatches() goes by primary key; leave order(), limit() and offset() out')
     }
     const size = wholeNumber('of', options.of ?? 10_000)
-    const places = primaryKey.map((column) => this.#parts.columns.indexOf(column))
     const key = await this.#model.database.withConnection((connection, adapter) =>
       livePrimaryKey(this.#model.definition, connection, adapter),
     )
     let cursor = options.after
     for (;;) {
       const behind = cursor
-      const rows = await this.#runMany((adapter) => this.#select(adapter, { key, behind, rows: size }))
-      const last = rows.at(-1)
+      const records = await this.#runMany((adapter) => this.#select(adapter, { key, behind, rows: size }))
+      const last = records.at(-1) as AssociatedRecord | undefined
       if (last === undefined) return
-      const texts = textsOf(last)
-      cursor = places.map((place) => texts[place] ?? '')
-      yield { records: await this.#loaded(rows), cursor }
-      if (rows.length < size) return
+      cursor = primaryKey.map(({ name }) => last.textOf(name) ?? '')
+      yield { records: await this.#preloaded(records), cursor }
+      if (records.length < size) return
     }
   }
 
@@ -268,7 +282,8 @@ export class Relation<T, F extends Fields> {
       return
     }
     const { sql: text, parameters } = await this.#compiled()
-    for await (const rows of this.#model.database.stream(text, parameters)) yield* await this.#loaded(rows)
+    for await (const rows of this.#model.database.stream(text, parameters))
+      yield* await this.#preloaded(rows.map((row) => this.#recordOf(row)))
   }
 
   async #compiled(): Promise<Statement> {

@@ -47,18 +47,38 @@ export async function createTable(model: ModelTable, options: { readonly ifMissi
 
 /** Live types that hold a kind's values, as the engines name them. */
 const ACCEPTED: Readonly<Record<FieldKind, RegExp>> = {
-  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|numeric|decimal|xid8)/i,
-  integer: /^(bigint|integer|int|smallint|mediumint|tinyint)/i,
+  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|year|numeric|decimal|xid8)\b(?!.*\[)/i,
+  integer: /^(bigint|integer|int|smallint|mediumint|tinyint|year)\b(?!.*\[)/i,
   text: /./,
   varchar: /./,
-  decimal: /^(numeric|decimal|money|text|varchar|bigint|integer|int|smallint|real|double)/i,
-  double: /^(double|real|float|numeric|decimal)/i,
+  decimal: /^(numeric|decimal|text|varchar|character varying|bigint|integer|int|smallint|mediumint|tinyint)\b(?!.*\[)/i,
+  double: /^(double|real|float|numeric|decimal)\b(?!.*\[)/i,
   boolean: /^(bool|tinyint|bit|integer|int)/i,
-  date: /^(date|text|timestamp|varchar)/i,
-  timestamp: /^(timestamp|datetime|date|text|varchar)/i,
+  date: /^(date|text|varchar|character varying)\b(?!.*\[)/i,
+  timestamp: /^(timestamp|datetime|date|text|varchar|character varying)/i,
   json: /^(json|longtext|text)/i,
   uuid: /^(uuid|char|varchar|text|binary)/i,
-  binary: /^(bytea|(tiny|medium|long)?blob|binary|varbinary|bit\()/i,
+  binary:
+    /^(bytea|(tiny|medium|long)?blob|binary|varbinary|bit\(|geometry|(multi)?(point|linestring|polygon)|geom|vector)/i,
+}
+
+/** The first that matches a live type names the field that holds it; everything else is text. */
+const FITTING: readonly (readonly [RegExp, string])[] = [
+  [/\[\]/, 'text()'],
+  [/^(smallint|mediumint|tinyint|integer|int|year)\b/i, 'integer()'],
+  [/^bigint\b/i, 'bigint()'],
+  [/^(numeric|decimal)\b/i, 'decimal(precision, scale)'],
+  [/^(double|real|float)\b/i, 'double()'],
+  [/^bool/i, 'boolean()'],
+  [/^date$/i, 'date()'],
+  [/^(timestamp|datetime)/i, 'timestamp()'],
+  [/^json/i, 'json()'],
+  [/^uuid/i, 'uuid()'],
+  [ACCEPTED.binary, 'binary()'],
+]
+
+function fittingField(type: string): string {
+  return FITTING.find(([live]) => live.test(type))?.[1] ?? 'text()'
 }
 
 /** What differs between the model and its live table. */
@@ -104,7 +124,7 @@ function columnDifferences(
     {
       kind: 'type',
       column: column.column,
-      message: `${where}.${column.column} is ${found.type}, the model says ${column.field.settings.kind}; change one of them`,
+      message: `${where}.${column.column} is ${found.type}, the model says ${column.field.settings.kind}; declare the field ${column.name} as ${fittingField(found.type)}, which holds such values as they are, or change the column`,
     },
   ]
 }

@@ -24,7 +24,8 @@ export function encodeLine(values: readonly Text[]): string {
   return line
 }
 
-function unescapeField(field: string): Text {
+/** The text of one field of a line. */
+export function unescapeField(field: string): Text {
   if (field === '\\N') return null
   if (!field.includes('\\')) return field
   return field.replace(/\\([0-7]{1,3}|x[0-9A-Fa-f]{1,2}|[\s\S])/g, (_, sequence: string) => {

@@ -162,10 +162,15 @@ export interface Connection {
     options?: QueryOptions & { readonly pageRows?: number },
   ): AsyncIterable<readonly (readonly Text[])[]>
   /**
-   * Every row of a SELECT as a line of COPY text, in memory at once; where the engine gives them quicker than in
+   * Gives every row of a SELECT as a line of COPY text, as they come in; where the engine gives them quicker than in
    * fields.
    */
-  lines?(sql: string, parameters?: readonly Bound[], options?: QueryOptions): Promise<readonly string[]>
+  eachLine?(
+    sql: string,
+    parameters: readonly Bound[],
+    take: (line: string) => void,
+    options?: QueryOptions,
+  ): Promise<void>
   /** The rows of a SELECT as blocks (64 KiB–1 MiB) of COPY text, in bounded memory. */
   copyOut(sql: string, parameters?: readonly Bound[], options?: CopyOptions): AsyncIterable<CopyBlock>
   /**

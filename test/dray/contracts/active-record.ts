@@ -290,6 +290,121 @@ export function activeRecordContract(
       assert.equal(JSON.stringify(note), `{"id":"${note.id}","body":"shown"}`)
     })
 
+    test('a record is spread, listed, compared and cloned as any object is', async () => {
+      const made = await Note.create({ body: 'like any object' })
+      const id = made.id as bigint
+      const read = await Note.find(id)
+      const other = await Note.create({ body: 'another' })
+      const [partly] = await Note.where({ id }).select('id').toArray()
+
+      for (const record of [made, read]) {
+        const { body, ...rest } = record
+        assert.deepEqual(
+          [{ ...record }, body, { ...rest }],
+          [{ id, body: 'like any object' }, 'like any object', { id }],
+        )
+        assert.deepEqual(
+          [Object.keys(record).toSorted(), structuredClone({ ...record })],
+          [['body', 'id'], { id, body }],
+        )
+        assert.deepEqual(structuredClone(record), { id, body } as never)
+      }
+      assert.deepStrictEqual(made, read)
+      assert.notDeepStrictEqual(other, read)
+      assert.deepEqual({ ...partly }, { id })
+      assert.throws(() => partly?.body, /not selected/)
+    })
+
+    test('what is written into an own field is saved, as what is assigned to a new record is', async () => {
+      await Customer.deleteAll()
+      const made = new Customer({ id: 6n, fullName: 'Six' })
+      made.email = 'six@example.com'
+      assert.deepEqual({ ...made }, { id: 6n, fullName: 'Six', email: 'six@example.com' })
+      await made.saveOrFail()
+      const read = await Customer.find(6n)
+
+      read.fullName = 'Six, again'
+      read.balance = decimalOf('1.5')
+      assert.deepEqual(
+        [read.changed, read.was('fullName'), read.textOf('fullName')],
+        [['fullName', 'balance'], 'Six', 'Six, again'],
+      )
+      read.balance = null
+      Object.assign(read, { isActive: true })
+      assert.deepEqual(read.changed, ['fullName', 'isActive'])
+      assert.equal(await read.save(), true)
+      assert.deepEqual(read.changed, [])
+      await made.reload()
+      assert.deepEqual({ ...made }, { ...(await Customer.find(6n)) })
+      assert.deepEqual([made.fullName, made.isActive], ['Six, again', true])
+
+      made.balance = 'no number' as never
+      assert.equal(await made.save(), false)
+      assert.deepEqual(
+        made.errors.toArray().map(({ field, code }) => `${field} ${code}`),
+        ['balance invalid_decimal'],
+      )
+    })
+
+    test('a record that was destroyed is not saved again, unless that was rolled back', async () => {
+      const note = await Note.create({ body: 'to be destroyed' })
+      await shop
+        .transaction(async () => {
+          await note.destroy()
+          throw new Error('not this time')
+        })
+        .catch(() => undefined)
+      assert.equal(await note.save(), true)
+
+      await note.destroy()
+
+      await assert.rejects(note.save(), { code: 'StaleRecord', message: /was changed or deleted/ })
+    })
+
+    test('no row exists within a limit of none', async () => {
+      await Note.create({ body: 'there' })
+
+      assert.equal(await Note.where({ body: 'there' }).exists(), true)
+      assert.equal(await Note.where({ body: 'there' }).limit(0).exists(), false)
+    })
+
+    test('a preload finds what load() finds: the database says which keys are equal', async () => {
+      class Parent extends shop.table('folded_parent', { name: varchar(40).primaryKey() }) {
+        get children() {
+          return this.hasMany(Child, 'parentName')
+        }
+      }
+      class Child extends shop.table('folded_child', { id: bigint().primaryKey(), parentName: varchar(40) }) {
+        get parent() {
+          return this.belongsTo(Parent, 'parentName')
+        }
+      }
+      const folded: Record<string, string> = {
+        postgres: 'citext',
+        mysql: 'varchar(40) collate utf8mb4_general_ci',
+        sqlite: 'text collate nocase',
+      }
+      if (dialect === 'postgres') await shop.query('create extension if not exists citext')
+      await shop.query(`create table folded_parent (name ${folded[dialect]} primary key)`)
+      await shop.query(`create table folded_child (id bigint primary key, parent_name ${folded[dialect]})`)
+      const names = Array.from({ length: 600 }, (_, index) => `parent ${index}`)
+      await Parent.insertAll(['ann', 'Bob', ...names].map((name) => ({ name })))
+      await Child.insertAll(
+        ['ANN', 'ann', 'bob', 'nobody', ...names].map((parentName, index) => ({ id: BigInt(index), parentName })),
+      )
+
+      const children = await Child.all().order('id').preload('parent').toArray()
+      const parents = await Parent.all().preload('children').toArray()
+
+      assert.deepEqual(
+        children.slice(0, 4).map((child) => child.parent.value?.name ?? null),
+        ['ann', 'ann', 'Bob', null],
+      )
+      assert.equal(children.filter((child) => child.parent.value !== null).length, 603)
+      const byName = new Map(parents.map((parent) => [parent.name, parent.children.value.length]))
+      assert.deepEqual([byName.get('ann'), byName.get('Bob'), byName.get('parent 599')], [2, 1, 1])
+    })
+
     test('transactions at once inside a transaction take turns', async () => {
       const records = await shop.transaction(() =>
         Promise.all(['one at once', 'two at once', 'three at once'].map((body) => Note.create({ body }))),

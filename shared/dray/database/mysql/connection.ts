@@ -120,12 +120,15 @@ export class MysqlConnection implements Connection {
     })
   }
 
-  async lines(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<readonly string[]> {
-    const lines: string[] = []
+  async eachLine(
+    sql: string,
+    parameters: readonly Bound[],
+    take: (line: string) => void,
+    options: QueryOptions = {},
+  ): Promise<void> {
     for await (const block of this.copyOut(sql, parameters, options)) {
-      for (const line of linesOf(block)) lines.push(line)
+      for (const line of linesOf(block)) take(line)
     }
-    return lines
   }
 
   async *#pages<Page>(

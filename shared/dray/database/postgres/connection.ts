@@ -117,29 +117,28 @@ export class PostgresConnection implements Connection {
     }
   }
 
-  async lines(
+  async eachLine(
     sql: string,
-    parameters: readonly Bound[] = [],
+    parameters: readonly Bound[],
+    take: (line: string) => void,
     { signal }: QueryOptions = {},
-  ): Promise<readonly string[]> {
+  ): Promise<void> {
     this.#refuseWhileStreaming()
     const copy = copyStatement(sql, parameters)
     const own = this.session.getTransactionStatus() === 'I'
     // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
     const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
-    const lines: string[] = []
     try {
       await this.session.guarded(firstOf(signal, this.#deadline), async () => {
         this.session.query(reading)
         for (let block = await reading.next(); block !== null; block = await reading.next()) {
-          for (const line of linesOf(block)) lines.push(line)
+          for (const line of linesOf(block)) take(line)
         }
       })
     } catch (error) {
       if (own && this.session.lost === null) await this.rollback()
       throw error
     }
-    return lines
   }
 
   async *copyOut(

@@ -1,6 +1,6 @@
 import { bulkColumns, rowEncoder } from '#dray/active-record/bulk.ts'
-import { takeRow, withOwnFields } from '#dray/active-record/own-fields.ts'
-import type { SourceRecord } from '#dray/active-record/record.ts'
+import { ownFieldsOf, withOwnFields } from '#dray/active-record/own-fields.ts'
+import { internals, type SourceRecord } from '#dray/active-record/record.ts'
 import { type ColumnDefinition, columnOf, valueToText } from '#dray/active-record/table-definition.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -62,10 +62,8 @@ export function rowCode(source: AnySource, target: AnyTarget): RowCode {
 }
 
 function generateRows(source: AnySource, target: AnyTarget): RowCode {
-  // Refuses a model whose class hides its fields.
-  source.instantiate([])
   const { columns } = source.definition
-  const read = columns.filter((column) => hasOwnAccessor(source, column.name))
+  const read = ownFieldsOf(source.instantiate([]) as SourceRecord).plain
   const others = columns.filter((column) => !read.includes(column))
   const kept = read.filter(({ field }) => columns.length <= MOST_KEPT && KEPT.has(field.settings.kind))
   const targets = bulkColumns(target.definition)
@@ -74,8 +72,8 @@ function generateRows(source: AnySource, target: AnyTarget): RowCode {
     casts: columns.map(({ field }) => field.settings.cast),
     settings: targets.map(({ field }) => field.settings),
     check: (name: string) => columnOf(target.definition, name),
-    takeRow,
-    readSlowly: (row: readonly Text[]) => readSlowly(source, row),
+    takeRow: internals.take,
+    readSlowly: (row: readonly Text[]) => source.instantiate(row),
     withOthers: (record: SourceRecord) => withOwnFields(record, others),
   }
   const written = targets.map((column, place) => encoding(column, place, kept))
@@ -130,21 +128,6 @@ function generateRows(source: AnySource, target: AnyTarget): RowCode {
   const made = code(known)
   Object.defineProperty(made, 'name', { value: source.name })
   return made
-}
-
-/** Whether a field is read by the accessor that its model was given, and not by one of the user's. */
-function hasOwnAccessor(source: AnySource, name: string): boolean {
-  for (let made = source; made?.prototype; made = Object.getPrototypeOf(made)) {
-    if (Object.hasOwn(made, 'definition')) return Object.hasOwn(made.prototype, name)
-    if (Object.hasOwn(made.prototype, name)) return false
-  }
-  return false
-}
-
-/** A record whose fields are cast when they are asked for: of a row with a text that its field refuses. */
-export function readSlowly(source: AnySource, row: readonly Text[]): SourceRecord {
-  const record = source.instantiate(row) as SourceRecord
-  return withOwnFields(record, source.definition.columns)
 }
 
 /** A field of a record, with the value that its text says: own and enumerable, as those of any object. */

@@ -1,9 +1,10 @@
+import type { SourceRecord } from '#dray/active-record/record.ts'
 import type { ValidationError } from '#dray/active-record/validations.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError } from '#dray/errors.ts'
 import type { Pipeline, RowContext } from '#dray/pipeline/declare/pipeline.ts'
-import { type RowCode, readSlowly, rowCode, runOfRows } from './generated-rows.ts'
+import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { managedAttributes } from './managed-attributes.ts'
 
@@ -78,7 +79,7 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const verdict = new RowVerdict(runStartedAt)
   const run = runOfRows(target, runStartedAt)
   const plain: RowCode = {
-    read: (row) => readSlowly(source, row),
+    read: (row) => source.instantiate(row) as SourceRecord,
     encode: (_record, attributes) => run.slow(attributes),
   }
   const generated = rowCode(source, target)

@@ -5,7 +5,7 @@ import { createPostgresAdapter } from 'dray/internal/database/postgres/index.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 
 describe('the lines of a query of PostgreSQL', () => {
-  let connection: Connection & { lines: NonNullable<Connection['lines']> }
+  let connection: Connection & { eachLine: NonNullable<Connection['eachLine']> }
   let close: () => Promise<void>
 
   before(async () => {
@@ -20,11 +20,16 @@ describe('the lines of a query of PostgreSQL', () => {
   })
   after(() => close())
 
+  async function linesOf(sql: string, parameters: readonly string[] = []): Promise<string[]> {
+    const lines: string[] = []
+    await connection.eachLine(sql, parameters, (line) => lines.push(line))
+    return lines
+  }
+
   test('hold its values as COPY text, bound ones too', async () => {
-    const lines = await connection.lines(
-      `SELECT $1::text, NULL, E'a\\tb', '\\x00ff'::bytea, '1 mon -3 days'::interval`,
-      [`it's`],
-    )
+    const lines = await linesOf(`SELECT $1::text, NULL, E'a\\tb', '\\x00ff'::bytea, '1 mon -3 days'::interval`, [
+      `it's`,
+    ])
 
     assert.deepEqual(lines, ["it's\t\\N\ta\\tb\t\\\\x00ff\t1 mon -3 days"])
   })
@@ -34,7 +39,7 @@ describe('the lines of a query of PostgreSQL', () => {
     await connection.query('CREATE TABLE seen (id int)')
     await connection.query('INSERT INTO seen VALUES (1), (2)')
 
-    const lines = await connection.lines('SELECT id FROM seen ORDER BY id')
+    const lines = await linesOf('SELECT id FROM seen ORDER BY id')
 
     assert.deepEqual(lines, ['1', '2'])
     await connection.rollback()
@@ -42,7 +47,7 @@ describe('the lines of a query of PostgreSQL', () => {
   })
 
   test('leave the session usable when the query fails midway', async () => {
-    await assert.rejects(connection.lines('SELECT 1 / (5000 - n) FROM generate_series(1, 10000) n'), /division by zero/)
+    await assert.rejects(linesOf('SELECT 1 / (5000 - n) FROM generate_series(1, 10000) n'), /division by zero/)
 
     const { rows } = await connection.query('SELECT count(*) FROM generate_series(1, 3)')
 
