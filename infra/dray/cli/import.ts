@@ -1,8 +1,10 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { GivenFormat, LineEnds } from '#dray-infra/local/csv/format.ts'
+import type { CsvImported, ImportMode } from '#dray-infra/local/csv/import.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { requireLocal } from './environment.ts'
-import { duration, plural } from './format.ts'
+import { plural } from './format.ts'
 import { print, say } from './output.ts'
 import {
   type CommonOptions,
@@ -13,39 +15,111 @@ import {
   withCommonOptions,
 } from './verb.ts'
 
-interface ImportOptions extends CommonOptions {
+interface ImportOptions extends CommonOptions, FormatOptions {
   readonly into: string
+  readonly mode: ImportMode
+  readonly by?: string
+  readonly again?: boolean
+  readonly allowEmpty?: boolean
   readonly progress: ProgressMode
 }
 
+interface FormatOptions {
+  readonly delimiter?: string
+  readonly quote?: string
+  readonly escape?: 'quote' | 'backslash'
+  readonly encoding?: string
+  readonly lineEnds?: Exclude<LineEnds, 'any'>
+  readonly null?: readonly string[]
+  readonly quotedNull?: boolean
+}
+
+const HELP = `
+The first line names the columns. All rows come into the table, or none: a value that the model or the table would not
+hold as it is refuses the file, with its line. A table that is not there is made once all rows have landed.
+How the file is written is found out and shown; what can be read in two ways is asked for. docs/import.md says more.
+
+  dray import csv orders.csv --into warehouse.orders
+  dray import csv s3://bucket/orders.csv --into warehouse.orders --mode upsert
+  dray import csv old.csv --into warehouse.orders --delimiter semicolon --encoding windows-1252 --null '\\N'`
+
 export function addImport(program: Command, _verbs: Verbs): void {
   const verb = program.command('import').description('load a file into a database')
-  withCommonOptions(verb.command('csv'))
-    .description('load a CSV file (UTF-8, first line names the columns) into a table, all rows or none')
-    .argument('<file>', 'an empty field is NULL, a quoted empty field the empty string')
+  const csv = withCommonOptions(verb.command('csv'))
+    .description('load a CSV file into a table, all rows or none')
+    .argument('<file>', 'its path, or s3://bucket/key')
     .requiredOption('--into <database.table>', 'made from its model, or with text columns, when it is missing')
+    .addOption(
+      new Option('--mode <mode>', 'add rows; write over those of the same key; or take the place of all rows')
+        .choices(['append', 'upsert', 'replace'])
+        .default('append'),
+    )
+    .option('--by <columns>', 'columns by which an upsert finds rows, between commas; the primary key by default')
+    .option('--again', 'append a file that has been imported before once more')
+    .option('--allow-empty', 'let a file without rows replace all that the table has')
+  formatOptions(csv)
     .addOption(progressOption())
+    .addHelpText('after', HELP)
     .action((file: string, _options, command: Command) => importFile(file, command.optsWithGlobals()))
+}
+
+function formatOptions(command: Command): Command {
+  return command
+    .option('--delimiter <character>', 'comma, semicolon, tab, pipe, space, a character, or its code as U+0001')
+    .option('--quote <character>', 'what stands around a field, or none')
+    .addOption(
+      new Option(
+        '--escape <how>',
+        'what stands before a quote within quotes; backslash escapes others as well',
+      ).choices(['quote', 'backslash']),
+    )
+    .option('--encoding <name>', 'utf-8, utf-16le, windows-1252, shift_jis and others')
+    .addOption(new Option('--line-ends <end>', 'the only one that ends a line').choices(['lf', 'crlf', 'cr']))
+    .option(
+      '--null <text>',
+      'an unquoted field that is NULL, for each of them; without it an empty field, or \\N',
+      (text: string, others: readonly string[] = []) => [...others, text],
+    )
+    .option('--quoted-null', 'such a field is NULL in quotes, too')
 }
 
 async function importFile(file: string, options: ImportOptions): Promise<void> {
   requireLocal(options, '`dray import`')
   const { name, table } = await target(options.into)
+  const given = await formatOf(options)
   const { drayHome } = await import('#dray-infra/local/home.ts')
   const { startServices } = await import('#dray-infra/local/services.ts')
   const { databaseNamed } = await import('#dray-infra/local/databases.ts')
-  const { importCsv } = await import('#dray-infra/local/csv-import.ts')
+  const { importCsv } = await import('#dray-infra/local/csv/import.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
+  const { listenForInterrupts } = await import('./interrupts.ts')
+  const { importDocument, importText, refusedDocument } = await import('./import-report.ts')
   const project = await loadProject()
   const database = await databaseNamed(name, project)
   const services = await startServices({ home: drayHome(), project, databases: [name], state: false })
+  const interrupts = listenForInterrupts()
+  const what = { file, database: name, table, mode: options.mode }
   try {
     const start = performance.now()
-    const result = await importCsv({ file, database, table, onRows: reporter(options.progress) })
+    const result: CsvImported = await importCsv({
+      ...what,
+      database,
+      given,
+      signal: interrupts.signal,
+      onRows: reporter(options.progress),
+      again: options.again === true,
+      allowEmpty: options.allowEmpty === true,
+      ...(options.by === undefined ? {} : { by: options.by.split(',').map((column) => column.trim()) }),
+    })
     const seconds = (performance.now() - start) / 1000
-    if (options.json) printJson({ database: name, table, rows: result.rows, seconds, created: result.created })
-    else print(`${sentence(name, table, result, seconds)}\n`)
+    if (options.json) printJson(importDocument(what, result, seconds))
+    else print(importText(what, result, seconds))
+  } catch (error) {
+    const refused = options.json ? refusedDocument(what, error) : null
+    if (refused !== null) printJson(refused)
+    throw error
   } finally {
+    interrupts.stop()
     await closeDatabases()
     await services.stop()
   }
@@ -62,14 +136,19 @@ async function target(into: string): Promise<{ name: string; table: string }> {
   return { name, table }
 }
 
-function sentence(
-  name: string,
-  table: string,
-  result: { rows: number; created: 'model' | 'text' | null },
-  seconds: number,
-): string {
-  const made = { model: ' The table was made from its model.', text: ' The table was made, with text columns.' }
-  return `Imported ${plural(result.rows, 'row')} into ${name}.${table} in ${duration(seconds)}.${result.created ? made[result.created] : ''}`
+async function formatOf(options: FormatOptions): Promise<GivenFormat> {
+  const { characterOf, BACKSLASH } = await import('#dray-infra/local/csv/format.ts')
+  const { delimiter, quote, escape: before, encoding, lineEnds, null: nulls, quotedNull } = options
+  const character = quote === undefined || quote === 'none' ? null : characterOf('--quote', quote)
+  return {
+    ...(delimiter === undefined ? {} : { delimiter: characterOf('--delimiter', delimiter) }),
+    ...(quote === undefined ? {} : { quote: character }),
+    ...(before === undefined ? {} : { escape: before === 'backslash' ? BACKSLASH : (character ?? '"') }),
+    ...(encoding === undefined ? {} : { encoding }),
+    ...(lineEnds === undefined ? {} : { lineEnds }),
+    ...(nulls === undefined ? {} : { nulls }),
+    ...(quotedNull === undefined ? {} : { quotedNulls: quotedNull }),
+  }
 }
 
 /** A line each 100,000 rows. */

@@ -20,11 +20,12 @@ export interface S3StagingOptions {
   readonly client?: S3Client
 }
 
-function createClient(): S3Client {
+/** A client for this process: credentials, region and endpoint as the environment says. */
+export function createS3Client(): S3Client {
   const { AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL } = process.env
   const config: S3ClientConfig = {
     forcePathStyle: Boolean(AWS_ENDPOINT_URL_S3 || AWS_ENDPOINT_URL),
-    // The reader compares its own SHA-256.
+    // Who reads knows how long the object is; staging compares its own SHA-256.
     responseChecksumValidation: 'WHEN_REQUIRED',
     // No idle timeout for bodies: a reader may pause while a database merges; its signal bounds the whole.
     requestHandler: { connectionTimeout: 5_000, requestTimeout: 60_000, throwOnRequestTimeout: true },
@@ -46,7 +47,7 @@ export class S3StagingStore implements StagingStore {
   readonly #root: string
 
   constructor(options: S3StagingOptions) {
-    this.#client = options.client ?? createClient()
+    this.#client = options.client ?? createS3Client()
     this.#bucket = options.bucket
     const prefix = checkedPrefix(options.prefix ?? '')
     this.#root = prefix === '' ? '' : `${prefix}/`

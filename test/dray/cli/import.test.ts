@@ -13,9 +13,9 @@ describe('dray import csv', () => {
   before(() => writeFileSync(database, ''))
   after(remove)
 
-  function importRows(content: string, into: string) {
+  function importRows(content: string | Buffer, into: string, ...more: string[]) {
     writeFileSync(file, content)
-    return dray(home, ['import', 'csv', file, '--into', into])
+    return dray(home, ['import', 'csv', file, '--into', into, ...more])
   }
 
   function rows(sql: string) {
@@ -34,7 +34,11 @@ describe('dray import csv', () => {
     const { code, stdout, stderr } = await importRows('a,b\n1,Ä\n,""\n', 'shop.things')
 
     assert.equal(code, 0, stderr)
-    assert.match(stdout, /^Imported 2 rows into shop\.things in [\d.]+ s\. The table was made, with text columns\.\n$/)
+    assert.match(stdout, /^Imported 2 rows into shop\.things in [\d.]+ s\. The table was made, with text columns\.\n/)
+    assert.match(
+      stdout,
+      /read as utf-8, delimiter comma, quote ", escaped by a quote, lines end in LF, NULL is an empty field/,
+    )
     assert.deepEqual(rows('select * from things'), [
       { a: '1', b: 'Ä' },
       { a: null, b: '' },
@@ -53,7 +57,7 @@ describe('dray import csv', () => {
 
     const { stdout } = await importRows('n\n2\n', 'shop.numbers')
 
-    assert.match(stdout, /^Imported 1 row into shop\.numbers in [\d.]+ s\.\n$/)
+    assert.match(stdout, /^Imported 1 row into shop\.numbers in [\d.]+ s\.\n/)
     assert.deepEqual(rows('select n from numbers'), [{ n: '1' }, { n: '2' }])
   })
 
@@ -62,7 +66,7 @@ describe('dray import csv', () => {
 
     assert.equal(code, 1)
     assert.match(stderr, /^dray: .*rows\.csv, line 3002: .*\n$/)
-    assert.deepEqual(rows('select * from broken'), [])
+    assert.deepEqual(rows("select name from sqlite_master where name = 'broken'"), [])
   })
 
   it('imports nothing when the database refuses a row, and names its line', async () => {
@@ -87,5 +91,81 @@ describe('dray import csv', () => {
     assert.deepEqual([twice.code, empty.code], [2, 2])
     assert.match(twice.stderr, /names the column a twice/)
     assert.match(empty.stderr, /is empty/)
+  })
+
+  it('says in one JSON document what became of the rows, and how the file was read', async () => {
+    const { code, stdout } = await importRows('id;name\r\n201;Ada\r\n202;\r\n', 'shop.customers', '--json')
+
+    const { seconds, rows_per_second, sha256, ...document } = JSON.parse(stdout)
+    assert.equal(code, 0)
+    assert.ok(seconds > 0 && rows_per_second > 0 && /^[0-9a-f]{64}$/.test(sha256))
+    assert.deepEqual(document, {
+      status: 'success',
+      file,
+      database: 'shop',
+      table: 'customers',
+      mode: 'append',
+      created: null,
+      read: 2,
+      inserted: 2,
+      updated: 0,
+      unchanged: 0,
+      filtered: 0,
+      duplicate: 0,
+      quarantined: 0,
+      deleted: 0,
+      bytes: 24,
+      format: {
+        encoding: 'utf-8',
+        delimiter: ';',
+        quote: '"',
+        escape: 'quote',
+        line_ends: 'CRLF',
+        null: [''],
+        quoted_null: false,
+      },
+      notes: [],
+    })
+  })
+
+  it('says in the document of a refusal which lines are at fault', async () => {
+    const { code, stdout } = await importRows('id,name\n301,a\nx,b\n303,c\ny,d\n', 'shop.customers', '--json')
+
+    const document = JSON.parse(stdout)
+    assert.equal(code, 1)
+    assert.equal(document.status, 'refused')
+    assert.deepEqual(
+      document.at_fault.map(({ line, column }: { line: number; column: string }) => [line, column]),
+      [
+        [3, 'id'],
+        [5, 'id'],
+      ],
+    )
+    assert.deepEqual(rows('select id from customers where id > 300'), [])
+  })
+
+  it('reads a file as the options say', async () => {
+    const german = Buffer.from("n|m\nM\u00fcller|-\n'a|b'|2\n", 'latin1')
+
+    const { code, stderr } = await importRows(
+      german,
+      'shop.said',
+      ...['--delimiter', 'pipe', '--quote', "'", '--encoding', 'windows-1252', '--null', '-'],
+    )
+
+    assert.equal(code, 0, stderr)
+    assert.deepEqual(rows('select * from said'), [
+      { n: 'Müller', m: null },
+      { n: 'a|b', m: '2' },
+    ])
+  })
+
+  it('refuses an option that is no character, and an encoding that nobody knows', async () => {
+    const delimiter = await importRows('a\n1\n', 'shop.no', '--delimiter', 'commas')
+    const encoding = await importRows('a\n1\n', 'shop.no', '--encoding', 'utf-9')
+
+    assert.deepEqual([delimiter.code, encoding.code], [2, 2])
+    assert.match(delimiter.stderr, /--delimiter commas is not one character.*semicolon/)
+    assert.match(encoding.stderr, /--encoding utf-9 is no encoding.*windows-1252/)
   })
 })

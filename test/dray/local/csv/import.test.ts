@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { importCsv } from 'dray-infra/internal/local/csv-import.ts'
+import { importCsv } from 'dray-infra/internal/local/csv/import.ts'
 import { onEachEngine } from '#test/pipeline/engines.ts'
 
 const shop = database('imported-shop')
@@ -26,7 +26,7 @@ onEachEngine('a file that is imported', [shop], (engine) => {
 
   async function imported(lines: readonly string[]): Promise<number> {
     await writeFile(file, ['id,number,at,amount,label', ...lines, ''].join('\n'))
-    return (await importCsv({ file, database: shop, table: 'item' })).rows
+    return (await importCsv({ file, database: shop, table: 'item' })).read
   }
 
   const held = async () => (await shop.query('select id, number, label from item order by id')).rows
@@ -35,7 +35,7 @@ onEachEngine('a file that is imported', [shop], (engine) => {
     const rows = await imported([
       '1,7,2024-01-01 12:00:00.123,1.25,"a,b"',
       '2,,,,""',
-      '3,-1,2024-02-29 00:00:00,0.10,\\N',
+      '3,-1,2024-02-29 00:00:00,0.10,"\\N"',
     ])
 
     assert.equal(rows, 3)

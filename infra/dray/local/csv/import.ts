@@ -1,0 +1,241 @@
+import type { Database } from 'dray/internal/active-record/database.ts'
+import { text } from 'dray/internal/active-record/field-kinds.ts'
+import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
+import { createTable } from 'dray/internal/active-record/schema.ts'
+import type { LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
+import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
+import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
+import { columnNames, type ImportedColumn, type ImportTarget, importedColumns } from './columns.ts'
+import type { CsvFormat, GivenFormat } from './format.ts'
+import { ImportedFiles } from './imported-files.ts'
+import { type ImportedRows, importRows } from './imported-rows.ts'
+import { type OpenCsv, openCsv } from './rows.ts'
+import { digestOf } from './source.ts'
+
+export const IMPORT_MODES = ['append', 'upsert', 'replace'] as const
+export type ImportMode = (typeof IMPORT_MODES)[number]
+
+export interface CsvImport {
+  /** A path, or `s3://bucket/key`. */
+  readonly file: string
+  readonly database: Database
+  /** `table` or `schema.table`. */
+  readonly table: string
+  /** `append` (default) refuses a key that is there, `upsert` writes over it, `replace` empties the table before. */
+  readonly mode?: ImportMode
+  /** Columns by which an upsert finds rows; the primary key by default. */
+  readonly by?: readonly string[]
+  /** Append a file that has been imported before. */
+  readonly again?: boolean
+  /** Let a file without rows empty the table. */
+  readonly allowEmpty?: boolean
+  /** What of the file's format is known; the rest is found. */
+  readonly given?: GivenFormat
+  readonly onRows?: (rows: number) => void
+  readonly signal?: AbortSignal
+}
+
+/** `read` equals `inserted + updated + unchanged + duplicate`: a row at fault refuses the file. */
+export interface CsvImported extends ImportedRows {
+  /** Rows that a replace has taken away. */
+  readonly deleted: number
+  readonly bytes: number
+  readonly sha256: string
+  readonly format: CsvFormat
+  /** How the table was made, when there was none: as its model says, or with text columns alone. */
+  readonly created: 'model' | 'text' | null
+  readonly notes: readonly string[]
+}
+
+/**
+ * Imports a CSV file with a header into a table, in one transaction: all rows or none. The values go through the casts
+ * and rules of the model that is mapped to the table, or are held against the types of the live table. A missing table
+ * is made as its model says, or with text columns, and is there when all rows are. Throws `Configuration` (file,
+ * header, table, the same file once more), `ImportRefused` with the lines that are at fault, `Terminal`.
+ */
+export async function importCsv(options: CsvImport): Promise<CsvImported> {
+  const { database, table, file } = options
+  const adapter = await database.adapter()
+  const live = await database.withConnection((connection) => connection.describe(table))
+  const model = modelOf(database, table)
+  const target: ImportTarget = { where: `${database.name}.${table}`, model, live, adapter }
+  const known = columnNames(target)
+  const csv = await openCsv(file, {
+    ...(options.given === undefined ? {} : { given: options.given }),
+    columns: known ?? [],
+    signal: options.signal,
+  })
+  const columns = importedColumns(file, csv.header, target)
+  const files = new ImportedFiles(database, table)
+  await files.open()
+  const notes = await notesOnRepeat(options, live, files, csv.bytes)
+  const work = { options, target, columns, csv, files, notes }
+  return live === null ? intoNewTable(work) : intoTable(work, table, live)
+}
+
+interface Work {
+  readonly options: CsvImport
+  readonly target: ImportTarget
+  readonly columns: readonly ImportedColumn[]
+  readonly csv: OpenCsv
+  readonly files: ImportedFiles
+  readonly notes: readonly string[]
+}
+
+function modelOf(database: Database, table: string): ModelTable | null {
+  const models = database.models.filter(({ definition }) => definition.table === table)
+  return models.find(({ definition }) => !definition.readOnly) ?? models[0] ?? null
+}
+
+/** Files of another length need not be read to know that they are others. */
+async function notesOnRepeat(
+  { file, table, database, mode, again, signal }: CsvImport,
+  live: LiveTable | null,
+  files: ImportedFiles,
+  bytes: number,
+): Promise<string[]> {
+  if (live === null || !(await files.hasLength(bytes))) return []
+  const before = await files.find(await digestOf(file, signal))
+  if (before === null) return []
+  const said = `the same file was imported into ${database.name}.${table} before, on ${before}`
+  if (mode === 'upsert' || mode === 'replace' || again) return [said]
+  throw new ConfigurationError(
+    `${file}: ${said}, so nothing is imported; say --mode upsert to write over its rows, or --again to have them in the table once more.`,
+  )
+}
+
+/** Where CREATE TABLE is part of the transaction; elsewhere the rows come into another table, which is then renamed. */
+async function intoNewTable(work: Work): Promise<CsvImported> {
+  const { database, table } = work.options
+  const { model, adapter } = work.target
+  const created = model === null ? 'text' : 'model'
+  const make = (name: string) => makeTable(work, name)
+  if (adapter.schema.isTransactional) {
+    return database.transaction(async () => ({ ...(await intoTable(work, table, await make(table))), created }))
+  }
+  const next = nextTable(table)
+  const run = (sql: string) => database.query(sql)
+  const drop = () => run(`drop table if exists ${quoted(work, next)}`)
+  await drop()
+  try {
+    const imported = await intoTable(work, next, await make(next))
+    await run(`alter table ${quoted(work, next)} rename to ${quoted(work, table)}`)
+    return { ...imported, created }
+  } catch (error) {
+    await drop().catch(() => {})
+    throw error
+  }
+}
+
+async function makeTable(work: Work, name: string): Promise<LiveTable> {
+  const { target, options, columns } = work
+  const { database } = options
+  if (target.model !== null) {
+    const { definition } = target.model
+    await createTable({ database, definition: { ...definition, table: name } })
+  } else {
+    const type = target.adapter.schema.columnType(text().settings)
+    const fields = columns.map(({ column }) => `${target.adapter.quote(column)} ${type}`)
+    const { tableOptions } = target.adapter.schema
+    await database.query(`create table ${quoted(work, name)} (${fields.join(', ')})${tableOptions}`)
+  }
+  const live = await database.withConnection((connection) => connection.describe(name))
+  const made = live?.columns.map((column) => column.name) ?? []
+  const other = columns.find(({ column }) => !made.includes(column))
+  if (live !== null && other === undefined) return live
+  throw new ConfigurationError(
+    `${options.file}: ${target.where} cannot have a column of the name ${JSON.stringify(other?.column)}, so nothing is imported; give it a shorter one.`,
+  )
+}
+
+async function intoTable(work: Work, table: string, live: LiveTable): Promise<CsvImported> {
+  const { options, columns, csv, files } = work
+  const { database, file, mode = 'append' } = options
+  const into = mergeTarget(work, table, live)
+  await files.prepare()
+  return database.transaction(async () => {
+    const deleted = mode === 'replace' ? await empty(work, table) : 0
+    const rows = await importRows({ ...options, columns, target: into, rows: csv.rows })
+    if (deleted > 0 && rows.read === 0 && !options.allowEmpty) {
+      throw new ConfigurationError(
+        `${file} has no rows and would leave ${work.target.where} empty, so its ${deleted} rows stay; say --allow-empty when that is right.`,
+      )
+    }
+    const sha256 = csv.digest()
+    const isNew = work.target.live === null
+    await refuseRepeat(work, sha256, isNew)
+    const isAlone = isNew || mode === 'replace'
+    const remembered =
+      rows.read === 0 ? null : await files.remember({ file, sha256, bytes: csv.bytes, rows: rows.read, mode }, isAlone)
+    const notes = [...work.notes, ...notesOn(csv, rows.read), ...(remembered === null ? [] : [remembered])]
+    return { ...rows, deleted, bytes: csv.bytes, sha256, format: csv.format, created: null, notes }
+  })
+}
+
+/** An import of the same file at the same time has ended in the meantime. */
+async function refuseRepeat({ options, files, notes }: Work, sha256: string, isNew: boolean): Promise<void> {
+  const { mode = 'append', again = false, file, database, table } = options
+  if (mode !== 'append' || again || isNew || notes.length > 0) return
+  const before = await files.find(sha256)
+  if (before === null) return
+  throw new ConfigurationError(
+    `${file}: the same file was imported into ${database.name}.${table} on ${before}, while this one was read, so nothing is imported.`,
+  )
+}
+
+function notesOn(csv: OpenCsv, read: number): string[] {
+  const empty = csv.emptyLines()
+  return [
+    ...(read === 0 ? ['the file has a header and no rows'] : []),
+    ...(empty > 0 ? [`${empty === 1 ? 'an empty line was' : `${empty} empty lines were`} passed over`] : []),
+  ]
+}
+
+function mergeTarget({ options, columns, target }: Work, table: string, live: LiveTable): MergeTarget {
+  const { mode = 'append', by, file } = options
+  const names = columns.map(({ column }) => column)
+  const { model } = target
+  const touched = (model?.definition.touched ?? []).map(({ column }) => column).filter((one) => !names.includes(one))
+  const into = { table, columns: [...names, ...touched], ignore: touched }
+  if (mode !== 'upsert') return { ...into, key: [], mode: 'insert' }
+  const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
+  const key = by ?? (ofModel.length > 0 ? ofModel : live.primaryKey)
+  if (key.length === 0) {
+    throw new ConfigurationError(
+      `${target.where} has no primary key, so an upsert cannot find its rows and nothing is imported; say which columns tell its rows apart, --by <column>, by a unique key of the table.`,
+    )
+  }
+  const missing = key.filter((column) => !names.includes(column))
+  if (missing.length > 0) {
+    throw new ConfigurationError(
+      `${file} has no column ${missing.join(', ')}, by which an upsert finds the rows of ${target.where}, so nothing is imported; add it to the file, or say other columns, --by <column>.`,
+    )
+  }
+  const counter = model?.definition.lockVersion?.column
+  return {
+    ...into,
+    key,
+    mode: 'upsert',
+    ...(counter === undefined || names.includes(counter) ? {} : { counter }),
+  }
+}
+
+async function empty(work: Work, table: string): Promise<number> {
+  const { database } = work.options
+  const foreign = (await foreignKeysTo(database, table)).filter(({ isOwn }) => !isOwn)
+  if (foreign.length > 0) {
+    const referring = [...new Set(foreign.map((key) => key.table))].join(', ')
+    throw new TerminalError(
+      `${work.target.where} cannot be replaced, since ${referring} refers to it by a foreign key: its rows would be deleted or changed, too, so nothing is imported; say --mode upsert, which leaves the rows that stay.`,
+    )
+  }
+  return (await database.query(`delete from ${quoted(work, table)}`)).affected
+}
+
+function quoted({ target }: Work, table: string): string {
+  return table
+    .split('.')
+    .map((part) => target.adapter.quote(part))
+    .join('.')
+}
