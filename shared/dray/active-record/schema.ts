@@ -47,8 +47,8 @@ export async function createTable(model: ModelTable, options: { readonly ifMissi
 
 /** Live types that hold a kind's values, as the engines name them. */
 const ACCEPTED: Readonly<Record<FieldKind, RegExp>> = {
-  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|numeric|decimal|xid8)/i,
-  integer: /^(bigint|integer|int|smallint|mediumint|tinyint)/i,
+  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|year|numeric|decimal|xid8)/i,
+  integer: /^(bigint|integer|int|smallint|mediumint|tinyint|year)/i,
   text: /./,
   varchar: /./,
   decimal: /^(numeric|decimal|money|text|varchar|bigint|integer|int|smallint|real|double)/i,
