@@ -20,6 +20,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/local/csv/{kinds,modes}.test.ts',
     'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
+    'test/dray/faults/hostile-tables/hostile-tables.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
     'test/dray/pipeline/{capacity,deletes,migrations,reconcile}.test.ts',
     'test/dray/cli/{run-chinook,run-lineage,run-warehouses}.test.ts',
@@ -39,6 +40,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
   ],
+  'hostile-tables': ['test/dray/faults/hostile-tables/hostile-tables.test.ts'],
   'project-replaced': ['test/dray/projects/replaced.long.ts'],
   'project-grown': ['test/dray/projects/grown.long.ts'],
 }

@@ -34,6 +34,8 @@ class Counted extends target.table('counted', {
   updatedAt: timestamp().touch(),
   version: bigint().lockVersion(),
 }) {}
+class Meeting extends source.table('meeting', { at: timestamp().primaryKey(), changedAt: timestamp() }) {}
+class Held extends target.table('held', { at: timestamp().primaryKey() }) {}
 class Coded extends target.table('coded', { code: varchar(20).primaryKey(), label: varchar(10) }) {}
 
 const transform = ({ id, label }: Item) => (label === null || label === 'skip' ? null : { id, label })
@@ -61,6 +63,12 @@ const coded = pipeline('items', {
   transform: ({ code, label }) => (code === null || label === null ? null : { code, label }),
   load: upsert(Coded, { by: 'code' }),
   deletes: { hard: true, key: 'code' },
+})
+const meetings = pipeline('meetings', {
+  extract: changedSince(Meeting, { cursor: 'changedAt', lag: '0s' }),
+  transform: ({ at }) => ({ at }),
+  load: upsert(Held, { by: 'at' }),
+  deletes: 'hard',
 })
 const negating = pipeline('items', {
   extract,
@@ -316,6 +324,26 @@ onEachEngine('deletes', [source, target], (engine) => {
     await release('run-2')
     await run(most, 'run-3')
     assert.equal((await ids()).length, 49)
+  })
+
+  test('keys that the models write otherwise than the source are not gone: moments with an offset', async () => {
+    await Meeting.createTable()
+    await Held.createTable()
+    await source.query('drop table meeting')
+    const moment = { postgres: 'timestamptz', mysql: 'datetime(6)', sqlite: 'text' }[engine.dialect]
+    const text = engine.dialect === 'postgres' ? 'text' : 'varchar(40)'
+    await source.query(`create table meeting (at ${text} primary key, changed_at ${moment} not null)`)
+    const texts = ['2024-01-01 12:00:00+02:00', '2024-01-01T12:00:00.5+02:00', '2024-01-01 12:00:01']
+    for (const text of texts) await source.query(`insert into meeting values ('${text}', '2024-01-01 00:00:00')`)
+
+    await runPipeline(meetings, 'run-1', engine.harness.services)
+    const next = await runPipeline(meetings, 'run-2', engine.harness.services)
+
+    assert.equal(next.read, 0)
+    assert.deepEqual(
+      (await Held.all().order('at').toArray()).map(({ at }) => at),
+      ['2024-01-01 10:00:00', '2024-01-01 10:00:00.500000', '2024-01-01 12:00:01'].map(timestampOf),
+    )
   })
 
   test('a source that suddenly reads as empty deletes nothing, whatever it is told', async () => {

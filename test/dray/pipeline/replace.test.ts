@@ -19,12 +19,15 @@ const target = database('replace-target')
 
 class Item extends source.table('item', { id: bigint().primaryKey(), label: text().nullable() }) {}
 class Product extends target.table('product', { id: bigint().primaryKey(), label: varchar(10) }) {}
+const LONG = 'n'.repeat(62)
+class Long extends target.table(LONG, { id: bigint().primaryKey(), label: varchar(10) }) {}
 class Entry extends target.table('entry', { id: bigint(), label: varchar(10) }) {}
 
 const transform = (item: Item, row: { reject(field: string, code: string): null }) =>
   item.label === null ? row.reject('label', 'missing') : { id: item.id, label: item.label }
 const extract = fullLoad(Item, { partitionRows: 3 })
 const replacing = pipeline('items', { extract, transform, load: replace(Product) })
+const long = pipeline('items', { extract, transform, load: replace(Long) })
 const shrinking = pipeline('items', { extract, transform, load: replace(Product, { most: 0.97 }) })
 const emptying = pipeline('items', { extract, transform, load: replace(Product, { allowEmpty: true }) })
 const keyless = pipeline('items', { extract, transform, load: append(Entry), entity: 'shop/items' })
@@ -61,6 +64,18 @@ onEachEngine('a replace', [source, target], (engine) => {
 
   beforeEach(async () => {
     for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('takes a table whose name is as long as names may be, with a check', async () => {
+    await target.query(
+      `create table ${LONG} (id bigint primary key, label varchar(10), constraint small check (id < 100))`,
+    )
+    await Item.insertAll(items(range(3), 'new'))
+
+    const output = await runPipeline(long, 'run-1', engine.harness.services)
+
+    assert.equal(output.inserted, 3)
+    assert.equal(await Long.count(), 3)
   })
 
   test('leaves the rows of the run and no others, and nothing beside the table', async () => {

@@ -1,18 +1,33 @@
 import { sql } from 'kysely'
 import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
-import { TerminalError } from '#dray/errors.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
 import { queried } from './queried.ts'
 import { storedKeys } from './stored-keys.ts'
 
-/** The current versions of these keys, by the key as the target writes it. */
+/**
+ * The current versions of these keys, by the key as the target writes it. A key that no value of its column can be has
+ * none, and does not keep the others from being found: its row is refused where it is written.
+ */
 export async function currentVersions(
   layout: HistoryLayout,
   keys: readonly (readonly Text[])[],
 ): Promise<Map<string, Text[]>> {
+  try {
+    return await layout.database.transaction(() => versionsOfAll(layout, keys))
+  } catch (error) {
+    if (!(error instanceof DataQualityError)) throw error
+    if (keys.length < 2) return new Map()
+    const half = Math.ceil(keys.length / 2)
+    const first = await currentVersions(layout, keys.slice(0, half))
+    return new Map([...first, ...(await currentVersions(layout, keys.slice(half)))])
+  }
+}
+
+async function versionsOfAll(layout: HistoryLayout, keys: readonly (readonly Text[])[]): Promise<Map<string, Text[]>> {
   const { definition } = layout.pipeline.load.target
   const adapter = await layout.database.adapter()
   const rows = await queried(

@@ -8,8 +8,8 @@ import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 
 const SUFFIX = '__dray_next'
-/** PostgreSQL cuts longer names in silence. */
-const MOST_BYTES = 63
+/** PostgreSQL cuts names of more than 63 in silence; MySQL calls the checks of a table after it, `_chk_12`. */
+const MOST_BYTES = 56
 
 /** The table beside another one in which its next rows are gathered; in the same schema. */
 export function nextTable(table: string): string {

@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, kindsOf } from '#dray/active-record/table-definition.ts'
-import type { CopyBlock } from '#dray/block/block.ts'
-import { BlockEncoder, linesOf } from '#dray/block/copy-text.ts'
+import type { CopyBlock, Text } from '#dray/block/block.ts'
+import { BlockEncoder, decodeBlock, linesOf } from '#dray/block/copy-text.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { compile } from '#dray/database/statement.ts'
-import { TerminalError } from '#dray/errors.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
@@ -39,10 +40,13 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
       database.withConnection(async (connection, adapter) => {
         const { columns, keys, count } = selection(pipeline, adapter)
         const whole = new WholeKeys(columns)
+        const written = new WrittenKeys(pipeline)
         const staged = await staging.write(
           presentPrefix(runId, pipeline.name),
           { format: 'copy-text', columns: columns.map(({ column }) => column) },
-          whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: kindsOf(columns) })),
+          written.of(
+            whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: kindsOf(columns) })),
+          ),
           { signal },
         )
         const counted = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
@@ -59,15 +63,66 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
 export async function* streamedSourceKeys(pipeline: Pipeline): AsyncGenerator<CopyBlock> {
   const { database } = pipeline.extract.source
   const { keys } = selection(pipeline, await database.adapter())
+  const written = new WrittenKeys(pipeline)
   const encoder = new BlockEncoder()
   for await (const page of database.stream(keys.sql, keys.parameters)) {
     for (const texts of page) {
-      const full = encoder.push(texts)
+      const full = encoder.push(written.texts(texts))
       if (full !== null) yield full
     }
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
+}
+
+/** Kinds whose values engines write in several ways: `t` and `\x01`, moments with and without an offset. */
+const REWRITTEN: ReadonlySet<FieldKind> = new Set(['boolean', 'timestamp', 'date', 'decimal', 'double'])
+
+/** Keys as the models write them, which is how they came into the target. */
+class WrittenKeys {
+  readonly #pairs: readonly (readonly [ColumnDefinition, ColumnDefinition])[]
+  readonly #isAny: boolean
+
+  constructor({ extract, deletes, load }: Pipeline) {
+    const into = columnsOf(load.target.definition, load.by)
+    this.#pairs = columnsOf(extract.source.definition, deletes.key).map((column, place) => [
+      column,
+      into[place] as ColumnDefinition,
+    ])
+    this.#isAny = this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
+  }
+
+  async *of(blocks: AsyncIterable<Block>): AsyncGenerator<Block> {
+    for await (const block of blocks) {
+      if (!this.#isAny) {
+        yield block
+        continue
+      }
+      const encoder = new BlockEncoder()
+      for (const texts of decodeBlock(block)) {
+        const full = encoder.push(this.texts(texts))
+        if (full !== null) yield full
+      }
+      const rest = encoder.flush()
+      if (rest !== null) yield rest
+    }
+  }
+
+  texts(texts: readonly Text[]): readonly Text[] {
+    return this.#isAny ? texts.map((text, place) => this.#written(text, place)) : texts
+  }
+
+  /** A text that is no value of its field stays as it is: its row is in the quarantine. */
+  #written(text: Text, place: number): Text {
+    const [from, into] = this.#pairs[place] as readonly [ColumnDefinition, ColumnDefinition]
+    if (text === null || !REWRITTEN.has(from.field.settings.kind)) return text
+    try {
+      return into.field.settings.toText(from.field.settings.cast(text))
+    } catch (error) {
+      if (error instanceof DataQualityError) return text
+      throw error
+    }
+  }
 }
 
 /** Keys without those that are no text: such a key has one field more, and no row of the target can have it. */

@@ -3,7 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import type { Text } from 'dray/internal/block/block.ts'
 import { decodeLine } from 'dray/internal/block/copy-text.ts'
 import { isRealMysql } from '#test/services/mysql-server.ts'
-import { countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
+import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 type Case = readonly [type: string, good: readonly string[], bad: readonly (readonly [string, string])[]]
 
@@ -251,6 +251,25 @@ function suite(name: string, argument: string): void {
         ['1', 'a'],
         ['3', '\uFFFD'],
       ])
+    })
+
+    test('a moment that TIMESTAMP cannot hold keeps no other key from being held', async () => {
+      await server.query('CREATE TABLE moments (at timestamp(6), n int, PRIMARY KEY (at, n))')
+      await server.query("INSERT INTO moments VALUES ('2024-01-01 00:00:00.5', 1), ('2024-01-02 00:00:00', 2)")
+      const given = [
+        ['0001-01-01 00:00:00', '1'],
+        ['2024-01-01 00:00:00.500000', '1'],
+        ['9999-12-31 23:59:59', '3'],
+      ]
+
+      const rows = await inTransaction(server.connection, async () => {
+        const { isHeld } = await server.connection.holdKeys({ table: 'moments', key: ['at', 'n'] }, () =>
+          blocksOf(given),
+        )
+        return server.query(`SELECT n FROM moments WHERE ${isHeld}`)
+      })
+
+      assert.deepEqual(rows, [['1']])
     })
 
     test('a row of too many or too few fields is rejected', async () => {

@@ -97,9 +97,17 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
     collation: column.collation,
     nullable: column.nullable,
     same: comparisonOf(column, isMariaDB),
-    searchable: (staged: string) => (cast === null ? staged : `CAST(${staged} AS ${cast})`),
+    searchable: (staged: string) => {
+      if (kind === 'timestamp' && !isMariaDB) return withinTimestamp(staged)
+      return cast === null ? staged : `CAST(${staged} AS ${cast})`
+    },
   }
   return { ...common, ...typeAndFlaws(column, field, flaw, isMariaDB) }
+}
+
+/** MySQL refuses the whole statement that looks for a moment in a TIMESTAMP which goes not as far. */
+function withinTimestamp(staged: string): string {
+  return `CASE WHEN ${staged} BETWEEN TIMESTAMP'1970-01-01 00:00:01' AND TIMESTAMP'2038-01-19 03:14:07.999999' THEN ${staged} END`
 }
 
 function givenFlaw({ name, kind }: MysqlColumn, isBinary: boolean, isMariaDB: boolean): GivenFlaw | null {

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { closeDatabases } from 'dray/internal/active-record/database.ts'
+import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
+import fc from 'fast-check'
+import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-databases.ts'
+import { type Harness, openHarness, quarantined } from '#test/pipeline/harness.ts'
+import { type HostileTable, hostileTable, shown } from './hostile-table.ts'
+import { assertFaultless, rowsOf, unread } from './judge.ts'
+import { pipelineOf, runOnce, SourceTable } from './run-table.ts'
+import { createTarget, targetName } from './target-table.ts'
+
+/*
+ * Random tables are carried from each engine into each other by real stages, several runs with changes between, and
+ * judged by SQL of this test. `DRAY_TABLES` is how many there are in all, `DRAY_SEED` where they begin; `DRAY_PAIR` is
+ * one pair, `sqlite>mysql`.
+ */
+const TABLES = Number(process.env.DRAY_TABLES ?? 400)
+const SEED = Number(process.env.DRAY_SEED ?? 1)
+/** Until what was stamped last has been read: two seconds and a little. */
+const MOST_ROUNDS = 40
+const PATH = process.env.DRAY_PATH
+
+const opened = await openValueDatabases()
+const pairs = opened.databases
+  .flatMap((source) => opened.databases.map((target) => ({ source, target })))
+  .map((pair) => ({ ...pair, name: `${pair.source.engine}>${pair.target.engine}` }))
+  .filter(({ name }) => (process.env.DRAY_PAIR ?? name) === name)
+
+/** Types and collations that tables are made of. */
+const TYPES = [
+  'create extension if not exists citext',
+  "create collation if not exists insensitive (provider = icu, locale = 'und-u-ks-level2', deterministic = false)",
+  'create domain words as text check (length(value) < 41)',
+]
+
+describe('a hostile table', { skip: opened.unavailable ?? false }, () => {
+  let harness: Harness
+  let count = 0
+
+  before(async () => {
+    harness = await openHarness()
+    for (const database of opened.databases) {
+      if (database.engine === 'postgres') for (const sql of TYPES) await database.run(sql)
+      if (database.engine === 'sqlite') await database.run('PRAGMA synchronous = OFF')
+    }
+  })
+  after(async () => {
+    await closeDatabases()
+    await Promise.all(opened.databases.map((one) => one.close()))
+    await harness.close()
+  })
+
+  for (const { source, target, name } of pairs) {
+    test(`of ${source.engine} is in ${target.engine} or the quarantine, whatever it is`, async () => {
+      const tables = hostileTable(source.engine, target.engine).map((table) => ({
+        ...table,
+        [fc.toStringMethod]: () => shown(table),
+      }))
+      const property = fc.asyncProperty(tables, (table) => carry(table, source, target))
+      const numRuns = Math.max(1, Math.ceil(TABLES / 16))
+      const details = await fc.check(property, { seed: SEED, numRuns, ...(PATH === undefined ? {} : { path: PATH }) })
+
+      if (!details.failed) return
+      const again = `DRAY_SEED=${details.seed} DRAY_PATH=${details.counterexamplePath} DRAY_PAIR='${name}' npm run test:long -- hostile-tables`
+      const { stack } = details.errorInstance as Error
+      assert.fail(`${fc.defaultReportMessage(details)}\n${stack}\nRepeat it: ${again}`)
+    })
+  }
+
+  async function carry(table: HostileTable, from: ValueDatabase, into: ValueDatabase): Promise<void> {
+    const rows = new SourceTable(from, table)
+    try {
+      await rows.create()
+      await createTarget(into, table)
+      await runAll(`hostile-${++count}`, table, rows, from, into)
+    } finally {
+      await from.run(`DROP TABLE IF EXISTS ${from.quote(table.table)}`)
+      await into.run(`DROP TABLE IF EXISTS ${into.quote(targetName(table))}`)
+      // Another pipeline may write the next table of this name.
+      await into.run('DELETE FROM dray_fence').catch(() => {})
+    }
+  }
+
+  async function runAll(
+    name: string,
+    table: HostileTable,
+    rows: SourceTable,
+    from: ValueDatabase,
+    into: ValueDatabase,
+  ) {
+    const of = pipelineOf(name, table, from, into)
+    const all: QuarantinedRow[] = []
+    for (const [index, phase] of table.phases.entries()) {
+      await rows.change(phase)
+      const last: QuarantinedRow[] = []
+      // What was stamped in the moment before a run, or beside a transaction that is open, waits for the next one.
+      for (let round = 0; ; round++) {
+        const id = `${name}-${index}-${round}`
+        const done = await runOnce(of, id, `2024-06-${10 + index}T00:00:${10 + round}.000Z`, harness)
+        if ('refused' in done) return assertLegitimate(table, done.refused)
+        last.push(...(await quarantined(harness, id, name)))
+        const judged = {
+          table,
+          source: await rowsOf(from, table, false),
+          target: await rowsOf(into, table, true),
+          quarantined: [...all, ...last],
+          lastQuarantined: last,
+          plain: rows.plain,
+        }
+        if (!table.isIncremental || round === MOST_ROUNDS || unread(judged).length === 0) {
+          assertFaultless(judged)
+          break
+        }
+        await delay(100)
+      }
+      all.push(...last)
+    }
+  }
+})
+
+/** Why a table may be refused at Plan. */
+function assertLegitimate(_: HostileTable, refused: Error): void {
+  assert.fail(`refused: ${refused.name}: ${refused.message}`)
+}
