@@ -360,11 +360,11 @@ const shapes: readonly Kind[] = [
     holds: [...AB, ...MANY],
   },
   {
-    name: 'three hundred columns',
+    name: 'a hundred and fifty columns',
     bytes: utf8(
-      `${Array.from({ length: 300 }, (_, n) => `c${n}`).join()}\n${Array.from({ length: 300 }, (_, n) => n).join()}\n`,
+      `${Array.from({ length: 150 }, (_, n) => `c${n}`).join()}\n${Array.from({ length: 150 }, (_, n) => n).join()}\n`,
     ),
-    holds: [Array.from({ length: 300 }, (_, n) => `c${n}`), Array.from({ length: 300 }, (_, n) => `${n}`)],
+    holds: [Array.from({ length: 150 }, (_, n) => `c${n}`), Array.from({ length: 150 }, (_, n) => `${n}`)],
   },
   {
     name: 'text that SQL, shells and spreadsheets take for something else',
