@@ -9,7 +9,16 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { fold } from '../shared/dray/cleaning/fold.ts'
+
+/** As `shared/dray/cleaning/fold.ts` folds what is looked up. */
+function fold(text: string): string {
+  return text
+    .normalize('NFD')
+    .replace(/[\p{M}.]/gu, '')
+    .replace(/\s+/g, ' ')
+    .trim()
+    .toLowerCase()
+}
 
 /** People; smaller places are not in the list. */
 const SMALLEST = 15_000

@@ -43,8 +43,13 @@ export function isLine(text: string): boolean {
   return /\d/.test(text) || namesStreet(text) || isUnit(text)
 }
 
+/** `Victoria` and `Washington` alone are cities or regions. */
+function isRegionSomewhere(text: string): boolean {
+  return ['US', 'CA', 'AU', 'BR', 'MX', 'IN'].some((country) => isRegionName(text, country))
+}
+
 /** The longest known city at the end of a street that has no comma before it. */
-function cityAfterStreet(text: string, country: string | null): { street: string; city: string } | null {
+export function cityAfterStreet(text: string, country: string | null): { street: string; city: string } | null {
   for (const count of [4, 3, 2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || !/\d/.test(cut.rest) || /\d/.test(cut.words) || !isKnown(cut.words, country)) continue
@@ -74,11 +79,14 @@ export function takeCity(parts: Part[], { country, postal, hasRegion }: Evidence
       return city
     }
     if (isBeside && (!/\d/.test(text) || before.length > 0)) return takes({ city: text, isAmbiguous: false })
+    const isAlone = before.length === 0 && country === null && postal === null && !hasRegion
+    if (isAlone && (!isKnown(text, country) || isRegionSomewhere(text))) return AMBIGUOUS
     if (isKnown(text, country)) return takes({ city: text, isAmbiguous: false })
     const isCityFirst = /\d/.test(text) && country !== null && isKnownCity(parts[0]?.text ?? '', country)
     if (isLeftCity && !isCityFirst) return AMBIGUOUS
     if (isCityFirst) return cityFirst(parts)
-    if (/\d/.test(text)) return country === null ? NONE : before.length > 0 ? takes({ city: text, isAmbiguous: false }) : NONE
+    if (/\d/.test(text))
+      return country === null ? NONE : before.length > 0 ? takes({ city: text, isAmbiguous: false }) : NONE
     const isOnlyPlace = before.length === 0 || (before.length === 1 && isLine(before[0]?.text ?? ''))
     const isEvident = hasRegion || (country !== null && !isRegionName(text, country)) || postal !== null
     if (isEvident && (before.length === 0 || before.every((part) => isLine(part.text)) || hasRegion || postal !== null))

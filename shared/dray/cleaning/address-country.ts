@@ -141,10 +141,15 @@ export function takeCountry(parts: Part[]): Country {
   }
   const words = lastWords(parts)
   if (words.code !== null || words.isAmbiguous) return words
-  const first = parts.length > 2 && !/\d/.test(parts[0]?.text ?? '') ? countryNamed(parts[0]?.text ?? '') : null
-  if (first === null || !parts.slice(1).some(({ text }) => isKnownCity(withoutPostalCode(text, first) ?? text, first))) {
+  const start = isPostalCode(parts[0]?.text ?? '', null) ? 1 : 0
+  const name = parts[start]?.text ?? ''
+  const first = parts.length > 2 && !/\d/.test(name) ? countryNamed(name) : null
+  if (
+    first === null ||
+    !parts.slice(1).some(({ text }) => isKnownCity(withoutPostalCode(text, first) ?? text, first))
+  ) {
     return NONE
   }
-  const [{ text }] = parts.splice(0, 1) as [Part]
+  const [{ text }] = parts.splice(start, 1) as [Part]
   return { country: text, code: first }
 }

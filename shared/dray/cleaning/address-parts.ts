@@ -5,7 +5,7 @@ export interface Part {
   readonly before: string
 }
 
-const SEPARATOR = /(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*)/u
+const SEPARATOR = /(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s])))/u
 
 /** Splits at commas, dashes between spaces, and brackets; empty parts are dropped. */
 export function splitIntoParts(text: string): Part[] {
@@ -21,7 +21,7 @@ export function splitIntoParts(text: string): Part[] {
 function separator(before: string): string {
   if (before.includes('(')) return ' ('
   if (before.includes(')')) return ', '
-  if (/[-–—]/.test(before)) return before
+  if (/[-–—/]/.test(before)) return before
   return /\s$/.test(before) ? ', ' : ','
 }
 

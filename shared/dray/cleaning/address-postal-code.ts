@@ -61,7 +61,12 @@ function isHouseNumber(parts: readonly Part[], country: string | null): boolean 
 /** `Rua da Paz, 4350, Porto`: digits behind a street that has no number yet, with the city behind them. */
 function isNumberOfLine(parts: readonly Part[], at: number): boolean {
   const text = parts[at]?.text ?? ''
-  return at > 0 && at < parts.length - 1 && /^\d{1,5}$/.test(text) && !parts.slice(0, at).some((part) => /\d/.test(part.text))
+  return (
+    at > 0 &&
+    at < parts.length - 1 &&
+    /^\d{1,5}$/.test(text) &&
+    !parts.slice(0, at).some((part) => /\d/.test(part.text))
+  )
 }
 
 function takeAt(parts: Part[], at: number, country: string | null): PostalCode | null {
@@ -83,8 +88,8 @@ function takeAt(parts: Part[], at: number, country: string | null): PostalCode |
 }
 
 /**
- * Takes the postal code out of the last parts of an address: a whole part, its end (`IL 62704`) or its beginning (`70174
- * Stuttgart`).
+ * Takes the postal code out of the last parts of an address: a whole part, its end (`IL 62704`) or its beginning
+ * (`70174 Stuttgart`).
  */
 export function takePostalCode(parts: Part[], country: string | null): PostalCode | null {
   const from = parts.length - 1

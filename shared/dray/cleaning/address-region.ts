@@ -1,5 +1,5 @@
+import { cityAfterStreet, isLine } from './address-city.ts'
 import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
-import { isLine } from './address-city.ts'
 import type { PostalCode } from './address-postal-code.ts'
 import { fold } from './fold.ts'
 import { countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, orderOf } from './places.ts'
@@ -80,7 +80,7 @@ function whole(parts: Part[], text: string, { asked, postal, isGiven }: Asked): 
     const isCode = WITH_CODES.has(country) && /^\p{Lu}{2,3}$/u.test(text)
     const isCity = !isCode && isKnownCity(text, country)
     const isPlace = isKnownCity(before, country) && (!/\d/.test(before) || at > 1)
-    const isCityBefore = isPlace || postal?.beside === at - 1
+    const isCityBefore = isPlace || postal?.beside === at - 1 || cityAfterStreet(before, country) !== null
     // Of what may be either, the postal code stands beside the city, and a city stands before the region.
     if (isBesideCode && isLine(before) && !orderOf(country).includes('S')) continue
     const isDistrict = NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore
@@ -91,7 +91,8 @@ function whole(parts: Part[], text: string, { asked, postal, isGiven }: Asked): 
     if ((isLarge || isBoth) && postal?.beside !== at - 1 && nameOf(before) !== nameOf(text)) {
       return { region: null, country, isAmbiguous: true }
     }
-    const isEvident = isGiven || isCityBefore || (USUAL.includes(country) && (postal !== null || /^\p{Lu}{2,3}$/u.test(text)))
+    const isEvident =
+      isGiven || isCityBefore || (USUAL.includes(country) && (postal !== null || /^\p{Lu}{2,3}$/u.test(text)))
     if (!isEvident && !(country === 'GB' && postal !== null)) continue
     parts.pop()
     return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }

@@ -1,6 +1,4 @@
-import type { Address } from './address.ts'
-
-type Parts = Pick<Address, 'line' | 'city' | 'state' | 'postalCode' | 'country' | 'countryCode'>
+type Parts = Readonly<Record<'line' | 'city' | 'state' | 'postalCode' | 'country' | 'countryCode', string | null>>
 
 const JAPAN =
   /^(?:(日本)[\s、,]*)?〒?\s*(\d{3}-?\d{4})?\s*(東京都|北海道|(?:京都|大阪)府|\p{Script=Han}{2,3}県)([^\d\s]{1,6}?[市区町村])(.*)$/u

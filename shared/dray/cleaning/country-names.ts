@@ -1,5 +1,5 @@
-import places from './places.json' with { type: 'json' }
 import { fold } from './fold.ts'
+import places from './places.json' with { type: 'json' }
 
 /** CLDR's names of countries in these languages are part of Node: nothing of them is bundled. */
 const LANGUAGES = (

@@ -1,5 +1,5 @@
-import places from './places.json' with { type: 'json' }
 import { fold } from './fold.ts'
+import places from './places.json' with { type: 'json' }
 
 /** What is known of a country: see `.ci/make-places.ts`, which writes the file. */
 interface Place {
@@ -113,7 +113,8 @@ export function isRegionName(text: string, country: string): boolean {
 }
 
 /** Words that stand beside the name of a city: `Cebu City`, `Osaka-shi`, `г. Москва`, `København K`, `Praha 1`. */
-const BESIDE_CITY = /^(?:г|м|[Cc]ity of|[Cc]iudad de) |(?:[ -](?:[Cc]ity|[Ss]hi|[Ss]i|[Cc](?:edex|EDEX)(?: \d+)?|\p{Lu}{1,2}|\d{1,2}))$/u
+const BESIDE_CITY =
+  /^(?:г|м|[Cc]ity of|[Cc]iudad de) |(?:[ -](?:[Cc]ity|[Ss]hi|[Ss]i|[Cc](?:edex|EDEX)(?: \d+)?|\p{Lu}{1,2}|\d{1,2}))$/u
 
 /** Whether the country has a city of this name with at least 15,000 people. */
 export function isKnownCity(text: string, country: string): boolean {

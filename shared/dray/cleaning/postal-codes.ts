@@ -61,7 +61,9 @@ export function isPostalCode(text: string, country: string | null): boolean {
   const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
   if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)
-  return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) => pattern.test(form))
+  return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) =>
+    pattern.test(form),
+  )
 }
 
 /** Digits that stand where a postal code stands, though not of the country's form: `2113` for Boston, `94040-111`. */
@@ -69,10 +71,13 @@ export function resemblesPostalCode(text: string): boolean {
   return /^\d{4,6}(?:-\d{1,4})?$/.test(text)
 }
 
+/** Countries whose codes have the form of the British ones. */
+const LIKE_BRITISH: Readonly<Record<string, string>> = { GX: 'GI', GY: 'GG', IM: 'IM', JE: 'JE' }
+
 /** The country that a postal code can only be of. */
 export function countryOfPostalCode(code: string): string | null {
   if (/^[A-Z]\d[A-Z] ?\d[A-Z]\d$/.test(code)) return 'CA'
-  if (/^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/.test(code)) return 'GB'
+  if (/^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/.test(code)) return LIKE_BRITISH[code.slice(0, 2)] ?? 'GB'
   if (/^\d{4} ?[A-Z]{2}$/.test(code)) return 'NL'
   if (/^\d{4}-\d{3}$/.test(code)) return 'PT'
   if (/^\d{5}-\d{3}$/.test(code)) return 'BR'

@@ -145,13 +145,7 @@ test('parseAddress knows every state, province and territory of four countries b
           postalCode,
           country,
         ])
-        assert.deepEqual(partsOf(`${line}, ${other}, ${state} ${postalCode}`), [
-          line,
-          other,
-          state,
-          postalCode,
-          null,
-        ])
+        assert.deepEqual(partsOf(`${line}, ${other}, ${state} ${postalCode}`), [line, other, state, postalCode, null])
         assert.deepEqual(partsOf(`${line}, ${other}, ${state}, ${country}`), [line, other, state, null, country])
       }
     }
