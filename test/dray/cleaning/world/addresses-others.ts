@@ -1,6 +1,6 @@
 /**
- * Addresses that were written apart from the reader, to see what it makes of others: `form => city | state | postal code
- * | country code`. `?` before a value: null will do; `*`: not judged.
+ * Addresses that were written apart from the reader, to see what it makes of others:
+ * `form => city | state | postal code | country code`. `?` before a value: null will do; `*`: not judged.
  */
 export const others = String.raw`
 Skólavörðustígur 12, 101 Reykjavík, Ísland => Reykjavík | | 101 | IS
