@@ -1,29 +1,46 @@
-/** What stands between two commas. */
+/** What stands between two commas, line ends, dashes or brackets. */
 export interface Part {
   readonly text: string
-  /** Whether a space followed the comma before it, so that the line can be put together as it was written. */
-  readonly spaced: boolean
+  /** What stood before it, so that the line can be put together as it was written. */
+  readonly before: string
 }
 
-/** Splits at commas; empty parts are dropped. */
+const SEPARATOR = /(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s])))/u
+
+/** Splits at commas, dashes between spaces, and brackets; empty parts are dropped. */
 export function splitIntoParts(text: string): Part[] {
   const parts: Part[] = []
-  for (const piece of text.split(',')) {
-    const trimmed = piece.trim()
-    if (trimmed !== '' && trimmed !== '.') parts.push({ text: trimmed, spaced: piece.startsWith(' ') })
+  const pieces = text.split(SEPARATOR)
+  for (let at = 0; at < pieces.length; at += 2) {
+    const trimmed = (pieces[at] ?? '').trim()
+    if (trimmed !== '' && !/^[.-]+$/.test(trimmed)) parts.push({ text: trimmed, before: pieces[at - 1] ?? '' })
   }
   return parts
 }
 
-export function joinParts(parts: readonly Part[]): string | null {
-  if (parts.length === 0) return null
-  return parts.map(({ text, spaced }, i) => (i === 0 ? text : `${spaced ? ', ' : ','}${text}`)).join('')
+function separator(before: string): string {
+  if (before.includes('(')) return ' ('
+  if (before.includes(')')) return ', '
+  if (/[-–—/]/.test(before)) return before
+  return /\s$/.test(before) ? ', ' : ','
 }
 
-/** Puts other text in the place of the last part, or takes the part away where nothing is left of it. */
-export function replaceLast(parts: Part[], text: string): void {
-  const last = parts.pop()
-  if (last && text !== '') parts.push({ ...last, text })
+export function joinParts(parts: readonly Part[]): string | null {
+  if (parts.length === 0) return null
+  return parts
+    .map(({ text, before }, at) => {
+      const between = at === 0 ? '' : separator(before)
+      return `${between}${text}${between === ' (' ? ')' : ''}`
+    })
+    .join('')
+}
+
+/** Puts other text in the place of a part, or takes the part away where nothing is left of it. */
+export function replaceAt(parts: Part[], at: number, text: string): void {
+  const part = parts[at]
+  if (part === undefined) return
+  if (text === '') parts.splice(at, 1)
+  else parts[at] = { ...part, text }
 }
 
 /** Cuts off the last `count` words: the words before and the words cut off; null where there are fewer. */

@@ -1,58 +1,55 @@
-import { cutFirstWords, cutLastWords, type Part, replaceLast, withoutTrailingDot } from './address-parts.ts'
-import { isPostalCode, resemblesPostalCode } from './postal-codes.ts'
+import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
+import { isKnownCity } from './places.ts'
+import { countryOfPostalCode, countryOfSign, isPostalCode, resemblesPostalCode } from './postal-codes.ts'
 import { isUnit, namesStreet } from './street-words.ts'
 
-/** A postal code, and whether it stood in one part with what is now the last part: `IL 62704`. */
+/** A postal code that was taken out of the parts. */
 export interface PostalCode {
   readonly code: string
-  readonly joined: boolean
-  /** Whether it stood before the city: `70174 Stuttgart`. */
+  /** The place of the part that it stood in, as the parts are now; null where it was a part by itself. */
+  readonly beside: number | null
+  /** Whether it stood before the words of that part: `70174 Stuttgart`. */
   readonly first: boolean
 }
 
 /** Where a number before the city is never the postal code. */
-const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN BR JP ZA'.split(' '))
+const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN JP ZA'.split(' '))
 
 const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
+const LABEL = /^(?:〒|CEP:?|C\.?P\.?:?|PIN:?|ZIP:?|PLZ:?)\s*/iu
 
-/**
- * `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `Storgatan 5 lgh 1101` in that of the
- * flat.
- */
-function endsInOtherNumber(rest: string, words: string, alone: boolean): boolean {
+/** `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `… lgh 1101` in that of the flat. */
+function endsInOtherNumber(rest: string, words: string, isLine: boolean): boolean {
   if (!/^\d/.test(words)) return false
   if (isUnit(cutLastWords(`${rest} ${words}`, 2)?.words ?? '')) return true
   // `CT` is Connecticut before it is a court.
   if (LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '')) return false
-  return (alone && words.length < 5) || (namesStreet(rest) && !/\d/.test(rest))
+  return (isLine && words.length < 5) || (namesStreet(rest) && !/\d/.test(rest))
 }
 
-function after(text: string, country: string | null, alone: boolean): { code: string; rest: string } | null {
+function behind(text: string, country: string | null, isLine: boolean): { code: string; rest: string } | null {
   for (const count of [2, 1]) {
     const cut = cutLastWords(text, count)
-    if (!cut) continue
+    if (!cut || cut.rest === '') continue
     const { rest, words } = cut
-    const unusual = LETTERS_OF_STATE.test(rest) && resemblesPostalCode(words)
+    const unusual = LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '') && resemblesPostalCode(words)
     if (!isPostalCode(words, country) && !unusual) continue
-    if (rest !== '' && country === null && endsInOtherNumber(rest, words, alone)) continue
-    return { code: words, rest }
+    const isKnown = country !== null && isKnownCity(rest, country)
+    if (!isKnown && endsInOtherNumber(rest, words, isLine)) continue
+    return { code: words, rest: rest.replace(/ [-–]$/, '') }
   }
   return null
 }
 
-function before(text: string, country: string | null): { code: string; rest: string } | null {
+function ahead(text: string, country: string | null, isOnly: boolean): { code: string; rest: string } | null {
   if (country !== null && CODE_AFTER_CITY.has(country)) return null
   for (const count of [2, 1]) {
     const cut = cutFirstWords(text, count)
-    if (!cut || !/^['’‘]?\p{L}[^\d]*( \d{1,2})?$/u.test(cut.rest)) continue
-    if (isPostalCode(cut.words, country) && !namesStreet(cut.rest)) return { code: cut.words, rest: cut.rest }
+    if (!cut || !/^['’‘(]?\p{L}[^\d]*( \d{1,2})?$/u.test(cut.rest) || namesStreet(cut.rest)) continue
+    const isNumberOfHouse = isOnly && country === null && countryOfSign(cut.words) === null
+    if (isPostalCode(cut.words, country) && !isNumberOfHouse) return { code: cut.words, rest: cut.rest }
   }
   return null
-}
-
-/** A separate part that has digits where the postal code is to be, if a street and a city stand before it. */
-function unusualPart(parts: readonly Part[], text: string): boolean {
-  return parts.length > 2 && resemblesPostalCode(text)
 }
 
 /** `Hauptstraße, 12345`: the number of a house, since nothing else is one. */
@@ -61,31 +58,50 @@ function isHouseNumber(parts: readonly Part[], country: string | null): boolean 
   return parts.length === 2 && country === null && namesStreet(street) && !/\d/.test(street)
 }
 
-/** A separate part between the street and the city: `Main Road 1, 70174, Stuttgart`. */
-function takePartBeforeCity(parts: Part[], country: string | null): PostalCode | null {
-  const part = parts.at(-2)
-  if (country === null || parts.length < 3 || !part || !isPostalCode(part.text, country)) return null
-  if (!parts.slice(0, -2).some(({ text }) => /\d/.test(text))) return null
-  parts.splice(-2, 1)
-  return { code: part.text.toUpperCase(), joined: false, first: false }
+/** `Rua da Paz, 4350, Porto`: digits behind a street that has no number yet, with the city behind them. */
+function isNumberOfLine(parts: readonly Part[], at: number): boolean {
+  const text = parts[at]?.text ?? ''
+  return (
+    at > 0 &&
+    at < parts.length - 1 &&
+    /^\d{1,5}$/.test(text) &&
+    !parts.slice(0, at).some((part) => /\d/.test(part.text))
+  )
+}
+
+function takeAt(parts: Part[], at: number, country: string | null): PostalCode | null {
+  const part = parts[at]
+  if (part === undefined || part.text.length > 200) return null
+  const text = withoutTrailingDot(part.text).replace(LABEL, '')
+  const isUnusual = parts.length > 2 && at === parts.length - 1 && resemblesPostalCode(text)
+  const isOther = isHouseNumber(parts, country) || isNumberOfLine(parts, at)
+  if ((isPostalCode(text, country) || isUnusual) && !isOther) {
+    parts.splice(at, 1)
+    return { code: text.toUpperCase(), beside: null, first: false }
+  }
+  const isLine = at === 0
+  const last = behind(text, country, isLine)
+  const found = last ?? ahead(text, country, parts.length === 1)
+  if (found === null) return null
+  replaceAt(parts, at, found.rest)
+  return { code: found.code.toUpperCase(), beside: at, first: last === null }
 }
 
 /**
- * Takes the postal code off the last part of an address: the whole part, its end (`IL 62704`) or its beginning (`70174
- * Stuttgart`).
+ * Takes the postal code out of the last parts of an address: a whole part, its end (`IL 62704`) or its beginning
+ * (`70174 Stuttgart`).
  */
 export function takePostalCode(parts: Part[], country: string | null): PostalCode | null {
-  const last = parts.at(-1)
-  if (!last || last.text.length > 200) return null
-  const text = withoutTrailingDot(last.text)
-  if ((isPostalCode(text, country) || unusualPart(parts, text)) && !isHouseNumber(parts, country)) {
-    parts.pop()
-    return { code: text.toUpperCase(), joined: false, first: false }
+  const from = parts.length - 1
+  for (let at = from; at >= 0; at--) {
+    // Further to the left a number belongs to the line, unless its form says what it is.
+    const isNear = at >= from - 2 && (at > 0 || parts.length === 1)
+    const text = withoutTrailingDot(parts[at]?.text ?? '').replace(LABEL, '')
+    const isSure =
+      country !== null && isPostalCode(text, country) && (text.length > 4 || countryOfPostalCode(text) === country)
+    if (!isNear && !isSure) continue
+    const found = takeAt(parts, at, country)
+    if (found !== null) return found
   }
-  const alone = parts.length === 1
-  const behind = after(text, country, alone)
-  const found = behind ?? (alone && country === null ? null : before(text, country))
-  if (!found || found.rest === '') return takePartBeforeCity(parts, country)
-  replaceLast(parts, found.rest)
-  return { code: found.code.toUpperCase(), joined: true, first: behind === null }
+  return null
 }

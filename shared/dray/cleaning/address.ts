@@ -1,11 +1,12 @@
+import { AMBIGUOUS, takeCity } from './address-city.ts'
 import { takeCountry } from './address-country.ts'
-import { joinParts, type Part, replaceLast, splitIntoParts } from './address-parts.ts'
+import { joinParts, type Part, splitIntoParts } from './address-parts.ts'
 import { takePostalCode } from './address-postal-code.ts'
-import { takeState } from './address-state.ts'
-import { countryNamed } from './country-names.ts'
+import { takeRegion } from './address-region.ts'
+import { unspacedAddress } from './address-unspaced.ts'
+import { countryNamed, isCountryCode } from './country-names.ts'
 import type { Finding } from './finding.ts'
 import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
-import { cityAfterStreet, isUnit, namesStreet } from './street-words.ts'
 import { cleanText } from './text.ts'
 
 /**
@@ -40,6 +41,16 @@ const unusualPostalCode: Finding = {
   code: 'unusual',
   message: 'The postal code does not have the form of its country; it was kept as it is.',
 }
+const ambiguousCity: Finding = {
+  field: 'city',
+  code: 'ambiguous',
+  message: 'What may be the city may be something else; it was set to NULL, and its words stay in the line.',
+}
+const ambiguousCountry: Finding = {
+  field: 'country',
+  code: 'ambiguous',
+  message: 'What may be the country may be a part of another one; country and city were set to NULL.',
+}
 
 /** The code of the country that the city is. */
 function cityState(city: string | null): string | null {
@@ -47,54 +58,41 @@ function cityState(city: string | null): string | null {
   return code !== null && CITY_STATES.has(code) ? code : null
 }
 
-/** `Main St 5` and `Hauptstraße` are no cities; `Praha 2` and `Dublin 4` are, where the street stands before them. */
-function isCity(text: string, partsBefore: number): boolean {
-  if (!/\p{L}/u.test(text) || isUnit(text)) return false
-  if (!/\d/.test(text)) return partsBefore > 0 || !namesStreet(text)
-  return partsBefore > 0 && /^[^\d]+ \d{1,2}$/.test(text) && !namesStreet(text)
-}
-
-function takeCityAfterStreet(parts: Part[], last: Part): string | null {
-  const cut = cityAfterStreet(last.text)
-  if (cut === null) return null
-  replaceLast(parts, cut.street)
-  return cut.city
-}
-
-function takeCity(parts: Part[], hasPlace: boolean): string | null {
-  const last = parts.at(-1)
-  if (!last) return null
-  const before = parts.slice(0, -1).filter(({ text }) => /\p{L}/u.test(text)).length
-  if (!isCity(last.text, before)) return hasPlace ? takeCityAfterStreet(parts, last) : null
-  parts.pop()
-  return last.text
-}
-
-function findingsOf(postalCode: string | null, countryCode: string | null): readonly Finding[] {
-  return postalCode === null || isPostalCode(postalCode, countryCode) ? [] : [unusualPostalCode]
-}
-
 /**
- * Splits an address in free text from right to left (country, postal code, state, city, then the line), at commas and
- * line ends. No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models;
- * countries, states and postal codes are known by i18n-iso-countries, iso-3166 and validator.
+ * Splits an address in free text, from right to left, at commas, line ends, dashes and brackets: country, postal code,
+ * region, city, then the line. Each part is known by evidence: CLDR's names of countries, each country's pattern of
+ * postal codes, ISO 3166-2's regions and GeoNames' cities, and by where the parts stand to each other. What may be one
+ * thing or another is null, with a finding, and stays in the line. `country` (ISO alpha-2) is that of addresses that
+ * name none. No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models.
  *
  * `123 Main St, Apt 4B, New York, NY 10001, USA` → line `123 Main St, Apt 4B`, city `New York`, state `NY`, …
  */
-export function parseAddress(value: string | null): Address {
+export function parseAddress(value: string | null, country?: string | null): Address {
   const text = cleanText(value?.replaceAll(/[\r\n\u2028\u2029]+/g, ', ') ?? null)
+  const unspaced = text === null ? null : unspacedAddress(text)
+  if (unspaced !== null) return { ...EMPTY, ...unspaced }
   const parts = text === null ? [] : splitIntoParts(text)
   if (parts.length === 0) return EMPTY
+  return parsed(parts, country && isCountryCode(country) ? country : null)
+}
 
-  const { country, code } = takeCountry(parts)
+function parsed(parts: Part[], given: string | null): Address {
+  const written = takeCountry(parts)
+  if (written.isAmbiguous) return { ...EMPTY, line: joinParts(parts), findings: [ambiguousCountry] }
+  const code = written.code ?? given
   const before = takePostalCode(parts, code)
-  const { state, country: stateCountry } = takeState(parts, code, before)
-  const postal = before ?? (state === null ? null : takePostalCode(parts, code ?? stateCountry))
+  const byCode = code ?? (before === null ? null : countryOfPostalCode(before.code))
+  const { region, country: ofRegion, isAmbiguous = false } = takeRegion(parts, byCode, before)
+  const known = byCode ?? ofRegion
+  const postal = before ?? (region === null ? null : takePostalCode(parts, known))
+  const found = isAmbiguous ? AMBIGUOUS : takeCity(parts, { country: known, postal, hasRegion: region !== null })
+  const isCityState = code !== null && CITY_STATES.has(code) && (!found.isAmbiguous || found.isLine)
+  const city = found.city ?? (isCityState ? written.country : null)
   const postalCode = postal?.code ?? null
-  const hasPlace = state !== null || postalCode !== null || code !== null
-  const city = takeCity(parts, hasPlace) ?? (code !== null && CITY_STATES.has(code) ? country : null)
-  const countryCode = code ?? stateCountry ?? (postalCode && countryOfPostalCode(postalCode)) ?? cityState(city)
-
-  const findings = findingsOf(postalCode, countryCode)
-  return { line: joinParts(parts), city, state, postalCode, country, countryCode, findings }
+  const countryCode = known ?? (postalCode && countryOfPostalCode(postalCode)) ?? cityState(city)
+  const findings = [
+    ...(postalCode === null || isPostalCode(postalCode, countryCode) ? [] : [unusualPostalCode]),
+    ...(found.isAmbiguous && city === null ? [ambiguousCity] : []),
+  ]
+  return { line: joinParts(parts), city, state: region, postalCode, country: written.country, countryCode, findings }
 }

@@ -7,8 +7,8 @@ export type DateOrder = 'dmy' | 'mdy'
 
 interface DateOptions {
   /**
-   * For slashes and dashes; dots are always day first. Default `dmy`; where it is not given, a date that could be both
-   * has a finding.
+   * For slashes and dashes; dots are always day first. Where it is not given, a date that could be both is null with a
+   * finding.
    */
   readonly order?: DateOrder
   /** The field named in findings. */
@@ -21,9 +21,14 @@ const LONGEST = 100
 const TIME =
   /^[T, ] ?(?:at )?(?:[01]?\d|2[0-4]):[0-5]\d(?::(?:[0-5]\d|60)(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|[A-Z]{2,5}|(?:GMT|UTC)?[+-]\d{2}:?(?:\d{2})?))?(?: \([\p{L}\d :+-]{1,50}\))?$/iu
 const YEAR_FIRST = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)/
+/** ISO 8601 without dashes and colons: `20240131T101112Z`. */
+const COMPACT =
+  /^(\d{4})(\d{2})(\d{2})T(?:[01]\d|2[0-4])[0-5]\d(?:[0-5]\d|60)?(?:[.,]\d{1,9})?(?:Z|[+-]\d{2}:?(?:\d{2})?)?$/i
+/** `2022年3月11日`, `2022년 3월 11일`. */
+const EAST_ASIAN = /^(\d{4}) ?[年년] ?(\d{1,2}) ?[月월] ?(\d{1,2}) ?[日일]/
 const YEAR_LAST = /^(\d{1,2})(?:([/-])(\d{1,2})\2|\. ?(\d{1,2})\. ?)(\d{4})(?!\d)/
 const DAY_MONTH_YEAR =
-  /^(\d{1,2})(?:st|nd|rd|th|\.|er|º)?[ -]?(?:de |of )?(\p{L}{3,12})\.?,?[ -](?:de |of )?(\d{4})(?!\d)/iu
+  /^(\d{1,2})(?:st|nd|rd|th|\.|er|º)?[ -]?(?:de |of )?(\p{L}{3,12})\.?,?[ -]?(?:de |of )?(\d{4})(?!\d)/iu
 const MONTH_DAY_YEAR = /^(\p{L}{3,12})\.?[ -](\d{1,2})(?:st|nd|rd|th)?(?:,? |-)(\d{4})(?!\d)/iu
 const WEEKDAY_FIRST = /^\p{L}{2,12}\.?,? (?=\S)/u
 /** How JavaScript and C print a date: `Fri Mar 11 2022 …`, `Fri Mar 11 10:00:00 2022`. */
@@ -68,7 +73,7 @@ interface Parts {
   readonly year: number
   readonly month: number
   readonly day: number
-  /** True where the order of day and month was a choice. */
+  /** True where day and month could be exchanged and no order was given. */
   readonly ambiguous?: boolean
 }
 
@@ -87,12 +92,23 @@ function fromEpochDay(epochDay: number): Parts {
   return { year: yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day }
 }
 
-/** `20220311`, `20220311093000`, or an epoch in seconds (9 or 10 digits) or milliseconds (12 or 13). */
+/** Whether twelve digits are a year, month, day, hour and minute: as milliseconds they would be of 1973 to 2001. */
+function isMinute(text: string): boolean {
+  const year = digits(text, 0, 4)
+  const clock = digits(text, 8, 10) < 24 && digits(text, 10, 12) < 60
+  return year >= 1900 && year < 2100 && clock && exists(year, digits(text, 4, 6), digits(text, 6, 8))
+}
+
+/**
+ * `20220311`, `202203110930`, `20220311093000`, or an epoch in seconds (9 or 10 digits) or milliseconds (12 or 13),
+ * which never starts with a zero.
+ */
 function fromDigits(text: string): Parts | null {
   const length = text.length
-  if (length === 8 || length === 14) {
+  if (length === 8 || length === 14 || (length === 12 && isMinute(text))) {
     return { year: digits(text, 0, 4), month: digits(text, 4, 6), day: digits(text, 6, 8) }
   }
+  if (text.startsWith('0')) return null
   if (length === 9 || length === 10) return fromEpochDay(Math.floor(digits(text, 0, length) / 86_400))
   if (length === 12 || length === 13) return fromEpochDay(Math.floor(digits(text, 0, length) / 86_400_000))
   return null
@@ -102,7 +118,7 @@ function isEnd(text: string, from: number): boolean {
   return from === text.length || TIME.test(text.slice(from))
 }
 
-function fromYearLast(match: RegExpExecArray, order: DateOrder): Parts {
+function fromYearLast(match: RegExpExecArray, order: DateOrder | undefined): Parts {
   const first = Number(match[1])
   const second = Number(match[3] ?? match[4])
   const year = Number(match[5])
@@ -111,14 +127,21 @@ function fromYearLast(match: RegExpExecArray, order: DateOrder): Parts {
   if (match[4] !== undefined || first === second) return dayFirst
   if (first > 12) return dayFirst
   if (second > 12) return monthFirst
-  return { ...(order === 'dmy' ? dayFirst : monthFirst), ambiguous: true }
+  if (order === undefined) return { ...dayFirst, ambiguous: true }
+  return order === 'dmy' ? dayFirst : monthFirst
 }
 
-function fromNumbers(text: string, order: DateOrder): Parts | null {
+function fromNumbers(text: string, order: DateOrder | undefined): Parts | null {
+  const compact = COMPACT.exec(text)
+  if (compact) return { year: Number(compact[1]), month: Number(compact[2]), day: Number(compact[3]) }
   const yearFirst = YEAR_FIRST.exec(text)
   if (yearFirst) {
     if (!isEnd(text, yearFirst[0].length)) return null
     return { year: Number(yearFirst[1]), month: Number(yearFirst[3]), day: Number(yearFirst[4]) }
+  }
+  const eastAsian = EAST_ASIAN.exec(text)
+  if (eastAsian && isEnd(text, eastAsian[0].length)) {
+    return { year: Number(eastAsian[1]), month: Number(eastAsian[2]), day: Number(eastAsian[3]) }
   }
   const yearLast = YEAR_LAST.exec(text)
   return yearLast && isEnd(text, yearLast[0].length) ? fromYearLast(yearLast, order) : null
@@ -134,7 +157,7 @@ function fromMonthName(text: string): Parts | null {
   return month === null ? null : { year: Number(match[3]), month, day: Number(day) }
 }
 
-function read(text: string, order: DateOrder): Parts | null {
+function read(text: string, order: DateOrder | undefined): Parts | null {
   if (digits(text, 0, text.length) >= 0) return fromDigits(text)
   return fromNumbers(text, order) ?? fromMonthName(text) ?? fromMonthName(text.replace(WEEKDAY_FIRST, ''))
 }
@@ -142,8 +165,8 @@ function read(text: string, order: DateOrder): Parts | null {
 /**
  * A calendar date as `YYYY-MM-DD`, whatever the format: ISO 8601, numbers, names of months in a dozen languages, an
  * epoch. A timestamp gives the date as it is written, not shifted by its zone; an epoch the date in UTC. Years have
- * four digits (0001 to 9999). Text that is no date, a zero date and a day that does not exist become null with a
- * finding.
+ * four digits (0001 to 9999). Text that is no date, a zero date, a day that does not exist and a date whose day and
+ * month could be exchanged become null with a finding.
  */
 export function parseDate(value: string | null, { order, field = 'date' }: DateOptions = {}): Cleaned {
   if (value === null) return NOTHING
@@ -152,7 +175,7 @@ export function parseDate(value: string | null, { order, field = 'date' }: DateO
   const text = cleanText(value)
   if (text === null) return NOTHING
 
-  const parts = text.length > LONGEST ? null : read(text, order ?? 'dmy')
+  const parts = text.length > LONGEST ? null : read(text, order)
   if (parts === null)
     return refused(field, 'invalid', 'The text is not a date with a year of four digits; it was set to NULL.')
   if (parts.year === 0 && parts.month === 0 && parts.day === 0) {
@@ -161,8 +184,8 @@ export function parseDate(value: string | null, { order, field = 'date' }: DateO
   if (!exists(parts.year, parts.month, parts.day)) {
     return refused(field, 'impossible', 'The date does not exist in the calendar; it was set to NULL.')
   }
-  const date = `${pad(parts.year, 4)}-${pad(parts.month, 2)}-${pad(parts.day, 2)}`
-  if (!parts.ambiguous || order !== undefined) return { value: date, finding: null }
-  const message = 'Day and month could be exchanged; the date was read with the day first.'
-  return { value: date, finding: { field, code: 'ambiguous', message } }
+  if (parts.ambiguous) {
+    return refused(field, 'ambiguous', 'Day and month could be exchanged; the date was set to NULL. Give `order`.')
+  }
+  return { value: `${pad(parts.year, 4)}-${pad(parts.month, 2)}-${pad(parts.day, 2)}`, finding: null }
 }

@@ -8,6 +8,9 @@ const isEmail = emailModule.default
 /** RFC 5321, 4.5.3.1.3: 256 octets with the angle brackets. */
 const LONGEST = 254
 
+/** What stands in quotes before the at sign, where spaces count. */
+const QUOTED = /^("(?:[^"\\\p{Cc}]|\\[^\p{Cc}])*")(@.*)$/u
+
 const invalid = refused('email', 'invalid', 'The e-mail address is not valid; it was set to NULL.')
 const tooLong = refused(
   'email',
@@ -15,9 +18,17 @@ const tooLong = refused(
   `The e-mail address is longer than ${LONGEST} characters; it was set to NULL.`,
 )
 
-/** An e-mail address in lower case; null with a finding where it is not one. */
+function cleanAround(value: string | null): string | null {
+  const quoted = value === null || value.length > 2 * LONGEST ? null : QUOTED.exec(value.trim())
+  return quoted ? `${quoted[1]}${cleanText(quoted[2] ?? null)}` : cleanText(value)
+}
+
+/**
+ * An e-mail address in lower case; null with a finding where it is not one. Spaces in a quoted part are kept as they
+ * are.
+ */
 export function cleanEmail(value: string | null): Cleaned {
-  const text = cleanText(value)
+  const text = cleanAround(value)
   if (text === null) return NOTHING
   if (text.length > LONGEST) return tooLong
   // Lower case can compose where upper case does not: H with a line below has no letter, h has.

@@ -1,24 +1,20 @@
-import postalCodeModule from 'validator/lib/isPostalCode.js'
-
-const { default: isPostalCodeOf, locales } = postalCodeModule
-
-type Locale = Exclude<Parameters<typeof isPostalCodeOf>[1], 'any'>
+import { postalPatternOf } from './places.ts'
 
 const LONGEST = 12
 
-const withPattern = new Set<string>(locales)
-
-/** Countries that validator does not know, or knows more strictly than their post does. */
+/** As people write them though the post does not: without a space or a hyphen, or with one. */
 const OTHER_PATTERNS: Readonly<Record<string, RegExp>> = {
-  AR: /^(?:\d{4}|[A-Z]\d{4}[A-Z]{3})$/,
+  AR: /^(?:\d{4}|[A-Z]\d{4}(?:[A-Z]{3})?)$/,
   CL: /^(?:\d{7}|\d{3}-?\d{4})$/,
-  GB: /^(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]?(?: ?\d[A-Z]{2})?)$/,
+  GB: /^(?:GIR ?0AA|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2})$/,
   IE: /^(?:[AC-FHKNPRTV-Y]\d{2}|D6W) ?[\dAC-FHKNPRTV-Y]{4}$/,
-  JP: /^\d{3}-?\d{4}$/,
-  LT: /^(?:LT-)?\d{5}$/,
-  LV: /^(?:LV-)?\d{4}$/,
-  PT: /^\d{4}-\d{3}$/,
-  TR: /^\d{5}$/,
+  PT: /^\d{4}(?:-\d{3})?$/,
+  AE: /^(?!)/,
+  IR: /^\d{5}-?\d{5}$/,
+  TZ: /^\d{5}$/,
+  BH: /^\d{3,4}$/,
+  MZ: /^\d{4}$/,
+  KH: /^\d{5,6}$/,
   VN: /^\d{5,6}$/,
 }
 
@@ -26,8 +22,32 @@ const OTHER_PATTERNS: Readonly<Record<string, RegExp>> = {
 const USUAL_FORMS =
   /^(?:\d{4,6}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3} \d{2}|\d{2}-\d{3}|\d{3}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?(?!N[EW]|S[EW])[A-Z]{2}|D6W [\dA-Z]{4}|[A-Z]\d{2} [\dA-Z]{4})$/
 
-/** `H-1073`, `SE-112 30`: the sign of the country before the code. */
-const COUNTRY_SIGN = /^[A-Z]{1,2}-(?=\d)/
+/** The sign of a country before its postal code, where it is not its ISO code. */
+const SIGNS: Readonly<Record<string, string>> = {
+  A: 'AT',
+  B: 'BE',
+  D: 'DE',
+  E: 'ES',
+  F: 'FR',
+  FL: 'LI',
+  H: 'HU',
+  I: 'IT',
+  L: 'LU',
+  N: 'NO',
+  S: 'SE',
+}
+
+/** `H-1073`, `SE-112 30`, `AD500`: the sign of the country before the code; null where there is none. */
+export function countryOfSign(text: string): string | null {
+  const [, sign, code] = /^([A-Z]{1,2})-?(\d.*)$/.exec(text.toUpperCase()) ?? []
+  if (sign === undefined || code === undefined) return null
+  const country = SIGNS[sign] ?? sign
+  const pattern = postalPatternOf(country)
+  const hasHyphen = text.charAt(sign.length) === '-'
+  if (pattern === null) return null
+  const isSigned = hasHyphen || (sign.length === 2 && sign === country && /^\d+$/.test(code))
+  return pattern.test(text.toUpperCase()) || (isSigned && pattern.test(code)) ? country : null
+}
 
 /**
  * Whether the text is a postal code as the post of the country writes it, or of any usual form where the country is not
@@ -36,12 +56,14 @@ const COUNTRY_SIGN = /^[A-Z]{1,2}-(?=\d)/
 export function isPostalCode(text: string, country: string | null): boolean {
   if (text.length < 2 || text.length > LONGEST) return false
   const code = text.toUpperCase()
-  const bare = code.replace(COUNTRY_SIGN, '')
-  if (country === null) return USUAL_FORMS.test(bare)
-  const pattern = OTHER_PATTERNS[country]
-  if (pattern) return pattern.test(code) || pattern.test(bare)
-  if (!withPattern.has(country)) return USUAL_FORMS.test(bare)
-  return isPostalCodeOf(code, country as Locale) || isPostalCodeOf(bare, country as Locale)
+  if (!/\d/.test(code)) return false
+  if (country === null) return USUAL_FORMS.test(code) || countryOfSign(code) !== null
+  const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
+  const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
+  if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)
+  return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) =>
+    pattern.test(form),
+  )
 }
 
 /** Digits that stand where a postal code stands, though not of the country's form: `2113` for Boston, `94040-111`. */
@@ -49,9 +71,15 @@ export function resemblesPostalCode(text: string): boolean {
   return /^\d{4,6}(?:-\d{1,4})?$/.test(text)
 }
 
-/** The country that a postal code can only be of, together with a state of it where its form is not enough. */
+/** Countries whose codes have the form of the British ones. */
+const LIKE_BRITISH: Readonly<Record<string, string>> = { GX: 'GI', GY: 'GG', IM: 'IM', JE: 'JE' }
+
+/** The country that a postal code can only be of. */
 export function countryOfPostalCode(code: string): string | null {
   if (/^[A-Z]\d[A-Z] ?\d[A-Z]\d$/.test(code)) return 'CA'
-  if (/^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/.test(code)) return 'GB'
-  return /^\d{5}-\d{3}$/.test(code) ? 'BR' : null
+  if (/^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/.test(code)) return LIKE_BRITISH[code.slice(0, 2)] ?? 'GB'
+  if (/^\d{4} ?[A-Z]{2}$/.test(code)) return 'NL'
+  if (/^\d{4}-\d{3}$/.test(code)) return 'PT'
+  if (/^\d{5}-\d{3}$/.test(code)) return 'BR'
+  return countryOfSign(code)
 }

@@ -37,6 +37,13 @@ const dates: readonly (readonly [raw: string, date: string])[] = [
   ['Fri Mar 11 23:30:00 UTC 2022', '2022-03-11'],
   ['20220311', '2022-03-11'],
   ['20220311093000', '2022-03-11'],
+  ['202203110930', '2022-03-11'],
+  ['951782400000', '2000-02-29'],
+  ['20240131T101112Z', '2024-01-31'],
+  ['20240131T1011+0200', '2024-01-31'],
+  ['13NOV2017', '2017-11-13'],
+  ['2022年3月11日', '2022-03-11'],
+  ['2022년 3월 11일', '2022-03-11'],
   ['1646956800', '2022-03-11'],
   ['1647043199', '2022-03-11'],
   ['1646956799999', '2022-03-10'],
@@ -54,10 +61,10 @@ for (const [raw, date] of dates) {
   })
 }
 
-test('parseDate takes a date that could be two for day first, and says so; a given order is taken silently', () => {
+test('parseDate makes null of a date that could be two, and reads it in the order that is given', () => {
   assert.deepEqual(
     { value: parseDate('11/03/2022').value, code: parseDate('11/03/2022').finding?.code },
-    { value: '2022-03-11', code: 'ambiguous' },
+    { value: null, code: 'ambiguous' },
   )
   assert.deepEqual(parseDate('11/03/2022', { order: 'dmy' }), { value: '2022-03-11', finding: null })
   assert.deepEqual(parseDate('11/03/2022', { order: 'mdy' }), { value: '2022-11-03', finding: null })
@@ -93,6 +100,8 @@ const refusals: Readonly<Record<string, readonly string[]>> = {
     '2022-03-11 25:61:00',
     'Foo 11, 2022',
     '12345',
+    '000000000',
+    '20240131T991112Z',
     '-1',
   ],
 }

@@ -18,6 +18,10 @@ test('cleanEmail keeps tags, subdomains and letters of other scripts', () => {
   }
 })
 
+test('cleanEmail keeps the spaces of a quoted part', () => {
+  assert.deepEqual(cleanEmail(' "a  b"@Example.com\u00a0'), { value: '"a  b"@example.com', finding: null })
+})
+
 test('cleanEmail makes null of a missing address, without a finding', () => {
   for (const missing of [null, '', '  \t', '\u200b'])
     assert.deepEqual(cleanEmail(missing), { value: null, finding: null })

@@ -21,6 +21,12 @@ const valid: readonly (readonly [raw: string, country: string | null, clean: str
   ['06 39733434', 'IT', '+390639733434'],
   ['45 12 34 56', 'DK', '+4545123456'],
   ['+46 08-651 52 52', 'FI', '+4686515252'],
+  ['+39 (0) 312 345 6789', null, '+393123456789'],
+  ['+39 (0)6 39733434', null, '+390639733434'],
+  ['0039 (0) 312 345 6789', 'DE', '+393123456789'],
+  ['Tel.: 0711 2842222', 'DE', '+497112842222'],
+  ['(+49) 711 2842222', null, '+497112842222'],
+  ['(0049) 711 2842222', null, '+497112842222'],
   ['tel: +1-650-253-0000', null, '+16502530000'],
   ['Tel. +46 8 651 52 52', null, '+4686515252'],
   ['\u200b+46\u00a08\u00a0651\u00a052\u00a052 ', null, '+4686515252'],
@@ -69,6 +75,12 @@ test('cleanPhone refuses what is not one valid number', () => {
 test('cleanPhone says where only the country is missing', () => {
   assert.equal(cleanPhone('0711 2842222').finding?.code, 'no-country')
   assert.equal(cleanPhone('0711 2842222', 'no such country').finding?.code, 'no-country')
+})
+
+test('cleanPhone refuses digits that are a number with and without the country code in front', () => {
+  const { value, finding } = cleanPhone('483219123', 'PL')
+
+  assert.deepEqual({ value, code: finding?.code }, { value: null, code: 'ambiguous' })
 })
 
 test('cleanPhone drops an extension and says so', () => {

@@ -1,0 +1,123 @@
+import { cityAfterStreet, isLine } from './address-city.ts'
+import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
+import type { PostalCode } from './address-postal-code.ts'
+import { fold } from './fold.ts'
+import { countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, orderOf } from './places.ts'
+import { countryOfPostalCode } from './postal-codes.ts'
+import { namesStreet } from './street-words.ts'
+
+interface Region {
+  readonly region: string | null
+  /** The country that has the region, ISO alpha-2. */
+  readonly country: string | null
+  /** It may be the city of the district before it, or the region of the city before it. */
+  readonly isAmbiguous?: true
+}
+
+const NONE: Region = { region: null, country: null }
+
+/** Where nothing says the country, these are asked whether they have the region and the city beside it. */
+const ASKED = ['US', 'CA', 'AU', 'BR', 'GB', 'IT', 'MX', 'IN', 'CH', 'ES', 'DE', 'AR']
+/** Regions are written by their codes. */
+const WITH_CODES = new Set(['US', 'CA', 'AU', 'BR', 'IT', 'MX', 'IN', 'CH'])
+/** Regions have the names of cities in them: `New York`, `São Paulo`. */
+const NAMED_AS_CITIES = new Set(['US', 'CA', 'AU', 'BR', 'MX', 'AR'])
+/** Without a country's name these are the ones whose codes of regions are written. */
+const USUAL = ['US', 'CA', 'AU', 'BR']
+
+/** Before the name of a region they make the name of a city: `Fort Washington`, `New Delhi`. */
+const BEFORE_CITY_NAME = new Set(
+  'new old fort port mount lake north south east west san santa saint st ciudad la el villa nueva'.split(' '),
+)
+
+function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
+  if (postal === null) return true
+  const { code, first } = postal
+  const only = countryOfPostalCode(code)
+  if (only !== null) return only === country
+  if (country === 'US') return !first && /^\d{4,5}(?:-\d{1,4})?$/.test(code)
+  if (country === 'AU' || country === 'CH') return /^\d{4}$/.test(code) && (country === 'CH') === first
+  if (country === 'CA' || country === 'GB') return false
+  return /^\d{5,6}$/.test(code)
+}
+
+function isRegion(text: string, country: string): boolean {
+  const code = text.replaceAll('.', '')
+  if (WITH_CODES.has(country) && /^\p{L}{2,4}$/u.test(code)) {
+    if (isRegionCode(text, country)) return true
+    if (country !== 'IT' && country !== 'CH' && isRegionCode(code.toUpperCase(), country)) return true
+  }
+  return isRegionName(text, country)
+}
+
+const asWritten = (text: string) => (/^[a-z]{2,3}$/.test(text) ? text.toUpperCase() : text)
+
+/** Takes the region off the end of an address: the last part, or its last words (`Sydney NSW`, `Firenze FI`). */
+export function takeRegion(parts: Part[], country: string | null, postal: PostalCode | null): Region {
+  const at = parts.length - 1
+  const part = parts[at]
+  if (part === undefined || (at === 0 && /\d/.test(part.text) && postal === null)) return NONE
+  const text = withoutTrailingDot(part.text)
+  const asked = country === null ? ASKED.filter((one) => fitsPostalCode(one, postal)) : [country]
+  return whole(parts, text, { asked, postal, isGiven: country !== null }) ?? words(parts, text, asked, postal) ?? NONE
+}
+
+interface Asked {
+  readonly asked: readonly string[]
+  readonly postal: PostalCode | null
+  readonly isGiven: boolean
+}
+
+function whole(parts: Part[], text: string, { asked, postal, isGiven }: Asked): Region | null {
+  const at = parts.length - 1
+  const before = parts[at - 1]?.text
+  const full = parts[at]?.text ?? ''
+  if (before === undefined) return null
+  for (const country of asked) {
+    const isLetters = isGiven && /^\p{Lu}{2,3}$/u.test(text) && isKnownCity(before, country)
+    if (!isLetters && !isRegion(text, country)) continue
+    const isBesideCode = postal?.beside === at
+    const isCode = WITH_CODES.has(country) && /^\p{Lu}{2,3}$/u.test(text)
+    const isCity = !isCode && isKnownCity(text, country)
+    const isPlace = isKnownCity(before, country) && (!/\d/.test(before) || at > 1)
+    const isCityBefore = isPlace || postal?.beside === at - 1 || cityAfterStreet(before, country) !== null
+    // Of what may be either, the postal code stands beside the city, and a city stands before the region.
+    if (isBesideCode && isLine(before) && !orderOf(country).includes('S')) continue
+    const isDistrict = NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore
+    if (isCity && isDistrict) return { region: null, country, isAmbiguous: true }
+    if (isCity && ((isBesideCode && postal?.first) || !isCityBefore)) continue
+    const isLarge = isCity && !WITH_CODES.has(country) && countriesOfLargeCity(text).has(country)
+    const isBoth = isCity && isPlace && !WITH_CODES.has(country) && isBesideCode
+    if ((isLarge || isBoth) && postal?.beside !== at - 1 && nameOf(before) !== nameOf(text)) {
+      return { region: null, country, isAmbiguous: true }
+    }
+    const isEvident =
+      isGiven || isCityBefore || (USUAL.includes(country) && (postal !== null || /^\p{Lu}{2,3}$/u.test(text)))
+    if (!isEvident && !(country === 'GB' && postal !== null)) continue
+    parts.pop()
+    return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }
+  }
+  return null
+}
+
+/** `Osaka-shi` and `Osaka` are one name. */
+const nameOf = (text: string) => fold(text).replace(/[ -](?:shi|si|city|do|to|fu|ken)$/, '')
+
+function words(parts: Part[], text: string, asked: readonly string[], postal: PostalCode | null): Region | null {
+  const at = parts.length - 1
+  for (const country of asked) {
+    for (const count of [3, 2, 1]) {
+      const cut = cutLastWords(text, count)
+      if (!cut || cut.rest === '' || !isRegion(cut.words, country)) continue
+      const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
+      const isCode = count === 1 && /^\p{Lu}{2,3}$/u.test(cut.words)
+      const isKnown = isKnownCity(cut.rest, country)
+      if ((!isCode && isKnownCity(text, country)) || (!isCode && BEFORE_CITY_NAME.has(previous))) continue
+      const isUsual = USUAL.includes(country) && (isCode || postal !== null) && (isCode || !namesStreet(text))
+      if (!isKnown && !(isUsual && (postal !== null || at > 0))) continue
+      replaceAt(parts, at, cut.rest)
+      return { region: asWritten(cut.words), country }
+    }
+  }
+  return null
+}

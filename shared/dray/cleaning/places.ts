@@ -1,0 +1,143 @@
+import { fold } from './fold.ts'
+import places from './places.json' with { type: 'json' }
+
+/** What is known of a country: see `.ci/make-places.ts`, which writes the file. */
+interface Place {
+  readonly zip?: string
+  readonly order?: string
+  readonly regions?: string
+  readonly cities?: string
+  readonly large?: string
+}
+
+interface Regions {
+  readonly codes: ReadonlySet<string>
+  readonly names: ReadonlySet<string>
+}
+
+const byCountry: Readonly<Record<string, Place>> = places
+
+const LONGEST_NAME = 60
+
+/** Worked out at the first question about a country, and kept. */
+function remembered<Value>(make: (country: string) => Value): (country: string) => Value {
+  const known = new Map<string, Value>()
+  return (country) => {
+    let value = known.get(country)
+    if (value === undefined) {
+      value = make(country)
+      known.set(country, value)
+    }
+    return value
+  }
+}
+
+const placeOf = (country: string): Place => (Object.hasOwn(byCountry, country) ? (byCountry[country] ?? {}) : {})
+
+/** The order of the parts in an address of the country: `A` line, `C` city, `S` region, `Z` postal code. */
+export function orderOf(country: string | null): string {
+  return country === null ? '' : (placeOf(country).order ?? '')
+}
+
+/** The pattern of the country's postal codes; null where it has none or they are not known. */
+export const postalPatternOf = remembered((country) => {
+  const { zip } = placeOf(country)
+  return zip === undefined ? null : new RegExp(`^(?:${zip})$`)
+})
+
+/** Words of a kind of region, which are left out as often as not: `Stockholms län`, `jud. Cluj`, `Co. Kildare`. */
+const KIND_OF_REGION =
+  /^(?:co|county|province|prov|provincia|provincia de|state of|region|jud|judetul|woj|wojewodztwo|obl|departamento de) | (?:county|province|state|region|prefecture|oblast|oblast'|oblasti|krai|kray|district|governorate|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng)$/
+
+let countriesByCity: Map<string, string[]> | undefined
+
+/** The countries that have a city of this name, of at least 15,000 people. */
+export function countriesOfCity(text: string): readonly string[] {
+  if (text.length > LONGEST_NAME) return []
+  if (countriesByCity === undefined) {
+    countriesByCity = new Map()
+    for (const country of Object.keys(byCountry)) {
+      for (const name of citiesOf(country)) {
+        const found = countriesByCity.get(name)
+        if (found === undefined) countriesByCity.set(name, [country])
+        else found.push(country)
+      }
+    }
+  }
+  return countriesByCity.get(fold(text)) ?? countriesByCity.get(bareCity(text)) ?? []
+}
+
+const regionsOf = remembered((country): Regions => {
+  const codes = new Set<string>()
+  const names = new Set<string>()
+  for (const region of placeOf(country).regions?.split(';') ?? []) {
+    const [code, ...ofRegion] = region.split('|')
+    if (code) codes.add(code)
+    for (const name of ofRegion) {
+      names.add(name)
+      names.add(name.replace(KIND_OF_REGION, ''))
+    }
+  }
+  return { codes, names }
+})
+
+const citiesOf = remembered((country): ReadonlySet<string> => {
+  const cities = new Set<string>()
+  let before = ''
+  for (const coded of placeOf(country).cities?.split(';') ?? []) {
+    before = before.slice(0, Number.parseInt(coded.charAt(0), 36)) + coded.slice(1)
+    cities.add(before)
+  }
+  return cities
+})
+
+/** Codes that are written though ISO 3166-2 does not have them. */
+const OTHER_CODES: Readonly<Record<string, ReadonlySet<string>>> = {
+  CA: new Set(['PQ', 'NF']),
+  MX: new Set(['DF', 'CDMX']),
+}
+
+/** Whether the text is the code of a region of the country, in capitals; dots are ignored (`N.S.W.`). */
+export function isRegionCode(text: string, country: string): boolean {
+  if (text.length > 6) return false
+  const code = text.replaceAll('.', '')
+  return regionsOf(country).codes.has(code) || (OTHER_CODES[country]?.has(code) ?? false)
+}
+
+/** Whether the text is the name of a region of the country, in English or its own languages, in any case. */
+export function isRegionName(text: string, country: string): boolean {
+  if (text.length > LONGEST_NAME) return false
+  const { names } = regionsOf(country)
+  const name = fold(text)
+  return names.has(name) || names.has(name.replace(KIND_OF_REGION, ''))
+}
+
+/** Words that stand beside the name of a city: `Cebu City`, `Osaka-shi`, `г. Москва`, `København K`, `Praha 1`. */
+const BESIDE_CITY =
+  /^(?:г|м|[Cc]ity of|[Cc]iudad de) |(?:[ -](?:[Cc]ity|[Ss]hi|[Ss]i|[Cc](?:edex|EDEX)(?: \d+)?|\p{Lu}{1,2}|\d{1,2}))$/u
+
+/** Whether the country has a city of this name with at least 15,000 people. */
+export function isKnownCity(text: string, country: string): boolean {
+  if (text.length > LONGEST_NAME) return false
+  const cities = citiesOf(country)
+  return cities.has(fold(text)) || cities.has(bareCity(text))
+}
+
+function bareCity(text: string): string {
+  return fold(text.replace(/^(?:г|м)\. ?/, '').replace(BESIDE_CITY, ''))
+}
+
+let largeCities: Map<string, Set<string>> | undefined
+
+/** The countries that have a city of this name with more than a million people. */
+export function countriesOfLargeCity(text: string): ReadonlySet<string> {
+  if (largeCities === undefined) {
+    largeCities = new Map()
+    for (const [country, { large }] of Object.entries(byCountry)) {
+      for (const name of large?.split(';') ?? []) {
+        largeCities.set(name, (largeCities.get(name) ?? new Set()).add(country))
+      }
+    }
+  }
+  return largeCities.get(fold(text.slice(0, LONGEST_NAME))) ?? new Set()
+}
