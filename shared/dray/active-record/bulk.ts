@@ -1,6 +1,6 @@
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
-import type { MergeResult, MergeTarget, QueryOptions } from '#dray/database/adapter.ts'
+import type { Mark, MergeResult, MergeTarget, QueryOptions } from '#dray/database/adapter.ts'
 import type { Database } from '#dray/database/database.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
@@ -51,7 +51,11 @@ export function bulkColumns(
 export function mergeTarget(
   definition: TableDefinition,
   mode: 'upsert' | 'insert',
-  options: { readonly by?: string | readonly string[] | undefined; readonly version?: string | undefined },
+  options: {
+    readonly by?: string | readonly string[] | undefined
+    readonly version?: string | undefined
+    readonly mark?: string | undefined
+  },
   columns: readonly ColumnDefinition[] = bulkColumns(definition),
 ): MergeTarget {
   const by =
@@ -69,7 +73,12 @@ export function mergeTarget(
     mode,
     ...(definition.lockVersion === null ? {} : { counter: definition.lockVersion.column }),
     ...(options.version === undefined ? {} : { version: columnOf(definition, options.version).column }),
+    ...(options.mark === undefined ? {} : { mark: markOf(columnOf(definition, options.mark)) }),
   }
+}
+
+function markOf({ column, field }: ColumnDefinition): Mark {
+  return { column, isFlag: field.settings.kind === 'boolean' }
 }
 
 /**

@@ -44,6 +44,12 @@ export interface LiveTable {
   readonly uniqueKeys: readonly (readonly string[])[]
 }
 
+export interface Mark {
+  readonly column: string
+  /** A boolean, which marks a row where it is true; else a value of any kind does. */
+  readonly isFlag: boolean
+}
+
 /** What a merge writes. All names are columns, not properties. */
 export interface MergeTarget {
   /** `table` or `schema.table`; quoted by the adapter, part by part. */
@@ -56,6 +62,8 @@ export interface MergeTarget {
   readonly ignore?: readonly string[]
   /** A row of an older version never overwrites a newer one: the column to compare, `>=` wins. */
   readonly version?: string | undefined
+  /** `version` keeps no row that is marked as deleted: the column of the mark, a flag or a time stamp. */
+  readonly mark?: Mark | undefined
   /** A column that is not among `columns`: an update of a row adds one to it. */
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */

@@ -69,6 +69,34 @@ const negating = pipeline('items', {
   deletes: 'hard',
 })
 
+class Stamped extends target.table('stamped', {
+  id: bigint().primaryKey(),
+  label: varchar(10),
+  changedAt: timestamp().nullable(),
+  deletedAt: timestamp().nullable(),
+  isDeleted: boolean().nullable(),
+}) {}
+const guarded = upsert(Stamped, { by: 'id', version: 'changedAt' })
+const keep = ({ id, label, changedAt }: Item) => (label === null ? null : { id, label, changedAt })
+const stamping = pipeline('items', {
+  extract: fullLoad(Item),
+  transform: keep,
+  load: guarded,
+  deletes: { soft: 'deletedAt' },
+})
+const flagging = pipeline('items', {
+  extract: fullLoad(Item),
+  transform: keep,
+  load: guarded,
+  deletes: { soft: 'isDeleted' },
+})
+const stampingChanges = pipeline('items', {
+  extract: changedSince(Item, { cursor: 'changedAt', lag: '0s' }),
+  transform: keep,
+  load: guarded,
+  deletes: { soft: 'deletedAt' },
+})
+
 const AT = timestampOf('2024-01-01')
 const items = (...ids: number[]) => ids.map((id) => ({ id: BigInt(id), label: `${id}`, changedAt: AT }))
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
@@ -175,6 +203,84 @@ onEachEngine('deletes', [source, target], (engine) => {
     const stale = before[1]
     stale?.assign({ label: 'changed' })
     await assert.rejects(async () => stale?.save())
+  })
+
+  test('soft: a row that comes back with an older version is written and not marked any more', async () => {
+    await Stamped.createTable()
+    for (const [of, name] of [
+      [stamping, 'stamp'],
+      [flagging, 'flag'],
+    ] as const) {
+      await Item.deleteAll()
+      await Stamped.deleteAll()
+      await Item.insertAll(items(1, 2))
+      await run(of, `${name}-1`)
+      await Item.deleteAll({ id: 2n })
+      await run(of, `${name}-2`)
+      const { deletedAt, isDeleted } = await Stamped.find(2n)
+      assert.ok(deletedAt !== null || isDeleted)
+      const before = timestampOf('2023-01-01')
+      await Item.insertAll([{ id: 2n, label: 'anew', changedAt: before }])
+      await Item.upsertAll([{ id: 1n, label: 'older', changedAt: before }], { by: 'id' })
+
+      const output = await run(of, `${name}-3`)
+
+      assert.deepEqual([output.updated, output.unchanged], [1, 1])
+      const rows = await Stamped.all().order('id').toArray()
+      assert.deepEqual(
+        rows.map(({ label, changedAt }) => [label, changedAt]),
+        [
+          ['1', AT],
+          ['anew', before],
+        ],
+      )
+      assert.ok(rows.every((row) => row.deletedAt === null && row.isDeleted !== true))
+    }
+  })
+
+  test('soft, under a cursor: a row that comes back with an older stamp is not marked any more, and that is said', async () => {
+    await Stamped.createTable()
+    await Item.insertAll(items(1, 2))
+    await run(stampingChanges, 'run-1')
+    await Item.deleteAll({ id: 2n })
+    await run(stampingChanges, 'run-2')
+    const marked = (await Stamped.find(2n)).deletedAt
+    await Item.insertAll(items(2))
+
+    const output = await run(stampingChanges, 'run-3')
+
+    assert.notEqual(marked, null)
+    assert.equal(output.read, 0)
+    assert.equal((await Stamped.find(2n)).deletedAt, null)
+    const notes = (await step('run-3'))?.notes?.join()
+    assert.match(
+      notes ?? '',
+      /1 rows of deletes-target.stamped .* not marked any more.*npx dray reconcile items --deep/,
+    )
+  })
+
+  test('soft: a replay of an older row does not bring back one that was deleted since', async () => {
+    await Stamped.createTable()
+    await Item.insertAll(items(1, 2))
+    await run(stamping, 'run-1')
+    await Item.upsertAll([{ id: 1n, label: 'far too long', changedAt: timestampOf('2023-01-01') }], { by: 'id' })
+    await run(stamping, 'run-2')
+    await Item.deleteAll({ id: 1n })
+    await run(stamping, 'run-3')
+    const marked = (await Stamped.find(1n)).deletedAt
+
+    const shortened = pipeline('items', {
+      extract: fullLoad(Item),
+      transform: ({ id, changedAt }) => ({ id, label: 'older', changedAt }),
+      load: guarded,
+      deletes: { soft: 'deletedAt' },
+    })
+    const output = await runPipeline(shortened, 'run-4', engine.harness.services, { replay: {} })
+
+    assert.notEqual(marked, null)
+    assert.deepEqual([output.read, output.unchanged], [1, 1])
+    const { label, deletedAt } = await Stamped.find(1n)
+    assert.deepEqual([label, deletedAt], ['1', marked])
   })
 
   test('soft: a boolean serves as well', async () => {

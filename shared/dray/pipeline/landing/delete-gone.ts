@@ -1,8 +1,9 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { boundValue, columnName, tableName } from '#dray/active-record/sql.ts'
 import { columnOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock } from '#dray/block/copy-text.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
@@ -52,7 +53,8 @@ export interface Deletion {
  * Deletes (or marks, or closes) the target rows whose source row is gone, in the open transaction, which holds the
  * fence; says how many. Whatever list the keys come from, a row whose key the source has, or this run has loaded, is
  * never touched: the statement that deletes asks for it once more. Throws `DataQuality` when they are more than the
- * pipeline bears, and when the source has no row at all.
+ * pipeline bears, and when the source has no row at all. A row that is marked and present is not marked any more,
+ * though no load has written it: under a cursor it may have come back with a stamp from before the window.
  */
 export async function deleteGone(
   pipeline: Pipeline,
@@ -67,10 +69,12 @@ export async function deleteGone(
   const before = await closedBefore(database, pipeline.name, run.runId)
   if (before !== null) return before
   const rows = await GoneRows.among(pipeline, () => blocksOf(present, services), signal)
+  const back = await unmark(pipeline, rows, run.at, signal)
   const counts = await rows.count(signal)
   guard(pipeline, { ...counts, source: present.source.rows })
-  if (counts.gone === 0) return { deleted: 0, notes: [] }
-  const { deleted, notes } = await deleteRows(pipeline, rows, { run, present, surroundings }, services)
+  if (counts.gone === 0) return { deleted: 0, notes: back }
+  const { deleted, notes: along } = await deleteRows(pipeline, rows, { run, present, surroundings }, services)
+  const notes = [...back, ...along]
   const left = await rows.count(signal)
   if (deleted !== counts.gone || left.rows !== counts.rows - counts.gone) {
     throw new TerminalError(
@@ -186,6 +190,41 @@ async function* landedKeys({ present, surroundings }: Work, { staging, signal }:
   if (rest !== null) yield rest
 }
 
+/** Takes the mark from rows that are present; says how many, since their values are those from before. */
+async function unmark(pipeline: Pipeline, rows: GoneRows, at: string, signal: AbortSignal): Promise<string[]> {
+  const areBack = rows.areBack
+  if (areBack === null) return []
+  const { database, definition } = pipeline.load.target
+  const affected = await database.withConnection(async (connection, adapter) => {
+    const run = (statement: RawBuilder<unknown>) => {
+      const { sql: text, parameters } = compile(adapter, statement)
+      return connection.query(text, parameters, { signal })
+    }
+    // Looked for first, since an update of MySQL locks the rows that it looks at.
+    const { rows: found } = await run(sql`select 1 from ${tableName(definition)} where ${areBack} limit 1`)
+    return found.length === 0 ? 0 : (await run(sql`${mark(pipeline, adapter, false, at)} where ${areBack}`)).affected
+  })
+  if (affected === 0) return []
+  return [
+    `${affected} rows of ${definition.database}.${definition.table} that were marked as deleted are in the source and were not loaded by this run, so they are not marked any more and have their values from before; \`npx dray reconcile ${pipeline.name} --deep\` says whether the source has others`,
+  ]
+}
+
+/** An update of the mark, as any other update of the row: whoever has read it before sees that it has changed. */
+function mark({ load, deletes }: Pipeline, adapter: Adapter, isMarked: boolean, at: string) {
+  const { definition } = load.target
+  const column = columnOf(definition, deletes.field ?? '')
+  const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`
+  const { lockVersion } = definition
+  const moment = isMarked ? at : null
+  const assignments = [
+    set(column, column.field.settings.kind === 'boolean' ? isMarked : moment),
+    ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
+    ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
+  ]
+  return sql`update ${tableName(definition)} set ${sql.join(assignments)}`
+}
+
 async function deleteKeys(
   pipeline: Pipeline,
   gone: GoneRows,
@@ -193,24 +232,11 @@ async function deleteKeys(
   { at, signal }: { readonly at: string; readonly signal: AbortSignal },
 ): Promise<number> {
   const { definition, database } = pipeline.load.target
-  const { kind, field } = pipeline.deletes
   return database
     .withConnection(async (connection, adapter) => {
-      const table = tableName(definition)
-      const rows = gone.ofKeys(adapter, keys)
-      const mark = () => {
-        const column = columnOf(definition, field ?? '')
-        const set = (one: typeof column, value: unknown) => sql`${columnName(one)} = ${boundValue(adapter, one, value)}`
-        // As any other update of the row: whoever has read it before sees that it has changed.
-        const { lockVersion } = definition
-        const assignments = [
-          set(column, column.field.settings.kind === 'boolean' ? true : at),
-          ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
-          ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
-        ]
-        return sql`update ${table} set ${sql.join(assignments)} where ${rows}`
-      }
-      const statement = compile(adapter, kind === 'soft' ? mark() : sql`delete from ${table} where ${rows}`)
+      const work =
+        pipeline.deletes.kind === 'soft' ? mark(pipeline, adapter, true, at) : sql`delete from ${tableName(definition)}`
+      const statement = compile(adapter, sql`${work} where ${gone.ofKeys(adapter, keys)}`)
       return (await connection.query(statement.sql, statement.parameters, { signal })).affected
     })
     .catch((error: unknown) => {

@@ -56,6 +56,12 @@ export class GoneRows {
     })
   }
 
+  /** Rows that are marked as deleted, and are not gone; null where none can be. */
+  get areBack(): RawBuilder<unknown> | null {
+    const live = this.#pipeline.deletes.kind === 'soft' ? liveRows(this.#pipeline) : null
+    return live === null ? null : sql`not ${live} and ${this.#isHeld}`
+  }
+
   /** For the deletion: the rows of these keys, whatever list they come from, as far as they are gone. */
   ofKeys(adapter: Adapter, keys: readonly (readonly Text[])[]): RawBuilder<unknown> {
     const { load } = this.#pipeline
@@ -96,7 +102,7 @@ export function liveRows(pipeline: Pipeline): RawBuilder<unknown> | null {
   const name = deletes.kind === 'soft' ? deletes.field : (load.history?.validTo ?? null)
   if (name === null) return null
   const column = columnOf(load.target.definition, name)
-  const isNull = sql`${columnName(column)} is null`
+  const isNull = sql`(${columnName(column)} is null)`
   if (column.field.settings.kind !== 'boolean') return isNull
   return sql`(${isNull} or not ${columnName(column)})`
 }

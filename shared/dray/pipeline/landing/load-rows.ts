@@ -22,12 +22,20 @@ export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<Me
     : mergeRows(pipeline, rows)
 }
 
+/**
+ * A row that was marked as deleted and is in the source again begins anew, so its version does not keep the new row
+ * back. That goes for usual runs alone: they read after the Commit that has marked it, since one run follows another
+ * under the lease, and zombies are refused by the fence. A replay has rows from before, which must not bring back what
+ * was deleted since; for it the version of a marked row counts as any other.
+ */
 function mergeRows(pipeline: Pipeline, { open, isWholeRun, respell = false, signal }: RowsToLoad) {
   const { kind, target, by, version } = pipeline.load
+  const { deletes } = pipeline
   const mode = kind === 'append' || by.length === 0 ? 'insert' : 'upsert'
   const into = mergeTarget(target.definition, mode, {
     ...(by.length === 0 ? {} : { by }),
     version: version ?? undefined,
+    mark: isWholeRun && deletes.kind === 'soft' ? (deletes.field ?? undefined) : undefined,
   })
   const table = kind === 'replace' && isWholeRun ? nextTable(into.table) : into.table
   return mergeBlocks(target.database, { ...into, table, respell }, open, { signal })

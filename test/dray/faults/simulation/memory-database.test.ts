@@ -269,6 +269,35 @@ function concurrencySuite(
       ])
     })
 
+    test('a merge does not keep an older row back from one that is marked as deleted', async () => {
+      await one.query('create table "m" ("id" bigint not null, "n" bigint, "at" timestamp, primary key ("id"))')
+      await one.query('insert into "m" ("id", "n", "at") values (1, 5, \'2024-01-01 00:00:00\'), (2, 5, null)')
+      await one.begin('write')
+      const mark = { column: 'at', isFlag: false }
+      const target: MergeTarget = { table: 'm', columns: ['id', 'n', 'at'], key: ['id'], version: 'n', mark }
+      const { updated, unchanged } = await one.merge(
+        target,
+        blocksOf([
+          ['1', '4', null],
+          ['2', '4', null],
+        ]),
+      )
+      await one.commit()
+
+      const { rows } = await other.query('select "id", "n", "at" from "m" order by "id"')
+      assert.deepEqual(
+        [updated, unchanged, rows],
+        [
+          1,
+          1,
+          [
+            ['1', '4', null],
+            ['2', '5', null],
+          ],
+        ],
+      )
+    })
+
     test('capitals make no difference in a key that says so, and a row in other ones is kept out or takes the place', async () => {
       await one.query('create table "c" ("k" citext not null, "v" varchar(8), primary key ("k"))')
       const target: MergeTarget = { table: 'c', columns: ['k', 'v'], key: ['k'] }

@@ -189,6 +189,7 @@ function differs({ columns, ignore = [] }: MergeTarget, one: Row, other: Row): b
   return columns.some((column) => !ignore.includes(column) && one[column] !== other[column])
 }
 
-function isOlder({ version }: MergeTarget, row: Row, than: Row): boolean {
+function isOlder({ version, mark }: MergeTarget, row: Row, than: Row): boolean {
+  if (mark !== undefined && (than[mark.column] ?? null) !== null) return false
   return version !== undefined && (row[version] ?? '') < (than[version] ?? '')
 }

@@ -1,3 +1,4 @@
+import { versionGuard } from '#dray/database/merge/version-guard.ts'
 import type { MergeTarget } from '../../adapter.ts'
 import { quote, quoteTable } from '../names.ts'
 import type { StagedColumn } from './staged-columns.ts'
@@ -17,7 +18,8 @@ export class MergeSql {
   readonly #columns: readonly string[]
   readonly #others: readonly StagedColumn[]
   readonly #ignored: readonly StagedColumn[]
-  readonly #version: StagedColumn | null
+  readonly #target: MergeTarget
+  readonly #isGuarded: boolean
   readonly #counter: string | null
   readonly #respell: boolean
 
@@ -32,7 +34,8 @@ export class MergeSql {
     const rest = target.columns.filter((name) => !isKey(name))
     this.#others = rest.filter((name) => !isIgnored(name)).map(column)
     this.#ignored = rest.filter(isIgnored).map(column)
-    this.#version = target.version === undefined || isKey(target.version) ? null : column(target.version)
+    this.#target = target
+    this.#isGuarded = target.version !== undefined && !isKey(target.version)
     this.#counter = target.counter === undefined ? null : quote(target.counter)
     this.#respell = target.respell === true
     const indexes = [live.primaryKey, ...live.uniqueKeys].filter((columns) => columns.length > 0)
@@ -54,12 +57,14 @@ export class MergeSql {
 
   /**
    * Assignments are made from left to right and see what was assigned before: those of ignored columns compare the
-   * others and come first, the version is compared by all and comes last.
+   * others and come first, the version is compared by all and comes behind them; the mark last, since a row that was
+   * marked has the given version then.
    */
   upsert(where = 'TRUE'): string {
-    const version = this.#version
-    const ordered = [...this.#others.filter((column) => column !== version), ...(version ? [version] : [])]
-    const conditions = version ? [this.#isNotOlder(version, this.#table)] : []
+    const { version, mark } = this.#target
+    const last = this.#isGuarded ? [version, mark?.column] : []
+    const ordered = this.#others.toSorted((one, other) => last.indexOf(one.name) - last.indexOf(other.name))
+    const conditions = this.#guard(this.#table)
     const differs = this.#others.length === 0 ? ['FALSE'] : [`NOT (${this.#sameOthers(this.#table)})`]
     const assignments = [
       ...this.#ignored.map((column) => this.#assign(column, [...conditions, ...differs])),
@@ -154,11 +159,7 @@ export class MergeSql {
     const spelled = this.isSpelled && this.#respell ? [`NOT (${this.#sameKey})`] : []
     const differs = this.#others.length === 0 ? [] : [`NOT (${this.#sameOthers(T)})`]
     const written = [...spelled, ...differs].join(' OR ') || 'FALSE'
-    const conditions = [
-      `(${written})`,
-      ...(this.#version ? [this.#isNotOlder(this.#version, T)] : []),
-      ...(this.isSpelled && !this.#respell ? [this.#sameKey] : []),
-    ]
+    const conditions = [`(${written})`, ...this.#guard(T), ...(this.isSpelled && !this.#respell ? [this.#sameKey] : [])]
     return `(${conditions.join(' AND ')}) IS TRUE`
   }
 
@@ -170,8 +171,8 @@ export class MergeSql {
     return this.#others.map((column) => this.#same(column, target)).join(' AND ')
   }
 
-  #isNotOlder(version: StagedColumn, target: string): string {
-    const name = quote(version.name)
-    return `(${target}.${name} IS NULL OR ${S}.${name} >= ${target}.${name})`
+  #guard(stored: string): string[] {
+    const guard = this.#isGuarded ? versionGuard(this.#target, { stored, given: S, quote }) : null
+    return guard === null ? [] : [guard]
   }
 }

@@ -1,3 +1,5 @@
+import { versionGuard } from '#dray/database/merge/version-guard.ts'
+import type { MergeTarget } from '../../adapter.ts'
 import { quote } from '../names.ts'
 import type { Merging } from './merging.ts'
 import { isEqualSame, isSpelledFreely } from './target-table.ts'
@@ -14,7 +16,7 @@ export class RowConditions {
   readonly assignments: readonly string[]
 
   constructor({ target, table }: Merging) {
-    const { key, columns, ignore = [], counter, version, respell = false } = target
+    const { key, columns, ignore = [], counter, respell = false } = target
     const free = table.columns.filter((column) => key.includes(column.name) && isSpelledFreely(column))
     const respelled = respell ? free.map(({ name }) => name) : []
     const written = columns.filter((column) => !key.includes(column) || respelled.includes(column))
@@ -25,8 +27,8 @@ export class RowConditions {
       respell || free.length === 0
         ? null
         : free.map(({ name }) => `${stored('t', name)} = ${stored('s', name)}`).join(' AND ')
-    this.changes = changes(compared, new Set(), version)
-    this.changesByColumn = changes(compared, sameWhenEqual, version)
+    this.changes = changes(compared, new Set(), target)
+    this.changesByColumn = changes(compared, sameWhenEqual, target)
     this.assignments = [
       ...written.map((column) => `${quote(column)} = s.${quote(column)}`),
       ...(counter === undefined ? [] : [`${quote(counter)} = t.${quote(counter)} + 1`]),
@@ -55,11 +57,7 @@ export function stored(alias: string, column: string): string {
 /**
  * A row that is not older, and differs. Records are compared byte by byte, which takes longer than columns one by one.
  */
-function changes(
-  compared: readonly string[],
-  sameWhenEqual: ReadonlySet<string>,
-  version: string | undefined,
-): string | null {
+function changes(compared: readonly string[], sameWhenEqual: ReadonlySet<string>, target: MergeTarget): string | null {
   if (compared.length === 0) return null
   const others = compared.filter((column) => !sameWhenEqual.has(column)).map(quote)
   const row = (alias: string) => `ROW(${others.map((column) => `${alias}.${column}`).join(', ')})::record`
@@ -69,7 +67,6 @@ function changes(
       .map((column) => `t.${quote(column)} IS DISTINCT FROM s.${quote(column)}`),
     ...(others.length === 0 ? [] : [`${row('t')} OPERATOR(pg_catalog.*<>) ${row('s')}`]),
   ]
-  const guard =
-    version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
-  return `(${differences.join(' OR ')})${guard}`
+  const guard = versionGuard(target, { stored: 't', given: 's', quote })
+  return `(${differences.join(' OR ')})${guard === null ? '' : ` AND ${guard}`}`
 }

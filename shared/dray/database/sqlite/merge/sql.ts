@@ -1,3 +1,4 @@
+import { versionGuard } from '#dray/database/merge/version-guard.ts'
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { type Affinity, affinityOf } from '../affinity.ts'
 import type { UniqueKey } from '../describe.ts'
@@ -155,12 +156,11 @@ export class MergeSql {
 
   /** Whether a row of the table is to be written. */
   get #changes(): string {
-    const { key, ignore = [], version } = this.#target
+    const { key, ignore = [] } = this.#target
     const compared = this.#written.filter((column) => key.includes(column) || !ignore.includes(column)).map(quote)
     const differs = compared.map((column) => `t.${column} IS NOT s.${column} COLLATE BINARY`).join(' OR ')
-    const guard =
-      version === undefined ? '' : ` AND (t.${quote(version)} IS NULL OR s.${quote(version)} >= t.${quote(version)})`
-    return `(${differs || '0'})${guard}`
+    const guard = versionGuard(this.#target, { stored: 't', given: 's', quote })
+    return `(${differs || '0'})${guard === null ? '' : ` AND ${guard}`}`
   }
 
   /** A key may be stored in another spelling. */
