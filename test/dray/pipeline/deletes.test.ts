@@ -9,6 +9,7 @@ import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extractio
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
 import { commitRun, planRun, prepare, runPipeline } from './harness.ts'
 
@@ -265,6 +266,29 @@ onEachEngine('deletes', [source, target], (engine) => {
       notes ?? '',
       /1 rows of deletes-target.stamped .* not marked any more.*npx dray reconcile items --deep/,
     )
+  })
+
+  test('soft: a second delivery of a Commit that took marks away says so as well', async () => {
+    await Stamped.createTable()
+    await Item.insertAll(items(1, 2))
+    await run(stampingChanges, 'run-1')
+    await Item.deleteAll({ id: 2n })
+    await run(stampingChanges, 'run-2')
+    await Item.insertAll(items(2))
+    const { services } = engine.harness
+    const planned = await planRun(stampingChanges, 'run-3', services)
+    for (const { partition } of planned.partitions)
+      await load(stampingChanges, await prepare(stampingChanges, 'run-3', planned, partition, services), services)
+    const dying = new Proxy(services.state, {
+      get: (store, name: keyof StateStore) =>
+        name === 'commit' ? () => Promise.reject(new Error('killed')) : (store[name] as () => void).bind(store),
+    })
+    await assert.rejects(commitRun(stampingChanges, 'run-3', planned, { ...services, state: dying }), /killed/)
+
+    await commitRun(stampingChanges, 'run-3', planned, services)
+
+    assert.equal((await Stamped.find(2n)).deletedAt, null)
+    assert.match((await step('run-3'))?.notes?.join() ?? '', /not marked any more/)
   })
 
   test('soft: a replay of an older row does not bring back one that was deleted since', async () => {

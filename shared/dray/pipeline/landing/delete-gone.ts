@@ -72,7 +72,7 @@ export async function deleteGone(
   const back = await unmark(pipeline, rows, run.at, signal)
   const counts = await rows.count(signal)
   guard(pipeline, { ...counts, source: present.source.rows })
-  if (counts.gone === 0) return { deleted: 0, notes: back }
+  if (counts.gone + back.length === 0) return { deleted: 0, notes: [] }
   const { deleted, notes: along } = await deleteRows(pipeline, rows, { run, present, surroundings }, services)
   const notes = [...back, ...along]
   const left = await rows.count(signal)
@@ -206,7 +206,7 @@ async function unmark(pipeline: Pipeline, rows: GoneRows, at: string, signal: Ab
   })
   if (affected === 0) return []
   return [
-    `${affected} rows of ${definition.database}.${definition.table} that were marked as deleted are in the source and were not loaded by this run, so they are not marked any more and have their values from before; \`npx dray reconcile ${pipeline.name} --deep\` says whether the source has others`,
+    `${affected} rows of ${definition.database}.${definition.table} that were marked as deleted are in the source, so they are not marked any more; those that this run does not load keep their values from before, and \`npx dray reconcile ${pipeline.name} --deep\` says whether the source has others`,
   ]
 }
 

@@ -48,10 +48,17 @@ export class ClosingOracle {
     if (this.#witness.fence() !== String(input.epoch))
       throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
     const own = changes.filter(({ table }) => table !== 'dray_closing')
-    this.#closed.set(planningRun, shape.load === 'replace' ? 0 : own.length)
-    if (shape.load === 'replace') this.#checkShrunk(name, own)
-    if (shape.load === 'replace') this.#swapped(name, this.#witness.run(planningRun).startedAt)
-    else this.#deleted(name, own, deliveredAt, loaded)
+    if (shape.load === 'replace') {
+      this.#closed.set(planningRun, 0)
+      this.#checkShrunk(name, own)
+      this.#swapped(name, this.#witness.run(planningRun).startedAt)
+      return
+    }
+    const isBack = ({ before, after }: Change) => before !== null && isGivenBack(before, after)
+    const deleted = own.filter((change) => !isBack(change))
+    this.#closed.set(planningRun, deleted.length)
+    this.#deleted(name, deleted, deliveredAt, loaded)
+    this.#givenBack(name, own.filter(isBack), deliveredAt, loaded)
   }
 
   /** A table that loses nearly all of its rows is that of a source that is being reloaded. */
@@ -101,6 +108,21 @@ export class ClosingOracle {
     if (changes.length > most)
       throw new Divergence(`${name} has deleted ${changes.length} rows, and ${most} is the most that it may`)
   }
+
+  /** A row is not marked any more only when the source has had it, or the run has loaded it. */
+  #givenBack(name: string, changes: readonly Change[], since: number, loaded: ReadonlySet<string>): void {
+    for (const { before } of changes) {
+      const code = before?.code ?? ''
+      if (loaded.has(folded(code)) || this.#truth.seenSince(code, since).some((row) => row !== null)) continue
+      throw new Divergence(`${name} has taken the mark from ${shown(before)}, which the source does not have`)
+    }
+  }
+}
+
+/** Not marked any more, and otherwise as it was. */
+export function isGivenBack(before: Row, after: Row | null): boolean {
+  if (after === null || (before.deleted_at ?? null) === null || (after.deleted_at ?? null) !== null) return false
+  return Object.keys(before).every((column) => column === 'deleted_at' || before[column] === after[column])
 }
 
 /** Deleted, marked or closed, and otherwise as it was. */

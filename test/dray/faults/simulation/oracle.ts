@@ -3,7 +3,7 @@ import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Change, Row } from './memory-transaction.ts'
 import { PIPELINE, tableOf } from './models.ts'
-import { ClosingOracle, isTakenAway } from './oracle-closing.ts'
+import { ClosingOracle, isGivenBack, isTakenAway } from './oracle-closing.ts'
 import { ContentOracle } from './oracle-content.ts'
 import { HistoryOracle, isNext } from './oracle-history.ts'
 import { type Counts, LandingOracle, NONE } from './oracle-landing.ts'
@@ -83,6 +83,7 @@ export class Oracle {
     // Of a history nothing is taken away that a second try has not put something in the place of.
     const isTried = ({ before, after }: Change) => {
       if (shape.load === 'replace') return false
+      if (before !== null && isGivenBack(before, after)) return false
       return before === null || !isTakenAway(before, after) || own.some((one) => isNext(one, after))
     }
     const [entry] = of('dray_ledger')
