@@ -91,6 +91,7 @@ export function takeCity(parts: Part[], { country, postal, hasRegion }: Evidence
     const isEvident = hasRegion || (country !== null && !isRegionName(text, country)) || postal !== null
     if (isEvident && (before.length === 0 || before.every((part) => isLine(part.text)) || hasRegion || postal !== null))
       return takes({ city: text, isAmbiguous: false })
+    if (country === null && isRegionSomewhere(text)) return AMBIGUOUS
     if (isOnlyPlace && !isStreet) return takes({ city: text, isAmbiguous: false })
     return AMBIGUOUS
   }
