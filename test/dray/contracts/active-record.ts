@@ -394,6 +394,20 @@ export function activeRecordContract(
       assert.throws(() => partly?.body, /not selected/)
     })
 
+    test('a wrong value that is assigned to a loaded record makes save() false, and the row stays', async () => {
+      await Customer.createOrFail({ id: 770n, fullName: 'Right', born: dateOf('1990-01-31') })
+      const read = await Customer.find(770n)
+
+      read.born = 'yesterday' as never
+
+      assert.equal(await read.save(), false)
+      assert.deepEqual(
+        read.errors.toArray().map(({ field, code }) => `${field} ${code}`),
+        ['born invalid_date'],
+      )
+      assert.equal((await Customer.find(770n)).born, '1990-01-31')
+    })
+
     test('what is written into an own field is saved, as what is assigned to a new record is', async () => {
       await Customer.deleteAll()
       const made = new Customer({ id: 6n, fullName: 'Six' })
