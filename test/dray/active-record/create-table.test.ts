@@ -77,3 +77,16 @@ it('takes a domain for the type that it is made of, and refuses what that does n
   assert.match(said[0] ?? '', /^type bad: .*is character varying\(3\), the model says integer.*text\(\)/)
   assert.match(said[1] ?? '', /^unknown_required_column c: /)
 })
+
+it('a cursor of a domain over a time stamp has the form of that time stamp', async () => {
+  const base = database('create-table')
+  await base.query('create domain clock as timestamp')
+  await base.query('create domain instant as timestamptz(3)')
+  await base.query('create table clocks (local clock, moment instant)')
+
+  const forms = await base.withConnection(async (connection, adapter) =>
+    (await connection.describe('clocks'))?.columns.map(({ type }) => adapter.stampForm(type)),
+  )
+
+  assert.deepEqual(forms, ['local', 'moment'])
+})
