@@ -66,8 +66,30 @@ async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> 
       columns.length === 0
         ? sql`insert into ${tableName(definition)}${sql.raw(adapter.defaultValues)}`
         : sql`insert into ${tableName(definition)} (${sql.join(columns.map(columnName))}) values (${sql.join(values)})`
-    await writeAndRead(model, record, connection, adapter, statement)
+    try {
+      await writeAndRead(model, record, connection, adapter, statement)
+    } catch (error) {
+      throw numberTaken(model, record, adapter, error)
+    }
   })
+}
+
+/** A duplicate key that nobody has given: rows with numbers that were given do not move a sequence. */
+function numberTaken({ definition }: QueriedModel, record: ActiveRecord, { schema }: Adapter, error: unknown): unknown {
+  if (!(error instanceof DataQualityError)) return error
+  const row = internals.row(record)
+  for (const { column, index, field } of definition.primaryKey) {
+    if (!field.settings.isGenerated || row[index] !== undefined) continue
+    const remedy = schema.numbersMoved(error, definition.table, column)
+    if (remedy === null) continue
+    return new DataQualityError(
+      column,
+      error.code,
+      `the number that the database gave for ${column} is taken: rows of ${definition.database}.${definition.table} were written with given numbers, behind which its sequence was not moved. Nothing was written. Move it: ${remedy}`,
+      { cause: error },
+    )
+  }
+  return error
 }
 
 /** Runs the write and takes the row as the database then has it: with defaults and generated keys. */

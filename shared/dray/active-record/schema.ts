@@ -1,15 +1,23 @@
 import { sql } from 'kysely'
-import type { LiveTable } from '#dray/database/adapter.ts'
+import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
 import type { SchemaCapabilities } from '#dray/database/capabilities.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
 import { compile } from '#dray/database/statement.ts'
+import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
 import { columnName, tableName } from './sql.ts'
 import type { ColumnDefinition } from './table-definition.ts'
 
 /** One difference between a model and its live table, and what follows from it. */
 export interface SchemaDifference {
-  readonly kind: 'missing_table' | 'missing_column' | 'type' | 'nullable' | 'missing_key' | 'unknown_required_column'
+  readonly kind:
+    | 'missing_schema'
+    | 'missing_table'
+    | 'missing_column'
+    | 'type'
+    | 'nullable'
+    | 'missing_key'
+    | 'unknown_required_column'
   readonly column: string | null
   /** A sentence: where, what, and the remedy. */
   readonly message: string
@@ -24,10 +32,42 @@ function columnClause(column: ColumnDefinition, { columnType, generated }: Schem
   return sql.join(parts, sql` `)
 }
 
+/** What the engine would refuse by a number, said in the words of the model. */
+function refuseUnmakable({ definition }: ModelTable, { schema }: Adapter): void {
+  const refuse = (fields: string, fault: string): never => {
+    throw new ConfigurationError(
+      `model of ${definition.database}.${definition.table}: ${fields}: ${fault}. No table was made.`,
+    )
+  }
+  for (const { name, field } of definition.columns) {
+    const fault = schema.columnFault(field.settings)
+    if (fault !== null) refuse(`field ${name}`, fault)
+  }
+  const key = schema.keyFault(definition.primaryKey.map(({ field }) => field.settings))
+  if (key !== null) refuse(`the key of ${definition.primaryKey.map(({ name }) => name).join(', ')}`, key)
+}
+
+/** A sentence where a table's name has a schema in front that is not there; else null. */
+async function missingSchema(
+  { definition }: ModelTable,
+  connection: Pick<Connection, 'query'>,
+  adapter: Adapter,
+): Promise<string | null> {
+  const dot = definition.table.indexOf('.')
+  if (dot < 0) return null
+  const schema = definition.table.slice(0, dot)
+  const { sql: text, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
+  if ((await connection.query(text, parameters)).rows.length > 0) return null
+  return `database ${definition.database} has no schema "${schema}", or its user may not see it, so there is no table ${definition.table}; create the schema, grant it to the user, or correct the part of the model's name in front of the dot`
+}
+
 /** Makes the model's table, with its columns, NOT NULL and primary key. */
 export async function createTable(model: ModelTable, options: { readonly ifMissing?: boolean } = {}): Promise<void> {
   const { definition } = model
   await model.database.withConnection(async (connection, adapter) => {
+    refuseUnmakable(model, adapter)
+    const missing = await missingSchema(model, connection, adapter)
+    if (missing !== null) throw new ConfigurationError(missing)
     const columns = definition.columns.map((column) => columnClause(column, adapter.schema))
     const key =
       definition.primaryKey.length === 0 ? [] : [sql`primary key (${sql.join(definition.primaryKey.map(columnName))})`]
@@ -84,8 +124,12 @@ function fittingField(type: string): string {
 /** What differs between the model and its live table. */
 export async function checkSchema(model: ModelTable): Promise<readonly SchemaDifference[]> {
   const { definition, database } = model
-  const live = await database.withConnection((connection) => connection.describe(definition.table))
   const where = `${definition.database}.${definition.table}`
+  const { live, missing } = await database.withConnection(async (connection, adapter) => {
+    const absent = await missingSchema(model, connection, adapter)
+    return { live: absent === null ? await connection.describe(definition.table) : null, missing: absent }
+  })
+  if (missing !== null) return [{ kind: 'missing_schema', column: null, message: missing }]
   if (live === null) {
     return [
       {

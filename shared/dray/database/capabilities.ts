@@ -1,5 +1,6 @@
 import type { RawBuilder } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
+import type { DataQualityError } from '#dray/errors.ts'
 import type { FieldKind } from './field-kind.ts'
 
 type Sql = RawBuilder<unknown>
@@ -86,6 +87,17 @@ export interface IdentityCapabilities {
 export interface SchemaCapabilities {
   /** The type of a column, as CREATE TABLE writes it. */
   columnType(column: ColumnType): string
+  /** Why the engine has no column of this size, with what to declare instead; null where it has. */
+  columnFault(column: ColumnType): string | null
+  /** Why these columns cannot be a primary key together, with what to declare instead; null where they can. */
+  keyFault(columns: readonly ColumnType[]): string | null
+  /** A SELECT that has a row where the schema is there, and the user can see it. */
+  schemaNamed(schema: string): Sql
+  /**
+   * The statement that moves the numbers of a generated key behind those that rows were given, where an INSERT failed
+   * because its next number is taken; null where it failed for something else.
+   */
+  numbersMoved(error: DataQualityError, table: string, column: string): string | null
   /** Stands behind the type of a column that the database numbers by itself; null where the type says enough. */
   readonly generated: string | null
   /** Stands behind the columns in a CREATE TABLE. */

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, it } from 'node:test'
 import { closeDatabases, database } from 'dray/internal/active-record/database.ts'
-import { bigint, date, decimal, integer, text } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, boolean, date, decimal, integer, text, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 
 let server: TestPostgres
@@ -52,4 +52,41 @@ it('refuses a field whose kind does not hold the values of its column, and names
     'day: timestamp()',
     'list: text()',
   ])
+})
+
+it('takes a domain for the type that it is made of, and refuses what that does not hold', async () => {
+  const base = database('create-table')
+  await base.query('create domain whole as integer check (value > 0)')
+  await base.query('create domain counted as whole not null')
+  await base.query('create domain yes_no as boolean')
+  await base.query('create domain short as varchar(3)')
+  await base.query(
+    'create table domains (id bigint primary key, n whole, c counted, ok yes_no, s short, bad short, list whole[])',
+  )
+  const fields = { id: bigint().primaryKey(), n: integer(), ok: boolean(), s: varchar(3) }
+  const Domains = base.table('domains', { ...fields, bad: integer() })
+
+  const said = (await Domains.checkSchema()).map(({ kind, column, message }) => `${kind} ${column}: ${message}`)
+  const live = await base.withConnection((connection) => connection.describe('domains'))
+
+  assert.deepEqual(
+    live?.columns.map(({ type }) => type),
+    ['bigint', 'integer', 'integer', 'boolean', 'character varying(3)', 'character varying(3)', 'whole[]'],
+  )
+  assert.equal(said.length, 2)
+  assert.match(said[0] ?? '', /^type bad: .*is character varying\(3\), the model says integer.*text\(\)/)
+  assert.match(said[1] ?? '', /^unknown_required_column c: /)
+})
+
+it('a cursor of a domain over a time stamp has the form of that time stamp', async () => {
+  const base = database('create-table')
+  await base.query('create domain clock as timestamp')
+  await base.query('create domain instant as timestamptz(3)')
+  await base.query('create table clocks (local clock, moment instant)')
+
+  const forms = await base.withConnection(async (connection, adapter) =>
+    (await connection.describe('clocks'))?.columns.map(({ type }) => adapter.stampForm(type)),
+  )
+
+  assert.deepEqual(forms, ['local', 'moment'])
 })

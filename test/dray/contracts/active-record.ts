@@ -4,20 +4,24 @@ import { inspect } from 'node:util'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import {
   bigint,
+  binary,
   boolean,
   date,
   decimal,
   integer,
+  json,
   text,
   timestamp,
+  uuid,
   varchar,
 } from 'dray/internal/active-record/field-kinds.ts'
+import type { Fields } from 'dray/internal/active-record/fields.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { RecordInvalidError, RecordNotFoundError, StaleRecordError } from 'dray/internal/active-record/record-errors.ts'
 import { email } from 'dray/internal/active-record/validations.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
-import { TerminalError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import fc from 'fast-check'
 import { long } from '#test/long.ts'
 import { committedBy, works } from './transaction-trees.ts'
@@ -153,6 +157,81 @@ export function activeRecordContract(
 
       assert.equal(second.id, first.id + 1n)
       assert.equal((await Note.find(second.id)).body, 'two')
+    })
+
+    test('a generated key after rows with given ones is free, or the refusal says how to move the numbers', async () => {
+      const Numbered = shop.table("numbered'1", { id: bigint().primaryKey().generated(), body: text() })
+      await Numbered.createTable()
+      await Numbered.insertAll([1n, 2n, 7n].map((id) => ({ id, body: 'given' })))
+
+      const next = await Numbered.create({ body: 'next' })
+      if (next.isNew) {
+        const [said] = next.errors.toArray()
+        assert.equal(said?.field, 'id')
+        const remedy = /Move it: (select setval.*)$/.exec(said?.message ?? '')?.[1]
+        assert.ok(remedy, said?.message)
+        await shop.query(remedy)
+      }
+      const [one, two] = [await Numbered.createOrFail({ body: 'one' }), await Numbered.createOrFail({ body: 'two' })]
+
+      assert.equal(next.isNew, dialect === 'postgres')
+      assert.deepEqual([one.id, two.id], dialect === 'postgres' ? [8n, 9n] : [9n, 10n])
+      const given = await Numbered.create({ id: 1n, body: 'twice' })
+      assert.doesNotMatch(given.errors.toArray()[0]?.message ?? '', /Move it/)
+    })
+
+    test('createTable() refuses in words what the engine cannot hold, and nothing else', async () => {
+      const plain = { id: bigint().primaryKey() }
+      const tables: Record<string, { fields: Fields; said: Partial<Record<string, RegExp>> }> = {
+        text: { fields: { id: text().primaryKey() }, said: { mysql: /key of id: .*longtext.*varchar\(n\)/ } },
+        json: { fields: { id: json().primaryKey() }, said: { mysql: /varchar\(n\)/, postgres: /json.*text\(\)/ } },
+        bytes: { fields: { id: binary().primaryKey() }, said: { mysql: /hexadecimal/ } },
+        fits: { fields: { id: varchar(768).primaryKey() }, said: {} },
+        long: { fields: { id: varchar(769).primaryKey() }, said: { mysql: /3072 bytes.*3076/ } },
+        pair: { fields: { a: varchar(732).primaryKey(), b: uuid().primaryKey() }, said: {} },
+        pairs: { fields: { a: varchar(733).primaryKey(), b: uuid().primaryKey() }, said: { mysql: /key of a, b/ } },
+        digits: { fields: { ...plain, n: decimal(65, 0) }, said: {} },
+        wide: { fields: { ...plain, n: decimal(78, 0) }, said: { mysql: /field n: .*65 digits/ } },
+        widest: { fields: { ...plain, n: decimal(1001, 0) }, said: { mysql: /65 digits/, postgres: /1000 digits/ } },
+        small: { fields: { ...plain, n: decimal(2, 3) }, said: { mysql: /greater precision/ } },
+        texts: { fields: { ...plain, n: varchar(16_000) }, said: {} },
+        longer: { fields: { ...plain, n: varchar(16_384) }, said: { mysql: /declare it as text/ } },
+        longest: { fields: { ...plain, n: varchar(10_485_761) }, said: { mysql: /text/, postgres: /as text/ } },
+      }
+      for (const [name, { fields, said }] of Object.entries(tables)) {
+        const Model = shop.table(`made_${name}`, fields)
+        const expected = said[dialect]
+        if (expected === undefined) await Model.createTable()
+        else await assert.rejects(Model.createTable(), expected, name)
+        assert.equal((await Model.checkSchema()).length, expected === undefined ? 0 : 1, name)
+      }
+    })
+
+    test('a name that the engine would cut off or cannot have is refused, for tables and columns', async () => {
+      const longest = { postgres: 'ä'.repeat(31), mysql: 'ä'.repeat(64), sqlite: 'ä'.repeat(500) }[dialect] ?? ''
+      await shop.table(longest, { id: bigint().primaryKey() }).createTable()
+      const bad = dialect === 'sqlite' ? ['a\0b', ''] : ['a\0b', '', `${longest}ä`]
+      for (const name of bad) {
+        await assert.rejects(
+          async () => shop.table(name, { id: bigint().primaryKey() }).createTable(),
+          ConfigurationError,
+        )
+        await assert.rejects(
+          async () => shop.table('named', { id: bigint().primaryKey().column(name) }).createTable(),
+          ConfigurationError,
+        )
+      }
+    })
+
+    test('a schema that is not there is said as such, not as a missing table', async () => {
+      const Lost = shop.table('nowhere_at_all.note', { id: bigint().primaryKey() })
+
+      const [said, ...others] = await Lost.checkSchema()
+
+      assert.equal(said?.kind, 'missing_schema')
+      assert.match(said?.message ?? '', /no schema "nowhere_at_all"/)
+      assert.deepEqual(others, [])
+      await assert.rejects(Lost.createTable(), /no schema "nowhere_at_all"/)
     })
 
     test('finds by conditions, in order, in part', async () => {
@@ -313,6 +392,20 @@ export function activeRecordContract(
       assert.notDeepStrictEqual(other, read)
       assert.deepEqual({ ...partly }, { id })
       assert.throws(() => partly?.body, /not selected/)
+    })
+
+    test('a wrong value that is assigned to a loaded record makes save() false, and the row stays', async () => {
+      await Customer.createOrFail({ id: 770n, fullName: 'Right', born: dateOf('1990-01-31') })
+      const read = await Customer.find(770n)
+
+      read.born = 'yesterday' as never
+
+      assert.equal(await read.save(), false)
+      assert.deepEqual(
+        read.errors.toArray().map(({ field, code }) => `${field} ${code}`),
+        ['born invalid_date'],
+      )
+      assert.equal((await Customer.find(770n)).born, '1990-01-31')
     })
 
     test('what is written into an own field is saved, as what is assigned to a new record is', async () => {

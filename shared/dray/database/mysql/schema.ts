@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import type { SchemaCapabilities } from '../capabilities.ts'
+import type { ColumnType, SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quoteTable, tableNameOf } from './names.ts'
@@ -19,12 +19,47 @@ const TYPES: Readonly<Record<FieldKind, string>> = {
   binary: 'longblob',
 }
 
+/** https://dev.mysql.com/doc/refman/en/innodb-limits.html and fixed-point-types.html */
+const MOST_CHARACTERS = 16_383
+const MOST_DIGITS = 65
+const MOST_KEY_BYTES = 3072
+
+/** Numbers, dates and times need few bytes, which are not counted: 16 columns of them are far from the limit. */
+function keyBytes({ kind, length }: ColumnType): number {
+  if (kind === 'uuid') return 4 * 36
+  return kind === 'varchar' ? 4 * Number(length) : 0
+}
+
 export const schema: SchemaCapabilities = {
   columnType({ kind, length, precision, scale }) {
     if (kind === 'varchar') return `${TYPES[kind]}(${length})`
     if (kind === 'decimal') return `${TYPES[kind]}(${precision},${scale})`
     return TYPES[kind]
   },
+  columnFault({ kind, length, precision, scale }) {
+    if (kind === 'varchar' && Number(length) > MOST_CHARACTERS) {
+      return `MySQL has at most varchar(${MOST_CHARACTERS}); declare it as text()`
+    }
+    if (kind !== 'decimal') return null
+    if (Number(precision) > MOST_DIGITS) {
+      return `MySQL has at most ${MOST_DIGITS} digits in a decimal; declare fewer, or text()`
+    }
+    return Number(scale) > Number(precision)
+      ? 'MySQL has no more digits behind the point than in all; declare a greater precision, or a smaller scale'
+      : null
+  },
+  keyFault(columns) {
+    const whole = columns.find(({ kind }) => ['text', 'json', 'binary'].includes(kind))
+    if (whole !== undefined) {
+      return `MySQL has no key of ${TYPES[whole.kind]}; declare ${whole.kind === 'binary' ? 'varchar(n) with the bytes in hexadecimal' : 'varchar(n)'}`
+    }
+    const bytes = columns.reduce((sum, column) => sum + keyBytes(column), 0)
+    return bytes > MOST_KEY_BYTES
+      ? `MySQL keeps ${MOST_KEY_BYTES} bytes of a key, and these may need ${bytes}, four for each character; declare shorter texts (varchar(${MOST_KEY_BYTES / 4}) at most), or a shorter key`
+      : null
+  },
+  schemaNamed: (name) => sql`select 1 from information_schema.schemata where schema_name = ${name}`,
+  numbersMoved: () => null,
   generated: 'auto_increment',
   tableOptions: ' character set utf8mb4 collate utf8mb4_bin',
   enforcesTypes: true,

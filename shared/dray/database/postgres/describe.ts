@@ -4,10 +4,19 @@ import { quoteTable } from './names.ts'
 
 type Rows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
 
+/** A domain is the type that it is made of, through domains of domains. */
 const COLUMNS = `
-  SELECT a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
+  SELECT a.attname, held.type, a.attnotnull OR t.typnotnull,
          a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> ''
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  CROSS JOIN LATERAL (
+    WITH RECURSIVE base (oid, modifier, depth) AS (
+      SELECT a.atttypid, a.atttypmod, 0
+      UNION ALL
+      SELECT d.typbasetype, d.typtypmod, depth + 1 FROM base JOIN pg_type d ON d.oid = base.oid AND d.typtype = 'd'
+    )
+    SELECT format_type(base.oid, base.modifier) AS type FROM base ORDER BY depth DESC LIMIT 1
+  ) held
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY a.attnum`
 

@@ -28,6 +28,10 @@ const STATEMENTS =
 
 export const schema: SchemaCapabilities = {
   columnType: ({ kind }) => TYPES[kind],
+  columnFault: () => null,
+  keyFault: () => null,
+  schemaNamed: (name) => sql`select 1 from pragma_database_list where name = ${name} collate nocase`,
+  numbersMoved: () => null,
   generated: null,
   tableOptions: '',
   enforcesTypes: false,
