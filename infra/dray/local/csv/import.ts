@@ -138,7 +138,13 @@ async function makeTable(work: Work, name: string): Promise<LiveTable> {
     const type = target.adapter.schema.columnType(text().settings)
     const fields = columns.map(({ column }) => `${target.adapter.quote(column)} ${type}`)
     const { tableOptions } = target.adapter.schema
-    await database.query(`create table ${quoted(work, name)} (${fields.join(', ')})${tableOptions}`)
+    await database.query(`create table ${quoted(work, name)} (${fields.join(', ')})${tableOptions}`).catch((error) => {
+      if (!(error instanceof TerminalError)) throw error
+      throw new TerminalError(
+        `${options.file}: ${target.where} cannot be made with text columns of these names (${error.message}), so nothing is imported; make the table, or a model of it, and import again.`,
+        { cause: error },
+      )
+    })
   }
   const live = await database.withConnection((connection) => connection.describe(name))
   const made = live?.columns.map((column) => column.name) ?? []

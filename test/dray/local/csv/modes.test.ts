@@ -1,11 +1,10 @@
 import assert from 'node:assert/strict'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { after, before, test } from 'node:test'
+import { test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, decimal, integer, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { type CsvImport, importCsv } from 'dray-infra/internal/local/csv/import.ts'
-import { type FauxqsServer, startFauxqs } from 'fauxqs'
 import { onEachEngine } from '#test/pipeline/engines.ts'
 
 const shop = database('imports-by-mode')
@@ -134,43 +133,5 @@ onEachEngine('an import', [shop], (engine) => {
     await imported('id,label,at\n1,a,2024-01-01 12:00:00+02:00\n')
 
     assert.equal((await Item.find(1n)).at, '2024-01-01 10:00:00')
-  })
-})
-
-onEachEngine('an import from S3', [shop], (engine) => {
-  let s3: FauxqsServer
-  const saved = { ...process.env }
-  before(async () => {
-    s3 = await startFauxqs({ port: 0, host: '127.0.0.1', logger: false })
-    s3.createBucket('files')
-    Object.assign(process.env, {
-      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${s3.port}`,
-      AWS_REGION: 'eu-north-1',
-      AWS_ACCESS_KEY_ID: 'test',
-      AWS_SECRET_ACCESS_KEY: 'test',
-    })
-  })
-  after(async () => {
-    process.env = saved
-    await s3.stop()
-  })
-
-  test('reads the object as it reads a file', async () => {
-    const body = `id,label\n${Array.from({ length: 5000 }, (_, n) => `${n},x`).join('\n')}\n`
-    const put = await fetch(`${process.env.AWS_ENDPOINT_URL_S3}/files/in/rows.csv`, { method: 'PUT', body })
-    assert.equal(put.status, 200)
-
-    const { read, bytes } = await importCsv({ file: 's3://files/in/rows.csv', database: shop, table: 'item' })
-
-    assert.deepEqual([read, bytes], [5000, body.length])
-    assert.deepEqual((await shop.query('select count(*), max(id) from item')).rows, [['5000', '4999']])
-    assert.ok(engine.harness.folder)
-  })
-
-  test('says that there is no such object', async () => {
-    await assert.rejects(importCsv({ file: 's3://files/none.csv', database: shop, table: 'item' }), {
-      name: 'Configuration',
-      message: /There is no s3:\/\/files\/none\.csv \(NoSuchKey\).*nothing is imported/,
-    })
   })
 })
