@@ -51,7 +51,7 @@ function isOfTheWorld(reason: string, { scenario, events, startedAt, isElsewhere
   if (/so an append (from last_run )?would/.test(reason)) return events.changes > 0 || events.isStateLost
   if (
     events.targetChangedAt >= startedAt &&
-    /^Terminal: .*(in dray_fence|has landed|have landed|holds epoch|were gathered)/.test(reason)
+    /^Terminal: .*(in dray_fence|has landed|have landed|holds epoch|were gathered|no table \S+__dray_next)/.test(reason)
   )
     return true
   if (events.stateLostAt >= startedAt && /^(LeaseLost|Terminal: .*holds epoch)/.test(reason)) return true
