@@ -63,28 +63,43 @@ onEachEngine('a file for a model', [shop], (engine) => {
     assert.deepEqual(rows[1]?.slice(1), [null, null, null, null, null, null])
   })
 
-  for (const [what, fields] of [
-    ['a fraction in a whole number', '1.7,,,,,,,'],
-    ['a whole number beyond 64 bits', '18446744073709551596,,,,,,,'],
-    ['more digits of a decimal than there is place for', '2,1.239,,,,,,'],
-    ['a decimal comma', '2,"1,5",,,,,,'],
-    ['seven digits of a second', '2,,2024-01-01 12:00:00.1234567,,,,,'],
-    ['a day before the month, or behind it', '2,,,11/12/2024,,,,'],
-    ['a day that the calendar has not', '2,,,2023-02-29,,,,'],
-    ['a time in a date', '2,,,2024-01-01 12:00:00,,,,'],
-    ['digits that a double has no place for', '2,,,,0.1234567890123456789,,,'],
-    ['a hexadecimal number', '2,,,,0x10,,,'],
-    ['a word for a truth value', '2,,,,,perhaps,,'],
-    ['text that is too long', '2,,,,,,abcdef,'],
-    ['a rule that is broken', '2,,,,,,"  ",'],
-    ['no key', ',,,,,,,'],
+  for (const [what, fields, column] of [
+    ['a fraction in a whole number', '1.7,,,,,,,', /id/i],
+    ['a whole number beyond 64 bits', '18446744073709551596,,,,,,,', /id/i],
+    ['more digits of a decimal than there is place for', '2,1.239,,,,,,', /amount/i],
+    ['a decimal comma', '2,"1,5",,,,,,', /amount/i],
+    ['seven digits of a second', '2,,2024-01-01 12:00:00.1234567,,,,,', /sold/i],
+    ['a day before the month, or behind it', '2,,,11/12/2024,,,,', /day/i],
+    ['a day that the calendar has not', '2,,,2023-02-29,,,,', /day/i],
+    ['a time in a date', '2,,,2024-01-01 12:00:00,,,,', /day/i],
+    ['digits that a double has no place for', '2,,,,0.1234567890123456789,,,', /weight/i],
+    ['a hexadecimal number', '2,,,,0x10,,,', /weight/i],
+    ['a word for a truth value', '2,,,,,perhaps,,', /paid/i],
+    ['text that is too long', '2,,,,,,abcdef,', /label.*at most 5/i],
+    ['a rule that is broken', '2,,,,,,"  ",', /label/i],
+    ['no key', ',,,,,,,', /id/i],
   ] as const) {
     test(`refuses the file for ${what}, and leaves no table`, async () => {
-      await assert.rejects(importing(`${HEADER}\n1,,,,,,,\n${fields}\n`), /rows\.csv, line 3: .*nothing is imported/)
+      await assert.rejects(importing(`${HEADER}\n1,,,,,,,\n${fields}\n`), ({ message }: Error) => {
+        assert.match(message, /rows\.csv, line 3: .*nothing is imported/)
+        assert.match(message, column)
+        return true
+      })
       assert.equal(await isThere('sale'), false)
       assert.equal(await isThere(nextTable('sale')), false)
     })
   }
+
+  test('appends: refuses a key that is there, and leaves the table as it was', async () => {
+    await importing('id,note\n1,x\n2,y\n')
+
+    await assert.rejects(importing('id,note\n3,z\n2,other\n'), /line 3: .*nothing is imported/)
+
+    assert.deepEqual(await ids(), [
+      ['1', 'x'],
+      ['2', 'y'],
+    ])
+  })
 
   test('upserts: counts what was new, other and equal, and leaves columns that the file has not', async () => {
     await importing(`id,label,note\n1,a,x\n2,b,y\n3,c,z\n`)
@@ -124,6 +139,9 @@ onEachEngine('a file for a model', [shop], (engine) => {
     const { inserted, deleted } = await importing('id,note\n2,z\n', { mode: 'replace' })
     assert.deepEqual({ inserted, deleted }, { inserted: 1, deleted: 2 })
     assert.deepEqual(await ids(), [['2', 'z']])
+
+    await importing('id,note\n', { mode: 'replace', allowEmpty: true })
+    assert.deepEqual(await ids(), [])
   })
 
   test('refuses to replace rows to which another table refers, and to write over rows without a key', async () => {
@@ -146,6 +164,20 @@ onEachEngine('a file for a model', [shop], (engine) => {
     assert.deepEqual([again.unchanged, again.inserted], [1, 0])
     assert.match(again.notes.join(), /the same file was imported/)
     assert.deepEqual(await ids(), [['1', 'x']])
+  })
+
+  test('takes a file that comes again where that is said, and knows another one of its length', async () => {
+    await shop.query('create table plain (n varchar(9))')
+    const into = { table: 'plain' }
+    await importing('n\n1\n', into)
+
+    await assert.rejects(importing('n\n1\n', into), /the same file was imported.*--mode upsert.*--again/)
+    const other = await importing('n\n2\n', into)
+    const again = await importing('n\n1\n', { ...into, again: true })
+
+    assert.deepEqual(other.notes, [])
+    assert.match(again.notes.join(), /the same file was imported/)
+    assert.deepEqual((await shop.query('select n from plain order by n')).rows, [['1'], ['1'], ['2']])
   })
 
   test('does not know a file that was refused, or whose table is gone', async () => {
