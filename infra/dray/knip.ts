@@ -23,6 +23,7 @@ export const framework = {
     'test/dray/fixture/functions/*/*.ts',
     'test/dray/fixture/infra/project.ts',
     'test/dray/benchmarks/{,handlers/}*.ts',
+    'test/dray/cleaning/make-places.ts',
     'test/dray/projects/*.long.ts',
     'test/dray/projects/replaced/{functions/*,infra}/*.ts',
   ],

@@ -65,7 +65,11 @@ async function attempt(
   const socket = file && (await open(file.port))
   if (!file || !socket) return null
   const reply = await ask(socket, { token: file.token, needs })
-  if (reply !== 'silent' && reply?.status === 'ready') {
+  if (reply === 'silent' || reply === null) {
+    socket.destroy()
+    return reply
+  }
+  if (reply.status === 'ready') {
     let closing: Promise<void> | undefined
     const closeOnce = () => {
       closing ??= close(socket, child)
@@ -73,12 +77,12 @@ async function attempt(
     }
     return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: closeOnce }
   }
-  if (reply !== 'silent' && reply?.status === 'failed') {
+  if (reply.status === 'failed') {
     await close(socket, child)
     throw new ConfigurationError(`The local services cannot start: ${reply.message}`)
   }
   socket.destroy()
-  return reply === 'silent' ? reply : null
+  return null
 }
 
 function startProcess(home: string): ChildProcess {

@@ -45,7 +45,7 @@ export function isWorkedOn(run: Pick<RunRecord, 'id' | 'runner'>, home: string =
   return lock === null
 }
 
-/** Of a run without a lock, whose process another version has started. */
+/** Of a run without a lock: one that another version has started, or a verb that reloads rows. */
 function isAlive(pid: number | null): boolean {
   if (pid === null || pid === process.pid) return false
   try {

@@ -2,7 +2,7 @@ import { cutLastWords, type Part, replaceAt } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
 import { fold } from './fold.ts'
 import { countriesOfCity, isKnownCity, isRegionName } from './places.ts'
-import { isUnit, namesStreet } from './street-words.ts'
+import { isLine, isUnit, makesOtherName, namesStreet } from './street-words.ts'
 
 export interface Found {
   readonly city: string | null
@@ -21,13 +21,6 @@ export interface Evidence {
 const NONE: Found = { city: null, isAmbiguous: false }
 export const AMBIGUOUS: Found = { city: null, isAmbiguous: true }
 
-/** Before the name of a city they make the name of another one: `North Bend`, `Fort Washington`. */
-const BEFORE_CITY_NAME = new Set(
-  'new old fort port mount mt lake north south east west upper lower great little san santa saint st ciudad la el los las'.split(
-    ' ',
-  ),
-)
-
 function isKnown(text: string, country: string | null): boolean {
   return country === null ? countriesOfCity(text).length > 0 : isKnownCity(text, country)
 }
@@ -36,11 +29,6 @@ function isKnown(text: string, country: string | null): boolean {
 function mayBeCity(text: string): boolean {
   if (!/\p{L}/u.test(text) || /^\p{Lu}{1,3}$/u.test(text) || isUnit(text) || text.length > 60) return false
   return !/\d/.test(text) || /^[^\d]+ \d{1,2}$/.test(text)
-}
-
-/** Whether a part is a part of the line: it has a number, or names a street or a flat. */
-export function isLine(text: string): boolean {
-  return /\d/.test(text) || namesStreet(text) || isUnit(text)
 }
 
 /** `Victoria` and `Washington` alone are cities or regions. */
@@ -55,60 +43,72 @@ export function cityAfterStreet(text: string, country: string | null): { street:
     if (!cut || !/\d/.test(cut.rest) || /\d/.test(cut.words) || !isKnown(cut.words, country)) continue
     const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
     // `12 Main St St. Louis`, but `12 Oak Rd North Bend`.
-    if (BEFORE_CITY_NAME.has(previous) && !namesStreet(cut.rest)) return null
-    if (BEFORE_CITY_NAME.has(previous) && previous !== 'st') return null
+    if (makesOtherName(previous) && !(previous === 'st' && namesStreet(cut.rest))) return null
     return { street: cut.rest, city: cut.words }
   }
   return null
 }
 
 /** Takes the city out of an address whose country, postal code and region have been taken. */
-export function takeCity(parts: Part[], { country, postal, hasRegion }: Evidence): Found {
-  const at = parts.length - 1
-  const last = parts[at]
-  if (last === undefined) return NONE
-  const { text } = last
-  const before = parts.slice(0, at)
-  const isBeside = postal !== null && postal.beside === at
-  const isStreet = namesStreet(text) && !isKnown(text, country)
-  if (mayBeCity(text) && !(isStreet && !isBeside)) {
-    const left = before.at(-1)?.text
-    const isLeftCity = left !== undefined && !isLine(left) && isKnown(left, country)
-    const takes = (city: Found): Found => {
+export function takeCity(parts: Part[], evidence: Evidence): Found {
+  const text = parts.at(-1)?.text
+  if (text === undefined) return NONE
+  const isBeside = evidence.postal?.beside === parts.length - 1
+  const isStreet = namesStreet(text) && !isKnown(text, evidence.country)
+  if (!mayBeCity(text) || (isStreet && !isBeside)) return takeFromLine(parts, text, evidence)
+  switch (judged(parts, { ...evidence, isBeside, isStreet })) {
+    case 'last':
       parts.pop()
-      return city
-    }
-    if (isBeside && (!/\d/.test(text) || before.length > 0)) return takes({ city: text, isAmbiguous: false })
-    const isAlone = before.length === 0 && country === null && postal === null && !hasRegion
-    if (isAlone && (!isKnown(text, country) || isRegionSomewhere(text))) return AMBIGUOUS
-    if (isKnown(text, country)) return takes({ city: text, isAmbiguous: false })
-    const isCityFirst = /\d/.test(text) && country !== null && isKnownCity(parts[0]?.text ?? '', country)
-    if (isLeftCity && !isCityFirst) return AMBIGUOUS
-    if (isCityFirst) return cityFirst(parts)
-    if (/\d/.test(text))
-      return country === null ? NONE : before.length > 0 ? takes({ city: text, isAmbiguous: false }) : NONE
-    const isOnlyPlace = before.length === 0 || (before.length === 1 && isLine(before[0]?.text ?? ''))
-    const isEvident = hasRegion || (country !== null && !isRegionName(text, country)) || postal !== null
-    if (isEvident && (before.length === 0 || before.every((part) => isLine(part.text)) || hasRegion || postal !== null))
-      return takes({ city: text, isAmbiguous: false })
-    if (country === null && isRegionSomewhere(text)) return AMBIGUOUS
-    if (isOnlyPlace && !isStreet) return takes({ city: text, isAmbiguous: false })
-    return AMBIGUOUS
+      return { city: text, isAmbiguous: false }
+    case 'first':
+      return takeFirst(parts)
+    case 'ambiguous':
+      return AMBIGUOUS
+    default:
+      return NONE
   }
-  const first = parts[0]?.text ?? ''
-  if (country !== null && parts.length > 1 && isKnownCity(first, country)) {
-    return cityFirst(parts)
-  }
-  const cut = hasRegion || postal !== null || country !== null || at === 0 ? cityAfterStreet(text, country) : null
-  if (cut !== null && (hasRegion || postal !== null || country !== null)) {
-    replaceAt(parts, at, cut.street)
-    return { city: cut.city, isAmbiguous: false }
-  }
-  return hasRegion || postal !== null ? { ...AMBIGUOUS, isLine: true } : NONE
+}
+
+interface Position {
+  /** The postal code stands in this part. */
+  readonly isBeside: boolean
+  readonly isStreet: boolean
+}
+
+/** Which part is the city, where the last one may be. */
+function judged(
+  parts: readonly Part[],
+  { country, postal, hasRegion, isBeside, isStreet }: Evidence & Position,
+): 'last' | 'first' | 'ambiguous' | 'none' {
+  const before = parts.slice(0, -1).map(({ text }) => text)
+  const text = parts.at(-1)?.text ?? ''
+  const hasDigits = /\d/.test(text)
+  const isFollowed = hasRegion || postal !== null
+  const isNamed = isKnown(text, country)
+  if (isBeside && (!hasDigits || before.length > 0)) return 'last'
+  const isAlone = before.length === 0 && country === null && !isFollowed
+  if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'
+  if (isNamed) return 'last'
+  if (hasDigits && country !== null && isKnownCity(parts[0]?.text ?? '', country)) return 'first'
+  const left = before.at(-1)
+  if (left !== undefined && !isLine(left) && isKnown(left, country)) return 'ambiguous'
+  if (hasDigits) return country !== null && before.length > 0 ? 'last' : 'none'
+  if (isFollowed || (country !== null && !isRegionName(text, country) && before.every(isLine))) return 'last'
+  if (country === null && isRegionSomewhere(text)) return 'ambiguous'
+  return before.length < 2 && before.every(isLine) && !isStreet ? 'last' : 'ambiguous'
+}
+
+/** The city stands before the street, or behind it without a comma. */
+function takeFromLine(parts: Part[], text: string, { country, postal, hasRegion }: Evidence): Found {
+  if (country !== null && parts.length > 1 && isKnownCity(parts[0]?.text ?? '', country)) return takeFirst(parts)
+  const isFollowed = hasRegion || postal !== null
+  const cut = isFollowed || country !== null ? cityAfterStreet(text, country) : null
+  if (cut === null) return isFollowed ? { ...AMBIGUOUS, isLine: true } : NONE
+  replaceAt(parts, parts.length - 1, cut.street)
+  return { city: cut.city, isAmbiguous: false }
 }
 
 /** `Budapest, Váci utca 12`. */
-function cityFirst(parts: Part[]): Found {
-  const city = parts.shift()?.text ?? null
-  return { city, isAmbiguous: false }
+function takeFirst(parts: Part[]): Found {
+  return { city: parts.shift()?.text ?? null, isAmbiguous: false }
 }

@@ -1,10 +1,10 @@
-import { cityAfterStreet, isLine } from './address-city.ts'
+import { cityAfterStreet } from './address-city.ts'
 import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
 import { fold } from './fold.ts'
 import { countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, orderOf } from './places.ts'
 import { countryOfPostalCode } from './postal-codes.ts'
-import { namesStreet } from './street-words.ts'
+import { isLine, makesOtherName, namesStreet } from './street-words.ts'
 
 interface Region {
   readonly region: string | null
@@ -24,11 +24,6 @@ const WITH_CODES = new Set(['US', 'CA', 'AU', 'BR', 'IT', 'MX', 'IN', 'CH'])
 const NAMED_AS_CITIES = new Set(['US', 'CA', 'AU', 'BR', 'MX', 'AR'])
 /** Without a country's name these are the ones whose codes of regions are written. */
 const USUAL = ['US', 'CA', 'AU', 'BR']
-
-/** Before the name of a region they make the name of a city: `Fort Washington`, `New Delhi`. */
-const BEFORE_CITY_NAME = new Set(
-  'new old fort port mount lake north south east west san santa saint st ciudad la el villa nueva'.split(' '),
-)
 
 function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
   if (postal === null) return true
@@ -68,36 +63,46 @@ interface Asked {
   readonly isGiven: boolean
 }
 
-function whole(parts: Part[], text: string, { asked, postal, isGiven }: Asked): Region | null {
-  const at = parts.length - 1
-  const before = parts[at - 1]?.text
-  const full = parts[at]?.text ?? ''
-  if (before === undefined) return null
-  for (const country of asked) {
-    const isLetters = isGiven && /^\p{Lu}{2,3}$/u.test(text) && isKnownCity(before, country)
-    if (!isLetters && !isRegion(text, country)) continue
-    const isBesideCode = postal?.beside === at
-    const isCode = WITH_CODES.has(country) && /^\p{Lu}{2,3}$/u.test(text)
-    const isCity = !isCode && isKnownCity(text, country)
-    const isPlace = isKnownCity(before, country) && (!/\d/.test(before) || at > 1)
-    const isCityBefore = isPlace || postal?.beside === at - 1 || cityAfterStreet(before, country) !== null
-    // Of what may be either, the postal code stands beside the city, and a city stands before the region.
-    if (isBesideCode && isLine(before) && !orderOf(country).includes('S')) continue
-    const isDistrict = NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore
-    if (isCity && isDistrict) return { region: null, country, isAmbiguous: true }
-    if (isCity && ((isBesideCode && postal?.first) || !isCityBefore)) continue
-    const isLarge = isCity && !WITH_CODES.has(country) && countriesOfLargeCity(text).has(country)
-    const isBoth = isCity && isPlace && !WITH_CODES.has(country) && isBesideCode
-    if ((isLarge || isBoth) && postal?.beside !== at - 1 && nameOf(before) !== nameOf(text)) {
-      return { region: null, country, isAmbiguous: true }
-    }
-    const isEvident =
-      isGiven || isCityBefore || (USUAL.includes(country) && (postal !== null || /^\p{Lu}{2,3}$/u.test(text)))
-    if (!isEvident && !(country === 'GB' && postal !== null)) continue
+function whole(parts: Part[], text: string, asked: Asked): Region | null {
+  const full = parts.at(-1)?.text ?? ''
+  if (parts.length < 2) return null
+  for (const country of asked.asked) {
+    const verdict = judged(parts, text, country, asked)
+    if (verdict === 'ambiguous') return { region: null, country, isAmbiguous: true }
+    if (verdict === 'other') continue
     parts.pop()
     return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }
   }
   return null
+}
+
+/** What the last part is, as far as this country is concerned. */
+function judged(
+  parts: readonly Part[],
+  text: string,
+  country: string,
+  { postal, isGiven }: Asked,
+): 'region' | 'ambiguous' | 'other' {
+  const at = parts.length - 1
+  const before = parts[at - 1]?.text ?? ''
+  const isLetters = /^\p{Lu}{2,3}$/u.test(text)
+  if (!(isGiven && isLetters && isKnownCity(before, country)) && !isRegion(text, country)) return 'other'
+  const isBesideCode = postal?.beside === at
+  const isBehindCode = postal?.beside === at - 1
+  const writesCodes = WITH_CODES.has(country)
+  const isCity = !(writesCodes && isLetters) && isKnownCity(text, country)
+  const isPlaceBefore = isKnownCity(before, country) && (!/\d/.test(before) || at > 1)
+  const isCityBefore = isPlaceBefore || isBehindCode || cityAfterStreet(before, country) !== null
+  if (isBesideCode && isLine(before) && !orderOf(country).includes('S')) return 'other'
+  if (isCity) {
+    // Of what may be either, the postal code stands beside the city, and a city stands before the region.
+    if (NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore) return 'ambiguous'
+    if ((isBesideCode && postal?.first) || !isCityBefore) return 'other'
+    const mayBeDistrict = countriesOfLargeCity(text).has(country) || (isPlaceBefore && isBesideCode)
+    if (!writesCodes && mayBeDistrict && !isBehindCode && nameOf(before) !== nameOf(text)) return 'ambiguous'
+  }
+  const isUsual = USUAL.includes(country) && (postal !== null || isLetters)
+  return isGiven || isCityBefore || isUsual || (country === 'GB' && postal !== null) ? 'region' : 'other'
 }
 
 /** `Osaka-shi` and `Osaka` are one name. */
@@ -112,7 +117,7 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
       const isCode = count === 1 && /^\p{Lu}{2,3}$/u.test(cut.words)
       const isKnown = isKnownCity(cut.rest, country)
-      if ((!isCode && isKnownCity(text, country)) || (!isCode && BEFORE_CITY_NAME.has(previous))) continue
+      if (!isCode && (isKnownCity(text, country) || makesOtherName(previous))) continue
       const isUsual = USUAL.includes(country) && (isCode || postal !== null) && (isCode || !namesStreet(text))
       if (!isKnown && !(isUsual && (postal !== null || at > 0))) continue
       replaceAt(parts, at, cut.rest)

@@ -1,7 +1,7 @@
 import { fold } from './fold.ts'
 import places from './places.json' with { type: 'json' }
 
-/** What is known of a country: see `.ci/make-places.ts`, which writes the file. */
+/** What is known of a country: see `test/dray/cleaning/make-places.ts`, which writes the file. */
 interface Place {
   readonly zip?: string
   readonly order?: string
@@ -48,24 +48,6 @@ export const postalPatternOf = remembered((country) => {
 /** Words of a kind of region, which are left out as often as not: `Stockholms län`, `jud. Cluj`, `Co. Kildare`. */
 const KIND_OF_REGION =
   /^(?:co|county|province|prov|provincia|provincia de|state of|region|jud|judetul|woj|wojewodztwo|obl|departamento de) | (?:county|province|state|region|prefecture|oblast|oblast'|oblasti|krai|kray|district|governorate|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng)$/
-
-let countriesByCity: Map<string, string[]> | undefined
-
-/** The countries that have a city of this name, of at least 15,000 people. */
-export function countriesOfCity(text: string): readonly string[] {
-  if (text.length > LONGEST_NAME) return []
-  if (countriesByCity === undefined) {
-    countriesByCity = new Map()
-    for (const country of Object.keys(byCountry)) {
-      for (const name of citiesOf(country)) {
-        const found = countriesByCity.get(name)
-        if (found === undefined) countriesByCity.set(name, [country])
-        else found.push(country)
-      }
-    }
-  }
-  return countriesByCity.get(fold(text)) ?? countriesByCity.get(bareCity(text)) ?? []
-}
 
 const regionsOf = remembered((country): Regions => {
   const codes = new Set<string>()
@@ -125,6 +107,24 @@ export function isKnownCity(text: string, country: string): boolean {
 
 function bareCity(text: string): string {
   return fold(text.replace(/^(?:г|м)\. ?/, '').replace(BESIDE_CITY, ''))
+}
+
+let countriesByCity: Map<string, string[]> | undefined
+
+/** The countries that have a city of this name, of at least 15,000 people. */
+export function countriesOfCity(text: string): readonly string[] {
+  if (text.length > LONGEST_NAME) return []
+  if (countriesByCity === undefined) {
+    countriesByCity = new Map()
+    for (const country of Object.keys(byCountry)) {
+      for (const name of citiesOf(country)) {
+        const found = countriesByCity.get(name)
+        if (found === undefined) countriesByCity.set(name, [country])
+        else found.push(country)
+      }
+    }
+  }
+  return countriesByCity.get(fold(text)) ?? countriesByCity.get(bareCity(text)) ?? []
 }
 
 let largeCities: Map<string, Set<string>> | undefined

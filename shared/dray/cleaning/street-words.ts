@@ -32,3 +32,18 @@ export function namesStreet(text: string): boolean {
   if (BEFORE_NAME.has(words[0] ?? '') && words.length > 1) return true
   return words.some((word, i) => (i > 0 && AFTER_NAME.has(word)) || (word.length > 5 && ENDINGS.test(word)))
 }
+
+/** Whether a part is a part of the line: it has a number, or names a street or a flat. */
+export function isLine(text: string): boolean {
+  return /\d/.test(text) || namesStreet(text) || isUnit(text)
+}
+
+/** Words that make another name of the name behind them: `North Bend`, `Fort Washington`, `New Delhi`. */
+const BEFORE_NAMES = wordSet(
+  'new old fort port mount mt lake north south east west upper lower great little san santa saint st ciudad villa nueva la el los las',
+)
+
+/** Whether a word, folded, makes another place of the one that is named behind it. */
+export function makesOtherName(word: string): boolean {
+  return BEFORE_NAMES.has(word)
+}

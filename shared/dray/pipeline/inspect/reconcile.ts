@@ -232,7 +232,7 @@ class Reconciling {
     const filtered: (readonly Text[])[] = []
     for (const one of expected) {
       if (one.key !== null) this.#checkKey(one)
-      if (one.outcome.kind === 'loaded' && !this.#isTakenOver(one.row, one.outcome.texts)) this.#hasOtherKeys = true
+      if (one.outcome.kind === 'loaded') this.#hasOtherKeys ||= !this.#isTakenOver(one.row, one.outcome.texts)
       if (one.outcome.kind === 'quarantined') this.#leftOut.quarantined += 1
       else if (one.outcome.kind === 'filtered') {
         this.#leftOut.filtered += 1

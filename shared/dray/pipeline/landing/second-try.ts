@@ -1,34 +1,22 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import type { CopyBlock, Text } from '#dray/block/block.ts'
+import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
 import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
-import type { StagedObject } from '#dray/messages/staged-object.ts'
-import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
-import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { planningRun } from '#dray/messages/stages.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
-import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyPlaces, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
-import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
-import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
-import { quarantinePrefix } from '#dray/staging/keys.ts'
-import type { Services } from '../services.ts'
 import { type LandedRun, ledgerOf, SECOND_TRY } from './ledger.ts'
 import { loadRows } from './load-rows.ts'
 import { NewerRows } from './newer-rows.ts'
+import { lineOf, type RefusedRow, type RefusedRows, refusedRows, rowsAt, sourceTexts } from './refused-rows.ts'
 import { renamedKeys } from './renamed-keys.ts'
 import { takeBackRepeats } from './repeated-versions.ts'
 import type { SharedKeys } from './shared-keys.ts'
 
 type Tried = Pick<MergeResult, 'inserted' | 'updated' | 'unchanged' | 'duplicate'>
-
-/** A refused row with the texts that the transform makes of it. */
-interface RefusedRow {
-  readonly kept: QuarantinedRow
-  readonly texts: readonly Text[]
-}
 
 /** What a run has landed after it, and which of the refused rows have not. */
 interface SecondTried {
@@ -36,14 +24,10 @@ interface SecondTried {
   readonly left: ReadonlySet<number>
 }
 
-interface Work {
-  readonly pipeline: Pipeline
-  readonly input: CommitInput
+interface Work extends RefusedRows {
   readonly planned: Pick<Plan, 'advances' | 'partitions'>
-  readonly refused: readonly StagedObject[]
   /** Null where no row of the run can have the key of another. */
   readonly shared: SharedKeys | null
-  readonly services: Services
 }
 
 /**
@@ -188,30 +172,6 @@ function inChunks({ planned }: Work): boolean {
   return planned.partitions.some(({ window }) => window !== undefined)
 }
 
-function sourceTexts({ extract }: Pipeline, { row }: QuarantinedRow): Text[] {
-  return extract.source.definition.columnNames.map((column) => row[column] ?? null)
-}
-
-function lineOf(pipeline: Pipeline, kept: QuarantinedRow): string {
-  return encodeLine(sourceTexts(pipeline, kept))
-}
-
-/** The refused rows, by their places; null where the transform of now leaves one out. */
-async function* refusedRows({ pipeline, input, refused, services }: Work): AsyncGenerator<{
-  readonly place: number
-  readonly kept: QuarantinedRow
-  readonly row: RefusedRow | null
-}> {
-  const transformRow = rowTransformer(pipeline, startOf(input.run))
-  let place = 0
-  for (const object of refused) {
-    for await (const kept of readJsonLines<QuarantinedRow>(services.staging, object, { signal: services.signal })) {
-      const outcome = transformRow(sourceTexts(pipeline, kept))
-      yield { place: place++, kept, row: outcome.kind === 'loaded' ? { kept, texts: outcome.texts } : null }
-    }
-  }
-}
-
 interface Attempt extends Tried {
   readonly rejected: readonly { readonly row: number; readonly code: string }[]
   readonly untried: ReadonlySet<number>
@@ -288,23 +248,6 @@ async function attempt(
   const merged = await loadRows(work.pipeline, { open, isWholeRun: work.planned.advances, respell, signal })
   const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
   return { ...merged, rejected, untried }
-}
-
-async function rowsAt(work: Work, wanted: ReadonlySet<number>): Promise<Map<number, RefusedRow>> {
-  const rows = new Map<number, RefusedRow>()
-  for await (const { place, row } of refusedRows(work)) if (row !== null && wanted.has(place)) rows.set(place, row)
-  return rows
-}
-
-/** Sends refused rows to the quarantine: those of these places, or all of them. */
-export async function quarantineRefused(work: Work, places: ReadonlySet<number> | null): Promise<void> {
-  if (places !== null && places.size === 0) return
-  const chosen = async function* () {
-    for await (const { place, kept } of refusedRows(work)) if (places === null || places.has(place)) yield kept
-  }
-  const { pipeline, input, services } = work
-  const prefix = quarantinePrefix(planningRun(input), pipeline.name)
-  await writeJsonLines(services.staging, prefix, chosen(), { signal: services.signal })
 }
 
 async function enter({ pipeline, input }: Work, tried: Tried, rows: number): Promise<void> {

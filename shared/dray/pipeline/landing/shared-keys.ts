@@ -5,18 +5,17 @@ import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { isOrdered, RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { keyPlaces, replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
-import { readJsonLines } from '#dray/staging/documents.ts'
 import { newestPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import type { LandedRun } from './ledger.ts'
+import { refusedLines } from './refused-rows.ts'
 import { placesOfSameKeys } from './same-keys.ts'
 
 /** Keys whose rows are held in memory at once. */
@@ -97,7 +96,7 @@ export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
   if (!mayShareKeys(pipeline, landed)) return null
   const shared = await placesOfSameKeys(pipeline, landed.landedRows, services)
   if (shared.size === 0) return NOTHING_SHARED
-  const refused = await refusedRows(run)
+  const refused = await refusedLines({ pipeline, input, refused: landed.refused, services })
   const columns = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
   const order = new RowOrder(pipeline)
   const newer: (readonly string[])[] = []
@@ -135,18 +134,6 @@ function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
   if (!replacesRows(pipeline) || landed.landedRows.every(({ otherKeys }) => otherKeys === 0)) return false
   const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
   return met > 0 || pipeline.load.kind === 'history'
-}
-
-/** The source rows that the target has refused: they are tried again, or quarantined. */
-async function refusedRows({ pipeline, landed, services }: Run): Promise<ReadonlySet<string>> {
-  const columns = pipeline.extract.source.definition.columnNames
-  const refused = new Set<string>()
-  for (const object of landed.refused) {
-    for await (const { row } of readJsonLines<QuarantinedRow>(services.staging, object, { signal: services.signal })) {
-      refused.add(encodeLine(columns.map((column) => row[column] ?? null)))
-    }
-  }
-  return refused
 }
 
 interface Wanted {

