@@ -26,6 +26,11 @@ export interface CopyOptions extends QueryOptions {
    * commas, and their bytes in hexadecimal behind `\x`. Else text that is not valid stops the reading.
    */
   readonly keepDamaged?: readonly FieldKind[]
+  /**
+   * Throws `RowTooLarge` instead of holding a row of more bytes than these. An engine may do so for a smaller row that
+   * it would hold longer than it is (bytes in hexadecimal), and for one of which a value has more than its equal share.
+   */
+  readonly mostBytes?: number | undefined
 }
 
 export interface LiveColumn {

@@ -55,6 +55,11 @@ export interface Capabilities {
    * null where both take the column as it is. Null instead of the function: no type is such a one.
    */
   readonly comparedAs: ((column: Sql, kind: FieldKind, liveType: string) => ComparedAs | null) | null
+  /**
+   * How many bytes a value of a column of this live type has, told without reading it where the engine can; null for a
+   * type whose values are all short. NULL for NULL.
+   */
+  bytesOf(column: Sql, liveType: string): Sql | null
   readonly schema: SchemaCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null

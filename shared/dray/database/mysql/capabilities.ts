@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -7,6 +8,7 @@ import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
 
 const LOCAL = /^(datetime|date)/i
+const LONG = /text|blob|char|binary|json|geometry|point|linestring|polygon|vector/i
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
@@ -24,6 +26,7 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs,
   floatDigits: 6,
+  bytesOf: (column, type) => (LONG.test(type) ? sql`octet_length(${column})` : null),
   schema,
   digests,
   identity,

@@ -4,6 +4,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type {
   Bound,
   Connection,
+  CopyOptions,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -108,11 +109,7 @@ export class MysqlConnection implements Connection {
     yield* this.#pages(sql, parameters, options, new RowPages(options.pageRows ?? PAGE_ROWS))
   }
 
-  async *copyOut(
-    sql: string,
-    parameters: readonly Bound[] = [],
-    options: QueryOptions = {},
-  ): AsyncGenerator<CopyBlock> {
+  async *copyOut(sql: string, parameters: readonly Bound[] = [], options: CopyOptions = {}): AsyncGenerator<CopyBlock> {
     const rows = new CopyRows()
     yield* this.#pages(sql, parameters, options, {
       packet: (bytes, from, to, binary) => rows.row(bytes, from, to, binary),
@@ -134,12 +131,13 @@ export class MysqlConnection implements Connection {
   async *#pages<Page>(
     sql: string,
     parameters: readonly Bound[],
-    options: QueryOptions,
+    { signal, mostBytes }: CopyOptions,
     maker: PageMaker<Page> | PacketMaker<Page>,
   ) {
     try {
       this.#refuseAfterRollback()
-      yield* this.session.pages(this.#bound(sql, parameters), maker, firstOf(options.signal, this.#deadline))
+      const limits = { signal: firstOf(signal, this.#deadline), mostBytes }
+      yield* this.session.pages(this.#bound(sql, parameters), maker, limits)
     } catch (error) {
       throw this.#translate(this.#noted(error))
     }

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -7,6 +8,8 @@ import { zones } from './zones.ts'
 
 const MOMENT = /^(timestamptz|timestamp.* with time zone)/i
 const LOCAL = /^(timestamp|date)/i
+const SHORT =
+  /^(bigint|integer|smallint|numeric|real|double|boolean|uuid|date|time|interval|money|inet|cidr|macaddr|xid|oid)\b(?!.*\[\])/
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
@@ -25,6 +28,9 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs: null,
   floatDigits: null,
+  // A cast of what is text already is none, so that what is stored out of line stays there.
+  bytesOf: (column, type) =>
+    SHORT.test(type) ? null : sql`octet_length(${type === 'bytea' ? column : sql`cast(${column} as text)`})`,
   schema,
   digests,
   identity,

@@ -4,6 +4,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type {
   Bound,
   Connection,
+  CopyOptions,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -16,6 +17,7 @@ import type {
   SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { RowTooLarge } from '../row-too-large.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
@@ -47,6 +49,12 @@ const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
   write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
   snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
+}
+
+/** The server holds a row that it writes, and each value of it, in one piece of memory of 1 GB at most. */
+function isBeyondServer(error: unknown): boolean {
+  const { message } = (error as { readonly cause?: Error }).cause ?? {}
+  return /^(invalid memory alloc request size|out of memory|string buffer exceeds maximum)/.test(message ?? '')
 }
 
 function copyStatement(sql: string, parameters: readonly Bound[]): string {
@@ -144,7 +152,7 @@ export class PostgresConnection implements Connection {
   async *copyOut(
     sql: string,
     parameters: readonly Bound[] = [],
-    { signal }: QueryOptions = {},
+    { signal, mostBytes }: CopyOptions = {},
   ): AsyncGenerator<CopyBlock> {
     const text = copyStatement(sql, parameters)
     // The text forms of bytes and intervals hold within a transaction only.
@@ -154,13 +162,18 @@ export class PostgresConnection implements Connection {
     const savepoint = !own && this.session.getTransactionStatus() === 'T' ? this.#name('copy') : null
     if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
     const limit = firstOf(signal, this.#deadline)
-    const copy = this.session.query(new CopyOut(text))
+    const most = mostBytes === undefined ? undefined : { bytes: mostBytes, database: this.session.place.name }
+    const copy = this.session.query(new CopyOut(text, most))
     try {
       for (;;) {
         const block = await this.session.guarded(limit, () => copy.next())
         if (block === null) break
         yield block
       }
+    } catch (error) {
+      throw most !== undefined && isBeyondServer(error)
+        ? new RowTooLarge(most.database, most.bytes, { cause: error })
+        : error
     } finally {
       const whole = copy.ended
       if (!whole) await Promise.all([this.session.cancelQuery(), copy.drain()])

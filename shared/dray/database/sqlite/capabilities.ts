@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -22,6 +23,7 @@ export const capabilities: Capabilities = {
   zones: null,
   comparedAs,
   floatDigits: null,
+  bytesOf: (column) => sql`octet_length(${column})`,
   schema,
   digests,
   identity,
