@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, binary, json, text } from 'dray/internal/active-record/field-kinds.ts'
+import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { RowLimits } from 'dray/internal/pipeline/declare/row-limits.ts'
+import { preview } from 'dray/internal/pipeline/inspect/preview.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { onEachEngine } from './engines.ts'
 import { quarantined, runPipeline } from './harness.ts'
 
@@ -20,6 +23,7 @@ const fields = {
   file: binary().nullable(),
 }
 class Document extends source.table('document', fields) {}
+const NAMES = { id: 'id', title: 'title', body: 'body', data: 'data', file: 'file' } as const
 class Copy extends target.table('copy', fields) {}
 
 const documents = (limits: Partial<RowLimits>) =>
@@ -110,6 +114,48 @@ onEachEngine('a row beyond the limits', [source, target], (engine) => {
     assert.deepEqual([raised.read, raised.inserted], [1, 1])
     assert.deepEqual(await loaded(), [1, 2, 3])
     assert.equal((await Copy.find(3n)).body, 'x'.repeat(1000))
+  })
+
+  test('is shown by a preview and left out by a reconciliation without being read', async () => {
+    await prepare()
+    await put([{ id: 1n }, { id: 2n, body: 'x'.repeat(1000) }, { id: 3n }])
+    const pipelines = [documents(LIMITS), { ...documents(LIMITS), transform: copyFields(Document, NAMES) }]
+    await runPipeline(documents(LIMITS), 'run-1', engine.harness.services)
+    await Copy.upsertAll([{ ...none, id: 3n, body: 'y'.repeat(5000) }], { by: 'id' })
+
+    for (const one of pipelines) {
+      const compared = await reconcile(one, engine.harness.services)
+
+      assert.deepEqual(compared.counts, { missing: 0, extra: 0, different: 1 })
+      assert.deepEqual(compared.differences[0]?.columns, ['body'])
+      assert.deepEqual(compared.leftOut, { filtered: 0, quarantined: 1, pending: 0 })
+    }
+    const { rows } = await preview(documents(LIMITS), { limit: 10, lastRun: null }, engine.harness.services)
+    assert.deepEqual(
+      rows.map(({ outcome, source, errors }) => [outcome, source.id, source.body, errors[0]?.code]),
+      [
+        ['loaded', '1', null, undefined],
+        ['quarantined', '2', null, 'too_large'],
+        ['loaded', '3', null, undefined],
+      ],
+    )
+  })
+
+  test('that only the transform makes of a row goes to the quarantine, too, and lands by a replay', async () => {
+    await prepare()
+    await put([{ id: 1n, body: 'x'.repeat(10) }, { id: 2n }])
+    const growing = (times: number) => ({
+      ...documents(LIMITS),
+      transform: ({ id, body }: Document) => ({ ...none, id, body: body?.repeat(times) ?? null }),
+    })
+
+    const run = await runPipeline(growing(1000), 'run-1', engine.harness.services)
+    const replay = await runPipeline(growing(2), 'run-2', engine.harness.services, { replay: {} })
+
+    assert.deepEqual([run.read, run.inserted, run.quarantined], [2, 1, 1])
+    const [kept] = await quarantined(engine.harness, 'run-1', 'documents')
+    assert.deepEqual([kept?.row.body, kept?.errors[0]?.code], ['x'.repeat(10), 'too_large'])
+    assert.deepEqual([replay.inserted, (await Copy.find(1n)).body], [1, 'x'.repeat(20)])
   })
 
   test('of 64 MiB is not held by any stage', async () => {

@@ -16,7 +16,7 @@ import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import type { Services } from '../services.ts'
 import { type ExpectedRow, RowComparison } from './compare-rows.ts'
 import { type Bounds, RangeDigests } from './range-digests.ts'
-import { SourcePages } from './source-pages.ts'
+import { SourcePages, type SourceRow } from './source-pages.ts'
 
 /** One row that is not as it should be. Keys are by column. */
 export interface RowDifference {
@@ -217,14 +217,12 @@ class Reconciling {
   }
 
   /** Rows that are to be in the target by now, with what the transform makes of them. */
-  #expected(page: readonly (readonly Text[])[]) {
-    const width = this.#pipeline.extract.source.definition.columns.length
-    const due = page.filter((row) => row[width] !== '1')
-    // The transform takes a further column for the names of damaged ones.
-    return due.map((row) => ({ row, ...this.#comparison.expect(row.slice(0, width)) }))
+  #expected(page: readonly SourceRow[]) {
+    const due = page.filter(({ isPending }) => !isPending)
+    return due.map(({ texts }) => ({ row: texts, ...this.#comparison.expect(texts) }))
   }
 
-  async #compare(page: readonly (readonly Text[])[]): Promise<void> {
+  async #compare(page: readonly SourceRow[]): Promise<void> {
     const expected = this.#expected(page)
     this.#leftOut.pending += page.length - expected.length
     this.#compared += expected.length

@@ -77,7 +77,7 @@ function plainRows(reading: Reading, conditions: Conditions): AsyncIterable<Bloc
 /** The same rows, large ones without the values that may not be held; in a transaction that reads one state. */
 async function* measuredRows(reading: Reading, conditions: Conditions): AsyncGenerator<Block> {
   const { pipeline, table } = reading
-  const sizes = new RowSizes(pipeline.extract.source.definition, table, pipeline.limits)
+  const sizes = new RowSizes(pipeline.extract.source.definition.columns, table, pipeline.limits)
   yield* copied(reading, selection(reading, [...conditions, sizes.fits]))
   for (const { condition, columns } of sizes.large) {
     yield* copied(reading, selection(reading, [...conditions, condition], columns))

@@ -7,6 +7,7 @@ import { type LoadInput, planningRun, type TransformInput } from '#dray/messages
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
+import { madeTooLarge, mostWritten } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { datedCheck } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
@@ -18,6 +19,9 @@ import { batchPrefix, findingsPrefix, quarantinePrefix } from '#dray/staging/key
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+
+/** What a field has besides its value, at most: a tab, `\N`, or what stands before hexadecimal digits. */
+const FIELD_CHARACTERS = 4
 
 /** Rows that are kept aside while the others go on. */
 interface Aside {
@@ -70,13 +74,18 @@ async function* transformedBlocks(
 ): AsyncGenerator<Block> {
   const transformRow = rowTransformer(pipeline, startOf(input.run))
   const lineOf = lineEncoder(pipeline.load.target)
+  const most = mostWritten(pipeline.limits) + FIELD_CHARACTERS * pipeline.load.target.definition.columns.length
   const isTakenOver = replacesRows(pipeline) ? takenOverKey(pipeline) : () => true
   const checkDated = datedCheck(pipeline)
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
     const full: Block[] = []
     eachRow(block, (row) => {
-      const outcome = transformRow(row)
+      let outcome = transformRow(row)
+      const line = outcome.kind === 'loaded' ? lineOf(outcome.texts) : ''
+      if (line.length > most) {
+        outcome = { kind: 'quarantined', errors: [madeTooLarge(Buffer.byteLength(line), pipeline.limits)] }
+      }
       aside.passed?.note(row, outcome)
       setAside(pipeline, input, row, outcome, aside)
       if (outcome.kind !== 'loaded') return
@@ -84,7 +93,7 @@ async function* transformedBlocks(
         checkDated?.(row)
         aside.otherKeys += 1
       }
-      const filled = encoder.pushLine(lineOf(outcome.texts))
+      const filled = encoder.pushLine(line)
       if (filled !== null) full.push(filled)
     })
     yield* full
