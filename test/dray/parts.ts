@@ -22,8 +22,8 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/hostile-tables/hostile-tables.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
-    'test/dray/pipeline/{capacity,deletes,migrations,reconcile}.test.ts',
-    'test/dray/cli/{run-chinook,run-lineage,run-warehouses}.test.ts',
+    'test/dray/pipeline/{capacity,deletes,large-values,migrations,reconcile}.test.ts',
+    'test/dray/cli/{large-values,run-chinook,run-lineage,run-warehouses}.test.ts',
   ],
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',
