@@ -10,10 +10,11 @@ import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extractio
 import { append, history, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { startOfRun } from 'dray/internal/pipeline/stages/draft-run.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
-import { openHarness, planRun, runPipeline } from './harness.ts'
+import { commitRun, openHarness, planRun, prepare, runPipeline } from './harness.ts'
 
 const source = database('known-source')
 const target = database('known-target')
@@ -199,11 +200,17 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
 
   test('a run of another state store cannot write by the same epoch', async () => {
     const other = await openHarness()
+    await put(1)
     try {
       const first = await planRun(kinds.upsert, 'run-1', engine.harness.services)
       const second = await planRun(kinds.upsert, 'run-2', other.services)
 
       assert.deepEqual([first.epoch, second.epoch], [1, 2])
+      const stopped = await prepare(kinds.upsert, 'run-1', first, 0, engine.harness.services)
+      await assert.rejects(load(kinds.upsert, stopped, engine.harness.services), /epoch 2 has taken the target over/)
+      await assert.rejects(commitRun(kinds.upsert, 'run-1', first, engine.harness.services), { name: 'Terminal' })
+      await load(kinds.upsert, await prepare(kinds.upsert, 'run-2', second, 0, other.services), other.services)
+      assert.equal((await commitRun(kinds.upsert, 'run-2', second, other.services)).inserted, 1)
     } finally {
       await other.close()
     }
