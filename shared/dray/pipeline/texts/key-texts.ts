@@ -43,12 +43,12 @@ export function canonicalKey(columns: readonly ColumnDefinition[], texts: readon
   return columns.map((column, place) => canonicalText(column, texts[place] ?? null))
 }
 
-/** Groups of as many as are asked for at once. */
-export function* inGroups<T>(items: Iterable<T>): Generator<T[]> {
+/** Groups of as many as are asked for at once, or of another size. */
+export function* inGroups<T>(items: Iterable<T>, size = KEYS_AT_ONCE): Generator<T[]> {
   let group: T[] = []
   for (const item of items) {
     group.push(item)
-    if (group.length < KEYS_AT_ONCE) continue
+    if (group.length < size) continue
     yield group
     group = []
   }
