@@ -41,8 +41,8 @@ export async function refusedAmong(
 }
 
 /**
- * Whether a later run resumes a run, or is a usual one of the same steps. What resumes a run of one pipeline alone, as a
- * `reconcile --fix`, is of the workflow that has it.
+ * Whether a later run resumes a run, or is a usual one of the same steps. What resumes a run of a pipeline alone (a
+ * `reconcile --fix`) is of the workflow that has it.
  */
 function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
   if (later.mode !== null) return (JSON.parse(later.mode) as { resume?: string }).resume === run.id

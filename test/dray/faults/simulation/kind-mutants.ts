@@ -322,12 +322,7 @@ export const modeMutants: readonly Mutant[] = [
   {
     bug: 'a replay puts an old row over a newer one',
     file: 'shared/dray/pipeline/quarantine/replay.ts',
-    edits: [
-      [
-        "const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'",
-        'const guarded = pipeline !== null',
-      ],
-    ],
+    edits: [["return load.version !== null || load.kind === 'append'", "return load.kind !== 'replace'"]],
     over: { ...RESUMED, repairedAfterSeconds: 100, writers: 5 },
   },
   {
