@@ -258,7 +258,7 @@ export class SourceWriters {
       this.#poison += 1
       const dropped = shape.load === 'replace' ? SWALLOWED_LABEL : DROPPED_LABEL
       const refused = world.trigger === 'drops rows' ? [dropped, dropped, REFUSED] : [REFUSED, REFUSED]
-      return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, ...refused])
+      return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, LABELS.huge, ...refused])
     }
     if (this.#random.chance(0.15)) return LABELS.filtered
     if (world.swaps > 0) return (this.#random.chance(0.5) ? this.#freed.pop() : undefined) ?? `u${this.#numbers++}`
