@@ -34,6 +34,8 @@ class Product extends target.table('product', {
   loadedAt: timestamp().touch(),
 }) {}
 class Copy extends target.table('copy', { ...fields, loadedAt: timestamp().touch() }) {}
+/** In the database of its source. */
+class Beside extends source.table('beside', fields) {}
 
 const transforming = pipeline('items', {
   extract: fullLoad(Item),
@@ -47,6 +49,11 @@ const changing = pipeline('items', {
   extract: changedSince(Item, { cursor: 'changedAt', lag: '0s' }),
   transform: transforming.transform,
   load: upsert(Product, { by: 'id' }),
+})
+const beside = pipeline('items', {
+  extract: fullLoad(Item),
+  transform: ({ id, label, price, day, isOpen, changedAt }) => ({ id, label, price, day, isOpen, changedAt }),
+  load: upsert(Beside, { by: 'id' }),
 })
 const copying = pipeline('items', {
   extract: fullLoad(Item),
@@ -130,6 +137,17 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
 
     assert.deepEqual(result.counts, { missing: 1, extra: 1, different: 1 })
     assert.deepEqual(found(result), ['different 17 label,price', 'extra 99', 'missing 3'])
+  })
+
+  test('ends where source and target are tables of one database', async () => {
+    await Beside.createTable()
+    await Item.insertAll(range(25).map((id) => item(id)))
+    await run(beside, 'run-1')
+    await source.query('delete from item where id = 3')
+
+    const result = await compare(beside)
+
+    assert.deepEqual(found(result), ['extra 3'])
   })
 
   test('a fix loads just those rows by the transform of now, and leaves last_run alone', async () => {

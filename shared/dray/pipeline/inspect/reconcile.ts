@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { sql } from 'kysely'
 import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -76,6 +77,19 @@ export async function reconcile(
   }
   const work = new Reconciling(pipeline, services, options)
   return work.run()
+}
+
+/** Has rows read within another scope than that of whoever takes them. */
+function readWithin<T>(
+  scope: ReturnType<typeof AsyncLocalStorage.snapshot>,
+  rows: AsyncGenerator<T>,
+): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => scope(() => rows.next()),
+      return: () => scope(() => rows.return(undefined)),
+    }),
+  }
 }
 
 const EVERYTHING: Bounds = { from: null, to: null }
@@ -281,8 +295,11 @@ class Reconciling {
       return
     }
     const { signal } = this.#services
+    const outside = AsyncLocalStorage.snapshot()
     await this.#pipeline.load.target.database.transaction(async () => {
-      const gone = await GoneRows.among(this.#pipeline, () => streamedSourceKeys(this.#pipeline), signal)
+      // Source and target may be one database, whose transaction waits for these keys.
+      const keys = () => readWithin(outside, streamedSourceKeys(this.#pipeline))
+      const gone = await GoneRows.among(this.#pipeline, keys, signal)
       await gone.copy(async (blocks) => {
         for await (const block of blocks) {
           for (const key of decodeBlock(block)) {
