@@ -30,7 +30,7 @@ export const framework = {
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
   ignoreDependencies: [...hoisted, 'aws-lambda'],
-  ignoreBinaries: ['apt-get', 'cdk', 'mount', 'pgloader', 'umount'],
+  ignoreBinaries: ['apt-get', 'cdk', 'mount', 'node24', 'pgloader', 'umount'],
 }
 
 export const packages = {
@@ -39,7 +39,13 @@ export const packages = {
     project: ['**/*.ts'],
   },
   'infra/dray': {
-    entry: ['aws/app.ts', 'local/services-process.ts', 'local/isolated/bootstrap.ts', 'local/worker-thread.ts'],
+    entry: [
+      'aws/app.ts',
+      'cli/dray.ts',
+      'local/services-process.ts',
+      'local/isolated/bootstrap.ts',
+      'local/worker-thread.ts',
+    ],
     project: ['**/*.ts'],
     // Dynalite is loaded by `require`, since it has no types; the CLI of the CDK is a process.
     ignoreDependencies: ['dynalite', 'aws-cdk'],
