@@ -61,6 +61,11 @@ export function newestPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/newest`
 }
 
+/** The rows that a replacement has gathered, where its table does not take them all at once. */
+export function gatheredPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/gathered`
+}
+
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/kept`
