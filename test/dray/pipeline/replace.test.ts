@@ -332,6 +332,20 @@ const dropping: Readonly<Partial<Record<Dialect, readonly string[]>>> = {
   sqlite: ['create trigger no_five before insert on product when new.id = 5 begin select raise(ignore); end'],
 }
 
+/** A trigger that writes the product 5 under another key. */
+const rekeying: Readonly<Record<Dialect, readonly string[]>> = {
+  postgres: [
+    'create function no_five() returns trigger language plpgsql as $$begin if new.id = 5 then new.id = 555; end if; return new; end$$',
+    'create trigger no_five before insert on product for each row execute function no_five()',
+  ],
+  mysql: [
+    'create trigger no_five before insert on product for each row begin if new.id = 5 then set new.id = 555; end if; end',
+  ],
+  sqlite: [
+    'create trigger no_five after insert on product when new.id = 5 begin update product set id = 555 where id = 5; end',
+  ],
+}
+
 onEachEngine('a replace whose table refuses a row', [source, target], (engine) => {
   const run = (of: AnyPipeline, id: string) => runPipeline(of, id, engine.harness.services)
   const but = (gone: number, count: number) => range(count).filter((id) => id !== gone)
@@ -384,6 +398,23 @@ onEachEngine('a replace whose table refuses a row', [source, target], (engine) =
     const output = await run(replacing, 'run-1')
 
     assert.deepEqual([output.inserted, output.quarantined], [7, 1])
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row, errors }) => [row.id, errors[0]?.code]),
+      [['5', 'dropped']],
+    )
+  })
+
+  test('quarantines a row that a trigger writes under another key', async () => {
+    await setUp(rekeying[engine.dialect])
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [7, 1])
+    assert.deepEqual(
+      await products(),
+      but(5, 8).map((id) => `${id} new`),
+    )
     assert.deepEqual(
       (await quarantined(engine.harness, 'run-1', 'items')).map(({ row, errors }) => [row.id, errors[0]?.code]),
       [['5', 'dropped']],

@@ -9,6 +9,7 @@ import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
 import { gatheredPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -119,7 +120,7 @@ async function inOneTransaction(swap: Swap, guard: () => Promise<void>): Promise
   return swapBy(() => takeEach(swap))
 }
 
-/** The table took some of the rows without an error, and did not write them. */
+/** The table took some of the rows without an error, and did not write them, or under another key. */
 class RowsDropped extends Error {}
 
 /** Deletes the old rows, where those that are gathered may take their place. */
@@ -147,11 +148,22 @@ async function takeAll({ load }: Pipeline, gathered: number): Promise<void> {
   const { database, definition } = load.target
   await database.withConnection(async (connection, adapter) => {
     const [table, next] = [tableName(definition), tableName({ table: nextTable(definition.table) })]
+    const run = (statement: Parameters<typeof compile>[1]) => {
+      const { sql: text, parameters } = compile(adapter, statement)
+      return connection.query(text, parameters)
+    }
     const columns = sql.join(bulkColumns(definition).map(columnName))
     const overriding = sql.raw(adapter.overridingGenerated)
-    const into = sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`
-    const { affected } = await connection.query(compile(adapter, into).sql)
+    const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`)
     if (affected !== gathered) throw new RowsDropped()
+    const [first, ...others] = columnsOf(definition, load.by)
+    if (first === undefined) return
+    const { column, field } = first
+    const changing = await run(adapter.schema.reasonsToChange(definition.table, column, field.settings.kind))
+    if (changing.rows.length === 0) return
+    const same = [first, ...others].map((one) => sql`dray_t.${columnName(one)} = dray_n.${columnName(one)}`)
+    const lost = sql`select 1 from ${next} dray_n where not exists (select 1 from ${table} dray_t where ${sql.join(same, sql` and `)}) limit 1`
+    if ((await run(lost)).rows.length > 0) throw new RowsDropped()
   })
 }
 
