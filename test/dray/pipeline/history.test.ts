@@ -241,6 +241,40 @@ onEachEngine('a history', [source, target], (engine) => {
     )
   })
 
+  test('a row is quarantined alone whose version before a trigger keeps from being closed', async () => {
+    const items = (label: string) =>
+      Array.from({ length: 10 }, (_, index) => ({ id: BigInt(index), code: `c${index}`, label }))
+    await Item.insertAll(items('one'))
+    await run(versions, 'run-1', '2024-06-01')
+    const statements = {
+      postgres: [
+        "create function kept() returns trigger language plpgsql as $$begin if old.code = 'c5' then raise exception 'c5 is closed for good'; end if; return new; end$$",
+        'create trigger kept before update on item_history for each row execute function kept()',
+      ],
+      mysql: [
+        "create trigger kept before update on item_history for each row begin if old.code = 'c5' then signal sqlstate '45000' set message_text = 'c5 is closed for good'; end if; end",
+      ],
+      sqlite: [
+        "create trigger kept before update on item_history when old.code = 'c5' begin select raise(abort, 'c5 is closed for good'); end",
+      ],
+    }[engine.dialect]
+    for (const statement of statements) await target.query(statement)
+    await Item.upsertAll(items('two'), { by: 'id' })
+
+    const output = await run(versions, 'run-2', '2024-06-02')
+
+    assert.deepEqual([output.inserted, output.quarantined], [9, 1])
+    const current = (await kept()).filter((line) => line.endsWith(' now'))
+    assert.deepEqual(
+      current.filter((line) => line.includes('one')),
+      ['c5 one 2024-06-01.. now'],
+    )
+    assert.equal(current.length, 10)
+    const [entry] = await quarantined(engine.harness, 'run-2', 'items')
+    assert.equal(entry?.row.code, 'c5')
+    assert.match(entry?.errors[0]?.message ?? '', /the version before cannot be closed: .*c5 is closed for good/)
+  })
+
   test('a row whose key has a NULL is quarantined in each run', async () => {
     for (const model of [Pair, PairVersion] as unknown as ModelClass[]) await model.createTable()
     await target.query('create unique index pair_key on pair_history (a, b, valid_from)')
