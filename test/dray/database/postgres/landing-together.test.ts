@@ -284,13 +284,14 @@ describe('rows that are at fault by themselves', () => {
     await server.query(`CREATE TABLE person (id bigint PRIMARY KEY, name text);
       CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE n int; BEGIN
         IF NEW.id = 2 THEN RAISE EXCEPTION 'two'; END IF; IF NEW.id = 3 THEN ASSERT false, 'three'; END IF;
-        IF NEW.id = 4 THEN SELECT 1 INTO STRICT n WHERE false; END IF; RETURN NEW; END $$;
+        IF NEW.id = 4 THEN SELECT 1 INTO STRICT n WHERE false; END IF;
+        IF NEW.id = 6 THEN RAISE EXCEPTION 'six' USING ERRCODE = 'U0006'; END IF; RETURN NEW; END $$;
       CREATE TRIGGER refuse BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION refuse()`)
 
-    const rows = ['1', '2', '3', '4', '5'].map((id) => [id, 'n'])
+    const rows = ['1', '2', '3', '4', '5', '6'].map((id) => [id, 'n'])
     const result = await server.merge({ table: 'person', columns: ['id', 'name'], key: ['id'] }, rows)
 
-    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: P0001', '2: P0004', '3: P0002'])
+    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: P0001', '2: P0004', '3: P0002', '5: U0006'])
   })
 
   for (const type of ['json', 'jsonb']) {
