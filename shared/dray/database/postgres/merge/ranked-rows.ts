@@ -8,7 +8,7 @@ import type { MergeSession } from './session.ts'
 import { PLACE } from './spellings.ts'
 import type { MergeSql, Rows } from './sql.ts'
 
-export const RANK = '"dray_rank"'
+export const RANK = '"dray$rank"'
 
 /** What a second look may mend: another transaction wrote the row after the statement's snapshot was taken. */
 const SEEN_LATER: ReadonlySet<string | undefined> = new Set([UNIQUE_VIOLATION, DROPPED])
