@@ -66,7 +66,7 @@ const POSTGRES_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   moment: (c) =>
     `CASE WHEN isfinite(${c}) THEN to_char(${c}, 'YYYY-MM-DD HH24:MI:SS.US') || CASE WHEN extract(year FROM ${c}) < 0 THEN ' BC' ELSE '' END ELSE ${c}::text END`,
   date: (c) => `${c}::text`,
-  time: (c) => `rpad(${c}::text || CASE WHEN ${c}::text LIKE '%.%' THEN '' ELSE '.' END, 15, '0')`,
+  time: (c) => `split_part(${c}::text, '.', 1) || '.' || rpad(split_part(${c}::text, '.', 2), 6, '0')`,
   boolean: (c) => `${c}::int::text`,
   binary: (c) => `encode(${c}, 'hex')`,
   uuid: (c) => `lower(${c}::text)`,
