@@ -136,7 +136,7 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   double: (c) => `CAST(${c} * 1e0 AS CHAR)`,
   moment: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d %H:%i:%s.%f')`,
   date: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d')`,
-  time: (c) => `CAST(${c} AS CHAR)`,
+  time: (c) => `CONCAT(CAST(${c} AS CHAR), IF(LOCATE('.', CAST(${c} AS CHAR)) > 0, '', '.000000'))`,
   boolean: (c) => `CAST(${c} + 0 AS CHAR)`,
   binary: (c) => `LOWER(HEX(CAST(${c} AS BINARY)))`,
   uuid: (c) => `LOWER(${c})`,

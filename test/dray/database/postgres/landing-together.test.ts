@@ -217,7 +217,7 @@ describe('rows that others have to come before', () => {
       CREATE TABLE seen (statement int);
       CREATE OR REPLACE FUNCTION count_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('statements'); RETURN NULL; END $$;
       DROP SEQUENCE IF EXISTS statements; CREATE SEQUENCE statements;
-      CREATE TRIGGER count_one AFTER INSERT ON person FOR EACH STATEMENT EXECUTE FUNCTION count_one()`)
+      CREATE TRIGGER count_one BEFORE INSERT ON person FOR EACH STATEMENT EXECUTE FUNCTION count_one()`)
     const rows = Array.from({ length: 1_200 }, (_, id) => [String(id + 1), id === 1_199 ? null : String(id + 2), 'n'])
     rows.splice(600, 0, ['5000', null, 'refused'])
 

@@ -99,6 +99,9 @@ export async function makeTarget({ load }: AnyPipeline): Promise<boolean> {
 /** How a table is refused of which the user is shown some rows alone. */
 export const POLICY = /policy lets through.*BYPASSRLS/
 
+/** MySQL compares no key with a zero date, which a source in another mode has taken. */
+export const ZERO_DATE = /Incorrect \w+ value: '0000-00-00/
+
 /** A run that was refused in words. */
 export interface Refused {
   readonly refused: Error
@@ -116,7 +119,7 @@ export async function runOnce(
   try {
     planned = await plan(of, { ...work, mode: null }, services)
   } catch (error) {
-    if (error instanceof Error && ['Terminal', 'Configuration', 'SourceRefused'].includes(error.name))
+    if (error instanceof Error && ['Terminal', 'Configuration', 'SourceRefused', 'DataQuality'].includes(error.name))
       return { refused: error }
     throw error
   }
@@ -127,8 +130,9 @@ export async function runOnce(
     }
     return await commit(of, given, services)
   } catch (error) {
-    // A policy is met where the table is first read.
-    if (error instanceof Error && POLICY.test(error.message)) return { refused: error }
+    // They are met where the rows are first read.
+    const isRefused = error instanceof Error && [POLICY, ZERO_DATE].some((known) => known.test(error.message))
+    if (isRefused) return { refused: error }
     throw error
   }
 }
