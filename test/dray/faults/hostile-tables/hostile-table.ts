@@ -66,6 +66,8 @@ export interface HostileTable {
   readonly nuisance: Nuisance
   /** The target's table is made by the model. */
   readonly isMade: boolean
+  /** A second run of the same rows is to write nothing. */
+  readonly isLookedAtAgain: boolean
   /** Triggers count what is written, where the engine does not show it. */
   readonly isCounted: boolean
   /** Zones of servers and databases other than those that they begin with. */
@@ -108,6 +110,7 @@ export function hostileTable(source: Engine, target: Engine): fc.Arbitrary<Hosti
         partitionRows: fc.integer({ min: 1, max: 12 }),
         nuisance: fc.oneof(fc.constant<Nuisance>('none'), fc.constantFrom<Nuisance>(...NUISANCES)),
         isMade: fc.boolean(),
+        isLookedAtAgain: fc.boolean(),
         isCounted: fc.boolean(),
         zones: fc.oneof({ arbitrary: fc.constant(null), weight: 5 }, fc.constantFrom(...ZONES)),
         phases: changesOf(
