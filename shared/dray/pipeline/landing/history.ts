@@ -11,6 +11,7 @@ import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { type Decisions, decide, rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
+import { spelledRows } from './spelled-rows.ts'
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
 const MOST_TRIED = 20
@@ -28,7 +29,7 @@ export async function writeVersions(
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
-  const refused = await keylessRows(layout, open)
+  const refused = new Map([...(await spelledRows(layout, open)), ...(await keylessRows(layout, open))])
   const alike = new Set<number>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
