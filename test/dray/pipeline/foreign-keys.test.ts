@@ -167,7 +167,10 @@ onEachEngine('foreign keys', [source, target], (engine) => {
     assert.deepEqual(await users(), ['2', '3'])
     const { deleted, notes } = (await step('run-2')) ?? {}
     assert.equal(deleted, 1)
-    assert.match(notes?.join() ?? '', /1 rows of user_dim that this run has not landed .* had parent set to NULL .*`npx dray reconcile people --deep`/)
+    assert.match(
+      notes?.join() ?? '',
+      /1 rows of user_dim that this run has not landed .* had parent set to NULL .*`npx dray reconcile people --deep`/,
+    )
   })
 
   test('on delete set null: a refused row that refers to what is gone lands behind the delete', async () => {

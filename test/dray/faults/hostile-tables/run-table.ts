@@ -102,6 +102,9 @@ export const POLICY = /policy lets through.*BYPASSRLS/
 /** MySQL compares no key with a zero date, which a source in another mode has taken. */
 export const ZERO_DATE = /Incorrect \w+ value: '0000-00-00/
 
+/** A key whose texts the models write otherwise is not taken over, so that rows which share it are refused. */
+export const UNORDERED = /nothing says which of them is the newest/
+
 /** A run that was refused in words. */
 export interface Refused {
   readonly refused: Error
@@ -131,7 +134,8 @@ export async function runOnce(
     return await commit(of, given, services)
   } catch (error) {
     // They are met where the rows are first read.
-    const isRefused = error instanceof Error && [POLICY, ZERO_DATE].some((known) => known.test(error.message))
+    const isRefused =
+      error instanceof Error && [POLICY, ZERO_DATE, UNORDERED].some((known) => known.test(error.message))
     if (isRefused) return { refused: error }
     throw error
   }

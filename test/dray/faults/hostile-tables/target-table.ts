@@ -87,10 +87,14 @@ export async function createTarget(target: ValueDatabase, table: HostileTable): 
       ? ["filled varchar(10) NOT NULL DEFAULT 'x'", 'twice bigint GENERATED ALWAYS AS (rev * 2) STORED']
       : []),
     `PRIMARY KEY (${key.join(', ')})`,
-    ...(table.nuisance === 'parents' ? [`FOREIGN KEY (boss) REFERENCES ${name} (ident)`] : []),
-    ...(table.nuisance === 'foreign' ? [`FOREIGN KEY (ident) REFERENCES ${IDENTS} (ident)`] : []),
+    ...(table.nuisance === 'parents'
+      ? [`CONSTRAINT hostile_foreign FOREIGN KEY (boss) REFERENCES ${name} (ident)`]
+      : []),
+    ...(table.nuisance === 'foreign'
+      ? [`CONSTRAINT hostile_foreign FOREIGN KEY (ident) REFERENCES ${IDENTS} (ident)`]
+      : []),
     ...(table.nuisance === 'deferred'
-      ? [`FOREIGN KEY (ident) REFERENCES ${IDENTS} (ident) DEFERRABLE INITIALLY DEFERRED`]
+      ? [`CONSTRAINT hostile_foreign FOREIGN KEY (ident) REFERENCES ${IDENTS} (ident) DEFERRABLE INITIALLY DEFERRED`]
       : []),
   ]
   await target.run(`CREATE TABLE ${name} (${columns.join(', ')})`)
