@@ -110,7 +110,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
   }
 }
 
-/** Dray's own tables lie beside the target's, and columns of its own beside the target's in temporary tables. */
+/** Dray's tables lie beside the target's, and its columns beside the target's columns in temporary tables. */
 function refuseOwnNames(name: string, { target: { definition } }: Loading): void {
   const table = definition.table.slice(definition.table.lastIndexOf('.') + 1)
   const column = definition.columnNames.find((one) => /^dray\$/i.test(one))
