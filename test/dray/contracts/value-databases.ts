@@ -66,7 +66,7 @@ const POSTGRES_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   moment: (c) =>
     `CASE WHEN isfinite(${c}) THEN to_char(${c}, 'YYYY-MM-DD HH24:MI:SS.US') || CASE WHEN extract(year FROM ${c}) < 0 THEN ' BC' ELSE '' END ELSE ${c}::text END`,
   date: (c) => `${c}::text`,
-  time: (c) => `rpad(${c}::text || CASE WHEN ${c}::text LIKE '%.%' THEN '' ELSE '.' END, 15, '0')`,
+  time: (c) => `split_part(${c}::text, '.', 1) || '.' || rpad(split_part(${c}::text, '.', 2), 6, '0')`,
   boolean: (c) => `${c}::int::text`,
   binary: (c) => `encode(${c}, 'hex')`,
   uuid: (c) => `lower(${c}::text)`,
@@ -136,7 +136,7 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   double: (c) => `CAST(${c} * 1e0 AS CHAR)`,
   moment: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d %H:%i:%s.%f')`,
   date: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d')`,
-  time: (c) => `CAST(${c} AS CHAR)`,
+  time: (c) => `CONCAT(CAST(${c} AS CHAR), IF(LOCATE('.', CAST(${c} AS CHAR)) > 0, '', '.000000'))`,
   boolean: (c) => `CAST(${c} + 0 AS CHAR)`,
   binary: (c) => `LOWER(HEX(CAST(${c} AS BINARY)))`,
   uuid: (c) => `LOWER(${c})`,

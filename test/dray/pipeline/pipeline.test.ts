@@ -79,6 +79,35 @@ function pipelineSuite(
       for (const model of models) await model.createTable()
     })
 
+    test('stops where the transform throws at each row, before all of them are quarantined', async () => {
+      await Item.insertAll(Array.from({ length: 2_500 }, (_, id) => ({ id: BigInt(id + 1), label: 'boom' })))
+      const broken = pipeline('items', { extract: fullLoad(Item), transform: transformItem, load: full.load })
+
+      await assert.rejects(runPipeline(broken, 'run-1', harness.services), {
+        name: 'Terminal',
+        message:
+          /items: the transform threw TypeError: boom, and so at each of the first 1001 rows of partition 0.*last_run stays.*dray preview items/,
+      })
+
+      assert.deepEqual(await quarantined(harness, 'run-1', 'items'), [])
+    })
+
+    test('goes on where the transform throws at many rows, and one has come through', async () => {
+      await Item.insertAll(
+        Array.from({ length: 1_500 }, (_, id) => ({ id: BigInt(id + 1), label: id === 0 ? 'fine' : 'boom' })),
+      )
+      const bearing = pipeline('items', {
+        extract: fullLoad(Item),
+        transform: transformItem,
+        load: full.load,
+        quarantine: { share: 1 },
+      })
+
+      await assert.rejects(runPipeline(bearing, 'run-1', harness.services), { name: 'DataQuality' })
+
+      assert.equal((await quarantined(harness, 'run-1', 'items')).length, 1_499)
+    })
+
     test('accounts for every row, and keeps what it could not load with the reason', async () => {
       await Item.insertAll([
         { id: 1n, label: 'one' },

@@ -5,6 +5,7 @@ import type { Place } from './url.ts'
 interface DriverError extends Error {
   readonly errno?: number
   readonly code?: string
+  readonly sqlState?: string
   readonly fatal?: boolean
 }
 
@@ -84,8 +85,12 @@ const STATEMENTS_WITH_GTIDS = 3748
 const LOG_ROWS =
   'With GTIDs the server takes loads only where it logs rows: run SET GLOBAL binlog_format = ROW there, and start again.'
 
+/** What a SIGNAL of a trigger or a procedure has, unless it says another number: its state tells it all the same. */
+const SIGNAL = { number: 1644, state: '45000' }
+
 export function errorNumber(error: unknown): number | undefined {
-  const number = (error as DriverError | null)?.errno
+  const { errno: number, sqlState } = (error ?? {}) as DriverError
+  if (sqlState === SIGNAL.state) return SIGNAL.number
   return typeof number === 'number' && number > 0 ? number : undefined
 }
 

@@ -96,6 +96,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): ${again} reads rows again in each run, and append() to a table without a primary key would insert them each time; give the target's model a primary key, write with upsert(), or leave that out`,
     )
   }
+  refuseOwnNames(name, load)
   const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
   const { database, table } = load.target.definition
   return {
@@ -112,6 +113,17 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     limits: rowLimitsOf(name, options.limits),
     concurrency: options.concurrency ?? 2,
   }
+}
+
+/** Dray's tables lie beside the target's, and its columns beside the target's columns in temporary tables. */
+function refuseOwnNames(name: string, { target: { definition } }: Loading): void {
+  const table = definition.table.slice(definition.table.lastIndexOf('.') + 1)
+  const column = definition.columnNames.find((one) => /^dray\$/i.test(one))
+  if (!/^dray_|__dray_next$/i.test(table) && column === undefined) return
+  const what = column === undefined ? `the table ${table}` : `the column ${column} of ${table}`
+  throw new ConfigurationError(
+    `pipeline('${name}'): ${what} is called as Dray calls its own, which would be taken for one of them; give it another name at the target (tables: not dray_…, columns: not dray$…)`,
+  )
 }
 
 /** What has a run read rows that an earlier one has read. */

@@ -100,7 +100,7 @@ async function childrenThatStay(tree: Tree, left: readonly Key[]): Promise<strin
     const sample = left[0] as Key
     if (refused > 0) throw stillReferred(tree.pipeline, key, { rows: refused, sample })
     notes.push(
-      `${staying.length} rows of ${key.table} that this run has not landed referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}`,
+      `${staying.length} rows of ${key.table} that this run has not landed referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; \`npx dray reconcile ${tree.pipeline.name} --deep\` says whether the source has them otherwise`,
     )
   }
   return notes

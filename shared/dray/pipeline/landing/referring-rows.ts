@@ -51,7 +51,7 @@ async function follow(
     notes.push(`${key.table} may have rows that refer to rows that were deleted, which could not be looked at`)
   } else if (found.rows > 0 && isActing(key)) {
     notes.push(
-      `${found.rows} rows of ${key.table} referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; whether their own source still has them as they were is not known here`,
+      `${found.rows} rows of ${key.table} referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; whether their own source still has them as they were is not known here: \`npx dray reconcile <pipeline> --deep\` of the pipeline that loads ${key.table} says it`,
     )
     if (key.onDelete !== 'cascade' || path.length > MOST_STEPS) return
     for (const next of await foreignKeysTo(database, key.table)) {

@@ -44,10 +44,13 @@ class RowVerdict implements RowContext {
   }
 }
 
+/** The code of a row at which the transform threw. */
+export const THREW = 'transform_failed'
+
 function asError(error: unknown): ValidationError {
   if (error instanceof DataQualityError) return { field: error.field, code: error.code, message: error.message }
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-  return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
+  return { field: '', code: THREW, message: `the transform threw ${name}: ${message}` }
 }
 
 /** Codes of rows whose source holds something else than the column is to hold, or than can be held. */

@@ -313,7 +313,7 @@ export const landingMutants: readonly Mutant[] = [
   },
   {
     bug: 'another row is kept for the one that the target refused',
-    file: STAGED_FOR_COMMIT,
+    file: 'shared/dray/pipeline/landing/rejected-rows.ts',
     edits: [["if (transformRow(row).kind !== 'loaded') continue", 'transformRow(row)']],
   },
 ]

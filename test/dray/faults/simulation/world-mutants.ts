@@ -143,7 +143,7 @@ export const vanishingMutants: readonly Mutant[] = [
   {
     bug: 'rows that a trigger drops as they are swapped in are not missed',
     file: REPLACEMENT,
-    edits: [['if (affected !== gathered) {', 'if (affected > gathered) {']],
+    edits: [['if (affected !== gathered) throw', 'if (affected > gathered) throw']],
     over: about(
       { trigger: 'drops rows' },
       { kind: 'triggers', shape: { ...shape, kind: 'full', load: 'replace' }, initialRows: 12, writers: 4 },

@@ -99,10 +99,20 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
     same: comparisonOf(column, isMariaDB),
     searchable: (staged: string) => {
       if (kind === 'timestamp' && !isMariaDB) return withinTimestamp(staged)
-      return cast === null ? staged : `CAST(${staged} AS ${cast})`
+      if (cast === null) return staged
+      const range = RANGES[cast]
+      return range === undefined
+        ? `CAST(${staged} AS ${cast})`
+        : `CASE WHEN ${staged} ${range} THEN CAST(${staged} AS ${cast}) END`
     },
   }
   return { ...common, ...typeAndFlaws(column, field, flaw, isMariaDB) }
+}
+
+/** MariaDB refuses the whole statement that casts another number: no row has such a key. */
+const RANGES: Readonly<Partial<Record<string, string>>> = {
+  UNSIGNED: '>= 0',
+  SIGNED: 'BETWEEN -9223372036854775808 AND 9223372036854775807',
 }
 
 /** MySQL refuses the whole statement that looks for a moment in a TIMESTAMP which goes not as far. */

@@ -6,6 +6,8 @@ import { quote, quoteTable } from '../names.ts'
 import type { DeferredKey } from './target-table.ts'
 
 const ROWS = 'dray_rows'
+/** The place of a staged row: no column of a model is called so. */
+export const ORDINAL = '"dray$ordinal"'
 
 /** The statements of one merge through the temporary table. */
 export class MergeSql {
@@ -44,7 +46,7 @@ export class MergeSql {
     // The last row of a key takes the place of the one before.
     const key = this.#key?.columns.map((column, index) => `${quote(column)}${this.#collate(column, index)}`)
     const unique = key === undefined ? '' : `, UNIQUE (${key.join(', ')}) ON CONFLICT REPLACE`
-    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
+    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (${ORDINAL} INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
   }
 
   get #temporary(): string {
@@ -61,11 +63,11 @@ export class MergeSql {
 
   fill(rows: number): string {
     const row = `(?${', ?'.repeat(this.#target.columns.length)})`
-    return `INSERT INTO ${this.#temporary} (dray_ordinal, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
+    return `INSERT INTO ${this.#temporary} (${ORDINAL}, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
   }
 
   remove(): string {
-    return `DELETE FROM ${this.#temporary} WHERE dray_ordinal = ?`
+    return `DELETE FROM ${this.#temporary} WHERE ${ORDINAL} = ?`
   }
 
   count(): string {
@@ -73,31 +75,31 @@ export class MergeSql {
   }
 
   ordinals(): string {
-    return `SELECT dray_ordinal FROM ${this.#temporary} ORDER BY dray_ordinal`
+    return `SELECT ${ORDINAL} FROM ${this.#temporary} ORDER BY ${ORDINAL}`
   }
 
   present(): string | null {
     if (this.#target.mode !== 'insert' || this.#key === null) return null
-    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists()}`
+    return `SELECT ${ORDINAL} FROM ${this.#temporary} s WHERE ${this.#exists()}`
   }
 
   /** Rows whose key the table has, equal under its collation, but not byte by byte; with that one. */
   storedOtherwise(): string | null {
     if (!this.#isSpelled || this.#target.mode === 'insert' || this.#target.respell === true) return null
     const stored = (this.#key?.columns ?? []).map((column) => `t.${quote(column)}`).join(', ')
-    return `SELECT s.dray_ordinal, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
+    return `SELECT s.${ORDINAL}, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
   }
 
   /** Rows of another temporary table (all of the input), each with the later one of its key that took its place. */
   earlier(others: string): string {
-    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e CROSS JOIN ${this.#temporary} s
-      ON ${this.#sameKey('e', 's')} AND e.dray_ordinal < s.dray_ordinal ORDER BY e.dray_ordinal DESC`
+    return `SELECT s.${ORDINAL}, e.${ORDINAL} FROM temp.${others} e CROSS JOIN ${this.#temporary} s
+      ON ${this.#sameKey('e', 's')} AND e.${ORDINAL} < s.${ORDINAL} ORDER BY e.${ORDINAL} DESC`
   }
 
   insert(where: string): string {
     const { table } = this.#target
     return `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
-      SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY dray_ordinal`
+      SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY ${ORDINAL}`
   }
 
   /** Writes rows that the table does not have. */
@@ -133,7 +135,7 @@ export class MergeSql {
     const [from, row] = this.#key === null ? [`${this.#temporary} s`, 's'] : [this.#both, 't']
     const given = columns.map((column) => `${row}.${quote(column)} IS NOT NULL`).join(' AND ')
     const same = columns.map((column, at) => `p.${quote(referred[at] ?? '')} = ${row}.${quote(column)}`).join(' AND ')
-    return `SELECT s.dray_ordinal FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
+    return `SELECT s.${ORDINAL} FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
   }
 
   clear(columns: readonly string[], where: string): string {
