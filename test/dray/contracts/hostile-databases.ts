@@ -68,7 +68,25 @@ async function isLoadedSince(url: string, moment: string): Promise<boolean> {
 }
 
 /** The number of the error of a variable that is of the server alone, of a session alone, or of neither. */
-const NOT_SO = new Set([1193, 1227, 1228, 1229, 1231, 1238])
+const NOT_SO = new Set([1193, 1227, 1228, 1229, 1231, 1238, 1621])
+
+async function isTaken(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (NOT_SO.has((error as { errno?: number }).errno ?? 0)) return false
+    throw error
+  }
+}
+
+/** Gives settings to all sessions of a server of MySQL that are opened from now on, where they can be given so. */
+export async function giveToServer(url: string, settings: readonly Setting[]): Promise<void> {
+  const connection = await createConnection(url)
+  await connection.query("SET sql_mode = ''")
+  for (const { name, value } of settings) await isTaken(connection.query(`SET GLOBAL ${name} = ${value}`))
+  await connection.end()
+}
 
 /** MariaDB or MySQL, as this run has it, with a user who may do everything in the database and nothing beside. */
 export async function openHostileMysql(): Promise<HostileDatabase> {
@@ -86,14 +104,6 @@ export async function openHostileMysql(): Promise<HostileDatabase> {
     }
     await opened.run(`SET GLOBAL ${name} = ${value}`)
   }
-  const isTaken = (work: Promise<unknown>) =>
-    work.then(
-      () => true,
-      (error: { errno?: number }) => {
-        if (NOT_SO.has(error.errno ?? 0)) return false
-        throw error
-      },
-    )
   const bySession = async (settings: readonly Setting[]) => {
     const connection = await createConnection(url)
     const taken: Setting[] = []
@@ -124,8 +134,8 @@ export async function openHostileMysql(): Promise<HostileDatabase> {
     },
     async takeBack() {
       for (const [name, usual] of before) {
-        const isNumber = usual !== null && /^\d+(\.\d+)?$/.test(usual)
-        await opened.run(`SET GLOBAL ${name} = ${usual === null ? 'NULL' : isNumber ? usual : `'${usual}'`}`)
+        const isWord = usual !== null && /^(\d+(\.\d+)?|DEFAULT)$/.test(usual)
+        await opened.run(`SET GLOBAL ${name} = ${usual === null ? 'NULL' : isWord ? usual : `'${usual}'`}`)
       }
       before.clear()
     },

@@ -159,7 +159,6 @@ const MYSQL = `
   transaction_read_only = 1
   max_execution_time = 20000
   default_collation_for_utf8mb4 = 'utf8mb4_general_ci'
-  sql_generate_invisible_primary_key = 1
   sql_require_primary_key = 1
   show_gipk_in_create_table_and_information_schema = 0
   session_track_gtids = 'OWN_GTID'
@@ -194,4 +193,8 @@ const MODES = isRealMysql
       'MYSQL323,NO_TABLE_OPTIONS,NO_FIELD_OPTIONS,NO_KEY_OPTIONS,MAXDB,POSTGRESQL,DB2',
     ]
 
-export const MYSQL_MODES: readonly Setting[] = MODES.map((mode) => ({ name: 'sql_mode', value: `'${mode}'` }))
+/** What cannot be given beside others: they would hide each other. */
+export const MYSQL_ALONE: readonly Setting[] = [
+  ...MODES.map((mode) => ({ name: 'sql_mode', value: `'${mode}'` })),
+  ...(isRealMysql ? settings('sql_generate_invisible_primary_key = 1') : []),
+]

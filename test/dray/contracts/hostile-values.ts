@@ -18,6 +18,21 @@ export interface Given {
   readonly level: string
   readonly what: string
   readonly settings: readonly Setting[]
+  /** Files of the world are imported, too. */
+  readonly withFiles: boolean
+}
+
+/** Each by itself, by each level. */
+export function alone(settings: readonly Setting[]) {
+  return (levels: readonly string[]): readonly Given[] =>
+    settings.flatMap((setting) =>
+      levels.map((level) => ({
+        level,
+        what: `${setting.name} = ${setting.value}`,
+        settings: [setting],
+        withFiles: false,
+      })),
+    )
 }
 
 /** Rows without a value beside those of the matrix: enough for a COPY straight into the table. */
@@ -52,8 +67,8 @@ const PLAIN: Readonly<Record<Speech, RegExp>> = {
  */
 export function valuesUnderSettings(
   open: () => Promise<HostileDatabase>,
-  given: (levels: readonly string[]) => readonly Given[],
   levels: readonly string[],
+  given: (levels: readonly string[]) => readonly Given[],
 ): void {
   let hostile: HostileDatabase
   let sqlite: ValueDatabase
@@ -149,7 +164,7 @@ export function valuesUnderSettings(
     }
   }
 
-  for (const { level, what, settings } of given(levels)) {
+  for (const { level, what, settings, withFiles } of given(levels)) {
     describe(`${what}, given by the ${level}`, () => {
       let taken: readonly Setting[] = []
       before(async () => {
@@ -177,6 +192,7 @@ export function valuesUnderSettings(
         })
       }
 
+      if (!withFiles) return
       test('changes no value of a file that is imported', async (t) => {
         if (taken.length === 0) return t.skip('cannot be given so')
         process.env[urlVariable(imported.name)] = hostile.url

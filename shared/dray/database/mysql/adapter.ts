@@ -7,7 +7,7 @@ import { openDriver } from './driver.ts'
 import { Kills } from './kills.ts'
 import { quote } from './names.ts'
 import { MysqlSession } from './session.ts'
-import { SET_VARIABLES } from './session-variables.ts'
+import { SET_VARIABLES, setOthers } from './session-variables.ts'
 import { readFacts, SETTINGS_QUERY, type SessionFacts, ZONE_QUERY } from './settings.ts'
 import { translate, translateConnect } from './translate.ts'
 import { readUrl } from './url.ts'
@@ -77,7 +77,10 @@ async function openSession(session: MysqlSession): Promise<SessionFacts> {
     const [zone] = (await session.run(ZONE_QUERY, { signal })).rows
     await session.run(SET_VARIABLES, { signal })
     const { rows } = await session.run(SETTINGS_QUERY, { signal })
-    return readFacts(new Map(rows as unknown as [string, string][]), zone?.[0] ?? 'SYSTEM', session.place.name)
+    const variables = new Map(rows as unknown as [string, string][])
+    const others = setOthers(variables)
+    if (others !== null) await session.run(others, { signal })
+    return readFacts(variables, zone?.[0] ?? 'SYSTEM', session.place.name)
   } catch (error) {
     await session.close()
     throw error

@@ -1,4 +1,5 @@
 import { ConfigurationError } from '#dray/errors.ts'
+import { NAMES_OF_SOME_VERSIONS } from './session-variables.ts'
 
 /** What a server says of a connection when it opens, once its variables are those of `session-variables.ts`. */
 export interface SessionFacts {
@@ -15,6 +16,8 @@ export interface SessionFacts {
   readonly isOfCluster: boolean
   /** Only READ COMMITTED needs another binary log format than STATEMENT. */
   readonly logsStatements: boolean
+  /** Temporary tables have one, too. */
+  readonly requiresPrimaryKey: boolean
   readonly ordinals: { readonly offset: number; readonly increment: number }
 }
 
@@ -34,6 +37,8 @@ const VARIABLES = [
   'character_set_results',
   'auto_increment_increment',
   'auto_increment_offset',
+  'sql_require_primary_key',
+  ...NAMES_OF_SOME_VERSIONS,
 ]
 
 /** Before the session is given its own. */
@@ -71,6 +76,7 @@ function factsOf(variables: ReadonlyMap<string, string>, zone: string): SessionF
     isReadOnly: !['OFF', '0', undefined].includes(variables.get('read_only')),
     isOfCluster: variables.get('wsrep_on') === 'ON' || (variables.get('group_replication_group_name') ?? '') !== '',
     logsStatements: variables.get('log_bin') === 'ON' && variables.get('binlog_format') === 'STATEMENT',
+    requiresPrimaryKey: variables.get('sql_require_primary_key') === 'ON',
     ordinals: { increment, offset: offset > increment ? 1 : offset },
   }
 }

@@ -76,6 +76,7 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1054, 'Add the column, or correct its name in the model.'],
   [1142, 'Grant the privilege to the user of the URL.'],
   [1143, 'Grant the privilege to the user of the URL.'],
+  [3750, 'Give the model a primary key, or create the table with one.'],
   [1364, 'Write the column, or give it a default.'],
   [1153, 'Raise max_allowed_packet of the server.'],
 ])

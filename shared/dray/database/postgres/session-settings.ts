@@ -26,8 +26,12 @@ const SETTINGS: Readonly<Record<string, string>> = {
   idle_in_transaction_session_timeout: '0',
 }
 
-/** Not every version has them. */
-const OF_SOME_VERSIONS: Readonly<Record<string, string>> = { idle_session_timeout: '0', transaction_timeout: '0' }
+/** Of no use within a transaction, or not of every version. */
+const OF_A_SESSION: Readonly<Record<string, string>> = {
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
+  default_transaction_read_only: 'off',
+}
 
 /** Of a transaction alone: others that use a pooler's session would have rows refused, or money in another form. */
 const OF_A_TRANSACTION: Readonly<Record<string, string>> = { row_security: 'off', lc_monetary: 'C' }
@@ -42,7 +46,7 @@ const list = (settings: Readonly<Record<string, string>>) =>
  * too, so that there each transaction has them alone.
  */
 export function settingsOfSession(pid: number): string {
-  return `SELECT set_config(name, value, false) FROM (VALUES ${list({ ...SETTINGS, ...OF_SOME_VERSIONS })}) AS own (name, value)
+  return `SELECT set_config(name, value, false) FROM (VALUES ${list({ ...SETTINGS, ...OF_A_SESSION })}) AS own (name, value)
     WHERE current_setting(name, true) <> value AND pg_backend_pid() = ${pid}`
 }
 

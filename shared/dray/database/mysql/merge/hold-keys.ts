@@ -43,7 +43,7 @@ export async function holdKeys(
   const name = `${schema === null ? '' : `${quote(schema)}.`}${quote('dray_held')}`
   await session.run(`DROP TEMPORARY TABLE IF EXISTS ${name}`)
   await session.run(
-    `CREATE TEMPORARY TABLE ${name} (KEY (${columns.map(indexed).join(', ')})) ENGINE=InnoDB ${found(table, staging, staged)}`,
+    `CREATE TEMPORARY TABLE ${name} (${staging.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (${columns.map(indexed).join(', ')})) ENGINE=InnoDB ${found(table, staging, staged)}`,
     { signal: session.signal },
   )
   await staging.drop()
