@@ -81,9 +81,12 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1153, 'Raise max_allowed_packet of the server.'],
 ])
 
-const STATEMENTS_WITH_GTIDS = 3748
-const LOG_ROWS =
-  'With GTIDs the server takes loads only where it logs rows: run SET GLOBAL binlog_format = ROW there, and start again.'
+/** With GTIDs and a log of statements nothing can be loaded, so no transaction that would write begins. */
+export function loggedAsStatements({ name }: Place): ConfigurationError {
+  return new ConfigurationError(
+    `${name}: the server has GTIDs and logs statements, so it takes no temporary table in a transaction, and nothing was read or written. Run SET GLOBAL binlog_format = ROW there, or grant SESSION_VARIABLES_ADMIN to the user, and start again.`,
+  )
+}
 
 export function errorNumber(error: unknown): number | undefined {
   const number = (error as DriverError | null)?.errno
@@ -142,7 +145,6 @@ export function translate(error: unknown, place: Place): Error {
       options,
     )
   }
-  if (number === STATEMENTS_WITH_GTIDS) return new ConfigurationError(`${said}. ${LOG_ROWS}`, options)
   const remedy = REMEDIES.get(number)
   return new TerminalError(remedy ? `${said}. A retry cannot succeed. ${remedy}` : said, options)
 }
