@@ -20,7 +20,7 @@ function settings(text: string): readonly Setting[] {
 
 /**
  * Of PostgreSQL 18: what changes how values are written and read, which rows are found, what a statement may do, and
- * some of what should make no difference. docs/operations.md says what becomes of each.
+ * some of what should make no difference. docs/sessions.md says what becomes of each.
  */
 export const POSTGRES_HOSTILE = settings(`
   TimeZone = 'America/New_York'
