@@ -67,8 +67,8 @@ const VARIABLES = [
 ]
 
 /**
- * MariaDB alone has tables whose former states can be read, by default as well, lets everybody ask for all warnings, and
- * makes a join of a list, which finds nothing under some switches; other servers take it for a comment.
+ * MariaDB alone has tables whose former states can be read, by default as well, lets everybody ask for all warnings,
+ * and makes a join of a list, which finds nothing under some switches; other servers take it for a comment.
  */
 const OF_MARIADB = `/*M! , SESSION max_error_count=${WARNINGS} *//*M!100304 , SESSION system_versioning_asof=DEFAULT *//*M!100318 , SESSION in_predicate_conversion_threshold=0 */`
 
