@@ -71,13 +71,16 @@ function isOfNow(plan: Plan, lease: Lease): boolean {
 
 /**
  * The run of an append that has landed partitions behind this mark of the target, and did not come to its end; null
- * where none has, and where its plan is no longer staged.
+ * where none has, where its plan is no longer staged, and in a target without a ledger.
  */
 export async function partlyLanded(
   pipeline: Pipeline,
   mark: string | null,
   services: Services,
 ): Promise<string | null> {
+  const { database } = pipeline.load.target
+  const { table } = ledgerOf(database).Entry.definition
+  if ((await database.withConnection((connection) => connection.describe(table))) === null) return null
   const last = await lastUsual(pipeline, services)
   return last !== null && (last.plan.window?.lo ?? null) === mark ? last.runId : null
 }

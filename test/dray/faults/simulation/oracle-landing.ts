@@ -305,13 +305,18 @@ export class LandingOracle {
     )
   }
 
-  /** A Commit has put the newest rows of codes in the place of older ones that had landed later. */
-  settled({ run }: CommitInput, products: readonly Change[]): void {
+  /**
+   * A Commit has put the newest rows of codes in the place of older ones that had landed later. A version of before,
+   * which its run has not met in the source any more, gives way to the newest one that lands.
+   */
+  settled(input: CommitInput, products: readonly Change[]): void {
+    const met = this.#runs.get(planningRun(input))?.met ?? []
     for (const { before, after } of products) {
-      const isNew = before === null && this.#shape.table === 'spelled'
-      if (!isNew && (before === null || after === null || (after.changed_at ?? '') < (before.changed_at ?? ''))) {
-        throw new Divergence(`the Commit of ${run.id} put ${shown(after)} over ${shown(before)}`)
-      }
+      if (before === null && this.#shape.table === 'spelled') continue
+      const isOfTheRun = before === null || met.some(({ row }) => isMadeOf(before, row))
+      const isOlder = before === null || after === null || (after.changed_at ?? '') < (before.changed_at ?? '')
+      if (isOfTheRun && isOlder)
+        throw new Divergence(`the Commit of ${input.run.id} put ${shown(after)} over ${shown(before)}`)
     }
   }
 

@@ -189,10 +189,10 @@ export class SourceWriters {
     return ring
   }
 
-  /** The code in capitals that no row has; the same where they all are taken. */
+  /** The code in capitals that no row has, nor gets back after a rollback; the same where they all are taken. */
   #otherSpelling(code: string): string {
     const rest = code.slice(2)
-    const taken = new Set(this.#rows.map((row) => row.code))
+    const taken = new Set([...this.#rows, ...this.#database.rows('item')].map((row) => row.code))
     const spellings = ['ab', 'Ab', 'aB', 'AB'].map((head) => head + rest).filter((spelling) => !taken.has(spelling))
     return spellings.length === 0 ? code : this.#random.pick(spellings)
   }

@@ -252,7 +252,7 @@ export const bindingMutants: readonly Mutant[] = [
   },
   {
     bug: 'what an append has landed before its machine and the state were lost is appended again',
-    file: PLAN,
+    file: 'shared/dray/pipeline/stages/draft-run.ts',
     edits: [['isOther ? await partlyLanded(pipeline, mark, services) : null', 'null']],
     over: LOST_WITH_STATE,
   },
