@@ -24,7 +24,7 @@ export const framework = {
     'test/dray/fixture/infra/project.ts',
     'test/dray/benchmarks/{,handlers/}*.ts',
     'test/dray/cleaning/make-places.ts',
-    'test/dray/projects/*.long.ts',
+    'test/dray/**/*.long.ts',
     'test/dray/projects/replaced/{functions/*,infra}/*.ts',
   ],
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],

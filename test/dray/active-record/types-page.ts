@@ -48,8 +48,8 @@ export function typesPage(outcomes: Outcomes, settings: ReadonlyMap<Engine, stri
   return `${INTRODUCTION}
 ## Kinds
 
-| values | field | read from | written to | quarantined |
-|---|---|---|---|---|
+| values | field | read from | written to | ${ENGINES.map((engine) => `${NAMES[engine]} refuses`).join(' | ')} |
+|---|---|---|---|${ENGINES.map(() => '---|').join('')}
 ${columns.map((column) => kindLine(column, outcomes)).join('\n')}
 
 ${NOTES}
@@ -113,7 +113,7 @@ function kindLine(column: ValueColumn, outcomes: Outcomes): string {
     SPEECHES.flatMap((speech) => (one[speech] === undefined ? [] : [`${SPOKEN[speech]}: \`${one[speech]}\``])).join(
       ', ',
     )
-  const refused = ENGINES.flatMap((target) => {
+  const refused = ENGINES.map((target) => {
     const names = PLACED.filter((placed) => placed.column === column).flatMap(({ id, value }) => {
       const codes = ENGINES.flatMap((source) => {
         const outcome = outcomes.get(pairName(source, target))?.get(id)
@@ -121,9 +121,9 @@ function kindLine(column: ValueColumn, outcomes: Outcomes): string {
       })
       return codes.length === 0 ? [] : [`${cell(value.name)} (${[...new Set(codes)].join(', ')})`]
     })
-    return names.length === 0 ? [] : [`${SHORT[target]}: ${names.join('; ')}`]
+    return names.join('; ')
   })
-  return `| ${column.title} | \`${column.declared}\` | ${types(column.source)} | ${types(column.target)} | ${refused.join('. ') || 'nothing'} |`
+  return `| ${column.title} | \`${column.declared}\` | ${types(column.source)} | ${types(column.target)} | ${refused.join(' | ')} |`
 }
 
 function pairLines(column: ValueColumn, outcomes: Outcomes): readonly string[] {

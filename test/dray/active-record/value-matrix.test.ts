@@ -76,7 +76,9 @@ describe('values of each engine in each other', () => {
 
       for (const source of databases) {
         const pair = pairName(source.engine, engine)
-        const carried = await carry(source, target as ValueDatabase, harness, `val_inserted_from_${source.engine}`)
+        const carried = await carry(source, target as ValueDatabase, harness, {
+          into: `val_inserted_from_${source.engine}`,
+        })
 
         assert.deepEqual(changes(pair, carried), [])
         assert.deepEqual(kinds(carried), kinds(outcomes.get(pair) as ReadonlyMap<number, Outcome>), pair)

@@ -81,13 +81,16 @@ const POSTGRES_SETTINGS = {
   extra_float_digits: '-3',
 }
 
-async function openPostgres(): Promise<ValueDatabase> {
-  const server = await startPostgres()
+export async function openPostgres({
+  isOwn = false,
+  settings = POSTGRES_SETTINGS as Readonly<Record<string, string>>,
+} = {}): Promise<ValueDatabase> {
+  const server = await startPostgres({ isOwn })
   const url = await server.createDatabase()
   const setter = new Client({ connectionString: url })
   await setter.connect()
   const name = double(decodeURIComponent(new URL(url).pathname.slice(1)), '"')
-  for (const [setting, value] of Object.entries(POSTGRES_SETTINGS)) {
+  for (const [setting, value] of Object.entries(settings)) {
     await setter.query(`ALTER DATABASE ${name} SET ${setting} = '${value}'`)
   }
   await setter.end()
@@ -102,7 +105,7 @@ async function openPostgres(): Promise<ValueDatabase> {
   return {
     engine: 'postgres',
     url,
-    settings: Object.entries(POSTGRES_SETTINGS)
+    settings: Object.entries(settings)
       .map(([setting, value]) => `${setting} = '${value}'`)
       .join(', '),
     run: async (sql) => {
@@ -144,7 +147,7 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
 
 const MYSQL_ZONE = '+05:30'
 
-async function openMysql(
+export async function openMysql(
   engine: 'mariadb' | 'mysql',
   start: typeof startMariaDB,
 ): Promise<ValueDatabase | { readonly unavailable: string }> {
@@ -200,7 +203,7 @@ const SQLITE_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   uuid: (c) => typed('text', c, `lower(${c})`),
 }
 
-async function openSqlite(): Promise<ValueDatabase> {
+export async function openSqlite(): Promise<ValueDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-values-'))
   const path = join(folder, 'values.db')
   const database = new DatabaseSync(path)

@@ -30,7 +30,7 @@ import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { MysqlSession, RunOptions } from './session.ts'
 import { commitsFirst, type SessionFacts } from './settings.ts'
-import { endsTransaction, translate } from './translate.ts'
+import { endsTransaction, loggedAsStatements, translate } from './translate.ts'
 
 const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
@@ -202,6 +202,7 @@ export class MysqlConnection implements Connection {
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
     if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
+    if (mode === 'write' && this.#facts.refusesTemporaryTables) throw loggedAsStatements(this.session.place)
     await this.#translated(async () => {
       if (mode === 'snapshot') {
         this.#horizon = await this.#readHorizon()

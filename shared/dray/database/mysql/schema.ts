@@ -61,7 +61,7 @@ export const schema: SchemaCapabilities = {
   schemaNamed: (name) => sql`select 1 from information_schema.schemata where schema_name = ${name}`,
   numbersMoved: () => null,
   generated: 'auto_increment',
-  tableOptions: ' character set utf8mb4 collate utf8mb4_bin',
+  tableOptions: ' engine=InnoDB character set utf8mb4 collate utf8mb4_bin',
   enforcesTypes: true,
   isTransactional: false,
   async tableLike(_rows, table, next) {

@@ -29,16 +29,11 @@ import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { PostgresSession, Reply } from './session.ts'
+import { SETTINGS_OF_TRANSACTION } from './session-settings.ts'
 import { translate } from './translate.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
-/**
- * Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. The
- * transaction bears that it waits while another database is read, and never leaves out rows in silence.
- */
-const TEXT_FORMS =
-  "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off"
 /**
  * Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the
  * server's own holds.
@@ -47,8 +42,8 @@ const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current
 /** The server takes no longer for it; the line may. */
 const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
-  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
-  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
+  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${SETTINGS_OF_TRANSACTION}`,
+  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}; SELECT 1`,
 }
 
 /** The server holds a row that it writes, and each value of it, in one piece of memory of 1 GB at most. */
@@ -135,7 +130,7 @@ export class PostgresConnection implements Connection {
     const copy = copyStatement(sql, parameters)
     const own = this.session.getTransactionStatus() === 'I'
     // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
-    const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
+    const reading = new CopyOut(own ? `BEGIN; ${SETTINGS_OF_TRANSACTION}; ${copy}; COMMIT` : copy)
     try {
       await this.session.guarded(firstOf(signal, this.#deadline), async () => {
         this.session.query(reading)

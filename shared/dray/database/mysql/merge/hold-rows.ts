@@ -27,7 +27,7 @@ export async function holdRows(
   const names = columns.map(quote).join(', ')
   await session.run(`DROP TEMPORARY TABLE IF EXISTS ${held}`)
   await session.run(
-    `CREATE TEMPORARY TABLE ${held} (${staging.ordinal} bigint NULL) ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
+    `CREATE TEMPORARY TABLE ${held} (${staging.ordinal} bigint NOT NULL DEFAULT 0 PRIMARY KEY) ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
   )
   const insert = `INSERT INTO ${held} (${staging.ordinal}, ${names}) SELECT ${staging.ordinal}, ${names} FROM ${staging.table}`
   await bisect(
