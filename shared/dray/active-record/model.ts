@@ -201,7 +201,7 @@ const readingStatics = {
   async find(this: ModelClass, key: unknown): Promise<unknown> {
     const { primaryKey, database, table } = this.definition
     const keys =
-      primaryKey.length === 1 && (typeof key !== 'object' || key === null)
+      primaryKey.length === 1 && (typeof key !== 'object' || key === null || key instanceof Uint8Array)
         ? { [primaryKey[0]?.name ?? '']: key }
         : (key as object)
     const found = await new Relation(this).where(keys as never).first()

@@ -8,8 +8,8 @@ import type { QueriedModel } from './model-table.ts'
 import { type ActiveRecord, internals } from './record.ts'
 import { RecordNotFoundError, StaleRecordError } from './record-errors.ts'
 import { Relation } from './relation.ts'
-import { columnName, readColumn, tableName } from './sql.ts'
-import { type ColumnDefinition, textFor } from './table-definition.ts'
+import { columnName, readColumn, tableName, textFor } from './sql.ts'
+import type { ColumnDefinition } from './table-definition.ts'
 
 type Writable = ActiveRecord & { isValid(): boolean }
 
@@ -56,7 +56,7 @@ async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> 
     const values: RawBuilder<unknown>[] = []
     for (const column of definition.columns) {
       const text = row[column.index]
-      if (text !== undefined) values.push(sql`${textFor(adapter, column, text)}`)
+      if (text !== undefined) values.push(textFor(adapter, column, text))
       else if (column.field.settings.isTouched) values.push(sql.raw(adapter.now))
       else if (column.field.settings.isLockVersion) values.push(sql`${'0'}`)
       else continue

@@ -1,5 +1,4 @@
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AnyField, Fields } from './fields.ts'
@@ -92,15 +91,6 @@ export function valueToText(column: ColumnDefinition, value: unknown): Text {
   } catch (error) {
     throw namingField(column, error)
   }
-}
-
-const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
-
-/** A text as the database must be given it: instants are in UTC. */
-export function textFor({ instantsNeedOffset }: Adapter, column: ColumnDefinition, text: Text): Text {
-  if (text === null || !instantsNeedOffset || column.field.settings.kind !== 'timestamp') return text
-  if (HAS_OFFSET.test(text.slice(10)) || text.endsWith('infinity')) return text
-  return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`
 }
 
 /** The value of a text; null stays null. Throws `DataQuality` that names the field. */

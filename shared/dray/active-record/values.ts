@@ -59,7 +59,7 @@ export function fitsDecimal(value: Decimal, precision: number, scale: number): b
   return end - point <= scale && point - first <= precision - scale
 }
 
-const DATE = /^(\d{4,6})-(\d{2})-(\d{2})( BC)?$/
+const DATE = /^(\d{4,7})-(\d{2})-(\d{2})( BC)?$/
 
 function daysIn(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28

@@ -2,6 +2,7 @@ import type { RawBuilder } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import type { DataQualityError } from '#dray/errors.ts'
 import type { FieldKind } from './field-kind.ts'
+import type { LiveTypes } from './live-types.ts'
 
 type Sql = RawBuilder<unknown>
 
@@ -35,6 +36,8 @@ export interface Capabilities {
    * rows.
    */
   readonly settledTransaction: string | null
+  /** A boolean is written as a number: a BIT takes no text. */
+  readonly booleansAreNumbers: boolean
   /** An instant without an offset would be read in the session's zone, so its offset is written behind it. */
   readonly instantsNeedOffset: boolean
   /** Digits of a fraction of a second in a type of time stamps that does not name them. */
@@ -102,8 +105,10 @@ export interface SchemaCapabilities {
   readonly generated: string | null
   /** Stands behind the columns in a CREATE TABLE. */
   readonly tableOptions: string
-  /** A column holds values of its type alone; elsewhere of any, whatever it was declared as. */
-  readonly enforcesTypes: boolean
+  /** Which kinds hold the values of which types; null where a column holds any value, whatever it was declared as. */
+  readonly liveTypes: LiveTypes | null
+  /** A column of this type stores what a `binary()` gives as bytes; elsewhere it would be their text. */
+  storesBytes(liveType: string): boolean
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**

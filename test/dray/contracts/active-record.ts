@@ -185,7 +185,11 @@ export function activeRecordContract(
       const tables: Record<string, { fields: Fields; said: Partial<Record<string, RegExp>> }> = {
         text: { fields: { id: text().primaryKey() }, said: { mysql: /key of id: .*longtext.*varchar\(n\)/ } },
         json: { fields: { id: json().primaryKey() }, said: { mysql: /varchar\(n\)/, postgres: /json.*text\(\)/ } },
-        bytes: { fields: { id: binary().primaryKey() }, said: { mysql: /hexadecimal/ } },
+        bytes: { fields: { id: binary().primaryKey() }, said: { mysql: /longblob; declare binary\(n\)/ } },
+        bytes16: { fields: { id: binary(16).primaryKey() }, said: {} },
+        bytes_fit: { fields: { id: binary(3072).primaryKey() }, said: {} },
+        bytes_long: { fields: { id: binary(3073).primaryKey() }, said: { mysql: /3072 bytes.*3073/ } },
+        bytes_longest: { fields: { ...plain, n: binary(65_533) }, said: { mysql: /declare it as binary\(\)/ } },
         fits: { fields: { id: varchar(768).primaryKey() }, said: {} },
         long: { fields: { id: varchar(769).primaryKey() }, said: { mysql: /3072 bytes.*3076/ } },
         pair: { fields: { a: varchar(732).primaryKey(), b: uuid().primaryKey() }, said: {} },

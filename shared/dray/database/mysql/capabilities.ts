@@ -17,6 +17,7 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
+  booleansAreNumbers: true,
   instantsNeedOffset: false,
   stampDigits: 0,
   stampForm: (type) => (/^timestamp/i.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),

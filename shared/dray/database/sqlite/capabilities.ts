@@ -15,6 +15,7 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: null,
   settledTransaction: null,
+  booleansAreNumbers: false,
   instantsNeedOffset: false,
   stampDigits: 6,
   stampForm: () => 'text',

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { affinityOf } from './affinity.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
 
@@ -34,7 +35,9 @@ export const schema: SchemaCapabilities = {
   numbersMoved: () => null,
   generated: null,
   tableOptions: '',
-  enforcesTypes: false,
+  liveTypes: null,
+  // One without a type takes texts as they are, those that look like bytes among them.
+  storesBytes: (type) => type !== '' && affinityOf(type) === 'BLOB',
   isTransactional: true,
   async tableLike(rows, table, next, indexName) {
     const found = await rows(STATEMENTS, [table])
