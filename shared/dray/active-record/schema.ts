@@ -4,6 +4,7 @@ import type { SchemaCapabilities } from '#dray/database/capabilities.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
 import { kindsHolding } from '#dray/database/live-types.ts'
 import { compile } from '#dray/database/statement.ts'
+import { tableNameOf } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
 import { columnName, tableName } from './sql.ts'
@@ -54,9 +55,8 @@ async function missingSchema(
   connection: Pick<Connection, 'query'>,
   adapter: Adapter,
 ): Promise<string | null> {
-  const dot = definition.table.indexOf('.')
-  if (dot < 0) return null
-  const schema = definition.table.slice(0, dot)
+  const { schema } = tableNameOf(definition.table)
+  if (schema === null) return null
   const { sql: text, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
   if ((await connection.query(text, parameters)).rows.length > 0) return null
   return `database ${definition.database} has no schema "${schema}", or its user may not see it, so there is no table ${definition.table}; create the schema, grant it to the user, or correct the part of the model's name in front of the dot`

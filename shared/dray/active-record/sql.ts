@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
 import { bound } from '#dray/database/statement.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
 import { columnOf, valueToText } from './table-definition.ts'
@@ -14,7 +15,7 @@ export type Conditions = Readonly<Record<string, unknown>> | readonly [string, .
 
 /** `table` or `schema.table`, quoted part by part. */
 export function tableName(definition: Pick<TableDefinition, 'table'>): RawBuilder<unknown> {
-  return sql.id(...definition.table.split('.'))
+  return sql.id(...tableParts(definition.table))
 }
 
 export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder<unknown> {

@@ -1,5 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
+import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AnyField, Fields } from './fields.ts'
 
@@ -15,7 +16,7 @@ export interface ColumnDefinition {
 export interface TableDefinition {
   /** The database's name, e.g. `shop`. */
   readonly database: string
-  /** `table` or `schema.table`. */
+  /** `table` or `schema.table`, a part that has a dot in double quotes. */
   readonly table: string
   readonly columns: readonly ColumnDefinition[]
   readonly columnNames: readonly string[]
@@ -47,12 +48,8 @@ export function defineTable(
       field,
     }),
   )
-  const where = `${owner.database}.${owner.table}`
-  if (owner.table.split('.').length > 2) {
-    throw new ConfigurationError(
-      `model of ${where}: a table's name has one dot at most, between the schema and the table; correct it, or read the table through a view`,
-    )
-  }
+  const table = tableText(tableNameOf(owner.table))
+  const where = `${owner.database}.${table}`
   for (const { name, column } of columns) {
     if (reserved(name)) {
       throw new ConfigurationError(
@@ -65,6 +62,7 @@ export function defineTable(
   }
   return {
     ...owner,
+    table,
     columns,
     columnNames: columns.map(({ column }) => column),
     byName: new Map(columns.map((column) => [column.name, column])),

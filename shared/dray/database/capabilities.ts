@@ -119,8 +119,9 @@ export interface SchemaCapabilities {
   /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
   wholeName(table: string): Sql
   /**
-   * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the table that
-   * has it, 1 where that is the table itself, what becomes of its rows ON DELETE, its column, the column referred to.
+   * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the schema of
+   * the table that has it (NULL where its name says enough), that table, 1 where it is the table itself, what becomes of
+   * its rows ON DELETE, its column, the column referred to.
    */
   foreignKeysTo(table: string): Sql
   /**

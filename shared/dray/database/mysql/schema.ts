@@ -1,9 +1,10 @@
 import { sql } from 'kysely'
 import type { ColumnType, SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { tableNameOf, tableText } from '../table-name.ts'
 import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
-import { quoteTable, tableNameOf } from './names.ts'
+import { quoteTable } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   bigint: 'bigint',
@@ -80,12 +81,14 @@ export const schema: SchemaCapabilities = {
   },
   wholeName(table) {
     const { schema: given, name } = tableNameOf(table)
-    const whole = sql`concat(coalesce(${given}, database()), '.', ${name})`
+    const schema = sql`coalesce(${given}, database())`
+    const quoted = sql`if(locate('.', ${schema}) > 0, concat('"', ${schema}, '"'), ${schema})`
+    const whole = sql`concat(${quoted}, '.', ${tableText({ schema: null, name })})`
     return sql`if(@@lower_case_table_names = 0, ${whole}, lower(${whole}))`
   },
   foreignKeysTo(table) {
     const other = tableNameOf(table)
-    return sql`select k.constraint_name, if(k.table_schema = database(), k.table_name, concat(k.table_schema, '.', k.table_name)),
+    return sql`select k.constraint_name, if(k.table_schema = database(), null, k.table_schema), k.table_name,
         k.table_schema = k.referenced_table_schema and k.table_name = k.referenced_table_name, lower(r.delete_rule), k.column_name, k.referenced_column_name
       from information_schema.key_column_usage k join information_schema.referential_constraints r
         on r.constraint_schema = k.constraint_schema and r.constraint_name = k.constraint_name and r.table_name = k.table_name

@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
@@ -65,10 +65,10 @@ export const schema: SchemaCapabilities = {
     return [`create table ${quoteTable(next)} (like ${quoteTable(table)} ${all})`]
   },
   wholeName: (table) =>
-    sql`(select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    sql`(select ${part(sql`n.nspname`)} || '.' || ${part(sql`c.relname`)} from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.oid = to_regclass(${quoteTable(table)}))`,
   foreignKeysTo: (table) =>
-    sql`select o.conname, case when pg_table_is_visible(r.oid) then '' else n.nspname || '.' end || r.relname, (o.conrelid = o.confrelid)::integer,
+    sql`select o.conname, case when not pg_table_is_visible(r.oid) then n.nspname end, r.relname, (o.conrelid = o.confrelid)::integer,
         case o.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default' else 'no action' end, a.attname, b.attname
       from pg_constraint o join pg_class r on r.oid = o.conrelid join pg_namespace n on n.oid = r.relnamespace
         cross join generate_subscripts(o.conkey, 1) k
@@ -83,4 +83,9 @@ export const schema: SchemaCapabilities = {
       where a.attrelid = to_regclass(${name}) and a.attname = ${column} and t.typcategory <> 'S'`
   },
   withMigrationLock,
+}
+
+/** A part of a name that has a dot, in quotes: two names are never one text. */
+function part(name: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`case when strpos(${name}, '.') > 0 then quote_ident(${name}) else ${name} end`
 }

@@ -1,5 +1,6 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
+import { tableNameOf, tableText } from '../../table-name.ts'
 import { describeTable, type UniqueKey, uniqueKeys } from '../describe.ts'
 import { quote } from '../names.ts'
 import type { MergeSession } from './session.ts'
@@ -103,15 +104,14 @@ export function referredColumns({ session, target }: Merged): ReadonlySet<string
 }
 
 export function schemaOf(table: string): string {
-  const dot = table.indexOf('.')
-  return `${dot < 0 ? 'main' : quote(table.slice(0, dot))}.sqlite_schema`
+  return `${quote(tableNameOf(table).schema ?? 'main')}.sqlite_schema`
 }
 
 /** The name of another table of the same schema. */
 export function inSchemaOf(table: string, other: string): string {
-  return table.slice(0, table.indexOf('.') + 1) + other
+  return tableText({ ...tableNameOf(table), name: other })
 }
 
 export function nameOf(table: string): string {
-  return table.slice(table.indexOf('.') + 1)
+  return tableNameOf(table).name
 }
