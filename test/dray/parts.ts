@@ -16,7 +16,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/database/{identity,rewritten-keys,spellings}.test.ts',
     'test/dray/database/postgres/elsewhere.test.ts',
     'test/dray/database/mysql/replication.test.ts',
-    'test/dray/active-record/value-matrix.test.ts',
+    'test/dray/active-record/{many-rows,value-matrix}.test.ts',
     'test/dray/local/csv/{kinds,models,real-data}.test.ts',
     'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',

@@ -2,7 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import { type Adapter, type Connection, DROPPED } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
-import { DataQualityError } from '#dray/errors.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { areKept, refuseChanged } from './kept-values.ts'
 import type { QueriedModel } from './model-table.ts'
 import { type ActiveRecord, internals } from './record.ts'
@@ -240,8 +240,16 @@ function staleRecord(model: QueriedModel, record: ActiveRecord): StaleRecordErro
 }
 
 /** Deletes the record's row. Throws when it is stale, and when the database keeps it. */
+function refuseNew({ definition }: QueriedModel, record: ActiveRecord, done: string): void {
+  if (!record.isNew) return
+  throw new TerminalError(
+    `a record of ${definition.database}.${definition.table} that was never saved cannot be ${done}; save() it first`,
+  )
+}
+
 export async function destroy(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
+  refuseNew(model, record, 'deleted')
   await model.database.withConnection(async (connection, adapter) => {
     const where = identity(model, record, adapter)
     const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(model.definition)} where ${where}`)
@@ -258,6 +266,7 @@ export async function destroy(record: ActiveRecord): Promise<void> {
 /** Reads the record's row again. */
 export async function reload(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
+  refuseNew(model, record, 'read again')
   const key = Object.fromEntries(model.definition.primaryKey.map(({ name }) => [name, record.was(name)]))
   const fresh = await new Relation(model).where(key as never).first()
   if (fresh === null) {

@@ -16,6 +16,8 @@ export type LockMode = 'share' | 'update'
 export interface Capabilities {
   /** What stands for the bound value of this position, from 1: `$1` or `?`. */
   placeholder(position: number): string
+  /** How many values a statement can have bound. */
+  readonly mostParameters: number
   /** The database's clock, in UTC, at the moment of the statement. */
   readonly now: string
   /** What LIMIT is given where an OFFSET was asked for, and no limit. */

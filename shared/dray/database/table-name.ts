@@ -7,7 +7,7 @@ export interface TableName {
   readonly name: string
 }
 
-const PART = String.raw`("(?:[^"]|"")+"|[^".][^.]*)`
+const PART = '("(?:[^"]|"")+"|[^".][^.]*)'
 const TABLE = new RegExp(`^(?:${PART}\\.)?${PART}$`, 's')
 
 /**

@@ -10,6 +10,8 @@ const LOCAL = /^(datetime|date)/i
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  // They are literals in the text.
+  mostParameters: Number.POSITIVE_INFINITY,
   now: 'utc_timestamp(6)',
   everyRow: '18446744073709551615',
   rowLock: (mode) => (mode === 'share' ? ' lock in share mode' : ' for update'),

@@ -10,6 +10,7 @@ const LOCAL = /^(timestamp|date)/i
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
+  mostParameters: 65_535,
   now: 'clock_timestamp()',
   everyRow: 'all',
   rowLock: (mode) => (mode === 'share' ? ' for share' : ' for update'),

@@ -7,6 +7,7 @@ import { textStamps } from './text-stamps.ts'
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  mostParameters: 32_766,
   now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
   everyRow: '-1',
   // One connection writes at a time.
