@@ -122,8 +122,8 @@ export interface SchemaCapabilities {
   wholeName(table: string): Sql
   /**
    * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the schema of
-   * the table that has it (NULL where its name says enough), that table, 1 where it is the table itself, what becomes of
-   * its rows ON DELETE, its column, the column referred to.
+   * the table that has it (NULL where its name says enough), that table, 1 where it is the table itself, what becomes
+   * of its rows ON DELETE, its column, the column referred to.
    */
   foreignKeysTo(table: string): Sql
   /**
