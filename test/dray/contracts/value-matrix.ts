@@ -52,7 +52,7 @@ export interface Copy {
   readonly by: readonly string[]
 }
 
-function databaseOf({ engine, url }: ValueDatabase): Database {
+export function databaseOf({ engine, url }: ValueDatabase): Database {
   const bound = database(`values-${engine}`)
   process.env[urlVariable(bound.name)] = url
   return bound

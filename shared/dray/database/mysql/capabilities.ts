@@ -12,6 +12,8 @@ const LONG = /text|blob|char|binary|json|geometry|point|linestring|polygon|vecto
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  // They are literals in the text.
+  mostParameters: Number.POSITIVE_INFINITY,
   now: 'utc_timestamp(6)',
   everyRow: '18446744073709551615',
   rowLock: (mode) => (mode === 'share' ? ' lock in share mode' : ' for update'),
@@ -19,6 +21,7 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
+  booleansAreNumbers: true,
   instantsNeedOffset: false,
   stampDigits: 0,
   stampForm: (type) => (/^timestamp/i.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),

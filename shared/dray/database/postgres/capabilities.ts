@@ -13,6 +13,7 @@ const SHORT =
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
+  mostParameters: 65_535,
   now: 'clock_timestamp()',
   everyRow: 'all',
   rowLock: (mode) => (mode === 'share' ? ' for share' : ' for update'),
@@ -21,6 +22,7 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: null,
   // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
+  booleansAreNumbers: false,
   instantsNeedOffset: true,
   stampDigits: 6,
   stampForm: (type) => (MOMENT.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),

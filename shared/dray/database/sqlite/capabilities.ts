@@ -8,6 +8,7 @@ import { textStamps } from './text-stamps.ts'
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  mostParameters: 32_766,
   now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
   everyRow: '-1',
   // One connection writes at a time.
@@ -16,6 +17,7 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: null,
   settledTransaction: null,
+  booleansAreNumbers: false,
   instantsNeedOffset: false,
   stampDigits: 6,
   stampForm: () => 'text',

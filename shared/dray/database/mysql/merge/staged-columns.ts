@@ -121,21 +121,34 @@ function withinTimestamp(staged: string): string {
 }
 
 function givenFlaw({ name, kind }: MysqlColumn, isBinary: boolean, isMariaDB: boolean): GivenFlaw | null {
-  if (isBinary) return notBinary(name)
+  if (isBinary) return notBinary(name, kind === 'bit')
   if (kind === 'float' || kind === 'double') return minusZero(name)
   return MOMENTS.has(kind) && !isMariaDB ? roundedMoment(name) : null
 }
 
 const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
+const ONE_BIT = /^[01]$/
 
-function notBinary(column: string): GivenFlaw {
+/** The bytes of a text in hexadecimal behind `\x`, or of a boolean, as SQL. */
+export function unhexed(text: string): string {
+  return `UNHEX(IF(LENGTH(${text}) = 1, CONCAT('0', ${text}), SUBSTR(${text}, 3)))`
+}
+
+/** The same of a text. */
+export function bytesOf(text: string): Buffer {
+  return Buffer.from(text.length === 1 ? `0${text}` : text.slice(2), 'hex')
+}
+
+/** A column of bits takes booleans, too. */
+function notBinary(column: string, isBits: boolean): GivenFlaw {
+  const isOther = (variable: string) => (isBits ? `${variable} NOT IN ('0', '1') AND ` : '')
   return {
     column,
     code: '1366',
     message: 'The value is not binary: hexadecimal behind \\x is expected.',
     condition: (variable) =>
-      `${variable} IS NOT NULL AND (LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
-    refuses: (text) => !HEX.test(text),
+      `${variable} IS NOT NULL AND ${isOther(variable)}(LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
+    refuses: (text) => !HEX.test(text) && !(isBits && ONE_BIT.test(text)),
   }
 }
 

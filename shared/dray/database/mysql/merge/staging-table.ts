@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
-import { quote, type TableName } from '../names.ts'
+import type { TableName } from '../../table-name.ts'
+import { quote } from '../names.ts'
 import { columnIn, withoutRow } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'

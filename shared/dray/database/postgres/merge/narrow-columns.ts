@@ -62,9 +62,12 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
   return { loses: `${kept} <> ${column}`, code: '22000', message }
 }
 
-/** A real holds a value when it is the same, or reads as it was written; the cast refuses what is beyond its range. */
+/**
+ * A real holds a value when it is the same, or reads as it was written: `3.4028235e+38` is more than the greatest of
+ * them, and is how that is written. The cast refuses what it would make infinite, or 0.
+ */
 function losesSingle(column: string): string {
-  const beyond = `abs(${column}) > 3.4028234663852886e38 OR abs(${column}) < 1.4e-45`
+  const beyond = `abs(${column}) >= 3.4028235677973366e38 OR abs(${column}) <= 7.006492321624085e-46`
   const changed = `${column}::real <> ${column} AND ${column}::real::text::float8 <> ${column}`
   return `CASE WHEN ${column} IN (0, 'NaN', 'Infinity', '-Infinity') THEN false WHEN ${beyond} THEN true ELSE ${changed} END`
 }

@@ -3,11 +3,12 @@ import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { type Affinity, affinityOf } from '../affinity.ts'
 import type { UniqueKey } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
-import type { DeferredKey } from './target-table.ts'
+import type { DeferredKey, SelfReference } from './target-table.ts'
 
 const ROWS = 'dray_rows'
 /** The place of a staged row: no column of a model is called so. */
 export const ORDINAL = '"dray$ordinal"'
+const RANKS = 'temp.dray_ranks'
 
 /** The statements of one merge through the temporary table. */
 export class MergeSql {
@@ -19,6 +20,7 @@ export class MergeSql {
   readonly #name: string
   /** Of columns that compare by another collation than that of bytes. */
   readonly #collations: ReadonlyMap<string, string>
+  #isRanked = false
 
   constructor(
     target: MergeTarget,
@@ -58,7 +60,29 @@ export class MergeSql {
   }
 
   dropTable(): string {
-    return `DROP TABLE ${this.#temporary}`
+    return `DROP TABLE ${this.#temporary}${this.#isRanked ? `; DROP TABLE ${RANKS}` : ''}`
+  }
+
+  /**
+   * Puts parents before the rows that refer to them by a key of the table to itself: for each parent that is written
+   * while some row lacks its own, SQLite looks for rows that refer to it, through the whole table without an index.
+   */
+  rank({ columns, referred }: SelfReference): string {
+    this.#isRanked = true
+    const rows = this.#temporary
+    const refers = columns.map((column, at) => `c.${quote(column)} = p.${quote(referred[at] ?? '')}`).join(' AND ')
+    const isOther = `c.${ORDINAL} <> p.${ORDINAL}`
+    const index = (name: string, names: readonly string[]) =>
+      `CREATE INDEX temp.${name} ON ${this.#name} (${names.map(quote).join(', ')})`
+    return `DROP TABLE IF EXISTS ${RANKS};
+      CREATE TABLE ${RANKS} (dray_rank INTEGER PRIMARY KEY, dray_place INTEGER UNIQUE);
+      ${index('dray_referring', columns)}; ${index('dray_referred', referred)};
+      WITH RECURSIVE tree (dray_place) AS (
+        SELECT c.${ORDINAL} FROM ${rows} c WHERE NOT EXISTS (SELECT 1 FROM ${rows} p WHERE ${refers} AND ${isOther})
+        UNION ALL
+        SELECT c.${ORDINAL} FROM tree
+          CROSS JOIN ${rows} p ON p.${ORDINAL} = tree.dray_place CROSS JOIN ${rows} c ON ${refers} AND ${isOther})
+      INSERT OR IGNORE INTO ${RANKS} (dray_place) SELECT dray_place FROM tree`
   }
 
   fill(rows: number): string {
@@ -98,8 +122,10 @@ export class MergeSql {
 
   insert(where: string): string {
     const { table } = this.#target
+    const ranks = this.#isRanked ? ` LEFT JOIN ${RANKS} ON dray_place = ${ORDINAL}` : ''
+    const first = this.#isRanked ? 'dray_rank IS NULL, dray_rank, ' : ''
     return `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
-      SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY ${ORDINAL}`
+      SELECT ${this.#columns} FROM ${this.#temporary} s${ranks} WHERE ${where} ORDER BY ${first}${ORDINAL}`
   }
 
   /** Writes rows that the table does not have. */
