@@ -3,8 +3,9 @@ import type { TargetTable } from './target-table.ts'
 
 /**
  * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
- * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name, `name` keeps 63 bytes,
- * an array does to its elements what their type does. The temporary table holds its values whole, so that they can be looked at.
+ * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name, `name` keeps 63
+ * bytes, an array does to its elements what their type does. The temporary table holds its values whole, so that they
+ * can be looked at.
  */
 export interface NarrowColumn {
   readonly column: string
