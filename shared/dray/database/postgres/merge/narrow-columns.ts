@@ -3,8 +3,9 @@ import type { TargetTable } from './target-table.ts'
 
 /**
  * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
- * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name. The temporary table
- * holds its values whole, so that they can be looked at.
+ * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name, `name` keeps 63
+ * bytes, an array does to its elements what their type does. The temporary table holds its values whole, so that they
+ * can be looked at.
  */
 export interface NarrowColumn {
   readonly column: string
@@ -21,11 +22,26 @@ export interface NarrowColumn {
 const WIDE: ReadonlyMap<string, string> = new Map([
   ['float4', 'float8'],
   ['jsonb', 'json'],
+  ['name', 'text'],
+  ['char', 'text'],
+  ['money', 'text'],
+  ['oid', 'text'],
+  ['_float4', 'float8[]'],
+  ['_varchar', 'text[]'],
+])
+
+/** What PostgreSQL changes in silence though the type has no modifier, by the text that was given. */
+const LOST_OF_TEXT: ReadonlyMap<string, (column: string) => string> = new Map([
+  ['name', (column) => `octet_length(${column}) > 63`],
+  ['char', (column) => `(octet_length(${column}) > 1 AND ${column} !~ '^\\\\[0-7]{3}$')`],
+  ['money', (column) => `${column} ~ '[.][0-9]{2}[0-9]*[1-9][^0-9]*$'`],
+  ['oid', (column) => `${column} ~ '^\\s*-'`],
 ])
 
 const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
-/** The first server that can tell whether JSON has a key twice. */
-const JSON_KEYS_VERSION = 160_000
+const ARRAYS_WITH_MODIFIER = new Set([...WITH_MODIFIER].map((type) => `_${type}`))
+/** The first server that can tell whether JSON has a key twice, and whether it would take a text at all. */
+const TELLING_VERSION = 160_000
 
 export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowColumn[] {
   return columns.flatMap(({ name, type, fullType, modifier }) => {
@@ -33,10 +49,12 @@ export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowCo
       type !== null &&
       ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
         type === 'float4' ||
-        (type === 'jsonb' && serverVersion >= JSON_KEYS_VERSION))
+        LOST_OF_TEXT.has(type) ||
+        (serverVersion >= TELLING_VERSION &&
+          (type === 'jsonb' || type === '_float4' || (modifier >= 0 && ARRAYS_WITH_MODIFIER.has(type)))))
     if (!isNarrow) return []
     const loss = lossOf(quote(name), type, fullType, modifier)
-    return [{ column: name, wide: WIDE.get(type) ?? type, type: fullType, ...loss }]
+    return [{ column: name, wide: WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]'), type: fullType, ...loss }]
   })
 }
 
@@ -55,11 +73,25 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
     const loses = `(NOT (${column} IS JSON WITH UNIQUE KEYS) AND pg_input_is_valid(${column}::text, 'jsonb'))`
     return { loses, code: '22030', message }
   }
+  const ofText = LOST_OF_TEXT.get(name)?.(column)
+  if (ofText !== undefined) {
+    return { loses: ofText, code: '22000', message: `the value does not fit ${type} without being changed` }
+  }
   const message = `the value does not fit ${type} without being rounded`
+  if (name.startsWith('_')) return { loses: losesElement(column, name, type), code: '22000', message }
   if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }
   const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024
   const kept = name === 'numeric' ? `round(${column}, ${scale})` : `${column}::${type}`
   return { loses: `${kept} <> ${column}`, code: '22000', message }
+}
+
+/** The cast would throw where an element is beyond its type: COPY into the table says so by itself. */
+function losesElement(column: string, name: string, type: string): string {
+  const wide = WIDE.get(name) ?? name.replace(/^_(.*)/, '$1[]')
+  const kept = `${column}::${type}`
+  const changed = `${kept}::${wide} <> ${column}`
+  const loses = name === '_float4' ? `(${changed} AND ${kept}::text::${wide} <> ${column})` : changed
+  return `CASE WHEN pg_input_is_valid(${column}::text, '${type}') THEN ${loses} ELSE false END`
 }
 
 /**
