@@ -18,6 +18,8 @@ export const framework = {
     '.ci/*.ts',
     'functions/dray/*.ts',
     'test/dray/seconds-reporter.ts',
+    'test/dray/{run,parts}.ts',
+    'test/dray/faults/simulation/simulate.ts',
     'test/dray/**/*.test.ts',
     'test/dray/**/fixtures/**/*.ts',
     'test/dray/fixture/functions/*/*.ts',
