@@ -1,6 +1,7 @@
 /** From a JSON Schema to JSONata that says, in words, what of a value the schema does not allow. */
 import type * as z from 'zod'
 import { listOf } from '#dray/messages/run-input.ts'
+import { firstOf } from './expressions.ts'
 
 type Schema = z.core.JSONSchema.JSONSchema
 
@@ -22,7 +23,7 @@ const known = new Set(
  */
 export function faultsInInput(schema: Schema): string {
   const shown =
-    `$shown := function($v) { $substring($type($v) = "string" ? '"' & $v & '"' : $string($v), 0, 80) }; ` +
+    `$shown := function($v) { ($s := $type($v) = "string" ? '"' & $v & '"' : $string($v); ${firstOf('$s', 80)}) }; ` +
     `$input := $states.input; `
   return `(${shown}$join([${faults(schema, { value: '$input', name: '' })}], "; "))`
 }
