@@ -78,6 +78,7 @@ export class Execution {
   readonly #options: ExecutionOptions
   readonly #random: () => number
   readonly #running = new Set<Promise<unknown>>()
+  readonly #history = newHistory()
 
   constructor(options: ExecutionOptions) {
     this.#options = options
@@ -87,6 +88,11 @@ export class Execution {
   /** Functions that have not returned yet, though nobody waits for their result any more. */
   get running(): readonly Promise<unknown>[] {
     return [...this.#running]
+  }
+
+  /** As many as Step Functions would have written by now. */
+  get historyEvents(): number {
+    return this.#history.events
   }
 
   emit(event: Untimed<HistoryEvent>): void {
@@ -106,7 +112,7 @@ export class Execution {
     const context = this.#contextOf(stateMachineName, executionName, input)
     return await this.#runStates(definition, input, {
       cancellation: this.cancellation,
-      history: newHistory(),
+      history: this.#history,
       context,
       item: null,
       index: null,

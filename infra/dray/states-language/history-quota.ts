@@ -35,6 +35,10 @@ const written: Readonly<Record<HistoryEvent['type'], number>> = {
 export class HistoryQuota {
   #events = 0
 
+  get events(): number {
+    return this.#events
+  }
+
   /** Throws `States.Runtime`, which nothing catches, when there is no room for the event before the last one. */
   count(event: HistoryEvent['type']): void {
     this.add(written[event])
