@@ -1,8 +1,8 @@
 /**
  * JSONata that Step Functions, whose engine is written in Java, and the npm package evaluate alike: no regular
  * expression (a long cause overflows Java's stack), no `$eval`, no `$` and no bare name at the top, and no chain that
- * grows with the steps (an expression may nest 100 levels, and a call that ends a function which is mapped over a list
- * adds some for each item).
+ * grows with the steps (an expression may nest 100 levels, and what is counted as nested grows with each call of a
+ * function that makes a list or an object of two parts or more).
  */
 import type { StepOutcome } from '#dray/messages/stages.ts'
 
@@ -14,6 +14,10 @@ const LONGEST_CAUSE = 4_000
 
 export function jsonata(expression: string): string {
   return `{% ${expression} %}`
+}
+
+function withoutBrackets(text: string): string {
+  return text.slice('{% '.length, -' %}'.length)
 }
 
 /** A string literal; names are kebab-case and sentences are ours, so that JSON's quoting is JSONata's. */
@@ -150,6 +154,15 @@ export const caughtReason = jsonata(
     `$states.input.error.Error & ($message = "" ? "" : ": " & ${firstOf('$message', LONGEST_REASON)}))`,
 )
 
+/** The steps so far, and as failed, with the caught error as their reason, those of some that were asked for. */
+export function allFailed(steps: readonly string[]): string {
+  const outcomes = steps.map((step) => `${literal(step)}: $failed`)
+  return jsonata(
+    `($failed := ${outcome('failed', caughtReason)}; $merge([$states.input.steps, ` +
+      `$sift({${outcomes.join(', ')}}, function($_, $step) { $exists(${ONLY}) ? $step in ${ONLY} : true })]))`,
+  )
+}
+
 /** The steps so far and the outcome of one more, which may carry further fields: an expression of an object. */
 export function stepsWith(step: string, outcome: string): string {
   return jsonata(`$merge([$states.input.steps, {${literal(step)}: ${outcome}}])`)
@@ -157,6 +170,6 @@ export function stepsWith(step: string, outcome: string): string {
 
 /** An outcome as an expression; `reason` is a `{% … %}` expression, or null. */
 export function outcome(status: StepOutcome['status'], reason: string | null): string {
-  const sentence = reason === null ? 'null' : reason.slice('{% '.length, -' %}'.length)
+  const sentence = reason === null ? 'null' : withoutBrackets(reason)
   return `{"status": ${literal(status)}, "reason": ${sentence}}`
 }

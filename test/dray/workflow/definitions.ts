@@ -28,10 +28,13 @@ function wide(): StateMachine {
   return definition
 }
 
+export function randomDefinitions(count = 25): readonly StateMachine[] {
+  return fc.sample(dag, { seed: 11, numRuns: count }).map((any) => toStatesLanguage(any).definition)
+}
+
 /** The fixture's workflow, one of very many steps, and any others. */
 export function someDefinitions(others = 25): readonly StateMachine[] {
-  const random = fc.sample(dag, { seed: 11, numRuns: others })
-  return [toStatesLanguage(nightly).definition, wide(), ...random.map((any) => toStatesLanguage(any).definition)]
+  return [toStatesLanguage(nightly).definition, wide(), ...randomDefinitions(others)]
 }
 
 export function allStates(states: States): [string, State][] {

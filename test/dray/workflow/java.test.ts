@@ -95,6 +95,7 @@ const plans = [
   { plan: { key: 'plan' }, epoch: 7, partitions: [{ partition: 0 }], concurrency: 2 },
   { plan: { key: 'plan' }, epoch: 7, planned_by: 'run-0', distributed: true, items: { bucket: 'b', key: 'k' } },
 ]
+const many = Array.from({ length: 150 }, (_, index) => index)
 const inputs = [
   {},
   null,
@@ -108,6 +109,12 @@ const inputs = [
   { only: [], mode: { backfil: {} }, entities: { 'shop/orders': { keys: [1], window: null } } },
   { mode: { backfill: { from: '2024-01-01', to: '2024-02-01', chunk: null } } },
   { mode: { keys: ['1', ['fi', '2']] }, entities: { 'a/b': { keys: 'all', window: null } } },
+  ...[7, '7'].map((key) => ({
+    mode: { keys: many.map((index) => (index % 2 === 0 ? key : ['fi', `${key}`])) },
+    events: many.map((index) => `event ${index}`),
+    entities: Object.fromEntries(many.map((index) => [`shop/${index}`, { keys: [key], window: null }])),
+    only: many.map((index) => `step-${index}`),
+  })),
   { causation: [{ workflow: 'w', run: 'r' }], events: ['e'], entities: {} },
 ]
 

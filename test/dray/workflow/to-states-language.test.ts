@@ -7,7 +7,7 @@ import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
 import { checkDefinition } from 'dray-infra/internal/states-language/check-definition.ts'
 import jsonata from 'jsonata'
-import { allStates, expressionsOf, someDefinitions } from './definitions.ts'
+import { allStates, expressionsOf, randomDefinitions, someDefinitions } from './definitions.ts'
 import { pipelineNamed, taskNamed } from './units.ts'
 
 const customers = pipelineNamed('customers')
@@ -32,6 +32,16 @@ function typesIn(node: unknown, seen = new Set<unknown>(), types = new Set<unkno
     for (const part of Object.values(node)) typesIn(part, seen, types)
   }
   return types
+}
+
+/** Java's engine counts such a function as nested deeper with each call. */
+function madeInFunctions(node: unknown, inFunction = false, seen = new Set<unknown>()): boolean {
+  if (typeof node !== 'object' || node === null || seen.has(node)) return false
+  seen.add(node)
+  const { type, value, expressions, lhs } = node as Record<string, unknown>
+  const parts = value === '[' ? expressions : value === '{' ? lhs : []
+  if (inFunction && type === 'unary' && (parts as unknown[]).length > 1) return true
+  return Object.values(node).some((part) => madeInFunctions(part, inFunction || type === 'lambda', seen))
 }
 
 /** Nodes within nodes; lists between them are no level. */
@@ -90,6 +100,7 @@ test('gives readable names to states', () => {
         ...['commit', 'refused', 'failed'],
       ].map((part) => `${name}: ${part}`),
     ]),
+    'Lost: customers, orders',
     ...['data-mart', 'data-mart: left out', 'data-mart: skipped', 'data-mart: run', 'data-mart: failed'],
     ...['Finish', 'Succeeded?', 'Succeeded', 'Failed'],
   ])
@@ -162,7 +173,7 @@ test('is refused by the validator when a transition leads nowhere', () => {
 })
 
 test('is valid Amazon States Language with unique state names, for any DAG', () => {
-  for (const definition of someDefinitions()) {
+  for (const definition of randomDefinitions()) {
     const names = allStates(definition).map(([state]) => state)
     assert.equal(new Set(names).size, names.length)
     assert.ok(names.every((state) => state.length <= 80))
@@ -177,7 +188,11 @@ test('has expressions that Step Functions takes, without a regular expression, i
   for (const expression of expressions) {
     const types = typesIn(jsonata(expression).ast())
     assert.ok(!types.has('regex'), expression)
-    assert.ok(types.size > 1, expression)
+    assert.equal(
+      madeInFunctions(jsonata(expression).ast()),
+      false,
+      `a list or object made in a function: ${expression}`,
+    )
   }
   for (const definition of someDefinitions()) checkDefinition(definition)
 })
