@@ -30,7 +30,7 @@ export const framework = {
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
   ignoreDependencies: [...hoisted, 'aws-lambda'],
-  ignoreBinaries: ['apt-get', 'cdk', 'mount', 'pgloader', 'umount'],
+  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'pgloader', 'umount'],
 }
 
 export const packages = {

@@ -25,7 +25,7 @@ type Node = Readonly<Record<string, unknown>> & { readonly type?: unknown; reado
 export type Reads = Place
 
 /**
- * Throws for what Step Functions refuses when a state machine is created, or what it may evaluate otherwise than the npm
+ * Throws for what Step Functions refuses when a state machine is created, or may evaluate otherwise than the npm
  * package: a name, `$` or `$$` at the top level, where there is no context item; functions that do not give the same
  * answer each time; regular expressions. What the expression reads is for `problemAt`.
  * https://docs.aws.amazon.com/step-functions/latest/dg/transforming-data.html

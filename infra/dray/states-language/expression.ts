@@ -45,8 +45,8 @@ export function problemOf(text: string, place: Place): string | null {
 }
 
 /**
- * A template with its expressions evaluated. Throws `States.QueryEvaluationError`, also where one has no value; it is an
- * event of the history.
+ * A template with its expressions evaluated. Throws `States.QueryEvaluationError`, which the history counts, also where
+ * one has no value.
  */
 export async function evaluate(
   template: Template,

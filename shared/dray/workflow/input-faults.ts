@@ -31,8 +31,8 @@ export function faultsInInput(schema: Schema): string {
 }
 
 /**
- * Lists of names, set once at the start: the depth that Java counts grows with each call of a function that makes a list
- * of two or more.
+ * Lists of names, set once at the start: the depth that Java counts grows with each call of a function that makes a
+ * list of two or more.
  */
 class Lists {
   readonly #names = new Map<string, string>()

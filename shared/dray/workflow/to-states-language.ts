@@ -127,8 +127,8 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
 }
 
 /**
- * An error that ends a branch, though its steps catch theirs, is caught here: the other steps of the workflow go on, and
- * Finish learns of those in the branches.
+ * An error that ends a branch, though its steps catch theirs, is caught here: the other steps of the workflow go on,
+ * and Finish learns of those in the branches.
  */
 function parallelStates(structure: Structure & { kind: 'parallel' }, steps: Steps, onward: Onward): [string, State][] {
   const lost = parallelName(structure, 'Lost')

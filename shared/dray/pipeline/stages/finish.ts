@@ -21,7 +21,8 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const outcomes = Object.entries(steps)
   const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
   for (const [name, outcome] of outcomes) {
-    if (outcome.status !== 'success' && known.get(name)?.status !== 'success') await recordFailure(name, outcome, input, known.get(name), services)
+    if (outcome.status !== 'success' && known.get(name)?.status !== 'success')
+      await recordFailure(name, outcome, input, known.get(name), services)
   }
   const named = (status: StepOutcome['status']) =>
     outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
