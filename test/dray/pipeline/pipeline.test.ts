@@ -12,11 +12,21 @@ import { DataQualityError, TerminalError } from 'dray/internal/errors.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { mysqlUnavailable, othersSkipped } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { startMysql } from './engines.ts'
-import { commitRun, type Harness, openHarness, planRun, prepare, quarantined, runPipeline } from './harness.ts'
+import {
+  commitRun,
+  type Harness,
+  openHarness,
+  planRun,
+  prepare,
+  quarantined,
+  runPipeline,
+  runReference,
+} from './harness.ts'
 
 const source = database('pipeline-source')
 const target = database('pipeline-target')
@@ -156,6 +166,23 @@ function pipelineSuite(
       const again = await runPipeline(full, 'run-2', harness.services)
 
       assert.deepEqual([again.read, again.inserted, again.updated, again.unchanged], [10, 0, 0, 10])
+    })
+
+    test('Finish leaves a step as succeeded that committed before its branch broke, and fails the run', async () => {
+      await Item.insertAll([{ id: 1n, label: 'one', changedAt: null }])
+      await runPipeline(full, 'run-1', harness.services)
+
+      await finish(
+        { run: runReference('run-1'), steps: { items: { status: 'failed', reason: 'the branch broke' } } },
+        harness.services,
+      )
+
+      const run = await harness.services.state.run('run-1')
+      assert.deepEqual([run?.run?.status, run?.run?.error], ['failed', 'items: the branch broke'])
+      assert.deepEqual(
+        run?.steps.map(({ step, status, error }) => [step, status, error]),
+        [['items', 'success', null]],
+      )
     })
 
     test('reads only what changed since the last run, and moves last_run to the end of the window', async () => {
