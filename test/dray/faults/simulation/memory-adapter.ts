@@ -193,6 +193,8 @@ export class MemoryConnection implements Connection {
           held.push(`select ${held.length} as place, ${values.join(', ')}`)
         }
       }
+      const none = ['place', ...columns].map((column) => `null as ${quote(column)}`).join(', ')
+      if (held.length === 0) held.push(`select ${none} where false`)
       return { table: `(${held.join(' union all ')}) held`, place: 'place', rowOf: Number, release: async () => {} }
     })
   }

@@ -331,8 +331,10 @@ export class LandingOracle {
     if (this.#witness.fence() !== String(input.epoch))
       throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
     const number = (count: keyof Counts) => Number(entry[count === 'read' ? 'rows_read' : count])
-    const inserted = changes.filter(({ before }) => before === null).length
-    const updated = changes.length - inserted
+    // A replace takes back what it had gathered of the rows that the table refused when it was put in place.
+    const isReplace = this.#shape.load === 'replace'
+    const inserted = isReplace ? -number('quarantined') : changes.filter(({ before }) => before === null).length
+    const updated = isReplace ? 0 : changes.length - inserted
     // Rows that had landed are written again along with those, where several are one row of the target.
     const isMixed = this.#shape.table === 'spelled'
     const isTold = isMixed || (number('inserted') === inserted && number('updated') === updated)
