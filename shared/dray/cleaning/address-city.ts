@@ -1,11 +1,14 @@
 import { cutLastWords, type Part, replaceAt } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
+import { countryNamed } from './country-names.ts'
 import { fold } from './fold.ts'
 import {
   countriesOfCity,
   countriesOfLargeCity,
   countriesOfRegion,
+  isCityRegion,
   isKnownCity,
+  isRegionCode,
   isRegionName,
   orderOf,
   saysRegion,
@@ -41,8 +44,10 @@ const REPUBLIC = /republi[ckq]|república|kingdom|جمهوري|مملكة|рес
 function mayBeCity(text: string): boolean {
   if (!/\p{L}/u.test(text) || /^(?:\p{Lu}{1,3}|[a-z]{1,2})$/u.test(text) || isUnit(text)) return false
   if (text.length > 60 || REPUBLIC.test(text)) return false
+  // `Konak/İzmir` is two places.
+  if (/\p{L}\/\p{L}/u.test(text)) return false
   // `Garadag AD` ends in a part of the postal code.
-  if (/\p{Ll} \p{Lu}{2}$/u.test(text) && countriesOfCity(text).length === 0) return false
+  if (/\p{Ll} \p{Lu}{2,3}$/u.test(text) && countriesOfCity(text).length === 0) return false
   return !/\d/.test(text) || /^[^\d]+ \d{1,2}$/.test(text)
 }
 
@@ -73,6 +78,9 @@ export function takeCity(parts: Part[], evidence: Evidence): Found {
   const isBeside = evidence.postal?.beside === parts.length - 1
   const isStreet = namesStreet(text) && !isKnown(text, evidence.country)
   if (!mayBeCity(text) || (isStreet && !isBeside)) return takeFromLine(parts, text, evidence)
+  // `Catania CT, Sicilia` has two regions.
+  const letters = / (\p{Lu}{2})$/u.exec(text)?.[1] ?? ''
+  if (evidence.hasRegion && evidence.country !== null && isRegionCode(letters, evidence.country)) return AMBIGUOUS
   switch (judged(parts, { ...evidence, isBeside, isStreet })) {
     case 'last':
       parts.pop()
@@ -87,23 +95,26 @@ export function takeCity(parts: Part[], evidence: Evidence): Found {
 }
 
 /** How many parts at the end are none of the city: `Greene County`, what stands in brackets behind a place. */
-function countOthers(parts: readonly Part[], country: string | null): number {
+function countOthers(parts: readonly Part[], { country, hasRegion }: Evidence): number {
   let count = 0
   for (let at = parts.length - 1; at > 0; at--) {
     const { text, before } = parts[at] as Part
     const isInBrackets = before.includes('(') && !isLine(parts[at - 1]?.text ?? '')
-    if (!isInBrackets && (!saysRegion(text) || isKnown(text, country))) break
+    // `Inverness, Highland IV2 3DU, Scotland`: a county within what has been taken.
+    const isCounty = hasRegion && country === 'GB' && isRegionName(text, country)
+    if (!isInBrackets && ((!saysRegion(text) && !isCounty) || isKnown(text, country))) break
     count++
   }
   return count
 }
 
 /** The city before other parts: behind a postal code (`1015 Podlehnik, Podlehnik`), or before a county. */
-function takeBeforeOthers(parts: Part[], { country, postal }: Evidence): Found | null {
+function takeBeforeOthers(parts: Part[], evidence: Evidence): Found | null {
+  const { country, postal } = evidence
   const beside = postal?.beside ?? null
   const last = parts.length - 1
   const isBefore = beside !== null && beside < last && !isLine(parts[beside]?.text ?? '')
-  const others = isBefore ? last - beside : countOthers(parts, country)
+  const others = isBefore ? last - beside : countOthers(parts, evidence)
   if (others === 0) return null
   const text = parts[last - others]?.text ?? ''
   if (isLine(text) && !isKnown(text, country)) return AMBIGUOUS
@@ -113,6 +124,19 @@ function takeBeforeOthers(parts: Part[], { country, postal }: Evidence): Found |
   }
   parts.splice(last - others, 1)
   return { city: text, isAmbiguous: false }
+}
+
+/** `70101 Costa Rica` and `Burnt Pine Norfolk Island`; `Christmas Island 6798` is a town of Australia. */
+function endsInCountry(text: string, mayBeWhole: boolean): boolean {
+  const cut = cutLastWords(text, 2)
+  const isEnd = cut !== null && cut.rest !== '' && countryNamed(cut.words) !== null
+  return isEnd || (!mayBeWhole && countryNamed(text) !== null)
+}
+
+/** A large city that is no region with other towns: `Khlong Toei, Bangkok`, but `Kaş, Antalya`. */
+function isLargeAlone(text: string): boolean {
+  const isAlone = (country: string) => country === 'GB' || !isRegionName(text, country) || isCityRegion(text, country)
+  return [...countriesOfLargeCity(text)].some(isAlone)
 }
 
 interface Position {
@@ -131,22 +155,16 @@ function judged(
   const hasDigits = /\d/.test(text)
   const isFollowed = hasRegion || postal !== null
   const isNamed = isKnown(text, country)
+  if (!isNamed && endsInCountry(text, hasRegion || (isBeside && country !== null))) return 'ambiguous'
   const isRegion = !isNamed && !hasRegion && (country === null ? isRegionSomewhere(text) : isRegionName(text, country))
   if (isBeside && !(isRegion && country === null) && (!hasDigits || before.length > 0)) return 'last'
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'
   const left = before.at(-1)
   const isBehindPlace = left !== undefined && !isLine(left)
-  // `Youghal, Munster`: the city of that name or the region, where no country is known.
-  if (
-    isNamed &&
-    country === null &&
-    isBehindPlace &&
-    countriesOfLargeCity(text).size === 0 &&
-    isRegionSomewhere(text)
-  ) {
-    return 'ambiguous'
-  }
+  // `Youghal, Munster` and `Victoria, Mahé`: the city of that name or the region, where no country is known.
+  const isOfTwo = isBehindPlace && (isRegionSomewhere(text) || isKnown(left, country))
+  if (isNamed && country === null && isOfTwo && !isLargeAlone(text)) return 'ambiguous'
   if (isNamed) return 'last'
   if (hasDigits && country !== null && isKnownCity(parts[0]?.text ?? '', country)) return 'first'
   if (isBehindPlace && isKnown(left, country)) return 'ambiguous'

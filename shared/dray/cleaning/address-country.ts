@@ -131,10 +131,12 @@ export function takeCountry(parts: Part[], given: string | null): Country {
   const all = [...parts]
   const { country, code, isAmbiguous } = takeWritten(parts)
   // `La Suiza` of Costa Rica and `Ascensión` of Bolivia are no countries where nothing but the name speaks for them.
-  const isOther = code !== null && given !== null && code !== given && !isCountryCode(country ?? '')
-  if (!isOther || speaksFor(code, parts) || hasPostalCode(code, parts)) return { country, code, isAmbiguous }
+  const isOther = code !== null && given !== null && code !== given
+  const isCode = isCountryCode(country ?? '')
+  if (!isOther || (isCode && !isRegionCode(code, given)) || speaksFor(code, parts) || hasPostalCode(code, parts))
+    return { country, code, isAmbiguous }
   parts.splice(0, parts.length, ...all)
-  return isKnownCity(country ?? '', given) || isRegionName(country ?? '', given) ? NONE : AMBIGUOUS
+  return isKnownCity(country ?? '', given) || isRegionName(country ?? '', given) || isCode ? NONE : AMBIGUOUS
 }
 
 function takeWritten(parts: Part[]): Country {

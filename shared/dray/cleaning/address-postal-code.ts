@@ -39,9 +39,9 @@ function endsInOtherNumber(rest: string, words: string, isLine: boolean): boolea
 }
 
 /** `Villa 3009, Saida` and `Rue 415, Bamako`: few digits where the country writes its postal codes elsewhere. */
-function isNumberOfPart(words: string, country: string | null, next: string | null): boolean {
+function isNumberOfPart(rest: string, words: string, country: string | null, next: string | null): boolean {
   if (!/^\d+$/.test(words)) return false
-  if (country === null) return words.length < 5 && next !== null
+  if (country === null) return words.length < 5 && (next !== null || /\d{4}$/.test(rest))
   if (!hasPostalCodes(country)) return words.length < 5 || next !== null
   if (words.length > 4 || next === null) return false
   return orderOf(country).includes('ZC') || !isRegionName(next, country)
@@ -62,7 +62,7 @@ function behind(text: string, country: string | null, { isLine, next }: Around):
     if (!isPostalCode(words, country) && !unusual) continue
     const isNamed = country === null ? countriesOfCity(rest).length > 0 : isKnownCity(rest, country)
     const isKnown = isNamed && !isWordOfAddress(rest)
-    if (!isKnown && (endsInOtherNumber(rest, words, isLine) || isNumberOfPart(words, country, next))) continue
+    if (!isKnown && (endsInOtherNumber(rest, words, isLine) || isNumberOfPart(rest, words, country, next))) continue
     return { code: words, rest: rest.replace(LABEL_BEFORE, '') }
   }
   return null
@@ -85,7 +85,7 @@ function ahead(text: string, country: string | null, isOnly: boolean): { code: s
       !cut ||
       (count === 2 && country === null && beginsName(text, cut)) ||
       !/^['’‘(]?\p{L}[^\d]*( \d{1,2})?$/u.test(cut.rest) ||
-      namesStreet(cut.rest)
+      namesStreet(cut.rest.replace(/ [A-Z]{2}$/, ''))
     )
       continue
     // `2492 Broadway` in a country that has no postal codes.
@@ -113,10 +113,19 @@ function isNumberOfLine(parts: readonly Part[], at: number): boolean {
   )
 }
 
+/** `Dhaka-1230` and `Mumbai-400001`, as people of the subcontinent write it. */
+function withoutDash(text: string, country: string | null): string {
+  const [, city = '', code = ''] = /^(\p{L}[\p{L} ]{0,40})-(\d{4,6})$/u.exec(text) ?? []
+  const isSign = /(?:^| )\p{Lu}{1,2}$/u.test(city)
+  return country !== null && !isSign && isKnownCity(city, country) && isPostalCode(code, country)
+    ? `${city} ${code}`
+    : text
+}
+
 function takeAt(parts: Part[], at: number, country: string | null): PostalCode | null {
   const part = parts[at]
   if (part === undefined || part.text.length > 200) return null
-  const text = withoutTrailingDot(part.text).replace(LABEL, '')
+  const text = withoutDash(withoutTrailingDot(part.text).replace(LABEL, ''), country)
   const isUnusual = parts.length > 2 && at === parts.length - 1 && resemblesPostalCode(text)
   const isOther = isHouseNumber(parts, country) || isNumberOfLine(parts, at)
   if ((isPostalCode(text, country) || isUnusual) && !isOther) {

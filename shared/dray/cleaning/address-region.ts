@@ -73,12 +73,17 @@ interface Asked {
   readonly isGiven: boolean
 }
 
+/** `WA 6725`: no code of the USA has four digits, and what lost its first zero is not in the west. */
+function isAustralian(text: string, country: string, postal: PostalCode | null): boolean {
+  return country === 'US' && /^\d{4}$/.test(postal?.code ?? '') && isRegionCode(text.toUpperCase(), 'AU')
+}
+
 function whole(parts: Part[], text: string, asked: Asked): Region | null {
   const full = parts.at(-1)?.text ?? ''
   if (parts.length < 2 && (asked.postal?.beside !== null || !asked.isGiven)) return null
   for (const country of asked.asked) {
     const verdict = judged(parts, text, country, asked)
-    if (verdict === 'ambiguous') return { region: null, country, isAmbiguous: true }
+    if (verdict === 'ambiguous') return { region: null, country: asked.isGiven ? country : null, isAmbiguous: true }
     if (verdict === 'other') continue
     parts.pop()
     return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }
@@ -99,6 +104,7 @@ function judged(
   const isSaid = isGiven && saysRegion(text) && !/^and /i.test(text) && !/district|municipality|parish$/i.test(text)
   const isLettersOfRegion = isGiven && isLetters && isKnownCity(before, country)
   if (!isSaid && !isLettersOfRegion && !isRegion(text, country)) return 'other'
+  if (!isGiven && isAustralian(text, country, postal)) return 'other'
   const isBesideCode = postal?.beside === at
   const isBehindCode = postal?.beside === at - 1
   const writesCodes = WITH_CODES.has(country)
@@ -113,7 +119,8 @@ function judged(
     if (NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore) return 'ambiguous'
     const mayBeTown = !isLine(before) && !isCityRegion(text, country) && !besideCity(country, isBesideCode)
     if (!isCityBefore && mayBeTown) return 'ambiguous'
-    if (isCityRegion(text, country) && nameOf(before) !== nameOf(text)) return 'other'
+    // `New Delhi, Delhi` is a city and its region.
+    if (isCityRegion(text, country) && !fold(before).includes(nameOf(text))) return 'other'
     if ((isBesideCode && postal?.first) || !isCityBefore) return 'other'
     const mayBeDistrict = countriesOfLargeCity(text).has(country) || (isPlaceBefore && isBesideCode)
     if (!writesCodes && mayBeDistrict && !isBehindCode && nameOf(before) !== nameOf(text)) return 'ambiguous'
@@ -138,7 +145,10 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       if (!cut || cut.rest === '' || !isRegion(cut.words, country)) continue
       const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
       const isCode = count === 1 && /^\p{Lu}{2,3}$/u.test(cut.words)
-      const isKnown = isKnownCity(cut.rest, country)
+      if (asked.length > 1 && isAustralian(cut.words, country, postal)) continue
+      // `80073 Capri NA`: beside the postal code what stands before the letters is the city.
+      const isBeside = asked.length === 1 && isCode && WITH_CODES.has(country) && postal?.beside === at && postal.first
+      const isKnown = isBeside || isKnownCity(cut.rest, country)
       const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
       if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
       const isUsual = USUAL.includes(country) && (isCode || postal !== null) && (isCode || !namesStreet(text))

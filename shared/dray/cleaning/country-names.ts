@@ -39,6 +39,8 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   'democratic republic of congo': 'CD',
   'republic of the congo': 'CG',
   'palestinian territory': 'PS',
+  'slovak republic': 'SK',
+  'heard island and mcdonald islands': 'HM',
   'hong kong sar': 'HK',
   'taiwan roc': 'TW',
   'pr china': 'CN',

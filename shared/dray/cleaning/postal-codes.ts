@@ -45,7 +45,8 @@ export function countryOfSign(text: string): string | null {
   const pattern = postalPatternOf(country)
   const hasHyphen = text.charAt(sign.length) === '-'
   if (pattern === null) return null
-  const isSigned = hasHyphen || (sign.length === 2 && sign === country && /^\d+$/.test(code))
+  // `BE1518` is a code of Brunei as well.
+  const isSigned = hasHyphen || (sign.length === 2 && sign === country && sign !== 'BE' && /^\d+$/.test(code))
   return pattern.test(text.toUpperCase()) || (isSigned && pattern.test(code)) ? country : null
 }
 
@@ -56,7 +57,7 @@ export function countryOfSign(text: string): string | null {
 export function isPostalCode(text: string, country: string | null): boolean {
   if (text.length < 2 || text.length > LONGEST) return false
   const code = text.toUpperCase()
-  if (!/\d/.test(code) && !(country === 'BM' && text === code)) return false
+  if (!/\d/.test(code) && !(country === 'BM' && /^[A-Z]{2} [A-Z]{2}$/.test(text))) return false
   if (country === null) return USUAL_FORMS.test(code) || countryOfSign(code) !== null
   const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)

@@ -20,7 +20,7 @@ const LARGE = 1_000_000
 /** A region whose places are all as near to its large city, in km, is that city: Wien, Berlin, Seoul, Bangkok. */
 const withinCity = (population: number) => (population < 5_000_000 ? 30 : 60)
 /** Of these regions that is so, but the places around the city are towns by themselves. */
-const WITH_TOWNS = new Set(['GT', 'DZ', 'IN'])
+const WITH_TOWNS = new Set(['GT', 'DZ'])
 /** Countries with regions that have the names of villages somewhere else in them. */
 const WITH_OTHER_VILLAGES = new Set('US CA AU BR IT MX IN CH FR'.split(' '))
 
