@@ -94,7 +94,8 @@ export class SqliteConnection implements Connection {
     { signal, keepDamaged, mostBytes }: CopyOptions,
   ): AsyncGenerator<Page> {
     this.#check(signal)
-    const endLimit = mostBytes === undefined ? null : this.session.limitValues(sql, mostBytes)
+    const limit = async () => (mostBytes === undefined ? null : this.session.limitValues(sql, mostBytes))
+    const endLimit = await this.#translated(limit)
     let rows: Iterator<Stored[]> | null = null
     const damaged = keepDamaged ? new DamagedRows(this.session, sql, parameters, keepDamaged) : null
     const texts = this.#textsOf(sql, parameters, damaged)
