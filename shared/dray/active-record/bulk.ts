@@ -2,6 +2,7 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import type { Mark, MergeResult, MergeTarget, QueryOptions } from '#dray/database/adapter.ts'
 import type { Database } from '#dray/database/database.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelTable } from './model-table.ts'
@@ -48,6 +49,9 @@ export function bulkColumns(
   })
 }
 
+/** Kinds of which two texts are two values. */
+const TEXTS: ReadonlySet<string> = new Set(['text', 'varchar', 'json', 'uuid'] satisfies FieldKind[])
+
 /** What a merge into a model's table needs to know. */
 export function mergeTarget(
   definition: TableDefinition,
@@ -70,6 +74,7 @@ export function mergeTarget(
     table: definition.table,
     columns: columns.map(({ column }) => column),
     key: by.every((column) => columns.includes(column)) ? by.map(({ column }) => column) : [],
+    texts: columns.filter(({ field }) => TEXTS.has(field.settings.kind)).map(({ column }) => column),
     ignore: definition.touched.map(({ column }) => column),
     mode,
     ...(definition.lockVersion === null ? {} : { counter: definition.lockVersion.column }),

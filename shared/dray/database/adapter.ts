@@ -69,6 +69,8 @@ export interface MergeTarget {
   readonly version?: string | undefined
   /** `version` keeps no row that is marked as deleted: the column of the mark, a flag or a time stamp. */
   readonly mark?: Mark | undefined
+  /** Columns whose values are texts, whatever the type of the column: `007` is not 7. */
+  readonly texts?: readonly string[]
   /** A column that is not among `columns`: an update of a row adds one to it. */
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */

@@ -38,13 +38,36 @@ const LOST_OF_TEXT: ReadonlyMap<string, (column: string) => string> = new Map([
   ['oid', (column) => `${column} ~ '^\\s*-'`],
 ])
 
+/**
+ * What a column of time takes text for, whole: the server would also read `now`, which is another moment each time,
+ * and days and months in an order that is a setting's; and drop an offset, or the time of a date.
+ */
+const TIME_OF_TEXT: ReadonlyMap<string, (time: string) => string> = new Map<string, (time: string) => string>([
+  ['date', () => '\\d{4,}-\\d\\d-\\d\\d( BC)?|-?infinity'],
+  ['timestamp', (time) => `\\d{4,}-\\d\\d-\\d\\d([ T]${time})?( BC)?|-?infinity`],
+  ['timestamptz', (time) => `\\d{4,}-\\d\\d-\\d\\d([ T]${time}(${OFFSET})?)?( BC)?|-?infinity`],
+  ['time', (time) => time],
+  ['timetz', (time) => `${time}(${OFFSET})`],
+])
+const OFFSET = 'Z|[+-]\\d\\d(:?\\d\\d(:?\\d\\d)?)?'
+const MICROSECONDS = 6
+
 const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
 const ARRAYS_WITH_MODIFIER = new Set([...WITH_MODIFIER].map((type) => `_${type}`))
 /** The first server that can tell whether JSON has a key twice, and whether it would take a text at all. */
 const TELLING_VERSION = 160_000
 
-export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowColumn[] {
+/** `texts`: columns whose values are texts, and not moments that were checked. */
+export function narrowColumns({ columns, serverVersion }: TargetTable, texts: readonly string[] = []): NarrowColumn[] {
   return columns.flatMap(({ name, type, fullType, modifier }) => {
+    const whole = type === null || !texts.includes(name) ? undefined : TIME_OF_TEXT.get(type)
+    if (whole !== undefined) {
+      const digits = modifier < 0 ? MICROSECONDS : modifier
+      const pattern = whole(`\\d\\d:\\d\\d(:\\d\\d(\\.\\d{0,${digits}}0*)?)?`)
+      return [
+        { column: name, wide: 'text', type: fullType, ...changedText(`${quote(name)} !~ '^(${pattern})$'`, fullType) },
+      ]
+    }
     const isNarrow =
       type !== null &&
       ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
@@ -56,6 +79,10 @@ export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowCo
     const loss = lossOf(quote(name), type, fullType, modifier)
     return [{ column: name, wide: WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]'), type: fullType, ...loss }]
   })
+}
+
+function changedText(loses: string, type: string) {
+  return { loses, code: '22000', message: `the value does not fit ${type} without being changed` }
 }
 
 /** The modifier of varchar is its length and 4, of numeric its scale in the low eleven bits, after 4 is taken off. */
@@ -74,9 +101,7 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
     return { loses, code: '22030', message }
   }
   const ofText = LOST_OF_TEXT.get(name)?.(column)
-  if (ofText !== undefined) {
-    return { loses: ofText, code: '22000', message: `the value does not fit ${type} without being changed` }
-  }
+  if (ofText !== undefined) return changedText(ofText, type)
   const message = `the value does not fit ${type} without being rounded`
   if (name.startsWith('_')) return { loses: losesElement(column, name, type), code: '22000', message }
   if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }
