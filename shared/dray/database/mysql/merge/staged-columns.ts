@@ -61,13 +61,15 @@ const SPATIAL = /^(geometry|point|linestring|polygon|multi\w+|geometrycollection
 const MOST_OF_FLOAT = { mysql: '3.4028234663852886e38', mariadb: '3.4028235e38' }
 const YEAR = 'decimal(5,1)'
 
+const MEMBERS = /'(?:[^']|'')*'/g
+
 /** `ENUM`'s and `SET`'s values, as they stand in the type. */
 function listOf(type: string): string {
   return type.slice(type.indexOf('('))
 }
 
 function membersOf(type: string): readonly string[] {
-  return (type.match(/'(?:[^']|'')*'/g) ?? []).map((member) => member.slice(1, -1).replaceAll("''", "'"))
+  return (type.match(MEMBERS) ?? []).map((member) => member.slice(1, -1).replaceAll("''", "'"))
 }
 
 /** A type for the longest of the texts. */
@@ -224,7 +226,13 @@ function typeAndFlaws(
   }
   if (kind === 'set') {
     const number = flaw(`${field} REGEXP '^[0-9]+$'`, '1265', `The value is a number, and not of ${listOf(type)}.`)
-    return { definition: `${textOf([membersOf(type).join()])}${text}`, flaws: [number] }
+    const members = type.match(MEMBERS) ?? []
+    const bytes = `CAST(CONVERT(${field} USING utf8mb4) AS BINARY)`
+    const found = members.map((member) => `IF(FIND_IN_SET(CAST(${member} AS BINARY), ${bytes}), ${member}, NULL)`)
+    // In whatever order: a set has none.
+    const other = `CHAR_LENGTH(${field}) <> CHAR_LENGTH(CONCAT_WS(',', ${found.join(', ')}))`
+    const written = flaw(other, '1265', `The value is not written with members of ${listOf(type)}, each once.`)
+    return { definition: `${textOf([membersOf(type).join()])}${text}`, flaws: [number, written] }
   }
   if (kind === 'float' || kind === 'double') {
     const digits = /,(\d+)\)/.exec(type)?.[1]
