@@ -29,6 +29,7 @@ export function readColumn(adapter: Adapter, column: ColumnDefinition): RawBuild
 }
 
 const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
+const INFINITE = /^-?Infinity$/
 const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 
 /** A column's text as a statement gives it to the database: instants in UTC, bytes as bytes. */
@@ -38,6 +39,8 @@ export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text):
   if (kind === 'timestamp') return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
   if (kind === 'binary' && HEXADECIMAL.test(text)) return sql`${Buffer.from(text.slice(2), 'hex')}`
   if (kind === 'boolean' && adapter.booleansAreNumbers) return sql.raw(column.field.settings.cast(text) ? '1' : '0')
+  if (kind === 'double' && adapter.infinity !== null && INFINITE.test(text))
+    return sql.raw(text.replace('Infinity', adapter.infinity))
   return sql`${text}`
 }
 

@@ -40,6 +40,8 @@ export interface Capabilities {
   readonly settledTransaction: string | null
   /** A boolean is written as a number: a BIT takes no text. */
   readonly booleansAreNumbers: boolean
+  /** A number that is infinite, as SQL writes it; null where its text is one, and where there is none. */
+  readonly infinity: string | null
   /** An instant without an offset would be read in the session's zone, so its offset is written behind it. */
   readonly instantsNeedOffset: boolean
   /** Digits of a fraction of a second in a type of time stamps that does not name them. */

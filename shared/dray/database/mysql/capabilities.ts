@@ -22,6 +22,7 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
   booleansAreNumbers: true,
+  infinity: null,
   instantsNeedOffset: false,
   stampDigits: 0,
   stampForm: (type) => (/^timestamp/i.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),

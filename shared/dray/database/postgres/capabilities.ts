@@ -23,6 +23,7 @@ export const capabilities: Capabilities = {
   // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
   booleansAreNumbers: false,
+  infinity: null,
   instantsNeedOffset: true,
   stampDigits: 6,
   stampForm: (type) => (MOMENT.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),

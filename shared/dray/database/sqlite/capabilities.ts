@@ -18,6 +18,7 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: null,
   settledTransaction: null,
   booleansAreNumbers: false,
+  infinity: '9e999',
   instantsNeedOffset: false,
   stampDigits: 6,
   stampForm: () => 'text',
