@@ -30,7 +30,7 @@ export interface DeferredKey {
  */
 export function readTargetTable(
   session: MergeSession,
-  { table, columns, key, mode }: MergeTarget,
+  { table, columns, key, mode, texts = [] }: MergeTarget,
 ): { readonly live: TargetTable; readonly key: UniqueKey | null } {
   const where = `database ${session.place.name} (${session.place.path})`
   const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
@@ -66,8 +66,16 @@ export function readTargetTable(
     `SELECT 1 FROM ${schemaOf(table)} WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`,
     [nameOf(table)],
   )
+  const strict = session.rows(
+    'SELECT 1 FROM pragma_table_list WHERE schema = ? COLLATE NOCASE AND name = ? COLLATE NOCASE AND strict',
+    [tableNameOf(table).schema ?? 'main', nameOf(table)],
+  )
+  // A strict table keeps in ANY what it is given, as any other does in a column without a type.
+  const isPlain = (name: string, type: string) =>
+    strict.length > 0 && type.toUpperCase() === 'ANY' && texts.includes(name)
+  const typed = live.columns.map((column) => (isPlain(column.name, column.type) ? { ...column, type: '' } : column))
   return {
-    live: { ...live, isView: isView.length > 0, hasTriggers: triggers.length > 0 },
+    live: { ...live, isView: isView.length > 0, hasTriggers: triggers.length > 0, columns: typed },
     key: covered ? (found ?? null) : null,
   }
 }
