@@ -98,6 +98,13 @@ export function errorNumber(error: unknown): number | undefined {
   return typeof number === 'number' && number > 0 ? number : undefined
 }
 
+/** A value was compared with a column whose character set does not have all of its characters. */
+export function lacksCharacters(error: unknown): boolean {
+  const number = errorNumber(error)
+  const { message = '' } = (error ?? {}) as Partial<Error>
+  return number === CANNOT_CONVERT || (number === MIXED_COLLATIONS && message.includes('COERCIBLE'))
+}
+
 export function isRowFault(code: number | undefined): boolean {
   return code !== undefined && ROW_FAULTS.has(code)
 }
@@ -106,6 +113,9 @@ export function endsTransaction(error: unknown): boolean {
   const number = errorNumber(error)
   return (number !== undefined && TRANSACTION_GONE.has(number)) || (error as DriverError)?.fatal === true
 }
+
+const MIXED_COLLATIONS = 1267
+const CANNOT_CONVERT = 3854
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
 
@@ -143,6 +153,7 @@ export function translate(error: unknown, place: Place): Error {
   if (ROW_FAULTS.has(number)) {
     return new DataQualityError(columnIn(cause.message) ?? '', String(number), withoutRow(cause.message), options)
   }
+  if (lacksCharacters(error)) return new DataQualityError('', String(number), cause.message, options)
   if (TRANSIENT.has(number)) return new TransientError(said, options)
   if (CONFIGURATION.has(number)) {
     return new ConfigurationError(

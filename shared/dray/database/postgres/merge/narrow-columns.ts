@@ -43,12 +43,13 @@ const LOST_OF_TEXT: ReadonlyMap<string, (column: string) => string> = new Map([
  * and days and months in an order that is a setting's; and drop an offset, or the time of a date.
  */
 const TIME_OF_TEXT: ReadonlyMap<string, (time: string) => string> = new Map<string, (time: string) => string>([
-  ['date', () => '\\d{4,}-\\d\\d-\\d\\d( BC)?|-?infinity'],
-  ['timestamp', (time) => `\\d{4,}-\\d\\d-\\d\\d([ T]${time})?( BC)?|-?infinity`],
-  ['timestamptz', (time) => `\\d{4,}-\\d\\d-\\d\\d([ T]${time}(${OFFSET})?)?( BC)?|-?infinity`],
+  ['date', () => `${DAY}( BC)?|-?infinity`],
+  ['timestamp', (time) => `${DAY}([ T]${time})?( BC)?|-?infinity`],
+  ['timestamptz', (time) => `${DAY}([ T]${time}(${OFFSET})?)?( BC)?|-?infinity`],
   ['time', (time) => time],
   ['timetz', (time) => `${time}(${OFFSET})`],
 ])
+const DAY = '(\\d{8}|\\d{4,}-\\d{1,2}-\\d{1,2})'
 const OFFSET = 'Z|[+-]\\d\\d(:?\\d\\d(:?\\d\\d)?)?'
 const MICROSECONDS = 6
 
