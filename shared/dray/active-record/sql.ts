@@ -39,6 +39,8 @@ export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text):
   if (kind === 'timestamp') return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
   if (kind === 'binary' && HEXADECIMAL.test(text)) return sql`${Buffer.from(text.slice(2), 'hex')}`
   if (kind === 'boolean' && adapter.booleansAreNumbers) return sql.raw(column.field.settings.cast(text) ? '1' : '0')
+  // A YEAR of MySQL's takes the text for 2000.
+  if ((kind === 'integer' || kind === 'bigint') && text === '0') return sql.raw('0')
   if (kind === 'double' && adapter.infinity !== null && INFINITE.test(text))
     return sql.raw(text.replace('Infinity', adapter.infinity))
   return sql`${text}`
