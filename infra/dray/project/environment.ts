@@ -1,3 +1,4 @@
+import { TLS_BY_URL } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { secondsOf } from 'dray/internal/pipeline/declare/duration.ts'
 import { z } from 'zod'
@@ -12,6 +13,9 @@ const idOf = (prefix: string) =>
 const arnOf = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is not an ARN of ${service}`)
 
+/** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
+const tls = z.enum(['verified', TLS_BY_URL]).default('verified')
+
 /** SQLite has no place on AWS: a Lambda keeps no file. */
 const engine = z.enum(['postgres', 'mysql'])
 
@@ -22,6 +26,7 @@ const database = z.union([
   z.strictObject({
     engine,
     authorities,
+    tls,
     /** Name or complete ARN of the secret that holds the URL, `postgres://user:password@host/database`. */
     secret: z.string().min(1),
   }),
