@@ -1,4 +1,3 @@
-import { TLS_BY_URL } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { secondsOf } from 'dray/internal/pipeline/declare/duration.ts'
 import { z } from 'zod'
@@ -14,7 +13,7 @@ const arnOf = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is not an ARN of ${service}`)
 
 /** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
-const tls = z.enum(['verified', TLS_BY_URL]).default('verified')
+const tls = z.enum(['verified', 'by-url']).default('verified')
 
 /** SQLite has no place on AWS: a Lambda keeps no file. */
 const engine = z.enum(['postgres', 'mysql'])
@@ -96,7 +95,12 @@ const environment = z.strictObject({
   lineage: z
     .strictObject({
       /** It is reached from outside of the network. */
-      url: z.url({ protocol: /^https$/, error: 'is not a URL that begins with https://' }),
+      url: z
+        .url({ protocol: /^https$/, error: 'is not a URL that begins with https://' })
+        .refine((url) => new URL(url).username === '' && new URL(url).password === '', {
+          error:
+            'has a user or a password in it, which would stand in the template and in the functions’ settings: put the key into a secret and name that as apiKeySecret',
+        }),
       endpoint: z.string().min(1).default('api/v1/lineage'),
       /** Name or complete ARN of the secret that holds the key. */
       apiKeySecret: z.string().min(1).optional(),

@@ -61,9 +61,17 @@ export function newestPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/newest`
 }
 
+/** The rows that a replacement has gathered, where its table does not take them all at once. */
+export function gatheredPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/gathered`
+}
+
+/** The part of a run under which a replay finds its rows. */
+export const KEPT = 'kept'
+
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/kept`
+  return `${stagingPrefix(run, pipeline)}/${KEPT}`
 }
 
 /** The keys of the partitions of a replay. */

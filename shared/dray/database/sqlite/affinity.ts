@@ -22,6 +22,10 @@ export interface Storable {
 const INTEGER = /^[+-]?\d+$/
 const DECIMAL = /^[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?$/
 const NEGATIVE_ZERO = /^-(?:0+\.?0*|\.0+)(?:[eE][+-]?\d+)?$/
+/** Blanks around it included. */
+const NUMBER_TO_SQLITE = /^\s*[+-]?(\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
+/** As SQLite writes it. */
+const WHOLE = /^(?:0|-?[1-9]\d*)$/
 const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 const MAX = 9223372036854775807n
 /** Doubles hold every decimal of so many digits. */
@@ -30,13 +34,33 @@ const EXACT_DIGITS = 15
 const kept = (value: string | number | Uint8Array): Storable => ({ value, refusal: null })
 const refused = (value: string, refusal: string): Storable => ({ value, refusal })
 
-/** Binds a text to a column so that it is stored as it is, or says why it cannot be. */
-export function storable(text: string, affinity: Affinity, declared: string): Storable {
+/**
+ * Binds a text to a column so that it is stored as it is, or says why it cannot be. `isText`: the text is the value, and
+ * not how a number is written.
+ */
+export function storable(text: string, affinity: Affinity, declared: string, isText = false): Storable {
   switch (affinity) {
     case 'TEXT':
       return kept(text)
     case 'BLOB':
       return declared !== '' && HEXADECIMAL.test(text) ? kept(Buffer.from(text.slice(2), 'hex')) : kept(text)
+    default:
+      return isText ? textOf(text, affinity, declared) : numberOf(text, affinity)
+  }
+}
+
+/** Text that is no number stays what it is in any column. */
+function textOf(text: string, affinity: Affinity, declared: string): Storable {
+  if (!NUMBER_TO_SQLITE.test(text)) return kept(text)
+  const isInteger = WHOLE.test(text) && (text.length < 19 || String(BigInt.asIntN(64, BigInt(text))) === text)
+  const isShort = text.replace(/\D/g, '').length <= EXACT_DIGITS
+  const isFraction = isShort && text.includes('.') && String(Number(text)) === text
+  if ((isInteger && affinity !== 'REAL') || isFraction) return kept(text)
+  return refused(text, `is text that ${declared} would store as another number (declare the column as TEXT)`)
+}
+
+function numberOf(text: string, affinity: Affinity): Storable {
+  switch (affinity) {
     case 'INTEGER':
       return integer(text)
     default:

@@ -13,6 +13,7 @@ import { MergeSql } from './sql.ts'
 interface ColumnType {
   readonly declared: string
   readonly affinity: Affinity
+  readonly isText: boolean
 }
 
 type Bindable = string | number | Uint8Array | null
@@ -45,7 +46,7 @@ export class StagedRows {
     this.#merging = merging
     this.#types = target.columns.map((column) => {
       const declared = live.columns.find(({ name }) => name === column)?.type ?? ''
-      return { declared, affinity: affinityOf(declared) }
+      return { declared, affinity: affinityOf(declared), isText: target.texts?.includes(column) === true }
     })
     const required = target.mode === 'insert' ? [] : target.key.map((column) => target.columns.indexOf(column))
     this.#required = new Set(required)
@@ -149,12 +150,12 @@ export class StagedRows {
         bound.push(null)
         continue
       }
-      const { affinity, declared } = this.#types[index] as ColumnType
+      const { affinity, declared, isText } = this.#types[index] as ColumnType
       if (affinity === 'TEXT') {
         bound.push(field)
         continue
       }
-      const { value, refusal } = storable(field, affinity, declared)
+      const { value, refusal } = storable(field, affinity, declared, isText)
       if (refusal !== null) return { code: MISMATCH, column, message: `the value of "${column}" ${refusal}` }
       bound.push(value)
     }
