@@ -2,7 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
-import { iamVariable, secretVariable, urlVariable } from 'dray/internal/database/database-url.ts'
+import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.ts'
 import { pascalCase } from './pascal-case.ts'
 
@@ -55,7 +55,10 @@ export class DatabaseAccess {
    * password.
    */
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
-    if ('secret' in settings) return [[secretVariable(name), this.#secretOf(name, settings.secret).secretArn]]
+    if ('secret' in settings) {
+      const secret: [string, string] = [secretVariable(name), this.#secretOf(name, settings.secret).secretArn]
+      return settings.tls === 'verified' ? [secret] : [secret, [tlsVariable(name), settings.tls]]
+    }
     return [
       [urlVariable(name), iamUrl(settings)],
       [iamVariable(name), 'true'],

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { isUnescaped, UNESCAPED, urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Project } from '#dray-infra/project/define-project.ts'
 import { makeHome } from './home.ts'
@@ -62,6 +62,9 @@ export async function startServices(options: ServicesOptions): Promise<Services>
 function checkUrls(databases: readonly string[]): void {
   for (const name of databases) {
     const url = process.env[urlVariable(name)]
+    if (url && !url.startsWith('sqlite:') && isUnescaped(url)) {
+      throw new ConfigurationError(`${urlVariable(name)} ${UNESCAPED}.`)
+    }
     if (
       !url ||
       (/^(postgres|postgresql|mysql|mariadb):\/\/[^/]/.test(url) && URL.canParse(url)) ||

@@ -12,6 +12,9 @@ const idOf = (prefix: string) =>
 const arnOf = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is not an ARN of ${service}`)
 
+/** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
+const tls = z.enum(['verified', 'by-url']).default('verified')
+
 /** SQLite has no place on AWS: a Lambda keeps no file. */
 const engine = z.enum(['postgres', 'mysql'])
 
@@ -22,6 +25,7 @@ const database = z.union([
   z.strictObject({
     engine,
     authorities,
+    tls,
     /** Name or complete ARN of the secret that holds the URL, `postgres://user:password@host/database`. */
     secret: z.string().min(1),
   }),

@@ -1,5 +1,5 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import { iamVariable, secretVariable, urlVariable } from 'dray/internal/database/database-url.ts'
+import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { resolveDatabaseSecrets } from 'dray/internal/lambda/database-secrets.ts'
 import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
@@ -30,7 +30,10 @@ export async function bindSecrets({ name, databases }: Environment, names: reado
         `The environment ${name} does not say where the database ${database} is; add it to its databases in infra/environments.ts.`,
       )
     }
-    if ('secret' in settings) process.env[secretVariable(database)] = settings.secret
+    if ('secret' in settings) {
+      process.env[secretVariable(database)] = settings.secret
+      process.env[tlsVariable(database)] = settings.tls
+    }
     if (settings.authorities === 'amazon-rds') await trustAmazon()
   }
   await resolveDatabaseSecrets()

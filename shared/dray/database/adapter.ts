@@ -253,6 +253,8 @@ export interface AdapterOptions {
   /** The database's name in Dray, for messages. */
   readonly name: string
   readonly url: string
+  /** The URL may neither turn off TLS nor the check of the server's certificate. */
+  readonly verified?: boolean
   /** For short-lived credentials (IAM); asked for each new connection. */
   readonly password?: () => Promise<string>
   /** Connections at most; 2 by default, sized for a Lambda. */

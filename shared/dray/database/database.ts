@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Adapter, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
-import { databaseUrl } from './database-url.ts'
+import { databaseUrl, mustVerify } from './database-url.ts'
 import { acquireInTime, release } from './deadline.ts'
 import { openAdapter } from './open-adapter.ts'
 import { bound, compile } from './statement.ts'
@@ -39,7 +39,8 @@ export class Database {
   }
 
   async #open(): Promise<Adapter> {
-    return openAdapter({ name: this.name, url: databaseUrl(this.name), ...this.#options })
+    const { name } = this
+    return openAdapter({ name, url: databaseUrl(name), verified: mustVerify(name), ...this.#options })
   }
 
   /** Runs `work` on a connection: the open transaction's, or a separate one, given back afterwards. */

@@ -1,4 +1,4 @@
-import { urlVariable } from '#dray/database/database-url.ts'
+import { isUnescaped, urlVariable } from '#dray/database/database-url.ts'
 import { tableParts } from '#dray/database/table-name.ts'
 import type { DatasetModel } from '#dray/pipeline/declare/task.ts'
 import { facet, type LineageDataset } from './run-event.ts'
@@ -48,7 +48,7 @@ function placeOf(url: string): Place | null {
     return { namespace: url.replace(/[?#].*$/s, ''), prefix: '', isPostgres: false }
   }
   const [, scheme, rest = ''] = /^(postgres|mysql|mariadb)(?:ql)?:\/\/(.*)$/s.exec(url) ?? []
-  if (scheme === undefined) return null
+  if (scheme === undefined || isUnescaped(url)) return null
   // A user without a host is what a URL of a socket has, and `URL` refuses.
   const parsed = URL.parse(`db://${rest.replace(/^([^/?#]*@)(?=[/?#]|$)/, '$1localhost')}`)
   if (parsed === null) return null

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { S3Client } from '@aws-sdk/client-s3'
+import { secretVariable, TLS_BY_URL, tlsVariable } from 'dray/internal/database/database-url.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
@@ -63,10 +64,13 @@ export async function startDeployedEnvironment(
     AWS_ACCESS_KEY_ID: new URL(dynamo.endpoint).username,
     AWS_SECRET_ACCESS_KEY: 'test',
   }
-  const secrets = Object.entries(urls).map(([name, url]) => {
+  const secrets = Object.entries(urls).flatMap(([name, url]) => {
     const secret = `/dray/dev/${name}/url`
     aws.secrets.set(secret, url)
-    return [`${name.toUpperCase()}_DATABASE_URL_SECRET_ARN`, secret] as const
+    return [
+      [secretVariable(name), secret],
+      [tlsVariable(name), TLS_BY_URL],
+    ] as const
   })
   const ofFunctions = {
     ...Object.fromEntries(secrets),

@@ -1,3 +1,4 @@
+import { createConnection } from 'mysql2/promise'
 import { isRealMysql } from './mysql-server.ts'
 
 /** A collation by which nothing is equal but itself, spaces at the end counted. */
@@ -14,3 +15,12 @@ export const CHECK_VIOLATED = isRealMysql ? '3819' : '4025'
 
 /** The name of a status that counts the temporary tables that a session has made. */
 export const TEMPORARY_TABLES = isRealMysql ? 'Com_create_table' : 'Com_create_temporary_table'
+
+/**
+ * Has the server keep what it needs to know of a user's password, which MySQL learns from the password itself and Dray
+ * shows over TLS only.
+ */
+export async function signInOnce(url: string): Promise<void> {
+  const connection = await createConnection(url)
+  await connection.end()
+}

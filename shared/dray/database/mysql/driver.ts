@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import mysql, { type Connection as Driver, type SslOptions } from 'mysql2'
 import { ConfigurationError, TransientError } from '#dray/errors.ts'
+import { overPlainText } from './plain-text.ts'
 import type { Endpoint } from './url.ts'
 
 const RDS = /\.rds\.amazonaws\.com(\.cn)?$/
@@ -14,7 +15,8 @@ export async function openDriver(endpoint: Endpoint, signal?: AbortSignal): Prom
   const token = endpoint.password
     ? { password: await endpoint.password(), enableCleartextPlugin: ssl !== undefined }
     : {}
-  const driver = mysql.createConnection({ ...config, ...secured, ...token })
+  const guarded = place.isPlain ? { authPlugins: overPlainText(place) } : {}
+  const driver = mysql.createConnection({ ...config, ...secured, ...token, ...guarded })
   return new Promise((resolve, reject) => {
     const onAbort = () => {
       driver.destroy()

@@ -1,6 +1,7 @@
 import type { ConnectionOptions, SslOptions } from 'mysql2'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AdapterOptions } from '../adapter.ts'
+import { checkTls, isUnescaped, UNESCAPED } from '../database-url.ts'
 
 const LOOPBACK = /^(localhost|127(\.\d+){3}|::1)$/
 
@@ -28,7 +29,8 @@ export interface Endpoint {
  * Reads `mysql://user:password@host:port/database?sslmode=…&ssl-ca=…&socket=…`. Throws `Configuration` when the URL is
  * malformed.
  */
-export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
+export function readUrl({ name, url, password, verified = false }: AdapterOptions): Endpoint {
+  if (isUnescaped(url)) throw new ConfigurationError(`${name}: the URL ${UNESCAPED}.`)
   let parsed: URL
   try {
     parsed = new URL(url)
@@ -44,7 +46,9 @@ export function readUrl({ name, url, password }: AdapterOptions): Endpoint {
   const socket = parsed.searchParams.get('socket')
   const caFile = parsed.searchParams.get('ssl-ca')
   const isHere = socket !== null || LOOPBACK.test(host)
-  const mode = parsed.searchParams.get('sslmode') ?? (isHere && caFile === null ? 'disable' : 'verify-full')
+  const isPlain = isHere && caFile === null && !verified
+  const mode = parsed.searchParams.get('sslmode') ?? (isPlain ? 'disable' : 'verify-full')
+  checkTls({ name, verified }, mode)
   return {
     place: { name, address: `${socket ?? `${host}:${port}`}/${database}`, isPlain: mode === 'disable' },
     caFile,

@@ -2,6 +2,7 @@ import pg from 'pg'
 import type { Text } from '#dray/block/block.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Bound } from '../adapter.ts'
+import { Client } from './client.ts'
 import { settingsOfSession } from './session-settings.ts'
 import { translate } from './translate.ts'
 import type { Endpoint, Place } from './url.ts'
@@ -53,15 +54,15 @@ const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
  * One session, with every value as text, and work that can be stopped. `lost` is set as soon as the session has ended
  * by itself.
  */
-export class PostgresSession extends pg.Client {
+export class PostgresSession extends Client {
   readonly place: Place
   lost: Error | null = null
   readonly #config: Endpoint['config']
 
-  constructor({ config, place }: Endpoint) {
-    super(config)
-    this.#config = config
-    this.place = place
+  constructor(endpoint: Endpoint) {
+    super(endpoint)
+    this.#config = endpoint.config
+    this.place = endpoint.place
     this.on('error', (error) => {
       this.lost ??= error
     })
@@ -186,7 +187,7 @@ export class PostgresSession extends pg.Client {
    */
   async terminate(): Promise<void> {
     const { processID } = this as unknown as Internals
-    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: TERMINATE_MILLISECONDS })
+    const other = this.#other(TERMINATE_MILLISECONDS)
     other.on('error', () => {})
     const timer = setTimeout(() => (other as unknown as Internals).connection.stream.destroy(), TERMINATE_MILLISECONDS)
     try {
@@ -200,11 +201,16 @@ export class PostgresSession extends pg.Client {
     }
   }
 
+  /** A client of the same server and user, which gives up connecting after a while. */
+  #other(connectionTimeoutMillis: number): Client {
+    return new Client({ place: this.place, config: { ...this.#config, connectionTimeoutMillis } })
+  }
+
   /**
    * The zone of sessions that do not ask for one, by a session of that kind; null where it is the same as UTC all year.
    */
   async serverZone(): Promise<string | null> {
-    const other = new pg.Client({ ...this.#config, connectionTimeoutMillis: ZONE_MILLISECONDS })
+    const other = this.#other(ZONE_MILLISECONDS)
     other.on('error', () => {})
     try {
       await other.connect()

@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import type { ClientConfig } from 'pg'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AdapterOptions } from '../adapter.ts'
-import { urlVariable } from '../database-url.ts'
+import { checkTls, isUnescaped, UNESCAPED, urlVariable } from '../database-url.ts'
 
 /** Where a database is, for messages: never the password. */
 export interface Place {
@@ -40,6 +40,7 @@ export function readUrl(options: AdapterOptions): Endpoint {
   const variable = urlVariable(options.name)
   const malformed = (what: string) =>
     new ConfigurationError(`The URL of database ${options.name} ${what}; set ${variable} to ${FORM}`)
+  if (isUnescaped(options.url)) throw malformed(UNESCAPED)
   const url = parse(options.url)
   if (url === null) throw malformed('cannot be read')
   const parameters = url.searchParams
@@ -59,7 +60,7 @@ export function readUrl(options: AdapterOptions): Endpoint {
     host,
     port,
     database,
-    ssl: tls(parameters, host, malformed),
+    ssl: tls(parameters, { host, ...options }, malformed),
     application_name: parameters.get('application_name') ?? 'dray',
     connectionTimeoutMillis: timeout * 1000,
     keepAlive: true,
@@ -90,12 +91,14 @@ function decode(text: string): string {
 /** Verified by default, except on the machine itself; `require` and `prefer` verify too. */
 function tls(
   parameters: URLSearchParams,
-  host: string,
+  { host, ...options }: AdapterOptions & { readonly host: string },
   malformed: (what: string) => Error,
 ): boolean | ConnectionOptions {
-  const mode = parameters.get('sslmode') ?? (LOOPBACK.test(host) ? 'disable' : 'verify-full')
+  const isPlain = LOOPBACK.test(host) && !options.verified
+  const mode = parameters.get('sslmode') ?? (isPlain ? 'disable' : 'verify-full')
+  checkTls(options, mode)
   if (mode === 'disable') return false
-  const options: ConnectionOptions = {}
+  const settings: ConnectionOptions = {}
   const read = (key: string) => {
     const path = parameters.get(key)
     if (path === null) return undefined
@@ -106,18 +109,18 @@ function tls(
     }
   }
   const [ca, cert, key] = [read('sslrootcert'), read('sslcert'), read('sslkey')]
-  if (ca !== undefined) options.ca = ca
-  if (cert !== undefined) options.cert = cert
-  if (key !== undefined) options.key = key
+  if (ca !== undefined) settings.ca = ca
+  if (cert !== undefined) settings.cert = cert
+  if (key !== undefined) settings.key = key
   switch (mode) {
     case 'prefer':
     case 'require':
     case 'verify-full':
-      return options
+      return settings
     case 'verify-ca':
-      return { ...options, checkServerIdentity: () => undefined }
+      return { ...settings, checkServerIdentity: () => undefined }
     case 'no-verify':
-      return { ...options, rejectUnauthorized: false }
+      return { ...settings, rejectUnauthorized: false }
     default:
       throw malformed(`has the unknown sslmode "${mode}" (use verify-full, verify-ca, require, no-verify or disable)`)
   }

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { MergeTarget } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import { blocksOf, inTransaction, type OpenedServer, openServer, outcomeOf, skip } from './opened-server.ts'
 
 const rows = [
@@ -69,6 +70,7 @@ describe('rows that a table of MySQL has already', { skip }, () => {
         const url = new URL(server.url)
         url.username = 'reader'
         url.password = 'r'
+        await signInOnce(url.href)
         const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
         const connection = await adapter.acquire()
 

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Connection } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import { type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const HELSINKI = 'EET-2EEST,M3.5.0/3,M10.5.0/4'
@@ -80,6 +81,7 @@ describe('the settled time of MySQL', { skip }, () => {
     await server.query(`GRANT SELECT ON ${url.pathname.slice(1)}.* TO limited@'127.0.0.1'`)
     url.username = 'limited'
     url.password = 'limited'
+    await signInOnce(url.href)
     const adapter = createMysqlAdapter({ name: 'sales', url: url.href })
 
     const connection = await adapter.acquire()

@@ -12,6 +12,7 @@ import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline
 import { type Harness, openHarness, runPipeline } from '#test/pipeline/harness.ts'
 import type { TestMysqlServer } from '#test/services/mysql-process.ts'
 import { isRealMysql, MYSQL_NAME, startMysqlServer } from '#test/services/mysql-server.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import { skip } from './opened-server.ts'
 
 const primary = database('replicated-primary')
@@ -149,6 +150,7 @@ describe(`a source that replays another ${MYSQL_NAME}, and can be written`, { sk
     await primary.query(`GRANT SELECT ON ${url.pathname.slice(1)}.* TO reader@'127.0.0.1'`)
     url.username = 'reader'
     url.password = 'reader'
+    await signInOnce(url.href)
     const adapter = createMysqlAdapter({ name: 'sales', url: url.href })
     const connection = await adapter.acquire()
 

@@ -3,7 +3,7 @@ import { after, before, beforeEach, describe, test } from 'node:test'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import type { MergeResult } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
-import { TEMPORARY_TABLES } from '#test/services/mysql-speech.ts'
+import { signInOnce, TEMPORARY_TABLES } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const target = { table: 'item', columns: ['id', 'small', 'amount', 'at'], key: ['id'] }
@@ -57,6 +57,7 @@ describe('rows that are new to a table of MySQL', { skip }, () => {
     const url = new URL(server.url)
     url.username = 'writer'
     url.password = 'r'
+    await signInOnce(url.href)
     const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
     const connection = await adapter.acquire()
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { Text } from 'dray/internal/block/block.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const SETTINGS = ['sql_notes=0', 'max_error_count=0', 'max_error_count=10']
@@ -34,6 +35,7 @@ for (const localInfile of ['ON', 'OFF']) {
         const [[usual = '']] = (await server.query(`SELECT @@GLOBAL.${name}`)) as [[string]]
         await server.query(`SET GLOBAL ${name}=${value}`)
         const url = Object.assign(new URL(server.url), { username: 'plain', password: 'p' })
+        await signInOnce(url.href)
         const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
         const connection = await adapter.acquire()
 
