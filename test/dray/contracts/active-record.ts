@@ -595,7 +595,7 @@ export function activeRecordContract(
       await assert.rejects(new Note({ body: 'new' }).destroy(), /never saved cannot be deleted/)
       await assert.rejects(new Note({ body: 'new' }).reload(), /never saved cannot be read again/)
       if (dialect === 'mysql') assert.ok((await Note.where({ id: many }).count()) > 0)
-      else await assert.rejects(Note.where({ id: many }).count(), /70000 values, of which .* ask for fewer at once/)
+      else await assert.rejects(Note.where({ id: many }).count(), /\d{5} values, of which .* ask for fewer at once/)
       assert.equal((await Line.upsertAll([{ orderId: 900n, lineNumber: 1 }])).inserted, 1)
     })
 
