@@ -45,7 +45,7 @@ function mayBeCity(text: string): boolean {
   if (!/\p{L}/u.test(text) || /^(?:\p{Lu}{1,3}|[a-z]{1,2})$/u.test(text) || isUnit(text)) return false
   if (text.length > 60 || REPUBLIC.test(text)) return false
   // `Konak/İzmir` is two places.
-  if (/\p{L}\/\p{L}/u.test(text)) return false
+  if (/\p{L} ?\/ ?\p{L}/u.test(text)) return false
   // `Garadag AD` ends in a part of the postal code.
   if (/\p{Ll} \p{Lu}{2,3}$/u.test(text) && countriesOfCity(text).length === 0) return false
   return !/\d/.test(text) || /^[^\d]+ \d{1,2}$/.test(text)

@@ -130,6 +130,12 @@ function takeWhole(parts: Part[], at: number, before: readonly Part[]): Country 
 export function takeCountry(parts: Part[], given: string | null): Country {
   const all = [...parts]
   const { country, code, isAmbiguous } = takeWritten(parts)
+  const last = withoutTrailingDot(parts.at(-1)?.text ?? '')
+  // Written as it is given, it is not another place of the name.
+  if (isAmbiguous && parts.length > 1 && given !== null && codeOf(last, parts.slice(0, -1)) === given) {
+    parts.pop()
+    return { country: last, code: given }
+  }
   // `La Suiza` of Costa Rica and `Ascensión` of Bolivia are no countries where nothing but the name speaks for them.
   const isOther = code !== null && given !== null && code !== given
   const isCode = isCountryCode(country ?? '')
@@ -137,6 +143,24 @@ export function takeCountry(parts: Part[], given: string | null): Country {
     return { country, code, isAmbiguous }
   parts.splice(0, parts.length, ...all)
   return isKnownCity(country ?? '', given) || isRegionName(country ?? '', given) || isCode ? NONE : AMBIGUOUS
+}
+
+/** `Hobart, Australia 7000`: the country beside its postal code, which stays. */
+function besidePostalCode(parts: Part[]): Country {
+  const at = parts.length - 1
+  const text = withoutTrailingDot(parts[at]?.text ?? '')
+  if (at === 0 || !/\d/.test(text)) return NONE
+  for (const count of [2, 1]) {
+    for (const cut of [cutLastWords(text, count), cutFirstWords(text, count)]) {
+      const code = cut && cut.rest !== '' && !/\d/.test(cut.rest) ? countryNamed(cut.rest) : null
+      if (cut === null || code === null || isKnownCity(cut.rest, code) || !isPostalCode(cut.words, code)) continue
+      const rest = [...parts.slice(0, at), { text: cut.words, before: '' }]
+      const found = judged(cut.rest, code, rest)
+      if (found.code !== null) replaceAt(parts, at, cut.words)
+      return found
+    }
+  }
+  return NONE
 }
 
 function takeWritten(parts: Part[]): Country {
@@ -156,6 +180,8 @@ function takeWritten(parts: Part[]): Country {
     if (country.code !== null && isPostalCode(parts.at(-1)?.text ?? '', country.code)) return country
     if (country.code !== null) parts.splice(at - 1, 0, { text: country.country ?? '', before: ', ' })
   }
+  const beside = besidePostalCode(parts)
+  if (beside.code !== null || beside.isAmbiguous) return beside
   const words = lastWords(parts)
   if (words.code !== null || words.isAmbiguous) return words
   const start = isPostalCode(parts[0]?.text ?? '', null) ? 1 : 0

@@ -24,10 +24,10 @@ const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN JP ZA'.split(' '))
 const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
 const ARTICLE = / (?:el|la|al|le|de|as|os|il|lo|st)$/i
 const LABEL =
-  /^(?:〒\s*|(?:CEP|C\.?P\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ|postal code|post ?code)(?:\s*:\s*|\s+(?=\d)|(?=\d)))/iu
+  /^(?:〒\s*|(?:CEP|C\.?P\.?|P\.?C\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ|postal code|post ?code)(?:\s*:\s*|\s+(?=\d)|(?=\d)))/iu
 
 /** What stands between a city and its postal code: a dash, a label. */
-const LABEL_BEFORE = /(?: [-–]| (?:CEP|C\.?P\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ)\.?:?)$/iu
+const LABEL_BEFORE = /(?: [-–]| (?:CEP|C\.?P\.?|P\.?C\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ)\.?:?)$/iu
 
 /** `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `… lgh 1101` in that of the flat. */
 function endsInOtherNumber(rest: string, words: string, isLine: boolean): boolean {
@@ -152,7 +152,8 @@ export function takePostalCode(parts: Part[], country: string | null): PostalCod
     const text = withoutTrailingDot(parts[at]?.text ?? '').replace(LABEL, '')
     const isSure =
       country !== null && isPostalCode(text, country) && (text.length > 4 || countryOfPostalCode(text) === country)
-    if (!isNear && !isSure) continue
+    const isSigned = at === 0 && /^\p{Lu}{1,2}-\d{4,5} \p{L}/u.test(text)
+    if (!isNear && !isSure && !isSigned) continue
     const found = takeAt(parts, at, country)
     if (found !== null) return found
   }

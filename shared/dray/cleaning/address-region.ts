@@ -1,6 +1,7 @@
 import { cityAfterStreet } from './address-city.ts'
 import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
+import { countryNamed } from './country-names.ts'
 import { fold } from './fold.ts'
 import {
   countriesOfLargeCity,
@@ -143,6 +144,8 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
     for (const count of [3, 2, 1]) {
       const cut = cutLastWords(text, count)
       if (!cut || cut.rest === '' || !isRegion(cut.words, country)) continue
+      // `Jamaica W.I.` is no place of Wisconsin.
+      if (asked.length > 1 && cut.words.includes('.') && countryNamed(cut.rest) !== null) continue
       const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
       const isCode = count === 1 && /^\p{Lu}{2,3}$/u.test(cut.words)
       if (asked.length > 1 && isAustralian(cut.words, country, postal)) continue

@@ -38,6 +38,11 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   'democratic republic of the congo': 'CD',
   'democratic republic of congo': 'CD',
   'republic of the congo': 'CG',
+  'republique democratique du congo': 'CD',
+  'republique du congo': 'CG',
+  rdc: 'CD',
+  ksa: 'SA',
+  bih: 'BA',
   'palestinian territory': 'PS',
   'slovak republic': 'SK',
   'heard island and mcdonald islands': 'HM',
@@ -95,6 +100,12 @@ function buildCodesByName(): Map<string, string> {
 
 const keyOf = (name: string) => fold(name).replace(' & ', ' and ').replaceAll('’', "'")
 
+/** `Kingston, Jamaica W.I.`: the West Indies. */
+const WEST_INDIES = / b?wi$/
+/** `Republic of Kenya`, `République de Guinée`; the Republic of China is not the country of that name. */
+const FORMAL =
+  /^(?:(?:federal |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik )(?:the |la |l')?(?=.{4})/
+
 const ARTICLE = /^(?:the|die|der|la|le|les|el|los|las|o|a|os|as|il|lo|de|het) /
 
 /** The ISO alpha-2 code of a country by its name in one of 70 languages, or a usual one; null where it is none. */
@@ -104,7 +115,12 @@ export function countryNamed(name: string): string | null {
   const key = keyOf(name)
   const bare = key.replace(ARTICLE, '')
   const short = bare.replace(/^saint /, 'st ').replace(' and the ', ' and ')
-  return codesByName.get(key) ?? codesByName.get(bare) ?? codesByName.get(short) ?? null
+  const plain = bare.replace(WEST_INDIES, '').replace(FORMAL, '')
+  for (const one of [key, bare, short, plain]) {
+    const code = codesByName.get(one)
+    if (code !== undefined) return code
+  }
+  return null
 }
 
 /** Whether the text is an ISO alpha-2 code in capitals. Many of them are codes of states, too (`CA`, `DE`, `IN`). */

@@ -52,7 +52,7 @@ const KIND_OF_REGION =
 
 const regionsOf = remembered((country): Regions => {
   const codes = new Set<string>()
-  const names = new Set<string>()
+  const names = new Set<string>(OTHER_NAMES[country])
   for (const region of placeOf(country).regions?.split(';') ?? []) {
     const [code, ...ofRegion] = region.split('|')
     if (code) codes.add(code)
@@ -87,6 +87,21 @@ const OTHER_CODES: Readonly<Record<string, ReadonlySet<string>>> = {
   MX: new Set(['DF', 'CDMX']),
 }
 
+/** Counties that are written though ISO 3166-2 does not have them. */
+const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  GB: [
+    'merseyside',
+    'greater manchester',
+    'west midlands',
+    'tyne and wear',
+    'south yorkshire',
+    'west yorkshire',
+    'middlesex',
+    'west sussex',
+    'east sussex',
+  ],
+}
+
 /** Whether the text is the code of a region of the country, in capitals; dots are ignored (`N.S.W.`). */
 export function isRegionCode(text: string, country: string): boolean {
   if (text.length > 6) return false
@@ -104,7 +119,7 @@ export function isRegionName(text: string, country: string): boolean {
 
 /** Words that stand beside the name of a city: `Cebu City`, `Osaka-shi`, `г. Москва`, `København K`, `Praha 1`. */
 const BESIDE_CITY =
-  /^(?:г|м|[Cc]ity of|[Cc]iudad de) |(?:[ -](?:[Cc]ity|[Ss]hi|[Ss]i|[Cc](?:edex|EDEX)(?: \d+)?|\p{Lu}{1,2}|\d{1,2}))$/u
+  /^(?:г|м|[Cc]ity of|[Cc]iudad de) |(?:[ -](?:[Cc]ity|[Ss]hi|[Ss]i|[Cc](?:edex|EDEX)(?: \d+)?|\p{Lu}{1,2}|D\.C\.|\d{1,2}))$/u
 
 /** Whether the country has a city of this name with at least 15,000 people. */
 export function isKnownCity(text: string, country: string): boolean {

@@ -10,6 +10,7 @@ const OTHER_PATTERNS: Readonly<Record<string, RegExp>> = {
   IE: /^(?:[AC-FHKNPRTV-Y]\d{2}|D6W) ?[\dAC-FHKNPRTV-Y]{4}$/,
   PT: /^\d{4}(?:-\d{3})?$/,
   AE: /^(?!)/,
+  AZ: /^(?:AZ ?)?\d{4}$/,
   IR: /^\d{5}-?\d{5}$/,
   TZ: /^\d{5}$/,
   BH: /^\d{3,4}$/,
@@ -62,7 +63,7 @@ export function isPostalCode(text: string, country: string | null): boolean {
   const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
   if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)
-  if (/^(?:BOX|BP|CP|NO)\b/.test(code) && country !== 'SV') return false
+  if (/^(?:BOX|BP|CP|NO)\b(?!-)/.test(code) && country !== 'SV') return false
   return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) =>
     pattern.test(form),
   )

@@ -387,4 +387,14 @@ Nygatan 4, 22101 Mariehamn, Åland, Finland => Mariehamn | ?Åland | 22101 | FI
 400096, Mahārāshtra, India => | Mahārāshtra | 400096 | IN
 Hamra, Beirut, République libanaise => ? | | | ?
 İnönü Cad. No: 5, 35250 Konak/İzmir, Türkiye => ? | * | 35250 | TR
+[AU] 15 Elizabeth Street, Hobart, Tasmania, Australia 7000 => Hobart | Tasmania | 7000 | AU
+Gloucester Ave, Montego Bay, St. James, Jamaica W.I. => ?Montego Bay | * | | JM
+P.O. Box 1234, PC 112, Ruwi, Muscat, Oman => ? | * | 112 | OM
+Bağdat Cad. No:123 D:5, 34728 Kadıköy / İstanbul, Türkiye => ? | * | 34728 | TR
+[CO] Calle 93B # 13-30, Bogotá D.C., Colombia => Bogotá D.C. | | | CO
+Istiglaliyyat küç. 31, AZ 1001 Bakı, Azərbaycan => Bakı | | AZ 1001 | AZ
+[NO] Munkegata 12, NO-7013 Trondheim => Trondheim | | NO-7013 | NO
+H-4025 Debrecen, Piac utca 20. => Debrecen | | H-4025 | HU
+44 Bold St, Liverpool, Merseyside, L1 4DS, England => Liverpool | Merseyside | L1 4DS | GB
+Avenue Lumumba 12, Lubumbashi, Haut-Katanga, République démocratique du Congo => Lubumbashi | ?Haut-Katanga | | CD
 `
