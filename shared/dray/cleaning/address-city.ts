@@ -161,7 +161,8 @@ function judged(
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'
   const left = before.at(-1)
-  const isBehindPlace = left !== undefined && !isLine(left)
+  // `Nilüfer` is a town, though it ends as streets do.
+  const isBehindPlace = left !== undefined && (!isLine(left) || isKnown(left, country))
   // `Youghal, Munster` and `Victoria, Mahé`: the city of that name or the region, where no country is known.
   const isOfTwo = isBehindPlace && (isRegionSomewhere(text) || isKnown(left, country))
   if (isNamed && country === null && isOfTwo && !isLargeAlone(text)) return 'ambiguous'

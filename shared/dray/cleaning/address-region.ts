@@ -44,7 +44,14 @@ function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
   if (country === 'US') return !first && /^\d{4,5}(?:-\d{1,4})?$/.test(code)
   if (country === 'AU' || country === 'CH') return /^\d{4}$/.test(code) && (country === 'CH') === first
   if (country === 'CA' || country === 'GB') return false
+  if (country === 'BR') return !first && /^\d{5}$/.test(code)
   return /^\d{5,6}$/.test(code)
+}
+
+/** Whether the region alone says the country: `Torino TO 10122` is of Italy and not of Tocantins. */
+function isUsual(text: string, city: string, country: string, { asked, postal }: Asked): boolean {
+  if (!USUAL.includes(country) || (country === 'BR' && /^\d{5}$/.test(postal?.code ?? ''))) return false
+  return !asked.some((other) => other !== country && isKnownCity(city, other) && isRegion(text, other))
 }
 
 function isRegion(text: string, country: string): boolean {
@@ -93,12 +100,8 @@ function whole(parts: Part[], text: string, asked: Asked): Region | null {
 }
 
 /** What the last part is, as far as this country is concerned. */
-function judged(
-  parts: readonly Part[],
-  text: string,
-  country: string,
-  { postal, isGiven }: Asked,
-): 'region' | 'ambiguous' | 'other' {
+function judged(parts: readonly Part[], text: string, country: string, asked: Asked): 'region' | 'ambiguous' | 'other' {
+  const { postal, isGiven } = asked
   const at = parts.length - 1
   const before = parts[at - 1]?.text ?? ''
   const isLetters = /^\p{Lu}{2,3}$/u.test(text)
@@ -126,8 +129,8 @@ function judged(
     const mayBeDistrict = countriesOfLargeCity(text).has(country) || (isPlaceBefore && isBesideCode)
     if (!writesCodes && mayBeDistrict && !isBehindCode && nameOf(before) !== nameOf(text)) return 'ambiguous'
   }
-  const isUsual = USUAL.includes(country) && (postal !== null || isLetters)
-  return isGiven || isCityBefore || isUsual || (country === 'GB' && postal !== null) ? 'region' : 'other'
+  if (isGiven || isCityBefore || (country === 'GB' && postal !== null)) return 'region'
+  return (postal !== null || isLetters) && isUsual(text, before, country, asked) ? 'region' : 'other'
 }
 
 /** Whether the postal code speaks for a city: it stands beside the text, as it does beside cities in the country. */
@@ -154,8 +157,9 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       const isKnown = isBeside || isKnownCity(cut.rest, country)
       const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
       if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
-      const isUsual = USUAL.includes(country) && (isCode || postal !== null) && (isCode || !namesStreet(text))
-      if (!isKnown && !(isUsual && (postal !== null || at > 0))) continue
+      const isWritten = isCode || (postal !== null && !namesStreet(text))
+      const isSure = isWritten && (postal !== null || at > 0)
+      if (!isKnown && !(isSure && isUsual(cut.words, cut.rest, country, { asked, postal, isGiven: false }))) continue
       replaceAt(parts, at, cut.rest)
       return { region: asWritten(cut.words), country }
     }

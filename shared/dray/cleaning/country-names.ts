@@ -41,6 +41,9 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   'republique democratique du congo': 'CD',
   'republique du congo': 'CG',
   rdc: 'CD',
+  'n ireland': 'GB',
+  eeuu: 'US',
+  'fiji islands': 'FJ',
   ksa: 'SA',
   bih: 'BA',
   'palestinian territory': 'PS',
@@ -104,7 +107,7 @@ const keyOf = (name: string) => fold(name).replace(' & ', ' and ').replaceAll('�
 const WEST_INDIES = / b?wi$/
 /** `Republic of Kenya`, `République de Guinée`; the Republic of China is not the country of that name. */
 const FORMAL =
-  /^(?:(?:federal |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik )(?:the |la |l')?(?=.{4})/
+  /^(?:(?:federal |united |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik )(?:the |la |l')?(?=.{4})/
 
 const ARTICLE = /^(?:the|die|der|la|le|les|el|los|las|o|a|os|as|il|lo|de|het) /
 

@@ -397,4 +397,9 @@ Istiglaliyyat küç. 31, AZ 1001 Bakı, Azərbaycan => Bakı | | AZ 1001 | AZ
 H-4025 Debrecen, Piac utca 20. => Debrecen | | H-4025 | HU
 44 Bold St, Liverpool, Merseyside, L1 4DS, England => Liverpool | Merseyside | L1 4DS | GB
 Avenue Lumumba 12, Lubumbashi, Haut-Katanga, République démocratique du Congo => Lubumbashi | ?Haut-Katanga | | CD
+Piazza Castello 4, int. 7, 10122 Torino TO => Torino | TO | 10122 | IT
+Via Roma 3, 10090 Bruino TO => ?Bruino | ?TO | 10090 | ?
+İnönü Mah. 1234. Sok. No:5, Nilüfer, Bursa => ? | ? | | ?
+Rue Hamra, Beyrouth, Liban => Beyrouth | | | LB
+4 Calle Ocho, Miami, Florida, EE.UU. => Miami | Florida | | US
 `
