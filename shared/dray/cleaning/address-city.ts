@@ -179,7 +179,11 @@ function judged(
 
 /** The city stands before the street, or behind it without a comma. */
 function takeFromLine(parts: Part[], text: string, { country, postal, hasRegion }: Evidence): Found {
-  if (country !== null && parts.length > 1 && isKnownCity(parts[0]?.text ?? '', country)) return takeFirst(parts)
+  if (country !== null && parts.length > 1 && isKnownCity(parts[0]?.text ?? '', country)) {
+    // `Toktogul 12, Bishkek, …`: a street with the name of a town.
+    const isOther = (part: Part) => !/\d/.test(part.text) && isKnownCity(part.text, country)
+    return parts.slice(1).some(isOther) ? AMBIGUOUS : takeFirst(parts)
+  }
   const isFollowed = hasRegion || postal !== null
   const cut = isFollowed || country !== null ? cityAfterStreet(text, country) : null
   if (cut === null) return isFollowed ? { ...AMBIGUOUS, isLine: true } : NONE

@@ -5,7 +5,12 @@ export interface Part {
   readonly before: string
 }
 
-const SEPARATOR = /(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s])))/u
+/** `Belém-PA` has a state of Brazil in it, `SAINT-LO` has none. */
+const STATES = 'AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|SC|SE|SP|TO'
+const SEPARATOR = new RegExp(
+  String.raw`(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s]))|(?<=\p{L}{2})-(?=(?:${STATES})(?:$|[,\s])))`,
+  'u',
+)
 
 /** Splits at commas, dashes between spaces, and brackets; empty parts are dropped. */
 export function splitIntoParts(text: string): Part[] {

@@ -48,6 +48,11 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   bih: 'BA',
   'palestinian territory': 'PS',
   'slovak republic': 'SK',
+  'ceska republika': 'CZ',
+  'slovenska republika': 'SK',
+  'kyrgyz republic': 'KG',
+  'lao pdr': 'LA',
+  'republique libanaise': 'LB',
   'heard island and mcdonald islands': 'HM',
   'hong kong sar': 'HK',
   'taiwan roc': 'TW',
@@ -107,7 +112,7 @@ const keyOf = (name: string) => fold(name).replace(' & ', ' and ').replaceAll('�
 const WEST_INDIES = / b?wi$/
 /** `Republic of Kenya`, `République de Guinée`; the Republic of China is not the country of that name. */
 const FORMAL =
-  /^(?:(?:federal |united |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik )(?:the |la |l')?(?=.{4})/
+  /^(?:(?:federal |united |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik |republika )(?:the |la |l')?(?=.{4})/
 
 const ARTICLE = /^(?:the|die|der|la|le|les|el|los|las|o|a|os|as|il|lo|de|het) /
 
