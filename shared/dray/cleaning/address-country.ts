@@ -101,10 +101,13 @@ function lastWords(parts: Part[]): Country {
   for (const count of [5, 4, 3, 2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || !/\p{L}/u.test(cut.rest)) continue
-    const code = cut.words.length > 2 ? countryNamed(cut.words) : null
+    const rest = [...parts.slice(0, at), { text: cut.rest, before: '' }]
+    // `Zürich 8001 CH`
+    const isCode = isCountryCode(cut.words) && withoutPostalCode(cut.rest, cut.words) !== null
+    const isSureCode = isCode && speaksFor(cut.words, rest.slice(-1))
+    const code = cut.words.length > 2 ? countryNamed(cut.words) : isSureCode ? cut.words : null
     if (code === null) continue
     const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
-    const rest = [...parts.slice(0, at), { text: cut.rest, before: '' }]
     const speaks = speaksFor(code, rest) || withoutPostalCode(cut.rest, code) !== null
     const isOther = namesStreet(text) || countriesOfCity(text).length > 0 || parts.length === 1
     if (NOT_BEFORE_COUNTRY.has(previous) || (!speaks && isOther)) continue
@@ -152,9 +155,11 @@ function besidePostalCode(parts: Part[]): Country {
   if (at === 0 || !/\d/.test(text)) return NONE
   for (const count of [2, 1]) {
     for (const cut of [cutLastWords(text, count), cutFirstWords(text, count)]) {
-      const code = cut && cut.rest !== '' && !/\d/.test(cut.rest) ? countryNamed(cut.rest) : null
-      if (cut === null || code === null || isKnownCity(cut.rest, code) || !isPostalCode(cut.words, code)) continue
+      if (cut === null || cut.rest === '' || /\d/.test(cut.rest)) continue
       const rest = [...parts.slice(0, at), { text: cut.words, before: '' }]
+      const isCode = isCountryCode(cut.rest) && !isRegionCode(cut.rest, 'US') && speaksFor(cut.rest, rest)
+      const code = isCode ? cut.rest : countryNamed(cut.rest)
+      if (code === null || isKnownCity(cut.rest, code) || !isPostalCode(cut.words, code)) continue
       const found = judged(cut.rest, code, rest)
       if (found.code !== null) replaceAt(parts, at, cut.words)
       return found

@@ -1,4 +1,5 @@
 import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
+import { isCountryCode } from './country-names.ts'
 import { countriesOfCity, isKnownCity, isRegionName, orderOf } from './places.ts'
 import {
   countryOfPostalCode,
@@ -53,13 +54,24 @@ interface Around {
   readonly next: string | null
 }
 
+/** `4350 AU` and `8001 CH`: the code of the Netherlands, or that of another country before the country's own. */
+function endsInCountry(words: string, place: string): boolean {
+  const letters = /^\d{4} ([A-Z]{2})$/.exec(words)?.[1] ?? ''
+  return (
+    isCountryCode(letters) &&
+    hasPostalCodes(letters) &&
+    isPostalCode(words.slice(0, 4), letters) &&
+    !isKnownCity(place, 'NL')
+  )
+}
+
 function behind(text: string, country: string | null, { isLine, next }: Around): { code: string; rest: string } | null {
   for (const count of [2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || cut.rest === '') continue
     const { rest, words } = cut
     const unusual = LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '') && resemblesPostalCode(words)
-    if (!isPostalCode(words, country) && !unusual) continue
+    if ((!isPostalCode(words, country) && !unusual) || (country === null && endsInCountry(words, rest))) continue
     const isNamed = country === null ? countriesOfCity(rest).length > 0 : isKnownCity(rest, country)
     const isKnown = isNamed && !isWordOfAddress(rest)
     if (!isKnown && (endsInOtherNumber(rest, words, isLine) || isNumberOfPart(rest, words, country, next))) continue
@@ -128,6 +140,7 @@ function takeAt(parts: Part[], at: number, country: string | null): PostalCode |
   const text = withoutDash(withoutTrailingDot(part.text).replace(LABEL, ''), country)
   const isUnusual = parts.length > 2 && at === parts.length - 1 && resemblesPostalCode(text)
   const isOther = isHouseNumber(parts, country) || isNumberOfLine(parts, at)
+  if (country === null && endsInCountry(text, parts[at - 1]?.text ?? '')) return null
   if ((isPostalCode(text, country) || isUnusual) && !isOther) {
     parts.splice(at, 1)
     return { code: text.toUpperCase(), beside: null, first: false }

@@ -154,12 +154,18 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       if (asked.length > 1 && isAustralian(cut.words, country, postal)) continue
       // `80073 Capri NA`: beside the postal code what stands before the letters is the city.
       const isBeside = asked.length === 1 && isCode && WITH_CODES.has(country) && postal?.beside === at && postal.first
-      const isKnown = isBeside || isKnownCity(cut.rest, country)
+      // `Modena 41121 MO`
+      const place = cut.rest.replace(/ \d[\d-]*$/, '')
+      const isKnown = isBeside || isKnownCity(place, country)
       const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
       if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
       const isWritten = isCode || (postal !== null && !namesStreet(text))
       const isSure = isWritten && (postal !== null || at > 0)
-      if (!isKnown && !(isSure && isUsual(cut.words, cut.rest, country, { asked, postal, isGiven: false }))) continue
+      if (
+        !isKnown &&
+        !(isSure && place === cut.rest && isUsual(cut.words, cut.rest, country, { asked, postal, isGiven: false }))
+      )
+        continue
       replaceAt(parts, at, cut.rest)
       return { region: asWritten(cut.words), country }
     }

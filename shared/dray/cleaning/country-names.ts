@@ -41,6 +41,7 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   'republique democratique du congo': 'CD',
   'republique du congo': 'CG',
   rdc: 'CD',
+  рф: 'RU',
   'n ireland': 'GB',
   eeuu: 'US',
   'fiji islands': 'FJ',

@@ -78,11 +78,6 @@ const citiesOf = remembered((country): ReadonlySet<string> => {
     before = before.slice(0, Number.parseInt(coded.charAt(0), 36)) + coded.slice(1)
     cities.add(before)
   }
-  // `Basra` and `Al Basrah`, `Beyrouth` and `Beirut` are names of one region, and so of the city of its name.
-  for (const region of placeOf(country).regions?.split(';') ?? []) {
-    const [, ...names] = region.split('|')
-    if (names.some((name) => cities.has(name))) for (const name of names) cities.add(name)
-  }
   return cities
 })
 

@@ -400,11 +400,18 @@ Avenue Lumumba 12, Lubumbashi, Haut-Katanga, République démocratique du Congo 
 Piazza Castello 4, int. 7, 10122 Torino TO => Torino | TO | 10122 | IT
 Via Roma 3, 10090 Bruino TO => ?Bruino | ?TO | 10090 | ?
 İnönü Mah. 1234. Sok. No:5, Nilüfer, Bursa => ? | ? | | ?
-Rue Hamra, Beyrouth, Liban => Beyrouth | | | LB
 4 Calle Ocho, Miami, Florida, EE.UU. => Miami | Florida | | US
 Travessa 14 de Março, 900, Belém-PA, CEP: 66055-490 => Belém | PA | 66055-490 | BR
 14 rue Torteron, 50000 SAINT-LO => SAINT-LO | | 50000 |
 [KG] Toktogul 12, Bishkek, Kyrgyz Republic => Bishkek | | | KG
 [KG] Toktogul 12, Bishkek, République des montagnes => ? | * | | KG
 U Stadionu 4, Plzeň 301 00, Česká republika => Plzeň | | 301 00 | CZ
+200 Ruthven Street, Toowoomba City QLD 4350 AU => ?Toowoomba City | ?QLD | ?4350 | ?AU
+Bahnhofstrasse 3, Zürich, 8001 CH => Zürich | | 8001 | CH
+Bahnhofstrasse 3, Zürich 8001 CH => Zürich | | 8001 | CH
+Kleinstadt, 8001 CH => ? | ? | ? | ?
+Marktstraat 3, Delft 2611 GS => Delft | | 2611 GS | NL
+Largo Augusto 3, Modena 41121 MO => Modena | MO | 41121 | IT
+[IT] Largo Augusto 3, Modena 41121 MO => Modena | MO | 41121 | IT
+[RU] пр-т Ленина 5, г. Челябинск, Челябинская область, 454000, РФ => ?г. Челябинск | ?Челябинская область | 454000 | RU
 `
