@@ -1,6 +1,6 @@
 import { cutLastWords, type Part, replaceAt } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
-import { countryNamed } from './country-names.ts'
+import { countryNamed, isCountryCode } from './country-names.ts'
 import { fold } from './fold.ts'
 import {
   countriesOfCity,
@@ -43,7 +43,10 @@ const REPUBLIC = /republi[ckq]|república|kingdom|جمهوري|مملكة|рес
 /** `Main St 5` and `Hauptstraße` are no cities; `Praha 2`, `Dublin 4` and `København K` are. */
 function mayBeCity(text: string): boolean {
   if (!/\p{L}/u.test(text) || /^(?:\p{Lu}{1,3}|[a-z]{1,2})$/u.test(text) || isUnit(text)) return false
-  if (text.length > 60 || REPUBLIC.test(text)) return false
+  // `Ont.` is a region, cut short.
+  if (text.length > 60 || REPUBLIC.test(text) || /^\p{L}{2,5}\.$/u.test(text)) return false
+  // `Kaunas LT`, but `København SV`.
+  if (isCountryCode(/\p{Ll} (\p{Lu}{2})$/u.exec(text)?.[1] ?? '') && !isKnownCity(text, 'DK')) return false
   // `Konak/İzmir` is two places.
   if (/\p{L} ?\/ ?\p{L}/u.test(text)) return false
   // `Garadag AD` ends in a part of the postal code.
@@ -133,6 +136,14 @@ function endsInCountry(text: string, mayBeWhole: boolean): boolean {
   return isEnd || (!mayBeWhole && countryNamed(text) !== null)
 }
 
+/** Where nothing but the country is a city. */
+const ONE_CITY = new Set(['SG', 'MC', 'GI', 'HK', 'MO'])
+
+function isCountryWithCities(text: string): boolean {
+  const code = countryNamed(text)
+  return code !== null && !ONE_CITY.has(code)
+}
+
 /** A large city that is no region with other towns: `Khlong Toei, Bangkok`, but `Kaş, Antalya`. */
 function isLargeAlone(text: string): boolean {
   const isAlone = (country: string) => country === 'GB' || !isRegionName(text, country) || isCityRegion(text, country)
@@ -157,6 +168,8 @@ function judged(
   const isNamed = isKnown(text, country)
   if (!isNamed && endsInCountry(text, hasRegion || (isBeside && country !== null))) return 'ambiguous'
   const isRegion = !isNamed && !hasRegion && (country === null ? isRegionSomewhere(text) : isRegionName(text, country))
+  // `Huehuetenango, Guatemala 13001`: the city or the country of the name.
+  if (country === null && before.length > 0 && !before.every(isLine) && isCountryWithCities(text)) return 'ambiguous'
   if (isBeside && !(isRegion && country === null) && (!hasDigits || before.length > 0)) return 'last'
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'

@@ -102,9 +102,10 @@ function lastWords(parts: Part[]): Country {
     const cut = cutLastWords(text, count)
     if (!cut || !/\p{L}/u.test(cut.rest)) continue
     const rest = [...parts.slice(0, at), { text: cut.rest, before: '' }]
-    // `Zürich 8001 CH`
+    // `Zürich 8001 CH`, `Kaunas LT`
     const isCode = isCountryCode(cut.words) && withoutPostalCode(cut.rest, cut.words) !== null
-    const isSureCode = isCode && speaksFor(cut.words, rest.slice(-1))
+    const isOnlyCountry = isCountryCode(cut.words) && !WITH_REGIONS.some((one) => isRegionCode(cut.words, one))
+    const isSureCode = (isCode && speaksFor(cut.words, rest)) || (isOnlyCountry && isKnownCity(cut.rest, cut.words))
     const code = cut.words.length > 2 ? countryNamed(cut.words) : isSureCode ? cut.words : null
     if (code === null) continue
     const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
@@ -168,7 +169,15 @@ function besidePostalCode(parts: Part[]): Country {
   return NONE
 }
 
+/** `Jamaica, W.I.` is one name. */
+function joinWestIndies(parts: Part[]): void {
+  const [name, last] = parts.slice(-2)
+  if (!last || !name || !/^(?:B\. ?)?W\. ?I\.?$/.test(last.text) || countryNamed(name.text) === null) return
+  parts.splice(-2, 2, { ...name, text: `${name.text}, ${last.text}` })
+}
+
 function takeWritten(parts: Part[]): Country {
+  joinWestIndies(parts)
   const at = parts.length - 1
   const last = takeWhole(parts, at, parts.slice(0, at))
   if (last.code !== null) {

@@ -23,6 +23,8 @@ export interface PostalCode {
 const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN JP ZA'.split(' '))
 
 const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
+/** `QRM 1234`; `NSW 2000` is of Australia. */
+const MALTESE = /^(?!NSW|VIC|QLD|TAS|ACT)[A-Z]{3} \d{4}$/
 const ARTICLE = / (?:el|la|al|le|de|as|os|il|lo|st)$/i
 const LABEL =
   /^(?:〒\s*|(?:CEP|C\.?P\.?|P\.?C\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ|postal code|post ?code)(?:\s*:\s*|\s+(?=\d)|(?=\d)))/iu
@@ -71,7 +73,10 @@ function behind(text: string, country: string | null, { isLine, next }: Around):
     if (!cut || cut.rest === '') continue
     const { rest, words } = cut
     const unusual = LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '') && resemblesPostalCode(words)
-    if ((!isPostalCode(words, country) && !unusual) || (country === null && endsInCountry(words, rest))) continue
+    const ofMalta = country === null && MALTESE.test(cutLastWords(text, 2)?.words ?? '')
+    if (ofMalta && count === 2 && isKnownCity(rest, 'MT')) return { code: words, rest }
+    if (ofMalta || (!isPostalCode(words, country) && !unusual) || (country === null && endsInCountry(words, rest)))
+      continue
     const isNamed = country === null ? countriesOfCity(rest).length > 0 : isKnownCity(rest, country)
     const isKnown = isNamed && !isWordOfAddress(rest)
     if (!isKnown && (endsInOtherNumber(rest, words, isLine) || isNumberOfPart(rest, words, country, next))) continue

@@ -48,6 +48,11 @@ function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
   return /^\d{5,6}$/.test(code)
 }
 
+/** `Parma PR 43121` is of Italy or of the USA. */
+function isItalianToo(text: string, city: string, country: string, asked: readonly string[]): boolean {
+  return country !== 'IT' && asked.includes('IT') && isRegionCode(text, 'IT') && isKnownCity(city, 'IT')
+}
+
 /** Whether the region alone says the country: `Torino TO 10122` is of Italy and not of Tocantins. */
 function isUsual(text: string, city: string, country: string, { asked, postal }: Asked): boolean {
   if (!USUAL.includes(country) || (country === 'BR' && /^\d{5}$/.test(postal?.code ?? ''))) return false
@@ -157,6 +162,7 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       // `Modena 41121 MO`
       const place = cut.rest.replace(/ \d[\d-]*$/, '')
       const isKnown = isBeside || isKnownCity(place, country)
+      if (isKnown && isCode && isItalianToo(cut.words, place, country, asked)) return { ...NONE, isAmbiguous: true }
       const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
       if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
       const isWritten = isCode || (postal !== null && !namesStreet(text))

@@ -110,7 +110,7 @@ function buildCodesByName(): Map<string, string> {
 const keyOf = (name: string) => fold(name).replace(' & ', ' and ').replaceAll('’', "'")
 
 /** `Kingston, Jamaica W.I.`: the West Indies. */
-const WEST_INDIES = / b?wi$/
+const WEST_INDIES = /,? b?wi$/
 /** `Republic of Kenya`, `République de Guinée`; the Republic of China is not the country of that name. */
 const FORMAL =
   /^(?:(?:federal |united |islamic |democratic |socialist |people's |hashemite |arab )*(?:republic|kingdom|sultanate) of (?!china|korea|congo)|republique (?:de |du |d'|des )|republica (?:de |del |do |da |dos )|republik |republika )(?:the |la |l')?(?=.{4})/

@@ -87,8 +87,34 @@ const OTHER_CODES: Readonly<Record<string, ReadonlySet<string>>> = {
   MX: new Set(['DF', 'CDMX']),
 }
 
-/** Counties that are written though ISO 3166-2 does not have them. */
+/** Counties and short forms that are written though ISO 3166-2 does not have them. */
 const OTHER_NAMES: Readonly<Record<string, readonly string[]>> = {
+  CA: ['ont', 'que', 'alta', 'sask', 'man', 'nfld'],
+  US: [
+    'ala',
+    'ariz',
+    'ark',
+    'calif',
+    'colo',
+    'conn',
+    'fla',
+    'ill',
+    'ind',
+    'kan',
+    'mass',
+    'mich',
+    'minn',
+    'miss',
+    'neb',
+    'okla',
+    'ore',
+    'penn',
+    'tenn',
+    'tex',
+    'wash',
+    'wis',
+    'wyo',
+  ],
   GB: [
     'merseyside',
     'greater manchester',

@@ -414,4 +414,12 @@ Marktstraat 3, Delft 2611 GS => Delft | | 2611 GS | NL
 Largo Augusto 3, Modena 41121 MO => Modena | MO | 41121 | IT
 [IT] Largo Augusto 3, Modena 41121 MO => Modena | MO | 41121 | IT
 [RU] пр-т Ленина 5, г. Челябинск, Челябинская область, 454000, РФ => ?г. Челябинск | ?Челябинская область | 454000 | RU
+200 Kent St, Ottawa, Ont. K1A 0G9 => Ottawa | Ont. | K1A 0G9 | CA
+4 Calle, Huehuetenango, Guatemala 13001 => ?Huehuetenango | * | 13001 | ?GT
+Via Dante 5, Parma PR 43121 => ?Parma | ?PR | ?43121 | ?IT
+12 Hope Road, Kingston 10, Jamaica, W.I. => Kingston 10 | | | JM
+Savanorių 4, Kaunas LT => Kaunas | | | LT
+Sydhavnsgade 4, 2450 København SV => København SV | | 2450 |
+3 Triq Kbira, Qormi QRM 1234 => Qormi | | QRM 1234 |
+3 Oak St, Portland, OR 97201 US => Portland | OR | 97201 | US
 `
