@@ -170,6 +170,10 @@ function judged(
   const isRegion = !isNamed && !hasRegion && (country === null ? isRegionSomewhere(text) : isRegionName(text, country))
   // `Huehuetenango, Guatemala 13001`: the city or the country of the name.
   if (country === null && before.length > 0 && !before.every(isLine) && isCountryWithCities(text)) return 'ambiguous'
+  const place = before.at(-1) ?? ''
+  // `Northampton, Northants NN1 1AA`: a county that is not known, or has the name of a town, behind its city.
+  const mayBeCounty = !isNamed || (country === null && isRegionSomewhere(text) && !isLargeAlone(text))
+  if (isBeside && !postal?.first && mayBeCounty && isKnown(place, country)) return 'ambiguous'
   if (isBeside && !(isRegion && country === null) && (!hasDigits || before.length > 0)) return 'last'
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'

@@ -2,7 +2,7 @@ import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot }
 import { countryNamed, isCountryCode } from './country-names.ts'
 import { fold } from './fold.ts'
 import { countriesOfCity, countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, saysRegion } from './places.ts'
-import { isPostalCode } from './postal-codes.ts'
+import { hasPostalCodes, isPostalCode } from './postal-codes.ts'
 import { namesStreet } from './street-words.ts'
 
 export interface Country {
@@ -48,7 +48,7 @@ function speaksFor(country: string, before: readonly Part[]): boolean {
 
 /** Whether a postal code stands before that this country has, and no country of those that write regions. */
 function hasPostalCode(country: string, before: readonly Part[]): boolean {
-  return before.slice(-2).some(({ text }) => withoutPostalCode(text, country) !== null)
+  return hasPostalCodes(country) && before.slice(-2).some(({ text }) => withoutPostalCode(text, country) !== null)
 }
 
 function regionsElsewhere(text: string, code: string): string[] {
@@ -75,7 +75,10 @@ function judged(text: string, code: string, before: readonly Part[]): Country {
     if (forRegion.includes('US') && forCountry && hasPostalCode('US', before)) return NONE
     return AMBIGUOUS
   }
-  if (isCode || speaksFor(code, before) || hasPostalCode(code, before)) return found
+  if (speaksFor(code, before) || hasPostalCode(code, before)) return found
+  // `Trnava 917 01, SR` is not of Suriname.
+  const place = (before.at(-1)?.text ?? '').replace(/^[\d -]+|[\d -]+$/g, '')
+  if (isCode) return countriesOfCity(place).length > 0 ? AMBIGUOUS : found
   // The name of a city elsewhere, too: `Granada` is Grenada in Spanish.
   if (countriesOfCity(text).some((country) => country !== code)) return AMBIGUOUS
   const last = before.at(-1)?.text ?? ''

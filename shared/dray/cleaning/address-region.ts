@@ -1,7 +1,7 @@
 import { cityAfterStreet } from './address-city.ts'
 import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
-import { countryNamed } from './country-names.ts'
+import { countryNamed, isCountryCode } from './country-names.ts'
 import { fold } from './fold.ts'
 import {
   countriesOfLargeCity,
@@ -163,6 +163,9 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       const place = cut.rest.replace(/ \d[\d-]*$/, '')
       const isKnown = isBeside || isKnownCity(place, country)
       if (isKnown && isCode && isItalianToo(cut.words, place, country, asked)) return { ...NONE, isAmbiguous: true }
+      // `Vanadzor AM` is a town of Armenia or of Amazonas.
+      const isCountry = isCode && !isKnown && postal === null && asked.length > 1 && isCountryCode(cut.words)
+      if (isCountry) return { ...NONE, isAmbiguous: true }
       const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
       if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
       const isWritten = isCode || (postal !== null && !namesStreet(text))

@@ -60,6 +60,8 @@ export function isPostalCode(text: string, country: string | null): boolean {
   const code = text.toUpperCase()
   if (!/\d/.test(code) && !(country === 'BM' && /^[A-Z]{2} [A-Z]{2}$/.test(text))) return false
   if (country === null) return USUAL_FORMS.test(code) || countryOfSign(code) !== null
+  // `B7600 Mar del Plata`
+  if (country === 'AR' && code.includes(' ')) return false
   const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
   if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)

@@ -422,4 +422,10 @@ Savanorių 4, Kaunas LT => Kaunas | | | LT
 Sydhavnsgade 4, 2450 København SV => København SV | | 2450 |
 3 Triq Kbira, Qormi QRM 1234 => Qormi | | QRM 1234 |
 3 Oak St, Portland, OR 97201 US => Portland | OR | 97201 | US
+[AR] Güemes 4, B7600 Mar del Plata, Argentina => Mar del Plata | | B7600 | AR
+Abovyan 4, Vanadzor AM => ? | ? | | ?
+[ID] Jl. Sudirman 4, Palembang, Sumsel 30111 => ?Palembang | ?Sumsel | 30111 | ID
+4 Mill St, Northampton, Northants NN1 1AA, UK => Northampton | Northants | NN1 1AA | GB
+1-2-3 Sannomiya, Kobe-shi, Hyogo-ken 650-0021, Japan => ?Kobe-shi | ?Hyogo-ken | 650-0021 | JP
+Hlavna 4, Trnava 917 01, SR => ?Trnava | * | ?917 01 | ?SK
 `
