@@ -164,7 +164,7 @@ function read(text: string, order: DateOrder | undefined): Parts | null {
 }
 
 /**
- * A calendar date as `YYYY-MM-DD`, whatever the format: ISO 8601, numbers, names of months in a dozen languages, an
+ * A calendar date as `YYYY-MM-DD`, whatever the format: ISO 8601, numbers, names of months in two dozen languages, an
  * epoch. A timestamp gives the date as it is written, not shifted by its zone; an epoch the date in UTC. Years have
  * four digits (0001 to 9999). Text that is no date, a zero date, a day that does not exist and a date whose day and
  * month could be exchanged become null with a finding.
@@ -184,6 +184,10 @@ export function parseDate(value: string | null, { order, field = 'date' }: DateO
   }
   if (!exists(parts.year, parts.month, parts.day)) {
     return refused(field, 'impossible', 'The date does not exist in the calendar; it was set to NULL.')
+  }
+  // `15/01/2567` is of 2024 in Thailand.
+  if (parts.year >= 2443 && parts.year < 2643 && !/^\d{4}(?!\d{5})/.test(text)) {
+    return refused(field, 'ambiguous', 'The year may be that of the Buddhist calendar; the date was set to NULL.')
   }
   if (parts.ambiguous) {
     return refused(field, 'ambiguous', 'Day and month could be exchanged; the date was set to NULL. Give `order`.')

@@ -90,10 +90,10 @@ const OTHER_CODES: Readonly<Record<string, ReadonlySet<string>>> = {
 /** Counties and short forms that are written though ISO 3166-2 does not have them. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
   CA: 'ont;que;alta;sask;man;nfld',
-  US: 'ala;ariz;ark;calif;colo;conn;fla;ill;ind;kan;mass;mich;minn;miss;neb;okla;ore;penn;tenn;tex;wash;wis;wyo',
+  US: 'ala;ariz;ark;calif;colo;conn;del;fla;ill;ind;kan;mass;mich;minn;miss;neb;okla;ore;penn;tenn;tex;wash;wis;wyo',
   GB:
     'merseyside;greater manchester;west midlands;tyne and wear;south yorkshire;west yorkshire;middlesex;west sussex;' +
-    'east sussex;beds;berks;bucks;cambs;glos;hants;herts;lancs;leics;lincs;northants;notts;oxon;staffs;wilts;worcs;yorks',
+    'east sussex;beds;berks;bucks;cambs;glos;hants;herts;lancs;leics;lincs;northants;notts;oxon;staffs;wilts;worcs;yorks;n yorks;s yorks;w yorks;w mids',
 }
 
 /** Whether the text is the code of a region of the country, in capitals; dots are ignored (`N.S.W.`). */

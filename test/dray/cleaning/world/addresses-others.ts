@@ -427,5 +427,6 @@ Abovyan 4, Vanadzor AM => ? | ? | | ?
 [ID] Jl. Sudirman 4, Palembang, Sumsel 30111 => ?Palembang | ?Sumsel | 30111 | ID
 4 Mill St, Northampton, Northants NN1 1AA, UK => Northampton | Northants | NN1 1AA | GB
 1-2-3 Sannomiya, Kobe-shi, Hyogo-ken 650-0021, Japan => ?Kobe-shi | ?Hyogo-ken | 650-0021 | JP
+2 Quay, Whitby, N. Yorks YO21 1AA => Whitby | N. Yorks | YO21 1AA | GB
 Hlavna 4, Trnava 917 01, SR => ?Trnava | * | ?917 01 | ?SK
 `
