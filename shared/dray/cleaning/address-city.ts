@@ -172,14 +172,15 @@ function judged(
   if (country === null && before.length > 0 && !before.every(isLine) && isCountryWithCities(text)) return 'ambiguous'
   const place = before.at(-1) ?? ''
   // `Northampton, Northants NN1 1AA`: a county that is not known, or has the name of a town, behind its city.
-  const mayBeCounty = !isNamed || (country === null && isRegionSomewhere(text) && !isLargeAlone(text))
-  if (isBeside && !postal?.first && mayBeCounty && isKnown(place, country)) return 'ambiguous'
+  const isBehindCity = isBeside && !postal?.first && !isLine(place) && isKnown(place, country)
+  const mayBeCounty = () => !isNamed || (country === null && isRegionSomewhere(text) && !isLargeAlone(text))
+  if (isBehindCity && mayBeCounty()) return 'ambiguous'
   if (isBeside && !(isRegion && country === null) && (!hasDigits || before.length > 0)) return 'last'
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'
   const left = before.at(-1)
   // `Nilüfer` is a town, though it ends as streets do.
-  const isBehindPlace = left !== undefined && (!isLine(left) || isKnown(left, country))
+  const isBehindPlace = left !== undefined && (!isLine(left) || (!/\d/.test(left) && isKnown(left, country)))
   // `Youghal, Munster` and `Victoria, Mahé`: the city of that name or the region, where no country is known.
   const isOfTwo = isBehindPlace && (isRegionSomewhere(text) || isKnown(left, country))
   if (isNamed && country === null && isOfTwo && !isLargeAlone(text)) return 'ambiguous'

@@ -95,6 +95,14 @@ function codeOf(text: string, before: readonly Part[]): string | null {
   return countryNamed(text)
 }
 
+/** `Zürich 8001 CH`, `Kaunas LT`: the code of a country that the words before it speak for. */
+function codeBehind({ rest, words }: { rest: string; words: string }, before: readonly Part[]): string | null {
+  if (!isCountryCode(words)) return null
+  if (isKnownCity(rest, words) && !WITH_REGIONS.some((one) => isRegionCode(words, one))) return words
+  const isCode = withoutPostalCode(rest, words) !== null && speaksFor(words, [...before, { text: rest, before: '' }])
+  return isCode ? words : null
+}
+
 /** `Stuttgart Germany`: a country without a comma before it. */
 function lastWords(parts: Part[]): Country {
   const at = parts.length - 1
@@ -104,13 +112,10 @@ function lastWords(parts: Part[]): Country {
   for (const count of [5, 4, 3, 2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || !/\p{L}/u.test(cut.rest)) continue
-    const rest = [...parts.slice(0, at), { text: cut.rest, before: '' }]
-    // `Zürich 8001 CH`, `Kaunas LT`
-    const isCode = isCountryCode(cut.words) && withoutPostalCode(cut.rest, cut.words) !== null
-    const isOnlyCountry = isCountryCode(cut.words) && !WITH_REGIONS.some((one) => isRegionCode(cut.words, one))
-    const isSureCode = (isCode && speaksFor(cut.words, rest)) || (isOnlyCountry && isKnownCity(cut.rest, cut.words))
-    const code = cut.words.length > 2 ? countryNamed(cut.words) : isSureCode ? cut.words : null
+    const before = parts.slice(0, at)
+    const code = cut.words.length > 2 ? countryNamed(cut.words) : codeBehind(cut, before)
     if (code === null) continue
+    const rest = [...before, { text: cut.rest, before: '' }]
     const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
     const speaks = speaksFor(code, rest) || withoutPostalCode(cut.rest, code) !== null
     const isOther = namesStreet(text) || countriesOfCity(text).length > 0 || parts.length === 1
@@ -159,10 +164,10 @@ function besidePostalCode(parts: Part[]): Country {
   if (at === 0 || !/\d/.test(text)) return NONE
   for (const count of [2, 1]) {
     for (const cut of [cutLastWords(text, count), cutFirstWords(text, count)]) {
-      if (cut === null || cut.rest === '' || /\d/.test(cut.rest)) continue
+      if (cut === null || cut.rest === '' || /\d/.test(cut.rest) || !/\d/.test(cut.words)) continue
       const rest = [...parts.slice(0, at), { text: cut.words, before: '' }]
       const isCode = isCountryCode(cut.rest) && !isRegionCode(cut.rest, 'US') && speaksFor(cut.rest, rest)
-      const code = isCode ? cut.rest : countryNamed(cut.rest)
+      const code = isCode ? cut.rest : cut.rest.length > 2 ? countryNamed(cut.rest) : null
       if (code === null || isKnownCity(cut.rest, code) || !isPostalCode(cut.words, code)) continue
       const found = judged(cut.rest, code, rest)
       if (found.code !== null) replaceAt(parts, at, cut.words)

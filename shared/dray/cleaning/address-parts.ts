@@ -8,7 +8,7 @@ export interface Part {
 /** `Belém-PA` has a state of Brazil in it, `SAINT-LO` has none. */
 const STATES = 'AC|AL|AM|AP|BA|CE|DF|ES|GO|MA|MG|MS|MT|PA|PB|PE|PI|PR|RJ|RN|RO|RR|RS|SC|SE|SP|TO'
 const SEPARATOR = new RegExp(
-  String.raw`(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s]))|(?<=\p{L}{2})-(?=(?:${STATES})(?:$|[,\s])))`,
+  String.raw`(\s*[,،、;]\s*|\s+[-–—]\s+|\s*\(\s*|\s*\)\s*|\/(?=\p{Lu}{2}(?:$|[,\s]))|-(?<=\p{L}{2}-)(?=(?:${STATES})(?:$|[,\s])))`,
   'u',
 )
 

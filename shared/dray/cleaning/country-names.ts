@@ -122,14 +122,13 @@ export function countryNamed(name: string): string | null {
   if (name.length > LONGEST_NAME) return null
   codesByName ??= buildCodesByName()
   const key = keyOf(name)
+  const found = codesByName.get(key)
+  if (found !== undefined) return found
   const bare = key.replace(ARTICLE, '')
   const short = bare.replace(/^saint /, 'st ').replace(' and the ', ' and ')
-  const plain = bare.replace(WEST_INDIES, '').replace(FORMAL, '')
-  for (const one of [key, bare, short, plain]) {
-    const code = codesByName.get(one)
-    if (code !== undefined) return code
-  }
-  return null
+  const code = codesByName.get(bare) ?? codesByName.get(short)
+  if (code !== undefined || !name.includes(' ')) return code ?? null
+  return codesByName.get(bare.replace(WEST_INDIES, '').replace(FORMAL, '')) ?? null
 }
 
 /** Whether the text is an ISO alpha-2 code in capitals. Many of them are codes of states, too (`CA`, `DE`, `IN`). */

@@ -99,7 +99,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 /** Whether the text is the code of a region of the country, in capitals; dots are ignored (`N.S.W.`). */
 export function isRegionCode(text: string, country: string): boolean {
   if (text.length > 6) return false
-  const code = text.replaceAll('.', '')
+  const code = text.includes('.') ? text.replaceAll('.', '') : text
   return regionsOf(country).codes.has(code) || (OTHER_CODES[country]?.has(code) ?? false)
 }
 

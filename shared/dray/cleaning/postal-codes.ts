@@ -62,13 +62,16 @@ export function isPostalCode(text: string, country: string | null): boolean {
   if (country === null) return USUAL_FORMS.test(code) || countryOfSign(code) !== null
   // `B7600 Mar del Plata`
   if (country === 'AR' && code.includes(' ')) return false
-  const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
+  const isSigned = /^[A-Z]{1,2}-?\d/.test(code) && countryOfSign(code) === country
+  const bare = isSigned ? code.replace(/^[A-Z]{1,2}-?/, '') : code
   if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)
-  if (/^(?:BOX|BP|CP|NO)\b(?!-)/.test(code) && country !== 'SV') return false
-  return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) =>
-    pattern.test(form),
-  )
+  const isOfForm =
+    pattern.test(code) ||
+    (isSigned && pattern.test(bare)) ||
+    (code.includes(' ') && pattern.test(code.replace(' ', ''))) ||
+    (/^\d{5}$/.test(bare) && pattern.test(`${bare.slice(0, 3)} ${bare.slice(3)}`))
+  return isOfForm && (country === 'SV' || !/^(?:BOX|BP|CP|NO)\b(?!-)/.test(code))
 }
 
 /** Whether the post of the country has postal codes, as far as is known. */
