@@ -1,4 +1,3 @@
-import { TLS_BY_URL } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { secondsOf } from 'dray/internal/pipeline/declare/duration.ts'
 import { z } from 'zod'
@@ -14,7 +13,7 @@ const arnOf = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is not an ARN of ${service}`)
 
 /** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
-const tls = z.enum(['verified', TLS_BY_URL]).default('verified')
+const tls = z.enum(['verified', 'by-url']).default('verified')
 
 /** SQLite has no place on AWS: a Lambda keeps no file. */
 const engine = z.enum(['postgres', 'mysql'])
@@ -47,7 +46,7 @@ const database = z.union([
 
 /**
  * A network that is there already, by ids, so that synth looks nothing up. No NAT is needed: S3 and DynamoDB are
- * reached by gateway endpoints, and only functions with a database run inside.
+ * reached by gateway endpoints, and only functions with a database, and transforms, run inside.
  */
 const vpc = z.strictObject({
   id: idOf('vpc'),
@@ -87,6 +86,8 @@ const environment = z.strictObject({
       logs: logDays.default(30),
       /** What runs, steps and partitions did, in days. */
       metrics: z.int().min(1).max(3650).default(90),
+      /** Who has touched quarantined rows and findings, in days. */
+      audit: z.int().min(1).max(3650).default(365),
     })
     .prefault({}),
   /**
