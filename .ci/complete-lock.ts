@@ -1,13 +1,21 @@
+import { execFile } from 'node:child_process'
 import { readFile, writeFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
 
 /*
  * `node .ci/complete-lock.ts`, after `npm install`: npm leaves out of the lock file the optional packages that it could
  * not look up (a registry without the builds for other platforms), and `npm ci` then refuses the lock file. This names
- * them, with their version and platform, so that `npm ci` skips them here and installs them where they belong.
+ * them, with their version and platform, so that `npm ci` skips them here and installs them where they belong; and asks
+ * the registry for each hash that is missing, so that nothing is installed that is not known by its content.
  */
+
+const run = promisify(execFile)
 
 interface LockedPackage {
   version: string
+  integrity?: string
+  link?: boolean
+  inBundle?: boolean
   optional?: boolean
   dev?: boolean
   os?: string[]
@@ -45,6 +53,13 @@ for (const locked of Object.values(lock.packages)) {
       optional: true,
     }
   }
+}
+for (const [path, locked] of Object.entries(lock.packages)) {
+  const [, name] = /.*node_modules\/(.+)$/.exec(path) ?? []
+  if (name === undefined || locked.link || locked.inBundle || locked.integrity !== undefined) continue
+  const { stdout } = await run('npm', ['view', `${name}@${locked.version}`, 'dist.integrity'])
+  if (stdout.trim() === '') throw new Error(`The registry knows no ${name}@${locked.version}: take another version.`)
+  lock.packages[path] = { version: locked.version, integrity: stdout.trim(), ...locked }
 }
 lock.packages = Object.fromEntries(Object.entries(lock.packages).sort(([one], [other]) => (one < other ? -1 : 1)))
 await writeFile(file, `${JSON.stringify(lock, null, 2)}\n`)

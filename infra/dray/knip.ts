@@ -18,19 +18,21 @@ export const framework = {
     '.ci/*.ts',
     'functions/dray/*.ts',
     'test/dray/seconds-reporter.ts',
+    'test/dray/{run,parts}.ts',
+    'test/dray/faults/simulation/simulate.ts',
     'test/dray/**/*.test.ts',
     'test/dray/**/fixtures/**/*.ts',
     'test/dray/fixture/functions/*/*.ts',
     'test/dray/fixture/infra/project.ts',
     'test/dray/benchmarks/{,handlers/}*.ts',
     'test/dray/cleaning/make-places.ts',
-    'test/dray/projects/*.long.ts',
+    'test/dray/**/*.long.ts',
     'test/dray/projects/replaced/{functions/*,infra}/*.ts',
   ],
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
   ignoreDependencies: [...hoisted, 'aws-lambda'],
-  ignoreBinaries: ['apt-get', 'cdk', 'mount', 'pgloader', 'umount'],
+  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'umount'],
 }
 
 export const packages = {
@@ -39,7 +41,13 @@ export const packages = {
     project: ['**/*.ts'],
   },
   'infra/dray': {
-    entry: ['aws/app.ts', 'local/services-process.ts', 'local/isolated/bootstrap.ts', 'local/worker-thread.ts'],
+    entry: [
+      'aws/app.ts',
+      'cli/dray.ts',
+      'local/services-process.ts',
+      'local/isolated/bootstrap.ts',
+      'local/worker-thread.ts',
+    ],
     project: ['**/*.ts'],
     // Dynalite is loaded by `require`, since it has no types; the CLI of the CDK is a process.
     ignoreDependencies: ['dynalite', 'aws-cdk'],

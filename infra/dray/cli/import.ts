@@ -133,7 +133,8 @@ async function target(into: string): Promise<{ name: string; table: string }> {
       `--into ${into} names no table, so nothing is imported; write --into <database>.<table>, with the database ${names.join(' or ')}.`,
     )
   }
-  return { name, table }
+  const { tableNameOf, tableText } = await import('dray/internal/database/table-name.ts')
+  return { name, table: tableText(tableNameOf(table)) }
 }
 
 async function formatOf(options: FormatOptions): Promise<GivenFormat> {

@@ -35,7 +35,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
-    const start = await startOfRun(pipeline, mode, known)
+    const start = await startOfRun(pipeline, mode, known, services)
     const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from }, services)
     const made = { ...planned, notes: [...start.notes, ...planned.notes] }
     const { extract, concurrency } = pipeline

@@ -97,7 +97,12 @@ const environment = z.strictObject({
   lineage: z
     .strictObject({
       /** It is reached from outside of the network. */
-      url: z.url({ protocol: /^https$/, error: 'is not a URL that begins with https://' }),
+      url: z
+        .url({ protocol: /^https$/, error: 'is not a URL that begins with https://' })
+        .refine((url) => new URL(url).username === '' && new URL(url).password === '', {
+          error:
+            'has a user or a password in it, which would stand in the template and in the functions’ settings: put the key into a secret and name that as apiKeySecret',
+        }),
       endpoint: z.string().min(1).default('api/v1/lineage'),
       /** Name or complete ARN of the secret that holds the key. */
       apiKeySecret: z.string().min(1).optional(),

@@ -1,11 +1,5 @@
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import {
-  iamVariable,
-  secretVariable,
-  TLS_BY_URL,
-  tlsVariable,
-  urlVariable,
-} from 'dray/internal/database/database-url.ts'
+import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { resolveDatabaseSecrets } from 'dray/internal/lambda/database-secrets.ts'
 import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
@@ -38,7 +32,7 @@ export async function bindSecrets({ name, databases }: Environment, names: reado
     }
     if ('secret' in settings) {
       process.env[secretVariable(database)] = settings.secret
-      if (settings.tls === 'by-url') process.env[tlsVariable(database)] = TLS_BY_URL
+      process.env[tlsVariable(database)] = settings.tls
     }
     if (settings.authorities === 'amazon-rds') await trustAmazon()
   }

@@ -174,9 +174,11 @@ function checkTransitions(name: string, state: State, states: States): void {
 }
 
 function checkExpressions(name: string, state: State): void {
+  const isWork = state.Type === 'Task' || state.Type === 'Map' || state.Type === 'Parallel'
   for (const [field, value] of expressionFields(state)) {
+    const place = { result: isWork && field === 'Output', errorOutput: field === 'Catch' }
     for (const text of stringsOf(value)) {
-      const problem = problemOf(text)
+      const problem = problemOf(text, place)
       if (problem !== null) refuse(name, field, problem)
     }
   }

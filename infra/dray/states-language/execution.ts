@@ -12,9 +12,10 @@ import type {
 } from 'dray/internal/workflow/states-language.ts'
 import { Cancellation, Cancelled } from './cancellation.ts'
 import type { Clock } from './clock.ts'
-import { throughJson } from './data.ts'
+import { SDK_METADATA_BYTES, throughJson } from './data.ts'
 import { evaluate, type StatesVariable } from './expression.ts'
 import type { HistoryEvent, HistoryListener } from './history.ts'
+import { EVALUATION_FAILED, HistoryQuota } from './history-quota.ts'
 import { Retries } from './retry.ts'
 import { runAll } from './run-all.ts'
 import { matchesError, StatesError } from './states-error.ts'
@@ -41,6 +42,7 @@ const mostAtOnce = { inline: 40, distributed: 10_000 } as const
  */
 interface Scope {
   readonly cancellation: Cancellation
+  readonly history: HistoryQuota
   readonly context: Readonly<Record<string, unknown>>
   /** As `$states.context.Map.Item` has it: in the executions of a Distributed Map there is none. */
   readonly item: { readonly Index: number; readonly Value: unknown } | null
@@ -76,6 +78,7 @@ export class Execution {
   readonly #options: ExecutionOptions
   readonly #random: () => number
   readonly #running = new Set<Promise<unknown>>()
+  readonly #history = newHistory()
 
   constructor(options: ExecutionOptions) {
     this.#options = options
@@ -87,8 +90,19 @@ export class Execution {
     return [...this.#running]
   }
 
+  /** As many as Step Functions would have written by now. */
+  get historyEvents(): number {
+    return this.#history.events
+  }
+
   emit(event: Untimed<HistoryEvent>): void {
     this.#options.onEvent?.({ at: this.#options.clock.now(), ...event } as HistoryEvent)
+  }
+
+  /** Emits an event that Step Functions writes to the history of the scope's execution. */
+  #record(scope: Scope, event: Untimed<HistoryEvent>): void {
+    scope.history.count(event.type)
+    this.emit(event)
   }
 
   /** The output of the last state. Throws `StatesError` when the execution fails, `Cancelled` when it was cancelled. */
@@ -98,6 +112,7 @@ export class Execution {
     const context = this.#contextOf(stateMachineName, executionName, input)
     return await this.#runStates(definition, input, {
       cancellation: this.cancellation,
+      history: this.#history,
       context,
       item: null,
       index: null,
@@ -128,15 +143,15 @@ export class Execution {
       const state = states.States[step.next] as State
       const name = step.next
       const at = { state: name, item: scope.index }
-      this.emit({ type: 'state-entered', ...at, stateType: state.Type, input: step.output })
-      step = await this.#runState(state, {
-        name,
-        input: step.output,
-        scope,
-        enteredTime: this.#timestamp(),
-        retryCount: 0,
-      })
-      this.emit({ type: 'state-exited', ...at, output: step.output })
+      this.#record(scope, { type: 'state-entered', ...at, stateType: state.Type, input: step.output })
+      const visit = { name, input: step.output, scope, enteredTime: this.#timestamp(), retryCount: 0 }
+      try {
+        step = await this.#runState(state, visit)
+      } catch (thrown) {
+        if (isAborted(state, thrown)) scope.history.add(1)
+        throw thrown
+      }
+      this.#record(scope, { type: 'state-exited', ...at, output: step.output })
     }
     return step.output
   }
@@ -158,7 +173,17 @@ export class Execution {
 
   async #outputOf(template: Template | undefined, visit: Visit): Promise<unknown> {
     if (template === undefined) return visit.input
-    return throughJson(await evaluate(template, this.#variable(visit), visit.name), visit.name, 'an output')
+    return throughJson(await this.#evaluate(template, this.#variable(visit), visit), visit.name, 'an output')
+  }
+
+  #evaluate(template: Template, variable: StatesVariable, visit: Visit): Promise<unknown> {
+    return evaluate(template, variable, visit.name, visit.scope.history)
+  }
+
+  /** For what an expression gave when it is not what the field takes. */
+  #misfit(visit: Visit, problem: string): StatesError {
+    visit.scope.history.add(EVALUATION_FAILED)
+    return new StatesError('States.QueryEvaluationError', `The state '${visit.name}': ${problem}`)
   }
 
   #variable(visit: Visit): StatesVariable {
@@ -173,10 +198,8 @@ export class Execution {
 
   async #choose(state: ChoiceState, visit: Visit): Promise<string> {
     for (const choice of state.Choices) {
-      const holds = await evaluate(choice.Condition, this.#variable(visit), visit.name)
-      if (typeof holds !== 'boolean') {
-        throw new StatesError('States.QueryEvaluationError', `The state '${visit.name}': a condition is not a boolean.`)
-      }
+      const holds = await this.#evaluate(choice.Condition, this.#variable(visit), visit)
+      if (typeof holds !== 'boolean') throw this.#misfit(visit, 'a condition is not a boolean.')
       if (holds) return choice.Next
     }
     if (state.Default !== undefined) return state.Default
@@ -184,9 +207,12 @@ export class Execution {
   }
 
   async #failure(state: FailState, visit: Visit): Promise<StatesError> {
-    const text = async (template: string | undefined) =>
-      template === undefined ? '' : String(await evaluate(template, this.#variable(visit), visit.name))
-    return new StatesError(await text(state.Error), await text(state.Cause))
+    const text = async (field: 'Error' | 'Cause') => {
+      const value = await this.#evaluate(state[field] ?? '', this.#variable(visit), visit)
+      if (typeof value === 'string') return value
+      throw this.#misfit(visit, `${field} is not a string.`)
+    }
+    return new StatesError(await text('Error'), await text('Cause'))
   }
 
   /** A Task, Map or Parallel with its retries; an error that is caught becomes a step to another state. */
@@ -202,7 +228,13 @@ export class Execution {
         const delayMs = retries.delayAfter(thrown.error)
         if (delayMs === null) return await this.#catchError(state, attempt, thrown)
         const at = { state: visit.name, item: visit.scope.index }
-        this.emit({ type: 'task-retried', ...at, error: thrown.error, delayMs, attempt: retryCount + 2 })
+        this.#record(visit.scope, {
+          type: 'task-retried',
+          ...at,
+          error: thrown.error,
+          delayMs,
+          attempt: retryCount + 2,
+        })
         await this.#sleep(delayMs, visit.scope.cancellation)
       }
     }
@@ -210,14 +242,17 @@ export class Execution {
 
   async #attempt(state: TaskState | MapState | ParallelState, visit: Visit): Promise<unknown> {
     const variable = this.#variable(visit)
-    const result = throughJson(await this.#resultOf(state, visit, variable), visit.name, 'a result')
+    const result = await this.#resultOf(state, visit, variable)
     if (state.Output === undefined) return result
-    return throughJson(await evaluate(state.Output, { ...variable, result }, visit.name), visit.name, 'an output')
+    return throughJson(await this.#evaluate(state.Output, { ...variable, result }, visit), visit.name, 'an output')
   }
 
-  #resultOf(state: TaskState | MapState | ParallelState, visit: Visit, variable: StatesVariable): Promise<unknown> {
-    if (state.Type === 'Task') return this.#task(state, visit, variable)
-    return state.Type === 'Map' ? this.#map(state, visit, variable) : this.#parallel(state, visit, variable)
+  async #resultOf(state: TaskState | MapState | ParallelState, visit: Visit, variable: StatesVariable) {
+    if (state.Type === 'Task') return await this.#task(state, visit, variable)
+    const results = await (state.Type === 'Map'
+      ? this.#map(state, visit, variable)
+      : this.#parallel(state, visit, variable))
+    return throughJson(results, visit.name, 'a result')
   }
 
   async #catchError(state: TaskState | MapState | ParallelState, visit: Visit, thrown: StatesError): Promise<Step> {
@@ -227,7 +262,7 @@ export class Execution {
     const output =
       catcher.Output === undefined
         ? errorOutput
-        : await evaluate(catcher.Output, { ...this.#variable(visit), errorOutput }, visit.name)
+        : await this.#evaluate(catcher.Output, { ...this.#variable(visit), errorOutput }, visit)
     return { output: throughJson(output, visit.name, 'an output'), next: catcher.Next }
   }
 
@@ -243,26 +278,27 @@ export class Execution {
 
   async #task(state: TaskState, visit: Visit, variable: StatesVariable): Promise<unknown> {
     const { FunctionName, Payload } = state.Arguments
-    const functionName = withoutBraces(String(await evaluate(FunctionName, variable, visit.name)))
-    const payload = throughJson(await evaluate(Payload, variable, visit.name), visit.name, 'a payload')
+    const functionName = withoutBraces(String(await this.#evaluate(FunctionName, variable, visit)))
+    const payload = throughJson(await this.#evaluate(Payload, variable, visit), visit.name, 'a payload')
     const at = { state: visit.name, item: visit.scope.index }
-    this.emit({ type: 'task-scheduled', ...at, functionName, payload, attempt: visit.retryCount + 1 })
+    this.#record(visit.scope, { type: 'task-scheduled', ...at, functionName, payload, attempt: visit.retryCount + 1 })
     try {
       const result = await invokeTask(
-        { functionName, payload, timeoutSeconds: state.TimeoutSeconds },
+        { functionName, payload: payload ?? {}, timeoutSeconds: state.TimeoutSeconds },
         { ...this.#options, cancellation: visit.scope.cancellation, track: (running) => this.#track(running) },
       )
       const output = throughJson(
         { ExecutedVersion: '$LATEST', Payload: result ?? null, StatusCode: 200 },
         visit.name,
         'a result',
+        SDK_METADATA_BYTES,
       )
-      this.emit({ type: 'task-succeeded', ...at, output })
+      this.#record(visit.scope, { type: 'task-succeeded', ...at, output })
       return output
     } catch (thrown) {
       if (thrown instanceof StatesError) {
         const type = thrown.error === 'States.Timeout' ? 'task-timed-out' : 'task-failed'
-        this.emit({ type, ...at, error: thrown.error, cause: thrown.causeText })
+        this.#record(visit.scope, { type, ...at, error: thrown.error, cause: thrown.causeText })
       }
       throw thrown
     }
@@ -278,10 +314,12 @@ export class Execution {
     const input =
       state.Arguments === undefined
         ? visit.input
-        : throughJson(await evaluate(state.Arguments, variable, visit.name), visit.name, 'arguments')
+        : throughJson(await this.#evaluate(state.Arguments, variable, visit), visit.name, 'arguments')
     const { Branches: branches } = state
-    return await runAll(branches.length, branches.length, visit.scope.cancellation, (index, cancellation) =>
-      this.#runStates(branches[index] as States, input, { ...visit.scope, cancellation }),
+    return await written(visit.scope.history, 1, () =>
+      runAll(branches.length, branches.length, visit.scope.cancellation, (index, cancellation) =>
+        this.#runStates(branches[index] as States, input, { ...visit.scope, cancellation }),
+      ),
     )
   }
 
@@ -289,19 +327,19 @@ export class Execution {
     const distributed = 'ItemReader' in state
     const items = distributed
       ? await this.#itemsRead(state, visit, variable)
-      : await evaluate(state.Items, variable, visit.name)
-    if (!Array.isArray(items)) {
-      throw new StatesError('States.QueryEvaluationError', `The state '${visit.name}': Items is not an array.`)
-    }
+      : await this.#evaluate(state.Items, variable, visit)
+    if (!Array.isArray(items)) throw this.#misfit(visit, 'Items is not an array.')
     const limit = await this.#concurrency(state, visit, variable)
-    const results = runAll(items.length, limit, visit.scope.cancellation, (index, cancellation) =>
-      this.#iterate(state, visit, { ...visit.scope, cancellation, item: { Index: index, Value: items[index] }, index }),
-    )
-    return await (distributed ? results.catch(withinTolerance) : results)
+    const iterate = (index: number, cancellation: Cancellation) =>
+      this.#iterate(state, visit, { ...visit.scope, cancellation, item: { Index: index, Value: items[index] }, index })
+    return await written(visit.scope.history, distributed ? 2 : 1, async () => {
+      const results = runAll(items.length, limit, visit.scope.cancellation, iterate)
+      return await (distributed ? results.catch(withinTolerance) : results)
+    })
   }
 
   async #itemsRead(state: DistributedMapState, visit: Visit, variable: StatesVariable): Promise<unknown[]> {
-    const place = await evaluate(state.ItemReader.Arguments, variable, visit.name)
+    const place = await this.#evaluate(state.ItemReader.Arguments, variable, visit)
     const { Bucket, Key } = place as { Bucket: unknown; Key: unknown }
     const { readItems } = this.#options
     try {
@@ -315,12 +353,9 @@ export class Execution {
   }
 
   async #concurrency(state: MapState, visit: Visit, variable: StatesVariable): Promise<number> {
-    const limit = await evaluate(state.MaxConcurrency ?? 0, variable, visit.name)
+    const limit = await this.#evaluate(state.MaxConcurrency ?? 0, variable, visit)
     if (!Number.isInteger(limit) || (limit as number) < 0) {
-      throw new StatesError(
-        'States.QueryEvaluationError',
-        `The state '${visit.name}': MaxConcurrency is ${JSON.stringify(limit)}, not an integer from 0 up.`,
-      )
+      throw this.#misfit(visit, `MaxConcurrency is ${JSON.stringify(limit)}, not an integer from 0 up.`)
     }
     const most = 'ItemReader' in state ? mostAtOnce.distributed : mostAtOnce.inline
     return limit === 0 ? most : Math.min(limit as number, most)
@@ -328,22 +363,25 @@ export class Execution {
 
   async #iterate(state: MapState, visit: Visit, scope: Scope): Promise<unknown> {
     const index = scope.index as number
+    const isDistributed = 'ItemReader' in state
+    /** The executions of a Distributed Map are not in its history. */
+    const record = (event: Untimed<HistoryEvent>) => (isDistributed ? this.emit(event) : this.#record(scope, event))
     const at = { state: visit.name, item: visit.scope.index, index }
-    this.emit({ type: 'map-iteration-started', ...at })
+    record({ type: 'map-iteration-started', ...at })
     try {
       const variable = this.#variable({ ...visit, scope })
       const selected =
-        state.ItemSelector === undefined ? scope.item?.Value : await evaluate(state.ItemSelector, variable, visit.name)
+        state.ItemSelector === undefined ? scope.item?.Value : await this.#evaluate(state.ItemSelector, variable, visit)
       const item = throughJson(selected, visit.name, 'an item')
-      const inside = 'ItemReader' in state ? this.#execution(visit, scope, item) : scope
+      const inside = isDistributed ? this.#execution(visit, scope, item) : scope
       const output = await this.#runStates(state.ItemProcessor, item, inside)
-      this.emit({ type: 'map-iteration-succeeded', ...at })
+      record({ type: 'map-iteration-succeeded', ...at })
       return output
     } catch (thrown) {
       if (thrown instanceof StatesError) {
-        this.emit({ type: 'map-iteration-failed', ...at, error: thrown.error, cause: thrown.causeText })
+        record({ type: 'map-iteration-failed', ...at, error: thrown.error, cause: thrown.causeText })
       } else if (thrown instanceof Cancelled) {
-        this.emit({ type: 'map-iteration-aborted', ...at })
+        record({ type: 'map-iteration-aborted', ...at })
       }
       throw thrown
     }
@@ -353,7 +391,32 @@ export class Execution {
   #execution(visit: Visit, scope: Scope, item: unknown): Scope {
     const { executionName, stateMachineName = 'local' } = this.#options
     const context = this.#contextOf(`${stateMachineName}/${visit.name}`, `${executionName}-${scope.index}`, item)
-    return { ...scope, context, item: null }
+    return { ...scope, context, item: null, history: newHistory() }
+  }
+}
+
+function newHistory(): HistoryQuota {
+  const history = new HistoryQuota()
+  history.count('execution-started')
+  return history
+}
+
+/** `TaskStateAborted` and its like: a Task that ends its list, or whatever works when something beside it failed. */
+function isAborted(state: State, thrown: unknown): boolean {
+  if (state.Type === 'Task') return true
+  return thrown instanceof Cancelled && (state.Type === 'Map' || state.Type === 'Parallel')
+}
+
+/** Work that Step Functions writes as started, and then as succeeded or failed, in as many events each. */
+async function written<T>(history: HistoryQuota, events: number, work: () => Promise<T>): Promise<T> {
+  history.add(events)
+  try {
+    const result = await work()
+    history.add(events)
+    return result
+  } catch (thrown) {
+    if (thrown instanceof StatesError) history.add(events)
+    throw thrown
   }
 }
 

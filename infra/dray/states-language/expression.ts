@@ -1,5 +1,7 @@
 import type { Template } from 'dray/internal/workflow/states-language.ts'
 import jsonata from 'jsonata'
+import { checkExpression, type Place, problemAt, type Reads } from './check-expression.ts'
+import { EVALUATION_FAILED, type HistoryQuota } from './history-quota.ts'
 import { StatesError } from './states-error.ts'
 
 /** The value of `$states`. */
@@ -12,14 +14,12 @@ export interface StatesVariable {
 
 type Evaluate = (states: StatesVariable) => unknown
 
-/** Functions of JSONata that give the same answer each time, here and on AWS; not `$eval`, `$now`, `$random`. */
-const allowedFunctions: ReadonlySet<string> = new Set(
-  `abs append average boolean ceil contains count distinct each error exists filter floor join keys length lookup lowercase
-   map match max merge min not number power reduce replace reverse round sift single sort split spread sqrt string
-   substring substringAfter substringBefore sum trim type uppercase zip`.split(/\s+/),
-)
+interface Compiled {
+  readonly evaluate: Evaluate
+  readonly reads: Reads
+}
 
-const expressions = new Map<string, Evaluate>()
+const expressions = new Map<string, Compiled>()
 const templates = new WeakMap<object, Evaluate>()
 
 export function isExpression(text: string): boolean {
@@ -32,31 +32,38 @@ export function stringsOf(template: Template): readonly string[] {
   return typeof template === 'object' && template !== null ? Object.values(template).flatMap(stringsOf) : []
 }
 
-/** What is wrong with a string of a template, or null. */
-export function problemOf(text: string): string | null {
+/** What is wrong with a string of a template at its place, or null. */
+export function problemOf(text: string, place: Place): string | null {
   if (!isExpression(text)) {
     return text.startsWith('{%') || text.endsWith('%}') ? 'has only one of {% and %}' : null
   }
   try {
-    compiled(text)
-    return null
+    return problemAt(place, compiled(text).reads)
   } catch (error) {
     return `cannot be compiled: ${(error as Error).message}`
   }
 }
 
-/** A template with its expressions evaluated. Throws `States.QueryEvaluationError`, also where one has no value. */
-export async function evaluate(template: Template, states: StatesVariable, state: string): Promise<unknown> {
+/**
+ * A template with its expressions evaluated. Throws `States.QueryEvaluationError`, which the history counts, also where
+ * one has no value.
+ */
+export async function evaluate(
+  template: Template,
+  states: StatesVariable,
+  state: string,
+  history?: HistoryQuota,
+): Promise<unknown> {
   try {
     return await evaluatorOf(template)(states)
   } catch (error) {
-    if (error instanceof StatesError) throw error
+    history?.add(EVALUATION_FAILED)
     throw new StatesError('States.QueryEvaluationError', `The state '${state}': ${(error as Error).message}`)
   }
 }
 
 function evaluatorOf(template: Template): Evaluate {
-  if (typeof template === 'string') return isExpression(template) ? compiled(template) : () => template
+  if (typeof template === 'string') return isExpression(template) ? compiled(template).evaluate : () => template
   if (typeof template !== 'object' || template === null) return () => template
   const known = templates.get(template)
   if (known !== undefined) return known
@@ -84,22 +91,41 @@ function objectEvaluator(template: Readonly<Record<string, Template>>): Evaluate
   }
 }
 
-function compiled(text: string): Evaluate {
+function compiled(text: string): Compiled {
   const known = expressions.get(text)
   if (known !== undefined) return known
   const source = text.slice(2, -2).trim()
   const expression = jsonata(source)
-  checkVariables(expression.ast())
-  const general: Evaluate = async (states) => defined(await expression.evaluate(undefined, { states }), source)
+  const reads = checkExpression(expression.ast())
+  const general: Evaluate = async (states) => dataOf(await expression.evaluate(undefined, { states }), source)
   const keys = plainPath(expression.ast())
-  const evaluator: Evaluate = keys === null ? general : (states) => alongPath(keys, states) ?? general(states)
-  expressions.set(text, evaluator)
-  return evaluator
+  const evaluate: Evaluate = keys === null ? general : (states) => alongPath(keys, states) ?? general(states)
+  const parts = { evaluate, reads }
+  expressions.set(text, parts)
+  return parts
 }
 
-function defined(value: unknown, source: string): unknown {
+/**
+ * Only what JSON holds leaves an expression: not nothing (nor what the package finds in a prototype, and Java does
+ * not), and no function at any depth.
+ */
+function dataOf(value: unknown, source: string): unknown {
   if (value === undefined || typeof value === 'function') throw new Error(`the expression ${source} has no value.`)
+  const parts = [value]
+  for (let part = parts.pop(); part !== undefined || parts.length > 0; part = parts.pop()) {
+    if (typeof part === 'function' || isFunction(part)) {
+      throw new Error(`the expression ${source} has a function as its value, which is no data.`)
+    }
+    if (typeof part === 'object' && part !== null) for (const each of Object.values(part)) parts.push(each)
+  }
   return value
+}
+
+/** As JSONata holds a lambda, or one of its functions. */
+function isFunction(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { _jsonata_lambda: lambda, _jsonata_function: native } = value as Record<string, unknown>
+  return lambda === true || native === true
 }
 
 /** The keys of `$states.a.b`, or null for any other expression. */
@@ -125,24 +151,4 @@ function alongPath(keys: readonly string[], states: StatesVariable): unknown {
     value = (value as Record<string, unknown>)[key]
   }
   return value
-}
-
-function checkVariables(ast: unknown): void {
-  const used = new Set<string>()
-  const bound = new Set(['states', ''])
-  const visit = (node: unknown, seen: Set<unknown>): void => {
-    if (typeof node !== 'object' || node === null || seen.has(node)) return
-    seen.add(node)
-    const { type, value, lhs, arguments: parameters } = node as Record<string, unknown>
-    if (type === 'variable') used.add(String(value))
-    if (type === 'bind') bound.add(String((lhs as { value: unknown }).value))
-    if (type === 'lambda') for (const parameter of parameters as { value: string }[]) bound.add(parameter.value)
-    for (const part of Object.values(node)) visit(part, seen)
-  }
-  visit(ast, new Set())
-  for (const name of used) {
-    if (!bound.has(name) && !allowedFunctions.has(name)) {
-      throw new Error(`$${name} is not implemented by the local interpreter.`)
-    }
-  }
 }

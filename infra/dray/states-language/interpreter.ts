@@ -15,6 +15,8 @@ export interface ExecutionResult {
   readonly output?: unknown
   readonly error?: string
   readonly cause?: string
+  /** How many events Step Functions would have in the history of the execution, which holds 25,000. */
+  readonly historyEvents: number
 }
 
 /**
@@ -28,7 +30,7 @@ export async function execute(definition: unknown, input: unknown, options: Exec
   options.signal?.addEventListener('abort', abort, { once: true })
   if (options.signal?.aborted) abort()
   execution.emit({ type: 'execution-started', name: options.executionName, input })
-  let result: ExecutionResult
+  let result: Ended
   try {
     result = { status: 'SUCCEEDED', output: await execution.run(definition, input) }
   } catch (thrown) {
@@ -39,10 +41,12 @@ export async function execute(definition: unknown, input: unknown, options: Exec
     await settled(execution, options)
   }
   emitEnd(execution, result)
-  return result
+  return { ...result, historyEvents: execution.historyEvents + 1 }
 }
 
-function endOf(thrown: unknown, signal: AbortSignal | undefined): ExecutionResult {
+type Ended = Omit<ExecutionResult, 'historyEvents'>
+
+function endOf(thrown: unknown, signal: AbortSignal | undefined): Ended {
   if (thrown instanceof StatesError) return { status: 'FAILED', error: thrown.error, cause: thrown.causeText }
   if (!(thrown instanceof Cancelled)) throw thrown
   const reason: unknown = signal?.reason
@@ -50,7 +54,7 @@ function endOf(thrown: unknown, signal: AbortSignal | undefined): ExecutionResul
   return { status: 'ABORTED', error, cause }
 }
 
-function emitEnd(execution: Execution, result: ExecutionResult): void {
+function emitEnd(execution: Execution, result: Ended): void {
   const { status, output, error = '', cause = '' } = result
   if (status === 'SUCCEEDED') execution.emit({ type: 'execution-succeeded', output })
   else execution.emit({ type: status === 'FAILED' ? 'execution-failed' : 'execution-aborted', error, cause })

@@ -1,13 +1,16 @@
-/** An error with the name that Retry and Catch match, and its cause as text. */
+/** Step Functions cuts a cause after as many characters. */
+const LONGEST_CAUSE = 32_768
+
+/** An error with the name that Retry and Catch match, and its cause as text, cut where Step Functions cuts it. */
 export class StatesError extends Error {
   override readonly name = 'StatesError'
   readonly error: string
   readonly causeText: string
 
   constructor(error: string, causeText: string) {
-    super(`${error}: ${causeText}`)
+    super(`${error}: ${causeText.slice(0, LONGEST_CAUSE)}`)
     this.error = error
-    this.causeText = causeText
+    this.causeText = causeText.slice(0, LONGEST_CAUSE)
   }
 }
 
@@ -16,15 +19,17 @@ export class UnsupportedDefinition extends Error {
   override readonly name = 'UnsupportedDefinition'
 }
 
-/** These end the execution unless a Catch names them: `States.ALL` does not match them. */
-const TERMINAL_ERRORS: ReadonlySet<string> = new Set(['States.DataLimitExceeded', 'States.Runtime'])
+/** `States.TaskFailed` does not match these. */
+const NOT_OF_TASKS: ReadonlySet<string> = new Set(['States.DataLimitExceeded', 'States.Timeout'])
 
-/** Whether the names of a Retry or Catch match an error, wildcards included. */
+/**
+ * Whether the names of a Retry or Catch match an error, wildcards included. `States.ALL` matches the data limit, though
+ * AWS documents that it does not: recorded executions went on from its Catch.
+ */
 export function matchesError(names: readonly string[], error: string): boolean {
   if (error === 'States.Runtime') return false
-  if (names.includes(error)) return true
-  if (TERMINAL_ERRORS.has(error)) return false
-  return names.includes('States.ALL') || (names.includes('States.TaskFailed') && error !== 'States.Timeout')
+  if (names.includes(error) || names.includes('States.ALL')) return true
+  return names.includes('States.TaskFailed') && !NOT_OF_TASKS.has(error)
 }
 
 /** What a handler threw, as Lambda reports it: the error's name, and a cause in JSON. */

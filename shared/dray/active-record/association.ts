@@ -60,7 +60,7 @@ export abstract class Association<T, V> {
 export async function preload(records: readonly object[], name: string): Promise<void> {
   const associations = records.map((record) => (record as Record<string, unknown>)[name])
   const [first] = associations
-  if (first === undefined) return
+  if (records.length === 0) return
   if (!(first instanceof Association)) {
     throw new ConfigurationError(
       `${records[0]?.constructor.name}.${name} is no association; declare it with belongsTo() or hasMany() in a getter`,

@@ -2,16 +2,18 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import type { Mark, MergeResult, MergeTarget, QueryOptions } from '#dray/database/adapter.ts'
 import type { Database } from '#dray/database/database.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelTable } from './model-table.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, valueToText } from './table-definition.ts'
 import { type ValidationError, validateValue } from './validations.ts'
+import { compareTexts } from './value-order.ts'
 
 export interface BulkOptions<F extends Fields = Fields> {
   /** The conflict key: the primary key or a unique key; the primary key when left out. */
   readonly by?: (keyof F & string) | readonly (keyof F & string)[]
-  /** A row never overwrites one whose value of this property is greater. */
+  /** A row never overwrites one whose value of this property is greater; of the input, the greatest of a key counts. */
   readonly version?: keyof F & string
   readonly signal?: AbortSignal
 }
@@ -47,6 +49,9 @@ export function bulkColumns(
   })
 }
 
+/** Kinds of which two texts are two values. */
+const TEXTS: ReadonlySet<string> = new Set(['text', 'varchar', 'json', 'uuid'] satisfies FieldKind[])
+
 /** What a merge into a model's table needs to know. */
 export function mergeTarget(
   definition: TableDefinition,
@@ -69,6 +74,7 @@ export function mergeTarget(
     table: definition.table,
     columns: columns.map(({ column }) => column),
     key: by.every((column) => columns.includes(column)) ? by.map(({ column }) => column) : [],
+    texts: columns.filter(({ field }) => TEXTS.has(field.settings.kind)).map(({ column }) => column),
     ignore: definition.touched.map(({ column }) => column),
     mode,
     ...(definition.lockVersion === null ? {} : { counter: definition.lockVersion.column }),
@@ -146,11 +152,17 @@ export async function writeAll(
   options: BulkOptions,
 ): Promise<BulkResult> {
   const { definition } = model
-  const rows = Array.isArray(input) ? input : [...input]
-  const columns = bulkColumns(definition, givenIn(rows, definition))
+  const given = Array.isArray(input) ? input : [...input]
+  const columns = bulkColumns(definition, givenIn(given, definition))
   const target = mergeTarget(definition, mode, options, columns)
-  const encoded = new EncodedRows(rows, rowEncoder(definition, utcNow(), columns))
-  if (encoded.isEmpty) return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: encoded.rejected }
+  const now = utcNow()
+  const order = newestLast(given, options.version === undefined ? null : columnOf(definition, options.version), now)
+  const rows = order === null ? given : order.map((place) => given[place] as (typeof given)[number])
+  const inInput = ({ row, errors }: RejectedInput) => ({ row: order?.[row] ?? row, errors })
+  const encoded = new EncodedRows(rows, rowEncoder(definition, now, columns))
+  if (encoded.isEmpty) {
+    return { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: encoded.rejected.map(inInput) }
+  }
   const merged = await model.database.transaction(() =>
     mergeBlocks(model.database, target, () => encoded.blocks(), { signal: options.signal }),
   )
@@ -158,7 +170,39 @@ export async function writeAll(
     const field = definition.columns.find((candidate) => candidate.column === column)?.name ?? ''
     return { row: encoded.placeOf(row), errors: [{ field, code, message }] }
   })
-  return { ...merged, rejected: [...encoded.rejected, ...refused].sort((a, b) => a.row - b.row) }
+  const rejected = [...encoded.rejected, ...refused].map(inInput)
+  return { ...merged, rejected: rejected.sort((a, b) => a.row - b.row) }
+}
+
+/**
+ * The places of the rows by their version, so that of several rows of a key the newest is the last one, which counts;
+ * null where they are in that order.
+ */
+function newestLast(
+  rows: readonly Readonly<Record<string, unknown>>[],
+  version: ColumnDefinition | null,
+  now: string,
+): readonly number[] | null {
+  if (version === null) return null
+  const texts = rows.map((row) => versionOf(row, version, now))
+  const compare = (one: number, other: number) => {
+    const [first = null, second = null] = [texts[one], texts[other]]
+    if (first === null || second === null) return Number(first !== null) - Number(second !== null)
+    return compareTexts(version, first, second)
+  }
+  if (rows.every((_, place) => place === 0 || compare(place - 1, place) <= 0)) return null
+  return rows.map((_, place) => place).sort(compare)
+}
+
+function versionOf(row: Readonly<Record<string, unknown>>, version: ColumnDefinition, now: string): Text {
+  const value = row[version.name]
+  if (value === undefined && version.field.settings.isTouched) return now
+  try {
+    return valueToText(version, value)
+  } catch {
+    // The row is going to be rejected for it.
+    return null
+  }
 }
 
 function utcNow(): string {

@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
-import { columnName } from './sql.ts'
-import { type ColumnDefinition, type TableDefinition, textFor } from './table-definition.ts'
+import { columnName, textFor } from './sql.ts'
+import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
 
 /** A column of a key with what it is ordered and compared by: one rule for both, whatever its live type. */
 export interface ComparedColumn {
@@ -26,7 +26,7 @@ export function comparedKey(
     return {
       column,
       by: other?.by ?? name,
-      value: (text) => (other === null || text === null ? sql`${textFor(adapter, column, text)}` : other.value(text)),
+      value: (text) => (other === null || text === null ? textFor(adapter, column, text) : other.value(text)),
       keepsIndex: other?.keepsIndex ?? true,
     }
   })

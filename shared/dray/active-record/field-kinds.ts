@@ -127,9 +127,32 @@ export const decimal = (precision: number, scale: number): Field<Decimal> =>
     ],
   })
 
+const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
+const NO_NUMBERS = new Set(['NaN', 'Infinity', '-Infinity'])
+const MOST_DIGITS = 17
+
 function toDouble(value: string): number {
+  if (!NUMBER.test(value)) return NO_NUMBERS.has(value) ? Number(value) : refuse('double', value)
   const number = Number(value)
-  return Number.isNaN(number) && value !== 'NaN' ? refuse('double', value) : number
+  return value.length <= FEW_DIGITS || isExact(value, number) ? number : refuse('double', value)
+}
+
+/** Whether the double gives the digits of a text back, as it does those that a database writes of a double. */
+function isExact(text: string, number: number): boolean {
+  if (!Number.isFinite(number)) return false
+  const digits = significantDigits(text)
+  if (digits === '') return true
+  if (digits.length <= MOST_DIGITS && significantDigits(number.toPrecision(digits.length)) === digits) return true
+  return INTEGER_TEXT.test(text) && BigInt(text) === BigInt(number)
+}
+
+const INTEGER_TEXT = /^-?\d+$/
+
+function significantDigits(text: string): string {
+  return text
+    .replace(/e.*$/i, '')
+    .replace(/[^\d]/g, '')
+    .replace(/^0+|0+$/g, '')
 }
 
 /** A double; NaN and the infinities where the database has them. */
@@ -171,10 +194,22 @@ export const uuid = (): Field<string> => field('uuid', String, textOf, { rules: 
 
 const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 
-/** Bytes. */
-export const binary = (): Field<Uint8Array> =>
+/** Bytes; at most `length` of them where one is given, which a key on MySQL needs. */
+export const binary = (length?: number): Field<Uint8Array> =>
   field<Uint8Array>(
     'binary',
     (value) => (HEXADECIMAL.test(value) ? Buffer.from(value.slice(2), 'hex') : refuse('binary', value)),
-    (value) => `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`,
+    (value) =>
+      value instanceof Uint8Array
+        ? `\\x${Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString('hex')}`
+        : refuse('binary', value),
+    length === undefined
+      ? {}
+      : {
+          length,
+          rules: [
+            (value) =>
+              value.byteLength > length ? { code: 'too_long', message: `must have at most ${length} bytes` } : null,
+          ],
+        },
   )

@@ -1,5 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import type { Database } from '#dray/database/database.ts'
+import { ConfigurationError } from '#dray/errors.ts'
 import { type BulkOptions, type BulkResult, writeAll } from './bulk.ts'
 import type { Attributes, Fields, KeyOf, Row, ValueOf } from './fields.ts'
 import { ownFieldsOf } from './own-fields.ts'
@@ -9,7 +10,7 @@ import { RecordInvalidError, RecordNotFoundError } from './record-errors.ts'
 import { type ConditionsOf, type OrderOf, Relation } from './relation.ts'
 import { checkSchema, createTable, type SchemaDifference } from './schema.ts'
 import type { RecordRow } from './table-definition.ts'
-import { columnOf, defineTable, type TableDefinition, valueToText } from './table-definition.ts'
+import { columnOf, defineTable, type TableDefinition } from './table-definition.ts'
 import { validateValue } from './validations.ts'
 
 type Constructor<T> = new (...args: never[]) => T
@@ -64,7 +65,7 @@ export interface WritingStatics<F extends Fields> {
    * Writes many rows: new keys are inserted, those that differ are updated. Keeps every rule; bad rows are reported,
    * the others written.
    */
-  upsertAll(rows: Iterable<Attributes<F>>, options: BulkOptions<F>): Promise<BulkResult>
+  upsertAll(rows: Iterable<Attributes<F>>, options?: BulkOptions<F>): Promise<BulkResult>
   /** Writes many new rows; one whose key is there already is reported as rejected. */
   insertAll(rows: Iterable<Attributes<F>>, options?: Omit<BulkOptions<F>, 'by' | 'version'>): Promise<BulkResult>
   /** Deletes the rows that meet the conditions, without hooks; says how many. */
@@ -116,8 +117,7 @@ function setAttributes(
   attributes: Readonly<Record<string, unknown>>,
 ): void {
   for (const [name, value] of Object.entries(attributes)) {
-    const column = columnOf(definition, name)
-    internals.set(record, column, valueToText(column, value))
+    internals.give(record, columnOf(definition, name), value)
   }
 }
 
@@ -200,8 +200,13 @@ function recordClass(definition: TableDefinition) {
 const readingStatics = {
   async find(this: ModelClass, key: unknown): Promise<unknown> {
     const { primaryKey, database, table } = this.definition
+    if (Array.isArray(key)) {
+      throw new ConfigurationError(
+        `find() of ${database}.${table} takes one key, and was given a list; where({ ${primaryKey[0]?.name ?? 'id'}: […] }) finds several rows`,
+      )
+    }
     const keys =
-      primaryKey.length === 1 && (typeof key !== 'object' || key === null)
+      primaryKey.length === 1 && (typeof key !== 'object' || key === null || key instanceof Uint8Array)
         ? { [primaryKey[0]?.name ?? '']: key }
         : (key as object)
     const found = await new Relation(this).where(keys as never).first()
@@ -258,7 +263,7 @@ const writingStatics = {
   createOrFail(this: new (attributes: object) => ActiveRecord & Persistence<Fields>, attributes: object) {
     return new this(attributes).saveOrFail()
   },
-  upsertAll(this: ModelClass, rows: Iterable<Record<string, unknown>>, options: BulkOptions<Fields>) {
+  upsertAll(this: ModelClass, rows: Iterable<Record<string, unknown>>, options: BulkOptions<Fields> = {}) {
     return writeAll(this, rows, 'upsert', options)
   },
   insertAll(this: ModelClass, rows: Iterable<Record<string, unknown>>, options: BulkOptions<Fields> = {}) {

@@ -2,14 +2,14 @@ import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import { type Adapter, type Connection, DROPPED } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
-import { DataQualityError } from '#dray/errors.ts'
+import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { areKept, refuseChanged } from './kept-values.ts'
 import type { QueriedModel } from './model-table.ts'
 import { type ActiveRecord, internals } from './record.ts'
 import { RecordNotFoundError, StaleRecordError } from './record-errors.ts'
 import { Relation } from './relation.ts'
-import { columnName, readColumn, tableName } from './sql.ts'
-import { type ColumnDefinition, textFor } from './table-definition.ts'
+import { columnName, readColumn, tableName, textFor } from './sql.ts'
+import type { ColumnDefinition } from './table-definition.ts'
 
 type Writable = ActiveRecord & { isValid(): boolean }
 
@@ -56,7 +56,7 @@ async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> 
     const values: RawBuilder<unknown>[] = []
     for (const column of definition.columns) {
       const text = row[column.index]
-      if (text !== undefined) values.push(sql`${textFor(adapter, column, text)}`)
+      if (text !== undefined) values.push(textFor(adapter, column, text))
       else if (column.field.settings.isTouched) values.push(sql.raw(adapter.now))
       else if (column.field.settings.isLockVersion) values.push(sql`${'0'}`)
       else continue
@@ -240,8 +240,16 @@ function staleRecord(model: QueriedModel, record: ActiveRecord): StaleRecordErro
 }
 
 /** Deletes the record's row. Throws when it is stale, and when the database keeps it. */
+function refuseNew({ definition }: QueriedModel, record: ActiveRecord, done: string): void {
+  if (!record.isNew) return
+  throw new TerminalError(
+    `a record of ${definition.database}.${definition.table} that was never saved cannot be ${done}; save() it first`,
+  )
+}
+
 export async function destroy(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
+  refuseNew(model, record, 'deleted')
   await model.database.withConnection(async (connection, adapter) => {
     const where = identity(model, record, adapter)
     const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(model.definition)} where ${where}`)
@@ -258,6 +266,7 @@ export async function destroy(record: ActiveRecord): Promise<void> {
 /** Reads the record's row again. */
 export async function reload(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
+  refuseNew(model, record, 'read again')
   const key = Object.fromEntries(model.definition.primaryKey.map(({ name }) => [name, record.was(name)]))
   const fresh = await new Relation(model).where(key as never).first()
   if (fresh === null) {

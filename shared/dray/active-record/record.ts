@@ -1,6 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
-import { ConfigurationError } from '#dray/errors.ts'
+import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AssociatedModel } from './association.ts'
 import { BelongsTo } from './belongs-to.ts'
 import { HasMany } from './has-many.ts'
@@ -29,6 +29,8 @@ interface Internals {
   load(record: SourceRecord, row: RecordRow): void
   /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
   set(record: SourceRecord, column: ColumnDefinition, text: Text): void
+  /** Takes a value that was assigned; one that the field cannot hold is kept, and judged by a save. */
+  give(record: SourceRecord, column: ColumnDefinition, value: unknown): void
   /** Takes the record back to how it is now when it is called; fields that have been changed since a save stay so. */
   wayBack(record: SourceRecord): () => void
 }
@@ -88,6 +90,16 @@ export class SourceRecord {
       set: (record, column, text) => {
         const set = record.#set(column, text)
         ownFieldsOf(record).set(record, column, set === null ? null : textToValue(column, set))
+      },
+      give: (record, column, value) => {
+        try {
+          internals.set(record, column, valueToText(column, value))
+        } catch (error) {
+          const fields = ownFieldsOf(record)
+          if (!(error instanceof DataQualityError) || !fields.plain.includes(column)) throw error
+          // Judged when the record is saved.
+          fields.set(record, column, value)
+        }
       },
       wayBack: (record) => {
         const given = [...record.#current]
@@ -272,7 +284,7 @@ export function defineAccessors(prototype: object, definition: TableDefinition):
         ? {}
         : {
             set(this: SourceRecord, value: unknown) {
-              internals.set(this, column, valueToText(column, value))
+              internals.give(this, column, value)
             },
           }),
     })

@@ -2,7 +2,9 @@ import { sql } from 'kysely'
 import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
 import type { SchemaCapabilities } from '#dray/database/capabilities.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
+import { kindsHolding } from '#dray/database/live-types.ts'
 import { compile } from '#dray/database/statement.ts'
+import { tableNameOf } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
 import { columnName, tableName } from './sql.ts'
@@ -53,9 +55,8 @@ async function missingSchema(
   connection: Pick<Connection, 'query'>,
   adapter: Adapter,
 ): Promise<string | null> {
-  const dot = definition.table.indexOf('.')
-  if (dot < 0) return null
-  const schema = definition.table.slice(0, dot)
+  const { schema } = tableNameOf(definition.table)
+  if (schema === null) return null
   const { sql: text, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
   if ((await connection.query(text, parameters)).rows.length > 0) return null
   return `database ${definition.database} has no schema "${schema}", or its user may not see it, so there is no table ${definition.table}; create the schema, grant it to the user, or correct the part of the model's name in front of the dot`
@@ -85,40 +86,10 @@ export async function createTable(model: ModelTable, options: { readonly ifMissi
   })
 }
 
-/** Live types that hold a kind's values, as the engines name them. */
-const ACCEPTED: Readonly<Record<FieldKind, RegExp>> = {
-  bigint: /^(bigint|integer|int|smallint|mediumint|tinyint|year|numeric|decimal|xid8)\b(?!.*\[)/i,
-  integer: /^(bigint|integer|int|smallint|mediumint|tinyint|year)\b(?!.*\[)/i,
-  text: /./,
-  varchar: /./,
-  decimal: /^(numeric|decimal|text|varchar|character varying|bigint|integer|int|smallint|mediumint|tinyint)\b(?!.*\[)/i,
-  double: /^(double|real|float|numeric|decimal)\b(?!.*\[)/i,
-  boolean: /^(bool|tinyint|bit|integer|int)/i,
-  date: /^(date|text|varchar|character varying)\b(?!.*\[)/i,
-  timestamp: /^(timestamp|datetime|date|text|varchar|character varying)/i,
-  json: /^(json|longtext|text)/i,
-  uuid: /^(uuid|char|varchar|text|binary)/i,
-  binary:
-    /^(bytea|(tiny|medium|long)?blob|binary|varbinary|bit\(|geometry|(multi)?(point|linestring|polygon)|geom|vector)/i,
-}
-
-/** The first that matches a live type names the field that holds it; everything else is text. */
-const FITTING: readonly (readonly [RegExp, string])[] = [
-  [/\[\]/, 'text()'],
-  [/^(smallint|mediumint|tinyint|integer|int|year)\b/i, 'integer()'],
-  [/^bigint\b/i, 'bigint()'],
-  [/^(numeric|decimal)\b/i, 'decimal(precision, scale)'],
-  [/^(double|real|float)\b/i, 'double()'],
-  [/^bool/i, 'boolean()'],
-  [/^date$/i, 'date()'],
-  [/^(timestamp|datetime)/i, 'timestamp()'],
-  [/^json/i, 'json()'],
-  [/^uuid/i, 'uuid()'],
-  [ACCEPTED.binary, 'binary()'],
-]
-
-function fittingField(type: string): string {
-  return FITTING.find(([live]) => live.test(type))?.[1] ?? 'text()'
+/** A field as a model declares it. */
+function declared(kind: FieldKind): string {
+  if (kind === 'varchar') return 'varchar(n)'
+  return kind === 'decimal' ? 'decimal(precision, scale)' : `${kind}()`
 }
 
 /** What differs between the model and its live table. */
@@ -139,9 +110,9 @@ export async function checkSchema(model: ModelTable): Promise<readonly SchemaDif
       },
     ]
   }
-  const { enforcesTypes } = (await database.adapter()).schema
+  const { schema } = await database.adapter()
   return [
-    ...definition.columns.flatMap((column) => columnDifferences(where, column, live, enforcesTypes)),
+    ...definition.columns.flatMap((column) => columnDifferences(where, column, live, definition.readOnly, schema)),
     ...(definition.readOnly ? [] : writingDifferences(where, model, live)),
   ]
 }
@@ -150,7 +121,8 @@ function columnDifferences(
   where: string,
   column: ColumnDefinition,
   live: LiveTable,
-  enforcesTypes: boolean,
+  isRead: boolean,
+  { liveTypes, storesBytes }: SchemaCapabilities,
 ): SchemaDifference[] {
   const found = live.columns.find(({ name }) => name === column.column)
   if (found === undefined) {
@@ -163,14 +135,15 @@ function columnDifferences(
       },
     ]
   }
-  if (!enforcesTypes || ACCEPTED[column.field.settings.kind].test(found.type)) return []
-  return [
-    {
-      kind: 'type',
-      column: column.column,
-      message: `${where}.${column.column} is ${found.type}, the model says ${column.field.settings.kind}; declare the field ${column.name} as ${fittingField(found.type)}, which holds such values as they are, or change the column`,
-    },
-  ]
+  const { kind } = column.field.settings
+  const kinds = liveTypes === null ? [kind] : kindsHolding(liveTypes, found.type)
+  const is = `${where}.${column.column} is ${found.type || 'without a type'}`
+  const remedy = !kinds.includes(kind)
+    ? `the model says ${kind}; declare the field ${column.name} as ${declared(kinds[0] as FieldKind)}, which holds such values as they are, or change the column`
+    : kind === 'binary' && !isRead && !storesBytes(found.type)
+      ? 'so bytes would be stored as their hexadecimal text; make it a BLOB'
+      : null
+  return remedy === null ? [] : [{ kind: 'type', column: column.column, message: `${is}, ${remedy}` }]
 }
 
 function writingDifferences(where: string, model: ModelTable, live: LiveTable): SchemaDifference[] {

@@ -1,9 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Adapter, Bound } from '#dray/database/adapter.ts'
+import type { Text } from '#dray/block/block.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { bound } from '#dray/database/statement.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
-import { columnOf, textFor, valueToText } from './table-definition.ts'
+import { columnOf, valueToText } from './table-definition.ts'
 
 /** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
 export const KEYS_AT_ONCE = 500
@@ -13,7 +15,7 @@ export type Conditions = Readonly<Record<string, unknown>> | readonly [string, .
 
 /** `table` or `schema.table`, quoted part by part. */
 export function tableName(definition: Pick<TableDefinition, 'table'>): RawBuilder<unknown> {
-  return sql.id(...definition.table.split('.'))
+  return sql.id(...tableParts(definition.table))
 }
 
 export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder<unknown> {
@@ -26,8 +28,31 @@ export function readColumn(adapter: Adapter, column: ColumnDefinition): RawBuild
   return adapter.floatDigits !== null && column.field.settings.kind === 'double' ? sql`${name} * 1e0 as ${name}` : name
 }
 
-/** A field's value as a bound parameter of its column. */
-export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): Bound {
+const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
+const INFINITE = /^-?Infinity$/
+const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
+
+/** A column's text as a statement gives it to the database: instants in UTC, bytes as bytes. */
+export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text): RawBuilder<unknown> {
+  const { kind } = column.field.settings
+  if (text === null) return sql`${text}`
+  if (kind === 'timestamp') return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
+  if (kind === 'binary' && HEXADECIMAL.test(text)) return sql`${Buffer.from(text.slice(2), 'hex')}`
+  if (kind === 'boolean' && adapter.booleansAreNumbers) return sql.raw(column.field.settings.cast(text) ? '1' : '0')
+  // A YEAR of MySQL's takes the text for 2000.
+  if ((kind === 'integer' || kind === 'bigint') && text === '0') return sql.raw('0')
+  if (kind === 'double' && adapter.infinity !== null && INFINITE.test(text))
+    return sql.raw(text.replace('Infinity', adapter.infinity))
+  return sql`${text}`
+}
+
+function withOffset(text: string): string {
+  if (HAS_OFFSET.test(text.slice(10)) || text.endsWith('infinity')) return text
+  return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`
+}
+
+/** A field's value as its column is given it, and compared with. */
+export function boundValue(adapter: Adapter, column: ColumnDefinition, value: unknown): RawBuilder<unknown> {
   return textFor(adapter, column, valueToText(column, value))
 }
 

@@ -1,6 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
+import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { AnyField, Fields } from './fields.ts'
 
@@ -16,7 +16,7 @@ export interface ColumnDefinition {
 export interface TableDefinition {
   /** The database's name, e.g. `shop`. */
   readonly database: string
-  /** `table` or `schema.table`. */
+  /** `table` or `schema.table`, a part that has a dot in double quotes. */
   readonly table: string
   readonly columns: readonly ColumnDefinition[]
   readonly columnNames: readonly string[]
@@ -48,12 +48,8 @@ export function defineTable(
       field,
     }),
   )
-  const where = `${owner.database}.${owner.table}`
-  if (owner.table.split('.').length > 2) {
-    throw new ConfigurationError(
-      `model of ${where}: a table's name has one dot at most, between the schema and the table; correct it, or read the table through a view`,
-    )
-  }
+  const table = tableText(tableNameOf(owner.table))
+  const where = `${owner.database}.${table}`
   for (const { name, column } of columns) {
     if (reserved(name)) {
       throw new ConfigurationError(
@@ -66,6 +62,7 @@ export function defineTable(
   }
   return {
     ...owner,
+    table,
     columns,
     columnNames: columns.map(({ column }) => column),
     byName: new Map(columns.map((column) => [column.name, column])),
@@ -92,15 +89,6 @@ export function valueToText(column: ColumnDefinition, value: unknown): Text {
   } catch (error) {
     throw namingField(column, error)
   }
-}
-
-const HAS_OFFSET = /[+-]\d{2}(?::?\d{2}){0,2}(?: BC)?$|infinity$/
-
-/** A text as the database must be given it: instants are in UTC. */
-export function textFor({ instantsNeedOffset }: Adapter, column: ColumnDefinition, text: Text): Text {
-  if (text === null || !instantsNeedOffset || column.field.settings.kind !== 'timestamp') return text
-  if (HAS_OFFSET.test(text.slice(10)) || text.endsWith('infinity')) return text
-  return text.endsWith(' BC') ? `${text.slice(0, -3)}+00 BC` : `${text}+00`
 }
 
 /** The value of a text; null stays null. Throws `DataQuality` that names the field. */

@@ -15,7 +15,8 @@ const DECIMAL = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,4})?$/
 const SPECIAL_NUMBERS = new Set(['NaN', 'Infinity', '-Infinity'])
 
 function invalid(kind: string, value: string): never {
-  const shown = value.length > 40 ? `${value.slice(0, 40)}…` : value
+  const text = String(value)
+  const shown = text.length > 40 ? `${text.slice(0, 40)}…` : text
   throw new DataQualityError('', `invalid_${kind}`, `${JSON.stringify(shown)} is not a ${kind}`)
 }
 
@@ -59,7 +60,7 @@ export function fitsDecimal(value: Decimal, precision: number, scale: number): b
   return end - point <= scale && point - first <= precision - scale
 }
 
-const DATE = /^(\d{4,6})-(\d{2})-(\d{2})( BC)?$/
+const DATE = /^(\d{4,7})-(\d{2})-(\d{2})( BC)?$/
 
 function daysIn(year: number, month: number): number {
   if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28
@@ -127,6 +128,7 @@ function plainTimestamp(text: string): Timestamp | null {
  * already. Throws `DataQuality` when it is none, or has digits beyond the microsecond that are not zero.
  */
 export function timestampOf(text: string): Timestamp {
+  if (typeof text !== 'string') return invalid('timestamp', text)
   const plain = plainTimestamp(text)
   if (plain !== null) return plain
   if (text === 'infinity' || text === '-infinity') return text as Timestamp

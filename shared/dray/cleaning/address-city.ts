@@ -1,15 +1,26 @@
 import { cutLastWords, type Part, replaceAt } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
+import { countryNamed } from './country-names.ts'
 import { fold } from './fold.ts'
-import { countriesOfCity, isKnownCity, isRegionName } from './places.ts'
-import { isLine, isUnit, makesOtherName, namesStreet } from './street-words.ts'
+import {
+  countriesOfCity,
+  countriesOfLargeCity,
+  countriesOfRegion,
+  isCityRegion,
+  isKnownCity,
+  isRegionCode,
+  isRegionName,
+  orderOf,
+  saysRegion,
+} from './places.ts'
+import { isLine, isUnit, isWordOfAddress, makesOtherName, namesStreet } from './street-words.ts'
 
 export interface Found {
   readonly city: string | null
   /** There is a part that may be the city, or something else. */
   readonly isAmbiguous: boolean
   /** Nothing but a line is left. */
-  readonly isLine?: true
+  readonly isLine?: boolean
 }
 
 export interface Evidence {
@@ -22,18 +33,27 @@ const NONE: Found = { city: null, isAmbiguous: false }
 export const AMBIGUOUS: Found = { city: null, isAmbiguous: true }
 
 function isKnown(text: string, country: string | null): boolean {
+  if (isWordOfAddress(text)) return false
   return country === null ? countriesOfCity(text).length > 0 : isKnownCity(text, country)
 }
 
+/** A country by its formal name, which CLDR does not have. */
+const REPUBLIC = /republi[ckq]|república|kingdom|جمهوري|مملكة|республик|共和国|공화국/iu
+
 /** `Main St 5` and `Hauptstraße` are no cities; `Praha 2`, `Dublin 4` and `København K` are. */
 function mayBeCity(text: string): boolean {
-  if (!/\p{L}/u.test(text) || /^\p{Lu}{1,3}$/u.test(text) || isUnit(text) || text.length > 60) return false
+  if (!/\p{L}/u.test(text) || /^(?:\p{Lu}{1,3}|[a-z]{1,2})$/u.test(text) || isUnit(text)) return false
+  if (text.length > 60 || REPUBLIC.test(text)) return false
+  // `Konak/İzmir` is two places.
+  if (/\p{L}\/\p{L}/u.test(text)) return false
+  // `Garadag AD` ends in a part of the postal code.
+  if (/\p{Ll} \p{Lu}{2,3}$/u.test(text) && countriesOfCity(text).length === 0) return false
   return !/\d/.test(text) || /^[^\d]+ \d{1,2}$/.test(text)
 }
 
 /** `Victoria` and `Washington` alone are cities or regions. */
 function isRegionSomewhere(text: string): boolean {
-  return ['US', 'CA', 'AU', 'BR', 'MX', 'IN'].some((country) => isRegionName(text, country))
+  return countriesOfRegion(text).length > 0
 }
 
 /** The longest known city at the end of a street that has no comma before it. */
@@ -53,9 +73,14 @@ export function cityAfterStreet(text: string, country: string | null): { street:
 export function takeCity(parts: Part[], evidence: Evidence): Found {
   const text = parts.at(-1)?.text
   if (text === undefined) return NONE
+  const behind = takeBeforeOthers(parts, evidence)
+  if (behind !== null) return behind
   const isBeside = evidence.postal?.beside === parts.length - 1
   const isStreet = namesStreet(text) && !isKnown(text, evidence.country)
   if (!mayBeCity(text) || (isStreet && !isBeside)) return takeFromLine(parts, text, evidence)
+  // `Catania CT, Sicilia` has two regions.
+  const letters = / (\p{Lu}{2})$/u.exec(text)?.[1] ?? ''
+  if (evidence.hasRegion && evidence.country !== null && isRegionCode(letters, evidence.country)) return AMBIGUOUS
   switch (judged(parts, { ...evidence, isBeside, isStreet })) {
     case 'last':
       parts.pop()
@@ -67,6 +92,51 @@ export function takeCity(parts: Part[], evidence: Evidence): Found {
     default:
       return NONE
   }
+}
+
+/** How many parts at the end are none of the city: `Greene County`, what stands in brackets behind a place. */
+function countOthers(parts: readonly Part[], { country, hasRegion }: Evidence): number {
+  let count = 0
+  for (let at = parts.length - 1; at > 0; at--) {
+    const { text, before } = parts[at] as Part
+    const isInBrackets = before.includes('(') && !isLine(parts[at - 1]?.text ?? '')
+    // `Inverness, Highland IV2 3DU, Scotland`: a county within what has been taken.
+    const isCounty = hasRegion && country === 'GB' && isRegionName(text, country)
+    if (!isInBrackets && ((!saysRegion(text) && !isCounty) || isKnown(text, country))) break
+    count++
+  }
+  return count
+}
+
+/** The city before other parts: behind a postal code (`1015 Podlehnik, Podlehnik`), or before a county. */
+function takeBeforeOthers(parts: Part[], evidence: Evidence): Found | null {
+  const { country, postal } = evidence
+  const beside = postal?.beside ?? null
+  const last = parts.length - 1
+  const isBefore = beside !== null && beside < last && !isLine(parts[beside]?.text ?? '')
+  const others = isBefore ? last - beside : countOthers(parts, evidence)
+  if (others === 0) return null
+  const text = parts[last - others]?.text ?? ''
+  if (isLine(text) && !isKnown(text, country)) return AMBIGUOUS
+  const isOther = ({ text: other }: Part) => !isBefore || saysRegion(other) || !isKnown(other, country)
+  if (!mayBeCity(text) || !(isBefore || isKnown(text, country)) || !parts.slice(-others).every(isOther)) {
+    return AMBIGUOUS
+  }
+  parts.splice(last - others, 1)
+  return { city: text, isAmbiguous: false }
+}
+
+/** `70101 Costa Rica` and `Burnt Pine Norfolk Island`; `Christmas Island 6798` is a town of Australia. */
+function endsInCountry(text: string, mayBeWhole: boolean): boolean {
+  const cut = cutLastWords(text, 2)
+  const isEnd = cut !== null && cut.rest !== '' && countryNamed(cut.words) !== null
+  return isEnd || (!mayBeWhole && countryNamed(text) !== null)
+}
+
+/** A large city that is no region with other towns: `Khlong Toei, Bangkok`, but `Kaş, Antalya`. */
+function isLargeAlone(text: string): boolean {
+  const isAlone = (country: string) => country === 'GB' || !isRegionName(text, country) || isCityRegion(text, country)
+  return [...countriesOfLargeCity(text)].some(isAlone)
 }
 
 interface Position {
@@ -85,16 +155,24 @@ function judged(
   const hasDigits = /\d/.test(text)
   const isFollowed = hasRegion || postal !== null
   const isNamed = isKnown(text, country)
-  if (isBeside && (!hasDigits || before.length > 0)) return 'last'
+  if (!isNamed && endsInCountry(text, hasRegion || (isBeside && country !== null))) return 'ambiguous'
+  const isRegion = !isNamed && !hasRegion && (country === null ? isRegionSomewhere(text) : isRegionName(text, country))
+  if (isBeside && !(isRegion && country === null) && (!hasDigits || before.length > 0)) return 'last'
   const isAlone = before.length === 0 && country === null && !isFollowed
   if (isAlone && (!isNamed || isRegionSomewhere(text))) return 'ambiguous'
+  const left = before.at(-1)
+  const isBehindPlace = left !== undefined && !isLine(left)
+  // `Youghal, Munster` and `Victoria, Mahé`: the city of that name or the region, where no country is known.
+  const isOfTwo = isBehindPlace && (isRegionSomewhere(text) || isKnown(left, country))
+  if (isNamed && country === null && isOfTwo && !isLargeAlone(text)) return 'ambiguous'
   if (isNamed) return 'last'
   if (hasDigits && country !== null && isKnownCity(parts[0]?.text ?? '', country)) return 'first'
-  const left = before.at(-1)
-  if (left !== undefined && !isLine(left) && isKnown(left, country)) return 'ambiguous'
-  if (hasDigits) return country !== null && before.length > 0 ? 'last' : 'none'
+  if (isBehindPlace && isKnown(left, country)) return 'ambiguous'
+  if (hasDigits) return before.length > 0 ? 'ambiguous' : 'none'
+  // Where the post writes no regions, `Altstadt, Balzers` may be a district and its town.
+  if (hasRegion && country !== null && country !== 'GB' && !orderOf(country).includes('S')) return 'ambiguous'
+  if (isRegion) return 'ambiguous'
   if (isFollowed || (country !== null && !isRegionName(text, country) && before.every(isLine))) return 'last'
-  if (country === null && isRegionSomewhere(text)) return 'ambiguous'
   return before.length < 2 && before.every(isLine) && !isStreet ? 'last' : 'ambiguous'
 }
 

@@ -1,7 +1,7 @@
 import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import { countryNamed, isCountryCode } from './country-names.ts'
 import { fold } from './fold.ts'
-import { countriesOfCity, countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName } from './places.ts'
+import { countriesOfCity, countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, saysRegion } from './places.ts'
 import { isPostalCode } from './postal-codes.ts'
 import { namesStreet } from './street-words.ts'
 
@@ -11,7 +11,7 @@ export interface Country {
   /** ISO alpha-2. */
   readonly code: string | null
   /** What is written may be a country or something else. */
-  readonly isAmbiguous?: true
+  readonly isAmbiguous?: true | undefined
 }
 
 const NONE: Country = { country: null, code: null }
@@ -53,8 +53,10 @@ function hasPostalCode(country: string, before: readonly Part[]): boolean {
 
 function regionsElsewhere(text: string, code: string): string[] {
   const isCode = /^[A-Z]{2}$/.test(text)
+  // `Micronesia` is a region of the USA by ISO 3166-2, and the country all the same.
+  const isSame = (country: string) => country === code || (!isCode && isRegionCode(code, country))
   return WITH_REGIONS.filter(
-    (country) => country !== code && (isCode ? isRegionCode(text, country) : isRegionName(text, country)),
+    (country) => !isSame(country) && (isCode ? isRegionCode(text, country) : isRegionName(text, country)),
   )
 }
 
@@ -70,7 +72,7 @@ function judged(text: string, code: string, before: readonly Part[]): Country {
     if (forCountry && forRegion.length === 0) return found
     if (forRegion.length > 0 && !forCountry) return NONE
     if (hasPostalCode(code, before)) return found
-    if (forRegion.includes('US') && forCountry) return NONE
+    if (forRegion.includes('US') && forCountry && hasPostalCode('US', before)) return NONE
     return AMBIGUOUS
   }
   if (isCode || speaksFor(code, before) || hasPostalCode(code, before)) return found
@@ -84,7 +86,9 @@ function judged(text: string, code: string, before: readonly Part[]): Country {
 function codeOf(text: string, before: readonly Part[]): string | null {
   if (/^[A-Z]{2}$/.test(text) && isCountryCode(text)) return before.length > 0 ? text : null
   const small = text.toUpperCase()
-  if (/^[a-z]{2}$/.test(text) && isCountryCode(small) && speaksFor(small, before)) return small
+  if (/^[a-z]{2}$/.test(text) && isCountryCode(small)) {
+    return speaksFor(small, before) || hasPostalCode(small, before) ? small : null
+  }
   return countryNamed(text)
 }
 
@@ -92,7 +96,8 @@ function codeOf(text: string, before: readonly Part[]): string | null {
 function lastWords(parts: Part[]): Country {
   const at = parts.length - 1
   const text = withoutTrailingDot(parts[at]?.text ?? '')
-  if (!text.includes(' ') || WITH_REGIONS.some((country) => isRegionName(text, country))) return NONE
+  if (!text.includes(' ') || saysRegion(text) || WITH_REGIONS.some((country) => isRegionName(text, country)))
+    return NONE
   for (const count of [5, 4, 3, 2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || !/\p{L}/u.test(cut.rest)) continue
@@ -122,7 +127,19 @@ function takeWhole(parts: Part[], at: number, before: readonly Part[]): Country 
 }
 
 /** Takes the country out of an address: it stands at the end, before a postal code, or first of all. */
-export function takeCountry(parts: Part[]): Country {
+export function takeCountry(parts: Part[], given: string | null): Country {
+  const all = [...parts]
+  const { country, code, isAmbiguous } = takeWritten(parts)
+  // `La Suiza` of Costa Rica and `Ascensión` of Bolivia are no countries where nothing but the name speaks for them.
+  const isOther = code !== null && given !== null && code !== given
+  const isCode = isCountryCode(country ?? '')
+  if (!isOther || (isCode && !isRegionCode(code, given)) || speaksFor(code, parts) || hasPostalCode(code, parts))
+    return { country, code, isAmbiguous }
+  parts.splice(0, parts.length, ...all)
+  return isKnownCity(country ?? '', given) || isRegionName(country ?? '', given) || isCode ? NONE : AMBIGUOUS
+}
+
+function takeWritten(parts: Part[]): Country {
   const at = parts.length - 1
   const last = takeWhole(parts, at, parts.slice(0, at))
   if (last.code !== null) {

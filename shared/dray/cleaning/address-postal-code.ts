@@ -1,7 +1,13 @@
 import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
-import { isKnownCity } from './places.ts'
-import { countryOfPostalCode, countryOfSign, isPostalCode, resemblesPostalCode } from './postal-codes.ts'
-import { isUnit, namesStreet } from './street-words.ts'
+import { countriesOfCity, isKnownCity, isRegionName, orderOf } from './places.ts'
+import {
+  countryOfPostalCode,
+  countryOfSign,
+  hasPostalCodes,
+  isPostalCode,
+  resemblesPostalCode,
+} from './postal-codes.ts'
+import { isUnit, isWordOfAddress, namesStreet } from './street-words.ts'
 
 /** A postal code that was taken out of the parts. */
 export interface PostalCode {
@@ -16,7 +22,12 @@ export interface PostalCode {
 const CODE_AFTER_CITY = new Set('US CA GB AU IE NZ IN JP ZA'.split(' '))
 
 const LETTERS_OF_STATE = /^\p{Lu}{1,3}$/u
-const LABEL = /^(?:〒|CEP:?|C\.?P\.?:?|PIN:?|ZIP:?|PLZ:?)\s*/iu
+const ARTICLE = / (?:el|la|al|le|de|as|os|il|lo|st)$/i
+const LABEL =
+  /^(?:〒\s*|(?:CEP|C\.?P\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ|postal code|post ?code)(?:\s*:\s*|\s+(?=\d)|(?=\d)))/iu
+
+/** What stands between a city and its postal code: a dash, a label. */
+const LABEL_BEFORE = /(?: [-–]| (?:CEP|C\.?P\.?|PIN(?: ?code)?|ZIP(?: ?code)?|PLZ)\.?:?)$/iu
 
 /** `Mannerheimintie 1000` and `Main Street 12345` end in the number of the house, `… lgh 1101` in that of the flat. */
 function endsInOtherNumber(rest: string, words: string, isLine: boolean): boolean {
@@ -27,26 +38,59 @@ function endsInOtherNumber(rest: string, words: string, isLine: boolean): boolea
   return (isLine && words.length < 5) || (namesStreet(rest) && !/\d/.test(rest))
 }
 
-function behind(text: string, country: string | null, isLine: boolean): { code: string; rest: string } | null {
+/** `Villa 3009, Saida` and `Rue 415, Bamako`: few digits where the country writes its postal codes elsewhere. */
+function isNumberOfPart(rest: string, words: string, country: string | null, next: string | null): boolean {
+  if (!/^\d+$/.test(words)) return false
+  if (country === null) return words.length < 5 && (next !== null || /\d{4}$/.test(rest))
+  if (!hasPostalCodes(country)) return words.length < 5 || next !== null
+  if (words.length > 4 || next === null) return false
+  return orderOf(country).includes('ZC') || !isRegionName(next, country)
+}
+
+/** What stands around the text: whether it is the first part, and the part behind it. */
+interface Around {
+  readonly isLine: boolean
+  readonly next: string | null
+}
+
+function behind(text: string, country: string | null, { isLine, next }: Around): { code: string; rest: string } | null {
   for (const count of [2, 1]) {
     const cut = cutLastWords(text, count)
     if (!cut || cut.rest === '') continue
     const { rest, words } = cut
     const unusual = LETTERS_OF_STATE.test(cutLastWords(rest, 1)?.words ?? '') && resemblesPostalCode(words)
     if (!isPostalCode(words, country) && !unusual) continue
-    const isKnown = country !== null && isKnownCity(rest, country)
-    if (!isKnown && endsInOtherNumber(rest, words, isLine)) continue
-    return { code: words, rest: rest.replace(/ [-–]$/, '') }
+    const isNamed = country === null ? countriesOfCity(rest).length > 0 : isKnownCity(rest, country)
+    const isKnown = isNamed && !isWordOfAddress(rest)
+    if (!isKnown && (endsInOtherNumber(rest, words, isLine) || isNumberOfPart(rest, words, country, next))) continue
+    return { code: words, rest: rest.replace(LABEL_BEFORE, '') }
   }
   return null
+}
+
+/** `1101 La Libertad` and `1002 EL BORMA` begin with no code of the Netherlands. */
+function beginsName(text: string, { rest, words }: { rest: string; words: string }): boolean {
+  if (/^[\d -]+$/.test(words)) return false
+  if (/\p{Ll}/u.test(words) && /\p{Lu}/u.test(text)) return true
+  if (countriesOfCity(cutFirstWords(text, 1)?.rest ?? '').length > 0) return true
+  return ARTICLE.test(words) && !isKnownCity(rest, 'NL')
 }
 
 function ahead(text: string, country: string | null, isOnly: boolean): { code: string; rest: string } | null {
   if (country !== null && CODE_AFTER_CITY.has(country)) return null
   for (const count of [2, 1]) {
     const cut = cutFirstWords(text, count)
-    if (!cut || !/^['’‘(]?\p{L}[^\d]*( \d{1,2})?$/u.test(cut.rest) || namesStreet(cut.rest)) continue
-    const isNumberOfHouse = isOnly && country === null && countryOfSign(cut.words) === null
+    // `1101 La Libertad` is no code of the Netherlands.
+    if (
+      !cut ||
+      (count === 2 && country === null && beginsName(text, cut)) ||
+      !/^['’‘(]?\p{L}[^\d]*( \d{1,2})?$/u.test(cut.rest) ||
+      namesStreet(cut.rest.replace(/ [A-Z]{2}$/, ''))
+    )
+      continue
+    // `2492 Broadway` in a country that has no postal codes.
+    const isSure = country !== null && (hasPostalCodes(country) || isKnownCity(cut.rest, country))
+    const isNumberOfHouse = !isSure && (isOnly || country !== null) && countryOfSign(cut.words) === null
     if (isPostalCode(cut.words, country) && !isNumberOfHouse) return { code: cut.words, rest: cut.rest }
   }
   return null
@@ -69,10 +113,19 @@ function isNumberOfLine(parts: readonly Part[], at: number): boolean {
   )
 }
 
+/** `Dhaka-1230` and `Mumbai-400001`, as people of the subcontinent write it. */
+function withoutDash(text: string, country: string | null): string {
+  const [, city = '', code = ''] = /^(\p{L}[\p{L} ]{0,40})-(\d{4,6})$/u.exec(text) ?? []
+  const isSign = /(?:^| )\p{Lu}{1,2}$/u.test(city)
+  return country !== null && !isSign && isKnownCity(city, country) && isPostalCode(code, country)
+    ? `${city} ${code}`
+    : text
+}
+
 function takeAt(parts: Part[], at: number, country: string | null): PostalCode | null {
   const part = parts[at]
   if (part === undefined || part.text.length > 200) return null
-  const text = withoutTrailingDot(part.text).replace(LABEL, '')
+  const text = withoutDash(withoutTrailingDot(part.text).replace(LABEL, ''), country)
   const isUnusual = parts.length > 2 && at === parts.length - 1 && resemblesPostalCode(text)
   const isOther = isHouseNumber(parts, country) || isNumberOfLine(parts, at)
   if ((isPostalCode(text, country) || isUnusual) && !isOther) {
@@ -80,7 +133,7 @@ function takeAt(parts: Part[], at: number, country: string | null): PostalCode |
     return { code: text.toUpperCase(), beside: null, first: false }
   }
   const isLine = at === 0
-  const last = behind(text, country, isLine)
+  const last = behind(text, country, { isLine, next: parts[at + 1]?.text ?? null })
   const found = last ?? ahead(text, country, parts.length === 1)
   if (found === null) return null
   replaceAt(parts, at, found.rest)

@@ -2,7 +2,15 @@ import { cityAfterStreet } from './address-city.ts'
 import { cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import type { PostalCode } from './address-postal-code.ts'
 import { fold } from './fold.ts'
-import { countriesOfLargeCity, isKnownCity, isRegionCode, isRegionName, orderOf } from './places.ts'
+import {
+  countriesOfLargeCity,
+  isCityRegion,
+  isKnownCity,
+  isRegionCode,
+  isRegionName,
+  orderOf,
+  saysRegion,
+} from './places.ts'
 import { countryOfPostalCode } from './postal-codes.ts'
 import { isLine, makesOtherName, namesStreet } from './street-words.ts'
 
@@ -22,6 +30,8 @@ const ASKED = ['US', 'CA', 'AU', 'BR', 'GB', 'IT', 'MX', 'IN', 'CH', 'ES', 'DE',
 const WITH_CODES = new Set(['US', 'CA', 'AU', 'BR', 'IT', 'MX', 'IN', 'CH'])
 /** Regions have the names of cities in them: `New York`, `São Paulo`. */
 const NAMED_AS_CITIES = new Set(['US', 'CA', 'AU', 'BR', 'MX', 'AR'])
+/** `Monte Alegre de Goiás` is one name. */
+const PARTICLES = new Set('de do da dos das del di of the am an in la le'.split(' '))
 /** Without a country's name these are the ones whose codes of regions are written. */
 const USUAL = ['US', 'CA', 'AU', 'BR']
 
@@ -63,12 +73,17 @@ interface Asked {
   readonly isGiven: boolean
 }
 
+/** `WA 6725`: no code of the USA has four digits, and what lost its first zero is not in the west. */
+function isAustralian(text: string, country: string, postal: PostalCode | null): boolean {
+  return country === 'US' && /^\d{4}$/.test(postal?.code ?? '') && isRegionCode(text.toUpperCase(), 'AU')
+}
+
 function whole(parts: Part[], text: string, asked: Asked): Region | null {
   const full = parts.at(-1)?.text ?? ''
-  if (parts.length < 2) return null
+  if (parts.length < 2 && (asked.postal?.beside !== null || !asked.isGiven)) return null
   for (const country of asked.asked) {
     const verdict = judged(parts, text, country, asked)
-    if (verdict === 'ambiguous') return { region: null, country, isAmbiguous: true }
+    if (verdict === 'ambiguous') return { region: null, country: asked.isGiven ? country : null, isAmbiguous: true }
     if (verdict === 'other') continue
     parts.pop()
     return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }
@@ -86,23 +101,37 @@ function judged(
   const at = parts.length - 1
   const before = parts[at - 1]?.text ?? ''
   const isLetters = /^\p{Lu}{2,3}$/u.test(text)
-  if (!(isGiven && isLetters && isKnownCity(before, country)) && !isRegion(text, country)) return 'other'
+  const isSaid = isGiven && saysRegion(text) && !/^and /i.test(text) && !/district|municipality|parish$/i.test(text)
+  const isLettersOfRegion = isGiven && isLetters && isKnownCity(before, country)
+  if (!isSaid && !isLettersOfRegion && !isRegion(text, country)) return 'other'
+  if (!isGiven && isAustralian(text, country, postal)) return 'other'
   const isBesideCode = postal?.beside === at
   const isBehindCode = postal?.beside === at - 1
   const writesCodes = WITH_CODES.has(country)
   const isCity = !(writesCodes && isLetters) && isKnownCity(text, country)
   const isPlaceBefore = isKnownCity(before, country) && (!/\d/.test(before) || at > 1)
   const isCityBefore = isPlaceBefore || isBehindCode || cityAfterStreet(before, country) !== null
-  if (isBesideCode && isLine(before) && !orderOf(country).includes('S')) return 'other'
+  if (parts.length < 2) return isCity ? 'other' : 'region'
+  // The postal code stands beside the city, unless the country writes it behind the region.
+  if (isBesideCode && isLine(before) && /CZ|ZC/.test(orderOf(country))) return 'other'
   if (isCity) {
     // Of what may be either, the postal code stands beside the city, and a city stands before the region.
     if (NAMED_AS_CITIES.has(country) && !isLine(before) && !isCityBefore) return 'ambiguous'
+    const mayBeTown = !isLine(before) && !isCityRegion(text, country) && !besideCity(country, isBesideCode)
+    if (!isCityBefore && mayBeTown) return 'ambiguous'
+    // `New Delhi, Delhi` is a city and its region.
+    if (isCityRegion(text, country) && !fold(before).includes(nameOf(text))) return 'other'
     if ((isBesideCode && postal?.first) || !isCityBefore) return 'other'
     const mayBeDistrict = countriesOfLargeCity(text).has(country) || (isPlaceBefore && isBesideCode)
     if (!writesCodes && mayBeDistrict && !isBehindCode && nameOf(before) !== nameOf(text)) return 'ambiguous'
   }
   const isUsual = USUAL.includes(country) && (postal !== null || isLetters)
   return isGiven || isCityBefore || isUsual || (country === 'GB' && postal !== null) ? 'region' : 'other'
+}
+
+/** Whether the postal code speaks for a city: it stands beside the text, as it does beside cities in the country. */
+function besideCity(country: string, isBesideCode: boolean): boolean {
+  return isBesideCode && /CZ|ZC/.test(orderOf(country))
 }
 
 /** `Osaka-shi` and `Osaka` are one name. */
@@ -116,8 +145,12 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
       if (!cut || cut.rest === '' || !isRegion(cut.words, country)) continue
       const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
       const isCode = count === 1 && /^\p{Lu}{2,3}$/u.test(cut.words)
-      const isKnown = isKnownCity(cut.rest, country)
-      if (!isCode && (isKnownCity(text, country) || makesOtherName(previous))) continue
+      if (asked.length > 1 && isAustralian(cut.words, country, postal)) continue
+      // `80073 Capri NA`: beside the postal code what stands before the letters is the city.
+      const isBeside = asked.length === 1 && isCode && WITH_CODES.has(country) && postal?.beside === at && postal.first
+      const isKnown = isBeside || isKnownCity(cut.rest, country)
+      const isPartOfName = makesOtherName(previous) || makesOtherName(fold(cut.words)) || PARTICLES.has(previous)
+      if (!isCode && (isKnownCity(text, country) || isPartOfName)) continue
       const isUsual = USUAL.includes(country) && (isCode || postal !== null) && (isCode || !namesStreet(text))
       if (!isKnown && !(isUsual && (postal !== null || at > 0))) continue
       replaceAt(parts, at, cut.rest)

@@ -6,6 +6,7 @@ import { takeRegion } from './address-region.ts'
 import { unspacedAddress } from './address-unspaced.ts'
 import { countryNamed, isCountryCode } from './country-names.ts'
 import type { Finding } from './finding.ts'
+import { isKnownCity } from './places.ts'
 import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
 import { cleanText } from './text.ts'
 
@@ -35,6 +36,8 @@ const EMPTY: Address = {
 
 /** Where the country is the city. */
 const CITY_STATES = new Set(['SG', 'LU', 'MC', 'HK', 'MO', 'GI', 'SM', 'VA'])
+/** Where nothing but the country is a city. */
+const ONE_CITY = new Set(['SG', 'MC', 'GI'])
 
 const unusualPostalCode: Finding = {
   field: 'postalCode',
@@ -77,7 +80,7 @@ export function parseAddress(value: string | null, country?: string | null): Add
 }
 
 function parsed(parts: Part[], given: string | null): Address {
-  const written = takeCountry(parts)
+  const written = takeCountry(parts, given)
   if (written.isAmbiguous) return { ...EMPTY, line: joinParts(parts), findings: [ambiguousCountry] }
   const code = written.code ?? given
   const before = takePostalCode(parts, code)
@@ -85,9 +88,12 @@ function parsed(parts: Part[], given: string | null): Address {
   const { region, country: ofRegion, isAmbiguous = false } = takeRegion(parts, byCode, before)
   const known = byCode ?? ofRegion
   const postal = before ?? (region === null ? null : takePostalCode(parts, known))
-  const found = isAmbiguous ? AMBIGUOUS : takeCity(parts, { country: known, postal, hasRegion: region !== null })
+  const isDistrict = known !== null && ONE_CITY.has(known) && !isKnownCity(parts.at(-1)?.text ?? '', known)
+  const evidence = { country: known, postal, hasRegion: region !== null }
+  const found = isAmbiguous || isDistrict ? { ...AMBIGUOUS, isLine: isDistrict } : takeCity(parts, evidence)
   const isCityState = code !== null && CITY_STATES.has(code) && (!found.isAmbiguous || found.isLine)
-  const city = found.city ?? (isCityState ? written.country : null)
+  const named = written.country !== null && !isCountryCode(written.country.toUpperCase()) ? written.country : null
+  const city = found.city ?? (isCityState ? named : null)
   const postalCode = postal?.code ?? null
   const countryCode = known ?? (postalCode && countryOfPostalCode(postalCode)) ?? cityState(city)
   const findings = [

@@ -35,6 +35,14 @@ const USUAL_NAMES: Readonly<Record<string, string>> = {
   'republic of ireland': 'IE',
   korea: 'KR',
   'republic of korea': 'KR',
+  'democratic republic of the congo': 'CD',
+  'democratic republic of congo': 'CD',
+  'republic of the congo': 'CG',
+  'palestinian territory': 'PS',
+  'slovak republic': 'SK',
+  'heard island and mcdonald islands': 'HM',
+  'hong kong sar': 'HK',
+  'taiwan roc': 'TW',
   'pr china': 'CN',
   prc: 'CN',
   "people's republic of china": 'CN',
@@ -94,7 +102,9 @@ export function countryNamed(name: string): string | null {
   if (name.length > LONGEST_NAME) return null
   codesByName ??= buildCodesByName()
   const key = keyOf(name)
-  return codesByName.get(key) ?? codesByName.get(key.replace(ARTICLE, '')) ?? null
+  const bare = key.replace(ARTICLE, '')
+  const short = bare.replace(/^saint /, 'st ').replace(' and the ', ' and ')
+  return codesByName.get(key) ?? codesByName.get(bare) ?? codesByName.get(short) ?? null
 }
 
 /** Whether the text is an ISO alpha-2 code in capitals. Many of them are codes of states, too (`CA`, `DE`, `IN`). */

@@ -19,7 +19,7 @@ interface DateOptions {
 const LONGEST = 100
 
 const TIME =
-  /^[T, ] ?(?:at )?(?:[01]?\d|2[0-4]):[0-5]\d(?::(?:[0-5]\d|60)(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|[A-Z]{2,5}|(?:GMT|UTC)?[+-]\d{2}:?(?:\d{2})?))?(?: \([\p{L}\d :+-]{1,50}\))?$/iu
+  /^[T, ] ?(?:at )?(?!24:(?:[1-5]|0[1-9]|00:(?:[1-6]|0[1-9])))(?:[01]?\d|2[0-4]):[0-5]\d(?::(?:[0-5]\d|60)(?:[.,]\d{1,9})?)?(?: ?[AaPp]\.?[Mm]\.?)?(?: ?(?:Z|[A-Z]{2,5}|(?:GMT|UTC)?[+-]\d{2}:?(?:\d{2})?))?(?: \([\p{L}\d :+-]{1,50}\))?$/iu
 const YEAR_FIRST = /^(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?!\d)/
 /** ISO 8601 without dashes and colons: `20240131T101112Z`. */
 const COMPACT =
@@ -66,6 +66,7 @@ function plainIsoDate(text: string): string | null {
   const colons = text.charCodeAt(13) === 58 && text.charCodeAt(16) === 58
   if (!colons || (separator !== 32 && separator !== 84)) return null
   const [hour, minute, second] = [digits(text, 11, 13), digits(text, 14, 16), digits(text, 17, 19)]
+  if (hour === 24 && minute + second > 0) return null
   return hour >= 0 && hour < 25 && minute >= 0 && minute < 60 && second >= 0 && second < 61 ? text.slice(0, 10) : null
 }
 

@@ -8,6 +8,7 @@ interface Place {
   readonly regions?: string
   readonly cities?: string
   readonly large?: string
+  readonly alone?: string
 }
 
 interface Regions {
@@ -47,7 +48,7 @@ export const postalPatternOf = remembered((country) => {
 
 /** Words of a kind of region, which are left out as often as not: `Stockholms län`, `jud. Cluj`, `Co. Kildare`. */
 const KIND_OF_REGION =
-  /^(?:co|county|province|prov|provincia|provincia de|state of|region|jud|judetul|woj|wojewodztwo|obl|departamento de) | (?:county|province|state|region|prefecture|oblast|oblast'|oblasti|krai|kray|district|governorate|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng)$/
+  /^(?:co|county|capital region of|region of|province|prov|provincia|provincia de|state of|region|jud|judetul|woj|wojewodztwo|obl|departamento de|canton of|canton de|departement d[eu]|municipality of|parish of) | (?:county|province|state|region|prefecture|oblast|oblast'|oblasti|krai|kray|district|governorate|department|municipality|parish|canton|atoll|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng)$/
 
 const regionsOf = remembered((country): Regions => {
   const codes = new Set<string>()
@@ -56,12 +57,19 @@ const regionsOf = remembered((country): Regions => {
     const [code, ...ofRegion] = region.split('|')
     if (code) codes.add(code)
     for (const name of ofRegion) {
-      names.add(name)
-      names.add(name.replace(KIND_OF_REGION, ''))
+      for (const one of [name, name.replaceAll('-', ' ')]) {
+        names.add(one)
+        names.add(one.replace(KIND_OF_REGION, ''))
+      }
     }
   }
   return { codes, names }
 })
+
+/** Whether the text says by itself that it is a region of some kind: `Greene County`, `Podlehnik Municipality`. */
+export function saysRegion(text: string): boolean {
+  return text.length <= LONGEST_NAME && KIND_OF_REGION.test(fold(text))
+}
 
 const citiesOf = remembered((country): ReadonlySet<string> => {
   const cities = new Set<string>()
@@ -109,21 +117,40 @@ function bareCity(text: string): string {
   return fold(text.replace(/^(?:г|м)\. ?/, '').replace(BESIDE_CITY, ''))
 }
 
+function countriesByName(namesOf: (country: string) => ReadonlySet<string>): Map<string, string[]> {
+  const built = new Map<string, string[]>()
+  for (const country of Object.keys(byCountry)) {
+    for (const name of namesOf(country)) {
+      const found = built.get(name)
+      if (found === undefined) built.set(name, [country])
+      else found.push(country)
+    }
+  }
+  return built
+}
+
+let countriesByRegion: Map<string, string[]> | undefined
+
+/** The countries that have a region of this name. */
+export function countriesOfRegion(text: string): readonly string[] {
+  if (text.length > LONGEST_NAME) return []
+  countriesByRegion ??= countriesByName((country) => regionsOf(country).names)
+  return countriesByRegion.get(fold(text)) ?? []
+}
+
+const cityRegionsOf = remembered((country) => new Set(placeOf(country).alone?.split(';')))
+
+/** Whether the region of this name is one large city, so that what stands before it is a district: `Bangkok`. */
+export function isCityRegion(text: string, country: string): boolean {
+  return cityRegionsOf(country).has(fold(text.slice(0, LONGEST_NAME)))
+}
+
 let countriesByCity: Map<string, string[]> | undefined
 
 /** The countries that have a city of this name, of at least 15,000 people. */
 export function countriesOfCity(text: string): readonly string[] {
   if (text.length > LONGEST_NAME) return []
-  if (countriesByCity === undefined) {
-    countriesByCity = new Map()
-    for (const country of Object.keys(byCountry)) {
-      for (const name of citiesOf(country)) {
-        const found = countriesByCity.get(name)
-        if (found === undefined) countriesByCity.set(name, [country])
-        else found.push(country)
-      }
-    }
-  }
+  countriesByCity ??= countriesByName(citiesOf)
   return countriesByCity.get(fold(text)) ?? countriesByCity.get(bareCity(text)) ?? []
 }
 

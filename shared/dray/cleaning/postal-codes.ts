@@ -20,7 +20,7 @@ const OTHER_PATTERNS: Readonly<Record<string, RegExp>> = {
 
 /** The forms that are taken for a postal code where no country is known. */
 const USUAL_FORMS =
-  /^(?:\d{4,6}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3} \d{2}|\d{2}-\d{3}|\d{3}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?(?!N[EW]|S[EW])[A-Z]{2}|D6W [\dA-Z]{4}|[A-Z]\d{2} [\dA-Z]{4})$/
+  /^(?:\d{4,6}|\d{5}-\d{3,4}|\d{4}-\d{3}|\d{3} \d{2}|\d{2}-\d{3}|\d{3}-\d{4}|[A-Z]\d[A-Z] ?\d[A-Z]\d|[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}|\d{4} ?(?!N[EW]|S[EW])[A-Z]{2}|D6W [\dA-Z]{4}|[A-Z]\d{2} [\dA-Z]{4}|[A-HJ-NP-Z]\d{4}[A-Z]{3})$/
 
 /** The sign of a country before its postal code, where it is not its ISO code. */
 const SIGNS: Readonly<Record<string, string>> = {
@@ -45,7 +45,8 @@ export function countryOfSign(text: string): string | null {
   const pattern = postalPatternOf(country)
   const hasHyphen = text.charAt(sign.length) === '-'
   if (pattern === null) return null
-  const isSigned = hasHyphen || (sign.length === 2 && sign === country && /^\d+$/.test(code))
+  // `BE1518` is a code of Brunei as well.
+  const isSigned = hasHyphen || (sign.length === 2 && sign === country && sign !== 'BE' && /^\d+$/.test(code))
   return pattern.test(text.toUpperCase()) || (isSigned && pattern.test(code)) ? country : null
 }
 
@@ -56,14 +57,20 @@ export function countryOfSign(text: string): string | null {
 export function isPostalCode(text: string, country: string | null): boolean {
   if (text.length < 2 || text.length > LONGEST) return false
   const code = text.toUpperCase()
-  if (!/\d/.test(code)) return false
+  if (!/\d/.test(code) && !(country === 'BM' && /^[A-Z]{2} [A-Z]{2}$/.test(text))) return false
   if (country === null) return USUAL_FORMS.test(code) || countryOfSign(code) !== null
   const bare = countryOfSign(code) === country ? code.replace(/^[A-Z]{1,2}-?(?=\d)/, '') : code
   const pattern = OTHER_PATTERNS[country] ?? postalPatternOf(country)
   if (pattern === null) return USUAL_FORMS.test(bare) || /^\d{3}$/.test(bare)
+  if (/^(?:BOX|BP|CP|NO)\b/.test(code) && country !== 'SV') return false
   return [code, bare, code.replace(' ', ''), bare.replace(/^(\d{3})(\d{2})$/, '$1 $2')].some((form) =>
     pattern.test(form),
   )
+}
+
+/** Whether the post of the country has postal codes, as far as is known. */
+export function hasPostalCodes(country: string): boolean {
+  return (OTHER_PATTERNS[country] ?? postalPatternOf(country)) !== null
 }
 
 /** Digits that stand where a postal code stands, though not of the country's form: `2113` for Boston, `94040-111`. */
@@ -80,6 +87,8 @@ export function countryOfPostalCode(code: string): string | null {
   if (/^[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}$/.test(code)) return LIKE_BRITISH[code.slice(0, 2)] ?? 'GB'
   if (/^\d{4} ?[A-Z]{2}$/.test(code)) return 'NL'
   if (/^\d{4}-\d{3}$/.test(code)) return 'PT'
+  if (/^(?:[A-Z]\d{2}|D6W) [\dA-Z]{4}$/.test(code)) return 'IE'
+  if (/^[A-HJ-NP-Z]\d{4}[A-Z]{3}$/.test(code)) return 'AR'
   if (/^\d{5}-\d{3}$/.test(code)) return 'BR'
   return countryOfSign(code)
 }

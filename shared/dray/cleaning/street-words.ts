@@ -8,11 +8,14 @@ const AFTER_NAME = wordSet(
 /** Words that begin a street's name. */
 const BEFORE_NAME = wordSet(
   'rue avenue av boulevard bd place quai allee chemin impasse cours via viale piazza corso vicolo largo calle c/ cl avenida ave ' +
-    'plaza paseo carrera camino ronda rua praca travessa alameda estrada rodovia r ul ulica al aleja os plac qe',
+    'plaza paseo carrera camino ronda rua praca travessa alameda estrada rodovia r ul ulica aleja os plac qe',
 )
 /** How street names end where they are one word. */
 const ENDINGS =
   /(?:strasse|straße|str|gasse|platz|allee|weg|damm|ufer|gatan|gata|vagen|vägen|veien|vegen|gade|vej|alle|katu|tie|kuja|polku|straat|laan|gracht|kade|plein|dreef)$/
+const OTHER_WORDS = wordSet(
+  'villa casa porte porta house haus hus maison no nr km lote lot local zone zona mz bloc blk tower torre',
+)
 const UNIT =
   /^(?:apt|apartment|appt|apto|unit|suite|ste|flat|floor|room|bldg|building|block|bloco|lot|level|office|box|p\.? ?o\.? ?box|c\/o|postfach|bp|wohnung|etage|lgh|dept|piso|depto)\b\.?(?: ?#?\p{L}?[-\d]|$| \p{L}\b)|^#|^(?:hinterhaus|vorderhaus|gartenhaus|rear)$/iu
 
@@ -29,8 +32,15 @@ export function namesStreet(text: string): boolean {
     .normalize('NFD')
     .replace(/[\u0300-\u036f.]/g, '')
     .split(' ')
-  if (BEFORE_NAME.has(words[0] ?? '') && words.length > 1) return true
+  // `al. Jerozolimskie`, but `Al Olaya`.
+  if (words.length > 1 && (BEFORE_NAME.has(words[0] ?? '') || /^al\./i.test(text))) return true
   return words.some((word, i) => (i > 0 && AFTER_NAME.has(word)) || (word.length > 5 && ENDINGS.test(word)))
+}
+
+/** `Rue`, `Villa` and `No` alone: words of an address, though a place somewhere may have the name. */
+export function isWordOfAddress(text: string): boolean {
+  const word = text.toLowerCase()
+  return BEFORE_NAME.has(word) || AFTER_NAME.has(word) || UNIT.test(text) || OTHER_WORDS.has(word)
 }
 
 /** Whether a part is a part of the line: it has a number, or names a street or a flat. */

@@ -26,6 +26,11 @@ export interface CopyOptions extends QueryOptions {
    * commas, and their bytes in hexadecimal behind `\x`. Else text that is not valid stops the reading.
    */
   readonly keepDamaged?: readonly FieldKind[]
+  /**
+   * Throws `RowTooLarge` instead of holding a row of more bytes than these. An engine may do so for a smaller row that
+   * it would hold longer than it is (bytes in hexadecimal), and for one of which a value has more than its equal share.
+   */
+  readonly mostBytes?: number | undefined
 }
 
 export interface LiveColumn {
@@ -64,6 +69,8 @@ export interface MergeTarget {
   readonly version?: string | undefined
   /** `version` keeps no row that is marked as deleted: the column of the mark, a flag or a time stamp. */
   readonly mark?: Mark | undefined
+  /** Columns whose values are texts, whatever the type of the column: `007` is not 7. */
+  readonly texts?: readonly string[]
   /** A column that is not among `columns`: an update of a row adds one to it. */
   readonly counter?: string
   /** `upsert` (default) overwrites what differs; `insert` refuses an existing key as a row error. */

@@ -2,6 +2,7 @@ import type { RawBuilder } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import type { DataQualityError } from '#dray/errors.ts'
 import type { FieldKind } from './field-kind.ts'
+import type { LiveTypes } from './live-types.ts'
 
 type Sql = RawBuilder<unknown>
 
@@ -15,6 +16,8 @@ export type LockMode = 'share' | 'update'
 export interface Capabilities {
   /** What stands for the bound value of this position, from 1: `$1` or `?`. */
   placeholder(position: number): string
+  /** How many values a statement can have bound. */
+  readonly mostParameters: number
   /** The database's clock, in UTC, at the moment of the statement. */
   readonly now: string
   /** What LIMIT is given where an OFFSET was asked for, and no limit. */
@@ -35,6 +38,10 @@ export interface Capabilities {
    * rows.
    */
   readonly settledTransaction: string | null
+  /** A boolean is written as a number: a BIT takes no text. */
+  readonly booleansAreNumbers: boolean
+  /** A number that is infinite, as SQL writes it; null where its text is one, and where there is none. */
+  readonly infinity: string | null
   /** An instant without an offset would be read in the session's zone, so its offset is written behind it. */
   readonly instantsNeedOffset: boolean
   /** Digits of a fraction of a second in a type of time stamps that does not name them. */
@@ -55,6 +62,11 @@ export interface Capabilities {
    * null where both take the column as it is. Null instead of the function: no type is such a one.
    */
   readonly comparedAs: ((column: Sql, kind: FieldKind, liveType: string) => ComparedAs | null) | null
+  /**
+   * How many bytes a value of a column of this live type has, told without reading it where the engine can; null for a
+   * type whose values are all short. NULL for NULL.
+   */
+  bytesOf(column: Sql, liveType: string): Sql | null
   readonly schema: SchemaCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
@@ -102,8 +114,10 @@ export interface SchemaCapabilities {
   readonly generated: string | null
   /** Stands behind the columns in a CREATE TABLE. */
   readonly tableOptions: string
-  /** A column holds values of its type alone; elsewhere of any, whatever it was declared as. */
-  readonly enforcesTypes: boolean
+  /** Which kinds hold the values of which types; null where a column holds any value, whatever it was declared as. */
+  readonly liveTypes: LiveTypes | null
+  /** A column of this type stores what a `binary()` gives as bytes; elsewhere it would be their text. */
+  storesBytes(liveType: string): boolean
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**
@@ -114,8 +128,9 @@ export interface SchemaCapabilities {
   /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
   wholeName(table: string): Sql
   /**
-   * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the table that
-   * has it, 1 where that is the table itself, what becomes of its rows ON DELETE, its column, the column referred to.
+   * A SELECT of the foreign keys that refer to a table, a row for each of their columns: the key's name, the schema of
+   * the table that has it (NULL where its name says enough), that table, 1 where it is the table itself, what becomes
+   * of its rows ON DELETE, its column, the column referred to.
    */
   foreignKeysTo(table: string): Sql
   /**

@@ -12,7 +12,8 @@ export function useDatabaseTokens(environment: NodeJS.ProcessEnv = process.env):
   }
 }
 
-async function tokenFor(url: string): Promise<string> {
+/** The password of a user of IAM: good for its own host, port and user. */
+export async function tokenFor(url: string): Promise<string> {
   const { hostname, port, username } = new URL(url)
   const { Signer } = await import('@aws-sdk/rds-signer')
   return new Signer({ hostname, port: Number(port), username }).getAuthToken()

@@ -1,4 +1,5 @@
 import { isUnescaped, urlVariable } from '#dray/database/database-url.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import type { DatasetModel } from '#dray/pipeline/declare/task.ts'
 import { facet, type LineageDataset } from './run-event.ts'
 
@@ -21,7 +22,8 @@ export function datasetOf(
   const place = placeOf(environment[urlVariable(definition.database)] ?? '')
   if (place === null) return null
   const { namespace, prefix, isPostgres } = place
-  const table = isPostgres && !definition.table.includes('.') ? `public.${definition.table}` : definition.table
+  const parts = tableParts(definition.table)
+  const table = [...(isPostgres && parts.length === 1 ? ['public'] : []), ...parts].join('.')
   const fields = definition.columns.map(({ column, field: { settings } }) => ({ name: column, type: typeOf(settings) }))
   return {
     namespace,

@@ -4,7 +4,7 @@ import type { RunEvent } from './run-event.ts'
 
 /** Where events go. `send` rejects with the reason when one did not get there. */
 export interface LineageSink {
-  /** Without a key; for messages. */
+  /** Without a key, a password or parameters; for messages. */
   readonly place: string
   send(event: RunEvent): Promise<void>
 }
@@ -18,13 +18,18 @@ const REST_MS = 60_000
 /** Receives events by POST, as Marquez and other servers of OpenLineage do. */
 export class HttpSink implements LineageSink {
   readonly place: string
-  readonly #key: string | null
+  readonly #url: string
+  readonly #authorization: string | null
   #fault = ''
   #restsUntil = 0
 
+  /** A user and a password in the URL are sent as such; the key goes before them. */
   constructor(url: URL, key: string | null) {
-    this.place = url.href
-    this.#key = key
+    const bare = new URL(url)
+    bare.username = bare.password = ''
+    this.#url = bare.href
+    this.place = bare.origin + bare.pathname
+    this.#authorization = key === null ? basic(url) : `Bearer ${key}`
   }
 
   async send(event: RunEvent): Promise<void> {
@@ -47,11 +52,11 @@ export class HttpSink implements LineageSink {
   }
 
   async #post(event: RunEvent, signal: AbortSignal): Promise<number> {
-    const response = await fetch(this.place, {
+    const response = await fetch(this.#url, {
       method: 'POST',
       headers: {
         'content-type': 'application/json',
-        ...(this.#key === null ? {} : { authorization: `Bearer ${this.#key}` }),
+        ...(this.#authorization === null ? {} : { authorization: this.#authorization }),
       },
       body: JSON.stringify(event),
       // The key goes where it was meant to go.
@@ -61,6 +66,13 @@ export class HttpSink implements LineageSink {
     await response.arrayBuffer()
     return response.status
   }
+}
+
+/** https://www.rfc-editor.org/rfc/rfc7617 */
+function basic({ username, password }: URL): string | null {
+  if (username === '' && password === '') return null
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`
+  return `Basic ${Buffer.from(pair).toString('base64')}`
 }
 
 class Refused extends Error {

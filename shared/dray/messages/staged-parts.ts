@@ -12,6 +12,7 @@ export const stagedParts = {
   refused: 'refused',
   gone: 'gone',
   newest: 'newest',
+  gathered: 'gathered',
   kept: 'kept',
   keys: 'keys',
   replayed: 'replayed',

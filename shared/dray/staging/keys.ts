@@ -62,6 +62,14 @@ export function newestPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/${stagedParts.newest}`
 }
 
+/** The rows that a replacement has gathered, where its table does not take them all at once. */
+export function gatheredPrefix(run: string, pipeline: string): string {
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.gathered}`
+}
+
+/** The part of a run under which a replay finds its rows. */
+export const KEPT = stagedParts.kept
+
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
   return `${stagingPrefix(run, pipeline)}/${stagedParts.kept}`

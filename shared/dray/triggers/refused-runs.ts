@@ -40,9 +40,12 @@ export async function refusedAmong(
   return refused
 }
 
-/** Whether a later run resumes a run, or is a usual one of the same steps. */
+/**
+ * Whether a later run resumes a run, or is a usual one of the same steps. What resumes a run of a pipeline alone (a
+ * `reconcile --fix`) is of the workflow that has it.
+ */
 function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
-  if (later.workflow !== run.workflow) return false
   if (later.mode !== null) return (JSON.parse(later.mode) as { resume?: string }).resume === run.id
+  if (later.workflow !== run.workflow) return false
   return run.mode === null && (later.only === null || (run.only?.every((step) => later.only?.includes(step)) ?? false))
 }

@@ -1,18 +1,46 @@
 /**
- * JSONata that Step Functions and the npm package evaluate alike: no `$eval`, no `$parse`, no `$` at the top, and no
- * backslash escape of a quote or bracket inside a regular expression (`\x5c` is a backslash).
+ * JSONata that Step Functions, whose engine is written in Java, and the npm package evaluate alike: no regular
+ * expression (a long cause overflows Java's stack), no `$eval`, no `$` and no bare name at the top, and no chain that
+ * grows with the steps (an expression may nest 100 levels, and what is counted as nested grows with each call of a
+ * function that makes a list or an object of two parts or more).
  */
 import type { StepOutcome } from '#dray/messages/stages.ts'
 
+/** In characters; so is the other. */
 const LONGEST_REASON = 300
+
+/** What a reason can need of a cause: an error's name, and a message of which each character is an escape of six. */
+const LONGEST_CAUSE = 4_000
 
 export function jsonata(expression: string): string {
   return `{% ${expression} %}`
 }
 
+function withoutBrackets(text: string): string {
+  return text.slice('{% '.length, -' %}'.length)
+}
+
 /** A string literal; names are kebab-case and sentences are ours, so that JSON's quoting is JSONata's. */
 function literal(text: string): string {
   return JSON.stringify(text)
+}
+
+function literals(...texts: string[]): string {
+  return `[${texts.map(literal).join(', ')}]`
+}
+
+const QUOTE = literal('"')
+const BACKSLASH = literal('\\')
+
+/** What stands for an escaped backslash or quote for a while: JSON never holds these characters bare. */
+const ASIDE = { backslash: literal('\u0001'), quote: literal('\u0002') } as const
+
+/**
+ * An expression of the first characters of a text: Java's `$substring` fails on a pair of surrogates when it is asked
+ * for more characters than there are.
+ */
+export function firstOf(text: string, most: number): string {
+  return `($length(${text}) > ${most} ? $substring(${text}, 0, ${most}) : ${text})`
 }
 
 function statusOf(step: string): string {
@@ -62,18 +90,25 @@ export const planningRun = jsonata(
 
 /** Whether all of the steps have succeeded, or were left out; a step that is not there has not. */
 export function allFulfilled(steps: readonly string[]): string {
-  return jsonata(steps.map((step) => `(${statusOf(step)} = "success" or ${isLeftOut(step)})`).join(' and '))
+  return jsonata(`$count(${unfulfilled(steps)}) = 0`)
+}
+
+/** The names of those of the asked steps that did not succeed; no value when all did. */
+function unfulfilled(steps: readonly string[]): string {
+  return (
+    `$filter(${literals(...steps)}, function($step) { ` +
+    `($lookup($states.input.steps, $step).status = "success") = false and ` +
+    `($exists(${ONLY}) ? $step in ${ONLY} : true) })`
+  )
 }
 
 /** `orders failed and customers was skipped`: those of the asked steps that did not succeed, and how they ended. */
 function thoseThatDidNotSucceed(steps: readonly string[]): string {
-  const endings = '{"failed": " failed", "skipped": " was skipped", "refused": " was refused"}'
+  const status = '$lookup($states.input.steps, $step).status'
   return (
-    `$join($map($filter([${steps.map(literal).join(', ')}], function($step) { ` +
-    `($lookup($states.input.steps, $step).status = "success") = false and ` +
-    `($exists(${ONLY}) ? $step in ${ONLY} : true) }), function($step) { ` +
-    `$step & ($status := $lookup($states.input.steps, $step).status; ` +
-    `$exists($status) ? $lookup(${endings}, $status) : " did not run") }), ", ")`
+    `$join($map(${unfulfilled(steps)}, function($step) { ` +
+    `$step & (${status} = "failed" ? " failed" : ${status} = "skipped" ? " was skipped" : ` +
+    `${status} = "refused" ? " was refused" : " did not run") }), ", ")`
   )
 }
 
@@ -89,16 +124,44 @@ export function failureCause(steps: readonly string[]): string {
 }
 
 /**
+ * The caught error as a catcher hands it on: the cause cut to what a reason can need, so that it fits beside the
+ * outcomes of the other steps. After a timeout there is no cause.
+ */
+export const caughtError = jsonata(
+  `{"Error": $states.errorOutput.Error, "Cause": ${firstOf('$states.errorOutput.Cause', LONGEST_CAUSE)}}`,
+)
+
+/**
  * `<Error>: <message>` of the caught error. The cause of a Lambda's error is JSON with an `errorMessage`, which may be
- * cut off; that of other errors is a sentence, or missing.
+ * cut off; that of other errors is a sentence, or missing. Escaped backslashes and quotes step aside, as characters
+ * that JSON never holds bare, until the quote that ends the message is found.
  */
 export const caughtReason = jsonata(
-  '($cause := $exists($states.input.error.Cause) ? $string($states.input.error.Cause) : ""; ' +
-    '$found := $match($cause, /"errorMessage"\\s*:\\s*"((?:[^"\\x5c]|\\x5c.){0,2000})/, 1); ' +
-    '$message := $exists($found) ? $replace($found.groups[0], /\\x5c(u[0-9a-fA-F]{4}|.)/, function($escape) { ' +
-    '$contains($escape.groups[0], /^(u....|[nrtbf])$/) ? " " : $escape.groups[0] }) : $cause; ' +
-    `$states.input.error.Error & ($message = "" ? "" : ": " & $substring($message, 0, ${LONGEST_REASON})))`,
+  '($cause := $exists($states.input.error.Cause) ? $states.input.error.Cause : ""; ' +
+    '$swap := function($text, $from, $to) { $join($split($text, $from), $to) }; ' +
+    `$rest := $substringAfter($cause, ${literal('"errorMessage"')}); ` +
+    `$isJson := $contains($rest, ${QUOTE}) and $trim($substringBefore($rest, ${QUOTE})) = ":"; ` +
+    `$escaped := $substringAfter($rest, ${QUOTE}) ` +
+    `~> $swap(${literal('\\\\')}, ${ASIDE.backslash}) ~> $swap(${literal('\\"')}, ${ASIDE.quote}) ` +
+    `~> $substringBefore(${QUOTE}); ` +
+    `$printable := $join($map($split($escaped, ${literal('\\u')}), ` +
+    'function($part, $index) { $index = 0 ? $part : " " & ' +
+    '($length($part) > 4 ? $substring($part, 4, $length($part) - 4) : "") }), ""); ' +
+    `$oneLine := $reduce(${literals('\\n', '\\r', '\\t', '\\b', '\\f')}, ` +
+    'function($text, $escape) { $swap($text, $escape, " ") }, $printable); ' +
+    `$message := $isJson ? $oneLine ~> $swap(${BACKSLASH}, "") ` +
+    `~> $swap(${ASIDE.backslash}, ${BACKSLASH}) ~> $swap(${ASIDE.quote}, ${QUOTE}) : $cause; ` +
+    `$states.input.error.Error & ($message = "" ? "" : ": " & ${firstOf('$message', LONGEST_REASON)}))`,
 )
+
+/** The steps so far, and as failed, with the caught error as their reason, those of some that were asked for. */
+export function allFailed(steps: readonly string[]): string {
+  const outcomes = steps.map((step) => `${literal(step)}: $failed`)
+  return jsonata(
+    `($failed := ${outcome('failed', caughtReason)}; $merge([$states.input.steps, ` +
+      `$sift({${outcomes.join(', ')}}, function($_, $step) { $exists(${ONLY}) ? $step in ${ONLY} : true })]))`,
+  )
+}
 
 /** The steps so far and the outcome of one more, which may carry further fields: an expression of an object. */
 export function stepsWith(step: string, outcome: string): string {
@@ -107,6 +170,6 @@ export function stepsWith(step: string, outcome: string): string {
 
 /** An outcome as an expression; `reason` is a `{% … %}` expression, or null. */
 export function outcome(status: StepOutcome['status'], reason: string | null): string {
-  const sentence = reason === null ? 'null' : reason.slice('{% '.length, -' %}'.length)
+  const sentence = reason === null ? 'null' : withoutBrackets(reason)
   return `{"status": ${literal(status)}, "reason": ${sentence}}`
 }

@@ -1,3 +1,4 @@
+import { caughtError } from './expressions.ts'
 import type { Catcher, Retrier, TaskState, Template } from './states-language.ts'
 
 /** At most 900, Lambda's own limit. */
@@ -76,7 +77,10 @@ export function taskState(options: {
   }
 }
 
-/** Sends every error to the state `next`, with the error beside the input; `States.ALL` leaves out the data limit. */
+/**
+ * Sends every error to the state `next`, with the error beside the input. AWS documents that `States.ALL` leaves out
+ * the data limit; recorded executions caught it, so it is named as well.
+ */
 export function catchEverything(next: string): readonly Catcher[] {
   return [catchError('States.DataLimitExceeded', next), catchError('States.ALL', next)]
 }
@@ -87,7 +91,7 @@ export function catchError(name: string, next: string): Catcher {
     Output: {
       run: '{% $states.input.run %}',
       steps: '{% $states.input.steps %}',
-      error: '{% $states.errorOutput %}',
+      error: caughtError,
     },
     Next: next,
   }

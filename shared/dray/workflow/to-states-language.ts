@@ -3,13 +3,13 @@ import { ConfigurationError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
 import { runInputOf } from '#dray/messages/run-input.ts'
 import { decompose, type Structure } from './decompose.ts'
-import { failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
+import { allFailed, failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
 import { ancestorsOf, orderOf } from './graph.ts'
 import { faultsInInput } from './input-faults.ts'
 import { type FunctionReference, functionsOf, placeholderOf } from './placeholders.ts'
 import type { State, StateMachine, States } from './states-language.ts'
 import { stepStates } from './step-states.ts'
-import { type Onward, taskState } from './task-policy.ts'
+import { catchEverything, type Onward, taskState } from './task-policy.ts'
 import type { Workflow, WorkflowStep } from './workflow.ts'
 
 export interface CompiledWorkflow {
@@ -119,8 +119,7 @@ function entryOf(structure: Structure): string {
 
 function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, State][] {
   if (structure.kind === 'step') return stepStates(stepNamed(structure.name, steps), onward)
-  if (structure.kind === 'parallel')
-    return [[parallelName(structure), parallelState(structure.branches, steps, onward)]]
+  if (structure.kind === 'parallel') return parallelStates(structure, steps, onward)
   return structure.parts.flatMap((part, index) => {
     const next = structure.parts[index + 1]
     return statesOf(part, steps, next === undefined ? onward : { Next: entryOf(next) })
@@ -128,10 +127,29 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
 }
 
 /**
+ * An error that ends a branch, though its steps catch theirs, is caught here: the other steps of the workflow go on,
+ * and Finish learns of those in the branches.
+ */
+function parallelStates(structure: Structure & { kind: 'parallel' }, steps: Steps, onward: Onward): [string, State][] {
+  const lost = parallelName(structure, 'Lost')
+  return [
+    [parallelName(structure), parallelState(structure.branches, steps, lost, onward)],
+    [
+      lost,
+      {
+        Type: 'Pass',
+        Output: { run: jsonata('$states.input.run'), steps: allFailed(namesIn(structure)) },
+        ...onward,
+      },
+    ],
+  ]
+}
+
+/**
  * Branches are given only the statuses that their gates look at: each branch's output repeats them, and together they
  * share one payload. The full outcomes in the input win over them in the merge.
  */
-function parallelState(branches: readonly Structure[], steps: Steps, onward: Onward): State {
+function parallelState(branches: readonly Structure[], steps: Steps, lost: string, onward: Onward): State {
   const inside = new Set(branches.flatMap(namesIn))
   const before = new Set(
     [...inside].flatMap((name) => stepNamed(name, steps).after).filter((name) => !inside.has(name)),
@@ -145,6 +163,7 @@ function parallelState(branches: readonly Structure[], steps: Steps, onward: Onw
         States: Object.fromEntries(statesOf(branch, steps, { End: true })),
       }),
     ),
+    Catch: catchEverything(lost),
     Output: {
       run: jsonata('$states.input.run'),
       steps: jsonata('$merge($append($states.result.steps, $states.input.steps))'),
@@ -154,10 +173,10 @@ function parallelState(branches: readonly Structure[], steps: Steps, onward: Onw
 }
 
 /** Unique: of two Parallel states one may contain the other, but then their numbers of steps differ. */
-function parallelName(structure: Structure): string {
+function parallelName(structure: Structure, prefix: 'Parallel' | 'Lost' = 'Parallel'): string {
   const names = namesIn(structure)
-  const all = `Parallel: ${names.join(', ')}`
-  return all.length <= 80 ? all : `Parallel: ${names[0]} and ${names.length - 1} more`
+  const all = `${prefix}: ${names.join(', ')}`
+  return all.length <= 80 ? all : `${prefix}: ${names[0]} and ${names.length - 1} more`
 }
 
 function namesIn(structure: Structure): readonly string[] {

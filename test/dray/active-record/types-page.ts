@@ -1,3 +1,4 @@
+import { type CarriedType, kindsFor, TYPES_OF } from '#test/contracts/live-types.ts'
 import { type Outcome, PLACED, pairName } from '#test/contracts/value-matrix.ts'
 import { ENGINES, type Engine, type Speech, type ValueColumn } from '#test/contracts/values.ts'
 
@@ -28,6 +29,10 @@ const CODES: ReadonlyMap<string, string> = new Map([
   ['1406', 'MySQL: too long for the column'],
   ['3140', 'MySQL: its JSON would hold another number, or one of two keys of a name; or no JSON'],
   ['20', 'SQLite: the column would round the value, or store −0 as 0'],
+  ['invalid_bigint', 'Dray: no integer of 64 bits'],
+  ['invalid_integer', 'Dray: no integer, or one beyond ±(2^53 − 1)'],
+  ['invalid_decimal', 'Dray: not a decimal'],
+  ['invalid_double', 'Dray: not a number, or one with more digits than a double gives back'],
   ['invalid_boolean', 'Dray: neither true nor false'],
   ['invalid_date', 'Dray: no day of the calendar'],
   ['invalid_timestamp', 'Dray: no moment of the calendar'],
@@ -38,22 +43,36 @@ const CODES: ReadonlyMap<string, string> = new Map([
 type Outcomes = ReadonlyMap<string, ReadonlyMap<number, Outcome>>
 
 /** The page on types, in Markdown, of the outcomes of every value by pair. */
-export function typesPage(outcomes: Outcomes, settings: ReadonlyMap<Engine, string>): string {
+export function typesPage(
+  outcomes: Outcomes,
+  types: ReadonlyMap<Engine, readonly CarriedType[]>,
+  settings: ReadonlyMap<Engine, string>,
+): string {
   const columns = [...new Set(PLACED.map(({ column }) => column))]
-  const codes = new Set(
-    [...outcomes.values()].flatMap((pair) =>
+  const codes = new Set([
+    ...[...outcomes.values()].flatMap((pair) =>
       [...pair.values()].flatMap((outcome) => (outcome.kind === 'quarantined' ? [outcome.code] : [])),
     ),
-  )
+    ...[...types.values()].flat().flatMap(({ quarantined }) => [...quarantined.values()]),
+  ])
   return `${INTRODUCTION}
 ## Kinds
 
-| values | field | read from | written to | quarantined |
-|---|---|---|---|---|
+| values | field | read from | written to | ${ENGINES.map((engine) => `${NAMES[engine]} refuses`).join(' | ')} |
+|---|---|---|---|${ENGINES.map(() => '---|').join('')}
 ${columns.map((column) => kindLine(column, outcomes)).join('\n')}
 
 ${NOTES}
 M is both, MariaDB and MySQL.
+
+## Types of columns
+
+Which fields may be declared for a column, by its type in the database; the first is the one to declare. \`checkSchema()\`, \`doctor\` and Plan refuse any other, and
+name that one; SQLite's columns hold values of any type, so there it lists what makes sense. A domain is its base type, an enumeration of PostgreSQL and what extensions bring is text. An array is \`text()\` as PostgreSQL writes it (\`{1,2}\`); for JSON, have the
+source give \`to_json(…)\` by a view. The extreme values of each type were carried into a column of the same type by each of its fields, and the database found them identical,
+or their row was quarantined as it says here.
+
+${[...types].map(([engine, carried]) => typesOf(engine, carried)).join('\n\n')}
 
 ## Every pair
 
@@ -97,12 +116,43 @@ const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestam
 - MariaDB's JSON is text; MySQL's own JSON type makes doubles of numbers and drops duplicate keys, so such documents are quarantined: LONGTEXT,
   which \`createTable()\` uses, holds them.
 - MySQL rounds digits behind the microsecond, and applies the offset of a time, without a warning: such texts are quarantined.
+- A date alone in a text column that \`timestamp()\` reads is written with its midnight. SQLite's columns without a type hold a number as text, and take no \`binary()\`.
+- \`double()\` refuses a text with more digits than a double gives back.
+- \`binary(n)\` holds n bytes at most, in VARBINARY(n) on MySQL, where a key needs it; MySQL's BINARY(n) fills shorter values up with zeros, and says so.
 - PostgreSQL's \`char(n)\` fills values up with spaces, which do not count; use \`varchar\` where they do.
 - MySQL's FLOAT is read by \`double()\`, with all its digits; by any other field MySQL gives six.
 - Text that is not valid UTF-8, which only SQLite stores, is quarantined by a pipeline, its bytes in hexadecimal; any other reading of it stops. Store such bytes as BLOB.
 - Tables of 500 columns, with a composite key, with columns named \`order\`, \`__proto__\`, \`constructor\`, \`a"b\`, and \`a\` and \`b\` around a backtick, and without a
   row are carried on all sixteen pairs, too.
 `
+
+/** Types of the same fields, of which the same is quarantined, share a line. */
+function typesOf(engine: Engine, carried: readonly CarriedType[]): string {
+  const lines = Map.groupBy(Object.keys(TYPES_OF[engine]), (type) => {
+    const fields = kindsFor(engine, type).map((kind) => `\`${kind}()\``)
+    const refused = carried
+      .filter((one) => one.type === type && one.quarantined.size > 0)
+      .map(({ kind, quarantined }) => {
+        const byCode = Map.groupBy(quarantined, ([, code]) => code)
+        const values = [...byCode].map(([code, of]) => `${of.map(([value]) => shortened(value)).join(', ')} (${code})`)
+        return `\`${kind}()\`: ${values.join('; ')}`
+      })
+    return `${fields.join(', ')} | ${refused.join('; ') || 'nothing'} |`
+  })
+  return `| ${NAMES[engine]} | fields | quarantined |
+|---|---|---|
+${[...lines].map(([rest, types]) => `| ${types.map(nameOf).join(', ')} | ${rest}`).join('\n')}`
+}
+
+function nameOf(type: string): string {
+  if (type === '') return 'no type'
+  if (type.startsWith('live_')) return type === 'live_pair' ? 'rows' : 'a domain over `integer`'
+  return type === 'mood' ? 'enumerations' : `\`${cell(type)}\``
+}
+
+function shortened(value: string): string {
+  return cell(value.length > 30 ? `${value.slice(0, 30)}…` : value)
+}
 
 function pairs(): readonly (readonly [Engine, Engine])[] {
   return ENGINES.flatMap((source) => ENGINES.map((target) => [source, target] as const))
@@ -113,7 +163,7 @@ function kindLine(column: ValueColumn, outcomes: Outcomes): string {
     SPEECHES.flatMap((speech) => (one[speech] === undefined ? [] : [`${SPOKEN[speech]}: \`${one[speech]}\``])).join(
       ', ',
     )
-  const refused = ENGINES.flatMap((target) => {
+  const refused = ENGINES.map((target) => {
     const names = PLACED.filter((placed) => placed.column === column).flatMap(({ id, value }) => {
       const codes = ENGINES.flatMap((source) => {
         const outcome = outcomes.get(pairName(source, target))?.get(id)
@@ -121,9 +171,9 @@ function kindLine(column: ValueColumn, outcomes: Outcomes): string {
       })
       return codes.length === 0 ? [] : [`${cell(value.name)} (${[...new Set(codes)].join(', ')})`]
     })
-    return names.length === 0 ? [] : [`${SHORT[target]}: ${names.join('; ')}`]
+    return names.join('; ')
   })
-  return `| ${column.title} | \`${column.declared}\` | ${types(column.source)} | ${types(column.target)} | ${refused.join('. ') || 'nothing'} |`
+  return `| ${column.title} | \`${column.declared}\` | ${types(column.source)} | ${types(column.target)} | ${refused.join(' | ')} |`
 }
 
 function pairLines(column: ValueColumn, outcomes: Outcomes): readonly string[] {

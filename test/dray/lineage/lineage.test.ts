@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
+import { inspect } from 'node:util'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, decimal, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
@@ -134,6 +135,28 @@ describe('a sink', () => {
         ['/base/events', undefined, event],
       ],
     )
+  })
+
+  test('by HTTP is sent the user and the password of its URL, and never names them', async () => {
+    const url = server.url.replace('//', '//some%40one:se%3Acret@')
+    const told = sink({ OPENLINEAGE_URL: url })
+    await told.send(event)
+    server.answer = 422
+    const refused = (await told.send(event).catch((error: unknown) => error)) as Error
+    const gone = await startLineageServer()
+    await gone.stop()
+    const unreached = sink({ OPENLINEAGE_URL: gone.url.replace('//', '//some%40one:se%3Acret@') })
+    const failed = (await unreached.send(event).catch((error: unknown) => error)) as Error
+
+    assert.equal(
+      server.received[0]?.headers.authorization,
+      `Basic ${Buffer.from('some@one:se:cret').toString('base64')}`,
+    )
+    assert.equal(told.place, `${server.url}/api/v1/lineage`)
+    for (const said of [refused, failed].map((error) => inspect(error))) {
+      assert.match(said, /it answered 422|ECONNREFUSED/)
+      assert.doesNotMatch(said, /cret|some/)
+    }
   })
 
   test('by HTTP is tried twice when it breaks, and once when it refuses', async () => {

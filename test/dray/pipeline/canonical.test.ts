@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, json, text, timestamp, uuid } from 'dray/internal/active-record/field-kinds.ts'
 import { columnOf } from 'dray/internal/active-record/table-definition.ts'
-import { canonicalText, compareTexts } from 'dray/internal/pipeline/texts/canonical.ts'
+import { compareTexts } from 'dray/internal/active-record/value-order.ts'
+import { canonicalText } from 'dray/internal/pipeline/texts/canonical.ts'
 
 class Thing extends database('canonical').table('thing', {
   id: bigint().primaryKey(),

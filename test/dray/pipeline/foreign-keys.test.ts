@@ -167,7 +167,10 @@ onEachEngine('foreign keys', [source, target], (engine) => {
     assert.deepEqual(await users(), ['2', '3'])
     const { deleted, notes } = (await step('run-2')) ?? {}
     assert.equal(deleted, 1)
-    assert.match(notes?.join() ?? '', /1 rows of user_dim that this run has not landed .* had parent set to NULL/)
+    assert.match(
+      notes?.join() ?? '',
+      /1 rows of user_dim that this run has not landed .* had parent set to NULL .*`npx dray reconcile people --deep`/,
+    )
   })
 
   test('on delete set null: a refused row that refers to what is gone lands behind the delete', async () => {
@@ -216,6 +219,7 @@ onEachEngine('foreign keys', [source, target], (engine) => {
       const outcome = rule === 'cascade' ? 'were deleted' : 'had user set to NULL'
       assert.match(said?.[0] ?? '', new RegExp(`^2 rows of order_dim .* ${outcome} along`))
       assert.equal(said?.length, rule === 'cascade' ? 2 : 1)
+      assert.match(said?.[0] ?? '', /`npx dray reconcile <pipeline> --deep` of the pipeline that loads order_dim/)
       if (rule === 'cascade') assert.match(said?.[1] ?? '', /^2 rows of line_dim .* were deleted along/)
     })
   }

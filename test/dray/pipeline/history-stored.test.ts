@@ -95,7 +95,6 @@ const STORED: Readonly<Record<Dialect, readonly Stored[]>> = {
   mysql: [
     { type: 'decimal(10,2)', given: '1.5', alike: '01.50', other: '1.51' },
     { type: 'int(5) zerofill', given: '42', alike: '042', other: '43' },
-    { type: 'float', given: '0.10', alike: '1e-1', other: '0.2' },
     { type: 'double', given: '1e2', alike: '100.0', other: '101' },
     { type: 'datetime', given: '2024-01-01T10:00:00', alike: '2024-01-01 10:00:00.0', other: '2024-01-01 10:00:01' },
     { type: 'date', given: '20240101', alike: '2024-1-1', other: '2024-01-02' },

@@ -1,7 +1,16 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, boolean, decimal, json, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import {
+  bigint,
+  boolean,
+  decimal,
+  json,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import type { CommitOutput } from 'dray/internal/messages/stages.ts'
@@ -52,6 +61,21 @@ const pairs = pipeline('pairs', {
   extract: fullLoad(Pair),
   transform: ({ a, b }: Pair) => ({ a, b }),
   load: history(PairVersion, { by: ['a', 'b'], validFrom: 'validFrom', validTo: 'validTo' }),
+})
+
+/** The same table twice: as it is, and as the pipeline takes it. */
+class Named extends source.table('named', { id: varchar(40).primaryKey(), label: varchar(10) }) {}
+class NamedUuid extends source.source('named', { id: uuid().primaryKey(), label: varchar(10) }) {}
+class NamedVersion extends target.table('named_history', {
+  id: uuid().primaryKey(),
+  label: varchar(10),
+  validFrom: timestamp().primaryKey(),
+  validTo: timestamp().nullable(),
+}) {}
+const names = pipeline('names', {
+  extract: fullLoad(NamedUuid),
+  transform: ({ id, label }: NamedUuid) => ({ id, label }),
+  load: history(NamedVersion, { by: 'id', validFrom: 'validFrom', validTo: 'validTo' }),
 })
 
 const options = { by: 'code', validFrom: 'validFrom', validTo: 'validTo', current: 'isCurrent' } as const
@@ -238,6 +262,57 @@ onEachEngine('a history', [source, target], (engine) => {
     assert.deepEqual(
       (await quarantined(engine.harness, 'run-2', 'items')).map(({ row }) => row.code),
       ['a'],
+    )
+  })
+
+  test('a row is quarantined alone whose version before a trigger keeps from being closed', async () => {
+    const items = (label: string) =>
+      Array.from({ length: 10 }, (_, index) => ({ id: BigInt(index), code: `c${index}`, label }))
+    await Item.insertAll(items('one'))
+    await run(versions, 'run-1', '2024-06-01')
+    const statements = {
+      postgres: [
+        "create function kept() returns trigger language plpgsql as $$begin if old.code = 'c5' then raise exception 'c5 is closed for good'; end if; return new; end$$",
+        'create trigger kept before update on item_history for each row execute function kept()',
+      ],
+      mysql: [
+        "create trigger kept before update on item_history for each row begin if old.code = 'c5' then signal sqlstate '45000' set message_text = 'c5 is closed for good'; end if; end",
+      ],
+      sqlite: [
+        "create trigger kept before update on item_history when old.code = 'c5' begin select raise(abort, 'c5 is closed for good'); end",
+      ],
+    }[engine.dialect]
+    for (const statement of statements) await target.query(statement)
+    await Item.upsertAll(items('two'), { by: 'id' })
+
+    const output = await run(versions, 'run-2', '2024-06-02')
+
+    assert.deepEqual([output.inserted, output.quarantined], [9, 1])
+    const current = (await kept()).filter((line) => line.endsWith(' now'))
+    assert.deepEqual(
+      current.filter((line) => line.includes('one')),
+      ['c5 one 2024-06-01.. now'],
+    )
+    assert.equal(current.length, 10)
+    const [entry] = await quarantined(engine.harness, 'run-2', 'items')
+    assert.equal(entry?.row.code, 'c5')
+    assert.match(entry?.errors[0]?.message ?? '', /the version before cannot be closed: .*c5 is closed for good/)
+  })
+
+  test('rows of one load that write one key in two ways are both quarantined', async () => {
+    await Named.createTable()
+    await NamedVersion.createTable()
+    const one = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
+    const ids = [one, one.toUpperCase(), 'c0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11']
+    await Named.insertAll(ids.map((id) => ({ id, label: 'n' })))
+
+    const output = await run(names as never, 'run-1', '2024-06-01')
+
+    assert.deepEqual([output.inserted, output.duplicate, output.quarantined], [1, 0, 2])
+    const entries = await quarantined(engine.harness, 'run-1', 'names')
+    assert.deepEqual(
+      new Map(entries.map(({ row, errors }) => [row.id, errors[0]?.code])),
+      new Map(ids.slice(0, 2).map((id) => [id, 'spelling'])),
     )
   })
 

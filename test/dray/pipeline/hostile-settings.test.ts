@@ -8,6 +8,9 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { giveToServer } from '#test/contracts/hostile-databases.ts'
+import { MYSQL_HOSTILE, POSTGRES_HOSTILE } from '#test/contracts/hostile-settings.ts'
+import { blocksOf } from '#test/database/mysql/opened-server.ts'
 import type { TestMysqlServer } from '#test/services/mysql-process.ts'
 import { isRealMysql, mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
@@ -34,6 +37,8 @@ const mirrored = pipeline('items', {
 }) as unknown as Pipeline
 
 const ROWS = 2_981
+/** For each test two. */
+const DATABASES = 24
 
 function values(): string {
   return Array.from({ length: ROWS }, (_, id) => `(${id + 1}, 'row ${id + 1}')`).join(', ')
@@ -130,37 +135,94 @@ describe('a session of PostgreSQL', () => {
   })
 })
 
+describe('a database of PostgreSQL whose settings change what is read and written', () => {
+  let server: TestPostgres
+  before(async () => {
+    server = await startPostgres()
+    const url = await server.createDatabase()
+    process.env[urlVariable(source.name)] = url
+    for (const { name, value } of POSTGRES_HOSTILE) {
+      const limit = name.endsWith('_timeout') ? "'200ms'" : value
+      await source.query(`alter database ${new URL(url).pathname.slice(1)} set ${name} = ${limit}`)
+    }
+    await source.close()
+  })
+  after(async () => {
+    await source.close()
+    await server.stop()
+  })
+
+  test('lets a statement and a transaction take their time', async () => {
+    await source.query('select pg_sleep(0.4)')
+    await source.withConnection(async (connection) => {
+      await connection.begin('write')
+      await connection.query('select pg_sleep(0.4)')
+      await connection.commit()
+    })
+  })
+
+  test('finds no row by a value that is NULL', async () => {
+    await source.query('create table empty (v text)')
+    await source.query('insert into empty values (null)')
+
+    const read = await source.withConnection(async (connection) => {
+      const blocks = []
+      for await (const block of connection.copyOut('select 1 from empty where v = $1', [null])) blocks.push(block)
+      return blocks
+    })
+
+    assert.deepEqual(read, [])
+  })
+
+  test('keeps a NULL in an array, and a backslash in a literal', async () => {
+    await source.query('create table listed (list text[])')
+    await source.query('insert into listed values ($1)', ['{a,NULL}'])
+
+    const { rows } = await source.query("select list[2] is null, 'a\\n' from listed")
+
+    assert.deepEqual(rows, [['t', 'a\\n']])
+  })
+
+  test('gives every row that an index finds', async () => {
+    await source.query('create table tagged (id bigint primary key, tags text[])')
+    await source.query("insert into tagged select n, array['a'] from generate_series(1, 3000) n")
+    await source.query('create index on tagged using gin (tags)')
+    await source.query('analyze tagged')
+
+    const { rows } = await source.query("select count(*) from tagged where tags @> array['a']")
+
+    assert.deepEqual(rows, [['3000']])
+  })
+
+  test('takes an error for an error, and goes on', async () => {
+    await source.withConnection(async (connection) => {
+      await assert.rejects(connection.query('select 1 / 0'), /division by zero/)
+
+      assert.deepEqual((await connection.query('select 1')).rows, [['1']])
+    })
+  })
+})
+
 describe('a server of MySQL whose settings change what is read', {
   skip: mysqlUnavailable ?? false,
 }, () => {
-  const HOSTILE = [
-    'sql_select_limit = 1000',
-    'max_join_size = 10',
-    'sql_safe_updates = 1',
-    'sql_auto_is_null = 1',
-    "completion_type = 'CHAIN'",
-    'net_write_timeout = 1',
-    'net_read_timeout = 1',
-    'wait_timeout = 1',
-    'sql_notes = 0',
-    'max_error_count = 0',
-    ...(isRealMysql ? [] : ["system_versioning_asof = '2020-01-01 00:00:00'"]),
-    `sql_mode = 'PAD_CHAR_TO_FULL_LENGTH,${isRealMysql ? 'TIME_TRUNCATE_FRACTIONAL' : 'EMPTY_STRING_IS_NULL'},STRICT_TRANS_TABLES'`,
-  ]
+  const padding = `PAD_CHAR_TO_FULL_LENGTH,${isRealMysql ? 'TIME_TRUNCATE_FRACTIONAL' : 'EMPTY_STRING_IS_NULL'}`
+  const hostile = [...MYSQL_HOSTILE, { name: 'sql_mode', value: `'${padding},STRICT_TRANS_TABLES'` }]
+  /** Made beforehand, since the settings allow nobody else to do so. */
+  const urls: string[] = []
   let server: TestMysqlServer
   let harness: Harness
   before(async () => {
     const started = await startMysqlServer({ arguments: [] })
     server = started
-    process.env[urlVariable(source.name)] = await server.createDatabase()
-    await source.query('select 1')
-    for (const setting of HOSTILE) await source.query(`set global ${setting}`)
+    for (let made = 0; made < DATABASES; made++) urls.push(await started.createDatabase())
+    await giveToServer(server.url, hostile)
   })
   beforeEach(async () => {
     await Promise.all([source.close(), target.close()])
     await harness?.close()
     harness = await openHarness()
-    for (const { name } of [source, target]) process.env[urlVariable(name)] = await server.createDatabase()
+    for (const { name } of [source, target]) process.env[urlVariable(name)] = urls.pop() as string
   })
   after(async () => {
     await Promise.all([source.close(), target.close()])
@@ -206,6 +268,114 @@ describe('a server of MySQL whose settings change what is read', {
     })
 
     assert.deepEqual(found, [])
+  })
+
+  test('is merged into and has rows deleted, though each table is to have a primary key', async () => {
+    await create()
+    await runPipeline(mirrored, 'run-1', harness.services)
+    await source.query("update item set label = 'other' where id < 100")
+    await source.query('delete from item where id > 2900')
+
+    const { updated } = await runPipeline(mirrored, 'run-2', harness.services)
+
+    assert.equal(updated, 99)
+    assert.equal(await Product.all().count(), 2900)
+  })
+
+  test('keeps its foreign keys, unique keys and checks', async () => {
+    await target.query('create table parent (id bigint primary key) engine=InnoDB')
+    await target.query(`create table child (id bigint primary key, code varchar(9) unique, parent bigint,
+      foreign key (parent) references parent (id), constraint small check (id < 9)) engine=InnoDB`)
+    const merged = await target.withConnection(async (connection) => {
+      await connection.begin('write')
+      const rows = [
+        ['1', 'a', null],
+        ['2', 'b', '7'],
+        ['3', 'a', null],
+        ['9', 'c', null],
+      ]
+      const into = { table: 'child', columns: ['id', 'code', 'parent'], key: ['id'] }
+      const result = await connection.merge(into, () => blocksOf(rows))
+      await connection.commit()
+      return result
+    })
+
+    assert.deepEqual(
+      merged.rejected.map(({ row }) => row),
+      [1, 2, 3],
+    )
+  })
+
+  test('has tables made with transactions', async () => {
+    await Product.createTable()
+
+    const { rows } = await target.query(
+      "select engine from information_schema.tables where table_schema = database() and table_name = 'product'",
+    )
+    assert.deepEqual(rows, [['InnoDB']])
+  })
+
+  test('gives nothing that is not committed', async () => {
+    await create()
+    const other = await source.withConnection(async (connection) => {
+      await connection.begin('write')
+      await connection.query("insert into item values (100000, 'not yet')")
+      const seen = await Item.where({ id: 100_000n }).count()
+      await connection.rollback()
+      return seen
+    })
+
+    assert.equal(other, 0)
+  })
+
+  test('refuses NULL where a TIMESTAMP would take it for the time of day', async () => {
+    for (const [table, more] of [
+      ['straight', ''],
+      ['staged', ', small float'],
+    ] as const) {
+      await target.query(
+        `create table ${table} (id bigint primary key, at timestamp not null default '2020-01-01 00:00:00'${more}) engine=InnoDB`,
+      )
+      const rejected = await target.withConnection(async (connection) => {
+        await connection.begin('write')
+        const columns = ['id', 'at', ...(more === '' ? [] : ['small'])]
+        const rows = [
+          ['1', '2024-01-01 00:00:00', '1'].slice(0, columns.length),
+          ['2', null, '1'].slice(0, columns.length),
+        ]
+        const result = await connection.merge({ table, columns, key: ['id'] }, () => blocksOf(rows))
+        await connection.commit()
+        return result.rejected.map(({ row, code }) => [row, code])
+      })
+
+      assert.deepEqual(rejected, [[1, '1048']], table)
+      assert.deepEqual((await target.query(`select id from ${table}`)).rows, [['1']])
+    }
+  })
+
+  test('finds the last row of a key among texts that begin alike', async () => {
+    await target.query('create table named (name varchar(500) collate utf8mb4_bin primary key, v bigint) engine=InnoDB')
+    const long = 'x'.repeat(200)
+    const rows = Array.from({ length: 300 }, (_, n) => [`${long}${(n * 7) % 100}`, String(n)])
+    await target.withConnection(async (connection) => {
+      await connection.begin('write')
+      await connection.merge({ table: 'named', columns: ['name', 'v'], key: ['name'] }, () => blocksOf(rows))
+      await connection.commit()
+    })
+
+    const { rows: held } = await target.query('select count(*), min(v) from named')
+    assert.deepEqual(held, [['100', '200']])
+  })
+
+  test('lets a statement take its time', async () => {
+    const limit = isRealMysql
+      ? { name: 'max_execution_time', value: '200' }
+      : { name: 'max_statement_time', value: '0.2' }
+    await giveToServer(server.url, [limit])
+
+    const { rows } = await source.query('select sleep(0.5)')
+
+    assert.deepEqual(rows, [['0']])
   })
 
   test('waits while another database is read', async () => {

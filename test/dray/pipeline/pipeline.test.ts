@@ -12,11 +12,21 @@ import { DataQualityError, TerminalError } from 'dray/internal/errors.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { mysqlUnavailable, othersSkipped } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { startMysql } from './engines.ts'
-import { commitRun, type Harness, openHarness, planRun, prepare, quarantined, runPipeline } from './harness.ts'
+import {
+  commitRun,
+  type Harness,
+  openHarness,
+  planRun,
+  prepare,
+  quarantined,
+  runPipeline,
+  runReference,
+} from './harness.ts'
 
 const source = database('pipeline-source')
 const target = database('pipeline-target')
@@ -79,6 +89,35 @@ function pipelineSuite(
       for (const model of models) await model.createTable()
     })
 
+    test('stops where the transform throws at each row, before all of them are quarantined', async () => {
+      await Item.insertAll(Array.from({ length: 2_500 }, (_, id) => ({ id: BigInt(id + 1), label: 'boom' })))
+      const broken = pipeline('items', { extract: fullLoad(Item), transform: transformItem, load: full.load })
+
+      await assert.rejects(runPipeline(broken, 'run-1', harness.services), {
+        name: 'Terminal',
+        message:
+          /items: the transform threw TypeError: boom, and so at each of the first 1001 rows of partition 0.*last_run stays.*dray preview items/,
+      })
+
+      assert.deepEqual(await quarantined(harness, 'run-1', 'items'), [])
+    })
+
+    test('goes on where the transform throws at many rows, and one has come through', async () => {
+      await Item.insertAll(
+        Array.from({ length: 1_500 }, (_, id) => ({ id: BigInt(id + 1), label: id === 0 ? 'fine' : 'boom' })),
+      )
+      const bearing = pipeline('items', {
+        extract: fullLoad(Item),
+        transform: transformItem,
+        load: full.load,
+        quarantine: { share: 1 },
+      })
+
+      await assert.rejects(runPipeline(bearing, 'run-1', harness.services), { name: 'DataQuality' })
+
+      assert.equal((await quarantined(harness, 'run-1', 'items')).length, 1_499)
+    })
+
     test('accounts for every row, and keeps what it could not load with the reason', async () => {
       await Item.insertAll([
         { id: 1n, label: 'one' },
@@ -127,6 +166,23 @@ function pipelineSuite(
       const again = await runPipeline(full, 'run-2', harness.services)
 
       assert.deepEqual([again.read, again.inserted, again.updated, again.unchanged], [10, 0, 0, 10])
+    })
+
+    test('Finish leaves a step as succeeded that committed before its branch broke, and fails the run', async () => {
+      await Item.insertAll([{ id: 1n, label: 'one', changedAt: null }])
+      await runPipeline(full, 'run-1', harness.services)
+
+      await finish(
+        { run: runReference('run-1'), steps: { items: { status: 'failed', reason: 'the branch broke' } } },
+        harness.services,
+      )
+
+      const run = await harness.services.state.run('run-1')
+      assert.deepEqual([run?.run?.status, run?.run?.error], ['failed', 'items: the branch broke'])
+      assert.deepEqual(
+        run?.steps.map(({ step, status, error }) => [step, status, error]),
+        [['items', 'success', null]],
+      )
     })
 
     test('reads only what changed since the last run, and moves last_run to the end of the window', async () => {

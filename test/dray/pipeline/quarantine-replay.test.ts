@@ -3,12 +3,12 @@ import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, beforeEach, describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, binary, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
-import { changedSince } from 'dray/internal/pipeline/declare/extraction.ts'
+import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { type KeptRow, quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
@@ -20,6 +20,14 @@ import { type Harness, openHarness, planRun, prepare, runPipeline, runReference 
 
 const source = database('replay-source')
 const target = database('replay-target')
+
+class Held extends source.table('held', { name: text().primaryKey(), bytes: binary() }) {}
+class Landed extends target.table('landed', { name: text().primaryKey(), bytes: binary() }) {}
+const holding = pipeline('holding', {
+  extract: fullLoad(Held),
+  transform: ({ name, bytes }) => ({ name, bytes }),
+  load: upsert(Landed, { by: 'name' }),
+}) as unknown as Pipeline
 
 class Item extends source.table('item', {
   id: bigint().primaryKey(),
@@ -122,6 +130,26 @@ describe('the quarantine', () => {
     assert.deepEqual(await products(), [
       [1, 'good'],
       [2, 'hello'],
+    ])
+  })
+
+  test('quarantines a key that is bytes, beside the text of their hexadecimal, and text in a column of bytes', async () => {
+    for (const [name, database] of [
+      ['held', source],
+      ['landed', target],
+    ] as const) {
+      await database.query(`create table ${name} (name text primary key, bytes blob)`)
+    }
+    await source.query(
+      "insert into held values ('\\x616263', x'0a'), (x'616263', x'0b'), ('abc', x'0c'), ('text', '\\x0a0b')",
+    )
+
+    const { inserted, quarantined } = await runPipeline(holding, 'run-1', harness.services)
+
+    assert.deepEqual([inserted, quarantined], [2, 2])
+    assert.deepEqual((await target.query('select name, hex(bytes) from landed order by name')).rows, [
+      ['\\x616263', '0A'],
+      ['abc', '0C'],
     ])
   })
 

@@ -3,9 +3,18 @@ import { truncate } from 'node:fs/promises'
 import { join } from 'node:path'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, boolean, date, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import {
+  bigint,
+  boolean,
+  date,
+  decimal,
+  json,
+  text,
+  timestamp,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
-import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import { dateOf, decimalOf, type JsonText, timestampOf } from 'dray/internal/active-record/values.ts'
 import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
@@ -34,7 +43,17 @@ class Product extends target.table('product', {
   loadedAt: timestamp().touch(),
 }) {}
 class Copy extends target.table('copy', { ...fields, loadedAt: timestamp().touch() }) {}
+/** In the database of its source. */
+class Beside extends source.table('beside', fields) {}
 
+class Document extends source.table('document', { id: bigint().primaryKey(), document: json() }) {}
+class Stored extends target.table('stored_document', { id: bigint().primaryKey(), document: json() }) {}
+
+const documents = pipeline('documents', {
+  extract: fullLoad(Document),
+  transform: ({ id, document }) => ({ id, document }),
+  load: upsert(Stored, { by: 'id' }),
+}) as unknown as Pipeline
 const transforming = pipeline('items', {
   extract: fullLoad(Item),
   transform: ({ id, label, price, day, isOpen, changedAt }, { runStartedAt }) => {
@@ -47,6 +66,11 @@ const changing = pipeline('items', {
   extract: changedSince(Item, { cursor: 'changedAt', lag: '0s' }),
   transform: transforming.transform,
   load: upsert(Product, { by: 'id' }),
+})
+const beside = pipeline('items', {
+  extract: fullLoad(Item),
+  transform: ({ id, label, price, day, isOpen, changedAt }) => ({ id, label, price, day, isOpen, changedAt }),
+  load: upsert(Beside, { by: 'id' }),
 })
 const copying = pipeline('items', {
   extract: fullLoad(Item),
@@ -132,6 +156,17 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
     assert.deepEqual(found(result), ['different 17 label,price', 'extra 99', 'missing 3'])
   })
 
+  test('ends where source and target are tables of one database', async () => {
+    await Beside.createTable()
+    await Item.insertAll(range(25).map((id) => item(id)))
+    await run(beside, 'run-1')
+    await source.query('delete from item where id = 3')
+
+    const result = await compare(beside)
+
+    assert.deepEqual(found(result), ['extra 3'])
+  })
+
   test('a fix loads just those rows by the transform of now, and leaves last_run alone', async () => {
     await Item.insertAll(range(25).map((id) => item(id)))
     await run(changing, 'run-1')
@@ -171,6 +206,32 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
 
     assert.deepEqual(found(result), [])
     assert.equal(result.leftOut.quarantined, 1)
+  })
+
+  test('ends with documents whose numbers a database would change, loaded again as often as one likes', async () => {
+    const type = { postgres: 'jsonb', mysql: 'json', sqlite: 'text' }[engine.dialect]
+    await Document.createTable()
+    await target.query(`create table stored_document (id bigint primary key, document ${type})`)
+    await Document.insertAll(
+      ['{"n": 0.5}', '{"n": 0.1234567890123456789}', '{"n": 12345678901234567890123}', '{"a": 1, "a": 2}'].map(
+        (document, id) => ({ id: BigInt(id), document: document as JsonText }),
+      ),
+    )
+    const { inserted, quarantined } = await run(documents, 'run-1')
+
+    const before = await compare(documents)
+    await fix(documents, before)
+    await reloadKeys(
+      documents,
+      range(4).map((id) => [String(id - 1)]),
+      engine.harness.services,
+      () => 'run-2',
+    )
+    const after = await compare(documents)
+
+    assert.equal(inserted + quarantined, 4)
+    assert.deepEqual([found(before), found(after)], [[], []])
+    assert.equal(after.leftOut.quarantined, quarantined)
   })
 
   test('a row that is in the target is compared although its key waits in the quarantine, and is loaded again', async () => {

@@ -3,6 +3,7 @@ import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import type { Dialect } from 'dray/internal/database/adapter.ts'
 import type { PlanOutput } from 'dray/internal/messages/stages.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, replace } from 'dray/internal/pipeline/declare/loading.ts'
@@ -13,6 +14,9 @@ import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
 import { commitRun, planRun, prepare, quarantined, runPipeline, runReference } from './harness.ts'
+
+// biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
+type AnyPipeline = Pipeline<any, any>
 
 const source = database('replace-source')
 const target = database('replace-target')
@@ -32,6 +36,18 @@ const shrinking = pipeline('items', { extract, transform, load: replace(Product,
 const emptying = pipeline('items', { extract, transform, load: replace(Product, { allowEmpty: true }) })
 const keyless = pipeline('items', { extract, transform, load: append(Entry), entity: 'shop/items' })
 const appending = pipeline('items', { extract, transform, load: append(Product) })
+class Twice extends source.table('twice', { id: bigint(), label: text() }) {}
+const gathering = pipeline('items', {
+  extract: fullLoad(Twice),
+  transform: ({ id, label }) => ({ id, label }),
+  load: replace(Entry),
+})
+class Numbered extends target.table('numbered', { id: bigint().primaryKey(), revision: bigint() }) {}
+const newest = pipeline('items', {
+  extract,
+  transform: ({ id }) => ({ id: id % 100n, revision: id }),
+  load: replace(Numbered, { version: 'revision' }),
+})
 
 const items = (ids: readonly number[], label: string) => ids.map((id) => ({ id: BigInt(id), label }))
 const range = (count: number) => Array.from({ length: count }, (_, index) => index + 1)
@@ -292,6 +308,193 @@ onEachEngine('a replace', [source, target], (engine) => {
     const output = await run(replacing, 'run-1')
 
     assert.deepEqual([output.inserted, output.quarantined], [2, 1])
+  })
+})
+
+/** A trigger that refuses the product 5 when it is inserted, or drops it where the engine has such triggers. */
+const refusing: Readonly<Record<Dialect, (table: string) => readonly string[]>> = {
+  postgres: (table) => [
+    "create or replace function no_five() returns trigger language plpgsql as $$begin if new.id = 5 then raise exception 'no five here'; end if; return new; end$$",
+    `create trigger no_five before insert on ${table} for each row execute function no_five()`,
+  ],
+  mysql: (table) => [
+    `create trigger no_five before insert on ${table} for each row begin if new.id = 5 then signal sqlstate '45000' set message_text = 'no five here'; end if; end`,
+  ],
+  sqlite: (table) => [
+    `create trigger no_five before insert on ${table} when new.id = 5 begin select raise(abort, 'no five here'); end`,
+  ],
+}
+const dropping: Readonly<Partial<Record<Dialect, readonly string[]>>> = {
+  postgres: [
+    'create function no_five() returns trigger language plpgsql as $$begin if new.id = 5 then return null; end if; return new; end$$',
+    'create trigger no_five before insert on product for each row execute function no_five()',
+  ],
+  sqlite: ['create trigger no_five before insert on product when new.id = 5 begin select raise(ignore); end'],
+}
+
+/** A trigger that writes the product 5 under another key. */
+const rekeying: Readonly<Record<Dialect, readonly string[]>> = {
+  postgres: [
+    'create function no_five() returns trigger language plpgsql as $$begin if new.id = 5 then new.id = 555; end if; return new; end$$',
+    'create trigger no_five before insert on product for each row execute function no_five()',
+  ],
+  mysql: [
+    'create trigger no_five before insert on product for each row begin if new.id = 5 then set new.id = 555; end if; end',
+  ],
+  sqlite: [
+    'create trigger no_five after insert on product when new.id = 5 begin update product set id = 555 where id = 5; end',
+  ],
+}
+
+onEachEngine('a replace whose table refuses a row', [source, target], (engine) => {
+  const run = (of: AnyPipeline, id: string) => runPipeline(of, id, engine.harness.services)
+  const but = (gone: number, count: number) => range(count).filter((id) => id !== gone)
+  const setUp = async (statements: readonly string[]) => {
+    for (const statement of statements) await target.query(statement)
+  }
+
+  beforeEach(async () => {
+    for (const model of [Item, Product, Entry] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('quarantines the row alone that a trigger refuses', async () => {
+    await setUp(refusing[engine.dialect]('product'))
+    await Product.insertAll(items([1, 99], 'old'))
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.read, output.inserted, output.quarantined], [8, 7, 1])
+    assert.deepEqual(
+      await products(),
+      but(5, 8).map((id) => `${id} new`),
+    )
+    const [entry, ...others] = await quarantined(engine.harness, 'run-1', 'items')
+    assert.deepEqual([entry?.row.id, entry?.partition, entry?.step, others], ['5', 1, 'load', []])
+    assert.match(entry?.errors[0]?.message ?? '', /no five here/)
+    assert.equal(await nextExists(), false)
+  })
+
+  test('quarantines the row alone in a table without a key, of rows that come several times', async () => {
+    await setUp(refusing[engine.dialect]('entry'))
+    await Twice.createTable()
+    for (const id of [1, 1, 5, 5, 6, 7]) await Twice.insertAll(items([id], 'new'))
+
+    const output = await run(gathering, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [4, 2])
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row }) => row.id),
+      ['5', '5'],
+    )
+  })
+
+  test('quarantines a row that a trigger drops', {
+    skip: !(engine.dialect in dropping) && 'no such trigger',
+  }, async () => {
+    await setUp(dropping[engine.dialect] ?? [])
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [7, 1])
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row, errors }) => [row.id, errors[0]?.code]),
+      [['5', 'dropped']],
+    )
+  })
+
+  test('quarantines a row that a trigger writes under another key', async () => {
+    await setUp(rekeying[engine.dialect])
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [7, 1])
+    assert.deepEqual(
+      await products(),
+      but(5, 8).map((id) => `${id} new`),
+    )
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row, errors }) => [row.id, errors[0]?.code]),
+      [['5', 'dropped']],
+    )
+  })
+
+  test('a row that only COMMIT would refuse', { skip: engine.dialect !== 'postgres' && 'judged at once' }, async () => {
+    await setUp([
+      "create function no_five() returns trigger language plpgsql as $$begin if new.id = 5 then raise exception 'no five here'; end if; return new; end$$",
+      'create constraint trigger no_five after insert on product deferrable initially deferred for each row execute function no_five()',
+    ])
+    await Item.insertAll(items(range(8), 'new'))
+
+    const output = await run(replacing, 'run-1')
+
+    assert.deepEqual([output.inserted, output.quarantined], [7, 1])
+  })
+
+  test('a Commit delivered again quarantines no row twice, and counts the same', async () => {
+    await setUp(refusing[engine.dialect]('product'))
+    await Item.insertAll(items(range(8), 'new'))
+    const { services } = engine.harness
+    const planned = await planRun(replacing, 'run-1', services)
+    for (const { partition } of planned.partitions) {
+      await load(replacing, await prepare(replacing, 'run-1', planned, partition, services), services)
+    }
+    const first = await commitRun(replacing, 'run-1', planned, services)
+
+    const second = await commitRun(replacing, 'run-1', planned, services)
+
+    assert.deepEqual([second.inserted, second.quarantined], [first.inserted, first.quarantined])
+    assert.equal((await quarantined(engine.harness, 'run-1', 'items')).length, 1)
+  })
+
+  test('of several rows of a key the newest is refused, though an older one would be taken', async () => {
+    await Numbered.createTable()
+    await setUp(refusing[engine.dialect]('numbered'))
+    await Item.insertAll(items([1, 5, 205, 105], 'new'))
+
+    const output = await run(newest, 'run-1')
+
+    assert.deepEqual([output.read, output.inserted + output.updated + output.unchanged + output.duplicate], [4, 3])
+    assert.deepEqual(
+      (await Numbered.all().toArray()).map(({ id }) => id),
+      [1n],
+    )
+    assert.deepEqual(
+      (await quarantined(engine.harness, 'run-1', 'items')).map(({ row }) => row.id),
+      ['205'],
+    )
+  })
+
+  test('too many refused rows leave the old ones, and are in the quarantine', async () => {
+    await Product.insertAll(items([1], 'old'))
+    await target.query(
+      {
+        postgres: "create function never() returns trigger language plpgsql as $$begin raise exception 'never'; end$$",
+        mysql:
+          "create trigger never before insert on product for each row signal sqlstate '45000' set message_text = 'never'",
+        sqlite: "create trigger never before insert on product begin select raise(abort, 'never'); end",
+      }[engine.dialect],
+    )
+    if (engine.dialect === 'postgres')
+      await target.query('create trigger never before insert on product for each row execute function never()')
+    await Item.insertAll(items(range(20), 'new'))
+
+    await assert.rejects(run(replacing, 'run-1'), { name: 'DataQuality', message: /20 of 20 rows were quarantined/ })
+
+    assert.deepEqual(await products(), ['1 old'])
+    assert.equal((await quarantined(engine.harness, 'run-1', 'items')).length, 20)
+  })
+
+  test('a few rows that are all refused leave the old ones', async () => {
+    await Product.insertAll(items([1], 'old'))
+    await setUp(refusing[engine.dialect]('product'))
+    await Item.insertAll(items([5], 'new'))
+
+    await assert.rejects(run(replacing, 'run-1'), /would leave replace-target.product empty, so its old rows stay/)
+
+    assert.deepEqual(await products(), ['1 old'])
   })
 })
 

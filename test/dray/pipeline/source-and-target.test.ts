@@ -10,10 +10,11 @@ import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extractio
 import { append, history, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { startOfRun } from 'dray/internal/pipeline/stages/draft-run.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
-import { openHarness, planRun, runPipeline } from './harness.ts'
+import { commitRun, openHarness, planRun, prepare, runPipeline } from './harness.ts'
 
 const source = database('known-source')
 const target = database('known-target')
@@ -155,6 +156,35 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
     assert.deepEqual(await landed('append'), [1, 2])
   })
 
+  test('what an append refuses at Plan, `dray plan` refuses in the same words', async () => {
+    const { services } = engine.harness
+    const saidBefore = async () => {
+      const known = await services.state.pipeline('items')
+      return startOfRun(kinds.append, null, known, services).catch((error: Error) => error.message)
+    }
+    const said = async (id: string) => {
+      const refused = await run(kinds.append, id).catch((error: Error) => error.message)
+      await release(id)
+      return refused
+    }
+    await put(1)
+    await run(kinds.append, 'run-1')
+    await swap(target, others.target)
+    const ofNew = [await saidBefore(), await said('run-2')]
+    await swap(target, others.target)
+    await put(2)
+    const planned = await planRun(kinds.append, 'run-3', services)
+    await load(kinds.append, await prepare(kinds.append, 'run-3', planned, 0, services), services)
+    await release('run-3')
+    await services.state.setLastRun('items', null, Date.now())
+
+    const ofPart = [await saidBefore(), await said('run-4')]
+
+    assert.match(`${ofNew[0]}`, /at no time: .* nothing was read/)
+    assert.match(`${ofPart[0]}`, /some behind that by run run-3, which did not come to its end, .* nothing was read/)
+    assert.deepEqual([ofNew[0], ofPart[0]], [ofNew[1], ofPart[1]])
+  })
+
   for (const kind of ['upsert', 'append', 'history'] as const) {
     test(`${kind}: a Commit that marked the target and could not move last_run loses and doubles nothing`, async () => {
       await put(1)
@@ -199,11 +229,17 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
 
   test('a run of another state store cannot write by the same epoch', async () => {
     const other = await openHarness()
+    await put(1)
     try {
       const first = await planRun(kinds.upsert, 'run-1', engine.harness.services)
       const second = await planRun(kinds.upsert, 'run-2', other.services)
 
       assert.deepEqual([first.epoch, second.epoch], [1, 2])
+      const stopped = await prepare(kinds.upsert, 'run-1', first, 0, engine.harness.services)
+      await assert.rejects(load(kinds.upsert, stopped, engine.harness.services), /epoch 2 has taken the target over/)
+      await assert.rejects(commitRun(kinds.upsert, 'run-1', first, engine.harness.services), { name: 'Terminal' })
+      await load(kinds.upsert, await prepare(kinds.upsert, 'run-2', second, 0, other.services), other.services)
+      assert.equal((await commitRun(kinds.upsert, 'run-2', second, other.services)).inserted, 1)
     } finally {
       await other.close()
     }
@@ -223,7 +259,7 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
 
     await release('run-2')
     const known = await engine.harness.services.state.pipeline('items')
-    await assert.rejects(startOfRun(kinds.upsert, null, known), { name: 'Terminal' })
+    await assert.rejects(startOfRun(kinds.upsert, null, known, engine.harness.services), { name: 'Terminal' })
     await seconds(before)
     assert.equal((await run(kinds.upsert, 'run-3')).read, 0)
     await setLastRun(kinds.upsert, null, engine.harness.services)

@@ -13,10 +13,13 @@ export interface TestPostgres {
   stop(): Promise<void>
 }
 
-/** A PostgreSQL server for tests; with TEST_POSTGRES_URL databases of that server, which `stop` drops again. */
-export async function startPostgres(): Promise<TestPostgres> {
+/**
+ * A PostgreSQL server for tests; with TEST_POSTGRES_URL databases of that server, which `stop` drops again, unless the
+ * test changes the server (`isOwn`).
+ */
+export async function startPostgres({ isOwn = false } = {}): Promise<TestPostgres> {
   const url = process.env.TEST_POSTGRES_URL
-  return url ? borrowed(url) : own()
+  return url && !isOwn ? borrowed(url) : own()
 }
 
 async function own(): Promise<TestPostgres> {

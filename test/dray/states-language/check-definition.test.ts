@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { checkDefinition } from 'dray-infra/internal/states-language/check-definition.ts'
 import { execute } from 'dray-infra/internal/states-language/index.ts'
 import { mapOf, taskOf } from './machine.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -204,6 +205,48 @@ const refused: [name: string, definition: unknown, message: RegExp][] = [
     machine({ pass: { Type: 'Pass', Output: '{% $parse("1") %}', End: true } }),
     /\$parse is not implemented/,
   ],
+  ...(
+    [
+      ['a name at the top level', '$states.input.a & phone', /refers to 'phone' at the top level/],
+      ['a name at the top level of a function', '$map($states.input, function($x) { b })', /refers to 'b' at the top/],
+      ['a wildcard at the top level', '*', /at the top level/],
+      ['a descendant at the top level', '**.a', /at the top level/],
+      ['$ at the top level', '$.a', /refers to \$ at the top level/],
+      ['$$', '$states.input[$$.a = 1]', /refers to \$\$ at the top level/],
+      ['a parent', '$states.input.a.%', /parent is not implemented/],
+      ['a change in a copy', '$states.input ~> |a|{"b": 1}|', /transform is not implemented/],
+      ['a regular expression', '$contains($states.input, /a/)', /a regular expression can overflow/],
+      ['$states as a whole', '$keys($states)', /\$states is read by one of its names/],
+      ['a name that $states does not have', '$states.inputs', /\$states is read by one of its names/],
+      ['a filter of $states', '$states[input = 1]', /\$states is read by one of its names/],
+      ['$states.result in a Pass', '$states.result', /reads \$states\.result, which only/],
+      ['$states.errorOutput out of a Catch', '[$states.errorOutput.Error]', /reads \$states\.errorOutput, which only/],
+      ['$states that is set', '($states := 1; 2)', /\$states cannot be set/],
+      ['more levels than an expression may nest', '('.repeat(120) + 1 + ')'.repeat(120), /nests deeper than 100/],
+    ] as const
+  ).map(([what, expression, message]): [string, unknown, RegExp] => [
+    what,
+    machine({ pass: { Type: 'Pass', Output: `{% ${expression} %}`, End: true } }),
+    message,
+  ]),
+  [
+    '$states.result in the arguments of a task',
+    machine({ work: taskOf('A', { Arguments: { FunctionName: 'A', Payload: '{% $states.result %}' }, End: true }) }),
+    /'work': the field Arguments reads \$states\.result/,
+  ],
+  [
+    '$states.result in a Catch',
+    machine({
+      work: taskOf('A', { Catch: [{ ErrorEquals: ['A'], Output: '{% $states.result %}', Next: 'end' }], End: true }),
+      end,
+    }),
+    /'work': the field Catch reads \$states\.result/,
+  ],
+  [
+    'the syntax of a later JSONata',
+    machine({ pass: { Type: 'Pass', Output: '{% $states.input.a ?? 1 %}', End: true } }),
+    /'pass': the field Output cannot be compiled/,
+  ],
   [
     'a variable that nothing sets',
     machine({ pass: { Type: 'Pass', Output: '{% $count($rows) %}', End: true } }),
@@ -213,5 +256,19 @@ const refused: [name: string, definition: unknown, message: RegExp][] = [
 for (const [name, definition, message] of refused) {
   test(`refuses ${name} before it starts`, async () => {
     assert.match(await refusalOf(JSON.parse(JSON.stringify(definition))), message)
+  })
+}
+
+const allowed = [
+  '$states.input.list[value > 3].name',
+  '$states.input.list.{"a": b, "c": $.d}',
+  '$states.input.list{kind: $sum(price)}',
+  '$states.input.list^(>price).name',
+  '($rows := $states.input.list; $map($rows, function($row) { $row.name }))',
+  '$states.context.Execution.Input.`only`',
+]
+for (const expression of allowed) {
+  test(`takes ${expression}`, () => {
+    checkDefinition(machine({ pass: { Type: 'Pass', Output: `{% ${expression} %}`, End: true } }))
   })
 }

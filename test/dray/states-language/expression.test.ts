@@ -25,9 +25,11 @@ test('follows a path of keys exactly as JSONata does', async () => {
       const expected = await jsonata(source).evaluate(undefined, { states })
       const actual = await evaluate(`{% ${source} %}`, states, 'test').catch((error: Error) => error)
 
-      if (expected === undefined) assert.match(String(actual), /has no value/)
+      // A prototype's members, which the package finds and Java does not.
+      const isFound = expected !== undefined && ![expected].flat().some((part) => typeof part === 'function')
+      if (!isFound) assert.match(String(actual), /has no value|has a function/)
       else assert.deepEqual(JSON.stringify(actual), JSON.stringify(expected))
-      found += expected === undefined ? 0 : 1
+      found += isFound ? 1 : 0
     }),
     { seed: 3, numRuns: 2_000 },
   )

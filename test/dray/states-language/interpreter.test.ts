@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import type { State } from 'dray/internal/workflow/states-language.ts'
 import { substitute } from 'dray-infra/internal/states-language/index.ts'
 import { errorNamed, machineOf, runMachine, taskOf } from './machine.ts'
 
@@ -211,7 +212,7 @@ test('stops at the data limit: as input, payload, result and output', async () =
   for (const { error } of [input, result, output, payload]) assert.equal(error, 'States.DataLimitExceeded')
 })
 
-test('catches the data limit by its own name only', async () => {
+test('catches the data limit by its name and by States.ALL, but not as a failure of a task', async () => {
   const catching = (name: string) =>
     runMachine(
       {
@@ -223,6 +224,73 @@ test('catches the data limit by its own name only', async () => {
     )
 
   assert.equal((await catching('States.DataLimitExceeded')).output, 'caught')
-  assert.equal((await catching('States.ALL')).error, 'States.DataLimitExceeded')
+  assert.equal((await catching('States.ALL')).output, 'caught')
   assert.equal((await catching('States.TaskFailed')).error, 'States.DataLimitExceeded')
 })
+
+test('counts what AWS adds to the answer of a Lambda to its size', async () => {
+  const answering = (bytes: number) =>
+    runMachine({ only: taskOf('Large', { Output: 'done', End: true }) }, {}, { Large: () => 'x'.repeat(bytes) })
+  const room = 256 * 1024 - 900 - JSON.stringify({ ExecutedVersion: '$LATEST', Payload: '', StatusCode: 200 }).length
+
+  assert.equal((await answering(room)).output, 'done')
+  assert.equal((await answering(room + 1)).error, 'States.DataLimitExceeded')
+})
+
+test('gives a function {} for a payload that is null, as Lambda does', async () => {
+  let given: unknown
+  await runMachine(
+    { only: taskOf('Look', { Arguments: { FunctionName: 'Look', Payload: '{% null %}' }, End: true }) },
+    null,
+    {
+      Look: (payload) => {
+        given = payload
+      },
+    },
+  )
+
+  assert.deepEqual(given, {})
+})
+
+test('cuts a cause at 32,768 characters, so that a long one reaches its Catch', async () => {
+  const { status, output } = await runMachine(
+    {
+      only: taskOf('Broken', { Catch: [{ ErrorEquals: ['States.ALL'], Next: 'caught' }], End: true }),
+      caught: { Type: 'Pass', Output: '{% $length($states.input.Cause) %}', End: true },
+    },
+    {},
+    {
+      Broken: () => {
+        throw errorNamed('Terminal', 'x'.repeat(1_000_000))
+      },
+    },
+  )
+
+  assert.deepEqual([status, output], ['SUCCEEDED', 32_768])
+})
+
+const functions = ['$sum', 'function($x) { $x }', '{"deep": [$count]}', '[function() { 1 }]', '$substring(?, 1)']
+for (const expression of functions) {
+  test(`fails a state whose output holds a function: ${expression}`, async () => {
+    const { status, error, cause } = await runMachine(
+      { only: { Type: 'Pass', Output: `{% ${expression} %}`, End: true } },
+      {},
+    )
+
+    assert.deepEqual([status, error], ['FAILED', 'States.QueryEvaluationError'])
+    assert.match(cause ?? '', /'only'.*function/)
+  })
+}
+
+const misfits: [field: string, state: State][] = [
+  ['Cause', { Type: 'Fail', Error: 'Refused', Cause: '{% {"because": $states.input} %}' }],
+  ['Error', { Type: 'Fail', Error: '{% 7 %}' }],
+]
+for (const [field, state] of misfits) {
+  test(`fails a Fail whose ${field} is no string`, async () => {
+    const { status, error, cause } = await runMachine({ end: state }, {})
+
+    assert.deepEqual([status, error], ['FAILED', 'States.QueryEvaluationError'])
+    assert.equal(cause, `The state 'end': ${field} is not a string.`)
+  })
+}

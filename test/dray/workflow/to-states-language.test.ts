@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import validate from 'asl-validator'
-import type { State, States } from 'dray/internal/workflow/states-language.ts'
+import { allFulfilled, failureCause, skippedReason, statusesOf } from 'dray/internal/workflow/expressions.ts'
 import { stepOfState } from 'dray/internal/workflow/step-states.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
-import fc from 'fast-check'
+import { checkDefinition } from 'dray-infra/internal/states-language/check-definition.ts'
+import jsonata from 'jsonata'
+import { allStates, expressionsOf, randomDefinitions, someDefinitions } from './definitions.ts'
 import { pipelineNamed, taskNamed } from './units.ts'
 
 const customers = pipelineNamed('customers')
@@ -23,11 +25,29 @@ function errorsIn(definition: object): string {
   return validate(structuredClone(definition)).errorsText()
 }
 
-function allStates(states: States): [string, State][] {
-  return Object.entries(states.States).flatMap(([name, state]): [string, State][] => {
-    const inside = state.Type === 'Map' ? [state.ItemProcessor] : state.Type === 'Parallel' ? state.Branches : []
-    return [[name, state], ...inside.flatMap(allStates)]
-  })
+function typesIn(node: unknown, seen = new Set<unknown>(), types = new Set<unknown>()): ReadonlySet<unknown> {
+  if (typeof node === 'object' && node !== null && !seen.has(node)) {
+    seen.add(node)
+    if ('type' in node) types.add(node.type)
+    for (const part of Object.values(node)) typesIn(part, seen, types)
+  }
+  return types
+}
+
+/** Java's engine counts such a function as nested deeper with each call. */
+function madeInFunctions(node: unknown, inFunction = false, seen = new Set<unknown>()): boolean {
+  if (typeof node !== 'object' || node === null || seen.has(node)) return false
+  seen.add(node)
+  const { type, value, expressions, lhs } = node as Record<string, unknown>
+  const parts = value === '[' ? expressions : value === '{' ? lhs : []
+  if (inFunction && type === 'unary' && (parts as unknown[]).length > 1) return true
+  return Object.values(node).some((part) => madeInFunctions(part, inFunction || type === 'lambda', seen))
+}
+
+/** Nodes within nodes; lists between them are no level. */
+function levelsOf(node: unknown): number {
+  if (typeof node !== 'object' || node === null) return 0
+  return Math.max(0, ...Object.values(node).map(levelsOf)) + ('type' in node ? 1 : 0)
 }
 
 test('lists what each placeholder stands for', () => {
@@ -80,6 +100,7 @@ test('gives readable names to states', () => {
         ...['commit', 'refused', 'failed'],
       ].map((part) => `${name}: ${part}`),
     ]),
+    'Lost: customers, orders',
     ...['data-mart', 'data-mart: left out', 'data-mart: skipped', 'data-mart: run', 'data-mart: failed'],
     ...['Finish', 'Succeeded?', 'Succeeded', 'Failed'],
   ])
@@ -152,23 +173,35 @@ test('is refused by the validator when a transition leads nowhere', () => {
 })
 
 test('is valid Amazon States Language with unique state names, for any DAG', () => {
-  const dag = fc.array(fc.array(fc.boolean(), { minLength: 7, maxLength: 7 }), { minLength: 1, maxLength: 7 })
+  for (const definition of randomDefinitions()) {
+    const names = allStates(definition).map(([state]) => state)
+    assert.equal(new Set(names).size, names.length)
+    assert.ok(names.every((state) => state.length <= 80))
+    assert.equal(errorsIn(definition), '')
+  }
+})
 
-  fc.assert(
-    fc.property(dag, fc.boolean(), (rows, long) => {
-      const name = (index: number) => `step-${index}${long ? '-of-a-long-name-with-very-many-words-in-it' : ''}`
-      const steps = rows.map((row, index) =>
-        run(index % 3 === 2 ? taskNamed(name(index)) : pipelineNamed(name(index)), {
-          after: [...Array(index).keys()].filter((other) => row[other]).map(name),
-        }),
-      )
-      const { definition } = toStatesLanguage(workflow('any', { steps }))
+test('has expressions that Step Functions takes, without a regular expression, in any definition', () => {
+  const expressions = new Set(someDefinitions().flatMap(expressionsOf))
 
-      const names = allStates(definition).map(([state]) => state)
-      assert.equal(new Set(names).size, names.length)
-      assert.ok(names.every((state) => state.length <= 80))
-      assert.equal(errorsIn(definition), '')
-    }),
-    { seed: 11, numRuns: 25 },
-  )
+  assert.ok(expressions.size > 100, `only ${expressions.size} expressions`)
+  for (const expression of expressions) {
+    const types = typesIn(jsonata(expression).ast())
+    assert.ok(!types.has('regex'), expression)
+    assert.equal(
+      madeInFunctions(jsonata(expression).ast()),
+      false,
+      `a list or object made in a function: ${expression}`,
+    )
+  }
+  for (const definition of someDefinitions()) checkDefinition(definition)
+})
+
+test('has expressions that stay far from the 100 levels that one may nest, whatever the number of steps', () => {
+  const before = Array.from({ length: 150 }, (_, index) => `before-${index}`)
+
+  for (const text of [allFulfilled(before), skippedReason(before), failureCause(before), statusesOf(before)]) {
+    const levels = levelsOf(jsonata(text.slice(2, -2)).ast())
+    assert.ok(levels > 3 && levels < 40, `${levels} levels: ${text.slice(0, 80)}`)
+  }
 })

@@ -134,7 +134,7 @@ const HAS_OFFSET = /(?:[+-]\d{2}(?::?\d{2}){0,2}|Z|\b[A-Z]{3,4})\s*$/i
  */
 function byType(column: string, type: string, adapter: Adapter): ImportedColumn['textOf'] {
   const trimmed = (field: string | null) => (IS_NO_TEXT.test(type) ? (field?.trim() ?? null) : field)
-  if (!adapter.schema.enforcesTypes) return trimmed
+  if (adapter.schema.liveTypes === null) return trimmed
   const form = /^date$/i.test(type) ? 'date' : adapter.stampForm(type)
   if (form === 'text') return trimmed
   const read = form === 'date' ? date().settings.cast : timestamp().settings.cast

@@ -3,6 +3,7 @@ import { text } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { createTable } from 'dray/internal/active-record/schema.ts'
 import type { LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { tableParts } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
 import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
@@ -240,8 +241,7 @@ async function empty(work: Work, table: string): Promise<number> {
 }
 
 function quoted({ target }: Work, table: string): string {
-  return table
-    .split('.')
+  return tableParts(table)
     .map((part) => target.adapter.quote(part))
     .join('.')
 }

@@ -5,6 +5,8 @@ import { type MergeTarget, OTHER_SPELLING, type RejectedRow } from '../adapter.t
 
 export type Reason = Pick<RejectedRow, 'code' | 'column' | 'message'>
 
+type Keyed = Pick<MergeTarget, 'table' | 'key' | 'columns'>
+
 interface Spelled {
   readonly one: string
   other: string | null
@@ -16,7 +18,7 @@ interface Spelled {
  */
 export async function otherSpellings(
   open: OpenBlocks,
-  target: MergeTarget,
+  target: Keyed,
   groups: ReadonlyMap<number, number>,
 ): Promise<Map<number, string>> {
   const spelled = new Map<number, Spelled>()
@@ -36,7 +38,7 @@ export async function otherSpellings(
 
 async function* keysOf(
   open: OpenBlocks,
-  { key, columns }: MergeTarget,
+  { key, columns }: Keyed,
   groups: ReadonlyMap<number, number>,
 ): AsyncGenerator<readonly [place: number, group: number, key: string]> {
   const fields = key.map((column) => columns.indexOf(column))
@@ -53,7 +55,7 @@ async function* keysOf(
 }
 
 /** Why rows are refused that are one key in two spellings. */
-export function spelledTwice({ table, key }: MergeTarget, other: string): Reason {
+export function spelledTwice({ table, key }: Keyed, other: string): Reason {
   return {
     code: OTHER_SPELLING,
     column: key.length === 1 ? (key[0] as string) : null,

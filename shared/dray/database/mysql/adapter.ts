@@ -7,9 +7,9 @@ import { openDriver } from './driver.ts'
 import { Kills } from './kills.ts'
 import { quote } from './names.ts'
 import { MysqlSession } from './session.ts'
-import { SET_VARIABLES } from './session-variables.ts'
-import { readFacts, SETTINGS_QUERY, type SessionFacts, ZONE_QUERY } from './settings.ts'
-import { translate, translateConnect } from './translate.ts'
+import { SET_VARIABLES, setOthers } from './session-variables.ts'
+import { readFacts, rowLogOf, SETTINGS_QUERY, type SessionFacts, ZONE_QUERY } from './settings.ts'
+import { errorNumber, translate, translateConnect } from './translate.ts'
 import { readUrl } from './url.ts'
 
 const CONNECTIONS = 2
@@ -70,6 +70,18 @@ export function createMysqlAdapter(options: AdapterOptions): Adapter {
   }
 }
 
+const ACCESS_DENIED = 1227
+
+async function isAllowed(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (errorNumber(error) === ACCESS_DENIED) return false
+    throw error
+  }
+}
+
 /** Makes the session's settings ours, and reads what else the server says; closes it when that is not what it needs. */
 async function openSession(session: MysqlSession): Promise<SessionFacts> {
   try {
@@ -77,7 +89,12 @@ async function openSession(session: MysqlSession): Promise<SessionFacts> {
     const [zone] = (await session.run(ZONE_QUERY, { signal })).rows
     await session.run(SET_VARIABLES, { signal })
     const { rows } = await session.run(SETTINGS_QUERY, { signal })
-    return readFacts(new Map(rows as unknown as [string, string][]), zone?.[0] ?? 'SYSTEM', session.place.name)
+    const variables = new Map(rows as unknown as [string, string][])
+    const others = setOthers(variables)
+    if (others !== null) await session.run(others, { signal })
+    const rowLog = rowLogOf(variables)
+    if (rowLog !== null && (await isAllowed(session.run(rowLog, { signal })))) variables.set('binlog_format', 'ROW')
+    return readFacts(variables, zone?.[0] ?? 'SYSTEM', session.place.name)
   } catch (error) {
     await session.close()
     throw error

@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -7,9 +8,12 @@ import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
 
 const LOCAL = /^(datetime|date)/i
+const LONG = /text|blob|char|binary|json|geometry|point|linestring|polygon|vector/i
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  // They are literals in the text.
+  mostParameters: Number.POSITIVE_INFINITY,
   now: 'utc_timestamp(6)',
   everyRow: '18446744073709551615',
   rowLock: (mode) => (mode === 'share' ? ' lock in share mode' : ' for update'),
@@ -17,6 +21,8 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
+  booleansAreNumbers: true,
+  infinity: null,
   instantsNeedOffset: false,
   stampDigits: 0,
   stampForm: (type) => (/^timestamp/i.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),
@@ -24,6 +30,7 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs,
   floatDigits: 6,
+  bytesOf: (column, type) => (LONG.test(type) ? sql`octet_length(${column})` : null),
   schema,
   digests,
   identity,

@@ -4,6 +4,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type {
   Bound,
   Connection,
+  CopyOptions,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -29,7 +30,7 @@ import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { MysqlSession, RunOptions } from './session.ts'
 import { commitsFirst, type SessionFacts } from './settings.ts'
-import { endsTransaction, translate } from './translate.ts'
+import { endsTransaction, loggedAsStatements, translate } from './translate.ts'
 
 const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
@@ -108,11 +109,7 @@ export class MysqlConnection implements Connection {
     yield* this.#pages(sql, parameters, options, new RowPages(options.pageRows ?? PAGE_ROWS))
   }
 
-  async *copyOut(
-    sql: string,
-    parameters: readonly Bound[] = [],
-    options: QueryOptions = {},
-  ): AsyncGenerator<CopyBlock> {
+  async *copyOut(sql: string, parameters: readonly Bound[] = [], options: CopyOptions = {}): AsyncGenerator<CopyBlock> {
     const rows = new CopyRows()
     yield* this.#pages(sql, parameters, options, {
       packet: (bytes, from, to, binary) => rows.row(bytes, from, to, binary),
@@ -134,12 +131,13 @@ export class MysqlConnection implements Connection {
   async *#pages<Page>(
     sql: string,
     parameters: readonly Bound[],
-    options: QueryOptions,
+    { signal, mostBytes }: CopyOptions,
     maker: PageMaker<Page> | PacketMaker<Page>,
   ) {
     try {
       this.#refuseAfterRollback()
-      yield* this.session.pages(this.#bound(sql, parameters), maker, firstOf(options.signal, this.#deadline))
+      const limits = { signal: firstOf(signal, this.#deadline), mostBytes }
+      yield* this.session.pages(this.#bound(sql, parameters), maker, limits)
     } catch (error) {
       throw this.#translate(this.#noted(error))
     }
@@ -204,6 +202,7 @@ export class MysqlConnection implements Connection {
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
     if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
+    if (mode === 'write' && this.#facts.refusesTemporaryTables) throw loggedAsStatements(this.session.place)
     await this.#translated(async () => {
       if (mode === 'snapshot') {
         this.#horizon = await this.#readHorizon()

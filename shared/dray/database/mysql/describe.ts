@@ -1,7 +1,7 @@
 import type { Text } from '#dray/block/block.ts'
 import type { LiveTable } from '../adapter.ts'
+import { tableNameOf } from '../table-name.ts'
 import { literal } from './bind-literals.ts'
-import { tableNameOf } from './names.ts'
 import type { Reply } from './reply.ts'
 
 /** A column as information_schema describes it. */

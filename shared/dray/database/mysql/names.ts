@@ -1,4 +1,5 @@
 import { checkIdentifier } from '../identifier.ts'
+import { tableParts } from '../table-name.ts'
 
 const MOST_CHARACTERS = 64
 
@@ -20,17 +21,5 @@ export function quote(identifier: string): string {
 
 /** `table` or `schema.table`, quoted part by part. */
 export function quoteTable(table: string): string {
-  const { schema, name } = tableNameOf(table)
-  return schema === null ? quote(name) : `${quote(schema)}.${quote(name)}`
-}
-
-export interface TableName {
-  readonly schema: string | null
-  readonly name: string
-}
-
-/** `table` or `schema.table` in its parts, as information_schema is asked for them. */
-export function tableNameOf(table: string): TableName {
-  const dot = table.indexOf('.')
-  return dot < 0 ? { schema: null, name: table } : { schema: table.slice(0, dot), name: table.slice(dot + 1) }
+  return tableParts(table).map(quote).join('.')
 }

@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream'
 import type { Connection as Driver, FieldPacket } from 'mysql2'
 import type { Text } from '#dray/block/block.ts'
 import { TerminalError } from '#dray/errors.ts'
@@ -6,6 +7,18 @@ import { takeRowPackets } from './row-packets.ts'
 import { hexadecimal, readAsText } from './values.ts'
 
 const QUEUED_PAGES = 2
+/** What the socket gives at once, at most, with whole rows in it. */
+const MOST_AT_ONCE = 128 * 1024
+
+/** What a row may have, and what is done with the connection where one has more. */
+export interface MostBytes {
+  readonly bytes: number
+  refuse(): void
+}
+
+export function streamOf(driver: Driver): Readable & { ref(): void; unref(): void } {
+  return (driver as unknown as { stream: Readable & { ref(): void; unref(): void } }).stream
+}
 
 /** Makes pages of rows. */
 export interface PageMaker<Page> {
@@ -32,7 +45,7 @@ export class Reading<Page> {
   #wake: (() => void) | null = null
   #finish: () => void = () => {}
 
-  constructor(driver: Driver, sql: string, collect: PageMaker<Page> | PacketMaker<Page>) {
+  constructor(driver: Driver, sql: string, collect: PageMaker<Page> | PacketMaker<Page>, most?: MostBytes) {
     this.#driver = driver
     this.over = new Promise((resolve) => {
       this.#finish = resolve
@@ -46,7 +59,9 @@ export class Reading<Page> {
       if (page !== null) this.#push(page)
     }
     if ('packet' in collect) {
+      const isRow = most === undefined ? () => true : this.#measured(most)
       takeRowPackets(command, (bytes, from, to) => {
+        if (!isRow(to - from)) return
         if (!this.#discarding) push(collect.packet(bytes, from, to, binary))
       })
     }
@@ -63,6 +78,33 @@ export class Reading<Page> {
       if (rest !== null) this.#pages.push(rest)
       this.#end()
     })
+  }
+
+  /**
+   * Counts what comes since the last row, which mysql2 would hold until it has all of a row. Says whether a row of so
+   * many bytes is to be taken.
+   */
+  #measured({ bytes: most, refuse }: MostBytes): (bytes: number) => boolean {
+    const stream = streamOf(this.#driver)
+    let waiting = 0
+    let isRefused = false
+    const refuseOnce = () => {
+      if (isRefused || this.isOver || this.#discarding) return
+      isRefused = true
+      refuse()
+    }
+    const count = (chunk: Buffer) => {
+      // Whole rows of the chunk are taken off as they are read, before or after this.
+      waiting += chunk.length
+      if (waiting > most + MOST_AT_ONCE) refuseOnce()
+    }
+    stream.on('data', count)
+    void this.over.then(() => stream.off('data', count))
+    return (bytes) => {
+      waiting = 0
+      if (bytes > most) refuseOnce()
+      return !isRefused
+    }
   }
 
   #push(page: Page): void {

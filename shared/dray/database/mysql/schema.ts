@@ -1,8 +1,10 @@
 import { sql } from 'kysely'
 import type { ColumnType, SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { tableNameOf, tableText } from '../table-name.ts'
+import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
-import { quoteTable, tableNameOf } from './names.ts'
+import { quoteTable } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   bigint: 'bigint',
@@ -21,24 +23,31 @@ const TYPES: Readonly<Record<FieldKind, string>> = {
 
 /** https://dev.mysql.com/doc/refman/en/innodb-limits.html and fixed-point-types.html */
 const MOST_CHARACTERS = 16_383
+const MOST_BYTES = 65_532
 const MOST_DIGITS = 65
 const MOST_KEY_BYTES = 3072
 
 /** Numbers, dates and times need few bytes, which are not counted: 16 columns of them are far from the limit. */
 function keyBytes({ kind, length }: ColumnType): number {
   if (kind === 'uuid') return 4 * 36
+  if (kind === 'binary') return Number(length)
   return kind === 'varchar' ? 4 * Number(length) : 0
 }
 
 export const schema: SchemaCapabilities = {
   columnType({ kind, length, precision, scale }) {
     if (kind === 'varchar') return `${TYPES[kind]}(${length})`
+    // BINARY would fill shorter values up with zeros.
+    if (kind === 'binary' && length !== null) return `varbinary(${length})`
     if (kind === 'decimal') return `${TYPES[kind]}(${precision},${scale})`
     return TYPES[kind]
   },
   columnFault({ kind, length, precision, scale }) {
     if (kind === 'varchar' && Number(length) > MOST_CHARACTERS) {
       return `MySQL has at most varchar(${MOST_CHARACTERS}); declare it as text()`
+    }
+    if (kind === 'binary' && Number(length) > MOST_BYTES) {
+      return `MySQL has at most varbinary(${MOST_BYTES}); declare it as binary()`
     }
     if (kind !== 'decimal') return null
     if (Number(precision) > MOST_DIGITS) {
@@ -49,9 +58,11 @@ export const schema: SchemaCapabilities = {
       : null
   },
   keyFault(columns) {
-    const whole = columns.find(({ kind }) => ['text', 'json', 'binary'].includes(kind))
+    const whole = columns.find(
+      ({ kind, length }) => kind === 'text' || kind === 'json' || (kind === 'binary' && length === null),
+    )
     if (whole !== undefined) {
-      return `MySQL has no key of ${TYPES[whole.kind]}; declare ${whole.kind === 'binary' ? 'varchar(n) with the bytes in hexadecimal' : 'varchar(n)'}`
+      return `MySQL has no key of ${TYPES[whole.kind]}; declare ${whole.kind === 'binary' ? 'binary(n)' : 'varchar(n)'}`
     }
     const bytes = columns.reduce((sum, column) => sum + keyBytes(column), 0)
     return bytes > MOST_KEY_BYTES
@@ -61,20 +72,23 @@ export const schema: SchemaCapabilities = {
   schemaNamed: (name) => sql`select 1 from information_schema.schemata where schema_name = ${name}`,
   numbersMoved: () => null,
   generated: 'auto_increment',
-  tableOptions: ' character set utf8mb4 collate utf8mb4_bin',
-  enforcesTypes: true,
+  tableOptions: ' engine=InnoDB character set utf8mb4 collate utf8mb4_bin',
+  liveTypes,
+  storesBytes: () => true,
   isTransactional: false,
   async tableLike(_rows, table, next) {
     return [`create table ${quoteTable(next)} like ${quoteTable(table)}`]
   },
   wholeName(table) {
     const { schema: given, name } = tableNameOf(table)
-    const whole = sql`concat(coalesce(${given}, database()), '.', ${name})`
+    const schema = sql`coalesce(${given}, database())`
+    const quoted = sql`if(locate('.', ${schema}) > 0, concat('"', ${schema}, '"'), ${schema})`
+    const whole = sql`concat(${quoted}, '.', ${tableText({ schema: null, name })})`
     return sql`if(@@lower_case_table_names = 0, ${whole}, lower(${whole}))`
   },
   foreignKeysTo(table) {
     const other = tableNameOf(table)
-    return sql`select k.constraint_name, if(k.table_schema = database(), k.table_name, concat(k.table_schema, '.', k.table_name)),
+    return sql`select k.constraint_name, if(k.table_schema = database(), null, k.table_schema), k.table_name,
         k.table_schema = k.referenced_table_schema and k.table_name = k.referenced_table_name, lower(r.delete_rule), k.column_name, k.referenced_column_name
       from information_schema.key_column_usage k join information_schema.referential_constraints r
         on r.constraint_schema = k.constraint_schema and r.constraint_name = k.constraint_name and r.table_name = k.table_name

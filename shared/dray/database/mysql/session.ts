@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream'
 import type { Connection as Driver, FieldPacket } from 'mysql2'
 import { TransientError } from '#dray/errors.ts'
-import { type PacketMaker, type PageMaker, Reading } from './reading.ts'
+import { RowTooLarge } from '../row-too-large.ts'
+import { type PacketMaker, type PageMaker, Reading, streamOf } from './reading.ts'
 import { type Reply, replyOf, withoutStatement } from './reply.ts'
 import type { Place } from './url.ts'
 import { NO_COLUMNS, readAsText } from './values.ts'
@@ -51,7 +52,7 @@ export class MysqlSession {
     this.#lose(error)
     const { threadId } = this.#driver
     this.#driver.destroy()
-    socketOf(this.#driver).destroy()
+    streamOf(this.#driver).destroy()
     await this.#kill(threadId, 'CONNECTION')
   }
 
@@ -65,12 +66,12 @@ export class MysqlSession {
         resolve()
       })
     })
-    socketOf(this.#driver).destroy()
+    streamOf(this.#driver).destroy()
   }
 
   /** While it is idle, a connection keeps no process alive. */
   setIdle(isIdle: boolean): void {
-    const socket = socketOf(this.#driver)
+    const socket = streamOf(this.#driver)
     if (isIdle) socket.unref()
     else socket.ref()
   }
@@ -129,12 +130,17 @@ export class MysqlSession {
   async *pages<Page>(
     sql: string,
     collect: PageMaker<Page> | PacketMaker<Page>,
-    signal?: AbortSignal,
+    { signal, mostBytes }: { readonly signal?: AbortSignal | undefined; readonly mostBytes?: number | undefined } = {},
   ): AsyncGenerator<Page> {
     const refusal = this.#lost ?? abortion(signal, this.place)
     if (refusal) throw refusal
-    const reading = new Reading(this.#driver, sql, collect)
     let isKilled: Promise<void> | null = null
+    // To read on to the end of such a row may take longer than all the others together.
+    const refuse = () => {
+      isKilled = this.destroy(new RowTooLarge(this.place.name, mostBytes as number))
+    }
+    const most = mostBytes === undefined ? undefined : { bytes: mostBytes, refuse }
+    const reading = new Reading(this.#driver, sql, collect, most)
     const onAbort = () => {
       isKilled = this.destroy(abortion(signal, this.place) as Error)
     }
@@ -172,10 +178,6 @@ function abortion(signal: AbortSignal | undefined, { name }: Place): TransientEr
   return new TransientError(`${name}: the statement was stopped, and its transaction rolled back.`, {
     cause: signal.reason,
   })
-}
-
-function socketOf(driver: Driver): Readable & { ref(): void; unref(): void } {
-  return (driver as unknown as { stream: Readable & { ref(): void; unref(): void } }).stream
 }
 
 async function within(promise: Promise<void>, milliseconds: number): Promise<boolean> {

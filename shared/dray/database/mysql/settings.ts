@@ -1,4 +1,5 @@
 import { ConfigurationError } from '#dray/errors.ts'
+import { NAMES_OF_SOME_VERSIONS } from './session-variables.ts'
 
 /** What a server says of a connection when it opens, once its variables are those of `session-variables.ts`. */
 export interface SessionFacts {
@@ -15,6 +16,10 @@ export interface SessionFacts {
   readonly isOfCluster: boolean
   /** Only READ COMMITTED needs another binary log format than STATEMENT. */
   readonly logsStatements: boolean
+  /** GTIDs with a log of statements: no temporary table can be made in a transaction. */
+  readonly refusesTemporaryTables: boolean
+  /** Temporary tables have one, too. */
+  readonly requiresPrimaryKey: boolean
   readonly ordinals: { readonly offset: number; readonly increment: number }
 }
 
@@ -30,10 +35,13 @@ const VARIABLES = [
   'group_replication_group_name',
   'log_bin',
   'binlog_format',
+  'enforce_gtid_consistency',
   'character_set_client',
   'character_set_results',
   'auto_increment_increment',
   'auto_increment_offset',
+  'sql_require_primary_key',
+  ...NAMES_OF_SOME_VERSIONS,
 ]
 
 /** Before the session is given its own. */
@@ -70,9 +78,24 @@ function factsOf(variables: ReadonlyMap<string, string>, zone: string): SessionF
     maxAllowedPacket: Number(variables.get('max_allowed_packet') ?? 1 << 20),
     isReadOnly: !['OFF', '0', undefined].includes(variables.get('read_only')),
     isOfCluster: variables.get('wsrep_on') === 'ON' || (variables.get('group_replication_group_name') ?? '') !== '',
-    logsStatements: variables.get('log_bin') === 'ON' && variables.get('binlog_format') === 'STATEMENT',
+    logsStatements: logsStatements(variables),
+    refusesTemporaryTables: refusesTemporaryTables(variables),
+    requiresPrimaryKey: variables.get('sql_require_primary_key') === 'ON',
     ordinals: { increment, offset: offset > increment ? 1 : offset },
   }
+}
+
+function logsStatements(variables: ReadonlyMap<string, string>): boolean {
+  return variables.get('log_bin') === 'ON' && variables.get('binlog_format') === 'STATEMENT'
+}
+
+function refusesTemporaryTables(variables: ReadonlyMap<string, string>): boolean {
+  return logsStatements(variables) && variables.get('enforce_gtid_consistency') === 'ON'
+}
+
+/** What the session would need to log, where it is allowed to ask for it; null where there is nothing to ask. */
+export function rowLogOf(variables: ReadonlyMap<string, string>): string | null {
+  return refusesTemporaryTables(variables) ? 'SET SESSION binlog_format=ROW' : null
 }
 
 function checkCharacterSet(variables: ReadonlyMap<string, string>, database: string): void {

@@ -5,6 +5,7 @@ import type { Place } from './url.ts'
 interface DriverError extends Error {
   readonly errno?: number
   readonly code?: string
+  readonly sqlState?: string
   readonly fatal?: boolean
 }
 
@@ -76,17 +77,32 @@ const REMEDIES: ReadonlyMap<number, string> = new Map([
   [1054, 'Add the column, or correct its name in the model.'],
   [1142, 'Grant the privilege to the user of the URL.'],
   [1143, 'Grant the privilege to the user of the URL.'],
+  [3750, 'Give the model a primary key, or create the table with one.'],
   [1364, 'Write the column, or give it a default.'],
   [1153, 'Raise max_allowed_packet of the server.'],
 ])
 
-const STATEMENTS_WITH_GTIDS = 3748
-const LOG_ROWS =
-  'With GTIDs the server takes loads only where it logs rows: run SET GLOBAL binlog_format = ROW there, and start again.'
+/** With GTIDs and a log of statements nothing can be loaded, so no transaction that would write begins. */
+export function loggedAsStatements({ name }: Place): ConfigurationError {
+  return new ConfigurationError(
+    `${name}: the server has GTIDs and logs statements, so it takes no temporary table in a transaction, and nothing was read or written. Run SET GLOBAL binlog_format = ROW there, or grant SESSION_VARIABLES_ADMIN to the user, and start again.`,
+  )
+}
+
+/** What a SIGNAL of a trigger or a procedure has, unless it says another number: its state tells it all the same. */
+const SIGNAL = { number: 1644, state: '45000' }
 
 export function errorNumber(error: unknown): number | undefined {
-  const number = (error as DriverError | null)?.errno
+  const { errno: number, sqlState } = (error ?? {}) as DriverError
+  if (sqlState === SIGNAL.state) return SIGNAL.number
   return typeof number === 'number' && number > 0 ? number : undefined
+}
+
+/** A value was compared with a column whose character set does not have all of its characters. */
+export function lacksCharacters(error: unknown): boolean {
+  const number = errorNumber(error)
+  const { message = '' } = (error ?? {}) as Partial<Error>
+  return number === CANNOT_CONVERT || (number === MIXED_COLLATIONS && message.includes('COERCIBLE'))
 }
 
 export function isRowFault(code: number | undefined): boolean {
@@ -97,6 +113,9 @@ export function endsTransaction(error: unknown): boolean {
   const number = errorNumber(error)
   return (number !== undefined && TRANSACTION_GONE.has(number)) || (error as DriverError)?.fatal === true
 }
+
+const MIXED_COLLATIONS = 1267
+const CANNOT_CONVERT = 3854
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi
 
@@ -134,6 +153,7 @@ export function translate(error: unknown, place: Place): Error {
   if (ROW_FAULTS.has(number)) {
     return new DataQualityError(columnIn(cause.message) ?? '', String(number), withoutRow(cause.message), options)
   }
+  if (lacksCharacters(error)) return new DataQualityError('', String(number), cause.message, options)
   if (TRANSIENT.has(number)) return new TransientError(said, options)
   if (CONFIGURATION.has(number)) {
     return new ConfigurationError(
@@ -141,7 +161,6 @@ export function translate(error: unknown, place: Place): Error {
       options,
     )
   }
-  if (number === STATEMENTS_WITH_GTIDS) return new ConfigurationError(`${said}. ${LOG_ROWS}`, options)
   const remedy = REMEDIES.get(number)
   return new TerminalError(remedy ? `${said}. A retry cannot succeed. ${remedy}` : said, options)
 }

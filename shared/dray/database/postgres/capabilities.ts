@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -7,9 +8,12 @@ import { zones } from './zones.ts'
 
 const MOMENT = /^(timestamptz|timestamp.* with time zone)/i
 const LOCAL = /^(timestamp|date)/i
+const SHORT =
+  /^(bigint|integer|smallint|numeric|real|double|boolean|uuid|date|time|interval|money|inet|cidr|macaddr|xid|oid)\b(?!.*\[\])/
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
+  mostParameters: 65_535,
   now: 'clock_timestamp()',
   everyRow: 'all',
   rowLock: (mode) => (mode === 'share' ? ' for share' : ' for update'),
@@ -18,6 +22,8 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: null,
   // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
+  booleansAreNumbers: false,
+  infinity: null,
   instantsNeedOffset: true,
   stampDigits: 6,
   stampForm: (type) => (MOMENT.test(type) ? 'moment' : LOCAL.test(type) ? 'local' : 'text'),
@@ -25,6 +31,9 @@ export const capabilities: Capabilities = {
   zones,
   comparedAs: null,
   floatDigits: null,
+  // A cast of what is text already is none, so that what is stored out of line stays there.
+  bytesOf: (column, type) =>
+    SHORT.test(type) ? null : sql`octet_length(${type === 'bytea' ? column : sql`cast(${column} as text)`})`,
   schema,
   digests,
   identity,

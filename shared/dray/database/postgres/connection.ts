@@ -4,6 +4,7 @@ import { TerminalError, TransientError } from '#dray/errors.ts'
 import type {
   Bound,
   Connection,
+  CopyOptions,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -16,6 +17,7 @@ import type {
   SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { RowTooLarge } from '../row-too-large.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
@@ -27,16 +29,11 @@ import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { PostgresSession, Reply } from './session.ts'
+import { SETTINGS_OF_TRANSACTION } from './session-settings.ts'
 import { translate } from './translate.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
-/**
- * Text forms that do not depend on the server's settings; DateStyle and TimeZone are set when the session starts. The
- * transaction bears that it waits while another database is read, and never leaves out rows in silence.
- */
-const TEXT_FORMS =
-  "SET LOCAL IntervalStyle = 'postgres'; SET LOCAL bytea_output = 'hex'; SET LOCAL idle_in_transaction_session_timeout = 0; SET LOCAL row_security = off"
 /**
  * Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the
  * server's own holds.
@@ -45,8 +42,14 @@ const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current
 /** The server takes no longer for it; the line may. */
 const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
-  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${TEXT_FORMS}`,
-  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${TEXT_FORMS}; SELECT 1`,
+  write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${SETTINGS_OF_TRANSACTION}`,
+  snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}; SELECT 1`,
+}
+
+/** The server holds a row that it writes, and each value of it, in one piece of memory of 1 GB at most. */
+function isBeyondServer(error: unknown): boolean {
+  const { message } = (error as { readonly cause?: Error }).cause ?? {}
+  return /^(invalid memory alloc request size|out of memory|string buffer exceeds maximum)/.test(message ?? '')
 }
 
 function copyStatement(sql: string, parameters: readonly Bound[]): string {
@@ -127,7 +130,7 @@ export class PostgresConnection implements Connection {
     const copy = copyStatement(sql, parameters)
     const own = this.session.getTransactionStatus() === 'I'
     // The text forms of bytes and intervals hold within a transaction only. Sent as one message, it is one round trip.
-    const reading = new CopyOut(own ? `BEGIN; ${TEXT_FORMS}; ${copy}; COMMIT` : copy)
+    const reading = new CopyOut(own ? `BEGIN; ${SETTINGS_OF_TRANSACTION}; ${copy}; COMMIT` : copy)
     try {
       await this.session.guarded(firstOf(signal, this.#deadline), async () => {
         this.session.query(reading)
@@ -144,7 +147,7 @@ export class PostgresConnection implements Connection {
   async *copyOut(
     sql: string,
     parameters: readonly Bound[] = [],
-    { signal }: QueryOptions = {},
+    { signal, mostBytes }: CopyOptions = {},
   ): AsyncGenerator<CopyBlock> {
     const text = copyStatement(sql, parameters)
     // The text forms of bytes and intervals hold within a transaction only.
@@ -154,13 +157,18 @@ export class PostgresConnection implements Connection {
     const savepoint = !own && this.session.getTransactionStatus() === 'T' ? this.#name('copy') : null
     if (savepoint !== null) await this.#run(`SAVEPOINT ${savepoint}`, [], signal)
     const limit = firstOf(signal, this.#deadline)
-    const copy = this.session.query(new CopyOut(text))
+    const most = mostBytes === undefined ? undefined : { bytes: mostBytes, database: this.session.place.name }
+    const copy = this.session.query(new CopyOut(text, most))
     try {
       for (;;) {
         const block = await this.session.guarded(limit, () => copy.next())
         if (block === null) break
         yield block
       }
+    } catch (error) {
+      throw most !== undefined && isBeyondServer(error)
+        ? new RowTooLarge(most.database, most.bytes, { cause: error })
+        : error
     } finally {
       const whole = copy.ended
       if (!whole) await Promise.all([this.session.cancelQuery(), copy.drain()])

@@ -20,6 +20,8 @@ export type TakeRows = (bytes: Buffer, whole: number, rows: number) => void
 export class CopyFrames {
   readonly #stream: Readable
   readonly #take: TakeRows
+  readonly #mostBytes: number
+  readonly #refuse: () => void
   readonly #listeners: readonly Listener[]
   readonly #header = Buffer.alloc(HEADER_BYTES)
   #headerBytes = 0
@@ -27,9 +29,12 @@ export class CopyFrames {
   /** Bytes of the message that have not been read yet. */
   #left = 0
 
-  constructor(stream: Readable, take: TakeRows) {
+  /** Calls `refuse` at a row of more than `mostBytes`, before any of it is taken. */
+  constructor(stream: Readable, take: TakeRows, mostBytes = Number.POSITIVE_INFINITY, refuse = () => {}) {
     this.#stream = stream
     this.#take = take
+    this.#mostBytes = mostBytes
+    this.#refuse = refuse
     this.#listeners = stream.listeners('data') as Listener[]
     for (const listener of this.#listeners) stream.off('data', listener)
     stream.on('data', this.#read)
@@ -50,7 +55,9 @@ export class CopyFrames {
       if (this.#left === 0) {
         at = this.#readHeader(chunk, at)
         if (this.#headerBytes > 0) break
-        if (this.#code !== COPY_DATA) {
+        if (this.#code === COPY_DATA) {
+          if (this.#left > this.#mostBytes) this.#refuse()
+        } else {
           deliver()
           this.#passHeader()
         }

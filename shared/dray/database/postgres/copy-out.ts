@@ -1,9 +1,16 @@
 import type { Connection, Submittable } from 'pg'
 import type { CopyBlock } from '#dray/block/block.ts'
-import { CopyFrames } from './copy-frames.ts'
+import { RowTooLarge } from '../row-too-large.ts'
+import { CopyFrames, type TakeRows } from './copy-frames.ts'
 
 const BLOCK_BYTES = 256 * 1024
 const QUEUED_BLOCKS = 2
+
+/** What a row may have, and the database of which it is said. */
+interface MostBytes {
+  readonly bytes: number
+  readonly database: string
+}
 
 /**
  * `COPY … TO STDOUT`, cut into blocks of whole rows, which are counted without looking into them. At most two blocks
@@ -11,6 +18,7 @@ const QUEUED_BLOCKS = 2
  */
 export class CopyOut implements Submittable {
   readonly #text: string
+  readonly #most: MostBytes | undefined
   readonly #blocks: CopyBlock[] = []
   /** What came since the last block. */
   #pieces: Buffer[] = []
@@ -18,17 +26,20 @@ export class CopyOut implements Submittable {
   #rows = 0
   #ended = false
   #error: Error | null = null
+  /** A row was too large: what comes is thrown away. */
+  #refusal: RowTooLarge | null = null
   #discard = false
   #wire: Connection | null = null
   #wake: (() => void) | null = null
 
-  constructor(text: string) {
+  constructor(text: string, most?: MostBytes) {
     this.#text = text
+    this.#most = most
   }
 
   /** The next block, or null after the last. Throws what the server answered. */
   async next(): Promise<CopyBlock | null> {
-    while (this.#blocks.length === 0 && !this.#ended) {
+    while (this.#blocks.length === 0 && !this.#ended && this.#refusal === null) {
       this.#wire?.stream.resume()
       await new Promise<void>((resolve) => {
         this.#wake = resolve
@@ -36,6 +47,7 @@ export class CopyOut implements Submittable {
     }
     const block = this.#blocks.shift()
     if (block !== undefined) return block
+    if (this.#refusal !== null) throw this.#refusal
     if (this.#error !== null) throw this.#error
     return null
   }
@@ -47,14 +59,24 @@ export class CopyOut implements Submittable {
   /** Throws away what still comes; returns when the server has answered, whatever it says. */
   async drain(): Promise<void> {
     this.#discard = true
+    this.#refusal = null
     this.#blocks.length = 0
     await this.next().catch(() => {})
   }
 
   submit(wire: Connection): void {
     this.#wire = wire
-    new CopyFrames(wire.stream, (bytes, whole, rows) => this.#take(bytes, whole, rows))
+    const take: TakeRows = (bytes, whole, rows) => this.#take(bytes, whole, rows)
+    new CopyFrames(wire.stream, take, this.#most?.bytes, () => this.#refuse())
     wire.query(this.#text)
+  }
+
+  #refuse(): void {
+    if (this.#discard || this.#most === undefined) return
+    this.#discard = true
+    this.#refusal = new RowTooLarge(this.#most.database, this.#most.bytes)
+    this.#pieces = []
+    this.#wake?.()
   }
 
   #take(bytes: Buffer, whole: number, rows: number): void {

@@ -3,6 +3,7 @@ import type { Text } from '#dray/block/block.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Bound } from '../adapter.ts'
 import { Client } from './client.ts'
+import { settingsOfSession } from './session-settings.ts'
 import { translate } from './translate.ts'
 import type { Endpoint, Place } from './url.ts'
 import { AS_TEXT, checkText } from './values.ts'
@@ -45,9 +46,6 @@ const TERMINATE_MILLISECONDS = 2_000
 const ZONE_MILLISECONDS = 10_000
 const ZONE = `SELECT current_setting('TimeZone'), extract(timezone FROM timestamptz '2026-01-15 12:00Z')::int,
   extract(timezone FROM timestamptz '2026-07-15 12:00Z')::int`
-/** Not every version has it; a session that waits for another database is idle, too. */
-const NEVER_IDLE = `SELECT set_config('idle_session_timeout', '0', false)
-  WHERE COALESCE(NULLIF(current_setting('idle_session_timeout', true), ''), '0') <> '0'`
 /** The number of a session behind a pooler is not the server's: nobody else's session may be hit. */
 const TERMINATE = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
   WHERE pid = $1 AND datname = current_database() AND usename = current_user AND state <> 'idle'`
@@ -91,7 +89,7 @@ export class PostgresSession extends Client {
 
   /** To be called once, when the session is open. */
   async settle(): Promise<void> {
-    await this.query(NEVER_IDLE)
+    await this.query(settingsOfSession((this as unknown as Internals).processID))
   }
 
   get #wire(): Wire {

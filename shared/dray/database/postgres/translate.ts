@@ -48,13 +48,20 @@ const UNREACHABLE = new Set([
  * deep for the server's stack, and what a trigger refuses in its language (RAISE EXCEPTION, ASSERT, INTO STRICT).
  */
 const ROW_FAULT = /^(22|23|P0)...$|^(44000|54000|54001)$/
+/** Where a trigger's RAISE comes from, whatever code it gives. */
+const RAISE = 'exec_stmt_raise'
 const ACCESS = '42501'
 /** Where the server refuses a row by a policy: with the code of a missing grant. */
 const POLICY_CHECK = 'ExecWithCheckOptions'
 
 export function isRowFault(error: unknown): error is pg.DatabaseError {
   if (!(error instanceof pg.DatabaseError) || error.code === undefined) return false
-  return ROW_FAULT.test(error.code) || (error.code === ACCESS && error.routine === POLICY_CHECK)
+  if (ROW_FAULT.test(error.code) || (error.code === ACCESS && error.routine === POLICY_CHECK)) return true
+  return error.routine === RAISE && !isTransient(error.code)
+}
+
+function isTransient(code: string): boolean {
+  return TRANSIENT.has(code) || TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
 function codeOf(error: unknown): string {
@@ -93,7 +100,7 @@ export function translate(error: unknown, place: Place): Error {
       return new TerminalError(`${where} refuses access: ${message}; grant it to the user in ${place.variable}`, cause)
     }
     if (code === '28P01' || code === '28000' || code === '3D000') return unreachable(error, place)
-    if (TRANSIENT.has(code) || TRANSIENT_CLASSES.has(code.slice(0, 2))) {
+    if (isTransient(code)) {
       return new TransientError(
         `${where} stopped the work: ${message} (${code}); nothing of it is kept, try again`,
         cause,

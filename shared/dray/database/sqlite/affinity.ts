@@ -44,6 +44,25 @@ export function storable(text: string, affinity: Affinity, declared: string): St
   }
 }
 
+const CANONICAL = /^(?:0|-?[1-9]\d*)$/
+const NUMERAL = /^\s*[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?\s*$/
+/** Types that say of themselves that they hold numbers: `1.50` and `1.5` are one of them. */
+const OF_NUMBERS = /NUM|DEC|BOOL/i
+
+/**
+ * Binds any text. SQLite makes a number of one that reads as such in a column whose type it does not know (`STRING`,
+ * `JSON`, `DATETIME`): where that reads back as another text, the column cannot hold it.
+ */
+export function storableText(text: string, affinity: Affinity, declared: string): Storable {
+  if (affinity !== 'NUMERIC' || OF_NUMBERS.test(declared)) return storable(text, affinity, declared)
+  if (!NUMERAL.test(text)) return kept(text)
+  const isKept = CANONICAL.test(text)
+    ? integer(text).refusal === null
+    : text.length <= EXACT_DIGITS && String(Number(text)) === text
+  if (isKept) return kept(text)
+  return refused(text, `is a text that ${declared} would store as another number (declare the column as TEXT)`)
+}
+
 /** SQLite itself would store other text as text, and larger integers as rounded reals. */
 function integer(text: string): Storable {
   if (!INTEGER.test(text)) return refused(text, 'is not an integer')

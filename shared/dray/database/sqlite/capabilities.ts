@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -7,6 +8,7 @@ import { textStamps } from './text-stamps.ts'
 
 export const capabilities: Capabilities = {
   placeholder: () => '?',
+  mostParameters: 32_766,
   now: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
   everyRow: '-1',
   // One connection writes at a time.
@@ -15,6 +17,8 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: null,
   settledTransaction: null,
+  booleansAreNumbers: false,
+  infinity: '9e999',
   instantsNeedOffset: false,
   stampDigits: 6,
   stampForm: () => 'text',
@@ -22,6 +26,7 @@ export const capabilities: Capabilities = {
   zones: null,
   comparedAs,
   floatDigits: null,
+  bytesOf: (column) => sql`octet_length(${column})`,
   schema,
   digests,
   identity,

@@ -17,6 +17,7 @@ import type {
   Settled,
   SettledOptions,
 } from '../adapter.ts'
+import { RowTooLarge } from '../row-too-large.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import { describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
@@ -26,11 +27,19 @@ import { mergeRows } from './merge/merge.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { SqliteSession } from './session.ts'
-import { translate } from './translate.ts'
+import { isTooBig, translate } from './translate.ts'
 import { isSuspect } from './valid-text.ts'
-import { textsOf } from './values.ts'
+import { type Stored, textsOf } from './values.ts'
 
 const PAGE_ROWS = 1_000
+
+/** Makes pages of rows. */
+interface PageMaker<Page> {
+  /** Takes a row; returns a page when one is full. */
+  row(texts: Text[]): Page | null
+  /** What is left, or null. */
+  rest(): Page | null
+}
 
 /**
  * One open file. SQLite works within the call, so a signal is looked at between pages, blocks and statements only.
@@ -62,64 +71,81 @@ export class SqliteConnection implements Connection {
     parameters: readonly Bound[] = [],
     { signal, pageRows = PAGE_ROWS }: QueryOptions & { readonly pageRows?: number } = {},
   ): AsyncIterable<readonly (readonly Text[])[]> {
-    return this.#pages(sql, parameters, Math.max(1, pageRows), signal)
+    let page: Text[][] = []
+    const take = () => {
+      const taken = page
+      page = []
+      return taken
+    }
+    const row = (texts: Text[]) => (page.push(texts) < pageRows ? null : take())
+    return this.#pages(sql, parameters, { row, rest: () => (page.length === 0 ? null : take()) }, { signal })
   }
 
-  async *#pages(
+  copyOut(sql: string, parameters: readonly Bound[] = [], options: CopyOptions = {}): AsyncGenerator<CopyBlock> {
+    const encoder = new BlockEncoder()
+    const maker = { row: (texts: Text[]) => encoder.push(texts), rest: () => encoder.flush() }
+    return this.#pages(sql, parameters, maker, options)
+  }
+
+  async *#pages<Page>(
     sql: string,
     parameters: readonly Bound[],
-    pageRows: number,
-    signal: AbortSignal | undefined,
-    keepDamaged?: CopyOptions['keepDamaged'],
-  ) {
+    maker: PageMaker<Page>,
+    { signal, keepDamaged, mostBytes }: CopyOptions,
+  ): AsyncGenerator<Page> {
     this.#check(signal)
-    const rows = await this.#translated(async () => this.session.iterate(sql, parameters))
+    const limit = async () => (mostBytes === undefined ? null : this.session.limitValues(sql, mostBytes))
+    const endLimit = await this.#translated(limit)
+    let rows: Iterator<Stored[]> | null = null
     const damaged = keepDamaged ? new DamagedRows(this.session, sql, parameters, keepDamaged) : null
-    let verified = false
-    let place = -1
+    const texts = this.#textsOf(sql, parameters, damaged)
     try {
+      const reading = await this.#translated(async () => this.session.iterate(sql, parameters))
+      rows = reading
       for (let more = true; more; ) {
-        const page: Text[][] = []
-        await this.#translated(async () => {
-          while (page.length < pageRows) {
-            const next = rows.next()
+        const page = await this.#translated(async () => {
+          for (let place = 0; place < PAGE_ROWS; place++) {
+            const next = reading.next()
             more = next.done !== true
-            if (next.done === true) break
-            place += 1
-            if (damaged !== null) page.push(damaged.texts(place, next.value))
-            else {
-              if (!verified && isSuspect(next.value)) {
-                this.session.requireUtf8(sql, parameters)
-                verified = true
-              }
-              page.push(textsOf(next.value))
-            }
+            if (next.done === true) return maker.rest()
+            const full = maker.row(texts(next.value))
+            if (full !== null) return full
           }
+          return null
         })
-        if (page.length > 0) yield page
+        if (page !== null) yield page
         await nextTurn()
         this.#check(signal)
       }
+    } catch (error) {
+      const { cause } = error as Error
+      throw mostBytes !== undefined && isTooBig(cause)
+        ? new RowTooLarge(this.session.place.name, mostBytes, { cause })
+        : error
     } finally {
-      rows.return?.()
+      endLimit?.()
+      rows?.return?.()
       damaged?.close()
     }
   }
 
-  async *copyOut(
-    sql: string,
-    parameters: readonly Bound[] = [],
-    { signal, keepDamaged }: CopyOptions = {},
-  ): AsyncGenerator<CopyBlock> {
-    const encoder = new BlockEncoder()
-    for await (const page of this.#pages(sql, parameters, PAGE_ROWS, signal, keepDamaged)) {
-      for (const row of page) {
-        const block = encoder.push(row)
-        if (block !== null) yield block
+  /** Makes texts of one row of a statement after the other. */
+  #textsOf(sql: string, parameters: readonly Bound[], damaged: DamagedRows | null): (row: Stored[]) => Text[] {
+    let place = -1
+    if (damaged !== null) {
+      return (row) => {
+        place += 1
+        return damaged.texts(place, row)
       }
     }
-    const last = encoder.flush()
-    if (last !== null) yield last
+    let verified = false
+    return (row) => {
+      if (!verified && isSuspect(row)) {
+        this.session.requireUtf8(sql, parameters)
+        verified = true
+      }
+      return textsOf(row)
+    }
   }
 
   merge(target: MergeTarget, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<MergeResult> {

@@ -1,5 +1,6 @@
 import type { Text } from '#dray/block/block.ts'
 import type { LiveTable } from '../adapter.ts'
+import { tableNameOf } from '../table-name.ts'
 
 type Rows = (sql: string, parameters: readonly string[]) => readonly (readonly Text[])[]
 
@@ -60,6 +61,6 @@ function indexesOf(rows: Rows, table: string, condition: string): UniqueKey[] {
 
 /** `schema.table` as the arguments of a pragma function. */
 function parts(table: string): [string[], string] {
-  const dot = table.indexOf('.')
-  return dot < 0 ? [[table], '?1'] : [[table.slice(dot + 1), table.slice(0, dot)], '?1, ?2']
+  const { schema, name } = tableNameOf(table)
+  return schema === null ? [[name], '?1'] : [[name, schema], '?1, ?2']
 }

@@ -1,4 +1,5 @@
 import { checkIdentifier } from '../identifier.ts'
+import { tableParts } from '../table-name.ts'
 
 /** One part of a name as it is. Throws `Configuration` for one that cannot be a name. */
 export function checkName(identifier: string): string {
@@ -12,6 +13,5 @@ export function quote(identifier: string): string {
 
 /** `table` or `schema.table`, quoted part by part. */
 export function quoteTable(table: string): string {
-  const dot = table.indexOf('.')
-  return dot < 0 ? quote(table) : `${quote(table.slice(0, dot))}.${quote(table.slice(dot + 1))}`
+  return tableParts(table).map(quote).join('.')
 }

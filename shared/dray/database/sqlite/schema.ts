@@ -1,6 +1,8 @@
 import { sql } from 'kysely'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { tableNameOf, tableText } from '../table-name.ts'
+import { affinityOf } from './affinity.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
 
@@ -34,10 +36,12 @@ export const schema: SchemaCapabilities = {
   numbersMoved: () => null,
   generated: null,
   tableOptions: '',
-  enforcesTypes: false,
+  liveTypes: null,
+  // One without a type takes texts as they are, those that look like bytes among them.
+  storesBytes: (type) => type !== '' && affinityOf(type) === 'BLOB',
   isTransactional: true,
   async tableLike(rows, table, next, indexName) {
-    const found = await rows(STATEMENTS, [table])
+    const found = await rows(STATEMENTS, [ownName(table)])
     const to = quoteTable(next)
     return found.map(([type, text, name]) =>
       type === 'table'
@@ -45,9 +49,12 @@ export const schema: SchemaCapabilities = {
         : (text ?? '').replace(CREATE_INDEX, () => `CREATE UNIQUE INDEX ${quote(indexName(name ?? ''))} ON ${to}`),
     )
   },
-  wholeName: (table) => sql`lower(${table.includes('.') ? table : `main.${table}`})`,
+  wholeName(table) {
+    const { schema: given, name } = tableNameOf(table)
+    return sql`lower(${tableText({ schema: given ?? 'main', name })})`
+  },
   foreignKeysTo: (table) =>
-    sql`select m.name || ' ' || f.id, m.name, lower(m.name) = lower(f."table"), lower(f.on_delete), f."from",
+    sql`select m.name || ' ' || f.id, null, m.name, lower(m.name) = lower(f."table"), lower(f.on_delete), f."from",
         coalesce(f."to", (select name from pragma_table_info(f."table") where pk = f.seq + 1))
       from sqlite_schema m, pragma_foreign_key_list(m.name) f
       where m.type = 'table' and lower(f."table") = lower(${ownName(table)}) order by m.name, f.id, f.seq`,
@@ -57,5 +64,5 @@ export const schema: SchemaCapabilities = {
 }
 
 function ownName(table: string): string {
-  return table.slice(table.indexOf('.') + 1)
+  return tableNameOf(table).name
 }

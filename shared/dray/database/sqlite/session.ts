@@ -2,6 +2,7 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import { setTimeout as wait } from 'node:timers/promises'
 import { TerminalError } from '#dray/errors.ts'
 import type { Bound, QueryResult } from '../adapter.ts'
+import { RowTooLarge } from '../row-too-large.ts'
 import { isBusy } from './translate.ts'
 import type { Place } from './url.ts'
 import { defineTextCheck, isSuspect, requireUtf8 } from './valid-text.ts'
@@ -90,6 +91,25 @@ export class SqliteSession {
 
   iterate(sql: string, parameters: readonly Bound[]): Iterator<Stored[]> {
     return this.database.prepare(sql).iterate(...parameters.map(boundOf)) as unknown as Iterator<Stored[]>
+  }
+
+  /**
+   * Has rows with a value of more than an equal share of so many bytes refused until the returned function is called;
+   * SQLite does so before it reads the value.
+   */
+  limitValues(sql: string, mostBytes: number): () => void {
+    const { limits } = this.database as DatabaseSync & { readonly limits?: { length: number } }
+    if (limits === undefined) {
+      // Of a Node that cannot set it; a file that is no longer than a row holds no longer row.
+      const [size] = this.rows('SELECT page_count * page_size FROM pragma_page_count, pragma_page_size')
+      if (Number(size?.[0]) > mostBytes) throw new RowTooLarge(this.place.name, mostBytes)
+      return () => {}
+    }
+    const { length } = limits
+    limits.length = Math.floor(mostBytes / this.database.prepare(sql).columns().length)
+    return () => {
+      limits.length = length
+    }
   }
 
   /**

@@ -21,6 +21,11 @@ export function isBusy(error: unknown): boolean {
   return isSqliteError(error) && BUSY.has(error.errcode & 0xff)
 }
 
+/** A value is longer than the connection's limit. */
+export function isTooBig(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode & 0xff) === 18
+}
+
 /** A constraint, a type or the length of a value: the row's fault. */
 export function isRowFault(error: unknown): error is SqliteError {
   return isSqliteError(error) && ROW.has(error.errcode & 0xff)

@@ -8,6 +8,7 @@ import type { AnySource, AnyTarget } from './any-model.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
+import { type RowLimits, rowLimitsOf } from './row-limits.ts'
 
 /** What a transform may say of a row, and what it may know of the run. */
 export interface RowContext {
@@ -58,6 +59,8 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
    */
   readonly entity?: `${string}/${string}`
   readonly quarantine?: Partial<QuarantineThreshold>
+  /** The largest values and rows that are carried; larger ones go to the quarantine with their length alone. */
+  readonly limits?: Partial<RowLimits>
   /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
   readonly concurrency?: number
 }
@@ -72,6 +75,7 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly contract: Contract
   readonly entity: string | null
   readonly quarantine: QuarantineThreshold
+  readonly limits: RowLimits
   readonly concurrency: number
   readonly written: WrittenTable
 }
@@ -100,6 +104,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): ${again} reads rows again in each run, and append() to a table without a primary key would insert them each time; give the target's model a primary key, write with upsert(), or leave that out`,
     )
   }
+  refuseOwnNames(name, load)
   const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
   const { database, table } = load.target.definition
   return {
@@ -113,8 +118,20 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     contract: options.contract ?? 'evolve',
     entity: options.entity ?? null,
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
+    limits: rowLimitsOf(name, options.limits),
     concurrency: options.concurrency ?? 2,
   }
+}
+
+/** Dray's tables lie beside the target's, and its columns beside the target's columns in temporary tables. */
+function refuseOwnNames(name: string, { target: { definition } }: Loading): void {
+  const table = definition.table.slice(definition.table.lastIndexOf('.') + 1)
+  const column = definition.columnNames.find((one) => /^dray\$/i.test(one))
+  if (!/^dray_|__dray_next$/i.test(table) && column === undefined) return
+  const what = column === undefined ? `the table ${table}` : `the column ${column} of ${table}`
+  throw new ConfigurationError(
+    `pipeline('${name}'): ${what} is called as Dray calls its own, which would be taken for one of them; give it another name at the target (tables: not dray_…, columns: not dray$…)`,
+  )
 }
 
 /** What has a run read rows that an earlier one has read. */

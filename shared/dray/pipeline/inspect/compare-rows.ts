@@ -1,11 +1,12 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import { columnName, tableName } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
 import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { isLeftOut, mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
@@ -86,10 +87,14 @@ export class RowComparison {
     const { database, definition } = this.#pipeline.load.target
     const found = new Map<string, readonly Text[]>()
     await database.withConnection(async (connection, adapter) => {
+      const live = await connection.describe(definition.table)
+      const table = { adapter, columns: live?.columns ?? [] }
+      const sizes = new RowSizes(this.#columns, table, this.#pipeline.limits)
+      const read = sizes.columnsUpTo(mostWritten(this.#pipeline.limits), this.#by)
       for (const group of inGroups(keys)) {
         const statement = compile(
           adapter,
-          sql`select ${sql.join(this.#columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
+          sql`select ${sql.join(read)} from ${tableName(definition)}
             where ${hasKey(adapter, this.#by, group)}${this.#currentOnly()}`,
         )
         const { rows } = await connection.query(statement.sql, statement.parameters)
@@ -118,7 +123,10 @@ export class RowComparison {
   differences(expected: readonly Text[], found: readonly Text[]): string[] {
     return [...this.#compared]
       .filter((place) => !this.#ofTheRun.has(place))
-      .filter((place) => this.#canonical(place, expected) !== this.#canonical(place, found))
+      .filter(
+        (place) =>
+          isLeftOut(found, this.#columns, place) || this.#canonical(place, expected) !== this.#canonical(place, found),
+      )
       .map((place) => this.#nameOf(place))
   }
 

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import { columnName, tableName, where } from '#dray/active-record/sql.ts'
 import type { ValidationError } from '#dray/active-record/validations.ts'
 import { timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -8,7 +8,8 @@ import { compile } from '#dray/database/statement.ts'
 import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { partitionConditions } from '#dray/pipeline/plan/partitions.ts'
-import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
+import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
+import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { draftRun } from '#dray/pipeline/stages/draft-run.ts'
@@ -55,22 +56,24 @@ export async function preview(pipeline: Pipeline, options: PreviewOptions, servi
     const [first] = isEmpty ? [] : drafted.partitions
     const table = await sourceTable(extract, connection, adapter)
     const conditions = first === undefined ? [] : partitionConditions(extract, drafted, { ...first, upTo: null }, table)
-    const { sql: text, parameters } = compile(adapter, selection(pipeline, conditions, options.limit, adapter))
-    return (await connection.query(text, parameters, { signal: services.signal })).rows
+    const { sql: text, parameters } = compile(adapter, selection(pipeline, conditions, options.limit, table))
+    const { rows } = await connection.query(text, parameters, { signal: services.signal })
+    return rows.map((row) => withoutLengths(row, extract.source.definition.columns))
   })
   return { rows: previewed(pipeline, rows, services), notes }
 }
 
 function selection(
-  { extract }: Pipeline,
+  { extract, limits }: Pipeline,
   conditions: readonly RawBuilder<unknown>[],
   limit: number,
-  adapter: Parameters<typeof compile>[0],
+  table: SourceTable,
 ): RawBuilder<unknown> {
   const { definition } = extract.source
   const key = definition.primaryKey.map(columnName)
   const order = key.length === 0 ? sql`` : sql` order by ${sql.join(key)}`
-  return sql`select ${sql.join(definition.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${order} limit ${sql.raw(String(limit))}`
+  const read = new RowSizes(definition.columns, table, limits).columnsUpTo(limits.valueBytes, definition.primaryKey)
+  return sql`select ${sql.join(read)} from ${tableName(definition)}${where(conditions)}${order} limit ${sql.raw(String(limit))}`
 }
 
 function previewed(pipeline: Pipeline, rows: readonly (readonly Text[])[], { now }: Services): PreviewedRow[] {

@@ -10,6 +10,7 @@ import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import { mappingOf } from '#dray/pipeline/declare/copy-fields.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 interface Side {
@@ -19,6 +20,8 @@ interface Side {
   readonly key: ComparedKey
   /** The columns that are digested, in the same order on both sides, as texts that are alike on every engine. */
   readonly texts: readonly RawBuilder<unknown>[]
+  /** True for a row that is not too large to be digested. */
+  readonly isSmall: RawBuilder<unknown>
   readonly condition: RawBuilder<unknown> | null
 }
 
@@ -70,13 +73,13 @@ export class RangeDigests {
         extract.source,
         primary,
         columns.map(({ source }) => source),
-        null,
+        { condition: null, limits: pipeline.limits },
       ),
       await sideOf(
         load.target,
         keys,
         columns.map(({ target }) => target),
-        liveRows(pipeline),
+        { condition: liveRows(pipeline), limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)
@@ -110,7 +113,7 @@ async function sideOf(
   model: AnyModel,
   key: readonly ColumnDefinition[],
   columns: readonly ColumnDefinition[],
-  condition: RawBuilder<unknown> | null,
+  { condition, limits }: Pick<Side, 'condition'> & Pick<Pipeline, 'limits'>,
 ): Promise<Side | null> {
   const adapter = await model.database.adapter()
   const { digests } = adapter
@@ -124,6 +127,7 @@ async function sideOf(
     digests,
     key: comparedKey(adapter, key, live?.columns ?? []),
     texts: texts as RawBuilder<unknown>[],
+    isSmall: sql`${new RowSizes(columns, { adapter, columns: live?.columns ?? [] }, limits).total} <= ${sql.raw(String(mostWritten(limits)))}`,
     condition,
   }
 }
@@ -140,7 +144,7 @@ function textOf(
 
 /** The number of rows and the sums of two parts of each row's hash: of any order, and not the same by chance. */
 async function digest(
-  { model, adapter, digests, key, texts, condition }: Side,
+  { model, adapter, digests, key, texts, isSmall, condition }: Side,
   { from, to }: Bounds,
 ): Promise<readonly (string | null)[]> {
   const conditions = [
@@ -151,7 +155,7 @@ async function digest(
   const hash = sql.id('h')
   const statement = compile(
     adapter,
-    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select ${digests.hashOf(digests.rowText(texts))} as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
+    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select case when ${isSmall} then ${digests.hashOf(digests.rowText(texts))} end as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
   )
   const { rows } = await model.database.query(statement.sql, statement.parameters)
   return rows[0] ?? []

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { sql } from 'kysely'
 import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -16,7 +17,7 @@ import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import type { Services } from '../services.ts'
 import { type ExpectedRow, RowComparison } from './compare-rows.ts'
 import { type Bounds, RangeDigests } from './range-digests.ts'
-import { SourcePages } from './source-pages.ts'
+import { SourcePages, type SourceRow } from './source-pages.ts'
 
 /** One row that is not as it should be. Keys are by column. */
 export interface RowDifference {
@@ -76,6 +77,19 @@ export async function reconcile(
   }
   const work = new Reconciling(pipeline, services, options)
   return work.run()
+}
+
+/** Has rows read within another scope than that of whoever takes them. */
+function readWithin<T>(
+  scope: ReturnType<typeof AsyncLocalStorage.snapshot>,
+  rows: AsyncGenerator<T>,
+): AsyncIterable<T> {
+  return {
+    [Symbol.asyncIterator]: () => ({
+      next: () => scope(() => rows.next()),
+      return: () => scope(() => rows.return(undefined)),
+    }),
+  }
 }
 
 const EVERYTHING: Bounds = { from: null, to: null }
@@ -217,14 +231,12 @@ class Reconciling {
   }
 
   /** Rows that are to be in the target by now, with what the transform makes of them. */
-  #expected(page: readonly (readonly Text[])[]) {
-    const width = this.#pipeline.extract.source.definition.columns.length
-    const due = page.filter((row) => row[width] !== '1')
-    // The transform takes a further column for the names of damaged ones.
-    return due.map((row) => ({ row, ...this.#comparison.expect(row.slice(0, width)) }))
+  #expected(page: readonly SourceRow[]) {
+    const due = page.filter(({ isPending }) => !isPending)
+    return due.map(({ texts }) => ({ row: texts, ...this.#comparison.expect(texts) }))
   }
 
-  async #compare(page: readonly (readonly Text[])[]): Promise<void> {
+  async #compare(page: readonly SourceRow[]): Promise<void> {
     const expected = this.#expected(page)
     this.#leftOut.pending += page.length - expected.length
     this.#compared += expected.length
@@ -283,8 +295,11 @@ class Reconciling {
       return
     }
     const { signal } = this.#services
+    const outside = AsyncLocalStorage.snapshot()
     await this.#pipeline.load.target.database.transaction(async () => {
-      const gone = await GoneRows.among(this.#pipeline, () => streamedSourceKeys(this.#pipeline), signal)
+      // Source and target may be one database, whose transaction waits for these keys.
+      const keys = () => readWithin(outside, streamedSourceKeys(this.#pipeline))
+      const gone = await GoneRows.among(this.#pipeline, keys, signal)
       await gone.copy(async (blocks) => {
         for await (const block of blocks) {
           for (const key of decodeBlock(block)) {

@@ -1,31 +1,39 @@
 import { type RawBuilder, sql } from 'kysely'
 import { after, ascending, upTo } from '#dray/active-record/compared-key.ts'
-import { readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { windowCondition } from '#dray/pipeline/plan/window.ts'
+import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
 import type { Bounds } from './range-digests.ts'
 
-/** Reads the source in ranges of its primary key. */
+/** A row of the source, and whether the next window is going to read it. */
+export interface SourceRow {
+  readonly texts: readonly Text[]
+  readonly isPending: boolean
+}
+
+/** Reads the source in ranges of its primary key; of a value beyond the limits its length. */
 export class SourcePages {
   readonly #extract: Pipeline['extract']
+  readonly #limits: Pipeline['limits']
   readonly #rows: number
   readonly #signal: AbortSignal
 
   /** `rows` is how many a page has at most. */
-  constructor({ extract }: Pipeline, rows: number, signal: AbortSignal) {
+  constructor({ extract, limits }: Pipeline, rows: number, signal: AbortSignal) {
     this.#extract = extract
+    this.#limits = limits
     this.#rows = rows
     this.#signal = signal
   }
 
-  /** Each row with a flag behind it: 1 when the next window is going to read it. */
-  async *pages(bounds: Bounds, lastRun: string | null): AsyncGenerator<readonly (readonly Text[])[]> {
+  async *pages(bounds: Bounds, lastRun: string | null): AsyncGenerator<readonly SourceRow[]> {
     const { source } = this.#extract
-    const { primaryKey } = source.definition
+    const { columns, primaryKey } = source.definition
     const signal = this.#signal
     const table = await source.database.withConnection((connection, adapter) =>
       sourceTable(this.#extract, connection, adapter),
@@ -39,7 +47,7 @@ export class SourcePages {
       })
       const last = rows.at(-1)
       if (last === undefined) return
-      yield rows
+      yield rows.map((row) => ({ texts: withoutLengths(row.slice(0, -1), columns), isPending: row.at(-1) === '1' }))
       if (rows.length < this.#rows) return
       from = primaryKey.map(({ index }) => last[index] ?? '')
     }
@@ -47,7 +55,8 @@ export class SourcePages {
 
   #page(table: SourceTable, { from, to }: Bounds, lastRun: string | null): RawBuilder<unknown> {
     const { definition } = this.#extract.source
-    const columns = definition.columns.map((column) => readColumn(table.adapter, column))
+    const sizes = new RowSizes(definition.columns, table, this.#limits)
+    const columns = sizes.columnsUpTo(this.#limits.valueBytes, definition.primaryKey)
     const conditions = [
       ...(from === null ? [] : [after(table.key, from)]),
       ...(to === null ? [] : [upTo(table.key, to)]),

@@ -47,11 +47,9 @@ export async function closeTarget(
   services: Services,
 ): Promise<ClosedRun> {
   const closed = await deleteAndTryAgain(pipeline, input, { planned, landed }, check, services)
-  if (planned.advances && pipeline.load.kind === 'replace') {
-    const run = { runId: planningRun(input), epoch: input.epoch }
-    await swapIn(pipeline, run, { rows: closed.landed.inserted, schema: planned.schema })
-  }
-  return closed
+  if (!planned.advances || pipeline.load.kind !== 'replace') return closed
+  const { schema } = planned
+  return { ...closed, landed: await swapIn({ pipeline, input, schema, landed: closed.landed, check, services }) }
 }
 
 async function deleteAndTryAgain(

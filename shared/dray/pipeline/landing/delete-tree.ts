@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnName, tableName } from '#dray/active-record/sql.ts'
 import type { OpenBlocks, Text } from '#dray/block/block.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
@@ -82,7 +83,7 @@ async function leavesOf({ pipeline, gone, own }: Tree, keys: readonly Key[]): Pr
 }
 
 function owned({ load }: Pipeline, column: string): RawBuilder<unknown> {
-  return sql.id(...load.target.definition.table.split('.'), column)
+  return sql.id(...tableParts(load.target.definition.table), column)
 }
 
 function refers(pipeline: Pipeline, { columns, referred }: ForeignKey): RawBuilder<unknown> {
@@ -100,7 +101,7 @@ async function childrenThatStay(tree: Tree, left: readonly Key[]): Promise<strin
     const sample = left[0] as Key
     if (refused > 0) throw stillReferred(tree.pipeline, key, { rows: refused, sample })
     notes.push(
-      `${staying.length} rows of ${key.table} that this run has not landed referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}`,
+      `${staying.length} rows of ${key.table} that this run has not landed referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; \`npx dray reconcile ${tree.pipeline.name} --deep\` says whether the source has them otherwise`,
     )
   }
   return notes

@@ -1,4 +1,5 @@
 import type { Database } from '#dray/database/database.ts'
+import { tableText } from '#dray/database/table-name.ts'
 import { queried } from './queried.ts'
 
 /** A foreign key that refers to a table. */
@@ -24,16 +25,16 @@ export function isActing({ onDelete }: ForeignKey): boolean {
 
 export async function foreignKeysTo(database: Database, table: string): Promise<readonly ForeignKey[]> {
   const { schema } = await database.adapter()
-  const rows = (await queried(database, schema.foreignKeysTo(table))) as readonly (readonly string[])[]
-  return [...Map.groupBy(rows, ([name, of]) => JSON.stringify([name, of])).values()].map((parts) => {
-    const [name = '', of = '', isOwn, onDelete = ''] = parts[0] ?? []
+  const rows = await queried(database, schema.foreignKeysTo(table))
+  return [...Map.groupBy(rows, ([name, schema, of]) => JSON.stringify([name, schema, of])).values()].map((parts) => {
+    const [name, schema = null, of, isOwn, onDelete] = parts[0] ?? []
     return {
-      name,
-      table: of,
+      name: name ?? '',
+      table: tableText({ schema, name: of ?? '' }),
       isOwn: isOwn === '1',
-      onDelete,
-      columns: parts.map(([, , , , column]) => column as string),
-      referred: parts.map(([, , , , , column]) => column as string),
+      onDelete: onDelete ?? '',
+      columns: parts.map(([, , , , , column]) => column as string),
+      referred: parts.map(([, , , , , , column]) => column as string),
     }
   })
 }

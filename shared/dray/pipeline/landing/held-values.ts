@@ -11,7 +11,7 @@ export async function cutToHeld({
 }: HistoryLayout): Promise<((text: string) => string) | null> {
   const { definition } = pipeline.load.target
   const unit = await database.withConnection(async (connection, adapter) => {
-    if (!adapter.schema.enforcesTypes) return 1n
+    if (adapter.schema.liveTypes === null) return 1n
     const columns = (await connection.describe(definition.table))?.columns ?? []
     const units = [fields.validFrom, fields.validTo].map((field) => {
       const name = definition.byName.get(field)?.column

@@ -1,10 +1,11 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
+import { compareTexts } from '#dray/active-record/value-order.ts'
 import type { Text } from '#dray/block/block.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { HistoryFields } from '#dray/pipeline/declare/loading.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { canonicalText, compareTexts, keyOf } from '#dray/pipeline/texts/canonical.ts'
+import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 /** The places of the columns of a history in its rows. */

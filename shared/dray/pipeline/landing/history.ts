@@ -11,6 +11,7 @@ import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { type Decisions, decide, rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
+import { spelledRows } from './spelled-rows.ts'
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
 const MOST_TRIED = 20
@@ -28,7 +29,7 @@ export async function writeVersions(
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
-  const refused = await keylessRows(layout, open)
+  const refused = new Map([...(await spelledRows(layout, open)), ...(await keylessRows(layout, open))])
   const alike = new Set<number>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
@@ -86,7 +87,16 @@ async function write(
   try {
     return await layout.database.transaction(async () => {
       // Rows that spell one key in several ways close the same version.
-      await rewrite(layout, [...new Map([...close.values()].map((row) => [layout.key(row), row])).values()], options)
+      const closing = [...new Map([...close.values()].map((row) => [layout.key(row), row])).values()]
+      const kept = await rewrite(layout, closing, options)
+      if (kept.length > 0) {
+        const reasons = new Map(kept.map((one) => [layout.key(closing[one.row] as Text[]), one]))
+        for (const [place, closed] of close) {
+          const reason = reasons.get(layout.key(closed))
+          if (reason !== undefined) refused.set(place, { ...reason, row: place, message: notClosed(reason) })
+        }
+        throw undo
+      }
       // Another partition may have begun a version of the same key meanwhile, with a newer row.
       const into = {
         ...mergeInto(layout),
@@ -110,6 +120,10 @@ async function write(
 }
 
 class Undo extends Error {}
+
+function notClosed({ message }: RejectedRow): string {
+  return `the version before cannot be closed: ${message}`
+}
 
 /** The places of new versions that hold, as they are stored, what those held that they closed. */
 async function heldBefore(layout: HistoryLayout, close: Decisions['close']): Promise<number[]> {
@@ -154,9 +168,13 @@ function inPlaceOf(layout: HistoryLayout, line: string, from: Text, block: CopyB
   return encodeLine(row)
 }
 
-/** Writes rows that are there again, with what has changed in them. */
-async function rewrite(layout: HistoryLayout, rows: readonly Text[][], options: QueryOptions): Promise<void> {
-  if (rows.length === 0) return
+/** Writes rows that are there again, with what has changed in them. Returns those that the table refuses. */
+async function rewrite(
+  layout: HistoryLayout,
+  rows: readonly Text[][],
+  options: QueryOptions,
+): Promise<readonly RejectedRow[]> {
+  if (rows.length === 0) return []
   const blocks: CopyBlock[] = []
   const encoder = new BlockEncoder()
   for (const row of rows) {
@@ -166,21 +184,28 @@ async function rewrite(layout: HistoryLayout, rows: readonly Text[][], options: 
   const rest = encoder.flush()
   if (rest !== null) blocks.push(rest)
   const merged = await mergeBlocks(layout.database, mergeInto(layout), () => blocks, options)
-  if (merged.updated === rows.length) return
+  const { updated, rejected } = merged
+  if (updated === rows.length) return []
   const { database, table } = layout.pipeline.load.target.definition
   const open = await currentVersions(
     layout,
     rows.map((row) => layout.keyTexts(row)),
   )
   const isOpen = (row: readonly Text[]) => open.get(layout.key(row))?.[layout.from] === row[layout.from]
-  if (merged.rejected.length === 0 && !rows.some(isOpen)) {
+  const areOpen = rejected.every(({ row }) => isOpen(rows[row] as Text[]))
+  if (updated + rejected.length === rows.length && areOpen) return rejected
+  if (rejected.length === 0 && !rows.some(isOpen)) {
     throw new TransientError(
       `${layout.pipeline.name}: another delivery, or a partition with the same keys, has closed versions in ${database}.${table} meanwhile, so nothing was written; tried again, it finds those of now`,
     )
   }
-  const reason = merged.rejected[0]?.message ?? 'the table holds other rows of these keys'
-  throw new TerminalError(
-    `${layout.pipeline.name}: ${rows.length - merged.updated} of ${rows.length} versions in ${database}.${table} could not be closed, so nothing was written: ${reason}`,
+  throw unclosed(layout, rows.length - updated, rejected[0]?.message ?? 'the table holds other rows of these keys')
+}
+
+function unclosed(layout: HistoryLayout, versions: number, reason: string): TerminalError {
+  const { database, table } = layout.pipeline.load.target.definition
+  return new TerminalError(
+    `${layout.pipeline.name}: ${versions} versions in ${database}.${table} could not be closed, so nothing was written: ${reason}`,
   )
 }
 
@@ -197,11 +222,16 @@ export async function closeVersions(
   for (const group of inGroups(keys)) {
     const wanted = new Set(group.map((key) => keyOf(canonicalKey(layout.by, key))))
     const rows = [...(await currentVersions(layout, group))].filter(([key]) => wanted.has(key)).map(([, row]) => row)
-    await rewrite(
+    const kept = await rewrite(
       layout,
       rows.map((row) => layout.closed(row, at)),
       options,
     )
+    const [first] = kept
+    if (first !== undefined) {
+      const key = layout.keyTexts(rows[first.row] as Text[]).join(', ')
+      throw unclosed(layout, kept.length, `that of ${pipeline.load.by.join(', ')} ${key}: ${first.message}`)
+    }
     closed += rows.length
   }
   return closed

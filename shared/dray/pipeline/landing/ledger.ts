@@ -5,6 +5,8 @@ import type { Database } from '#dray/database/database.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { RowCounts } from '#dray/messages/row-counts.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 
 function defineLedger(database: Database) {
   return {
@@ -160,15 +162,24 @@ export interface LedgerCounts extends RowCounts {
 
 /** In the place of a partition: what became of refused rows that were tried again at the end. */
 export const SECOND_TRY = -1
+/** In the place of a partition: the rows that the table has refused when a replacement was swapped in. */
+export const REFUSED_AT_SWAP = -2
 
-/** The rows of a partition as they were staged, for Commit to find keys that come more than once in the run. */
+/**
+ * The rows of a partition as they were staged, for Commit to find keys that come more than once in the run, and the
+ * source rows of those that a swap refuses.
+ */
 export interface LandedRows {
   readonly extracted: StagedObject
   readonly transformed: StagedObject
-  /** How many of them have another key in the target than in the source. */
+  /** How many of them have another key in the target than in the source, and may share it with another row. */
   readonly otherKeys: number
   /** How many gave way to another row of their key. */
   readonly duplicate: number
+}
+
+export interface LandedPartition extends LandedRows {
+  readonly partition: number
 }
 
 /** What the ledger knows of a run. */
@@ -176,7 +187,7 @@ export interface LandedRun extends LedgerCounts {
   readonly partitions: number
   readonly refused: readonly StagedObject[]
   readonly loadedKeys: readonly StagedObject[]
-  readonly landedRows: readonly LandedRows[]
+  readonly landedRows: readonly LandedPartition[]
   /** Whether the refused rows have been tried again. */
   readonly isTriedAgain: boolean
 }
@@ -185,7 +196,7 @@ export interface LandedRun extends LedgerCounts {
 export async function sumOfLedger(database: Database, pipeline: string, runId: string): Promise<LandedRun> {
   const { Entry } = ledgerOf(database)
   const entries = await Entry.where({ pipeline, runId }).order({ partitionNumber: 'asc' }).toArray()
-  const landed = entries.filter(({ partitionNumber }) => partitionNumber !== BigInt(SECOND_TRY))
+  const landed = entries.filter(({ partitionNumber }) => partitionNumber >= 0n)
   const staged = <T = StagedObject>(pick: (entry: (typeof entries)[number]) => string | null) =>
     landed.flatMap((entry) => {
       const text = pick(entry)
@@ -197,8 +208,10 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     partitions: landed.length,
     refused: staged((entry) => entry.refused),
     loadedKeys: staged((entry) => entry.loadedKeys),
-    landedRows: staged<LandedRows>((entry) => entry.landedRows),
-    isTriedAgain: landed.length < entries.length,
+    landedRows: landed.flatMap(({ landedRows, partitionNumber }) =>
+      landedRows === null ? [] : [{ ...(JSON.parse(landedRows) as LandedRows), partition: Number(partitionNumber) }],
+    ),
+    isTriedAgain: entries.some(({ partitionNumber }) => partitionNumber === BigInt(SECOND_TRY)),
     read: sum((entry) => entry.rowsRead),
     inserted: sum((entry) => entry.inserted),
     updated: sum((entry) => entry.updated),
@@ -209,4 +222,36 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     findings: sum((entry) => entry.findings),
     bytes: sum((entry) => entry.bytes),
   }
+}
+
+type Moved = Pick<RowCounts, 'inserted' | 'updated' | 'unchanged' | 'duplicate' | 'quarantined'>
+
+/** Enters what has become of rows of the partitions since, in the place of one: added to theirs, it is the truth. */
+export async function enterMoved(
+  { name, load }: Pipeline,
+  input: CommitInput,
+  place: number,
+  moved: Moved,
+): Promise<void> {
+  const { Entry } = ledgerOf(load.target.database)
+  await new Entry({
+    pipeline: name,
+    runId: planningRun(input),
+    partitionNumber: BigInt(place),
+    epoch: BigInt(input.epoch),
+    rowsRead: 0n,
+    inserted: BigInt(moved.inserted),
+    updated: BigInt(moved.updated),
+    unchanged: BigInt(moved.unchanged),
+    filtered: 0n,
+    duplicate: BigInt(moved.duplicate),
+    quarantined: BigInt(moved.quarantined),
+    findings: 0n,
+    bytes: 0n,
+    plan: JSON.stringify(input.plan),
+    replayed: null,
+    refused: null,
+    loadedKeys: null,
+    landedRows: null,
+  }).saveOrFail()
 }

@@ -5,6 +5,7 @@ import type { LiveTable } from '#dray/database/adapter.ts'
 import type { ReadRows } from '#dray/database/capabilities.ts'
 import type { Database } from '#dray/database/database.ts'
 import { compile } from '#dray/database/statement.ts'
+import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 
 const SUFFIX = '__dray_next'
@@ -13,9 +14,8 @@ const MOST_BYTES = 56
 
 /** The table beside another one in which its next rows are gathered; in the same schema. */
 export function nextTable(table: string): string {
-  const parts = table.split('.')
-  const name = parts.pop() ?? ''
-  return [...parts, shortened(name)].join('.')
+  const { schema, name } = tableNameOf(table)
+  return tableText({ schema, name: shortened(name) })
 }
 
 function shortened(name: string): string {
@@ -42,7 +42,7 @@ export async function createNextTable(database: Database, table: string, guard: 
   if (found !== null) await dropNextTable(database, table, guard)
   await database.withConnection(async (connection, adapter) => {
     const read: ReadRows = async (text, parameters) => (await connection.query(text, parameters)).rows
-    const indexName = (other: string) => nextTable(`${other}_${next}`)
+    const indexName = (other: string) => shortened(`${other}_${next}`)
     for (const statement of await adapter.schema.tableLike(read, table, next, indexName)) {
       const made = await connection.query(statement).then(
         () => null,

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import { tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Database } from '#dray/database/database.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type ForeignKey, foreignKeysTo, isActing } from './foreign-keys.ts'
@@ -51,7 +52,7 @@ async function follow(
     notes.push(`${key.table} may have rows that refer to rows that were deleted, which could not be looked at`)
   } else if (found.rows > 0 && isActing(key)) {
     notes.push(
-      `${found.rows} rows of ${key.table} referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; whether their own source still has them as they were is not known here`,
+      `${found.rows} rows of ${key.table} referred to rows that are gone from the source and ${outcomeOf(key)} along with them, by the foreign key ${key.name}; whether their own source still has them as they were is not known here: \`npx dray reconcile <pipeline> --deep\` of the pipeline that loads ${key.table} says it`,
     )
     if (key.onDelete !== 'cascade' || path.length > MOST_STEPS) return
     for (const next of await foreignKeysTo(database, key.table)) {
@@ -121,7 +122,7 @@ async function countReferring(
   })
   const from = sql`from ${tableName(target.definition)} ${sql.join(joins, sql` `)} where ${gone.isGone}`
   const key = by.map((name) => target.definition.byName.get(name)?.column as string)
-  const own = key.map((column) => sql.id(...target.definition.table.split('.'), column))
+  const own = key.map((column) => sql.id(...tableParts(target.definition.table), column))
   const read = async (statement: RawBuilder<unknown>) => (await queried(target.database, statement))[0]
   try {
     return await target.database.transaction(async () => {
@@ -139,7 +140,7 @@ function alias(step: number): string {
 }
 
 function owner(table: string, step: number, column = ''): RawBuilder<unknown> {
-  return step === 0 ? sql.id(...table.split('.'), column) : sql.id(alias(step - 1), column)
+  return step === 0 ? sql.id(...tableParts(table), column) : sql.id(alias(step - 1), column)
 }
 
 /** The deletion is refused, since a foreign key would refuse it, or change rows that the source has otherwise. */

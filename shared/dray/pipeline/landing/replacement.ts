@@ -1,15 +1,27 @@
 import { sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import { kindsOf } from '#dray/active-record/table-definition.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { writeJsonLines } from '#dray/staging/documents.ts'
+import { gatheredPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
+import type { Services } from '../services.ts'
 import { closedBefore, recordClosing } from './closing.ts'
 import { foreignKeysTo } from './foreign-keys.ts'
-import { checkFence, ledgerOf } from './ledger.ts'
+import { checkFence, enterMoved, type LandedRun, ledgerOf, REFUSED_AT_SWAP, sumOfLedger } from './ledger.ts'
+import { loadRows } from './load-rows.ts'
 import { createNextTable, dropNextTable, nextTable } from './next-table.ts'
+import { sourceRowsStored } from './rejected-rows.ts'
+
+const SHRUNK = 'replace_threshold'
 
 interface Run {
   readonly runId: string
@@ -48,32 +60,72 @@ async function hasLanded(pipeline: Pipeline, runId: string): Promise<boolean> {
   return Entry.where({ pipeline: pipeline.name, runId }).exists()
 }
 
-/** At Commit: swaps the gathered rows in, in one transaction. `rows` is what the ledger knows to be there. */
-export async function swapIn(
-  pipeline: Pipeline,
-  run: Run,
-  { rows, schema }: { readonly rows: number; readonly schema: PlannedSchema | undefined },
-): Promise<void> {
+interface Swap {
+  readonly pipeline: Pipeline
+  readonly input: CommitInput
+  readonly schema: PlannedSchema | undefined
+  /** What the ledger knows to be gathered. */
+  readonly landed: LandedRun
+  /** Looks at what the run has come to; when it throws, the old rows stay. */
+  readonly check: (landed: LandedRun) => void
+  readonly services: Services
+}
+
+/**
+ * At Commit: swaps the gathered rows in, in one transaction. Where the table refuses some of them, which the one beside
+ * it took (a trigger), those are quarantined and the others swapped in. Returns what the run has come to.
+ */
+export async function swapIn(swap: Swap): Promise<LandedRun> {
+  const { pipeline, input, landed } = swap
   const { database, definition } = pipeline.load.target
-  const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
-  if ((await closedBefore(database, pipeline.name, run.runId)) === null) {
-    await database.transaction(async () => {
-      await guard()
-      if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return
-      const replaced = await exchange(pipeline, rows)
-      await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
-      await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted: 0, replaced, notes: [] })
-    })
-  }
+  const guard = () => checkFence(database, pipeline.name, input.epoch, 'update')
+  const swapped = (await isClosed(swap)) ? landed : await inOneTransaction(swap, guard)
   // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must
   // not drop.
   await dropNextTable(database, definition.table, guard).catch(() => {})
+  return swapped
 }
 
-async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
-  const { target, allowEmpty } = pipeline.load
-  const { database, definition } = target
-  const where = `${definition.database}.${definition.table}`
+async function isClosed({ pipeline, input }: Swap): Promise<boolean> {
+  return (await closedBefore(pipeline.load.target.database, pipeline.name, planningRun(input))) !== null
+}
+
+async function inOneTransaction(swap: Swap, guard: () => Promise<void>): Promise<LandedRun> {
+  const { pipeline, input, schema, landed } = swap
+  const { database } = pipeline.load.target
+  const run = { pipeline: pipeline.name, runId: planningRun(input), epoch: input.epoch }
+  const swapBy = (takeIn: (gathered: number) => Promise<LandedRun>) =>
+    database.transaction(async () => {
+      await guard()
+      if (await isClosed(swap)) return sumOfLedger(database, pipeline.name, run.runId)
+      const before = landed.inserted
+      const { old, gathered } = await empty(pipeline, before)
+      const sums = await takeIn(gathered)
+      const replaced = gathered - (before - sums.inserted)
+      refuseEmptied(pipeline, old, replaced)
+      await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
+      await recordClosing(database, run, { deleted: 0, replaced, notes: [] })
+      return sums
+    })
+  try {
+    return await swapBy(async (gathered) => {
+      await takeAll(pipeline, gathered)
+      return landed
+    })
+  } catch (error) {
+    // A constraint that is deferred refuses the COMMIT.
+    const isRefused = error instanceof RowsDropped || (error instanceof DataQualityError && error.code !== SHRUNK)
+    if (!isRefused) throw error
+  }
+  return swapBy(() => takeEach(swap))
+}
+
+/** The table took some of the rows without an error, and did not write them, or under another key. */
+class RowsDropped extends Error {}
+
+/** Deletes the old rows, where those that are gathered may take their place. */
+async function empty(pipeline: Pipeline, rows: number): Promise<{ readonly old: number; readonly gathered: number }> {
+  const { database, definition } = pipeline.load.target
   return database.withConnection(async (connection, adapter) => {
     const [table, next] = [tableName(definition), tableName({ table: nextTable(definition.table) })]
     const run = (statement: Parameters<typeof compile>[1]) => connection.query(compile(adapter, statement).sql)
@@ -81,27 +133,83 @@ async function exchange(pipeline: Pipeline, rows: number): Promise<number> {
     const gathered = await count(next)
     if (gathered !== rows) {
       throw new TerminalError(
-        `${pipeline.name}: ${gathered} rows were gathered to replace those of ${where}, but the ledger knows of ${rows}, so the old ones stay; run the workflow again`,
+        `${pipeline.name}: ${gathered} rows were gathered to replace those of ${definition.database}.${definition.table}, but the ledger knows of ${rows}, so the old ones stay; run the workflow again`,
       )
     }
     const old = await count(table)
-    if (gathered === 0 && !allowEmpty && old > 0) {
-      throw new TerminalError(
-        `${pipeline.name}: the run has no row to load, and would leave ${where} empty, so its old rows stay; look at the source, or say replace(…, { allowEmpty: true }) when that may be`,
-      )
-    }
+    refuseEmptied(pipeline, old, gathered)
     refuseShrunk(pipeline, old, gathered)
     await run(sql`delete from ${table}`)
+    return { old, gathered }
+  })
+}
+
+async function takeAll({ load }: Pipeline, gathered: number): Promise<void> {
+  const { database, definition } = load.target
+  await database.withConnection(async (connection, adapter) => {
+    const [table, next] = [tableName(definition), tableName({ table: nextTable(definition.table) })]
+    const run = (statement: Parameters<typeof compile>[1]) => {
+      const { sql: text, parameters } = compile(adapter, statement)
+      return connection.query(text, parameters)
+    }
     const columns = sql.join(bulkColumns(definition).map(columnName))
     const overriding = sql.raw(adapter.overridingGenerated)
     const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`)
-    if (affected !== gathered) {
-      throw new TerminalError(
-        `${pipeline.name}: ${affected} of ${gathered} rows came into ${where}, so nothing was replaced; look for a trigger or a rule on the table`,
-      )
-    }
-    return affected
+    if (affected !== gathered) throw new RowsDropped()
+    const [first, ...others] = columnsOf(definition, load.by)
+    if (first === undefined) return
+    const { column, field } = first
+    const changing = await run(adapter.schema.reasonsToChange(definition.table, column, field.settings.kind))
+    if (changing.rows.length === 0) return
+    const same = [first, ...others].map((one) => sql`dray_t.${columnName(one)} = dray_n.${columnName(one)}`)
+    const lost = sql`select 1 from ${next} dray_n where not exists (select 1 from ${table} dray_t where ${sql.join(same, sql` and `)}) limit 1`
+    if ((await run(lost)).rows.length > 0) throw new RowsDropped()
   })
+}
+
+/** Loads the gathered rows as an upsert does, and quarantines those that the table refuses. */
+async function takeEach({ pipeline, input, landed, check, services }: Swap): Promise<LandedRun> {
+  const { staging, signal } = services
+  const gathered = await stageGathered(pipeline, input, services)
+  const open = async function* (): AsyncGenerator<Block> {
+    yield* (await staging.read(gathered, { signal })).blocks
+  }
+  const { rejected } = await loadRows(pipeline, { open, isWholeRun: false, signal })
+  const refused = await sourceRowsStored(pipeline, input, { landed: landed.landedRows, rejected }, services)
+  await writeJsonLines(staging, quarantinePrefix(planningRun(input), pipeline.name), refused, { signal })
+  const moved = { inserted: -rejected.length, updated: 0, unchanged: 0, duplicate: 0, quarantined: rejected.length }
+  await enterMoved(pipeline, input, REFUSED_AT_SWAP, moved)
+  const sums = {
+    ...landed,
+    inserted: landed.inserted - rejected.length,
+    quarantined: landed.quarantined + rejected.length,
+  }
+  check(sums)
+  return sums
+}
+
+function stageGathered(pipeline: Pipeline, input: CommitInput, { staging, signal }: Services): Promise<StagedObject> {
+  const { database, definition } = pipeline.load.target
+  const columns = bulkColumns(definition)
+  return database.withConnection((connection, adapter) => {
+    const next = tableName({ table: nextTable(definition.table) })
+    const read = sql.join(columns.map((column) => readColumn(adapter, column)))
+    const { sql: text, parameters } = compile(adapter, sql`select ${read} from ${next}`)
+    return staging.write(
+      gatheredPrefix(planningRun(input), pipeline.name),
+      { format: 'copy-text', columns: columns.map(({ column }) => column) },
+      connection.copyOut(text, parameters, { signal, keepDamaged: kindsOf(columns) }),
+      { signal },
+    )
+  })
+}
+
+function refuseEmptied({ name, load }: Pipeline, old: number, rows: number): void {
+  if (rows > 0 || load.allowEmpty || old === 0) return
+  const { database, table } = load.target.definition
+  throw new TerminalError(
+    `${name}: the run has no row to load, and would leave ${database}.${table} empty, so its old rows stay; look at the source and the quarantine, or say replace(…, { allowEmpty: true }) when that may be`,
+  )
 }
 
 /** A source that is half reloaded has few rows, and no error says so. */
@@ -113,7 +221,7 @@ function refuseShrunk({ name, load, extract }: Pipeline, old: number, gathered: 
   const from = `${extract.source.definition.database}.${extract.source.definition.table}`
   throw new DataQualityError(
     '',
-    'replace_threshold',
+    SHRUNK,
     `${name}: the run has ${gathered} rows to replace the ${old} of ${where}, which may lose ${most} at most, so its old rows stay; look whether ${from} is being reloaded, or raise replace(…, { most: … }) when that is right`,
   )
 }

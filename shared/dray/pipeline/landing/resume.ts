@@ -6,7 +6,7 @@ import { chainOf, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { type Plan, type PlannedWork, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import type { Lease } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
-import { ledgerOf, SECOND_TRY } from './ledger.ts'
+import { ledgerOf } from './ledger.ts'
 
 /**
  * The plan of the run that is resumed, with the partitions that have not landed; null when nothing of it has landed, or
@@ -71,13 +71,16 @@ function isOfNow(plan: Plan, lease: Lease): boolean {
 
 /**
  * The run of an append that has landed partitions behind this mark of the target, and did not come to its end; null
- * where none has, and where its plan is no longer staged.
+ * where none has, where its plan is no longer staged, and in a target without a ledger.
  */
 export async function partlyLanded(
   pipeline: Pipeline,
   mark: string | null,
   services: Services,
 ): Promise<string | null> {
+  const { database } = pipeline.load.target
+  const { table } = ledgerOf(database).Entry.definition
+  if ((await database.withConnection((connection) => connection.describe(table))) === null) return null
   const last = await lastUsual(pipeline, services)
   return last !== null && (last.plan.window?.lo ?? null) === mark ? last.runId : null
 }
@@ -101,9 +104,7 @@ async function landedOf(pipeline: Pipeline, runId: string): Promise<Landed | nul
     )
   }
   return {
-    numbers: new Set(
-      entries.map(({ partitionNumber }) => Number(partitionNumber)).filter((number) => number !== SECOND_TRY),
-    ),
+    numbers: new Set(entries.map(({ partitionNumber }) => Number(partitionNumber)).filter((number) => number >= 0)),
     epoch: Math.max(...entries.map(({ epoch }) => Number(epoch))),
     staged: JSON.parse(first.plan) as StagedObject,
   }

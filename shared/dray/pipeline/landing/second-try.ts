@@ -2,13 +2,12 @@ import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
 import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
-import { planningRun } from '#dray/messages/stages.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { keyPlaces, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
-import { type LandedRun, ledgerOf, SECOND_TRY } from './ledger.ts'
+import { enterMoved, type LandedRun, SECOND_TRY } from './ledger.ts'
 import { loadRows } from './load-rows.ts'
 import { NewerRows } from './newer-rows.ts'
 import { lineOf, type RefusedRow, type RefusedRows, refusedRows, rowsAt, sourceTexts } from './refused-rows.ts'
@@ -138,7 +137,7 @@ export class SecondTry {
     const left = this.#left ?? new Set()
     const rows = rowsOf(this.#tried)
     if (rows === 0) return { landed, left }
-    await enter(this.#work, this.#tried, rows)
+    await enterMoved(this.#work.pipeline, this.#work.input, SECOND_TRY, { ...this.#tried, quarantined: -rows })
     const sums = {
       ...landed,
       ...sumOf(landed, this.#tried),
@@ -248,28 +247,4 @@ async function attempt(
   const merged = await loadRows(work.pipeline, { open, isWholeRun: work.planned.advances, respell, signal })
   const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
   return { ...merged, rejected, untried }
-}
-
-async function enter({ pipeline, input }: Work, tried: Tried, rows: number): Promise<void> {
-  const { Entry } = ledgerOf(pipeline.load.target.database)
-  await new Entry({
-    pipeline: pipeline.name,
-    runId: planningRun(input),
-    partitionNumber: BigInt(SECOND_TRY),
-    epoch: BigInt(input.epoch),
-    rowsRead: 0n,
-    inserted: BigInt(tried.inserted),
-    updated: BigInt(tried.updated),
-    unchanged: BigInt(tried.unchanged),
-    filtered: 0n,
-    duplicate: BigInt(tried.duplicate),
-    quarantined: BigInt(-rows),
-    findings: 0n,
-    bytes: 0n,
-    plan: JSON.stringify(input.plan),
-    replayed: null,
-    refused: null,
-    loadedKeys: null,
-    landedRows: null,
-  }).saveOrFail()
 }

@@ -70,6 +70,8 @@ function otherSize({ field }: ColumnDefinition, { type }: LiveColumn): string | 
   if (sizes === null) return null
   const [, first, second = '0'] = sizes
   if (kind === 'varchar' && /char/i.test(type) && Number(first) !== length) return `varchar(${length})`
+  if (kind === 'binary' && length !== null && /^(var)?binary/i.test(type) && Number(first) !== length)
+    return `binary(${length})`
   const isDecimal = kind === 'decimal' && /numeric|decimal/i.test(type)
   if (isDecimal && (Number(first) !== precision || Number(second) !== scale)) return `decimal(${precision}, ${scale})`
   return null

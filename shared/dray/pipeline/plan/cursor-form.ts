@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName } from '#dray/active-record/sql.ts'
-import { type ColumnDefinition, columnOf, textFor } from '#dray/active-record/table-definition.ts'
+import { columnName, textFor } from '#dray/active-record/sql.ts'
+import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
 import type { StampForm, ZoneCapabilities } from '#dray/database/capabilities.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { Cursor, Extraction } from '#dray/pipeline/declare/extraction.ts'

@@ -45,6 +45,6 @@ export async function stampTexts(
     return { unit, withoutZone: Number(withoutZone ?? 0) }
   }
   throw new TerminalError(
-    `${definition.database}.${definition.table}: ${column.column} of ${rows} ${rows === 1 ? 'row' : 'rows'} is not a time stamp in UTC that can be compared with the others (such as ${JSON.stringify(example)}), so rows could fall between two windows and nothing was read; write them as YYYY-MM-DD HH:MM:SS, with a T, a fraction or a Z if you like, and without another offset${adapter.schema.enforcesTypes ? ', or make the column a time stamp' : ''}`,
+    `${definition.database}.${definition.table}: ${column.column} of ${rows} ${rows === 1 ? 'row' : 'rows'} is not a time stamp in UTC that can be compared with the others (such as ${JSON.stringify(example)}), so rows could fall between two windows and nothing was read; write them as YYYY-MM-DD HH:MM:SS, with a T, a fraction or a Z if you like, and without another offset${adapter.schema.liveTypes !== null ? ', or make the column a time stamp' : ''}`,
   )
 }

@@ -113,7 +113,7 @@ async function boundsOfRows(
   const read = sql.join(key.map(({ column }) => readColumn(adapter, column)))
   const statement = compile(
     adapter,
-    sql`select ${names} from (select ${read}, row_number() over (order by ${ascending(key)}) as ${sql.id('dray_n')} from ${from}) as ${sql.id('dray_keys')} where ${sql.id('dray_n')} % ${sql.raw(String(size))} = 0 and ${sql.id('dray_n')} < ${sql.raw(String(rows))} order by ${sql.id('dray_n')}`,
+    sql`select ${names} from (select ${read}, row_number() over (order by ${ascending(key)}) as ${sql.id('dray$n')} from ${from}) as ${sql.id('dray_keys')} where ${sql.id('dray$n')} % ${sql.raw(String(size))} = 0 and ${sql.id('dray$n')} < ${sql.raw(String(rows))} order by ${sql.id('dray$n')}`,
   )
   return (await connection.query(statement.sql, statement.parameters, { signal })).rows
 }

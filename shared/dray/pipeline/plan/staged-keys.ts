@@ -1,8 +1,18 @@
+import { KEYS_AT_ONCE } from '#dray/active-record/sql.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
 import type { Services } from '../services.ts'
 import { type Partition, WHOLE } from './partitions.ts'
 
 type Keys = readonly (readonly string[])[]
+
+/** Of a key of one column, which a statement looks for in a list. */
+const MOST_KEYS = 5_000
+
+/** How many keys a partition has, which one statement reads. */
+export function keysOfPartition({ source }: Extraction): number {
+  return source.definition.primaryKey.length === 1 ? MOST_KEYS : KEYS_AT_ONCE
+}
 
 /** Objects that are written at a time. */
 const AT_ONCE = 16

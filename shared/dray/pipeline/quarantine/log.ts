@@ -38,11 +38,20 @@ export async function readLog(
   damaged: DamagedObjects | null = null,
 ): Promise<Map<string, QuarantineRecord>> {
   const records = new Map<string, QuarantineRecord>()
+  const texts = new Map<string, string>()
+  /** One text for all records that have the same: they may be a million. */
+  const shared = (text: string) => {
+    const known = texts.get(text)
+    if (known === undefined) texts.set(text, text)
+    return known ?? text
+  }
   const keys = await staging.list(quarantineLogPrefix(pipeline))
   for await (const { lines } of wholeLines<QuarantineRecord>(staging, keys, { kind: 'log', damaged })) {
     for await (const record of lines) {
       const known = records.get(record.id)
-      if (known === undefined || known.at <= record.at) records.set(record.id, record)
+      if (known !== undefined && known.at > record.at) continue
+      const { reason, by, at } = record
+      records.set(record.id, { ...record, reason: shared(reason), by: shared(by), at: shared(at) })
     }
   }
   return records

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { KEYS_AT_ONCE, readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import { readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -9,7 +9,8 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
-import { stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
+import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
+import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
@@ -52,7 +53,7 @@ export async function draftReplay(
     ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
     ...(await keyPartitions(pipeline, sorted.again, present, runId, services)),
   ]
-  const sent = recordsOf(sorted, new Set(gone), runId, new Date(services.now()).toISOString())
+  const sent = recordsOf(pipeline, sorted, new Set(gone), { by: runId, at: new Date(services.now()).toISOString() })
   const records = [...sent, ...landed.values()]
   const staged = await writeJsonLines(services.staging, replayedPrefix(runId, pipeline.name), records)
   return {
@@ -77,7 +78,7 @@ async function openRows(
   const ids = asked.ids ? new Set(asked.ids) : null
   const rows: KeptRow[] = []
   for await (const row of quarantinedRows(staging, pipeline.name, { run: asked.run, damaged })) {
-    if (row.record === null && (ids === null || ids.has(row.id))) rows.push(row)
+    if (row.record === null && (ids === null || ids.has(row.id))) rows.push(toHold(pipeline, row))
   }
   if (damaged.logs.length > 0 && loadsTwice(pipeline)) {
     throw new ConfigurationError(
@@ -85,6 +86,20 @@ async function openRows(
     )
   }
   return rows
+}
+
+/** Rows that are never sent as they were kept may be many: of them the key alone is held. */
+function toHold(pipeline: Pipeline, row: KeptRow): KeptRow {
+  if (keepsOlderBack(pipeline)) return row
+  const key = pipeline.extract.source.definition.primaryKey.map(({ column }) => column)
+  const texts = key.map((column): Text => row.row[column] ?? null)
+  const damaged = damagedFields(row)
+  return { ...row, errors: row.errors.filter(({ field }) => damaged.includes(field)), row: byColumn(key, texts) }
+}
+
+/** Whether an older row does no harm to a newer one. */
+function keepsOlderBack({ load }: Pipeline): boolean {
+  return load.version !== null || load.kind === 'append'
 }
 
 interface Sorted {
@@ -100,9 +115,8 @@ interface Sorted {
 
 function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
   const { definition } = pipeline.extract.source
-  const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'
   const isWhole = (row: KeptRow) =>
-    guarded &&
+    keepsOlderBack(pipeline) &&
     definition.columnNames.every((column) => row.row[column] !== undefined) &&
     damagedFields(row).length === 0
   const newest = new Map<string, KeptRow>()
@@ -135,7 +149,7 @@ async function presentKeys(
   const { definition } = extract.source
   const found = new Set<string>()
   await extract.source.database.withConnection(async (connection, adapter) => {
-    for (const part of inGroups(rows)) {
+    for (const part of inGroups(rows, keysOfPartition(extract))) {
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
@@ -155,7 +169,9 @@ function keyPartitions(
   services: Services,
 ): Promise<Partition[]> {
   const there = rows.filter((row) => present.has(keyText(pipeline, row)))
-  const groups = [...inGroups(there)].map((part) => part.map((row) => keyTexts(pipeline, row)))
+  const groups = [...inGroups(there, keysOfPartition(pipeline.extract))].map((part) =>
+    part.map((row) => keyTexts(pipeline, row)),
+  )
   return stageKeys(groups, keysPrefix(runId, pipeline.name), services)
 }
 
@@ -184,7 +200,13 @@ function* blocksOf(rows: readonly (readonly Text[])[]): Generator<Block> {
 }
 
 /** The partitions are those of `stageRows` and `keyPartitions`, in this order. */
-function recordsOf(sorted: Sorted, gone: ReadonlySet<KeptRow>, by: string, at: string): SentRecord[] {
+function recordsOf(
+  { extract }: Pipeline,
+  sorted: Sorted,
+  gone: ReadonlySet<KeptRow>,
+  { by, at }: Pick<SentRecord, 'by' | 'at'>,
+): SentRecord[] {
+  const size = keysOfPartition(extract)
   const record = ({ id }: KeptRow, partition: number | null, reason: string): SentRecord => ({
     id,
     action: 'replayed',
@@ -199,7 +221,7 @@ function recordsOf(sorted: Sorted, gone: ReadonlySet<KeptRow>, by: string, at: s
   return [
     ...asKept.map((row) => record(row, 0, 'the kept row was sent again')),
     ...there.map((row, index) =>
-      record(row, first + Math.floor(index / KEYS_AT_ONCE), 'its row was read again from the source'),
+      record(row, first + Math.floor(index / size), 'its row was read again from the source'),
     ),
     ...[...gone].map((row) => record(row, null, 'the source has no row of this key any more')),
     ...superseded.map((row) => record(row, null, 'a later run has quarantined the same row, which was taken instead')),

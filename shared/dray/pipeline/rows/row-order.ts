@@ -1,9 +1,10 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { compareTexts } from '#dray/active-record/value-order.ts'
 import type { Text } from '#dray/block/block.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { canonicalText, compareTexts } from '#dray/pipeline/texts/canonical.ts'
+import { canonicalText } from '#dray/pipeline/texts/canonical.ts'
 import { ageColumn, ageOf, compareAges } from './age.ts'
 
 /** What says which of several rows of one key is the newest. */

@@ -1,7 +1,9 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { decodeLine } from '#dray/block/copy-text.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Block, ReadingOptions, StagedContent } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 
@@ -11,6 +13,12 @@ export interface StagedRows {
   readonly stage: 'Extract' | 'Transform'
   readonly object: StagedObject
   readonly columns: readonly string[]
+}
+
+/** A partition's rows as the transform has staged them. */
+export function transformedRows({ name, load }: Pipeline, object: StagedObject): StagedRows {
+  const columns = bulkColumns(load.target.definition).map(({ column }) => column)
+  return { pipeline: name, stage: 'Transform', object, columns }
 }
 
 /**

@@ -6,6 +6,7 @@ import { DataQualityError } from '#dray/errors.ts'
 import type { Pipeline, RowContext } from '#dray/pipeline/declare/pipeline.ts'
 import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
+import { isMeasured, leftOutOf, TOO_LARGE } from './large-values.ts'
 import { managedAttributes } from './managed-attributes.ts'
 
 /** What became of one source row. */
@@ -43,18 +44,29 @@ class RowVerdict implements RowContext {
   }
 }
 
+/** The code of a row at which the transform threw. */
+export const THREW = 'transform_failed'
+
 function asError(error: unknown): ValidationError {
   if (error instanceof DataQualityError) return { field: error.field, code: error.code, message: error.message }
   const { name, message } = error instanceof Error ? error : { name: 'Error', message: String(error) }
-  return { field: '', code: 'transform_failed', message: `the transform threw ${name}: ${message}` }
+  return { field: '', code: THREW, message: `the transform threw ${name}: ${message}` }
 }
 
-/** Codes of rows whose source holds something else than the column is to hold. */
+/** Codes of rows whose source holds something else than the column is to hold, or than can be held. */
 const NOT_TEXT = 'invalid_utf8'
 const NOT_BYTES = 'not_binary'
-export const HELD_OTHERWISE: ReadonlySet<string> = new Set([NOT_TEXT, NOT_BYTES])
+export const HELD_OTHERWISE: ReadonlySet<string> = new Set([NOT_TEXT, NOT_BYTES, TOO_LARGE])
 
-/** Extract has added the names of those columns to the row. */
+/** Extract has added to the row what is wrong with its values. */
+function faultsOf(row: readonly Text[], { extract: { source }, limits }: Pipeline): ValidationError[] {
+  const { columns } = source.definition
+  if (!isMeasured(row, columns)) return damagedIn(row, source)
+  const isDamaged = row.length > 2 * columns.length + 1
+  return [...leftOutOf(row, columns, limits), ...(isDamaged ? damagedIn(row, source) : [])]
+}
+
+/** The last field has the names of those columns. */
 function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']): ValidationError[] {
   return (row.at(-1) ?? '').split(',').map((name) => {
     const column = source.definition.columns.find((one) => one.column === name)
@@ -88,7 +100,7 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const checkKey = keyCheck(pipeline)
   return (row) => {
     verdict.reset()
-    if (row.length > width) return { kind: 'quarantined', errors: damagedIn(row, source) }
+    if (row.length > width) return { kind: 'quarantined', errors: faultsOf(row, pipeline) }
     try {
       const code = row.length === width ? generated : plain
       const record = code.read(row)

@@ -1,11 +1,12 @@
 import type { ReadingMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { readMark } from '#dray/pipeline/landing/mark.ts'
+import { partlyLanded } from '#dray/pipeline/landing/resume.ts'
 import { draftBackfill } from '#dray/pipeline/plan/backfill.ts'
 import type { Draft } from '#dray/pipeline/plan/draft.ts'
 import { draftKeys } from '#dray/pipeline/plan/keys.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
-import { startingPoint } from '#dray/pipeline/plan/starting-point.ts'
+import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { draftUsual } from '#dray/pipeline/plan/usual-run.ts'
 import { draftReplay } from '#dray/pipeline/quarantine/replay.ts'
 import type { PipelineState } from '#dray/state/state-store.ts'
@@ -24,6 +25,18 @@ export function draftRun(
   return draftReplay(pipeline, mode.replay, run.id, services)
 }
 
+/** Throws `Terminal` for an append to a target that `last_run` is not of. */
+export async function whereToStart(
+  pipeline: Pipeline,
+  lastRun: string | null,
+  mark: string | null,
+  services: Services,
+): Promise<StartingPoint> {
+  const isOther = pipeline.load.kind === 'append' && lastRun !== mark
+  const partly = isOther ? await partlyLanded(pipeline, mark, services) : null
+  return startingPoint(pipeline, lastRun, mark, partly)
+}
+
 /**
  * From where on a run that began now would read, as Plan finds it out, and what it would say. Throws `Terminal` for a
  * source or a target that it would refuse.
@@ -32,11 +45,12 @@ export async function startOfRun(
   pipeline: Pipeline,
   mode: ReadingMode | null,
   known: Pick<PipelineState, 'lastRun' | 'commitEpoch' | 'source'> | null,
+  services: Services,
 ): Promise<{ readonly from: string | null; readonly notes: readonly string[] }> {
   const state = known ?? { lastRun: null, commitEpoch: 0, source: null }
   const read = await checkSource(pipeline, state.lastRun, state.source)
   const isUsual = mode === null && pipeline.extract.cursor !== null
   const mark = isUsual ? await readMark(pipeline.load.target.database, pipeline.name, state) : state.lastRun
-  const start = startingPoint(pipeline, state.lastRun, mark)
+  const start = await whereToStart(pipeline, state.lastRun, mark, services)
   return { from: start.from, notes: [read.note, start.note].filter((note) => note !== null) }
 }

@@ -1,17 +1,21 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { columnOf, kindsOf } from '#dray/active-record/table-definition.ts'
+import type { Connection } from '#dray/database/adapter.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
+import { RowTooLarge } from '#dray/database/row-too-large.ts'
 import { compile } from '#dray/database/statement.ts'
 import { formats } from '#dray/messages/formats.ts'
 import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
-import { sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
+import { type SourceTable, sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
 import { withKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { batchPrefix } from '#dray/staging/keys.ts'
+import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
 
@@ -27,38 +31,74 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
   const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }
   // Rows from the quarantine are staged as if they had been read now.
   if (partition.kept !== undefined) return { ...output, extracted: partition.kept }
-  const extracted = await source.database.withConnection(async (connection, adapter) => {
-    const table =
-      planned.schema === undefined
-        ? await sourceTable(pipeline.extract, connection, adapter)
-        : sourceTableOf(pipeline.extract, planned.schema.source, adapter)
-    const { sql: text, parameters } = compile(
-      adapter,
-      selection(pipeline, partitionConditions(pipeline.extract, planned, partition, table), adapter),
-    )
-    const rows = connection.copyOut(text, parameters, {
-      signal: services.signal,
-      keepDamaged: kindsOf(source.definition.columns),
+  const stage = (read: Reader) =>
+    source.database.withConnection(async (connection, adapter) => {
+      const table =
+        planned.schema === undefined
+          ? await sourceTable(pipeline.extract, connection, adapter)
+          : sourceTableOf(pipeline.extract, planned.schema.source, adapter)
+      const rows = read({ pipeline, connection, table, signal: services.signal }, [
+        ...partitionConditions(pipeline.extract, planned, partition, table),
+      ])
+      const staged = await services.staging.write(
+        batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
+        { format: 'copy-text', columns: source.definition.columnNames },
+        counted(rows, (count) =>
+          services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'extract', rows: count }),
+        ),
+        { signal: services.signal },
+      )
+      await checkUnchanged(pipeline, 'source', planned.schema, connection)
+      return staged
     })
-    const staged = await services.staging.write(
-      batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
-      { format: 'copy-text', columns: source.definition.columnNames },
-      counted(rows, (count) =>
-        services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'extract', rows: count }),
-      ),
-      { signal: services.signal },
-    )
-    await checkUnchanged(pipeline, 'source', planned.schema, connection)
-    return staged
+  const extracted = await stage(plainRows).catch((error: unknown) => {
+    if (!(error instanceof RowTooLarge)) throw error
+    services.log.info('asks for the length of each value', { pipeline: pipeline.name, partition: input.partition })
+    return source.database.transaction(() => stage(measuredRows), 'snapshot')
   })
   return { ...output, extracted }
 }
 
+interface Reading {
+  readonly pipeline: Pipeline
+  readonly connection: Connection
+  readonly table: SourceTable
+  readonly signal: AbortSignal
+}
+
+type Conditions = readonly RawBuilder<unknown>[]
+type Reader = (reading: Reading, conditions: Conditions) => AsyncIterable<Block>
+
+/** The rows as they are; throws `RowTooLarge` for one that may not be held. */
+function plainRows(reading: Reading, conditions: Conditions): AsyncIterable<Block> {
+  return copied(reading, selection(reading, conditions), reading.pipeline.limits.valueBytes)
+}
+
+/** The same rows, large ones without the values that may not be held; in a transaction that reads one state. */
+async function* measuredRows(reading: Reading, conditions: Conditions): AsyncGenerator<Block> {
+  const { pipeline, table } = reading
+  const sizes = new RowSizes(pipeline.extract.source.definition.columns, table, pipeline.limits)
+  yield* copied(reading, selection(reading, [...conditions, sizes.fits]))
+  for (const { condition, columns } of sizes.large) {
+    yield* copied(reading, selection(reading, [...conditions, condition], columns))
+  }
+}
+
+function copied(
+  { pipeline, connection, table, signal }: Reading,
+  selected: RawBuilder<unknown>,
+  mostBytes?: number,
+): AsyncIterable<Block> {
+  const { sql: text, parameters } = compile(table.adapter, selected)
+  const keepDamaged = kindsOf(pipeline.extract.source.definition.columns)
+  return connection.copyOut(text, parameters, { signal, keepDamaged, mostBytes })
+}
+
 function selection(
-  pipeline: Pipeline,
-  conditions: readonly RawBuilder<unknown>[],
-  adapter: Parameters<typeof compile>[0],
-): Parameters<typeof compile>[1] {
+  { pipeline, table: { adapter } }: Reading,
+  conditions: Conditions,
+  read = pipeline.extract.source.definition.columns.map((column) => readColumn(adapter, column)),
+): RawBuilder<unknown> {
   const { source, cursor } = pipeline.extract
   const { definition } = source
   // Where a key comes twice, the last row wins: by cursor, then by key.
@@ -67,5 +107,5 @@ function selection(
       ? []
       : [columnOf(definition, cursor.name), ...definition.primaryKey].map((column) => columnName(column))
   const orderBy = order.length === 0 ? sql`` : sql` order by ${sql.join(order)}`
-  return sql`select ${sql.join(definition.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where(conditions)}${orderBy}`
+  return sql`select ${sql.join(read)} from ${tableName(definition)}${where(conditions)}${orderBy}`
 }

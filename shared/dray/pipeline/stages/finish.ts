@@ -3,8 +3,9 @@ import { emptyStep } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /**
- * Closes a run, whatever happened: records each step that did not record itself, writes the run's end, and gives
- * back the leases the run still holds. A second call writes the same.
+ * Closes a run, whatever happened: records each step that did not record itself (a step that recorded its success
+ * before the branch around it broke has succeeded), writes the run's end, and gives back the leases the run still
+ * holds. A second call writes the same.
  */
 export async function finish(input: FinishInput, services: Services): Promise<FinishOutput> {
   const { state, now } = services
@@ -20,7 +21,8 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const outcomes = Object.entries(steps)
   const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
   for (const [name, outcome] of outcomes) {
-    if (outcome.status !== 'success') await recordFailure(name, outcome, input, known.get(name), services)
+    if (outcome.status !== 'success' && known.get(name)?.status !== 'success')
+      await recordFailure(name, outcome, input, known.get(name), services)
   }
   const named = (status: StepOutcome['status']) =>
     outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)

@@ -9,12 +9,12 @@ import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { isOrdered } from '#dray/pipeline/rows/row-order.ts'
-import { openRows } from '#dray/pipeline/rows/staged-rows.ts'
+import { openRows, transformedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows } from '#dray/pipeline/rows/taken-over-key.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
-import { keepRefused, type StagedForCommit, stageLoadedKeys, transformedRows } from './staged-for-commit.ts'
+import { keepRefused, type StagedForCommit, stageLoadedKeys } from './staged-for-commit.ts'
 
 /**
  * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry
@@ -79,7 +79,7 @@ function countsOf(input: LoadInput, merged: MergeResult): LedgerCounts {
   }
 }
 
-/** Null where no row of the run can have the key of another. */
+/** Null where no row of the run can have the key of another, and none is swapped in. */
 function landedRows(
   pipeline: Pipeline,
   input: LoadInput,
@@ -89,9 +89,10 @@ function landedRows(
   const isOneOfSeveral = duplicate > 0 && pipeline.load.version !== null
   const isSpelled = rejected.some(({ code }) => code === OTHER_SPELLING)
   const isAlone = planned.partitions.length === 1 && !isOneOfSeveral && !isSpelled
-  if (isAlone || !replacesRows(pipeline)) return null
+  const sharesKeys = !isAlone && replacesRows(pipeline)
+  if (!sharesKeys && !(pipeline.load.kind === 'replace' && planned.advances)) return null
   const { extracted, transformed, other_keys: otherKeys = transformed.rows } = input
-  return { extracted, transformed, otherKeys, duplicate }
+  return { extracted, transformed, otherKeys: sharesKeys ? otherKeys : 0, duplicate }
 }
 
 async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<LedgerCounts | null> {
@@ -116,7 +117,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
 }
 
 function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
-  const rows = transformedRows(pipeline, input)
+  const rows = transformedRows(pipeline, input.transformed)
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await openRows(rows, services)
     yield* counted(staged.blocks, (rows) =>

@@ -7,7 +7,7 @@ import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
 import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/ledger.ts'
 import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
-import { landedPlan, partlyLanded } from '#dray/pipeline/landing/resume.ts'
+import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
@@ -15,13 +15,12 @@ import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
-import { draftRun } from './draft-run.ts'
+import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
 
 /** A lease outlives the longest run that is expected; the fence, not the lease, keeps an overtaken run from writing. */
@@ -84,18 +83,6 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
-}
-
-/** Throws `Terminal` for an append to a target that `last_run` is not of. */
-async function whereToStart(
-  pipeline: Pipeline,
-  lastRun: string | null,
-  mark: string | null,
-  services: Services,
-): Promise<StartingPoint> {
-  const isOther = pipeline.load.kind === 'append' && lastRun !== mark
-  const partly = isOther ? await partlyLanded(pipeline, mark, services) : null
-  return startingPoint(pipeline, lastRun, mark, partly)
 }
 
 /**

@@ -1,23 +1,31 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
+import { TerminalError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
+import { madeTooLarge, mostWritten } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { datedCheck } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
-import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { type Outcome, rowTransformer, THREW } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
-import { batchPrefix, findingsPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
+import { batchPrefix, findingsPrefix, KEPT, placeOf, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+
+/** What a field has besides its value, at most: a tab, `\N`, or what stands before hexadecimal digits. */
+const FIELD_CHARACTERS = 4
+
+/** Rows at which a transform may throw, from the first on, before it is taken for broken. */
+const MOST_THROWN = 1_000
 
 /** Rows that are kept aside while the others go on. */
 interface Aside {
@@ -70,13 +78,20 @@ async function* transformedBlocks(
 ): AsyncGenerator<Block> {
   const transformRow = rowTransformer(pipeline, startOf(input.run))
   const lineOf = lineEncoder(pipeline.load.target)
+  const most = mostWritten(pipeline.limits) + FIELD_CHARACTERS * pipeline.load.target.definition.columns.length
   const isTakenOver = replacesRows(pipeline) ? takenOverKey(pipeline) : () => true
   const checkDated = datedCheck(pipeline)
+  const refuseBroken = brokenCheck(pipeline, input)
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
     const full: Block[] = []
     eachRow(block, (row) => {
-      const outcome = transformRow(row)
+      let outcome = transformRow(row)
+      refuseBroken(outcome)
+      const line = outcome.kind === 'loaded' ? lineOf(outcome.texts) : ''
+      if (line.length > most) {
+        outcome = { kind: 'quarantined', errors: [madeTooLarge(Buffer.byteLength(line), pipeline.limits)] }
+      }
       aside.passed?.note(row, outcome)
       setAside(pipeline, input, row, outcome, aside)
       if (outcome.kind !== 'loaded') return
@@ -84,13 +99,34 @@ async function* transformedBlocks(
         checkDated?.(row)
         aside.otherKeys += 1
       }
-      const filled = encoder.pushLine(lineOf(outcome.texts))
+      const filled = encoder.pushLine(line)
       if (filled !== null) full.push(filled)
     })
     yield* full
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
+}
+
+/**
+ * Makes the check that throws `Terminal` where a transform throws at each row from the first on: after as many as the
+ * quarantine bears at most, it is the transform that is at fault, and not its rows. Rows of a replay may all go back.
+ */
+function brokenCheck(pipeline: Pipeline, { partition, extracted }: TransformInput): (outcome: Outcome) => void {
+  const isReplay = placeOf(extracted.key).part === KEPT
+  const most = isReplay ? Number.POSITIVE_INFINITY : Math.max(MOST_THROWN, pipeline.quarantine.rows)
+  let thrown = 0
+  let hasComeThrough = false
+  return (outcome) => {
+    if (hasComeThrough) return
+    const [reason] = outcome.kind === 'quarantined' ? outcome.errors.filter(({ code }) => code === THREW) : []
+    if (reason === undefined) hasComeThrough = true
+    else thrown += 1
+    if (thrown <= most) return
+    throw new TerminalError(
+      `${pipeline.name}: ${reason?.message}, and so at each of the first ${thrown} rows of partition ${partition}, so the run stops: nothing of the partition was loaded and last_run stays where it is; mend the transform, look at \`dray preview ${pipeline.name}\`, and run again`,
+    )
+  }
 }
 
 function setAside(

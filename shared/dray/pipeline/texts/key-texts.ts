@@ -1,8 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, KEYS_AT_ONCE } from '#dray/active-record/sql.ts'
-import { type ColumnDefinition, columnOf, type TableDefinition, textFor } from '#dray/active-record/table-definition.ts'
+import { columnName, KEYS_AT_ONCE, textFor } from '#dray/active-record/sql.ts'
+import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter, Bound } from '#dray/database/adapter.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { canonicalText } from './canonical.ts'
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
@@ -17,7 +17,7 @@ export function hasKey(
   columns: readonly ColumnDefinition[],
   keys: readonly (readonly Text[])[],
 ): RawBuilder<unknown> {
-  const value = (column: ColumnDefinition, text: Text | undefined) => sql`${keyValue(adapter, column, text ?? null)}`
+  const value = (column: ColumnDefinition, text: Text | undefined) => textFor(adapter, column, text ?? null)
   const [only] = columns
   if (columns.length === 1 && only !== undefined) {
     return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => value(only, text)))})`
@@ -28,27 +28,17 @@ export function hasKey(
   return sql`(${sql.join(alternatives, sql` or `)})`
 }
 
-const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
-
-/**
- * A key's text as a bound value: bytes as they are, which would be compared by the letters of their hexadecimal text.
- */
-function keyValue(adapter: Adapter, column: ColumnDefinition, text: Text): Bound {
-  const isBinary = column.field.settings.kind === 'binary' && text !== null && HEXADECIMAL.test(text)
-  return isBinary ? Buffer.from(text.slice(2), 'hex') : textFor(adapter, column, text)
-}
-
 /** A key's canonical texts. */
 export function canonicalKey(columns: readonly ColumnDefinition[], texts: readonly Text[]): Text[] {
   return columns.map((column, place) => canonicalText(column, texts[place] ?? null))
 }
 
-/** Groups of as many as are asked for at once. */
-export function* inGroups<T>(items: Iterable<T>): Generator<T[]> {
+/** Groups of as many as are asked for at once, or of another size. */
+export function* inGroups<T>(items: Iterable<T>, size = KEYS_AT_ONCE): Generator<T[]> {
   let group: T[] = []
   for (const item of items) {
     group.push(item)
-    if (group.length < KEYS_AT_ONCE) continue
+    if (group.length < size) continue
     yield group
     group = []
   }

@@ -140,6 +140,21 @@ describe('rows that land together on MySQL', { skip }, () => {
     assert.deepEqual(await server.query('SELECT DISTINCT hobby FROM person'), [['go']])
   })
 
+  test('are those beside rows that a trigger refuses, with whatever number', async () => {
+    await server.query('CREATE TABLE person (id bigint PRIMARY KEY, email varchar(40), name varchar(9))')
+    await server.query(`CREATE TRIGGER refuse BEFORE INSERT ON person FOR EACH ROW BEGIN
+      IF NEW.id = 2 THEN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = 'two'; END IF;
+      IF NEW.id = 3 THEN SIGNAL SQLSTATE '45000' SET MYSQL_ERRNO = 5001, MESSAGE_TEXT = 'three'; END IF;
+      IF NEW.id = 4 THEN SIGNAL SQLSTATE '77000' SET MESSAGE_TEXT = 'four'; END IF; END`)
+
+    const result = await server.merge(
+      person,
+      ['1', '2', '3', '4', '5'].map((id) => [id, `${id}@x`, 'n']),
+    )
+
+    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: 1644', '2: 1644', '3: 1644'])
+  })
+
   test('are children whose parents come later in the same load, beside rows that are refused', async () => {
     await server.query(
       "CREATE TABLE person (id bigint PRIMARY KEY, parent bigint REFERENCES person (id), name varchar(9) CHECK (name <> 'refused'))",

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isRealMysql } from '#test/services/mysql-server.ts'
-import { countsOf, type OpenedServer, openServer, skip } from './opened-server.ts'
+import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const target = { table: 'item', columns: ['id', 'v'], key: ['id'] }
 const BEFORE = [['1', 'a']]
@@ -26,14 +27,30 @@ describe('a server that logs statements', { skip }, () => {
       })
       after(() => server.close())
 
-      test(gtids ? 'is asked to log rows' : 'is loaded into', async () => {
-        const merging = server.merge(target, BEFORE).then(() => server.merge(target, AFTER))
+      test('is loaded into by a user who may ask for rows to be logged', async () => {
+        const merged = await server.merge(target, BEFORE).then(() => server.merge(target, AFTER))
 
-        if (!gtids) return assert.deepEqual(countsOf(await merging), [1, 1, 0, 0, 0])
-        await assert.rejects(merging, (error: Error) => {
-          return error instanceof ConfigurationError && /3748.*SET GLOBAL binlog_format = ROW/.test(error.message)
-        })
-        assert.deepEqual(await server.query('SELECT v FROM item'), [['z']])
+        assert.deepEqual(countsOf(merged), [1, 1, 0, 0, 0])
+      })
+
+      test(`${gtids ? 'is refused' : 'is loaded into'}, where the user may not`, async () => {
+        await server.query("UPDATE item SET v = 'z' WHERE id = 1")
+        await server.query("CREATE USER plain@'%' IDENTIFIED BY 'p'")
+        await server.query(`GRANT ALL ON ${new URL(server.url).pathname.slice(1)}.* TO plain@'%'`)
+        const url = Object.assign(new URL(server.url), { username: 'plain', password: 'p' })
+        const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
+        const connection = await adapter.acquire()
+
+        const merging = inTransaction(connection, () => connection.merge(target, () => blocksOf(BEFORE)))
+
+        if (gtids) {
+          await assert.rejects(merging, (error: Error) => {
+            return error instanceof ConfigurationError && /GTIDs.*SET GLOBAL binlog_format = ROW/.test(error.message)
+          })
+        } else assert.deepEqual(countsOf(await merging), [0, 1, 0, 0, 0])
+        assert.deepEqual((await connection.query('SELECT v FROM item WHERE id = 1')).rows, [[gtids ? 'z' : 'a']])
+        await adapter.release(connection)
+        await adapter.close()
       })
     })
   }

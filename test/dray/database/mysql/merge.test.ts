@@ -242,6 +242,27 @@ describe('a merge into MySQL', { skip }, () => {
     assert.deepEqual(await server.query(`SELECT COUNT(*) FROM ${target.table}`), [['2996']])
   })
 
+  for (const [type, beyond] of [
+    ['bigint unsigned', '-129'],
+    ['tinyint unsigned', '-1'],
+    ['bigint', '18446744073709551615'],
+    ['bigint', '-9223372036854775809'],
+  ] as const) {
+    test(`rejects a key beyond ${type} alone, where others are in the table: ${beyond}`, async () => {
+      const target = await tableOf(`id ${type} PRIMARY KEY, v int`)
+      await server.merge(target, [['1', '1']])
+
+      const result = await server.merge(target, [
+        ['1', '2'],
+        [beyond, '2'],
+        ['2', '2'],
+      ])
+
+      assert.deepEqual(countsOf(result), [1, 1, 0, 0, 1])
+      assert.deepEqual([result.rejected[0]?.row, result.rejected[0]?.code], [1, '1264'])
+    })
+  }
+
   test('rejects every row when all are bad', async () => {
     const target = await tableOf('id int PRIMARY KEY, v int CHECK (v > 0)')
     const rows = Array.from({ length: 200 }, (_, index): Text[] => [String(index), '0'])

@@ -186,6 +186,48 @@ describe('rows that others have to come before', () => {
     assert.deepEqual(outcomeOf(result), [40, 0, 0, 0, '0: 23514', '21: 23514', '42: 23503'])
   })
 
+  const POSTPONED = ['', 'DEFERRABLE INITIALLY DEFERRED'] as const
+  for (const when of POSTPONED) {
+    test(`land in a circle, beside rows that are refused and all that hangs on those ${when}`, async () => {
+      await server.query(
+        `CREATE TABLE person (id bigint PRIMARY KEY, parent bigint REFERENCES person ${when}, name text CHECK (name <> $$refused$$))`,
+      )
+      await server.merge(tree, [['60', null, 'n']])
+
+      const result = await server.merge(tree, [
+        ['1', '3', 'n'],
+        ['2', '1', 'n'],
+        ['3', '2', 'n'],
+        ['4', null, 'refused'],
+        ['5', '6', 'n'],
+        ['6', '5', 'n'],
+        ['7', '5', 'n'],
+        ['8', '9', 'n'],
+        ['9', '4', 'n'],
+        ['10', '60', 'n'],
+        ['11', '70', 'n'],
+      ])
+
+      assert.deepEqual(outcomeOf(result), [7, 0, 0, 0, '3: 23514', '7: 23503', '8: 23503', '10: 23503'])
+    })
+  }
+
+  test('land in as many statements as there are few, however many of them there are beside a row that is refused', async () => {
+    await server.query(`CREATE TABLE person (id bigint PRIMARY KEY, parent bigint REFERENCES person, name text CHECK (name <> $$refused$$));
+      CREATE TABLE seen (statement int);
+      CREATE OR REPLACE FUNCTION count_one() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM nextval('statements'); RETURN NULL; END $$;
+      DROP SEQUENCE IF EXISTS statements; CREATE SEQUENCE statements;
+      CREATE TRIGGER count_one BEFORE INSERT ON person FOR EACH STATEMENT EXECUTE FUNCTION count_one()`)
+    const rows = Array.from({ length: 1_200 }, (_, id) => [String(id + 1), id === 1_199 ? null : String(id + 2), 'n'])
+    rows.splice(600, 0, ['5000', null, 'refused'])
+
+    const result = await server.merge(tree, rows)
+
+    assert.deepEqual(outcomeOf(result), [1_200, 0, 0, 0, '600: 23514'])
+    const [[statements] = []] = await server.query('SELECT last_value FROM statements')
+    assert.ok(Number(statements) < 60, `${statements} statements`)
+  })
+
   test('land when another row gives their unique value up', async () => {
     await server.query(TABLES['that is required'])
     await server.merge(person, [
@@ -284,13 +326,14 @@ describe('rows that are at fault by themselves', () => {
     await server.query(`CREATE TABLE person (id bigint PRIMARY KEY, name text);
       CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ DECLARE n int; BEGIN
         IF NEW.id = 2 THEN RAISE EXCEPTION 'two'; END IF; IF NEW.id = 3 THEN ASSERT false, 'three'; END IF;
-        IF NEW.id = 4 THEN SELECT 1 INTO STRICT n WHERE false; END IF; RETURN NEW; END $$;
+        IF NEW.id = 4 THEN SELECT 1 INTO STRICT n WHERE false; END IF;
+        IF NEW.id = 6 THEN RAISE EXCEPTION 'six' USING ERRCODE = 'U0006'; END IF; RETURN NEW; END $$;
       CREATE TRIGGER refuse BEFORE INSERT ON person FOR EACH ROW EXECUTE FUNCTION refuse()`)
 
-    const rows = ['1', '2', '3', '4', '5'].map((id) => [id, 'n'])
+    const rows = ['1', '2', '3', '4', '5', '6'].map((id) => [id, 'n'])
     const result = await server.merge({ table: 'person', columns: ['id', 'name'], key: ['id'] }, rows)
 
-    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: P0001', '2: P0004', '3: P0002'])
+    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: P0001', '2: P0004', '3: P0002', '5: U0006'])
   })
 
   for (const type of ['json', 'jsonb']) {

@@ -50,6 +50,14 @@ describe('rows that are new to a table of PostgreSQL', () => {
     }
   }
 
+  test('are rejected alone where their key holds a NUL character, which cannot be looked up', async () => {
+    await run('CREATE TABLE IF NOT EXISTS word (id text PRIMARY KEY)')
+
+    const result = await merged(blocksOf(['a\0', 'b']), { table: 'word', columns: ['id'], key: ['id'] })
+
+    assert.deepEqual([result.inserted, result.rejected.map(({ row, code }) => [row, code])], [1, [[0, '22021']]])
+  })
+
   test('are copied into it without a temporary table', async () => {
     await run(`CREATE TABLE seen (name text)`)
     await run(`CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN

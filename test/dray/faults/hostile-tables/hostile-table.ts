@@ -17,8 +17,43 @@ export type Change =
   | { readonly change: 'rename'; readonly row: number; readonly keys: readonly Cell[] }
   | { readonly change: 'delete'; readonly row: number }
 
-/** What the target does to every fifth row, or to every row. */
-export type Nuisance = 'none' | 'drops' | 'raises' | 'stamps' | 'check' | 'unique' | 'filled'
+/** What the target does to every fifth row (see `isMinded`), or to every row. */
+export type Nuisance = (typeof NUISANCES)[number]
+
+const NUISANCES = [
+  'none',
+  // A trigger drops the row, refuses it, refuses to change it, writes it under another key, or notes something in it.
+  'drops',
+  'raises',
+  'closes',
+  'rekeys',
+  'stamps',
+  'check',
+  'unique',
+  // A default, and a generated column.
+  'filled',
+  // A foreign key that every fifth row lacks, judged at once or at COMMIT; one to the row that comes next in the table.
+  'foreign',
+  'deferred',
+  'parents',
+  // A policy of the table, for a user who does not own it.
+  'policy',
+] as const
+
+/** Nuisances under which every fifth row may be quarantined, whatever it holds. */
+export const REFUSING: ReadonlySet<Nuisance> = new Set([
+  'drops',
+  'raises',
+  'closes',
+  'rekeys',
+  'check',
+  'foreign',
+  'deferred',
+  'policy',
+])
+
+/** Those that a table of `createTable()` can have: they are put upon it. */
+const TRIGGERS: ReadonlySet<Nuisance> = new Set(['none', 'drops', 'raises', 'closes', 'rekeys'])
 
 export interface HostileTable {
   readonly table: string
@@ -26,11 +61,29 @@ export interface HostileTable {
   readonly extras: readonly TableColumn[]
   readonly way: 'upsert' | 'append' | 'replace' | 'history'
   readonly isIncremental: boolean
-  readonly deletes: boolean
+  readonly deletes: 'ignore' | 'hard' | 'soft'
   readonly partitionRows: number
   readonly nuisance: Nuisance
+  /** The target's table is made by the model. */
+  readonly isMade: boolean
+  /** A second run of the same rows is to write nothing. */
+  readonly isLookedAtAgain: boolean
+  /** Triggers count what is written, where the engine does not show it. */
+  readonly isCounted: boolean
+  /** Zones of servers and databases other than those that they begin with. */
+  readonly zones: Zones | null
   readonly phases: readonly (readonly Change[])[]
 }
+
+export interface Zones {
+  readonly postgres: string
+  readonly mysql: string
+}
+
+const ZONES: readonly Zones[] = [
+  { postgres: 'Asia/Kathmandu', mysql: '+05:45' },
+  { postgres: 'Pacific/Pago_Pago', mysql: '-11:00' },
+]
 
 /** A table that the source has and one that the target has, and what is done to the first between the runs. */
 export function hostileTable(source: Engine, target: Engine): fc.Arbitrary<HostileTable> {
@@ -53,19 +106,13 @@ export function hostileTable(source: Engine, target: Engine): fc.Arbitrary<Hosti
         extras: columns(ofExtras),
         way: fc.constantFrom('upsert' as const, 'append' as const, 'replace' as const, 'history' as const),
         isIncremental: fc.boolean(),
-        deletes: fc.boolean(),
+        deletes: fc.constantFrom('ignore' as const, 'hard' as const, 'soft' as const),
         partitionRows: fc.integer({ min: 1, max: 12 }),
-        nuisance: fc.constantFrom<Nuisance>(
-          'none',
-          'none',
-          'none',
-          'drops',
-          'raises',
-          'stamps',
-          'check',
-          'unique',
-          'filled',
-        ),
+        nuisance: fc.oneof(fc.constant<Nuisance>('none'), fc.constantFrom<Nuisance>(...NUISANCES)),
+        isMade: fc.boolean(),
+        isLookedAtAgain: fc.boolean(),
+        isCounted: fc.boolean(),
+        zones: fc.oneof({ arbitrary: fc.constant(null), weight: 5 }, fc.constantFrom(...ZONES)),
         phases: changesOf(
           fc.tuple(...ofKeys.map((kind) => kind.cells(source))),
           fc.tuple(...ofExtras.map((kind) => kind.cells(source))),
@@ -81,21 +128,49 @@ export function hostileTable(source: Engine, target: Engine): fc.Arbitrary<Hosti
           name: names[first + index] as string,
           ...(types[index] as { from: string; into: string }),
         }))
+      const nuisance = nuisanceOf(drawn.nuisance, drawn.way, ofKeys[0] as Kind, target)
+      const isMade = drawn.isMade && TRIGGERS.has(nuisance)
       return {
         ...drawn,
         isIncremental: drawn.isIncremental && drawn.way !== 'replace',
-        nuisance: nuisanceOf(drawn.nuisance, drawn.way, target),
+        isMade,
+        nuisance,
+        deletes: deletesOf(drawn.deletes, drawn.way, nuisance),
+        phases: nuisance === 'parents' ? withoutRenames(drawn.phases) : drawn.phases,
         keys: named(ofKeys, drawn.keys, 0),
         extras: named(ofExtras, drawn.extras, ofKeys.length),
       }
     })
 }
 
-/** MySQL has no trigger that drops a row. A replacement is swapped in whole, so a trigger fails it whole. */
-function nuisanceOf(drawn: Nuisance, way: HostileTable['way'], target: Engine): Nuisance {
-  const isTrigger = drawn === 'drops' || drawn === 'raises'
-  if (isTrigger && way === 'replace') return 'check'
-  return drawn === 'drops' && ['mysql', 'mariadb'].includes(target) ? 'raises' : drawn
+/** Kinds of keys that a trigger can write otherwise. */
+const REKEYED: ReadonlySet<string> = new Set(['whole number', 'text'])
+
+function nuisanceOf(drawn: Nuisance, way: HostileTable['way'], key: Kind, target: Engine): Nuisance {
+  const isMysql = target === 'mysql' || target === 'mariadb'
+  // MySQL has no trigger that drops a row, and judges foreign keys at once.
+  if (drawn === 'drops' && isMysql) return 'raises'
+  if (drawn === 'deferred' && isMysql) return 'foreign'
+  if (drawn === 'rekeys' && !REKEYED.has(key.name)) return 'raises'
+  if (drawn === 'closes' && way !== 'history') return 'raises'
+  // Only where a row is there once, and a table that refers to itself is not replaced.
+  if (drawn === 'parents' && way !== 'upsert' && way !== 'append') return 'foreign'
+  return drawn === 'policy' && target !== 'postgres' ? 'raises' : drawn
+}
+
+/** A row that may not be changed cannot be deleted softly or closed: the step says so and stops. */
+function deletesOf(
+  drawn: HostileTable['deletes'],
+  way: HostileTable['way'],
+  nuisance: Nuisance,
+): HostileTable['deletes'] {
+  if (way === 'append' || way === 'replace' || nuisance === 'closes' || nuisance === 'parents') return 'ignore'
+  return way === 'history' && drawn === 'soft' ? 'hard' : drawn
+}
+
+/** The number of a row is unique where others refer to it, and the row of its old key stays. */
+function withoutRenames(phases: HostileTable['phases']): HostileTable['phases'] {
+  return phases.map((phase) => phase.filter(({ change }) => change !== 'rename'))
 }
 
 function changesOf(keys: fc.Arbitrary<Cell[]>, extras: fc.Arbitrary<Cell[]>): fc.Arbitrary<Change[][]> {

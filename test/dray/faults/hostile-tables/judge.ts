@@ -1,15 +1,18 @@
 import assert from 'node:assert/strict'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { ValueDatabase } from '#test/contracts/value-databases.ts'
-import type { HostileTable, TableColumn } from './hostile-table.ts'
+import { type HostileTable, REFUSING, type TableColumn } from './hostile-table.ts'
 import { isMinded, targetName } from './target-table.ts'
 
 /** A row as its database writes it down: a digest of each value, and how it begins. */
 export interface Row {
   readonly ident: number
   readonly rev: number
-  /** Null for a version of a history that has ended. */
+  /** False for a version of a history that has ended, and a row that is marked as deleted. */
   readonly isCurrent: boolean
+  /** Of a version, as the database writes them. */
+  readonly from: string | null
+  readonly to: string | null
   readonly digests: readonly (string | null)[]
   readonly starts: readonly (string | null)[]
 }
@@ -28,14 +31,22 @@ function canonical(database: ValueDatabase, { name, kind, from, into }: TableCol
 export async function rowsOf(database: ValueDatabase, table: HostileTable, isTarget: boolean): Promise<Row[]> {
   const columns = [...table.keys, ...table.extras]
   const texts = columns.map((column) => canonical(database, column))
-  const ended = isTarget && table.way === 'history' ? 'CASE WHEN valid_to IS NULL THEN 1 ELSE 0 END' : '1'
+  const isHistory = isTarget && table.way === 'history'
+  const isSoft = isTarget && table.deletes === 'soft'
+  const ended = isHistory || isSoft ? `CASE WHEN ${isHistory ? 'valid_to' : 'gone'} IS NULL THEN 1 ELSE 0 END` : '1'
+  const valid = isHistory
+    ? `${database.canonical('moment', 'valid_from')}, ${database.canonical('moment', 'valid_to')}`
+    : 'NULL, NULL'
+  if (table.nuisance === 'parents') texts.push(database.canonical('integer', 'boss'))
   const rows = await database.rows(
-    `SELECT ident, rev, ${ended}, ${texts.flatMap((text) => [database.digest(text), `substr(${text}, 1, 60)`]).join(', ')} FROM ${database.quote(isTarget ? targetName(table) : table.table)} ORDER BY ident, rev`,
+    `SELECT ident, rev, ${ended}, ${valid}, ${texts.flatMap((text) => [database.digest(text), `substr(${text}, 1, 60)`]).join(', ')} FROM ${database.quote(isTarget ? targetName(table) : table.table)} ORDER BY ident, rev`,
   )
-  return rows.map(([ident, rev, isCurrent, ...values]) => ({
+  return rows.map(([ident, rev, isCurrent, from = null, to = null, ...values]) => ({
     ident: Number(ident),
     rev: Number(rev),
     isCurrent: Number(isCurrent) === 1,
+    from,
+    to,
     digests: values.filter((_, index) => index % 2 === 0),
     starts: values.filter((_, index) => index % 2 === 1),
   }))
@@ -70,6 +81,7 @@ export function faultsOf({ table, source, target, quarantined, lastQuarantined, 
   const kept = new Map(quarantined.map((entry) => [entryOf(entry), entry]))
   const keptLast = new Set(lastQuarantined.map(entryOf))
   const landed = Map.groupBy(current, nameOf)
+  const isAllPlain = [...plain.values()].every(({ keys, extras }) => keys && extras)
   for (const row of source) {
     const found = landed.get(nameOf(row)) ?? []
     const entry = kept.get(nameOf(row))
@@ -84,7 +96,10 @@ export function faultsOf({ table, source, target, quarantined, lastQuarantined, 
       }
     }
     const isPlain = plain.get(row.ident)
-    const isRefusable = ['drops', 'raises', 'check'].includes(table.nuisance) && isMinded(row.ident)
+    const isMindedHere = REFUSING.has(table.nuisance) && isMinded(row.ident)
+    // A row that may not be changed, or is refused since the one that it refers to is, may have been changed before.
+    if (isMindedHere && table.nuisance !== 'closes' && found.length > 0) faults.push(`${said} is in the target`)
+    const isRefusable = isMindedHere || (table.nuisance === 'parents' && !isAllPlain)
     if (
       entry !== undefined &&
       keptLast.has(nameOf(row)) &&
@@ -107,18 +122,37 @@ export function faultsOf({ table, source, target, quarantined, lastQuarantined, 
     const twice = [...Map.groupBy(current, ({ ident }) => ident)].filter(([, rows]) => rows.length > 1)
     for (const [ident, rows] of twice) {
       // A row that was given another key leaves the one that it had, unless deletes are followed.
-      if (table.way === 'replace' || (table.deletes && keptLast.size === 0)) {
+      if (table.way === 'replace' || (table.deletes !== 'ignore' && keptLast.size === 0)) {
         faults.push(`row ${ident} is there ${rows.length} times: ${rows.map(nameOf).join(', ')}`)
       }
     }
   }
-  const follows = table.way === 'replace' || (table.deletes && table.way !== 'append')
+  const follows = table.way === 'replace' || (table.deletes !== 'ignore' && table.way !== 'append')
   if (follows && keptLast.size === 0 && quarantined.length === 0) {
     const here = new Set(source.map(nameOf))
     for (const row of current)
       if (!here.has(nameOf(row))) faults.push(`row ${nameOf(row)} is gone from the source and in the target`)
   }
+  if (table.way === 'history') faults.push(...overlaps(table, target))
   return faults
+}
+
+/** Versions of a key that do not follow one another. */
+function overlaps({ keys }: HostileTable, target: readonly Row[]): string[] {
+  // Texts that are one UUID are several keys in a column of text.
+  if (keys.some(({ kind, into }) => kind.form === 'uuid' && into !== 'uuid')) return []
+  const versions = Map.groupBy(target, ({ digests }) => digests.slice(0, keys.length).join())
+  return [...versions.values()].flatMap((own) => {
+    const sorted = own.toSorted((one, other) => ((one.from ?? '') < (other.from ?? '') ? -1 : 1))
+    return sorted.flatMap((version, index) => {
+      const next = sorted[index + 1]
+      const isForward = version.to === null || (version.from ?? '') <= version.to
+      const isFollowed = next === undefined || (version.to !== null && version.to <= (next.from ?? ''))
+      return isForward && isFollowed
+        ? []
+        : [`version ${nameOf(version)} of ${version.from} to ${version.to} overlaps with that of ${next?.from}`]
+    })
+  })
 }
 
 export function assertFaultless(judged: Judged): void {

@@ -122,12 +122,12 @@ export const KEY_KINDS: readonly Kind[] = [
     field: bigint,
     form: 'integer',
     source: of({
-      postgres: ['smallint', 'integer', 'bigint', 'numeric(20,0)'],
+      postgres: ['smallint', 'integer', 'bigint', 'numeric(20,0)', 'number'],
       ...mysql('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'int unsigned', 'bigint unsigned', 'decimal(20,0)'),
       sqlite: ['INTEGER', 'INT', 'BIGINT', 'NUMERIC'],
     }),
     target: of({
-      postgres: ['smallint', 'integer', 'bigint', 'numeric(20,0)'],
+      postgres: ['smallint', 'integer', 'bigint', 'numeric(20,0)', 'number'],
       ...mysql('tinyint', 'smallint', 'mediumint', 'int', 'bigint', 'int unsigned', 'bigint unsigned', 'decimal(20,0)'),
       sqlite: ['INTEGER', 'INT', 'BIGINT', 'NUMERIC'],
     }),
@@ -273,6 +273,22 @@ export const KEY_KINDS: readonly Kind[] = [
     cells: cells(
       few(30, (index) => `${index + 100}.5e0`),
       ['0e0', '1e0', '0.1e0', '0.30000000000000004e0', '-1.5e0', '123456789012e0', '5e-324', '1.7976931348623157e308'],
+      bare,
+    ),
+  },
+  {
+    name: 'single',
+    field: double,
+    form: 'single',
+    source: of({ postgres: ['real'], ...mysql('float') }),
+    target: of({
+      postgres: ['real', 'double precision'],
+      ...mysql('float', 'double'),
+      sqlite: ['REAL'],
+    }),
+    cells: cells(
+      few(30, (index) => `${index + 100}.5`),
+      ['0', '1', '0.25', '-1.5', '16777215', '0.0009765625'],
       bare,
     ),
   },

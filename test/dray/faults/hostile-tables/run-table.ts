@@ -15,12 +15,12 @@ import type { ValueDatabase } from '#test/contracts/value-databases.ts'
 import { speechOf } from '#test/contracts/values.ts'
 import { type Harness, runReference } from '#test/pipeline/harness.ts'
 import type { HostileTable } from './hostile-table.ts'
-import { targetName } from './target-table.ts'
+import { targetName, urlOf } from './target-table.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: pipelines of models that are drawn.
 type AnyPipeline = Pipeline<any, any>
 
-function databaseOf({ engine, url }: ValueDatabase, side: string): Database {
+function databaseOf(engine: string, url: string, side: string): Database {
   const bound = database(`hostile-${side}-${engine}`)
   process.env[urlVariable(bound.name)] = url
   return bound
@@ -34,7 +34,11 @@ export function pipelineOf(
   target: ValueDatabase,
 ): AnyPipeline {
   const columns = [...table.keys, ...table.extras]
-  const fields: Record<string, AnyField> = { ident: bigint(), rev: bigint() }
+  const fields: Record<string, AnyField> = {
+    ident: bigint(),
+    rev: bigint(),
+    ...(table.nuisance === 'parents' ? { boss: bigint().nullable() } : {}),
+  }
   columns.forEach((column, index) => {
     const field = column.kind.field().column(column.name)
     fields[`p${index}`] = (index < table.keys.length ? field : field.nullable()) as AnyField
@@ -42,13 +46,21 @@ export function pipelineOf(
   const keys = table.keys.map((_, index) => `p${index}`)
   const keyed = (of: Fields): Fields =>
     Object.fromEntries(Object.entries(of).map(([key, field]) => [key, keys.includes(key) ? field.primaryKey() : field]))
-  const From = databaseOf(source, 'from').source(table.table, {
+  const From = databaseOf(source.engine, source.url, 'from').source(table.table, {
     ...keyed(fields),
     changedAt: timestamp().column('changed'),
   })
   const isHistory = table.way === 'history'
-  const valid = { validFrom: timestamp(), validTo: timestamp().nullable() }
-  const Into = databaseOf(target, 'into').table(targetName(table), isHistory ? { ...fields, ...valid } : keyed(fields))
+  const validFrom = isHistory ? (table.isMade ? timestamp().primaryKey() : timestamp()) : null
+  const own: Fields = {
+    ...(validFrom === null ? {} : { validFrom, validTo: timestamp().nullable() }),
+    ...(table.deletes === 'soft' ? { gone: timestamp().nullable() } : {}),
+  }
+  const side = table.nuisance === 'policy' ? 'into-guarded' : 'into'
+  const Into = databaseOf(target.engine, urlOf(target, table), side).table(targetName(table), {
+    ...(isHistory && !table.isMade ? fields : keyed(fields)),
+    ...own,
+  })
   const names = Object.keys(fields)
   const loading = {
     upsert: () => upsert(Into, { by: keys as never }),
@@ -56,7 +68,11 @@ export function pipelineOf(
     replace: () => replace(Into, { most: 1, allowEmpty: true }),
     history: () => history(Into, { by: keys, validFrom: 'validFrom', validTo: 'validTo' } as never),
   }[table.way]()
-  const kind = { upsert: { hard: true, most: 1 }, history: { close: true, most: 1 } }[table.way as string]
+  const kind = isHistory
+    ? { close: true, most: 1 }
+    : table.deletes === 'soft'
+      ? { soft: 'gone', most: 1 }
+      : { hard: true, most: 1 }
   const { partitionRows } = table
   return pipeline(name, {
     extract: table.isIncremental
@@ -64,12 +80,32 @@ export function pipelineOf(
       : fullLoad(From, { partitionRows }),
     transform: ((row: Record<string, unknown>) => Object.fromEntries(names.map((one) => [one, row[one]]))) as never,
     load: loading as never,
-    ...(table.deletes && kind !== undefined ? { deletes: kind as never } : {}),
+    ...(table.deletes === 'ignore' ? {} : { deletes: kind as never }),
     quarantine: { rows: 1_000_000, share: 1 },
   }) as AnyPipeline
 }
 
-/** A run that was refused before it read anything. */
+/** Has the model make the target's table; false where its engine has no such keys. */
+export async function makeTarget({ load }: AnyPipeline): Promise<boolean> {
+  try {
+    await load.target.createTable()
+    return true
+  } catch (error) {
+    if (error instanceof Error && error.name === 'Configuration') return false
+    throw error
+  }
+}
+
+/** How a table is refused of which the user is shown some rows alone. */
+export const POLICY = /policy lets through.*BYPASSRLS/
+
+/** MySQL compares no key with a zero date, which a source in another mode has taken. */
+export const ZERO_DATE = /Incorrect \w+ value: '0000-00-00/
+
+/** A key whose texts the models write otherwise is not taken over, so that rows which share it are refused. */
+export const UNORDERED = /nothing says which of them is the newest/
+
+/** A run that was refused in words. */
 export interface Refused {
   readonly refused: Error
 }
@@ -86,15 +122,23 @@ export async function runOnce(
   try {
     planned = await plan(of, { ...work, mode: null }, services)
   } catch (error) {
-    if (error instanceof Error && ['Terminal', 'Configuration', 'SourceRefused'].includes(error.name))
+    if (error instanceof Error && ['Terminal', 'Configuration', 'SourceRefused', 'DataQuality'].includes(error.name))
       return { refused: error }
     throw error
   }
   const given = { ...work, plan: planned.plan, epoch: planned.epoch, planned_by: planned.planned_by }
-  for (const { partition } of planned.partitions) {
-    await load(of, await transform(of, await extract(of, { ...given, partition }, services), services), services)
+  try {
+    for (const { partition } of planned.partitions) {
+      await load(of, await transform(of, await extract(of, { ...given, partition }, services), services), services)
+    }
+    return await commit(of, given, services)
+  } catch (error) {
+    // They are met where the rows are first read.
+    const isRefused =
+      error instanceof Error && [POLICY, ZERO_DATE, UNORDERED].some((known) => known.test(error.message))
+    if (isRefused) return { refused: error }
+    throw error
   }
-  return commit(of, given, services)
 }
 
 const NOW = {
@@ -110,6 +154,7 @@ export class SourceTable {
   readonly #name: string
   /** The rows by number, with what a plain row is made of. */
   readonly plain = new Map<number, { keys: boolean; extras: boolean }>()
+  readonly #bosses = new Map<number, number | null>()
   #next = 1
   #rev = 1
 
@@ -128,6 +173,7 @@ export class SourceTable {
       ...extras.map(({ name, from }) => `${this.#source.quote(name)} ${from}${speech === 'mysql' ? ' NULL' : ''}`),
       'ident bigint NOT NULL',
       'rev bigint NOT NULL',
+      'boss bigint',
       `changed ${{ postgres: 'timestamptz', mysql: 'datetime(6)', sqlite: 'TEXT' }[speech]} NOT NULL`,
     ]
     await this.#source.run(`CREATE TABLE ${this.#name} (${columns.join(', ')}, PRIMARY KEY (${key}))`)
@@ -155,6 +201,26 @@ export class SourceTable {
         extras: 'extras' in change ? change.extras.every(({ plain }) => plain) : before.extras,
       })
     }
+    if (this.#table.nuisance === 'parents') await this.#refer()
+  }
+
+  /** Has each row refer to the one that comes next. */
+  async #refer(): Promise<void> {
+    const idents = [...this.plain.keys()].sort((one, other) => one - other)
+    for (const [index, ident] of idents.entries()) {
+      const boss = idents[index + 1] ?? null
+      if (this.#bosses.get(ident) === boss) continue
+      const set = [['boss', String(boss ?? 'NULL')] as const, ...this.#stamps()]
+      await this.#source.run(this.#update(ident, set))
+      this.#bosses.set(ident, boss)
+    }
+  }
+
+  #stamps(): [string, string][] {
+    return [
+      ['rev', String(this.#rev++)],
+      ['changed', NOW[speechOf(this.#source.engine)]],
+    ]
   }
 
   #values(change: HostileTable['phases'][number][number]): [string, string][] {
@@ -166,8 +232,7 @@ export class SourceTable {
     return [
       ...('keys' in change ? pairs(this.#table.keys, change.keys) : []),
       ...('extras' in change ? pairs(this.#table.extras, change.extras) : []),
-      ['rev', String(this.#rev++)],
-      ['changed', NOW[speechOf(this.#source.engine)]],
+      ...this.#stamps(),
     ]
   }
 

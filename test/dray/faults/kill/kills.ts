@@ -34,12 +34,12 @@ export class Kills {
     this.#lane = lane
   }
 
-  /** `atMost` kills of first runs and of later ones; null: at every point. */
-  async run(atMost: { readonly first: number; readonly next: number } | null): Promise<KillReport> {
+  /** So many kills of first runs and of later ones; null: at every point. */
+  async run(atMost: { readonly first: number | null; readonly next: number | null }): Promise<KillReport> {
     const first = await this.#count('first')
-    await this.#killAt('first', spread(first, atMost?.first ?? first.length))
+    await this.#killAt('first', spread(first, atMost.first ?? first.length))
     const next = await this.#count('next')
-    await this.#killAt('next', spread(next, atMost?.next ?? next.length))
+    await this.#killAt('next', spread(next, atMost.next ?? next.length))
     const partialObjects = (await this.#lane.partialObjects()).length
     return {
       points: { first: first.length, next: next.length },

@@ -41,13 +41,12 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
 
 /** Whether what happened to the databases explains it. */
 function isOfTheWorld(reason: string, { scenario, events, startedAt, isElsewhere }: Trouble): boolean {
-  const { world, shape } = scenario
+  const { world } = scenario
   if (/the database that \S+ is bound to is not the one/.test(reason)) return isElsewhere
   if (/the pipeline rival writes/.test(reason)) return events.overlapsRival(startedAt)
   if (/row-level security policy/.test(reason)) return events.overlaps(world.hides, startedAt)
   if (/counts \d+ keys and gives \d+/.test(reason)) return events.overlaps(world.hides, startedAt)
   if (/were there after \d+ had been deleted/.test(reason)) return world.trigger === 'keeps rows'
-  if (/ of \d+ rows came into /.test(reason)) return world.trigger === 'drops rows' && shape.load === 'replace'
   if (/so an append (from last_run )?would/.test(reason)) return events.changes > 0 || events.isStateLost
   if (
     events.targetChangedAt >= startedAt &&

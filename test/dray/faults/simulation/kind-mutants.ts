@@ -96,7 +96,7 @@ export const replaceMutants: readonly Mutant[] = [
   {
     bug: 'two Commits that swap at once fail each other for good',
     file: REPLACEMENT,
-    edits: [['if ((await closedBefore(database, pipeline.name, run.runId)) !== null) return\n', '']],
+    edits: [['if (await isClosed(swap)) return sumOfLedger(database, pipeline.name, run.runId)\n', '']],
     over: { kind: 'replace', ...COMMITS_AT_ONCE, duplicates: 1, damage: 0, initialRows: 3, writers: 0 },
   },
 ]
@@ -145,7 +145,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that a second try has landed stay in the counts of the quarantine',
     file: SECOND_TRY,
-    edits: [['quarantined: BigInt(-rows)', 'quarantined: 0n']],
+    edits: [['{ ...this.#tried, quarantined: -rows }', '{ ...this.#tried, quarantined: 0 }']],
     over: {
       kind: 'usual',
       shape: { ...shape, kind: 'incremental', versioned: true },
@@ -230,9 +230,7 @@ export const historyMutants: readonly Mutant[] = [
   {
     bug: 'two loads that close a version at once fail each other for good',
     file: HISTORY,
-    edits: [
-      ['if (merged.rejected.length === 0 && !rows.some(isOpen)) {', 'if (rows.length < 0 && !rows.some(isOpen)) {'],
-    ],
+    edits: [['if (rejected.length === 0 && !rows.some(isOpen)) {', 'if (rows.length < 0 && !rows.some(isOpen)) {']],
     over: { kind: 'history', ...COMMITS_AT_ONCE, writers: 5, initialRows: 10 },
   },
 ]
@@ -322,12 +320,7 @@ export const modeMutants: readonly Mutant[] = [
   {
     bug: 'a replay puts an old row over a newer one',
     file: 'shared/dray/pipeline/quarantine/replay.ts',
-    edits: [
-      [
-        "const guarded = pipeline.load.version !== null || pipeline.load.kind === 'append'",
-        'const guarded = pipeline !== null',
-      ],
-    ],
+    edits: [["return load.version !== null || load.kind === 'append'", "return load.kind !== 'replace'"]],
     over: { ...RESUMED, repairedAfterSeconds: 100, writers: 5 },
   },
   {

@@ -5,6 +5,7 @@ import type {
   Adapter,
   Bound,
   Connection,
+  CopyOptions,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -18,6 +19,7 @@ import type {
 } from 'dray/internal/database/adapter.ts'
 import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
 import { capabilities } from 'dray/internal/database/postgres/capabilities.ts'
+import { RowTooLarge } from 'dray/internal/database/row-too-large.ts'
 import { TerminalError, TransientError } from 'dray/internal/errors.ts'
 import { sql } from 'kysely'
 import type { Io } from './io.ts'
@@ -121,7 +123,7 @@ export class MemoryConnection implements Connection {
   async *copyOut(
     sql: string,
     parameters: readonly Bound[] = [],
-    { signal }: QueryOptions = {},
+    { signal, mostBytes = Number.POSITIVE_INFINITY }: CopyOptions = {},
   ): AsyncGenerator<CopyBlock> {
     const { rows: all } = await this.#request(`copy ${sql.slice(0, 40)}`, signal, () =>
       this.#execute(sql, parameters, signal),
@@ -129,7 +131,10 @@ export class MemoryConnection implements Connection {
     const rows = all.slice(0, this.#database.options.mostRows?.())
     for (let start = 0; start < rows.length; start += BLOCK_ROWS) {
       const encoder = new BlockEncoder()
-      for (const row of rows.slice(start, start + BLOCK_ROWS)) encoder.push(row)
+      for (const row of rows.slice(start, start + BLOCK_ROWS)) {
+        if (row.some((text) => (text?.length ?? 0) > mostBytes)) throw new RowTooLarge(this.#name, mostBytes)
+        encoder.push(row)
+      }
       const block = encoder.flush() as CopyBlock
       yield await this.#request('copy: a block', signal, () => block)
     }
@@ -188,6 +193,8 @@ export class MemoryConnection implements Connection {
           held.push(`select ${held.length} as place, ${values.join(', ')}`)
         }
       }
+      const none = ['place', ...columns].map((column) => `null as ${quote(column)}`).join(', ')
+      if (held.length === 0) held.push(`select ${none} where false`)
       return { table: `(${held.join(' union all ')}) held`, place: 'place', rowOf: Number, release: async () => {} }
     })
   }

@@ -111,10 +111,23 @@ function viewOf({ name, columns }: MemoryTable): string {
 
 export function liveTable({ columns, primaryKey, uniqueKeys }: MemoryTable): LiveTable {
   return {
-    columns: columns.map(({ name, type, notNull }) => ({ name, type, nullable: !notNull, hasDefault: false })),
+    columns: columns.map(({ name, type, notNull }) => ({
+      name,
+      type: typeInCatalogue(type),
+      nullable: !notNull,
+      hasDefault: false,
+    })),
     primaryKey,
     uniqueKeys,
   }
+}
+
+/** A type as PostgreSQL's catalogue names it. */
+function typeInCatalogue(declared: string): string {
+  return declared
+    .toLowerCase()
+    .replace(/^timestamptz/, 'timestamp with time zone')
+    .replace(/^varchar/, 'character varying')
 }
 
 const TIME = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?(?:\+00)?$/

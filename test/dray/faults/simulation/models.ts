@@ -70,7 +70,16 @@ export const REFUSED = 'refused'
 export const DROPPED_LABEL = 'dropped'
 export const SWALLOWED_LABEL = 'swallow'
 /** Which labels are what to the pipeline. */
-export const LABELS = { filtered: 'skip', rejected: 'bad', tooLong: 'far too long for it', odd: 'odd' } as const
+export const LABELS = {
+  filtered: 'skip',
+  rejected: 'bad',
+  tooLong: 'far too long for it',
+  /** Beyond the limits: it never leaves the source. */
+  huge: 'huge '.repeat(20),
+  odd: 'odd',
+} as const
+
+const LIMITS = { valueBytes: 60, rowBytes: 200 }
 
 /** Once it is repaired the transform takes what it has rejected. */
 function transformOf(isRepaired: boolean) {
@@ -123,6 +132,7 @@ export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIP
     load: loadOf(shape) as Loading<typeof Product>,
     deletes: deletesOf(shape),
     concurrency,
+    limits: LIMITS,
     // One row that stays out may keep out any number of others.
     ...(shape.table === 'labelled' ? { quarantine: { rows: 1_000, share: 1 } } : {}),
   }) as unknown as Pipeline

@@ -313,7 +313,7 @@ export const landingMutants: readonly Mutant[] = [
   },
   {
     bug: 'another row is kept for the one that the target refused',
-    file: STAGED_FOR_COMMIT,
+    file: 'shared/dray/pipeline/landing/rejected-rows.ts',
     edits: [["if (transformRow(row).kind !== 'loaded') continue", 'transformRow(row)']],
   },
 ]
@@ -430,6 +430,14 @@ export const stagingMutants: readonly Mutant[] = [
   },
 ]
 
+const largeRowMutants: readonly Mutant[] = [
+  {
+    bug: 'rows that are too large are left out where the others are read once more',
+    file: EXTRACT,
+    edits: [['of sizes.large) {', 'of sizes.large.slice(2)) {']],
+  },
+]
+
 export const mutants: readonly Mutant[] = [
   ...windowMutants,
   ...partitionMutants,
@@ -443,4 +451,5 @@ export const mutants: readonly Mutant[] = [
   ...modeMutants,
   ...sharedKeyMutants,
   ...worldMutants,
+  ...largeRowMutants,
 ]

@@ -1,5 +1,6 @@
 import type { CommitInput } from 'dray/internal/messages/stages.ts'
 import type { Change, Row } from './memory-transaction.ts'
+import { SWALLOWED_LABEL } from './models.ts'
 import { fateOf, folded, isMadeOf, type SourceTruth, shown } from './source-truth.ts'
 import { Divergence, type Witness } from './witness.ts'
 
@@ -77,7 +78,9 @@ export class ClosingOracle {
       const found = targets.get(code)
       targets.delete(code)
       const seen = this.#truth.seenSince(code, since)
-      const due = seen.map((row) => (row !== null && fateOf(row, false) === 'loaded' ? row : null))
+      // What the table's trigger drops is in the quarantine.
+      const isLoaded = (row: Row) => fateOf(row, false) === 'loaded' && row.label !== SWALLOWED_LABEL
+      const due = seen.map((row) => (row !== null && isLoaded(row) ? row : null))
       const isDue = due.some((row) =>
         row === null ? found === undefined : found !== undefined && isMadeOf(found, row),
       )

@@ -1,5 +1,6 @@
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Row } from './memory-transaction.ts'
+import { SWALLOWED_LABEL } from './models.ts'
 import {
   fateOf,
   folded,
@@ -169,7 +170,7 @@ export class ContentOracle {
    * is.
    */
   #fate(row: Row, { isReplayed }: Due) {
-    return fateOf(row, this.#mayBeRepaired && isReplayed && row.id !== null)
+    return row.label === SWALLOWED_LABEL ? 'refused' : fateOf(row, this.#mayBeRepaired && isReplayed && row.id !== null)
   }
 
   /** Each version that was due is there, and none more often than the source has committed it. */
@@ -211,7 +212,7 @@ export class ContentOracle {
     for (const versions of this.#truth.rows()) {
       const { row, at } = versions.at(-1) as Version
       if (row === null || !landed({ row, at })) continue
-      const fate = fateOf(row, this.#mayBeRepaired)
+      const fate = row.label === SWALLOWED_LABEL ? 'refused' : fateOf(row, this.#mayBeRepaired)
       if ((fate !== 'quarantined' && fate !== 'refused') || (fate === 'refused' && this.#mayGiveWay(row))) continue
       quarantine ??= this.#witness.quarantined()
       if (!quarantine.some((kept) => isSameRow(kept.row, row))) {

@@ -305,13 +305,18 @@ export class LandingOracle {
     )
   }
 
-  /** A Commit has put the newest rows of codes in the place of older ones that had landed later. */
-  settled({ run }: CommitInput, products: readonly Change[]): void {
+  /**
+   * A Commit has put the newest rows of codes in the place of older ones that had landed later. A version of before,
+   * which its run has not met in the source any more, gives way to the newest one that lands.
+   */
+  settled(input: CommitInput, products: readonly Change[]): void {
+    const met = this.#runs.get(planningRun(input))?.met ?? []
     for (const { before, after } of products) {
-      const isNew = before === null && this.#shape.table === 'spelled'
-      if (!isNew && (before === null || after === null || (after.changed_at ?? '') < (before.changed_at ?? ''))) {
-        throw new Divergence(`the Commit of ${run.id} put ${shown(after)} over ${shown(before)}`)
-      }
+      if (before === null && this.#shape.table === 'spelled') continue
+      const isOfTheRun = before === null || met.some(({ row }) => isMadeOf(before, row))
+      const isOlder = before === null || after === null || (after.changed_at ?? '') < (before.changed_at ?? '')
+      if (isOfTheRun && isOlder)
+        throw new Divergence(`the Commit of ${input.run.id} put ${shown(after)} over ${shown(before)}`)
     }
   }
 
@@ -326,8 +331,10 @@ export class LandingOracle {
     if (this.#witness.fence() !== String(input.epoch))
       throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
     const number = (count: keyof Counts) => Number(entry[count === 'read' ? 'rows_read' : count])
-    const inserted = changes.filter(({ before }) => before === null).length
-    const updated = changes.length - inserted
+    // A replace takes back what it had gathered of the rows that the table refused when it was put in place.
+    const isReplace = this.#shape.load === 'replace'
+    const inserted = isReplace ? -number('quarantined') : changes.filter(({ before }) => before === null).length
+    const updated = isReplace ? 0 : changes.length - inserted
     // Rows that had landed are written again along with those, where several are one row of the target.
     const isMixed = this.#shape.table === 'spelled'
     const isTold = isMixed || (number('inserted') === inserted && number('updated') === updated)

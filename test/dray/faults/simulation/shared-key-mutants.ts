@@ -88,12 +88,6 @@ export const sharedKeyMutants: readonly Mutant[] = [
     over: { ...SPELLED, shape: { ...(SPELLED.shape as PipelineShape), partitionRows: 100 } },
   },
   {
-    bug: 'the newest row does not take the place of another spelling',
-    file: 'shared/dray/pipeline/landing/land-newest.ts',
-    edits: [['respell: true', 'respell: false']],
-    over: SPELLED,
-  },
-  {
     bug: 'a second Commit takes rows for refused that the first one has landed',
     file: 'shared/dray/pipeline/landing/close-target.ts',
     edits: [

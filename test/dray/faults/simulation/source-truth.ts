@@ -17,7 +17,7 @@ export function fateOf(row: Row, isRepaired: boolean): Fate {
   const label = row.label ?? null
   if (label === LABELS.filtered) return 'filtered'
   if (label === LABELS.rejected) return isRepaired ? 'loaded' : 'quarantined'
-  if (label === null || label === LABELS.tooLong) return 'quarantined'
+  if (label === null || label === LABELS.tooLong || label === LABELS.huge) return 'quarantined'
   return label === REFUSED || label === DROPPED_LABEL ? 'refused' : 'loaded'
 }
 
@@ -43,7 +43,12 @@ export function isMadeOf(target: Row, from: Row): boolean {
 }
 
 export function isSameRow(one: Readonly<Record<string, string | null>>, other: Row): boolean {
-  return Object.keys(other).every((column) => canonical(one[column] ?? null) === other[column])
+  return Object.keys(other).every((column) => canonical(one[column] ?? null) === carried(other[column]))
+}
+
+/** What leaves the source of a value. */
+function carried(text: Text | undefined): Text | undefined {
+  return text === LABELS.huge ? null : text
 }
 
 export function shown(row: Row | null | undefined): string {

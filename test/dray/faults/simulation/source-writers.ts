@@ -189,10 +189,10 @@ export class SourceWriters {
     return ring
   }
 
-  /** The code in capitals that no row has; the same where they all are taken. */
+  /** The code in capitals that no row has, nor gets back after a rollback; the same where they all are taken. */
   #otherSpelling(code: string): string {
     const rest = code.slice(2)
-    const taken = new Set(this.#rows.map((row) => row.code))
+    const taken = new Set([...this.#rows, ...this.#database.rows('item')].map((row) => row.code))
     const spellings = ['ab', 'Ab', 'aB', 'AB'].map((head) => head + rest).filter((spelling) => !taken.has(spelling))
     return spellings.length === 0 ? code : this.#random.pick(spellings)
   }
@@ -258,7 +258,7 @@ export class SourceWriters {
       this.#poison += 1
       const dropped = shape.load === 'replace' ? SWALLOWED_LABEL : DROPPED_LABEL
       const refused = world.trigger === 'drops rows' ? [dropped, dropped, REFUSED] : [REFUSED, REFUSED]
-      return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, ...refused])
+      return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, LABELS.huge, ...refused])
     }
     if (this.#random.chance(0.15)) return LABELS.filtered
     if (world.swaps > 0) return (this.#random.chance(0.5) ? this.#freed.pop() : undefined) ?? `u${this.#numbers++}`

@@ -191,10 +191,10 @@ export class WorldEvents {
 
   /** Somebody has mended what can be mended. */
   async settle(): Promise<void> {
-    const { scenario, random, writers } = this.#around
+    const { random, writers } = this.#around
     const { trigger, futureStamps } = this.#world
-    // A row that a trigger drops is in the quarantine, and may stay there; not where it holds up the whole run.
-    this.#isSettled = trigger !== 'drops rows' || scenario.shape.load === 'replace'
+    // A row that a trigger drops is in the quarantine, and may stay there.
+    this.#isSettled = trigger !== 'drops rows'
     if (this.rivalSince < Number.POSITIVE_INFINITY) {
       this.rivalSince = Number.POSITIVE_INFINITY
       this.#rivalUntil = this.#around.clock.now()

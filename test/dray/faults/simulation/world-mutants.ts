@@ -143,7 +143,7 @@ export const vanishingMutants: readonly Mutant[] = [
   {
     bug: 'rows that a trigger drops as they are swapped in are not missed',
     file: REPLACEMENT,
-    edits: [['if (affected !== gathered) {', 'if (affected > gathered) {']],
+    edits: [['if (affected !== gathered) throw', 'if (affected > gathered) throw']],
     over: about(
       { trigger: 'drops rows' },
       { kind: 'triggers', shape: { ...shape, kind: 'full', load: 'replace' }, initialRows: 12, writers: 4 },
@@ -252,7 +252,7 @@ export const bindingMutants: readonly Mutant[] = [
   },
   {
     bug: 'what an append has landed before its machine and the state were lost is appended again',
-    file: PLAN,
+    file: 'shared/dray/pipeline/stages/draft-run.ts',
     edits: [['isOther ? await partlyLanded(pipeline, mark, services) : null', 'null']],
     over: LOST_WITH_STATE,
   },

@@ -218,6 +218,7 @@ onEachEngine('a file for a table without a model', [shop], (engine) => {
   for (const [what, fields] of [
     ['an offset that the column would drop', ',2024-01-01 12:00:00+02:00,'],
     ['a zone that the column would drop', ',2024-01-01 12:00:00Z,'],
+    ['digits that the column would round', ',2024-01-01 12:00:00.1234567,'],
     ['a moment in the order of another country', ',11/12/2024 10:00,'],
     ['a day in the order of another country', ',,11/12/2024'],
     ['a time that a date would drop', ',,2024-01-01 12:00:00'],

@@ -1,7 +1,8 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import type { HeldKeys, MergeTarget } from '../../adapter.ts'
+import { tableNameOf } from '../../table-name.ts'
 import type { MysqlColumn } from '../describe.ts'
-import { quote, quoteTable, tableNameOf } from '../names.ts'
+import { quote, quoteTable } from '../names.ts'
 import { loadData } from './load-data.ts'
 import { InsertLoader } from './load-inserts.ts'
 import type { MergeSession } from './session.ts'
@@ -42,10 +43,12 @@ export async function holdKeys(
   await stage(session, staging, open)
   const name = `${schema === null ? '' : `${quote(schema)}.`}${quote('dray_held')}`
   await session.run(`DROP TEMPORARY TABLE IF EXISTS ${name}`)
+  const names = columns.map((column) => quote(column.name)).join(', ')
   await session.run(
-    `CREATE TEMPORARY TABLE ${name} (KEY (${columns.map(indexed).join(', ')})) ENGINE=InnoDB ${found(table, staging, staged)}`,
-    { signal: session.signal },
+    `CREATE TEMPORARY TABLE ${name} (${staging.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (${columns.map(indexed).join(', ')}))
+     ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
   )
+  await session.run(`INSERT INTO ${name} (${names}) ${found(table, staging, staged)}`, { signal: session.signal })
   await staging.drop()
   const same = key.map((column) => `${ALIAS}.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
   return { isHeld: `EXISTS (SELECT 1 FROM ${name} AS ${ALIAS} WHERE ${same})` }

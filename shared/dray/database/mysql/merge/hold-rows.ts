@@ -1,7 +1,8 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { bisect } from '#dray/database/merge/bisect.ts'
 import type { HeldRows, HeldTable, MergeTarget } from '../../adapter.ts'
-import { quote, quoteTable, tableNameOf } from '../names.ts'
+import { tableNameOf } from '../../table-name.ts'
+import { quote, quoteTable } from '../names.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { MergeSession } from './session.ts'
 import { MergeSql } from './sql.ts'
@@ -27,7 +28,7 @@ export async function holdRows(
   const names = columns.map(quote).join(', ')
   await session.run(`DROP TEMPORARY TABLE IF EXISTS ${held}`)
   await session.run(
-    `CREATE TEMPORARY TABLE ${held} (${staging.ordinal} bigint NULL) ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
+    `CREATE TEMPORARY TABLE ${held} (${staging.ordinal} bigint NOT NULL DEFAULT 0 PRIMARY KEY) ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
   )
   const insert = `INSERT INTO ${held} (${staging.ordinal}, ${names}) SELECT ${staging.ordinal}, ${names} FROM ${staging.table}`
   await bisect(

@@ -5,7 +5,7 @@ import { decodeLine } from '#dray/block/copy-text.ts'
 import { quote } from '../names.ts'
 import { errorNumber, isRowFault } from '../translate.ts'
 import type { MergeSession } from './session.ts'
-import type { StagedColumn } from './staged-columns.ts'
+import { type StagedColumn, unhexed } from './staged-columns.ts'
 import type { Faults, StagingTable } from './staging-table.ts'
 
 /** The server or a proxy does not take files from clients: 1148, 3948 (MySQL), 4166 (MariaDB). */
@@ -157,7 +157,7 @@ function statement(staging: StagingTable): string {
   const fields = columns.map((column) => (column.given === null ? quote(column.name) : variable(column)))
   const values = checked.map((column) => {
     const text = variable(column)
-    return `${quote(column.name)} = ${column.isBinary ? `UNHEX(SUBSTR(${text}, 3))` : text}`
+    return `${quote(column.name)} = ${column.isBinary ? unhexed(text) : text}`
   })
   const flags = checked.map(
     (column) => `WHEN ${column.given?.condition(variable(column))} THEN ${columns.indexOf(column)}`,

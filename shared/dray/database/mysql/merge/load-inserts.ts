@@ -8,6 +8,7 @@ import { quote } from '../names.ts'
 import { columnIn, errorNumber, isRowFault } from '../translate.ts'
 import type { Loaded } from './load-data.ts'
 import type { MergeSession } from './session.ts'
+import { bytesOf } from './staged-columns.ts'
 import type { Fault, StagingTable } from './staging-table.ts'
 
 const BATCH_ROWS = 1_000
@@ -75,7 +76,7 @@ export class InsertLoader {
     for (const [index, column] of columns.entries()) {
       const text = values[index] ?? null
       if (text !== null && column.given?.refuses(text)) return refuse(column.given)
-      literals.push(literal(text !== null && column.isBinary ? Buffer.from(text.slice(2), 'hex') : text))
+      literals.push(literal(text !== null && column.isBinary ? bytesOf(text) : text))
     }
     const sql = `(${literals.join(',')})`
     const bytes = Buffer.byteLength(sql)

@@ -1,7 +1,7 @@
 import type { OpenBlocks } from '#dray/block/block.ts'
 import { writeStandIns } from '#dray/database/merge/stand-ins.ts'
 import type { MergeResult, MergeTarget } from '../../adapter.ts'
-import { tableNameOf } from '../names.ts'
+import { tableNameOf } from '../../table-name.ts'
 import { mergeOrdered } from './merge-ordered.ts'
 import { mergeStaged } from './merge-staged.ts'
 import type { MergeSession } from './session.ts'

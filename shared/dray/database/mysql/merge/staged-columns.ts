@@ -61,13 +61,15 @@ const SPATIAL = /^(geometry|point|linestring|polygon|multi\w+|geometrycollection
 const MOST_OF_FLOAT = { mysql: '3.4028234663852886e38', mariadb: '3.4028235e38' }
 const YEAR = 'decimal(5,1)'
 
+const MEMBERS = /'(?:[^']|'')*'/g
+
 /** `ENUM`'s and `SET`'s values, as they stand in the type. */
 function listOf(type: string): string {
   return type.slice(type.indexOf('('))
 }
 
 function membersOf(type: string): readonly string[] {
-  return (type.match(/'(?:[^']|'')*'/g) ?? []).map((member) => member.slice(1, -1).replaceAll("''", "'"))
+  return (type.match(MEMBERS) ?? []).map((member) => member.slice(1, -1).replaceAll("''", "'"))
 }
 
 /** A type for the longest of the texts. */
@@ -99,10 +101,20 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
     same: comparisonOf(column, isMariaDB),
     searchable: (staged: string) => {
       if (kind === 'timestamp' && !isMariaDB) return withinTimestamp(staged)
-      return cast === null ? staged : `CAST(${staged} AS ${cast})`
+      if (cast === null) return staged
+      const range = RANGES[cast]
+      return range === undefined
+        ? `CAST(${staged} AS ${cast})`
+        : `CASE WHEN ${staged} ${range} THEN CAST(${staged} AS ${cast}) END`
     },
   }
   return { ...common, ...typeAndFlaws(column, field, flaw, isMariaDB) }
+}
+
+/** MariaDB refuses the whole statement that casts another number: no row has such a key. */
+const RANGES: Readonly<Partial<Record<string, string>>> = {
+  UNSIGNED: '>= 0',
+  SIGNED: 'BETWEEN -9223372036854775808 AND 9223372036854775807',
 }
 
 /** MySQL refuses the whole statement that looks for a moment in a TIMESTAMP which goes not as far. */
@@ -111,21 +123,34 @@ function withinTimestamp(staged: string): string {
 }
 
 function givenFlaw({ name, kind }: MysqlColumn, isBinary: boolean, isMariaDB: boolean): GivenFlaw | null {
-  if (isBinary) return notBinary(name)
+  if (isBinary) return notBinary(name, kind === 'bit')
   if (kind === 'float' || kind === 'double') return minusZero(name)
   return MOMENTS.has(kind) && !isMariaDB ? roundedMoment(name) : null
 }
 
 const HEX = /^\\x(?:[0-9a-fA-F]{2})*$/
+const ONE_BIT = /^[01]$/
 
-function notBinary(column: string): GivenFlaw {
+/** The bytes of a text in hexadecimal behind `\x`, or of a boolean, as SQL. */
+export function unhexed(text: string): string {
+  return `UNHEX(IF(LENGTH(${text}) = 1, CONCAT('0', ${text}), SUBSTR(${text}, 3)))`
+}
+
+/** The same of a text. */
+export function bytesOf(text: string): Buffer {
+  return Buffer.from(text.length === 1 ? `0${text}` : text.slice(2), 'hex')
+}
+
+/** A column of bits takes booleans, too. */
+function notBinary(column: string, isBits: boolean): GivenFlaw {
+  const isOther = (variable: string) => (isBits ? `${variable} NOT IN ('0', '1') AND ` : '')
   return {
     column,
     code: '1366',
     message: 'The value is not binary: hexadecimal behind \\x is expected.',
     condition: (variable) =>
-      `${variable} IS NOT NULL AND (LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
-    refuses: (text) => !HEX.test(text),
+      `${variable} IS NOT NULL AND ${isOther(variable)}(LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
+    refuses: (text) => !HEX.test(text) && !(isBits && ONE_BIT.test(text)),
   }
 }
 
@@ -201,7 +226,13 @@ function typeAndFlaws(
   }
   if (kind === 'set') {
     const number = flaw(`${field} REGEXP '^[0-9]+$'`, '1265', `The value is a number, and not of ${listOf(type)}.`)
-    return { definition: `${textOf([membersOf(type).join()])}${text}`, flaws: [number] }
+    const members = type.match(MEMBERS) ?? []
+    const bytes = `CAST(CONVERT(${field} USING utf8mb4) AS BINARY)`
+    const found = members.map((member) => `IF(FIND_IN_SET(CAST(${member} AS BINARY), ${bytes}), ${member}, NULL)`)
+    // In whatever order: a set has none.
+    const other = `CHAR_LENGTH(${field}) <> CHAR_LENGTH(CONCAT_WS(',', ${found.join(', ')}))`
+    const written = flaw(other, '1265', `The value is not written with members of ${listOf(type)}, each once.`)
+    return { definition: `${textOf([membersOf(type).join()])}${text}`, flaws: [number, written] }
   }
   if (kind === 'float' || kind === 'double') {
     const digits = /,(\d+)\)/.exec(type)?.[1]

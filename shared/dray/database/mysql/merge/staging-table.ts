@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
-import { quote, type TableName } from '../names.ts'
+import type { TableName } from '../../table-name.ts'
+import { quote } from '../names.ts'
 import { columnIn, withoutRow } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
@@ -70,14 +71,20 @@ export class StagingTable {
 
   /** Makes the table anew. TEMPORARY keeps both statements from committing the transaction. */
   async create(): Promise<void> {
-    const key = `${this.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY`
     const flag = this.checked.length > 0 ? [`${this.flag} int NULL`] : []
-    await this.#create([key, ...flag])
+    await this.#create([this.#key, ...flag])
   }
 
-  /** The same for rows that are not asked for their places: an index more is a third of the time that loading takes. */
+  /**
+   * The same for rows that are not asked for their places: an index more is a third of the time that loading takes.
+   * There are servers that take no table without a primary key.
+   */
   async createWithoutOrdinals(): Promise<void> {
-    await this.#create([])
+    await this.#create(this.#session.facts.requiresPrimaryKey ? [this.#key] : [])
+  }
+
+  get #key(): string {
+    return `${this.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY`
   }
 
   async #create(more: readonly string[]): Promise<void> {

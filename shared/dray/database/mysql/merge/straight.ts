@@ -6,7 +6,7 @@ import type { MergeTarget } from '../../adapter.ts'
 import { literal } from '../bind-literals.ts'
 import type { MysqlTable } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
-import { errorNumber, isRowFault } from '../translate.ts'
+import { errorNumber, isRowFault, lacksCharacters } from '../translate.ts'
 import { fittingRows } from './fitting-values.ts'
 import { NOT_ALLOWED, packetsOf, ROW_FORMAT } from './load-data.ts'
 import type { MergeSession } from './session.ts'
@@ -93,6 +93,12 @@ async function countOf(
       `(${target.key.map((column, index) => `${quote(column)} = ${literal(values[index] ?? '')}`).join(' AND ')})`,
   )
   const table = quoteTable(target.table)
-  const { rows } = await session.run(`SELECT COUNT(*) FROM ${table} WHERE ${conditions.join(' OR ')}`)
-  return { found: Number(rows[0]?.[0]), asked: keys.length }
+  try {
+    const { rows } = await session.run(`SELECT COUNT(*) FROM ${table} WHERE ${conditions.join(' OR ')}`)
+    return { found: Number(rows[0]?.[0]), asked: keys.length }
+  } catch (error) {
+    // A key that the column cannot hold is refused by itself on the longer way.
+    if (lacksCharacters(error)) return { found: 0, asked: keys.length }
+    throw error
+  }
 }

@@ -4,6 +4,7 @@ import { TerminalError } from '#dray/errors.ts'
 import { type MergeResult, OTHER_SPELLING } from '../../adapter.ts'
 import { quote } from '../names.ts'
 import { DroppedRows, reasonOf, UNIQUE_VIOLATION } from './attempt.ts'
+import { mergeFamily } from './family.ts'
 import type { Merging } from './merging.ts'
 import { RANK, RankedRows } from './ranked-rows.ts'
 import { Rotation } from './rotation.ts'
@@ -51,7 +52,7 @@ export async function isolateRows(
 
 /** Until no row lands any more: rows again that were refused, then rows that swap their values. */
 async function mergeRanked(session: MergeSession, merging: Merging, sql: MergeSql, ranked: RankedRows): Promise<void> {
-  await ranked.mergeAll()
+  if (!(await mergeFamily(session, merging, sql, ranked))) await ranked.mergeAll()
   const rotation = new Rotation(session, merging, sql, ranked)
   // What another transaction wrote meanwhile looks as if it were dropped, until it is looked at once more.
   const mayBeSeen = [...ranked.refused.values()].some((fault) => fault instanceof DroppedRows)

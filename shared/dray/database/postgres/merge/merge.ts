@@ -27,7 +27,9 @@ export async function mergeRows(session: MergeSession, target: MergeTarget, open
   const table = await readTargetTable(async (sql, values) => (await session.run(sql, values)).rows, target)
   refuseRules(session, target, table)
   if (target.mode !== 'insert') await requireKey(session, target, table)
-  const merging = { target, table, narrow: narrowColumns(table) }
+  // Keys are compared as what their columns hold.
+  const values = target.texts?.filter((column) => !target.key.includes(column)) ?? []
+  const merging = { target, table, narrow: narrowColumns(table, values) }
   // What the transaction did before is no fault of these rows.
   await judgeDeferred(session, table)
   const savepoint = session.name('merge')

@@ -3,8 +3,9 @@ import type { TargetTable } from './target-table.ts'
 
 /**
  * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
- * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name. The temporary table
- * holds its values whole, so that they can be looked at.
+ * `timestamp(0)` drops the fraction, `real` rounds, `jsonb` keeps one of the keys of the same name, `name` keeps 63
+ * bytes, an array does to its elements what their type does. The temporary table holds its values whole, so that they
+ * can be looked at.
  */
 export interface NarrowColumn {
   readonly column: string
@@ -21,23 +22,68 @@ export interface NarrowColumn {
 const WIDE: ReadonlyMap<string, string> = new Map([
   ['float4', 'float8'],
   ['jsonb', 'json'],
+  ['name', 'text'],
+  ['char', 'text'],
+  ['money', 'text'],
+  ['oid', 'text'],
+  ['_float4', 'float8[]'],
+  ['_varchar', 'text[]'],
 ])
 
-const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
-/** The first server that can tell whether JSON has a key twice. */
-const JSON_KEYS_VERSION = 160_000
+/** What PostgreSQL changes in silence though the type has no modifier, by the text that was given. */
+const LOST_OF_TEXT: ReadonlyMap<string, (column: string) => string> = new Map([
+  ['name', (column) => `octet_length(${column}) > 63`],
+  ['char', (column) => `(octet_length(${column}) > 1 AND ${column} !~ '^\\\\[0-7]{3}$')`],
+  ['money', (column) => `${column} ~ '[.][0-9]{2}[0-9]*[1-9][^0-9]*$'`],
+  ['oid', (column) => `${column} ~ '^\\s*-'`],
+])
 
-export function narrowColumns({ columns, serverVersion }: TargetTable): NarrowColumn[] {
+/**
+ * What a column of time takes text for, whole: the server would also read `now`, which is another moment each time,
+ * and days and months in an order that is a setting's; and drop an offset, or the time of a date.
+ */
+const TIME_OF_TEXT: ReadonlyMap<string, (time: string) => string> = new Map<string, (time: string) => string>([
+  ['date', () => `${DAY}( BC)?|-?infinity`],
+  ['timestamp', (time) => `${DAY}([ T]${time})?( BC)?|-?infinity`],
+  ['timestamptz', (time) => `${DAY}([ T]${time}(${OFFSET})?)?( BC)?|-?infinity`],
+  ['time', (time) => time],
+  ['timetz', (time) => `${time}(${OFFSET})`],
+])
+const DAY = '(\\d{8}|\\d{4,}-\\d{1,2}-\\d{1,2})'
+const OFFSET = 'Z|[+-]\\d\\d(:?\\d\\d(:?\\d\\d)?)?'
+const MICROSECONDS = 6
+
+const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
+const ARRAYS_WITH_MODIFIER = new Set([...WITH_MODIFIER].map((type) => `_${type}`))
+/** The first server that can tell whether JSON has a key twice, and whether it would take a text at all. */
+const TELLING_VERSION = 160_000
+
+/** `texts`: columns whose values are texts, and not moments that were checked. */
+export function narrowColumns({ columns, serverVersion }: TargetTable, texts: readonly string[] = []): NarrowColumn[] {
   return columns.flatMap(({ name, type, fullType, modifier }) => {
+    const whole = type === null || !texts.includes(name) ? undefined : TIME_OF_TEXT.get(type)
+    if (whole !== undefined) {
+      const digits = modifier < 0 ? MICROSECONDS : modifier
+      const pattern = whole(`\\d\\d:\\d\\d(:\\d\\d(\\.\\d{0,${digits}}0*)?)?`)
+      return [
+        { column: name, wide: 'text', type: fullType, ...changedText(`${quote(name)} !~ '^(${pattern})$'`, fullType) },
+      ]
+    }
     const isNarrow =
       type !== null &&
       ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
         type === 'float4' ||
-        (type === 'jsonb' && serverVersion >= JSON_KEYS_VERSION))
+        LOST_OF_TEXT.has(type) ||
+        (serverVersion >= TELLING_VERSION &&
+          (type === 'jsonb' || type === '_float4' || (modifier >= 0 && ARRAYS_WITH_MODIFIER.has(type)))))
     if (!isNarrow) return []
     const loss = lossOf(quote(name), type, fullType, modifier)
-    return [{ column: name, wide: WIDE.get(type) ?? type, type: fullType, ...loss }]
+    return [{ column: name, wide: WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]'), type: fullType, ...loss }]
   })
+}
+
+function changedText(loses: string, type: string) {
+  return { loses, code: '22000', message: `the value does not fit ${type} without being changed` }
 }
 
 /** The modifier of varchar is its length and 4, of numeric its scale in the low eleven bits, after 4 is taken off. */
@@ -55,16 +101,31 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
     const loses = `(NOT (${column} IS JSON WITH UNIQUE KEYS) AND pg_input_is_valid(${column}::text, 'jsonb'))`
     return { loses, code: '22030', message }
   }
+  const ofText = LOST_OF_TEXT.get(name)?.(column)
+  if (ofText !== undefined) return changedText(ofText, type)
   const message = `the value does not fit ${type} without being rounded`
+  if (name.startsWith('_')) return { loses: losesElement(column, name, type), code: '22000', message }
   if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }
   const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024
   const kept = name === 'numeric' ? `round(${column}, ${scale})` : `${column}::${type}`
   return { loses: `${kept} <> ${column}`, code: '22000', message }
 }
 
-/** A real holds a value when it is the same, or reads as it was written; the cast refuses what is beyond its range. */
+/** The cast would throw where an element is beyond its type: COPY into the table says so by itself. */
+function losesElement(column: string, name: string, type: string): string {
+  const wide = WIDE.get(name) ?? name.replace(/^_(.*)/, '$1[]')
+  const kept = `${column}::${type}`
+  const changed = `${kept}::${wide} <> ${column}`
+  const loses = name === '_float4' ? `(${changed} AND ${kept}::text::${wide} <> ${column})` : changed
+  return `CASE WHEN pg_input_is_valid(${column}::text, '${type}') THEN ${loses} ELSE false END`
+}
+
+/**
+ * A real holds a value when it is the same, or reads as it was written: `3.4028235e+38` is more than the greatest of
+ * them, and is how that is written. The cast refuses what it would make infinite, or 0.
+ */
 function losesSingle(column: string): string {
-  const beyond = `abs(${column}) > 3.4028234663852886e38 OR abs(${column}) < 1.4e-45`
+  const beyond = `abs(${column}) >= 3.4028235677973366e38 OR abs(${column}) <= 7.006492321624085e-46`
   const changed = `${column}::real <> ${column} AND ${column}::real::text::float8 <> ${column}`
   return `CASE WHEN ${column} IN (0, 'NaN', 'Infinity', '-Infinity') THEN false WHEN ${beyond} THEN true ELSE ${changed} END`
 }

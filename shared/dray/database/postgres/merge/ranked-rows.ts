@@ -8,7 +8,7 @@ import type { MergeSession } from './session.ts'
 import { PLACE } from './spellings.ts'
 import type { MergeSql, Rows } from './sql.ts'
 
-export const RANK = '"dray_rank"'
+export const RANK = '"dray$rank"'
 
 /** What a second look may mend: another transaction wrote the row after the statement's snapshot was taken. */
 const SEEN_LATER: ReadonlySet<string | undefined> = new Set([UNIQUE_VIOLATION, DROPPED])
@@ -21,6 +21,8 @@ export class RankedRows {
   readonly merged = { inserted: 0, updated: 0, unchanged: 0 }
   /** The ranks that the target refuses so far. */
   readonly refused = new Map<number, Fault>()
+  /** Of these the ones that only another of them could mend: not tried before one of the others has landed. */
+  readonly waiting = new Set<number>()
   readonly #session: MergeSession
   readonly #merging: Merging
   readonly #sql: MergeSql
@@ -58,9 +60,44 @@ export class RankedRows {
    * came later, a unique value that another row gave up. Returns how many landed.
    */
   async mergeAgain(lastFirst: boolean): Promise<number> {
-    const ranks = [...this.refused].filter(([, fault]) => !isOwnFault(fault)).map(([rank]) => rank)
+    const mayLand = [...this.refused].filter(([rank, fault]) => !isOwnFault(fault) && !this.waiting.has(rank))
+    const ranks = mayLand.map(([rank]) => rank)
     ranks.sort((one, other) => (lastFirst ? other - one : one - other))
-    return ranks.length - (await this.writeEach(ranks)).length
+    const landed = ranks.length - (await this.writeEach(ranks)).length
+    if (landed > 0) this.waiting.clear()
+    return landed
+  }
+
+  /** Writes all rows but those that are refused, as a whole, or nothing; returns why. */
+  async writeRest(): Promise<Fault | null> {
+    const count = this.places.length - this.refused.size
+    return count === 0 ? null : this.#tried(this.rest(), count)
+  }
+
+  /** The condition of the rows that are not refused. */
+  rest(): string {
+    return this.refused.size === 0 ? 'true' : `NOT ${among([...this.refused.keys()])}`
+  }
+
+  /** Of the rows that are not refused those that the target would refuse for such a fault; nothing is written. */
+  async faulty(isMeant: (fault: Fault) => boolean): Promise<Map<number, Fault>> {
+    const ranks = Array.from(this.places, (_, rank) => rank).filter((rank) => !this.refused.has(rank))
+    const found = new Map<number, Fault>()
+    const before = { ...this.merged }
+    const done = new DroppedRows(this.#merging.target)
+    await bisect<Fault>(
+      ranks.length,
+      async (from, to) => {
+        const error = await tried(this.#session, async () => {
+          await this.write(among(ranks.slice(from, to)), to - from)
+          throw done
+        })
+        return error === null || error === done || !isMeant(error) ? null : { error, at: null }
+      },
+      (at, fault) => found.set(ranks[at] as number, fault),
+    )
+    Object.assign(this.merged, before)
+    return found
   }
 
   /** Writes what the target takes of these rows; returns the ranks of the others. */

@@ -8,7 +8,7 @@ import type { MergeSql } from './sql.ts'
 
 const SPELLING = '"dray_spelling"'
 /** The place of a row among those that COPY took. */
-export const PLACE = '"dray_place"'
+export const PLACE = '"dray$place"'
 
 /**
  * The keys of the rows as the input writes them, beside those that the table makes of them: `1` and `01` are one

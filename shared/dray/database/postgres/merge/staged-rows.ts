@@ -10,7 +10,7 @@ import type { MergeSession } from './session.ts'
 import { PLACE, Spellings } from './spellings.ts'
 import type { MergeSql } from './sql.ts'
 
-const ORDINAL = '"dray_ordinal"'
+const ORDINAL = '"dray$ordinal"'
 
 export interface RefusedPlace {
   readonly place: number

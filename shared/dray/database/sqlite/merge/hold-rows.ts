@@ -2,7 +2,7 @@ import type { OpenBlocks } from '#dray/block/block.ts'
 import type { HeldRows, HeldTable, MergeTarget } from '../../adapter.ts'
 import { keyCollations } from './hold-keys.ts'
 import type { MergeSession } from './session.ts'
-import { MergeSql } from './sql.ts'
+import { MergeSql, ORDINAL } from './sql.ts'
 import { StagedRows } from './staged-rows.ts'
 import { readTargetTable } from './target-table.ts'
 
@@ -20,7 +20,7 @@ export async function holdRows(
   await new StagedRows({ session, target, live, key: null, sql }).stage(open)
   return {
     table: `temp.${HELD}`,
-    place: 'dray_ordinal',
+    place: ORDINAL,
     rowOf: Number,
     release: async () => session.database.exec(sql.dropTable()),
   }

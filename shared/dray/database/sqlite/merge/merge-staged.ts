@@ -4,7 +4,11 @@ import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import type { MergeResult } from '../../adapter.ts'
 import type { Merging } from './merging.ts'
 import { StagedRows } from './staged-rows.ts'
+import { selfReference } from './target-table.ts'
 import { StagedWriter } from './write-rows.ts'
+
+/** So few are written soon, in whatever order. */
+const FEW_ROWS = 1_000
 
 /**
  * Merges rows by way of the temporary table. Says of rows that the table refused which others could stand in for them.
@@ -19,6 +23,8 @@ export async function mergeStaged(
     const staged = new StagedRows(merging)
     await staged.stage(open)
     const { places } = staged
+    const own = places.length < FEW_ROWS ? null : selfReference(merging)
+    if (own !== null) session.database.exec(sql.rank(own))
     const writer = new StagedWriter(merging, places)
     const refused = await landRows(writer, places)
     const rejected = await staged.rejected(refused, open)

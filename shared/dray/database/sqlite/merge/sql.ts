@@ -3,9 +3,12 @@ import type { LiveTable, MergeTarget } from '../../adapter.ts'
 import { type Affinity, affinityOf } from '../affinity.ts'
 import type { UniqueKey } from '../describe.ts'
 import { quote, quoteTable } from '../names.ts'
-import type { DeferredKey } from './target-table.ts'
+import type { DeferredKey, SelfReference } from './target-table.ts'
 
 const ROWS = 'dray_rows'
+/** The place of a staged row: no column of a model is called so. */
+export const ORDINAL = '"dray$ordinal"'
+const RANKS = 'temp.dray_ranks'
 
 /** The statements of one merge through the temporary table. */
 export class MergeSql {
@@ -17,6 +20,7 @@ export class MergeSql {
   readonly #name: string
   /** Of columns that compare by another collation than that of bytes. */
   readonly #collations: ReadonlyMap<string, string>
+  #isRanked = false
 
   constructor(
     target: MergeTarget,
@@ -44,7 +48,7 @@ export class MergeSql {
     // The last row of a key takes the place of the one before.
     const key = this.#key?.columns.map((column, index) => `${quote(column)}${this.#collate(column, index)}`)
     const unique = key === undefined ? '' : `, UNIQUE (${key.join(', ')}) ON CONFLICT REPLACE`
-    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (dray_ordinal INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
+    return `DROP TABLE IF EXISTS ${this.#temporary}; CREATE TEMP TABLE ${this.#name} (${ORDINAL} INTEGER PRIMARY KEY, ${columns.join(', ')}${unique})`
   }
 
   get #temporary(): string {
@@ -56,16 +60,38 @@ export class MergeSql {
   }
 
   dropTable(): string {
-    return `DROP TABLE ${this.#temporary}`
+    return `DROP TABLE ${this.#temporary}${this.#isRanked ? `; DROP TABLE ${RANKS}` : ''}`
+  }
+
+  /**
+   * Puts parents before the rows that refer to them by a key of the table to itself: for each parent that is written
+   * while some row lacks its own, SQLite looks for rows that refer to it, through the whole table without an index.
+   */
+  rank({ columns, referred }: SelfReference): string {
+    this.#isRanked = true
+    const rows = this.#temporary
+    const refers = columns.map((column, at) => `c.${quote(column)} = p.${quote(referred[at] ?? '')}`).join(' AND ')
+    const isOther = `c.${ORDINAL} <> p.${ORDINAL}`
+    const index = (name: string, names: readonly string[]) =>
+      `CREATE INDEX temp.${name} ON ${this.#name} (${names.map(quote).join(', ')})`
+    return `DROP TABLE IF EXISTS ${RANKS};
+      CREATE TABLE ${RANKS} (dray_rank INTEGER PRIMARY KEY, dray_place INTEGER UNIQUE);
+      ${index('dray_referring', columns)}; ${index('dray_referred', referred)};
+      WITH RECURSIVE tree (dray_place) AS (
+        SELECT c.${ORDINAL} FROM ${rows} c WHERE NOT EXISTS (SELECT 1 FROM ${rows} p WHERE ${refers} AND ${isOther})
+        UNION ALL
+        SELECT c.${ORDINAL} FROM tree
+          CROSS JOIN ${rows} p ON p.${ORDINAL} = tree.dray_place CROSS JOIN ${rows} c ON ${refers} AND ${isOther})
+      INSERT OR IGNORE INTO ${RANKS} (dray_place) SELECT dray_place FROM tree`
   }
 
   fill(rows: number): string {
     const row = `(?${', ?'.repeat(this.#target.columns.length)})`
-    return `INSERT INTO ${this.#temporary} (dray_ordinal, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
+    return `INSERT INTO ${this.#temporary} (${ORDINAL}, ${this.#columns}) VALUES ${Array(rows).fill(row).join(', ')}`
   }
 
   remove(): string {
-    return `DELETE FROM ${this.#temporary} WHERE dray_ordinal = ?`
+    return `DELETE FROM ${this.#temporary} WHERE ${ORDINAL} = ?`
   }
 
   count(): string {
@@ -73,31 +99,33 @@ export class MergeSql {
   }
 
   ordinals(): string {
-    return `SELECT dray_ordinal FROM ${this.#temporary} ORDER BY dray_ordinal`
+    return `SELECT ${ORDINAL} FROM ${this.#temporary} ORDER BY ${ORDINAL}`
   }
 
   present(): string | null {
     if (this.#target.mode !== 'insert' || this.#key === null) return null
-    return `SELECT dray_ordinal FROM ${this.#temporary} s WHERE ${this.#exists()}`
+    return `SELECT ${ORDINAL} FROM ${this.#temporary} s WHERE ${this.#exists()}`
   }
 
   /** Rows whose key the table has, equal under its collation, but not byte by byte; with that one. */
   storedOtherwise(): string | null {
     if (!this.#isSpelled || this.#target.mode === 'insert' || this.#target.respell === true) return null
     const stored = (this.#key?.columns ?? []).map((column) => `t.${quote(column)}`).join(', ')
-    return `SELECT s.dray_ordinal, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
+    return `SELECT s.${ORDINAL}, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
   }
 
   /** Rows of another temporary table (all of the input), each with the later one of its key that took its place. */
   earlier(others: string): string {
-    return `SELECT s.dray_ordinal, e.dray_ordinal FROM temp.${others} e CROSS JOIN ${this.#temporary} s
-      ON ${this.#sameKey('e', 's')} AND e.dray_ordinal < s.dray_ordinal ORDER BY e.dray_ordinal DESC`
+    return `SELECT s.${ORDINAL}, e.${ORDINAL} FROM temp.${others} e CROSS JOIN ${this.#temporary} s
+      ON ${this.#sameKey('e', 's')} AND e.${ORDINAL} < s.${ORDINAL} ORDER BY e.${ORDINAL} DESC`
   }
 
   insert(where: string): string {
     const { table } = this.#target
+    const ranks = this.#isRanked ? ` LEFT JOIN ${RANKS} ON dray_place = ${ORDINAL}` : ''
+    const first = this.#isRanked ? 'dray_rank IS NULL, dray_rank, ' : ''
     return `INSERT OR ABORT INTO ${quoteTable(table)} (${this.#columns})
-      SELECT ${this.#columns} FROM ${this.#temporary} s WHERE ${where} ORDER BY dray_ordinal`
+      SELECT ${this.#columns} FROM ${this.#temporary} s${ranks} WHERE ${where} ORDER BY ${first}${ORDINAL}`
   }
 
   /** Writes rows that the table does not have. */
@@ -133,7 +161,7 @@ export class MergeSql {
     const [from, row] = this.#key === null ? [`${this.#temporary} s`, 's'] : [this.#both, 't']
     const given = columns.map((column) => `${row}.${quote(column)} IS NOT NULL`).join(' AND ')
     const same = columns.map((column, at) => `p.${quote(referred[at] ?? '')} = ${row}.${quote(column)}`).join(' AND ')
-    return `SELECT s.dray_ordinal FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
+    return `SELECT s.${ORDINAL} FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
   }
 
   clear(columns: readonly string[], where: string): string {

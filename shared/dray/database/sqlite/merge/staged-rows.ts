@@ -6,13 +6,14 @@ import { decodeLine } from '#dray/block/copy-text.ts'
 import { otherSpellings, type Reason, spelledTwice, storedOtherwise } from '#dray/database/merge/spellings.ts'
 import type { StandIns } from '#dray/database/merge/stand-ins.ts'
 import type { RejectedRow } from '../../adapter.ts'
-import { type Affinity, affinityOf, storable } from '../affinity.ts'
+import { type Affinity, affinityOf, type Storable, storable, storableText } from '../affinity.ts'
 import type { Merging } from './merging.ts'
 import { MergeSql } from './sql.ts'
 
 interface ColumnType {
   readonly declared: string
   readonly affinity: Affinity
+  readonly bind: (text: string, affinity: Affinity, declared: string) => Storable
 }
 
 type Bindable = string | number | Uint8Array | null
@@ -45,7 +46,8 @@ export class StagedRows {
     this.#merging = merging
     this.#types = target.columns.map((column) => {
       const declared = live.columns.find(({ name }) => name === column)?.type ?? ''
-      return { declared, affinity: affinityOf(declared) }
+      const bind = target.texts?.includes(column) ? storableText : storable
+      return { declared, affinity: affinityOf(declared), bind }
     })
     const required = target.mode === 'insert' ? [] : target.key.map((column) => target.columns.indexOf(column))
     this.#required = new Set(required)
@@ -149,12 +151,12 @@ export class StagedRows {
         bound.push(null)
         continue
       }
-      const { affinity, declared } = this.#types[index] as ColumnType
+      const { affinity, declared, bind } = this.#types[index] as ColumnType
       if (affinity === 'TEXT') {
         bound.push(field)
         continue
       }
-      const { value, refusal } = storable(field, affinity, declared)
+      const { value, refusal } = bind(field, affinity, declared)
       if (refusal !== null) return { code: MISMATCH, column, message: `the value of "${column}" ${refusal}` }
       bound.push(value)
     }

@@ -1,5 +1,6 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { LiveTable, MergeTarget } from '../../adapter.ts'
+import { tableNameOf, tableText } from '../../table-name.ts'
 import { describeTable, type UniqueKey, uniqueKeys } from '../describe.ts'
 import { quote } from '../names.ts'
 import type { MergeSession } from './session.ts'
@@ -29,7 +30,7 @@ export interface DeferredKey {
  */
 export function readTargetTable(
   session: MergeSession,
-  { table, columns, key, mode }: MergeTarget,
+  { table, columns, key, mode, texts = [] }: MergeTarget,
 ): { readonly live: TargetTable; readonly key: UniqueKey | null } {
   const where = `database ${session.place.name} (${session.place.path})`
   const rows = (sql: string, parameters: readonly string[]) => session.rows(sql, parameters)
@@ -65,8 +66,16 @@ export function readTargetTable(
     `SELECT 1 FROM ${schemaOf(table)} WHERE type = 'trigger' AND tbl_name = ? COLLATE NOCASE`,
     [nameOf(table)],
   )
+  const strict = session.rows(
+    'SELECT 1 FROM pragma_table_list WHERE schema = ? COLLATE NOCASE AND name = ? COLLATE NOCASE AND strict',
+    [tableNameOf(table).schema ?? 'main', nameOf(table)],
+  )
+  // A strict table keeps in ANY what it is given, as any other does in a column without a type.
+  const isPlain = (name: string, type: string) =>
+    strict.length > 0 && type.toUpperCase() === 'ANY' && texts.includes(name)
+  const typed = live.columns.map((column) => (isPlain(column.name, column.type) ? { ...column, type: '' } : column))
   return {
-    live: { ...live, isView: isView.length > 0, hasTriggers: triggers.length > 0 },
+    live: { ...live, isView: isView.length > 0, hasTriggers: triggers.length > 0, columns: typed },
     key: covered ? (found ?? null) : null,
   }
 }
@@ -102,16 +111,35 @@ export function referredColumns({ session, target }: Merged): ReadonlySet<string
   return new Set(rows.map(([column]) => column as string))
 }
 
+/** A foreign key of a table to itself. */
+export interface SelfReference {
+  readonly columns: readonly string[]
+  readonly referred: readonly string[]
+}
+
+/** The first key of the table to itself whose columns are all written; null where there is none. */
+export function selfReference({ session, target }: Merged): SelfReference | null {
+  const rows = session.rows(
+    `SELECT f.id, f."from", coalesce(f."to", (SELECT name FROM pragma_table_info(f."table") WHERE pk = f.seq + 1))
+     FROM pragma_foreign_key_list(?1) f WHERE f."table" = ?1 COLLATE NOCASE ORDER BY f.id, f.seq`,
+    [nameOf(target.table)],
+  ) as readonly (readonly string[])[]
+  for (const parts of Map.groupBy(rows, ([id]) => id).values()) {
+    const [columns, referred] = [1, 2].map((at) => parts.map((part) => part[at] ?? '')) as [string[], string[]]
+    if ([...columns, ...referred].every((name) => target.columns.includes(name))) return { columns, referred }
+  }
+  return null
+}
+
 export function schemaOf(table: string): string {
-  const dot = table.indexOf('.')
-  return `${dot < 0 ? 'main' : quote(table.slice(0, dot))}.sqlite_schema`
+  return `${quote(tableNameOf(table).schema ?? 'main')}.sqlite_schema`
 }
 
 /** The name of another table of the same schema. */
 export function inSchemaOf(table: string, other: string): string {
-  return table.slice(0, table.indexOf('.') + 1) + other
+  return tableText({ ...tableNameOf(table), name: other })
 }
 
 export function nameOf(table: string): string {
-  return table.slice(table.indexOf('.') + 1)
+  return tableNameOf(table).name
 }

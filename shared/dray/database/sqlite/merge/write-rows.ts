@@ -5,6 +5,7 @@ import { DROPPED } from '../../adapter.ts'
 import { columnOf, isRowFault } from '../translate.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import type { Merging } from './merging.ts'
+import { ORDINAL } from './sql.ts'
 import { mayReinsert, otherKeys, referredColumns } from './target-table.ts'
 
 /** Another row has a unique value: SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID. */
@@ -102,8 +103,8 @@ export class StagedWriter implements RowWriter {
   }
 
   #condition(places: readonly number[]): string {
-    if (areNeighbours(places, this.#places)) return `s.dray_ordinal BETWEEN ${places[0]} AND ${places.at(-1)}`
-    return `s.dray_ordinal IN (${places.join(', ')})`
+    if (areNeighbours(places, this.#places)) return `s.${ORDINAL} BETWEEN ${places[0]} AND ${places.at(-1)}`
+    return `s.${ORDINAL} IN (${places.join(', ')})`
   }
 
   #run(sql: string): number {

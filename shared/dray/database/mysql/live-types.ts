@@ -1,0 +1,47 @@
+import { type LiveTypes, TEXTS } from '../live-types.ts'
+
+/**
+ * As information_schema names them, of MySQL and of MariaDB; types that are not here are text: `time`, `enum`, `set`,
+ * and MariaDB's addresses. Bytes are given in hexadecimal, and a FLOAT in six digits to all but a double, so neither is
+ * text.
+ */
+export const liveTypes: LiveTypes = {
+  tinyint: ['integer', 'bigint', 'decimal', 'boolean', ...TEXTS],
+  smallint: ['integer', 'bigint', 'decimal', 'boolean', ...TEXTS],
+  mediumint: ['integer', 'bigint', 'decimal', 'boolean', ...TEXTS],
+  int: ['integer', 'bigint', 'decimal', 'boolean', ...TEXTS],
+  bigint: ['bigint', 'integer', 'decimal', ...TEXTS],
+  year: ['integer', 'bigint', ...TEXTS],
+  decimal: ['decimal', 'bigint', 'double', ...TEXTS],
+  float: ['double'],
+  double: ['double', ...TEXTS],
+  'bit(1)': ['boolean', 'binary'],
+  bit: ['binary'],
+  date: ['date', 'timestamp', ...TEXTS],
+  datetime: ['timestamp', ...TEXTS],
+  timestamp: ['timestamp', ...TEXTS],
+  char: [...TEXTS, 'uuid'],
+  varchar: [...TEXTS, 'decimal', 'date', 'timestamp', 'uuid'],
+  tinytext: [...TEXTS, 'date', 'timestamp', 'json', 'uuid'],
+  text: [...TEXTS, 'decimal', 'date', 'timestamp', 'json', 'uuid'],
+  mediumtext: [...TEXTS, 'date', 'timestamp', 'json', 'uuid'],
+  longtext: [...TEXTS, 'decimal', 'date', 'timestamp', 'json', 'uuid'],
+  json: ['json', ...TEXTS],
+  uuid: ['uuid', ...TEXTS],
+  binary: ['binary'],
+  varbinary: ['binary'],
+  tinyblob: ['binary'],
+  blob: ['binary'],
+  mediumblob: ['binary'],
+  longblob: ['binary'],
+  geometry: ['binary'],
+  point: ['binary'],
+  linestring: ['binary'],
+  polygon: ['binary'],
+  multipoint: ['binary'],
+  multilinestring: ['binary'],
+  multipolygon: ['binary'],
+  geomcollection: ['binary'],
+  geometrycollection: ['binary'],
+  vector: ['binary'],
+}
