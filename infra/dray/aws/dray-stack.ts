@@ -10,6 +10,7 @@ import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { type Environment, portOfDatabase } from '#dray-infra/project/environment.ts'
 import { DatabaseAccess } from './database-access.ts'
 import { type DeployedHandler, type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-handlers.ts'
+import { reachOf } from './handler-access.ts'
 import { HandlerFunction, type HandlerFunctionProps } from './handler-function.ts'
 import { permit, type Resources } from './handler-permissions.ts'
 import { environmentVariables, stepVariables } from './handler-variables.ts'
@@ -19,6 +20,7 @@ import { Notifications } from './notifications.ts'
 import { OperatorPolicies } from './operator-policies.ts'
 import { pascalCase } from './pascal-case.ts'
 import { stackOutputs } from './stack-outputs.ts'
+import { StagingAudit } from './staging-audit.ts'
 import { StagingBucket } from './staging-bucket.ts'
 import { StateTable } from './state-table.ts'
 import { WorkflowAlarms } from './workflow-alarms.ts'
@@ -52,6 +54,7 @@ export class DrayStack extends Stack {
       removalPolicy: RemovalPolicy.RETAIN,
     })
     const { bucket } = new StagingBucket(this, 'Staging', { key, keepFor: Duration.days(environment.retention.staged) })
+    new StagingAudit(this, 'Audit', { bucket, keepFor: Duration.days(environment.retention.audit) })
     const { table } = new StateTable(this, 'State')
     this.#resources = { key, bucket, table, databases: new DatabaseAccess(this, environment.databases) }
     this.#notifications = new Notifications(this, 'Notifications', { key, settings: environment.notify })
@@ -92,7 +95,8 @@ export class DrayStack extends Stack {
   /** The Lambda of a state. */
   #stepFunction({ handler, placeholder, timeoutSeconds, access }: DeployedHandler): IFunction {
     const { bucket, table, databases } = this.#resources
-    const network = access.databases.length > 0 ? this.#network : undefined
+    const reach = reachOf(access)
+    const network = reach === null ? undefined : this.#network?.of(reach)
     // There is no way out of the network.
     const reachesSink = network === undefined
     const created = this.#createFunction(this, placeholder, {

@@ -71,6 +71,18 @@ function controlAccess(stage: string, workflow: Workflow, databases: Databases):
   }
 }
 
+/** Which part of a network a handler runs in; null: outside, where it may call whatever it likes. */
+export type Reach = 'databases' | 'staging'
+
+/**
+ * Where a handler runs when the environment names a network: inside if it works with a database, and inside without a
+ * way to any if it needs staged objects alone, as a transform does. Others call services that no endpoint leads to.
+ */
+export function reachOf({ databases, state, announces, tellsLineage }: HandlerAccess): Reach | null {
+  if (databases.length > 0) return 'databases'
+  return state === 'none' && !announces && !tellsLineage ? 'staging' : null
+}
+
 /** What both need: a control handler that several workflows share. */
 export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess {
   const both = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]

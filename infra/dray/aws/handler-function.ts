@@ -5,7 +5,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { acknowledge } from './acknowledge.ts'
 import { NODE_OPTIONS } from './handler-variables.ts'
-import type { Network } from './network.ts'
+import type { NetworkPlace } from './network.ts'
 
 export interface HandlerFunctionProps {
   /** The file that exports `handler`, relative to the project's root. */
@@ -16,8 +16,8 @@ export interface HandlerFunctionProps {
   readonly environment: Readonly<Record<string, string>>
   readonly logDays: RetentionDays
   readonly reservedConcurrency?: number | undefined
-  /** For a function that works with a database, where there is one. */
-  readonly network?: Network | undefined
+  /** Where it runs, if not outside of any network. */
+  readonly network?: NetworkPlace | undefined
 }
 
 /** One handler as a Lambda, with its own role and its own log group. */

@@ -2,7 +2,7 @@ import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IKey } from 'aws-cdk-lib/aws-kms'
 import type { Bucket } from 'aws-cdk-lib/aws-s3'
-import { runKey } from 'dray/internal/state/keys.ts'
+import { pipelineKey, runKey, slotKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { DatabaseAccess } from './database-access.ts'
 import type { HandlerAccess } from './handler-access.ts'
@@ -58,11 +58,20 @@ function stagingStatements({ staging }: HandlerAccess, { bucket, key }: Resource
 
 function stateStatements({ state }: HandlerAccess, { table }: Resources): PolicyStatement[] {
   if (state === 'none') return []
-  const actions = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
-  if (state === 'runs') {
-    const conditions = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [runKey('*').pk] } }
-    return [new PolicyStatement({ actions, resources: [table.tableArn], conditions })]
-  }
-  const all = new PolicyStatement({ actions, resources: [table.tableArn] })
-  return state === 'leases' ? [all, withoutLastRun(table)] : [all]
+  const runs = runKey('*').pk
+  const onItems = (actions: string[], keys: readonly string[]) =>
+    new PolicyStatement({
+      actions: actions.map((action) => `dynamodb:${action}`),
+      resources: [table.tableArn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...keys] } },
+    })
+  if (state === 'runs') return [onItems(['GetItem', 'PutItem', 'UpdateItem', 'Query'], [runs])]
+  const read = new PolicyStatement({
+    actions: ['dynamodb:GetItem', 'dynamodb:Query'],
+    resources: [table.tableArn],
+  })
+  // An item that is put replaces what was there: that of a pipeline is only updated, so that nothing of it is erased.
+  const updates = onItems(['UpdateItem'], [runs, pipelineKey('*').pk])
+  if (state === 'all') return [read, updates, onItems(['PutItem'], [runs])]
+  return [read, updates, onItems(['PutItem'], [runs, slotKey('*').pk]), withoutLastRun(table)]
 }

@@ -1,3 +1,4 @@
+import { Stack } from 'aws-cdk-lib'
 import {
   GatewayVpcEndpoint,
   GatewayVpcEndpointAwsService,
@@ -10,8 +11,16 @@ import {
   SecurityGroup,
   Vpc,
 } from 'aws-cdk-lib/aws-ec2'
+import { AnyPrincipal, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import type { NetworkSettings } from '#dray-infra/project/environment.ts'
+import type { Reach } from './handler-access.ts'
+
+/** Where a function runs. */
+export interface NetworkPlace {
+  readonly vpc: IVpc
+  readonly securityGroup: ISecurityGroup
+}
 
 export interface NetworkProps {
   readonly settings: NetworkSettings
@@ -22,13 +31,14 @@ export interface NetworkProps {
 }
 
 /**
- * A given network, as far as functions with a database see it: their subnets, what they may call, and how they reach
- * AWS.
+ * A given network, as far as functions see it that work with a database, or with staged rows alone: their subnets, what
+ * they may call, and how they reach AWS.
  */
 export class Network extends Construct {
   readonly vpc: IVpc
   /** Let the databases' own security groups accept connections from it. */
   readonly securityGroup: ISecurityGroup
+  readonly #transforms: ISecurityGroup
 
   constructor(scope: Construct, id: string, { settings, ports, needsSecrets }: NetworkProps) {
     super(scope, id)
@@ -43,9 +53,19 @@ export class Network extends Construct {
       description: 'Functions of Dray that work with a database',
       allowAllOutbound: false,
     })
+    this.#transforms = new SecurityGroup(this, 'Transforms', {
+      vpc: this.vpc,
+      description: 'Functions of Dray that work with staged rows alone',
+      allowAllOutbound: false,
+    })
+    this.#transforms.addEgressRule(Peer.anyIpv4(), Port.tcp(443))
     for (const port of [443, ...new Set(ports)]) this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port))
     if (settings.gatewayEndpoints === 'create') this.#createGatewayEndpoints()
     if (settings.secretsEndpoint === 'create' && needsSecrets) this.#createSecretsEndpoint()
+  }
+
+  of(reach: Reach): NetworkPlace {
+    return { vpc: this.vpc, securityGroup: reach === 'databases' ? this.securityGroup : this.#transforms }
   }
 
   /** Without a charge, and instead of a NAT. */
@@ -54,7 +74,12 @@ export class Network extends Construct {
       ['S3', GatewayVpcEndpointAwsService.S3],
       ['DynamoDB', GatewayVpcEndpointAwsService.DYNAMODB],
     ] as const) {
-      new GatewayVpcEndpoint(this, id, { vpc: this.vpc, service, subnets: [{ subnets: this.vpc.isolatedSubnets }] })
+      const endpoint = new GatewayVpcEndpoint(this, id, {
+        vpc: this.vpc,
+        service,
+        subnets: [{ subnets: this.vpc.isolatedSubnets }],
+      })
+      endpoint.addToPolicy(this.#ownAccountAlone({ 'aws:ResourceAccount': Stack.of(this).account }))
     }
   }
 
@@ -65,12 +90,23 @@ export class Network extends Construct {
       allowAllOutbound: false,
     })
     securityGroup.addIngressRule(this.securityGroup, Port.tcp(443))
-    new InterfaceVpcEndpoint(this, 'SecretsManager', {
+    const endpoint = new InterfaceVpcEndpoint(this, 'SecretsManager', {
       vpc: this.vpc,
       service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,
       subnets: { subnets: this.vpc.isolatedSubnets },
       securityGroups: [securityGroup],
       open: false,
+    })
+    endpoint.addToPolicy(this.#ownAccountAlone({}))
+  }
+
+  /** Rows are not carried out by credentials of somebody else's, nor into somebody else's bucket or table. */
+  #ownAccountAlone(resources: Readonly<Record<string, string>>): PolicyStatement {
+    return new PolicyStatement({
+      principals: [new AnyPrincipal()],
+      actions: ['*'],
+      resources: ['*'],
+      conditions: { StringEquals: { 'aws:PrincipalAccount': Stack.of(this).account, ...resources } },
     })
   }
 }

@@ -73,11 +73,7 @@ export class OperatorPolicies extends Construct {
     this.#accept(indexes, 'Both indexes of the state table.')
     return [
       this.#allow(['dynamodb:GetItem', 'dynamodb:Query'], [tableArn, indexes]),
-      new PolicyStatement({
-        actions: ['dynamodb:UpdateItem'],
-        resources: [tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [pipelineKey('*').pk] } },
-      }),
+      this.#onItems('dynamodb:UpdateItem', [pipelineKey('*').pk]),
     ]
   }
 
@@ -88,12 +84,21 @@ export class OperatorPolicies extends Construct {
     const read = this.#objects([...kept, under(roots.findings), under(planPrefix('*', '*'))])
     return [
       this.#allow(['s3:GetObject'], read),
-      this.#allow(['s3:ListBucket'], [bucket.bucketArn]),
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': this.#listed() } },
+      }),
       this.#allow(['s3:PutObject'], this.#objects([under(roots.quarantineLog)])),
       // What is closed is pruned.
       this.#allow(['s3:DeleteObject'], this.#objects(kept)),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]
+  }
+
+  /** A prefix is asked for with a slash at its end; what is read is asked for by its key, where it may be absent. */
+  #listed(): string[] {
+    return [roots.quarantine, roots.quarantineLog, roots.findings].map(under).concat(under(planPrefix('*', '*')))
   }
 
   #logs(): PolicyStatement {
@@ -105,16 +110,13 @@ export class OperatorPolicies extends Construct {
 
   /** `dray reconcile --fix` loads rows again in the process of who runs it: a separate run. */
   #staging(): PolicyStatement[] {
-    const { key, table } = this.#props
+    const { key } = this.#props
     const written = [roots.runs, roots.quarantine, roots.findings].map(under)
     return [
       this.#allow(['s3:GetObject'], this.#objects([under(roots.runs)])),
       this.#allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'], this.#objects(written)),
-      new PolicyStatement({
-        actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],
-        resources: [table.tableArn],
-        conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [runKey('*').pk, pipelineKey('*').pk] } },
-      }),
+      this.#onItems('dynamodb:PutItem', [runKey('*').pk]),
+      this.#onItems('dynamodb:UpdateItem', [runKey('*').pk, pipelineKey('*').pk]),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]
   }
@@ -123,6 +125,14 @@ export class OperatorPolicies extends Construct {
     const arns = patterns.map((pattern) => this.#props.bucket.arnForObjects(pattern))
     for (const arn of arns) this.#accept(arn, 'The objects of all pipelines and runs, and no others.')
     return arns
+  }
+
+  #onItems(action: string, keys: readonly string[]): PolicyStatement {
+    return new PolicyStatement({
+      actions: [action],
+      resources: [this.#props.table.tableArn],
+      conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...keys] } },
+    })
   }
 
   #allow(actions: string[], resources: string[]): PolicyStatement {

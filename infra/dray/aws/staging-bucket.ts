@@ -37,7 +37,7 @@ export class StagingBucket extends Construct {
     acknowledge(
       this.bucket,
       'AwsSolutions-S1',
-      'Objects are written and read by functions alone, whose calls are traced and logged; access logs would cost more than they tell.',
+      'CloudTrail records who touches rows that are kept; access logs of batches would cost more than they tell.',
     )
   }
 }

@@ -46,7 +46,7 @@ const database = z.union([
 
 /**
  * A network that is there already, by ids, so that synth looks nothing up. No NAT is needed: S3 and DynamoDB are
- * reached by gateway endpoints, and only functions with a database run inside.
+ * reached by gateway endpoints, and only functions with a database, and transforms, run inside.
  */
 const vpc = z.strictObject({
   id: idOf('vpc'),
@@ -86,6 +86,8 @@ const environment = z.strictObject({
       logs: logDays.default(30),
       /** What runs, steps and partitions did, in days. */
       metrics: z.int().min(1).max(3650).default(90),
+      /** Who has touched quarantined rows and findings, in days. */
+      audit: z.int().min(1).max(3650).default(365),
     })
     .prefault({}),
   /**

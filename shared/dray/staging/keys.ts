@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ConfigurationError } from '#dray/errors.ts'
+import { stagedParts } from '#dray/messages/staged-parts.ts'
 
 /*
  * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be
@@ -22,17 +23,17 @@ export function stagingPrefix(run: string, pipeline: string): string {
 }
 
 export function planPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/plan`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.plan}`
 }
 
 /** The items of a Distributed Map, which the state machine reads itself. */
 export function itemsPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/items`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.items}`
 }
 
 /** The batches of one partition. */
 export function batchPrefix(
-  stage: 'extracted' | 'transformed',
+  stage: typeof stagedParts.extracted | typeof stagedParts.transformed,
   place: { readonly run: string; readonly pipeline: string; readonly partition: number },
 ): string {
   return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${stage}`
@@ -40,12 +41,12 @@ export function batchPrefix(
 
 /** Keys that the source has at the end of a run. */
 export function presentPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/present`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.present}`
 }
 
 /** Keys of the target that a run has loaded, by partition; and rows that it could not load at first. */
 export function landedPrefix(
-  what: 'loaded-keys' | 'refused',
+  what: typeof stagedParts.loadedKeys | typeof stagedParts.refused,
   place: { readonly run: string; readonly pipeline: string; readonly partition: number },
 ): string {
   return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${what}`
@@ -53,45 +54,45 @@ export function landedPrefix(
 
 /** Keys of the target whose source row is gone, before they are deleted. */
 export function gonePrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/gone`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.gone}`
 }
 
 /** The newest rows of keys that several partitions have loaded. */
 export function newestPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/newest`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.newest}`
 }
 
 /** The rows that a replacement has gathered, where its table does not take them all at once. */
 export function gatheredPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/gathered`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.gathered}`
 }
 
 /** The part of a run under which a replay finds its rows. */
-export const KEPT = 'kept'
+export const KEPT = stagedParts.kept
 
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${KEPT}`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.kept}`
 }
 
 /** The keys of the partitions of a replay. */
 export function keysPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/keys`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.keys}`
 }
 
 /** What a replay sends, by the rows' ids. */
 export function replayedPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/replayed`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.replayed}`
 }
 
 /** The keys of the rows that are open in the quarantine when a run is planned. */
 export function openKeysPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/open`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.open}`
 }
 
 /** Which of these keys have come through the transforms of a run. */
 export function passedPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/passed`
+  return `${stagingPrefix(run, pipeline)}/${stagedParts.passed}`
 }
 
 /** The rows that a run has set aside; those of all its runs without one. */

@@ -4,6 +4,8 @@ import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { type Resource, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
 
+const STAGING_BUCKET = 'StagingBucketF0D7AEDD'
+
 describe('the stack', () => {
   let stack: SynthesizedStack
   before(async () => {
@@ -61,8 +63,11 @@ describe('the stack', () => {
   })
 
   test('keeps staged rows encrypted, private, and reachable over TLS only', () => {
-    const bucket = only('AWS::S3::Bucket').Properties
-    const policy = only('AWS::S3::BucketPolicy').Properties.PolicyDocument.Statement
+    const bucket = stack.resources[STAGING_BUCKET]?.Properties
+    const [policy] = stack
+      .ofType('AWS::S3::BucketPolicy')
+      .filter(({ Properties }) => Properties.Bucket.Ref === STAGING_BUCKET)
+      .map(({ Properties }) => Properties.PolicyDocument.Statement)
 
     const denied = policy.filter(({ Effect }: { Effect: string }) => Effect === 'Deny')
     const [encryption] = bucket.BucketEncryption.ServerSideEncryptionConfiguration
@@ -73,6 +78,18 @@ describe('the stack', () => {
     assert.equal(only('AWS::KMS::Key').Properties.EnableKeyRotation, true)
   })
 
+  test('records who touches quarantined rows, findings and what was decided, and no batch', () => {
+    const [selector] = only('AWS::CloudTrail::Trail').Properties.EventSelectors
+
+    assert.deepEqual(
+      selector.DataResources.flatMap(({ Values }: { Values: unknown[] }) => Values).map(
+        (value: unknown) => /"(\/[^"]+)"\]\]/.exec(JSON.stringify(value))?.[1],
+      ),
+      ['/quarantine/', '/quarantine-log/', '/findings/'],
+    )
+    assert.notEqual(selector.IncludeManagementEvents, true)
+  })
+
   test('lets batches and findings expire, and nothing of the quarantine by its age', () => {
     interface Rule {
       readonly Status: string
@@ -80,7 +97,7 @@ describe('the stack', () => {
       readonly ExpirationInDays?: number
       readonly AbortIncompleteMultipartUpload?: { readonly DaysAfterInitiation: number }
     }
-    const rules: Rule[] = only('AWS::S3::Bucket').Properties.LifecycleConfiguration.Rules
+    const rules: Rule[] = stack.resources[STAGING_BUCKET]?.Properties.LifecycleConfiguration.Rules
 
     const expiring = rules.filter((rule) => Object.keys(rule).some((name) => /expiration/i.test(name)))
     const aborting = rules.filter((rule) => rule.AbortIncompleteMultipartUpload !== undefined)
@@ -177,11 +194,12 @@ describe('the stack', () => {
       .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
       .map(([id, { Type }]) => [Type, id])
 
-    assert.deepEqual(Object.fromEntries(kept), {
-      'AWS::DynamoDB::GlobalTable': 'StateTable962DE04C',
-      'AWS::KMS::Key': 'Key961B73FD',
-      'AWS::S3::Bucket': 'StagingBucketF0D7AEDD',
-    })
+    assert.deepEqual(kept.sort(), [
+      ['AWS::DynamoDB::GlobalTable', 'StateTable962DE04C'],
+      ['AWS::KMS::Key', 'Key961B73FD'],
+      ['AWS::S3::Bucket', 'AuditRecords096AC1ED'],
+      ['AWS::S3::Bucket', STAGING_BUCKET],
+    ])
   })
 })
 
@@ -244,19 +262,35 @@ describe('the permissions', () => {
   })
 
   test('leave last_run and leases to the control handlers', () => {
-    const stateOf = (handler: string) =>
-      allowed(handler).find(({ actions }) => actions.includes('dynamodb:UpdateItem'))?.condition
+    const itemsOf = (action: string, handler: string) =>
+      allowed(handler)
+        .filter(({ effect, actions }) => effect === 'Allow' && actions.includes(`dynamodb:${action}`))
+        .map(({ condition }) => condition)
+    const onItems = (...keys: string[]) => [{ 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': keys } }]
 
     const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
     const noLastRun = { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } }
-    const runsOnly = { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': ['RUN#*'] } }
-    assert.deepEqual(stateOf('functions/orders/load.ts'), runsOnly)
-    assert.equal(stateOf('functions/dray/commit.ts'), undefined)
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/orders/load.ts'), onItems('RUN#*'))
+    for (const stage of ['plan', 'commit', 'finish']) {
+      assert.deepEqual(itemsOf('UpdateItem', `functions/dray/${stage}.ts`), onItems('RUN#*', 'PIPELINE#*'))
+    }
+    // To put an item is to replace it: what it does not name is gone, last_run too.
+    for (const { actions, condition } of statementsOf(stack)) {
+      if (actions.includes('dynamodb:PutItem'))
+        assert.doesNotMatch(JSON.stringify(condition) ?? 'PIPELINE#', /PIPELINE#/)
+    }
+    assert.deepEqual(itemsOf('PutItem', 'functions/dray/finish.ts'), onItems('RUN#*', 'WORKFLOW#*'))
     assert.equal(reachesTable, false)
     for (const handler of ['finish', 'janitor'].map((stage) => `functions/dray/${stage}.ts`)) {
       const denied = allowed(handler).find(({ effect }) => effect === 'Deny')
       assert.deepEqual(denied?.condition, noLastRun)
     }
+  })
+
+  test('let people list no objects but those that the command asks for', () => {
+    const lists = statementsOf(stack).filter(({ actions }) => actions.includes('s3:ListBucket'))
+
+    for (const { condition } of lists) assert.match(JSON.stringify(condition), /"s3:prefix":\["(runs|quarantine)\//)
   })
 
   test('let the state machine call its Lambdas and nothing else', () => {

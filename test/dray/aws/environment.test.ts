@@ -25,7 +25,7 @@ describe('an environment', () => {
   test('gets its defaults, and lengths of time in seconds', () => {
     const { retention, expected, vpc, lineage, eventBusName } = environmentOf('test', testEnvironment)
 
-    assert.deepEqual(retention, { staged: 30, logs: 30, metrics: 90 })
+    assert.deepEqual(retention, { staged: 30, logs: 30, metrics: 90, audit: 365 })
     assert.equal(lineage, null)
     assert.equal(expected.nightly?.successWithin, 93_600)
     assert.equal(vpc, null)
@@ -76,7 +76,7 @@ describe('the stack of an environment', () => {
     assert.equal(stack.lambda('functions/customers/load.ts').Properties.ReservedConcurrentExecutions, undefined)
   })
 
-  test('puts only functions with a database into its network, without a NAT or a look-up', async () => {
+  test('puts functions with a database and transforms into its network, without a NAT or a look-up', async () => {
     const stack = await synthesizedStack({ vpc: network })
 
     const inside = stack
@@ -87,14 +87,38 @@ describe('the stack of an environment', () => {
     assert.deepEqual(inside.sort(), [
       'functions/customers/extract.ts',
       'functions/customers/load.ts',
+      'functions/customers/transform.ts',
       'functions/data-mart/run.ts',
       'functions/dray/commit.ts',
       'functions/dray/plan.ts',
       'functions/orders/extract.ts',
       'functions/orders/load.ts',
+      'functions/orders/transform.ts',
     ])
     assert.deepEqual(endpoints.sort(), ['Gateway', 'Gateway', 'Interface'])
     assert.equal(stack.ofType('AWS::EC2::NatGateway').length, 0)
+  })
+
+  test('lets a transform reach no database, and nobody another account through its endpoints', async () => {
+    const stack = await synthesizedStack({ vpc: network })
+
+    const groupOf = (handler: string): string =>
+      stack.lambda(handler).Properties.VpcConfig.SecurityGroupIds[0]['Fn::GetAtt'][0]
+    const ports = (handler: string) =>
+      stack.resources[groupOf(handler)]?.Properties.SecurityGroupEgress.map(
+        ({ ToPort }: { ToPort: number }) => ToPort,
+      ).sort()
+    const policies = stack
+      .ofType('AWS::EC2::VPCEndpoint')
+      .map(({ Properties }) => Object.keys(Properties.PolicyDocument.Statement[0].Condition.StringEquals).sort())
+
+    assert.deepEqual(ports('functions/orders/transform.ts'), [443])
+    assert.deepEqual(ports('functions/orders/extract.ts'), [3306, 443, 5432])
+    assert.deepEqual(policies.sort(), [
+      ['aws:PrincipalAccount'],
+      ['aws:PrincipalAccount', 'aws:ResourceAccount'],
+      ['aws:PrincipalAccount', 'aws:ResourceAccount'],
+    ])
   })
 
   test('signs in with IAM as one user of one database, and holds no secret for it', async () => {
