@@ -3,6 +3,7 @@ import { Client } from 'pg'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startMySQL } from '#test/services/mysql.ts'
 import { isRealMysql } from '#test/services/mysql-server.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import type { Setting } from './hostile-settings.ts'
 import { openMysql, openPostgres, type ValueDatabase } from './value-databases.ts'
 
@@ -95,6 +96,7 @@ export async function openHostileMysql(): Promise<HostileDatabase> {
   const url = asUser(opened.url)
   await opened.run(`CREATE USER ${USER}@'127.0.0.1' IDENTIFIED BY '${PASSWORD}'`)
   await opened.run(`GRANT ALL ON ${opened.quote(new URL(url).pathname.slice(1))}.* TO ${USER}@'127.0.0.1'`)
+  await signInOnce(url)
   const before = new Map<string, string | null>()
 
   const set = async (name: string, value: string) => {

@@ -31,6 +31,6 @@ export function overPlainText(place: Place): NonNullable<ConnectionOptions['auth
 
 function refusal({ name, address }: Place): ConfigurationError {
   return new ConfigurationError(
-    `${name}: whoever answers at ${address} asks for the password without TLS, so it was not sent. Make sure that it is your server, then add ?sslmode=verify-ca&ssl-ca=<file> to the URL; MySQL makes that file, ca.pem, in its data folder.`,
+    `${name}: whoever answers at ${address} asks for the password without TLS, so it was not sent. MySQL does so for a password that is wrong, or that it has not seen since it was started. Correct the password, or make sure that it is your server and add ?sslmode=verify-ca&ssl-ca=<file> to the URL; MySQL makes that file, ca.pem, in its data folder.`,
   )
 }

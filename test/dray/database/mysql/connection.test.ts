@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { isRealMysql } from '#test/services/mysql-server.ts'
 import { numbersTo } from '#test/services/mysql-speech.ts'
 import { type OpenedServer, openServer, skip } from './opened-server.ts'
 
@@ -54,7 +55,10 @@ describe('a connection of MySQL', { skip }, () => {
     const malformed = await connectError(`mysql//${SECRET}`).catch((error: Error) => error)
 
     for (const error of [password, database, port, host]) assert.ok(error instanceof ConfigurationError, error.message)
-    assert.match(password.message, /warehouse: .*1045.*Correct the user and the password in the URL/)
+    const wrong = isRealMysql
+      ? /warehouse: .*asks for the password without TLS.*that is wrong.*Correct the password/
+      : /warehouse: .*1045.*Correct the user and the password in the URL/
+    assert.match(password.message, wrong)
     assert.match(database.message, /1049.*Create the database/)
     assert.match(port.message, /cannot connect to 127\.0\.0\.1:1\/.*Start the server/)
     assert.match(host.message, /nowhere\.invalid.*Correct the host/)

@@ -3,6 +3,7 @@ import { after, before, describe, test } from 'node:test'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isRealMysql } from '#test/services/mysql-server.ts'
+import { signInOnce } from '#test/services/mysql-speech.ts'
 import { blocksOf, countsOf, inTransaction, type OpenedServer, openServer, skip } from './opened-server.ts'
 
 const target = { table: 'item', columns: ['id', 'v'], key: ['id'] }
@@ -38,6 +39,7 @@ describe('a server that logs statements', { skip }, () => {
         await server.query("CREATE USER plain@'%' IDENTIFIED BY 'p'")
         await server.query(`GRANT ALL ON ${new URL(server.url).pathname.slice(1)}.* TO plain@'%'`)
         const url = Object.assign(new URL(server.url), { username: 'plain', password: 'p' })
+        await signInOnce(url.href)
         const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
         const connection = await adapter.acquire()
 
