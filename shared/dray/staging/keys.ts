@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto'
 import { ConfigurationError } from '#dray/errors.ts'
-import { stagedParts } from '#dray/messages/staged-parts.ts'
 
 /*
  * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be
@@ -22,77 +21,86 @@ export function stagingPrefix(run: string, pipeline: string): string {
   return `${roots.runs}/${run}/${pipeline}`
 }
 
+/**
+ * A part of a run, or of one of its partitions. The line before its name keeps it from being a pipeline's: in a grant a
+ * `*` goes across slashes, so that of a pipeline `plan` would hold the plans of all others.
+ */
+function partPrefix(run: string, pipeline: string, part: string, partition?: number): string {
+  const place = partition === undefined ? stagingPrefix(run, pipeline) : `${stagingPrefix(run, pipeline)}/${partition}`
+  return `${place}/_${part}`
+}
+
 export function planPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.plan}`
+  return partPrefix(run, pipeline, 'plan')
 }
 
 /** The items of a Distributed Map, which the state machine reads itself. */
 export function itemsPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.items}`
+  return partPrefix(run, pipeline, 'items')
 }
 
 /** The batches of one partition. */
 export function batchPrefix(
-  stage: typeof stagedParts.extracted | typeof stagedParts.transformed,
+  stage: 'extracted' | 'transformed',
   place: { readonly run: string; readonly pipeline: string; readonly partition: number },
 ): string {
-  return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${stage}`
+  return partPrefix(place.run, place.pipeline, stage, place.partition)
 }
 
 /** Keys that the source has at the end of a run. */
 export function presentPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.present}`
+  return partPrefix(run, pipeline, 'present')
 }
 
 /** Keys of the target that a run has loaded, by partition; and rows that it could not load at first. */
 export function landedPrefix(
-  what: typeof stagedParts.loadedKeys | typeof stagedParts.refused,
+  what: 'loaded-keys' | 'refused',
   place: { readonly run: string; readonly pipeline: string; readonly partition: number },
 ): string {
-  return `${stagingPrefix(place.run, place.pipeline)}/${place.partition}/${what}`
+  return partPrefix(place.run, place.pipeline, what, place.partition)
 }
 
 /** Keys of the target whose source row is gone, before they are deleted. */
 export function gonePrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.gone}`
+  return partPrefix(run, pipeline, 'gone')
 }
 
 /** The newest rows of keys that several partitions have loaded. */
 export function newestPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.newest}`
+  return partPrefix(run, pipeline, 'newest')
 }
 
 /** The rows that a replacement has gathered, where its table does not take them all at once. */
 export function gatheredPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.gathered}`
+  return partPrefix(run, pipeline, 'gathered')
 }
 
 /** The part of a run under which a replay finds its rows. */
-export const KEPT = stagedParts.kept
+export const KEPT = '_kept'
 
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.kept}`
+  return partPrefix(run, pipeline, 'kept')
 }
 
 /** The keys of the partitions of a replay. */
 export function keysPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.keys}`
+  return partPrefix(run, pipeline, 'keys')
 }
 
 /** What a replay sends, by the rows' ids. */
 export function replayedPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.replayed}`
+  return partPrefix(run, pipeline, 'replayed')
 }
 
 /** The keys of the rows that are open in the quarantine when a run is planned. */
 export function openKeysPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.open}`
+  return partPrefix(run, pipeline, 'open')
 }
 
 /** Which of these keys have come through the transforms of a run. */
 export function passedPrefix(run: string, pipeline: string): string {
-  return `${stagingPrefix(run, pipeline)}/${stagedParts.passed}`
+  return partPrefix(run, pipeline, 'passed')
 }
 
 /** The rows that a run has set aside; those of all its runs without one. */
@@ -120,7 +128,7 @@ export interface StagedPlace {
   readonly root: Root | null
   readonly run: string | null
   readonly pipeline: string | null
-  /** Of a run's objects: `plan`, `items`, the number of a partition, … */
+  /** Of a run's objects: `_plan`, `_items`, the number of a partition, … */
   readonly part: string | null
 }
 

@@ -120,13 +120,13 @@ describe('a deployment in the middle of a run', () => {
     const { staging } = harness.services
     const input = await inputOf('run-1')
     const { format: _, ...made } = await readJson<{ format: number }>(staging, input.plan)
-    const newer = await writeJson(staging, 'runs/run-1/orders/plan', { ...made, format: formats.plan + 1 })
-    const older = await writeJson(staging, 'runs/run-1/orders/plan', made)
+    const newer = await writeJson(staging, 'runs/run-1/orders/_plan', { ...made, format: formats.plan + 1 })
+    const older = await writeJson(staging, 'runs/run-1/orders/_plan', made)
 
     await assert.rejects(extract(old, { ...input, plan: newer }, harness.services), {
       name: 'Terminal',
       message:
-        /^The plan .*runs\/run-1\/orders\/plan.* is of format \d+, written by a newer version .* Deploy the newer/,
+        /^The plan .*runs\/run-1\/orders\/_plan.* is of format \d+, written by a newer version .* Deploy the newer/,
     })
 
     assert.deepEqual(await readPlan(harness.services, older), await readPlan(harness.services, input.plan))

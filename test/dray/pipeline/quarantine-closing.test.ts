@@ -218,7 +218,7 @@ onEachEngine('an open row of the quarantine', [source, target], (engine) => {
     await quarantineTwo()
     await change(2, 'mended')
     const planned = await planRun(items([]), 'run-2', services())
-    const [open] = await services().staging.list('runs/run-2/items/open')
+    const [open] = await services().staging.list('runs/run-2/items/_open')
     await truncate(join(engine.harness.folder, 'staging', open as string), 40)
     await load(items([]), await prepare(items([]), 'run-2', planned, 0, services()), services())
 

@@ -212,7 +212,7 @@ describe('the quarantine', () => {
     const dead = await planRun(items([], true), 'run-2', harness.services, ALL)
     await load(items([], true), await prepare(items([], true), 'run-2', dead, 0, harness.services), harness.services)
     await harness.services.state.releaseLease('items', 'run-2')
-    const [records] = await harness.services.staging.list('runs/run-2/items/replayed')
+    const [records] = await harness.services.staging.list('runs/run-2/items/_replayed')
     await truncate(join(harness.folder, 'staging', records as string), 10)
 
     const refused = planRun(happenings([]), 'run-3', harness.services, ALL)

@@ -12,8 +12,8 @@ const { definition } = toStatesLanguage(
     steps: [run({ kind: 'pipeline', name: 'orders' }), run({ kind: 'task', name: 'mart' }, { after: ['orders'] })],
   }),
 )
-const plan = { key: 'runs/run-1/orders/plan/a', rows: 1, bytes: 2, sha256: 'abc' }
-const place = { bucket: 'staging', key: 'runs/run-1/orders/items/b' }
+const plan = { key: 'runs/run-1/orders/_plan/a', rows: 1, bytes: 2, sha256: 'abc' }
+const place = { bucket: 'staging', key: 'runs/run-1/orders/_items/b' }
 
 interface LargeRun extends ExecutionResult {
   readonly steps: Readonly<Record<string, StepOutcome>>

@@ -2,7 +2,6 @@ import type { Attributes } from '#dray/active-record/fields.ts'
 import type { FieldsOf } from '#dray/active-record/model.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import { stagedParts } from '#dray/messages/staged-parts.ts'
 import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
@@ -80,18 +79,11 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly written: WrittenTable
 }
 
-const RESERVED_NAMES: ReadonlySet<string> = new Set(Object.values(stagedParts))
-
 /** Extract, transform and load of one entity. The name is its folder under `functions/`. */
 export function pipeline<S extends AnySource, T extends AnyTarget, Managed extends object = object>(
   name: string,
   options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
-  if (RESERVED_NAMES.has(name)) {
-    throw new ConfigurationError(
-      `pipeline('${name}'): a part of each run is staged under that name, so what this pipeline may read would be read of all; give the pipeline another name`,
-    )
-  }
   const { extract, load } = options
   if (load.kind === 'replace' && extract.cursor !== null) {
     throw new ConfigurationError(
