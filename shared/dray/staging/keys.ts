@@ -76,11 +76,11 @@ export function gatheredPrefix(run: string, pipeline: string): string {
 }
 
 /** The part of a run under which a replay finds its rows. */
-export const KEPT = '_kept'
+export const KEPT = 'kept'
 
 /** Quarantined rows that a replay sends again, as an extract would have staged them. */
 export function keptPrefix(run: string, pipeline: string): string {
-  return partPrefix(run, pipeline, 'kept')
+  return partPrefix(run, pipeline, KEPT)
 }
 
 /** The keys of the partitions of a replay. */
@@ -128,7 +128,7 @@ export interface StagedPlace {
   readonly root: Root | null
   readonly run: string | null
   readonly pipeline: string | null
-  /** Of a run's objects: `_plan`, `_items`, the number of a partition, … */
+  /** Of a run's objects: `plan`, `items`, the number of a partition, … */
   readonly part: string | null
 }
 
@@ -137,7 +137,7 @@ export function placeOf(key: string): StagedPlace {
   const [root, first = null, second = null, third = null] = key.split('/')
   switch (root) {
     case roots.runs:
-      return { root, run: first, pipeline: second, part: third }
+      return { root, run: first, pipeline: second, part: third?.replace('_', '') ?? null }
     case roots.quarantine:
     case roots.findings:
       return { root, run: second, pipeline: first, part: null }

@@ -67,25 +67,25 @@ async function left(): Promise<string[]> {
 
 test('batches of a run that has succeeded go with their folders; those of running and failed runs stay', async () => {
   await stage({
-    'runs/done/orders/plan/1': 0,
-    'runs/done/orders/0/extracted/2': 0,
-    'runs/broken/orders/plan/3': 29 * DAY,
-    'runs/busy/orders/plan/4': 40 * DAY,
-    'runs/unknown/orders/plan/5': DAY,
+    'runs/done/orders/_plan/1': 0,
+    'runs/done/orders/0/_extracted/2': 0,
+    'runs/broken/orders/_plan/3': 29 * DAY,
+    'runs/busy/orders/_plan/4': 40 * DAY,
+    'runs/unknown/orders/_plan/5': DAY,
   })
 
   const removed = await pruneStaging(new FolderStagingStore(root), state)
 
   assert.deepEqual(removed, { files: 2, closedRows: 0 })
   const files = (await left()).filter((path) => /\d$/.test(path))
-  assert.deepEqual(files, ['runs/broken/orders/plan/3', 'runs/busy/orders/plan/4', 'runs/unknown/orders/plan/5'])
+  assert.deepEqual(files, ['runs/broken/orders/_plan/3', 'runs/busy/orders/_plan/4', 'runs/unknown/orders/_plan/5'])
   assert.ok(!(await left()).includes('runs/done'))
 })
 
 test('what is older than thirty days goes, but for the quarantine; younger ones stay whatever their run', async () => {
   await stage({
-    'runs/broken/orders/plan/1': 31 * DAY,
-    'runs/unknown/orders/plan/2': 31 * DAY,
+    'runs/broken/orders/_plan/1': 31 * DAY,
+    'runs/unknown/orders/_plan/2': 31 * DAY,
     'quarantine/orders/done/3': 29 * DAY,
     'quarantine/orders/done/4': 31 * DAY,
     'findings/orders/done/5': DAY,
@@ -160,8 +160,8 @@ test('a log that cannot be read lets no row of the quarantine go', async () => {
 
 test('half-written files go once nobody has written to them for an hour, whatever their run', async () => {
   await stage({
-    'runs/busy/orders/0/extracted/.1.partial': 2 * HOUR,
-    'runs/busy/orders/1/extracted/.2.partial': 0,
+    'runs/busy/orders/0/_extracted/.1.partial': 2 * HOUR,
+    'runs/busy/orders/1/_extracted/.2.partial': 0,
     'quarantine/orders/busy/.3.partial': 2 * HOUR,
     'quarantine/orders/busy/4': 2 * HOUR,
   })
@@ -169,7 +169,7 @@ test('half-written files go once nobody has written to them for an hour, whateve
   await pruneStaging(new FolderStagingStore(root), state)
 
   const files = (await left()).filter((path) => /\d(\.partial)?$/.test(path) && !/\/\d$/.test(path))
-  assert.deepEqual(files, ['runs/busy/orders/1/extracted/.2.partial'])
+  assert.deepEqual(files, ['runs/busy/orders/1/_extracted/.2.partial'])
   assert.ok((await left()).includes('quarantine/orders/busy/4'))
 })
 

@@ -80,7 +80,7 @@ describe('watchRun', () => {
   test('shows how many of the planned partitions have landed, and ends with what the metrics say', async () => {
     const counts = { read: 5, inserted: 5, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
     const step = { ...emptyStep(`r-${id}`, 'orders'), startTime: 1_000 }
-    await writeJson(staging, `runs/r-${id}/orders/plan`, { partitions: [{}, {}, {}, {}] })
+    await writeJson(staging, `runs/r-${id}/orders/_plan`, { partitions: [{}, {}, {}, {}] })
     await state.putStep(step)
     await state.putPartition({
       ...counts,

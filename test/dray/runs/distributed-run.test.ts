@@ -73,7 +73,7 @@ test('602 partitions are planned without growing, listed in staging and landed o
       executionName: 'run-1',
       executor: { invoke: async (name, payload) => steps[name]?.(payload as never) },
       async readItems({ bucket, key }) {
-        assert.match(`${bucket} ${key}`, /^bucket some\/root\/runs\/run-1\/items\/items\/[0-9a-f-]{36}$/)
+        assert.match(`${bucket} ${key}`, /^bucket some\/root\/runs\/run-1\/items\/_items\/[0-9a-f-]{36}$/)
         listed.push(await readJsonArray(services.staging, key.slice('some/root/'.length)))
         return listed[0]
       },

@@ -17,13 +17,13 @@ import {
 
 const place = { run: 'run-1', pipeline: 'orders', partition: 3 }
 const ofRun: readonly [prefix: string, part: string][] = [
-  [planPrefix('run-1', 'orders'), '_plan'],
-  [itemsPrefix('run-1', 'orders'), '_items'],
+  [planPrefix('run-1', 'orders'), 'plan'],
+  [itemsPrefix('run-1', 'orders'), 'items'],
   [batchPrefix('extracted', place), '3'],
   [batchPrefix('transformed', place), '3'],
-  [gonePrefix('run-1', 'orders'), '_gone'],
-  [keptPrefix('run-1', 'orders'), '_kept'],
-  [replayedPrefix('run-1', 'orders'), '_replayed'],
+  [gonePrefix('run-1', 'orders'), 'gone'],
+  [keptPrefix('run-1', 'orders'), 'kept'],
+  [replayedPrefix('run-1', 'orders'), 'replayed'],
 ]
 
 test('a key tells the run, the pipeline and the part that it was made of', () => {

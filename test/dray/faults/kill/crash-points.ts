@@ -71,7 +71,7 @@ export function withPointsInStaging(staging: StagingStore, at: At): StagingStore
 /** `extracted`, `transformed`, `plan`, `quarantine`: keys have a run's id and an attempt's in them. */
 function kindOf(key: string): string {
   return (
-    /^(quarantine|findings)\//.exec(key)?.[1] ?? /\/(plan|extracted|transformed)(?:\/|$)/.exec(key)?.[1] ?? 'object'
+    /^(quarantine|findings)\//.exec(key)?.[1] ?? /\/_(plan|extracted|transformed)(?:\/|$)/.exec(key)?.[1] ?? 'object'
   )
 }
 

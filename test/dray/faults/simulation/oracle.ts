@@ -59,6 +59,8 @@ export class Oracle {
       if (own.length > 0) this.#landing.landed(input, own)
     } else if (input !== null && this.#isSettling(changes)) this.#settled(input, changes, deliveredAt)
     else if (input !== null) this.#closed(input, changes, deliveredAt)
+    // A Commit that did not come to its end after it had moved last_run does what is to be done by now.
+    if (input !== null && !('partition' in input)) this.#recount(planningRun(input))
     const versions = changes.filter(({ table: changed }) => changed === 'version')
     if (versions.length > 0) this.#histories.check(versions, input !== null && 'partition' in input)
   }
@@ -123,14 +125,21 @@ export class Oracle {
     const run = this.#witness.run(planningRun(input))
     if (this.#witness.run(input.run.id).isElsewhere) throw new Divergence(`${run.id} has committed on another server`)
     const planning = planningRun(input)
-    const known = { counts: this.#landing.countsOf(planning), deleted: this.#closing.deletedBy(planning) }
-    this.#committed.set(planning, known)
+    this.#committed.set(planning, this.#counted(planning))
     // What was in the target that another one has taken the place of, the next run looks for.
     if (run.startedAt <= this.#witness.targetChangedAt()) return
     const { sharedCodes, shape } = this.#witness.scenario
     if (sharedCodes && !shape.versioned) this.#landing.checkOutdated(planning)
     if (run.mode !== null) this.#someRowsCommitted(run, input, before, after)
     else this.#wholeRunCommitted(run, before, after)
+  }
+
+  #counted(planning: string) {
+    return { counts: this.#landing.countsOf(planning), deleted: this.#closing.deletedBy(planning) }
+  }
+
+  #recount(planning: string): void {
+    if (this.#committed.has(planning)) this.#committed.set(planning, this.#counted(planning))
   }
 
   #wholeRunCommitted({ startedAt }: KnownRun, before: string | null, after: string | null): void {

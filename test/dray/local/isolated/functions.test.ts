@@ -91,7 +91,7 @@ describe('the isolated functions', () => {
     const endpoints = await startEndpoints({ dynamodb: dynamodb.endpoint, token, bucket: 'staging' })
     context.after(() => endpoints.stop())
     const store = s3StoreOf(endpoints.s3, token)
-    const plan = await writeJson(store, 'runs/r/customers/plan', {
+    const plan = await writeJson(store, 'runs/r/customers/_plan', {
       window: null,
       partitions: [{ after: null, upTo: null }],
     })

@@ -33,8 +33,8 @@ after(async () => {
 
 test('keeps plans and quarantined rows where the folder store reads them by the same references, and no batch', async () => {
   const staging = new S3StagingStore({ bucket: BUCKET, client })
-  const plan = await writeJson(staging, 'runs/r/orders/plan', { pipeline: 'orders' })
-  await writeJsonLines(staging, 'runs/r/orders/0/extracted', [1])
+  const plan = await writeJson(staging, 'runs/r/orders/_plan', { pipeline: 'orders' })
+  await writeJsonLines(staging, 'runs/r/orders/0/_extracted', [1])
   await kept.keep()
   const rows = await writeJsonLines(staging, 'quarantine/orders/r', [{ id: 'ä\u2028' }])
   await kept.keep()
@@ -51,7 +51,7 @@ test('keeps plans and quarantined rows where the folder store reads them by the 
 test('keeps what several steps ask for at the same time', async () => {
   const staging = new S3StagingStore({ bucket: BUCKET, client })
   const plans = await Promise.all(
-    [1, 2, 3, 4].map((number) => writeJson(staging, `runs/${number}/orders/plan`, number)),
+    [1, 2, 3, 4].map((number) => writeJson(staging, `runs/${number}/orders/_plan`, number)),
   )
 
   await Promise.all(plans.map(() => kept.keep()))
@@ -61,7 +61,7 @@ test('keeps what several steps ask for at the same time', async () => {
 })
 
 test('reads the items of a Distributed Map from the bucket', async () => {
-  const { key } = await writeJsonArray(new S3StagingStore({ bucket: BUCKET, client }), 'runs/r/orders/items', [
+  const { key } = await writeJsonArray(new S3StagingStore({ bucket: BUCKET, client }), 'runs/r/orders/_items', [
     { partition: 0 },
   ])
 
@@ -72,8 +72,8 @@ test('reads the items of a Distributed Map from the bucket', async () => {
 
 test('gives a later run what earlier ones have left, by the same references, and keeps it no second time', async (context) => {
   const store = new FolderStagingStore(folder)
-  const plan = await writeJson(store, 'runs/earlier/orders/plan', { pipeline: 'orders' })
-  const batch = await writeJson(store, 'runs/earlier/orders/0/extracted', [1])
+  const plan = await writeJson(store, 'runs/earlier/orders/_plan', { pipeline: 'orders' })
+  const batch = await writeJson(store, 'runs/earlier/orders/0/_extracted', [1])
   const rows = await writeJsonLines(store, 'quarantine/orders/earlier', [{ id: 1 }])
   const later = await startEndpoints({ dynamodb: 'http://127.0.0.1:1', token: TOKEN, bucket: BUCKET })
   const credentials = { accessKeyId: TOKEN, secretAccessKey: 'test' }

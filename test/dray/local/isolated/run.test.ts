@@ -106,7 +106,7 @@ describe('dray run --isolated', () => {
     assert.equal(ofEachPipeline.orders?.length, 1)
     assert.equal(quarantined(inProcess.home).length, 2)
     const staged = kept(isolated.home).filter(([kind]) => kind === 'runs')
-    assert.deepEqual([...new Set(staged.map(([, , , part]) => part))], ['plan'])
+    assert.deepEqual([...new Set(staged.map(([, , , part]) => part))], ['_plan'])
   })
 
   test('replays the rows that it finds in the quarantine of earlier runs', async () => {
