@@ -39,6 +39,8 @@ export interface LiveColumn {
   readonly type: string
   readonly nullable: boolean
   readonly hasDefault: boolean
+  /** Computed by the database from other columns of its row, so that nothing can be written to it. */
+  readonly isComputed: boolean
 }
 
 export interface LiveTable {

@@ -96,6 +96,18 @@ onEachEngine('a contract', [source, target], (engine) => {
     assert.equal((await runPipeline(evolving, 'run-2', engine.harness.services)).inserted, 4)
   })
 
+  test('a column that the target computes itself stops the run before anything is read', async () => {
+    const kind = engine.dialect === 'postgres' ? 'stored' : 'virtual'
+    await target.query('alter table product drop column label')
+    await target.query(`alter table product add column label varchar(10) generated always as ('x') ${kind}`)
+
+    await assert.rejects(planRun(evolving, 'run-1', engine.harness.services), {
+      name: 'Terminal',
+      message:
+        'items: the database computes label of contract-target.product itself, so nothing can be written there, and nothing was read; leave label out of the model',
+    })
+  })
+
   test('column dropped mid-run, at the source: a clear stop, nothing of the partition is loaded', async () => {
     const error = await changedMeanwhile(evolving, () => source.query('alter table item drop column label'))
 

@@ -34,7 +34,9 @@ export async function describeTable(run: Run, table: string, isMariaDB: boolean)
   const found = await readTable(run, table, isMariaDB)
   if (found === null) return null
   return {
-    columns: found.columns.map(({ name, type, nullable, hasDefault }) => ({ name, type, nullable, hasDefault })),
+    columns: found.columns.map(({ name, type, nullable, hasDefault, isGenerated }) => {
+      return { name, type, nullable, hasDefault, isComputed: isGenerated }
+    }),
     primaryKey: found.primaryKey,
     uniqueKeys: found.uniqueKeys,
   }

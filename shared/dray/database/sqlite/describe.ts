@@ -14,18 +14,19 @@ export interface UniqueKey {
 export function describeTable(rows: Rows, table: string): LiveTable | null {
   const [name, schema] = parts(table)
   const columns = rows(
-    `SELECT name, type, "notnull", dflt_value IS NOT NULL OR hidden IN (2, 3), pk FROM pragma_table_xinfo(${schema}) WHERE hidden <> 1 ORDER BY cid`,
+    `SELECT name, type, "notnull", dflt_value IS NOT NULL OR hidden IN (2, 3), pk, hidden IN (2, 3) FROM pragma_table_xinfo(${schema}) WHERE hidden <> 1 ORDER BY cid`,
     name,
   )
   if (columns.length === 0) return null
   const key = columns.filter(([, , , , pk]) => pk !== '0').sort((one, other) => Number(one[4]) - Number(other[4]))
   const rowid = key.length === 1 && (key[0]?.[1] ?? '').toUpperCase() === 'INTEGER'
   return {
-    columns: columns.map(([column, type, notNull, hasDefault, pk]) => ({
+    columns: columns.map(([column, type, notNull, hasDefault, pk, isComputed]) => ({
       name: column as string,
       type: type as string,
       nullable: notNull === '0' && pk === '0',
       hasDefault: hasDefault === '1' || (rowid && pk !== '0'),
+      isComputed: isComputed === '1',
     })),
     primaryKey: key.map(([column]) => column as string),
     uniqueKeys: indexesOf(rows, table, "il.origin <> 'pk'").map(({ columns: unique }) => unique),

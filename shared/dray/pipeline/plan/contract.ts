@@ -1,3 +1,4 @@
+import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import { TerminalError } from '#dray/errors.ts'
@@ -27,6 +28,7 @@ export async function checkContract(
     )
   }
   const live = { source: await describe(models.source), target: await describe(models.target) }
+  refuseComputed(pipeline, live.target)
   const others = [...otherDifferences(models.source, live.source), ...otherDifferences(models.target, live.target)]
   if (pipeline.contract === 'freeze' && others.length > 0) {
     throw new TerminalError(
@@ -37,6 +39,18 @@ export async function checkContract(
     schema: { source: live.source?.columns ?? [], target: live.target?.columns ?? [] },
     notes: unknownColumns(models.source, live.source),
   }
+}
+
+/** A computed column takes nothing, so each row would be refused. */
+function refuseComputed({ name, load: { target } }: Pipeline, live: LiveTable | null): void {
+  const { definition } = target
+  const computed = new Set((live?.columns ?? []).filter(({ isComputed }) => isComputed).map((column) => column.name))
+  const written = bulkColumns(definition).filter(({ column }) => computed.has(column))
+  if (written.length === 0) return
+  const [columns, fields] = [written.map(({ column }) => column), written.map((column) => column.name)]
+  throw new TerminalError(
+    `${name}: the database computes ${columns.join(', ')} of ${definition.database}.${definition.table} itself, so nothing can be written there, and nothing was read; leave ${fields.join(', ')} out of the model`,
+  )
 }
 
 function describe({ database, definition }: AnyModel): Promise<LiveTable | null> {

@@ -262,11 +262,11 @@ describe('a connection of MySQL', { skip }, () => {
       { ...table, columns: withoutWidth },
       {
         columns: [
-          { name: 'a', type: 'bigint unsigned', nullable: false, hasDefault: true },
-          { name: 'b', type: 'varchar(200)', nullable: false, hasDefault: false },
-          { name: 'c', type: 'int', nullable: true, hasDefault: true },
-          { name: 'd', type: 'date', nullable: true, hasDefault: false },
-          { name: 'e', type: 'int', nullable: true, hasDefault: true },
+          { name: 'a', type: 'bigint unsigned', nullable: false, hasDefault: true, isComputed: false },
+          { name: 'b', type: 'varchar(200)', nullable: false, hasDefault: false, isComputed: false },
+          { name: 'c', type: 'int', nullable: true, hasDefault: true, isComputed: false },
+          { name: 'd', type: 'date', nullable: true, hasDefault: false, isComputed: false },
+          { name: 'e', type: 'int', nullable: true, hasDefault: true, isComputed: true },
         ],
         primaryKey: ['a', 'b'],
         uniqueKeys: [['d', 'c']],

@@ -116,6 +116,7 @@ export function liveTable({ columns, primaryKey, uniqueKeys }: MemoryTable): Liv
       type: typeInCatalogue(type),
       nullable: !notNull,
       hasDefault: false,
+      isComputed: false,
     })),
     primaryKey,
     uniqueKeys,
