@@ -158,7 +158,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     assert.ok(entries.every(([plan]) => !plan?.includes('replayed')))
     assert.deepEqual(
       entries.map(([, replayed]) => JSON.parse(replayed ?? '{}').key?.split('/')[3] ?? null),
-      ['replayed', null, null],
+      ['_replayed', null, null],
     )
   })
 
