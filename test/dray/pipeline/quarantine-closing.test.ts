@@ -91,7 +91,7 @@ onEachEngine('an open row of the quarantine', [source, target], (engine) => {
   }
   const staged = async (run: string) => {
     const keys = await services().staging.list(`runs/${run}/items`)
-    return keys.map((key) => key.split('/')[3]).filter((part) => part === 'open' || part === 'passed')
+    return keys.map((key) => key.split('/')[3]).filter((part) => part === '_open' || part === '_passed')
   }
 
   /** Three rows, of which two are refused. */
