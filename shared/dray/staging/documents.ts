@@ -118,7 +118,16 @@ export async function* readJsonLines<T>(
   object: StagedObject | string,
   options?: StagingOptions,
 ): AsyncGenerator<T> {
+  for await (const { value } of readMeasuredLines<T>(store, object, options)) yield value
+}
+
+/** As `readJsonLines`, each value with the length of its line. */
+export async function* readMeasuredLines<T>(
+  store: StagingStore,
+  object: StagedObject | string,
+  options?: StagingOptions,
+): AsyncGenerator<{ readonly value: T; readonly characters: number }> {
   for await (const lines of linesOf(store, object, 'json-lines', options)) {
-    for (const line of lines) yield parsed<T>(store, object, line)
+    for (const line of lines) yield { value: parsed<T>(store, object, line), characters: line.length }
   }
 }

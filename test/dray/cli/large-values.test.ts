@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { finished } from 'node:stream/promises'
@@ -67,6 +67,22 @@ describe('dray, where a row holds a value larger than the heap', () => {
     assert.equal(preview.rows[0].errors[0].code, 'too_large')
     assert.deepEqual([still.code, mended.code], [0, 0], still.stderr + mended.stderr)
     assert.deepEqual([after.counts, after.left_out.quarantined], [{ missing: 0, extra: 0, different: 0 }, 0])
+  })
+
+  it('quarantines rows that are more together than the heap holds, in their whole length', async () => {
+    shop.exec('update customers set name = hex(zeroblob(1500000)) where id % 101 = 7')
+
+    const { code, stderr } = await dray('run', 'customers', '--json')
+
+    assert.equal(code, 0, stderr)
+    const { quarantine } = await json('quarantine', 'list')
+    assert.deepEqual(
+      quarantine.map(({ rows }: never) => rows),
+      [99],
+    )
+    const staged = readdirSync(join(home, 'staging', 'quarantine', 'customers'), { recursive: true, encoding: 'utf8' })
+    const sizes = staged.map((name) => statSync(join(home, 'staging', 'quarantine', 'customers', name)).size)
+    assert.ok(Math.max(...sizes) > 99 * 3_000_000)
   })
 
   it('refuses a file of such a value by the line, without holding it', async () => {

@@ -24,27 +24,25 @@ type ReadPartition = Pick<CommitInput, 'run' | 'planned_by'> & {
 }
 
 /** The source rows behind refused target rows: the transform is pure, so running it again tells which gave which. */
-export async function sourceRowsOf(
+export async function* sourceRowsOf(
   pipeline: Pipeline,
   input: ReadPartition,
   rejected: readonly RejectedRow[],
   services: Services,
-): Promise<QuarantinedRow[]> {
+): AsyncGenerator<QuarantinedRow> {
   const wanted = new Map(rejected.map((one) => [one.row, one]))
   const transformRow = rowTransformer(pipeline, startOf(input.run))
   const columns = pipeline.extract.source.definition.columnNames
   const extracted: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
   const { blocks }: { blocks: AsyncIterable<Block> } = await openRows(extracted, services)
-  const rows: QuarantinedRow[] = []
   let place = 0
   for await (const block of blocks) {
     for (const row of decodeBlock(block)) {
       if (transformRow(row).kind !== 'loaded') continue
       const refusal = wanted.get(place++)
-      if (refusal !== undefined) rows.push(quarantinedRow(pipeline, input, refusal, row))
+      if (refusal !== undefined) yield quarantinedRow(pipeline, input, refusal, row)
     }
   }
-  return rows
 }
 
 function quarantinedRow(
@@ -69,14 +67,13 @@ function quarantinedRow(
  * The source rows behind rows that were read from the target's engine: those that its columns would store as these
  * texts. In the open transaction of the target.
  */
-export async function sourceRowsStored(
+export async function* sourceRowsStored(
   pipeline: Pipeline,
   input: CommitInput,
   { landed, rejected }: { readonly landed: readonly LandedPartition[]; readonly rejected: readonly RejectedRow[] },
   services: Services,
-): Promise<QuarantinedRow[]> {
+): AsyncGenerator<QuarantinedRow> {
   const wanted = Map.groupBy(rejected, ({ line }) => JSON.stringify(decodeLine(line)))
-  const rows: QuarantinedRow[] = []
   // Of equal rows the one that came last is there.
   for (const { partition, extracted, transformed } of landed.toReversed()) {
     if (wanted.size === 0) break
@@ -84,10 +81,10 @@ export async function sourceRowsStored(
       yield* (await openRows(transformedRows(pipeline, transformed), services)).blocks
     }
     const found = await storedAmong(pipeline, open, wanted, services)
-    rows.push(...(await sourceRowsOf(pipeline, { ...input, partition, extracted }, found, services)))
+    yield* sourceRowsOf(pipeline, { ...input, partition, extracted }, found, services)
   }
   const [[first] = []] = wanted.values()
-  if (first === undefined) return rows
+  if (first === undefined) return
   throw new TerminalError(
     `${pipeline.name}: ${pipeline.load.target.definition.table} refuses a row (${first.message}) whose source row is not known, so the old rows stay; run the workflow again`,
   )

@@ -95,8 +95,9 @@ export async function* withIds(
   for await (const row of lines) {
     const content = JSON.stringify([pipeline, run, row.partition, row.step, Object.entries(row.row)])
     // A table without a key may hold the same row twice; so may one object, but two objects are two attempts.
-    const time = (times.get(content) ?? 0) + 1
-    times.set(content, time)
+    const contentHash = hash('sha256', content)
+    const time = (times.get(contentHash) ?? 0) + 1
+    times.set(contentHash, time)
     yield { id: hash('sha256', `${content} ${time}`).slice(0, 16), row }
   }
 }

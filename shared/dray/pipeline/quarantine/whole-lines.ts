@@ -1,11 +1,12 @@
-import { readJsonLines } from '#dray/staging/documents.ts'
+import { readJsonLines, readMeasuredLines } from '#dray/staging/documents.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import type { DamagedObjects } from './damaged-objects.ts'
 
 /** Objects that are read at a time; most are small, and far away. */
 const AT_ONCE = 16
-/** Lines of an object that are held until its end has been seen; a longer one is read again instead. */
-const MOST_HELD = 1_000
+/** Of an object, held until its end has been seen; a longer one is read again instead. */
+const MOST_LINES = 1_000
+const MOST_CHARACTERS = 1024 * 1024
 
 export interface LinesOf<T> {
   readonly key: string
@@ -36,10 +37,14 @@ export async function* wholeLines<T>(
 }
 
 async function checked<T>(staging: StagingStore, key: string, { kind, damaged }: Reading): Promise<LinesOf<T> | null> {
-  const held: T[] = []
-  let count = 0
+  let held: T[] | null = []
+  let length = 0
   try {
-    for await (const line of readJsonLines<T>(staging, key)) if (count++ < MOST_HELD) held.push(line)
+    for await (const { value, characters } of readMeasuredLines<T>(staging, key)) {
+      length += characters
+      if (length > MOST_CHARACTERS || held?.length === MOST_LINES) held = null
+      held?.push(value)
+    }
   } catch (error) {
     const { name } = error as Error
     if (name === 'StagedObjectMissing') return null
@@ -47,5 +52,5 @@ async function checked<T>(staging: StagingStore, key: string, { kind, damaged }:
     damaged.add(kind, key, staging)
     return null
   }
-  return { key, lines: count <= MOST_HELD ? held : readJsonLines<T>(staging, key) }
+  return { key, lines: held ?? readJsonLines<T>(staging, key) }
 }

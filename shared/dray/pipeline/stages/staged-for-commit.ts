@@ -27,7 +27,7 @@ export async function keepRefused(
   services: Services,
 ): Promise<StagedObject | null> {
   if (rejected.length === 0) return null
-  const rows = await sourceRowsOf(pipeline, input, rejected, services)
+  const rows = sourceRowsOf(pipeline, input, rejected, services)
   const place = { run: input.run.id, pipeline: pipeline.name, partition: input.partition }
   const prefix =
     planned.triesAgain === true ? landedPrefix('refused', place) : quarantinePrefix(planningRun(input), pipeline.name)

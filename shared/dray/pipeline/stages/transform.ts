@@ -3,7 +3,6 @@ import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
-import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
@@ -15,11 +14,11 @@ import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-r
 import { replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { type Outcome, rowTransformer, THREW } from '#dray/pipeline/rows/transform-rows.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
-import { writeJsonLines } from '#dray/staging/documents.ts'
 import { batchPrefix, findingsPrefix, KEPT, placeOf, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+import { RowsAside } from './rows-aside.ts'
 
 /** What a field has besides its value, at most: a tab, `\N`, or what stands before hexadecimal digits. */
 const FIELD_CHARACTERS = 4
@@ -32,8 +31,8 @@ interface Aside {
   filtered: number
   /** Rows that go on under another key than that of the source. */
   otherKeys: number
-  readonly quarantined: QuarantinedRow[]
-  readonly findings: QuarantinedRow[]
+  readonly quarantined: RowsAside
+  readonly findings: RowsAside
   /** Null where nothing is open in the quarantine. */
   readonly passed: PassedKeys | null
 }
@@ -41,32 +40,36 @@ interface Aside {
 /** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
 export async function transform(pipeline: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
   const { staging, signal } = services
-  const options = { signal }
   const passed = await passedKeys(pipeline, input, services)
-  const aside: Aside = { filtered: 0, otherKeys: 0, quarantined: [], findings: [], passed }
+  const quarantined = new RowsAside(quarantinePrefix(planningRun(input), pipeline.name), services)
+  const findings = new RowsAside(findingsPrefix(planningRun(input), pipeline.name), services)
+  const aside: Aside = { filtered: 0, otherKeys: 0, quarantined, findings, passed }
   const columns = pipeline.extract.source.definition.columnNames
   const rows: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
   const extracted = await openRows(rows, services, { areBlocksLent: true })
   const blocks = counted(extracted.blocks, (rows) =>
     services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'transform', rows }),
   )
-  const transformed = await staging.write(
-    batchPrefix('transformed', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
-    { format: 'copy-text', columns: bulkColumns(pipeline.load.target.definition).map(({ column }) => column) },
-    transformedBlocks(pipeline, input, blocks, aside),
-    options,
-  )
-  await passed?.stage(services)
-  const keep = async (prefix: string, rows: QuarantinedRow[]): Promise<StagedObject | null> =>
-    rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)
-  return {
-    ...input,
-    version: formats.message,
-    transformed,
-    filtered: aside.filtered,
-    other_keys: aside.otherKeys,
-    quarantined: await keep(quarantinePrefix(planningRun(input), pipeline.name), aside.quarantined),
-    findings: await keep(findingsPrefix(planningRun(input), pipeline.name), aside.findings),
+  try {
+    const transformed = await staging.write(
+      batchPrefix('transformed', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
+      { format: 'copy-text', columns: bulkColumns(pipeline.load.target.definition).map(({ column }) => column) },
+      transformedBlocks(pipeline, input, blocks, aside),
+      { signal },
+    )
+    await passed?.stage(services)
+    return {
+      ...input,
+      version: formats.message,
+      transformed,
+      filtered: aside.filtered,
+      other_keys: aside.otherKeys,
+      quarantined: await quarantined.stage(),
+      findings: await findings.stage(),
+    }
+  } catch (error) {
+    await Promise.all([quarantined, findings].map((rows) => rows.abandon(error as Error)))
+    throw error
   }
 }
 
@@ -103,6 +106,8 @@ async function* transformedBlocks(
       if (filled !== null) full.push(filled)
     })
     yield* full
+    await aside.quarantined.relieve()
+    await aside.findings.relieve()
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest

@@ -344,8 +344,8 @@ export const countingMutants: readonly Mutant[] = [
     file: TRANSFORM,
     edits: [
       [
-        'rows.length === 0 ? null : writeJsonLines(staging, prefix, rows, options)',
-        'rows.length === 0 || (await staging.list(prefix)).length > 0 ? null : writeJsonLines(staging, prefix, rows, options)',
+        'quarantined: await quarantined.stage(),',
+        'quarantined: (await staging.list(quarantinePrefix(planningRun(input), pipeline.name))).length > 0 ? null : await quarantined.stage(),',
       ],
     ],
   },
