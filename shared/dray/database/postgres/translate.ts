@@ -64,9 +64,18 @@ function isTransient(code: string): boolean {
   return TRANSIENT.has(code) || TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : ''
+}
+
+/** Of a statement in a transaction in which one has failed: what that one says, and what can be done. */
+export function afterFault(first: Error): Error {
+  const Kind = first instanceof TransientError ? TransientError : TerminalError
+  return new Kind(
+    `${first.message}; PostgreSQL takes no further statement in a transaction in which one has failed, so nothing of it is kept: let that error leave transaction(), or put the statement that may fail into a transaction() inside it`,
+    { cause: first },
+  )
 }
 
 /** A driver's error, by SQLSTATE, as the error that says what to do about it. */
