@@ -617,6 +617,17 @@ export function activeRecordContract(
       assert.equal(await Note.where({}).count(), before)
     })
 
+    test('many rows are a list of objects, or are refused with the place of what is none', async () => {
+      for (const [rows, fault] of [
+        [undefined, /takes a list of rows, and was given undefined/],
+        [{}, /was given an object of Object/],
+        [[{ body: 'a' }, null], /row 1 of the list is null/],
+        [['a'], /row 0 of the list is a string/],
+      ] as [never, RegExp][]) {
+        await assert.rejects(async () => Note.upsertAll(rows), { name: 'Configuration', message: fault })
+      }
+    })
+
     test('a condition is one expression, whatever its text was put together from', async () => {
       for (const text of [
         'id = ?) or (1=1',
