@@ -45,10 +45,9 @@ function refuse(kind: string, value: unknown): never {
 }
 
 /** A size of a kind, as all databases take it. Throws `Configuration` for one that none does. */
-function atLeast(least: number, kind: string, size: number, most = Number.MAX_SAFE_INTEGER): number {
-  if (Number.isSafeInteger(size) && size >= least && size <= most) return size
-  const bounds = most === Number.MAX_SAFE_INTEGER ? `${least} or more` : `from ${least} to ${most}`
-  throw new ConfigurationError(`${kind}() was given the size ${size}, which is a whole number, ${bounds}`)
+function atLeast(least: number, kind: string, size: number): number {
+  if (Number.isSafeInteger(size) && size >= least) return size
+  throw new ConfigurationError(`${kind}() was given the size ${size}; it is a whole number, ${least} or more`)
 }
 
 const INTEGER = /^[+-]?\d{1,20}$/
@@ -122,7 +121,7 @@ export const varchar = (length: number): Field<string> =>
 export const decimal = (precision: number, scale: number): Field<Decimal> =>
   field('decimal', decimalOf, (value) => decimalOf(String(value)), {
     precision: atLeast(1, 'decimal', precision),
-    scale: atLeast(0, 'decimal', scale, precision),
+    scale: atLeast(0, 'decimal', scale),
     rules: [
       (value) =>
         fitsDecimal(value, precision, scale)

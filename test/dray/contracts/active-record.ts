@@ -198,6 +198,7 @@ export function activeRecordContract(
         wide: { fields: { ...plain, n: decimal(78, 0) }, said: { mysql: /field n: .*65 digits/ } },
         widest: { fields: { ...plain, n: decimal(1001, 0) }, said: { mysql: /65 digits/, postgres: /1000 digits/ } },
         small: { fields: { ...plain, n: decimal(2, 3) }, said: { mysql: /greater precision/ } },
+        fine: { fields: { ...plain, n: decimal(65, 31) }, said: { mysql: /at most 30 digits behind/ } },
         texts: { fields: { ...plain, n: varchar(16_000) }, said: {} },
         longer: { fields: { ...plain, n: varchar(16_384) }, said: { mysql: /declare it as text/ } },
         longest: { fields: { ...plain, n: varchar(10_485_761) }, said: { mysql: /text/, postgres: /as text/ } },
