@@ -1,5 +1,6 @@
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 
 /** The folder of everything that the local runner keeps: `.dray/` of the project, or `DRAY_HOME`. */
@@ -20,4 +21,12 @@ export function logFolder(home: string): string {
   const folder = join(home, 'logs')
   mkdirSync(folder, { recursive: true, mode: 0o700 })
   return folder
+}
+
+/** A file of a run in a folder. Throws `Configuration` for a name that would lead out of it, or that no run has. */
+export function fileOfRun(folder: string, id: string, extension: string): string {
+  if (/^\w[\w.:-]{0,99}$/.test(id)) return join(folder, `${id}.${extension}`)
+  throw new ConfigurationError(
+    `${JSON.stringify(id.slice(0, 100))} is not the name of a run, so nothing was looked for under it; \`npx dray runs\` lists the runs.`,
+  )
 }
