@@ -25,7 +25,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/faults/hostile-tables/hostile-tables.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
     'test/dray/pipeline/{capacity,deletes,large-values,migrations,reconcile}.test.ts',
-    'test/dray/cli/{large-values,run-chinook,run-lineage,run-warehouses}.test.ts',
+    'test/dray/cli/{large-values,left-files,run-chinook,run-lineage,run-warehouses}.test.ts',
     'test/dray/{states-language/broken-states,workflow/java}.test.ts',
   ],
   [MYSQL_PART]: [

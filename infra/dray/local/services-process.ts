@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { keepCompiled } from './compile-cache.ts'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {
@@ -22,7 +22,7 @@ import {
  * ends. It has its own session, so that Ctrl-C stops the command first and the databases after it.
  */
 
-enableCompileCache()
+keepCompiled()
 ignoreExperimentalWarnings()
 
 const IDLE_AT_START_MS = 15_000
@@ -53,7 +53,7 @@ async function ensureStateTable(endpoint: string): Promise<void> {
   const client = createStateClient({ endpoint })
   await createStateTable(client, STATE_TABLE_NAME)
   client.destroy()
-  writeFileSync(note, '')
+  writeFileSync(note, '', { mode: 0o600 })
 }
 
 const postgres = once(async () => {

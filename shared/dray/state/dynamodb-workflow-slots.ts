@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { checked } from '#dray/messages/message.ts'
 import { type RunRequest, runRequest } from '#dray/messages/run-input.ts'
 import { Attributes, type Item } from './attributes.ts'
 import { notRecorded } from './conditions.ts'
@@ -76,5 +77,5 @@ function slotOf(item: Item): WorkflowSlot {
 }
 
 function isRequest(value: unknown): value is RunRequest {
-  return runRequest.safeParse(value).success
+  return 'data' in checked(runRequest, value)
 }

@@ -1,6 +1,7 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TerminalError } from '#dray/errors.ts'
 import { type EndOfWorkflow, endOfWorkflow, entityUpdated, queuedEvent } from '#dray/messages/events.ts'
+import { checked } from '#dray/messages/message.ts'
 import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
 import { followUpOf } from './run-request.ts'
 
@@ -46,9 +47,9 @@ function jsonOf(body: string): unknown {
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
+  const found = checked(schema, value)
+  if ('data' in found) return found.data
   throw new TerminalError(
-    `${what} is not as docs/events.md says, so no run was started for it: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
+    `${what.slice(0, 100)} is not as docs/events.md says, so no run was started for it: ${found.fault}`,
   )
 }
