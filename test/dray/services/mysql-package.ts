@@ -27,9 +27,9 @@ export interface UnpackedMysql {
 }
 
 /**
- * Downloads and unpacks MySQL with the libraries that it needs, where that is asked for, once for all test files that ask at the same time. The
- * packages are those of Debian's unstable distribution, as the machine's own mirror has them; nothing of the system is
- * replaced. Returns why not, where it cannot be had.
+ * Downloads and unpacks MySQL with the libraries that it needs, where that is asked for, once for all test files that
+ * ask at the same time. The packages are those of Debian's unstable distribution, as the machine's own mirror has them;
+ * nothing of the system is replaced. Returns why not, where it cannot be had.
  */
 export async function unpackMysql(): Promise<UnpackedMysql | string> {
   if (!existsSync('/usr/bin/apt-get')) return 'there is no apt-get to download MySQL with.'
