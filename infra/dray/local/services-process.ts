@@ -8,6 +8,9 @@ import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {
   ALREADY_SERVED,
+  isProof,
+  type ProvenReply,
+  proofOf,
   type ServiceNeeds,
   type ServiceReply,
   type ServiceRequest,
@@ -26,6 +29,7 @@ keepCompiled()
 ignoreExperimentalWarnings()
 
 const IDLE_AT_START_MS = 15_000
+const MOST_REQUEST_BYTES = 65_536
 
 const home = process.argv[2] as string
 const lock = takeFolderLock(servicesLock(home))
@@ -103,11 +107,16 @@ function serve(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.on('close', () => drop(socket))
   socket.on('end', () => drop(socket))
+  // Every user of the machine can connect, and nothing is held for a stranger.
+  socket.on('data', () => {
+    if (!claims.has(socket) && socket.bytesRead > MOST_REQUEST_BYTES) socket.destroy()
+  })
   const lines = createInterface(socket)
   lines.on('error', () => {})
   lines.once('line', async (line) => {
     const request = parse(line)
-    if (request?.token !== token) return socket.destroy()
+    if (request === null) return socket.destroy()
+    const encode = (reply: ServiceReply) => encoded(reply, request.nonce)
     if (stopping) return socket.end(encode({ status: 'stopping' }))
     claims.add(socket)
     socket.write(encode({ status: 'starting' }))
@@ -148,16 +157,21 @@ function stop(): void {
   })()
 }
 
+/** What a command asks for; null where it does not know the token. */
 function parse(line: string): ServiceRequest | null {
   try {
-    return JSON.parse(line) as ServiceRequest
+    const request = JSON.parse(line) as ServiceRequest | null
+    if (typeof request?.nonce !== 'string') return null
+    return isProof(request.proof, proofOf(token, request.nonce, JSON.stringify(request.needs))) ? request : null
   } catch {
     return null
   }
 }
 
-function encode(reply: ServiceReply): string {
-  return `${JSON.stringify(reply)}\n`
+function encoded(reply: ServiceReply, nonce: string): string {
+  const text = JSON.stringify(reply)
+  const proven: ProvenReply = { reply: text, proof: proofOf(token, nonce, text) }
+  return `${JSON.stringify(proven)}\n`
 }
 
 /** Runs `start` at the first call; a failure is forgotten, so that the next command tries again. */
