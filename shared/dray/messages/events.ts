@@ -53,8 +53,8 @@ export const entityUpdated = z
 const workflowEnded = z.object({
   version: z.literal(1),
   id,
-  workflow: z.string().min(1),
-  run: z.string().min(1),
+  workflow: z.string().min(1).max(100),
+  run: z.string().min(1).max(100),
   status: z.enum(['success', 'failed']),
   /** ISO 8601. */
   started_at: z.string(),

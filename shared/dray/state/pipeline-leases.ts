@@ -100,7 +100,7 @@ export class PipelineLeases {
     })
     if (outcome.kind === 'applied') return leaseOf(outcome.item, lease.owner)
     const item = await this.#requests.get(pipelineKey(lease.pipeline))
-    if (item?.lease_owner === lease.owner && Number(item.epoch) > above) return leaseOf(item, lease.owner)
+    if (item?.lease_owner === lease.owner && pipelineState(item).epoch > above) return leaseOf(item, lease.owner)
     if (outcome.kind === 'unknown') throw outcome.error
     throw lostTo(lease, item && pipelineState(item))
   }

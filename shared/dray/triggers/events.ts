@@ -17,10 +17,17 @@ export function requestOf(body: string): RunRequest {
   return { ...request, trigger: `event:${detailType}` }
 }
 
+/** Of a chain of causes in a message, from the workflow itself on. */
+const MOST_SHOWN = 10
+
 /** Throws `Terminal` when the workflow itself led to what asks for its run. */
 export function refuseCircle({ trigger, events, causation }: RunRequest, workflow: string): void {
-  if (!causation.some((cause) => cause.workflow === workflow)) return
-  const chain = causation.map((cause) => `${cause.workflow} (${cause.run})`).join(' → ')
+  const from = causation.findIndex((cause) => cause.workflow === workflow)
+  if (from < 0) return
+  const chain = causation
+    .slice(from, from + MOST_SHOWN)
+    .map((cause) => `${cause.workflow} (${cause.run})`)
+    .join(' → ')
   throw new TerminalError(
     `${trigger.replace('event:', '')} ${events.join()} was caused by ${workflow} itself, so it would start itself for ever: ${chain}; let its sender leave out what ${workflow} has written`,
   )
