@@ -155,7 +155,12 @@ describe('items have a format', () => {
   test('and what Dray has not written is refused by its name, not taken for nothing', async () => {
     const id = randomUUID()
     const wrong = [
-      ...[{ last_run: { N: '7' } }, { epoch: { S: 'x' } }, { epoch: { N: '-1' } }, { lease_expires_at: { N: '12345678901234567890.5' } }],
+      ...[
+        { last_run: { N: '7' } },
+        { epoch: { S: 'x' } },
+        { epoch: { N: '-1' } },
+        { lease_expires_at: { N: '12345678901234567890.5' } },
+      ],
       ...[{ pending: { S: 'no' } }, { source_identity: { S: '{' } }, { lease_owner: { L: [] } }],
     ]
 
