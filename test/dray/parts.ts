@@ -21,10 +21,11 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/local/csv/{kinds,models,real-data}.test.ts',
     'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
+    'test/dray/faults/fuzz/*.test.ts',
     'test/dray/faults/hostile-tables/hostile-tables.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
     'test/dray/pipeline/{capacity,deletes,large-values,migrations,reconcile}.test.ts',
-    'test/dray/cli/{large-values,run-chinook,run-lineage,run-warehouses}.test.ts',
+    'test/dray/cli/{large-values,left-files,run-chinook,run-lineage,run-warehouses}.test.ts',
     'test/dray/{states-language/broken-states,workflow/java}.test.ts',
   ],
   [MYSQL_PART]: [

@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import type { RunRequest } from '#dray/messages/run-input.ts'
+import { checked } from '#dray/messages/message.ts'
+import { type RunRequest, runRequest } from '#dray/messages/run-input.ts'
+import { Attributes, type Item } from './attributes.ts'
 import { notRecorded } from './conditions.ts'
-import { type Item, timeText } from './items.ts'
+import { timeText } from './items.ts'
 import { slotKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import type { WorkflowSlot, WorkflowSlots } from './workflow-slots.ts'
@@ -59,16 +61,21 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
 }
 
 function slotOf(item: Item): WorkflowSlot {
-  const parsed = (value: unknown): RunRequest | null => (typeof value === 'string' ? JSON.parse(value) : null)
+  const held = new Attributes(item)
+  const request = (name: string) => held.json(name, 'what a run was asked for', isRequest)
   return {
-    workflow: String(item.workflow_name),
-    createdAt: Date.parse(String(item.created_at)),
-    revision: Number(item.revision),
-    generation: Number(item.generation),
-    run: typeof item.run === 'string' ? item.run : null,
-    started: item.started === true,
-    request: parsed(item.request),
-    pending: parsed(item.pending),
-    seen: item.seen as string[],
+    workflow: held.needed('workflow_name'),
+    createdAt: held.time('created_at') ?? 0,
+    revision: held.count('revision'),
+    generation: held.count('generation'),
+    run: held.text('run'),
+    started: held.isTrue('started'),
+    request: request('request'),
+    pending: request('pending'),
+    seen: held.texts('seen') ?? [],
   }
+}
+
+function isRequest(value: unknown): value is RunRequest {
+  return 'data' in checked(runRequest, value)
 }
