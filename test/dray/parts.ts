@@ -31,7 +31,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',
     'test/dray/database/mysql/*.test.ts',
-    'test/dray/active-record/active-record.test.ts',
+    'test/dray/active-record/{active-record,bytes,many-rows}.test.ts',
     'test/dray/active-record/hostile-values.test.ts',
     'test/dray/active-record/naughty-strings.test.ts',
     'test/dray/docs/active-record.test.ts',
