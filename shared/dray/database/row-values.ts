@@ -25,7 +25,7 @@ export function cutToken(token: string): string {
 
 /** Instead of what a trigger says in its own words, which may be made of the row's values. */
 export function raisedBy(what: string): string {
-  return `${what} refused the row with a text that may quote it, so the text is in the server's log and in the quarantine alone`
+  return `${what} refused the row with words that may quote it, which the quarantine alone repeats; look at what it refuses`
 }
 
 const FRAME = /^ {4}at /
