@@ -63,7 +63,8 @@ export class HttpSink implements LineageSink {
       redirect: 'error',
       signal,
     })
-    await response.arrayBuffer()
+    // Nothing of the answer is wanted, and it may never end.
+    await response.body?.cancel()
     return response.status
   }
 }
