@@ -19,7 +19,8 @@ export class DynamoDbWorkflowSlots implements WorkflowSlots {
   async open(workflow: string, now: number): Promise<WorkflowSlot> {
     const found = await this.#requests.get(slotKey(workflow))
     if (found !== null) return slotOf(found)
-    const fresh = { revision: 0, generation: 0, run: null, started: false, request: null, pending: null, seen: [] }
+    const free = { run: null, tookAt: null, started: false, request: null, pending: null }
+    const fresh = { ...free, revision: 0, generation: 0, seen: [] }
     const outcome = await this.#requests.put(itemOf({ ...fresh, workflow, createdAt: now }, randomUUID()), {
       ConditionExpression: notRecorded,
     })
@@ -50,6 +51,7 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
     revision: slot.revision,
     generation: slot.generation,
     run: slot.run,
+    took_at: slot.tookAt === null ? null : timeText(slot.tookAt),
     started: slot.started,
     request: slot.request === null ? null : JSON.stringify(slot.request),
     pending: slot.pending === null ? null : JSON.stringify(slot.pending),
@@ -66,6 +68,7 @@ function slotOf(item: Item): WorkflowSlot {
     revision: Number(item.revision),
     generation: Number(item.generation),
     run: typeof item.run === 'string' ? item.run : null,
+    tookAt: typeof item.took_at === 'string' ? Date.parse(item.took_at) : null,
     started: item.started === true,
     request: parsed(item.request),
     pending: parsed(item.pending),

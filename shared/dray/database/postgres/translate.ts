@@ -192,7 +192,7 @@ function isDisconnection(message: string): boolean {
   return /Connection terminated|connection error and is not queryable|timeout expired|the connection was/.test(message)
 }
 
-/** `COPY t, line 7, column name: "…"`; where the column is not known, the line stands there, which may read like that. */
+/** `COPY t, line 7, column name: "…"`; where the column is not known, the line itself, which may read like that. */
 const COPIED = /^COPY (?:(?!, \S+ \d+: ").)*?, \S+ \d+, \S+ (.*?)(?:: |$)/s
 
 /** The column that an error is about, where the server says so. */
