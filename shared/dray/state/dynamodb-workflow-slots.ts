@@ -21,7 +21,8 @@ export class DynamoDbWorkflowSlots implements WorkflowSlots {
   async open(workflow: string, now: number): Promise<WorkflowSlot> {
     const found = await this.#requests.get(slotKey(workflow))
     if (found !== null) return slotOf(found)
-    const fresh = { revision: 0, generation: 0, run: null, started: false, request: null, pending: null, seen: [] }
+    const free = { run: null, tookAt: null, started: false, request: null, pending: null }
+    const fresh = { ...free, revision: 0, generation: 0, seen: [] }
     const outcome = await this.#requests.put(itemOf({ ...fresh, workflow, createdAt: now }, randomUUID()), {
       ConditionExpression: notRecorded,
     })
@@ -52,6 +53,7 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
     revision: slot.revision,
     generation: slot.generation,
     run: slot.run,
+    took_at: slot.tookAt === null ? null : timeText(slot.tookAt),
     started: slot.started,
     request: slot.request === null ? null : JSON.stringify(slot.request),
     pending: slot.pending === null ? null : JSON.stringify(slot.pending),
@@ -69,6 +71,7 @@ function slotOf(item: Item): WorkflowSlot {
     revision: held.count('revision'),
     generation: held.count('generation'),
     run: held.text('run'),
+    tookAt: held.time('took_at'),
     started: held.isTrue('started'),
     request: request('request'),
     pending: request('pending'),

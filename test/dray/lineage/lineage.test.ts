@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
 import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -138,6 +139,29 @@ describe('a sink', () => {
       ],
     )
   })
+
+  for (const status of [201, 422]) {
+    test(`by HTTP reads nothing of an answer that never ends but its status: ${status}`, async () => {
+      const endless = createHttpServer((request, response) => {
+        request.resume()
+        response.writeHead(status, { 'content-length': 5_000_000_000 })
+        const more = setInterval(() => response.write('c4nary '), 5)
+        response.on('close', () => clearInterval(more))
+      }).listen(0, '127.0.0.1')
+      await once(endless, 'listening')
+      const { port } = endless.address() as AddressInfo
+
+      const told = await sink({ OPENLINEAGE_URL: `http://127.0.0.1:${port}` })
+        .send(event)
+        .catch((error: unknown) => error)
+
+      // All have hung up.
+      await new Promise((resolve) => endless.close(resolve))
+      if (status === 201) assert.equal(told, undefined)
+      else assert.match(inspect(told), /it answered 422/)
+      assert.doesNotMatch(inspect(told), /c4nary/)
+    })
+  }
 
   test('by HTTP is sent the user and the password of its URL, and never names them', async () => {
     const url = server.url.replace('//', '//some%40one:se%3Acret@')

@@ -15,7 +15,7 @@ import { CASES, unlessRefused } from './refusals.ts'
 
 const TABLE = 'state'
 const NOW = Date.parse('2026-01-01T12:00:00Z')
-const workflow = { name: 'daily', pipelines: ['orders'] }
+const workflow = { name: 'daily', pipelines: ['orders'], minInterval: 0 }
 const started = { id: 'r1', workflow: 'daily', startTime: NOW, runner: 'stepfunctions', trigger: 'manual' }
 
 let dynamo: LocalDynamoDb
