@@ -349,7 +349,8 @@ describe('PostgreSQL', () => {
       [`${url}?sslmode=maybe`, /sslmode "maybe"/],
       [`${url}?colour=red`, /"colour"/],
       ['postgres://u:s3cret@host:99999/db', /cannot be read/],
-      ['postgres:', /names no database/],
+      ['postgres:', /cannot be read/],
+      ['postgres://localhost', /names no database/],
     ] as const) {
       const absent = createPostgresAdapter({ name: 'my-crm', url: bad })
 
