@@ -28,7 +28,7 @@ const YEAR = String.raw`(?:1[89]|2[01])\d{2}`
 const TWO = String.raw`(?:0[1-9]|[12]\d|3[01])`
 /** `2022-03-11`, `11.3.2022`, `11.03.22`, `20220311`, `11032022`. */
 const DATE = new RegExp(
-  String.raw`^(?:${YEAR}([-./ ]?)${DAY}\1${DAY}|${DAY}([-./ ])${DAY}\2${YEAR}|${TWO}${TWO}${YEAR}|${DAY}([-./])${DAY}\3\d{2})$`,
+  String.raw`^(?:${YEAR}([-./ ])${DAY}\1${DAY}|${YEAR}${TWO}${TWO}|${DAY}([-./ ])${DAY}\2${YEAR}|${TWO}${TWO}${YEAR}|${DAY}([-./])${DAY}\3\d{2})$`,
 )
 /** The date of birth and four digits of a person in the north, seven digits and one of a company. */
 const IDENTITY = new RegExp(String.raw`^(?:(?:${TWO}${TWO}\d\d|\d\d${TWO}${TWO})[-+]\d{4}|\d{7}-\d)$`)

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cleanPhone } from 'dray/internal/cleaning/phone.ts'
 import fc from 'fast-check'
+import { getCountries, getExampleNumber } from 'libphonenumber-js/max'
+import examples from 'libphonenumber-js/mobile/examples'
 
 const valid: readonly (readonly [raw: string, country: string | null, clean: string])[] = [
   ['+55 (12) 3923-5555', null, '+551239235555'],
@@ -91,6 +93,22 @@ test('cleanPhone refuses digits that are a number with and without the country c
   const { value, finding } = cleanPhone('483219123', 'PL')
 
   assert.deepEqual({ value, code: finding?.code }, { value: null, code: 'ambiguous' })
+})
+
+test('cleanPhone reads a number of each country as it is written there and abroad', () => {
+  for (const country of getCountries()) {
+    const example = getExampleNumber(country, examples)
+    assert.ok(example)
+    const national = example.formatNational()
+    for (const raw of [
+      national,
+      national.replaceAll(/\D/g, ''),
+      example.formatInternational(),
+      example.number.slice(1),
+    ]) {
+      assert.deepEqual(cleanPhone(raw, country), { value: example.number, finding: null }, `${raw} of ${country}`)
+    }
+  }
 })
 
 /** What no one can dial as it is written, by the finding. */
