@@ -1,12 +1,12 @@
 import { AMBIGUOUS, takeCity } from './address-city.ts'
 import { takeCountry } from './address-country.ts'
-import { joinParts, type Part, splitIntoParts } from './address-parts.ts'
+import { cutLastWords, joinParts, type Part, splitIntoParts } from './address-parts.ts'
 import { takePostalCode } from './address-postal-code.ts'
 import { takeRegion } from './address-region.ts'
 import { unspacedAddress } from './address-unspaced.ts'
 import { countryNamed, isCountryCode } from './country-names.ts'
 import type { Finding } from './finding.ts'
-import { isKnownCity } from './places.ts'
+import { countriesOfCity, isKnownCity } from './places.ts'
 import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
 import { cleanText } from './text.ts'
 
@@ -74,9 +74,20 @@ export function parseAddress(value: string | null, country?: string | null): Add
   const text = cleanText(value?.replaceAll(/[\r\n\u2028\u2029]+/g, ', ') ?? null)
   const unspaced = text === null ? null : unspacedAddress(text)
   if (unspaced !== null) return { ...EMPTY, ...unspaced }
-  const parts = text === null ? [] : splitIntoParts(text)
+  const parts = text === null ? [] : joinNames(splitIntoParts(text))
   if (parts.length === 0) return EMPTY
   return parsed(parts, country && isCountryCode(country) ? country : null)
+}
+
+/** `15230 Frankfurt (Oder)`: what stands in brackets belongs to the name of the city. */
+function joinNames(parts: Part[]): Part[] {
+  for (const [at, { text, before }] of parts.entries()) {
+    const place = parts[at - 1]
+    if (place === undefined || !before.includes('(')) continue
+    const name = `${cutLastWords(place.text, 1)?.words} (${text})`
+    if (countriesOfCity(name).length > 0) parts.splice(at - 1, 2, { ...place, text: `${place.text} (${text})` })
+  }
+  return parts
 }
 
 function parsed(parts: Part[], given: string | null): Address {

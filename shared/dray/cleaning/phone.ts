@@ -80,6 +80,11 @@ function startsWithCallingCode(text: string, country: CountryCode): boolean {
   return text.startsWith(getCountryCallingCode(country))
 }
 
+/** Full-width and Arabic digits, and full-width plus signs, as plain ones. */
+function withPlainDigits(text: string): string {
+  return text.normalize('NFKC').replaceAll(/[٠-٩۰-۹]/g, (digit) => String(digit.charCodeAt(0) % 16))
+}
+
 const digitsOf = (written: string) => written.replaceAll(/\D/g, '')
 
 /** Whether the country's people write the number like this: without the zero that others would dial before it. */
@@ -136,8 +141,7 @@ export function cleanPhone(value: string | null, defaultCountry?: string | null)
   const cleaned = cleanText(value)
   if (cleaned === null) return NOTHING
   if (cleaned.length > LONGEST) return invalid
-  // Full-width digits and plus signs become plain ones.
-  const text = cleaned.normalize('NFKC').replace(LABEL, '').replace(CODE_IN_BRACKETS, '$1$2 ')
+  const text = withPlainDigits(cleaned).replace(LABEL, '').replace(CODE_IN_BRACKETS, '$1$2 ')
   if (AMOUNT.test(text) || DATE.test(text) || IDENTITY.test(text)) return other
   const country = defaultCountry && isSupportedCountry(defaultCountry) ? defaultCountry : undefined
 
