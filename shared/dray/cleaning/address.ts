@@ -6,8 +6,8 @@ import { takeRegion } from './address-region.ts'
 import { unspacedAddress } from './address-unspaced.ts'
 import { countryNamed, isCountryCode } from './country-names.ts'
 import type { Finding } from './finding.ts'
-import { countriesOfCity, isKnownCity } from './places.ts'
-import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
+import { countriesOfCity, isKnownCity, orderOf } from './places.ts'
+import { countryOfPostalCode, isPostalCode, isWrittenCode } from './postal-codes.ts'
 import { cleanText } from './text.ts'
 
 /**
@@ -49,6 +49,11 @@ const ambiguousCity: Finding = {
   code: 'ambiguous',
   message: 'What may be the city may be something else; it was set to NULL, and its words stay in the line.',
 }
+const otherCountry: Finding = {
+  field: 'country',
+  code: 'contradiction',
+  message: 'The address is written as one of another country than the one that is given; its code was set to NULL.',
+}
 const ambiguousCountry: Finding = {
   field: 'country',
   code: 'ambiguous',
@@ -66,7 +71,8 @@ function cityState(city: string | null): string | null {
  * region, city, then the line. Each part is known by evidence: CLDR's names of countries, each country's pattern of
  * postal codes, ISO 3166-2's regions and GeoNames' cities, and by where the parts stand to each other. What may be one
  * thing or another is null, with a finding, and stays in the line. `country` (ISO alpha-2) is that of addresses that
- * name none. No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models.
+ * name none: where one is written as of another country, what is written counts (`CH-1204 Genève`), or the code of the
+ * country is null, with a finding (`602 00 Brno` of Germany). No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models.
  *
  * `123 Main St, Apt 4B, New York, NY 10001, USA` → line `123 Main St, Apt 4B`, city `New York`, state `NY`, …
  */
@@ -74,9 +80,39 @@ export function parseAddress(value: string | null, country?: string | null): Add
   const text = cleanText(value?.replaceAll(/[\r\n\u2028\u2029]+/g, ', ') ?? null)
   const unspaced = text === null ? null : unspacedAddress(text)
   if (unspaced !== null) return { ...EMPTY, ...unspaced }
-  const parts = text === null ? [] : joinNames(splitIntoParts(text))
-  if (parts.length === 0) return EMPTY
-  return parsed(parts, country && isCountryCode(country) ? country : null)
+  if (text === null) return EMPTY
+  return country && isCountryCode(country) ? readWithGiven(text, country) : parsed(text, null)
+}
+
+/** An address of the country that is given, unless it names, or is written as one of, another. */
+function readWithGiven(text: string, given: string): Address {
+  const address = parsed(text, given)
+  const { city, state, country, findings } = address
+  const isBacked = state !== null || (city !== null && isKnownCity(city, given))
+  if (country !== null || isBacked || findings.some(({ field }) => field === 'country')) return address
+  const free = parsed(text, null)
+  if (free.country !== null) return address
+  const { postalCode, countryCode } = free
+  if (countryCode !== null && countryCode !== given) {
+    // `CH-1204 Genève`, `3011 AD Rotterdam`
+    const isPlain = postalCode !== null && countryOfPostalCode(postalCode) === countryCode
+    return isPlain && !isPostalCode(postalCode, given) ? free : contradicted(free)
+  }
+  if (!isElsewhere(text, free.city === null ? address : free, given)) return address
+  return contradicted(city !== null && isWrittenCode(address.postalCode ?? '', given) ? address : free)
+}
+
+function contradicted(address: Address): Address {
+  return { ...address, countryCode: null, findings: [...address.findings, otherCountry] }
+}
+
+/** Whether a city that the country does not have is one of another, by the form of the postal code if there is one. */
+function isElsewhere(text: string, { city, postalCode }: Address, given: string): boolean {
+  if (city === null || isKnownCity(city, given)) return false
+  const others = countriesOfCity(city)
+  if (postalCode === null || !isWrittenCode(postalCode, given)) return others.length > 0
+  const order = text.toUpperCase().lastIndexOf(postalCode) < text.lastIndexOf(city) ? 'ZC' : 'CZ'
+  return others.some((other) => isWrittenCode(postalCode, other) && orderOf(other).includes(order))
 }
 
 /** `15230 Frankfurt (Oder)`: what stands in brackets belongs to the name of the city. */
@@ -90,7 +126,9 @@ function joinNames(parts: Part[]): Part[] {
   return parts
 }
 
-function parsed(parts: Part[], given: string | null): Address {
+function parsed(text: string, given: string | null): Address {
+  const parts = joinNames(splitIntoParts(text))
+  if (parts.length === 0) return EMPTY
   const written = takeCountry(parts, given)
   if (written.isAmbiguous) return { ...EMPTY, line: joinParts(parts), findings: [ambiguousCountry] }
   const code = written.code ?? given
