@@ -40,7 +40,7 @@ function isKnown(text: string, country: string | null): boolean {
 /** A country by its formal name, which CLDR does not have. */
 const REPUBLIC = /republi[ckq]|república|kingdom|جمهوري|مملكة|республик|共和国|공화국/iu
 
-/** `Edo. Méx.` and `okr. Senec` are cut short as regions are, `St. Louis`, `г. Москва` and `Frankfurt a. M.` as cities. */
+/** `Edo. Méx.` and `okr. Senec` are cut short as regions are, `St. Louis` and `Frankfurt a. M.` as cities are. */
 const CUT_SHORT = /(?:^|\s)(?!(?:st|ste|sta|sto|mt|ft|гр|пос|дер|ст|пгт|bad)\.)\p{L}{2,5}\.(?=\s|$)/iu
 
 /** `Main St 5` and `Hauptstraße` are no cities; `Praha 2`, `Dublin 4` and `København K` are. */

@@ -72,7 +72,8 @@ function cityState(city: string | null): string | null {
  * postal codes, ISO 3166-2's regions and GeoNames' cities, and by where the parts stand to each other. What may be one
  * thing or another is null, with a finding, and stays in the line. `country` (ISO alpha-2) is that of addresses that
  * name none: where one is written as of another country, what is written counts (`CH-1204 Genève`), or the code of the
- * country is null, with a finding (`602 00 Brno` of Germany). No library on npm fits: `parse-address` and `addresser` know the USA only, libpostal needs 2 GB of models.
+ * country is null, with a finding (`602 00 Brno` of Germany). No library on npm fits: `parse-address` and `addresser`
+ * know the USA only, libpostal needs 2 GB of models.
  *
  * `123 Main St, Apt 4B, New York, NY 10001, USA` → line `123 Main St, Apt 4B`, city `New York`, state `NY`, …
  */

@@ -46,7 +46,7 @@ export const postalPatternOf = remembered((country) => {
   return zip === undefined ? null : new RegExp(`^(?:${zip})$`)
 })
 
-/** Words of a kind of region, folded, which are left out as often as not: `Stockholms län`, `jud. Cluj`, `обл. София`. */
+/** Words of a kind of region, folded, which are left out as often as not: `Stockholms län`, `jud. Cluj`. */
 const KINDS_BEFORE =
   'co|county|capital region of|region of|state of|region|jud|judetul|woj|wojewodztwo|obl|oblast|municipality of|parish of|' +
   '(?:provincia|prov|pcia|departamento|depto|dpto|estado|edo|est|departement|province|canton)(?: (?:de la|del|de|di|du|do|da|of))?|' +
@@ -163,7 +163,7 @@ function countriesByName(namesOf: (country: string) => ReadonlySet<string>): Map
   return built
 }
 
-/** The one country that has a region of this name in letters of its own, and no city: `Московская обл.`, `Αττική`. */
+/** The one country that has a region of this name in other letters than Latin ones: `Московская обл.`, `Αττική`. */
 export function countryOfForeignRegion(text: string): string | null {
   if (/\p{Script=Latin}/u.test(text)) return null
   const [country, another] = countriesOfRegion(fold(text).replace(KIND_OF_REGION, ''))
