@@ -24,14 +24,17 @@ const ZERO_IN_BRACKETS = /^((?:\+|00)[1-9]\d{0,2}) ?\(0\) ?/
 const AMOUNT = /^(?:[^.,a-z]*[.,](?:\d{1,2}|0+)|-\d+)$/i
 
 const DAY = String.raw`(?:0?[1-9]|[12]\d|3[01])`
-const YEAR = String.raw`(?:1[89]|2[01])\d{2}`
 const TWO = String.raw`(?:0[1-9]|[12]\d|3[01])`
-/** `2022-03-11`, `11.3.2022`, `11.03.22`, `20220311`, `11032022`. */
+const MONTH = '(?:0[1-9]|1[0-2])'
+const YEAR = String.raw`(?:19|20)\d{2}`
+/** `2022-03-11`, `11.3.2022`, `11.03.22`. */
 const DATE = new RegExp(
-  String.raw`^(?:${YEAR}([-./ ])${DAY}\1${DAY}|${YEAR}${TWO}${TWO}|${DAY}([-./ ])${DAY}\2${YEAR}|${TWO}${TWO}${YEAR}|${DAY}([-./])${DAY}\3\d{2})$`,
+  String.raw`^(?:${YEAR}([-./ ])${DAY}\1${DAY}|${DAY}([-./ ])${DAY}\2${YEAR}|${DAY}([-./])${DAY}\3\d{2})$`,
 )
+/** `20220311`, `11032022`, `03112022`: numbers of eight digits are written in groups where they may be dates. */
+const DATE_OF_DIGITS = new RegExp(`^(?:${YEAR}${MONTH}${TWO}|(?:${TWO}${MONTH}|${MONTH}${TWO})${YEAR})$`)
 /** The date of birth and four digits of a person in the north, seven digits and one of a company. */
-const IDENTITY = new RegExp(String.raw`^(?:(?:${TWO}${TWO}\d\d|\d\d${TWO}${TWO})[-+]\d{4}|\d{7}-\d)$`)
+const IDENTITY = new RegExp(String.raw`^(?:(?:${TWO}${MONTH}\d\d|\d\d${MONTH}${TWO})[-+]\d{4}|\d{7}-\d)$`)
 
 /** `0711 2842222/23`: the end of a second number that begins as the first one. */
 const NEXT_LINE = /^(.*\d) ?\/\D{0,3}\d{1,4}$/
@@ -142,7 +145,7 @@ export function cleanPhone(value: string | null, defaultCountry?: string | null)
   if (cleaned === null) return NOTHING
   if (cleaned.length > LONGEST) return invalid
   const text = withPlainDigits(cleaned).replace(LABEL, '').replace(CODE_IN_BRACKETS, '$1$2 ')
-  if (AMOUNT.test(text) || DATE.test(text) || IDENTITY.test(text)) return other
+  if ([AMOUNT, DATE, DATE_OF_DIGITS, IDENTITY].some((form) => form.test(text))) return other
   const country = defaultCountry && isSupportedCountry(defaultCountry) ? defaultCountry : undefined
 
   const first = NEXT_LINE.exec(text)?.[1]
