@@ -194,7 +194,7 @@ function betweenWords(parts: Part[]): Country {
   for (const count of [2, 1]) {
     const code = cutLastWords(text, count)
     if (code === null || !/\d/.test(code.words) || /\d/.test(code.rest)) continue
-    for (const length of [3, 2, 1]) {
+    for (const length of [1, 2, 3]) {
       const cut = cutLastWords(code.rest, length)
       const country = cut === null || cut.words.length < 3 ? null : countryNamed(cut.words)
       if (cut === null || country === null || !isPostalCode(code.words, country) || !isPlace(cut.rest, country))

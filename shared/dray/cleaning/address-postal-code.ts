@@ -1,13 +1,7 @@
 import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import { isCountryCode } from './country-names.ts'
 import { countriesOfCity, isKnownCity, isRegionName, orderOf } from './places.ts'
-import {
-  countryOfPostalCode,
-  countryOfSign,
-  hasPostalCodes,
-  isPostalCode,
-  resemblesPostalCode,
-} from './postal-codes.ts'
+import { countryOfPostalCode, hasPostalCodes, isPostalCode, resemblesPostalCode } from './postal-codes.ts'
 import { isUnit, isWordOfAddress, namesStreet } from './street-words.ts'
 
 /** A postal code that was taken out of the parts. */
@@ -107,7 +101,7 @@ function ahead(text: string, country: string | null, isOnly: boolean): { code: s
       continue
     // `2492 Broadway` in a country that has no postal codes.
     const isSure = country !== null && (hasPostalCodes(country) || isKnownCity(cut.rest, country))
-    const isNumberOfHouse = !isSure && (isOnly || country !== null) && countryOfSign(cut.words) === null
+    const isNumberOfHouse = !isSure && (isOnly || country !== null) && countryOfPostalCode(cut.words) === null
     if (isPostalCode(cut.words, country) && !isNumberOfHouse) return { code: cut.words, rest: cut.rest }
   }
   return null

@@ -111,7 +111,9 @@ function contradicted(address: Address): Address {
 function isElsewhere(text: string, { city, postalCode }: Address, given: string): boolean {
   if (city === null || isKnownCity(city, given)) return false
   const others = countriesOfCity(city)
-  if (postalCode === null || !isWrittenCode(postalCode, given)) return others.length > 0
+  if (postalCode === null) return others.length > 0
+  // `105 63 Athen`: of a country that writes a space.
+  if (!isWrittenCode(postalCode, given)) return others.length > 0 || postalCode.includes(' ')
   const order = text.toUpperCase().lastIndexOf(postalCode) < text.lastIndexOf(city) ? 'ZC' : 'CZ'
   return others.some((other) => isWrittenCode(postalCode, other) && orderOf(other).includes(order))
 }

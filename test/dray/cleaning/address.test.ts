@@ -195,6 +195,7 @@ const against: readonly (readonly [raw: string, given: string])[] = [
   ['Masarykova 12, 602 00 Brno', 'DE'],
   ['Masarykova 12, 60200 Brno', 'DE'],
   ['Ερμού 15, 105 63 Αθήνα', 'DE'],
+  ['Ermou 15, 105 63 Athen', 'DE'],
   ['Via Roma 1, 00192 Roma', 'DE'],
   ['Stephansplatz 1, 1010 Wien', 'DE'],
   ['Hauptstr. 5, 70174 Stuttgart', 'FR'],

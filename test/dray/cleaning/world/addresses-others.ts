@@ -453,4 +453,17 @@ Toronto Ontario Canada M5V 2T6 => Toronto | Ontario | M5V 2T6 | CA
 Große Oderstr. 5, 15230 Frankfurt (Oder) => Frankfurt (Oder) | | 15230 | *
 [DE] Marktplatz 3, 27356 Rotenburg (Wümme) => Rotenburg (Wümme) | | 27356 | DE
 Markt 5, 06108 Halle (Saale), Deutschland => Halle (Saale) | | 06108 | DE
+Chicago IL USA 60601 => Chicago | IL | 60601 | US
+Chicago IL USA => Chicago | IL | | US
+B1636FDA Olivos => Olivos | | B1636FDA | AR
+[DE] Rue du Rhône 8, CH-1204 Genève => Genève | | CH-1204 | CH
+[DE] Coolsingel 40, 3011 AD Rotterdam => Rotterdam | | 3011 AD | NL
+[DE] Masarykova 12, 602 00 Brno => Brno | | 602 00 | ?
+[DE] Ermou 15, 105 63 Athen => ?Athen | | ?105 63 | ?
+[DE] 8 rue Hanovre, 75002 Paris => Paris | | 75002 | ?FR
+[DE] 100 George St, Sydney NSW 2000 => Sydney | NSW | 2000 | ?AU
+[AT] Marienplatz 5, 80331 München => München | | 80331 | ?DE
+[ES] Calle Mayor 3, 10200 Trujillo => Trujillo | | 10200 | ES
+[DE] Dorfstr. 5, 88682 Salem => Salem | | 88682 | DE
+Plot 5, Dombivli, Dist Thane - 421201 => ?Dombivli | | 421201 |
 `
