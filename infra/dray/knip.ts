@@ -32,7 +32,7 @@ export const framework = {
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
   ignoreDependencies: [...hoisted, 'aws-lambda'],
-  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'umount'],
+  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'setpriv', 'umount'],
 }
 
 export const packages = {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { globSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { compileCache } from 'dray-infra/internal/local/compile-cache.ts'
 import { ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
@@ -88,9 +89,8 @@ async function runTests({ files, isLong, isOnMysql }: Pass, environment: NodeJS.
   const tests = spawn(process.execPath, [...nodeOptions(isLong), ...options, ...files], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: {
-      // Each file is a process of its own, and most of them import the same modules. It is where Node keeps it by
-      // itself.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+      // Each file is a process of its own, and most of them import the same modules.
+      NODE_COMPILE_CACHE: compileCache,
       ...process.env,
       ...environment,
       ...(isLong ? { DRAY_LONG: '1' } : {}),

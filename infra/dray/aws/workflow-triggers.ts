@@ -74,6 +74,7 @@ export class WorkflowTriggers extends Construct {
       WORKFLOW_PIPELINES: this.#pipelines.join(),
       STATE_MACHINE_ARN: machine.stateMachineArn,
       STATE_TABLE_NAME: table.tableName,
+      ...(workflow.minInterval === 0 ? {} : { WORKFLOW_MIN_INTERVAL: String(workflow.minInterval) }),
     }
   }
 

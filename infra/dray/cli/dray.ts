@@ -1,6 +1,6 @@
-import { enableCompileCache } from 'node:module'
+import { keepCompiled } from '#dray-infra/local/compile-cache.ts'
 
-enableCompileCache()
+keepCompiled()
 
 const { main } = await import('./main.ts')
 const code = await main(process.argv.slice(2))

@@ -23,8 +23,8 @@ async function logs(id: string, options: CommonOptions): Promise<void> {
 }
 
 async function localLines(id: string): Promise<string[]> {
-  const { drayHome } = await import('#dray-infra/local/home.ts')
-  const file = join(drayHome(), 'logs', `${id}.jsonl`)
+  const { drayHome, fileOfRun } = await import('#dray-infra/local/home.ts')
+  const file = fileOfRun(join(drayHome(), 'logs'), id, 'jsonl')
   try {
     return (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { modeOf } from 'dray/internal/messages/run-mode.ts'
 import type { RunRecord } from 'dray/internal/state/state-store.ts'
 import { commandFor, withStores } from './environment.ts'
 import { count, moment, oneLine, status } from './format.ts'
@@ -86,7 +87,7 @@ function runDocument(run: RunRecord) {
     records_failed: run.recordsFailed,
     runner: run.runner,
     trigger: run.trigger,
-    mode: run.mode === null ? null : JSON.parse(run.mode),
+    mode: modeOf(run),
     error: run.error,
   }
 }

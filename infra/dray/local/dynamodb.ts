@@ -89,6 +89,7 @@ async function lockFolder(folder: string): Promise<FolderLock> {
 export async function startDynamoDb(options: { folder?: string; port?: number } = {}): Promise<LocalDynamoDb> {
   const { folder, port = 0 } = options
   const lock = folder === undefined ? null : await lockFolder(folder)
+  if (folder !== undefined) await mkdir(join(folder, 'data'), { recursive: true, mode: 0o700 })
   const server = dynalite({
     ...(folder === undefined ? {} : { path: join(folder, 'data') }),
     createTableMs: 0,

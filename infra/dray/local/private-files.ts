@@ -1,4 +1,4 @@
-import { closeSync, constants, lstatSync, openSync } from 'node:fs'
+import { closeSync, constants, lstatSync, openSync, statSync } from 'node:fs'
 import { lstat, open } from 'node:fs/promises'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 
@@ -28,6 +28,15 @@ export async function makeExecutable(path: string): Promise<void> {
   } finally {
     await file.close()
   }
+}
+
+/** Whether a path, and where it leads if it is a link, are this user's and not open to everybody. */
+export function isOnesOwn(path: string): boolean {
+  const user = process.getuid?.()
+  // Windows knows no such owners.
+  if (user === undefined) return true
+  const found = statSync(path)
+  return lstatSync(path).uid === user && found.uid === user && (found.mode & 0o002) === 0
 }
 
 /** Whether a path is a folder of this user that nobody else can write to. */

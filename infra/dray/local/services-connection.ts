@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { openSync, readFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
@@ -8,8 +9,12 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { logFolder, makeHome } from './home.ts'
 import {
   ALREADY_SERVED,
+  isProof,
+  type ProvenReply,
+  proofOf,
   type ServiceNeeds,
   type ServiceReply,
+  type ServiceRequest,
   type ServicesFile,
   servicesFile,
 } from './services-protocol.ts'
@@ -64,7 +69,7 @@ async function attempt(
   const file = readServicesFile(home)
   const socket = file && (await open(file.port))
   if (!file || !socket) return null
-  const reply = await ask(socket, { token: file.token, needs })
+  const reply = await ask(socket, file.token, needs)
   if (reply === 'silent' || reply === null) {
     socket.destroy()
     return reply
@@ -99,7 +104,7 @@ function startProcess(home: string): ChildProcess {
 function readServicesFile(home: string): ServicesFile | null {
   try {
     const file = parse<ServicesFile>(readFileSync(servicesFile(home), 'utf8'))
-    return Number.isInteger(file?.port) ? file : null
+    return Number.isInteger(file?.port) && typeof file?.token === 'string' ? file : null
   } catch {
     return null
   }
@@ -114,10 +119,12 @@ function open(port: number): Promise<Socket | null> {
 }
 
 /**
- * The answer of the services process; null when the connection closes before, or when what is there says something
- * else: the port may be that of another program now. `silent` when nothing is said at all.
+ * The answer of the services process; null when the connection closes before, or when what is there does not know the
+ * token: the port may be that of another program now. `silent` when nothing is said at all.
  */
-function ask(socket: Socket, request: object): Promise<ServiceReply | 'silent' | null> {
+function ask(socket: Socket, token: string, needs: ServiceNeeds): Promise<ServiceReply | 'silent' | null> {
+  const nonce = randomBytes(16).toString('hex')
+  const request: ServiceRequest = { nonce, proof: proofOf(token, nonce, JSON.stringify(needs)), needs }
   return new Promise((resolve) => {
     const impatience = setTimeout(() => resolve('silent'), FIRST_ANSWER_WITHIN_MS)
     const lines = createInterface(socket)
@@ -125,7 +132,9 @@ function ask(socket: Socket, request: object): Promise<ServiceReply | 'silent' |
     lines.on('error', () => {})
     lines.on('line', (line) => {
       clearTimeout(impatience)
-      const reply = parse<ServiceReply>(line)
+      const proven = parse<ProvenReply>(line)
+      const isKnown = typeof proven?.reply === 'string' && isProof(proven.proof, proofOf(token, nonce, proven.reply))
+      const reply = isKnown ? parse<ServiceReply>(proven.reply) : null
       if (reply?.status !== 'starting') resolve(reply)
     })
     socket.once('close', () => {

@@ -1,13 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { keepCompiled } from './compile-cache.ts'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {
   ALREADY_SERVED,
+  isProof,
+  type ProvenReply,
+  proofOf,
   type ServiceNeeds,
   type ServiceReply,
   type ServiceRequest,
@@ -22,10 +25,11 @@ import {
  * ends. It has its own session, so that Ctrl-C stops the command first and the databases after it.
  */
 
-enableCompileCache()
+keepCompiled()
 ignoreExperimentalWarnings()
 
 const IDLE_AT_START_MS = 15_000
+const MOST_REQUEST_BYTES = 65_536
 
 const home = process.argv[2] as string
 const lock = takeFolderLock(servicesLock(home))
@@ -53,7 +57,7 @@ async function ensureStateTable(endpoint: string): Promise<void> {
   const client = createStateClient({ endpoint })
   await createStateTable(client, STATE_TABLE_NAME)
   client.destroy()
-  writeFileSync(note, '')
+  writeFileSync(note, '', { mode: 0o600 })
 }
 
 const postgres = once(async () => {
@@ -103,11 +107,16 @@ function serve(socket: Socket): void {
   socket.on('error', () => socket.destroy())
   socket.on('close', () => drop(socket))
   socket.on('end', () => drop(socket))
+  // Every user of the machine can connect, and nothing is held for a stranger.
+  socket.on('data', () => {
+    if (!claims.has(socket) && socket.bytesRead > MOST_REQUEST_BYTES) socket.destroy()
+  })
   const lines = createInterface(socket)
   lines.on('error', () => {})
   lines.once('line', async (line) => {
     const request = parse(line)
-    if (request?.token !== token) return socket.destroy()
+    if (request === null) return socket.destroy()
+    const encode = (reply: ServiceReply) => encoded(reply, request.nonce)
     if (stopping) return socket.end(encode({ status: 'stopping' }))
     claims.add(socket)
     socket.write(encode({ status: 'starting' }))
@@ -148,16 +157,21 @@ function stop(): void {
   })()
 }
 
+/** What a command asks for; null where it does not know the token. */
 function parse(line: string): ServiceRequest | null {
   try {
-    return JSON.parse(line) as ServiceRequest
+    const request = JSON.parse(line) as ServiceRequest | null
+    if (typeof request?.nonce !== 'string') return null
+    return isProof(request.proof, proofOf(token, request.nonce, JSON.stringify(request.needs))) ? request : null
   } catch {
     return null
   }
 }
 
-function encode(reply: ServiceReply): string {
-  return `${JSON.stringify(reply)}\n`
+function encoded(reply: ServiceReply, nonce: string): string {
+  const text = JSON.stringify(reply)
+  const proven: ProvenReply = { reply: text, proof: proofOf(token, nonce, text) }
+  return `${JSON.stringify(proven)}\n`
 }
 
 /** Runs `start` at the first call; a failure is forgotten, so that the next command tries again. */

@@ -1,3 +1,4 @@
+import { createHmac, timingSafeEqual } from 'node:crypto'
 import { join } from 'node:path'
 
 /** What a command may ask the services process for. */
@@ -7,10 +8,33 @@ export interface ServiceNeeds {
   readonly postgres: readonly string[]
 }
 
-/** The first line of a connection: a command says who it is and what it needs. */
+/**
+ * The first line of a connection: a command says what it needs, and proves that it knows the token. Nobody says the
+ * token itself, and each answer proves it as well: a process that has died keeps its place in the file, and every user
+ * of the machine can take its port.
+ */
 export interface ServiceRequest {
-  readonly token: string
+  /** New for each connection. */
+  readonly nonce: string
+  readonly proof: string
   readonly needs: ServiceNeeds
+}
+
+/** What only who knows the token can say in a connection, about a text. */
+export function proofOf(token: string, nonce: string, text: string): string {
+  return createHmac('sha256', token).update(`${nonce} ${text}`).digest('hex')
+}
+
+export function isProof(given: unknown, proof: string): boolean {
+  if (typeof given !== 'string' || given.length !== proof.length) return false
+  return timingSafeEqual(Buffer.from(given), Buffer.from(proof))
+}
+
+/** A line of an answer. */
+export interface ProvenReply {
+  /** A `ServiceReply` as JSON. */
+  readonly reply: string
+  readonly proof: string
 }
 
 /**

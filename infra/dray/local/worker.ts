@@ -1,13 +1,13 @@
-import { enableCompileCache } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import { parentPort } from 'node:worker_threads'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
+import { keepCompiled } from './compile-cache.ts'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
 
 /* A thread that stands in for Lambda's execution environment: one call at a time, modules and connections stay warm. */
 
-enableCompileCache()
+keepCompiled()
 ignoreExperimentalWarnings()
 
 const calls = new Map<number, AbortController>()

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import type { RunRecord } from 'dray/internal/state/state-store.ts'
 import { type FolderLock, takeFolderLock } from '#dray-infra/local/folder-lock.ts'
-import { drayHome, makeHome } from '#dray-infra/local/home.ts'
+import { drayHome, fileOfRun, makeHome } from '#dray-infra/local/home.ts'
 
 /** A run that a process of this machine works on. */
 export const localRunner = (): string => `local:${hostname()}:${process.pid}`
@@ -15,7 +15,7 @@ export function pidHere({ runner }: Pick<RunRecord, 'runner'>): number | null {
 }
 
 function lockFile(home: string, id: string): string {
-  return join(home, 'runs', `${id}.lock`)
+  return fileOfRun(join(home, 'runs'), id, 'lock')
 }
 
 /**

@@ -7,6 +7,7 @@ export const frameworkParts = [
   'docs',
   '.ci',
   'LICENSE',
+  'SECURITY.md',
 ] as const
 
 /**

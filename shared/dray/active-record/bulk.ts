@@ -6,6 +6,7 @@ import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelTable } from './model-table.ts'
+import { kindOf } from './sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, valueToText } from './table-definition.ts'
 import { type ValidationError, validateValue } from './validations.ts'
 import { compareTexts } from './value-order.ts'
@@ -152,7 +153,7 @@ export async function writeAll(
   options: BulkOptions,
 ): Promise<BulkResult> {
   const { definition } = model
-  const given = Array.isArray(input) ? input : [...input]
+  const given = rowsOf(input, `${mode}All() on ${definition.database}.${definition.table}`)
   const columns = bulkColumns(definition, givenIn(given, definition))
   const target = mergeTarget(definition, mode, options, columns)
   const now = utcNow()
@@ -172,6 +173,16 @@ export async function writeAll(
   })
   const rejected = [...encoded.rejected, ...refused].map(inInput)
   return { ...merged, rejected: rejected.sort((a, b) => a.row - b.row) }
+}
+
+function rowsOf(input: Iterable<Readonly<Record<string, unknown>>>, call: string) {
+  if (typeof input !== 'object' || input === null || !(Symbol.iterator in input)) {
+    throw new ConfigurationError(`${call} takes a list of rows, and was given ${kindOf(input)}`)
+  }
+  const rows = Array.isArray(input) ? input : [...input]
+  const other = rows.findIndex((row) => typeof row !== 'object' || row === null || Array.isArray(row))
+  if (other < 0) return rows
+  throw new ConfigurationError(`${call} takes objects of fields; row ${other} of the list is ${kindOf(rows[other])}`)
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { FieldKind } from '#dray/database/field-kind.ts'
-import { DataQualityError } from '#dray/errors.ts'
+import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import { Field, type Rule, type Settings } from './fields.ts'
 import {
   type DateText,
@@ -42,6 +42,12 @@ function refuse(kind: string, value: unknown): never {
   const shown = String(value)
   const text = shown.length > 40 ? `${shown.slice(0, 40)}…` : shown
   throw new DataQualityError('', `invalid_${kind}`, `${JSON.stringify(text)} is not a ${kind}`)
+}
+
+/** A size of a kind, as all databases take it. Throws `Configuration` for one that none does. */
+function atLeast(least: number, kind: string, size: number): number {
+  if (Number.isSafeInteger(size) && size >= least) return size
+  throw new ConfigurationError(`${kind}() was given the size ${size}; it is a whole number, ${least} or more`)
 }
 
 const INTEGER = /^[+-]?\d{1,20}$/
@@ -103,7 +109,7 @@ function isLonger(text: string, length: number): boolean {
 /** Text of at most `length` characters (code points, as the databases count). */
 export const varchar = (length: number): Field<string> =>
   field('varchar', String, textOf, {
-    length,
+    length: atLeast(1, 'varchar', length),
     rules: [
       wellFormed,
       (value) =>
@@ -114,8 +120,8 @@ export const varchar = (length: number): Field<string> =>
 /** An exact decimal of `precision` digits, `scale` of them behind the point. */
 export const decimal = (precision: number, scale: number): Field<Decimal> =>
   field('decimal', decimalOf, (value) => decimalOf(String(value)), {
-    precision,
-    scale,
+    precision: atLeast(1, 'decimal', precision),
+    scale: atLeast(0, 'decimal', scale),
     rules: [
       (value) =>
         fitsDecimal(value, precision, scale)
@@ -206,7 +212,7 @@ export const binary = (length?: number): Field<Uint8Array> =>
     length === undefined
       ? {}
       : {
-          length,
+          length: atLeast(1, 'binary', length),
           rules: [
             (value) =>
               value.byteLength > length ? { code: 'too_long', message: `must have at most ${length} bytes` } : null,

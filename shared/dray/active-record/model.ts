@@ -197,6 +197,11 @@ function recordClass(definition: TableDefinition) {
   }
 }
 
+/** What is given as undefined is a condition too, which `where` refuses: it is not all rows that were meant. */
+function whereEach(model: ModelClass, conditions: readonly never[]) {
+  return conditions.reduce((relation, one) => relation.where(one), new Relation<unknown, Fields>(model))
+}
+
 const readingStatics = {
   async find(this: ModelClass, key: unknown): Promise<unknown> {
     const { primaryKey, database, table } = this.definition
@@ -221,7 +226,7 @@ const readingStatics = {
   },
   findAll(this: ModelClass, options: FindAllOptions<Fields> = {}) {
     let relation = new Relation(this)
-    if (options.conditions !== undefined) relation = relation.where(options.conditions as never)
+    if ('conditions' in options) relation = relation.where(options.conditions as never)
     if (options.order !== undefined) relation = relation.order(...([options.order].flat() as never[]))
     if (options.select !== undefined) relation = relation.select(...(options.select as never[]))
     if (options.limit !== undefined) relation = relation.limit(options.limit)
@@ -233,8 +238,8 @@ const readingStatics = {
   all(this: ModelClass) {
     return new Relation(this)
   },
-  count(this: ModelClass, conditions?: never): Promise<number> {
-    return (conditions === undefined ? new Relation(this) : new Relation(this).where(conditions)).count()
+  count(this: ModelClass, ...conditions: never[]): Promise<number> {
+    return whereEach(this, conditions).count()
   },
   instantiate(this: ModelClass, row: RecordRow | string): SourceRecord {
     const record = new this() as unknown as SourceRecord
@@ -269,7 +274,7 @@ const writingStatics = {
   insertAll(this: ModelClass, rows: Iterable<Record<string, unknown>>, options: BulkOptions<Fields> = {}) {
     return writeAll(this, rows, 'insert', options)
   },
-  deleteAll(this: ModelClass, conditions?: never): Promise<number> {
-    return (conditions === undefined ? new Relation(this) : new Relation(this).where(conditions)).deleteAll()
+  deleteAll(this: ModelClass, ...conditions: never[]): Promise<number> {
+    return whereEach(this, conditions).deleteAll()
   },
 }

@@ -8,7 +8,7 @@ import { type AssociatedRecord, preload } from './association.ts'
 import { after, ascending, type ComparedKey, livePrimaryKey } from './compared-key.ts'
 import type { Fields, ValueOf } from './fields.ts'
 import type { QueriedModel } from './model-table.ts'
-import { columnName, condition, readColumn, tableName, where } from './sql.ts'
+import { checkConditions, columnName, condition, isPlainObject, kindOf, readColumn, tableName, where } from './sql.ts'
 import { type ColumnDefinition, columnOf, type RecordRow } from './table-definition.ts'
 
 export type Direction = 'asc' | 'desc'
@@ -75,13 +75,14 @@ export class Relation<T, F extends Fields> {
 
   /** Rows that meet these conditions too. */
   where(conditions: ConditionsOf<F>): Relation<T, F> {
+    checkConditions(conditions)
     return this.#with({ conditions: [...this.#parts.conditions, conditions as ConditionsOf<Fields>] })
   }
 
   /** By these properties, after those given before. */
   order(...orders: OrderOf<F>[]): Relation<T, F> {
     const added = orders.flatMap((order) =>
-      Object.entries(typeof order === 'string' ? { [order]: 'asc' } : order).map(([name, direction]) => ({
+      ordersOf(order).map(([name, direction]) => ({
         column: columnOf(this.#model.definition, name),
         direction: directionOf(name, direction),
       })),
@@ -234,8 +235,14 @@ export class Relation<T, F extends Fields> {
         'deleteAll() takes no limit or offset: which rows would go is not defined; use where()',
       )
     }
+    const { conditions: given } = this.#parts
+    if (given.length > 0 && given.every((one) => Object.keys(one).length === 0)) {
+      throw new ConfigurationError(
+        `the conditions of deleteAll() on ${definition.database}.${definition.table} are empty, so every row would go; give one, or say all().deleteAll()`,
+      )
+    }
     return database.withConnection(async (connection, adapter) => {
-      const conditions = this.#parts.conditions.map((one) => condition(adapter, definition, one))
+      const conditions = given.map((one) => condition(adapter, definition, one))
       const { sql: text, parameters } = compile(adapter, sql`delete from ${tableName(definition)}${where(conditions)}`)
       return (await connection.query(text, parameters)).affected
     })
@@ -290,6 +297,15 @@ export class Relation<T, F extends Fields> {
     const adapter = await this.#model.database.adapter()
     return compile(adapter, this.#select(adapter))
   }
+}
+
+function ordersOf(order: unknown): [name: string, direction: unknown][] {
+  if (typeof order === 'string') return [[order, 'asc']]
+  const orders = isPlainObject(order) ? Object.entries(order) : []
+  if (orders.length > 0) return orders
+  throw new ConfigurationError(
+    `order() takes names of properties, or an object of them, as { id: 'desc' }, and was given ${isPlainObject(order) ? 'an object without any' : kindOf(order)}`,
+  )
 }
 
 /** A direction is written into the SQL: nothing else may be there. */

@@ -89,11 +89,28 @@ function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown>
       `the condition "${text}" has ${given} placeholders and ${values.length} values; give one each`,
     )
   }
+  checkWhole(text, parts)
   let next = 0
   return sql`(${sql.join(
     parts.map((part) => (part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part))),
     sql.raw(''),
   )})`
+}
+
+/** The parentheses around it must be those that close it, whatever a text is put together from. */
+function checkWhole(text: string, parts: readonly string[]): void {
+  const code = parts.filter((part) => !/^['"`]./s.test(part)).join(' ')
+  let depth = 0
+  let least = 0
+  for (const character of code) {
+    if (character === '(') depth += 1
+    else if (character === ')') depth -= 1
+    least = Math.min(least, depth)
+  }
+  if (depth === 0 && least === 0 && !/['"`;]|--|\/\*/.test(code)) return
+  throw new ConfigurationError(
+    `the condition "${text}" is not one expression: its parentheses and quotes have to match, and it holds no ";" and no comment; correct it`,
+  )
 }
 
 /** Taken for NULL, `undefined` would choose rows that nobody has asked for. */
@@ -102,6 +119,31 @@ function defined<T>(where: string, value: T): T {
   throw new ConfigurationError(
     `the condition on ${where} has the value undefined, as a misspelt property has; give a value, null for NULL, or leave the condition out`,
   )
+}
+
+/**
+ * Throws `Configuration` for conditions that say nothing, or something else than they seem to: `undefined`, a Map, an
+ * object of a class, whose fields are not its own.
+ */
+export function checkConditions(conditions: unknown): asserts conditions is Conditions {
+  if (Array.isArray(conditions) ? typeof conditions[0] === 'string' : isPlainObject(conditions)) return
+  throw new ConfigurationError(
+    `conditions are an object of values, as { status: 'open' }, or SQL with its values, as ['status = ?', 'open'], and were given as ${kindOf(conditions)}; for all rows call it without any, or all()`,
+  )
+}
+
+export function isPlainObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype = Object.getPrototypeOf(value)
+  return prototype === null || prototype === Object.prototype
+}
+
+/** What a value is, in words that hold nothing of it. */
+export function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${typeof value[0]}`
+  if (typeof value !== 'object') return `a ${typeof value}`
+  return `an object of ${Object.getPrototypeOf(value)?.constructor?.name ?? 'no class'}`
 }
 
 export function condition(adapter: Adapter, definition: TableDefinition, conditions: Conditions): RawBuilder<unknown> {

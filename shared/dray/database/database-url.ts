@@ -53,8 +53,17 @@ export const UNESCAPED =
 
 /** Whether an `@`, `#` or `%` of a URL is not escaped, so that its parts are other ones than they seem. */
 export function isUnescaped(url: string): boolean {
-  const [, authority = '', rest = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/s.exec(url) ?? []
-  return rest.includes('@') || rest.includes('#') || /%(?![0-9a-f]{2})/i.test(authority + rest)
+  const [, authority = '', rest = ''] = /^[a-z]+:\/\/([^/?#]*)(.*)$/is.exec(url) ?? []
+  return rest.includes('@') || rest.includes('#') || !isDecodable(authority + rest)
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** The databases whose URL is in a secret, with its ARN. */

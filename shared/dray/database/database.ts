@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
-import { TransientError } from '#dray/errors.ts'
+import { ConfigurationError, TransientError } from '#dray/errors.ts'
 import type { Adapter, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
 import { databaseUrl, mustVerify } from './database-url.ts'
 import { acquireInTime, release } from './deadline.ts'
@@ -14,6 +14,15 @@ export interface DatabaseOptions {
   readonly password?: () => Promise<string>
   /** Connections at most; 2 by default, sized for a Lambda. */
   readonly maxConnections?: number
+}
+
+/** Statements that end or begin a transaction, behind comments. */
+const CONTROLS =
+  /^(?:\s|--[^\n]*\n|\/\*[\s\S]*?\*\/)*(?:begin|start\s+transaction|commit|end|rollback|abort|savepoint|release|xa|prepare\s+transaction|set\s+autocommit)\b/i
+
+/** Made by the language of a literal in code: nobody who sends data can make one. */
+function isTemplate(strings: unknown): boolean {
+  return Array.isArray(strings) && Object.isFrozen(strings) && Object.isFrozen((strings as { raw?: unknown }).raw)
 }
 
 const scopes = new AsyncLocalStorage<ReadonlyMap<Database, TransactionScope>>()
@@ -62,6 +71,7 @@ export class Database {
 
   /** Runs SQL with bound values (`?` is not translated: use the engine's own placeholders). */
   query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
+    this.#refuseControl(sql)
     return this.withConnection((connection) => connection.query(sql, parameters, options))
   }
 
@@ -89,10 +99,23 @@ export class Database {
 
   /** SQL of your own; every `${value}` is bound, never interpolated. Rows are arrays of the database's own text. */
   sql(strings: TemplateStringsArray, ...values: readonly unknown[]): Promise<QueryResult> {
+    if (!isTemplate(strings)) {
+      throw new ConfigurationError(
+        `sql of the database ${this.name} is called as a template, sql\`select … ${'$'}{value}\`, so that each value is bound; it was called as a function`,
+      )
+    }
+    this.#refuseControl(strings[0] ?? '')
     return this.withConnection((connection, adapter) => {
       const statement = compile(adapter, sql(strings, ...values.map(bound)))
       return connection.query(statement.sql, statement.parameters)
     })
+  }
+
+  #refuseControl(sql: string): void {
+    if (!this.inTransaction || !CONTROLS.test(sql)) return
+    throw new ConfigurationError(
+      `the statement "${sql.trim().slice(0, 40)}" would end or begin a transaction on database ${this.name} inside transaction(), which ends it itself: it commits when its work returns and rolls back when that throws`,
+    )
   }
 
   /** True inside `transaction()` of this database. */

@@ -1,6 +1,7 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import { type ExecutionEnded, type JanitorInput, janitorInput } from '#dray/messages/events.ts'
+import { checked } from '#dray/messages/message.ts'
 import { runInput } from '#dray/messages/run-input.ts'
 import { type EndedRun, endRun, sweep } from '#dray/triggers/end-run.ts'
 import type { Handler } from './handler.ts'
@@ -62,9 +63,9 @@ function endedRun({ name, status, startDate, input: given, error, cause }: Execu
 
 /** What an execution was asked to do; of an input that is not one, nothing. */
 function askedIn(given: string | null | undefined): Pick<EndedRun, 'trigger' | 'mode' | 'only'> {
-  const { success, data } = runInput.safeParse(jsonOf(given ?? '{}'))
-  if (!success) return { trigger: 'manual' }
-  const { trigger, mode, only = null } = data
+  const found = checked(runInput, jsonOf(given ?? '{}'))
+  if ('fault' in found) return { trigger: 'manual' }
+  const { trigger, mode, only = null } = found.data
   return { trigger, mode: mode === undefined ? null : JSON.stringify(mode), only }
 }
 

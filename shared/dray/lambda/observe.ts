@@ -1,3 +1,4 @@
+import { modeOf } from '#dray/messages/run-mode.ts'
 import type { RunRecord } from '#dray/state/state-store.ts'
 import type { EndServices } from '#dray/triggers/end-run.ts'
 import type { TriggeredWorkflow } from '#dray/triggers/request-run.ts'
@@ -20,7 +21,7 @@ export async function observe(workflow: TriggeredWorkflow, services: EndServices
 
 /** Some steps of it, single keys or a range that was loaded again are not what a workflow is there for. */
 function isWhole({ mode, only }: RunRecord): boolean {
-  return only === null && (mode === null || 'resume' in JSON.parse(mode))
+  return only === null && (mode === null || 'resume' in (modeOf({ mode }) ?? {}))
 }
 
 function secondsTo(now: number, then: number): number {

@@ -81,6 +81,15 @@ function attempt(message: QueuedMessage, bad: BadMessage[], read: () => RunReque
   }
 }
 
+const MOST_CHARACTERS = 2_000
+/** https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html */
+const NOT_IN_SQS = /[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/gu
+
+/** The reason as SQS takes it: it quotes the sender, who may have written anything. */
+function attributeOf(reason: string): string {
+  return reason.replace(NOT_IN_SQS, '\ufffd').slice(0, MOST_CHARACTERS).toWellFormed()
+}
+
 let client: SQSClient | null = null
 
 /** A bad event is as bad the next time: it goes to the dead letters at once, with the reason beside it. */
@@ -98,7 +107,7 @@ async function putAside(
         QueueUrl: process.env.DEAD_LETTERS_URL,
         MessageBody: message.body,
         MessageAttributes: {
-          reason: { DataType: 'String', StringValue: reason.slice(0, 2000) },
+          reason: { DataType: 'String', StringValue: attributeOf(reason) },
           message: { DataType: 'String', StringValue: message.messageId },
         },
       }),

@@ -1,18 +1,19 @@
 import type { MiddlewareObj } from '@middy/core'
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TerminalError } from '#dray/errors.ts'
+import { checked } from '#dray/messages/message.ts'
 
 /** Refuses a payload that is not what the step takes. */
 export function withInput(step: string, schema: z.ZodType): MiddlewareObj<unknown> {
   return {
     before: (request) => {
-      const parsed = schema.safeParse(request.event)
-      if (!parsed.success) {
+      const found = checked(schema, request.event)
+      if ('fault' in found) {
         throw new TerminalError(
-          `${step} was called with a payload it does not take, so nothing was done: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}; start a run with: dray run <workflow>`,
+          `${step} was called with a payload it does not take, so nothing was done: ${found.fault}; start a run with: dray run <workflow>`,
         )
       }
-      request.event = parsed.data
+      request.event = found.data
     },
   }
 }

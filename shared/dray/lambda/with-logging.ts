@@ -18,12 +18,14 @@ export function withLogging(logger: Logger, step: string): MiddlewareObj<Located
     before: ({ event, context }) => {
       startedAt.set(context, performance.now())
       logger.resetKeys()
+      // It has not been checked yet: it may be null.
+      const { run, pipeline, task, partition } = event ?? {}
       logger.appendKeys({
-        run: event.run?.id,
-        workflow: event.run?.workflow,
-        pipeline: event.pipeline ?? event.task,
+        run: run?.id,
+        workflow: run?.workflow,
+        pipeline: pipeline ?? task,
         step,
-        partition: event.partition,
+        partition,
         request_id: context.awsRequestId,
       })
       logger.info('started')

@@ -29,6 +29,7 @@ function open(): Pick<TriggerContext, 'workflow' | 'services'> {
     workflow: {
       name: variable('WORKFLOW_NAME'),
       pipelines: variable('WORKFLOW_PIPELINES').split(',').filter(Boolean),
+      minInterval: Number(process.env.WORKFLOW_MIN_INTERVAL ?? 0) * 1000,
     },
     services: {
       state: new DynamoDbStateStore(client, table),

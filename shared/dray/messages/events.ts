@@ -7,6 +7,8 @@ import { cause, newestCauses } from './run-input.ts'
 /** Of a chain of more workflows the newest count: a circle of so many is not seen. */
 const MOST_WORKFLOWS = 128
 const MOST_KEYS = 1000
+/** https://tc39.es/ecma262/#sec-time-values-and-time-range */
+const LAST_MS = 8.64e15
 
 const id = z.string().min(1).max(128)
 const instant = z.iso.datetime({ offset: true })
@@ -51,8 +53,8 @@ export const entityUpdated = z
 const workflowEnded = z.object({
   version: z.literal(1),
   id,
-  workflow: z.string().min(1),
-  run: z.string().min(1),
+  workflow: z.string().min(1).max(100),
+  run: z.string().min(1).max(100),
   status: z.enum(['success', 'failed']),
   /** ISO 8601. */
   started_at: z.string(),
@@ -78,7 +80,8 @@ const executionEnded = z.object({
   detail: z.object({
     name: z.string().min(1),
     status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
-    startDate: z.number(),
+    /** In ms since 1970. */
+    startDate: z.number().min(0).max(LAST_MS),
     input: z.string().nullish(),
     error: z.string().nullish(),
     cause: z.string().nullish(),

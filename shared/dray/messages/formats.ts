@@ -24,7 +24,8 @@ export function checkFormat(kind: keyof typeof formats, format: unknown, what: s
   const known = formats[kind]
   const found = format ?? 1
   if (typeof found === 'number' && Number.isInteger(found) && found >= 1 && found <= known) return
+  const said = typeof found === 'object' ? 'an object' : String(found).slice(0, 40)
   throw new TerminalError(
-    `${what} is of format ${String(found)}, written by a newer version of Dray than this one, which reads formats up to ${known}; nothing was changed by it. Deploy the newer version here, too, then resume the run or start it again`,
+    `${what} is of format ${said}, written by a newer version of Dray than this one, which reads formats up to ${known}; nothing was changed by it. Deploy the newer version here, too, then resume the run or start it again`,
   )
 }

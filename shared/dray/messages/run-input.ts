@@ -40,7 +40,7 @@ export const runInput = z.strictObject({
  * What asks for a run of a workflow, a tick of a schedule or events that came close together: the input of the run, in
  * full.
  */
-const runRequest = runInput.omit({ Comment: true }).required({ events: true, entities: true, causation: true })
+export const runRequest = runInput.omit({ Comment: true }).required({ events: true, entities: true, causation: true })
 
 export type ChangedEntity = Message<typeof changedEntity>
 export type Cause = Message<typeof cause>

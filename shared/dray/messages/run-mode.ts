@@ -1,6 +1,6 @@
 import * as z from 'zod'
-import { ConfigurationError } from '#dray/errors.ts'
-import type { Message } from './message.ts'
+import { ConfigurationError, TerminalError } from '#dray/errors.ts'
+import { checked, type Message } from './message.ts'
 
 /*
  * What a run does instead of reading the window since `last_run`. The descriptions are what a person reads who writes
@@ -81,7 +81,20 @@ export function loadKeys(keys: readonly SourceKey[]): KeysMode {
   return checkedMode({ keys })
 }
 
-/** The mode that a run was started in; null for a usual run. */
-export function modeOf(run: { readonly mode: string | null }): RunMode | null {
-  return run.mode === null ? null : (JSON.parse(run.mode) as RunMode)
+/** The mode that a run was started in; null for a usual run. Throws `Terminal` for a record that says no mode. */
+export function modeOf({ mode }: { readonly mode: string | null }): RunMode | null {
+  if (mode === null) return null
+  const found = checked(runMode, jsonOf(mode))
+  if ('data' in found) return found.data
+  throw new TerminalError(
+    `The record of the run says ${JSON.stringify(mode.slice(0, 80))}, which is no mode of a run, so nothing was done with it; start a run anew: \`dray run\`, \`dray backfill\` or \`dray quarantine replay\``,
+  )
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
 }

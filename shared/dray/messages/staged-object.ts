@@ -6,7 +6,7 @@ import type { Message } from './message.ts'
  * missing, short or changed. Keys are unique for each attempt and relative to the store's root.
  */
 export const stagedObject = z.object({
-  key: z.string().min(1),
+  key: z.string().min(1).max(1024),
   rows: z.int().nonnegative(),
   /** Bytes of the body, before compression and without the header line. */
   bytes: z.int().nonnegative(),

@@ -22,6 +22,8 @@ const FOLDER_MODE = 0o700
 const FILE_MODE = 0o600
 const PARTIAL = '.partial'
 const UNWRITABLE = new Set(['ENOSPC', 'EDQUOT', 'EACCES', 'EPERM', 'EROFS', 'ENOTDIR', 'EEXIST', 'ENAMETOOLONG'])
+/** No object has such a name, or something else than an object has it. */
+const ABSENT = new Set(['ENOENT', 'ENOTDIR', 'EISDIR', 'ENAMETOOLONG'])
 
 function codeOf(error: unknown): string {
   return (error as NodeJS.ErrnoException | null)?.code ?? ''
@@ -100,7 +102,7 @@ async function* missingSaid(chunks: AsyncIterable<Buffer>, path: string): AsyncG
   try {
     yield* chunks
   } catch (error) {
-    if (codeOf(error) === 'ENOENT' || codeOf(error) === 'ENOTDIR') throw new StagedObjectMissing(path, { cause: error })
+    if (ABSENT.has(codeOf(error))) throw new StagedObjectMissing(path, { cause: error })
     throw error
   }
 }

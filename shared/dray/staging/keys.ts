@@ -157,13 +157,16 @@ function hasForbiddenCharacter(key: string): boolean {
   return false
 }
 
+/** Of a key in a message. */
+const MOST_CHARACTERS = 200
+
 /** Returns a key or prefix that stays inside the store's root; throws `Configuration` for any other. */
 export function checkedKey(key: string): string {
   const segments = key.split('/')
   const leaves = segments.some((segment) => segment === '' || segment === '.' || segment === '..')
   if (leaves || hasForbiddenCharacter(key)) {
     throw new ConfigurationError(
-      `The staging key ${JSON.stringify(key)} is refused: it could leave the staging root. ` +
+      `The staging key ${JSON.stringify(key.slice(0, MOST_CHARACTERS))} is refused: it could leave the staging root. ` +
         'Use names divided by single slashes, without "..", backslashes or control characters.',
     )
   }

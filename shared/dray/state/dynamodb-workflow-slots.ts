@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
-import type { RunRequest } from '#dray/messages/run-input.ts'
+import { checked } from '#dray/messages/message.ts'
+import { type RunRequest, runRequest } from '#dray/messages/run-input.ts'
+import { Attributes, type Item } from './attributes.ts'
 import { notRecorded } from './conditions.ts'
-import { type Item, timeText } from './items.ts'
+import { timeText } from './items.ts'
 import { slotKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import type { WorkflowSlot, WorkflowSlots } from './workflow-slots.ts'
@@ -19,7 +21,8 @@ export class DynamoDbWorkflowSlots implements WorkflowSlots {
   async open(workflow: string, now: number): Promise<WorkflowSlot> {
     const found = await this.#requests.get(slotKey(workflow))
     if (found !== null) return slotOf(found)
-    const fresh = { revision: 0, generation: 0, run: null, started: false, request: null, pending: null, seen: [] }
+    const free = { run: null, tookAt: null, started: false, request: null, pending: null }
+    const fresh = { ...free, revision: 0, generation: 0, seen: [] }
     const outcome = await this.#requests.put(itemOf({ ...fresh, workflow, createdAt: now }, randomUUID()), {
       ConditionExpression: notRecorded,
     })
@@ -50,6 +53,7 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
     revision: slot.revision,
     generation: slot.generation,
     run: slot.run,
+    took_at: slot.tookAt === null ? null : timeText(slot.tookAt),
     started: slot.started,
     request: slot.request === null ? null : JSON.stringify(slot.request),
     pending: slot.pending === null ? null : JSON.stringify(slot.pending),
@@ -59,16 +63,22 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
 }
 
 function slotOf(item: Item): WorkflowSlot {
-  const parsed = (value: unknown): RunRequest | null => (typeof value === 'string' ? JSON.parse(value) : null)
+  const held = new Attributes(item)
+  const request = (name: string) => held.json(name, 'what a run was asked for', isRequest)
   return {
-    workflow: String(item.workflow_name),
-    createdAt: Date.parse(String(item.created_at)),
-    revision: Number(item.revision),
-    generation: Number(item.generation),
-    run: typeof item.run === 'string' ? item.run : null,
-    started: item.started === true,
-    request: parsed(item.request),
-    pending: parsed(item.pending),
-    seen: item.seen as string[],
+    workflow: held.needed('workflow_name'),
+    createdAt: held.time('created_at') ?? 0,
+    revision: held.count('revision'),
+    generation: held.count('generation'),
+    run: held.text('run'),
+    tookAt: held.time('took_at'),
+    started: held.isTrue('started'),
+    request: request('request'),
+    pending: request('pending'),
+    seen: held.texts('seen') ?? [],
   }
+}
+
+function isRequest(value: unknown): value is RunRequest {
+  return 'data' in checked(runRequest, value)
 }

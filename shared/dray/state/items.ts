@@ -1,4 +1,5 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
+import { Attributes, type Item } from './attributes.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
 import type {
   KnownSource,
@@ -10,9 +11,6 @@ import type {
   RunStart,
   StepRecord,
 } from './state-store.ts'
-
-/** An item as the document client gives it. */
-export type Item = Record<string, unknown>
 
 /** An item may hold 400 KB; a driver's message may quote whole rows. */
 const ERROR_LIMIT_CHARACTERS = 8_000
@@ -31,54 +29,39 @@ function nullableTime(time: number | null): string | null {
   return time === null ? null : timeText(time)
 }
 
-function parseTime(text: unknown): number | null {
-  return typeof text === 'string' ? Date.parse(text) : null
-}
+const COUNTS = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined'] as const
 
-function text(value: unknown): string | null {
-  return typeof value === 'string' ? value : null
-}
-
-function number(value: unknown): number | null {
-  return typeof value === 'number' ? value : null
-}
-
-function count(value: unknown): number {
-  return number(value) ?? 0
-}
-
-function rowCounts(from: Item | RowCounts): RowCounts {
-  const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = from as Item
-  return {
-    read: count(read),
-    inserted: count(inserted),
-    updated: count(updated),
-    unchanged: count(unchanged),
-    filtered: count(filtered),
-    duplicate: count(duplicate),
-    quarantined: count(quarantined),
-  }
+function rowCounts(count: (name: (typeof COUNTS)[number]) => number): RowCounts {
+  return Object.fromEntries(COUNTS.map((name) => [name, count(name)])) as Record<keyof RowCounts, number>
 }
 
 export function pipelineState(item: Item): PipelineState {
+  const held = new Attributes(item)
   return {
-    pipeline: String(item.pipeline),
-    lastRun: text(item.last_run),
-    version: count(item.version),
-    epoch: count(item.epoch),
-    leaseOwner: text(item.lease_owner),
-    leaseExpiresAt: number(item.lease_expires_at),
-    pending: item.pending === true,
-    commitOwner: text(item.commit_owner),
-    commitEpoch: count(item.commit_epoch),
+    pipeline: held.needed('pipeline'),
+    lastRun: held.text('last_run'),
+    version: held.count('version'),
+    epoch: held.count('epoch'),
+    leaseOwner: held.text('lease_owner'),
+    leaseExpiresAt: held.milliseconds('lease_expires_at'),
+    pending: held.isTrue('pending'),
+    commitOwner: held.text('commit_owner'),
+    commitEpoch: held.count('commit_epoch'),
     source: sourceOf(item),
   }
 }
 
 /** Code that knows no source moves `last_run` and leaves the source: then it is not that one's any more. */
 function sourceOf(item: Item): KnownSource | null {
-  if (typeof item.source_identity !== 'string' || item.source_last_run !== item.last_run) return null
-  return JSON.parse(item.source_identity) as KnownSource
+  if (item.source_last_run !== item.last_run) return null
+  return new Attributes(item).json('source_identity', 'the identity of a source', isSource)
+}
+
+function isSource(value: unknown): value is KnownSource {
+  const { server, database, position } = Object(value) as Partial<KnownSource>
+  return (
+    typeof server === 'string' && typeof database === 'string' && (position === null || typeof position === 'string')
+  )
 }
 
 export function runItem(run: RunStart): Item {
@@ -100,20 +83,21 @@ export function runItem(run: RunStart): Item {
 }
 
 export function runRecord(item: Item): RunRecord {
+  const held = new Attributes(item)
   return {
-    id: String(item.run_id),
-    workflow: String(item.workflow),
-    status: item.status as RunRecord['status'],
-    startTime: parseTime(item.start_time) ?? 0,
-    endTime: parseTime(item.end_time),
-    recordsProcessed: count(item.records_processed),
-    recordsFailed: count(item.records_failed),
-    executionTimeSeconds: number(item.execution_time_seconds),
-    runner: String(item.runner),
-    trigger: String(item.trigger),
-    mode: text(item.mode),
-    only: Array.isArray(item.only) ? item.only.map(String) : null,
-    error: text(item.error),
+    id: held.needed('run_id'),
+    workflow: held.needed('workflow'),
+    status: held.oneOf('status', ['running', 'success', 'failed']),
+    startTime: held.time('start_time') ?? 0,
+    endTime: held.time('end_time'),
+    recordsProcessed: held.count('records_processed'),
+    recordsFailed: held.count('records_failed'),
+    executionTimeSeconds: held.number('execution_time_seconds'),
+    runner: held.needed('runner'),
+    trigger: held.needed('trigger'),
+    mode: held.text('mode'),
+    only: held.texts('only'),
+    error: held.text('error'),
   }
 }
 
@@ -130,7 +114,7 @@ export function stepItem(step: StepRecord): Item {
     last_run_after: step.lastRunAfter,
     records_processed: step.read,
     records_failed: step.quarantined,
-    ...rowCounts(step),
+    ...rowCounts((name) => step[name]),
     deleted: step.deleted,
     findings: step.findings,
     bytes: step.bytes,
@@ -140,23 +124,24 @@ export function stepItem(step: StepRecord): Item {
   }
 }
 
-export function stepRecord(item: Item): StepRecord {
+function stepRecord(item: Item): StepRecord {
+  const held = new Attributes(item)
   return {
-    runId: String(item.run_id),
-    step: String(item.job_name),
-    status: item.status as StepRecord['status'],
-    startTime: parseTime(item.start_time),
-    endTime: parseTime(item.end_time),
-    executionTimeSeconds: number(item.execution_time_seconds),
-    lastRunBefore: text(item.last_run_before),
-    lastRunAfter: text(item.last_run_after),
-    ...rowCounts(item),
-    deleted: count(item.deleted),
-    findings: count(item.findings),
-    bytes: count(item.bytes),
-    error: text(item.error),
-    notes: Array.isArray(item.notes) ? item.notes.map(String) : null,
-    quarantine: text(item.quarantine),
+    runId: held.needed('run_id'),
+    step: held.needed('job_name'),
+    status: held.oneOf('status', ['running', 'success', 'failed', 'skipped', 'refused']),
+    startTime: held.time('start_time'),
+    endTime: held.time('end_time'),
+    executionTimeSeconds: held.number('execution_time_seconds'),
+    lastRunBefore: held.text('last_run_before'),
+    lastRunAfter: held.text('last_run_after'),
+    ...rowCounts((name) => held.count(name)),
+    deleted: held.count('deleted'),
+    findings: held.count('findings'),
+    bytes: held.count('bytes'),
+    error: held.text('error'),
+    notes: held.texts('notes'),
+    quarantine: held.text('quarantine'),
   }
 }
 
@@ -170,23 +155,24 @@ export function partitionItem(partition: LandedPartition): Item {
     execution_time_seconds: partition.executionTimeSeconds,
     records_processed: partition.read,
     records_failed: partition.quarantined,
-    ...rowCounts(partition),
+    ...rowCounts((name) => partition[name]),
     findings: partition.findings,
     bytes: partition.bytes,
   }
 }
 
 function partitionRecord(item: Item): PartitionRecord {
+  const held = new Attributes(item)
   return {
-    runId: String(item.run_id),
-    pipeline: String(item.job_name),
-    partition: count(item.partition),
-    status: item.status as PartitionRecord['status'],
-    ...rowCounts(item),
-    findings: count(item.findings),
-    bytes: count(item.bytes),
-    attempts: count(item.attempts),
-    executionTimeSeconds: number(item.execution_time_seconds),
+    runId: held.needed('run_id'),
+    pipeline: held.needed('job_name'),
+    partition: held.count('partition'),
+    status: held.oneOf('status', ['running', 'success']),
+    ...rowCounts((name) => held.count(name)),
+    findings: held.count('findings'),
+    bytes: held.count('bytes'),
+    attempts: held.count('attempts'),
+    executionTimeSeconds: held.number('execution_time_seconds'),
   }
 }
 

@@ -1,5 +1,6 @@
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
+import { Attributes } from './attributes.ts'
 import { LINEAGE, lineageKey, runKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import { stateTable } from './table-definition.ts'
@@ -34,7 +35,7 @@ export class KeptEvents {
       ExpressionAttributeValues: { ':pk': runKey(run).pk, ':prefix': LINEAGE },
       ConsistentRead: true,
     })
-    for await (const item of items) events.push(String(item.event))
+    for await (const item of items) events.push(new Attributes(item).needed('event'))
     return events
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { LeaseHeld, LeaseLost, TransientError } from '#dray/errors.ts'
+import type { Item } from './attributes.ts'
 import {
   isPending,
   leaseCanBeTaken,
@@ -10,7 +11,7 @@ import {
   notSetByThisCall,
   versionUnchanged,
 } from './conditions.ts'
-import { type Item, pipelineState, timeText } from './items.ts'
+import { pipelineState, timeText } from './items.ts'
 import { pipelineKey } from './keys.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type { KnownSource, Lease, PipelineState } from './state-store.ts'
@@ -99,7 +100,7 @@ export class PipelineLeases {
     })
     if (outcome.kind === 'applied') return leaseOf(outcome.item, lease.owner)
     const item = await this.#requests.get(pipelineKey(lease.pipeline))
-    if (item?.lease_owner === lease.owner && Number(item.epoch) > above) return leaseOf(item, lease.owner)
+    if (item?.lease_owner === lease.owner && pipelineState(item).epoch > above) return leaseOf(item, lease.owner)
     if (outcome.kind === 'unknown') throw outcome.error
     throw lostTo(lease, item && pipelineState(item))
   }

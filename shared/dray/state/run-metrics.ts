@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { TerminalError } from '#dray/errors.ts'
+import type { Item } from './attributes.ts'
 import { notCountedByThisCall, notRecorded, runStillRunning, successStays } from './conditions.ts'
-import { cutError, type Item, partitionItem, runDetail, runItem, runRecord, stepItem, timeText } from './items.ts'
+import { cutError, partitionItem, runDetail, runItem, runRecord, stepItem, timeText } from './items.ts'
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type {

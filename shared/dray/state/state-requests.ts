@@ -11,8 +11,8 @@ import {
 } from '@aws-sdk/lib-dynamodb'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import { checkFormat, formats } from '#dray/messages/formats.ts'
+import type { Item } from './attributes.ts'
 import { formatKnown } from './conditions.ts'
-import type { Item } from './items.ts'
 import type { ItemKey } from './keys.ts'
 
 /**
@@ -34,6 +34,9 @@ type Condition = Pick<PutCommandInput, 'ConditionExpression' | 'ExpressionAttrib
 /** Errors of 4xx that a retry cures, and errors of ours that it does not. */
 const THROTTLED = new Set(['ProvisionedThroughputExceededException', 'ThrottlingException', 'RequestLimitExceeded'])
 const NEVER_SENT = new Set(['CredentialsProviderError', 'TypeError', 'RangeError'])
+
+/** What the document client says of a number that JavaScript has not. */
+const UNREADABLE = /Set options\.wrapNumbers/
 
 interface SdkError extends Error {
   readonly $metadata?: { readonly httpStatusCode?: number }
@@ -121,6 +124,12 @@ export class StateRequests {
     } catch (error) {
       if (error instanceof ConditionalCheckFailedException) throw error
       const { name, message } = error as SdkError
+      if (UNREADABLE.test(message)) {
+        throw new TerminalError(
+          `An item of the state table ${this.#table} holds a number that Dray has not written (${message}), so nothing was done by it. Put the attribute right there, or bring the item back from a backup of the table`,
+          { cause: error },
+        )
+      }
       if (isRefusal(error as SdkError)) {
         throw new TerminalError(
           `The state table ${this.#table} refused a request: ${name}: ${message}. No state was changed by it. ` +

@@ -10,6 +10,8 @@ export interface WorkflowSlot {
   /** Counts the runs. */
   readonly generation: number
   readonly run: string | null
+  /** Milliseconds since 1970: when the last run took the slot; null before the first. */
+  readonly tookAt: number | null
   /** False until the run has surely been started. */
   readonly started: boolean
   /** What its run was asked for, and what the next one is. */

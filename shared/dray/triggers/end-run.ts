@@ -3,7 +3,7 @@ import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { RunRecord, RunStart, StateStore } from '#dray/state/state-store.ts'
 import type { WorkflowSlot } from '#dray/state/workflow-slots.ts'
 import { latestRuns, refusedAmong } from './refused-runs.ts'
-import { holderOf, startRun, type TriggeredWorkflow, type TriggerServices, takeSlot } from './request-run.ts'
+import { heldUntil, holderOf, startRun, type TriggeredWorkflow, type TriggerServices, takeSlot } from './request-run.ts'
 import { followUpOf } from './run-request.ts'
 import { settleRun } from './settle-run.ts'
 
@@ -77,14 +77,17 @@ interface NextRun {
  * slot, which does the work of a usual run that was refused, too.
  */
 async function nextRun(
-  { name, pipelines }: TriggeredWorkflow,
+  workflow: TriggeredWorkflow,
   { slot, ended }: { readonly slot: WorkflowSlot; readonly ended: string | null },
   { state, now }: EndServices,
 ): Promise<NextRun | null> {
   const waiting = slot.pending
-  const free = await refusedPipelines({ name, pipelines }, { state, now })
-  if (free.length === 0) return waiting === null ? null : { request: waiting, pending: null, done: [] }
-  const runs = await latestRuns(state, now(), name)
+  const free = await refusedPipelines(workflow, { state, now })
+  if (free.length === 0) {
+    if (waiting === null || heldUntil(workflow, slot, waiting) > now()) return null
+    return { request: waiting, pending: null, done: [] }
+  }
+  const runs = await latestRuns(state, now(), workflow.name)
   const refused = await refusedAmong(runs, new Set(free), state)
   const [first, ...later] = waiting === null ? refused : refused.filter(({ run }) => run.mode !== null)
   if (first !== undefined) {

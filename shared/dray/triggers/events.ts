@@ -1,6 +1,7 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { TerminalError } from '#dray/errors.ts'
 import { type EndOfWorkflow, endOfWorkflow, entityUpdated, queuedEvent } from '#dray/messages/events.ts'
+import { checked } from '#dray/messages/message.ts'
 import type { ChangedEntity, RunRequest } from '#dray/messages/run-input.ts'
 import { followUpOf } from './run-request.ts'
 
@@ -16,10 +17,17 @@ export function requestOf(body: string): RunRequest {
   return { ...request, trigger: `event:${detailType}` }
 }
 
+/** Of a chain of causes in a message, from the workflow itself on. */
+const MOST_SHOWN = 10
+
 /** Throws `Terminal` when the workflow itself led to what asks for its run. */
 export function refuseCircle({ trigger, events, causation }: RunRequest, workflow: string): void {
-  if (!causation.some((cause) => cause.workflow === workflow)) return
-  const chain = causation.map((cause) => `${cause.workflow} (${cause.run})`).join(' → ')
+  const from = causation.findIndex((cause) => cause.workflow === workflow)
+  if (from < 0) return
+  const chain = causation
+    .slice(from, from + MOST_SHOWN)
+    .map((cause) => `${cause.workflow} (${cause.run})`)
+    .join(' → ')
   throw new TerminalError(
     `${trigger.replace('event:', '')} ${events.join()} was caused by ${workflow} itself, so it would start itself for ever: ${chain}; let its sender leave out what ${workflow} has written`,
   )
@@ -46,9 +54,9 @@ function jsonOf(body: string): unknown {
 }
 
 function parse<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
-  const parsed = schema.safeParse(value)
-  if (parsed.success) return parsed.data
+  const found = checked(schema, value)
+  if ('data' in found) return found.data
   throw new TerminalError(
-    `${what} is not as docs/events.md says, so no run was started for it: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
+    `${what.slice(0, 100)} is not as docs/events.md says, so no run was started for it: ${found.fault}`,
   )
 }

@@ -1,3 +1,4 @@
+import { modeOf } from '#dray/messages/run-mode.ts'
 import type { RunRecord, StateStore } from '#dray/state/state-store.ts'
 
 /** A run that did not get a pipeline, since another held it. */
@@ -45,7 +46,8 @@ export async function refusedAmong(
  * `reconcile --fix`) is of the workflow that has it.
  */
 function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
-  if (later.mode !== null) return (JSON.parse(later.mode) as { resume?: string }).resume === run.id
+  const mode = modeOf(later)
+  if (mode !== null) return 'resume' in mode && mode.resume === run.id
   if (later.workflow !== run.workflow) return false
   return run.mode === null && (later.only === null || (run.only?.every((step) => later.only?.includes(step)) ?? false))
 }

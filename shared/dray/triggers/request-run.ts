@@ -9,6 +9,8 @@ import { fingerprint, leastOf, unionOf } from './run-request.ts'
 export interface TriggeredWorkflow {
   readonly name: string
   readonly pipelines: readonly string[]
+  /** Milliseconds from one run to the next that nothing but events asks for. */
+  readonly minInterval: number
 }
 
 /** What runs a workflow. */
@@ -31,6 +33,8 @@ export type RequestOutcome =
   | { readonly kind: 'started'; readonly run: string }
   /** A run is on; another starts when it ends. */
   | { readonly kind: 'pending'; readonly behind: string }
+  /** The last run has started too short a time ago; a sweep, or an event after it, starts the next. */
+  | { readonly kind: 'waiting'; readonly until: number }
   /** Every event has been seen before. */
   | { readonly kind: 'duplicate' }
 
@@ -40,7 +44,8 @@ const MOST_SEEN = 1000
 
 /**
  * Starts one run for all of the requests, or notes that one is to follow the run that is on. However many ask at once,
- * one starts; what asks a second time has no effect. Throws `Transient` when others kept writing in between.
+ * one starts; what asks a second time has no effect; events wait until `minInterval` is over. Throws `Transient` when
+ * others kept writing in between.
  */
 export async function requestRun(
   workflow: TriggeredWorkflow,
@@ -58,8 +63,11 @@ export async function requestRun(
     const seen = [...slot.seen, ...fresh].slice(-MOST_SEEN)
     const wanted = unionOf(slot.pending === null ? requests : [slot.pending, ...requests])
     const behind = slot.run ?? (await holderOf(workflow, services))
+    const until = heldUntil(workflow, slot, wanted)
     if (behind !== null) {
       if (await services.slots.write({ ...slot, seen, pending: wanted })) return { kind: 'pending', behind }
+    } else if (until > services.now()) {
+      if (await services.slots.write({ ...slot, seen, pending: wanted })) return { kind: 'waiting', until }
     } else {
       const run = await takeSlot({ ...slot, seen }, wanted, services)
       if (run !== null) return { kind: 'started', run }
@@ -70,6 +78,19 @@ export async function requestRun(
   )
 }
 
+/** Triggers of a slot's requests that are no events. */
+const NEVER_HELD = new Set(['schedule', 'follow-up'])
+
+/** When a request may start, in milliseconds since 1970; what a schedule asks for, too, is held by nothing. */
+export function heldUntil(
+  { minInterval }: TriggeredWorkflow,
+  { tookAt }: WorkflowSlot,
+  { trigger }: RunRequest,
+): number {
+  const isOfEvents = trigger.split(',').every((one) => !NEVER_HELD.has(one))
+  return isOfEvents && tookAt !== null ? tookAt + minInterval : 0
+}
+
 /** The run that has the slot from now on, started, with `pending` behind it; null when another call was faster. */
 export async function takeSlot(
   slot: WorkflowSlot,
@@ -78,8 +99,9 @@ export async function takeSlot(
   pending: RunRequest | null = null,
 ): Promise<string | null> {
   const generation = slot.generation + 1
-  const run = runIdOf(`${slot.workflow}#${generation}`, new Date(services.now()))
-  const taken = { ...slot, generation, run, started: false, request, pending }
+  const tookAt = services.now()
+  const run = runIdOf(`${slot.workflow}#${generation}`, new Date(tookAt))
+  const taken = { ...slot, generation, run, tookAt, started: false, request, pending }
   if (!(await services.slots.write(taken))) return null
   await startRun({ ...taken, revision: slot.revision + 1 }, services)
   return run

@@ -17,6 +17,9 @@ const known = new Set(
    required type`.split(/\s+/),
 )
 
+/** In characters: a cause of more than 32,768 is no cause to Step Functions, and an input may have 262,144. */
+const MOST_SAID = 2_000
+
 /**
  * An expression of the faults in `$states.input`, joined to one text; empty when there are none. Throws on a schema
  * with other keywords.
@@ -27,7 +30,7 @@ export function faultsInInput(schema: Schema): string {
     `$input := $states.input; `
   const lists = new Lists()
   const found = faults(schema, { value: '$input', name: '' }, lists)
-  return `(${shown}${lists.set()}$join([${found}], "; "))`
+  return `(${shown}${lists.set()}$said := $join([${found}], "; "); ${firstOf('$said', MOST_SAID)})`
 }
 
 /**

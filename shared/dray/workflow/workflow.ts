@@ -1,5 +1,6 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import type { WrittenTable } from '#dray/messages/written-table.ts'
+import { type Duration, secondsOf } from '#dray/pipeline/declare/duration.ts'
 import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
@@ -30,12 +31,19 @@ export interface Workflow {
   readonly steps: readonly WorkflowStep[]
   readonly schedules: readonly Schedule[]
   readonly events: readonly EventTrigger[]
+  /** Seconds between the start of one run and that of the next which nothing but events has asked for; 0 for none. */
+  readonly minInterval: number
 }
 
 export interface WorkflowOptions {
   readonly steps: readonly WorkflowStep[]
   readonly schedule?: Schedule | readonly Schedule[]
   readonly on?: EventTrigger | readonly EventTrigger[]
+  /**
+   * Events that come sooner after the start of the last run than this wait, and one run does the work of all of them:
+   * `'15m'`. Schedules keep their times.
+   */
+  readonly minInterval?: Duration
 }
 
 /**
@@ -72,7 +80,7 @@ export function event(source: string, detailType: string): EventTrigger {
 
 /**
  * A DAG of steps and what starts it. Throws `Configuration` for a cycle, an unknown or duplicate step, a name that is
- * not kebab-case, and a workflow without steps.
+ * not kebab-case, a workflow without steps, and a `minInterval` without events.
  */
 export function workflow(name: string, options: WorkflowOptions): Workflow {
   checkName('Workflow', name)
@@ -83,11 +91,18 @@ export function workflow(name: string, options: WorkflowOptions): Workflow {
   }
   checkSteps(name, options.steps)
   orderOf(name, options.steps)
+  const events = listOf(options.on)
+  if (options.minInterval !== undefined && events.length === 0) {
+    throw new ConfigurationError(
+      `Workflow ${name} has a minInterval but no events, so there is nothing to hold back; give it \`on: event(…)\`, or remove minInterval.`,
+    )
+  }
   return {
     name,
     steps: [...options.steps],
     schedules: listOf(options.schedule),
-    events: listOf(options.on),
+    events,
+    minInterval: options.minInterval === undefined ? 0 : secondsOf(options.minInterval),
   }
 }
 

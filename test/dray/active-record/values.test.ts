@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
+import { binary, decimal, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { dateOf, dateOfTimestamp, decimalOf, fitsDecimal, timestampOf } from 'dray/internal/active-record/values.ts'
 import { DataQualityError } from 'dray/internal/errors.ts'
 import fc from 'fast-check'
@@ -114,4 +115,17 @@ describe('fitsDecimal', () => {
       { numRuns: 2_000 },
     )
   })
+})
+
+test('a field is given no size that no database takes', () => {
+  for (const make of [
+    () => varchar(0),
+    () => varchar(-1),
+    () => varchar(1.5),
+    () => binary(0),
+    () => decimal(0, 0),
+    () => decimal(5, -1),
+  ]) {
+    assert.throws(make, { name: 'Configuration', message: /was given the size .* whole number/ })
+  }
 })

@@ -31,6 +31,18 @@ describe('the stack', () => {
     assert.deepEqual(handlers.sort(), [...new Set([...expected, ...control])].sort())
   })
 
+  test('tells start and janitor how long events wait for the next run', () => {
+    const told = stack.ofType('AWS::Lambda::Function').flatMap(({ Properties }) => {
+      const { WORKFLOW_MIN_INTERVAL: seconds } = Properties.Environment.Variables
+      return seconds === undefined ? [] : [[Properties.Description, seconds]]
+    })
+
+    assert.deepEqual(told.toSorted(), [
+      ['functions/dray/janitor.ts', '900'],
+      ['functions/dray/start.ts', '900'],
+    ])
+  })
+
   test('runs each Lambda on Node 24 and ARM, traced, with a role and an expiring log group of its own', () => {
     const lambdas = stack.ofType('AWS::Lambda::Function')
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startServices } from 'dray-infra/internal/local/services.ts'
@@ -126,6 +127,36 @@ describe('the lineage of a run', () => {
     assert.notEqual(found(`COMPLETE ${daily}`).run.runId, first.runId)
     found(`COMPLETE ${daily}.orders`)
   })
+
+  test('names no value of a row that a database quotes, and no log, output or record of the run does', async () => {
+    const shop = new DatabaseSync(join(home, 'shop.db'))
+    shop.exec(`alter table customers rename to kept; create view customers as
+      select * from kept where json_extract('{"a":1}', email) is null`)
+
+    const failed = await startDray(home, ['run', 'nightly', '--progress', 'log'], {
+      ...databases,
+      OPENLINEAGE_URL: server.url,
+    }).ended
+    const id = /nightly.*?(\d{4}-\d\d-\d\dt\d{6}-\w+)/.exec(`${failed.stdout}${failed.stderr}`)?.[1] ?? ''
+    const shown = await startDray(home, ['runs', 'show', id, '--json'], databases).ended
+    shop.exec('drop view customers; alter table kept rename to customers')
+    shop.close()
+
+    assert.equal(failed.code, 1)
+    const said = [failed.stdout, failed.stderr, shown.stdout, JSON.stringify(server.received)]
+    for (const one of said) {
+      assert.match(one, /JSON path/)
+      assert.doesNotMatch(one, /aino@example/)
+    }
+    assert.deepEqual(holding('aino@example').toSorted(), ['shop.customers.csv', 'shop.db'])
+  })
+
+  /** The files below the home of the project that hold a text. */
+  function holding(text: string): string[] {
+    const files = readdirSync(home, { recursive: true, withFileTypes: true }).filter((file) => file.isFile())
+    const found = files.filter((file) => readFileSync(join(file.parentPath, file.name)).includes(text))
+    return found.map((file) => relative(home, join(file.parentPath, file.name)))
+  }
 
   test('is an abort of the step that another run held', async () => {
     const services = await startServices({ home, project: await fixtureProject(), databases: [] })

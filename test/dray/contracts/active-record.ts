@@ -198,6 +198,7 @@ export function activeRecordContract(
         wide: { fields: { ...plain, n: decimal(78, 0) }, said: { mysql: /field n: .*65 digits/ } },
         widest: { fields: { ...plain, n: decimal(1001, 0) }, said: { mysql: /65 digits/, postgres: /1000 digits/ } },
         small: { fields: { ...plain, n: decimal(2, 3) }, said: { mysql: /greater precision/ } },
+        fine: { fields: { ...plain, n: decimal(65, 31) }, said: { mysql: /at most 30 digits behind/ } },
         texts: { fields: { ...plain, n: varchar(16_000) }, said: {} },
         longer: { fields: { ...plain, n: varchar(16_384) }, said: { mysql: /declare it as text/ } },
         longest: { fields: { ...plain, n: varchar(10_485_761) }, said: { mysql: /text/, postgres: /as text/ } },
@@ -578,6 +579,108 @@ export function activeRecordContract(
       assert.throws(() => Note.all().order(hostile), { name: 'Configuration', message: /takes 'asc' or 'desc'/ })
 
       assert.ok((await Note.all().count()) > 0)
+    })
+
+    test('conditions and orders that say nothing, or something else than they seem to, are refused', async () => {
+      class Filter {
+        get body(): string {
+          return 'nope'
+        }
+      }
+      const before = await Note.all().count()
+      const nothing = [
+        undefined,
+        null,
+        new Filter(),
+        new Map([['body', 'a']]),
+        Object.create({ body: 'a' }),
+        1,
+        [],
+        [{}],
+      ]
+
+      for (const one of nothing as never[]) {
+        const refused = { name: 'Configuration', message: /conditions are an object of values/ }
+        for (const ask of [
+          async () => Note.where(one).deleteAll(),
+          async () => Note.deleteAll(one),
+          async () => Note.count(one),
+          async () => Note.findBy(one),
+          async () => Note.findAll({ conditions: one }),
+        ])
+          await assert.rejects(ask, refused)
+      }
+      await assert.rejects(async () => Note.deleteAll({}), /are empty, so every row would go/)
+      for (const one of [{}, 1, null, new Map()] as never[]) {
+        assert.throws(() => Note.all().order(one), { name: 'Configuration', message: /order\(\) takes names/ })
+      }
+      assert.equal(await Note.all().count(), before)
+      assert.equal(await Note.where({}).count(), before)
+    })
+
+    test('many rows are a list of objects, or are refused with the place of what is none', async () => {
+      for (const [rows, fault] of [
+        [undefined, /takes a list of rows, and was given undefined/],
+        [{}, /was given an object of Object/],
+        [[{ body: 'a' }, null], /row 1 of the list is null/],
+        [['a'], /row 0 of the list is a string/],
+      ] as [never, RegExp][]) {
+        await assert.rejects(async () => Note.upsertAll(rows), { name: 'Configuration', message: fault })
+      }
+    })
+
+    test('a condition is one expression, whatever its text was put together from', async () => {
+      for (const text of [
+        'id = ?) or (1=1',
+        '(id = ?',
+        "body = ?' or 1",
+        'id = ?; drop table note',
+        'id = ? -- ',
+        '/* */ id = ?',
+      ])
+        await assert.rejects(async () => Note.where([text, 9n]).count(), /is not one expression/, text)
+
+      assert.equal(await Note.where(["(body = ? or body = ')(;--')", 'no such']).count(), 0)
+    })
+
+    test('SQL of your own is a template: what is called as a function was not written in the code', async () => {
+      const called = shop.sql as unknown as (...given: unknown[]) => Promise<unknown>
+      for (const strings of ['select 1', ['select 1'], JSON.parse('["select 1"]')]) {
+        await assert.rejects(async () => called.call(shop, strings), {
+          name: 'Configuration',
+          message: /as a template/,
+        })
+      }
+      assert.deepEqual((await shop.sql`select 1`).rows, [['1']])
+    })
+
+    test('no statement of a transaction ends it, or begins another one', async () => {
+      for (const sql of ['commit', ' ROLLBACK', '/* now */ begin', 'savepoint one', '-- so\nend']) {
+        const run = shop.transaction(async () => {
+          await Note.create({ body: 'not to be kept' })
+          await shop.query(sql)
+        })
+        await assert.rejects(run, { name: 'Configuration', message: /would end or begin a transaction/ }, sql)
+      }
+      assert.equal(await Note.where({ body: 'not to be kept' }).count(), 0)
+    })
+
+    test('a statement that fails is named by what fails after it', async () => {
+      const failed = shop.transaction(async () => {
+        await shop.sql`select * from no_such_table`.catch(() => {})
+        await shop.sql`insert into note (body) values ('after a failure')`
+      })
+
+      if (dialect !== 'postgres') await failed
+      else {
+        await assert.rejects(failed, { name: 'Terminal', message: /no_such_table.*put the statement.*transaction\(\)/ })
+      }
+      const inside = shop.transaction(async () => {
+        await shop.transaction(() => shop.sql`select * from no_such_table`).catch(() => {})
+        await Note.create({ body: 'after a failure inside' })
+      })
+      await inside
+      assert.equal(await Note.where({ body: 'after a failure inside' }).count(), 1)
     })
 
     test('what a newcomer gets wrong is refused in words', async () => {

@@ -10,6 +10,7 @@ import {
 } from 'dray/internal/database/database-url.ts'
 import { readUrl as readMysql } from 'dray/internal/database/mysql/url.ts'
 import { readUrl as readPostgres } from 'dray/internal/database/postgres/url.ts'
+import { readUrl as readSqlite } from 'dray/internal/database/sqlite/url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 
 const readers = { postgres: readPostgres, mysql: readMysql }
@@ -41,6 +42,28 @@ describe('a URL in which the password is not escaped', () => {
       }
     })
   }
+})
+
+describe('a URL with fewer slashes, in which the password would be a part of the path', () => {
+  for (const [scheme, read] of Object.entries(readers)) {
+    test(`(${scheme}) is refused, and no part of it is printed`, () => {
+      for (const slashes of ['', '/']) {
+        assert.throws(
+          () => read({ name: 'shop', url: `${scheme}:${slashes}loader:secret@db.example.com/shop` }),
+          ({ name, message }: Error) => name === 'Configuration' && !message.includes('secret'),
+        )
+      }
+    })
+  }
+})
+
+test('a URL whose escapes are no UTF-8, or of a file whose name has a NUL, is refused', () => {
+  for (const [scheme, read] of Object.entries(readers)) {
+    for (const place of ['loader:%ff@db.example.com/shop', 'loader@db.example.com/%ff']) {
+      assert.throws(() => read({ name: 'shop', url: `${scheme}://${place}` }), { name: 'Configuration' })
+    }
+  }
+  assert.throws(() => readSqlite({ name: 'shop', url: 'sqlite:/tmp/a%00b' }), { name: 'Configuration' })
 })
 
 describe('a URL from a secret', () => {

@@ -226,6 +226,16 @@ describe('a bad event', () => {
       /start before it ends/,
     ],
     [
+      'has what SQS takes in no attribute',
+      { ...updated('x', { version: 2 }), 'detail-type': `\u0000\u001b${'e'.repeat(5_000)}` },
+      /^\ufffd\ufffde+ is not as docs\/events\.md says/,
+    ],
+    [
+      'is an object with a length where a list is due',
+      updated('x', { keys: { length: { toString: 1 } } }),
+      /stands where a list is due/,
+    ],
+    [
       'was caused by the workflow itself',
       updated('x', {
         causation: [

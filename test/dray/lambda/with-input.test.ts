@@ -25,6 +25,25 @@ function taken(stage: keyof typeof stageInputs, payload: object): Promise<unknow
   return handler(payload as never, {} as never)
 }
 
+test('a payload that is none, or whose list is an object with a length, is refused in a sentence', async () => {
+  const length = { toString: 1 }
+  const wrong = [
+    null,
+    7,
+    'plan',
+    [],
+    { ...payloads.plan, only: { length } },
+    { ...payloads.plan, mode: { keys: { length } } },
+  ]
+
+  for (const payload of wrong) {
+    await assert.rejects(taken('plan', payload as object), {
+      name: 'Terminal',
+      message: /^plan was called with a payload it does not take, so nothing was done: .{1,2000}; start a run/,
+    })
+  }
+})
+
 describe('the payload of', () => {
   for (const stage of Object.keys(payloads) as (keyof typeof stageInputs)[]) {
     test(`${stage} says its version; without one it is of the first`, async () => {

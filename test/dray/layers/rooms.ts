@@ -22,7 +22,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/messages': ['dray/errors.ts'],
   'dray/staging': ['dray/errors.ts', 'dray/messages'],
   'dray/state': ['dray/errors.ts', 'dray/messages'],
-  'dray/workflow': ['dray/errors.ts', 'dray/messages'],
+  'dray/workflow': ['dray/errors.ts', 'dray/messages', 'dray/pipeline/declare'],
   'dray/triggers': ['dray/errors.ts', 'dray/messages', 'dray/state'],
   'dray/pipeline': ['dray/staging', 'dray/state'],
   'dray/pipeline/declare': [...model, 'dray/messages'],

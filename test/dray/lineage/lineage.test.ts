@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { createServer as createHttpServer } from 'node:http'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, test } from 'node:test'
@@ -137,6 +140,29 @@ describe('a sink', () => {
     )
   })
 
+  for (const status of [201, 422]) {
+    test(`by HTTP reads nothing of an answer that never ends but its status: ${status}`, async () => {
+      const endless = createHttpServer((request, response) => {
+        request.resume()
+        response.writeHead(status, { 'content-length': 5_000_000_000 })
+        const more = setInterval(() => response.write('c4nary '), 5)
+        response.on('close', () => clearInterval(more))
+      }).listen(0, '127.0.0.1')
+      await once(endless, 'listening')
+      const { port } = endless.address() as AddressInfo
+
+      const told = await sink({ OPENLINEAGE_URL: `http://127.0.0.1:${port}` })
+        .send(event)
+        .catch((error: unknown) => error)
+
+      // All have hung up.
+      await new Promise((resolve) => endless.close(resolve))
+      if (status === 201) assert.equal(told, undefined)
+      else assert.match(inspect(told), /it answered 422/)
+      assert.doesNotMatch(inspect(told), /c4nary/)
+    })
+  }
+
   test('by HTTP is sent the user and the password of its URL, and never names them', async () => {
     const url = server.url.replace('//', '//some%40one:se%3Acret@')
     const told = sink({ OPENLINEAGE_URL: url })
@@ -183,6 +209,30 @@ describe('a sink', () => {
     await gone.stop()
 
     await assert.rejects(sink({ OPENLINEAGE_URL: gone.url }).send(event), /ECONNREFUSED/)
+  })
+
+  test('by HTTP ends no process, is not read to its end and is not followed, whatever it answers', async () => {
+    const end = '\r\n\r\n'
+    const answers: [answer: string, says: RegExp | null][] = [
+      [`HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked${end}fffffff\r\n`, null],
+      [`HTTP/1.1 307 Moved\r\nLocation: ${server.url}/elsewhere${end}`, /it answered 307/],
+      [`HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade${end}`, /closed|ECONNRESET|socket/],
+      ['SSH-2.0-somebody\r\n', /HPE_/],
+      ['', /ECONNRESET|closed|socket/],
+    ]
+    for (const [answer, says] of answers) {
+      const other = createServer((socket) => {
+        socket.on('error', () => {}).once('data', () => (says === null ? socket.write(answer) : socket.end(answer)))
+      }).listen(0, '127.0.0.1')
+      await once(other, 'listening')
+      const { port } = other.address() as AddressInfo
+
+      const sent = sink({ OPENLINEAGE_URL: `http://127.0.0.1:${port}` }).send(event)
+
+      await (says === null ? sent : assert.rejects(sent, says))
+      other.close()
+    }
+    assert.deepEqual(server.received, [])
   })
 
   test('is a file with an event a line where the URL says so', async () => {

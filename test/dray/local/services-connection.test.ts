@@ -2,14 +2,14 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
-import { type AddressInfo, createServer } from 'node:net'
+import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { after, afterEach, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { type ServicesFile, servicesFile } from 'dray-infra/internal/local/services-protocol.ts'
+import { proofOf, type ServicesFile, servicesFile } from 'dray-infra/internal/local/services-protocol.ts'
 import { Client } from 'pg'
 
 const home = mkdtempSync(join(tmpdir(), 'dray-services-'))
@@ -120,9 +120,17 @@ describe('the services process', () => {
     }
   })
 
-  it('is not taken for another program that has got its port', async () => {
-    for (const greeting of ['SSH-2.0-somebody\r\n', '']) {
-      const other = createServer((socket) => socket.on('error', () => {}).write(greeting)).listen(0, '127.0.0.1')
+  it('is not taken for another program that has got its port, which is not told the token', async () => {
+    const reply = JSON.stringify({ status: 'ready', dynamodb: 'http://127.0.0.1:1', postgres: {} })
+    const greetings = ['SSH-2.0-somebody\r\n', '', `${reply}\n`]
+    const proofs = [undefined, 7, 'f'.repeat(64), proofOf('guessed', 'n', reply)]
+    const proven = proofs.map((proof) => `${JSON.stringify({ reply, proof })}\n`)
+    let heard = ''
+    for (const greeting of [...greetings, ...proven, '{"reply":{"toString":1},"proof":"a"}\n', '7\n']) {
+      const other = createServer((socket) => {
+        socket.on('error', () => {}).on('data', (data) => (heard += data))
+        socket.write(greeting)
+      }).listen(0, '127.0.0.1')
       await once(other, 'listening')
       const { port } = other.address() as AddressInfo
       writeFileSync(servicesFile(home), JSON.stringify({ pid: 1, port, token: 'stale' }))
@@ -133,6 +141,26 @@ describe('the services process', () => {
       await connection.close()
       other.close()
     }
+    assert.match(heard, /"needs"/)
+    assert.doesNotMatch(heard, /stale/)
+  })
+
+  it('works on for its commands whatever strangers send it, and holds nothing of it', async () => {
+    const connection = await connect()
+    const { port } = JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile
+    const needs = '{"dynamodb":true,"postgres":[]}'
+    const sent = [
+      ...['\n', '{}\n', 'null\n', `{"needs":${needs}}\n`, `{"nonce":{"toString":1},"proof":"a","needs":${needs}}\n`],
+      ...[`{"nonce":"a","proof":"${'0'.repeat(64)}","needs":${needs}}\n`, 'x'.repeat(1_000_000)],
+    ]
+
+    for (const text of sent) {
+      const socket = createConnection({ port, host: '127.0.0.1' }).on('error', () => {})
+      socket.resume().write(text)
+      await new Promise((resolve) => socket.once('close', resolve))
+    }
+
+    assert.equal(await statusOf(connection), 200)
   })
 
   it('is named, with the way out, where it is stopped and does not answer', async () => {

@@ -52,6 +52,14 @@ describe('the lock of a run', () => {
     assert.equal(isWorkedOn({ ...run, runner: runner(process.pid) }, home), false)
   })
 
+  it('of a name that would lead out of the folder is refused', () => {
+    for (const id of ['../r1', 'a/b', '..', '', '.', 'r\0', 'r'.repeat(101)]) {
+      const refused = { name: 'Configuration', message: /is not the name of a run/ }
+      assert.throws(() => takeRunLock(home, id), refused)
+      assert.throws(() => isWorkedOn({ id, runner: runner(process.ppid) }, home), refused)
+    }
+  })
+
   it('of a run that another version has started is the number of its process', () => {
     assert.equal(isWorkedOn({ id: 'older', runner: runner(process.ppid) }, home), true)
     assert.equal(isWorkedOn({ id: 'older', runner: runner(2 ** 22) }, home), false)

@@ -2,13 +2,21 @@ import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
 import { withInstallLock } from './install-lock.ts'
+import { refusalToInstall } from './installing.ts'
 
 const POLICY = '/usr/sbin/policy-rc.d'
 
-/** Installs Debian's mariadb-server once for all test files that ask at the same time; returns why not, or null. */
+/**
+ * Installs Debian's mariadb-server once for all test files that ask at the same time, where that is asked for; returns
+ * why not, or null.
+ */
 export async function installMariaDB(): Promise<string | null> {
-  if (process.getuid?.() !== 0)
-    return 'mariadbd is not installed, and only root can install it (apt-get install mariadb-server).'
+  const refusal = refusalToInstall({
+    missing: 'mariadbd is not installed',
+    does: "installs Debian's mariadb-server",
+    isOfRoot: true,
+  })
+  if (refusal !== null) return refusal
   if (!existsSync('/usr/bin/apt-get')) return 'mariadbd is not installed, and there is no apt-get to install it with.'
   return withInstallLock('mariadb', async () => (existsSync('/usr/sbin/mariadbd') ? null : install()))
 }

@@ -16,7 +16,7 @@ import {
 /**
  * A MariaDB server for tests: databases of TEST_MARIADB_URL, which `stop` drops again, or else a private `mariadbd` in
  * a temporary folder, which ends with this process however that ends. Installs Debian's package when it is missing and
- * may be installed, unless TEST_MARIADB_UNAVAILABLE says why that was in vain.
+ * that is asked for, unless TEST_MARIADB_UNAVAILABLE says why that was in vain.
  */
 export async function startMariaDB(options: MysqlServerOptions = {}): Promise<TestMysqlServer | UnavailableServer> {
   const url = process.env.TEST_MARIADB_URL

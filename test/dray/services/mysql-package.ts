@@ -4,6 +4,7 @@ import { lstat, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { withInstallLock } from './install-lock.ts'
+import { refusalToInstall } from './installing.ts'
 
 const run = promisify(execFile)
 
@@ -26,9 +27,9 @@ export interface UnpackedMysql {
 }
 
 /**
- * Downloads and unpacks MySQL with the libraries that it needs, once for all test files that ask at the same time. The
- * packages are those of Debian's unstable distribution, as the machine's own mirror has them; nothing of the system is
- * replaced. Returns why not, where it cannot be had.
+ * Downloads and unpacks MySQL with the libraries that it needs, where that is asked for, once for all test files that
+ * ask at the same time. The packages are those of Debian's unstable distribution, as the machine's own mirror has them;
+ * nothing of the system is replaced. Returns why not, where it cannot be had.
  */
 export async function unpackMysql(): Promise<UnpackedMysql | string> {
   if (!existsSync('/usr/bin/apt-get')) return 'there is no apt-get to download MySQL with.'
@@ -36,6 +37,12 @@ export async function unpackMysql(): Promise<UnpackedMysql | string> {
     if (existsSync(CACHE) && !(await isOwn(CACHE))) return `${CACHE} belongs to another user.`
     const root = join(CACHE, 'root')
     if (!existsSync(root)) {
+      const notAsked = refusalToInstall({
+        missing: 'it is not here',
+        does: `downloads 60 MB into ${CACHE}`,
+        isOfRoot: false,
+      })
+      if (notAsked !== null) return notAsked
       const refusal = await download(root).catch((error) => lastLine(error))
       if (refusal !== null) return `apt-get could not download ${PACKAGE}: ${refusal}`
     }

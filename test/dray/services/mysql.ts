@@ -19,8 +19,8 @@ const run = promisify(execFile)
 
 /**
  * A MySQL server for tests: databases of TEST_MYSQL_URL, which `stop` drops again, or else a private `mysqld` in a
- * temporary folder, which ends with this process however that ends. Downloads it when it is missing, unless
- * TEST_MYSQL_UNAVAILABLE says why that was in vain.
+ * temporary folder, which ends with this process however that ends. Downloads it when it is missing and that is asked
+ * for, unless TEST_MYSQL_UNAVAILABLE says why that was in vain.
  */
 export async function startMySQL(options: MysqlServerOptions = {}): Promise<TestMysqlServer | UnavailableServer> {
   const { TEST_MYSQL_URL: url, TEST_MYSQL_UNAVAILABLE: unavailable } = process.env

@@ -40,6 +40,16 @@ test('lets nobody but its user read what is staged', async () => {
   for (const path of ['', 'run', 'run/customers']) assert.equal((await stat(join(root, path))).mode & 0o777, 0o700)
 })
 
+test('says that an object is missing whose name no file can have, or a folder has', async () => {
+  const root = join(folder, 'names')
+  const store = new FolderStagingStore(root)
+  const { key } = await store.write('run', { format: 'json' }, [{ bytes: Buffer.from('{}\n'), rows: 1 }])
+
+  for (const other of ['x'.repeat(300), 'run', `${key}/more`]) {
+    await assert.rejects(store.open(other), { name: 'StagedObjectMissing' })
+  }
+})
+
 test('does not show what a killed writer left unfinished, and prunes it', async () => {
   const root = join(folder, 'killed')
   const store = new FolderStagingStore(root)

@@ -152,6 +152,30 @@ describe('items have a format', () => {
     })
   })
 
+  test('and what Dray has not written is refused by its name, not taken for nothing', async () => {
+    const id = randomUUID()
+    const wrong = [
+      ...[
+        { last_run: { N: '7' } },
+        { epoch: { S: 'x' } },
+        { epoch: { N: '-1' } },
+        { lease_expires_at: { N: '12345678901234567890.5' } },
+      ],
+      ...[{ pending: { S: 'no' } }, { source_identity: { S: '{' } }, { lease_owner: { L: [] } }],
+    ]
+
+    for (const attribute of wrong) {
+      const [name = ''] = Object.keys(attribute)
+      const Item = { ...key(id).Key, pipeline: { S: id }, ...attribute }
+      await client.send(new PutItemCommand({ TableName: TABLE_NAME, Item }))
+
+      const said =
+        name === 'lease_expires_at' ? /number that Dray has not written/ : new RegExp(` in ${name}, which is not `)
+      await assert.rejects(store.pipeline(id), { name: 'Terminal', message: said }, name)
+    }
+    await client.send(new DeleteItemCommand(key(id)))
+  })
+
   test('and one that a newer version has written is neither read nor changed', async () => {
     const id = randomUUID()
     await store.setLastRun(id, 'a', 0)

@@ -103,6 +103,16 @@ describe('the state machine', () => {
     })
   }
 
+  test('says of ten thousand faults as much as a cause may have', async () => {
+    const input = Object.fromEntries(Array.from({ length: 10_000 }, (_, place) => [`unknown-${place}`, 1]))
+
+    const { status, error, cause } = await started(input)
+
+    assert.deepEqual([status, error], ['FAILED', 'InvalidInput'])
+    assert.match(String(cause), /unknown-0 is not known/)
+    assert.ok(String(cause).length < 3_000)
+  })
+
   for (const [what, input, says] of bad) {
     test(`refuses, before any step runs, the input: ${what}`, async () => {
       const { status, error, cause, called } = await started(input)

@@ -34,7 +34,17 @@ test('keeps steps in the order declared, with their dependencies by name', () =>
     ],
     schedules: [{ expression: '0 2 * * *', timezone: 'Europe/Helsinki' }],
     events: [{ source: 'upstream.orders', detailType: 'EntityUpdated' }],
+    minInterval: 0,
   })
+})
+
+test('takes the least interval between runs of events in seconds, and refuses one without events', () => {
+  const on = event('upstream.orders', 'EntityUpdated')
+  const seldom = workflow('seldom', { steps: [run(orders)], on, minInterval: '15m' })
+
+  assert.equal(seldom.minInterval, 900)
+  assert.throws(() => workflow('daily', { steps: [run(orders)], minInterval: '15m' }), /a minInterval but no events/)
+  assert.throws(() => workflow('daily', { steps: [run(orders)], on, minInterval: '15 minutes' as '15m' }), /write 30s/)
 })
 
 test('takes several schedules and events, or none', () => {

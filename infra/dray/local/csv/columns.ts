@@ -39,13 +39,13 @@ export function importedColumns(file: string, header: readonly string[], target:
   const unknown = names.filter((name) => known !== null && !known.includes(name))
   if (unknown.length > 0) {
     throw new ConfigurationError(
-      `${file}: ${target.where} has no column ${unknown.join(', ')}, so nothing is imported; its columns are ${known?.join(', ')}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}.`,
+      `${file}: ${target.where} has no column ${named(unknown)}, so nothing is imported; its columns are ${named(known ?? [])}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}.`,
     )
   }
   const twice = header.find((_, index) => isTwice(names, index, known))
   if (twice !== undefined) {
     throw new ConfigurationError(
-      `${file}: the header names the column ${twice} twice, so nothing is imported; rename one.`,
+      `${file}: the header names the column ${named([twice])} twice, so nothing is imported; rename one.`,
     )
   }
   refuseMissing(file, names, target)
@@ -56,6 +56,20 @@ export function importedColumns(file: string, header: readonly string[], target:
 export function columnNames({ model, live }: Pick<ImportTarget, 'model' | 'live'>): readonly string[] | null {
   if (live !== null) return live.columns.map(({ name }) => name)
   return model?.definition.columnNames ?? null
+}
+
+const MOST_NAMES = 20
+const MOST_CHARACTERS = 100
+
+/**
+ * As many names as a sentence bears, and as much of each: a file that is read wrongly may have a header of a megabyte.
+ */
+export function named(names: readonly string[]): string {
+  const some = names
+    .slice(0, MOST_NAMES)
+    .map((name) => (name.length > MOST_CHARACTERS ? `${name.slice(0, MOST_CHARACTERS)}…`.toWellFormed() : name))
+  const left = names.length - some.length
+  return `${some.join(', ')}${left > 0 ? ` and ${left} more` : ''}`
 }
 
 /** The column as it is written, or the only one that differs in capitals alone. */

@@ -7,7 +7,7 @@ import { tableParts } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
 import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
-import { columnNames, type ImportedColumn, type ImportTarget, importedColumns } from './columns.ts'
+import { columnNames, type ImportedColumn, type ImportTarget, importedColumns, named } from './columns.ts'
 import type { CsvFormat, GivenFormat } from './format.ts'
 import { ImportedFiles } from './imported-files.ts'
 import { type ImportedRows, importRows } from './imported-rows.ts'
@@ -152,7 +152,7 @@ async function makeTable(work: Work, name: string): Promise<LiveTable> {
   const other = columns.find(({ column }) => !made.includes(column))
   if (live !== null && other === undefined) return live
   throw new ConfigurationError(
-    `${options.file}: ${target.where} cannot have a column of the name ${JSON.stringify(other?.column)}, so nothing is imported; give it a shorter one.`,
+    `${options.file}: ${target.where} cannot have a column of the name ${JSON.stringify(named([other?.column ?? '']))}, so nothing is imported; give it a shorter one.`,
   )
 }
 

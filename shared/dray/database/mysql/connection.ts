@@ -30,7 +30,7 @@ import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
 import type { Reply } from './reply.ts'
 import type { MysqlSession, RunOptions } from './session.ts'
 import { commitsFirst, type SessionFacts } from './settings.ts'
-import { endsTransaction, loggedAsStatements, translate } from './translate.ts'
+import { endsTransaction, loggedAsStatements, rolledBack, translate } from './translate.ts'
 
 const PAGE_ROWS = 1_000
 /** The line may take longer than the server, which goes on by itself. */
@@ -96,7 +96,7 @@ export class MysqlConnection implements Connection {
 
   #noted(error: unknown): unknown {
     if (this.#inTransaction && (endsTransaction(error) || error instanceof TransientError)) {
-      this.#gone ??= new TransientError('The server has rolled back the transaction. Begin it again.', { cause: error })
+      this.#gone ??= rolledBack(error)
     }
     return error
   }

@@ -25,6 +25,7 @@ const TYPES: Readonly<Record<FieldKind, string>> = {
 const MOST_CHARACTERS = 16_383
 const MOST_BYTES = 65_532
 const MOST_DIGITS = 65
+const MOST_SCALE = 30
 const MOST_KEY_BYTES = 3072
 
 /** Numbers, dates and times need few bytes, which are not counted: 16 columns of them are far from the limit. */
@@ -52,6 +53,10 @@ export const schema: SchemaCapabilities = {
     if (kind !== 'decimal') return null
     if (Number(precision) > MOST_DIGITS) {
       return `MySQL has at most ${MOST_DIGITS} digits in a decimal; declare fewer, or text()`
+    }
+    // MariaDB takes 38; what is made for one is not refused by the other.
+    if (Number(scale) > MOST_SCALE) {
+      return `MySQL has at most ${MOST_SCALE} digits behind the point; declare a smaller scale, or text()`
     }
     return Number(scale) > Number(precision)
       ? 'MySQL has no more digits behind the point than in all; declare a greater precision, or a smaller scale'

@@ -1,4 +1,5 @@
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import { bareError, cutQuoted, raisedBy } from '../row-values.ts'
 import type { Place } from './url.ts'
 
 /** What mysql2 throws: an error number of the server, or a code of Node or of the driver without one. */
@@ -142,18 +143,112 @@ function isNamed(error: unknown): error is Error {
   return error instanceof Error && error.name !== 'Error' && error.name !== 'AggregateError'
 }
 
-/** A driver's error, by its number, as the error that says what to do about it. */
+/** Messages that quote names alone. https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html */
+const NAMES_ALONE = new Set([
+  1007,
+  1008,
+  1022,
+  1048,
+  1050,
+  1060,
+  1061,
+  1066,
+  1072,
+  1091,
+  1109,
+  1110,
+  1136,
+  1138,
+  1166,
+  1169,
+  1216,
+  1217,
+  1261,
+  1262,
+  1263,
+  1264,
+  1265,
+  1267,
+  1288,
+  1305,
+  1348,
+  1356,
+  1369,
+  1370,
+  1406,
+  1416,
+  1418,
+  1419,
+  1442,
+  1443,
+  1451,
+  1452,
+  1471,
+  1591,
+  1785,
+  1906,
+  3105,
+  3140,
+  3141,
+  3142,
+  3750,
+  3819,
+  3988,
+  4025,
+  4078,
+  4038,
+  ...TRANSIENT,
+  ...CONFIGURATION,
+  ...REMEDIES.keys(),
+])
+const SYNTAX = 1064
+/** What is quoted of the statement, up to its first literal. */
+const NEAR = / near '((?:(?!_utf8mb4|_binary)[^'"\d])*).*$/s
+const NO_PARTITION = 1526
+/** Of a longitude or a latitude. */
+const PLACES = new Set([3616, 3617, 3732])
+
+/** What follows a value in a message. */
+const TAIL =
+  / (?:for (?:column|key) (?:`[^`]*`\.`[^`]*`\.)?(?:'[^']*'|`[^`]*`)(?: at row \d+)?|for function \w+|from \w+ to \w+|value found during parsing)$/
+
+/** What the server says, without what it quotes of a row. Its language is the session's, which is English. */
+function withoutValues(number: number, message: string): string {
+  if (number === SIGNAL.number) return raisedBy('a trigger or a routine of the database')
+  if (number === SYNTAX) return message.replace(NEAR, " near '$1…'")
+  if (number === NO_PARTITION) return message.replace(/ value .*$/s, ' value …')
+  if (PLACES.has(number)) return message.replace(/-?\d+(?:\.\d+)?(?:e[+-]\d+)?/gi, '…')
+  return NAMES_ALONE.has(number) ? message : cutQuoted(message, TAIL)
+}
+
+/** Of the driver's error; not `sql`, which has the bound values in it. */
+const PRINTED = ['code', 'errno', 'sqlState', 'fatal']
+
+/** The driver's error for whoever prints causes. */
+function bare(error: unknown): unknown {
+  const number = errorNumber(error)
+  if (number === undefined || !(error instanceof Error)) return error
+  return bareError(error, withoutValues(number, error.message), PRINTED)
+}
+
+/** Whatever a transaction that the server has rolled back is asked for. */
+export function rolledBack(cause: unknown): TransientError {
+  return new TransientError('The server has rolled back the transaction. Begin it again.', { cause: bare(cause) })
+}
+
+/** A driver's error, by its number, as the error that says what to do about it; it quotes no row. */
 export function translate(error: unknown, place: Place): Error {
   if (isNamed(error)) return error
   const cause = error as DriverError
   const number = errorNumber(error)
-  const options = { cause: error }
-  const said = `${place.name}: ${cause?.message ?? String(error)}${number === undefined ? '' : ` (MySQL error ${number})`}`
-  if (number === undefined) return translateClient(cause, said, place)
+  const options = { cause: bare(error) }
+  if (number === undefined) return translateClient(cause, `${place.name}: ${cause?.message ?? String(error)}`, place)
+  const message = withoutValues(number, cause.message)
+  const said = `${place.name}: ${message} (MySQL error ${number})`
   if (ROW_FAULTS.has(number)) {
-    return new DataQualityError(columnIn(cause.message) ?? '', String(number), withoutRow(cause.message), options)
+    return new DataQualityError(columnIn(message) ?? '', String(number), withoutRow(message), options)
   }
-  if (lacksCharacters(error)) return new DataQualityError('', String(number), cause.message, options)
+  if (lacksCharacters(error)) return new DataQualityError('', String(number), message, options)
   if (TRANSIENT.has(number)) return new TransientError(said, options)
   if (CONFIGURATION.has(number)) {
     return new ConfigurationError(

@@ -31,11 +31,9 @@ export interface Endpoint {
  */
 export function readUrl({ name, url, password, verified = false }: AdapterOptions): Endpoint {
   if (isUnescaped(url)) throw new ConfigurationError(`${name}: the URL ${UNESCAPED}.`)
-  let parsed: URL
-  try {
-    parsed = new URL(url)
-    if (!/^(mysql|mariadb):$/.test(parsed.protocol)) throw new Error('not a MySQL URL')
-  } catch {
+  // With fewer slashes the user and the password would be a path, which messages show.
+  const parsed = /^(mysql|mariadb):\/\//i.test(url) ? URL.parse(url) : null
+  if (parsed === null) {
     throw new ConfigurationError(
       `${name}: the URL cannot be read. Write it as mysql://user:password@host:3306/database.`,
     )

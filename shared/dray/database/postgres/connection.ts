@@ -30,10 +30,12 @@ import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { PostgresSession, Reply } from './session.ts'
 import { SETTINGS_OF_TRANSACTION } from './session-settings.ts'
-import { translate } from './translate.ts'
+import { afterFault, codeOf, translate } from './translate.ts'
 
 const WRITES = new Set(['INSERT', 'UPDATE', 'DELETE', 'MERGE'])
 const PAGE_ROWS = 1_000
+/** SQLSTATE of a statement in a transaction in which one has failed. */
+const ABORTED = '25P02'
 /**
  * Under a deadline; longer than a load that is still at work would keep the fence, in most cases. A limit of the
  * server's own holds.
@@ -63,6 +65,8 @@ export class PostgresConnection implements Connection {
   #horizon: Horizon | null = null
   #streaming = false
   #deadline: AbortSignal | undefined
+  /** Since the transaction began, or went back to a savepoint: it may have aborted it. */
+  #firstFault: Error | null = null
 
   constructor(session: PostgresSession) {
     this.session = session
@@ -231,6 +235,7 @@ export class PostgresConnection implements Connection {
   }
 
   async begin(mode: 'write' | 'snapshot'): Promise<void> {
+    this.#firstFault = null
     this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
     const isLimited = this.#deadline !== undefined && mode === 'write'
     await this.#run(isLimited ? `${MODES[mode]}; ${LOCK_WAIT}` : MODES[mode], [], undefined)
@@ -270,6 +275,7 @@ export class PostgresConnection implements Connection {
 
   async rollbackTo(name: string): Promise<void> {
     await this.#run(`ROLLBACK TO SAVEPOINT ${quote(name)}`, [], undefined)
+    this.#firstFault = null
   }
 
   describe(table: string): Promise<LiveTable | null> {
@@ -296,7 +302,14 @@ export class PostgresConnection implements Connection {
     return quote(`dray_${purpose}_${this.#names}`)
   }
 
-  #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<Reply> {
-    return this.session.run(sql, parameters, firstOf(signal, this.#deadline))
+  async #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<Reply> {
+    try {
+      return await this.session.run(sql, parameters, firstOf(signal, this.#deadline))
+    } catch (error) {
+      const isAborted = codeOf((error as Error).cause) === ABORTED
+      if (isAborted && this.#firstFault !== null) throw afterFault(this.#firstFault)
+      if (!isAborted) this.#firstFault ??= error as Error
+      throw error
+    }
   }
 }

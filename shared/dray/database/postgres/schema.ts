@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely'
 import pg from 'pg'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
+import { serverErrorOf } from '../row-values.ts'
 import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
@@ -46,7 +47,8 @@ export const schema: SchemaCapabilities = {
       ? 'PostgreSQL puts no json in order, so it cannot be part of a key; declare it as text()'
       : null,
   schemaNamed: (name) => sql`select 1 from pg_namespace where nspname = ${name}`,
-  numbersMoved({ cause }, table, column) {
+  numbersMoved(error, table, column) {
+    const cause = serverErrorOf(error)
     if (!(cause instanceof pg.DatabaseError) || cause.code !== UNIQUE_VIOLATION) return null
     // The sentence around it is in the server's language.
     const isKey = [column, quote(column)].some((name) => cause.detail?.includes(`(${name})=(`))

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import { bareError, cutQuoted, cutToken, raisedBy, sentBy } from '../row-values.ts'
 import type { Place } from './url.ts'
 
 const DRAY = new Set(['Transient', 'Terminal', 'DataQuality', 'Configuration'])
@@ -64,50 +65,31 @@ function isTransient(code: string): boolean {
   return TRANSIENT.has(code) || TRANSIENT_CLASSES.has(code.slice(0, 2))
 }
 
-function codeOf(error: unknown): string {
+export function codeOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : ''
 }
 
-/** A driver's error, by SQLSTATE, as the error that says what to do about it. */
+/** Of a statement in a transaction in which one has failed: what that one says, and what can be done. */
+export function afterFault(first: Error): Error {
+  const Kind = first instanceof TransientError ? TransientError : TerminalError
+  return new Kind(
+    `${first.message}; PostgreSQL takes no further statement in a transaction in which one has failed, so nothing of it is kept: let that error leave transaction(), or put the statement that may fail into a transaction() inside it`,
+    { cause: first },
+  )
+}
+
+/** Of the server's error; not `detail` and `where`, which quote rows. */
+const PRINTED = ['severity', 'code', 'schema', 'table', 'column', 'dataType', 'constraint', 'routine']
+
+/** A driver's error, by SQLSTATE, as the error that says what to do about it; it quotes no row. */
 export function translate(error: unknown, place: Place): Error {
   if (error instanceof Error && DRAY.has(error.name)) return error
+  if (error instanceof pg.DatabaseError) return sentBy(error, translateServer(error, place))
   const cause = { cause: error }
   const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
   const where = `Database ${place.name} (${place.address})`
-  if (isRowFault(error)) return new DataQualityError(columnOf(error) ?? '', code, messageOf(error), cause)
-  if (error instanceof pg.DatabaseError) {
-    if (code === '42P01') {
-      return new TerminalError(
-        `${where} has no such table: ${message}, so nothing was read or written; create the table or correct its name in the model`,
-        cause,
-      )
-    }
-    if (code === '42703') {
-      return new TerminalError(
-        `${where} has no such column: ${message}, so nothing was read or written; add the column or correct its name in the model`,
-        cause,
-      )
-    }
-    if (code === '42501' && HIDES_ROWS.test(message)) {
-      return new TerminalError(
-        `${where} shows the user only the rows that a policy lets through: ${message}. Others would be taken for deleted, so nothing was read or written; give the user BYPASSRLS or ownership of the table, or read a view whose owner has it`,
-        cause,
-      )
-    }
-    if (code === '42501') {
-      return new TerminalError(`${where} refuses access: ${message}; grant it to the user in ${place.variable}`, cause)
-    }
-    if (code === '28P01' || code === '28000' || code === '3D000') return unreachable(error, place)
-    if (isTransient(code)) {
-      return new TransientError(
-        `${where} stopped the work: ${message} (${code}); nothing of it is kept, try again`,
-        cause,
-      )
-    }
-    return new TerminalError(`${where} refused the statement: ${message} (${code})`, cause)
-  }
   if (NETWORK.has(code) || UNREACHABLE.has(code) || isDisconnection(message)) {
     return new TransientError(
       `${where} lost the connection: ${message}; nothing of the open transaction is kept, try again`,
@@ -117,6 +99,67 @@ export function translate(error: unknown, place: Place): Error {
   // Not of the driver: of the rows that a merge was given, or of the code itself.
   if (error instanceof Error && error.name !== 'Error') return error
   return new TerminalError(`${where}: ${message}`, cause)
+}
+
+function translateServer(error: pg.DatabaseError, place: Place): Error {
+  const { code = '' } = error
+  const message = withoutValues(error)
+  const cause = { cause: bareError(error, message, PRINTED) }
+  const where = `Database ${place.name} (${place.address})`
+  if (isRowFault(error)) return new DataQualityError(columnOf(error) ?? '', code, message, cause)
+  if (code === '42P01') {
+    return new TerminalError(
+      `${where} has no such table: ${message}, so nothing was read or written; create the table or correct its name in the model`,
+      cause,
+    )
+  }
+  if (code === '42703') {
+    return new TerminalError(
+      `${where} has no such column: ${message}, so nothing was read or written; add the column or correct its name in the model`,
+      cause,
+    )
+  }
+  if (code === ACCESS && HIDES_ROWS.test(message)) {
+    return new TerminalError(
+      `${where} shows the user only the rows that a policy lets through: ${message}. Others would be taken for deleted, so nothing was read or written; give the user BYPASSRLS or ownership of the table, or read a view whose owner has it`,
+      cause,
+    )
+  }
+  if (code === ACCESS) {
+    return new TerminalError(`${where} refuses access: ${message}; grant it to the user in ${place.variable}`, cause)
+  }
+  if (code === '28P01' || code === '28000' || code === '3D000') return unreachable(error, place)
+  if (isTransient(code)) {
+    return new TransientError(
+      `${where} stopped the work: ${message} (${code}); nothing of it is kept, try again`,
+      cause,
+    )
+  }
+  return new TerminalError(`${where} refused the statement: ${message} (${code})`, cause)
+}
+
+/** Classes whose messages quote names alone: https://www.postgresql.org/docs/current/errcodes-appendix.html */
+const NAMES_ALONE = /^(?:03|08|0A|21|23|25|28|2B|3B|3D|3F|40|42|44|53|54|55|57|58)...$/
+const SYNTAX = '42601'
+/** What functions raise: their own words. */
+const RAISED = /^(?:P0|38|39)...$/
+/** Of a text in the wrong encoding, whose bytes are quoted. */
+const ENCODING = /^22(?:021|P05)$/
+const BYTES = /\b0x[\da-f]{2}(?: 0x[\da-f]{2})*/gi
+const OUT_OF_RANGE = / is out of range for type [a-z ]+$/
+const FUNCTION = /^PL\/pgSQL.*?([^\s"]+|"[^"\n]*")\([^)\n]*\)/
+
+/** What the server says, without what it quotes of a row. */
+function withoutValues(error: pg.DatabaseError): string {
+  const { code = '', routine, where = '' } = error
+  if (routine === RAISE || RAISED.test(code)) {
+    const [, name] = FUNCTION.exec(where) ?? []
+    return raisedBy(name === undefined ? 'a function of the database' : `the function ${name}`)
+  }
+  const message = messageOf(error)
+  if (ENCODING.test(code)) return message.replace(BYTES, '…')
+  if (code === SYNTAX) return message.replace(/ "(.*)"$/s, (_, token) => ` "${cutToken(token)}"`)
+  return NAMES_ALONE.test(code) ? message : cutQuoted(message, OUT_OF_RANGE)
 }
 
 /**
@@ -158,10 +201,13 @@ function isDisconnection(message: string): boolean {
   return /Connection terminated|connection error and is not queryable|timeout expired|the connection was/.test(message)
 }
 
+/** `COPY t, line 7, column name: "…"`; where the column is not known, the line itself, which may read like that. */
+const COPIED = /^COPY (?:(?!, \S+ \d+: ").)*?, \S+ \d+, \S+ (.*?)(?:: |$)/s
+
 /** The column that an error is about, where the server says so. */
 export function columnOf(error: pg.DatabaseError): string | null {
   if (error.column !== undefined && error.column !== '') return error.column
-  return /^COPY .*?, \S+ \d+, \S+ (.*?)(?:: |$)/s.exec(error.where ?? '')?.[1] ?? null
+  return COPIED.exec(error.where ?? '')?.[1] ?? null
 }
 
 /** The server's message, without the temporary table of the merge and with NUL called by its name. */

@@ -75,9 +75,10 @@ export function readUrl(options: AdapterOptions): Endpoint {
 }
 
 function parse(text: string): URL | null {
+  // With fewer slashes the user and the password would be a path, which messages show.
+  if (!/^postgres(?:ql)?:\/\//i.test(text)) return null
   // `postgres:///database?host=/socket` has no host, which URL refuses when there is a user.
-  const url = URL.parse(text.replace(/^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?#]|$)/i, '$1localhost'))
-  return url !== null && (url.protocol === 'postgres:' || url.protocol === 'postgresql:') ? url : null
+  return URL.parse(text.replace(/^(postgres(?:ql)?:\/\/[^/?#]*@)(?=[/?#]|$)/i, '$1localhost'))
 }
 
 function decode(text: string): string {

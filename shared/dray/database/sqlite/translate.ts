@@ -1,4 +1,5 @@
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import { bareError, cutQuoted, cutToken, raisedBy, sentBy } from '../row-values.ts'
 import type { Place } from './url.ts'
 
 const DRAY = new Set(['Transient', 'Terminal', 'DataQuality', 'Configuration'])
@@ -40,15 +41,20 @@ export function columnOf(error: Error): string | null {
   )
 }
 
-/** An error of node:sqlite, by result code, as the error that says what to do about it. */
-export function translate(error: unknown, { name, path, variable }: Place): Error {
+/** An error of node:sqlite, by result code, as the error that says what to do about it; it quotes no row. */
+export function translate(error: unknown, place: Place): Error {
   if (error instanceof Error && DRAY.has(error.name)) return error
-  const cause = { cause: error }
-  const message = error instanceof Error ? error.message : String(error)
-  const where = `Database ${name} (${path})`
   // Not of the engine: of the rows that a merge was given, or of the code itself.
   if (error instanceof Error && error.name !== 'Error') return error
-  if (!isSqliteError(error)) return new TerminalError(`${where}: ${message}`, cause)
+  if (isSqliteError(error)) return sentBy(error, translateEngine(error, place))
+  const message = error instanceof Error ? error.message : String(error)
+  return new TerminalError(`Database ${place.name} (${place.path}): ${message}`, { cause: error })
+}
+
+function translateEngine(error: SqliteError, { name, path, variable }: Place): Error {
+  const message = withoutValues(error)
+  const cause = { cause: bareError(error, message, ['code', 'errcode', 'errstr']) }
+  const where = `Database ${name} (${path})`
   const code = error.errcode & 0xff
   if (ROW.has(code)) return new DataQualityError(columnOf(error) ?? '', String(error.errcode), message, cause)
   if (BUSY.has(code)) {
@@ -71,4 +77,18 @@ export function translate(error: unknown, { name, path, variable }: Place): Erro
     )
   }
   return new TerminalError(`${where} refused the statement: ${message} (${error.errcode})`, cause)
+}
+
+/** Of RAISE in a trigger, whose text may be an expression: https://www.sqlite.org/lang_createtrigger.html#raise */
+const RAISED = 1811
+/** Of a statement that is wrong, and of what functions and virtual tables say. */
+const SAID_BY_FUNCTIONS = new Set([1, 1043, 2323])
+const MISSING = /^no such (?:table|column|function|index|view|savepoint|collation sequence): /
+
+/** What the engine says, without what it quotes of a row. */
+function withoutValues({ errcode, message }: SqliteError): string {
+  if (errcode === RAISED) return raisedBy('a trigger')
+  if (!SAID_BY_FUNCTIONS.has(errcode) || MISSING.test(message)) return message
+  const near = /^near "(.*)": syntax error$/s.exec(message)
+  return near === null ? cutQuoted(message, /$^/) : `near "${cutToken(near[1] as string)}": syntax error`
 }

@@ -24,10 +24,10 @@ const FORM = 'sqlite:path/to/file.db (?mode=ro reads only, ?mode=rw does not cre
 export function readUrl({ name, url }: AdapterOptions): Place {
   const variable = urlVariable(name)
   const match = /^sqlite:(?:\/\/(?=\/|:memory:))?([^?]+)(?:\?mode=(rwc|rw|ro))?$/.exec(url)
-  if (match === null)
+  const given = match?.[1] ?? ''
+  if (match === null || decode(given).includes('\0'))
     throw new ConfigurationError(`The URL of database ${name} cannot be read; set ${variable} to ${FORM}`)
   const mode = match[2] ?? 'rwc'
-  const given = match[1] as string
   if (given === ':memory:') return { name, path: given, variable, readOnly: false }
   const path = resolve(decode(given))
   const place = { name, path, variable, readOnly: mode === 'ro' }

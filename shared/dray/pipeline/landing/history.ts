@@ -11,6 +11,7 @@ import { cutToHeld, withHeldKeys, withHeldMoments } from './held-values.ts'
 import { type Decisions, decide, rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
 import { keylessRows } from './keyless-rows.ts'
+import { reasonWithoutValues } from './rejected-rows.ts'
 import { spelledRows } from './spelled-rows.ts'
 
 /** Refused rows of a key that are met one after another; the rest of its rows is refused without being tried. */
@@ -199,7 +200,9 @@ async function rewrite(
       `${layout.pipeline.name}: another delivery, or a partition with the same keys, has closed versions in ${database}.${table} meanwhile, so nothing was written; tried again, it finds those of now`,
     )
   }
-  throw unclosed(layout, rows.length - updated, rejected[0]?.message ?? 'the table holds other rows of these keys')
+  const [first] = rejected
+  const reason = first === undefined ? 'the table holds other rows of these keys' : reasonWithoutValues(first)
+  throw unclosed(layout, rows.length - updated, reason)
 }
 
 function unclosed(layout: HistoryLayout, versions: number, reason: string): TerminalError {
@@ -229,8 +232,7 @@ export async function closeVersions(
     )
     const [first] = kept
     if (first !== undefined) {
-      const key = layout.keyTexts(rows[first.row] as Text[]).join(', ')
-      throw unclosed(layout, kept.length, `that of ${pipeline.load.by.join(', ')} ${key}: ${first.message}`)
+      throw unclosed(layout, kept.length, reasonWithoutValues(first))
     }
     closed += rows.length
   }

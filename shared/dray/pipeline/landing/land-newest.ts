@@ -7,6 +7,7 @@ import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { loadRows } from './load-rows.ts'
+import { reasonWithoutValues } from './rejected-rows.ts'
 import { takeBackRepeats } from './repeated-versions.ts'
 
 interface Run {
@@ -33,7 +34,7 @@ export async function landNewest(
   const [first] = rejected
   if (first !== undefined) {
     throw new TerminalError(
-      `${pipeline.name}: ${rejected.length} rows that share their key with others of this run have landed and were overtaken by older ones, and the target refuses them now (${first.message}), so last_run stays where it is; give the load a version, by which no older row takes the place of a newer one`,
+      `${pipeline.name}: ${rejected.length} rows that share their key with others of this run have landed and were overtaken by older ones, and the target refuses them now (${reasonWithoutValues(first)}), so last_run stays where it is; give the load a version, by which no older row takes the place of a newer one`,
     )
   }
   if (pipeline.load.kind !== 'history') return

@@ -3,7 +3,7 @@ import { bulkColumns } from '#dray/active-record/bulk.ts'
 import { readColumn } from '#dray/active-record/sql.ts'
 import type { OpenBlocks, Text } from '#dray/block/block.ts'
 import { decodeBlock, decodeLine } from '#dray/block/copy-text.ts'
-import type { RejectedRow } from '#dray/database/adapter.ts'
+import { DROPPED, type RejectedRow } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
@@ -86,7 +86,7 @@ export async function* sourceRowsStored(
   const [[first] = []] = wanted.values()
   if (first === undefined) return
   throw new TerminalError(
-    `${pipeline.name}: ${pipeline.load.target.definition.table} refuses a row (${first.message}) whose source row is not known, so the old rows stay; run the workflow again`,
+    `${pipeline.name}: ${pipeline.load.target.definition.table} refuses a row (${reasonWithoutValues(first)}) whose source row is not known, so the old rows stay; run the workflow again`,
   )
 }
 
@@ -125,4 +125,10 @@ async function storedAmong(
     await held.release()
   })
   return found
+}
+
+/** Why the target refuses a row, for a message: what the database says of it quotes its values. */
+export function reasonWithoutValues({ code, column, message }: RejectedRow): string {
+  if (code === DROPPED) return message
+  return `error ${code}${column === null ? '' : ` on ${column}`}`
 }

@@ -3,7 +3,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { ageColumn, ageOf, compareAges } from '#dray/pipeline/rows/age.ts'
-import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { isQuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { readJsonLines } from '#dray/staging/documents.ts'
 import { passedPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
@@ -89,7 +89,11 @@ async function quarantinedAgain(
   const { column = '' } = ageColumn(pipeline.extract) ?? {}
   const again = new Map<string, Met[]>()
   const objects = await staging.list(quarantinePrefix(planningRun(input), pipeline.name))
-  for await (const { lines } of wholeLines<QuarantinedRow>(staging, objects, { kind: 'rows', damaged: null })) {
+  for await (const { lines } of wholeLines(staging, objects, {
+    kind: 'rows',
+    isLine: isQuarantinedRow,
+    damaged: null,
+  })) {
     for await (const row of lines) {
       const key = keyTextOf(pipeline, row)
       if (key === null || !open.has(key)) continue

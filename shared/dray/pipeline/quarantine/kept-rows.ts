@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { isQuarantinedRow, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { findingsPrefix, placeOf, quarantinePrefix, roots } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import type { DamagedObjects } from './damaged-objects.ts'
@@ -72,7 +72,7 @@ async function* keptRows(
   keys: readonly string[],
   { log, damaged = undefined }: Reading,
 ): AsyncGenerator<KeptRow> {
-  const objects = wholeLines<QuarantinedRow>(staging, keys, { kind: 'rows', damaged: damaged ?? null })
+  const objects = wholeLines(staging, keys, { kind: 'rows', isLine: isQuarantinedRow, damaged: damaged ?? null })
   let [seen, seenOf] = [new Set<string>(), '']
   for await (const object of objects) {
     const run = placeOf(object.key).run as string

@@ -23,6 +23,12 @@ export interface QuarantineRecord {
   readonly at: string
 }
 
+export function isRecord(line: unknown): line is QuarantineRecord {
+  const { id, action, reason, by, at } = Object(line) as Partial<QuarantineRecord>
+  const isText = [id, reason, by, at].every((text) => typeof text === 'string')
+  return isText && CLOSINGS.includes(action as QuarantineRecord['action'])
+}
+
 export async function appendToLog(
   staging: StagingStore,
   pipeline: string,
@@ -46,7 +52,7 @@ export async function readLog(
     return known ?? text
   }
   const keys = await staging.list(quarantineLogPrefix(pipeline))
-  for await (const { lines } of wholeLines<QuarantineRecord>(staging, keys, { kind: 'log', damaged })) {
+  for await (const { lines } of wholeLines(staging, keys, { kind: 'log', isLine: isRecord, damaged })) {
     for await (const record of lines) {
       const known = records.get(record.id)
       if (known !== undefined && known.at > record.at) continue

@@ -1,9 +1,9 @@
-import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
+import { isQuarantinedRow, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { quarantineLogPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import { DamagedObjects } from './damaged-objects.ts'
 import { withIds } from './kept-rows.ts'
-import { type QuarantineRecord, readLog } from './log.ts'
+import { isRecord, readLog } from './log.ts'
 import { type LinesOf, wholeLines } from './whole-lines.ts'
 
 /** What may go from a pipeline's quarantine: objects of which every row is closed, and the records that say so. */
@@ -24,7 +24,7 @@ export async function prunable(staging: StagingStore, pipeline: string, before: 
   const isDue = (id: string) => (log.get(id)?.at ?? before) < before
   const found = { keys: [] as string[], rows: 0, kept: new Set<string>() }
   const objects = await staging.list(quarantinePrefix(null, pipeline))
-  for await (const object of wholeLines<QuarantinedRow>(staging, objects, { kind: 'rows', damaged })) {
+  for await (const object of wholeLines(staging, objects, { kind: 'rows', isLine: isQuarantinedRow, damaged })) {
     const ids = await idsOf(pipeline, object)
     if (ids.every(isDue)) {
       found.keys.push(object.key)
@@ -49,7 +49,7 @@ async function prunableRecords(
 ): Promise<string[]> {
   const keys: string[] = []
   const logs = await staging.list(quarantineLogPrefix(pipeline))
-  for await (const { key, lines } of wholeLines<QuarantineRecord>(staging, logs, { kind: 'log', damaged: null })) {
+  for await (const { key, lines } of wholeLines(staging, logs, { kind: 'log', isLine: isRecord, damaged: null })) {
     let isNeeded = false
     for await (const { id, at } of lines) isNeeded ||= at >= before || kept.has(id)
     if (!isNeeded) keys.push(key)

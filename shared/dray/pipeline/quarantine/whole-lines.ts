@@ -1,3 +1,4 @@
+import { StagedObjectDamaged } from '#dray/errors.ts'
 import { readJsonLines, readMeasuredLines } from '#dray/staging/documents.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import type { DamagedObjects } from './damaged-objects.ts'
@@ -13,8 +14,10 @@ export interface LinesOf<T> {
   readonly lines: AsyncIterable<T> | Iterable<T>
 }
 
-interface Reading {
+interface Reading<T> {
   readonly kind: 'rows' | 'log'
+  /** Whether a line is one that Dray writes; an object with another one is damaged, whole. */
+  readonly isLine: (line: unknown) => line is T
   /** Throws at the first damaged object where nobody collects them. */
   readonly damaged: DamagedObjects | null
 }
@@ -26,7 +29,7 @@ interface Reading {
 export async function* wholeLines<T>(
   staging: StagingStore,
   keys: readonly string[],
-  reading: Reading,
+  reading: Reading<T>,
 ): AsyncGenerator<LinesOf<T>> {
   for (let from = 0; from < keys.length; from += AT_ONCE) {
     const some = keys.slice(from, from + AT_ONCE)
@@ -36,11 +39,17 @@ export async function* wholeLines<T>(
   }
 }
 
-async function checked<T>(staging: StagingStore, key: string, { kind, damaged }: Reading): Promise<LinesOf<T> | null> {
+async function checked<T>(
+  staging: StagingStore,
+  key: string,
+  { kind, isLine, damaged }: Reading<T>,
+): Promise<LinesOf<T> | null> {
   let held: T[] | null = []
   let length = 0
   try {
-    for await (const { value, characters } of readMeasuredLines<T>(staging, key)) {
+    for await (const { value, characters } of readMeasuredLines<unknown>(staging, key)) {
+      if (!isLine(value))
+        throw new StagedObjectDamaged(staging.locate(key), 'a line of it says something else than it should')
       length += characters
       if (length > MOST_CHARACTERS || held?.length === MOST_LINES) held = null
       held?.push(value)

@@ -12,6 +12,30 @@ export interface QuarantinedRow {
   readonly row: Readonly<Record<string, Text>>
 }
 
+/** Whether a line of the quarantine says a row: it was read without a reference, which would tell. */
+export function isQuarantinedRow(line: unknown): line is QuarantinedRow {
+  const { run, pipeline, partition, step, errors, row } = Object(line) as Partial<QuarantinedRow>
+  return (
+    typeof run === 'string' &&
+    typeof pipeline === 'string' &&
+    Number.isSafeInteger(partition) &&
+    (step === 'transform' || step === 'load') &&
+    Array.isArray(errors) &&
+    errors.every(isError) &&
+    typeof row === 'object' &&
+    row !== null &&
+    !Array.isArray(row) &&
+    Object.values(row).every((value) => value === null || typeof value === 'string')
+  )
+}
+
+/** What a transform gives as its reason is not looked at: it may have forgotten a text. */
+function isError(error: unknown): boolean {
+  if (typeof error !== 'object' || error === null) return false
+  const { field, code, message } = error as Partial<ValidationError>
+  return [field, code, message].every((text) => typeof text !== 'object')
+}
+
 /** The row by column name; a prototype-less object, since a column may be called `__proto__`. */
 export function byColumn(columns: readonly string[], row: readonly Text[]): Record<string, Text> {
   const named: Record<string, Text> = Object.create(null)

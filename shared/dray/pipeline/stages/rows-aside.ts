@@ -58,7 +58,7 @@ export class RowsAside {
   #open(): PassThrough {
     const stream = new PassThrough({ objectMode: true, highWaterMark: 1 })
     this.#staged = this.#write(stream)
-    // Whoever waits for it is told; until then nobody may.
+    // It throws for whoever waits for it; nobody may, until then.
     this.#staged.catch(() => {})
     return stream
   }

@@ -2,13 +2,14 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Text } from 'dray/internal/block/block.ts'
-import type { MergeResult, MergeTarget } from 'dray/internal/database/adapter.ts'
+import type { Bound, Connection, MergeResult, MergeTarget } from 'dray/internal/database/adapter.ts'
 import { createSqliteAdapter } from 'dray/internal/database/sqlite/index.ts'
 import { blocksOf } from '#test/contracts/adapter.ts'
 
 /** A database in a file of its own, and one connection. */
 export interface OpenedFile {
-  query(sql: string): Promise<readonly (readonly Text[])[]>
+  readonly connection: Connection
+  query(sql: string, parameters?: readonly Bound[]): Promise<readonly (readonly Text[])[]>
   /** Merges rows in a transaction of their own. */
   merge(target: MergeTarget, rows: readonly (readonly Text[])[]): Promise<MergeResult>
   close(): Promise<void>
@@ -19,7 +20,8 @@ export async function openFile(): Promise<OpenedFile> {
   const adapter = createSqliteAdapter({ name: 'warehouse', url: `sqlite:${join(folder, 'x.db')}` })
   const connection = await adapter.acquire()
   return {
-    query: async (sql) => (await connection.query(sql)).rows,
+    connection,
+    query: async (sql, parameters) => (await connection.query(sql, parameters)).rows,
     async merge(target, rows) {
       await connection.begin('write')
       try {

@@ -100,7 +100,7 @@ export async function makeTarget({ load }: AnyPipeline): Promise<boolean> {
 export const POLICY = /policy lets through.*BYPASSRLS/
 
 /** MySQL compares no key with a zero date, which a source in another mode has taken. */
-export const ZERO_DATE = /Incorrect \w+ value: '0000-00-00/
+export const ZERO_DATE = /Incorrect (?:date|datetime|timestamp) value: "…"/i
 
 /** A key whose texts the models write otherwise is not taken over, so that rows which share it are refused. */
 export const UNORDERED = /nothing says which of them is the newest/

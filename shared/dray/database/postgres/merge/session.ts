@@ -1,8 +1,9 @@
 import type { Text } from '#dray/block/block.ts'
 import type { Bound } from '../../adapter.ts'
+import { serverErrorOf } from '../../row-values.ts'
 import type { Place } from '../url.ts'
 
-/** What a merge needs of its connection. Errors are translated; `cause` is the server's. */
+/** What a merge needs of its connection. Errors are translated. */
 export interface MergeSession {
   run(
     sql: string,
@@ -17,5 +18,5 @@ export interface MergeSession {
 
 /** The server's error behind one that says a row is at fault; any other as it is. */
 export function causeOf(error: unknown): unknown {
-  return error instanceof Error && error.name === 'DataQuality' ? error.cause : error
+  return error instanceof Error && error.name === 'DataQuality' ? serverErrorOf(error) : error
 }
