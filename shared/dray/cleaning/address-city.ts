@@ -40,11 +40,14 @@ function isKnown(text: string, country: string | null): boolean {
 /** A country by its formal name, which CLDR does not have. */
 const REPUBLIC = /republi[ckq]|república|kingdom|جمهوري|مملكة|республик|共和国|공화국/iu
 
+/** `Edo. Méx.` and `okr. Senec` are cut short as regions are, `St. Louis` and `Frankfurt a. M.` as cities are. */
+const CUT_SHORT = /(?:^|\s)(?!(?:st|ste|sta|sto|mt|ft|гр|пос|дер|ст|пгт|bad)\.)\p{L}{2,5}\.(?=\s|$)/iu
+
 /** `Main St 5` and `Hauptstraße` are no cities; `Praha 2`, `Dublin 4` and `København K` are. */
 function mayBeCity(text: string): boolean {
+  if ((saysRegion(text) || CUT_SHORT.test(text)) && countriesOfCity(text).length === 0) return false
   if (!/\p{L}/u.test(text) || /^(?:\p{Lu}{1,3}|[a-z]{1,2})$/u.test(text) || isUnit(text)) return false
-  // `Ont.` is a region, cut short.
-  if (text.length > 60 || REPUBLIC.test(text) || /^\p{L}{2,5}\.$/u.test(text)) return false
+  if (text.length > 60 || REPUBLIC.test(text)) return false
   // `Kaunas LT`, but `København SV`.
   if (isCountryCode(/\p{Ll} (\p{Lu}{2})$/u.exec(text)?.[1] ?? '') && !isKnownCity(text, 'DK')) return false
   // `Konak/İzmir` is two places.
@@ -131,8 +134,11 @@ function takeBeforeOthers(parts: Part[], evidence: Evidence): Found | null {
 
 /** `70101 Costa Rica` and `Burnt Pine Norfolk Island`; `Christmas Island 6798` is a town of Australia. */
 function endsInCountry(text: string, mayBeWhole: boolean): boolean {
-  const cut = cutLastWords(text, 2)
-  const isEnd = cut !== null && cut.rest !== '' && countryNamed(cut.words) !== null
+  const isEnd = [2, 1].some((count) => {
+    const cut = cutLastWords(text, count)
+    if (cut === null || cut.rest === '' || countryNamed(cut.words) === null) return false
+    return count === 2 || !makesOtherName(fold(cutLastWords(cut.rest, 1)?.words ?? ''))
+  })
   return isEnd || (!mayBeWhole && countryNamed(text) !== null)
 }
 

@@ -113,7 +113,8 @@ function lastWords(parts: Part[]): Country {
     const cut = cutLastWords(text, count)
     if (!cut || !/\p{L}/u.test(cut.rest)) continue
     const before = parts.slice(0, at)
-    const code = cut.words.length > 2 ? countryNamed(cut.words) : codeBehind(cut, before)
+    const isName = cut.words.length > 2 || /\p{Script=Han}/u.test(cut.words)
+    const code = isName ? countryNamed(cut.words) : codeBehind(cut, before)
     if (code === null) continue
     const rest = [...before, { text: cut.rest, before: '' }]
     const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')
@@ -177,6 +178,35 @@ function besidePostalCode(parts: Part[]): Country {
   return NONE
 }
 
+/** Whether the words are a city of the country, or a city and its region: `Cairns Queensland`. */
+function isPlace(text: string, country: string): boolean {
+  return [0, 1, 2, 3].some((count) => {
+    const cut = cutLastWords(text, count)
+    const isOfRegion = count === 0 || isRegionName(cut?.words ?? '', country) || isRegionCode(cut?.words ?? '', country)
+    return cut !== null && isOfRegion && isKnownCity(cut.rest, country)
+  })
+}
+
+/** `Cairns Queensland Australia 4870`: a country between its city and its postal code, without commas. */
+function betweenWords(parts: Part[]): Country {
+  const at = parts.length - 1
+  const text = withoutTrailingDot(parts[at]?.text ?? '')
+  for (const count of [2, 1]) {
+    const code = cutLastWords(text, count)
+    if (code === null || !/\d/.test(code.words) || /\d/.test(code.rest)) continue
+    for (const length of [1, 2, 3]) {
+      const cut = cutLastWords(code.rest, length)
+      const country = cut === null || cut.words.length < 3 ? null : countryNamed(cut.words)
+      if (cut === null || country === null || !isPostalCode(code.words, country) || !isPlace(cut.rest, country))
+        continue
+      replaceAt(parts, at, cut.rest)
+      parts.push({ text: code.words, before: ' ' })
+      return { country: cut.words, code: country }
+    }
+  }
+  return NONE
+}
+
 /** `Jamaica, W.I.` is one name. */
 function joinWestIndies(parts: Part[]): void {
   const [name, last] = parts.slice(-2)
@@ -204,6 +234,8 @@ function takeWritten(parts: Part[]): Country {
   }
   const beside = besidePostalCode(parts)
   if (beside.code !== null || beside.isAmbiguous) return beside
+  const between = betweenWords(parts)
+  if (between.code !== null) return between
   const words = lastWords(parts)
   if (words.code !== null || words.isAmbiguous) return words
   const start = isPostalCode(parts[0]?.text ?? '', null) ? 1 : 0

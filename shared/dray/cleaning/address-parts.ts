@@ -69,8 +69,8 @@ export function cutFirstWords(text: string, count: number): { rest: string; word
   return { rest: text.slice(at + 1), words: text.slice(0, at) }
 }
 
-/** The dot of `D.C.` belongs to it, the one of `Springfield.` ends the address. */
+/** The dot of `D.C.` and `Bs. As.` belongs to it, the one of `Springfield.` ends the address. */
 export function withoutTrailingDot(text: string): string {
-  if (!text.endsWith('.') || /\.\p{L}\.$/u.test(text.slice(-4))) return text
+  if (!text.endsWith('.') || /\.(?:\p{L}| \p{L}{1,2})\.$/u.test(text.slice(-5))) return text
   return text.replace(/ ?\.{1,3}$/, '')
 }

@@ -1,13 +1,7 @@
 import { cutFirstWords, cutLastWords, type Part, replaceAt, withoutTrailingDot } from './address-parts.ts'
 import { isCountryCode } from './country-names.ts'
 import { countriesOfCity, isKnownCity, isRegionName, orderOf } from './places.ts'
-import {
-  countryOfPostalCode,
-  countryOfSign,
-  hasPostalCodes,
-  isPostalCode,
-  resemblesPostalCode,
-} from './postal-codes.ts'
+import { countryOfPostalCode, hasPostalCodes, isPostalCode, resemblesPostalCode } from './postal-codes.ts'
 import { isUnit, isWordOfAddress, namesStreet } from './street-words.ts'
 
 /** A postal code that was taken out of the parts. */
@@ -107,7 +101,7 @@ function ahead(text: string, country: string | null, isOnly: boolean): { code: s
       continue
     // `2492 Broadway` in a country that has no postal codes.
     const isSure = country !== null && (hasPostalCodes(country) || isKnownCity(cut.rest, country))
-    const isNumberOfHouse = !isSure && (isOnly || country !== null) && countryOfSign(cut.words) === null
+    const isNumberOfHouse = !isSure && (isOnly || country !== null) && countryOfPostalCode(cut.words) === null
     if (isPostalCode(cut.words, country) && !isNumberOfHouse) return { code: cut.words, rest: cut.rest }
   }
   return null
@@ -158,6 +152,17 @@ function takeAt(parts: Part[], at: number, country: string | null): PostalCode |
   return { code: found.code.toUpperCase(), beside: at, first: last === null }
 }
 
+/** `B1636FDA Olivos, Buenos Aires` and `70174 Stuttgart, Baden-Württemberg`: a code before its city, first of all. */
+function beginsWithCode(text: string, country: string | null): boolean {
+  return [2, 1].some((count) => {
+    const cut = cutFirstWords(text, count)
+    if (!cut || namesStreet(cut.rest)) return false
+    const only = countryOfPostalCode(cut.words)
+    if (country === null || only !== null) return only !== null && (country === null || only === country)
+    return isPostalCode(cut.words, country) && isKnownCity(cut.rest, country)
+  })
+}
+
 /**
  * Takes the postal code out of the last parts of an address: a whole part, its end (`IL 62704`) or its beginning
  * (`70174 Stuttgart`).
@@ -170,7 +175,7 @@ export function takePostalCode(parts: Part[], country: string | null): PostalCod
     const text = withoutTrailingDot(parts[at]?.text ?? '').replace(LABEL, '')
     const isSure =
       country !== null && isPostalCode(text, country) && (text.length > 4 || countryOfPostalCode(text) === country)
-    const isSigned = at === 0 && /^\p{Lu}{1,2}-\d{4,5} \p{L}/u.test(text)
+    const isSigned = at === 0 && (/^\p{Lu}{1,2}-\d{4,5} \p{L}/u.test(text) || beginsWithCode(text, country))
     if (!isNear && !isSure && !isSigned) continue
     const found = takeAt(parts, at, country)
     if (found !== null) return found

@@ -5,14 +5,16 @@ import { countryNamed, isCountryCode } from './country-names.ts'
 import { fold } from './fold.ts'
 import {
   countriesOfLargeCity,
+  countryOfForeignRegion,
   isCityRegion,
   isKnownCity,
   isRegionCode,
   isRegionName,
   orderOf,
+  saysDistrict,
   saysRegion,
 } from './places.ts'
-import { countryOfPostalCode } from './postal-codes.ts'
+import { countryOfPostalCode, isPostalCode } from './postal-codes.ts'
 import { isLine, makesOtherName, namesStreet } from './street-words.ts'
 
 interface Region {
@@ -36,6 +38,9 @@ const PARTICLES = new Set('de do da dos das del di of the am an in la le'.split(
 /** Without a country's name these are the ones whose codes of regions are written. */
 const USUAL = ['US', 'CA', 'AU', 'BR']
 
+/** The dot of `Jal.` and `Московская обл.` belongs to it. */
+const CUT_SHORT = /^\p{L}{1,4}\.$| (?:обл|кр|респ|obl|prov|pref|méx)\.$/iu
+
 function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
   if (postal === null) return true
   const { code, first } = postal
@@ -44,6 +49,7 @@ function fitsPostalCode(country: string, postal: PostalCode | null): boolean {
   if (country === 'US') return !first && /^\d{4,5}(?:-\d{1,4})?$/.test(code)
   if (country === 'AU' || country === 'CH') return /^\d{4}$/.test(code) && (country === 'CH') === first
   if (country === 'CA' || country === 'GB') return false
+  if (country === 'AR') return /^\d{4}$/.test(code)
   if (country === 'BR') return !first && /^\d{5}$/.test(code)
   return /^\d{5,6}$/.test(code)
 }
@@ -77,6 +83,11 @@ export function takeRegion(parts: Part[], country: string | null, postal: Postal
   if (part === undefined || (at === 0 && /\d/.test(part.text) && postal === null)) return NONE
   const text = withoutTrailingDot(part.text)
   const asked = country === null ? ASKED.filter((one) => fitsPostalCode(one, postal)) : [country]
+  const foreign = country === null ? countryOfForeignRegion(text) : null
+  if (foreign !== null && (postal === null || isPostalCode(postal.code, foreign))) {
+    const found = whole(parts, text, { asked: [foreign], postal, isGiven: true })
+    if (found !== null) return found
+  }
   return whole(parts, text, { asked, postal, isGiven: country !== null }) ?? words(parts, text, asked, postal) ?? NONE
 }
 
@@ -99,7 +110,7 @@ function whole(parts: Part[], text: string, asked: Asked): Region | null {
     if (verdict === 'ambiguous') return { region: null, country: asked.isGiven ? country : null, isAmbiguous: true }
     if (verdict === 'other') continue
     parts.pop()
-    return { region: asWritten(/^\p{L}{1,4}\.$/u.test(full) ? full : text), country }
+    return { region: asWritten(CUT_SHORT.test(full) ? full : text), country }
   }
   return null
 }
@@ -110,7 +121,7 @@ function judged(parts: readonly Part[], text: string, country: string, asked: As
   const at = parts.length - 1
   const before = parts[at - 1]?.text ?? ''
   const isLetters = /^\p{Lu}{2,3}$/u.test(text)
-  const isSaid = isGiven && saysRegion(text) && !/^and /i.test(text) && !/district|municipality|parish$/i.test(text)
+  const isSaid = isGiven && saysRegion(text) && !/^and /i.test(text) && !saysDistrict(text)
   const isLettersOfRegion = isGiven && isLetters && isKnownCity(before, country)
   if (!isSaid && !isLettersOfRegion && !isRegion(text, country)) return 'other'
   if (!isGiven && isAustralian(text, country, postal)) return 'other'
@@ -152,6 +163,8 @@ function words(parts: Part[], text: string, asked: readonly string[], postal: Po
     for (const count of [3, 2, 1]) {
       const cut = cutLastWords(text, count)
       if (!cut || cut.rest === '' || !isRegion(cut.words, country)) continue
+      // `Bs. As.` is no `Bs.` in American Samoa.
+      if (cut.rest.endsWith('.') && cut.words.endsWith('.')) continue
       // `Jamaica W.I.` is no place of Wisconsin.
       if (asked.length > 1 && cut.words.includes('.') && countryNamed(cut.rest) !== null) continue
       const previous = fold(cutLastWords(cut.rest, 1)?.words ?? '')

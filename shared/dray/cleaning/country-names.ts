@@ -124,7 +124,8 @@ export function countryNamed(name: string): string | null {
   const key = keyOf(name)
   const found = codesByName.get(key)
   if (found !== undefined) return found
-  const bare = key.replace(ARTICLE, '')
+  // `IL USA` is a state and its country.
+  const bare = /^\p{Lu}{2} /u.test(name) ? key : key.replace(ARTICLE, '')
   const short = bare.replace(/^saint /, 'st ').replace(' and the ', ' and ')
   const code = codesByName.get(bare) ?? codesByName.get(short)
   if (code !== undefined || !name.includes(' ')) return code ?? null

@@ -46,9 +46,19 @@ export const postalPatternOf = remembered((country) => {
   return zip === undefined ? null : new RegExp(`^(?:${zip})$`)
 })
 
-/** Words of a kind of region, which are left out as often as not: `Stockholms län`, `jud. Cluj`, `Co. Kildare`. */
-const KIND_OF_REGION =
-  /^(?:co|county|capital region of|region of|province|prov|provincia|provincia de|state of|region|jud|judetul|woj|wojewodztwo|obl|departamento de|canton of|canton de|departement d[eu]|municipality of|parish of) | (?:county|province|state|region|prefecture|oblast|oblast'|oblasti|krai|kray|district|governorate|department|municipality|parish|canton|atoll|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng)$/
+/** Words of a kind of region, folded, which are left out as often as not: `Stockholms län`, `jud. Cluj`. */
+const KINDS_BEFORE =
+  'co|county|capital region of|region of|state of|region|jud|judetul|woj|wojewodztwo|obl|oblast|municipality of|parish of|' +
+  '(?:provincia|prov|pcia|departamento|depto|dpto|estado|edo|est|departement|province|canton)(?: (?:de la|del|de|di|du|do|da|of))?|' +
+  'обл|област|область|респ|республика|республіка|dist|distt|district|pow|powiat|okr|okres|ops|opstina'
+const KINDS_BEHIND =
+  "county|province|prov|state|region|prefecture|pref|oblast|oblast'|oblasti|obl|krai|kray|district|dist|distt|governorate|department|" +
+  'municipality|parish|canton|atoll|wojewodztwo|voivodeship|megye|kraj|zupanija|kommune|fylke|lan|ken|sheng|' +
+  'обл|област|область|вобласць|кр|краи|респ|республика|ао|автономныи округ|раион|р-н'
+const KIND_OF_REGION = new RegExp(`^(?:${KINDS_BEFORE}) | (?:${KINDS_BEHIND})$`)
+/** A kind of region within a region: `Dist. Thane`, `Стрийський р-н`. */
+const KIND_OF_DISTRICT =
+  /^(?:dist|distt|district|pow|powiat|okr|okres|ops|opstina) |(?:district|dist|distt|municipality|parish|раион|р-н)$/
 
 const regionsOf = remembered((country): Regions => {
   const codes = new Set<string>()
@@ -71,8 +81,13 @@ export function saysRegion(text: string): boolean {
   return text.length <= LONGEST_NAME && KIND_OF_REGION.test(fold(text))
 }
 
+/** Whether the text says by itself that it is a part of a region: `Dist. Thane`, `Podlehnik Municipality`. */
+export function saysDistrict(text: string): boolean {
+  return text.length <= LONGEST_NAME && KIND_OF_DISTRICT.test(fold(text))
+}
+
 const citiesOf = remembered((country): ReadonlySet<string> => {
-  const cities = new Set<string>()
+  const cities = new Set(OTHER_CITIES[country])
   let before = ''
   for (const coded of placeOf(country).cities?.split(';') ?? []) {
     before = before.slice(0, Number.parseInt(coded.charAt(0), 36)) + coded.slice(1)
@@ -87,8 +102,18 @@ const OTHER_CODES: Readonly<Record<string, ReadonlySet<string>>> = {
   MX: new Set(['DF', 'CDMX']),
 }
 
+/** As cities are written, folded, though GeoNames does not have the name. */
+const OTHER_CITIES: Readonly<Record<string, readonly string[]>> = {
+  AR: ['bs as', 'bsas'],
+  DE: ['frankfurt (main)', 'rotenburg (wumme)', 'weiden (oberpfalz)', 'neustadt (holstein)', 'landau (pfalz)'],
+}
+
 /** Counties and short forms that are written though ISO 3166-2 does not have them. */
 const OTHER_NAMES: Readonly<Record<string, string>> = {
+  AR: 'bs as;bsas',
+  GR:
+    'αττικη;ανατολικη μακεδονια και θρακη;κεντρικη μακεδονια;δυτικη μακεδονια;ηπειρος;θεσσαλια;ιονια νησια;' +
+    'δυτικη ελλαδα;στερεα ελλαδα;πελοποννησος;βορειο αιγαιο;νοτιο αιγαιο;κρητη;αττικης;κρητης;θεσσαλιας',
   CA: 'ont;que;alta;sask;man;nfld',
   US: 'ala;ariz;ark;calif;colo;conn;del;fla;ill;ind;kan;mass;mich;minn;miss;neb;okla;ore;penn;tenn;tex;wash;wis;wyo',
   GB:
@@ -136,6 +161,13 @@ function countriesByName(namesOf: (country: string) => ReadonlySet<string>): Map
     }
   }
   return built
+}
+
+/** The one country that has a region of this name in other letters than Latin ones: `Московская обл.`, `Αττική`. */
+export function countryOfForeignRegion(text: string): string | null {
+  if (/\p{Script=Latin}/u.test(text)) return null
+  const [country, another] = countriesOfRegion(fold(text).replace(KIND_OF_REGION, ''))
+  return country !== undefined && another === undefined ? country : null
 }
 
 let countriesByRegion: Map<string, string[]> | undefined

@@ -74,6 +74,12 @@ export function isPostalCode(text: string, country: string | null): boolean {
   return isOfForm && (country === 'SV' || !/^(?:BOX|BP|CP|NO)\b(?!-)/.test(code))
 }
 
+/** Whether the code is as the country writes its own, with its spaces: `602 00` is Czech, `60200` may be German. */
+export function isWrittenCode(code: string, country: string): boolean {
+  const isSigned = countryOfSign(code) === country
+  return isSigned || ((OTHER_PATTERNS[country] ?? postalPatternOf(country))?.test(code) ?? false)
+}
+
 /** Whether the post of the country has postal codes, as far as is known. */
 export function hasPostalCodes(country: string): boolean {
   return (OTHER_PATTERNS[country] ?? postalPatternOf(country)) !== null

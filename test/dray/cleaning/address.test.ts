@@ -164,6 +164,88 @@ test('parseAddress keeps a postal code that is not of the form of its country, a
   assert.deepEqual(parseAddress('69 Salem Street, Boston, MA 02113, USA').findings, [])
 })
 
+const ofOthers: readonly (readonly [
+  raw: string,
+  given: string,
+  city: string,
+  postalCode: string | null,
+  code: string,
+])[] = [
+  ['Rue du Rhône 8, CH-1204 Genève', 'DE', 'Genève', 'CH-1204', 'CH'],
+  ['Getreidegasse 9, A-5020 Salzburg', 'DE', 'Salzburg', 'A-5020', 'AT'],
+  ['Avenyn 21, SE-411 36 Göteborg', 'DE', 'Göteborg', 'SE-411 36', 'SE'],
+  ['Coolsingel 40, 3011 AD Rotterdam', 'DE', 'Rotterdam', '3011 AD', 'NL'],
+  ['Damrak 1, 1012 LG Amsterdam', 'BE', 'Amsterdam', '1012 LG', 'NL'],
+  ['10 Downing Street, London SW1A 2AA', 'US', 'London', 'SW1A 2AA', 'GB'],
+  ['建国门 1, 北京 100006 中国', 'DE', '北京', '100006', 'CN'],
+]
+
+for (const [raw, given, city, postalCode, code] of ofOthers) {
+  test(`parseAddress reads ${raw} as of ${code}, though ${given} is given`, () => {
+    const address = parseAddress(raw, given)
+
+    assert.deepEqual(
+      { city: address.city, postalCode: address.postalCode, code: address.countryCode, findings: address.findings },
+      { city, postalCode, code, findings: [] },
+    )
+  })
+}
+
+const against: readonly (readonly [raw: string, given: string])[] = [
+  ['Masarykova 12, 602 00 Brno', 'DE'],
+  ['Masarykova 12, 60200 Brno', 'DE'],
+  ['Ερμού 15, 105 63 Αθήνα', 'DE'],
+  ['Ermou 15, 105 63 Athen', 'DE'],
+  ['Via Roma 1, 00192 Roma', 'DE'],
+  ['Stephansplatz 1, 1010 Wien', 'DE'],
+  ['Hauptstr. 5, 70174 Stuttgart', 'FR'],
+  ['123 Main St, Springfield, IL 62704', 'DE'],
+  ['100 Queen St W, Toronto, ON', 'US'],
+  ['Bahnhofstr. 3, Zürich', 'DE'],
+]
+
+for (const [raw, given] of against) {
+  test(`parseAddress says that ${raw} stands against the country ${given}, and names none`, () => {
+    const { countryCode, findings } = parseAddress(raw, given)
+
+    assert.equal(countryCode, null)
+    assert.deepEqual(
+      findings.map(({ field, code }) => ({ field, code })),
+      [{ field: 'country', code: 'contradiction' }],
+    )
+  })
+}
+
+test('parseAddress takes the country that is given where a city of the name is elsewhere, too', () => {
+  const code = (raw: string, given: string) => parseAddress(raw, given).countryCode
+
+  assert.equal(code('Hauptstr. 5, 53545 Linz', 'DE'), 'DE')
+  assert.equal(code('Calle Mayor 3, 10200 Trujillo', 'ES'), 'ES')
+  assert.equal(code('5 Main St, Berlin, NH 03570', 'US'), 'US')
+  assert.equal(code('5 Main St, Oxford 7430', 'NZ'), 'NZ')
+})
+
+test('parseAddress makes no city of a region that is cut short', () => {
+  const regions = [
+    'Московская обл.',
+    'Київська обл.',
+    'обл. София',
+    'Pcia. de Buenos Aires',
+    'Bs. As.',
+    'Αττική',
+    'Dist. Thane',
+    'okr. Senec',
+    'Edo. Méx.',
+    'Prov. Milano',
+    'Стрийський р-н',
+  ]
+  for (const region of regions) {
+    const { city, findings } = parseAddress(`Elm 5, Xyzzy, ${region}, 151220`)
+
+    assert.ok(city === 'Xyzzy' || (city === null && findings[0]?.code === 'ambiguous'), `${region}: ${city}`)
+  }
+})
+
 test('parseAddress never throws, invents nothing and loses no letter', () => {
   const word = fc.constantFrom(
     '12',

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cleanPhone } from 'dray/internal/cleaning/phone.ts'
 import fc from 'fast-check'
+import { getCountries, getExampleNumber } from 'libphonenumber-js/max'
+import examples from 'libphonenumber-js/mobile/examples'
 
 const valid: readonly (readonly [raw: string, country: string | null, clean: string])[] = [
   ['+55 (12) 3923-5555', null, '+551239235555'],
@@ -32,6 +34,17 @@ const valid: readonly (readonly [raw: string, country: string | null, clean: str
   ['\u200b+46\u00a08\u00a0651\u00a052\u00a052 ', null, '+4686515252'],
   ['＋１ ６５０ ２５３ ００００', null, '+16502530000'],
   ['+800 1234 5678', null, '+80012345678'],
+  ['0401234567', 'FI', '+358401234567'],
+  ['358401234567', 'FI', '+358401234567'],
+  ['612345678', 'ES', '+34612345678'],
+  ['13612345678', 'CN', '+8613612345678'],
+  ['98765 43210', 'IN', '+919876543210'],
+  ['912 345-67-89', 'RU', '+79123456789'],
+  ['20 22 03 11', 'DK', '+4520220311'],
+  ['21212121', 'DK', '+4521212121'],
+  ['0711 2842222-0', 'DE', '+4971128422220'],
+  ['02/501/02/11', 'BE', '+3225010211'],
+  ['+49 711/2842222', null, '+497112842222'],
 ]
 
 for (const [raw, country, clean] of valid) {
@@ -82,6 +95,79 @@ test('cleanPhone refuses digits that are a number with and without the country c
 
   assert.deepEqual({ value, code: finding?.code }, { value: null, code: 'ambiguous' })
 })
+
+test('cleanPhone reads a number of each country as it is written there and abroad', () => {
+  for (const country of getCountries()) {
+    const example = getExampleNumber(country, examples)
+    assert.ok(example)
+    const national = example.formatNational()
+    for (const raw of [
+      national,
+      national.replaceAll(/\D/g, ''),
+      example.formatInternational(),
+      example.number.slice(1),
+    ]) {
+      assert.deepEqual(cleanPhone(raw, country), { value: example.number, finding: null }, `${raw} of ${country}`)
+    }
+  }
+})
+
+/** What no one can dial as it is written, by the finding. */
+const guesses: Readonly<Record<string, readonly (readonly [raw: string, country: string])[]>> = {
+  other: [
+    ['358401234567.0', 'FI'],
+    ['401234567.0', 'FI'],
+    ['+358 40 1234567.0', 'FI'],
+    ['+358401234567.00', 'FI'],
+    ['1712345678.0', 'DE'],
+    ['0401234567,0', 'FI'],
+    ['1234.56', 'AT'],
+    ['1234567,89', 'PL'],
+    ['€ 1234567.89', 'PL'],
+    ['-0401234567', 'FI'],
+    ['2022-03-11', 'FI'],
+    ['2022/3/11', 'FI'],
+    ['11.03.2022', 'AT'],
+    ['01.02.22', 'AT'],
+    ['20220311', 'DK'],
+    ['31122022', 'DK'],
+    ['2022 03 11', 'NO'],
+    ['010170-1234', 'SE'],
+    ['070123-4567', 'SE'],
+    ['010170+1234', 'FI'],
+    ['0112038-9', 'FI'],
+  ],
+  incomplete: [
+    ['2842222', 'DE'],
+    ['33612345678', 'DE'],
+    ['1712345678', 'DE'],
+    ['6123456', 'FI'],
+    ['401234567', 'FI'],
+    ['12345', 'AT'],
+    ['612345678', 'FR'],
+    ['20 7946 0958', 'GB'],
+  ],
+  ambiguous: [
+    ['33612345678', 'IT'],
+    ['33612345678', 'LU'],
+  ],
+  several: [
+    ['0711 2842222/23', 'DE'],
+    ['0711 2842222 / -23', 'DE'],
+    ['+49 711 2842222/23', 'DE'],
+    ['01 42 68 53 00/01', 'FR'],
+  ],
+}
+
+for (const [code, numbers] of Object.entries(guesses)) {
+  for (const [raw, country] of numbers) {
+    test(`cleanPhone makes null of ${raw} of a customer in ${country}, with the finding ${code}`, () => {
+      const { value, finding } = cleanPhone(raw, country)
+
+      assert.deepEqual({ value, field: finding?.field, code: finding?.code }, { value: null, field: 'phone', code })
+    })
+  }
+}
 
 test('cleanPhone drops an extension and says so', () => {
   for (const raw of ['+1 650 253 0000 ext. 12', '+1 650 253 0000x12', '+1 650 253 0000;ext=12']) {
