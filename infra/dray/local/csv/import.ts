@@ -1,6 +1,5 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
 import { text } from 'dray/internal/active-record/field-kinds.ts'
-import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { createTable } from 'dray/internal/active-record/schema.ts'
 import type { LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
 import { tableParts } from 'dray/internal/database/table-name.ts'
@@ -9,8 +8,9 @@ import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
 import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
 import { columnNames, type ImportedColumn, type ImportTarget, importedColumns } from './columns.ts'
 import type { CsvFormat, GivenFormat } from './format.ts'
-import { ImportedFiles } from './imported-files.ts'
+import { type ImportedFile, ImportedFiles } from './imported-files.ts'
 import { type ImportedRows, importRows } from './imported-rows.ts'
+import { resolvedTable } from './resolved-table.ts'
 import { type OpenCsv, openCsv } from './rows.ts'
 import { digestOf } from './source.ts'
 
@@ -55,11 +55,14 @@ export interface CsvImported extends ImportedRows {
  * is made as its model says, or with text columns, and is there when all rows are. Throws `Configuration` (file,
  * header, table, the same file once more), `ImportRefused` with the lines that are at fault, `Terminal`.
  */
-export async function importCsv(options: CsvImport): Promise<CsvImported> {
-  const { database, table, file } = options
+export async function importCsv(given: CsvImport): Promise<CsvImported> {
+  const { database, file } = given
   const adapter = await database.adapter()
+  const resolved = await resolvedTable(database, given.table)
+  const { model } = resolved
+  const table = model?.definition.table ?? given.table
+  const options = { ...given, table }
   const live = await database.withConnection((connection) => connection.describe(table))
-  const model = modelOf(database, table)
   const target: ImportTarget = { where: `${database.name}.${table}`, model, live, adapter }
   const known = columnNames(target)
   const csv = await openCsv(file, {
@@ -68,7 +71,7 @@ export async function importCsv(options: CsvImport): Promise<CsvImported> {
     signal: options.signal,
   })
   const columns = importedColumns(file, csv.header, target)
-  const files = new ImportedFiles(database, table)
+  const files = new ImportedFiles(database, resolved)
   await files.open()
   const notes = await notesOnRepeat(options, live, files, csv.bytes)
   const work = { options, target, columns, csv, files, notes }
@@ -82,11 +85,6 @@ interface Work {
   readonly csv: OpenCsv
   readonly files: ImportedFiles
   readonly notes: readonly string[]
-}
-
-function modelOf(database: Database, table: string): ModelTable | null {
-  const models = database.models.filter(({ definition }) => definition.table === table)
-  return models.find(({ definition }) => !definition.readOnly) ?? models[0] ?? null
 }
 
 /** Files of another length need not be read to know that they are others. */
@@ -162,6 +160,8 @@ async function intoTable(work: Work, table: string, live: LiveTable): Promise<Cs
   const into = mergeTarget(work, table, live)
   await files.prepare()
   return database.transaction(async () => {
+    // Of no rows: whether the table takes any is known before one is deleted, where no transaction would give it back.
+    if (mode === 'replace') await database.withConnection((connection) => connection.merge(into, () => []))
     const deleted = mode === 'replace' ? await empty(work, table) : 0
     const rows = await importRows({ ...options, columns, target: into, rows: csv.rows })
     if (deleted > 0 && rows.read === 0 && !options.allowEmpty) {
@@ -170,24 +170,21 @@ async function intoTable(work: Work, table: string, live: LiveTable): Promise<Cs
       )
     }
     const sha256 = csv.digest()
-    const isNew = work.target.live === null
-    await refuseRepeat(work, sha256, isNew)
-    const isAlone = isNew || mode === 'replace'
-    const remembered =
-      rows.read === 0 ? null : await files.remember({ file, sha256, bytes: csv.bytes, rows: rows.read, mode }, isAlone)
+    const remembered = await remember(work, { file, sha256, bytes: csv.bytes, rows: rows.read, mode })
     const notes = [...work.notes, ...notesOn(csv, rows.read), ...(remembered === null ? [] : [remembered])]
     return { ...rows, deleted, bytes: csv.bytes, sha256, format: csv.format, created: null, notes }
   })
 }
 
-/** An import of the same file at the same time has ended in the meantime. */
-async function refuseRepeat({ options, files, notes }: Work, sha256: string, isNew: boolean): Promise<void> {
-  const { mode = 'append', again = false, file, database, table } = options
-  if (mode !== 'append' || again || isNew || notes.length > 0) return
-  const before = await files.find(sha256)
-  if (before === null) return
+/** Throws `Configuration` where an import of the same file at the same time has ended in the meantime. */
+async function remember({ options, target, files }: Work, imported: ImportedFile): Promise<string | null> {
+  const { mode = 'append', again = false, file } = options
+  if (imported.rows === 0) return null
+  const isAlone = target.live === null || mode === 'replace'
+  const { isNew, refusal } = await files.remember(imported, isAlone)
+  if (isNew || refusal !== null || mode !== 'append' || again) return refusal
   throw new ConfigurationError(
-    `${file}: the same file was imported into ${database.name}.${table} on ${before}, while this one was read, so nothing is imported.`,
+    `${file}: the same file was imported into ${target.where} while this one was read, so nothing is imported; say --again to have its rows in the table once more.`,
   )
 }
 
