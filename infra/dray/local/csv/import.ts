@@ -201,7 +201,8 @@ function mergeTarget({ options, columns, target }: Work, table: string, live: Li
   const names = columns.map(({ column }) => column)
   const { model } = target
   const touched = (model?.definition.touched ?? []).map(({ column }) => column).filter((one) => !names.includes(one))
-  const into = { table, columns: [...names, ...touched], ignore: touched }
+  const texts = columns.filter(({ isText }) => isText).map(({ column }) => column)
+  const into = { table, columns: [...names, ...touched], texts, ignore: touched }
   if (mode !== 'upsert') return { ...into, key: [], mode: 'insert' }
   const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
   const key = by ?? (ofModel.length > 0 ? ofModel : live.primaryKey)
