@@ -49,7 +49,7 @@ const TELLING_VERSION = 160_000
 
 /** `texts`: columns whose values are texts as they were given, and not what a kind of a model has made of them. */
 export function narrowColumns({ columns, serverVersion }: TargetTable, texts: readonly string[] = []): NarrowColumn[] {
-  return columns.flatMap(({ name, fullType, held: { type, modifier } }) => {
+  return columns.flatMap(({ name, type: own, fullType, held: { type, modifier } }) => {
     if (type === null) return []
     const loss = isNarrow(type, modifier, serverVersion) ? lossOf(type, fullType, modifier) : null
     const wide = WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]')
@@ -57,9 +57,17 @@ export function narrowColumns({ columns, serverVersion }: TargetTable, texts: re
     if (form === null) {
       return loss === null ? [] : [{ column: name, wide, type: fullType, ...loss, loses: loss.loses(quote(name)) }]
     }
-    const changed = form.loses(quote(name))
-    const whole = loss === null ? 'false' : loss.loses(wide === 'text' ? quote(name) : `(${quote(name)}::${wide})`)
-    const loses = `CASE WHEN ${changed} THEN true ELSE ${whole} END`
+    const text = quote(name)
+    // What the checks of a domain refuse is for them to say.
+    const held = own === null ? `pg_catalog.${type}` : fullType
+    const conditions = [
+      ...(serverVersion < TELLING_VERSION ? [] : [`NOT pg_input_is_valid(${text}, '${held}')`]),
+      form.loses(text),
+      ...(loss === null ? [] : [loss.loses(wide === 'text' ? text : `(${text}::${wide})`)]),
+      // Throws what the type refuses; so that whatever is done with the rows that are left, none of them is refused.
+      `(${text}::${fullType}) IS NULL`,
+    ]
+    const loses = `CASE WHEN ${text} IS NULL THEN false ${conditions.map((one) => `WHEN ${one} THEN true`).join(' ')} ELSE false END`
     const fits = loss === null ? form.fits : undefined
     return [{ column: name, wide: 'text', type: fullType, ...changedText(fullType), loses, ...(fits && { fits }) }]
   })
