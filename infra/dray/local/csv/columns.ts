@@ -41,7 +41,7 @@ export function importedColumns(file: string, header: readonly string[], target:
   const unknown = names.filter((name) => known !== null && !known.includes(name))
   if (unknown.length > 0) {
     throw new ConfigurationError(
-      `${file}: ${target.where} has no column ${unknown.join(', ')}, so nothing is imported; its columns are ${known?.join(', ')}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}.`,
+      `${file}: ${target.where} has no column ${unknown.join(', ')}, so nothing is imported; its columns are ${known?.join(', ')}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}; where the first line is a row, say --columns, and where lines stand above the header, --skip-lines.`,
     )
   }
   const twice = header.find((_, index) => isTwice(names, index, known))

@@ -33,6 +33,12 @@ export interface CsvImport {
   readonly allowEmpty?: boolean
   /** What of the file's format is known; the rest is found. */
   readonly given?: GivenFormat
+  /** The names of the columns, in their order, where the first line is a row. */
+  readonly header?: readonly string[]
+  /** The first line names the columns, whatever it looks like. */
+  readonly hasHeader?: boolean
+  /** Lines above the header, or above the first row. */
+  readonly skipLines?: number
   readonly onRows?: (rows: number) => void
   readonly signal?: AbortSignal
 }
@@ -67,7 +73,10 @@ export async function importCsv(given: CsvImport): Promise<CsvImported> {
   const known = columnNames(target)
   const csv = await openCsv(file, {
     ...(options.given === undefined ? {} : { given: options.given }),
-    columns: known ?? [],
+    columns: known,
+    header: options.header,
+    hasHeader: options.hasHeader,
+    skipLines: options.skipLines,
     signal: options.signal,
   })
   const columns = importedColumns(file, csv.header, target)
