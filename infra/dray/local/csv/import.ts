@@ -1,8 +1,9 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
 import { text } from 'dray/internal/active-record/field-kinds.ts'
 import { createTable } from 'dray/internal/active-record/schema.ts'
-import type { LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
-import { tableParts } from 'dray/internal/database/table-name.ts'
+import type { Adapter, LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { compile } from 'dray/internal/database/statement.ts'
+import { tableNameOf, tableParts } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
 import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
@@ -68,8 +69,10 @@ export async function importCsv(given: CsvImport): Promise<CsvImported> {
   const { model } = resolved
   const table = model?.definition.table ?? given.table
   const options = { ...given, table }
+  await refuseMissingSchema(options, adapter)
   const live = await database.withConnection((connection) => connection.describe(table))
   const target: ImportTarget = { where: `${database.name}.${table}`, model, live, adapter }
+  if (live === null) refuseKeyless(options, target)
   const known = columnNames(target)
   const csv = await openCsv(file, {
     ...(options.given === undefined ? {} : { given: options.given }),
@@ -85,6 +88,29 @@ export async function importCsv(given: CsvImport): Promise<CsvImported> {
   const notes = await notesOnRepeat(options, live, files, csv.bytes)
   const work = { options, target, columns, csv, files, notes }
   return live === null ? intoNewTable(work) : intoTable(work, table, live)
+}
+
+async function refuseMissingSchema({ database, table, file }: CsvImport, adapter: Adapter): Promise<void> {
+  const { schema } = tableNameOf(table)
+  if (schema === null) return
+  const { sql, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
+  if ((await database.query(sql, parameters)).rows.length > 0) return
+  throw new ConfigurationError(
+    `${file}: database ${database.name} has no schema "${schema}", or its user may not see it, so there is no table ${table} and nothing is imported; create the schema, grant it to the user, or correct --into.`,
+  )
+}
+
+/** Throws `Configuration` where a table that is made would have no key by which an upsert finds its rows. */
+function refuseKeyless({ mode, by }: CsvImport, { model, where }: ImportTarget): void {
+  if (mode !== 'upsert') return
+  const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
+  const isKey =
+    ofModel.length > 0 && (by === undefined || JSON.stringify([...by].sort()) === JSON.stringify([...ofModel].sort()))
+  if (isKey) return
+  const key = by === undefined ? '' : ` on ${by.join(', ')}`
+  throw new ConfigurationError(
+    `${where} is not there, and one that is made would have no key${key} by which an upsert finds its rows, so nothing is imported; leave --mode upsert out for the first import, or make the table with its key before.`,
+  )
 }
 
 interface Work {

@@ -71,6 +71,42 @@ onEachEngine('a table by another name', [shop], (engine) => {
     assert.match(refused[0].message, /the same file was imported.*nothing is imported/)
   })
 
+  test('is said to have no schema, where it has none', async () => {
+    await assert.rejects(importing('n\n1\n', { table: 'nowhere.plain' }), /has no schema "nowhere".*--into/)
+  })
+
+  test('is said to be too long, and where to write another', {
+    skip: engine.dialect === 'sqlite' && 'names of any length',
+  }, async () => {
+    await assert.rejects(importing('n\n1\n', { table: 'x'.repeat(70) }), ({ message }: Error) => {
+      assert.match(message, /is longer than 6[34].*give another name/)
+      assert.doesNotMatch(message, /correct it in the model/)
+      return true
+    })
+  })
+
+  test('needs its key before an upsert can find its rows', async () => {
+    for (const by of [{}, { by: ['n'] }]) {
+      await assert.rejects(
+        importing('n\n1\n', { table: 'keyless', mode: 'upsert', ...by }),
+        /named-shop\.keyless is not there.*no key/,
+      )
+    }
+    assert.equal(await shop.withConnection((connection) => connection.describe('keyless')), null)
+  })
+
+  test('says of keys that are there nothing but that', async () => {
+    const key = engine.dialect === 'sqlite' ? 'integer' : 'bigint'
+    await shop.query(`create table keyed (n ${key} not null primary key)`)
+    await importing('n\n1\n2\n3\n', { table: 'keyed' })
+
+    await assert.rejects(importing('n\n1\n2\n3\n', { table: 'keyed', again: true }), ({ message }: Error) => {
+      assert.match(message, /line 2: .*line 3, 4; nothing is imported/)
+      assert.doesNotMatch(message, /other rows of this load/)
+      return true
+    })
+  })
+
   const isOther = engine.dialect === 'mysql' ? false : 'every table has transactions'
   test('leaves the rows of a table without transactions that is to be replaced', { skip: isOther }, async () => {
     await shop.query('create table plain (n varchar(9)) engine = MyISAM')
