@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream'
 import { CsvError, type InfoRecord, type Parser, parse } from 'csv-parse'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
-import { behindLine, refuseDoubtfulHeader } from './doubtful-header.ts'
+import { refuseDoubtfulHeader } from './doubtful-header.ts'
 import { decoded, encodingOf } from './encoding.ts'
 import { EscapedText } from './escaped-text.ts'
-import { BACKSLASH, type CsvFormat, findFormat, type GivenFormat, NULL_MARK, NULL_WORD, nameOf } from './format.ts'
+import { BACKSLASH, type CsvFormat, findFormat, type GivenFormat, NULL_MARK, NULL_WORD } from './format.ts'
+import { linesAbove, refuseMarkup, without } from './lines-above.ts'
 import { openSource } from './source.ts'
 
 export interface CsvRow {
@@ -92,46 +93,6 @@ async function headerOf(file: string, rows: AsyncGenerator<CsvRow>): Promise<rea
   const first = await rows.next()
   if (!first.done) return first.value.fields.map((field) => (field ?? '').trim())
   throw new ConfigurationError(`${file} is empty, so nothing is imported; its first line must name the columns.`)
-}
-
-/** As Excel writes and reads it. */
-const SEPARATOR_LINE = /^"?sep=([^\r\n"])"?(?:\r\n|\n|\r|$)/i
-
-/** What stands above the header: lines that are to be skipped, and one that names the delimiter. */
-function linesAbove(file: string, text: string, { given = {}, skipLines = 0 }: OpenOptions) {
-  let characters = 0
-  for (let line = 0; line < skipLines; line++) {
-    characters = behindLine(text, characters)
-    if (characters < 0) {
-      throw new ConfigurationError(
-        `${file}: its beginning has ${line + 1} lines, so that ${skipLines} cannot be skipped and nothing is imported; correct --skip-lines.`,
-      )
-    }
-  }
-  const [separator, delimiter] = SEPARATOR_LINE.exec(text.slice(characters)) ?? []
-  if (separator === undefined || delimiter === undefined) return { characters, lines: skipLines, given }
-  if (given.delimiter !== undefined && given.delimiter !== delimiter) {
-    throw new ConfigurationError(
-      `${file}: line ${skipLines + 1} says that ${nameOf(delimiter)} separates its fields, and --delimiter says ${nameOf(given.delimiter)}, so nothing is imported; leave --delimiter out, or skip the line, --skip-lines ${skipLines + 1}.`,
-    )
-  }
-  return { characters: characters + separator.length, lines: skipLines + 1, given: { ...given, delimiter } }
-}
-
-function refuseMarkup(file: string, text: string): void {
-  if (!/^\s*<(?:!doctype|\?xml|html|head|meta|body|table)\b/i.test(text)) return
-  throw new ConfigurationError(
-    `${file} is HTML or XML, as some programs write it under the name .xls, so nothing is imported; open it in a spreadsheet and save it as CSV.`,
-  )
-}
-
-/** The beginning that was looked at comes as one part. */
-async function* without(characters: number, parts: AsyncGenerator<string>): AsyncGenerator<string> {
-  let left = characters
-  for await (const part of parts) {
-    if (part.length > left) yield part.slice(left)
-    left = 0
-  }
 }
 
 async function* hashed(chunks: AsyncIterable<Buffer>, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
