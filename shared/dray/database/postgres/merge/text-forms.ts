@@ -55,7 +55,7 @@ function timeOf(digits: number): string {
   return `\\d\\d:\\d\\d(:\\d\\d(\\.\\d{0,${digits}}0*)?)?`
 }
 
-/** The form of texts for a column of this type, one of the server's own; null where it keeps every text that it takes. */
+/** The form of texts for a column of this type, of the server's own ones; null where it keeps whatever it takes. */
 export function textFormOf(type: string, modifier: number): TextForm | null {
   const element = type.replace(/^_/, '')
   const digits = modifier < 0 ? MICROSECONDS : modifier
