@@ -21,6 +21,9 @@ interface ImportOptions extends CommonOptions, FormatOptions {
   readonly by?: string
   readonly again?: boolean
   readonly allowEmpty?: boolean
+  readonly columns?: string
+  readonly header?: boolean
+  readonly skipLines?: number
   readonly progress: ProgressMode
 }
 
@@ -57,6 +60,10 @@ export function addImport(program: Command, _verbs: Verbs): void {
     .option('--by <columns>', 'columns by which an upsert finds rows, between commas; the primary key by default')
     .option('--again', 'append a file that has been imported before once more')
     .option('--allow-empty', 'let a file without rows replace all that the table has')
+  csv
+    .option('--columns <names>', 'the columns, between commas, of a file whose first line is a row')
+    .option('--header', 'the first line names the columns, whatever it looks like')
+    .option('--skip-lines <lines>', 'how many lines stand above the header, or above the first row', linesOf)
   formatOptions(csv)
     .addOption(progressOption())
     .addHelpText('after', HELP)
@@ -109,7 +116,10 @@ async function importFile(file: string, options: ImportOptions): Promise<void> {
       onRows: reporter(options.progress),
       again: options.again === true,
       allowEmpty: options.allowEmpty === true,
-      ...(options.by === undefined ? {} : { by: options.by.split(',').map((column) => column.trim()) }),
+      ...(options.by === undefined ? {} : { by: namesOf(options.by) }),
+      ...(options.columns === undefined ? {} : { header: namesOf(options.columns) }),
+      ...(options.skipLines === undefined ? {} : { skipLines: options.skipLines }),
+      hasHeader: options.header === true,
     })
     const seconds = (performance.now() - start) / 1000
     if (options.json) printJson(importDocument(what, result, seconds))
@@ -123,6 +133,15 @@ async function importFile(file: string, options: ImportOptions): Promise<void> {
     await closeDatabases()
     await services.stop()
   }
+}
+
+function namesOf(names: string): string[] {
+  return names.split(',').map((name) => name.trim())
+}
+
+function linesOf(lines: string): number {
+  if (/^\d{1,4}$/.test(lines)) return Number(lines)
+  throw new ConfigurationError(`--skip-lines ${lines} is no number of lines, so nothing is imported; write one, as 1.`)
 }
 
 async function target(into: string): Promise<{ name: string; table: string }> {

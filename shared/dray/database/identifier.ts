@@ -9,7 +9,7 @@ export function checkIdentifier(database: string, name: string, fault: (name: st
   if (found === null) return name
   const shown = name.length > 80 ? `${name.slice(0, 80)}…` : name
   throw new ConfigurationError(
-    `the name ${JSON.stringify(shown)} ${found}, which ${database} does not allow in the name of a table or column, so nothing was done; correct it in the model`,
+    `the name ${JSON.stringify(shown)} ${found}, which ${database} does not allow in the name of a table or column, so nothing was done; give another name where it is written, in the model, the command or the header of the file`,
   )
 }
 

@@ -45,6 +45,19 @@ describe('dray import csv', () => {
     ])
   })
 
+  it('asks for the columns of a file without a header, and takes them', async () => {
+    const { stderr } = await importRows('1,x\n2,y\n', 'shop.headless')
+    assert.match(stderr, /its first line has "1".*--columns '<name 1>,<name 2>'/)
+
+    const { code } = await importRows('above\n1,x\n2,y\n', 'shop.headless', '--columns', 'a, b', '--skip-lines', '1')
+
+    assert.equal(code, 0)
+    assert.deepEqual(rows('select * from headless'), [
+      { a: '1', b: 'x' },
+      { a: '2', b: 'y' },
+    ])
+  })
+
   it('makes a missing table as its model says', async () => {
     const { stdout } = await importRows('id,name\n7,Ada\n', 'shop.customers')
 

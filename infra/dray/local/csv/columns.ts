@@ -10,6 +10,8 @@ import { ConfigurationError, DataQualityError } from 'dray/internal/errors.ts'
 export interface ImportedColumn {
   readonly column: string
   readonly model: ColumnDefinition | null
+  /** Its values are texts as the file has them: the database is to say whether its type holds them as they are. */
+  readonly isText: boolean
   /** Throws `DataQuality` for what the column is not to hold. */
   readonly textOf: (field: string | null) => Text
 }
@@ -39,7 +41,7 @@ export function importedColumns(file: string, header: readonly string[], target:
   const unknown = names.filter((name) => known !== null && !known.includes(name))
   if (unknown.length > 0) {
     throw new ConfigurationError(
-      `${file}: ${target.where} has no column ${named(unknown)}, so nothing is imported; its columns are ${named(known ?? [])}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}.`,
+      `${file}: ${target.where} has no column ${named(unknown)}, so nothing is imported; its columns are ${named(known ?? [])}: rename it in the header, or add it to the table${target.model === null ? '' : ' and its model'}; where the first line is a row, say --columns, and where lines stand above the header, --skip-lines.`,
     )
   }
   const twice = header.find((_, index) => isTwice(names, index, known))
@@ -106,19 +108,30 @@ function isRequired({ name, nullable, hasDefault }: LiveColumn, model: ModelTabl
 
 function columnOf(column: string, { model, live, adapter }: ImportTarget): ImportedColumn {
   const definition = model?.definition.columns.find((one) => one.column === column) ?? null
-  if (definition !== null) return { column, model: definition, textOf: byModel(definition) }
+  if (definition !== null) {
+    return { column, model: definition, isText: isText(definition), textOf: byModel(definition) }
+  }
   const type = live?.columns.find(({ name }) => name === column)?.type
-  return { column, model: null, textOf: type === undefined ? asItIs : byType(column, type, adapter) }
+  return {
+    column,
+    model: null,
+    ...(type === undefined ? { isText: true, textOf: asItIs } : byType(column, type, adapter)),
+  }
 }
 
 const asItIs = (field: string | null): Text => field
 
+function isText({ field }: ColumnDefinition): boolean {
+  const { kind } = field.settings
+  return kind === 'text' || kind === 'varchar' || kind === 'json'
+}
+
 /** What the model makes of it: cast, held against the rules, written as the database reads it. */
 function byModel(column: ColumnDefinition): ImportedColumn['textOf'] {
   const { kind } = column.field.settings
-  const isText = kind === 'text' || kind === 'varchar' || kind === 'json'
+  const isKept = isText(column)
   return (field) => {
-    const text = field === null || isText ? field : field.trim()
+    const text = field === null || isKept ? field : field.trim()
     if (kind === 'double' && text !== null) refuseLostDigits(column.name, text)
     const value = textToValue(column, kind === 'boolean' ? (text?.toLowerCase() ?? null) : text)
     const error = validateValue(column, value)
@@ -139,20 +152,20 @@ function refuseLostDigits(name: string, text: string): void {
   throw new DataQualityError(name, 'invalid_double', `${name}: ${JSON.stringify(text)} ${what}`)
 }
 
-const IS_NO_TEXT = /int|num|dec|real|double|float|^date|time|bool|uuid/i
+const IS_NO_TEXT = /int|(?<!e)num|dec|real|double|float|^date|time|bool|uuid/i
 const HAS_OFFSET = /(?:[+-]\d{2}(?::?\d{2}){0,2}|Z|\b[A-Z]{3,4})\s*$/i
 
 /**
  * What the database makes of it, which a merge holds against what was given; but for dates and time stamps, which a
  * database reads in its own order of day and month, or without the offset that it cannot keep.
  */
-function byType(column: string, type: string, adapter: Adapter): ImportedColumn['textOf'] {
+function byType(column: string, type: string, adapter: Adapter): Pick<ImportedColumn, 'isText' | 'textOf'> {
   const trimmed = (field: string | null) => (IS_NO_TEXT.test(type) ? (field?.trim() ?? null) : field)
-  if (adapter.schema.liveTypes === null) return trimmed
+  if (adapter.schema.liveTypes === null) return { isText: true, textOf: byDeclaredType(column, type, trimmed) }
   const form = /^date$/i.test(type) ? 'date' : adapter.stampForm(type)
-  if (form === 'text') return trimmed
+  if (form === 'text') return { isText: true, textOf: trimmed }
   const read = form === 'date' ? date().settings.cast : timestamp().settings.cast
-  return (field) => {
+  const textOf = (field: string | null) => {
     const text = trimmed(field)
     if (text === null) return null
     if (form === 'local' && HAS_OFFSET.test(text.slice(10)) && !text.endsWith('BC')) {
@@ -168,5 +181,39 @@ function byType(column: string, type: string, adapter: Adapter): ImportedColumn[
       if (!(error instanceof DataQualityError)) throw error
       throw new DataQualityError(column, error.code, `${column}: ${error.message}`, { cause: error })
     }
+  }
+  return { isText: false, textOf }
+}
+
+const NUMERAL = /^[+-]?(?:(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|Infinity)$/i
+const CLOCK = /^\d\d:\d\d(?::\d\d(?:\.\d+)?)?$/
+
+function isRead(read: (text: string) => unknown, text: string): boolean {
+  try {
+    read(text)
+    return true
+  } catch (error) {
+    if (error instanceof DataQualityError) return false
+    throw error
+  }
+}
+
+/** By the words of a type that is declared where a column would hold anything, the first that is found. */
+const DECLARED: readonly (readonly [RegExp, (text: string) => boolean])[] = [
+  [/INT|CHAR|CLOB|TEXT|BLOB|^$/i, () => true],
+  [/^date$/i, (text) => isRead(date().settings.cast, text)],
+  [/^(?:datetime|timestamp)/i, (text) => isRead(timestamp().settings.cast, text)],
+  [/^time\b/i, (text) => CLOCK.test(text)],
+  [/^bool/i, (text) => /^(?:0|1|t|f|true|false)$/i.test(text)],
+  [/REAL|FLOA|DOUB|NUMERIC|^NUMBER|DEC/i, (text) => NUMERAL.test(text)],
+]
+
+/** The field as it is, if the type that the column was declared with has it. */
+function byDeclaredType(column: string, type: string, trimmed: ImportedColumn['textOf']): ImportedColumn['textOf'] {
+  const [, isOfType] = DECLARED.find(([words]) => words.test(type)) ?? []
+  return (field) => {
+    const text = trimmed(field)
+    if (text === null || isOfType === undefined || isOfType(text)) return text
+    throw new DataQualityError(column, 'invalid', `${column}: ${JSON.stringify(text)} is no ${type}`)
   }
 }

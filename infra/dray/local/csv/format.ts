@@ -21,7 +21,7 @@ export type LineEnds = 'lf' | 'crlf' | 'cr' | 'any'
 
 export type GivenFormat = Partial<CsvFormat>
 
-const DELIMITERS = [',', ';', '\t', '|', '~', '^', '\u0001', '\u001f']
+export const DELIMITERS = [',', ';', '\t', '|', '~', '^', '\u0001', '\u001f']
 export const BACKSLASH = '\\'
 export const NULL_MARK = '\\N'
 export const NULL_WORD = 'NULL'
@@ -41,6 +41,8 @@ export interface Sample {
   readonly isWhole: boolean
   /** Columns of the table that the header may name; of two ways to read it, the one that names them is taken. */
   readonly columns: readonly string[]
+  /** How many fields a record has, where the columns are said and the first line is a row. */
+  readonly width?: number | undefined
 }
 
 /**
@@ -55,7 +57,7 @@ export function findFormat(sample: Sample, given: GivenFormat, encoding: string)
     quote: how.quote,
     escape: how.escape,
     lineEnds: given.lineEnds ?? (isCr ? 'cr' : ends.lf === 0 && ends.crlf > 0 ? 'crlf' : ends.crlf > 0 ? 'any' : 'lf'),
-    nulls: given.nulls ?? [nullOf(records.slice(1))],
+    nulls: given.nulls ?? [nullOf(sample.width === undefined ? records.slice(1) : records)],
     quotedNulls: given.quotedNulls ?? false,
   }
 }
@@ -94,6 +96,8 @@ const isSplit = (one: Scanned) => widthOf(one) > 1
 const isEven = (one: Scanned) => !one.isFaulty && one.records.every(({ length }) => length === widthOf(one))
 
 function chosen(sample: Sample, all: readonly Candidate[]): Candidate {
+  const asWide = all.filter((one) => isSplit(one) && widthOf(one) === sample.width && isEven(one))
+  if (asWide.length > 0) return only(sample, asWide)
   const even = all.filter((one) => isSplit(one) && isEven(one))
   if (even.length > 0) return only(sample, even)
   const split = all.filter(isSplit)
@@ -166,7 +170,8 @@ function codeOf(character: string): string {
   return `U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')}`
 }
 
-function wordFor(delimiter: string): string {
+/** A character as `--delimiter` takes it. */
+export function wordFor(delimiter: string): string {
   return NAMES[delimiter] ?? (/^[!-~]$/.test(delimiter) ? `'${delimiter}'` : codeOf(delimiter))
 }
 

@@ -1,16 +1,17 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
 import { text } from 'dray/internal/active-record/field-kinds.ts'
-import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { createTable } from 'dray/internal/active-record/schema.ts'
-import type { LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
-import { tableParts } from 'dray/internal/database/table-name.ts'
+import type { Adapter, LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
+import { compile } from 'dray/internal/database/statement.ts'
+import { tableNameOf, tableParts } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { foreignKeysTo } from 'dray/internal/pipeline/landing/foreign-keys.ts'
 import { nextTable } from 'dray/internal/pipeline/landing/next-table.ts'
 import { columnNames, type ImportedColumn, type ImportTarget, importedColumns, named } from './columns.ts'
 import type { CsvFormat, GivenFormat } from './format.ts'
-import { ImportedFiles } from './imported-files.ts'
+import { type ImportedFile, ImportedFiles } from './imported-files.ts'
 import { type ImportedRows, importRows } from './imported-rows.ts'
+import { resolvedTable } from './resolved-table.ts'
 import { type OpenCsv, openCsv } from './rows.ts'
 import { digestOf } from './source.ts'
 
@@ -33,6 +34,12 @@ export interface CsvImport {
   readonly allowEmpty?: boolean
   /** What of the file's format is known; the rest is found. */
   readonly given?: GivenFormat
+  /** The names of the columns, in their order, where the first line is a row. */
+  readonly header?: readonly string[]
+  /** The first line names the columns, whatever it looks like. */
+  readonly hasHeader?: boolean
+  /** Lines above the header, or above the first row. */
+  readonly skipLines?: number
   readonly onRows?: (rows: number) => void
   readonly signal?: AbortSignal
 }
@@ -55,24 +62,55 @@ export interface CsvImported extends ImportedRows {
  * is made as its model says, or with text columns, and is there when all rows are. Throws `Configuration` (file,
  * header, table, the same file once more), `ImportRefused` with the lines that are at fault, `Terminal`.
  */
-export async function importCsv(options: CsvImport): Promise<CsvImported> {
-  const { database, table, file } = options
+export async function importCsv(given: CsvImport): Promise<CsvImported> {
+  const { database, file } = given
   const adapter = await database.adapter()
+  const resolved = await resolvedTable(database, given.table)
+  const { model } = resolved
+  const table = model?.definition.table ?? given.table
+  const options = { ...given, table }
+  await refuseMissingSchema(options, adapter)
   const live = await database.withConnection((connection) => connection.describe(table))
-  const model = modelOf(database, table)
   const target: ImportTarget = { where: `${database.name}.${table}`, model, live, adapter }
+  if (live === null) refuseKeyless(options, target)
   const known = columnNames(target)
   const csv = await openCsv(file, {
     ...(options.given === undefined ? {} : { given: options.given }),
-    columns: known ?? [],
+    columns: known,
+    header: options.header,
+    hasHeader: options.hasHeader,
+    skipLines: options.skipLines,
     signal: options.signal,
   })
   const columns = importedColumns(file, csv.header, target)
-  const files = new ImportedFiles(database, table)
+  const files = new ImportedFiles(database, resolved)
   await files.open()
   const notes = await notesOnRepeat(options, live, files, csv.bytes)
   const work = { options, target, columns, csv, files, notes }
   return live === null ? intoNewTable(work) : intoTable(work, table, live)
+}
+
+async function refuseMissingSchema({ database, table, file }: CsvImport, adapter: Adapter): Promise<void> {
+  const { schema } = tableNameOf(table)
+  if (schema === null) return
+  const { sql, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
+  if ((await database.query(sql, parameters)).rows.length > 0) return
+  throw new ConfigurationError(
+    `${file}: database ${database.name} has no schema "${schema}", or its user may not see it, so there is no table ${table} and nothing is imported; create the schema, grant it to the user, or correct --into.`,
+  )
+}
+
+/** Throws `Configuration` where a table that is made would have no key by which an upsert finds its rows. */
+function refuseKeyless({ mode, by }: CsvImport, { model, where }: ImportTarget): void {
+  if (mode !== 'upsert') return
+  const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
+  const isKey =
+    ofModel.length > 0 && (by === undefined || JSON.stringify([...by].sort()) === JSON.stringify([...ofModel].sort()))
+  if (isKey) return
+  const key = by === undefined ? '' : ` on ${by.join(', ')}`
+  throw new ConfigurationError(
+    `${where} is not there, and one that is made would have no key${key} by which an upsert finds its rows, so nothing is imported; leave --mode upsert out for the first import, or make the table with its key before.`,
+  )
 }
 
 interface Work {
@@ -82,11 +120,6 @@ interface Work {
   readonly csv: OpenCsv
   readonly files: ImportedFiles
   readonly notes: readonly string[]
-}
-
-function modelOf(database: Database, table: string): ModelTable | null {
-  const models = database.models.filter(({ definition }) => definition.table === table)
-  return models.find(({ definition }) => !definition.readOnly) ?? models[0] ?? null
 }
 
 /** Files of another length need not be read to know that they are others. */
@@ -162,6 +195,8 @@ async function intoTable(work: Work, table: string, live: LiveTable): Promise<Cs
   const into = mergeTarget(work, table, live)
   await files.prepare()
   return database.transaction(async () => {
+    // Of no rows: whether the table takes any is known before one is deleted, where no transaction would give it back.
+    if (mode === 'replace') await database.withConnection((connection) => connection.merge(into, () => []))
     const deleted = mode === 'replace' ? await empty(work, table) : 0
     const rows = await importRows({ ...options, columns, target: into, rows: csv.rows })
     if (deleted > 0 && rows.read === 0 && !options.allowEmpty) {
@@ -170,24 +205,21 @@ async function intoTable(work: Work, table: string, live: LiveTable): Promise<Cs
       )
     }
     const sha256 = csv.digest()
-    const isNew = work.target.live === null
-    await refuseRepeat(work, sha256, isNew)
-    const isAlone = isNew || mode === 'replace'
-    const remembered =
-      rows.read === 0 ? null : await files.remember({ file, sha256, bytes: csv.bytes, rows: rows.read, mode }, isAlone)
+    const remembered = await remember(work, { file, sha256, bytes: csv.bytes, rows: rows.read, mode })
     const notes = [...work.notes, ...notesOn(csv, rows.read), ...(remembered === null ? [] : [remembered])]
     return { ...rows, deleted, bytes: csv.bytes, sha256, format: csv.format, created: null, notes }
   })
 }
 
-/** An import of the same file at the same time has ended in the meantime. */
-async function refuseRepeat({ options, files, notes }: Work, sha256: string, isNew: boolean): Promise<void> {
-  const { mode = 'append', again = false, file, database, table } = options
-  if (mode !== 'append' || again || isNew || notes.length > 0) return
-  const before = await files.find(sha256)
-  if (before === null) return
+/** Throws `Configuration` where an import of the same file at the same time has ended in the meantime. */
+async function remember({ options, target, files }: Work, imported: ImportedFile): Promise<string | null> {
+  const { mode = 'append', again = false, file } = options
+  if (imported.rows === 0) return null
+  const isAlone = target.live === null || mode === 'replace'
+  const { isNew, refusal } = await files.remember(imported, isAlone)
+  if (isNew || refusal !== null || mode !== 'append' || again) return refusal
   throw new ConfigurationError(
-    `${file}: the same file was imported into ${database.name}.${table} on ${before}, while this one was read, so nothing is imported.`,
+    `${file}: the same file was imported into ${target.where} while this one was read, so nothing is imported; say --again to have its rows in the table once more.`,
   )
 }
 
@@ -204,7 +236,8 @@ function mergeTarget({ options, columns, target }: Work, table: string, live: Li
   const names = columns.map(({ column }) => column)
   const { model } = target
   const touched = (model?.definition.touched ?? []).map(({ column }) => column).filter((one) => !names.includes(one))
-  const into = { table, columns: [...names, ...touched], ignore: touched }
+  const texts = columns.filter(({ isText }) => isText).map(({ column }) => column)
+  const into = { table, columns: [...names, ...touched], texts, ignore: touched }
   if (mode !== 'upsert') return { ...into, key: [], mode: 'insert' }
   const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
   const key = by ?? (ofModel.length > 0 ? ofModel : live.primaryKey)

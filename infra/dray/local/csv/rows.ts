@@ -2,9 +2,11 @@ import { createHash } from 'node:crypto'
 import { pipeline } from 'node:stream'
 import { CsvError, type InfoRecord, type Parser, parse } from 'csv-parse'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
+import { refuseDoubtfulHeader } from './doubtful-header.ts'
 import { decoded, encodingOf } from './encoding.ts'
 import { EscapedText } from './escaped-text.ts'
 import { BACKSLASH, type CsvFormat, findFormat, type GivenFormat, NULL_MARK, NULL_WORD } from './format.ts'
+import { linesAbove, refuseMarkup, without } from './lines-above.ts'
 import { openSource } from './source.ts'
 
 export interface CsvRow {
@@ -28,8 +30,14 @@ export interface OpenCsv {
 
 export interface OpenOptions {
   readonly given?: GivenFormat
-  /** Columns that the header may name. */
-  readonly columns?: readonly string[]
+  /** Columns that the header may name; null where the table is made of the header. */
+  readonly columns?: readonly string[] | null
+  /** The names of the columns, in their order, where the first line is a row. */
+  readonly header?: readonly string[] | undefined
+  /** The first line names the columns, whatever it looks like. */
+  readonly hasHeader?: boolean | undefined
+  /** Lines above the header, or above the first row. */
+  readonly skipLines?: number | undefined
   readonly signal?: AbortSignal | undefined
 }
 
@@ -42,36 +50,49 @@ const MOST_RECORD_BYTES = 64 * 1024 * 1024
  * Opens a CSV file, finds out how it is written and reads it record by record in bounded memory. Throws `Configuration`
  * when there is no such file, or when it can be read in two ways; `Terminal` with the line for what cannot be read.
  */
-export async function openCsv(file: string, { given = {}, columns = [], signal }: OpenOptions = {}): Promise<OpenCsv> {
+export async function openCsv(file: string, options: OpenOptions = {}): Promise<OpenCsv> {
+  const { columns = [], header, signal } = options
   const source = await openSource(file, signal)
   const hash = createHash('sha256')
   const bytes = await peeked(hashed(source.chunks, hash), (head) => head.length >= HEAD_BYTES, Buffer.concat)
-  const encoding = encodingOf(file, bytes.head ?? Buffer.alloc(0), given.encoding)
+  const encoding = encodingOf(file, bytes.head ?? Buffer.alloc(0), options.given?.encoding)
   const isEnough = (head: string) => head.length > SAMPLE_CHARACTERS
   const text = await peeked(decoded(file, encoding, bytes.all), isEnough, (parts: string[]) => parts.join(''))
   const head = text.head ?? ''
   const isWhole = head.length <= SAMPLE_CHARACTERS
-  const sample = isWhole ? head : head.slice(0, SAMPLE_CHARACTERS).replace(/\r$/, '')
-  const format = findFormat({ file, text: sample, isWhole, columns }, given, encoding.name)
+  const whole = isWhole ? head : head.slice(0, SAMPLE_CHARACTERS).replace(/\r$/, '')
+  const above = linesAbove(file, whole, options)
+  const { given } = above
+  const sample = whole.slice(above.characters)
+  refuseMarkup(file, sample)
+  const width = header?.length
+  const format = findFormat({ file, text: sample, isWhole, columns: columns ?? [], width }, given, encoding.name)
   if (format.delimiter === format.quote) {
     throw new ConfigurationError(
       `${file}: the delimiter and the quote are the same, so nothing is imported; give another --quote, or --quote none.`,
     )
   }
-  const records = new Records(file, format, given)
-  const rows = records.read(text.all)
-  const first = await rows.next()
-  if (first.done) {
-    throw new ConfigurationError(`${file} is empty, so nothing is imported; its first line must name the columns.`)
+  const isDelimiterGiven = given.delimiter !== undefined
+  const isHeaderGiven = header !== undefined || options.hasHeader === true
+  if (columns === null) {
+    refuseDoubtfulHeader({ file, text: sample, isWhole, format, isDelimiterGiven, isHeaderGiven })
   }
+  const records = new Records(file, format, given, { width: width ?? 0, line: above.lines + 1 })
+  const rows = records.read(without(above.characters, text.all))
   return {
     format,
-    header: first.value.fields.map((field) => (field ?? '').trim()),
+    header: header ?? (await headerOf(file, rows)),
     rows,
     bytes: source.bytes,
     digest: () => hash.digest('hex'),
     emptyLines: () => records.emptyLines,
   }
+}
+
+async function headerOf(file: string, rows: AsyncGenerator<CsvRow>): Promise<readonly string[]> {
+  const first = await rows.next()
+  if (!first.done) return first.value.fields.map((field) => (field ?? '').trim())
+  throw new ConfigurationError(`${file} is empty, so nothing is imported; its first line must name the columns.`)
 }
 
 async function* hashed(chunks: AsyncIterable<Buffer>, hash: ReturnType<typeof createHash>): AsyncGenerator<Buffer> {
@@ -109,19 +130,21 @@ class Records {
   readonly #given: GivenFormat
   readonly #nulls: ReadonlySet<string>
   readonly #escaped: EscapedText | null
-  /** Fields of the header; 0 before it has been read. */
-  #width = 0
+  /** Fields of a record; 0 before the header has been read. */
+  #width: number
   /** The line on which the record begins that is read. */
-  #line = 1
+  #line: number
   /** Line ends within the fields of that record that have been read. */
   #within = 0
   #hasLoneEnds = false
   #endsInLineEnd = false
 
-  constructor(file: string, format: CsvFormat, given: GivenFormat) {
+  constructor(file: string, format: CsvFormat, given: GivenFormat, start: { width: number; line: number }) {
+    this.#width = start.width
+    this.#line = start.line
+    this.#given = given
     this.#file = file
     this.#format = format
-    this.#given = given
     this.#nulls = new Set(format.nulls)
     this.#escaped = format.escape === BACKSLASH ? new EscapedText(given.escape === BACKSLASH) : null
   }
@@ -193,9 +216,17 @@ class Records {
     if (this.#width === 0) this.#width = fields.length
     this.#passEmpty(empty)
     const line = this.#line
+    if (fields.length !== this.#width) throw this.#otherLength(fields.length)
     this.#line += 1 + this.#within
     this.#within = 0
     return { line, fields }
+  }
+
+  /** The first row, where the columns are said; the parser holds the others against it. */
+  #otherLength(length: number): Error {
+    return new TerminalError(
+      `${this.#file}, line ${this.#line}: ${fieldsOf(length)}, and --columns names ${this.#width}, so nothing is imported; name each of them, or say which character separates its fields, --delimiter semicolon.`,
+    )
   }
 
   #passEmpty(empty: number): void {

@@ -6,8 +6,8 @@ import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
 
-const MOMENT = /^(timestamptz|timestamp.* with time zone)/i
-const LOCAL = /^(timestamp|date)/i
+const MOMENT = /^(timestamptz|timestamp.* with time zone)(?!.*\[\])/i
+const LOCAL = /^(timestamp|date)\b(?!.*\[\])/i
 const SHORT =
   /^(bigint|integer|smallint|numeric|real|double|boolean|uuid|date|time|interval|money|inet|cidr|macaddr|xid|oid)\b(?!.*\[\])/
 

@@ -3,6 +3,7 @@ import pg from 'pg'
 import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
 import { serverErrorOf } from '../row-values.ts'
+import { tableNameOf } from '../table-name.ts'
 import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
@@ -66,9 +67,13 @@ export const schema: SchemaCapabilities = {
     const all = 'including all excluding comments excluding statistics excluding storage'
     return [`create table ${quoteTable(next)} (like ${quoteTable(table)} ${all})`]
   },
-  wholeName: (table) =>
-    sql`(select ${part(sql`n.nspname`)} || '.' || ${part(sql`c.relname`)} from pg_class c join pg_namespace n on n.oid = c.relnamespace
-      where c.oid = to_regclass(${quoteTable(table)}))`,
+  wholeName(table) {
+    const { schema: given, name } = tableNameOf(table)
+    // One that is not there would be made in the first schema of the search path.
+    const absent = sql`${part(sql`coalesce(cast(${given} as text), current_schema())`)} || '.' || ${part(sql`cast(${name} as text)`)}`
+    return sql`coalesce((select ${part(sql`n.nspname`)} || '.' || ${part(sql`c.relname`)} from pg_class c join pg_namespace n on n.oid = c.relnamespace
+      where c.oid = to_regclass(${quoteTable(table)})), ${absent})`
+  },
   foreignKeysTo: (table) =>
     sql`select o.conname, case when not pg_table_is_visible(r.oid) then n.nspname end, r.relname, (o.conrelid = o.confrelid)::integer,
         case o.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default' else 'no action' end, a.attname, b.attname

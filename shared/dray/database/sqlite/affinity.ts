@@ -1,3 +1,5 @@
+import { isDouble } from '#dray/database/merge/doubles.ts'
+
 /**
  * How SQLite converts what is stored into a column:
  * https://www.sqlite.org/datatype3.html#determination_of_column_affinity
@@ -26,6 +28,8 @@ const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 const MAX = 9223372036854775807n
 /** Doubles hold every decimal of so many digits. */
 const EXACT_DIGITS = 15
+/** So short that it has no more, and without an exponent, which may be beyond a double. */
+const PLAIN = /^[^eE]{0,15}$/
 
 const kept = (value: string | number | Uint8Array): Storable => ({ value, refusal: null })
 const refused = (value: string, refusal: string): Storable => ({ value, refusal })
@@ -75,19 +79,8 @@ function real(text: string, affinity: Affinity): Storable {
   if (text === 'Infinity') return kept(Number.POSITIVE_INFINITY)
   if (text === '-Infinity') return kept(Number.NEGATIVE_INFINITY)
   if (NEGATIVE_ZERO.test(text)) return refused(text, 'is −0, which SQLite would store as 0')
-  if (text.length <= EXACT_DIGITS || !DECIMAL.test(text)) return kept(text)
+  if (PLAIN.test(text) || !DECIMAL.test(text)) return kept(text)
   if (affinity === 'NUMERIC' && INTEGER.test(text)) return integer(text)
-  if (significant(String(Number(text))) === significant(text)) return kept(text)
+  if (isDouble(text)) return kept(text)
   return refused(text, 'has more digits than a double holds (declare the column as TEXT)')
-}
-
-/** Digits and exponent without leading and trailing zeros: `1.50e3` and `1500` are the same. */
-function significant(text: string): string {
-  const [mantissa = '', exponent = '0'] = text.toLowerCase().replace(/^\+/, '').split('e')
-  const sign = mantissa.startsWith('-') ? '-' : ''
-  const [whole = '', fraction = ''] = mantissa.replace('-', '').split('.')
-  const all = `${whole}${fraction}`
-  const leading = all.length - all.replace(/^0+/, '').length
-  const digits = all.slice(leading).replace(/0+$/, '')
-  return digits === '' ? '0' : `${sign}${digits}e${Number(exponent) + whole.length - leading}`
 }

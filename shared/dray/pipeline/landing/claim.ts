@@ -1,5 +1,4 @@
-import { sql } from 'kysely'
-import { compile } from '#dray/database/statement.ts'
+import { wholeName } from '#dray/database/whole-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { ledgerOf, type RaisedFence } from './ledger.ts'
@@ -9,10 +8,10 @@ import { ledgerOf, type RaisedFence } from './ledger.ts'
  * whatever project, writes it too and one of them touches rows that it has not loaded.
  */
 export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<void> {
-  const { database } = pipeline.load.target
+  const { database, definition } = pipeline.load.target
   const { Fence } = ledgerOf(database)
   const { alone } = pipeline.written
-  const writtenTable = await wholeName(pipeline)
+  const writtenTable = await wholeName(database, definition.table)
   await refuseShared(pipeline, writtenTable)
   if (known.writtenTable === writtenTable && known.alone === alone) return
   const enter = async (change: { writtenTable: string | null; alone: string | null }) => {
@@ -26,14 +25,6 @@ export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promis
     await enter({ writtenTable: null, alone: null })
     throw error
   }
-}
-
-async function wholeName({ load }: Pipeline): Promise<string> {
-  const { database, definition } = load.target
-  return database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, sql`select ${adapter.schema.wholeName(definition.table)}`)
-    return (await connection.query(text, parameters)).rows[0]?.[0] ?? definition.table
-  })
 }
 
 async function refuseShared({ name, load, written }: Pipeline, writtenTable: string): Promise<void> {

@@ -47,11 +47,11 @@ function inOrder(rows: readonly (readonly (string | null)[])[]): (string | null)
 const inHex = (value: string | null) => (value === null ? null : Buffer.from(value).toString('hex').toUpperCase())
 
 onEachEngine('a file of the world', [shop], (engine) => {
-  for (const { name, bytes, given = {}, holds, format = {}, notes, refused } of KINDS) {
+  for (const { name, bytes, given = {}, said = {}, holds, format = {}, notes, refused } of KINDS) {
     test(`${refused === undefined ? 'lands' : 'is refused'}: ${name}`, async () => {
       const file = join(engine.harness.folder, 'rows.csv')
       await writeFile(file, bytes)
-      const importing = importCsv({ file, database: shop, table: TABLE, given })
+      const importing = importCsv({ file, database: shop, table: TABLE, given, ...said })
 
       if (refused !== undefined) {
         await assert.rejects(importing, (error: Error) => {

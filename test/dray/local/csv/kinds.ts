@@ -1,10 +1,13 @@
 import type { GivenFormat } from 'dray-infra/internal/local/csv/format.ts'
+import type { CsvImport } from 'dray-infra/internal/local/csv/import.ts'
 
 /** A file as it is met in the world, and what is right for it. */
 export interface Kind {
   readonly name: string
   readonly bytes: Buffer
   readonly given?: GivenFormat
+  /** What else is said of it. */
+  readonly said?: Pick<CsvImport, 'header' | 'hasHeader' | 'skipLines'>
   /** The columns and the rows that the table has then, in the order of the file. */
   readonly holds?: readonly (readonly (string | null)[])[]
   /** How the file was found to be written. */
@@ -373,4 +376,110 @@ const shapes: readonly Kind[] = [
   },
 ]
 
-export const KINDS: readonly Kind[] = [...separators, ...encodings, ...lineEnds, ...quotes, ...nulls, ...shapes]
+const beginnings: readonly Kind[] = [
+  {
+    name: 'a line above the header',
+    bytes: utf8('# exported 2024\na,b\n1,x\n2,y\n'),
+    refused: /from line 2 on there are 2 fields, separated by comma, and line 1 is "# exported 2024".*--skip-lines 1/,
+  },
+  {
+    name: 'lines above the header, that are said',
+    bytes: utf8('# exported 2024\r\n\r\na,b\r\n1,x\r\n2,y\r\n'),
+    said: { skipLines: 2 },
+    holds: PLAIN,
+  },
+  {
+    name: 'lines above the header, and more are said',
+    bytes: utf8('a,b\n'),
+    said: { skipLines: 2 },
+    refused: /--skip-lines/,
+  },
+  {
+    name: 'a fault behind lines that are skipped',
+    bytes: utf8('above\na,b\n1,x\n2\n'),
+    said: { skipLines: 1 },
+    refused: /line 4: 1 field, and the header has 2/,
+  },
+  {
+    name: 'sep=;, as Excel writes',
+    bytes: withMark('sep=;\r\na;b\r\n1;x\r\n2;y\r\n'),
+    holds: PLAIN,
+    format: { delimiter: ';' },
+  },
+  { name: 'sep=,', bytes: utf8('sep=,\na,b\n1,x\n2,y\n'), holds: PLAIN },
+  {
+    name: 'sep=;, and the same is said',
+    bytes: utf8('sep=;\na;b\n1;x\n2;y\n'),
+    given: { delimiter: ';' },
+    holds: PLAIN,
+  },
+  {
+    name: 'sep=;, and another is said',
+    bytes: utf8('sep=;\na;b\n1;x\n'),
+    given: { delimiter: ',' },
+    refused: /line 1 says that semicolon separates.*--delimiter says comma/,
+  },
+  {
+    name: 'a fault behind sep=;',
+    bytes: utf8('sep=;\na;b\n1;x\n2\n'),
+    refused: /line 4: 1 field, and the header has 2/,
+  },
+  {
+    name: 'HTML under the name of a workbook',
+    bytes: utf8('<html><body><table><tr><td>a</td></tr>\n</table></body></html>\n'),
+    refused: /is HTML or XML.*save it as CSV/,
+  },
+  { name: 'colons that are not said', bytes: utf8('a:b:c\n1:x:2\n'), refused: /separated by :.*--delimiter ':'/ },
+  {
+    name: 'columns of fixed width',
+    bytes: utf8('id    name    amount\n1     Ann     1.50\n2     Bob     2.50\n'),
+    refused: /columns of fixed width.*write it as CSV/,
+  },
+  {
+    name: 'words between spaces',
+    bytes: utf8('id name amount\n1 Ann 1.50\n2 Bob 2.50\n'),
+    refused: /separated by space.*--delimiter space/,
+  },
+  {
+    name: 'columns of fixed width that are said to be one',
+    bytes: utf8('a  b\nx  y\n'),
+    given: { delimiter: '\t' },
+    holds: [['a  b'], ['x  y']],
+  },
+  {
+    name: 'no header',
+    bytes: utf8('1,a,2024-01-01\n2,b,2024-01-02\n'),
+    refused: /its first line has "1".*--columns '<name 1>,<name 2>,<name 3>'.*--header/,
+  },
+  {
+    name: 'no header, and the columns are said',
+    bytes: utf8('1,x\n2,\n'),
+    said: { header: ['a', 'b'] },
+    holds: [...AB, ['1', 'x'], ['2', null]],
+  },
+  {
+    name: 'no header, and too few columns are said',
+    bytes: utf8('1,x\n2,y\n'),
+    said: { header: ['a'] },
+    refused: /line 1: 2 fields, and --columns names 1/,
+  },
+  {
+    name: 'years as names, that are said to be names',
+    bytes: utf8('country,2023,2024\nFI,1,2\n'),
+    said: { hasHeader: true },
+    holds: [
+      ['country', '2023', '2024'],
+      ['FI', '1', '2'],
+    ],
+  },
+]
+
+export const KINDS: readonly Kind[] = [
+  ...separators,
+  ...encodings,
+  ...lineEnds,
+  ...quotes,
+  ...nulls,
+  ...shapes,
+  ...beginnings,
+]

@@ -19,7 +19,9 @@ import { columnOf, readTargetTable } from './target-table.ts'
 export async function mergeRows(session: MergeSession, target: MergeTarget, open: OpenBlocks): Promise<MergeResult> {
   const live = await readTargetTable(session, target)
   const { isMariaDB } = session.facts
-  const columns = target.columns.map((name) => stagedColumnOf(columnOf(live, target, name), target.table, isMariaDB))
+  const columns = target.columns.map((name) =>
+    stagedColumnOf(columnOf(live, target, name), target.table, isMariaDB, target.texts?.includes(name)),
+  )
   const inserted = await loadStraight(session, target, live, open)
   if (inserted !== null) return { inserted, updated: 0, unchanged: 0, duplicate: 0, rejected: [] }
   const staging = new StagingTable(session, tableNameOf(target.table), columns)

@@ -1,3 +1,4 @@
+import { isDouble } from '#dray/database/merge/doubles.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { MysqlColumn } from '../describe.ts'
 import { quote } from '../names.ts'
@@ -19,6 +20,8 @@ export interface GivenFlaw extends Omit<Flaw, 'condition'> {
   refuses(text: string): boolean
 }
 
+export type Loss = Pick<Flaw, 'code' | 'message'>
+
 /** How a column of the target is staged: in a type that holds what was given, and says where the target's would not. */
 export interface StagedColumn {
   readonly name: string
@@ -32,7 +35,7 @@ export interface StagedColumn {
   readonly flaws: readonly Flaw[]
   readonly given: GivenFlaw | null
   /** Why the target would hold something else than a given text says, and no SQL can tell. */
-  readonly lossOf: ((text: string) => string | null) | null
+  readonly lossOf: ((text: string) => Loss | null) | null
   /** Whether two columns of the target's type and the staged type hold the same, exactly. */
   same(target: string, staged: string): string
   /** The staged value as the target's index can be searched with. */
@@ -78,8 +81,16 @@ function textOf(texts: readonly string[]): string {
   return longest <= SHORT_TEXT ? `varchar(${longest})` : 'text'
 }
 
-/** How to stage a column of the target. Throws for a column that cannot be written. */
-export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: boolean): StagedColumn {
+/**
+ * How to stage a column of the target. `isGiven`: its values are texts as they were given, and not what a kind of a
+ * model has made of them. Throws for a column that cannot be written.
+ */
+export function stagedColumnOf(
+  column: MysqlColumn,
+  table: string,
+  isMariaDB: boolean,
+  isGiven: boolean = false,
+): StagedColumn {
   const { name, kind } = column
   if (column.isGenerated) {
     throw new TerminalError(
@@ -93,8 +104,8 @@ export function stagedColumnOf(column: MysqlColumn, table: string, isMariaDB: bo
   const common = {
     name,
     isBinary,
-    given: givenFlaw(column, isBinary, isMariaDB),
-    lossOf: kind === 'json' && !isMariaDB ? jsonLoss : null,
+    given: givenFlaw(column, isBinary, isMariaDB, isGiven),
+    lossOf: lossOf(column, isMariaDB, isGiven),
     isText: column.collation !== null && kind !== 'enum' && kind !== 'set',
     collation: column.collation,
     nullable: column.nullable,
@@ -122,8 +133,29 @@ function withinTimestamp(staged: string): string {
   return `CASE WHEN ${staged} BETWEEN TIMESTAMP'1970-01-01 00:00:01' AND TIMESTAMP'2038-01-19 03:14:07.999999' THEN ${staged} END`
 }
 
-function givenFlaw({ name, kind }: MysqlColumn, isBinary: boolean, isMariaDB: boolean): GivenFlaw | null {
+function lossOf({ kind, type }: MysqlColumn, isMariaDB: boolean, isGiven: boolean): StagedColumn['lossOf'] {
+  if (kind === 'json' && !isMariaDB) return lossOfJson
+  if (!isGiven || (kind !== 'double' && kind !== 'float')) return null
+  const loss = { code: '1265', message: `The value has digits or an exponent for which ${type} has no place.` }
+  return (text) => (DECIMAL.test(text) && !isDouble(text) ? loss : null)
+}
+
+function lossOfJson(text: string): Loss | null {
+  const loss = jsonLoss(text)
+  // As MySQL calls JSON that it does not take.
+  return loss === null ? null : { code: '3140', message: `In MySQL's JSON ${loss}.` }
+}
+
+const DECIMAL = /^\s*[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?\s*$/i
+
+function givenFlaw(
+  { name, kind }: MysqlColumn,
+  isBinary: boolean,
+  isMariaDB: boolean,
+  isGiven: boolean,
+): GivenFlaw | null {
   if (isBinary) return notBinary(name, kind === 'bit')
+  if (kind === 'time' && isGiven) return notClock(name)
   if (kind === 'float' || kind === 'double') return minusZero(name)
   return MOMENTS.has(kind) && !isMariaDB ? roundedMoment(name) : null
 }
@@ -151,6 +183,20 @@ function notBinary(column: string, isBits: boolean): GivenFlaw {
     condition: (variable) =>
       `${variable} IS NOT NULL AND ${isOther(variable)}(LEFT(${variable}, 2) <> _utf8mb4 X'5C78' OR UNHEX(SUBSTR(${variable}, 3)) IS NULL)`,
     refuses: (text) => !HEX.test(text) && !(isBits && ONE_BIT.test(text)),
+  }
+}
+
+const CLOCK = '^[[:space:]]*-?([0-9]+ )?[0-9]{1,3}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{0,6}0*)?)?[[:space:]]*$'
+const clock = new RegExp(CLOCK.replaceAll('[[:space:]]', '\\s'))
+
+/** Digits alone are seconds, or hours, minutes and seconds, by their number. */
+function notClock(column: string): GivenFlaw {
+  return {
+    column,
+    code: '1292',
+    message: 'The value is no time of the form 10:00:00, with six digits behind the second at most.',
+    condition: (variable) => `${variable} NOT REGEXP '${CLOCK}'`,
+    refuses: (text) => !clock.test(text),
   }
 }
 

@@ -6,9 +6,6 @@ import { columnIn, withoutRow } from '../translate.ts'
 import type { MergeSession } from './session.ts'
 import type { StagedColumn } from './staged-columns.ts'
 
-/** As MySQL calls JSON that it does not take. */
-const JSON_CHANGED = '3140'
-
 /** Why a row was refused. */
 export interface Fault {
   readonly code: string
@@ -64,7 +61,7 @@ export class StagingTable {
     for (const { name, lossOf } of this.looked) {
       const text = values[this.columns.findIndex((column) => column.name === name)] ?? null
       const loss = text === null ? null : (lossOf?.(text) ?? null)
-      if (loss !== null) return { code: JSON_CHANGED, column: name, message: `In MySQL's JSON ${loss}.` }
+      if (loss !== null) return { ...loss, column: name }
     }
     return null
   }

@@ -78,7 +78,7 @@ async function orphans(
   const refersTo = ({ columns }: OwnReference, parent: string) =>
     columns.map(([own, referred]) => `${parent}.${quote(referred)} = s.${quote(own)}`).join(' AND ')
   const isStored = (key: OwnReference) => `EXISTS (SELECT 1 FROM ${sql.target} t WHERE ${refersTo(key, 't')})`
-  const rest = `SELECT * FROM ${ranked.table} WHERE ${ranked.rest()}`
+  const rest = `SELECT ${RANK}, ${sql.selected} FROM ${ranked.table} WHERE ${ranked.rest()}`
   const lacksParent = keys.map((key) => {
     const refers = key.columns.map(([own]) => `s.${quote(own)} IS NOT NULL`).join(' AND ')
     return `(${refers} AND NOT ${isStored(key)} AND NOT EXISTS (SELECT 1 FROM dray_rest p WHERE ${refersTo(key, 'p')}))`

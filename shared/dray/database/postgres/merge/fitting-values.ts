@@ -8,11 +8,12 @@ import {
 } from '#dray/database/merge/fitting-rows.ts'
 import type { NarrowColumn } from './narrow-columns.ts'
 
-function fitsOf({ wide, type }: NarrowColumn): Fits | null {
+function fitsOf({ wide, type, fits }: NarrowColumn): Fits | null {
+  if (fits !== undefined) return fits
   const [first = Number.NaN, second = 0] = (/\(([\d,]+)\)/.exec(type)?.[1] ?? '').split(',').map(Number)
   if (!(first >= 0)) return null
   if (wide === 'varchar') return fitsLength(first)
-  if (wide === 'numeric') return fitsDecimal(second)
+  if (wide === 'numeric' || type.startsWith('numeric')) return fitsDecimal(second)
   return /^time/.test(wide) ? fitsFraction(first) : null
 }
 

@@ -1,5 +1,7 @@
+import type { Fits } from '#dray/database/merge/fitting-rows.ts'
 import { quote } from '../names.ts'
 import type { TargetTable } from './target-table.ts'
+import { textFormOf } from './text-forms.ts'
 
 /**
  * A column that would round or cut a value in silence: `numeric(12,2)` rounds, `varchar(5)` drops spaces at the end,
@@ -16,6 +18,8 @@ export interface NarrowColumn {
   readonly loses: string
   readonly code: string
   readonly message: string
+  /** Whether a field is sure to be kept. */
+  readonly fits?: Fits
 }
 
 /** Narrow types that are another type when they are whole. */
@@ -38,59 +42,58 @@ const LOST_OF_TEXT: ReadonlyMap<string, (column: string) => string> = new Map([
   ['oid', (column) => `${column} ~ '^\\s*-'`],
 ])
 
-/**
- * What a column of time takes text for, whole: the server would also read `now`, which is another moment each time,
- * and days and months in an order that is a setting's; and drop an offset, or the time of a date.
- */
-const TIME_OF_TEXT: ReadonlyMap<string, (time: string) => string> = new Map<string, (time: string) => string>([
-  ['date', () => `${DAY}( BC)?|-?infinity`],
-  ['timestamp', (time) => `${DAY}([ T]${time})?( BC)?|-?infinity`],
-  ['timestamptz', (time) => `${DAY}([ T]${time}(${OFFSET})?)?( BC)?|-?infinity`],
-  ['time', (time) => time],
-  ['timetz', (time) => `${time}(${OFFSET})`],
-])
-const DAY = '(\\d{8}|\\d{4,}-\\d{1,2}-\\d{1,2})'
-const OFFSET = 'Z|[+-]\\d\\d(:?\\d\\d(:?\\d\\d)?)?'
-const MICROSECONDS = 6
-
 const WITH_MODIFIER = new Set(['numeric', 'varchar', 'timestamp', 'timestamptz', 'time', 'timetz', 'interval'])
 const ARRAYS_WITH_MODIFIER = new Set([...WITH_MODIFIER].map((type) => `_${type}`))
 /** The first server that can tell whether JSON has a key twice, and whether it would take a text at all. */
 const TELLING_VERSION = 160_000
 
-/** `texts`: columns whose values are texts, and not moments that were checked. */
+/** `texts`: columns whose values are texts as they were given, and not what a kind of a model has made of them. */
 export function narrowColumns({ columns, serverVersion }: TargetTable, texts: readonly string[] = []): NarrowColumn[] {
-  return columns.flatMap(({ name, type, fullType, modifier }) => {
-    const whole = type === null || !texts.includes(name) ? undefined : TIME_OF_TEXT.get(type)
-    if (whole !== undefined) {
-      const digits = modifier < 0 ? MICROSECONDS : modifier
-      const pattern = whole(`\\d\\d:\\d\\d(:\\d\\d(\\.\\d{0,${digits}}0*)?)?`)
-      return [
-        { column: name, wide: 'text', type: fullType, ...changedText(`${quote(name)} !~ '^(${pattern})$'`, fullType) },
-      ]
+  return columns.flatMap(({ name, type: own, fullType, held: { type, modifier } }) => {
+    if (type === null) return []
+    const loss = isNarrow(type, modifier, serverVersion) ? lossOf(type, fullType, modifier) : null
+    const wide = WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]')
+    const form = texts.includes(name) ? textFormOf(type, modifier) : null
+    if (form === null) {
+      return loss === null ? [] : [{ column: name, wide, type: fullType, ...loss, loses: loss.loses(quote(name)) }]
     }
-    const isNarrow =
-      type !== null &&
-      ((modifier >= 0 && WITH_MODIFIER.has(type)) ||
-        type === 'float4' ||
-        LOST_OF_TEXT.has(type) ||
-        (serverVersion >= TELLING_VERSION &&
-          (type === 'jsonb' || type === '_float4' || (modifier >= 0 && ARRAYS_WITH_MODIFIER.has(type)))))
-    if (!isNarrow) return []
-    const loss = lossOf(quote(name), type, fullType, modifier)
-    return [{ column: name, wide: WIDE.get(type) ?? type.replace(/^_(.*)/, '$1[]'), type: fullType, ...loss }]
+    const text = quote(name)
+    // What the checks of a domain refuse is for them to say.
+    const held = own === null ? `pg_catalog.${type}` : fullType
+    const conditions = [
+      ...(serverVersion < TELLING_VERSION ? [] : [`NOT pg_input_is_valid(${text}, '${held}')`]),
+      form.loses(text),
+      ...(loss === null ? [] : [loss.loses(wide === 'text' ? text : `(${text}::${wide})`)]),
+      // Throws what the type refuses; so that whatever is done with the rows that are left, none of them is refused.
+      `(${text}::${fullType}) IS NULL`,
+    ]
+    const loses = `CASE WHEN ${text} IS NULL THEN false ${conditions.map((one) => `WHEN ${one} THEN true`).join(' ')} ELSE false END`
+    const fits = loss === null ? form.fits : undefined
+    return [{ column: name, wide: 'text', type: fullType, ...changedText(fullType), loses, ...(fits && { fits }) }]
   })
 }
 
-function changedText(loses: string, type: string) {
-  return { loses, code: '22000', message: `the value does not fit ${type} without being changed` }
+function isNarrow(type: string, modifier: number, serverVersion: number): boolean {
+  if ((modifier >= 0 && WITH_MODIFIER.has(type)) || type === 'float4' || LOST_OF_TEXT.has(type)) return true
+  if (serverVersion < TELLING_VERSION) return false
+  return type === 'jsonb' || type === '_float4' || (modifier >= 0 && ARRAYS_WITH_MODIFIER.has(type))
+}
+
+interface Loss {
+  loses(column: string): string
+  readonly code: string
+  readonly message: string
+}
+
+function changedText(type: string) {
+  return { code: '22000', message: `the value does not fit ${type} without being changed` }
 }
 
 /** The modifier of varchar is its length and 4, of numeric its scale in the low eleven bits, after 4 is taken off. */
-function lossOf(column: string, name: string, type: string, modifier: number) {
+function lossOf(name: string, type: string, modifier: number): Loss {
   if (name === 'varchar') {
     return {
-      loses: `char_length(${column}) > ${modifier - 4}`,
+      loses: (column) => `char_length(${column}) > ${modifier - 4}`,
       code: '22001',
       message: `value too long for type ${type}`,
     }
@@ -98,17 +101,18 @@ function lossOf(column: string, name: string, type: string, modifier: number) {
   if (name === 'jsonb') {
     const message = 'the JSON has a key twice, of which jsonb would keep one'
     // What jsonb refuses as a whole (half of a surrogate pair) it says by itself.
-    const loses = `(NOT (${column} IS JSON WITH UNIQUE KEYS) AND pg_input_is_valid(${column}::text, 'jsonb'))`
+    const loses = (column: string) =>
+      `(NOT (${column} IS JSON WITH UNIQUE KEYS) AND pg_input_is_valid(${column}::text, 'jsonb'))`
     return { loses, code: '22030', message }
   }
-  const ofText = LOST_OF_TEXT.get(name)?.(column)
-  if (ofText !== undefined) return changedText(ofText, type)
-  const message = `the value does not fit ${type} without being rounded`
-  if (name.startsWith('_')) return { loses: losesElement(column, name, type), code: '22000', message }
-  if (name === 'float4') return { loses: losesSingle(column), code: '22000', message }
+  const ofText = LOST_OF_TEXT.get(name)
+  if (ofText !== undefined) return { loses: ofText, ...changedText(type) }
+  const rounded = { code: '22000', message: `the value does not fit ${type} without being rounded` }
+  if (name.startsWith('_')) return { loses: (column) => losesElement(column, name, type), ...rounded }
+  if (name === 'float4') return { loses: losesSingle, ...rounded }
   const scale = (((modifier - 4) & 0x7ff) ^ 1024) - 1024
-  const kept = name === 'numeric' ? `round(${column}, ${scale})` : `${column}::${type}`
-  return { loses: `${kept} <> ${column}`, code: '22000', message }
+  const kept = (column: string) => (name === 'numeric' ? `round(${column}, ${scale})` : `${column}::${type}`)
+  return { loses: (column) => `${kept(column)} <> ${column}`, ...rounded }
 }
 
 /** The cast would throw where an element is beyond its type: COPY into the table says so by itself. */

@@ -14,6 +14,8 @@ export interface TargetColumn {
   readonly fullType: string
   /** -1 where the type has none. */
   readonly modifier: number
+  /** The same of what a domain is made of, of any other type its own. */
+  readonly held: { readonly type: string | null; readonly modifier: number }
   readonly isNotNull: boolean
   /** Text that is equal under the column's collation is the same. */
   readonly isDeterministic: boolean
@@ -40,8 +42,18 @@ export interface TargetTable {
 const TABLE = `
   SELECT c.relkind, c.relrowsecurity, current_setting('server_version_num'), c.relhasrules, c.relhastriggers OR c.relkind = 'p',
     a.attname, CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN t.typname END, format_type(a.atttypid, a.atttypmod),
-    a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true), a.attcollation <> 0
+    a.atttypmod, a.attnotnull, COALESCE(l.collisdeterministic, true), a.attcollation <> 0, held.type, held.modifier
   FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid JOIN pg_type t ON t.oid = a.atttypid
+    CROSS JOIN LATERAL (
+      WITH RECURSIVE base (oid, modifier, depth) AS (
+        SELECT a.atttypid, a.atttypmod, 0
+        UNION ALL
+        SELECT d.typbasetype, CASE WHEN d.typtypmod >= 0 THEN d.typtypmod ELSE modifier END, depth + 1
+        FROM base JOIN pg_type d ON d.oid = base.oid AND d.typtype = 'd'
+      )
+      SELECT CASE WHEN b.typnamespace = 'pg_catalog'::regnamespace THEN b.typname END AS type, base.modifier
+      FROM base JOIN pg_type b ON b.oid = base.oid ORDER BY depth DESC LIMIT 1
+    ) held
     LEFT JOIN pg_collation l ON l.oid = a.attcollation
   WHERE c.oid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
 
@@ -80,12 +92,13 @@ export async function readTargetTable(
   const [[deferred = null] = []] = hasTriggers === 't' ? await rows(DEFERRED, [quoteTable(table)]) : []
   const [[inserted, written] = []] = hasTriggers === 't' ? await rows(CHANGING, [quoteTable(table)]) : []
   const described = found.map((row) => {
-    const [name, type, fullType, modifier, isNotNull, isDeterministic, isText] = row.slice(5)
+    const [name, type, fullType, modifier, isNotNull, isDeterministic, isText, heldType, heldModifier] = row.slice(5)
     return {
       name: name as string,
       type: type ?? null,
       fullType: fullType as string,
       modifier: Number(modifier),
+      held: { type: heldType ?? null, modifier: Number(heldModifier) },
       isNotNull: isNotNull === 't',
       isDeterministic: isDeterministic === 't',
       isText: isText === 't',

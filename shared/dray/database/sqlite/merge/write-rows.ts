@@ -157,6 +157,7 @@ export class StagedWriter implements RowWriter {
   }
 
   isTaken({ code }: Reason): boolean {
-    return TAKEN.has(code)
+    // Rows that are inserted take nothing from those that are there.
+    return this.#merging.target.mode !== 'insert' && TAKEN.has(code)
   }
 }
