@@ -196,12 +196,12 @@ export function valuesUnderSettings(
       test('changes no value of a file that is imported', async (t) => {
         if (taken.length === 0) return t.skip('cannot be given so')
         process.env[urlVariable(imported.name)] = hostile.url
-        for (const [index, { name, bytes, given: format = {}, holds, refused }] of KINDS.entries()) {
+        for (const [index, { name, bytes, given: format = {}, said = {}, holds, refused }] of KINDS.entries()) {
           if (refused !== undefined || bytes.length > 100_000) continue
           const [table, file] = [`file_${tables++}`, join(harness.folder, `${index}.csv`)]
           await writeFile(file, bytes)
 
-          await importCsv({ file, database: imported, table, given: format })
+          await importCsv({ file, database: imported, table, given: format, ...said })
 
           const [header = [], ...rows] = holds ?? []
           assert.deepEqual(inOrder(await held(table, header as string[])), inOrder(rows), name)
