@@ -98,7 +98,7 @@ const STORED: Readonly<Record<Dialect, readonly Stored[]>> = {
     { type: 'double', given: '1e2', alike: '100.0', other: '101' },
     { type: 'datetime', given: '2024-01-01T10:00:00', alike: '2024-01-01 10:00:00.0', other: '2024-01-01 10:00:01' },
     { type: 'date', given: '20240101', alike: '2024-1-1', other: '2024-01-02' },
-    { type: 'time', given: '100000', alike: '10:0:0', other: '10:00:01' },
+    { type: 'time', given: '10:00:00', alike: '10:00:00.0', other: '10:00:01' },
     { type: 'year', given: '2024', alike: '02024', other: '2025' },
     { type: "set('a','b')", given: 'b,a', alike: 'a,b', other: 'a' },
     { type: "enum('a','b')", given: 'a', alike: 'a', other: 'b' },
