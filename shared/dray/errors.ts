@@ -34,6 +34,9 @@ export class ConfigurationError extends Error {
   override readonly name = 'Configuration'
 }
 
+/** Of a run's name in a message: in the table anything may stand that something else has written there. */
+const MOST_OF_NAME = 200
+
 /** Another run works on the pipeline; what asked for it ends as refused and a follow-up run is noted. */
 export class LeaseHeld extends Error {
   override readonly name = 'LeaseHeld'
@@ -44,7 +47,7 @@ export class LeaseHeld extends Error {
   constructor(pipeline: string, owner: string, expiresAt: number, consequence: string) {
     const until = new Date(expiresAt).toISOString()
     super(
-      `Pipeline ${pipeline} is held by ${owner} until ${until}: ${consequence} ` +
+      `Pipeline ${pipeline} is held by ${owner.slice(0, MOST_OF_NAME)} until ${until}: ${consequence} ` +
         'Wait until that run has ended; if it is dead, run again once the lease has expired.',
     )
     this.pipeline = pipeline
@@ -59,7 +62,9 @@ export class LeaseLost extends Error {
   readonly pipeline: string
   readonly owner: string
   constructor(pipeline: string, owner: string, reason: string) {
-    super(`${owner} no longer holds pipeline ${pipeline}: ${reason}. Nothing was changed; a new run takes the work up.`)
+    super(
+      `${owner.slice(0, MOST_OF_NAME)} no longer holds pipeline ${pipeline}: ${reason}. Nothing was changed; a new run takes the work up.`,
+    )
     this.pipeline = pipeline
     this.owner = owner
   }

@@ -203,7 +203,7 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
     await put(1)
     await run(kinds.upsert, 'run-1')
     for (const table of ['dray_fence', 'dray_migration']) await target.query(`drop table ${table}`)
-    await Product.where({}).deleteAll()
+    await Product.all().deleteAll()
 
     await run(kinds.upsert, 'run-2')
 

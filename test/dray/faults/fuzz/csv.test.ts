@@ -9,7 +9,7 @@ import type { GivenFormat } from 'dray-infra/internal/local/csv/format.ts'
 import { IMPORT_MODES, importCsv } from 'dray-infra/internal/local/csv/import.ts'
 import { openCsv } from 'dray-infra/internal/local/csv/rows.ts'
 import fc from 'fast-check'
-import { CASES, unlessRefused } from './refusals.ts'
+import { cases, unlessRefused } from './refusals.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dray-fuzz-csv-'))
 const file = join(folder, 'rows.csv')
@@ -108,7 +108,7 @@ test('a CSV file of any bytes is read whole, each row as wide as its header, or 
       })
       assert.ok(read === null || read.rows.every(({ fields }) => fields.length === read.width))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -134,7 +134,7 @@ test('a CSV file of any bytes is in the table whole, or nothing of it is', async
         assert.equal(read, inserted + updated + unchanged + duplicate)
       }
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -149,6 +149,6 @@ test('a CSV file of any bytes makes a table with all of its rows, or none', asyn
       if (imported === null) return
       assert.equal(Number((await shop.query('select count(*) from made')).rows[0]?.[0]), imported.read)
     }),
-    { numRuns: CASES / 5 },
+    cases(1 / 5),
   )
 })

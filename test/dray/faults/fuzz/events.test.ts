@@ -15,7 +15,7 @@ import {
   WORKFLOW,
 } from '#test/lambda/triggers.ts'
 import { damaged, hostileJson, hostileText } from './hostile-json.ts'
-import { assertRefusal, assertSentence, CASES, unlessRefused } from './refusals.ts'
+import { assertRefusal, assertSentence, cases, unlessRefused } from './refusals.ts'
 
 const completed = {
   source: 'dray.upstream',
@@ -59,7 +59,7 @@ test('an event asks for a run that an execution can have, or is refused in a sen
       input.parse(JSON.parse(JSON.stringify(unionOf([request, request]))))
       await unlessRefused(() => refuseCircle(request, WORKFLOW))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -86,7 +86,7 @@ describe('what AWS calls for an event', () => {
         }
         for (const { input } of triggers.aws.executions.values()) assert.doesNotThrow(() => JSON.parse(input))
       }),
-      { numRuns: CASES / 10 },
+      cases(1 / 10),
     )
   })
 
@@ -97,7 +97,7 @@ describe('what AWS calls for an event', () => {
       fc.asyncProperty(fc.oneof(events, hostileJson), async (event) => {
         await triggers.janitor(event as never, context).catch(assertRefusal)
       }),
-      { numRuns: CASES / 5 },
+      cases(1 / 5),
     )
   })
 })

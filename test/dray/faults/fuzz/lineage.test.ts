@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test'
 import type { RunEvent } from 'dray/internal/lineage/run-event.ts'
 import { sinkOf } from 'dray/internal/lineage/settings.ts'
 import fc from 'fast-check'
-import { assertSentence, CASES, unlessRefused } from './refusals.ts'
+import { assertSentence, cases, unlessRefused } from './refusals.ts'
 
 const KEY = 'quokka-key'
 /** One server answers many events at a time: a pause before the second try is most of a case. */
@@ -68,7 +68,7 @@ test('an event of lineage is taken, or its loss is told in a sentence, whatever 
       })
       await Promise.all(sent)
     }),
-    { numRuns: CASES / AT_ONCE },
+    cases(1 / AT_ONCE),
   )
 })
 
@@ -82,6 +82,6 @@ test('a place for lineage is one, or refused without its password', async () => 
       const sink = await unlessRefused(() => sinkOf({ namespace: 'n', url: one, endpoint: 'api', key: null }), [KEY])
       if (one.startsWith('http')) assert.ok(!sink?.place.includes(KEY))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })

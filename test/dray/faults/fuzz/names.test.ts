@@ -8,7 +8,7 @@ import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.t
 import { placeOf, quarantinePrefix, stagingPrefix } from 'dray/internal/staging/keys.ts'
 import { isWorkedOn, takeRunLock } from 'dray-infra/internal/runs/run-lock.ts'
 import fc from 'fast-check'
-import { CASES, unlessRefused } from './refusals.ts'
+import { cases, unlessRefused } from './refusals.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dray-names-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -38,7 +38,7 @@ test('what is staged under any name of a run or pipeline stays in the folder, an
         await store.remove(object.key)
       }
     }),
-    { numRuns: CASES },
+    cases(),
   )
   assert.deepEqual(readdirSync(folder), ['staging'])
 })
@@ -52,7 +52,7 @@ test('the lock of a run of any name is in the folder of the locks', async () => 
       const lock = await unlessRefused(() => takeRunLock(home, id))
       lock?.release()
     }),
-    { numRuns: CASES },
+    cases(),
   )
   assert.deepEqual([readdirSync(home), readdirSync(join(home, 'runs'))], [['runs'], []])
   rmSync(home, { recursive: true })
@@ -63,6 +63,6 @@ test('a run that is named after a seed has a name that Step Functions takes', ()
     fc.property(name, fc.date({ min: new Date(0), max: new Date('9999-12-31'), noInvalidDate: true }), (seed, at) => {
       assert.match(runIdOf(seed, at), /^\d{4}-\d\d-\d\dt\d{6}-[0-9a-z]{7}$/)
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })

@@ -1,8 +1,15 @@
 import assert from 'node:assert/strict'
 import { inOneLine } from 'dray-infra/internal/cli/output.ts'
 
-/** How many cases of each kind are tried. `FUZZ_RUNS=10000` is for once in a while, by hand. */
-export const CASES = Number(process.env.FUZZ_RUNS || 500)
+const { FUZZ_RUNS } = process.env
+
+/**
+ * How many cases of each kind are tried: the same 500 each time, so that a failure of the gate is one of the change.
+ * `FUZZ_RUNS=10000` is for once in a while, by hand: others each time. A part of them, where a case takes long.
+ */
+export function cases(part = 1): { readonly numRuns: number; readonly seed?: number } {
+  return FUZZ_RUNS ? { numRuns: Number(FUZZ_RUNS) * part } : { numRuns: 500 * part, seed: 1 }
+}
 
 /** As `shared/dray/errors.ts` names them. */
 const NAMES = new Set([

@@ -13,7 +13,7 @@ import fc from 'fast-check'
 import { VirtualClock } from '#test/states-language/virtual-clock.ts'
 import { pipelineNamed } from '#test/workflow/units.ts'
 import { damaged, hostileJson, hostileText } from './hostile-json.ts'
-import { assertRefusal, assertSentence, CASES, unlessRefused } from './refusals.ts'
+import { assertRefusal, assertSentence, cases, unlessRefused } from './refusals.ts'
 
 // Read when the logger is made.
 process.env.POWERTOOLS_LOG_LEVEL = 'SILENT'
@@ -57,7 +57,7 @@ test('an input of an execution is run as it is, or refused before any step in a 
       assert.deepEqual([status, error, called], ['FAILED', 'InvalidInput', []], cause ?? '')
       assertSentence(cause ?? '')
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -91,7 +91,7 @@ test('a handler works with a payload as it is, or refuses it in a sentence', asy
         return true
       })
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -103,7 +103,7 @@ test('keys of a command are texts, or refused in a sentence', async () => {
       const keys = (await unlessRefused(() => keysOf(text))) ?? []
       assert.ok(keys.flat().every((part) => typeof part === 'string'))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -115,6 +115,6 @@ test('the mode of a recorded run is one, or refused in a sentence', async () => 
       const found = await unlessRefused(() => modeOf({ mode }))
       if (found !== null) assert.ok('data' in checked(runInputOf(['orders']), { mode: found }), JSON.stringify(found))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })

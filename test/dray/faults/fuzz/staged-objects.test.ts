@@ -23,7 +23,7 @@ import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.t
 import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
 import fc from 'fast-check'
 import { damaged, type Json } from './hostile-json.ts'
-import { CASES, unlessRefused } from './refusals.ts'
+import { cases, unlessRefused } from './refusals.ts'
 
 const folder = await mkdtemp(join(tmpdir(), 'dray-fuzz-staged-'))
 const store = new FolderStagingStore(folder)
@@ -116,7 +116,7 @@ test('a staged object whose bytes have changed is never taken by its reference, 
       await unlessRefused(() => read(object.key) as Promise<unknown>)
       await store.remove(object.key)
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -135,7 +135,7 @@ test('a reference that is not the one of the object takes nothing', async () => 
         key === object.key && rows === object.rows && bytes === object.bytes && sha256 === object.sha256,
       )
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -171,6 +171,6 @@ test('an object of the quarantine that holds other lines than Dray writes is nam
       await unlessRefused(() => prunable(store, 'orders', '2026-02-01T00:00:00Z'))
       for (const key of await store.list('')) if (!before.has(key)) await store.remove(key)
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })

@@ -11,7 +11,7 @@ import { followUpOf } from 'dray/internal/triggers/run-request.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import fc from 'fast-check'
 import { damaged, type Json } from './hostile-json.ts'
-import { CASES, unlessRefused } from './refusals.ts'
+import { cases, unlessRefused } from './refusals.ts'
 
 const TABLE = 'state'
 const NOW = Date.parse('2026-01-01T12:00:00Z')
@@ -102,6 +102,6 @@ test('an item of the state table is used as it is, or refused, whatever it holds
       for (const item of items) if (item.pk === pk) assert.ok(await put(item))
       if (await put(bad)) for (const use of some) await unlessRefused(use as () => Promise<unknown>)
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })

@@ -9,7 +9,7 @@ import { readUrl as readPostgres } from 'dray/internal/database/postgres/url.ts'
 import { readUrl as readSqlite } from 'dray/internal/database/sqlite/url.ts'
 import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
 import fc from 'fast-check'
-import { CASES, unlessRefused } from './refusals.ts'
+import { cases, unlessRefused } from './refusals.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'dray-urls-'))
 after(() => rmSync(folder, { recursive: true }))
@@ -79,7 +79,7 @@ test('a URL is read, or refused without a part of its password, whatever is in i
       if (/^(postgres|mysql|mariadb|sqlite)/.test(one)) return
       await unlessRefused(async () => (await openAdapter({ name: 'shop', url: one })).close(), SECRETS)
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -94,7 +94,7 @@ test('a file of SQLite is opened, or refused, whatever it is called', async () =
       await unlessRefused(async () => adapter.release(await adapter.acquire()))
       await adapter.close()
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
 
@@ -108,6 +108,6 @@ test('a place for staging is one, or refused', async () => {
     fc.asyncProperty(place, async (one) => {
       await unlessRefused(() => createStagingStore(one))
     }),
-    { numRuns: CASES },
+    cases(),
   )
 })
