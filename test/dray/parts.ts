@@ -4,6 +4,9 @@ export const ENGINES_PART = 'engines'
 /** The part that runs on MySQL what `npm test` and the part before run on MariaDB. */
 export const MYSQL_PART = 'mysql'
 
+/** The part that deploys to an emulator of AWS and works there; `.ci/run` adds it, too. */
+export const CLOUD_PART = 'cloud'
+
 /** The parts of `npm run test:long`, each of which ends within 20 minutes on two processors. */
 export const longParts: Readonly<Record<string, readonly string[]>> = {
   simulation: ['test/dray/faults/simulation/simulation.test.ts', 'test/dray/faults/simulation/crash-points.test.ts'],
@@ -26,7 +29,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/faults/silent-losses*.test.ts',
     'test/dray/pipeline/{capacity,deletes,large-values,migrations,reconcile}.test.ts',
     'test/dray/cli/{large-values,left-files,run-chinook,run-lineage,run-warehouses}.test.ts',
-    'test/dray/{states-language/broken-states,workflow/java}.test.ts',
+    'test/dray/{aws/quotas,states-language/broken-states,workflow/java}.test.ts',
   ],
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',
@@ -42,8 +45,10 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
   ],
+  [CLOUD_PART]: ['test/dray/cloud/*.test.ts'],
   'hostile-tables': ['test/dray/faults/hostile-tables/hostile-tables.test.ts'],
   'hostile-values': ['test/dray/active-record/hostile-values.long.ts'],
   'project-replaced': ['test/dray/projects/replaced.long.ts'],
   'project-grown': ['test/dray/projects/grown.long.ts'],
+  'project-hundreds': ['test/dray/projects/hundreds.long.ts'],
 }

@@ -4,7 +4,7 @@ import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { compileCache } from 'dray-infra/internal/local/compile-cache.ts'
-import { ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
+import { CLOUD_PART, ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
 import type { TestMysqlServer, UnavailableServer } from './services/mysql-process.ts'
@@ -36,7 +36,7 @@ if (given.includes('--mine')) {
 function passes(files: readonly string[]): Pass[] {
   if (given.includes('--mysql')) return files.length > 0 ? [{ files, isOnMysql: true }] : passesOfParts([MYSQL_PART])
   if (files.length > 0) return [{ files }]
-  const later = new Set(globSync([...(longParts[ENGINES_PART] ?? [])]))
+  const later = new Set(globSync([ENGINES_PART, CLOUD_PART].flatMap((part) => longParts[part] ?? [])))
   return [{ files: testFiles().filter((file) => !later.has(file)) }]
 }
 

@@ -1,5 +1,7 @@
-import { type App, Tags } from 'aws-cdk-lib'
+import { type App, CfnResource, type Stack, Tags } from 'aws-cdk-lib'
 import { Code } from 'aws-cdk-lib/aws-lambda'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed, environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
@@ -7,7 +9,10 @@ import { type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-h
 import { deployedWorkflows } from './deployed-workflows.ts'
 import { DrayStack } from './dray-stack.ts'
 import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
+import { stacksOfPipelines } from './names.ts'
+import { PipelinesStack } from './pipelines-stack.ts'
 import { stackNameOf } from './stack-outputs.ts'
+import { WorkflowsStack } from './workflows-stack.ts'
 
 export interface StacksOptions {
   /** The name of the only environment wanted. */
@@ -17,7 +22,7 @@ export interface StacksOptions {
   readonly region?: string | undefined
 }
 
-/** Adds the stack of each environment, `Dray-<environment>`, with its handlers bundled. */
+/** Adds the stacks of each environment, with its handlers bundled. */
 export async function createStacks(app: App, project: LoadedProject, options: StacksOptions): Promise<void> {
   const deployed = await deployedWorkflows(project)
   const built = new Map<string, ReturnType<typeof bundleHandlers>>()
@@ -27,15 +32,77 @@ export async function createStacks(app: App, project: LoadedProject, options: St
     const bundles = await (built.get(JSON.stringify(wanted)) ?? bundleHandlers(wanted, project.folder))
     built.set(JSON.stringify(wanted), Promise.resolve(bundles))
     const { account = options.account, region = options.region } = environment
-    const stack = new DrayStack(app, stackNameOf(environment.name), {
+    createEnvironment(app, {
       environment,
-      description: 'Dray: ETL workflows on Step Functions and Lambda',
       workflows: deployed,
       codeOf: (handler) => Code.fromAsset(bundles.get(handler) ?? handler),
-      ...(account && region ? { env: { account, region } } : {}),
+      env: account && region ? { account, region } : null,
     })
+  }
+}
+
+export interface EnvironmentStacksProps {
+  readonly environment: Environment
+  readonly workflows: readonly DeployedWorkflow[]
+  /** The bundle of a handler, by its path. */
+  readonly codeOf: (handler: string) => Code
+  readonly env: { readonly account: string; readonly region: string } | null
+}
+
+/** The stacks of an environment, in the order in which they are deployed. */
+export interface EnvironmentStacks {
+  readonly shared: DrayStack
+  readonly pipelines: readonly PipelinesStack[]
+  readonly workflows: WorkflowsStack
+}
+
+/**
+ * `Dray-<environment>` holds what is shared, `Dray-<environment>-pipelines` the pipelines (a second and a fourth stack
+ * where there are hundreds), `Dray-<environment>-workflows` the workflows. Throws `Configuration`.
+ */
+export function createEnvironment(app: App, props: EnvironmentStacksProps): EnvironmentStacks {
+  const { environment, workflows, codeOf, env } = props
+  const name = stackNameOf(environment.name)
+  const handlers = handlersOf(workflows, environment)
+  const given = { environment, codeOf, ...(env === null ? {} : { env }) }
+  const description = 'Dray: ETL workflows on Step Functions and Lambda'
+  const shared = new DrayStack(app, name, { ...given, workflows, description })
+  const names = [...new Set(workflows.flatMap(({ workflow }) => pipelinesOf(workflow)))]
+  const stackOfPipeline = stacksOfPipelines(names)
+  const pipelines = [...Map.groupBy(names, (pipeline) => stackOfPipeline.get(pipeline) as number)]
+    .toSorted(([one], [other]) => one - other)
+    .map(([number, chosenNames]) => {
+      const id = number === 1 ? `${name}-pipelines` : `${name}-pipelines-${number}`
+      return new PipelinesStack(app, id, { ...given, description, number, pipelines: chosenNames, handlers })
+    })
+  const last = new WorkflowsStack(app, `${name}-workflows`, {
+    ...given,
+    description,
+    workflows: workflows.map(({ workflow }) => workflow),
+    handlers,
+    stackOfPipeline,
+  })
+  for (const stack of pipelines) {
+    stack.addStackDependency(shared, 'It has its roles, its table and its bucket.')
+    last.addStackDependency(stack, 'Its state machines start those of pipelines.')
+  }
+  last.addStackDependency(shared, 'It has its roles, its table and its bucket.')
+  for (const stack of [shared, ...pipelines, last]) {
     for (const [tag, value] of Object.entries(environment.tags)) Tags.of(stack).add(tag, value)
   }
+  for (const stack of [shared, ...pipelines, last]) checkResources(stack, environment)
+  return { shared, pipelines, workflows: last }
+}
+
+/** One operation of CloudFormation changes 2,500 resources at most, those of nested stacks among them. */
+const MOST_RESOURCES = 2_000
+
+function checkResources(stack: Stack, { name }: Environment): void {
+  const resources = stack.node.findAll().filter((construct) => CfnResource.isCfnResource(construct)).length
+  if (resources <= MOST_RESOURCES) return
+  throw new ConfigurationError(
+    `The environment ${name}: ${stack.stackName} would have ${resources} resources, and CloudFormation changes no more than 2,500 in one operation, so nothing was synthesized; divide the project in two, or put pipelines of several workflows into one.`,
+  )
 }
 
 /** What an environment's functions are made of. */

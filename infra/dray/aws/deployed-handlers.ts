@@ -1,9 +1,9 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { FunctionReference } from 'dray/internal/workflow/placeholders.ts'
-import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { Engine, Environment } from '#dray-infra/project/environment.ts'
-import { accessOf, type HandlerAccess, unionOf } from './handler-access.ts'
+import { accessOf, type HandlerAccess, roleOf } from './handler-access.ts'
 import type { StepDatabases } from './step-databases.ts'
 
 /** A workflow and the databases of its steps. */
@@ -12,34 +12,59 @@ export interface DeployedWorkflow {
   readonly databases: ReadonlyMap<string, StepDatabases>
 }
 
-/** A handler of the workflows' state machines, with what it may reach. */
+/** A handler of the state machines, with what it may reach. */
 export interface ReachingHandler extends FunctionReference {
   readonly access: HandlerAccess
+  /** What it is called in names of roles: handlers of one role have the same access. */
+  readonly role: string
 }
 
 export interface DeployedHandler extends ReachingHandler {
   readonly engines: readonly Engine[]
 }
 
-/** Starts runs, and cleans up after them; one function of each for each workflow. */
-export const triggerHandlers = { start: 'functions/dray/start.ts', janitor: 'functions/dray/janitor.ts' } as const
+/**
+ * `start` starts runs, `janitor` cleans up after them: one function of each for each workflow. `pipelineJanitor` cleans
+ * up after pipelines that are started by hand, `versions` deletes code that nothing runs: one of each.
+ */
+export const triggerHandlers = {
+  start: 'functions/dray/start.ts',
+  janitor: 'functions/dray/janitor.ts',
+  pipelineJanitor: 'functions/dray/pipeline-janitor.ts',
+  versions: 'functions/dray/versions.ts',
+} as const
 
-/** Every handler that the workflows' state machines call, by its path. */
+/** Every handler that state machines call, by its path. */
 export function reachingHandlers(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, ReachingHandler> {
-  const handlers = new Map<string, ReachingHandler>()
-  for (const { workflow, databases } of workflows) {
-    for (const reference of toStatesLanguage(workflow).functions) {
-      const access = accessOf(reference.handler, workflow, databases)
-      const known = handlers.get(reference.handler)
-      handlers.set(reference.handler, { ...reference, access: known ? unionOf(known.access, access) : access })
+  const databases = databasesOfAll(workflows)
+  const references = workflows.flatMap(({ workflow }) => everyFunction(toStatesLanguage(workflow)))
+  return new Map(
+    references.map((reference): [string, ReachingHandler] => {
+      const { handler } = reference
+      const access = accessOf(handler, databases)
+      return [handler, { ...reference, access, role: roleOf(handler, access) }]
+    }),
+  )
+}
+
+/** A task that several workflows run works with the databases of all of them. */
+function databasesOfAll(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, StepDatabases> {
+  const all = new Map<string, StepDatabases>()
+  for (const { databases } of workflows) {
+    for (const [step, { sources, targets }] of databases) {
+      const known = all.get(step)
+      all.set(step, {
+        sources: [...new Set([...(known?.sources ?? []), ...sources])].sort(),
+        targets: [...new Set([...(known?.targets ?? []), ...targets])].sort(),
+      })
     }
   }
-  return handlers
+  return all
 }
 
 /**
- * Every handler that the workflows' state machines call, with what it may reach. Throws `Configuration` when the
- * environment does not know a database that one needs, or names a handler that there is not.
+ * Every handler that state machines call, with what it may reach. Throws `Configuration` when the environment does not
+ * know a database that one needs, or names a handler that there is not.
  */
 export function handlersOf(
   workflows: readonly DeployedWorkflow[],

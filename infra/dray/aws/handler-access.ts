@@ -1,11 +1,4 @@
-import {
-  findingsPrefix,
-  quarantineLogPrefix,
-  quarantinePrefix,
-  stagingPrefix,
-  under,
-} from 'dray/internal/staging/keys.ts'
-import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import { batchPrefix, passedPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import type { StepDatabases } from './step-databases.ts'
 
 /** What a handler may reach. */
@@ -14,7 +7,10 @@ export interface HandlerAccess {
   readonly databases: readonly string[]
   /** Patterns of the keys in the staging bucket, without a leading slash. */
   readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
-  /** `runs`: the metrics of runs only; `leases`: the pipelines, too, but not their `last_run`; `all`: that, too. */
+  /**
+   * `runs`: the metrics of runs only; `outcomes`: and reads the pipelines; `leases`: writes these, too, but not their
+   * `last_run`; `all`: that, too.
+   */
   readonly state: StateAccess
   /** Whether it tells other workflows that a run has ended. */
   readonly announces: boolean
@@ -22,53 +18,68 @@ export interface HandlerAccess {
   readonly tellsLineage: boolean
 }
 
-type StateAccess = 'none' | 'runs' | 'leases' | 'all'
+type StateAccess = 'none' | 'runs' | 'outcomes' | 'leases' | 'all'
 type Databases = ReadonlyMap<string, StepDatabases>
 
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
-export function accessOf(handler: string, workflow: Workflow, databases: Databases): HandlerAccess {
+export function accessOf(handler: string, databases: Databases): HandlerAccess {
   const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
-  return owner === 'dray' ? controlAccess(stage, workflow, databases) : stepAccess(owner, stage, databases)
+  return owner === 'dray' ? controlAccess(stage, databases) : stepAccess(owner, stage, databases)
 }
 
+/** Pipelines of the same databases have the same access, and one role: an account has not many of these. */
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
   const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
   if (stage === 'run') {
     return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false, tellsLineage: true }
   }
-  const batches = under(stagingPrefix('*', step))
-  const reports = [quarantinePrefix('*', step), findingsPrefix('*', step)].map(under)
+  const reached = { extract: sources, load: targets }[stage] ?? []
   return {
-    databases: { extract: sources, load: targets }[stage] ?? [],
-    staging: { read: [batches], write: stage === 'extract' ? [batches] : [batches, ...reports] },
+    databases: reached,
+    staging: { read: [staged], write: writtenBy[stage] ?? [] },
     state: stage === 'load' ? 'runs' : 'none',
     announces: false,
     tellsLineage: false,
   }
 }
 
-/** The control handlers work for every pipeline of the workflow. */
-function controlAccess(stage: string, workflow: Workflow, databases: Databases): HandlerAccess {
-  const pipelines = workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
-  const staged = pipelines.map((name) => under(stagingPrefix('*', name)))
-  const kept = pipelines.map((name) => under(quarantinePrefix(null, name)))
-  const logs = pipelines.map((name) => under(quarantineLogPrefix(name)))
-  const sources = pipelines.flatMap((name) => databases.get(name)?.sources ?? [])
-  const targets = pipelines.flatMap((name) => databases.get(name)?.targets ?? [])
-  // Commit asks the source which rows are gone, and whether a key is written otherwise there.
-  const reached = ['plan', 'commit'].includes(stage) ? [...sources, ...targets] : []
+const staged = under(roots.runs)
+const kept = under(roots.quarantine)
+const findings = under(roots.findings)
+const logs = under(roots.quarantineLog)
+const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
+
+/** What a stage stages: an extract cannot put rows where a load looks for them. */
+const writtenBy: Readonly<Record<string, readonly string[]>> = {
+  extract: [under(batchPrefix('extracted', anywhere))],
+  transform: [under(batchPrefix('transformed', anywhere)), under(passedPrefix('*', '*')), kept, findings],
+  load: [staged, kept, findings],
+}
+
+/** The control handlers work for every pipeline. */
+function controlAccess(stage: string, databases: Databases): HandlerAccess {
+  const reached = ['plan', 'commit'].includes(stage)
+    ? [...databases.values()].flatMap(({ sources, targets }) => [...sources, ...targets])
+    : []
   return {
-    databases: [...new Set(reached)],
+    // Commit asks the source which rows are gone, and whether a key is written otherwise there.
+    databases: [...new Set(reached)].sort(),
     // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says
     // what has become of rows.
     staging: {
-      read: { plan: [...staged, ...kept, ...logs], commit: [...staged, ...kept] }[stage] ?? [],
-      write: { plan: staged, commit: [...staged, ...kept, ...logs] }[stage] ?? [],
+      read: { plan: [staged, kept, logs], commit: [staged, kept] }[stage] ?? [],
+      write: { plan: [staged], commit: [staged, kept, logs] }[stage] ?? [],
     },
-    state: stage === 'finish' ? 'leases' : 'all',
+    state: stage === 'finish' ? 'leases' : stage === 'outcome' ? 'outcomes' : 'all',
     announces: stage === 'finish',
-    tellsLineage: true,
+    tellsLineage: stage !== 'outcome',
   }
+}
+
+/** The role of a handler: `extract-shop`, `transform`, `load-warehouse`, `plan`. */
+export function roleOf(handler: string, { databases }: Pick<HandlerAccess, 'databases'>): string {
+  const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
+  return owner === 'dray' ? stage : [stage === 'run' ? 'task' : stage, ...databases].join('-')
 }
 
 /** Which part of a network a handler runs in; null: outside, where it may call whatever it likes. */
@@ -81,19 +92,4 @@ export type Reach = 'databases' | 'staging'
 export function reachOf({ databases, state, announces, tellsLineage }: HandlerAccess): Reach | null {
   if (databases.length > 0) return 'databases'
   return state === 'none' && !announces && !tellsLineage ? 'staging' : null
-}
-
-/** What both need: a control handler that several workflows share. */
-export function unionOf(one: HandlerAccess, other: HandlerAccess): HandlerAccess {
-  const both = (a: readonly string[], b: readonly string[]) => [...new Set([...a, ...b])]
-  return {
-    databases: both(one.databases, other.databases),
-    staging: {
-      read: both(one.staging.read, other.staging.read),
-      write: both(one.staging.write, other.staging.write),
-    },
-    state: (['all', 'leases', 'runs'] as const).find((access) => [one.state, other.state].includes(access)) ?? 'none',
-    announces: one.announces || other.announces,
-    tellsLineage: one.tellsLineage || other.tellsLineage,
-  }
 }

@@ -38,12 +38,22 @@ export async function bundleHandlers(
   project: string = projectFolder,
   folder: string = join(project, 'cdk.out', 'bundles'),
 ): Promise<ReadonlyMap<string, string>> {
-  const bundles = [...Map.groupBy(handlers, groupOf).values()].map(async (group) => {
-    const built = await bundleGroup(group, project)
-    return Promise.all([...built].map(async ([handler, files]) => [handler, await keep(files, folder)] as const))
-  })
-  return new Map((await Promise.all(bundles)).flat())
+  const bundles = new Map<string, string>()
+  for (const group of Map.groupBy(handlers, groupOf).values()) {
+    const waiting = [...(await bundleGroup(group, project))]
+    const work = async () => {
+      for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+        const [handler, files] = next
+        bundles.set(handler, await keep(files, folder))
+      }
+    }
+    await Promise.all(Array.from({ length: BUNDLES_AT_ONCE }, work))
+  }
+  return bundles
 }
+
+/** Each has up to thirty files, and a process may have a thousand open. */
+const BUNDLES_AT_ONCE = 8
 
 type Files = ReadonlyMap<string, Uint8Array>
 

@@ -20,11 +20,7 @@ export function permit(role: IRole, access: HandlerAccess, resources: Resources)
   resources.databases.permit(role, access.databases)
   for (const pattern of new Set([...access.staging.read, ...access.staging.write])) {
     const objects = nameInFindings(resources.bucket, resources.bucket.arnForObjects(pattern))
-    acknowledge(
-      role,
-      `AwsSolutions-IAM5[Resource::${objects}]`,
-      'The objects of a pipeline in all runs, and of no other.',
-    )
+    acknowledge(role, `AwsSolutions-IAM5[Resource::${objects}]`, 'What a stage stages, of all pipelines and runs.')
   }
   for (const statement of [...stagingStatements(access, resources), ...stateStatements(access, resources)]) {
     role.addToPrincipalPolicy(statement)
@@ -70,6 +66,7 @@ function stateStatements({ state }: HandlerAccess, { table }: Resources): Policy
     actions: ['dynamodb:GetItem', 'dynamodb:Query'],
     resources: [table.tableArn],
   })
+  if (state === 'outcomes') return [read, onItems(['PutItem', 'UpdateItem'], [runs])]
   // An item that is put replaces what was there: that of a pipeline is only updated, so that nothing of it is erased.
   const updates = onItems(['UpdateItem'], [runs, pipelineKey('*').pk])
   if (state === 'all') return [read, updates, onItems(['PutItem'], [runs])]

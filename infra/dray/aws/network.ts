@@ -30,42 +30,43 @@ export interface NetworkProps {
   readonly needsSecrets: boolean
 }
 
+/** A given network with its subnets, as other stacks of the environment know it, too. */
+export function vpcOf(scope: Construct, id: string, settings: NetworkSettings): IVpc {
+  return Vpc.fromVpcAttributes(scope, id, {
+    vpcId: settings.id,
+    availabilityZones: settings.subnets.map(({ availabilityZone }) => availabilityZone),
+    isolatedSubnetIds: settings.subnets.map((subnet) => subnet.id),
+    isolatedSubnetRouteTableIds: settings.subnets.map(({ routeTable }) => routeTable),
+  })
+}
+
 /**
  * A given network, as far as functions see it that work with a database, or with staged rows alone: their subnets, what
  * they may call, and how they reach AWS.
  */
 export class Network extends Construct {
   readonly vpc: IVpc
-  /** Let the databases' own security groups accept connections from it. */
-  readonly securityGroup: ISecurityGroup
-  readonly #transforms: ISecurityGroup
+  /** Let the databases' own security groups accept connections from that of `databases`. */
+  readonly groups: Readonly<Record<Reach, ISecurityGroup>>
 
   constructor(scope: Construct, id: string, { settings, ports, needsSecrets }: NetworkProps) {
     super(scope, id)
-    this.vpc = Vpc.fromVpcAttributes(this, 'Vpc', {
-      vpcId: settings.id,
-      availabilityZones: settings.subnets.map(({ availabilityZone }) => availabilityZone),
-      isolatedSubnetIds: settings.subnets.map((subnet) => subnet.id),
-      isolatedSubnetRouteTableIds: settings.subnets.map(({ routeTable }) => routeTable),
-    })
-    this.securityGroup = new SecurityGroup(this, 'Functions', {
+    this.vpc = vpcOf(this, 'Vpc', settings)
+    const databases = new SecurityGroup(this, 'Functions', {
       vpc: this.vpc,
       description: 'Functions of Dray that work with a database',
       allowAllOutbound: false,
     })
-    this.#transforms = new SecurityGroup(this, 'Transforms', {
+    const staging = new SecurityGroup(this, 'Transforms', {
       vpc: this.vpc,
       description: 'Functions of Dray that work with staged rows alone',
       allowAllOutbound: false,
     })
-    this.#transforms.addEgressRule(Peer.anyIpv4(), Port.tcp(443))
-    for (const port of [443, ...new Set(ports)]) this.securityGroup.addEgressRule(Peer.anyIpv4(), Port.tcp(port))
+    staging.addEgressRule(Peer.anyIpv4(), Port.tcp(443))
+    for (const port of [443, ...new Set(ports)]) databases.addEgressRule(Peer.anyIpv4(), Port.tcp(port))
+    this.groups = { databases, staging }
     if (settings.gatewayEndpoints === 'create') this.#createGatewayEndpoints()
     if (settings.secretsEndpoint === 'create' && needsSecrets) this.#createSecretsEndpoint()
-  }
-
-  of(reach: Reach): NetworkPlace {
-    return { vpc: this.vpc, securityGroup: reach === 'databases' ? this.securityGroup : this.#transforms }
   }
 
   /** Without a charge, and instead of a NAT. */
@@ -89,7 +90,7 @@ export class Network extends Construct {
       description: 'Endpoints that functions of Dray call',
       allowAllOutbound: false,
     })
-    securityGroup.addIngressRule(this.securityGroup, Port.tcp(443))
+    securityGroup.addIngressRule(this.groups.databases, Port.tcp(443))
     const endpoint = new InterfaceVpcEndpoint(this, 'SecretsManager', {
       vpc: this.vpc,
       service: InterfaceVpcEndpointAwsService.SECRETS_MANAGER,

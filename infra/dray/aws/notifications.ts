@@ -5,8 +5,11 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import type { Environment } from '#dray-infra/project/environment.ts'
+import { topicNameOf } from './names.ts'
 
 export interface NotificationsProps {
+  /** The name of the environment. */
+  readonly environment: string
   readonly key: Key
   readonly settings: Environment['notify']
 }
@@ -17,14 +20,15 @@ export class Notifications extends Construct {
   /** Whether what publishes needs the key. */
   readonly encrypted: boolean
 
-  constructor(scope: Construct, id: string, { key, settings }: NotificationsProps) {
+  constructor(scope: Construct, id: string, { environment, key, settings }: NotificationsProps) {
     super(scope, id)
     this.encrypted = settings.topicArn === undefined
     if (settings.topicArn !== undefined) {
       this.topic = Topic.fromTopicArn(this, 'Topic', settings.topicArn)
       return
     }
-    const topic = new Topic(this, 'Topic', { displayName: 'Dray', masterKey: key, enforceSSL: true })
+    const topicName = topicNameOf(environment)
+    const topic = new Topic(this, 'Topic', { topicName, displayName: 'Dray', masterKey: key, enforceSSL: true })
     for (const email of settings.emails) topic.addSubscription(new EmailSubscription(email))
     key.addToResourcePolicy(
       new PolicyStatement({

@@ -1,14 +1,15 @@
 import { ArnFormat, Stack } from 'aws-cdk-lib'
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
-import type { StateMachine } from 'aws-cdk-lib/aws-stepfunctions'
 import { Construct } from 'constructs'
 import { planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { Resources } from './handler-permissions.ts'
+import { logGroupOf, patternOf } from './names.ts'
 
 export interface OperatorPoliciesProps extends Resources {
-  readonly machines: readonly StateMachine[]
+  /** Its name. */
+  readonly environment: string
   /** The names of all databases. */
   readonly databaseNames: readonly string[]
 }
@@ -49,22 +50,22 @@ export class OperatorPolicies extends Construct {
     const { stackName } = Stack.of(this)
     const resource = this.#arn('cloudformation', 'stack', `${stackName}/*`, ArnFormat.SLASH_RESOURCE_NAME)
     this.#accept(resource, 'The one stack, whose id nobody knows before it is asked for.')
-    return this.#allow(['cloudformation:DescribeStacks', 'cloudformation:ListStackResources'], [resource])
+    return this.#allow(['cloudformation:DescribeStacks'], [resource])
   }
 
+  /** Of workflows; those of pipelines may be started by hand. */
   #machines(): PolicyStatement {
-    return this.#allow(
-      ['states:StartExecution'],
-      this.#props.machines.map(({ stateMachineArn }) => stateMachineArn),
-    )
+    const machines = this.#arn('states', 'stateMachine', this.#names, ArnFormat.COLON_RESOURCE_NAME)
+    this.#accept(machines, 'The state machines of the environment, and no others.')
+    return this.#allow(['states:StartExecution'], [machines])
   }
 
+  /** Stopping a run is stopping those of its pipelines, which its definition names. */
   #executions(): PolicyStatement {
-    const executions = this.#props.machines.map(({ stateMachineName }) =>
-      this.#arn('states', 'execution', `${stateMachineName}:*`, ArnFormat.COLON_RESOURCE_NAME),
-    )
-    for (const execution of executions) this.#accept(execution, 'Runs are named when they start.')
-    return this.#allow(['states:DescribeExecution', 'states:StopExecution'], executions)
+    const executions = this.#arn('states', 'execution', `${this.#names}:*`, ArnFormat.COLON_RESOURCE_NAME)
+    this.#accept(executions, 'Runs are named when they start.')
+    const actions = ['states:DescribeExecution', 'states:DescribeStateMachineForExecution', 'states:StopExecution']
+    return this.#allow(actions, [executions])
   }
 
   #state(): PolicyStatement[] {
@@ -102,10 +103,17 @@ export class OperatorPolicies extends Construct {
   }
 
   #logs(): PolicyStatement {
-    const groups = this.#arn('logs', 'log-group', `${Stack.of(this).stackName}-*`, ArnFormat.COLON_RESOURCE_NAME)
-    this.#accept(groups, 'The log groups of the stack, which CloudFormation names after it.')
-    this.#accept(`${groups}:*`, 'The log groups of the stack, which CloudFormation names after it.')
-    return this.#allow(['logs:FilterLogEvents'], [groups, `${groups}:*`])
+    const { environment } = this.#props
+    const groups = [`/dray/${environment}/*`, logGroupOf.machines(environment)].flatMap((name) => {
+      const group = this.#arn('logs', 'log-group', name, ArnFormat.COLON_RESOURCE_NAME)
+      return [group, `${group}:*`]
+    })
+    for (const group of groups) this.#accept(group, 'The log groups of the environment, and no others.')
+    return this.#allow(['logs:FilterLogEvents'], groups)
+  }
+
+  get #names(): string {
+    return patternOf(this.#props.environment)
   }
 
   /** `dray reconcile --fix` loads rows again in the process of who runs it: a separate run. */

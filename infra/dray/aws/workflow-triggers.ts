@@ -1,8 +1,8 @@
 import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib'
-import type { TableV2 } from 'aws-cdk-lib/aws-dynamodb'
 import { type IEventBus, Rule, Schedule as RuleSchedule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets'
-import { Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import { Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { IFunction } from 'aws-cdk-lib/aws-lambda'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler'
 import { SqsSendMessage } from 'aws-cdk-lib/aws-scheduler-targets'
@@ -16,18 +16,35 @@ import { toSchedulerExpression } from 'dray/internal/workflow/cron.ts'
 import type { EventTrigger, Workflow } from 'dray/internal/workflow/workflow.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import { triggerHandlers } from './deployed-handlers.ts'
-import type { HandlerFunction, HandlerFunctionProps } from './handler-function.ts'
+import { patternOf } from './names.ts'
 
-type FunctionProps = Pick<HandlerFunctionProps, 'handler' | 'timeoutSeconds' | 'environment'>
+export interface TriggerFunctionProps {
+  readonly handler: string
+  readonly timeoutSeconds: number
+  readonly environment: Readonly<Record<string, string>>
+}
+
+export interface TriggerFunction {
+  readonly function: IFunction
+  /** Of this function alone. */
+  readonly role: IRole
+}
 
 export interface WorkflowTriggersProps {
+  readonly environment: { readonly name: string }
   readonly workflow: Workflow
   readonly machine: StateMachine
-  readonly table: TableV2
+  readonly table: Table
   readonly bus: IEventBus
   readonly topic: ITopic
   /** Makes a function under the given scope. */
-  readonly createFunction: (scope: Construct, id: string, props: FunctionProps) => HandlerFunction
+  readonly createFunction: (scope: Construct, id: string, props: TriggerFunctionProps) => TriggerFunction
+}
+
+/** The state table, as stacks know it that have not made it. */
+export interface Table {
+  readonly tableName: string
+  readonly tableArn: string
 }
 
 /** A batch of events waits so long for its last one. */
@@ -71,15 +88,10 @@ export class WorkflowTriggers extends Construct {
     const { workflow, machine, table } = this.#props
     return {
       WORKFLOW_NAME: workflow.name,
-      WORKFLOW_PIPELINES: this.#pipelines.join(),
       STATE_MACHINE_ARN: machine.stateMachineArn,
       STATE_TABLE_NAME: table.tableName,
       ...(workflow.minInterval === 0 ? {} : { WORKFLOW_MIN_INTERVAL: String(workflow.minInterval) }),
     }
-  }
-
-  get #pipelines(): readonly string[] {
-    return this.#props.workflow.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
   }
 
   #createStart(): void {
@@ -88,9 +100,7 @@ export class WorkflowTriggers extends Construct {
       timeoutSeconds: TIMEOUT_SECONDS,
       environment: { ...this.#variables, DEAD_LETTERS_URL: this.deadLetters.queueUrl },
     })
-    role.addToPrincipalPolicy(
-      this.#onItems(['dynamodb:GetItem'], [...this.#pipelines.map((name) => pipelineKey(name).pk), runKey('*').pk]),
-    )
+    role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem'], [pipelineKey('*').pk, runKey('*').pk]))
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:PutItem'], [this.#slot]))
     role.addToPrincipalPolicy(this.#onMachine())
     role.addToPrincipalPolicy(
@@ -119,10 +129,9 @@ export class WorkflowTriggers extends Construct {
       timeoutSeconds: TIMEOUT_SECONDS,
       environment: { ...this.#variables, NOTIFICATION_TOPIC_ARN: topic.topicArn },
     })
-    const pipelines = this.#pipelines.map((name) => pipelineKey(name).pk)
     const write = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
     role.addToPrincipalPolicy(this.#onItems(write, [runKey('*').pk, this.#slot]))
-    role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:UpdateItem'], pipelines))
+    role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [pipelineKey('*').pk]))
     role.addToPrincipalPolicy(withoutLastRun(table))
     role.addToPrincipalPolicy(
       new PolicyStatement({
@@ -133,6 +142,7 @@ export class WorkflowTriggers extends Construct {
     )
     role.addToPrincipalPolicy(this.#onMachine())
     role.addToPrincipalPolicy(this.#onExecutions(role))
+    role.addToPrincipalPolicy(this.#onPipelines(role))
     role.addToPrincipalPolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }))
     const target = { deadLetterQueue: this.deadLetters, maxEventAge: Duration.hours(1), retryAttempts: 20 }
     new Rule(this, 'Ended', {
@@ -171,7 +181,8 @@ export class WorkflowTriggers extends Construct {
 
   #onMachine(): PolicyStatement {
     return new PolicyStatement({
-      actions: ['states:StartExecution'],
+      // Its definition names the pipelines of the workflow, more than a function's variables would hold.
+      actions: ['states:StartExecution', 'states:DescribeStateMachine'],
       resources: [this.#props.machine.stateMachineArn],
     })
   }
@@ -188,7 +199,24 @@ export class WorkflowTriggers extends Construct {
       `AwsSolutions-IAM5[Resource::${nameInFindings(this, executions)}]`,
       'Runs are named when they start.',
     )
-    return new PolicyStatement({ actions: ['states:DescribeExecution'], resources: [executions] })
+    const actions = ['states:DescribeExecution', 'states:DescribeStateMachineForExecution']
+    return new PolicyStatement({ actions, resources: [executions] })
+  }
+
+  /** What a run that was stopped has started goes on, unless it is stopped, too. */
+  #onPipelines(role: IConstruct): PolicyStatement {
+    const executions = Stack.of(this).formatArn({
+      service: 'states',
+      resource: 'execution',
+      resourceName: `${patternOf(this.#props.environment.name)}:*`,
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    acknowledge(
+      role,
+      `AwsSolutions-IAM5[Resource::${nameInFindings(this, executions)}]`,
+      'The executions of pipelines bear the names of runs.',
+    )
+    return new PolicyStatement({ actions: ['states:StopExecution'], resources: [executions] })
   }
 
   #startAt(id: string, expression: string, timezone: string): void {
@@ -219,7 +247,7 @@ export class WorkflowTriggers extends Construct {
 }
 
 /** Leases may be given back by others than plan and commit; `last_run` may not be moved. */
-export function withoutLastRun(table: TableV2): PolicyStatement {
+export function withoutLastRun(table: Pick<Table, 'tableArn'>): PolicyStatement {
   return new PolicyStatement({
     effect: Effect.DENY,
     actions: ['dynamodb:PutItem', 'dynamodb:UpdateItem'],

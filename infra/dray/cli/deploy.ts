@@ -16,7 +16,7 @@ const OTHERS = 'options of the CDK CLI, after --'
 export function addDeploy(program: Command, verbs: Verbs): void {
   program
     .command('deploy')
-    .description('deploy an environment: cdk deploy of its stack')
+    .description('deploy an environment: cdk deploy of its stacks')
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .option('--require-approval <when>', 'never, broadening or any-change: which changes of permissions it asks about')
@@ -29,7 +29,7 @@ export function addDeploy(program: Command, verbs: Verbs): void {
 export function addDiff(program: Command, verbs: Verbs): void {
   program
     .command('diff')
-    .description('what dray deploy would change: cdk diff of its stack')
+    .description('what dray deploy would change: cdk diff of its stacks')
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .action(async (environment: string, given: readonly string[]) => {
@@ -37,15 +37,17 @@ export function addDiff(program: Command, verbs: Verbs): void {
     })
 }
 
-/** Runs the pinned CDK CLI on the stack of an environment, in this terminal; returns its exit code. */
+/** Runs the pinned CDK CLI on the stacks of an environment, in this terminal; returns its exit code. */
 async function cdk(command: string, name: string, given: readonly string[]): Promise<number> {
   const { environmentNamed } = await import('#dray-infra/project/environments.ts')
   const { checkSignedIn } = await import('#dray-infra/remote/signed-in.ts')
   const { stackNameOf } = await import('#dray-infra/aws/stack-outputs.ts')
   const settings = environmentNamed(name, await loadProject())
-  // A template at hand is compared with no call to AWS.
-  if (!given.some((option) => option.startsWith('--template'))) await checkSignedIn(settings)
-  const args = [command, stackNameOf(name), '--context', `environment=${name}`, ...given]
+  // A template at hand is compared with no call to AWS; it is that of the environment's first stack.
+  const comparesTemplate = given.some((option) => option.startsWith('--template'))
+  if (!comparesTemplate) await checkSignedIn(settings)
+  const stacks = comparesTemplate ? [stackNameOf(name)] : command === 'deploy' ? ['--all'] : []
+  const args = [command, ...stacks, '--context', `environment=${name}`, ...given]
   const child = spawn(process.execPath, [createRequire(import.meta.url).resolve('aws-cdk/bin/cdk'), ...args], {
     cwd: projectFolder,
     stdio: 'inherit',

@@ -16,10 +16,11 @@ export function entryOf(line: string): Entry {
   return { message: line }
 }
 
-/** An event of a state machine, whose time is in ms: `07:02:12.114 STATE orders: plan  TaskStateEntered`. */
-function stateText({ type, event_timestamp: at, details }: Entry): string {
+/** An event of a state machine, whose time is in ms: `07:02:12.114 STATE orders: Plan  TaskStateEntered`. */
+function stateText({ type, event_timestamp: at, execution_arn: execution, details }: Entry): string {
   const { name, error, cause } = (details ?? {}) as Entry
-  const said = [name, type, error, cause].filter((part) => part !== undefined)
+  const machine = String(execution).split(':')[6]
+  const said = [`${machine}: ${name ?? type}`, name && type, error, cause].filter((part) => part !== undefined)
   return oneLine(`${new Date(Number(at)).toISOString().slice(11, 23)} STATE ${said.join('  ')}`)
 }
 

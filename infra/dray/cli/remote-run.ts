@@ -2,7 +2,7 @@ import { ConfigurationError, TransientError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
 import { type RunInput, runInputOf } from 'dray/internal/messages/run-input.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
-import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
+import type { Machine } from '#dray-infra/remote/machine.ts'
 import { explained } from '#dray-infra/remote/refusals.ts'
 import { type WatchedRun, watchRun } from '#dray-infra/remote/watch-run.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
@@ -22,8 +22,9 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
   return withRemote(options, async (environment) => {
     const given = await asked(environment)
     const id = newRunId()
-    await environment.machine(given.workflow.name).start(id, inputOf(given))
-    const run = watchedRun(given, { id, environment })
+    const machine = environment.machine(given.workflow.name)
+    await machine.start(id, inputOf(given))
+    const run = watchedRun({ ...given, machine }, id, environment.settings.name)
     if (!options.detach) return watch(run, environment, options)
     announce(
       run,
@@ -46,11 +47,11 @@ function inputOf({ workflow, only, mode, trigger }: AskedRun): RunInput {
 
 /** What is watched of a run of a deployed workflow, or of some of its steps. */
 export function watchedRun(
-  asked: AskedSteps,
-  { id, environment }: { readonly id: string; readonly environment: OpenEnvironment },
+  asked: AskedSteps & { readonly machine: Machine },
+  id: string,
+  environment: string,
 ): WatchedRun {
-  const { workflow, only } = asked
-  const machine = environment.machine(workflow.name)
+  const { workflow, only, machine } = asked
   return {
     id,
     workflow: workflow.name,
@@ -60,7 +61,7 @@ export function watchedRun(
     async execution() {
       const found = await machine.execution(id)
       if (found !== null) return found
-      throw new ConfigurationError(`There is no execution ${id} of ${workflow.name} in ${environment.settings.name}.`)
+      throw new ConfigurationError(`There is no execution ${id} of ${workflow.name} in ${environment}.`)
     },
   }
 }

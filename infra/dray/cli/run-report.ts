@@ -94,8 +94,19 @@ function reasons({ steps }: RunResult): string[] {
 
 /** What is no fault, and should be known all the same. */
 export function notesOf({ steps, notes = [] }: Pick<RunResult, 'steps' | 'notes'>): string[] {
-  const ofSteps = steps.flatMap(({ step, notes: said }) => (said ?? []).map((note) => `${step}: ${note}`))
+  const said = steps.flatMap(({ step, notes: own }) => (own ?? []).map((note) => ({ step, note })))
+  const ofSteps = [...Map.groupBy(said, ({ note }) => note)].map(
+    ([note, alike]) => `${listed(alike.map(({ step }) => step))}: ${note}`,
+  )
   return [...ofSteps, ...notes].map((note) => `  note: ${oneLine(note)}`)
+}
+
+/** Hundreds of steps may say the same. */
+const MOST_NAMED = 5
+
+function listed(steps: readonly string[]): string {
+  if (steps.length <= MOST_NAMED) return steps.join(', ')
+  return `${steps.slice(0, MOST_NAMED - 1).join(', ')} and ${steps.length - MOST_NAMED + 1} others`
 }
 
 /** The steps with partitions whose Load was tried more than once. */

@@ -36,10 +36,13 @@ async function localLines(id: string): Promise<string[]> {
 
 async function remoteLines(id: string, options: CommonOptions): Promise<string[]> {
   const { executionNamed } = await import('#dray-infra/remote/find-execution.ts')
-  const { logLinesOf } = await import('#dray-infra/remote/run-logs.ts')
+  const { logGroupsOf, logLinesOf } = await import('#dray-infra/remote/run-logs.ts')
   return withRemote(options, async (environment) => {
-    const { execution } = await executionNamed(id, environment)
-    const lines = await logLinesOf({ id, ...execution }, environment.stack)
+    const { workflow, execution } = await executionNamed(id, environment)
+    // Those that have begun; of a run that has just started, none is known yet.
+    const begun = (await environment.state.run(id))?.steps.map(({ step }) => step) ?? []
+    const groups = logGroupsOf(environment.settings.name, workflow.name, begun)
+    const lines = await logLinesOf({ id, ...execution }, groups)
     return lines.map(({ text }) => text)
   })
 }

@@ -25,7 +25,9 @@ async function stopRemote(id: string, options: CommonOptions): Promise<void> {
   await withRemote(options, async (environment) => {
     const { machine, execution } = await executionNamed(id, environment)
     if (execution.status !== 'running') throw ended(id, options)
-    await machine.stop(id, `by dray runs stop of ${userInfo().username}@${hostname()}`)
+    const running = (await environment.state.run(id))?.steps.filter(({ status }) => status === 'running') ?? []
+    const steps = running.map(({ step }) => step)
+    await machine.stop(id, `by dray runs stop of ${userInfo().username}@${hostname()}`, steps)
   })
 }
 

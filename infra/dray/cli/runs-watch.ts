@@ -23,9 +23,8 @@ async function watchRemote(id: string, options: RunOptions): Promise<ExitCode> {
   const { watch, watchedRun } = await import('./remote-run.ts')
   const { executionNamed } = await import('#dray-infra/remote/find-execution.ts')
   return withRemote(options, async (environment) => {
-    const { workflow, execution } = await executionNamed(id, environment)
-    const only = execution.input.only ?? null
-    return watch(watchedRun({ workflow, only }, { id, environment }), environment, options)
+    const found = await executionNamed(id, environment)
+    return watch(watchedRun(found, id, environment.settings.name), environment, options)
   })
 }
 

@@ -64,10 +64,13 @@ function workflowFaults({ workflows, main }: ProjectOptions): string[] {
   const names = workflows.map(({ name }) => name)
   const twice = names.filter((name, place) => names.indexOf(name) !== place)
   const [first] = twice
-  return [
-    ...(first === undefined ? [] : [`two workflows are named ${first}`]),
-    ...(names.includes(main.name) ? [] : [`main is ${main.name}, which is not among the workflows`]),
-  ]
+  return [...(first === undefined ? [] : [`two workflows are named ${first}`]), ...mainFaults(main, names)]
+}
+
+/** The compiler says so, too, of code that it has seen. */
+function mainFaults(main: Workflow | undefined, names: readonly string[]): string[] {
+  if (main === undefined) return ['it has no main, the workflow that `npm start` runs']
+  return names.includes(main.name) ? [] : [`main is ${main.name}, which is not among the workflows`]
 }
 
 function databaseFaults({ databases }: ProjectOptions): string[] {

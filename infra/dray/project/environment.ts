@@ -66,6 +66,9 @@ const logDays = z.literal([
   1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653,
 ])
 
+/** The names of all that an environment has on AWS begin with it, and AWS cuts them at 64 characters. */
+const environmentName = kebabCase.max(30, 'is longer than 30 characters')
+
 const environment = z.strictObject({
   /** Where it is deployed; unset: where the CLI is signed in. */
   account: z
@@ -122,7 +125,10 @@ const environment = z.strictObject({
       error: 'gives e-mails and a topic: subscribe the e-mails to that topic and leave them out here',
     })
     .prefault({}),
-  /** At most so many of a handler at once, to spare its database: `{ 'functions/orders/load.ts': 4 }`. */
+  /**
+   * At most so many of a handler at once, to spare its database: `{ 'functions/orders/load.ts': 4 }`. Of plan, commit,
+   * outcome and finish there is a function in each stack of pipelines, of the last two in that of workflows, too.
+   */
   reservedConcurrency: z.record(z.string().regex(/^functions\/[^/]+\/[^/]+\.ts$/), z.int().min(1)).default({}),
   /** The bus that events arrive on and are put on. */
   eventBusName: z.string().min(1).default('default'),
@@ -166,7 +172,7 @@ export function iamUrl(settings: Extract<DatabaseSettings, { iam: unknown }>): s
 /** Checks an environment's settings. Throws `Configuration` with each fault and where it is. */
 export function environmentOf(name: string, options: EnvironmentOptions): Environment {
   const parsed = environment.safeParse(options)
-  const named = kebabCase.safeParse(name)
+  const named = environmentName.safeParse(name)
   if (parsed.success && named.success) return { name, ...parsed.data }
   const faults = [named, parsed].flatMap(({ error }) => (error ? z.prettifyError(error) : []))
   throw new ConfigurationError(

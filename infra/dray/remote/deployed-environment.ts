@@ -1,5 +1,6 @@
 import type { CloudFormationClient, Stack } from '@aws-sdk/client-cloudformation'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { pipelineMachineName, workflowMachineName } from '#dray-infra/aws/names.ts'
 import { stackNameOf, stackOutputs } from '#dray-infra/aws/stack-outputs.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 
@@ -9,8 +10,10 @@ export interface DeployedEnvironment {
   readonly stack: string
   readonly stateTable: string
   readonly stagingUrl: string
-  /** The ARN of a workflow's state machine. Throws `Configuration` when the stack has none. */
+  /** The ARN of a workflow's state machine, which is there once the workflow has been deployed. */
   machineOf(workflow: string): string
+  /** That of a pipeline, which is in the stack of pipelines with this number. */
+  machineOfPipeline(pipeline: string, stack: number): string
 }
 
 /** Asks CloudFormation where an environment is. Throws `Configuration`, or the error of the SDK. */
@@ -36,8 +39,16 @@ export async function findEnvironment(
     stack,
     stateTable: output(stackOutputs.stateTable),
     stagingUrl: `s3://${output(stackOutputs.stagingBucket)}`,
-    machineOf: (workflow) => output(stackOutputs.machine(workflow)),
+    machineOf: (workflow) => machineArn(found as Stack, workflowMachineName(settings.name, workflow)),
+    machineOfPipeline: (pipeline, number) =>
+      machineArn(found as Stack, pipelineMachineName(settings.name, pipeline, number)),
   }
+}
+
+/** In the account and region of a stack. */
+function machineArn({ StackId = '' }: Stack, name: string): string {
+  const [, partition, , region, account] = StackId.split(':')
+  return `arn:${partition}:states:${region}:${account}:stateMachine:${name}`
 }
 
 /** `arn:aws:cloudformation:<region>:<account>:stack/…` */

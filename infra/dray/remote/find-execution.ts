@@ -1,16 +1,24 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
+import type { AskedSteps } from '#dray-infra/runs/asked-steps.ts'
 import type { Machine, StartedExecution } from './machine.ts'
 import type { OpenEnvironment } from './open-environment.ts'
 
+/** An execution with its machine, and what it was to do. */
+export interface FoundExecution extends AskedSteps {
+  readonly machine: Machine
+  readonly execution: StartedExecution
+}
+
 /**
- * The execution of a run, with its workflow and machine. Throws `Configuration` when no workflow has one of that name.
+ * The execution of a run: of a workflow's machine, or of a pipeline's that a person has started. Throws `Configuration`
+ * when there is none of that name.
  */
 export async function executionNamed(
   id: string,
-  { settings, state, machine }: OpenEnvironment,
-): Promise<{ readonly workflow: Workflow; readonly machine: Machine; readonly execution: StartedExecution }> {
+  { settings, state, machine, pipelineMachine }: OpenEnvironment,
+): Promise<FoundExecution> {
   // A run that has just been started has no record yet.
   const recorded = (await state.run(id))?.run.workflow
   const { workflows } = await loadProject()
@@ -18,7 +26,13 @@ export async function executionNamed(
   for (const workflow of candidates) {
     const its = machine(workflow.name)
     const execution = await its.execution(id)
-    if (execution !== null) return { workflow, machine: its, execution }
+    if (execution !== null) return { workflow, only: execution.input.only ?? null, machine: its, execution }
+  }
+  const workflow = workflows.find((one) => recorded !== undefined && pipelinesOf(one).includes(recorded))
+  if (workflow !== undefined && recorded !== undefined) {
+    const its = pipelineMachine(recorded)
+    const execution = await its.execution(id)
+    if (execution !== null) return { workflow, only: [recorded], machine: its, execution }
   }
   throw new ConfigurationError(
     `There is no execution ${id} in ${settings.name}: it is more than 90 days old, or was never started; \`npx dray runs --env ${settings.name}\` lists the runs.`,

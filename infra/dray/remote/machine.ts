@@ -1,5 +1,6 @@
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineForExecutionCommand,
   ExecutionAlreadyExists,
   ExecutionDoesNotExist,
   type SFNClient,
@@ -7,6 +8,7 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn'
 import type { RunInput } from 'dray/internal/messages/run-input.ts'
+import { machinesIn } from 'dray/internal/workflow/machines-in.ts'
 
 /** How far a run is, as what runs it tells. */
 export interface Execution {
@@ -48,7 +50,9 @@ export class Machine {
   /** Null when there is no such execution: it never was, or is older than 90 days. */
   async execution(run: string): Promise<StartedExecution | null> {
     try {
-      const found = await this.#client.send(new DescribeExecutionCommand({ executionArn: this.#executionArn(run) }))
+      const found = await this.#client.send(
+        new DescribeExecutionCommand({ executionArn: executionArnOf(this.#arn, run) }),
+      )
       const { status = '', startDate, stopDate, error, cause, input = '{}' } = found
       const running = status === 'RUNNING' || status === 'PENDING_REDRIVE'
       const why = [error, cause].filter(Boolean).join(': ')
@@ -65,12 +69,30 @@ export class Machine {
     }
   }
 
-  async stop(run: string, cause: string): Promise<void> {
-    const executionArn = this.#executionArn(run)
+  /**
+   * Stops an execution, and then what it has started for these pipelines: the service stops those, too, but does not
+   * promise to.
+   */
+  async stop(run: string, cause: string, pipelines: readonly string[]): Promise<void> {
+    const executionArn = executionArnOf(this.#arn, run)
+    const { definition = '{}' } = await this.#client.send(new DescribeStateMachineForExecutionCommand({ executionArn }))
+    const machines = machinesIn(definition)
     await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
+    for (const machine of pipelines.flatMap((pipeline) => machines.get(pipeline) ?? [])) {
+      await this.#stopChild(executionArnOf(machine, run), cause)
+    }
   }
 
-  #executionArn(run: string): string {
-    return `${this.#arn.replace(':stateMachine:', ':execution:')}:${run}`
+  /** One that has ended stays as it is. */
+  async #stopChild(executionArn: string, cause: string): Promise<void> {
+    try {
+      await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
+    } catch (thrown) {
+      if (!(thrown instanceof ExecutionDoesNotExist)) throw thrown
+    }
   }
+}
+
+function executionArnOf(machine: string, name: string): string {
+  return `${machine.replace(':stateMachine:', ':execution:')}:${name}`
 }

@@ -3,6 +3,8 @@ import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
 import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { stacksOfPipelines } from '#dray-infra/aws/names.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { type DeployedEnvironment, findEnvironment } from './deployed-environment.ts'
@@ -14,31 +16,35 @@ export interface OpenEnvironment extends DeployedEnvironment {
   readonly state: StateStore
   readonly staging: StagingStore
   machine(workflow: string): Machine
+  /** That of a pipeline of the project. */
+  pipelineMachine(pipeline: string): Machine
 }
 
 /** Lends an environment to `work`. What AWS refuses becomes a `Configuration` that says what to do. */
 export async function withEnvironment<T>(name: string, work: (environment: OpenEnvironment) => Promise<T>): Promise<T> {
-  const settings = environmentNamed(name, await loadProject())
+  const project = await loadProject()
+  const settings = environmentNamed(name, project)
   // The stores take their region from the SDK's own variables.
   if (settings.region !== undefined) process.env.AWS_REGION = settings.region
   const { CloudFormationClient } = await import('@aws-sdk/client-cloudformation')
   const { SFNClient } = await import('@aws-sdk/client-sfn')
-  const stacks = new CloudFormationClient()
+  const client = new CloudFormationClient()
   const executions = new SFNClient()
   try {
-    const found = await findEnvironment(settings, stacks)
-    return await withStores(found, executions, work)
+    const found = await findEnvironment(settings, client)
+    const pipelines = [...new Set(project.workflows.flatMap((workflow) => pipelinesOf(workflow)))]
+    return await withStores(found, { executions, stacks: stacksOfPipelines(pipelines) }, work)
   } catch (error) {
     throw explained(error, name)
   } finally {
-    stacks.destroy()
+    client.destroy()
     executions.destroy()
   }
 }
 
 async function withStores<T>(
   found: DeployedEnvironment,
-  executions: SFNClient,
+  { executions, stacks }: { readonly executions: SFNClient; readonly stacks: ReadonlyMap<string, number> },
   work: (environment: OpenEnvironment) => Promise<T>,
 ): Promise<T> {
   // The endpoint of the local services, where it is set, is not this environment's.
@@ -46,7 +52,9 @@ async function withStores<T>(
   try {
     const staging = await createStagingStore(found.stagingUrl)
     const machine = (workflow: string) => new Machine(executions, found.machineOf(workflow))
-    return await work({ ...found, state, staging, machine })
+    const pipelineMachine = (pipeline: string) =>
+      new Machine(executions, found.machineOfPipeline(pipeline, stacks.get(pipeline) ?? 1))
+    return await work({ ...found, state, staging, machine, pipelineMachine })
   } finally {
     state.close()
   }

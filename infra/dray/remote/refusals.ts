@@ -34,6 +34,9 @@ function sentenceFor(error: Error & { readonly code?: unknown }, environment: st
   if (DENIED.test(name)) {
     return `AWS refused, ${nothing}: ${trimmed(message)}; your role needs the operator policy of ${stackNameOf(environment)} (docs/operations.md).`
   }
+  if (name === 'StateMachineDoesNotExist') {
+    return `${environment} has no such workflow (${trimmed(message)}), so nothing was started; it has been added since the last deployment: \`npx dray deploy ${environment}\`.`
+  }
   if (name === 'ValidationError' && /does not exist/.test(message)) {
     return `There is no stack ${stackNameOf(environment)} in this account and region, ${nothing}; deploy it with \`npx dray deploy ${environment}\`, or set AWS_PROFILE and AWS_REGION to where it is.`
   }

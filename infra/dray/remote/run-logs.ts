@@ -1,5 +1,5 @@
-import type { CloudFormationClient } from '@aws-sdk/client-cloudformation'
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
+import { logGroupOf } from '#dray-infra/aws/names.ts'
 
 /** A line of a log, and when it was written. */
 export interface LogLine {
@@ -20,16 +20,14 @@ interface LoggedRun {
   readonly endTime: number | null
 }
 
-/** What the functions and the state machines of a stack have logged of a run, in the order of time. */
-export async function logLinesOf(run: LoggedRun, stack: string): Promise<LogLine[]> {
-  const { CloudFormationClient } = await import('@aws-sdk/client-cloudformation')
+/** What functions and state machines have logged of a run into these groups, in the order of time. */
+export async function logLinesOf(run: LoggedRun, groups: readonly string[]): Promise<LogLine[]> {
   const { CloudWatchLogsClient } = await import('@aws-sdk/client-cloudwatch-logs')
-  const stacks = new CloudFormationClient()
   // Few calls a second are allowed.
   const logs = new CloudWatchLogsClient({ maxAttempts: 8, retryMode: 'adaptive' })
   try {
     const lines: LogLine[] = []
-    const waiting = await logGroupsOf(stack, stacks)
+    const waiting = [...groups]
     const work = async () => {
       for (let group = waiting.pop(); group !== undefined; group = waiting.pop()) {
         lines.push(...(await linesOfGroup(run, group, logs)))
@@ -38,20 +36,18 @@ export async function logLinesOf(run: LoggedRun, stack: string): Promise<LogLine
     await Promise.all(Array.from({ length: GROUPS_AT_ONCE }, work))
     return lines.sort((one, other) => one.at - other.at)
   } finally {
-    stacks.destroy()
     logs.destroy()
   }
 }
 
-async function logGroupsOf(stack: string, client: CloudFormationClient): Promise<string[]> {
-  const { paginateListStackResources } = await import('@aws-sdk/client-cloudformation')
-  const groups: string[] = []
-  for await (const { StackResourceSummaries = [] } of paginateListStackResources({ client }, { StackName: stack })) {
-    for (const { ResourceType, PhysicalResourceId } of StackResourceSummaries) {
-      if (ResourceType === 'AWS::Logs::LogGroup' && PhysicalResourceId) groups.push(PhysicalResourceId)
-    }
-  }
-  return groups
+/** Where the functions and state machines of a workflow log: those of its pipelines, and those of all. */
+export function logGroupsOf(environment: string, workflow: string, pipelines: readonly string[]): string[] {
+  return [
+    logGroupOf.control(environment),
+    logGroupOf.machines(environment),
+    logGroupOf.workflow(environment, workflow),
+    ...pipelines.map((pipeline) => logGroupOf.pipeline(environment, pipeline)),
+  ]
 }
 
 async function linesOfGroup(
@@ -63,8 +59,13 @@ async function linesOfGroup(
   const lines: LogLine[] = []
   const until = endTime === null ? {} : { endTime: endTime + LATE_MS }
   const asked = { logGroupName, startTime, ...until, filterPattern: `"${id}"` }
-  for await (const { events = [] } of paginateFilterLogEvents({ client }, asked)) {
-    for (const { timestamp = 0, message = '' } of events) lines.push({ at: timestamp, text: message.trimEnd() })
+  try {
+    for await (const { events = [] } of paginateFilterLogEvents({ client }, asked)) {
+      for (const { timestamp = 0, message = '' } of events) lines.push({ at: timestamp, text: message.trimEnd() })
+    }
+  } catch (error) {
+    // Of a pipeline that was added since, or has been taken away.
+    if (!(error instanceof Error && error.name === 'ResourceNotFoundException')) throw error
   }
   return lines
 }

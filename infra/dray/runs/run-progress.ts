@@ -95,7 +95,8 @@ export class RunProgress {
 
   called(call: ObservedCall): void {
     const { name, step, payload, phase } = this.#find(call)
-    if (!step) return
+    // How it ended is asked when it has.
+    if (!step || phase === 'outcome') return
     step.startedAt ??= this.#now()
     if (step.status === 'waiting') step.status = 'running'
     step.phase = phase
@@ -123,7 +124,7 @@ export class RunProgress {
       const extracted = (output as { extracted?: { rows: number } } | null)?.extracted ?? payload.extracted
       if (phase === 'extract') partition.read = extracted?.rows ?? partition.read
       if (phase === 'load') partition.loaded = extracted?.rows ?? partition.loaded
-    } else {
+    } else if (phase !== 'outcome') {
       this.ended(name, 'success', null)
     }
     this.#show(name)

@@ -1,7 +1,7 @@
 import { basename, dirname, join } from 'node:path'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
-import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { logFolder } from '#dray-infra/local/home.ts'
 import type { InstanceListeners } from '#dray-infra/local/isolated/instance.ts'
 import { createWorkers, type Workers } from '#dray-infra/local/workers.ts'
@@ -46,7 +46,7 @@ export async function startWorkers(options: {
     },
   }
   const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
-  const handlers = toStatesLanguage(asked.workflow).functions.map(({ handler }) => handler)
+  const handlers = everyFunction(toStatesLanguage(asked.workflow)).map(({ handler }) => handler)
   const isCalled = (handler: string) => ['dray', ...names].includes(basename(dirname(handler)))
   workers.warm(handlers.filter(isCalled).map((handler) => join(projectFolder, handler)))
   return {

@@ -3,8 +3,7 @@ import type { RunInput } from 'dray/internal/messages/run-input.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import type { FinishInput } from 'dray/internal/messages/stages.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
-import { stepOfState } from 'dray/internal/workflow/step-states.ts'
-import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { Workers } from '#dray-infra/local/workers.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
@@ -35,8 +34,9 @@ export interface RunOptions {
 export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   const { id, workflow, state, workers, signal, only = null, mode = null, trigger = 'manual' } = options
   const start = Date.now()
-  const { definition, functions, notes } = toStatesLanguage(workflow)
-  const handlers = new Map(functions.map((reference) => [reference.placeholder, reference]))
+  const compiled = toStatesLanguage(workflow)
+  const { definition, machines, notes } = compiled
+  const handlers = new Map(everyFunction(compiled).map((reference) => [reference.placeholder, reference]))
   let outcomes: FinishInput['steps'] = {}
   const started = new Set<string>()
   await state.startRun({
@@ -53,10 +53,12 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
     { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) } satisfies RunInput,
     {
       executionName: id,
+      stateMachineName: workflow.name,
+      machines,
       clock: realClock,
       signal,
       readItems: (place) => (workers.readItems ?? readStagedItems)(place),
-      onEvent: (event) => follow(event, options.progress),
+      onEvent: (event) => follow(event, workflow.name, options.progress),
       executor: {
         async invoke(functionName, payload, { signal: taskSignal, timeoutSeconds }) {
           const reference = handlers.get(functionName)
@@ -101,10 +103,16 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
 }
 
 /** What no call tells: that a step will not be tried again. */
-function follow(event: HistoryEvent, progress: RunProgress): void {
+function follow(event: HistoryEvent, workflow: string, progress: RunProgress): void {
   if (event.type !== 'state-entered') return
-  const { step, part } = stepOfState(event.state) ?? {}
-  if (step && (part === 'failed' || part === 'refused')) progress.ended(step, part, reasonIn(event.input))
+  const { machine, state, input } = event
+  if (machine !== workflow && (state === 'Failed' || state === 'Refused')) {
+    progress.ended(machine, state === 'Failed' ? 'failed' : 'refused', reasonIn(input))
+  }
+  const [, task] = /^(.+): (?:task )?failed$/.exec(state) ?? []
+  if (machine === workflow && task !== undefined) {
+    progress.ended((input as { step?: string }).step ?? task, 'failed', reasonIn(input))
+  }
 }
 
 /** The error that was caught on the way into a state, as the outcome of its step will say it. */

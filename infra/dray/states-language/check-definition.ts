@@ -23,6 +23,22 @@ const work = {
   Catch: z.array(catcher).optional(),
 }
 
+const invocation = z.strictObject({
+  Type: z.literal('Task'),
+  ...work,
+  Resource: z.literal('arn:aws:states:::lambda:invoke'),
+  Arguments: z.strictObject({ FunctionName: z.string().min(1), Payload: template }),
+  TimeoutSeconds: z.int().min(1),
+})
+
+const nested = z.strictObject({
+  Type: z.literal('Task'),
+  ...work,
+  Resource: z.literal('arn:aws:states:::states:startExecution.sync:2'),
+  Arguments: z.strictObject({ StateMachineArn: z.string().min(1), Name: z.string().min(1), Input: template }),
+  TimeoutSeconds: z.int().min(1),
+})
+
 const stateSchema = z.discriminatedUnion('Type', [
   z.strictObject({ Type: z.literal('Pass'), ...transition, Output: template.optional() }),
   z.strictObject({
@@ -31,13 +47,7 @@ const stateSchema = z.discriminatedUnion('Type', [
     Choices: z.array(z.strictObject({ Condition: z.string(), Next: z.string() })).min(1),
     Default: z.string().optional(),
   }),
-  z.strictObject({
-    Type: z.literal('Task'),
-    ...work,
-    Resource: z.literal('arn:aws:states:::lambda:invoke'),
-    Arguments: z.strictObject({ FunctionName: z.string().min(1), Payload: template }),
-    TimeoutSeconds: z.int().min(1),
-  }),
+  z.discriminatedUnion('Resource', [invocation, nested]),
   z.strictObject({
     Type: z.literal('Map'),
     ...work,
@@ -85,6 +95,7 @@ const machineSchema = z.strictObject({
   QueryLanguage: z.literal('JSONata'),
   StartAt: z.string(),
   States: statesSchema,
+  TimeoutSeconds: z.int().min(1).optional(),
 })
 
 const checked = new WeakSet<object>()

@@ -2,8 +2,10 @@ import type {
   ChoiceState,
   DistributedMapState,
   FailState,
+  LambdaTaskState,
   MapState,
   ParallelState,
+  PipelineTaskState,
   State,
   StateMachine,
   States,
@@ -16,10 +18,12 @@ import { SDK_METADATA_BYTES, throughJson } from './data.ts'
 import { evaluate, type StatesVariable } from './expression.ts'
 import type { HistoryEvent, HistoryListener } from './history.ts'
 import { EVALUATION_FAILED, HistoryQuota } from './history-quota.ts'
+import { NestedExecutions, type NestedMachine } from './nested.ts'
 import { Retries } from './retry.ts'
 import { runAll } from './run-all.ts'
 import { matchesError, StatesError } from './states-error.ts'
 import { invokeTask, type TaskExecutor } from './task.ts'
+import { within } from './within.ts'
 
 export interface ExecutionOptions {
   readonly executor: TaskExecutor
@@ -29,12 +33,17 @@ export interface ExecutionOptions {
   readonly stateMachineName?: string | undefined
   /** Reads the items of a Distributed Map from S3, or from what stands for it. */
   readonly readItems?: ((place: { readonly bucket: string; readonly key: string }) => Promise<unknown>) | undefined
+  /** What `startExecution` may start, by the name that stands for its ARN. */
+  readonly machines?: ReadonlyMap<string, NestedMachine> | undefined
   /** For jitter; in [0, 1). */
   readonly random?: (() => number) | undefined
 }
 
 /** A Map of Step Functions never runs more at once. */
 const mostAtOnce = { inline: 40, distributed: 10_000 } as const
+
+/** `TaskSubmitted`, of an execution that was started. */
+const SUBMITTED = 1
 
 /**
  * What the states of one list share: how they are cancelled, the context of their execution, and the Map item they work
@@ -65,7 +74,7 @@ interface Step {
   readonly next: string | null
 }
 
-type Untimed<E> = E extends unknown ? Omit<E, 'at'> : never
+type Untimed<E> = E extends unknown ? Omit<E, 'at' | 'machine'> : never
 
 /** A placeholder that was not substituted stands for itself. */
 function withoutBraces(functionName: string): string {
@@ -74,14 +83,17 @@ function withoutBraces(functionName: string): string {
 
 /** One execution of a checked definition. */
 export class Execution {
-  readonly cancellation = new Cancellation()
+  readonly cancellation: Cancellation
   readonly #options: ExecutionOptions
+  readonly #nested: NestedExecutions
   readonly #random: () => number
   readonly #running = new Set<Promise<unknown>>()
   readonly #history = newHistory()
 
-  constructor(options: ExecutionOptions) {
+  constructor(options: ExecutionOptions, parent?: Cancellation) {
     this.#options = options
+    this.cancellation = new Cancellation(parent)
+    this.#nested = new NestedExecutions(options.machines)
     this.#random = options.random ?? Math.random
   }
 
@@ -96,7 +108,8 @@ export class Execution {
   }
 
   emit(event: Untimed<HistoryEvent>): void {
-    this.#options.onEvent?.({ at: this.#options.clock.now(), ...event } as HistoryEvent)
+    const { onEvent, clock, stateMachineName = 'local' } = this.#options
+    onEvent?.({ at: clock.now(), machine: stateMachineName, ...event } as HistoryEvent)
   }
 
   /** Emits an event that Step Functions writes to the history of the scope's execution. */
@@ -105,18 +118,34 @@ export class Execution {
     this.emit(event)
   }
 
-  /** The output of the last state. Throws `StatesError` when the execution fails, `Cancelled` when it was cancelled. */
-  async run(definition: StateMachine, given: unknown): Promise<unknown> {
+  /**
+   * From the first event to the last; the output of the last state. Throws `StatesError` when the execution fails or
+   * takes longer than its definition lets it, `Cancelled` when it was cancelled.
+   */
+  async toItsEnd(definition: StateMachine, input: unknown): Promise<unknown> {
+    this.emit({ type: 'execution-started', name: this.#options.executionName, input })
+    try {
+      const work = (cancellation: Cancellation) => this.#run(definition, input, cancellation)
+      const output = await within(definition.TimeoutSeconds ?? null, this.cancellation, this.#options.clock, work)
+      this.emit({ type: 'execution-succeeded', output })
+      return output
+    } catch (thrown) {
+      if (thrown instanceof StatesError) {
+        this.emit({ type: 'execution-failed', error: thrown.error, cause: thrown.causeText })
+      }
+      throw thrown
+    } finally {
+      this.cancellation.cancel()
+      this.cancellation.dispose()
+    }
+  }
+
+  async #run(definition: StateMachine, given: unknown, cancellation: Cancellation): Promise<unknown> {
     const { executionName, stateMachineName = 'local' } = this.#options
     const input = throughJson(given, definition.StartAt, 'an input')
     const context = this.#contextOf(stateMachineName, executionName, input)
-    return await this.#runStates(definition, input, {
-      cancellation: this.cancellation,
-      history: this.#history,
-      context,
-      item: null,
-      index: null,
-    })
+    const history = this.#history
+    return await this.#runStates(definition, input, { cancellation, history, context, item: null, index: null })
   }
 
   #contextOf(stateMachine: string, name: string, input: unknown): Scope['context'] {
@@ -248,7 +277,11 @@ export class Execution {
   }
 
   async #resultOf(state: TaskState | MapState | ParallelState, visit: Visit, variable: StatesVariable) {
-    if (state.Type === 'Task') return await this.#task(state, visit, variable)
+    if (state.Type === 'Task') {
+      return state.Resource === 'arn:aws:states:::lambda:invoke'
+        ? await this.#invocation(state, visit, variable)
+        : await this.#nestedExecution(state, visit, variable)
+    }
     const results = await (state.Type === 'Map'
       ? this.#map(state, visit, variable)
       : this.#parallel(state, visit, variable))
@@ -276,7 +309,7 @@ export class Execution {
     }
   }
 
-  async #task(state: TaskState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+  async #invocation(state: LambdaTaskState, visit: Visit, variable: StatesVariable): Promise<unknown> {
     const { FunctionName, Payload } = state.Arguments
     const functionName = withoutBraces(String(await this.#evaluate(FunctionName, variable, visit)))
     const payload = throughJson(await this.#evaluate(Payload, variable, visit), visit.name, 'a payload')
@@ -301,6 +334,63 @@ export class Execution {
         this.#record(visit.scope, { type, ...at, error: thrown.error, cause: thrown.causeText })
       }
       throw thrown
+    }
+  }
+
+  /** Another machine's execution, under its own name, with its own history; waits for its end. */
+  async #nestedExecution(state: PipelineTaskState, visit: Visit, variable: StatesVariable): Promise<unknown> {
+    const evaluated = throughJson(await this.#evaluate(state.Arguments, variable, visit), visit.name, 'arguments')
+    const { StateMachineArn, Name, Input } = evaluated as { StateMachineArn: string; Name: string; Input: unknown }
+    const machine = withoutBraces(StateMachineArn)
+    const at = { state: visit.name, item: visit.scope.index }
+    const attempt = visit.retryCount + 1
+    this.#record(visit.scope, { type: 'task-scheduled', ...at, functionName: machine, payload: Input, attempt })
+    const work = (cancellation: Cancellation) => {
+      const run = (found: NestedMachine) => this.#runNested(found, Name, Input, cancellation)
+      const ended = this.#nested.start({ machine, name: Name, input: Input }, run)
+      visit.scope.history.add(SUBMITTED)
+      return ended
+    }
+    try {
+      const ended = await within(state.TimeoutSeconds, visit.scope.cancellation, this.#options.clock, work)
+      const output = throughJson(ended, visit.name, 'a result', SDK_METADATA_BYTES)
+      this.#record(visit.scope, { type: 'task-succeeded', ...at, output })
+      return output
+    } catch (thrown) {
+      if (thrown instanceof StatesError) {
+        const type = thrown.error === 'States.Timeout' ? 'task-timed-out' : 'task-failed'
+        this.#record(visit.scope, { type, ...at, error: thrown.error, cause: thrown.causeText })
+      }
+      throw thrown
+    }
+  }
+
+  /** What `DescribeExecution` says of it at its end. */
+  async #runNested(machine: NestedMachine, id: string, input: unknown, parent: Cancellation): Promise<unknown> {
+    const { name, definition } = machine
+    const { clock } = this.#options
+    const execution = new Execution({ ...this.#options, executionName: id, stateMachineName: name }, parent)
+    const known = {
+      ExecutionArn: `local:${name}:${id}`,
+      Input: JSON.stringify(input),
+      InputDetails: { Included: true },
+      Name: id,
+      StartDate: clock.now(),
+      StateMachineArn: `local:${name}`,
+    }
+    try {
+      const output = await execution.toItsEnd(definition, input)
+      return { ...known, Output: output, OutputDetails: { Included: true }, Status: 'SUCCEEDED', StopDate: clock.now() }
+    } catch (thrown) {
+      if (thrown instanceof Cancelled) execution.emit({ type: 'execution-aborted', error: '', cause: '' })
+      if (!(thrown instanceof StatesError)) throw thrown
+      const { error, causeText } = thrown
+      const Status = error === 'States.Timeout' ? 'TIMED_OUT' : 'FAILED'
+      // In the order of AWS, whose catchers cut a long one.
+      const ended = { Cause: causeText, Error: error, ...known, Status, StopDate: clock.now() }
+      throw new StatesError('States.TaskFailed', JSON.stringify(ended))
+    } finally {
+      for (const running of execution.running) this.#track(running)
     }
   }
 

@@ -1,6 +1,8 @@
 interface At {
   /** Milliseconds since 1970, UTC. */
   readonly at: number
+  /** The machine whose execution it is. */
+  readonly machine: string
 }
 
 interface InState extends At {

@@ -1,6 +1,7 @@
 export { type Clock, realClock } from './clock.ts'
 export type { HistoryEvent, HistoryListener } from './history.ts'
 export { type ExecuteOptions, type ExecutionResult, execute } from './interpreter.ts'
+export type { NestedMachine } from './nested.ts'
 export { StatesError } from './states-error.ts'
 export { substitute } from './substitute.ts'
 export type { TaskExecutor } from './task.ts'

@@ -29,18 +29,18 @@ export async function execute(definition: unknown, input: unknown, options: Exec
   const abort = () => execution.cancellation.cancel()
   options.signal?.addEventListener('abort', abort, { once: true })
   if (options.signal?.aborted) abort()
-  execution.emit({ type: 'execution-started', name: options.executionName, input })
+  for (const { definition: other } of options.machines?.values() ?? []) checkDefinition(other)
   let result: Ended
   try {
-    result = { status: 'SUCCEEDED', output: await execution.run(definition, input) }
+    result = { status: 'SUCCEEDED', output: await execution.toItsEnd(definition, input) }
   } catch (thrown) {
     result = endOf(thrown, options.signal)
   } finally {
     options.signal?.removeEventListener('abort', abort)
-    execution.cancellation.cancel()
     await settled(execution, options)
   }
-  emitEnd(execution, result)
+  const { status, error = '', cause = '' } = result
+  if (status === 'ABORTED') execution.emit({ type: 'execution-aborted', error, cause })
   return { ...result, historyEvents: execution.historyEvents + 1 }
 }
 
@@ -52,12 +52,6 @@ function endOf(thrown: unknown, signal: AbortSignal | undefined): Ended {
   const reason: unknown = signal?.reason
   const [error, cause] = reason instanceof Error ? [reason.name, reason.message] : ['Aborted', String(reason)]
   return { status: 'ABORTED', error, cause }
-}
-
-function emitEnd(execution: Execution, result: Ended): void {
-  const { status, output, error = '', cause = '' } = result
-  if (status === 'SUCCEEDED') execution.emit({ type: 'execution-succeeded', output })
-  else execution.emit({ type: status === 'FAILED' ? 'execution-failed' : 'execution-aborted', error, cause })
 }
 
 /** An aborted handler rolls its transaction back first; it is given the time, and not more than that. */

@@ -1,14 +1,18 @@
 import {
   DescribeExecutionCommand,
+  DescribeStateMachineCommand,
+  DescribeStateMachineForExecutionCommand,
   ExecutionAlreadyExists,
   ExecutionDoesNotExist,
   SFNClient,
   SFNServiceException,
   StartExecutionCommand,
+  StopExecutionCommand,
 } from '@aws-sdk/client-sfn'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
 import type { Executions } from '#dray/triggers/request-run.ts'
+import { machinesIn } from '#dray/workflow/machines-in.ts'
 
 /** The executions of a state machine. The endpoint comes from the environment, as of all clients of the SDK. */
 export class StepFunctionsExecutions implements Executions {
@@ -33,8 +37,46 @@ export class StepFunctionsExecutions implements Executions {
     }
   }
 
+  /** The pipelines that the workflow runs, as it is deployed. */
+  async pipelines(): Promise<readonly string[]> {
+    try {
+      const { definition = '{}' } = await this.#client.send(
+        new DescribeStateMachineCommand({ stateMachineArn: this.#machine }),
+      )
+      return [...machinesIn(definition).keys()]
+    } catch (error) {
+      throw translated(error as Error, 'Which pipelines the workflow runs could not be learnt')
+    }
+  }
+
+  async stopPipelines(run: string, pipelines: readonly string[]): Promise<void> {
+    try {
+      const executionArn = executionOf(this.#machine, run)
+      const { definition = '{}' } = await this.#client.send(
+        new DescribeStateMachineForExecutionCommand({ executionArn }),
+      )
+      const machines = machinesIn(definition)
+      for (const machine of pipelines.flatMap((pipeline) => machines.get(pipeline) ?? []))
+        await this.#stop(machine, run)
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return
+      throw translated(error as Error, `What the run ${run} has started could not be stopped`)
+    }
+  }
+
+  /** One that has ended stays as it is. */
+  async #stop(machine: string, run: string): Promise<void> {
+    try {
+      const cause = 'the run of its workflow has ended'
+      const executionArn = executionOf(machine, run)
+      await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
+    } catch (error) {
+      if (!(error instanceof ExecutionDoesNotExist)) throw error
+    }
+  }
+
   async isOver(run: string): Promise<boolean> {
-    const executionArn = `${this.#machine.replace(':stateMachine:', ':execution:')}:${run}`
+    const executionArn = executionOf(this.#machine, run)
     try {
       const { status } = await this.#client.send(new DescribeExecutionCommand({ executionArn }))
       return status !== 'RUNNING' && status !== 'PENDING_REDRIVE'
@@ -47,6 +89,10 @@ export class StepFunctionsExecutions implements Executions {
   close(): void {
     this.#client.destroy()
   }
+}
+
+function executionOf(machine: string, name: string): string {
+  return `${machine.replace(':stateMachine:', ':execution:')}:${name}`
 }
 
 function translated(error: Error, what: string): Error {

@@ -6,8 +6,10 @@ import type {
   FinishOutput,
   LoadInput,
   LoadOutput,
+  OutcomeInput,
   PlanInput,
   PlanOutput,
+  StepOutcome,
   TaskInput,
   TransformInput,
 } from '#dray/messages/stages.ts'
@@ -17,6 +19,7 @@ import { commit } from '#dray/pipeline/stages/commit.ts'
 import { extract } from '#dray/pipeline/stages/extract.ts'
 import { finish } from '#dray/pipeline/stages/finish.ts'
 import { load } from '#dray/pipeline/stages/load.ts'
+import { outcome } from '#dray/pipeline/stages/outcome.ts'
 import { plan } from '#dray/pipeline/stages/plan.ts'
 import { runTask } from '#dray/pipeline/stages/run-task.ts'
 import { transform } from '#dray/pipeline/stages/transform.ts'
@@ -25,7 +28,9 @@ import { tellLineage } from './tell-lineage.ts'
 import { announceEnd } from './workflow-events.ts'
 
 export { janitorHandler } from './janitor.ts'
+export { pipelineJanitorHandler } from './pipeline-janitor.ts'
 export { startHandler } from './start.ts'
+export { versionsHandler } from './versions.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
@@ -75,6 +80,11 @@ export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
     await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
     return output
   })
+}
+
+/** The Lambda that writes how a pipeline ended, and says it to the workflow. */
+export function outcomeHandler(): Handler<OutcomeInput, StepOutcome> {
+  return handlerOf('outcome', outcome)
 }
 
 /** The Lambda that ends every run, and tells the other workflows. */

@@ -50,7 +50,7 @@ async function clean(event: JanitorInput, { workflow, services }: TriggerContext
   return { started }
 }
 
-function endedRun({ name, status, startDate, input: given, error, cause }: ExecutionEnded['detail']): EndedRun {
+export function endedRun({ name, status, startDate, input: given, error, cause }: ExecutionEnded['detail']): EndedRun {
   return { id: name, startTime: startDate, runner: 'stepfunctions', reason: reason(), ...askedIn(given) }
 
   function reason(): string | null {

@@ -10,33 +10,35 @@ import { StepFunctionsExecutions } from './executions.ts'
 /** What start and janitor find in their context. */
 export type TriggerContext = HandlerContext & { workflow: TriggeredWorkflow; services: EndServices }
 
-let opened: Pick<TriggerContext, 'workflow' | 'services'> | null = null
+let opened: ReturnType<typeof open> | null = null
 
 /** Puts the workflow of this function and what it is run with into the context; opened once in the life of a Lambda. */
 export function withTriggerServices(): MiddlewareObj<unknown, unknown, Error, TriggerContext> {
   return {
-    before: ({ context }) => {
+    before: async ({ context }) => {
       opened ??= open()
-      Object.assign(context, opened)
+      Object.assign(context, { workflow: await workflowOf(opened.executions), services: opened })
     },
   }
 }
 
-function open(): Pick<TriggerContext, 'workflow' | 'services'> {
+/** Its pipelines are asked for, since a function's variables do not hold hundreds of names. */
+async function workflowOf(executions: StepFunctionsExecutions): Promise<TriggeredWorkflow> {
+  return {
+    name: variable('WORKFLOW_NAME'),
+    pipelines: await executions.pipelines(),
+    minInterval: Number(process.env.WORKFLOW_MIN_INTERVAL ?? 0) * 1000,
+  }
+}
+
+function open() {
   const table = variable('STATE_TABLE_NAME')
   const client = createStateClient()
   return {
-    workflow: {
-      name: variable('WORKFLOW_NAME'),
-      pipelines: variable('WORKFLOW_PIPELINES').split(',').filter(Boolean),
-      minInterval: Number(process.env.WORKFLOW_MIN_INTERVAL ?? 0) * 1000,
-    },
-    services: {
-      state: new DynamoDbStateStore(client, table),
-      slots: new DynamoDbWorkflowSlots(client, table),
-      executions: new StepFunctionsExecutions(variable('STATE_MACHINE_ARN')),
-      now: Date.now,
-    },
+    state: new DynamoDbStateStore(client, table),
+    slots: new DynamoDbWorkflowSlots(client, table),
+    executions: new StepFunctionsExecutions(variable('STATE_MACHINE_ARN')),
+    now: Date.now,
   }
 }
 

@@ -76,7 +76,7 @@ export const queuedEvent = z.union([
 export const queuedBatch = z.object({ Records: z.array(z.object({ messageId: z.string(), body: z.string() })) })
 
 /** An execution has ended: https://docs.aws.amazon.com/step-functions/latest/dg/eventbridge-integration.html */
-const executionEnded = z.object({
+export const executionEnded = z.object({
   detail: z.object({
     name: z.string().min(1),
     status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),

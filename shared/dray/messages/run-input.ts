@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { Message, Written } from './message.ts'
 import { runMode } from './run-mode.ts'
+import { givenRun } from './run-reference.ts'
 
 /** What of an entity has changed: the rows of these keys, and whatever has in the window. */
 const changedEntity = z.strictObject({
@@ -42,10 +43,22 @@ export const runInput = z.strictObject({
  */
 export const runRequest = runInput.omit({ Comment: true }).required({ events: true, entities: true, causation: true })
 
+/**
+ * The input of an execution of a pipeline's machine: what a workflow's machine gives it, or a person who starts it by
+ * hand, who gives no `run`.
+ */
+export const pipelineRunInput = runInput.omit({ events: true, causation: true }).extend({
+  /** The run that the execution is a part of; it bears its name. */
+  run: givenRun.meta({ description: 'a run, which a workflow gives: leave it out' }).optional(),
+  /** The console of Step Functions links the two executions by it. */
+  AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
+})
+
 export type ChangedEntity = Message<typeof changedEntity>
 export type Cause = Message<typeof cause>
 export type RunInput = Written<typeof runInput>
 export type RunRequest = Message<typeof runRequest>
+export type PipelineRunInput = Written<typeof pipelineRunInput>
 
 /**
  * The newest run of each workflow, oldest first: that one workflow ends many times while another run is on makes no

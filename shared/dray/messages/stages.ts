@@ -4,6 +4,7 @@ import type { Message } from './message.ts'
 import { rowCounts } from './row-counts.ts'
 import { changedEntities } from './run-input.ts'
 import { runMode } from './run-mode.ts'
+import { type RunReference, runReference } from './run-reference.ts'
 import { stagedObject } from './staged-object.ts'
 
 /* What a stage is given, and what it gives: payloads of a state machine, with references to what is staged. */
@@ -19,17 +20,6 @@ const version = z
     `a newer deployment has written it than this function's, which knows versions up to ${formats.message}: deploy the newer one here, too, then resume the run`,
   )
   .optional()
-
-/** Which run a task belongs to; in the payload of every task. Built by the state machine's first state. */
-const runReference = z.object({
-  /** The execution's name: `$states.context.Execution.Name`. */
-  id: z.string().min(1),
-  workflow: z.string().min(1),
-  /** ISO 8601: `$states.context.Execution.StartTime`. */
-  started_at: z.iso.datetime({ offset: true }),
-  /** `schedule`, `manual`, `event:<name>`, from the execution's input; `manual` when it says nothing. */
-  trigger: z.string(),
-})
 
 const mode = runMode.nullish()
 const only = z.array(z.string()).nullish()
@@ -110,8 +100,23 @@ const taskInput = z.object({ version, run: runReference, task: z.string().min(1)
 /** What is known of a step in the state machine's data, under `steps.<name>`. */
 const stepOutcome = z.object({
   status: z.enum(['success', 'failed', 'skipped', 'refused']),
-  /** A sentence: the error's name and message, or which dependency did not succeed. */
+  /**
+   * A sentence: the error's name and message, or which dependency did not succeed. Of a pipeline the workflow's machine
+   * knows the beginning only.
+   */
   reason: z.string().nullable(),
+})
+
+/**
+ * Outcome: `functions/dray/outcome.ts`, how a pipeline ended in a run. Its own machine writes it; the workflow's
+ * machine asks for it where the pipeline's has failed.
+ */
+const outcomeInput = pipelineInput.extend({
+  only,
+  /** What the pipeline's machine has seen; null where the workflow's machine asks. */
+  outcome: stepOutcome.nullable(),
+  /** What the workflow's machine has seen: in place of an outcome that nobody wrote. */
+  fault: z.string().nullable(),
 })
 
 /** Finish: `functions/dray/finish.ts`, the last state, whatever happened. */
@@ -139,10 +144,11 @@ export const stageInputs = {
   /** `functions/dray/commit.ts` */
   commit: plannedInput,
   task: taskInput,
+  outcome: outcomeInput,
   finish: finishInput,
 } as const
 
-export type RunReference = Message<typeof runReference>
+export type { RunReference }
 export type PlanInput = Message<typeof planInput>
 export type PlanOutput = Message<typeof planOutput>
 export type ExtractInput = Message<typeof extractInput>
@@ -153,6 +159,7 @@ export type CommitInput = Message<typeof plannedInput>
 export type CommitOutput = Message<typeof commitOutput>
 export type TaskInput = Message<typeof taskInput>
 export type StepOutcome = Message<typeof stepOutcome>
+export type OutcomeInput = Message<typeof outcomeInput>
 export type FinishInput = Message<typeof finishInput>
 export type FinishOutput = Message<typeof finishOutput>
 

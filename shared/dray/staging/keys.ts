@@ -25,7 +25,7 @@ export function stagingPrefix(run: string, pipeline: string): string {
  * A part of a run, or of one of its partitions. The line before its name keeps it from being a pipeline's: in a grant a
  * `*` goes across slashes, so that of a pipeline `plan` would hold the plans of all others.
  */
-function partPrefix(run: string, pipeline: string, part: string, partition?: number): string {
+function partPrefix(run: string, pipeline: string, part: string, partition?: number | '*'): string {
   const place = partition === undefined ? stagingPrefix(run, pipeline) : `${stagingPrefix(run, pipeline)}/${partition}`
   return `${place}/_${part}`
 }
@@ -42,7 +42,7 @@ export function itemsPrefix(run: string, pipeline: string): string {
 /** The batches of one partition. */
 export function batchPrefix(
   stage: 'extracted' | 'transformed',
-  place: { readonly run: string; readonly pipeline: string; readonly partition: number },
+  place: { readonly run: string; readonly pipeline: string; readonly partition: number | '*' },
 ): string {
   return partPrefix(place.run, place.pipeline, stage, place.partition)
 }

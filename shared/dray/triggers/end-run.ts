@@ -29,9 +29,22 @@ export async function endRun(
   services: EndServices,
 ): Promise<string | null> {
   const { state, now } = services
-  if (reason !== null) await state.startRun({ ...start, workflow: workflow.name })
+  if (reason !== null) {
+    await state.startRun({ ...start, workflow: workflow.name })
+    await stopPipelines(workflow, start.id, services)
+  }
   await settleRun({ id: start.id, reason, now: now(), pipelines: workflow.pipelines }, state)
   return startFollowUp(workflow, start.id, services)
+}
+
+/**
+ * The service stops them when it stops the execution that waits for them, if it can: one that goes on would load rows
+ * under a lease that another run has.
+ */
+async function stopPipelines({ pipelines }: TriggeredWorkflow, run: string, services: EndServices): Promise<void> {
+  const open = (await services.state.run(run))?.steps.filter(({ status }) => status === 'running') ?? []
+  const running = open.map(({ step }) => step).filter((step) => pipelines.includes(step))
+  if (running.length > 0) await services.executions.stopPipelines(run, running)
 }
 
 /** Starts the run that waits, unless another is on; `ended` is the run that is over, if any. */

@@ -19,6 +19,8 @@ export interface Executions {
   start(run: string, request: RunRequest): Promise<void>
   /** Whether a run has ended, or never was. */
   isOver(run: string): Promise<boolean>
+  /** Ends what a run has started for these pipelines; what has ended already stays as it is. */
+  stopPipelines(run: string, pipelines: readonly string[]): Promise<void>
 }
 
 export interface TriggerServices {

@@ -8,6 +8,8 @@ import type { StepOutcome } from '#dray/messages/stages.ts'
 
 /** In characters; so is the other. */
 const LONGEST_REASON = 300
+/** Of reasons that share a payload: 300 of them, of four bytes a character. */
+const LONGEST_OF_MANY = 160
 
 /** What a reason can need of a cause: an error's name, and a message of which each character is an escape of six. */
 const LONGEST_CAUSE = 4_000
@@ -25,10 +27,6 @@ function literal(text: string): string {
   return JSON.stringify(text)
 }
 
-function literals(...texts: string[]): string {
-  return `[${texts.map(literal).join(', ')}]`
-}
-
 const QUOTE = literal('"')
 const BACKSLASH = literal('\\')
 
@@ -41,10 +39,6 @@ const ASIDE = { backslash: literal('\u0001'), quote: literal('\u0002') } as cons
  */
 export function firstOf(text: string, most: number): string {
   return `($length(${text}) > ${most} ? $substring(${text}, 0, ${most}) : ${text})`
-}
-
-function statusOf(step: string): string {
-  return `$states.input.steps.\`${step}\`.status`
 }
 
 /** The steps that the execution was asked for; no value when it was asked for all. */
@@ -77,11 +71,72 @@ export function leftOut(step: string): string {
 
 /** The statuses of these steps, as far as they have run. */
 export function statusesOf(steps: readonly string[]): string {
-  const found = steps.map(
-    (step) => `$exists(${statusOf(step)}) ? {${literal(step)}: {"status": ${statusOf(step)}}} : {}`,
-  )
-  return jsonata(`$merge([${['{}', ...found].join(', ')}])`)
+  return statusesIn(listed(steps))
 }
+
+/** The same of an expression of a list. */
+function statusesIn(steps: string): string {
+  return jsonata(
+    `$merge($map(${steps}, function($step) { ($known := $lookup($states.input.steps, $step); ` +
+      `$exists($known) ? {$step: {"status": $known.status}} : {}) }))`,
+  )
+}
+
+/**
+ * What a workflow's machine gives to a pipeline's: of what events say has changed, its own part. In a group of
+ * pipelines, whose items say what is to be known of each.
+ */
+export const inputOfPipeline = jsonata(
+  '($asked := $states.context.Execution.Input; $entity := $states.input.entity; $kept := ["mode", "only"]; $merge([' +
+    '{"run": $states.input.run, "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": $states.context.Execution.Id}, ' +
+    '$sift($asked, function($v, $k) { $k in $kept }), ' +
+    '$exists($entity) and $exists($asked.entities) ? ' +
+    '{"entities": $merge($sift($asked.entities, function($v, $k) { $k = $entity }))} : {}]))',
+)
+
+/**
+ * What a workflow's machine was told by a pipeline's that did not succeed: its last words, as far as they are there.
+ * What matters of them is in the state table, unless that was away.
+ */
+export const toldFault =
+  '($cause := $exists($states.input.error.Cause) ? $states.input.error.Cause : ""; $own := $substringAfter($cause, "\\"Cause\\":\\""); ' +
+  '$told := $own = $cause ? $states.input.error.Error & ": " & $cause : $substringBefore($own, "\\",\\""); ' +
+  `${firstOf('$told', LONGEST_REASON)})`
+
+/** An item of a group of pipelines, with the statuses of what any of them waits for. */
+export function itemOfGroup(dependencies: readonly string[]): string {
+  const statuses = dependencies.length === 0 ? '{}' : withoutBrackets(statusesOf(dependencies))
+  return jsonata(`$merge([$states.context.Map.Item.Value, {"run": $states.input.run, "steps": ${statuses}}])`)
+}
+
+/** An item of a level, with the statuses of what it waits for. */
+export const itemOfLevel = jsonata(
+  '($item := $states.context.Map.Item.Value; $merge([$item, {"run": $states.input.run, ' +
+    `"steps": ${withoutBrackets(statusesIn('$item.after'))}}]))`,
+)
+
+/** Of an item of a group. */
+export const itemLeftOut = jsonata(`$exists(${ONLY}) ? ($states.input.step in ${ONLY}) = false : false`)
+export const itemFulfilled = jsonata(`$count(${unfulfilled('$states.input.after')}) = 0`)
+export const itemSkipped = jsonata(
+  `{$states.input.step: {"status": "skipped", "reason": ${skipped('$states.input.after')}}}`,
+)
+
+/** The outcome of an item of a group; `ending` is an expression of an object. */
+export function itemEnded(ending: string): string {
+  return jsonata(`{$states.input.step: ${ending}}`)
+}
+
+/**
+ * How a pipeline ended, with the beginning of its reason: 300 of them share one payload. The record of the step has the
+ * whole of it.
+ */
+export const outcomeInResult =
+  '($reason := $states.result.Payload.reason; {"status": $states.result.Payload.status, ' +
+  `"reason": $type($reason) = "string" ? ${firstOf('$reason', LONGEST_OF_MANY)} : null})`
+
+/** Whether a workflow has started the execution of a pipeline's machine. */
+export const isOfWorkflow = jsonata('$exists($states.context.Execution.Input.run)')
 
 /** The run that made the plan: this one, or the one that it resumes. */
 export const planningRun = jsonata(
@@ -90,36 +145,44 @@ export const planningRun = jsonata(
 
 /** Whether all of the steps have succeeded, or were left out; a step that is not there has not. */
 export function allFulfilled(steps: readonly string[]): string {
-  return jsonata(`$count(${unfulfilled(steps)}) = 0`)
+  return jsonata(`$count(${unfulfilled(listed(steps))}) = 0`)
 }
 
-/** The names of those of the asked steps that did not succeed; no value when all did. */
-function unfulfilled(steps: readonly string[]): string {
+/** Those of the asked steps that did not succeed; `steps` is an expression of a list. */
+function unfulfilled(steps: string): string {
   return (
-    `$filter(${literals(...steps)}, function($step) { ` +
-    `($lookup($states.input.steps, $step).status = "success") = false and ` +
+    `$filter(${steps}, function($step) { ($lookup($states.input.steps, $step).status = "success") = false and ` +
     `($exists(${ONLY}) ? $step in ${ONLY} : true) })`
   )
 }
 
-/** `orders failed and customers was skipped`: those of the asked steps that did not succeed, and how they ended. */
-function thoseThatDidNotSucceed(steps: readonly string[]): string {
-  const status = '$lookup($states.input.steps, $step).status'
+/** `orders failed and customers was skipped`: how they ended. */
+function thoseThatDidNotSucceed(steps: string): string {
+  const endings = '{"failed": " failed", "skipped": " was skipped", "refused": " was refused"}'
   return (
-    `$join($map(${unfulfilled(steps)}, function($step) { ` +
-    `$step & (${status} = "failed" ? " failed" : ${status} = "skipped" ? " was skipped" : ` +
-    `${status} = "refused" ? " was refused" : " did not run") }), ", ")`
+    `($endings := ${endings}; $join($map(${unfulfilled(steps)}, function($step) { ` +
+    '$step & ($status := $lookup($states.input.steps, $step).status; ' +
+    '$exists($status) ? $lookup($endings, $status) : " did not run") }), ", "))'
   )
 }
 
+function listed(steps: readonly string[]): string {
+  return `[${steps.map(literal).join(', ')}]`
+}
+
+function skipped(dependencies: string): string {
+  const those = thoseThatDidNotSucceed(dependencies)
+  return `($those := ${those}; "Skipped, since " & ${firstOf('$those', LONGEST_REASON)} & ".")`
+}
+
 export function skippedReason(dependencies: readonly string[]): string {
-  return jsonata(`"Skipped, since " & ${thoseThatDidNotSucceed(dependencies)} & "."`)
+  return jsonata(skipped(listed(dependencies)))
 }
 
 /** Finish may also fail a run whose steps have all succeeded. */
 export function failureCause(steps: readonly string[]): string {
   return jsonata(
-    `($those := ${thoseThatDidNotSucceed(steps)}; $exists($those) ? $those & "." : "Finish ended the run as failed.")`,
+    `($those := ${thoseThatDidNotSucceed(listed(steps))}; $exists($those) ? $those & "." : "Finish ended the run as failed.")`,
   )
 }
 
@@ -147,18 +210,34 @@ export const caughtReason = jsonata(
     `$printable := $join($map($split($escaped, ${literal('\\u')}), ` +
     'function($part, $index) { $index = 0 ? $part : " " & ' +
     '($length($part) > 4 ? $substring($part, 4, $length($part) - 4) : "") }), ""); ' +
-    `$oneLine := $reduce(${literals('\\n', '\\r', '\\t', '\\b', '\\f')}, ` +
+    `$oneLine := $reduce(${listed(['\\n', '\\r', '\\t', '\\b', '\\f'])}, ` +
     'function($text, $escape) { $swap($text, $escape, " ") }, $printable); ' +
     `$message := $isJson ? $oneLine ~> $swap(${BACKSLASH}, "") ` +
     `~> $swap(${ASIDE.backslash}, ${BACKSLASH}) ~> $swap(${ASIDE.quote}, ${QUOTE}) : $cause; ` +
     `$states.input.error.Error & ($message = "" ? "" : ": " & ${firstOf('$message', LONGEST_REASON)}))`,
 )
 
+/** The same as it came, and only its beginning: of many steps, and where a definition has it many times. */
+export const caughtReasonOfMany = jsonata(
+  `($reason := $states.input.error.Error & ": " & $states.input.error.Cause; ${firstOf('$reason', LONGEST_OF_MANY)})`,
+)
+
+/** Of a step of many whose error says why in its message. */
+export const caughtReasonCut = jsonata(
+  `($reason := ${withoutBrackets(caughtReason)}; ${firstOf('$reason', LONGEST_OF_MANY)})`,
+)
+
+/** The same as `allFailed` of the items of a level, without brackets. */
+export const levelFailed =
+  `($failed := ${outcome('failed', caughtReasonOfMany)}; $merge([$states.input.steps, ` +
+  `$merge($map($states.input.items.step, function($step) { ($exists(${ONLY}) ? $step in ${ONLY} : true) ? ` +
+  '{$step: $failed} : {} }))]))'
+
 /** The steps so far, and as failed, with the caught error as their reason, those of some that were asked for. */
 export function allFailed(steps: readonly string[]): string {
   const outcomes = steps.map((step) => `${literal(step)}: $failed`)
   return jsonata(
-    `($failed := ${outcome('failed', caughtReason)}; $merge([$states.input.steps, ` +
+    `($failed := ${outcome('failed', caughtReasonOfMany)}; $merge([$states.input.steps, ` +
       `$sift({${outcomes.join(', ')}}, function($_, $step) { $exists(${ONLY}) ? $step in ${ONLY} : true })]))`,
   )
 }

@@ -49,6 +49,21 @@ export function ancestorsOf(
   return ancestors
 }
 
+/** The steps by how many come before them at most, one after the other. */
+export function levelsOf(
+  order: readonly string[],
+  ancestors: ReadonlyMap<string, ReadonlySet<string>>,
+): readonly (readonly string[])[] {
+  const levels: string[][] = []
+  const levelOf = new Map<string, number>()
+  for (const name of order) {
+    const level = Math.max(-1, ...[...(ancestors.get(name) ?? [])].map((each) => levelOf.get(each) ?? 0)) + 1
+    levelOf.set(name, level)
+    levels[level] = [...(levels[level] ?? []), name]
+  }
+  return levels
+}
+
 /** Every waiting step waits for another waiting step, so walking back from any of them comes round. */
 function cycleIn(waiting: readonly GraphNode[]): string[] {
   const byName = new Map(waiting.map((step) => [step.name, step]))

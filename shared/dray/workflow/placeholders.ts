@@ -1,6 +1,6 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import { lambdaTimeoutSeconds } from './task-policy.ts'
-import type { Workflow, WorkflowUnit } from './workflow.ts'
+import type { Workflow } from './workflow.ts'
 
 /** What a placeholder of a definition stands for. */
 export interface FunctionReference {
@@ -13,36 +13,54 @@ export interface FunctionReference {
 }
 
 export type Stage = 'extract' | 'transform' | 'load' | 'run'
-export type ControlStage = 'plan' | 'commit' | 'finish'
+export type ControlStage = 'plan' | 'commit' | 'outcome' | 'finish'
 
-/** `CustomersExtract` for the stage `extract` of the step `customers`. */
-export function placeholderOf(name: string, stage: Stage | ControlStage): string {
+/** `CustomersExtract` for the stage `extract` of the step `customers`; `CustomersMachine` for its machine. */
+export function placeholderOf(name: string, stage: Stage | ControlStage | 'machine'): string {
   return [...name.split('-'), stage].map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
-/** Every function that a workflow's definition names. Throws `Configuration` when two would share a placeholder. */
+/** As a definition has it. */
+export function written(placeholder: string): string {
+  return `\${${placeholder}}`
+}
+
+/**
+ * Every function that a workflow's definition names. Throws `Configuration` when two names of its machines would be the
+ * same.
+ */
 export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
-  const hasPipeline = workflow.steps.some((step) => step.kind === 'pipeline')
-  const functions = [
-    ...workflow.steps.flatMap((step) => stagesOf(step).map((stage) => referenceTo(step.name, stage))),
-    ...(hasPipeline ? [referenceTo('dray', 'plan'), referenceTo('dray', 'commit')] : []),
-    referenceTo('dray', 'finish'),
-  ]
-  const handlers = new Map<string, string>()
-  for (const { placeholder, handler } of functions) {
-    const other = handlers.get(placeholder)
-    if (other !== undefined) {
+  const pipelines = pipelinesOf(workflow)
+  const stages = pipelines.flatMap((name) => functionsOfPipeline(name))
+  const tasks = workflow.steps.filter(({ kind }) => kind === 'task').map(({ name }) => referenceTo(name, 'run'))
+  const control = [...(pipelines.length > 0 ? [referenceTo('dray', 'outcome')] : []), referenceTo('dray', 'finish')]
+  const named = new Map<string, string>()
+  const machines = pipelines.map((name) => ({
+    placeholder: placeholderOf(name, 'machine'),
+    handler: `the machine of ${name}`,
+  }))
+  for (const { placeholder, handler } of [...stages, ...tasks, ...control, ...machines]) {
+    const other = named.get(placeholder) ?? handler
+    if (other !== handler) {
       throw new ConfigurationError(
         `Workflow ${workflow.name}: ${other} and ${handler} would both be called ${placeholder}, so one could run instead of the other; rename one of the steps.`,
       )
     }
-    handlers.set(placeholder, handler)
+    named.set(placeholder, handler)
   }
-  return functions
+  return [...tasks, ...control]
 }
 
-function stagesOf(unit: WorkflowUnit): readonly Stage[] {
-  return unit.kind === 'pipeline' ? ['extract', 'transform', 'load'] : ['run']
+/** Every function that the definition of a pipeline's machine names. */
+export function functionsOfPipeline(name: string): readonly FunctionReference[] {
+  const stages = (['extract', 'transform', 'load'] as const).map((stage) => referenceTo(name, stage))
+  const control = (['plan', 'commit', 'outcome', 'finish'] as const).map((stage) => referenceTo('dray', stage))
+  return [...stages, ...control]
+}
+
+/** The pipelines that a workflow runs. */
+export function pipelinesOf({ steps }: Pick<Workflow, 'steps'>): readonly string[] {
+  return steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
 }
 
 function referenceTo(name: string, stage: Stage | ControlStage): FunctionReference {

@@ -42,12 +42,23 @@ export interface ChoiceState {
   readonly Default?: string
 }
 
-export interface TaskState extends Work {
+/** Calls a Lambda. */
+export interface LambdaTaskState extends Work {
   readonly Type: 'Task'
   readonly Resource: 'arn:aws:states:::lambda:invoke'
   readonly Arguments: { readonly FunctionName: string; readonly Payload: Template }
   readonly TimeoutSeconds: number
 }
+
+/** Runs another machine, and waits for its end. */
+export interface PipelineTaskState extends Work {
+  readonly Type: 'Task'
+  readonly Resource: 'arn:aws:states:::states:startExecution.sync:2'
+  readonly Arguments: { readonly StateMachineArn: string; readonly Name: string; readonly Input: Template }
+  readonly TimeoutSeconds: number
+}
+
+export type TaskState = LambdaTaskState | PipelineTaskState
 
 interface AnyMapState extends Work {
   readonly Type: 'Map'
@@ -104,4 +115,6 @@ export interface States {
 export interface StateMachine extends States {
   readonly Comment?: string
   readonly QueryLanguage: 'JSONata'
+  /** Of a whole execution. */
+  readonly TimeoutSeconds?: number
 }

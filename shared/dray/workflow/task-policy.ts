@@ -1,5 +1,5 @@
 import { caughtError } from './expressions.ts'
-import type { Catcher, Retrier, TaskState, Template } from './states-language.ts'
+import type { Catcher, LambdaTaskState, PipelineTaskState, Retrier, Template } from './states-language.ts'
 
 /** At most 900, Lambda's own limit. */
 export const lambdaTimeoutSeconds = {
@@ -9,8 +9,12 @@ export const lambdaTimeoutSeconds = {
   load: 900,
   commit: 300,
   run: 900,
+  outcome: 60,
   finish: 120,
 } as const
+
+/** Of one pipeline in one run; its lease, which lasts shorter, is the run's until the run has ended. */
+export const PIPELINE_TIMEOUT_SECONDS = 24 * 3600
 
 /** A state outlasts its Lambda, so that the handler's own deadline, the more telling error, comes first. */
 const MARGIN_SECONDS = 30
@@ -44,6 +48,38 @@ const retriers: readonly Retrier[] = [
   },
 ]
 
+/**
+ * The execution of a pipeline could not be started, as far as is known; its name makes a second start the first one.
+ * That it failed is no reason to start it again.
+ */
+const startRetrier: Retrier = {
+  ErrorEquals: [
+    'StepFunctions.AWSStepFunctionsException',
+    'StepFunctions.ExecutionLimitExceededException',
+    'StepFunctions.InternalFailureException',
+    'StepFunctions.SdkClientException',
+    'StepFunctions.ServiceUnavailableException',
+    'StepFunctions.SfnException',
+    'StepFunctions.ThrottlingException',
+  ],
+  IntervalSeconds: 1,
+  MaxAttempts: 8,
+  BackoffRate: 2,
+  MaxDelaySeconds: 60,
+  JitterStrategy: 'FULL',
+}
+
+/** Of a call that may be made as often as one likes. */
+export const anyFault: readonly Retrier[] = [
+  {
+    ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
+    IntervalSeconds: 2,
+    MaxAttempts: 6,
+    BackoffRate: 2,
+    JitterStrategy: 'FULL',
+  },
+]
+
 /** The list of partitions could not be read; nothing has been started yet. */
 export const readerRetrier: Retrier = {
   ErrorEquals: ['States.ItemReaderFailed'],
@@ -59,40 +95,79 @@ export type Onward = { readonly Next: string } | { readonly End: true }
 /** A state that calls one Lambda and tries again after faults that may pass. */
 export function taskState(options: {
   readonly stage: keyof typeof lambdaTimeoutSeconds
-  readonly placeholder: string
+  /** A placeholder, or an expression of what stands for one. */
+  readonly functionName: string
   readonly payload: Template
   readonly output: Template
   readonly catchers?: readonly Catcher[]
+  readonly retry?: readonly Retrier[]
   readonly onward: Onward
-}): TaskState {
+}): LambdaTaskState {
   return {
     Type: 'Task',
     Resource: 'arn:aws:states:::lambda:invoke',
-    Arguments: { FunctionName: `\${${options.placeholder}}`, Payload: options.payload },
+    Arguments: { FunctionName: options.functionName, Payload: options.payload },
     TimeoutSeconds: lambdaTimeoutSeconds[options.stage] + MARGIN_SECONDS,
-    Retry: retriers,
+    Retry: options.retry ?? retriers,
     ...(options.catchers === undefined ? {} : { Catch: options.catchers }),
     Output: options.output,
     ...options.onward,
   }
 }
 
-/**
- * Sends every error to the state `next`, with the error beside the input. AWS documents that `States.ALL` leaves out
- * the data limit; recorded executions caught it, so it is named as well.
- */
-export function catchEverything(next: string): readonly Catcher[] {
-  return [catchError('States.DataLimitExceeded', next), catchError('States.ALL', next)]
+/** A state that runs a pipeline's machine under the run's name, and waits for its end. */
+export function pipelineState(options: {
+  readonly machine: string
+  readonly input: Template
+  readonly output: Template
+  readonly catchers: readonly Catcher[]
+  readonly onward: Onward
+}): PipelineTaskState {
+  return {
+    Type: 'Task',
+    Resource: 'arn:aws:states:::states:startExecution.sync:2',
+    Arguments: {
+      StateMachineArn: options.machine,
+      Name: '{% $states.input.run.id %}',
+      Input: options.input,
+    },
+    TimeoutSeconds: PIPELINE_TIMEOUT_SECONDS + 10 * MARGIN_SECONDS,
+    Retry: [startRetrier],
+    Catch: options.catchers,
+    Output: options.output,
+    ...options.onward,
+  }
 }
 
-export function catchError(name: string, next: string): Catcher {
-  return {
+/** Sends every error to the state `next`, with the error beside the outcomes of the steps. */
+export function catchEverything(next: string): readonly Catcher[] {
+  return catchers(next, { run: '{% $states.input.run %}', steps: '{% $states.input.steps %}', error: caughtError })
+}
+
+/** The same for an item of a group, which has nothing beside it: the error as it came. */
+export function catchInItem(next: string): readonly Catcher[] {
+  return catchers(next, {
+    run: '{% $states.input.run %}',
+    step: '{% $states.input.step %}',
+    error: '{% $states.errorOutput %}',
+  })
+}
+
+/**
+ * Sends every error to the state `next`. AWS documents that `States.ALL` leaves out the data limit; recorded executions
+ * caught it, so it is named as well.
+ */
+export function catchers(Next: string, Output: Template): readonly Catcher[] {
+  return ['States.DataLimitExceeded', 'States.ALL'].map((name) => ({ ErrorEquals: [name], Output, Next }))
+}
+
+/** In a pipeline's machine: a lease that another run holds refuses it, all else fails it. */
+export function catchInPipeline(refusal?: string): readonly Catcher[] {
+  const output = { run: '{% $states.input.run %}', error: caughtError }
+  const caught = [...(refusal === undefined ? [] : [refusal]), 'States.DataLimitExceeded', 'States.ALL']
+  return caught.map((name) => ({
     ErrorEquals: [name],
-    Output: {
-      run: '{% $states.input.run %}',
-      steps: '{% $states.input.steps %}',
-      error: caughtError,
-    },
-    Next: next,
-  }
+    Output: output,
+    Next: name === refusal ? 'Refused' : 'Failed',
+  }))
 }

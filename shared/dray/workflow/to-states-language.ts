@@ -1,89 +1,82 @@
 import * as z from 'zod'
-import { ConfigurationError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
 import { runInputOf } from '#dray/messages/run-input.ts'
+import { checkedStart } from './checked-start.ts'
 import { decompose, type Structure } from './decompose.ts'
-import { allFailed, failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
-import { ancestorsOf, orderOf } from './graph.ts'
-import { faultsInInput } from './input-faults.ts'
-import { type FunctionReference, functionsOf, placeholderOf } from './placeholders.ts'
+import { checkLength, hasRoom } from './definition-length.ts'
+import { failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
+import { ancestorsOf, levelsOf, orderOf } from './graph.ts'
+import { levelName, levelStates } from './level-states.ts'
+import { lostState } from './lost-state.ts'
+import { type CompiledPipeline, pipelineMachine } from './pipeline-machine.ts'
+import { pipelinesStates } from './pipeline-states.ts'
+import { type FunctionReference, functionsOf, pipelinesOf, placeholderOf, written } from './placeholders.ts'
 import type { State, StateMachine, States } from './states-language.ts'
-import { stepStates } from './step-states.ts'
 import { catchEverything, type Onward, taskState } from './task-policy.ts'
+import { taskStates } from './task-states.ts'
 import type { Workflow, WorkflowStep } from './workflow.ts'
 
 export interface CompiledWorkflow {
   /** The same for Step Functions and the local interpreter; functions are `${placeholders}`. */
   readonly definition: StateMachine
   readonly functions: readonly FunctionReference[]
+  /** The machines that it starts, by the placeholder that names each. */
+  readonly machines: ReadonlyMap<string, CompiledPipeline>
   /** Sentences on where steps wait for steps that they do not depend on. */
   readonly notes: readonly string[]
 }
 
-/** Step Functions' limit for a definition, in bytes. */
-const LONGEST_DEFINITION = 1024 * 1024
+/** State names end at 80 characters, and `: left out` comes behind it. */
+const LONGEST_GROUP = 64
 
 type Steps = ReadonlyMap<string, WorkflowStep>
 
 /**
  * Compiles a workflow to a state machine that runs every step at most once, after its dependencies, and ends failed
- * when its Finish says so. Throws `Configuration` when the machine cannot be said within the limits of Step Functions.
+ * when its Finish says so. Where a machine in which each step starts as soon as it can is too large, the steps run
+ * level by level. Throws `Configuration` when it cannot be said within the limits of Step Functions at all.
  */
-export function toStatesLanguage(workflow: Workflow): CompiledWorkflow {
+export function toStatesLanguage(workflow: Workflow, fits = hasRoom): CompiledWorkflow {
   const functions = functionsOf(workflow)
   const steps: Steps = new Map(workflow.steps.map((step) => [step.name, step]))
   const order = orderOf(workflow.name, workflow.steps)
-  const { structure, notes } = decompose(order, ancestorsOf(workflow.steps, order))
-  const definition: StateMachine = {
-    Comment: `${workflow.name}, compiled from its workflow()`,
+  const ancestors = ancestorsOf(workflow.steps, order)
+  const { structure, notes } = decompose(order, ancestors)
+  const machines = new Map(pipelinesOf(workflow).map((name) => [placeholderOf(name, 'machine'), pipelineMachine(name)]))
+  const definition = machineOf(workflow, order, entryOf(structure), statesOf(structure, steps, { Next: 'Finish' }))
+  if (fits(definition)) return { definition, functions, machines, notes }
+  const levels = levelsOf(order, ancestors).map((names) => names.map((name) => stepNamed(name, steps)))
+  const byLevel = machineOf(workflow, order, levelName(0), levelStates(levels, 'Finish'))
+  checkLength(workflow.name, byLevel)
+  return { definition: byLevel, functions, machines, notes: [noteOnLevels(workflow.name, levels.length)] }
+}
+
+function machineOf({ name }: Workflow, order: readonly string[], entry: string, work: [string, State][]): StateMachine {
+  return {
+    Comment: `${name}, compiled from its workflow()`,
     QueryLanguage: 'JSONata',
     StartAt: 'Start',
-    States: Object.fromEntries([
-      ...startStates(workflow.name, order, entryOf(structure)),
-      ...statesOf(structure, steps, { Next: 'Finish' }),
-      ...endStates(order),
-    ]),
+    States: Object.fromEntries([...startStates(name, order, entry), ...work, ...endStates(order)]),
   }
-  checkLength(workflow.name, definition)
-  return { definition, functions, notes }
 }
 
-/** An input that is not one is refused before any step runs, also when the execution was not started by Dray. */
+function noteOnLevels(name: string, levels: number): string {
+  return `The steps of ${name} run in ${levels} levels, each after the whole level before it: a state machine in which each starts as soon as it can would be larger than Step Functions takes. Divide the workflow in two to have that.`
+}
+
 function startStates(workflowName: string, order: readonly string[], next: string): [string, State][] {
-  const schema = z.toJSONSchema(runInputOf(order), { io: 'input' })
-  return [
-    [
-      'Start',
-      {
-        Type: 'Pass',
-        Output: {
-          run: {
-            id: jsonata('$states.context.Execution.Name'),
-            workflow: workflowName,
-            started_at: jsonata('$states.context.Execution.StartTime'),
-            trigger: jsonata('$type($states.input.trigger) = "string" ? $states.input.trigger : "manual"'),
-          },
-          steps: {},
-          faults: jsonata(faultsInInput(schema)),
-        },
-        Next: 'Valid input?',
-      },
-    ],
-    [
-      'Valid input?',
-      {
-        Type: 'Choice',
-        Choices: [{ Condition: jsonata('$states.input.faults = ""'), Next: next }],
-        Default: 'Invalid input',
-      },
-    ],
-    ['Invalid input', { Type: 'Fail', Error: 'InvalidInput', Cause: invalidInput(workflowName) }],
-  ]
-}
-
-function invalidInput(workflowName: string): string {
-  const nothingRan = `The input is not one that ${workflowName} takes, so no step was run: `
-  return jsonata(`${JSON.stringify(nothingRan)} & $states.input.faults & "; docs/events.md says what it may be."`)
+  return checkedStart({
+    name: workflowName,
+    run: {
+      id: jsonata('$states.context.Execution.Name'),
+      workflow: workflowName,
+      started_at: jsonata('$states.context.Execution.StartTime'),
+      trigger: jsonata('$type($states.input.trigger) = "string" ? $states.input.trigger : "manual"'),
+    },
+    data: { steps: {} },
+    schema: z.toJSONSchema(runInputOf(order), { io: 'input' }),
+    next,
+  })
 }
 
 function endStates(order: readonly string[]): [string, State][] {
@@ -93,7 +86,7 @@ function endStates(order: readonly string[]): [string, State][] {
       'Finish',
       taskState({
         stage: 'finish',
-        placeholder: placeholderOf('dray', 'finish'),
+        functionName: written(placeholderOf('dray', 'finish')),
         payload: { version: formats.message, ...input, only: onlyOfRun },
         output: { ...input, finish: jsonata('$states.result.Payload') },
         onward: { Next: 'Succeeded?' },
@@ -112,36 +105,45 @@ function endStates(order: readonly string[]): [string, State][] {
   ]
 }
 
+/** The first state of a structure. */
 function entryOf(structure: Structure): string {
-  if (structure.kind === 'parallel') return parallelName(structure)
-  return structure.kind === 'step' ? structure.name : entryOf(structure.parts[0] as Structure)
+  if (structure.kind === 'sequence') return entryOf(structure.parts[0] as Structure)
+  return structure.kind === 'parallel' ? parallelName(structure) : structure.name
 }
 
 function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, State][] {
-  if (structure.kind === 'step') return stepStates(stepNamed(structure.name, steps), onward)
-  if (structure.kind === 'parallel') return parallelStates(structure, steps, onward)
-  return structure.parts.flatMap((part, index) => {
-    const next = structure.parts[index + 1]
-    return statesOf(part, steps, next === undefined ? onward : { Next: entryOf(next) })
-  })
+  if (structure.kind === 'sequence') {
+    return structure.parts.flatMap((part, index) => {
+      const next = structure.parts[index + 1]
+      return statesOf(part, steps, next === undefined ? onward : { Next: entryOf(next) })
+    })
+  }
+  const group = groupOf(structure, steps)
+  if (group !== null) return pipelinesStates(entryOf(structure), group, onward)
+  if (structure.kind === 'step') return taskStates(stepNamed(structure.name, steps), onward)
+  return parallelStates(structure, steps, onward)
 }
 
-/**
- * An error that ends a branch, though its steps catch theirs, is caught here: the other steps of the workflow go on,
- * and Finish learns of those in the branches.
- */
+/** The pipelines of a structure that is nothing else; null for any other. */
+function groupOf(structure: Structure, steps: Steps): readonly WorkflowStep[] | null {
+  const parts = structure.kind === 'parallel' ? structure.branches : [structure]
+  const pipelines = parts.flatMap((part) => (part.kind === 'step' ? [stepNamed(part.name, steps)] : []))
+  return pipelines.length === parts.length && pipelines.every(({ kind }) => kind === 'pipeline') ? pipelines : null
+}
+
+/** Its pipelines that wait for nothing within it are one branch. */
+function branchesOf(branches: readonly Structure[], steps: Steps): readonly Structure[] {
+  const isPipeline = (branch: Structure) => groupOf(branch, steps) !== null
+  const [pipelines, others] = [branches.filter(isPipeline), branches.filter((branch) => !isPipeline(branch))]
+  if (pipelines.length < 2) return branches
+  return [{ kind: 'parallel', branches: pipelines }, ...others]
+}
+
 function parallelStates(structure: Structure & { kind: 'parallel' }, steps: Steps, onward: Onward): [string, State][] {
-  const lost = parallelName(structure, 'Lost')
+  const lost = `${parallelName(structure)}: lost`
   return [
     [parallelName(structure), parallelState(structure.branches, steps, lost, onward)],
-    [
-      lost,
-      {
-        Type: 'Pass',
-        Output: { run: jsonata('$states.input.run'), steps: allFailed(namesIn(structure)) },
-        ...onward,
-      },
-    ],
+    [lost, lostState(namesIn(structure), onward)],
   ]
 }
 
@@ -157,7 +159,7 @@ function parallelState(branches: readonly Structure[], steps: Steps, lost: strin
   return {
     Type: 'Parallel',
     Arguments: { run: jsonata('$states.input.run'), steps: before.size === 0 ? {} : statusesOf([...before]) },
-    Branches: branches.map(
+    Branches: branchesOf(branches, steps).map(
       (branch): States => ({
         StartAt: entryOf(branch),
         States: Object.fromEntries(statesOf(branch, steps, { End: true })),
@@ -172,11 +174,11 @@ function parallelState(branches: readonly Structure[], steps: Steps, lost: strin
   }
 }
 
-/** Unique: of two Parallel states one may contain the other, but then their numbers of steps differ. */
-function parallelName(structure: Structure, prefix: 'Parallel' | 'Lost' = 'Parallel'): string {
+/** Unique: of two states of several steps one may contain the other, but then their numbers of steps differ. */
+function parallelName(structure: Structure): string {
   const names = namesIn(structure)
-  const all = `${prefix}: ${names.join(', ')}`
-  return all.length <= 80 ? all : `${prefix}: ${names[0]} and ${names.length - 1} more`
+  const all = names.join(' and ')
+  return all.length <= LONGEST_GROUP ? all : `${names[0]} and ${names.length - 1} more`
 }
 
 function namesIn(structure: Structure): readonly string[] {
@@ -190,11 +192,8 @@ function stepNamed(name: string, steps: Steps): WorkflowStep {
   return step
 }
 
-function checkLength(workflowName: string, definition: StateMachine): void {
-  const bytes = Buffer.byteLength(JSON.stringify(definition))
-  if (bytes > LONGEST_DEFINITION) {
-    throw new ConfigurationError(
-      `Workflow ${workflowName}: its state machine has ${bytes} bytes and Step Functions refuses more than ${LONGEST_DEFINITION}; divide the workflow in two.`,
-    )
-  }
+/** Every function that a workflow's machine and those of its pipelines call, once. */
+export function everyFunction({ functions, machines }: CompiledWorkflow): readonly FunctionReference[] {
+  const all = [...functions, ...[...machines.values()].flatMap((machine) => machine.functions)]
+  return [...new Map(all.map((reference) => [reference.placeholder, reference])).values()]
 }

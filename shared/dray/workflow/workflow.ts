@@ -12,6 +12,8 @@ export interface WorkflowUnit {
   readonly name: string
   /** Of a pipeline. */
   readonly written?: WrittenTable
+  /** Of a pipeline: what events say has changed of it, `<source>/<entity>`. */
+  readonly entity?: string | null
 }
 
 /** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
@@ -64,8 +66,14 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  const step = { kind: unit.kind, name: unit.name, after: [...new Set(after)] }
-  return unit.written === undefined ? step : { ...step, written: unit.written }
+  const { kind, name, written, entity } = unit
+  return {
+    kind,
+    name,
+    after: [...new Set(after)],
+    ...(written === undefined ? {} : { written }),
+    ...(entity === undefined ? {} : { entity }),
+  }
 }
 
 /** Starts a workflow on each event that has this source and detail type. Throws `Configuration` when one is empty. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { before, describe, test } from 'node:test'
+import { pipelineMachineName, workflowMachineName } from 'dray-infra/internal/aws/names.ts'
 import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { type Resource, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
@@ -24,11 +25,18 @@ describe('the stack', () => {
         (kind === 'task' ? ['run'] : ['extract', 'transform', 'load']).map((stage) => `functions/${name}/${stage}.ts`),
       ),
     )
-    const control = ['plan', 'commit', 'finish', 'start', 'janitor'].map((stage) => `functions/dray/${stage}.ts`)
+    const control = ['plan', 'commit', 'outcome', 'finish', 'start', 'janitor', 'pipeline-janitor', 'versions'].map(
+      (stage) => `functions/dray/${stage}.ts`,
+    )
 
     const handlers = stack.ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Description)
 
-    assert.deepEqual(handlers.sort(), [...new Set([...expected, ...control])].sort())
+    assert.deepEqual([...new Set(handlers)].sort(), [...new Set([...expected, ...control])].sort())
+    // Pipelines and workflows are in stacks of their own, and both end runs.
+    assert.deepEqual(handlers.filter((handler, index) => handlers.indexOf(handler) !== index).sort(), [
+      'functions/dray/finish.ts',
+      'functions/dray/outcome.ts',
+    ])
   })
 
   test('tells start and janitor how long events wait for the next run', () => {
@@ -43,21 +51,43 @@ describe('the stack', () => {
     ])
   })
 
-  test('runs each Lambda on Node 24 and ARM, traced, with a role and an expiring log group of its own', () => {
+  test('runs each Lambda on Node 24 and ARM, traced, under a name of the environment', () => {
     const lambdas = stack.ofType('AWS::Lambda::Function')
-
-    const roles = new Set(lambdas.map(({ Properties }) => JSON.stringify(Properties.Role)))
-    const logGroups = new Set(lambdas.map(({ Properties }) => Properties.LoggingConfig.LogGroup.Ref as string))
 
     for (const { Properties } of lambdas) {
       assert.equal(Properties.Runtime, 'nodejs24.x')
       assert.deepEqual(Properties.Architectures, ['arm64'])
       assert.equal(Properties.TracingConfig.Mode, 'Active')
       assert.match(Properties.Environment.Variables.NODE_OPTIONS, /--enable-source-maps/)
+      assert.match(Properties.FunctionName, /^Dray-test_[\w-]+$/)
     }
-    assert.equal(roles.size, lambdas.length)
-    assert.equal(logGroups.size, lambdas.length)
-    for (const name of logGroups) assert.equal(stack.resources[name]?.Properties.RetentionInDays, 30)
+    assert.equal(new Set(lambdas.map(({ Properties }) => Properties.FunctionName)).size, lambdas.length)
+  })
+
+  test('lets functions of one kind share a role, and what starts and cleans has its own', () => {
+    const roles = Map.groupBy(stack.ofType('AWS::Lambda::Function'), (lambda) => stack.roleOf(lambda))
+
+    const shared = [...roles.values()].filter((lambdas) => lambdas.length > 1)
+    const handlers = shared.map((lambdas) => lambdas.map(({ Properties }) => Properties.Description).sort())
+    assert.deepEqual(handlers.toSorted(), [
+      ['functions/customers/load.ts', 'functions/orders/load.ts'],
+      ['functions/customers/transform.ts', 'functions/orders/transform.ts'],
+      ['functions/dray/finish.ts', 'functions/dray/finish.ts'],
+      ['functions/dray/outcome.ts', 'functions/dray/outcome.ts'],
+    ])
+  })
+
+  test('keeps logs for as long as it says, those of a pipeline in one group', () => {
+    const groups = stack.ofType('AWS::Logs::LogGroup').map(({ Properties }) => Properties)
+
+    assert.deepEqual(groups.map(({ LogGroupName }) => LogGroupName).sort(), [
+      '/aws/vendedlogs/states/Dray-test',
+      '/dray/test/customers',
+      '/dray/test/dray',
+      '/dray/test/orders',
+      '/dray/test/workflows/nightly',
+    ])
+    for (const { RetentionInDays } of groups) assert.equal(RetentionInDays, 30)
   })
 
   test('keeps the state in an on-demand table with point-in-time recovery that outlives the stack', () => {
@@ -128,20 +158,14 @@ describe('the stack', () => {
   })
 
   test('says where its parts are, for the command', () => {
-    const machine = stackOutputs.machine('nightly')
     const { stateTable, stagingBucket, operatorPolicy } = stackOutputs
 
-    const types = [stateTable, stagingBucket, machine, operatorPolicy].map((key) => {
+    const types = [stateTable, stagingBucket, operatorPolicy].map((key) => {
       const value = stack.outputs[key]?.Value as { Ref: string } | undefined
       return stack.resources[value?.Ref ?? '']?.Type
     })
 
-    assert.deepEqual(types, [
-      'AWS::DynamoDB::GlobalTable',
-      'AWS::S3::Bucket',
-      'AWS::StepFunctions::StateMachine',
-      'AWS::IAM::ManagedPolicy',
-    ])
+    assert.deepEqual(types, ['AWS::DynamoDB::GlobalTable', 'AWS::S3::Bucket', 'AWS::IAM::ManagedPolicy'])
   })
 
   test('logs every state of a run, without the data, and traces it', () => {
@@ -194,16 +218,36 @@ describe('the stack', () => {
     const ended = stack
       .ofType('AWS::Events::Rule')
       .map(({ Properties }) => Properties)
-      .find(({ EventPattern }) => EventPattern?.source.includes('aws.states'))
+      .find(({ Description }) => /^Executions of nightly/.test(Description ?? ''))
 
     assert.deepEqual(ended?.EventPattern.detail.status, ['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED'])
     assert.ok(JSON.stringify(ended?.Targets[0].Arn).includes('Janitor'))
     assert.ok(ended?.Targets[0].DeadLetterConfig)
   })
 
+  test('ends what is left of pipelines that a person has started, and leaves runs of workflows to their own janitors', () => {
+    const ended = stack
+      .ofType('AWS::Events::Rule')
+      .map(({ Properties }) => Properties)
+      .find(({ Description }) => /^Executions of pipelines/.test(Description ?? ''))
+    const pattern = JSON.stringify(ended?.EventPattern.detail.stateMachineArn)
+    const [, before = '', after = ''] = /"wildcard".*:stateMachine:([^*"]+)\*([^*"]+)"/.exec(pattern) ?? []
+
+    const long = 'of-a-long-name-'.repeat(6)
+    const names = stack
+      .ofType('AWS::StepFunctions::StateMachine')
+      .map(({ Properties }) => Properties.StateMachineName)
+      .concat(pipelineMachineName('test', long, 2), workflowMachineName('test', long))
+    const heard = names.filter((name) => name.startsWith(before) && name.endsWith(after))
+
+    assert.deepEqual(heard.slice(0, -1).sort(), ['Dray-test_customers_pipeline', 'Dray-test_orders_pipeline'])
+    assert.match(heard.at(-1), /^Dray-test_2_of-a-long-name-.*-[0-9a-f]{8}_pipeline$/)
+    assert.ok(names.every(({ length }) => length <= 80))
+  })
+
   test('keeps the logical ids of what holds data, which a deployment would otherwise replace', () => {
     const kept = Object.entries(stack.resources)
-      .filter(([, { DeletionPolicy }]) => DeletionPolicy === 'Retain')
+      .filter(([, { DeletionPolicy, Type }]) => DeletionPolicy === 'Retain' && Type !== 'AWS::Lambda::Version')
       .map(([id, { Type }]) => [Type, id])
 
     assert.deepEqual(kept.sort(), [
@@ -220,7 +264,7 @@ describe('the permissions', () => {
   before(async () => {
     stack = await synthesizedStack()
   })
-  const allowed = (handler: string) => statementsOf(stack, stack.lambda(handler).Properties.Role['Fn::GetAtt'][0])
+  const allowed = (handler: string) => statementsOf(stack, stack.roleOf(stack.lambda(handler)))
   const databases = (handler: string) =>
     JSON.stringify(allowed(handler)).match(/(?<=:secret:\/dray\/test\/)[^/]+/g) ?? []
   const objects = (handler: string, action: string) =>
@@ -242,7 +286,10 @@ describe('the permissions', () => {
     const unscoped = statementsOf(stack).filter(({ resources }) => resources.includes('*'))
 
     for (const action of unscoped.flatMap(({ actions }) => actions)) {
-      assert.match(action, /^(xray:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups))/)
+      assert.match(
+        action,
+        /^(xray:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups)|states:ListStateMachines$)/,
+      )
     }
   })
 
@@ -264,13 +311,17 @@ describe('the permissions', () => {
     }
   })
 
-  test('keep a pipeline to its own staged objects', () => {
-    const batches = '/runs/*/orders/*'
-    const reports = ['/findings/orders/*/*', '/quarantine/orders/*/*']
-    assert.deepEqual(objects('functions/orders/transform.ts', 's3:GetObject'), [batches])
-    assert.deepEqual(objects('functions/orders/transform.ts', 's3:PutObject'), [...reports, batches])
-    assert.deepEqual(objects('functions/orders/extract.ts', 's3:PutObject'), [batches])
+  test('keep a stage to what it stages', () => {
+    const kept = ['/findings/*', '/quarantine/*']
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:GetObject'), ['/runs/*'])
+    assert.deepEqual(objects('functions/orders/transform.ts', 's3:PutObject'), [
+      ...kept,
+      '/runs/*/*/*/_transformed/*',
+      '/runs/*/*/_passed/*',
+    ])
+    assert.deepEqual(objects('functions/orders/extract.ts', 's3:PutObject'), ['/runs/*/*/*/_extracted/*'])
     assert.deepEqual(objects('functions/data-mart/run.ts', 's3:GetObject'), [])
+    assert.deepEqual(objects('functions/dray/outcome.ts', 's3:PutObject'), [])
   })
 
   test('leave last_run and leases to the control handlers', () => {
@@ -305,14 +356,38 @@ describe('the permissions', () => {
     for (const { condition } of lists) assert.match(JSON.stringify(condition), /"s3:prefix":\["(runs|quarantine)\//)
   })
 
-  test('let the state machine call its Lambdas and nothing else', () => {
-    const [machine] = stack.ofType('AWS::StepFunctions::StateMachine')
-    const statements = statementsOf(stack, machine?.Properties.RoleArn['Fn::GetAtt'][0])
+  test('let state machines call what the environment has, and nothing else', () => {
+    const environments = ['Dray-test_nightly_workflow', 'Dray-test_orders_pipeline'].map((name) =>
+      statementsOf(stack, stack.roleOf(stack.stateMachine(name))),
+    )
 
-    const invoking = statements.filter(({ actions }) => actions.includes('lambda:InvokeFunction'))
-    const called = new Set(invoking.flatMap(({ resources }) => resources))
+    for (const statements of environments) {
+      const starting = statements.filter(({ actions }) => /^(lambda|states):/.test(actions[0] ?? ''))
+      for (const resource of starting.flatMap(({ resources }) => resources)) {
+        assert.match(resource, /:(function|stateMachine|execution):Dray-test_\*(:\*)?"/)
+      }
+    }
+  })
 
-    const substitutions = Object.values(machine?.Properties.DefinitionSubstitutions as object)
-    assert.deepEqual([...called].sort(), [...new Set(substitutions.map((arn) => JSON.stringify(arn)))].sort())
+  test('let what deletes versions delete no function as a whole', () => {
+    const deleting = statementsOf(stack).filter(({ actions }) => actions.includes('lambda:DeleteFunction'))
+
+    assert.deepEqual(
+      deleting.flatMap(({ resources }) => resources.map((resource) => /:function:[^"]+/.exec(resource)?.[0])),
+      [':function:Dray-test_*:*'],
+    )
+  })
+
+  test('let the workflow wait for its pipelines by the rule that Step Functions makes, and pipelines not', () => {
+    const rules = (name: string) =>
+      statementsOf(stack, stack.roleOf(stack.stateMachine(name))).filter(({ actions }) =>
+        actions.includes('events:PutRule'),
+      )
+
+    assert.match(
+      String(rules('Dray-test_nightly_workflow')[0]?.resources),
+      /:rule\/StepFunctionsGetEventsForStepFunctionsExecutionRule"/,
+    )
+    assert.deepEqual(rules('Dray-test_orders_pipeline'), [])
   })
 })

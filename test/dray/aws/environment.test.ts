@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
 import { environmentsOf } from 'dray-infra/internal/project/environments.ts'
 import { environments } from '#test/fixture/infra/environments.ts'
-import { synthesizedStack, testEnvironment } from './synthesized-stack.ts'
+import { statementsOf, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
 
 const network = {
   id: 'vpc-0123456789abcdef0',
@@ -102,8 +102,11 @@ describe('the stack of an environment', () => {
   test('lets a transform reach no database, and nobody another account through its endpoints', async () => {
     const stack = await synthesizedStack({ vpc: network })
 
-    const groupOf = (handler: string): string =>
-      stack.lambda(handler).Properties.VpcConfig.SecurityGroupIds[0]['Fn::GetAtt'][0]
+    const groupOf = (handler: string): string => {
+      const named = stack.lambda(handler).Properties.VpcConfig.SecurityGroupIds[0]['Fn::ImportValue']
+      const output = stack.outputs[named.replace('Dray-test:', '')] as { Value: { 'Fn::GetAtt': [string, string] } }
+      return output.Value['Fn::GetAtt'][0]
+    }
     const ports = (handler: string) =>
       stack.resources[groupOf(handler)]?.Properties.SecurityGroupEgress.map(
         ({ ToPort }: { ToPort: number }) => ToPort,
@@ -126,10 +129,9 @@ describe('the stack of an environment', () => {
 
     const stack = await synthesizedStack({ databases })
 
-    const { Environment, Role } = stack.lambda('functions/orders/extract.ts').Properties
-    const policies = stack
-      .ofType('AWS::IAM::Policy')
-      .filter(({ Properties }) => Properties.Roles[0].Ref === Role['Fn::GetAtt'][0])
+    const extract = stack.lambda('functions/orders/extract.ts')
+    const { Environment } = extract.Properties
+    const policies = statementsOf(stack, stack.roleOf(extract))
     assert.equal(Environment.Variables.TILL_DATABASE_URL, 'postgres://dray@till.example.com:5432/till')
     assert.equal(Environment.Variables.TILL_DATABASE_IAM, 'true')
     assert.match(JSON.stringify(policies), /rds-db:connect.*dbuser:db-ABCDEFGHIJ\/dray/)

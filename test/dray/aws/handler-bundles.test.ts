@@ -7,6 +7,7 @@ import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { bundlesOf } from 'dray-infra/internal/aws/create-stacks.ts'
+import { triggerHandlers } from 'dray-infra/internal/aws/deployed-handlers.ts'
 import { deployedWorkflows } from 'dray-infra/internal/aws/deployed-workflows.ts'
 import { type BundledHandler, bundleHandlers } from 'dray-infra/internal/aws/handler-bundles.ts'
 import { environmentOf } from 'dray-infra/internal/project/environment.ts'
@@ -63,7 +64,7 @@ describe('the bundles', () => {
       '/node_modules/pg/',
       '/node_modules/mysql2/',
     ]
-    const triggers = ['functions/dray/start.ts', 'functions/dray/janitor.ts']
+    const triggers: readonly string[] = Object.values(triggerHandlers)
     for (const { handler } of handlers.filter((one) => !triggers.includes(one.handler))) {
       const folder = folderOf(handler)
 

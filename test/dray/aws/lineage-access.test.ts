@@ -8,7 +8,8 @@ const vpc = {
   id: 'vpc-0123456789abcdef0',
   subnets: [{ id: 'subnet-0123456789abcdef0', availabilityZone: 'eu-north-1a', routeTable: 'rtb-0123456789abcdef0' }],
 }
-const tellers = ['dray/plan', 'dray/commit', 'dray/finish', 'dray/janitor', 'data-mart/run'].map(
+// Pipelines and workflows have each their Finish.
+const tellers = ['dray/plan', 'dray/commit', 'dray/finish', 'dray/finish', 'dray/janitor', 'data-mart/run'].map(
   (name) => `functions/${name}.ts`,
 )
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { AwsSolutionsChecks } from 'cdk-nag'
-import { drayStack } from './synthesized-stack.ts'
+import { environmentStacks } from './synthesized-stack.ts'
 
 const network = {
   id: 'vpc-0123456789abcdef0',
@@ -9,10 +9,10 @@ const network = {
 }
 
 for (const [name, options] of Object.entries({ 'without a network': {}, 'in a network': { vpc: network } })) {
-  test(`cdk-nag finds nothing in the stack ${name} that has no reason given`, async () => {
-    const stack = await drayStack(options)
+  test(`cdk-nag finds nothing in the stacks ${name} that has no reason given`, async () => {
+    const { app } = await environmentStacks(options)
 
-    const { violations } = new AwsSolutionsChecks(stack, { verbose: true }).validateScope(stack)
+    const { violations } = new AwsSolutionsChecks(app, { verbose: true }).validateScope(app)
 
     const found = violations.flatMap(({ ruleName, description, violatingResources }) =>
       violatingResources.map(({ constructPath }) => `${ruleName} ${constructPath}: ${description.slice(0, 100)}`),

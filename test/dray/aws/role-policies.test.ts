@@ -54,7 +54,10 @@ describe('the policies of roles', () => {
 
     for (const line of unscoped) {
       for (const action of line.replace(/^ +Allow (.+) on \*.*$/, '$1').split(' ')) {
-        assert.match(action, /^(xray:Put|xray:Get|ec2:|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups))/)
+        assert.match(
+          action,
+          /^(xray:Put|xray:Get|ec2:|states:ListStateMachines$|logs:.*(LogDelivery|LogDeliveries|ResourcePolic|LogGroups))/,
+        )
       }
     }
   })
@@ -68,7 +71,8 @@ function policiesOf({ resources }: SynthesizedStack): string {
     }
     if (Type !== 'AWS::IAM::Policy') continue
     for (const { Ref } of Properties.Roles) {
-      roles.set(Ref, [...(roles.get(Ref) ?? []), ...Properties.PolicyDocument.Statement.map(lineOf)])
+      const role = [...logicalId.split('/').slice(0, -1).map(withoutHash), Ref].join('/')
+      roles.set(role, [...(roles.get(role) ?? []), ...Properties.PolicyDocument.Statement.map(lineOf)])
     }
   }
   return [...roles]
@@ -85,11 +89,12 @@ function lineOf({ Effect, Action, Resource, Condition }: Resource['Properties'])
 
 function textOf(value: Resource['Properties']): string {
   if (typeof value === 'string') return value
+  if (value['Fn::ImportValue']) return `<${value['Fn::ImportValue']}>`
   if (value.Ref) return `<${withoutHash(value.Ref)}>`
   if (value['Fn::GetAtt']) return `<${withoutHash(value['Fn::GetAtt'][0])}.${value['Fn::GetAtt'][1]}>`
   return value['Fn::Join'][1].map(textOf).join(value['Fn::Join'][0])
 }
 
 function withoutHash(logicalId: string): string {
-  return logicalId.replace(/[0-9A-F]{8}$/, '')
+  return logicalId.replace(/[0-9A-F]{8}(\.nested)?$/, '')
 }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -43,23 +43,30 @@ describe('cdk synth', () => {
   test('makes every environment offline, without a look-up', async () => {
     const { names, missing } = made
 
-    assert.deepEqual(names.sort(), ['Dray-dev', 'Dray-prod'])
+    assert.deepEqual(
+      names.sort(),
+      ['Dray-dev', 'Dray-prod'].flatMap((name) => [name, `${name}-pipelines`, `${name}-workflows`]),
+    )
     assert.equal(missing, undefined)
   })
 
   test('bundles once what both environments run', async () => {
-    const codeIn = async (stack: string) => {
-      const { Resources } = JSON.parse(await readFile(join(folder, `${stack}.template.json`), 'utf8')) as {
-        Resources: Record<string, { Properties: { Description?: string; Code?: { S3Key?: string } } }>
-      }
-      const functions = Object.values(Resources).filter(({ Properties }) =>
-        /^functions\//.test(Properties?.Description ?? ''),
+    const files = (await readdir(folder)).filter((file) => file.endsWith('.template.json'))
+    const codeIn = async (environment: string) => {
+      const own = files.filter((file) => file.replace('-', '').startsWith(`Dray${environment}`))
+      const templates = await Promise.all(
+        own.map(async (file) => JSON.parse(await readFile(join(folder, file), 'utf8'))),
       )
-      return functions.map(({ Properties }) => `${Properties.Description} ${Properties.Code?.S3Key}`).sort()
+      const resources = templates.flatMap(({ Resources }) => Object.values(Resources)) as {
+        readonly Type: string
+        readonly Properties: { readonly Description: string; readonly Code: { readonly S3Key: string } }
+      }[]
+      const functions = resources.filter(({ Type }) => Type === 'AWS::Lambda::Function')
+      return functions.map(({ Properties }) => `${Properties.Description} ${Properties.Code.S3Key}`).sort()
     }
-    const [dev, prod] = await Promise.all([codeIn('Dray-dev'), codeIn('Dray-prod')])
+    const [dev, prod] = await Promise.all([codeIn('dev'), codeIn('prod')])
 
-    assert.equal(dev?.length, 12)
+    assert.equal(dev?.length, 17)
     assert.deepEqual(dev, prod)
   })
 

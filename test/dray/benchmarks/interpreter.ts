@@ -9,7 +9,7 @@ const ROUNDS = 6
 /** What a state of the shipped workflow costs when its functions answer at once. */
 export async function interpreter(): Promise<Result[]> {
   progress('executing the daily workflow with functions that answer at once')
-  const { definition } = toStatesLanguage(nightly)
+  const { definition, machines } = toStatesLanguage(nightly)
   const microseconds: number[] = []
   for (let round = 0; round < ROUNDS; round++) {
     let states = 0
@@ -19,6 +19,7 @@ export async function interpreter(): Promise<Result[]> {
       { trigger: 'bench' },
       {
         executionName: `bench-${round}`,
+        machines,
         clock: realClock,
         executor: { invoke: async (_name, payload) => answer(payload) },
         onEvent: ({ type }) => {

@@ -27,14 +27,17 @@ test('a line that is no JSON is printed as it is', () => {
   assert.equal(lineText(entryOf('REPORT RequestId: 1')), 'REPORT RequestId: 1')
 })
 
-test('an event of a state machine is printed with its time, its state and its error', () => {
-  const entered = { type: 'TaskStateEntered', details: { name: 'orders: plan' } }
+test('an event of a state machine is printed with its time, its machine, its state and its error', () => {
+  const entered = { type: 'TaskStateEntered', details: { name: 'Plan' } }
   const failed = { type: 'ExecutionFailed', details: { error: 'WorkflowFailed', cause: 'orders failed' } }
   const place = {
     execution_arn: 'arn:aws:states:eu-north-1:123456789012:execution:daily:r',
     event_timestamp: '1795432005734',
   }
 
-  assert.equal(lineText({ ...entered, ...place }), '11:06:45.734 STATE orders: plan  TaskStateEntered')
-  assert.equal(lineText({ ...failed, ...place }), '11:06:45.734 STATE ExecutionFailed  WorkflowFailed  orders failed')
+  assert.equal(lineText({ ...entered, ...place }), '11:06:45.734 STATE daily: Plan  TaskStateEntered')
+  assert.equal(
+    lineText({ ...failed, ...place }),
+    '11:06:45.734 STATE daily: ExecutionFailed  WorkflowFailed  orders failed',
+  )
 })

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { emptyStep } from 'dray/internal/state/state-store.ts'
+import { settleRun } from 'dray/internal/triggers/settle-run.ts'
 import { createFirstTargets } from 'dray-infra/internal/runs/target-tables.ts'
 import { Client } from 'pg'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
@@ -184,6 +186,27 @@ describe('dray --env dev', () => {
     assert.deepEqual(inputs().at(-1), { trigger: 'resume', only: ['orders'], mode: { resume: id } })
   })
 
+  it('runs watch, logs and stop know the run of a pipeline whose machine a person has started', async () => {
+    const [id, startTime] = ['by-hand', Date.now()]
+    await environment.state.startRun({ id, workflow: 'orders', startTime, runner: 'stepfunctions', trigger: 'manual' })
+    await environment.state.putStep({ ...emptyStep(id, 'orders'), startTime })
+    const execution = { name: id, input: '{}', status: 'RUNNING' as const, startDate: startTime / 1000 }
+    environment.aws.executions.set(id, execution)
+    const message = `{"message":"started","run_id":"${id}"}\n`
+    environment.aws.logEvents.push({ group: '/dray/dev/orders', timestamp: startTime, message })
+
+    const stopped = await json('runs', 'stop', id)
+    environment.aws.executions.set(id, { ...execution, status: 'ABORTED', stopDate: startTime / 1000 })
+    const { code, stdout } = await dray('runs', 'watch', id, '--progress', 'none')
+    const logged = await json('runs', 'logs', id)
+
+    assert.deepEqual([stopped.stopped, logged.entries.length], [true, 1])
+    assert.ok(environment.aws.stopped.some((arn) => arn.endsWith(':execution:Dray-dev_orders_pipeline:by-hand')))
+    assert.deepEqual([code, /orders failed: The execution was aborted/.test(stdout)], [130, true], stdout)
+    assert.doesNotMatch(stdout, /customers/)
+    await settleRun({ id, reason: 'stopped', now: Date.now(), pipelines: ['orders'] }, environment.state)
+  })
+
   it('a run whose pipeline another one holds ends with 3, and is resumed when that one has ended', async () => {
     await lake.query('begin; lock table order_fact in exclusive mode')
     const { run_id: holder } = await json('run', 'orders', '--keys', '4', '--detach')
@@ -358,7 +381,7 @@ describe('dray --env dev', () => {
     it('the stack is older than the command', async () => {
       const { stacks } = environment.aws.cloudFormation
       const stack = stacks.get('Dray-dev')
-      stacks.set('Dray-dev', { status: 'ROLLBACK_COMPLETE', outputs: {}, logGroups: [] })
+      stacks.set('Dray-dev', { status: 'ROLLBACK_COMPLETE', outputs: {} })
 
       await refusedWith(/Dray-dev \(ROLLBACK_COMPLETE\) has no output StateTable.*`npx dray deploy dev`/, {})
 

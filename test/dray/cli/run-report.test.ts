@@ -76,6 +76,14 @@ describe('the report of a run', () => {
     )
   })
 
+  it('says what many steps have to say once', async () => {
+    const steps = ['a', 'b', 'c', 'd', 'e', 'f'].map((step) => ({ ...loaded, step, notes: ['done already'] }))
+
+    const text = await textReport(result('success', steps), places)
+
+    assert.match(text, /^ {2}note: a, b, c, d and 2 others: done already$/m)
+  })
+
   it('says for how many partitions of a step Load was tried more than once', () => {
     const tried = (pipeline: string, ...attempts: number[]) => attempts.map((count) => ({ pipeline, attempts: count }))
 

@@ -75,7 +75,7 @@ describe('the verbs around a run', () => {
 
     assert.deepEqual([next.rows, next.last_run, next.window.from], [0, before?.lastRun, before?.lastRun])
     assert.deepEqual([backfill.rows, backfill.partitions.length, backfill.moves_last_run], [2, 2, false])
-    assert.deepEqual([backfill.on_aws.partitions_at_once, backfill.on_aws.state_transitions], [1, 13])
+    assert.deepEqual([backfill.on_aws.partitions_at_once, backfill.on_aws.state_transitions], [1, 20])
     assert.match((await dray('plan', 'orders')).stdout, /^On AWS: about 12\.0 s with 1 partition at once/m)
     assert.deepEqual(await state.pipeline('orders'), before)
   })

@@ -6,6 +6,7 @@ import {
   batchOf,
   context,
   ended,
+  MACHINES,
   recordRun,
   startTriggers,
   type Triggers,
@@ -60,6 +61,34 @@ describe('janitor', () => {
     )
     assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, null)
     assert.equal(triggers.aws.executions.size, 1)
+  })
+
+  test('stops the pipelines that the run has started before it gives their leases back, and no others', async () => {
+    const run = await halfDone()
+
+    await kill(run, 'ABORTED')
+
+    assert.deepEqual(triggers.aws.stopped, [`${MACHINES.replace('stateMachine', 'execution')}:orders:${run}`])
+  })
+
+  test('stops nothing of a run that came to its end', async () => {
+    const run = await halfDone()
+
+    await triggers.janitor(ended(run, 'SUCCEEDED'), context)
+
+    assert.deepEqual(triggers.aws.stopped, [])
+  })
+
+  test('keeps the leases when a pipeline cannot be stopped, and is called again', async () => {
+    const run = await halfDone()
+    triggers.aws.refusals.set('StopExecution', 'ThrottlingException')
+
+    await assert.rejects(kill(run, 'ABORTED'), { name: 'Transient', message: /could not be stopped/ })
+
+    assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, run)
+    triggers.aws.refusals.clear()
+    await kill(run, 'ABORTED')
+    assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, null)
   })
 
   test('leaves the lease of another run alone', async () => {

@@ -13,6 +13,7 @@ import { AwsApi } from '#test/services/aws-api.ts'
 
 export const WORKFLOW = 'daily'
 const REGION = 'eu-north-1'
+export const MACHINES = 'arn:aws:states:eu-north-1:123456789012:stateMachine'
 export const pipelines = ['customers', 'orders'] as const
 
 type Start = typeof import('#test/fixture/functions/dray/start.ts').handler
@@ -40,6 +41,7 @@ export interface Triggers {
 /** Binds the handlers to local services by the environment, as the stack does on AWS. One for each test file. */
 export async function startTriggers(): Promise<Triggers> {
   const aws = new AwsApi()
+  aws.definition = JSON.stringify(pipelines.map((step) => ({ step, machine: `${MACHINES}:${step}` })))
   const dynamo: LocalDynamoDb = await startDynamoDb()
   // The URL of a queue is at a subdomain, which not every system resolves.
   const restoreDns = interceptLocalhostDns()
@@ -62,7 +64,6 @@ export async function startTriggers(): Promise<Triggers> {
     STATE_TABLE_NAME: 'state',
     STAGING_URL: 'file:///tmp/unused',
     WORKFLOW_NAME: WORKFLOW,
-    WORKFLOW_PIPELINES: pipelines.join(),
     STATE_MACHINE_ARN: 'arn:aws:states:eu-north-1:123456789012:stateMachine:daily',
     DEAD_LETTERS_URL: queueUrl,
     NOTIFICATION_TOPIC_ARN: topicArn,
@@ -88,6 +89,7 @@ export async function startTriggers(): Promise<Triggers> {
     finish,
     async reset() {
       aws.executions.clear()
+      aws.stopped.length = 0
       aws.events.length = 0
       aws.faults.length = 0
       queues.reset()

@@ -93,10 +93,12 @@ describe('the estimate of a run', () => {
         DrayFinish: (payload) => finish(payload, services),
       }
 
+      const { definition, machines } = toStatesLanguage(workflow('w', { steps: [run(items)] }))
       const { status, cause } = await execute(
-        toStatesLanguage(workflow('w', { steps: [run(items)] })).definition,
+        definition,
         {},
         {
+          machines,
           clock: realClock,
           executionName: `run-${partitionRows}`,
           onEvent: ({ type }) => {

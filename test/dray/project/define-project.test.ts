@@ -28,6 +28,7 @@ describe('a project', () => {
       { workflows: [hourly], main: daily },
       /main is daily, which is not among/,
     ],
+    ['no main workflow', { main: undefined as never }, /has no main, the workflow that `npm start` runs/],
     [
       'a database that no variable can be named after',
       { databases: { Shop: { embedded: 'sqlite' } } },

@@ -11,8 +11,8 @@ describe('findEnvironment', () => {
   before(async () => {
     const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
     client = new CloudFormationClient({ endpoint: await aws.start(), region: 'eu-north-1', credentials })
-    const outputs = { StateTable: 'table', StagingBucket: 'bucket', DailyMachine: 'arn:daily' }
-    aws.cloudFormation.stacks.set('Dray-test', { status: 'CREATE_COMPLETE', outputs, logGroups: [] })
+    const outputs = { StateTable: 'table', StagingBucket: 'bucket' }
+    aws.cloudFormation.stacks.set('Dray-test', { status: 'CREATE_COMPLETE', outputs })
   })
   after(async () => {
     client.destroy()
@@ -22,21 +22,21 @@ describe('findEnvironment', () => {
   const settings = (account?: string) =>
     environmentOf('test', { databases: {}, expected: {}, ...(account === undefined ? {} : { account }) })
 
-  test('has the places that the stack says', async () => {
+  test('has the places that the stack says, and state machines by their names in its account and region', async () => {
     const found = await findEnvironment(settings(), client)
 
     assert.deepEqual(
       [found.stateTable, found.stagingUrl, found.machineOf('daily')],
-      ['table', 's3://bucket', 'arn:daily'],
+      ['table', 's3://bucket', 'arn:aws:states:eu-north-1:123456789012:stateMachine:Dray-test_daily_workflow'],
     )
   })
 
-  test('refuses a workflow that the stack does not have yet', async () => {
-    const found = await findEnvironment(settings(), client)
+  test('refuses a stack that has not been deployed to its end', async () => {
+    aws.cloudFormation.stacks.set('Dray-half', { status: 'ROLLBACK_COMPLETE', outputs: {} })
 
-    assert.throws(() => found.machineOf('hourly'), {
+    await assert.rejects(findEnvironment({ ...settings(), name: 'half' }, client), {
       name: 'Configuration',
-      message: /Dray-test \(CREATE_COMPLETE\) has no output HourlyMachine.*`npx dray deploy test`/,
+      message: /Dray-half \(ROLLBACK_COMPLETE\) has no output StateTable.*`npx dray deploy half`/,
     })
   })
 

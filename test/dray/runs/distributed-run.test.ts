@@ -12,6 +12,7 @@ import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract } from 'dray/internal/pipeline/stages/extract.ts'
 import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { outcome } from 'dray/internal/pipeline/stages/outcome.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
@@ -33,7 +34,7 @@ const items = pipeline('items', {
   load: upsert(Product, { by: 'id' }),
   concurrency: 8,
 })
-const { definition } = toStatesLanguage(workflow('large', { steps: [run(items)] }))
+const { definition, machines } = toStatesLanguage(workflow('large', { steps: [run(items)] }))
 
 let harness: Harness
 before(async () => {
@@ -62,6 +63,7 @@ test('602 partitions are planned without growing, listed in staging and landed o
     ItemsTransform: (payload) => transform(items, payload, services),
     ItemsLoad: (payload) => load(items, payload, services),
     DrayCommit: (payload) => commit(items, payload, services),
+    DrayOutcome: (payload) => outcome(payload, services),
     DrayFinish: (payload) => finish(payload, services),
   }
 
@@ -70,6 +72,7 @@ test('602 partitions are planned without growing, listed in staging and landed o
     {},
     {
       clock: realClock,
+      machines,
       executionName: 'run-1',
       executor: { invoke: async (name, payload) => steps[name]?.(payload as never) },
       async readItems({ bucket, key }) {

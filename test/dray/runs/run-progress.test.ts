@@ -95,6 +95,18 @@ describe('RunProgress', () => {
     assert.equal(step('orders').phase, 'Terminal: no table')
   })
 
+  it('keeps why a step ended when its outcome is written and asked for', () => {
+    const { progress, step } = watched(['orders'])
+    const outcome = { handler: 'functions/dray/outcome.ts', payload: { pipeline: 'orders' } }
+    progress.called(plan)
+    progress.ended('orders', 'failed', 'Terminal: no table')
+
+    progress.called(outcome)
+    progress.returned(outcome, { status: 'failed', reason: 'Terminal: no table' })
+
+    assert.deepEqual([step('orders').status, step('orders').phase], ['failed', 'Terminal: no table'])
+  })
+
   it('ignores calls that belong to no step', () => {
     const { progress, step } = watched(['orders'])
 

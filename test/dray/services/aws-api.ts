@@ -48,6 +48,10 @@ export class AwsApi {
   readonly logEvents: LogEvent[] = []
   /** By name or ARN. */
   readonly secrets = new Map<string, string>()
+  /** ARNs of executions that were to be stopped. */
+  readonly stopped: string[] = []
+  /** Of the state machine of a workflow, with ARNs for its placeholders. */
+  definition = '{}'
   /** Operations that are refused, with the code of the error. */
   readonly refusals = new Map<string, string>()
   /** Told of each new execution, to run it; the signal says that it was stopped. */
@@ -97,6 +101,9 @@ export class AwsApi {
         return this.#startExecution(body as { stateMachineArn: string; name: string; input: string })
       case 'DescribeExecution':
         return this.#describeExecution(String(body.executionArn))
+      case 'DescribeStateMachine':
+      case 'DescribeStateMachineForExecution':
+        return [200, { definition: this.definition }]
       case 'StopExecution':
         return this.#stopExecution(body as { executionArn: string; error: string; cause: string })
       case 'PutEvents':
@@ -138,6 +145,7 @@ export class AwsApi {
   }
 
   #stopExecution({ executionArn, error, cause }: { executionArn: string; error: string; cause: string }): Answer {
+    this.stopped.push(executionArn)
     this.#stops.get(nameIn(executionArn))?.abort(Object.assign(new Error(cause), { name: error }))
     return [200, { stopDate: Date.now() / 1000 }]
   }

@@ -2,14 +2,12 @@
 export interface FakeStack {
   readonly status: string
   readonly outputs: Readonly<Record<string, string>>
-  /** The names of its log groups. */
-  readonly logGroups: readonly string[]
 }
 
 /** An answer of a service: its status, and the document. */
 export type Answer = readonly [status: number, body: object | string]
 
-/** DescribeStacks and ListStackResources in the query protocol: forms in, XML out. */
+/** DescribeStacks in the query protocol: forms in, XML out. */
 export class AwsStacks {
   readonly stacks = new Map<string, FakeStack>()
   /** Where the stacks are. */
@@ -23,8 +21,6 @@ export class AwsStacks {
     switch (form.get('Action')) {
       case 'DescribeStacks':
         return result('DescribeStacks', this.#described(name, stack))
-      case 'ListStackResources':
-        return result('ListStackResources', resourcesOf(stack))
       default:
         return queryError(400, 'InvalidAction', `${form.get('Action')} is not known here`)
     }
@@ -52,14 +48,6 @@ function result(action: string, body: string): Answer {
     200,
     `<${action}Response xmlns="http://cloudformation.amazonaws.com/doc/2010-05-15/"><${action}Result>${body}</${action}Result></${action}Response>`,
   ]
-}
-
-function resourcesOf({ logGroups }: FakeStack): string {
-  const members = logGroups.map(
-    (name, index) =>
-      `<member><LogicalResourceId>Logs${index}</LogicalResourceId><PhysicalResourceId>${escaped(name)}</PhysicalResourceId><ResourceType>AWS::Logs::LogGroup</ResourceType><ResourceStatus>CREATE_COMPLETE</ResourceStatus><LastUpdatedTimestamp>2026-01-01T00:00:00Z</LastUpdatedTimestamp></member>`,
-  )
-  return `<StackResourceSummaries>${members.join('')}</StackResourceSummaries>`
 }
 
 function escaped(text: string): string {

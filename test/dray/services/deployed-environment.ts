@@ -9,8 +9,9 @@ import {
   createStateStore,
   type DynamoDbStateStore,
 } from 'dray/internal/state/dynamodb-state-store.ts'
-import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import { logGroupOf, workflowMachineName } from 'dray-infra/internal/aws/names.ts'
 import { stackNameOf, stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { createWorkers, type Workers } from 'dray-infra/internal/local/workers.ts'
@@ -54,7 +55,8 @@ export async function startDeployedEnvironment(
   storage.createBucket(BUCKET)
   const { topicArn } = storage.createTopic('notifications', { region: REGION })
   const s3 = `http://127.0.0.1:${storage.port}`
-  const machine = `arn:aws:states:${REGION}:123456789012:stateMachine:${workflow.name}`
+  const machines = `arn:aws:states:${REGION}:123456789012:stateMachine`
+  const machine = `${machines}:${workflowMachineName('dev', workflow.name)}`
   const endpoints = {
     AWS_ENDPOINT_URL: endpoint,
     AWS_ENDPOINT_URL_DYNAMODB: new URL(dynamo.endpoint).origin,
@@ -77,7 +79,6 @@ export async function startDeployedEnvironment(
     STATE_TABLE_NAME: TABLE,
     STAGING_URL: `s3://${BUCKET}`,
     WORKFLOW_NAME: workflow.name,
-    WORKFLOW_PIPELINES: workflow.steps.flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : [])).join(),
     STATE_MACHINE_ARN: machine,
     NOTIFICATION_TOPIC_ARN: topicArn,
   }
@@ -90,17 +91,18 @@ export async function startDeployedEnvironment(
     bucket: BUCKET,
     client: new S3Client({ endpoint: s3, region: REGION, forcePathStyle: true, credentials }),
   })
-  const logGroups = ['plan', 'extract', 'transform', 'load', 'commit', 'finish', 'run', 'other']
+  aws.definition = JSON.stringify(toStatesLanguage(workflow).definition).replace(
+    /\$\{(\w+Machine)\}/g,
+    (_, placeholder) => `${machines}:${placeholder}`,
+  )
   aws.cloudFormation.stacks.set(stackNameOf('dev'), {
     status: 'UPDATE_COMPLETE',
     outputs: {
       [stackOutputs.stateTable]: TABLE,
       [stackOutputs.stagingBucket]: BUCKET,
-      [stackOutputs.machine(workflow.name)]: machine,
     },
-    logGroups,
   })
-  const workers = createWorkers({ size: 2, onLog: (line) => log(aws, logGroups, line) })
+  const workers = createWorkers({ size: 2, onLog: (line) => log(aws, workflow.name, line) })
   const working = new Set<Promise<void>>()
   aws.onStart = (execution, stopped) => {
     const work = runExecution(workflow, execution, stopped, { workers, staging }).finally(() => working.delete(work))
@@ -137,8 +139,8 @@ async function runExecution(
   signal: AbortSignal,
   { workers, staging }: Running,
 ): Promise<void> {
-  const { definition, functions } = toStatesLanguage(workflow)
-  const files = new Map(functions.map(({ placeholder, handler }) => [placeholder, handler]))
+  const compiled = toStatesLanguage(workflow)
+  const files = new Map(everyFunction(compiled).map(({ placeholder, handler }) => [placeholder, handler]))
   const call = (handler: string, payload: unknown, timeoutSeconds: number, taskSignal?: AbortSignal) =>
     workers.invoke({
       file: join(fixtureFolder, handler),
@@ -147,7 +149,8 @@ async function runExecution(
       timeoutSeconds,
       signal: taskSignal,
     })
-  const ended = await execute(definition, JSON.parse(execution.input), {
+  const ended = await execute(compiled.definition, JSON.parse(execution.input), {
+    machines: compiled.machines,
     executionName: execution.name,
     clock: realClock,
     signal,
@@ -170,12 +173,12 @@ async function runExecution(
   await call('functions/dray/janitor.ts', { detail }, 60)
 }
 
-/** Each function has a log group of its own. */
-function log(aws: AwsApi, groups: readonly string[], line: string): void {
-  const step = /"step":"([a-z]+)"/.exec(line)?.[1] ?? 'other'
-  aws.logEvents.push({
-    group: groups.includes(step) ? step : 'other',
-    timestamp: Date.now(),
-    message: `${line}\n`,
-  })
+/** Into the log group of its function: those of a pipeline, of the workflow, or of all. */
+function log(aws: AwsApi, workflow: string, line: string): void {
+  const step = /"step":"([a-z]+)"/.exec(line)?.[1] ?? ''
+  const pipeline = /"pipeline":"([a-z-]+)"/.exec(line)?.[1] ?? ''
+  const isOwn = ['extract', 'transform', 'load'].includes(step)
+  const shared = step === 'task' ? logGroupOf.workflow('dev', workflow) : logGroupOf.control('dev')
+  const group = isOwn ? logGroupOf.pipeline('dev', pipeline) : shared
+  aws.logEvents.push({ group, timestamp: Date.now(), message: `${line}\n` })
 }

@@ -41,6 +41,15 @@ const distributed = (config: object) => ({
 })
 const distributedMap = { Type: 'Map', ItemReader: reader, ItemProcessor: distributed({}), End: true }
 
+const nested = (rest: object) => ({
+  Type: 'Task',
+  Resource: 'arn:aws:states:::states:startExecution.sync:2',
+  Arguments: { StateMachineArn: 'A', Name: 'run-1', Input: {} },
+  TimeoutSeconds: 5,
+  End: true,
+  ...rest,
+})
+
 const refused: [name: string, definition: unknown, message: RegExp][] = [
   [
     'a Wait state',
@@ -49,9 +58,9 @@ const refused: [name: string, definition: unknown, message: RegExp][] = [
   ],
   ['JSONPath', { StartAt: 'end', States: { end } }, /^The definition: the field QueryLanguage/],
   [
-    'a timeout of the whole machine',
-    machine({ end }, { TimeoutSeconds: 5 }),
-    /^The definition: the field TimeoutSeconds is not implemented/,
+    'a timeout of the whole machine that is none',
+    machine({ end }, { TimeoutSeconds: 0 }),
+    /^The definition: the field TimeoutSeconds is not valid/,
   ],
   [
     'a heartbeat',
@@ -72,6 +81,21 @@ const refused: [name: string, definition: unknown, message: RegExp][] = [
     'another resource',
     machine({ work: taskOf('A', { Resource: 'arn:aws:states:::sqs:sendMessage', End: true }) }),
     /'work': the field Resource/,
+  ],
+  [
+    'an execution that is not waited for',
+    machine({ work: nested({ Resource: 'arn:aws:states:::states:startExecution' }) }),
+    /'work': the field Resource/,
+  ],
+  [
+    'an execution without a name',
+    machine({ work: nested({ Arguments: { StateMachineArn: 'A', Input: {} } }) }),
+    /'work': the field Arguments\.Name/,
+  ],
+  [
+    'an execution without a timeout',
+    machine({ work: nested({ TimeoutSeconds: undefined }) }),
+    /'work': .* TimeoutSeconds/,
   ],
   [
     'a qualifier of a Lambda',

@@ -5,9 +5,10 @@ import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 import { type ExecutionResult, execute, type HistoryEvent } from 'dray-infra/internal/states-language/index.ts'
 import { errorNamed } from './machine.ts'
+import { OutcomeTable } from './outcome-table.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
-const { definition } = toStatesLanguage(
+const { definition, machines } = toStatesLanguage(
   workflow('large', {
     steps: [run({ kind: 'pipeline', name: 'orders' }), run({ kind: 'task', name: 'mart' }, { after: ['orders'] })],
   }),
@@ -41,11 +42,13 @@ async function runLarge({ count = 1200, concurrency = 100, fails, read }: Option
   const reads: unknown[] = []
   let atOnce = 0
   let mostAtOnce = 0
+  const table = new OutcomeTable()
   const items = Array.from({ length: count }, (_, partition) => ({ partition }))
   const outputs: Record<string, (payload: never) => unknown> = {
     DrayPlan: () => ({ plan, epoch: 7, count, partitions: [], distributed: true, items: place, concurrency }),
     OrdersLoad: ({ partition }: { partition: number }) => ({ partition }),
-    DrayCommit: () => ({ read: 5, last_run_before: null, last_run_after: null }),
+    DrayCommit: (payload) => table.commit(payload),
+    DrayOutcome: (payload) => table.outcome(payload),
     DrayFinish: ({ steps }: FinishInput) => ({
       status: Object.values(steps).every(({ status }) => status === 'success') ? 'success' : 'failed',
     }),
@@ -55,6 +58,7 @@ async function runLarge({ count = 1200, concurrency = 100, fails, read }: Option
     {},
     {
       clock,
+      machines,
       executionName: 'run-1',
       random: () => 0.5,
       onEvent: (event) => events.push(event),

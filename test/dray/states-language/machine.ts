@@ -38,6 +38,18 @@ export function taskOf(name: string, rest: object = { End: true }): State {
   } as State
 }
 
+/** A task that runs the machine `name` under the execution's name `as`, with its input, and gives what it gave. */
+export function executionOf(name: string, as: string, rest: object = { End: true }): State {
+  return {
+    Type: 'Task',
+    Resource: 'arn:aws:states:::states:startExecution.sync:2',
+    Arguments: { StateMachineArn: `\${${name}}`, Name: as, Input: '{% $states.input %}' },
+    TimeoutSeconds: 600,
+    Output: '{% $states.result.Output %}',
+    ...rest,
+  } as State
+}
+
 /** A Map over the input that calls `name` for each item. */
 export function mapOf(name: string, rest: object = {}): State {
   return {

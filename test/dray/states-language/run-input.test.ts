@@ -9,7 +9,7 @@ import { pipelineNamed, taskNamed } from '#test/workflow/units.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const steps = ['customers', 'orders', 'data-mart']
-const { definition } = toStatesLanguage(
+const { definition, machines } = toStatesLanguage(
   workflow('daily', {
     steps: [
       run(pipelineNamed('customers')),
@@ -25,6 +25,7 @@ async function started(input: unknown) {
   const called: string[] = []
   const result = await execute(definition, input, {
     clock: new VirtualClock(),
+    machines,
     executionName: 'run-1',
     executor: {
       async invoke(name) {
@@ -118,7 +119,7 @@ describe('the state machine', () => {
       const { status, error, cause, called } = await started(input)
 
       assert.deepEqual([status, error, called], ['FAILED', 'InvalidInput', []])
-      assert.match(String(cause), /^The input is not one that daily takes, so no step was run: /)
+      assert.match(String(cause), /^The input is not one that daily takes, so nothing was run: /)
       assert.match(String(cause), says)
     })
   }

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FinishInput, StepOutcome } from 'dray/internal/messages/stages.ts'
+import type { FinishInput, OutcomeInput, StepOutcome } from 'dray/internal/messages/stages.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type Workflow, type WorkflowUnit, workflow } from 'dray/internal/workflow/workflow.ts'
 import { type ExecutionResult, execute, StatesError } from 'dray-infra/internal/states-language/index.ts'
 import { errorNamed } from './machine.ts'
+import { OutcomeTable } from './outcome-table.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
 const unit = (kind: WorkflowUnit['kind'], name: string): WorkflowUnit => ({ kind, name })
@@ -20,6 +21,7 @@ type Overrides = Readonly<Record<string, (payload: never) => unknown>>
 interface Outcome extends ExecutionResult {
   readonly steps: Readonly<Record<string, StepOutcome>>
   readonly calls: readonly { readonly functionName: string; readonly payload: unknown }[]
+  readonly table: OutcomeTable
 }
 
 const planned = (partitions: number) => ({
@@ -31,16 +33,20 @@ const planned = (partitions: number) => ({
 
 async function outcomeOf(given: Workflow, overrides: Overrides, input: unknown = {}): Promise<Outcome> {
   const calls: { functionName: string; payload: unknown }[] = []
+  const table = new OutcomeTable()
   const functions: Overrides = {
     DrayPlan: () => planned(1),
-    DrayCommit: () => ({ read: 5, last_run_before: null, last_run_after: '2026-01-01' }),
+    DrayCommit: (payload) => table.commit(payload),
+    DrayOutcome: (payload: OutcomeInput) => table.outcome(payload),
     DrayFinish: ({ steps }: FinishInput) => ({
       status: Object.values(steps).every(({ status }) => status === 'success') ? 'success' : 'failed',
     }),
     ...overrides,
   }
-  const result = await execute(toStatesLanguage(given).definition, input, {
+  const { definition, machines } = toStatesLanguage(given)
+  const result = await execute(definition, input, {
     clock: new VirtualClock(Date.UTC(2026, 0, 2, 3)),
+    machines,
     executionName: 'run-1',
     executor: {
       async invoke(functionName, payload) {
@@ -50,7 +56,7 @@ async function outcomeOf(given: Workflow, overrides: Overrides, input: unknown =
     },
   })
   const finish = calls.find(({ functionName }) => functionName === 'DrayFinish')?.payload as FinishInput | undefined
-  return { ...result, steps: finish?.steps ?? {}, calls }
+  return { ...result, steps: finish?.steps ?? {}, calls, table }
 }
 
 const runReference = { id: 'run-1', workflow: 'daily', started_at: '2026-01-02T03:00:00.000Z', trigger: 'manual' }
@@ -114,11 +120,11 @@ test('tells Plan and tasks, and no other function, what the run was asked to do'
   assert.equal((commit as { planned_by: string }).planned_by, 'run-0')
 })
 
-test('carries what Commit returned to Finish and to the output', async () => {
+test('carries the outcome of every step to Finish and to the output', async () => {
   const { steps, output } = await outcomeOf(daily, {})
 
-  const committed = { status: 'success', reason: null, read: 5, last_run_before: null, last_run_after: '2026-01-01' }
-  const expected = { customers: committed, orders: committed, 'data-mart': { status: 'success', reason: null } }
+  const success = { status: 'success', reason: null }
+  const expected = { customers: success, orders: success, 'data-mart': success }
   assert.deepEqual(steps, expected)
   assert.deepEqual(output, { run: runReference, steps: expected, finish: { status: 'success' } })
 })
@@ -180,13 +186,16 @@ const reasons: [what: string, thrown: Error, reason: string][] = [
 ]
 for (const [what, thrown, reason] of reasons) {
   test(`gives as the reason of a failure ${what}`, async () => {
-    const { steps } = await outcomeOf(workflow('one', { steps: [run(orders)] }), {
-      OrdersLoad: () => {
-        throw thrown
-      },
-    })
+    const fail = () => {
+      throw thrown
+    }
+    const given = workflow('two', { steps: [run(orders), run(dataMart)] })
 
-    assert.deepEqual(steps, { orders: { status: 'failed', reason } })
+    const { steps, table } = await outcomeOf(given, { OrdersLoad: fail, DataMartRun: fail })
+
+    assert.deepEqual(table.of('orders'), { status: 'failed', reason })
+    assert.deepEqual(steps['data-mart'], { status: 'failed', reason })
+    assert.deepEqual(steps.orders, { status: 'failed', reason: [...reason].slice(0, 160).join('') })
   })
 }
 
@@ -291,4 +300,34 @@ test('stays within the data limit with 60 failing steps side by side after 40 ot
   assert.equal(status, 'FAILED')
   assert.equal(Object.keys(steps).length, 100)
   assert.equal(steps['second-59']?.status, 'failed')
+})
+
+function bytesOf(value: unknown): number {
+  return Buffer.byteLength(JSON.stringify(value))
+}
+
+test('stays within the data limit when 300 pipelines fail with the longest reasons', async () => {
+  const names = Array.from({ length: 300 }, (_, index) => `a-pipeline-with-one-of-the-longest-names-there-${index}`)
+  const wide = workflow('wide', { steps: names.map((name) => run(unit('pipeline', name))) })
+  const fail = () => {
+    throw errorNamed('Terminal', '😀'.repeat(200))
+  }
+  const failures: Overrides[] = [
+    // A pipeline's words, as they are written down.
+    { DrayPlan: fail, DrayOutcome: () => ({ status: 'failed', reason: '😀'.repeat(200) }) },
+    { DrayPlan: fail, DrayOutcome: fail },
+  ]
+
+  for (const overrides of failures) {
+    const { steps, status, error } = await outcomeOf(wide, overrides)
+
+    assert.deepEqual([status, error], ['FAILED', 'WorkflowFailed'])
+    assert.deepEqual(Object.keys(steps), names)
+    // Beside them a payload has the steps that the run was asked for, and those that failed.
+    assert.ok(bytesOf(steps) + 2 * bytesOf(names) < 256 * 1024)
+    for (const outcome of Object.values(steps)) {
+      assert.equal(outcome.status, 'failed')
+      assert.match(outcome.reason ?? '', /😀{100}/u)
+    }
+  }
 })

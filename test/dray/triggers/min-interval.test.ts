@@ -46,6 +46,7 @@ describe('the least interval between runs that events ask for', () => {
           if (!runs.has(run)) runs.set(run, { at: time, request, isOver: false })
         },
         isOver: async (run: string) => runs.get(run)?.isOver ?? true,
+        stopPipelines: async () => {},
       },
     }
     return {

@@ -1,6 +1,6 @@
 import type { State, StateMachine, States, Template } from 'dray/internal/workflow/states-language.ts'
-import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
-import { run, workflow } from 'dray/internal/workflow/workflow.ts'
+import { type CompiledWorkflow, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import { run, type Workflow, workflow } from 'dray/internal/workflow/workflow.ts'
 import { isExpression, stringsOf } from 'dray-infra/internal/states-language/expression.ts'
 import fc from 'fast-check'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
@@ -19,22 +19,39 @@ export const dag = fc
     }),
   )
 
-/** A task that waits for very many: what grows with the steps is at its largest. */
-function wide(): StateMachine {
-  const before = Array.from({ length: 120 }, (_, index) => taskNamed(`before-${index}`))
-  const { definition } = toStatesLanguage(
-    workflow('wide', { steps: [...before.map((task) => run(task)), run(taskNamed('last'), { after: before })] }),
-  )
-  return definition
+/** A step that waits for very many: what grows with the steps is at its largest. */
+function wide(unitNamed: typeof taskNamed): Workflow {
+  const before = Array.from({ length: 120 }, (_, index) => unitNamed(`before-${index}`))
+  return workflow('wide', { steps: [...before.map((unit) => run(unit)), run(unitNamed('last'), { after: before })] })
 }
 
-export function randomDefinitions(count = 25): readonly StateMachine[] {
-  return fc.sample(dag, { seed: 11, numRuns: count }).map((any) => toStatesLanguage(any).definition)
+/** The same, as if no definition in which each step starts as soon as it can were small enough. */
+export function byLevels(given: Workflow): CompiledWorkflow {
+  return toStatesLanguage(given, () => false)
 }
 
-/** The fixture's workflow, one of very many steps, and any others. */
+/** The machine of each workflow, and those of their pipelines, once each. */
+export function definitionsOf(
+  workflows: readonly Workflow[],
+  compile: (given: Workflow) => CompiledWorkflow = (given) => toStatesLanguage(given),
+): readonly StateMachine[] {
+  const compiled = workflows.map(compile)
+  const pipelines = new Map(compiled.flatMap(({ machines }) => [...machines]))
+  return [
+    ...compiled.map(({ definition }) => definition),
+    ...[...pipelines.values()].map(({ definition }) => definition),
+  ]
+}
+
+export function randomWorkflows(count = 25): readonly Workflow[] {
+  return fc.sample(dag, { seed: 11, numRuns: count })
+}
+
+/** Of the fixture's workflow, two of very many steps, and any others; also of workflows that run level by level. */
 export function someDefinitions(others = 25): readonly StateMachine[] {
-  return [toStatesLanguage(nightly).definition, wide(), ...randomDefinitions(others)]
+  const large = toStatesLanguage(wide(pipelineNamed)).definition
+  const levels = [nightly, wide(taskNamed)].map((each) => byLevels(each).definition)
+  return [...definitionsOf([nightly, wide(taskNamed), ...randomWorkflows(others)]), large, ...levels]
 }
 
 export function allStates(states: States): [string, State][] {

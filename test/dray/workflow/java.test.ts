@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { runInput } from 'dray/internal/messages/run-input.ts'
 import { caughtError } from 'dray/internal/workflow/expressions.ts'
 import jsonata from 'jsonata'
 import { expressionsOf, someDefinitions } from './definitions.ts'
@@ -81,6 +82,14 @@ const causes = [
   ...['Äänekoski 東京 😀👩‍👩‍👧', '\ud83d alone', '"'.repeat(100_000), '\\'.repeat(100_000), '\n'.repeat(100_000)],
   ...['😀'.repeat(100_000), 'x'.repeat(100_000), '"\\'.repeat(50_000), '\u0001'.repeat(100_000)],
 ].map((text, index) => (index < 7 ? text : lambdas(text as string)))
+/** What Step Functions says of an execution of a pipeline's machine that did not succeed. */
+const described = ['gone', '', 'a "b" \\ c\n😀', '","Cause":"', '😀'.repeat(1_000)].flatMap((Cause) => {
+  const execution = { ExecutionArn: 'arn:aws:states:x', Input: '{"Cause":"in the input"}', Status: 'FAILED' }
+  return [
+    JSON.stringify({ Cause, Error: 'PipelineFailed', ...execution }),
+    JSON.stringify({ ...execution, Error: 'PipelineFailed', Cause }),
+  ]
+})
 const cut = [3, 50, 60, 70, 3_999, 32_768].map((length) => lambdas('a "b" \\ c\n'.repeat(5_000)).slice(0, length))
 
 const run = { id: 'run-1', workflow: 'any', started_at: '2026-01-02T03:00:00.000Z', trigger: 'manual' }
@@ -94,6 +103,13 @@ const stepsOf = (statuses: readonly (string | undefined)[]) =>
 const plans = [
   { plan: { key: 'plan' }, epoch: 7, partitions: [{ partition: 0 }], concurrency: 2 },
   { plan: { key: 'plan' }, epoch: 7, planned_by: 'run-0', distributed: true, items: { bucket: 'b', key: 'k' } },
+]
+/** Pipelines of a group. */
+const items = [
+  { step: 'step-0', machine: 'arn:1', after: [] },
+  { step: 'last', function: 'arn:4', after: ['step-0'] },
+  { step: 'step-1', machine: 'arn:2', after: ['step-0', 'before-4'], entity: 'shop/orders' },
+  { step: 'step-2', machine: 'arn:3', after: Array.from({ length: 120 }, (_, index) => `before-${index}`) },
 ]
 const many = Array.from({ length: 150 }, (_, index) => index)
 const inputs = [
@@ -123,6 +139,8 @@ function everyState(): readonly unknown[] {
     Execution: { Input, Name: 'run-1', StartTime: run.started_at },
     Map: { Item: { Index: 3, Value: { partition: 3 } } },
   }))
+  // Others are refused before anything else is evaluated.
+  const accepted = contexts.filter(({ Execution }) => runInput.safeParse(Execution.Input).success)
   const steps = [
     [],
     Array.from({ length: 120 }, () => 'success'),
@@ -140,6 +158,33 @@ function everyState(): readonly unknown[] {
       result: { Payload: { partition: 0, read: 5, last_run_before: null } },
       context: contexts[0],
     })),
+    ...accepted.flatMap((context, index) =>
+      items.map((item) => ({
+        input: { ...item, run, steps: steps[index % 3] },
+        context: { ...context, Map: { Item: { Index: 0, Value: item } } },
+      })),
+    ),
+    ...[items.slice(0, 1), items].flatMap((level) =>
+      accepted.slice(0, 3).map((context, index) => ({
+        input: { run, level: 1, items: level, steps: steps[index], error: { Error: 'A', Cause: 'b' } },
+        result: level.map(({ step }) => ({ [step]: outcome('failed') })),
+        context,
+      })),
+    ),
+    ...[null, '', 'short', '😀'.repeat(160), '😀'.repeat(161), 'x'.repeat(500)].map((reason) => ({
+      input: { ...items[0], run, outcome: { status: 'failed', reason } },
+      result: { Payload: { status: 'failed', reason } },
+      context: contexts[0],
+    })),
+    ...inputs.map((input) => ({
+      input: { ...(input as object), run: { ...run, id: 'run-0' } },
+      context: { ...contexts[0], Execution: { Input: { run }, Name: 'run-1', StartTime: run.started_at } },
+    })),
+    {
+      input: { run, steps: steps[1] },
+      result: [{ 'step-0': outcome('failed') }, {}, { 'step-1': outcome('success') }],
+      context: contexts[0],
+    },
     {
       input: { run, steps: steps[1] },
       result: [
@@ -155,11 +200,19 @@ function evaluated(expression: string, states: unknown): Promise<unknown> {
   return jsonata(expression.slice(2, -2)).evaluate(undefined, { states })
 }
 
+/** Step Functions keeps as much of a cause. */
+function asLongAsCauses({ Error: name, Cause }: { readonly Error: string; readonly Cause?: string }): object {
+  return { Error: name, ...(Cause === undefined ? {} : { Cause: Cause.slice(0, 32_768).toWellFormed() }) }
+}
+
 test('has every expression evaluated by Java as by JavaScript', { skip }, async () => {
   const expressions = [...new Set(someDefinitions(2).flatMap(expressionsOf))].filter(
     (expression) => !/before-\d/.test(expression) || /before-7\b/.test(expression),
   )
-  const errors = [...causes, ...cut].map((Cause) => ({ Error: 'Terminal', ...(Cause === undefined ? {} : { Cause }) }))
+  const errors = [...causes, ...cut, ...described].map((Cause) => ({
+    Error: 'Terminal',
+    ...(Cause === undefined ? {} : { Cause }),
+  }))
   const caught = expressions.filter((expression) => /errorOutput/.test(expression))
   const reasons = expressions.filter((expression) => /\.error\b/.test(expression))
   assert.ok(caught.length > 0 && reasons.length > 0)
@@ -167,7 +220,10 @@ test('has every expression evaluated by Java as by JavaScript', { skip }, async 
   const questions: Question[] = [
     ...everyState().map((states) => ({ states, expressions })),
     ...errors.map((errorOutput) => ({ states: { input: { run, steps: {} }, errorOutput }, expressions: caught })),
-    ...handedOn.map((error) => ({ states: { input: { run, steps: {}, error } }, expressions: reasons })),
+    ...[...handedOn, ...errors.map(asLongAsCauses)].map((error) => ({
+      states: { input: { run, step: 'step-0', steps: {}, error }, context: { Execution: { Input: {} } } },
+      expressions: reasons,
+    })),
   ]
 
   const java = askJava(questions)

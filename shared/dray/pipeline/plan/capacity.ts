@@ -123,8 +123,8 @@ const DEFAULT_CONNECTIONS = 20
 /** Plan and Commit have one connection each. */
 const CONTROL_CONNECTIONS = 1
 const PART_BYTES = 8 * 1024 * 1024
-/** States of a run outside its partitions, and of each partition. */
-const RUN_TRANSITIONS = 10
+/** States of a run of one pipeline outside its partitions, in both of its machines, and of each partition. */
+const RUN_TRANSITIONS = 17
 const STAGES = 3
 /** Calls of plan, commit and finish. */
 const CONTROL_CALLS = 3

@@ -84,7 +84,7 @@ async function closeChecked(
         ...step,
         status: 'failed',
         lastRunAfter: step.lastRunBefore,
-        error: error.message,
+        error: `${error.name}: ${error.message}`,
       })
     }
     throw error

@@ -1,6 +1,6 @@
 import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
-import { emptyStep } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
+import { recordEnd } from './outcome.ts'
 
 /**
  * Closes a run, whatever happened: records each step that did not record itself (a step that recorded its success
@@ -22,7 +22,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
   for (const [name, outcome] of outcomes) {
     if (outcome.status !== 'success' && known.get(name)?.status !== 'success')
-      await recordFailure(name, outcome, input, known.get(name), services)
+      await recordEnd(run, name, outcome, services, known.get(name))
   }
   const named = (status: StepOutcome['status']) =>
     outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
@@ -40,29 +40,21 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     endTime: now(),
     recordsProcessed: sum(({ read }) => read),
     recordsFailed: sum(({ quarantined }) => quarantined),
-    error:
-      outcomes
-        .map(([name, { reason }]) => (reason === null ? null : `${name}: ${reason}`))
-        .filter(Boolean)
-        .join('; ') || null,
+    error: reasonsOf(outcomes, new Map(end?.steps.map(({ step, error }) => [step, error]))),
   })
   // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
   for (const [name] of outcomes) await state.releaseLease(name, run.id)
   return output
 }
 
-async function recordFailure(
-  name: string,
-  outcome: StepOutcome,
-  input: FinishInput,
-  known: ReturnType<typeof emptyStep> | undefined,
-  services: Services,
-): Promise<void> {
-  const { state } = services
-  const last = (await state.pipeline(name))?.lastRun ?? null
-  await state.putStep({
-    ...(known ?? { ...emptyStep(input.run.id, name), lastRunBefore: last, lastRunAfter: last }),
-    status: outcome.status,
-    error: outcome.reason,
+/** Of pipelines the machine knows the beginning of the reason; the whole of it is in the records of the steps. */
+function reasonsOf(
+  outcomes: readonly [step: string, outcome: StepOutcome][],
+  recorded: ReadonlyMap<string, string | null>,
+): string | null {
+  const reasons = outcomes.flatMap(([name, { status, reason }]) => {
+    const why = status === 'success' ? null : (recorded.get(name) ?? reason)
+    return why === null ? [] : [`${name}: ${why}`]
   })
+  return reasons.join('; ') || null
 }

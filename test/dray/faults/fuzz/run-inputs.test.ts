@@ -71,6 +71,7 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   transform: extracted,
   load: { ...extracted, transformed: staged, filtered: 0, other_keys: 0, quarantined: staged, findings: null },
   commit: planned,
+  outcome: { ...ofRun, pipeline: 'orders', only: null, outcome: { status: 'failed', reason: 'r' }, fault: null },
   task: { ...ofRun, task: 'mart', mode: null, only: null },
   finish: { ...ofRun, only: null, steps: { orders: { status: 'failed', reason: 'r' } } },
 }

@@ -36,7 +36,12 @@ before(async () => {
   await state.startRun({ ...started, mode: '{"keys":["1"]}', only: ['orders'] })
   await state.putStep({ ...emptyStep('r1', 'orders'), startTime: NOW, notes: ['a note'], error: 'e' })
   await state.countAttempt({ runId: 'r1', pipeline: 'orders', partition: 0 })
-  const services = { state, slots, now: () => NOW, executions: { start: async () => {}, isOver: async () => false } }
+  const services = {
+    state,
+    slots,
+    now: () => NOW,
+    executions: { start: async () => {}, isOver: async () => false, stopPipelines: async () => {} },
+  }
   await requestRun(workflow, [{ ...followUpOf('manual'), events: ['e1'] }], services)
   const { Items = [] } = await client.send(new ScanCommand({ TableName: TABLE }))
   items = Items.map((item) => jsonOf({ M: item }) as { [name: string]: Json })
@@ -73,7 +78,12 @@ async function put(item: Json): Promise<boolean> {
 }
 
 test('an item of the state table is used as it is, or refused, whatever it holds', async () => {
-  const services = { state, slots, now: () => NOW, executions: { start: async () => {}, isOver: async () => true } }
+  const services = {
+    state,
+    slots,
+    now: () => NOW,
+    executions: { start: async () => {}, isOver: async () => true, stopPipelines: async () => {} },
+  }
   const source = { server: 's', database: 'd', position: null }
   const uses: (() => unknown)[] = [
     () => state.pipeline('orders'),

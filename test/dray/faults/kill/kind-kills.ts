@@ -117,11 +117,7 @@ export class KindKills {
  * Half of them from where Commit writes to the target until it turns to the state, or anywhere in Commit; the others
  * spread over all.
  */
-function chosen(
-  points: readonly string[],
-  wanted: number,
-  critical: RegExp = /^items: commit: state-entered/,
-): Crash[] {
+function chosen(points: readonly string[], wanted: number, critical: RegExp = /^Commit: state-entered/): Crash[] {
   const start = points.findIndex((point) => critical.test(point))
   const length = points.slice(start).findIndex((point) => point.startsWith('state.commit starts'))
   if (start < 0 || length < 0) throw new Error(`this run has no ${critical} among its points`)

@@ -93,4 +93,4 @@ export interface Place {
 }
 
 export const killed = workflow('killed', { steps: [run({ kind: 'pipeline', name: PIPELINE })] })
-export const { definition } = toStatesLanguage(killed)
+export const { definition, machines } = toStatesLanguage(killed)

@@ -15,7 +15,7 @@ onEachEngine('two processes at one pipeline', async (t, engine, server) => {
     const lane = await openLane(t, engine, server, { shape: { partitionRows: 400 } })
     const stamp = await writeRows(lane.source, { from: 1, to: 1_000 }, 1)
     const zombie = lane.child({
-      pauseAt: ['load: state-entered', 'is sent select .epoch. from .dray_fence'],
+      pauseAt: ['Load: state-entered', 'is sent select .epoch. from .dray_fence'],
       shape: { partitionRows: 400 },
     })
     t.after(() => end(zombie))
@@ -37,7 +37,7 @@ onEachEngine('two processes at one pipeline', async (t, engine, server) => {
     const lane = await openLane(t, engine, server, { shape: { partitionRows: 400 } })
     const stamp = await writeRows(lane.source, { from: 1, to: 1_000 }, 1)
     const zombie = lane.child({
-      pauseAt: ['load: state-entered', 'staging.read transformed'],
+      pauseAt: ['Load: state-entered', 'staging.read transformed'],
       shape: { partitionRows: 400, concurrency: 1 },
     })
     t.after(() => end(zombie))

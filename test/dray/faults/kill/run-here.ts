@@ -4,6 +4,7 @@ import type {
   ExtractInput,
   FinishInput,
   LoadInput,
+  OutcomeInput,
   PlanInput,
   TransformInput,
 } from 'dray/internal/messages/stages.ts'
@@ -13,6 +14,7 @@ import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract } from 'dray/internal/pipeline/stages/extract.ts'
 import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { outcome } from 'dray/internal/pipeline/stages/outcome.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
@@ -20,7 +22,7 @@ import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { localRunner } from 'dray-infra/internal/runs/run-lock.ts'
 import { type Clock, type ExecutionResult, execute, realClock } from 'dray-infra/internal/states-language/index.ts'
 import type { At } from './crash-points.ts'
-import { definition } from './models.ts'
+import { definition, machines } from './models.ts'
 
 /** Waits between two attempts are as long as they are so that others can recover; a test need not wait as long. */
 const impatientClock: Clock = {
@@ -71,6 +73,7 @@ export async function runHere(options: RunHere): Promise<Ended> {
     { trigger: 'manual', ...(mode === null ? {} : { mode }) },
     {
       executionName: runId,
+      machines,
       clock: options.clock ?? impatientClock,
       signal: options.signal,
       onEvent: (event) => {
@@ -88,7 +91,9 @@ export async function runHere(options: RunHere): Promise<Ended> {
       },
     },
   )
-  const reasons = Object.values(outcomes).flatMap(({ reason }) => reason ?? [])
+  // The machine knows only the beginning of them.
+  const whole = new Map((await state.run(runId))?.steps.map(({ step, error }) => [step, error]))
+  const reasons = Object.entries(outcomes).flatMap(([step, { reason }]) => whole.get(step) ?? reason ?? [])
   return { ...result, outcomes, reasons, retries }
 }
 
@@ -115,6 +120,8 @@ async function perform(name: string, payload: unknown, options: RunHere, signal:
       return load(pipeline, payload as LoadInput, services)
     case 'DrayCommit':
       return commit(pipeline, payload as CommitInput, services)
+    case 'DrayOutcome':
+      return outcome(payload as OutcomeInput, services)
     case 'DrayFinish':
       return finish(payload as FinishInput, services)
     default:

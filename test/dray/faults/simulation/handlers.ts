@@ -3,6 +3,7 @@ import type {
   ExtractInput,
   FinishInput,
   LoadInput,
+  OutcomeInput,
   PlanInput,
   TaskInput,
   TransformInput,
@@ -13,6 +14,7 @@ import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract } from 'dray/internal/pipeline/stages/extract.ts'
 import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
+import { outcome } from 'dray/internal/pipeline/stages/outcome.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
@@ -31,6 +33,8 @@ export function handle(name: string, payload: unknown, pipeline: Pipeline, servi
       return load(pipeline, payload as LoadInput, services)
     case 'DrayCommit':
       return commit(pipeline, payload as CommitInput, services)
+    case 'DrayOutcome':
+      return outcome(payload as OutcomeInput, services)
     case 'DrayFinish':
       return finish(payload as FinishInput, services)
     case 'AfterwardsRun':

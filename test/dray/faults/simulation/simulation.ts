@@ -54,7 +54,7 @@ import { WorldEvents } from './world-events.ts'
 
 const START = Date.parse('2024-03-01T00:00:00Z')
 const HOUR = 3_600_000
-const { definition } = toStatesLanguage(simulated)
+const { definition, machines } = toStatesLanguage(simulated)
 
 type Ending = Pick<RunPlan, 'endedAfterSeconds' | 'machineLost'>
 const UNTROUBLED: Ending = { endedAfterSeconds: null, machineLost: false }
@@ -483,6 +483,7 @@ export class Simulation {
     const { status, error } = await execute(definition, mode === null ? {} : { mode }, {
       clock: this.#clock,
       executionName: id,
+      machines,
       random: () => this.#random.fraction(),
       signal: controller.signal,
       readItems: ({ key }) => readJsonArray(this.#staging, key),
@@ -512,9 +513,10 @@ export class Simulation {
       if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
       }
-      for (const [name, { reason }] of Object.entries(outcomes)) {
-        if (reason !== null && name === PIPELINE && !this.#mayFail(id, reason))
-          throw new Divergence(`${id}: ${name} failed without need: ${reason}`)
+      const reason = own?.reason ?? step(PIPELINE)?.error ?? null
+      if (own !== undefined && own.status !== 'success' && !isRecordLost) {
+        if (reason === null) throw new Divergence(`${id}: ${PIPELINE} ${own.status}, and nothing says why`)
+        if (!this.#mayFail(id, reason)) throw new Divergence(`${id}: ${PIPELINE} failed without need: ${reason}`)
       }
     })
   }

@@ -1,0 +1,198 @@
+import { NestedStack, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
+import { EventBus } from 'aws-cdk-lib/aws-events'
+import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
+import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs'
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
+import { Construct } from 'constructs'
+import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
+import type { Workflow } from 'dray/internal/workflow/workflow.ts'
+import type { DeployedHandler } from './deployed-handlers.ts'
+import { triggerHandlers } from './deployed-handlers.ts'
+import { EnvironmentFunctions, type EnvironmentFunctionsProps, imported } from './environment-functions.ts'
+import { permitFunction } from './function-roles.ts'
+import { LineageAccess } from './lineage-access.ts'
+import { machineRoles } from './machine-roles.ts'
+import {
+  controlFunctionName,
+  logGroupOf,
+  pipelineMachineName,
+  topicNameOf,
+  workflowFunctionName,
+  workflowMachineName,
+} from './names.ts'
+import { pascalCase } from './pascal-case.ts'
+import { PipelinesWatch } from './pipelines-watch.ts'
+import { stackOutputs } from './stack-outputs.ts'
+import { createStateMachine, machineArn } from './state-machine.ts'
+import { WorkflowAlarms } from './workflow-alarms.ts'
+import { WorkflowDashboard } from './workflow-dashboard.ts'
+import { type Table, type TriggerFunction, type TriggerFunctionProps, WorkflowTriggers } from './workflow-triggers.ts'
+
+export interface WorkflowsStackProps extends StackProps, EnvironmentFunctionsProps {
+  readonly workflows: readonly Workflow[]
+  readonly handlers: ReadonlyMap<string, DeployedHandler>
+  /** The stack of each pipeline. */
+  readonly stackOfPipeline: ReadonlyMap<string, number>
+}
+
+/**
+ * The workflows of an environment, each in a nested stack, with the functions that say how pipelines ended and end
+ * runs, and what looks after pipelines that are started by hand.
+ */
+export class WorkflowsStack extends Stack {
+  constructor(scope: Construct, id: string, props: WorkflowsStackProps) {
+    super(scope, id, props)
+    const { environment, workflows } = props
+    const shared = new SharedParts(this, props)
+    const control = this.#createControl(shared, props)
+    const nested = new Construct(this, 'Workflows')
+    for (const workflow of workflows) {
+      new WorkflowStack(nested, pascalCase(workflow.name), { ...props, workflow, control })
+    }
+    new PipelinesWatch(this, 'Pipelines', {
+      environment,
+      table: shared.table,
+      createFunction: (at, name, given) =>
+        shared.createTrigger(at, given, controlFunctionName(environment.name, name, 'workflows'), shared.controlLogs),
+    })
+  }
+
+  #createControl({ functions, controlLogs }: SharedParts, { environment, handlers, workflows }: WorkflowsStackProps) {
+    const called = new Set(
+      workflows.flatMap((workflow) => toStatesLanguage(workflow).functions.map((one) => one.handler)),
+    )
+    const control = [...handlers.values()].filter(
+      ({ handler }) => handler.startsWith('functions/dray/') && called.has(handler),
+    )
+    return new Map(
+      control.map((handler) => {
+        const name = controlFunctionName(environment.name, handler.role, 'workflows')
+        const given = { name, logGroup: controlLogs }
+        return [handler.handler, functions.ofState(this, pascalCase(handler.role), handler, given).versionArn]
+      }),
+    )
+  }
+}
+
+/** What a stack of workflows knows of the environment's first one. */
+class SharedParts {
+  readonly functions: EnvironmentFunctions
+  readonly table: Table
+  readonly topic: ITopic
+  readonly controlLogs: ILogGroup
+  readonly #props: EnvironmentFunctionsProps
+  readonly #lineage: LineageAccess
+
+  constructor(scope: Construct, props: EnvironmentFunctionsProps) {
+    const { environment } = props
+    this.#props = props
+    this.functions = new EnvironmentFunctions(scope, props)
+    const tableName = this.functions.stateTable
+    this.table = {
+      tableName,
+      tableArn: Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: tableName }),
+    }
+    this.topic = Topic.fromTopicArn(scope, 'Topic', environment.notify.topicArn ?? topicArn(scope, environment.name))
+    this.controlLogs = LogGroup.fromLogGroupName(scope, 'ControlLogs', logGroupOf.control(environment.name))
+    this.#lineage = new LineageAccess(new Construct(scope, 'JanitorLineage'), environment.lineage)
+  }
+
+  /** A function that no state machine calls, with a role that no other has. */
+  createTrigger(
+    scope: Construct,
+    props: TriggerFunctionProps & { readonly id: string },
+    name: string,
+    logGroup: ILogGroup,
+  ): TriggerFunction {
+    const { environment } = this.#props
+    const cleans = props.handler === triggerHandlers.janitor
+    const role = new Role(scope, `${props.id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
+    permitFunction(role, environment.name, false)
+    if (cleans) this.#lineage.permit(role, true)
+    if (environment.notify.topicArn === undefined && 'NOTIFICATION_TOPIC_ARN' in props.environment) {
+      const key = imported(environment, stackOutputs.key)
+      role.addToPrincipalPolicy(
+        new PolicyStatement({ actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [key] }),
+      )
+    }
+    const lineage = cleans ? this.#lineage.variablesOf(true) : {}
+    const created = this.functions.create(scope, props.id, {
+      ...props,
+      name,
+      logGroup,
+      // The CDK would add to it what an event source needs, by wider actions.
+      role: role.withoutPolicyUpdates(),
+      environment: { ...props.environment, ...lineage },
+    })
+    created.function.node.addDependency(role)
+    return { function: created.function, role }
+  }
+}
+
+/** By its name: an output that is imported could not change while it is. */
+function topicArn(scope: Construct, environment: string): string {
+  return Stack.of(scope).formatArn({ service: 'sns', resource: topicNameOf(environment) })
+}
+
+interface WorkflowStackProps extends WorkflowsStackProps {
+  readonly workflow: Workflow
+  readonly control: ReadonlyMap<string, string>
+}
+
+/** A workflow: its state machine, its tasks, what starts it and what watches it. */
+class WorkflowStack extends NestedStack {
+  constructor(scope: Construct, id: string, props: WorkflowStackProps) {
+    const { environment, workflow } = props
+    super(scope, id, { description: `The workflow ${workflow.name} of ${environment.name}` })
+    const shared = new SharedParts(this, props)
+    const logGroup = new LogGroup(this, 'Logs', {
+      logGroupName: logGroupOf.workflow(environment.name, workflow.name),
+      retention: environment.retention.logs,
+      removalPolicy: RemovalPolicy.DESTROY,
+    })
+    const machine = this.#createMachine(shared, logGroup, props)
+    const { deadLetters } = new WorkflowTriggers(this, 'Triggers', {
+      environment,
+      workflow,
+      machine,
+      table: shared.table,
+      bus: EventBus.fromEventBusName(this, 'Bus', environment.eventBusName),
+      topic: shared.topic,
+      createFunction: (at, id, given) =>
+        shared.createTrigger(
+          at,
+          { ...given, id },
+          workflowFunctionName(environment.name, workflow.name, id.toLowerCase()),
+          logGroup,
+        ),
+    })
+    const watched = { workflow: workflow.name, environment, machine, deadLetters }
+    const alarms = new WorkflowAlarms(this, 'Alarms', { ...watched, topic: shared.topic })
+    new WorkflowDashboard(this, 'Dashboard', { ...watched, pipelines: pipelinesOf(workflow), alarms })
+  }
+
+  #createMachine({ functions }: SharedParts, logGroup: ILogGroup, props: WorkflowStackProps) {
+    const { environment, workflow, handlers, control, stackOfPipeline } = props
+    const { definition, functions: called, machines } = toStatesLanguage(workflow)
+    const ofFunctions = called.map(({ placeholder, handler }): [string, string] => {
+      const shared = control.get(handler)
+      if (shared !== undefined) return [placeholder, shared]
+      const task = handler.replace(/^functions\/(.+)\/run\.ts$/, '$1')
+      const name = workflowFunctionName(environment.name, workflow.name, task, 'run')
+      const deployed = handlers.get(handler) as DeployedHandler
+      return [placeholder, functions.ofState(this, `${pascalCase(task)}Run`, deployed, { name, logGroup }).versionArn]
+    })
+    const ofPipelines = [...machines].map(([placeholder, { name }]): [string, string] => {
+      const stack = stackOfPipeline.get(name) as number
+      return [placeholder, machineArn(pipelineMachineName(environment.name, name, stack))]
+    })
+    return createStateMachine(this, 'Machine', {
+      name: workflowMachineName(environment.name, workflow.name),
+      definition,
+      arns: Object.fromEntries([...ofFunctions, ...ofPipelines]),
+      role: functions.role(machineRoles.workflows),
+      logGroup: LogGroup.fromLogGroupName(this, 'MachineLogs', logGroupOf.machines(environment.name)),
+    })
+  }
+}

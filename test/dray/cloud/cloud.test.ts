@@ -1,0 +1,193 @@
+import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { Agent } from 'node:https'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
+import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
+import { createConnection } from 'mysql2/promise'
+import { Client } from 'pg'
+import { dray as drayIn, type Ended, temporaryHome } from '#test/cli/dray-process.ts'
+import { startMariaDB } from '#test/services/mariadb.ts'
+import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
+import { type Emulator, startEmulator } from './emulator.ts'
+import { emulatorPackage } from './emulator-package.ts'
+
+/*
+ * What `dray deploy` makes, on an emulator of AWS that others have written: the templates and the bundles as they are,
+ * with IAM enforced. What this does not show is in docs/ci.md.
+ */
+
+const found = await emulatorPackage()
+const mariadb = await startMariaDB()
+const why = [found, mariadb].flatMap((part) => ('unavailable' in part ? [part.unavailable] : []))[0]
+if (why !== undefined && process.env.CI === 'true') throw new Error(`CI must not skip suites: ${why}`)
+
+describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
+  const { home, remove } = temporaryHome()
+  let emulator: Emulator
+  let postgres: TestPostgres
+  let till: Client
+  let lake: Client
+  let operator: Readonly<Record<string, string>> = {}
+
+  const dray = (...args: string[]) => drayIn(home, args, { ...emulator.variables, ...operator })
+  const succeeded = ({ code, stdout, stderr }: Ended) => {
+    assert.equal(code, 0, `${stderr}${stdout}`)
+    return stdout
+  }
+  const json = async (...args: string[]) => JSON.parse(succeeded(await dray(...args, '--env', 'dev', '--json')))
+  const client = () => ({
+    endpoint: emulator.variables.AWS_ENDPOINT_URL as string,
+    region: 'eu-west-1',
+    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
+    requestHandler: { httpsAgent: new Agent({ ca: emulator.ca }) },
+  })
+  const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
+    steps.map(({ name, status }) => `${name} ${status}`)
+
+  before(async () => {
+    if ('unavailable' in found || 'unavailable' in mariadb) return
+    emulator = await startEmulator(found.python)
+    postgres = await startPostgres()
+    const urls = {
+      shop: await mariadb.createDatabase(),
+      till: await postgres.createDatabase(),
+      lake: await postgres.createDatabase(),
+    }
+    const shop = await createConnection(urls.shop)
+    await shop.query(
+      'create table customers (id bigint primary key, name text, email text, phone text, address text, created_at text)',
+    )
+    await shop.query("insert into customers (id, name) values (1, 'Ann'), (2, '')")
+    await shop.end()
+    till = new Client({ connectionString: urls.till })
+    lake = new Client({ connectionString: urls.lake })
+    await Promise.all([till.connect(), lake.connect()])
+    await till.query(
+      `create table orders (id bigint primary key, customer_id bigint, order_date timestamp, total_amount numeric(12, 2),
+         status text, last_updated timestamp not null);
+       insert into orders select id, 1, '2024-01-01', 1.00, 'new', timestamp '2024-01-01 12:00' from generate_series(1, 1000) as id`,
+    )
+    await lake.query(
+      `create table customer_dim (id bigint primary key, full_name varchar(200) not null, email varchar(320), phone varchar(16), city varchar(100));
+       create table order_fact (order_id bigint primary key, customer_id bigint not null, order_date date not null, order_amount numeric(12, 2) not null,
+         order_status varchar(20) not null, etl_timestamp timestamp not null)`,
+    )
+    const secrets = new SecretsManagerClient(client())
+    for (const [name, url] of Object.entries(urls))
+      await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}/url`, SecretString: url }))
+    secrets.destroy()
+    await cdk('bootstrap', 'aws://000000000000/eu-west-1')
+  })
+  after(async () => {
+    await till?.end()
+    await lake?.end()
+    await emulator?.stop()
+    await postgres?.stop()
+    if (!('unavailable' in mariadb)) await mariadb.stop()
+    remove()
+  })
+
+  /** In a folder that is no project's. */
+  async function cdk(...args: string[]): Promise<void> {
+    const file = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk')
+    const env = { ...process.env, ...emulator.variables, HOME: home }
+    const child = spawn(process.execPath, [file, ...args], { cwd: emulator.folder, env, stdio: 'ignore' })
+    assert.deepEqual(await once(child, 'exit'), [0, null])
+  }
+
+  /** As a user with the operator policy, and nothing else. */
+  async function signInAsOperator(): Promise<void> {
+    const stacks = new CloudFormationClient(client())
+    const { Stacks = [] } = await stacks.send(new DescribeStacksCommand({ StackName: 'Dray-dev' }))
+    stacks.destroy()
+    const policy = Stacks[0]?.Outputs?.find(({ OutputKey }) => OutputKey === stackOutputs.operatorPolicy)?.OutputValue
+    operator = await emulator.userWith(policy ?? '')
+  }
+
+  it('is deployed by dray deploy, what is shared first, then pipelines, then workflows', async () => {
+    const output = join(emulator.folder, 'cdk.out')
+
+    const { code, stdout, stderr } = await dray(
+      'deploy',
+      'dev',
+      '--require-approval',
+      'never',
+      '--',
+      '--output',
+      output,
+    )
+
+    assert.equal(code, 0, stderr)
+    const arns = `${stdout}${stderr}`.match(/(?<=:stack\/)Dray-dev[\w-]*/g)
+    assert.deepEqual([...new Set(arns)], ['Dray-dev', 'Dray-dev-pipelines', 'Dray-dev-workflows'])
+    await signInAsOperator()
+  })
+
+  it('runs a workflow, each pipeline by its own state machine', async () => {
+    const run = await json('run', 'nightly')
+
+    assert.deepEqual(statuses(run), ['customers success', 'orders success', 'data-mart success'])
+    const { rows } = await lake.query(
+      'select count(*)::int as orders, (select count(*)::int from customer_dim) as customers from order_fact',
+    )
+    assert.deepEqual(rows, [{ orders: 1000, customers: 1 }])
+    assert.ok((await json('runs', 'logs', run.run_id)).entries.length > 10)
+  })
+
+  it('fails a pipeline whose target refuses it, skips what waits for it, and resumes the rest', async () => {
+    await lake.query(`alter table order_fact rename column order_amount to amount`)
+
+    const { code, stdout } = await dray('run', 'nightly', '--env', 'dev', '--json')
+    await lake.query('alter table order_fact rename column amount to order_amount')
+    const failed = JSON.parse(stdout)
+    const resumed = await json('resume', failed.run_id)
+
+    assert.deepEqual([code, statuses(failed)], [1, ['customers success', 'orders failed', 'data-mart skipped']])
+    assert.match(stdout, /order_amount/)
+    assert.deepEqual(statuses(resumed), ['customers success', 'orders success', 'data-mart success'])
+  })
+
+  it('stops a run with what it has started, and gives its leases back', async () => {
+    await till.query("update orders set last_updated = '2024-01-01 13:00', status = 'paid'")
+    await lake.query('begin; lock table order_fact in exclusive mode')
+    const { run_id: id } = await json('run', 'orders', '--keys', '1,2', '--detach')
+    while ((await json('runs', 'show', id)).steps?.[0]?.status !== 'running') await delay(300)
+
+    await json('runs', 'stop', id)
+    const watched = await dray('runs', 'watch', id, '--env', 'dev')
+    await lake.query('rollback')
+
+    assert.match(watched.stdout, /orders failed: The execution was aborted/)
+    while (/ until /.test(succeeded(await dray('state', '--env', 'dev')))) await delay(300)
+    assert.deepEqual(statuses(await json('resume', id)), ['orders success'])
+  })
+
+  it('plays quarantined rows again', async () => {
+    const replayed = await json('quarantine', 'replay', 'customers')
+
+    assert.deepEqual(statuses(replayed), ['customers success'])
+  })
+
+  it('runs a pipeline whose state machine a person starts', async () => {
+    const states = new SFNClient(client())
+    const stateMachineArn = 'arn:aws:states:eu-west-1:000000000000:stateMachine:Dray-dev_customers_pipeline'
+    await states.send(new StartExecutionCommand({ stateMachineArn, name: 'by-hand' }))
+    states.destroy()
+    while (!succeeded(await dray('runs', '--env', 'dev')).includes('by-hand')) await delay(300)
+
+    const watched = await json('runs', 'watch', 'by-hand')
+
+    assert.deepEqual([watched.status, watched.only], ['success', ['customers']])
+  })
+
+  it('never calls what its roles, and the policy of operators, do not allow', async () => {
+    assert.deepEqual(await emulator.refused(), [])
+  })
+})
