@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
 import { inspect } from 'node:util'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
@@ -21,6 +22,7 @@ import { RecordInvalidError, RecordNotFoundError, StaleRecordError } from 'dray/
 import { email } from 'dray/internal/active-record/validations.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { LONG_WAIT_MS } from 'dray/internal/database/long-wait.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import fc from 'fast-check'
 import { long } from '#test/long.ts'
@@ -511,6 +513,53 @@ export function activeRecordContract(
       assert.equal(records.length, 3)
       assert.equal(await Note.where(['body like ?', '% at once']).count(), 3)
     })
+
+    const waiting: Readonly<
+      Record<string, (late: () => Promise<unknown>, work: () => Promise<unknown>) => Promise<void>>
+    > = {
+      'A statement': (late, work) =>
+        shop.transaction(async () => {
+          const inside = shop.transaction(work)
+          void late()
+          await inside
+        }),
+      'A transaction inside a transaction': (late, work) =>
+        shop.transaction(async () => {
+          const inside = shop.transaction(work)
+          void shop.transaction(late)
+          await inside
+        }),
+    }
+    for (const [what, begin] of Object.entries(waiting)) {
+      test(`${what} that waits for another one inside which awaits it is warned of`, async (t) => {
+        t.mock.timers.enable({ apis: ['setInterval'] })
+        const warned = once(process, 'warning')
+        const [asked, began, released] = [Promise.withResolvers(), Promise.withResolvers(), Promise.withResolvers()]
+        const late = async () => {
+          const writing = shop.sql`insert into note (body) values (${`late ${what}`})`
+          asked.resolve(writing)
+          await writing
+        }
+        const done = begin(late, async () => {
+          began.resolve(null)
+          await Promise.race([asked.promise, released.promise])
+        })
+
+        await began.promise
+        t.mock.timers.tick(LONG_WAIT_MS)
+        t.mock.timers.tick(LONG_WAIT_MS)
+        const [{ message, code }] = await warned
+        released.resolve(null)
+        await done
+
+        assert.equal(code, 'DRAY_LONG_WAIT')
+        assert.match(
+          message,
+          new RegExp(`^${what}.* on database .*both wait for ever: do it inside of that one.*active-record`),
+        )
+        assert.equal(await Note.where({ body: `late ${what}` }).count(), 1)
+      })
+    }
 
     test('what is written beside a record that is refused stays', async () => {
       await Customer.deleteAll()
