@@ -161,6 +161,23 @@ export function activeRecordContract(
       assert.equal((await Note.find(second.id)).body, 'two')
     })
 
+    test('refuses NULL for a generated key, and says to leave it out', async () => {
+      const nothing = { id: null as never, body: 'without a number' }
+      const [created, saved] = [await Note.create(nothing), await Note.create({ body: 'with a number' })]
+      saved.id = null as never
+      const { rejected } = await Note.insertAll([nothing])
+
+      assert.equal(await saved.save(), false)
+      for (const errors of [created.errors.toArray(), saved.errors.toArray(), rejected[0]?.errors ?? []]) {
+        assert.deepEqual(
+          errors.map(({ field, code }) => [field, code]),
+          [['id', 'required']],
+        )
+        assert.match(errors[0]?.message ?? '', /^is null, and the database numbers this key.*leave it out/)
+      }
+      assert.equal(await Note.where({ body: 'without a number' }).count(), 0)
+    })
+
     test('a generated key after rows with given ones is free, or the refusal says how to move the numbers', async () => {
       const Numbered = shop.table("numbered'1", { id: bigint().primaryKey().generated(), body: text() })
       await Numbered.createTable()
