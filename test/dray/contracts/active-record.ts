@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import {
@@ -577,6 +578,50 @@ export function activeRecordContract(
         assert.equal(await Note.where({ body: `late ${what}` }).count(), 1)
       })
     }
+
+    test('a new record that is saved twice at once is inserted once', async () => {
+      for (let time = 0; time < 20; time++) {
+        const note = new Note({ body: `saved twice ${time}` })
+        const again = async () => {
+          await delay(time % 4)
+          note.body += ', changed'
+          return note.save()
+        }
+
+        assert.deepEqual(await Promise.all([note.save(), again()]), [true, true], String(note.errors))
+      }
+
+      assert.equal(await Note.where(['body like ?', 'saved twice %']).count(), 20)
+      assert.equal(await Note.where(['body like ?', 'saved twice %, changed']).count(), 20)
+    })
+
+    test('what is assigned while a save is under way, or a reload, is of the next save', async () => {
+      for (let time = 0; time < 20; time++) {
+        const id = BigInt(1_000 + time)
+        const line = new Line({ orderId: id, lineNumber: 1, note: 'at first' })
+        const inserting = line.save()
+        await delay(time % 4)
+        line.note = 'while inserted'
+        assert.equal(await inserting, true, String(line.errors))
+        assert.equal(line.note, 'while inserted')
+        assert.equal(await line.save(), true)
+
+        line.note = 'updated'
+        const updating = line.save()
+        await delay(time % 4)
+        line.note = 'while inserted'
+        assert.equal(await updating, true, String(line.errors))
+        assert.equal(line.note, 'while inserted')
+        assert.equal(await line.save(), true)
+        assert.equal((await Line.findBy({ orderId: id }))?.note, 'while inserted')
+
+        const reading = line.reload()
+        line.note = 'while read'
+        await reading
+        assert.deepEqual([line.note, line.changed], ['while read', ['note']])
+        await line.destroy()
+      }
+    })
 
     test('what is written beside a record that is refused stays', async () => {
       await Customer.deleteAll()
