@@ -38,13 +38,22 @@ export async function replay(name: string, options: ChoiceOptions & RunOptions) 
   const asked = await pipelineAlone(name, options.workflow)
   const mode = checkedMode({ replay: { run: options.run ?? null, ids: options.id ?? null } })
   return runAsked(async (stores) => {
-    await chosenRows(name, options, stores)
+    // The run reads all of them itself, and says what is damaged.
+    await chosenRows(name, options, stores, { isEnough: (ids) => ids.length === (options.id?.length ?? 1) })
     return { ...asked, mode, trigger: 'replay' }
   }, options)
 }
 
-/** The ids of the open rows that were asked for; throws `Configuration` when there are none. */
-async function chosenRows(name: string, options: ChoiceOptions, { staging }: Stores): Promise<string[]> {
+/**
+ * The ids of the open rows that were asked for, of all of them or until there are enough; throws `Configuration` when
+ * there are none.
+ */
+async function chosenRows(
+  name: string,
+  options: ChoiceOptions,
+  { staging }: Stores,
+  { isEnough }: { readonly isEnough?: (ids: readonly string[]) => boolean } = {},
+): Promise<string[]> {
   const { DamagedObjects } = await import('dray/internal/pipeline/quarantine/damaged-objects.ts')
   const { quarantinedRows } = await import('dray/internal/pipeline/quarantine/kept-rows.ts')
   const { run, id } = options
@@ -52,7 +61,9 @@ async function chosenRows(name: string, options: ChoiceOptions, { staging }: Sto
   const wanted = id === undefined ? null : new Set(id)
   const ids: string[] = []
   for await (const row of quarantinedRows(staging, name, { run, damaged })) {
-    if (row.record === null && (wanted === null || wanted.has(row.id))) ids.push(row.id)
+    if (row.record !== null || wanted?.has(row.id) === false) continue
+    ids.push(row.id)
+    if (isEnough?.(ids)) break
   }
   say(notesText(damaged.notes))
   const found = new Set(ids)

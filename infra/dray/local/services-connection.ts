@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { openSync, readFileSync } from 'node:fs'
+import { openSync, readFileSync, statfsSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -25,6 +25,8 @@ const POLL_MS = 10
 const FIRST_ANSWER_WITHIN_MS = 1_500
 /** How often one that has the folder may fail to. */
 const MOST_SILENCES = 4
+/** With less nothing starts, nor does its log say so. */
+const FULL_BYTES = 64 * 1024
 
 export interface ServicesConnection {
   /** Endpoint of DynamoDB; null when it was not asked for. */
@@ -174,9 +176,12 @@ async function ends(child: ChildProcess): Promise<void> {
 
 function ended(home: string, child: ChildProcess): Error {
   const how = child.signalCode ?? `code ${child.exitCode}`
-  return new ConfigurationError(
-    `The process of the local services ended (${how}) before they were up; its reason is in ${join(logFolder(home), 'services.log')}.`,
-  )
+  const { bavail, bsize } = statfsSync(home)
+  const reason =
+    bavail * bsize < FULL_BYTES
+      ? `the disk of ${home} is full, so nothing was run: free some of it, and run the command again.`
+      : `its reason is in ${join(logFolder(home), 'services.log')}.`
+  return new ConfigurationError(`The process of the local services ended (${how}) before they were up; ${reason}`)
 }
 
 function unreachable(home: string): Error {

@@ -114,7 +114,7 @@ export function rowEncoder(
     for (let index = 0; index < kept.length; index++) {
       const { column, name, place, touched } = kept[index] as (typeof kept)[number]
       const given = attributes[name]
-      const error = validateValue(column, given)
+      const error = validateValue(column, given) ?? (place < 0 && given !== undefined ? notWritten(column) : null)
       if (error !== null) {
         errors ??= []
         errors.push(error)
@@ -130,6 +130,14 @@ export function rowEncoder(
     }
     return errors === null ? { texts } : { errors }
   }
+}
+
+/** A value for a column that is not written: what the database fills in would stand in its place. */
+function notWritten({ name, field: { settings } }: ColumnDefinition): ValidationError | null {
+  if (settings.isLockVersion) return null
+  const method = settings.isGenerated ? 'generated()' : 'defaulted()'
+  const message = `is given, and the field is ${method}: the load leaves the column to the database, so the value would be lost; leave it out of the row, or take ${method} off the field`
+  return { field: name, code: 'not_written', message }
 }
 
 /** Merges blocks of COPY text in the columns of the model, in the open transaction. */

@@ -162,10 +162,7 @@ function recordClass(definition: TableDefinition) {
       for (const column of definition.columns) {
         const text = internals.row(this)[column.index]
         if (text === undefined && !this.isNew) continue
-        const error = validateValue(
-          column,
-          text === undefined || text === null ? null : column.field.settings.cast(text),
-        )
+        const error = validateValue(column, typeof text === 'string' ? column.field.settings.cast(text) : text)
         if (error !== null) this.errors.add(error.field, error.code, error.message)
       }
       this.validate()

@@ -5,13 +5,19 @@ import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { areKept, refuseChanged } from './kept-values.ts'
 import type { QueriedModel } from './model-table.ts'
-import { type ActiveRecord, internals } from './record.ts'
+import { type ActiveRecord, internals, type Snapshot } from './record.ts'
 import { RecordNotFoundError, StaleRecordError } from './record-errors.ts'
 import { Relation } from './relation.ts'
 import { columnName, readColumn, tableName, textFor } from './sql.ts'
-import type { ColumnDefinition } from './table-definition.ts'
+import type { ColumnDefinition, RecordRow } from './table-definition.ts'
 
 type Writable = ActiveRecord & { isValid(): boolean }
+
+/** What a save writes. */
+interface Given extends Snapshot {
+  /** Names of properties. */
+  readonly changed: ReadonlySet<string>
+}
 
 function modelOf(record: ActiveRecord): QueriedModel {
   return record.constructor as unknown as QueriedModel
@@ -27,13 +33,33 @@ const destroyed = new WeakSet<ActiveRecord>()
 export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
   if (destroyed.has(record)) throw staleRecord(model, record)
+  // Those of one transaction take turns anyway, and a hook that saves its own record must not wait for itself.
+  if (!model.database.inTransaction) while (record.isNew && inserts.has(record)) await inserts.get(record)
+  const saving = saveNow(model, record)
+  if (record.isNew) {
+    const ended = saving.then(
+      () => {},
+      () => {},
+    )
+    inserts.set(record, ended)
+    ended.then(() => inserts.get(record) === ended && inserts.delete(record))
+  }
+  return saving
+}
+
+/** Saves of new records that are under way: one that is saved twice at once is inserted once, then updated. */
+const inserts = new WeakMap<ActiveRecord, Promise<void>>()
+
+async function saveNow(model: QueriedModel, record: Writable): Promise<boolean> {
   try {
     return await model.database.transaction(async () => {
       model.database.onRollback(internals.wayBack(record))
       await record.beforeSave()
       if (!record.isValid()) return false
-      if (record.isNew) await insert(model, record)
-      else if (record.changed.length > 0) await update(model, record)
+      // What is assigned from here on is of the next save.
+      const given = { ...internals.snapshot(record), changed: new Set(record.changed) }
+      if (record.isNew) await insert(model, record, given)
+      else if (given.changed.size > 0) await update(model, record, given)
       await record.afterSave()
       return true
     })
@@ -48,10 +74,10 @@ function propertyOf(model: QueriedModel, column: string): string {
   return model.definition.columns.find((candidate) => candidate.column === column)?.name ?? column
 }
 
-async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> {
+async function insert(model: QueriedModel, record: ActiveRecord, given: Given): Promise<void> {
   const { definition, database } = model
+  const { row } = given
   await database.withConnection(async (connection, adapter) => {
-    const row = internals.row(record)
     const columns: ColumnDefinition[] = []
     const values: RawBuilder<unknown>[] = []
     for (const column of definition.columns) {
@@ -67,17 +93,17 @@ async function insert(model: QueriedModel, record: ActiveRecord): Promise<void> 
         ? sql`insert into ${tableName(definition)}${sql.raw(adapter.defaultValues)}`
         : sql`insert into ${tableName(definition)} (${sql.join(columns.map(columnName))}) values (${sql.join(values)})`
     try {
-      await writeAndRead(model, record, connection, adapter, statement)
+      const stored = await writeAndRead(model, row, connection, adapter, statement)
+      await loadKept(model, record, connection, adapter, stored, given)
     } catch (error) {
-      throw numberTaken(model, record, adapter, error)
+      throw numberTaken(model, row, adapter, error)
     }
   })
 }
 
 /** A duplicate key that nobody has given: rows with numbers that were given do not move a sequence. */
-function numberTaken({ definition }: QueriedModel, record: ActiveRecord, { schema }: Adapter, error: unknown): unknown {
+function numberTaken({ definition }: QueriedModel, row: RecordRow, { schema }: Adapter, error: unknown): unknown {
   if (!(error instanceof DataQualityError)) return error
-  const row = internals.row(record)
   for (const { column, index, field } of definition.primaryKey) {
     if (!field.settings.isGenerated || row[index] !== undefined) continue
     const remedy = schema.numbersMoved(error, definition.table, column)
@@ -92,44 +118,34 @@ function numberTaken({ definition }: QueriedModel, record: ActiveRecord, { schem
   return error
 }
 
-/** Runs the write and takes the row as the database then has it: with defaults and generated keys. */
+/** Runs the write; the row as the database then has it, with defaults and generated keys, if it can be found. */
 async function writeAndRead(
   model: QueriedModel,
-  record: ActiveRecord,
+  row: RecordRow,
   connection: Connection,
   adapter: Adapter,
   statement: RawBuilder<unknown>,
-): Promise<void> {
+): Promise<readonly Text[] | null> {
   const all = sql.join(model.definition.columns.map((column) => readColumn(adapter, column)))
   if (adapter.lastGeneratedKey === null) {
     const { sql: text, parameters } = compile(adapter, sql`${statement} returning ${all}`)
-    const { rows } = await connection.query(text, parameters)
-    await loadKept(model, record, connection, adapter, writtenRow(model, rows))
-    return
+    return writtenRow(model, (await connection.query(text, parameters)).rows)
   }
   const { sql: text, parameters } = compile(adapter, statement)
   await connection.query(text, parameters)
   const generated = sql.raw(adapter.lastGeneratedKey)
-  const row = internals.row(record)
   const key = model.definition.primaryKey.map((column) => {
     const given = row[column.index]
     return given === undefined
       ? sql`${columnName(column)} = ${generated}`
       : sql`${columnName(column)} = ${textFor(adapter, column, given)}`
   })
-  if (key.length === 0) {
-    internals.load(
-      record,
-      model.definition.columns.map(({ index }) => row[index] ?? null),
-    )
-    return
-  }
+  if (key.length === 0) return null
   const select = compile(
     adapter,
     sql`select ${all} from ${tableName(model.definition)} where ${sql.join(key, sql` and `)}`,
   )
-  const { rows } = await connection.query(select.sql, select.parameters)
-  await loadKept(model, record, connection, adapter, writtenRow(model, rows))
+  return writtenRow(model, (await connection.query(select.sql, select.parameters)).rows)
 }
 
 /** The row of a write's answer; throws `DataQuality` when the database took the row without writing it. */
@@ -147,27 +163,38 @@ function droppedRow({ definition }: QueriedModel, what: 'inserted' | 'updated' |
   )
 }
 
-/** Takes the row as the database has it, unless a value that was written is another one now. */
+/**
+ * Takes the row as the database has it, unless a value that was written is another one now; null where nothing tells
+ * it.
+ */
 async function loadKept(
   model: QueriedModel,
   record: ActiveRecord,
   connection: Connection,
   adapter: Adapter,
-  stored: readonly Text[],
+  stored: readonly Text[] | null,
+  given: Given,
   wasWritten = true,
 ): Promise<void> {
   const { definition } = model
-  const row = internals.row(record)
-  const changed = new Set(record.changed)
+  const { row, changed } = given
+  if (stored === null) {
+    internals.load(
+      record,
+      definition.columns.map(({ index }) => row[index] ?? null),
+      given,
+    )
+    return
+  }
   const written = definition.columns.flatMap((column) => {
-    const given = row[column.index]
-    const isWritten = changed.has(column.name) && (record.isNew || column !== definition.lockVersion)
-    return given === undefined || !isWritten ? [] : [{ column, given, stored: stored[column.index] ?? null }]
+    const text = row[column.index]
+    const isWritten = changed.has(column.name) && (given.stored === null || column !== definition.lockVersion)
+    return text === undefined || !isWritten ? [] : [{ column, given: text, stored: stored[column.index] ?? null }]
   })
   // MySQL counts a row that has the values already as not written, too.
   if (!wasWritten && !areKept(adapter, written)) throw droppedRow(model, 'updated')
   if (stored.length > 0) await refuseChanged(written, definition, connection, adapter)
-  internals.load(record, [...stored])
+  internals.load(record, [...stored], given)
 }
 
 /** The row's own key, and its version where the model locks optimistically, as they were read. */
@@ -190,11 +217,10 @@ function identity(model: QueriedModel, record: ActiveRecord, adapter: Adapter): 
   )
 }
 
-async function update(model: QueriedModel, record: ActiveRecord): Promise<void> {
+async function update(model: QueriedModel, record: ActiveRecord, given: Given): Promise<void> {
   const { definition, database } = model
+  const { row, changed } = given
   await database.withConnection(async (connection, adapter) => {
-    const changed = new Set(record.changed)
-    const row = internals.row(record)
     const assignments = definition.columns.flatMap((column) => {
       if (column === definition.lockVersion) return [sql`${columnName(column)} = ${columnName(column)} + 1`]
       if (changed.has(column.name))
@@ -217,7 +243,7 @@ async function update(model: QueriedModel, record: ActiveRecord): Promise<void> 
     )
     const select = compile(adapter, sql`select ${all} from ${tableName(definition)} where ${key}`)
     const { rows } = await connection.query(select.sql, select.parameters)
-    await loadKept(model, record, connection, adapter, rows[0] ?? [], affected > 0)
+    await loadKept(model, record, connection, adapter, rows[0] ?? [], given, affected > 0)
   })
 }
 
@@ -267,6 +293,7 @@ export async function destroy(record: ActiveRecord): Promise<void> {
 export async function reload(record: ActiveRecord): Promise<void> {
   const model = modelOf(record)
   refuseNew(model, record, 'read again')
+  const given = internals.snapshot(record)
   const key = Object.fromEntries(model.definition.primaryKey.map(({ name }) => [name, record.was(name)]))
   const fresh = await new Relation(model).where(key as never).first()
   if (fresh === null) {
@@ -277,5 +304,5 @@ export async function reload(record: ActiveRecord): Promise<void> {
       `${model.definition.database}.${model.definition.table} has no row with ${shown} any more`,
     )
   }
-  internals.load(record, [...internals.row(fresh as never)])
+  internals.load(record, [...internals.row(fresh as never)], given)
 }

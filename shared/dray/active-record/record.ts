@@ -20,13 +20,22 @@ const INSPECT = Symbol.for('nodejs.util.inspect.custom')
 /** The row of a record that has no value yet; never written into. */
 const NO_VALUES: RecordRow = []
 
+/** A record at one time. */
+export interface Snapshot {
+  readonly row: RecordRow
+  /** As it was in the database; null for a new record. */
+  readonly stored: RecordRow | null
+}
+
 interface Internals {
   /** The texts of the record as it is now. Throws `DataQuality` for a value that its field cannot hold. */
   row(record: SourceRecord): RecordRow
   /** Gives a new record its row: texts, or the line of COPY text that they are in. Its fields are not there yet. */
   take(record: SourceRecord, row: RecordRow | string): void
-  /** Takes a row as it is in the database now. */
-  load(record: SourceRecord, row: RecordRow): void
+  /** What the record has now; later changes do not reach it. */
+  snapshot(record: SourceRecord): Snapshot
+  /** Takes a row as it is in the database now. Values that have been assigned since `given` stay, as changes. */
+  load(record: SourceRecord, row: RecordRow, given: Snapshot): void
   /** Changes a value; one that equals what is stored takes the stored text again, so that it is not a change. */
   set(record: SourceRecord, column: ColumnDefinition, text: Text): void
   /** Takes a value that was assigned; one that the field cannot hold is kept, and judged by a save. */
@@ -82,10 +91,13 @@ export class SourceRecord {
         record.#row = row
         record.#stored = row
       },
-      load: (record, row) => {
+      snapshot: (record) => ({ row: [...record.#current], stored: record.#storedTexts }),
+      load: (record, row, given) => {
+        const since = record.#assignedSince(given)
         record.#row = row
         record.#stored = row
         ownFieldsOf(record).renew(record, row)
+        for (const [column, text] of since) internals.set(record, column, text)
       },
       set: (record, column, text) => {
         const set = record.#set(column, text)
@@ -133,6 +145,18 @@ export class SourceRecord {
   get #current(): RecordRow {
     if (!this.#definition.readOnly) for (const column of ownFieldsOf(this).plain) this.#notice(column)
     return this.#texts
+  }
+
+  /** What another save has stored meanwhile is not assigned. */
+  #assignedSince({ row: before, stored: storedBefore }: Snapshot): readonly (readonly [ColumnDefinition, Text])[] {
+    const row = this.#current
+    const stored = this.#storedTexts
+    return this.#definition.columns.flatMap((column) => {
+      const { index } = column
+      const text = row[index]
+      if (text === undefined || text === before[index]) return []
+      return text === stored?.[index] && text !== storedBefore?.[index] ? [] : [[column, text] as const]
+    })
   }
 
   /** Takes over what has been written into an own field. */

@@ -70,9 +70,16 @@ export function matches(pattern: RegExp): Rule<string> {
       : { code: 'no_match', message: `must match ${pattern}` }
 }
 
-/** What is wrong with one value, or null. */
+/** What is wrong with one value, or null; undefined is a value that is not given. */
 export function validateValue(column: ColumnDefinition, value: unknown): ValidationError | null {
   const { settings } = column.field
+  if (value === null && settings.isGenerated && !settings.isNullable) {
+    return {
+      field: column.name,
+      code: 'required',
+      message: 'is null, and the database numbers this key where none is given: leave it out, or give a number',
+    }
+  }
   if (value === null || value === undefined) {
     if (settings.isNullable || settings.isOptional) return null
     return { field: column.name, code: 'required', message: 'is required' }

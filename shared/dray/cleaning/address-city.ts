@@ -201,6 +201,12 @@ function judged(
   return before.length < 2 && before.every(isLine) && !isStreet ? 'last' : 'ambiguous'
 }
 
+/** A city or a country, behind what may be its postal code. */
+function isPlace(text: string, country: string | null): boolean {
+  const name = text.replace(/^(?:\p{Lu}{1,3}-)?[\d -]+/u, '')
+  return isKnown(name, country) || countryNamed(name) !== null
+}
+
 /** The city stands before the street, or behind it without a comma. */
 function takeFromLine(parts: Part[], text: string, { country, postal, hasRegion }: Evidence): Found {
   if (country !== null && parts.length > 1 && isKnownCity(parts[0]?.text ?? '', country)) {
@@ -210,7 +216,9 @@ function takeFromLine(parts: Part[], text: string, { country, postal, hasRegion 
   }
   const isFollowed = hasRegion || postal !== null
   const cut = isFollowed || country !== null ? cityAfterStreet(text, country) : null
-  if (cut === null) return isFollowed ? { ...AMBIGUOUS, isLine: true } : NONE
+  if (cut === null && isFollowed) return { ...AMBIGUOUS, isLine: true }
+  // `Budapest, Széchenyi tér 1`: a place that no country and no postal code makes sure of.
+  if (cut === null) return parts.some((part) => isPlace(part.text, country)) ? AMBIGUOUS : NONE
   replaceAt(parts, parts.length - 1, cut.street)
   return { city: cut.city, isAmbiguous: false }
 }

@@ -38,6 +38,8 @@ const IDENTITY = new RegExp(String.raw`^(?:(?:${TWO}${MONTH}\d\d|\d\d${MONTH}${T
 
 /** `0711 2842222/23`: the end of a second number that begins as the first one. */
 const NEXT_LINE = /^(.*\d) ?\/\D{0,3}\d{1,4}$/
+/** Another number behind a comma, too long for an extension; two commas are a pause in dialling. */
+const ANOTHER = /[^,;][,;]\s?\d[\d ().-]{4,}\d$/
 
 /** Digits that may be a whole number of another country, as long as they are; Chinese ones begin with 1. */
 const LONG = /^[2-9]\d{10,}$/
@@ -153,6 +155,7 @@ export function cleanPhone(value: string | null, defaultCountry?: string | null)
   const number = parseWithCountry(text, country)
   if (number === 'ambiguous') return ambiguous
   if (number === 'incomplete') return incomplete
+  if (number?.ext && ANOTHER.test(text)) return severalNumbers
   if (number) return { value: number.number, finding: number.ext ? extensionDropped : null }
   const national =
     !text.startsWith('+') && !text.startsWith('00') && country === undefined && /\d{4}/.test(digitsOf(text))

@@ -136,7 +136,7 @@ export class Database {
    */
   async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     const outer = scopes.getStore()?.get(this)
-    if (outer !== undefined) return outer.inTurn(() => this.#savepoint(outer, work))
+    if (outer !== undefined) return outer.savepointInTurn(() => this.#savepoint(outer, work))
     const adapter = await this.adapter()
     const connection = await acquireInTime(adapter, this.name)
     const scope = new TransactionScope(this.name, connection)

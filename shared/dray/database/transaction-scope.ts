@@ -1,5 +1,6 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { Connection } from './adapter.ts'
+import { askedFrom, type Waiting, warnOfLongWait } from './long-wait.ts'
 
 /**
  * What may use the connection of an open transaction, or of a savepoint in it. Statements go one after another, however
@@ -13,6 +14,8 @@ export class TransactionScope {
   #tail: Promise<unknown> = Promise.resolve()
   #ended: 'committed' | 'rolled back' | null = null
   #undoes: (() => void)[] = []
+  readonly #waiting = new Set<Waiting>()
+  #savepoints = 0
 
   constructor(database: string, connection: Connection, depth = 0) {
     this.#database = database
@@ -29,15 +32,31 @@ export class TransactionScope {
    * Waits for what was asked for before. Throws `Terminal` where the transaction has ended meanwhile: work that nobody
    * has awaited must not be committed behind a rollback, nor in a transaction of somebody else.
    */
-  inTurn<T>(work: () => Promise<T>): Promise<T> {
+  inTurn<T>(work: () => Promise<T>, what = 'A statement'): Promise<T> {
     if (this.#ended !== null) return Promise.reject(this.#outlived(this.#ended))
+    const waits = this.#savepoints > 0 ? { what, from: askedFrom() } : null
+    if (waits !== null) this.#waiting.add(waits)
     const started = () => {
+      if (waits !== null) this.#waiting.delete(waits)
       if (this.#ended === 'rolled back') throw this.#outlived(this.#ended)
       return work()
     }
     const turn = this.#tail.then(started)
     this.#tail = turn.catch(() => undefined)
     return turn
+  }
+
+  /** A savepoint in this scope; says so where something has waited for its end for long. */
+  async savepointInTurn<T>(work: () => Promise<T>): Promise<T> {
+    const holder = { what: 'A transaction inside a transaction, as each save of a record is,', from: askedFrom() }
+    const watched = async () => {
+      const stop = warnOfLongWait(this.#database, holder, this.#waiting)
+      return work().finally(stop)
+    }
+    this.#savepoints += 1
+    return this.inTurn(watched, holder.what).finally(() => {
+      this.#savepoints -= 1
+    })
   }
 
   onRollback(undo: () => void): void {

@@ -152,6 +152,21 @@ test('parseAddress knows every state, province and territory of four countries b
   }
 })
 
+test('parseAddress says where a city stands that nothing makes sure of', () => {
+  for (const raw of [
+    "Hong Kong, Central, 1 Queen's Road",
+    'Monaco, 1 Avenue X',
+    '1051 Budapest, Széchenyi tér 1',
+    '31-154 Kraków',
+    'FIN-00100 Helsinki',
+  ]) {
+    const { line, city, findings } = parseAddress(raw)
+
+    assert.deepEqual([line, city, findings.map(({ code }) => code)], [raw, null, ['ambiguous']])
+  }
+  assert.deepEqual(parseAddress('Apt 4B, 350 5th Ave').findings, [])
+})
+
 test('parseAddress keeps a postal code that is not of the form of its country, and says so', () => {
   const { postalCode, findings } = parseAddress('69 Salem Street, Boston, MA 2113, USA')
 

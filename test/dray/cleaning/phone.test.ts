@@ -156,6 +156,8 @@ const guesses: Readonly<Record<string, readonly (readonly [raw: string, country:
     ['0711 2842222 / -23', 'DE'],
     ['+49 711 2842222/23', 'DE'],
     ['01 42 68 53 00/01', 'FR'],
+    ['(212) 555-1234, 5551235', 'US'],
+    ['+7 (912) 3456789; 3456780', 'RU'],
   ],
 }
 
@@ -170,7 +172,12 @@ for (const [code, numbers] of Object.entries(guesses)) {
 }
 
 test('cleanPhone drops an extension and says so', () => {
-  for (const raw of ['+1 650 253 0000 ext. 12', '+1 650 253 0000x12', '+1 650 253 0000;ext=12']) {
+  for (const raw of [
+    '+1 650 253 0000 ext. 12',
+    '+1 650 253 0000x12',
+    '+1 650 253 0000;ext=12',
+    '+1 650 253 0000,,1234567',
+  ]) {
     const { value, finding } = cleanPhone(raw)
 
     assert.equal(value, '+16502530000')

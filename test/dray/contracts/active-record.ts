@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { inspect } from 'node:util'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import {
@@ -21,6 +23,7 @@ import { RecordInvalidError, RecordNotFoundError, StaleRecordError } from 'dray/
 import { email } from 'dray/internal/active-record/validations.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { LONG_WAIT_MS } from 'dray/internal/database/long-wait.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import fc from 'fast-check'
 import { long } from '#test/long.ts'
@@ -157,6 +160,23 @@ export function activeRecordContract(
 
       assert.equal(second.id, first.id + 1n)
       assert.equal((await Note.find(second.id)).body, 'two')
+    })
+
+    test('refuses NULL for a generated key, and says to leave it out', async () => {
+      const nothing = { id: null as never, body: 'without a number' }
+      const [created, saved] = [await Note.create(nothing), await Note.create({ body: 'with a number' })]
+      saved.id = null as never
+      const { rejected } = await Note.insertAll([nothing])
+
+      assert.equal(await saved.save(), false)
+      for (const errors of [created.errors.toArray(), saved.errors.toArray(), rejected[0]?.errors ?? []]) {
+        assert.deepEqual(
+          errors.map(({ field, code }) => [field, code]),
+          [['id', 'required']],
+        )
+        assert.match(errors[0]?.message ?? '', /^is null, and the database numbers this key.*leave it out/)
+      }
+      assert.equal(await Note.where({ body: 'without a number' }).count(), 0)
     })
 
     test('a generated key after rows with given ones is free, or the refusal says how to move the numbers', async () => {
@@ -510,6 +530,97 @@ export function activeRecordContract(
 
       assert.equal(records.length, 3)
       assert.equal(await Note.where(['body like ?', '% at once']).count(), 3)
+    })
+
+    const waiting: Readonly<
+      Record<string, (late: () => Promise<unknown>, work: () => Promise<unknown>) => Promise<void>>
+    > = {
+      'A statement': (late, work) =>
+        shop.transaction(async () => {
+          const inside = shop.transaction(work)
+          void late()
+          await inside
+        }),
+      'A transaction inside a transaction': (late, work) =>
+        shop.transaction(async () => {
+          const inside = shop.transaction(work)
+          void shop.transaction(late)
+          await inside
+        }),
+    }
+    for (const [what, begin] of Object.entries(waiting)) {
+      test(`${what} that waits for another one inside which awaits it is warned of`, async (t) => {
+        t.mock.timers.enable({ apis: ['setInterval'] })
+        const warned = once(process, 'warning')
+        const [asked, began, released] = [Promise.withResolvers(), Promise.withResolvers(), Promise.withResolvers()]
+        const late = async () => {
+          const writing = shop.sql`insert into note (body) values (${`late ${what}`})`
+          asked.resolve(writing)
+          await writing
+        }
+        const done = begin(late, async () => {
+          began.resolve(null)
+          await Promise.race([asked.promise, released.promise])
+        })
+
+        await began.promise
+        t.mock.timers.tick(LONG_WAIT_MS)
+        t.mock.timers.tick(LONG_WAIT_MS)
+        const [{ message, code }] = await warned
+        released.resolve(null)
+        await done
+
+        assert.equal(code, 'DRAY_LONG_WAIT')
+        assert.match(
+          message,
+          new RegExp(`^${what}.* on database .*both wait for ever: do it inside of that one.*active-record`),
+        )
+        assert.equal(await Note.where({ body: `late ${what}` }).count(), 1)
+      })
+    }
+
+    test('a new record that is saved twice at once is inserted once', async () => {
+      for (let time = 0; time < 20; time++) {
+        const note = new Note({ body: `saved twice ${time}` })
+        const again = async () => {
+          await delay(time % 4)
+          note.body += ', changed'
+          return note.save()
+        }
+
+        assert.deepEqual(await Promise.all([note.save(), again()]), [true, true], String(note.errors))
+      }
+
+      assert.equal(await Note.where(['body like ?', 'saved twice %']).count(), 20)
+      assert.equal(await Note.where(['body like ?', 'saved twice %, changed']).count(), 20)
+    })
+
+    test('what is assigned while a save is under way, or a reload, is of the next save', async () => {
+      for (let time = 0; time < 20; time++) {
+        const id = BigInt(1_000 + time)
+        const line = new Line({ orderId: id, lineNumber: 1, note: 'at first' })
+        const inserting = line.save()
+        await delay(time % 4)
+        line.note = 'while inserted'
+        assert.equal(await inserting, true, String(line.errors))
+        assert.equal(line.note, 'while inserted')
+        assert.equal(await line.save(), true)
+
+        line.note = 'updated'
+        const updating = line.save()
+        await delay(time % 4)
+        line.note = 'while inserted'
+        assert.equal(await updating, true, String(line.errors))
+        assert.equal(line.note, 'while inserted')
+        assert.equal(await line.save(), true)
+        assert.equal((await Line.findBy({ orderId: id }))?.note, 'while inserted')
+
+        const reading = line.reload()
+        line.note = 'while read'
+        await reading
+        assert.deepEqual([line.note, line.changed], ['while read', ['note']])
+        await line.destroy()
+      }
     })
 
     test('what is written beside a record that is refused stays', async () => {

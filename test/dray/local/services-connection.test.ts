@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createConnection, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +11,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { proofOf, type ServicesFile, servicesFile } from 'dray-infra/internal/local/services-protocol.ts'
 import { Client } from 'pg'
+import { mountSmallDisk } from '#test/faults/small-disk.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'dray-services-'))
 const needs = { dynamodb: true, postgres: [] }
@@ -176,6 +177,20 @@ describe('the services process', () => {
     process.kill(pid, 'SIGKILL')
     child.kill('SIGKILL')
     await gone(pid)
+  })
+
+  it('say that the disk is full where they cannot start for that', async (t) => {
+    const disk = mountSmallDisk('1m')
+    if ('unavailable' in disk) return t.skip(disk.unavailable)
+    t.after(() => disk.remove())
+    const full = join(disk.folder, 'home')
+    mkdirSync(full, { mode: 0o700 })
+    assert.throws(() => writeFileSync(join(disk.folder, 'filler'), Buffer.alloc(2 * 1024 ** 2)), { code: 'ENOSPC' })
+
+    await assert.rejects(connectServices(full, needs), {
+      name: 'Configuration',
+      message: /the disk of .*home is full, so nothing was run: free some of it/,
+    })
   })
 
   it('starts a PostgreSQL again that has died, where everybody knows it to be', async () => {

@@ -53,6 +53,7 @@ class Target extends bound.table('target_rows', {
   loadedAt: timestamp().touch(),
   revision: integer().lockVersion(),
   place: integer().generated(),
+  note: text().defaulted(),
 }) {}
 
 type Attributes = Record<string, unknown>
@@ -103,7 +104,9 @@ const rows = fc.tuple(
 const names = Object.keys(fields)
 const others = fc.constantFrom<unknown>(undefined, null, 1n, 7, 'plain', '2024-01-01 00:00:00', true, {}, '\ud800')
 /** What a transform does with some of the fields; the others are passed on. */
-const changes = fc.dictionary(fc.constantFrom(...names, 'loadedAt', 'revision', 'unknown'), others, { maxKeys: 3 })
+const changes = fc.dictionary(fc.constantFrom(...names, 'loadedAt', 'revision', 'place', 'note', 'unknown'), others, {
+  maxKeys: 3,
+})
 
 test('a row becomes what the models make of it, field by field, whatever the transform does', () => {
   fc.assert(
@@ -138,6 +141,20 @@ const good: Text[] = [
 const transformed = (transform: Transform, source?: unknown, row = good) =>
   rowTransformer(pipelineOf(transform, source), startedAt)(row)
 const passOn: Transform = (record) => Object.fromEntries(names.map((name) => [name, record[name]]))
+
+test('a value for a column that the load leaves to the database is not lost without a word', () => {
+  for (const [given, method] of [
+    [{ place: 7 }, 'generated()'],
+    [{ note: 'own' }, 'defaulted()'],
+  ] as const) {
+    const outcome = transformed((record) => ({ ...(passOn(record, null as never) as Attributes), ...given }))
+
+    assert.equal(outcome.kind, 'quarantined')
+    const [error] = 'errors' in outcome ? outcome.errors : []
+    assert.deepEqual([error?.field, error?.code], [Object.keys(given)[0], 'not_written'])
+    assert.ok(error?.message.includes(`take ${method} off the field`))
+  }
+})
 
 test('a good row is written as it was read, but for the form of its values', () => {
   const expected = [

@@ -145,6 +145,25 @@ onEachEngine('an open row of the quarantine', [source, target], (engine) => {
     assert.deepEqual(await kept(), ['run-1 2 bad: landed by run-2', 'run-1 3 worse: landed by run-2'])
   })
 
+  test('is closed by a run that dies as soon as last_run has moved, whose rows no run reads again', async (t) => {
+    await quarantineTwo()
+    await change(2, 'good again')
+    const { state } = services()
+    const commit = state.commit.bind(state)
+    const dying = t.mock.method(state, 'commit', async (...given: Parameters<typeof commit>) => {
+      await commit(...given)
+      throw new Error('killed')
+    })
+    await assert.rejects(runPipeline(items(['worse']), 'run-2', services()), /killed/)
+    dying.mock.restore()
+    await state.releaseLease('items', 'run-2')
+
+    const { read } = await runPipeline(items(['worse']), 'run-3', services())
+
+    assert.equal(read, 0)
+    assert.deepEqual(await kept(), ['run-1 2 bad: landed by run-2', 'run-1 3 worse: open'])
+  })
+
   test('gives way to the entry of a later run that has quarantined its row again: by the transform, or by the load', async () => {
     await quarantineTwo(wholeTable)
     await put(3, 'too long for the column')

@@ -19,8 +19,8 @@ type OpenEntry = OpenKey['entries'][number]
 
 /**
  * Closes the entries of the quarantine whose keys this run has loaded or left out, and those whose keys it has
- * quarantined again: the newer entry takes their place. Called once the run has been committed. Whatever cannot be read
- * leaves entries open.
+ * quarantined again: the newer entry takes their place. Called before `last_run` moves: no later run reads these rows
+ * again where this one dies behind it. Whatever cannot be read leaves entries open.
  */
 export async function closeLanded(
   pipeline: Pipeline,

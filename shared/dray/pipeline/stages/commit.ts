@@ -36,12 +36,12 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   checkEquation(pipeline, planned, sums)
   const step = await stepRecord(pipeline, input, planned, sums, services)
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
+  await closeLanded(pipeline, input, planned, services)
   await markLanded(pipeline, input, planned)
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
   await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes) })
-  await closeLanded(pipeline, input, planned, services)
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,

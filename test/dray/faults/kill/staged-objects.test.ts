@@ -1,11 +1,8 @@
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
-import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import type { TestContext } from 'node:test'
+import { copyFile, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import type { StagedObject } from 'dray/internal/messages/staged-object.ts'
 import type { LoadInput } from 'dray/internal/messages/stages.ts'
+import { mountSmallDisk } from '../small-disk.ts'
 import { onEachEngine, openLane } from './each-engine.ts'
 import { landedRows, writeRows } from './rows.ts'
 
@@ -72,29 +69,12 @@ onEachEngine('an object that is not what was staged stops the run', async (t, en
   }
 })
 
-/** A small disk of its own, or why there is none. */
-async function smallDisk(t: TestContext, size: string): Promise<string | { readonly unavailable: string }> {
-  if (process.platform !== 'linux') return { unavailable: 'a small disk needs tmpfs, which only Linux has' }
-  if (process.getuid?.() !== 0) return { unavailable: 'a small disk can be mounted by root only' }
-  const folder = await mkdtemp(join(tmpdir(), 'dray-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${size}`, 'tmpfs', folder], { stdio: 'pipe' })
-  } catch (error) {
-    await rm(folder, { recursive: true, force: true })
-    return { unavailable: `a small disk cannot be mounted here: ${(error as Error).message.trim().split('\n').at(-1)}` }
-  }
-  t.after(async () => {
-    execFileSync('umount', ['-l', folder], { stdio: 'pipe' })
-    await rm(folder, { recursive: true, force: true })
-  })
-  return folder
-}
-
 onEachEngine('a full disk', async (t, engine, server) => {
   await t.test('ends the run cleanly, and one with more room makes it good', async (t) => {
-    const disk = await smallDisk(t, '200k')
-    if (typeof disk !== 'string') return t.skip(disk.unavailable)
-    const lane = await openLane(t, engine, server, { staging: disk, shape: { partitionRows: 3_000 } })
+    const disk = mountSmallDisk('200k')
+    if ('unavailable' in disk) return t.skip(disk.unavailable)
+    t.after(() => disk.remove())
+    const lane = await openLane(t, engine, server, { staging: disk.folder, shape: { partitionRows: 3_000 } })
     const stamp = await writeRows(lane.source, { from: 1, to: 6_000 }, 1)
 
     const { status, reasons } = await lane.run()
@@ -103,7 +83,7 @@ onEachEngine('a full disk', async (t, engine, server) => {
     assert.match(reasons.join(), /ENOSPC.*Nothing of this object was kept. Free space/s)
     assert.equal(await lane.lastRun(), null)
     assert.deepEqual(await lane.partialObjects(), [])
-    execFileSync('mount', ['-o', 'remount,size=64m', disk], { stdio: 'pipe' })
+    disk.resize('64m')
     await lane.recover(stamp)
     await lane.check()
   })
