@@ -3,6 +3,7 @@ import { columnName, KEYS_AT_ONCE, textFor } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { canonicalText } from './canonical.ts'
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
@@ -17,15 +18,26 @@ export function hasKey(
   columns: readonly ColumnDefinition[],
   keys: readonly (readonly Text[])[],
 ): RawBuilder<unknown> {
-  const value = (column: ColumnDefinition, text: Text | undefined) => textFor(adapter, column, text ?? null)
   const [only] = columns
-  if (columns.length === 1 && only !== undefined) {
-    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => value(only, text)))})`
+  if (columns.length === 1 && only !== undefined && !keys.some(([text]) => isImpossible(adapter, only, text ?? null))) {
+    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => textFor(adapter, only, text ?? null)))})`
   }
-  const equal = (key: readonly Text[]) =>
-    columns.map((column, place) => sql`${columnName(column)} = ${value(column, key[place])}`)
+  const equal = (key: readonly Text[]) => columns.map((column, place) => isText(adapter, column, key[place] ?? null))
   const alternatives = keys.map((key) => sql`(${sql.join(equal(key), sql` and `)})`)
   return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+function isText(adapter: Adapter, column: ColumnDefinition, text: Text): RawBuilder<unknown> {
+  if (isImpossible(adapter, column, text)) return sql`cast(${columnName(column)} as char) = ${text}`
+  return sql`${columnName(column)} = ${textFor(adapter, column, text)}`
+}
+
+/** Kinds of fields that may be those of a day or a moment. */
+const MOMENTS: ReadonlySet<FieldKind> = new Set(['date', 'timestamp', 'text', 'varchar'])
+
+/** Whether it is a moment of which a column can have the text alone. */
+function isImpossible({ isImpossibleMoment }: Adapter, { field }: ColumnDefinition, text: Text): boolean {
+  return text !== null && MOMENTS.has(field.settings.kind) && isImpossibleMoment?.(text) === true
 }
 
 /** A key's canonical texts. */

@@ -101,7 +101,7 @@ export class MergeSql {
     const { name } = this.key[0] as StagedColumn
     const isKeyed = this.key.map((column) => `${S}.${quote(column.name)} IS NOT NULL`).join(' AND ')
     return `SELECT COUNT(*) FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join}
-      WHERE ${where} AND ${isKeyed} AND ${T}.${quote(name)} IS NULL`
+      WHERE ${where} AND ${isKeyed} AND ${T}.${quote(name)} <=> NULL`
   }
 
   /** Writes rows that the target has, in another form. */
@@ -116,7 +116,7 @@ export class MergeSql {
   insertNew(where: string): string {
     const { name } = this.key[0] as StagedColumn
     return `INSERT INTO ${this.#table} (${this.#columns.join(', ')}) SELECT ${this.#values}
-      FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join} WHERE ${where} AND ${T}.${quote(name)} IS NULL`
+      FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join} WHERE ${where} AND ${T}.${quote(name)} <=> NULL`
   }
 
   clear(columns: readonly string[], where: string): string {
