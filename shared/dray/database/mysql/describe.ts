@@ -25,6 +25,8 @@ export interface MysqlTable {
   readonly engine: string | null
   readonly primaryKey: readonly string[]
   readonly uniqueKeys: readonly (readonly string[])[]
+  /** No unique key is over an expression, or the beginnings of values. */
+  readonly areKeysWhole: boolean
 }
 
 type Run = (sql: string) => Promise<Reply>
@@ -53,10 +55,10 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
   )
   if (columns.rows.length === 0) return null
   const keys = await run(
-    `SELECT index_name, column_name FROM information_schema.statistics WHERE ${place} AND non_unique = 0 ORDER BY index_name, seq_in_index`,
+    `SELECT index_name, column_name, sub_part FROM information_schema.statistics WHERE ${place} AND non_unique = 0 ORDER BY index_name, seq_in_index`,
   )
   const indexes = new Map<string, string[]>()
-  for (const [index, column] of keys.rows as readonly [string, Text][]) {
+  for (const [index, column] of keys.rows as readonly [string, Text, Text][]) {
     indexes.set(index, [...(indexes.get(index) ?? []), column ?? ''])
   }
   const primaryKey = indexes.get('PRIMARY') ?? []
@@ -66,6 +68,7 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
     engine: columns.rows[0]?.[9] ?? null,
     primaryKey,
     uniqueKeys: [...indexes.values()],
+    areKeysWhole: keys.rows.every(([, column, part]) => column !== null && part === null),
   }
 }
 
