@@ -280,6 +280,40 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     assert.equal(await NameVersion.count(), 3)
   })
 
+  for (const partitionRows of [1, 100]) {
+    test(`take no turns in a history where the source has two spellings: ${partitionRows} rows a partition`, async () => {
+      const moment = MOMENT[engine.dialect]
+      const [exact, same] = [EXACT[engine.dialect], NAME[engine.dialect]]
+      await source.query('drop table account')
+      await source.query(`create table account (id ${exact} primary key, label text)`)
+      await define(
+        `create table name_version (id ${same}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+      )
+      await source.query("insert into account values ('Ann', 'one'), ('ann', 'other'), ('bob', 'a')")
+      const of = pipeline('names', {
+        extract: fullLoad(Account, { partitionRows }),
+        transform: takeOver,
+        load: history(NameVersion, { by: 'id', validFrom: 'validFrom', validTo: 'validTo' }),
+        deletes: { close: true, most: 1 },
+        quarantine: { rows: 10, share: 1 },
+      })
+
+      const landed: unknown[] = []
+      for (const day of [1, 2, 3]) {
+        await runOn(of, `run-${day}`, `2024-06-0${day}`)
+        const refused = await kept('names', `run-${day}`)
+        assert.ok(refused.every(({ errors }) => errors[0]?.code === 'spelling'))
+        const { rows } = await define('select id, label from name_version where valid_to is null')
+        const all = [...rows, ...refused.map(({ row }) => [row.id, row.label])].map((row) => row.join(' ')).sort()
+        landed.push({ all, versions: await NameVersion.count() })
+      }
+
+      const all = ['Ann one', 'ann other', 'bob a']
+      const versions = partitionRows === 1 ? 2 : 1
+      assert.deepEqual(landed, [1, 2, 3].map(() => ({ all, versions })))
+    })
+  }
+
   for (const [of, table] of [
     [byName, 'by_name'],
     [names, 'name_version'],
