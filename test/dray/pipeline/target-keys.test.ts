@@ -310,7 +310,10 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
 
       const all = ['Ann one', 'ann other', 'bob a']
       const versions = partitionRows === 1 ? 2 : 1
-      assert.deepEqual(landed, [1, 2, 3].map(() => ({ all, versions })))
+      assert.deepEqual(
+        landed,
+        [1, 2, 3].map(() => ({ all, versions })),
+      )
     })
   }
 

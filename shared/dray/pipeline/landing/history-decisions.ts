@@ -78,7 +78,8 @@ async function compared(
   const spelled = respell ? new Set() : await spelledOtherwise(layout, group, current)
   for (const { place, row } of group) {
     const known = current.get(layout.key(row))
-    if (known !== undefined && spelled.has(place)) decisions.spelled.set(layout.key(row), layout.keyTexts(known).join(', '))
+    if (known !== undefined && spelled.has(place))
+      decisions.spelled.set(layout.key(row), layout.keyTexts(known).join(', '))
     else if (known === undefined) decisions.write.set(place, null)
     else if (layout.differs(row, known)) differing.push({ place, row, known })
     else decisions.unchanged += 1
