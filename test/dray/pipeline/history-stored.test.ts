@@ -40,6 +40,11 @@ const inParts = pipeline('items', {
   transform: toVersion,
   load: history(Version, { ...options, by: ['id', 'value'] }),
 })
+const byValue = pipeline('items', {
+  extract: extraction,
+  transform: toVersion,
+  load: history(Version, { ...options, by: 'value' }),
+})
 const guarded = pipeline('items', {
   extract: extraction,
   transform: toVersion,
@@ -238,6 +243,23 @@ onEachEngine('a history whose target stores values in its own way', [source, tar
     assert.deepEqual(second, { inserted: 1, unchanged: 0, set: 0 })
     assert.deepEqual(await current(), ['two'])
   })
+
+  for (const count of [1, 4]) {
+    test(`a key whose characters its column lacks keeps none of ${count} others out`, async (context) => {
+      if (engine.dialect !== 'mysql') return context.skip('MySQL alone has columns of other character sets')
+      await target.query(
+        `create table item_history (id bigint, value varchar(20) character set latin1, version varchar(20), valid_from datetime(6), valid_to datetime(6), primary key (value, valid_from))`,
+      )
+      const values = ['\u017f', ...['a', 'b', 'c', 'd'].slice(0, count)]
+      await Item.insertAll(values.map((value, id) => ({ id: BigInt(id), value })))
+
+      const first = await run(byValue, 'run-1', 1)
+      const again = await run(byValue, 'run-2', 2)
+
+      assert.deepEqual(first, { inserted: count, unchanged: 0, set: 1 })
+      assert.deepEqual(again, { inserted: 0, unchanged: count, set: 1 })
+    })
+  }
 
   for (const [which, of, key] of [
     ['a key', versions, 'id'],
