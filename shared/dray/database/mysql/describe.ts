@@ -23,6 +23,8 @@ export interface MysqlColumn {
 export interface MysqlTable {
   readonly columns: readonly MysqlColumn[]
   readonly engine: string | null
+  /** MariaDB keeps the former states of rows, and counts them among those that a statement has inserted. */
+  readonly isVersioned: boolean
   readonly primaryKey: readonly string[]
   readonly uniqueKeys: readonly (readonly string[])[]
   /** No unique key is over an expression, or the beginnings of values. */
@@ -50,7 +52,7 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
   const place = `table_schema = ${schema === null ? 'DATABASE()' : literal(schema)} AND table_name = ${literal(name)}`
   const columns = await run(
     `SELECT column_name, column_type, data_type, is_nullable, column_default, extra, character_set_name, collation_name, datetime_precision,
-       (SELECT engine FROM information_schema.tables WHERE ${place})
+       (SELECT engine FROM information_schema.tables WHERE ${place}), (SELECT table_type FROM information_schema.tables WHERE ${place})
      FROM information_schema.columns WHERE ${place} ORDER BY ordinal_position`,
   )
   if (columns.rows.length === 0) return null
@@ -66,6 +68,7 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
   return {
     columns: columns.rows.map((row) => columnOf(row, isMariaDB)),
     engine: columns.rows[0]?.[9] ?? null,
+    isVersioned: columns.rows[0]?.[10] === 'SYSTEM VERSIONED',
     primaryKey,
     uniqueKeys: [...indexes.values()],
     areKeysWhole: keys.rows.every(([, column, part]) => column !== null && part === null),

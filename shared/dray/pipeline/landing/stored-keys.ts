@@ -4,7 +4,7 @@ import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
-import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { queried } from './queried.ts'
 
 type Key = readonly Text[]
@@ -43,12 +43,14 @@ async function storedOf(
   }
 }
 
-async function rowsOfEach({ database, definition }: AnyModel, columns: readonly ColumnDefinition[], wanted: Wanted) {
+async function rowsOfEach(model: AnyModel, columns: readonly ColumnDefinition[], wanted: Wanted) {
+  const { database, definition } = model
   const adapter = await database.adapter()
+  const live = await bytesOfKey(model, columns)
   const read = sql.join(columns.map((column) => readColumn(adapter, column)))
   const ofEach = wanted.map(
     ([place, key]) =>
-      sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key])}`,
+      sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key], live)}`,
   )
   return queried(database, sql.join(ofEach, sql` union all `))
 }

@@ -41,7 +41,7 @@ export function partitionConditions(
 ): RawBuilder<unknown>[] {
   const conditions = rangeConditions(partition, table)
   if (partition.keys !== undefined) {
-    conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys))
+    conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys, table.columns))
   } else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
   else if (planned.window !== null) conditions.push(windowCondition(extraction, planned.window, table))
   return conditions

@@ -39,7 +39,8 @@ export class MergeSql {
     this.#counter = target.counter === undefined ? null : quote(target.counter)
     this.#respell = target.respell === true
     const indexes = [live.primaryKey, ...live.uniqueKeys].filter((columns) => columns.length > 0)
-    this.isOneStatement = !live.mayHaveTriggers && !this.isSpelled && indexes.length === 1
+    const isPlain = !live.mayHaveTriggers && !live.isVersioned && live.areKeysWhole
+    this.isOneStatement = isPlain && !this.isSpelled && indexes.length === 1
   }
 
   /** A key may be stored in another spelling. */
