@@ -1,13 +1,16 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
-import { columnName, textFor } from './sql.ts'
+import { columnName, readColumn, textFor } from './sql.ts'
 import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
 
 /** A column of a key with what it is ordered and compared by: one rule for both, whatever its live type. */
 export interface ComparedColumn {
   readonly column: ColumnDefinition
   readonly by: RawBuilder<unknown>
-  value(text: string | null): RawBuilder<unknown>
+  /** What a subquery selects to give the column's text. */
+  readonly read: RawBuilder<unknown>
+  /** Holds the column's values against that of a text. */
+  compare(operator: '=' | '<' | '<=' | '>', text: string | null): RawBuilder<unknown>
   /** An index of the column gives the order. */
   readonly keepsIndex: boolean
 }
@@ -23,10 +26,16 @@ export function comparedKey(
     const name = columnName(column)
     const type = live.find((one) => one.name === column.column)?.type ?? ''
     const other = adapter.comparedAs?.(name, column.field.settings.kind, type) ?? null
+    const by = other?.by ?? name
     return {
       column,
-      by: other?.by ?? name,
-      value: (text) => (other === null || text === null ? textFor(adapter, column, text) : other.value(text)),
+      by,
+      read: other?.text === undefined ? readColumn(adapter, column) : sql`${other.text} as ${name}`,
+      compare(operator, text) {
+        const impossible = text === null ? null : (other?.impossible?.(text) ?? null)
+        const value = other === null || text === null ? textFor(adapter, column, text) : other.value(text)
+        return sql`${impossible?.by ?? by} ${sql.raw(operator)} ${impossible?.value ?? value}`
+      },
       keepsIndex: other?.keepsIndex ?? true,
     }
   })
@@ -61,12 +70,10 @@ export function upTo(key: ComparedKey, texts: readonly string[]): RawBuilder<unk
 function keyset(
   key: ComparedKey,
   texts: readonly string[],
-  operators: { readonly strict: string; readonly last: string },
+  operators: { readonly strict: '<' | '>'; readonly last: '<=' | '>' },
 ): RawBuilder<unknown> {
-  const compare = (place: number, operator: string) => {
-    const { by, value } = key[place] as ComparedColumn
-    return sql`${by} ${sql.raw(operator)} ${value(texts[place] ?? null)}`
-  }
+  const compare = (place: number, operator: Parameters<ComparedColumn['compare']>[0]) =>
+    (key[place] as ComparedColumn).compare(operator, texts[place] ?? null)
   const alternatives = key.map((_, place) => {
     const equal = key.slice(0, place).map((_earlier, index) => compare(index, '='))
     const operator = place === key.length - 1 ? operators.last : operators.strict

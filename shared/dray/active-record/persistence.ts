@@ -210,7 +210,7 @@ function identity(model: QueriedModel, record: ActiveRecord, adapter: Adapter): 
       const value = record.was(column.name)
       const text: Text = value === null ? null : column.field.settings.toText(value)
       return text === null
-        ? sql`${columnName(column)} is null`
+        ? adapter.isNull(columnName(column))
         : sql`${columnName(column)} = ${textFor(adapter, column, text)}`
     }),
     sql` and `,

@@ -58,7 +58,7 @@ export function boundValue(adapter: Adapter, column: ColumnDefinition, value: un
 
 /** Compares a column with a value, whatever the engine makes of NULL. */
 export function equals(adapter: Adapter, column: ColumnDefinition, value: unknown): RawBuilder<unknown> {
-  if (value === null || value === undefined) return sql`${columnName(column)} is null`
+  if (value === null || value === undefined) return adapter.isNull(columnName(column))
   return sql`${columnName(column)} = ${boundValue(adapter, column, value)}`
 }
 
@@ -68,7 +68,7 @@ function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unk
   if (present.length > 0) {
     parts.push(sql`${columnName(column)} in (${sql.join(present.map((value) => boundValue(adapter, column, value)))})`)
   }
-  if (present.length < values.length) parts.push(sql`${columnName(column)} is null`)
+  if (present.length < values.length) parts.push(adapter.isNull(columnName(column)))
   return parts.length === 0 ? sql`1 = 0` : sql`(${sql.join(parts, sql` or `)})`
 }
 

@@ -62,6 +62,13 @@ export interface Capabilities {
    * null where both take the column as it is. Null instead of the function: no type is such a one.
    */
   readonly comparedAs: ((column: Sql, kind: FieldKind, liveType: string) => ComparedAs | null) | null
+  /** Whether a column is NULL, whatever else the engine takes `IS NULL` for. */
+  isNull(column: Sql): Sql
+  /**
+   * True for the text of a day or a moment that a column may hold, and that the engine refuses to compare it with; null
+   * where there is none.
+   */
+  readonly isImpossibleMoment: ((text: string) => boolean) | null
   /**
    * How many bytes a value of a column of this live type has, told without reading it where the engine can; null for a
    * type whose values are all short. NULL for NULL.
@@ -172,6 +179,10 @@ export interface ComparedAs {
   value(text: string): Sql
   /** An index of the column is of use. */
   readonly keepsIndex: boolean
+  /** The same for an impossible moment, null for any other text; left out where the engine takes each text. */
+  impossible?(text: string): { readonly by: Sql; readonly value: Sql } | null
+  /** The column's text, where the engine would change a value as it is held within a statement. */
+  readonly text?: Sql
 }
 
 /** Zones by their names in the IANA database. */

@@ -30,6 +30,7 @@ class ByName extends target.table('by_name', { id: varchar(60).primaryKey(), lab
 class Held extends target.table('held', { id: bigint().primaryKey(), email: text().nullable() }) {}
 class Letters extends target.table('i', { id: bigint().primaryKey(), email: text().nullable() }) {}
 class Code extends source.table('code', { k: binary().primaryKey(), label: text().nullable() }) {}
+class CodeHeld extends target.table('code_held', { k: binary().primaryKey(), label: text().nullable() }) {}
 class CodeVersion extends target.table('code_version', {
   k: binary(),
   label: text().nullable(),
@@ -260,6 +261,53 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     assert.deepEqual({ inserted, unchanged, deleted }, { inserted: 0, unchanged: 3, deleted: 0 })
   })
 
+  for (const partitionRows of [1, 2, 100]) {
+    test(`of bits are read once, found again and deleted: ${partitionRows} rows a partition`, async (context) => {
+      if (engine.dialect !== 'mysql') return context.skip('elsewhere a number of bits is text, or is not there')
+      await source.query('create table code (k bit(64) primary key, label text)')
+      await define('create table code_held (k bit(64) primary key, label text)')
+      await define(
+        'create table code_version (k bit(64), label text, valid_from datetime(6), valid_to datetime(6), primary key (k, valid_from))',
+      )
+      const bits = ['0', '1', '0x3031', '0x8000000000000000', '0xffffffffffffffff']
+      await source.query(`insert into code values ${bits.map((k) => `(${k}, '${k}')`).join(', ')}`)
+      const shape = {
+        extract: fullLoad(Code, { partitionRows }),
+        transform: ({ k, label }: Code) => ({ k, label }),
+      }
+      const held = pipeline('held-codes', {
+        ...shape,
+        load: upsert(CodeHeld, { by: 'k' }),
+        deletes: { hard: true, most: 1 },
+      })
+      const versioned = pipeline('codes', {
+        ...shape,
+        load: history(CodeVersion, { by: 'k', validFrom: 'validFrom', validTo: 'validTo' }),
+        deletes: { close: true, most: 1 },
+      })
+
+      const counts: unknown[] = []
+      for (const day of [1, 2, 3]) {
+        if (day === 3) await source.query('delete from code where k = 1')
+        for (const loaded of [held, versioned]) {
+          await runOn(loaded, `${loaded.name}-${day}`, `2024-06-0${day}`)
+          const { read, inserted, unchanged, deleted } = (await step(`${loaded.name}-${day}`)) ?? {}
+          counts.push([read, inserted, unchanged, deleted])
+        }
+      }
+
+      const each = [
+        [5, 5, 0, 0],
+        [5, 0, 5, 0],
+        [4, 0, 4, 1],
+      ]
+      assert.deepEqual(
+        counts,
+        each.flatMap((one) => [one, one]),
+      )
+    })
+  }
+
   test('have one current version in a history, however the source spells them', async () => {
     const moment = MOMENT[engine.dialect]
     await define(
@@ -279,6 +327,43 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     ])
     assert.equal(await NameVersion.count(), 3)
   })
+
+  for (const partitionRows of [1, 100]) {
+    test(`take no turns in a history where the source has two spellings: ${partitionRows} rows a partition`, async () => {
+      const moment = MOMENT[engine.dialect]
+      const [exact, same] = [EXACT[engine.dialect], NAME[engine.dialect]]
+      await source.query('drop table account')
+      await source.query(`create table account (id ${exact} primary key, label text)`)
+      await define(
+        `create table name_version (id ${same}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+      )
+      await source.query("insert into account values ('Ann', 'one'), ('ann', 'other'), ('bob', 'a')")
+      const of = pipeline('names', {
+        extract: fullLoad(Account, { partitionRows }),
+        transform: takeOver,
+        load: history(NameVersion, { by: 'id', validFrom: 'validFrom', validTo: 'validTo' }),
+        deletes: { close: true, most: 1 },
+        quarantine: { rows: 10, share: 1 },
+      })
+
+      const landed: unknown[] = []
+      for (const day of [1, 2, 3]) {
+        await runOn(of, `run-${day}`, `2024-06-0${day}`)
+        const refused = await kept('names', `run-${day}`)
+        assert.ok(refused.every(({ errors }) => errors[0]?.code === 'spelling'))
+        const { rows } = await define('select id, label from name_version where valid_to is null')
+        const all = [...rows, ...refused.map(({ row }) => [row.id, row.label])].map((row) => row.join(' ')).sort()
+        landed.push({ all, versions: await NameVersion.count() })
+      }
+
+      const all = ['Ann one', 'ann other', 'bob a']
+      const versions = partitionRows === 1 ? 2 : 1
+      assert.deepEqual(
+        landed,
+        [1, 2, 3].map(() => ({ all, versions })),
+      )
+    })
+  }
 
   for (const [of, table] of [
     [byName, 'by_name'],

@@ -32,6 +32,8 @@ export interface RowWriter {
   under(work: () => Promise<boolean>): Promise<void>
   /** Takes the unique values of these rows away from the table; returns how many of them it has, null when refused. */
   makeRoom(places: readonly number[], way: Way): Promise<number | null>
+  /** Of these rows those whose unique values another of them takes; all where the table's keys do not tell. */
+  waitedFor(places: readonly number[]): Promise<readonly number[]>
   /** In which ways room can be made. */
   ways(): Promise<readonly Way[]>
   /** Whether the row's own values are at fault, so that no other row could mend it. */
@@ -115,8 +117,9 @@ class Landing {
   async #rotate(): Promise<number> {
     const waiting = [...this.refused].filter(([, fault]) => this.#writer.isTaken(fault))
     if (waiting.length < 2) return 0
-    const places = waiting.map(([place]) => place).sort((one, other) => one - other)
     const ways = await this.#writer.ways()
+    const all = waiting.map(([place]) => place).sort((one, other) => one - other)
+    const places = ways.length === 0 ? all : await this.#ringsOf(all)
     for (const way of ways) {
       const landed = await this.#rotateBy(way, places)
       for (const [place, fault] of waiting) if (!landed.has(place)) this.refused.set(place, fault)
@@ -126,12 +129,22 @@ class Landing {
     return 0
   }
 
+  /** Without the rows that nobody waits for: they could take a value before a row of a ring does, and break it. */
+  async #ringsOf(places: readonly number[]): Promise<readonly number[]> {
+    for (let rings = places; ; ) {
+      const waitedFor = rings.length < 2 ? [] : await this.#writer.waitedFor(rings)
+      if (waitedFor.length === rings.length) return rings
+      rings = waitedFor
+      if (rings.length === 0) return rings
+    }
+  }
+
   async #rotateBy(way: Way, places: readonly number[]): Promise<ReadonlySet<number>> {
     let ring = places
     for (let round = 0; ring.length > 1 && round < MOST_ROUNDS; round++) {
       const left = new Set(await this.#together(way, ring))
       if (left.size === 0) return new Set(ring)
-      ring = ring.filter((place) => !left.has(place))
+      ring = await this.#ringsOf(ring.filter((place) => !left.has(place)))
     }
     return new Set()
   }

@@ -64,7 +64,7 @@ export function spelledTwice({ table, key }: Keyed, other: string): Reason {
 }
 
 /** Why a row is refused whose key the table has in another spelling. */
-export function storedOtherwise({ table, key }: MergeTarget, stored: string): Reason {
+export function storedOtherwise({ table, key }: Pick<MergeTarget, 'table' | 'key'>, stored: string): Reason {
   return {
     code: OTHER_SPELLING,
     column: key.length === 1 ? (key[0] as string) : null,

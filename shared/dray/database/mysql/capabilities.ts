@@ -3,6 +3,7 @@ import type { Capabilities } from '../capabilities.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
+import { isImpossibleMoment } from './impossible-moments.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
@@ -29,6 +30,10 @@ export const capabilities: Capabilities = {
   textStamps,
   zones,
   comparedAs,
+  // `IS NULL` finds zero dates in columns that cannot be NULL.
+  // https://dev.mysql.com/doc/refman/8.4/en/comparison-operators.html#operator_is-null
+  isNull: (column) => sql`${column} <=> null`,
+  isImpossibleMoment,
   floatDigits: 6,
   bytesOf: (column, type) => (LONG.test(type) ? sql`octet_length(${column})` : null),
   schema,

@@ -23,8 +23,12 @@ export interface MysqlColumn {
 export interface MysqlTable {
   readonly columns: readonly MysqlColumn[]
   readonly engine: string | null
+  /** MariaDB keeps the former states of rows, and counts them among those that a statement has inserted. */
+  readonly isVersioned: boolean
   readonly primaryKey: readonly string[]
   readonly uniqueKeys: readonly (readonly string[])[]
+  /** No unique key is over an expression, or the beginnings of values. */
+  readonly areKeysWhole: boolean
 }
 
 type Run = (sql: string) => Promise<Reply>
@@ -48,15 +52,15 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
   const place = `table_schema = ${schema === null ? 'DATABASE()' : literal(schema)} AND table_name = ${literal(name)}`
   const columns = await run(
     `SELECT column_name, column_type, data_type, is_nullable, column_default, extra, character_set_name, collation_name, datetime_precision,
-       (SELECT engine FROM information_schema.tables WHERE ${place})
+       (SELECT engine FROM information_schema.tables WHERE ${place}), (SELECT table_type FROM information_schema.tables WHERE ${place})
      FROM information_schema.columns WHERE ${place} ORDER BY ordinal_position`,
   )
   if (columns.rows.length === 0) return null
   const keys = await run(
-    `SELECT index_name, column_name FROM information_schema.statistics WHERE ${place} AND non_unique = 0 ORDER BY index_name, seq_in_index`,
+    `SELECT index_name, column_name, sub_part FROM information_schema.statistics WHERE ${place} AND non_unique = 0 ORDER BY index_name, seq_in_index`,
   )
   const indexes = new Map<string, string[]>()
-  for (const [index, column] of keys.rows as readonly [string, Text][]) {
+  for (const [index, column] of keys.rows as readonly [string, Text, Text][]) {
     indexes.set(index, [...(indexes.get(index) ?? []), column ?? ''])
   }
   const primaryKey = indexes.get('PRIMARY') ?? []
@@ -64,8 +68,10 @@ export async function readTable(run: Run, table: string, isMariaDB: boolean): Pr
   return {
     columns: columns.rows.map((row) => columnOf(row, isMariaDB)),
     engine: columns.rows[0]?.[9] ?? null,
+    isVersioned: columns.rows[0]?.[10] === 'SYSTEM VERSIONED',
     primaryKey,
     uniqueKeys: [...indexes.values()],
+    areKeysWhole: keys.rows.every(([, column, part]) => column !== null && part === null),
   }
 }
 

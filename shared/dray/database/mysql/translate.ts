@@ -103,7 +103,10 @@ export function errorNumber(error: unknown): number | undefined {
 export function lacksCharacters(error: unknown): boolean {
   const number = errorNumber(error)
   const { message = '' } = (error ?? {}) as Partial<Error>
-  return number === CANNOT_CONVERT || (number === MIXED_COLLATIONS && message.includes('COERCIBLE'))
+  if (number === CANNOT_CONVERT) return true
+  // Of a long list the server does not say what it mixes.
+  if (number === MIXED_LIST) return message.includes("'in'")
+  return (number === MIXED_COLLATIONS || number === MIXED_THREE) && message.includes('COERCIBLE')
 }
 
 export function isRowFault(code: number | undefined): boolean {
@@ -116,6 +119,8 @@ export function endsTransaction(error: unknown): boolean {
 }
 
 const MIXED_COLLATIONS = 1267
+const MIXED_THREE = 1270
+const MIXED_LIST = 1271
 const CANNOT_CONVERT = 3854
 
 const COLUMN = /column (?:`[^`]*`\.`[^`]*`\.)?[`']((?:[^`']|``)+)[`'](?: at row \d+| cannot be null|$)/gi

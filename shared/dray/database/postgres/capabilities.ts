@@ -30,6 +30,8 @@ export const capabilities: Capabilities = {
   textStamps,
   zones,
   comparedAs: null,
+  isNull: (column) => sql`${column} is null`,
+  isImpossibleMoment: null,
   floatDigits: null,
   // A cast of what is text already is none, so that what is stored out of line stays there.
   bytesOf: (column, type) =>

@@ -25,6 +25,8 @@ export const capabilities: Capabilities = {
   textStamps,
   zones: null,
   comparedAs,
+  isNull: (column) => sql`${column} is null`,
+  isImpossibleMoment: null,
   floatDigits: null,
   bytesOf: (column) => sql`octet_length(${column})`,
   schema,

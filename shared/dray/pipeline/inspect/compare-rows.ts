@@ -95,7 +95,7 @@ export class RowComparison {
         const statement = compile(
           adapter,
           sql`select ${sql.join(read)} from ${tableName(definition)}
-            where ${hasKey(adapter, this.#by, group)}${this.#currentOnly()}`,
+            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly()}`,
         )
         const { rows } = await connection.query(statement.sql, statement.parameters)
         for (const row of rows) found.set(this.#keyOf(row), row)

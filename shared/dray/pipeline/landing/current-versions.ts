@@ -3,7 +3,7 @@ import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
 import { queried } from './queried.ts'
 import { storedKeys } from './stored-keys.ts'
@@ -30,10 +30,11 @@ export async function currentVersions(
 async function versionsOfAll(layout: HistoryLayout, keys: readonly (readonly Text[])[]): Promise<Map<string, Text[]>> {
   const { definition } = layout.pipeline.load.target
   const adapter = await layout.database.adapter()
+  const live = await bytesOfKey(layout.pipeline.load.target, layout.by)
   const rows = await queried(
     layout.database,
     sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-      where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys)}`,
+      where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys, live)}`,
   )
   const found = new Map<string, Text[]>()
   for (const row of rows) {

@@ -74,7 +74,7 @@ async function leavesOf({ pipeline, gone, own }: Tree, keys: readonly Key[]): Pr
   const isReferred = own.map(
     (key) => sql`exists (select 1 from ${tableName(definition)} as ${sql.id(CHILD)} where ${refers(pipeline, key)})`,
   )
-  const wanted = hasKey(await database.adapter(), columns, keys)
+  const wanted = hasKey(await database.adapter(), columns, keys, gone.live)
   return queried(
     database,
     sql`select ${sql.join(columns.map(columnName))} from ${tableName(definition)}
@@ -108,7 +108,7 @@ async function childrenThatStay(tree: Tree, left: readonly Key[]): Promise<strin
 }
 
 /** The keys of rows that refer to one of these, but for these. */
-async function childrenOf({ pipeline }: Tree, key: ForeignKey, keys: readonly Key[]): Promise<readonly Key[]> {
+async function childrenOf({ pipeline, gone }: Tree, key: ForeignKey, keys: readonly Key[]): Promise<readonly Key[]> {
   const { target, by } = pipeline.load
   const { definition, database } = target
   const columns = columnsOf(definition, by)
@@ -118,7 +118,7 @@ async function childrenOf({ pipeline }: Tree, key: ForeignKey, keys: readonly Ke
     const found = await queried(
       database,
       sql`select ${sql.join(columns.map(({ column }) => sql.id(CHILD, column)))} from ${tableName(definition)} as ${sql.id(CHILD)}
-        where exists (select 1 from ${tableName(definition)} where ${refers(pipeline, key)} and ${hasKey(adapter, columns, group)})`,
+        where exists (select 1 from ${tableName(definition)} where ${refers(pipeline, key)} and ${hasKey(adapter, columns, group, gone.live)})`,
     )
     for (const one of found) children.set(keyOf(one), one)
   }

@@ -2,19 +2,22 @@ import { type RawBuilder, sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { columnOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
+import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 
 /** The rows of a target whose key the source has no more, as the target's unique key compares. */
 export class GoneRows {
   readonly #pipeline: Pipeline
   readonly #isHeld: RawBuilder<unknown>
+  /** For the condition of keys. */
+  readonly live: readonly LiveColumn[]
 
-  private constructor(pipeline: Pipeline, isHeld: string) {
+  private constructor(pipeline: Pipeline, isHeld: string, live: readonly LiveColumn[]) {
     this.#pipeline = pipeline
     this.#isHeld = sql.raw(isHeld)
+    this.live = live
   }
 
   /**
@@ -27,7 +30,8 @@ export class GoneRows {
     const { isHeld } = await database.withConnection((connection) =>
       connection.holdKeys({ table: definition.table, key }, present, { signal }),
     )
-    return new GoneRows(pipeline, isHeld)
+    const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.by))
+    return new GoneRows(pipeline, isHeld, live)
   }
 
   /** Rows that are not deleted already: all of them, and those that are gone. */
@@ -65,7 +69,11 @@ export class GoneRows {
   /** For the deletion: the rows of these keys, whatever list they come from, as far as they are gone. */
   ofKeys(adapter: Adapter, keys: readonly (readonly Text[])[]): RawBuilder<unknown> {
     const { load } = this.#pipeline
-    const conditions = [hasKey(adapter, columnsOf(load.target.definition, load.by), keys), ...this.#live(), this.isGone]
+    const conditions = [
+      hasKey(adapter, columnsOf(load.target.definition, load.by), keys, this.live),
+      ...this.#live(),
+      this.isGone,
+    ]
     return sql.join(conditions, sql` and `)
   }
 

@@ -11,6 +11,8 @@ export interface Decisions {
   readonly write: Map<number, Text>
   /** The rows that are closed when a new version is written, by its place. */
   readonly close: Map<number, Text[]>
+  /** Keys of rows that the table holds in another spelling, each with that. */
+  readonly spelled: Map<string, string>
   readonly unchanged: number
   readonly duplicate: number
 }
@@ -24,8 +26,7 @@ interface Known {
 export async function decide(
   layout: HistoryLayout,
   open: OpenBlocks,
-  refused: Known,
-  alike: Known,
+  { refused, alike, respell }: { readonly refused: Known; readonly alike: Known; readonly respell: boolean },
 ): Promise<Decisions> {
   const last = new Map<string, number>()
   let rows = 0
@@ -33,7 +34,12 @@ export async function decide(
     if (!refused.has(rows)) last.set(layout.key(row), rows)
     rows += 1
   }
-  const decisions = { write: new Map<number, Text>(), close: new Map<number, Text[]>(), unchanged: 0 }
+  const decisions = {
+    write: new Map<number, Text>(),
+    close: new Map<number, Text[]>(),
+    spelled: new Map<string, string>(),
+    unchanged: 0,
+  }
   let place = 0
   for await (const block of open()) {
     const wanted: PlacedRow[] = []
@@ -45,7 +51,7 @@ export async function decide(
       place += 1
     }
     const differing: Differing[] = []
-    for (const group of inGroups(wanted)) differing.push(...(await compared(layout, group, decisions)))
+    for (const group of inGroups(wanted)) differing.push(...(await compared(layout, group, decisions, respell)))
     await decideDiffering(layout, differing, decisions)
   }
   return { ...decisions, duplicate: rows - refused.size - last.size }
@@ -58,19 +64,42 @@ interface Differing extends PlacedRow {
   readonly known: Text[]
 }
 
-async function compared(layout: HistoryLayout, group: readonly PlacedRow[], decisions: Deciding): Promise<Differing[]> {
+async function compared(
+  layout: HistoryLayout,
+  group: readonly PlacedRow[],
+  decisions: Deciding,
+  respell: boolean,
+): Promise<Differing[]> {
   const current = await versionsOf(
     layout,
     group.map(({ row }) => row),
   )
   const differing: Differing[] = []
+  const spelled = respell ? new Set() : await spelledOtherwise(layout, group, current)
   for (const { place, row } of group) {
     const known = current.get(layout.key(row))
-    if (known === undefined) decisions.write.set(place, null)
+    if (known !== undefined && spelled.has(place))
+      decisions.spelled.set(layout.key(row), layout.keyTexts(known).join(', '))
+    else if (known === undefined) decisions.write.set(place, null)
     else if (layout.differs(row, known)) differing.push({ place, row, known })
     else decisions.unchanged += 1
   }
   return differing
+}
+
+/** The places of rows whose key the table would store in another spelling than that of the version that is known. */
+async function spelledOtherwise(
+  layout: HistoryLayout,
+  group: readonly PlacedRow[],
+  current: ReadonlyMap<string, readonly Text[]>,
+): Promise<ReadonlySet<number>> {
+  const knownOf = (row: readonly Text[]) => current.get(layout.key(row))
+  const isOther = (row: readonly Text[], known: readonly Text[] | undefined) =>
+    known !== undefined && !layout.isSpelledAlike(row, known)
+  const written = group.filter(({ row }) => isOther(row, knownOf(row)))
+  const stored = await storedRows(layout, written)
+  const other = written.filter(({ place, row }) => isOther(stored.get(place) ?? row, knownOf(row)))
+  return new Set(other.map(({ place }) => place))
 }
 
 /** The columns may store another text for what has not changed: a char(10) that is filled up, 1e3 as a number. */

@@ -53,6 +53,15 @@ export class HistoryLayout {
     return keyOf(canonicalKey(this.by, this.keyTexts(row)))
   }
 
+  /** Whether both rows write their key in the same way. */
+  isSpelledAlike(one: readonly Text[], other: readonly Text[]): boolean {
+    return this.#keys.every((place) => {
+      // In which capitals a UUID is written is a matter of its spelling, too.
+      if (this.column(place).field.settings.kind === 'uuid') return one[place] === other[place]
+      return this.text(one, place) === this.text(other, place)
+    })
+  }
+
   text(row: readonly Text[], place: number): Text {
     return canonicalText(this.column(place), row[place] ?? null)
   }

@@ -2,6 +2,7 @@ import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
+import { storedOtherwise } from '#dray/database/merge/spellings.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -34,7 +35,11 @@ export async function writeVersions(
   const alike = new Set<number>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
-    const decisions = await decide(layout, open, refused, alike)
+    const decisions = await decide(layout, open, { refused, alike, respell: options.respell })
+    if (decisions.spelled.size > 0) {
+      await refuseSpelled(layout, open, decisions.spelled, refused)
+      continue
+    }
     const attempt = await write(layout, open, decisions, { refused, alike }, options)
     if (attempt !== null) {
       return {
@@ -46,6 +51,24 @@ export async function writeVersions(
         rejected: [...refused.values()].sort((one, other) => one.row - other.row),
       }
     }
+  }
+}
+
+/** Whether a row takes the place of another one, or was given its key anew, is not known before all rows are read. */
+async function refuseSpelled(
+  layout: HistoryLayout,
+  open: OpenBlocks,
+  spelled: ReadonlyMap<string, string>,
+  refused: Map<number, RejectedRow>,
+): Promise<void> {
+  const { table } = layout.pipeline.load.target.definition
+  const target = { table, key: layout.by.map(({ column }) => column) }
+  let row = 0
+  for await (const texts of rowsOf(open)) {
+    const stored = spelled.get(layout.key(texts))
+    if (stored !== undefined && !refused.has(row))
+      refused.set(row, { row, line: encodeLine(texts), ...storedOtherwise(target, stored) })
+    row += 1
   }
 }
 

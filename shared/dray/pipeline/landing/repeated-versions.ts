@@ -7,7 +7,7 @@ import type { QueryOptions } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import { cutToHeld } from './held-values.ts'
 import { HistoryLayout } from './history-layout.ts'
 
@@ -56,11 +56,12 @@ async function versionsAround(
 ): Promise<readonly (readonly Text[])[]> {
   const { definition } = layout.pipeline.load.target
   const to = layout.column(layout.to)
+  const live = await bytesOfKey(layout.pipeline.load.target, layout.by)
   return layout.database.withConnection(async (connection, adapter) => {
     const { sql: text, parameters } = compile(
       adapter,
       sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-        where (${columnName(to)} is null or ${columnName(to)} = ${boundValue(adapter, to, at)}) and ${hasKey(adapter, layout.by, keys)}`,
+        where (${columnName(to)} is null or ${columnName(to)} = ${boundValue(adapter, to, at)}) and ${hasKey(adapter, layout.by, keys, live)}`,
     )
     return (await connection.query(text, parameters, { signal })).rows
   })
@@ -89,10 +90,11 @@ async function deleteVersions(
   const { definition } = layout.pipeline.load.target
   const columns = [...layout.by, layout.column(layout.from)]
   const keys = rows.map((row) => [...layout.keyTexts(row), row[layout.from] ?? null])
+  const live = await bytesOfKey(layout.pipeline.load.target, columns)
   return layout.database.withConnection(async (connection, adapter) => {
     const { sql: text, parameters } = compile(
       adapter,
-      sql`delete from ${tableName(definition)} where ${hasKey(adapter, columns, keys)}`,
+      sql`delete from ${tableName(definition)} where ${hasKey(adapter, columns, keys, live)}`,
     )
     return (await connection.query(text, parameters, { signal })).affected
   })

@@ -2,29 +2,55 @@ import { sql } from 'kysely'
 import { readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import { compile } from '#dray/database/statement.ts'
+import { DataQualityError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
-import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { queried } from './queried.ts'
 
 type Key = readonly Text[]
 
-/** Of each of these keys those of a table that it takes for the same: asked for all at once, answered one by one. */
+/**
+ * Of each of these keys those of a table that it takes for the same: asked for all at once, answered one by one. A key
+ * that no value of its column can be has none, and does not keep the others from being found.
+ */
 export async function storedKeys(
-  { database, definition }: AnyModel,
+  model: AnyModel,
   columns: readonly ColumnDefinition[],
   wanted: readonly Key[],
 ): Promise<readonly (readonly Key[])[]> {
   const stored: Key[][] = wanted.map(() => [])
-  await database.withConnection(async (connection, adapter) => {
-    const read = sql.join(columns.map((column) => readColumn(adapter, column)))
-    for (const group of inGroups(wanted.entries())) {
-      const ofEach = group.map(
-        ([place, key]) =>
-          sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key])}`,
-      )
-      const { sql: text, parameters } = compile(adapter, sql.join(ofEach, sql` union all `))
-      for (const [place, ...key] of (await connection.query(text, parameters)).rows) stored[Number(place)]?.push(key)
-    }
-  })
+  for (const group of inGroups(wanted.entries())) {
+    for (const [place, ...key] of await storedOf(model, columns, group)) stored[Number(place)]?.push(key)
+  }
   return stored
+}
+
+type Wanted = readonly (readonly [place: number, key: Key])[]
+
+async function storedOf(
+  model: AnyModel,
+  columns: readonly ColumnDefinition[],
+  wanted: Wanted,
+): Promise<readonly (readonly Text[])[]> {
+  try {
+    return await model.database.transaction(() => rowsOfEach(model, columns, wanted), 'snapshot')
+  } catch (error) {
+    if (!(error instanceof DataQualityError)) throw error
+    if (wanted.length < 2) return []
+    const half = Math.ceil(wanted.length / 2)
+    const first = await storedOf(model, columns, wanted.slice(0, half))
+    return [...first, ...(await storedOf(model, columns, wanted.slice(half)))]
+  }
+}
+
+async function rowsOfEach(model: AnyModel, columns: readonly ColumnDefinition[], wanted: Wanted) {
+  const { database, definition } = model
+  const adapter = await database.adapter()
+  const live = await bytesOfKey(model, columns)
+  const read = sql.join(columns.map((column) => readColumn(adapter, column)))
+  const ofEach = wanted.map(
+    ([place, key]) =>
+      sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key], live)}`,
+  )
+  return queried(database, sql.join(ofEach, sql` union all `))
 }

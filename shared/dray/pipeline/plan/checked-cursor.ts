@@ -83,7 +83,7 @@ export async function checkNullCursors(
   const column = cursorColumn(extraction)
   const statement = compile(
     adapter,
-    sql`select count(*) from ${tableName(source.definition)} where ${columnName(column)} is null`,
+    sql`select count(*) from ${tableName(source.definition)} where ${adapter.isNull(columnName(column))}`,
   )
   const rows = Number((await connection.query(statement.sql, statement.parameters)).rows[0]?.[0])
   if (rows === 0) return null

@@ -7,7 +7,7 @@ import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Services } from '../services.ts'
 import type { Draft } from './draft.ts'
 import { type Partition, WHOLE } from './partitions.ts'
@@ -60,10 +60,11 @@ async function countOf(
   signal: AbortSignal,
 ): Promise<number> {
   const { definition } = extract.source
+  const live = await bytesOfKey(extract.source, definition.primaryKey)
   const one = columnName(definition.primaryKey[0] as { column: string })
   const { sql: text, parameters } = compile(
     adapter,
-    sql`select count(${one}) from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
+    sql`select count(${one}) from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys, live)])}`,
   )
   return Number((await connection.query(text, parameters, { signal })).rows[0]?.[0])
 }

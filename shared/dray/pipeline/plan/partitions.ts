@@ -41,7 +41,7 @@ export function partitionConditions(
 ): RawBuilder<unknown>[] {
   const conditions = rangeConditions(partition, table)
   if (partition.keys !== undefined) {
-    conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys))
+    conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys, table.columns))
   } else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
   else if (planned.window !== null) conditions.push(windowCondition(extraction, planned.window, table))
   return conditions
@@ -50,14 +50,14 @@ export function partitionConditions(
 /**
  * The rows of a range. The first one takes the keys that have a NULL, and no other does, so that each row is in one.
  */
-function rangeConditions(range: KeyRange, { key }: SourceTable): RawBuilder<unknown>[] {
+function rangeConditions(range: KeyRange, { adapter, key }: SourceTable): RawBuilder<unknown>[] {
   const conditions: RawBuilder<unknown>[] = []
   if (range.after !== null) {
     conditions.push(after(key, range.after), ...key.map(({ column }) => sql`${columnName(column)} is not null`))
   }
   if (range.upTo !== null) {
     const bounded = upTo(key, range.upTo)
-    const missing = key.map(({ column }) => sql`${columnName(column)} is null`)
+    const missing = key.map(({ column }) => adapter.isNull(columnName(column)))
     conditions.push(range.after === null ? sql`(${sql.join([bounded, ...missing], sql` or `)})` : bounded)
   }
   return conditions
@@ -110,7 +110,7 @@ async function boundsOfRows(
   signal: AbortSignal,
 ): Promise<Bounds> {
   const names = sql.join(key.map(({ column }) => columnName(column)))
-  const read = sql.join(key.map(({ column }) => readColumn(adapter, column)))
+  const read = sql.join(key.map((one) => one.read))
   const statement = compile(
     adapter,
     sql`select ${names} from (select ${read}, row_number() over (order by ${ascending(key)}) as ${sql.id('dray$n')} from ${from}) as ${sql.id('dray_keys')} where ${sql.id('dray$n')} % ${sql.raw(String(size))} = 0 and ${sql.id('dray$n')} < ${sql.raw(String(rows))} order by ${sql.id('dray$n')}`,

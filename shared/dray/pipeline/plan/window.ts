@@ -83,7 +83,9 @@ export function windowCondition(
   const cursor = cursorOf(extraction)
   const column = cursorColumn(extraction)
   const within = rangeOf(extraction, window, table)
-  return cursor.nulls === 'include' ? sql`((${within}) or ${columnName(column)} is null)` : sql`(${within})`
+  return cursor.nulls === 'include'
+    ? sql`((${within}) or ${table.adapter.isNull(columnName(column))})`
+    : sql`(${within})`
 }
 
 /** The rows of a window without those that have no cursor. */

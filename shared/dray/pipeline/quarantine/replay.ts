@@ -12,7 +12,7 @@ import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { keptPrefix, keysPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -148,12 +148,13 @@ async function presentKeys(
   const { extract } = pipeline
   const { definition } = extract.source
   const found = new Set<string>()
+  const live = await bytesOfKey(extract.source, definition.primaryKey)
   await extract.source.database.withConnection(async (connection, adapter) => {
     for (const part of inGroups(rows, keysOfPartition(extract))) {
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys)])}`,
+        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys, live)])}`,
       )
       for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }

@@ -2,7 +2,9 @@ import { type RawBuilder, sql } from 'kysely'
 import { columnName, KEYS_AT_ONCE, textFor } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
+import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
+import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import { canonicalText } from './canonical.ts'
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
@@ -10,22 +12,60 @@ export function columnsOf(definition: TableDefinition, names: readonly string[])
 }
 
 /**
- * Rows that have one of these keys. An engine's collation may take other keys for the same: look at what comes back.
+ * The live columns of a table whose key has bytes in it, which may be a number for the engine; none of any other, where
+ * nobody needs them.
+ */
+export async function bytesOfKey(
+  { database, definition }: AnyModel,
+  columns: readonly ColumnDefinition[],
+): Promise<readonly LiveColumn[]> {
+  if (!columns.some(({ field }) => field.settings.kind === 'binary')) return []
+  const live = await database.withConnection((connection) => connection.describe(definition.table))
+  return live?.columns ?? []
+}
+
+/**
+ * Rows that have one of these keys; of bytes the live columns are needed, see `bytesOfKey`. An engine's collation may
+ * take other keys for the same: look at what comes back.
  */
 export function hasKey(
   adapter: Adapter,
   columns: readonly ColumnDefinition[],
   keys: readonly (readonly Text[])[],
+  live: readonly LiveColumn[],
 ): RawBuilder<unknown> {
-  const value = (column: ColumnDefinition, text: Text | undefined) => textFor(adapter, column, text ?? null)
   const [only] = columns
-  if (columns.length === 1 && only !== undefined) {
-    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => value(only, text)))})`
+  const valueOf = (column: ColumnDefinition, text: Text) => valueFor(adapter, column, text, live)
+  if (columns.length === 1 && only !== undefined && !keys.some(([text]) => isImpossible(adapter, only, text ?? null))) {
+    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => valueOf(only, text ?? null)))})`
   }
-  const equal = (key: readonly Text[]) =>
-    columns.map((column, place) => sql`${columnName(column)} = ${value(column, key[place])}`)
+  const isText = (column: ColumnDefinition, text: Text) =>
+    isImpossible(adapter, column, text)
+      ? sql`cast(${columnName(column)} as char) = ${text}`
+      : sql`${columnName(column)} = ${valueOf(column, text)}`
+  const equal = (key: readonly Text[]) => columns.map((column, place) => isText(column, key[place] ?? null))
   const alternatives = keys.map((key) => sql`(${sql.join(equal(key), sql` and `)})`)
   return sql`(${sql.join(alternatives, sql` or `)})`
+}
+
+function valueFor(
+  adapter: Adapter,
+  column: ColumnDefinition,
+  text: Text,
+  live: readonly LiveColumn[],
+): RawBuilder<unknown> {
+  const { kind } = column.field.settings
+  const type = kind === 'binary' ? live.find(({ name }) => name === column.column)?.type : undefined
+  const other = type === undefined ? null : (adapter.comparedAs?.(columnName(column), kind, type) ?? null)
+  return other === null || text === null ? textFor(adapter, column, text) : other.value(text)
+}
+
+/** Kinds of fields that may be those of a day or a moment. */
+const MOMENTS: ReadonlySet<FieldKind> = new Set(['date', 'timestamp', 'text', 'varchar'])
+
+/** Whether it is a moment of which a column can have the text alone. */
+function isImpossible({ isImpossibleMoment }: Adapter, { field }: ColumnDefinition, text: Text): boolean {
+  return text !== null && MOMENTS.has(field.settings.kind) && isImpossibleMoment?.(text) === true
 }
 
 /** A key's canonical texts. */

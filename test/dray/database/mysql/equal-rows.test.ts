@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import type { MergeTarget } from 'dray/internal/database/adapter.ts'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
+import { isRealMysql } from '#test/services/mysql-server.ts'
 import { signInOnce } from '#test/services/mysql-speech.ts'
 import { blocksOf, inTransaction, type OpenedServer, openServer, outcomeOf, skip } from './opened-server.ts'
 
@@ -18,6 +19,44 @@ describe('rows that a table of MySQL has already', { skip }, () => {
     server = await openServer()
   })
   after(() => server.close())
+
+  test('are counted as what became of them where MariaDB keeps their former states', async (context) => {
+    if (isRealMysql) return context.skip('MySQL keeps none')
+    await server.query('DROP TABLE IF EXISTS item')
+    await server.query('CREATE TABLE item (id int PRIMARY KEY, v varchar(9), version int) WITH SYSTEM VERSIONING')
+    await server.merge(target, rows)
+
+    const result = await server.merge(target, [
+      ['1', 'a', '5'],
+      ['2', 'x', '5'],
+      ['4', 'd', '5'],
+    ])
+
+    assert.deepEqual(outcomeOf(result), [1, 1, 1, 0])
+    assert.deepEqual(await server.query('SELECT id, v FROM item ORDER BY id'), [
+      ['1', 'a'],
+      ['2', 'x'],
+      ['3', 'c'],
+      ['4', 'd'],
+    ])
+  })
+
+  test('are other rows where the key tells the beginnings of bytes alone', async () => {
+    await server.query('DROP TABLE IF EXISTS item')
+    await server.query('CREATE TABLE item (id varbinary(9), v varchar(9), version int, PRIMARY KEY (id(3)))')
+
+    const result = await server.merge(target, [
+      ['\\x61626364', 'a', '5'],
+      ['\\x61626365', 'b', '5'],
+      ['\\x62', 'c', '5'],
+    ])
+
+    assert.deepEqual(outcomeOf(result), [2, 0, 0, 0, '1: 1062'])
+    assert.deepEqual(await server.query('SELECT hex(id), v FROM item ORDER BY id'), [
+      ['61626364', 'a'],
+      ['62', 'c'],
+    ])
+  })
 
   for (const [which, definition] of [
     ['by a number alone', 'id int PRIMARY KEY, v varchar(9), version int'],

@@ -85,6 +85,26 @@ for (const [which, create] of Object.entries(TABLES)) {
       assert.deepEqual(await emails(), ['1 2@x', '2 1@x', ...all.slice(2).map((id) => `${id} ${id}@x`)])
     })
 
+    test('land when they are a ring whose values others want as well, whichever come first', async () => {
+      await server.query(create)
+      await server.merge(
+        person,
+        ['1', '2', '3', '4', '5', '6'].map((id) => [id, `${id}@x`, 'n']),
+      )
+
+      const result = await server.merge(person, [
+        ['5', '1@x', 'n'],
+        ['1', '2@x', 'n'],
+        ['4', '5@x', 'n'],
+        ['2', '3@x', 'n'],
+        ['3', '1@x', 'n'],
+        ['6', '3@x', 'n'],
+      ])
+
+      assert.deepEqual(outcomeOf(result), [0, 3, 0, 0, '0: 23505', '2: 23505', '5: 23505'])
+      assert.deepEqual(await emails(), ['1 2@x', '2 3@x', '3 1@x', '4 4@x', '5 5@x', '6 6@x'])
+    })
+
     test('are rejected, not lost, when two rows want the same value', async () => {
       await server.query(create)
       await server.merge(

@@ -74,6 +74,23 @@ describe('rows that land together on SQLite', () => {
         assert.deepEqual(await emails(), ['1 2@x', '2 1@x', '3 3@x', '4 4@x', '5 5@x'])
       })
 
+      test('are a ring whose values others want as well, whichever come first', async () => {
+        await file.query(create)
+        await put(6)
+
+        const result = await file.merge(person, [
+          ['5', '1@x', 'n'],
+          ['1', '2@x', 'n'],
+          ['4', '5@x', 'n'],
+          ['2', '3@x', 'n'],
+          ['3', '1@x', 'n'],
+          ['6', '3@x', 'n'],
+        ])
+
+        assert.deepEqual(outcomeOf(result), [0, 3, 0, 0, '0: 2067', '2: 2067', '5: 2067'])
+        assert.deepEqual(await emails(), ['1 2@x', '2 3@x', '3 1@x', '4 4@x', '5 5@x', '6 6@x'])
+      })
+
       test('are not two that want the same value; none is lost', async () => {
         await file.query(create)
         await put(3)

@@ -8,7 +8,7 @@ import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-da
 import { type Harness, openHarness, quarantined } from '#test/pipeline/harness.ts'
 import { type HostileTable, hostileTable, shown, type Zones } from './hostile-table.ts'
 import { assertFaultless, rowsOf, unread } from './judge.ts'
-import { makeTarget, POLICY, pipelineOf, runOnce, SourceTable, UNORDERED, ZERO_DATE } from './run-table.ts'
+import { makeTarget, POLICY, pipelineOf, runOnce, SourceTable, UNORDERED } from './run-table.ts'
 import { createTarget, prepareTargets, putUpon, targetName, writesTo } from './target-table.ts'
 
 /*
@@ -171,8 +171,6 @@ async function setZones({ zones }: HostileTable, ...databases: readonly ValueDat
 function assertLegitimate(table: HostileTable, refused: Error): void {
   // A user who is shown some of the rows alone would take the others for gone.
   if (table.nuisance === 'policy' && POLICY.test(refused.message)) return
-  if (table.keys.some(({ kind }) => kind.form === 'moment' || kind.form === 'date') && ZERO_DATE.test(refused.message))
-    return
   if (table.keys.some(({ kind }) => ['boolean', 'moment'].includes(kind.form)) && UNORDERED.test(refused.message))
     return
   assert.fail(`refused: ${refused.name}: ${refused.message}`)

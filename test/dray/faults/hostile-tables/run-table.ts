@@ -99,9 +99,6 @@ export async function makeTarget({ load }: AnyPipeline): Promise<boolean> {
 /** How a table is refused of which the user is shown some rows alone. */
 export const POLICY = /policy lets through.*BYPASSRLS/
 
-/** MySQL compares no key with a zero date, which a source in another mode has taken. */
-export const ZERO_DATE = /Incorrect (?:date|datetime|timestamp) value: "…"/i
-
 /** A key whose texts the models write otherwise is not taken over, so that rows which share it are refused. */
 export const UNORDERED = /nothing says which of them is the newest/
 
@@ -134,8 +131,7 @@ export async function runOnce(
     return await commit(of, given, services)
   } catch (error) {
     // They are met where the rows are first read.
-    const isRefused =
-      error instanceof Error && [POLICY, ZERO_DATE, UNORDERED].some((known) => known.test(error.message))
+    const isRefused = error instanceof Error && [POLICY, UNORDERED].some((known) => known.test(error.message))
     if (isRefused) return { refused: error }
     throw error
   }

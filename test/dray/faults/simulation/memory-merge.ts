@@ -121,7 +121,7 @@ class Merging {
     return false
   }
 
-  /** Rows whose values are held by nobody but rows among them land together. */
+  /** Rows whose values are held by nobody but rows among them, and that one of them waits for, land together. */
   async #mergeRing(): Promise<boolean> {
     const { database, transaction } = this.#session
     const { table, key } = this.#target
@@ -135,11 +135,18 @@ class Merging {
     for (let before = 0; before !== ring.size; ) {
       before = ring.size
       const replaced = new Set([...ring.values()].map(({ replaces }) => replaces))
-      for (const [place, { row, replaces }] of ring) {
-        const holders = database
-          .uniqueKeys(table)
-          .map((unique) => database.liveVersion(transaction, table, unique, row)?.id ?? replaces)
-        if (holders.some((holder) => !replaced.has(holder))) ring.delete(place)
+      const holders = new Map(
+        [...ring].map(([place, { row, replaces }]) => [
+          place,
+          database
+            .uniqueKeys(table)
+            .map((unique) => database.liveVersion(transaction, table, unique, row)?.id ?? replaces),
+        ]),
+      )
+      for (const [place, { replaces }] of ring) {
+        const isHeld = holders.get(place)?.some((holder) => !replaced.has(holder)) === true
+        const isWaitedFor = [...ring.keys()].some((other) => other !== place && holders.get(other)?.includes(replaces))
+        if (isHeld || !isWaitedFor) ring.delete(place)
       }
     }
     if (ring.size === 0 || !database.putTogether(transaction, table, [...ring.values()])) return false

@@ -148,7 +148,8 @@ export class ContentOracle {
     const byCode = this.#truth.byCode()
     const seen = new Set<string | null | undefined>()
     for (let next: Row = row; ; ) {
-      if (seen.has(next.code)) return this.#isContested(seen, due)
+      // A row that waits for a ring, as its label is wanted twice; a row of the ring lands with the others.
+      if (seen.has(next.code)) return next.code !== row.code
       seen.add(next.code)
       const waiting = next
       const holder = this.#standing().find(({ label, code }) => label === waiting.label && code !== waiting.code)
@@ -159,15 +160,6 @@ export class ContentOracle {
         return true
       next = latest.row
     }
-  }
-
-  /** Whether a label of rows that wait for each other is that of two rows: then none of the ring need land. */
-  #isContested(codes: ReadonlySet<string | null | undefined>, due: Due): boolean {
-    const latest = [...this.#truth.byCode().values()].flatMap((rows) => rows[0]?.at(-1) ?? [])
-    const rows = latest.flatMap(({ row, at }) => (row !== null && due.landed({ row, at }) ? [row] : []))
-    return rows.some(({ code, label }) => {
-      return codes.has(code) && rows.some((other) => other.label === label && other.code !== code)
-    })
   }
 
   get #mayBeRepaired(): boolean {

@@ -37,6 +37,34 @@ export async function holdKeys(
   const target: MergeTarget = { table, columns: key, key, mode: 'insert' }
   const live = await readTargetTable(session, { ...target, key: [] })
   const columns = key.map((name) => columnOf(live, target, name))
+  const mayBeImpossible = columns.some(({ kind }) => kind === 'date' || kind === 'datetime')
+  if (mayBeImpossible) await session.run(TAKE_IMPOSSIBLE_DATES)
+  try {
+    const name = await hold(session, table, columns, open)
+    const same = columns.map((one) => `${ALIAS}.${quote(one.name)} = ${quoteTable(table)}.${quote(one.name)}`)
+    const hint = mayBeImpossible ? LOOK_UP_EACH : ''
+    return { isHeld: `EXISTS (SELECT ${hint}1 FROM ${name} AS ${ALIAS} WHERE ${same.join(' AND ')})` }
+  } finally {
+    if (mayBeImpossible) await session.run(TAKE_NONE)
+  }
+}
+
+/**
+ * A key that is in both is one of both, though it is a zero date or 30 February, which another mode has let into the
+ * table.
+ */
+const TAKE_IMPOSSIBLE_DATES = `SET @dray_mode = @@SESSION.sql_mode, SESSION sql_mode = CONCAT(REPLACE(REPLACE(@@SESSION.sql_mode, 'NO_ZERO_IN_DATE', ''), 'NO_ZERO_DATE', ''), ',ALLOW_INVALID_DATES')`
+const TAKE_NONE = 'SET SESSION sql_mode = @dray_mode'
+/** MySQL would write another table, in which each impossible date is a zero date. */
+const LOOK_UP_EACH = '/*+ NO_SEMIJOIN() */ '
+
+/** Returns the name of the table that has them. */
+async function hold(
+  session: MergeSession,
+  table: string,
+  columns: readonly MysqlColumn[],
+  open: OpenBlocks,
+): Promise<string> {
   const staged = columns.map((column) => stagedColumnOf(column, table, session.facts.isMariaDB))
   const { schema } = tableNameOf(table)
   const staging = new StagingTable(session, tableNameOf(table), staged)
@@ -50,8 +78,7 @@ export async function holdKeys(
   )
   await session.run(`INSERT INTO ${name} (${names}) ${found(table, staging, staged)}`, { signal: session.signal })
   await staging.drop()
-  const same = key.map((column) => `${ALIAS}.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
-  return { isHeld: `EXISTS (SELECT 1 FROM ${name} AS ${ALIAS} WHERE ${same})` }
+  return name
 }
 
 async function stage(session: MergeSession, staging: StagingTable, open: OpenBlocks): Promise<void> {

@@ -39,7 +39,8 @@ export class MergeSql {
     this.#counter = target.counter === undefined ? null : quote(target.counter)
     this.#respell = target.respell === true
     const indexes = [live.primaryKey, ...live.uniqueKeys].filter((columns) => columns.length > 0)
-    this.isOneStatement = !live.mayHaveTriggers && !this.isSpelled && indexes.length === 1
+    const isPlain = !live.mayHaveTriggers && !live.isVersioned && live.areKeysWhole
+    this.isOneStatement = isPlain && !this.isSpelled && indexes.length === 1
   }
 
   /** A key may be stored in another spelling. */
@@ -101,7 +102,7 @@ export class MergeSql {
     const { name } = this.key[0] as StagedColumn
     const isKeyed = this.key.map((column) => `${S}.${quote(column.name)} IS NOT NULL`).join(' AND ')
     return `SELECT COUNT(*) FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join}
-      WHERE ${where} AND ${isKeyed} AND ${T}.${quote(name)} IS NULL`
+      WHERE ${where} AND ${isKeyed} AND ${T}.${quote(name)} <=> NULL`
   }
 
   /** Writes rows that the target has, in another form. */
@@ -116,7 +117,7 @@ export class MergeSql {
   insertNew(where: string): string {
     const { name } = this.key[0] as StagedColumn
     return `INSERT INTO ${this.#table} (${this.#columns.join(', ')}) SELECT ${this.#values}
-      FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join} WHERE ${where} AND ${T}.${quote(name)} IS NULL`
+      FROM ${this.#staging.table} AS ${S} LEFT JOIN ${this.#table} AS ${T} ON ${this.#join} WHERE ${where} AND ${T}.${quote(name)} <=> NULL`
   }
 
   clear(columns: readonly string[], where: string): string {
@@ -133,10 +134,24 @@ export class MergeSql {
     return `SELECT ${S}.${this.#staging.ordinal} FROM ${this.#both}`
   }
 
+  /** The ordinals of staged rows, each with its key in the target. */
+  stored(where: string): string {
+    return `SELECT ${S}.${this.#staging.ordinal}, ${this.#storedKey} FROM ${this.#both} WHERE ${where}`
+  }
+
+  /** The ordinals of staged rows, each with the key of the target's row that has its values of another unique key. */
+  taken(unique: readonly StagedColumn[], where: string): string {
+    return `SELECT ${S}.${this.#staging.ordinal}, ${this.#storedKey}
+      FROM ${this.#staging.table} AS ${S} STRAIGHT_JOIN ${this.#table} AS ${T} ON ${sameOf(unique)} WHERE ${where}`
+  }
+
+  get #storedKey(): string {
+    return this.key.map(({ name }) => `${T}.${quote(name)}`).join(', ')
+  }
+
   /** The ordinals of staged rows whose key the target has in another spelling, with that. */
   get storedOtherwise(): string {
-    const stored = this.key.map(({ name }) => `${T}.${quote(name)}`).join(', ')
-    return `SELECT ${S}.${this.#staging.ordinal}, ${stored} FROM ${this.#both} WHERE NOT (${this.#sameKey})`
+    return this.stored(`NOT (${this.#sameKey})`)
   }
 
   get #both(): string {
@@ -145,9 +160,7 @@ export class MergeSql {
 
   /** Joins a staged row with the target's row that its unique index takes for the same. */
   get #join(): string {
-    return this.key
-      .map((column) => `${T}.${quote(column.name)} = ${column.searchable(`${S}.${quote(column.name)}`)}`)
-      .join(' AND ')
+    return sameOf(this.key)
   }
 
   get #sameKey(): string {
@@ -175,4 +188,11 @@ export class MergeSql {
     const guard = this.#isGuarded ? versionGuard(this.#target, { stored, given: S, quote }) : null
     return guard === null ? [] : [guard]
   }
+}
+
+/** The staged row has the values of the target's row, as its index compares them. */
+function sameOf(columns: readonly StagedColumn[]): string {
+  return columns
+    .map((column) => `${T}.${quote(column.name)} = ${column.searchable(`${S}.${quote(column.name)}`)}`)
+    .join(' AND ')
 }

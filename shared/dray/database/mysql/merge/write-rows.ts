@@ -1,11 +1,14 @@
+import type { Text } from '#dray/block/block.ts'
 import type { RowWriter, Way } from '#dray/database/merge/landing.ts'
 import { areNeighbours } from '#dray/database/merge/neighbours.ts'
 import type { Reason } from '#dray/database/merge/spellings.ts'
+import { waitedFor } from '#dray/database/merge/waited-for.ts'
 import { DROPPED } from '../../adapter.ts'
 import { withoutRow } from '../translate.ts'
 import { refusalOf } from './load-inserts.ts'
 import type { Merging } from './merging.ts'
 import { sameColumns } from './same-columns.ts'
+import type { StagedColumn } from './staged-columns.ts'
 import { mayReinsert, referredColumns } from './target-table.ts'
 
 const SAVEPOINT = '`dray_merge`'
@@ -134,6 +137,21 @@ export class StagedWriter implements RowWriter {
     return (await refusalOf(session, statement)) === null ? Number(rows[0]?.[1]) : null
   }
 
+  async waitedFor(places: readonly number[]): Promise<readonly number[]> {
+    const { session, staging, sql, live, target } = this.#merging
+    const others = otherKeys(this.#merging)
+    const column = (name: string) => staging.columns.find((candidate) => candidate.name === name) as StagedColumn
+    const areTold = live.areKeysWhole && others.every((key) => key.every((name) => target.columns.includes(name)))
+    if (!areTold) return places
+    const where = this.#condition(places)
+    const keyed = async (statement: string) =>
+      (await session.run(statement)).rows.map(([ordinal, ...key]) => [Number(ordinal), key] as const)
+    const taken: (readonly [number, readonly Text[]])[] = []
+    for (const key of others) taken.push(...(await keyed(sql.taken(key.map(column), where))))
+    const ordinals = waitedFor(await keyed(sql.stored(where)), taken)
+    return places.filter((place) => ordinals.includes(staging.ordinalOf(place)))
+  }
+
   async ways(): Promise<readonly Way[]> {
     const { session, target, live } = this.#merging
     if (target.mode === 'insert') return []
@@ -160,7 +178,8 @@ async function lacksRows({ session, live, sql }: Merging, where: string): Promis
 }
 
 /** Of each unique key that is not the merge's a column that may be NULL for a while. */
-function clearedColumns({ target, live }: Merging, referred: ReadonlySet<string>): string[] {
+function clearedColumns(merging: Merging, referred: ReadonlySet<string>): string[] {
+  const { target, live } = merging
   const { key, version, columns } = target
   const may = (name: string) =>
     columns.includes(name) &&
@@ -168,8 +187,13 @@ function clearedColumns({ target, live }: Merging, referred: ReadonlySet<string>
     !referred.has(name) &&
     name !== version &&
     live.columns.some((column) => column.name === name && column.nullable)
-  const others = [live.primaryKey, ...live.uniqueKeys].filter((unique) => !sameColumns(unique, key))
-  return [...new Set(others.flatMap((unique) => unique.find(may) ?? []))]
+  return [...new Set(otherKeys(merging).flatMap((unique) => unique.find(may) ?? []))]
+}
+
+/** The columns of the unique keys other than the merge's. */
+function otherKeys({ target, live }: Merging): readonly (readonly string[])[] {
+  const keys = [live.primaryKey, ...live.uniqueKeys]
+  return keys.filter((unique) => unique.length > 0 && !sameColumns(unique, target.key))
 }
 
 /** What an INSERT … ON DUPLICATE KEY UPDATE did: a new row counts once as affected, a changed one twice. */

@@ -49,7 +49,10 @@ export class Rotation {
     return 0
   }
 
-  /** Of these rows those whose values are held by nobody but rows among them. */
+  /**
+   * Of these rows those whose values are held by nobody but rows among them, and that one of them waits for: others
+   * could take a value before a row of a ring does, and break it.
+   */
   async #ringOf(ranks: readonly number[]): Promise<number[]> {
     const holders = new Map<number, (number | null)[]>(ranks.map((rank) => [rank, []]))
     const contested: OtherKey[] = []
@@ -63,8 +66,10 @@ export class Rotation {
     this.#contested = contested
     for (let before = 0; before !== holders.size; ) {
       before = holders.size
+      const waitedFor = new Set([...holders.values()].flat())
       for (const [rank, own] of holders) {
-        if (own.some((holder) => holder === null || !holders.has(holder))) holders.delete(rank)
+        const isHeld = own.some((holder) => holder === null || !holders.has(holder))
+        if (isHeld || !waitedFor.has(rank)) holders.delete(rank)
       }
     }
     return [...holders.keys()].sort((one, other) => one - other)

@@ -110,8 +110,7 @@ export class MergeSql {
   /** Rows whose key the table has, equal under its collation, but not byte by byte; with that one. */
   storedOtherwise(): string | null {
     if (!this.#isSpelled || this.#target.mode === 'insert' || this.#target.respell === true) return null
-    const stored = (this.#key?.columns ?? []).map((column) => `t.${quote(column)}`).join(', ')
-    return `SELECT s.${ORDINAL}, ${stored} FROM ${this.#both} WHERE NOT ${this.#sameBytes}`
+    return this.stored(`NOT ${this.#sameBytes}`)
   }
 
   /** Rows of another temporary table (all of the input), each with the later one of its key that took its place. */
@@ -164,6 +163,24 @@ export class MergeSql {
     return `SELECT s.${ORDINAL} FROM ${from} WHERE ${where} AND ${given} AND NOT EXISTS (SELECT 1 FROM ${quoteTable(parent)} p WHERE ${same})`
   }
 
+  /** The places of rows, each with its key in the table. */
+  stored(where: string): string {
+    return `SELECT s.${ORDINAL}, ${this.#storedKey} FROM ${this.#both} WHERE ${where}`
+  }
+
+  /** The places of rows, each with the key of the table's row that has its values of another unique key. */
+  taken({ columns, collations }: UniqueKey, where: string): string {
+    const same = columns.map(
+      (column, at) => `t.${quote(column)} = s.${quote(column)} COLLATE ${quote(collations[at] ?? '')}`,
+    )
+    return `SELECT s.${ORDINAL}, ${this.#storedKey}
+      FROM ${this.#temporary} s CROSS JOIN ${quoteTable(this.#target.table)} t ON ${same.join(' AND ')} WHERE ${where}`
+  }
+
+  get #storedKey(): string {
+    return (this.#key?.columns ?? []).map((column) => `t.${quote(column)}`).join(', ')
+  }
+
   clear(columns: readonly string[], where: string): string {
     const set = columns.map((column) => `${quote(column)} = NULL`).join(', ')
     return `UPDATE OR ABORT ${quoteTable(this.#target.table)} SET ${set} WHERE ${this.#among(where)}`
@@ -175,8 +192,7 @@ export class MergeSql {
 
   #among(where: string): string {
     const columns = this.#key?.columns ?? []
-    const stored = columns.map((column) => `t.${quote(column)}`).join(', ')
-    return `(${columns.map(quote).join(', ')}) IN (SELECT ${stored} FROM ${this.#both} WHERE ${where})`
+    return `(${columns.map(quote).join(', ')}) IN (SELECT ${this.#storedKey} FROM ${this.#both} WHERE ${where})`
   }
 
   get #both(): string {

@@ -80,12 +80,22 @@ export function readTargetTable(
   }
 }
 
-/** The columns of the unique keys other than the merge's. */
-export function otherKeys({ session, target, live }: Merged): readonly (readonly string[])[] {
+/** The unique keys other than the merge's. */
+export function otherKeys({ session, target, live }: Merged): readonly UniqueKey[] {
   const wanted = JSON.stringify([...target.key].sort())
-  return uniqueKeys((sql, parameters) => session.rows(sql, parameters), target.table, live)
-    .map(({ columns }) => columns)
-    .filter((columns) => JSON.stringify([...columns].sort()) !== wanted)
+  const keys = uniqueKeys((sql, parameters) => session.rows(sql, parameters), target.table, live)
+  return keys.filter(({ columns }) => JSON.stringify([...columns].sort()) !== wanted)
+}
+
+/** Whether there are unique keys over expressions, or of some rows alone. */
+export function hasOddKeys({ session, target }: Merged): boolean {
+  const { schema, name } = tableNameOf(target.table)
+  const found = session.rows(
+    `SELECT 1 FROM pragma_index_list(?1, ?2) il WHERE il."unique"
+     AND (il.partial OR EXISTS (SELECT 1 FROM pragma_index_xinfo(il.name, ?2) ii WHERE ii.key AND ii.name IS NULL))`,
+    [name, schema ?? 'main'],
+  )
+  return found.length > 0
 }
 
 /** Whether rows may be deleted and inserted again without anybody's notice. */

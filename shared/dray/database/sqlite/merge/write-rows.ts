@@ -1,12 +1,13 @@
 import type { Fault, RowWriter, Way } from '#dray/database/merge/landing.ts'
 import { areNeighbours } from '#dray/database/merge/neighbours.ts'
 import type { Reason } from '#dray/database/merge/spellings.ts'
+import { waitedFor } from '#dray/database/merge/waited-for.ts'
 import { DROPPED } from '../../adapter.ts'
 import { columnOf, isRowFault } from '../translate.ts'
 import { DeferredKeys } from './deferred-keys.ts'
 import type { Merging } from './merging.ts'
 import { ORDINAL } from './sql.ts'
-import { mayReinsert, otherKeys, referredColumns } from './target-table.ts'
+import { hasOddKeys, mayReinsert, otherKeys, referredColumns } from './target-table.ts'
 
 /** Another row has a unique value: SQLITE_CONSTRAINT_UNIQUE, _PRIMARYKEY, _ROWID. */
 const TAKEN = new Set(['2067', '1555', '2579'])
@@ -131,6 +132,19 @@ export class StagedWriter implements RowWriter {
     return this.#tried('dray_room', isWhole) === null ? stored : null
   }
 
+  async waitedFor(places: readonly number[]): Promise<readonly number[]> {
+    const { session, sql, target } = this.#merging
+    const others = otherKeys(this.#merging)
+    const areTold = others.every(({ columns }) => columns.every((name) => target.columns.includes(name)))
+    if (!areTold || hasOddKeys(this.#merging)) return places
+    const where = this.#condition(places)
+    const keyed = (statement: string) => session.rows(statement).map(([place, ...key]) => [Number(place), key] as const)
+    return waitedFor(
+      keyed(sql.stored(where)),
+      others.flatMap((key) => keyed(sql.taken(key, where))),
+    )
+  }
+
   async ways(): Promise<readonly Way[]> {
     const { key, target } = this.#merging
     if (key === null || target.mode === 'insert') return []
@@ -149,7 +163,7 @@ export class StagedWriter implements RowWriter {
       !referred.has(name) &&
       name !== version &&
       live.columns.some((column) => column.name === name && column.nullable)
-    return [...new Set(otherKeys(this.#merging).flatMap((unique) => unique.find(may) ?? []))]
+    return [...new Set(otherKeys(this.#merging).flatMap(({ columns: unique }) => unique.find(may) ?? []))]
   }
 
   isOwnFault({ code }: Reason): boolean {
