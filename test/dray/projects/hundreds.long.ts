@@ -98,6 +98,9 @@ describe('a clone with 300 pipelines', () => {
   })
 })
 
+/** A line of the files that are written below. */
+const importing = (names: string, source: string) => `import { ${names} } from '${source}'\n`
+
 function targetTable(name: string): string {
   return `create table ${name} (id bigint primary key, label text, happened timestamptz not null);`
 }
@@ -124,7 +127,7 @@ async function writeProject(folder: string): Promise<void> {
   )
   await writeFile(
     join(folder, 'shared/models/hundreds.ts'),
-    `import { bigint, database, text, timestamp } from 'dray'\nconst shop = database('shop')\nconst store = database('store')\n${models.join('')}`,
+    `${importing('bigint, database, text, timestamp', 'dray')}const shop = database('shop')\nconst store = database('store')\n${models.join('')}`,
   )
   for (const name of names) {
     const place = join(folder, 'functions', name)
@@ -133,7 +136,7 @@ async function writeProject(folder: string): Promise<void> {
     for (const stage of ['extract', 'transform', 'load']) {
       await writeFile(
         join(place, `${stage}.ts`),
-        `import { ${stage}Handler } from 'dray/lambda'\nimport { ${name} } from './pipeline.ts'\nexport const handler = ${stage}Handler(${name})\n`,
+        `${importing(`${stage}Handler`, 'dray/lambda')}${importing(name, './pipeline.ts')}export const handler = ${stage}Handler(${name})\n`,
       )
     }
   }
@@ -148,7 +151,7 @@ async function writeProject(folder: string): Promise<void> {
   await writeFile(join(folder, 'infra/project.ts'), projectFile(workflows))
 }
 
-/** One of them waits while a file says so, as a pipeline that works for long; one throws until another file is there. */
+/** One of them waits while a file says so, as a pipeline that works for long; one throws until a file is there. */
 function pipelineFile(name: string): string {
   const odd: Readonly<Record<string, string>> = {
     [HELD]: 'if (id === 1n && process.env.SLOW) hold()',
@@ -161,9 +164,7 @@ function hold() {
 }
 `
   const files = { [HELD]: 'existsSync, writeFileSync', [FAILING]: 'existsSync' }[name]
-  return `${files === undefined ? '' : `import { ${files} } from 'node:fs'\n`}import { fullLoad, pipeline, upsert } from 'dray'
-import { Source${name}, Target${name} } from '#models/hundreds.ts'
-export const ${name} = pipeline('${name}', {
+  return `${files === undefined ? '' : `${importing(files, 'node:fs')}`}${importing('fullLoad, pipeline, upsert', 'dray')}${importing(`Source${name}, Target${name}`, '#models/hundreds.ts')}export const ${name} = pipeline('${name}', {
   extract: fullLoad(Source${name}),
   transform: ({ id, label, happened }) => {
     ${odd[name] ?? ''}
@@ -176,21 +177,20 @@ ${name === HELD ? hold : ''}`
 }
 
 function workflowFile(name: string, members: readonly string[]): string {
-  const imports = members.map((member) => `import { ${member} } from '#functions/${member}/pipeline.ts'\n`)
+  const imports = members.map((member) => `${importing(member, `#functions/${member}/pipeline.ts`)}`)
   const steps = members.map((member) => {
     const waits = dependents.includes(member) ? `, { after: [${FAILING}, ${HELD}] }` : ''
     return `run(${member}${waits})`
   })
   const symbol = name.replace('-', '')
-  return `import { run, workflow } from 'dray/workflow'\n${imports.join('')}export const ${symbol} = workflow('${name}', { steps: [${steps.join(', ')}] })\n`
+  return `${importing('run, workflow', 'dray/workflow')}${imports.join('')}export const ${symbol} = workflow('${name}', { steps: [${steps.join(', ')}] })\n`
 }
 
 function projectFile(workflows: readonly string[]): string {
   const symbols = workflows.map((name) => name.replace('-', ''))
-  const imports = workflows.map((name, index) => `import { ${symbols[index]} } from './workflows/${name}.ts'\n`)
+  const imports = workflows.map((name, index) => `${importing(`${symbols[index]}`, `./workflows/${name}.ts`)}`)
   const expected = workflows.map((name) => `'${name}': { successWithin: '26h' }`)
-  return `import { defineProject } from 'dray-infra'
-${imports.join('')}
+  return `${importing('defineProject', 'dray-infra')}${imports.join('')}
 export const project = defineProject({
   workflows: [${symbols.join(', ')}],
   environments: {
