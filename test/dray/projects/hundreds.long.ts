@@ -151,7 +151,7 @@ async function writeProject(folder: string): Promise<void> {
   await writeFile(join(folder, 'infra/project.ts'), projectFile(workflows))
 }
 
-/** One of them waits while a file says so, as a pipeline that works for long; one ends its thread until a file is there. */
+/** One of them waits while a file says so, as one that works for long; one ends its thread until a file is there. */
 function pipelineFile(name: string): string {
   const odd: Readonly<Record<string, string>> = {
     [HELD]: 'if (id === 1n && process.env.SLOW) hold()',
