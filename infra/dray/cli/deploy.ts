@@ -46,8 +46,9 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   // A template at hand is compared with no call to AWS; it is that of the environment's first stack.
   const comparesTemplate = given.some((option) => option.startsWith('--template'))
   if (!comparesTemplate) await checkSignedIn(settings)
-  const stacks = comparesTemplate ? [stackNameOf(name)] : command === 'deploy' ? ['--all'] : []
-  const args = [command, ...stacks, '--context', `environment=${name}`, ...given]
+  // The CLI takes the stacks along that it depends on, which are all of the environment's.
+  const last = `${stackNameOf(name)}-workflows`
+  const args = [command, comparesTemplate ? stackNameOf(name) : last, '--context', `environment=${name}`, ...given]
   const child = spawn(process.execPath, [createRequire(import.meta.url).resolve('aws-cdk/bin/cdk'), ...args], {
     cwd: projectFolder,
     stdio: 'inherit',

@@ -51,7 +51,9 @@ describe('dray diff and dray deploy', () => {
 
     // What the test before has synthesized.
     const given = ['--require-approval', 'never', '--', '--app', join(folder, 'out')]
-    const ended = await dray(home, ['deploy', 'dev', ...given], { ...signedIn, AWS_ENDPOINT_URL: endpoint })
+    // Where the CDK CLI remembers which account a key is of.
+    const own = { AWS_ENDPOINT_URL: endpoint, CDK_HOME: join(folder, 'cdk') }
+    const ended = await dray(home, ['deploy', 'dev', ...given], { ...signedIn, ...own })
     await aws.stop()
 
     assert.equal(ended.code, 1)

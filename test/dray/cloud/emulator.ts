@@ -62,6 +62,8 @@ export async function startEmulator(python: string): Promise<Emulator> {
     AWS_CA_BUNDLE: certificate,
     NODE_EXTRA_CA_CERTS: certificate,
     AWS_EC2_METADATA_DISABLED: 'true',
+    // The CDK CLI remembers which account a key is of.
+    CDK_HOME: join(folder, 'cdk'),
   }
   return {
     folder,

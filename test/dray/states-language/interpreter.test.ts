@@ -155,7 +155,7 @@ test('substitutes placeholders, and leaves the name of one that has no value', (
 
   assert.deepEqual(
     Object.values(replaced.States).map((state) => 'Arguments' in state && state.Arguments),
-    ['arn:one', 'Two'],
+    ['arn:one', 'Two'].map((FunctionName) => ({ FunctionName, Payload: '{% $states.input %}' })),
   )
 })
 
