@@ -9,6 +9,7 @@ import { isOrdered, RowOrder, type RowPlace } from '#dray/pipeline/rows/row-orde
 import { eachRow, openRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { keyPlaces, replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import { newestPrefix } from '#dray/staging/keys.ts'
@@ -28,6 +29,17 @@ export class UnorderedRows extends TerminalError {
     const target = `${load.target.definition.database}.${load.target.definition.table}`
     super(
       `${name}: several rows of ${database}.${table} are one row of ${target}, that of ${load.by.join(', ')} ${key}, and nothing says which of them is the newest, so ${consequence}; give the load a version, read the source by changedSince(), or have the transform leave all but one of them out (null)`,
+    )
+  }
+}
+
+/** Source rows of several keys, as the source writes them, are one row of the target: one has overwritten the other. */
+class SpelledRows extends TerminalError {
+  constructor({ name, extract, load }: Pipeline, [one, other]: readonly string[]) {
+    const { database, table } = extract.source.definition
+    const target = `${load.target.definition.database}.${load.target.definition.table}`
+    super(
+      `${name}: the rows of ${database}.${table} whose keys are ${one} and ${other} are one row of ${target} (${load.by.join(', ')}), so only the one that came last is there, and last_run stays where it is; give one spelling at the source or in the transform, or leave one of them out (null)`,
     )
   }
 }
@@ -61,6 +73,8 @@ interface KeyRows {
   isSpelled: boolean
   /** One of the rows has another key in the source. */
   isMerged: boolean
+  /** How rows write it that the target has taken. */
+  readonly landed: Set<string>
 }
 
 interface Run {
@@ -127,13 +141,21 @@ export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
 }
 
 /**
- * Rows that take their key over from the source never share it with each other, nor do rows that have all been
+ * Rows that take their key over from a column of the same kind never share it with each other, nor do rows that have all been
  * inserted: the second one of a key finds the first. A history's may begin another version, in a run that is resumed.
  */
 function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
-  if (!replacesRows(pipeline) || landed.landedRows.every(({ otherKeys }) => otherKeys === 0)) return false
+  if (!replacesRows(pipeline)) return false
+  if (landed.landedRows.every(({ otherKeys }) => otherKeys === 0) && !mayBeRespelled(pipeline)) return false
   const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
   return met > 0 || pipeline.load.kind === 'history'
+}
+
+/** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
+function mayBeRespelled({ extract, load }: Pipeline): boolean {
+  const own = extract.source.definition.primaryKey
+  const by = columnsOf(load.target.definition, load.by)
+  return by.some(({ field }, place) => field.settings.kind !== own[place]?.field.settings.kind)
 }
 
 interface Wanted {
@@ -165,6 +187,8 @@ async function rowsOfKeys(run: Run, { shared, group, refused }: Wanted): Promise
       })
     }
   }
+  const spelled = [...found.values()].find(({ isMerged, landed: taken }) => !isMerged && taken.size > 1)
+  if (spelled !== undefined) throw new SpelledRows(pipeline, [...spelled.landed])
   // Rows of the source that the target takes for one, though each has the key that it has there, stay apart.
   const shares = [...found.values()].filter(({ isSpelled, isMerged }) => isMerged || !isSpelled)
   const first = shares.find(({ disagree }) => disagree)
@@ -205,6 +229,7 @@ function noting(pipeline: Pipeline): (known: KeyRows | undefined, given: Given) 
       disagree: false,
       isSpelled: false,
       isMerged: false,
+      landed: new Set(),
     }
     if (content !== rows.first.content) rows.disagree = true
     if (line !== rows.first.line) rows.differs = true
@@ -213,6 +238,7 @@ function noting(pipeline: Pipeline): (known: KeyRows | undefined, given: Given) 
     const sharing = { place: order.placeOf(row, texts), source, line, partition }
     if (isRefused) rows.refused.push(sharing)
     else {
+      rows.landed.add(keyOf(texts))
       // A partition's rows come in the order of the cursor: of a key the last one has landed. A version goes before.
       if (rows.newest !== null && (pipeline.load.version !== null || partition !== rows.newest.partition))
         rows.isShared = true
