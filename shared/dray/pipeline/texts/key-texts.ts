@@ -1,10 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
+import type { ModelTable } from '#dray/active-record/model-table.ts'
 import { columnName, KEYS_AT_ONCE, textFor } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
-import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import { canonicalText } from './canonical.ts'
 
 export function columnsOf(definition: TableDefinition, names: readonly string[]): readonly ColumnDefinition[] {
@@ -16,7 +16,7 @@ export function columnsOf(definition: TableDefinition, names: readonly string[])
  * nobody needs them.
  */
 export async function bytesOfKey(
-  { database, definition }: AnyModel,
+  { database, definition }: ModelTable,
   columns: readonly ColumnDefinition[],
 ): Promise<readonly LiveColumn[]> {
   if (!columns.some(({ field }) => field.settings.kind === 'binary')) return []
@@ -35,14 +35,14 @@ export function hasKey(
   live: readonly LiveColumn[],
 ): RawBuilder<unknown> {
   const [only] = columns
-  const valueOf = (column: ColumnDefinition, text: Text) => valueFor(adapter, column, text, live)
+  const given = (column: ColumnDefinition, text: Text) => valueFor(adapter, column, text, live)
   if (columns.length === 1 && only !== undefined && !keys.some(([text]) => isImpossible(adapter, only, text ?? null))) {
-    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => valueOf(only, text ?? null)))})`
+    return sql`${columnName(only)} in (${sql.join(keys.map(([text]) => given(only, text ?? null)))})`
   }
   const isText = (column: ColumnDefinition, text: Text) =>
     isImpossible(adapter, column, text)
       ? sql`cast(${columnName(column)} as char) = ${text}`
-      : sql`${columnName(column)} = ${valueOf(column, text)}`
+      : sql`${columnName(column)} = ${given(column, text)}`
   const equal = (key: readonly Text[]) => columns.map((column, place) => isText(column, key[place] ?? null))
   const alternatives = keys.map((key) => sql`(${sql.join(equal(key), sql` and `)})`)
   return sql`(${sql.join(alternatives, sql` or `)})`
