@@ -6,8 +6,8 @@ const BYTES = /^\\x[0-9a-f]+$/i
 
 /**
  * ENUM and SET are ordered by their numbers and compared as texts; a DECIMAL is compared with a text as a DOUBLE, and
- * a FLOAT is not what its text says. Bytes are read in hexadecimal, and those of a BIT are a number. A moment is
- * compared with an impossible one by the number that it is: 20210230.
+ * a FLOAT is not what its text says. Bytes are read in hexadecimal, those of a BIT are a number. A moment is compared
+ * with an impossible one by the number that it is: 20210230.
  * https://dev.mysql.com/doc/refman/8.0/en/enum.html#enum-sorting
  * https://dev.mysql.com/doc/refman/8.0/en/type-conversion.html
  */

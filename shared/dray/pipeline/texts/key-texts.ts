@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { QueriedModel } from '#dray/active-record/model-table.ts'
+import type { ModelTable } from '#dray/active-record/model-table.ts'
 import { columnName, KEYS_AT_ONCE, textFor } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -16,7 +16,7 @@ export function columnsOf(definition: TableDefinition, names: readonly string[])
  * nobody needs them.
  */
 export async function bytesOfKey(
-  { database, definition }: Pick<QueriedModel, 'database' | 'definition'>,
+  { database, definition }: ModelTable,
   columns: readonly ColumnDefinition[],
 ): Promise<readonly LiveColumn[]> {
   if (!columns.some(({ field }) => field.settings.kind === 'binary')) return []
