@@ -1,6 +1,7 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
@@ -141,7 +142,7 @@ export async function findSharedKeys(run: Run): Promise<SharedKeys | null> {
 }
 
 /**
- * Rows that take their key over from a column of the same kind never share it with each other, nor do rows that have all been
+ * Rows that take a number over as their key never share it with each other, nor do rows that have all been
  * inserted: the second one of a key finds the first. A history's may begin another version, in a run that is resumed.
  */
 function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
@@ -151,11 +152,14 @@ function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
   return met > 0 || pipeline.load.kind === 'history'
 }
 
+/** Kinds of which a database writes each value in one way alone. */
+const WRITTEN_ALIKE: ReadonlySet<FieldKind | undefined> = new Set<FieldKind>(['bigint', 'integer', 'boolean'])
+
 /** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
 function mayBeRespelled({ extract, load }: Pipeline): boolean {
-  const own = extract.source.definition.primaryKey
-  const by = columnsOf(load.target.definition, load.by)
-  return by.some(({ field }, place) => field.settings.kind !== own[place]?.field.settings.kind)
+  const own = extract.source.definition.primaryKey.map(({ field }) => field.settings.kind)
+  const by = columnsOf(load.target.definition, load.by).map(({ field }) => field.settings.kind)
+  return by.some((kind, place) => kind !== own[place] || !WRITTEN_ALIKE.has(kind))
 }
 
 interface Wanted {

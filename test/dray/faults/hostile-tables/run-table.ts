@@ -100,6 +100,8 @@ export async function makeTarget({ load }: AnyPipeline): Promise<boolean> {
 export const POLICY = /policy lets through.*BYPASSRLS/
 
 /** A key whose texts the models write otherwise is not taken over, so that rows which share it are refused. */
+export const SPELLED = /whose keys are .* are one row of .*, and last_run stays where it is/s
+
 export const UNORDERED = /nothing says which of them is the newest/
 
 /** A run that was refused in words. */
