@@ -133,7 +133,7 @@ export async function runOnce(
     return await commit(of, given, services)
   } catch (error) {
     // They are met where the rows are first read.
-    const isRefused = error instanceof Error && [POLICY, UNORDERED].some((known) => known.test(error.message))
+    const isRefused = error instanceof Error && [POLICY, UNORDERED, SPELLED].some((known) => known.test(error.message))
     if (isRefused) return { refused: error }
     throw error
   }

@@ -118,16 +118,15 @@ onEachEngine('a connection that breaks while rows are sent in bulk', async (t, e
       }
     }
 
-    const { status, retries, output } = await lane.run()
+    const { status, retries } = await lane.run()
 
     assert.equal(status, 'SUCCEEDED')
     assert.equal(lost, 1)
     assert.deepEqual(retries, ['Transient'])
     assert.equal(bulksAfter, 0)
-    const { items } = (output as { steps: { items: { inserted: number; unchanged: number } } }).steps
     const landed = await landedRows(lane.target)
-    assert.deepEqual([items.inserted, items.unchanged], [landed.size, 0])
-    assert.deepEqual(await lane.target.run('select count(*) from dray_ledger'), [['1']])
+    const entered = await lane.target.run('select count(*), sum(inserted), sum(unchanged) from dray_ledger')
+    assert.deepEqual(entered, [['1', String(landed.size), '0']])
     await lane.recover(stamp)
     await lane.check()
   })
