@@ -66,10 +66,11 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
   const handlers = handlersOf(workflows, environment)
   const given = { environment, codeOf, ...(env === null ? {} : { env }) }
   const description = 'Dray: ETL workflows on Step Functions and Lambda'
-  const shared = new DrayStack(app, name, { ...given, workflows, description })
-  const names = [...new Set(workflows.flatMap(({ workflow }) => pipelinesOf(workflow)))]
-  const stackOfPipeline = stacksOfPipelines(names)
-  const pipelines = [...Map.groupBy(names, (pipeline) => stackOfPipeline.get(pipeline) as number)]
+  const names = workflows.map(({ workflow }) => workflow.name)
+  const shared = new DrayStack(app, name, { ...given, workflows: names, handlers, description })
+  const pipelineNames = [...new Set(workflows.flatMap(({ workflow }) => pipelinesOf(workflow)))]
+  const stackOfPipeline = stacksOfPipelines(pipelineNames)
+  const pipelines = [...Map.groupBy(pipelineNames, (pipeline) => stackOfPipeline.get(pipeline) as number)]
     .toSorted(([one], [other]) => one - other)
     .map(([number, chosenNames]) => {
       const id = number === 1 ? `${name}-pipelines` : `${name}-pipelines-${number}`

@@ -4,7 +4,7 @@ import { Key } from 'aws-cdk-lib/aws-kms'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { type Environment, portOfDatabase } from '#dray-infra/project/environment.ts'
 import { DatabaseAccess } from './database-access.ts'
-import { type DeployedWorkflow, handlersOf } from './deployed-handlers.ts'
+import type { DeployedHandler } from './deployed-handlers.ts'
 import { FunctionRoles } from './function-roles.ts'
 import type { Resources } from './handler-permissions.ts'
 import { LineageAccess } from './lineage-access.ts'
@@ -20,7 +20,10 @@ import { StateTable } from './state-table.ts'
 
 export interface DrayStackProps extends StackProps {
   readonly environment: Environment
-  readonly workflows: readonly DeployedWorkflow[]
+  /** The names of all workflows. */
+  readonly workflows: readonly string[]
+  /** Every handler that state machines call, by its path. */
+  readonly handlers: ReadonlyMap<string, DeployedHandler>
 }
 
 /**
@@ -33,7 +36,7 @@ export class DrayStack extends Stack {
 
   constructor(scope: ConstructorParameters<typeof Stack>[0], id: string, props: DrayStackProps) {
     super(scope, id, props)
-    const { environment, workflows } = props
+    const { environment } = props
     this.#environment = environment
     const key = new Key(this, 'Key', {
       description: 'Rows between the steps of Dray, and its notifications',
@@ -45,7 +48,7 @@ export class DrayStack extends Stack {
     const { table } = new StateTable(this, 'State')
     this.#resources = { key, bucket, table, databases: new DatabaseAccess(this, environment.databases) }
     this.#createLogGroups()
-    this.#createRoles(workflows)
+    this.#createRoles(props)
     this.#createNetwork()
     new Notifications(this, 'Notifications', { environment: environment.name, key, settings: environment.notify })
     this.#createOperatorPolicies()
@@ -54,15 +57,14 @@ export class DrayStack extends Stack {
     this.#say(stackOutputs.key, key.keyArn)
   }
 
-  #createRoles(workflows: readonly DeployedWorkflow[]): void {
-    const environment = this.#environment
+  #createRoles({ environment, handlers, workflows }: DrayStackProps): void {
     new FunctionRoles(this, 'Roles', {
       environment,
-      handlers: [...handlersOf(workflows, environment).values()],
+      handlers: [...handlers.values()],
       resources: this.#resources,
       bus: EventBus.fromEventBusName(this, 'Bus', environment.eventBusName),
       lineage: new LineageAccess(this, environment.lineage),
-      workflows: workflows.map(({ workflow }) => workflow.name),
+      workflows,
     })
     new MachineRoles(this, 'Machines', { environment, ...this.#resources })
   }

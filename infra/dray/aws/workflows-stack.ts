@@ -1,33 +1,27 @@
 import { NestedStack, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { EventBus } from 'aws-cdk-lib/aws-events'
-import { PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs'
-import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { Construct } from 'constructs'
-import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { functionsOf, pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { DeployedHandler } from './deployed-handlers.ts'
-import { triggerHandlers } from './deployed-handlers.ts'
-import { EnvironmentFunctions, type EnvironmentFunctionsProps, imported } from './environment-functions.ts'
-import { permitFunction } from './function-roles.ts'
-import { LineageAccess } from './lineage-access.ts'
+import type { EnvironmentFunctionsProps } from './environment-functions.ts'
 import { machineRoles } from './machine-roles.ts'
 import {
   controlFunctionName,
   logGroupOf,
   pipelineMachineName,
-  topicNameOf,
   workflowFunctionName,
   workflowMachineName,
 } from './names.ts'
 import { pascalCase } from './pascal-case.ts'
 import { PipelinesWatch } from './pipelines-watch.ts'
-import { stackOutputs } from './stack-outputs.ts'
+import { SharedParts } from './shared-parts.ts'
 import { createStateMachine, machineArn } from './state-machine.ts'
 import { WorkflowAlarms } from './workflow-alarms.ts'
 import { WorkflowDashboard } from './workflow-dashboard.ts'
-import { type Table, type TriggerFunction, type TriggerFunctionProps, WorkflowTriggers } from './workflow-triggers.ts'
+import { WorkflowTriggers } from './workflow-triggers.ts'
 
 export interface WorkflowsStackProps extends StackProps, EnvironmentFunctionsProps {
   readonly workflows: readonly Workflow[]
@@ -59,9 +53,7 @@ export class WorkflowsStack extends Stack {
   }
 
   #createControl({ functions, controlLogs }: SharedParts, { environment, handlers, workflows }: WorkflowsStackProps) {
-    const called = new Set(
-      workflows.flatMap((workflow) => toStatesLanguage(workflow).functions.map((one) => one.handler)),
-    )
+    const called = new Set(workflows.flatMap((workflow) => functionsOf(workflow).map(({ handler }) => handler)))
     const control = [...handlers.values()].filter(
       ({ handler }) => handler.startsWith('functions/dray/') && called.has(handler),
     )
@@ -73,66 +65,6 @@ export class WorkflowsStack extends Stack {
       }),
     )
   }
-}
-
-/** What a stack of workflows knows of the environment's first one. */
-class SharedParts {
-  readonly functions: EnvironmentFunctions
-  readonly table: Table
-  readonly topic: ITopic
-  readonly controlLogs: ILogGroup
-  readonly #props: EnvironmentFunctionsProps
-  readonly #lineage: LineageAccess
-
-  constructor(scope: Construct, props: EnvironmentFunctionsProps) {
-    const { environment } = props
-    this.#props = props
-    this.functions = new EnvironmentFunctions(scope, props)
-    const tableName = this.functions.stateTable
-    this.table = {
-      tableName,
-      tableArn: Stack.of(scope).formatArn({ service: 'dynamodb', resource: 'table', resourceName: tableName }),
-    }
-    this.topic = Topic.fromTopicArn(scope, 'Topic', environment.notify.topicArn ?? topicArn(scope, environment.name))
-    this.controlLogs = LogGroup.fromLogGroupName(scope, 'ControlLogs', logGroupOf.control(environment.name))
-    this.#lineage = new LineageAccess(new Construct(scope, 'JanitorLineage'), environment.lineage)
-  }
-
-  /** A function that no state machine calls, with a role that no other has. */
-  createTrigger(
-    scope: Construct,
-    props: TriggerFunctionProps & { readonly id: string },
-    name: string,
-    logGroup: ILogGroup,
-  ): TriggerFunction {
-    const { environment } = this.#props
-    const cleans = props.handler === triggerHandlers.janitor
-    const role = new Role(scope, `${props.id}Role`, { assumedBy: new ServicePrincipal('lambda.amazonaws.com') })
-    permitFunction(role, environment.name, false)
-    if (cleans) this.#lineage.permit(role, true)
-    if (environment.notify.topicArn === undefined && 'NOTIFICATION_TOPIC_ARN' in props.environment) {
-      const key = imported(environment, stackOutputs.key)
-      role.addToPrincipalPolicy(
-        new PolicyStatement({ actions: ['kms:Decrypt', 'kms:GenerateDataKey'], resources: [key] }),
-      )
-    }
-    const lineage = cleans ? this.#lineage.variablesOf(true) : {}
-    const created = this.functions.create(scope, props.id, {
-      ...props,
-      name,
-      logGroup,
-      // The CDK would add to it what an event source needs, by wider actions.
-      role: role.withoutPolicyUpdates(),
-      environment: { ...props.environment, ...lineage },
-    })
-    created.function.node.addDependency(role)
-    return { function: created.function, role }
-  }
-}
-
-/** By its name: an output that is imported could not change while it is. */
-function topicArn(scope: Construct, environment: string): string {
-  return Stack.of(scope).formatArn({ service: 'sns', resource: topicNameOf(environment) })
 }
 
 interface WorkflowStackProps extends WorkflowsStackProps {

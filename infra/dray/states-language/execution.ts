@@ -315,17 +315,20 @@ export class Execution {
     const payload = throughJson(await this.#evaluate(Payload, variable, visit), visit.name, 'a payload')
     const at = { state: visit.name, item: visit.scope.index }
     this.#record(visit.scope, { type: 'task-scheduled', ...at, functionName, payload, attempt: visit.retryCount + 1 })
-    try {
+    return await this.#toldOf(visit, async () => {
       const result = await invokeTask(
         { functionName, payload: payload ?? {}, timeoutSeconds: state.TimeoutSeconds },
         { ...this.#options, cancellation: visit.scope.cancellation, track: (running) => this.#track(running) },
       )
-      const output = throughJson(
-        { ExecutedVersion: '$LATEST', Payload: result ?? null, StatusCode: 200 },
-        visit.name,
-        'a result',
-        SDK_METADATA_BYTES,
-      )
+      return { ExecutedVersion: '$LATEST', Payload: result ?? null, StatusCode: 200 }
+    })
+  }
+
+  /** The result of a Task's work, whose end is recorded, however it came. */
+  async #toldOf(visit: Visit, work: () => Promise<unknown>): Promise<unknown> {
+    const at = { state: visit.name, item: visit.scope.index }
+    try {
+      const output = throughJson(await work(), visit.name, 'a result', SDK_METADATA_BYTES)
       this.#record(visit.scope, { type: 'task-succeeded', ...at, output })
       return output
     } catch (thrown) {
@@ -351,18 +354,8 @@ export class Execution {
       visit.scope.history.add(SUBMITTED)
       return ended
     }
-    try {
-      const ended = await within(state.TimeoutSeconds, visit.scope.cancellation, this.#options.clock, work)
-      const output = throughJson(ended, visit.name, 'a result', SDK_METADATA_BYTES)
-      this.#record(visit.scope, { type: 'task-succeeded', ...at, output })
-      return output
-    } catch (thrown) {
-      if (thrown instanceof StatesError) {
-        const type = thrown.error === 'States.Timeout' ? 'task-timed-out' : 'task-failed'
-        this.#record(visit.scope, { type, ...at, error: thrown.error, cause: thrown.causeText })
-      }
-      throw thrown
-    }
+    const { clock } = this.#options
+    return await this.#toldOf(visit, () => within(state.TimeoutSeconds, visit.scope.cancellation, clock, work))
   }
 
   /** What `DescribeExecution` says of it at its end. */
