@@ -34,8 +34,12 @@ export class ConfigurationError extends Error {
   override readonly name = 'Configuration'
 }
 
-/** Of a run's name in a message: in the table anything may stand that something else has written there. */
 const MOST_OF_NAME = 200
+
+/** A run's name in a message: in the table anything may stand that something else has written there. */
+export function cutName(name: string): string {
+  return name.slice(0, MOST_OF_NAME)
+}
 
 /** Another run works on the pipeline; what asked for it ends as refused and a follow-up run is noted. */
 export class LeaseHeld extends Error {
@@ -47,7 +51,7 @@ export class LeaseHeld extends Error {
   constructor(pipeline: string, owner: string, expiresAt: number, consequence: string) {
     const until = new Date(expiresAt).toISOString()
     super(
-      `Pipeline ${pipeline} is held by ${owner.slice(0, MOST_OF_NAME)} until ${until}: ${consequence} ` +
+      `Pipeline ${pipeline} is held by ${cutName(owner)} until ${until}: ${consequence} ` +
         'Wait until that run has ended; if it is dead, run again once the lease has expired.',
     )
     this.pipeline = pipeline
@@ -63,7 +67,7 @@ export class LeaseLost extends Error {
   readonly owner: string
   constructor(pipeline: string, owner: string, reason: string) {
     super(
-      `${owner.slice(0, MOST_OF_NAME)} no longer holds pipeline ${pipeline}: ${reason}. Nothing was changed; a new run takes the work up.`,
+      `${cutName(owner)} no longer holds pipeline ${pipeline}: ${reason}. Nothing was changed; a new run takes the work up.`,
     )
     this.pipeline = pipeline
     this.owner = owner

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { LeaseHeld, LeaseLost, TransientError } from '#dray/errors.ts'
+import { cutName, LeaseHeld, LeaseLost, TransientError } from '#dray/errors.ts'
 import type { Item } from './attributes.ts'
 import {
   isPending,
@@ -240,7 +240,7 @@ function lostTo(lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch'>, state: Pipel
       ? 'the lease was given back or ended by hand'
       : state.leaseOwner === owner && state.epoch === epoch
         ? 'last_run was changed under it'
-        : `${state.leaseOwner} took it over with epoch ${state.epoch}`
+        : `${cutName(state.leaseOwner)} took it over with epoch ${state.epoch}`
   return new LeaseLost(pipeline, owner, reason)
 }
 

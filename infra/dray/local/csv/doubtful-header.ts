@@ -1,5 +1,5 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { type CsvFormat, DELIMITERS, nameOf, wordFor } from './format.ts'
+import { type CsvFormat, DELIMITERS, nameOf, quoted, wordFor } from './format.ts'
 import { type ScannedField, scan } from './scan.ts'
 
 /** The beginning of a file whose header is to name the columns of a table that is made. */
@@ -16,6 +16,8 @@ export interface Beginning {
 
 const MOST_LINES_ABOVE = 20
 const LEAST_RECORDS = 2
+/** Of columns that a message lists. */
+const MOST_NAMES = 20
 /** `first name` is one name, and `Anna Maria` is one, too. */
 const LEAST_WORDS = 3
 const WIDE_GAP = /\S {2,}\S/
@@ -86,8 +88,9 @@ function evenWidth(records: readonly (readonly unknown[])[] | null): number {
 function firstRow(first: readonly ScannedField[]): string | null {
   const value = first.find(({ value }) => VALUE.test(value.trim()))?.value.trim()
   if (value === undefined) return null
-  const names = first.map((_, index) => `<name ${index + 1}>`).join(',')
-  return `its first line has ${JSON.stringify(value)}, which looks like a value and not like the name of a column, so nothing is imported; where the first line is a row, name the columns, --columns '${names}'; where it names them, say --header.`
+  const names = first.slice(0, MOST_NAMES).map((_, index) => `<name ${index + 1}>`)
+  if (first.length > MOST_NAMES) names.push('…')
+  return `its first line has ${quoted(value)}, which looks like a value and not like the name of a column, so nothing is imported; where the first line is a row, name the columns, --columns '${names.join(',')}'; where it names them, say --header.`
 }
 
 /** Where the next line begins; -1 behind the last one. */

@@ -161,6 +161,11 @@ const NAMES: Readonly<Record<string, string>> = {
   ' ': 'space',
 }
 
+/** A value in a message, or its beginning. */
+export function quoted(value: string): string {
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
+}
+
 /** A character for a person: `comma`, `~`, `U+0001`. */
 export function nameOf(character: string): string {
   return NAMES[character] ?? (/^[!-~]+$/.test(character) ? character : codeOf(character))

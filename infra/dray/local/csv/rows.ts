@@ -5,7 +5,7 @@ import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { refuseDoubtfulHeader } from './doubtful-header.ts'
 import { decoded, encodingOf } from './encoding.ts'
 import { EscapedText } from './escaped-text.ts'
-import { BACKSLASH, type CsvFormat, findFormat, type GivenFormat, NULL_MARK, NULL_WORD } from './format.ts'
+import { BACKSLASH, type CsvFormat, findFormat, type GivenFormat, NULL_MARK, NULL_WORD, quoted } from './format.ts'
 import { linesAbove, refuseMarkup, without } from './lines-above.ts'
 import { openSource } from './source.ts'
 
@@ -200,7 +200,7 @@ class Records {
     const mayEscape = this.#escaped === null && this.#given.escape === undefined
     if (mark === NULL_MARK && mayEscape && value.includes(BACKSLASH)) {
       throw new TerminalError(
-        `${this.#where()}: NULL is ${NULL_MARK} in this file, so the backslash in ${shown(value)} may begin an escape (\\t, \\n) or be itself, and nothing is imported; say --escape backslash, or --escape quote where it is itself.`,
+        `${this.#where()}: NULL is ${NULL_MARK} in this file, so the backslash in ${quoted(value)} may begin an escape (\\t, \\n) or be itself, and nothing is imported; say --escape backslash, or --escape quote where it is itself.`,
       )
     }
     if (isQuoted || mark === NULL_MARK) return
@@ -293,10 +293,6 @@ class Records {
 
 function fieldsOf(count: number): string {
   return count === 1 ? '1 field' : `${count} fields`
-}
-
-function shown(value: string): string {
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}…` : value)
 }
 
 function linesIn(text: string): number {
