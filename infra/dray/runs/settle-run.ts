@@ -29,7 +29,8 @@ export async function settleDeadRuns(
   isAlive: (run: RunRecord) => boolean = isWorkedOn,
 ): Promise<string[]> {
   const running = await state.runs({ status: 'running', limit: 100 })
-  const dead = running.filter((run) => pidHere(run) !== null && !isAlive(run))
+  const candidates = new Map([...running, ...(await holders(state))].map((run) => [run.id, run]))
+  const dead = [...candidates.values()].filter((run) => pidHere(run) !== null && !isAlive(run))
   for (const run of dead) {
     await settleRun(
       state,
@@ -39,6 +40,13 @@ export async function settleDeadRuns(
   }
   await releaseEndedLeases(state)
   return dead.map(({ id }) => id)
+}
+
+/** Runs that hold a lease and have not ended: what a list says of them may be ahead of what they are. */
+async function holders(state: StateStore): Promise<RunRecord[]> {
+  const owners = new Set((await state.pipelines()).flatMap(({ leaseOwner }) => leaseOwner ?? []))
+  const runs = await Promise.all([...owners].map(async (owner) => (await state.run(owner))?.run))
+  return runs.filter((run) => run?.status === 'running') as RunRecord[]
 }
 
 /** A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work. */

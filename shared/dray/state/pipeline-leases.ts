@@ -19,7 +19,8 @@ import { stateTable } from './table-definition.ts'
 
 /** How often the lease may change hands between our write and our read before a retry is left to the caller. */
 const ROUNDS = 8
-const SET_IDENTITY = 'pipeline = :pipeline, kind = :kind, start_time = :start_time'
+/** The time stays that of the first run: what an index is sorted by, and so its entry, never moves. */
+const SET_IDENTITY = 'pipeline = :pipeline, kind = :kind, start_time = if_not_exists(start_time, :start_time)'
 
 function leaseOf(item: Item, owner: string): Lease {
   const { pipeline, epoch, version, lastRun, commitEpoch, source } = pipelineState(item)

@@ -95,6 +95,22 @@ describe('settling a run', () => {
     }
   })
 
+  it('settles the run of a dead process that the list of runs shows as ended, since its end was written there alone', async () => {
+    await startRun('half-ended', 'half', `local:${hostname()}:111`)
+    const list: typeof state.runs = async (filter) => (await state.runs(filter)).filter(({ id }) => id !== 'half-ended')
+    const behind = new Proxy(state, {
+      get(store, name) {
+        if (name === 'runs') return list
+        const member = Reflect.get(store, name)
+        return typeof member === 'function' ? member.bind(store) : member
+      },
+    })
+
+    assert.deepEqual(await settleDeadRuns(behind, ({ runner }) => runner.endsWith(':222')), ['half-ended'])
+    assert.equal((await state.run('half-ended'))?.run.status, 'failed')
+    assert.equal((await state.pipeline('half'))?.leaseOwner, null)
+  })
+
   it('gives back a lease that a Plan has taken after its run had ended, and died with', async () => {
     const end = { endTime: 2_000, recordsProcessed: 0, recordsFailed: 0, error: null }
     await state.startRun({

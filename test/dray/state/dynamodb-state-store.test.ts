@@ -89,6 +89,17 @@ test('lets what it knows of runs expire, and never what it knows of pipelines', 
   assert.equal(state.Item?.expires_at, undefined)
 })
 
+test('sorts pipelines by the time of their first run, so that no entry of an index moves', async () => {
+  const id = randomUUID()
+  const times: unknown[] = []
+  for (const now of [1_000, 9_000]) {
+    await store.acquireLease(id, `run-${now}`, now, now + 1_000)
+    const read = { TableName: TABLE_NAME, Key: { pk: { S: `PIPELINE#${id}` }, sk: { S: 'STATE' } } }
+    times.push((await client.send(new GetItemCommand(read))).Item?.start_time)
+  }
+  assert.deepEqual(times, [{ S: '1970-01-01T00:00:01.000Z' }, { S: '1970-01-01T00:00:01.000Z' }])
+})
+
 test('takes table and endpoint from the environment, and says when the table is not named', async (t) => {
   const saved = { ...process.env }
   t.after(() => {

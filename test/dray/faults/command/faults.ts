@@ -9,6 +9,8 @@ import type { World } from './world.ts'
 const DAY_MS = 24 * 3600 * 1000
 /** Nothing that a command waits for takes so long. */
 const LIMIT_MS = 120_000
+/** Before its first and behind its last word a command does not listen to them: a shell says 130 or 143 of it then. */
+const SENT: ReadonlySet<NodeJS.Signals | null> = new Set(['SIGKILL', 'SIGINT', 'SIGTERM'])
 const clock = join(import.meta.dirname, 'shifted-clock.ts')
 
 /** Folders of two state stores that load one target, the first on a disk that can be filled where there is one. */
@@ -80,7 +82,7 @@ async function inTime(ending: Promise<Ended>, giveUp: () => void): Promise<Ended
   const ended = await ending
   clearTimeout(patience)
   const { code, signal, stdout, stderr } = ended
-  if (code === null && signal !== 'SIGKILL') throw new Error(`a command ended by ${signal}:\n${stderr}`)
+  if (code === null && !SENT.has(signal)) throw new Error(`a command ended by ${signal}:\n${stderr}`)
   if (/^\s+at .+:\d+:\d+\)?$/m.test(stdout + stderr)) throw new Error(`a command crashed:\n${stdout}${stderr}`)
   return ended
 }
