@@ -29,7 +29,8 @@ export async function settleDeadRuns(
   isAlive: (run: RunRecord) => boolean = isWorkedOn,
 ): Promise<string[]> {
   const running = await state.runs({ status: 'running', limit: 100 })
-  const candidates = new Map([...running, ...(await holders(state))].map((run) => [run.id, run]))
+  const holders = (await heldLeases(state)).flatMap(({ holder }) => (holder?.status === 'running' ? [holder] : []))
+  const candidates = new Map([...running, ...holders].map((run) => [run.id, run]))
   const dead = [...candidates.values()].filter((run) => pidHere(run) !== null && !isAlive(run))
   for (const run of dead) {
     await settleRun(
@@ -38,22 +39,25 @@ export async function settleDeadRuns(
       `The process of this run (${run.runner}) ended before the run did; run it again, or resume it with \`npx dray resume ${run.id}\`.`,
     )
   }
-  await releaseEndedLeases(state)
+  // A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work.
+  for (const { pipeline, leaseOwner, holder } of await heldLeases(state)) {
+    if (holder !== null && holder.status !== 'running') await state.releaseLease(pipeline, leaseOwner)
+  }
   return dead.map(({ id }) => id)
 }
 
-/** Runs that hold a lease and have not ended: what a list says of them may be ahead of what they are. */
-async function holders(state: StateStore): Promise<RunRecord[]> {
-  const owners = new Set((await state.pipelines()).flatMap(({ leaseOwner }) => leaseOwner ?? []))
-  const runs = await Promise.all([...owners].map(async (owner) => (await state.run(owner))?.run))
-  return runs.filter((run) => run?.status === 'running') as RunRecord[]
+interface HeldLease {
+  readonly pipeline: string
+  readonly leaseOwner: string
+  readonly holder: RunRecord | null
 }
 
-/** A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work. */
-async function releaseEndedLeases(state: StateStore): Promise<void> {
-  for (const { pipeline, leaseOwner } of await state.pipelines()) {
-    if (leaseOwner === null) continue
-    const status = (await state.run(leaseOwner))?.run.status ?? 'running'
-    if (status !== 'running') await state.releaseLease(pipeline, leaseOwner)
+/** Leases by their own items: lists of runs and of pipelines are ahead of these where a disk was full in between. */
+async function heldLeases(state: StateStore): Promise<readonly HeldLease[]> {
+  const held: HeldLease[] = []
+  for (const { pipeline } of await state.pipelines()) {
+    const leaseOwner = (await state.pipeline(pipeline))?.leaseOwner ?? null
+    if (leaseOwner !== null) held.push({ pipeline, leaseOwner, holder: (await state.run(leaseOwner))?.run ?? null })
   }
+  return held
 }

@@ -7,7 +7,7 @@ import {
   createStateStore,
   type DynamoDbStateStore,
 } from 'dray/internal/state/dynamodb-state-store.ts'
-import { emptyStep } from 'dray/internal/state/state-store.ts'
+import { emptyStep, type StateStore } from 'dray/internal/state/state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { settleDeadRuns, settleRun } from 'dray-infra/internal/runs/settle-run.ts'
 
@@ -95,20 +95,26 @@ describe('settling a run', () => {
     }
   })
 
-  it('settles the run of a dead process that the list of runs shows as ended, since its end was written there alone', async () => {
+  it('looks at runs and leases themselves where the lists of them show what was never written', async () => {
     await startRun('half-ended', 'half', `local:${hostname()}:111`)
-    const list: typeof state.runs = async (filter) => (await state.runs(filter)).filter(({ id }) => id !== 'half-ended')
-    const behind = new Proxy(state, {
+    await startRun('half-released', 'released', `local:${hostname()}:111`)
+    const ended = { endTime: 2_000, recordsProcessed: 0, recordsFailed: 0, error: null }
+    await state.finishRun('half-released', { status: 'failed', ...ended })
+    const lists: Partial<StateStore> = {
+      runs: async (filter) => (await state.runs(filter)).filter(({ id }) => id !== 'half-ended'),
+      pipelines: async () => (await state.pipelines()).map((each) => ({ ...each, leaseOwner: null })),
+    }
+    const ahead = new Proxy(state, {
       get(store, name) {
-        if (name === 'runs') return list
-        const member = Reflect.get(store, name)
+        const member = Reflect.get(lists, name) ?? Reflect.get(store, name)
         return typeof member === 'function' ? member.bind(store) : member
       },
     })
 
-    assert.deepEqual(await settleDeadRuns(behind, ({ runner }) => runner.endsWith(':222')), ['half-ended'])
+    assert.deepEqual(await settleDeadRuns(ahead, ({ runner }) => runner.endsWith(':222')), ['half-ended'])
     assert.equal((await state.run('half-ended'))?.run.status, 'failed')
     assert.equal((await state.pipeline('half'))?.leaseOwner, null)
+    assert.equal((await state.pipeline('released'))?.leaseOwner, null)
   })
 
   it('gives back a lease that a Plan has taken after its run had ended, and died with', async () => {
