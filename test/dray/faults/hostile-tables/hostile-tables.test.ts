@@ -8,9 +8,9 @@ import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-da
 import { ENGINES, type Engine } from '#test/contracts/values.ts'
 import { type Harness, openHarness, quarantined } from '#test/pipeline/harness.ts'
 import { type HostileTable, hostileTable, shown, type Zones } from './hostile-table.ts'
-import { assertFaultless, nameOf, rowsOf, unread } from './judge.ts'
+import { assertFaultless, nameOf, type Row, rowsOf, unread } from './judge.ts'
 import { makeTarget, POLICY, pipelineOf, runOnce, SourceTable, SPELLED, UNORDERED } from './run-table.ts'
-import { createTarget, prepareTargets, putUpon, targetName, writesTo } from './target-table.ts'
+import { asMade, createTarget, prepareTargets, putUpon, targetName, writesTo } from './target-table.ts'
 
 /*
  * Random tables are carried from each engine into each other by real stages, several runs with changes between, and
@@ -90,7 +90,7 @@ describe('a hostile table', () => {
       if (!isMade) await createTarget(into, table)
       const of = isMade ? made : pipelineOf(name, { ...table, isMade }, from, into)
       await putUpon(into, table)
-      await runAll(of, table, rows, from, into)
+      await runAll(of, isMade ? asMade(table, into) : table, rows, from, into)
     } finally {
       await from.run(`DROP TABLE IF EXISTS ${from.quote(table.table)}`)
       await into.run(`DROP TABLE IF EXISTS ${into.quote(targetName(table))}`)
@@ -109,7 +109,10 @@ describe('a hostile table', () => {
   ) {
     const { name } = of
     const all: QuarantinedRow[] = []
-    let landedBefore = new Set<string>()
+    const landedBefore = new Set<string>()
+    const note = (target: readonly Row[]) => {
+      for (const row of target) if (row.isCurrent) landedBefore.add(nameOf(row))
+    }
     for (const [index, phase] of table.phases.entries()) {
       await rows.change(phase)
       const last: QuarantinedRow[] = []
@@ -131,11 +134,12 @@ describe('a hostile table', () => {
         if (!table.isIncremental || round === MOST_ROUNDS || unread(judged).length === 0) {
           assertFaultless(judged)
           await assertStill(of, table, { index, round: round + 1 }, into)
-          landedBefore = new Set(judged.target.filter(({ isCurrent }) => isCurrent).map(nameOf))
           break
         }
+        note(judged.target)
         await delay(100)
       }
+      note(await rowsOf(into, table, true))
       all.push(...last)
     }
   }
