@@ -29,6 +29,18 @@ class ById extends target.table('by_id', { id: uuid().primaryKey(), label: text(
 class ByName extends target.table('by_name', { id: varchar(60).primaryKey(), label: text().nullable() }) {}
 class Held extends target.table('held', { id: bigint().primaryKey(), email: text().nullable() }) {}
 class Letters extends target.table('i', { id: bigint().primaryKey(), email: text().nullable() }) {}
+class Seat extends source.table('seat', {
+  id: varchar(60).primaryKey(),
+  owner: varchar(60).primaryKey(),
+  label: text().nullable(),
+}) {}
+class SeatVersion extends target.table('seat_version', {
+  id: uuid(),
+  owner: varchar(60),
+  label: text().nullable(),
+  validFrom: timestamp(),
+  validTo: timestamp().nullable(),
+}) {}
 class Code extends source.table('code', { k: binary().primaryKey(), label: text().nullable() }) {}
 class CodeHeld extends target.table('code_held', { k: binary().primaryKey(), label: text().nullable() }) {}
 class CodeVersion extends target.table('code_version', {
@@ -74,6 +86,12 @@ const codes = pipeline('codes', {
   transform: ({ k, label }) => ({ k, label }),
   load: history(CodeVersion, { by: 'k', validFrom: 'validFrom', validTo: 'validTo' }),
   deletes: 'close',
+})
+const seats = pipeline('seats', {
+  extract: fullLoad(Seat),
+  transform: ({ id, owner, label }) => ({ id, owner, label }),
+  load: history(SeatVersion, { by: ['id', 'owner'], validFrom: 'validFrom', validTo: 'validTo' }),
+  quarantine: { rows: 10, share: 1 },
 })
 const names = pipeline('names', {
   extract: fullLoad(Account),
@@ -398,6 +416,51 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
       )
     })
   }
+
+  test('that are one for the target alone are all quarantined by a history, beside those that the models take for one', async () => {
+    const [moment, exact] = [MOMENT[engine.dialect], EXACT[engine.dialect]]
+    await source.query(`create table seat (id ${exact}, owner ${exact}, label text, primary key (id, owner))`)
+    await define(
+      `create table seat_version (id ${UUID[engine.dialect]}, owner ${NAME[engine.dialect]}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, owner, valid_from))`,
+    )
+    const id = 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'
+    await source.query(
+      `insert into seat values ('${id.toUpperCase()}', 'ann', 'one'), ('${id}', 'ann', 'two'), ('${id}', 'Ann', 'three'), ('${id}', 'bob', 'four')`,
+    )
+
+    await runOn(seats, 'run-1', '2024-06-01')
+
+    assert.deepEqual((await define('select label from seat_version')).rows, [['four']])
+    assert.deepEqual(
+      (await kept('seats', 'run-1')).map(({ row, errors }) => `${row.label} ${errors[0]?.code}`).sort(),
+      ['one spelling', 'three spelling', 'two spelling'],
+    )
+  })
+
+  test('take no turns in a history where another spelling of one comes later, which the target writes alike', async () => {
+    const moment = MOMENT[engine.dialect]
+    await source.query('drop table account')
+    await source.query(`create table account (id ${EXACT[engine.dialect]} primary key, label text)`)
+    await define(
+      `create table id_version (id ${UUID[engine.dialect]}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
+    )
+    const of = { ...idVersions, extract: fullLoad(Account), quarantine: { rows: 10, share: 1 } }
+    await source.query("insert into account values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'one')")
+    await runOn(of, 'run-1', '2024-06-01')
+    await source.query("insert into account values ('a0eebc999c0b4ef8bb6d6bb9bd380a11', 'other')")
+
+    const landed: unknown[] = []
+    for (const day of [2, 3]) {
+      await runOn(of, `run-${day}`, `2024-06-0${day}`)
+      const refused = (await kept('accounts', `run-${day}`)).map(({ row }) => row.label)
+      const { rows } = await define('select label from id_version where valid_to is null')
+      landed.push({ all: [...new Set([...rows.flat(), ...refused])].sort(), versions: await IdVersion.count() })
+    }
+
+    const isOne = engine.dialect === 'postgres' || (engine.dialect === 'mysql' && !isRealMysql)
+    const each = { all: ['one', 'other'], versions: isOne ? 1 : 2 }
+    assert.deepEqual(landed, [each, each])
+  })
 
   for (const [of, table] of [
     [byName, 'by_name'],

@@ -55,7 +55,7 @@ async function* keysOf(
 }
 
 /** Why rows are refused that are one key in two spellings. */
-export function spelledTwice({ table, key }: Keyed, other: string): Reason {
+export function spelledTwice({ table, key }: Pick<MergeTarget, 'table' | 'key'>, other: string): Reason {
   return {
     code: OTHER_SPELLING,
     column: key.length === 1 ? (key[0] as string) : null,

@@ -61,10 +61,11 @@ export async function versionsOf(
     layout,
     rows.map((row) => layout.keyTexts(row)),
   )
-  const wanted = new Set(rows.map((row) => layout.key(row)))
-  if ([...current.keys()].every((key) => wanted.has(key))) return current
+  if (current.size === 0) return current
   const missing = rows.filter((row) => !current.has(layout.key(row)))
   const keys = missing.map((row) => layout.keyTexts(row))
+  // One of these versions may be that of another row as well, which spells its key otherwise.
+  if (missing.length === 0 || (await currentVersions(layout, keys)).size === 0) return current
   for (const [at, stored] of (await storedKeys(layout.pipeline.load.target, layout.by, keys)).entries()) {
     const version = stored
       .map((key) => current.get(keyOf(canonicalKey(layout.by, key))))

@@ -1,5 +1,6 @@
 import type { OpenBlocks, Text } from '#dray/block/block.ts'
 import { decodeBlock } from '#dray/block/copy-text.ts'
+import { type Reason, spelledTwice, storedOtherwise } from '#dray/database/merge/spellings.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { versionsOf } from './current-versions.ts'
 import type { HistoryLayout } from './history-layout.ts'
@@ -11,8 +12,8 @@ export interface Decisions {
   readonly write: Map<number, Text>
   /** The rows that are closed when a new version is written, by its place. */
   readonly close: Map<number, Text[]>
-  /** Keys of rows that the table holds in another spelling, each with that. */
-  readonly spelled: Map<string, string>
+  /** Keys of rows that the table holds in another spelling, or that several of them spell otherwise, and which. */
+  readonly spelled: Map<string, Reason>
   readonly unchanged: number
   readonly duplicate: number
 }
@@ -37,8 +38,9 @@ export async function decide(
   const decisions = {
     write: new Map<number, Text>(),
     close: new Map<number, Text[]>(),
-    spelled: new Map<string, string>(),
+    spelled: new Map<string, Reason>(),
     unchanged: 0,
+    met: new Map<string, readonly Text[]>(),
   }
   let place = 0
   for await (const block of open()) {
@@ -54,10 +56,15 @@ export async function decide(
     for (const group of inGroups(wanted)) differing.push(...(await compared(layout, group, decisions, respell)))
     await decideDiffering(layout, differing, decisions)
   }
-  return { ...decisions, duplicate: rows - refused.size - last.size }
+  const { met: _, ...made } = decisions
+  return { ...made, duplicate: rows - refused.size - last.size }
 }
 
-type Deciding = Omit<Decisions, 'duplicate'> & { unchanged: number }
+type Deciding = Omit<Decisions, 'duplicate'> & {
+  unchanged: number
+  /** Of each version that is known, by its key, the row that was met first. */
+  readonly met: Map<string, readonly Text[]>
+}
 
 /** A row that is written otherwise than the version that is known of its key. */
 interface Differing extends PlacedRow {
@@ -78,13 +85,29 @@ async function compared(
   const spelled = respell ? new Set() : await spelledOtherwise(layout, group, current)
   for (const { place, row } of group) {
     const known = current.get(layout.key(row))
+    if (known !== undefined && isMetOtherwise(layout, row, known, decisions)) continue
     if (known !== undefined && spelled.has(place))
-      decisions.spelled.set(layout.key(row), layout.keyTexts(known).join(', '))
+      decisions.spelled.set(layout.key(row), storedOtherwise(keyOf(layout), layout.keyTexts(known).join(', ')))
     else if (known === undefined) decisions.write.set(place, null)
     else if (layout.differs(row, known)) differing.push({ place, row, known })
     else decisions.unchanged += 1
   }
   return differing
+}
+
+/** Whether another row of the load, which spells its key otherwise, has the same version: neither is written then. */
+function isMetOtherwise(layout: HistoryLayout, row: readonly Text[], known: readonly Text[], decisions: Deciding) {
+  const { met, spelled } = decisions
+  const first = met.get(layout.key(known))
+  if (first === undefined) met.set(layout.key(known), row)
+  if (first === undefined || layout.key(first) === layout.key(row)) return false
+  spelled.set(layout.key(row), spelledTwice(keyOf(layout), layout.keyTexts(first).join(', ')))
+  spelled.set(layout.key(first), spelledTwice(keyOf(layout), layout.keyTexts(row).join(', ')))
+  return true
+}
+
+function keyOf({ by, pipeline }: HistoryLayout) {
+  return { table: pipeline.load.target.definition.table, key: by.map(({ column }) => column) }
 }
 
 /** The places of rows whose key the table would store in another spelling than that of the version that is known. */

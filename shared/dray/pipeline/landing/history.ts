@@ -2,7 +2,6 @@ import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock, encodeLine, linesOf } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
-import { storedOtherwise } from '#dray/database/merge/spellings.ts'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -31,7 +30,10 @@ export async function writeVersions(
   const layout = new HistoryLayout(pipeline)
   const cut = await cutToHeld(layout)
   const open = await withHeldKeys(layout, cut === null ? rows : withHeldMoments(layout, rows, cut))
-  const refused = new Map([...(await spelledRows(layout, open)), ...(await keylessRows(layout, open))])
+  const refused = new Map([
+    ...(await spelledRows(layout, open, { signal: options.signal })),
+    ...(await keylessRows(layout, open)),
+  ])
   const alike = new Set<number>()
   for (let tries = 1; ; tries++) {
     if (tries > MOST_TRIED) await refuseRest(layout, open, refused)
@@ -58,16 +60,13 @@ export async function writeVersions(
 async function refuseSpelled(
   layout: HistoryLayout,
   open: OpenBlocks,
-  spelled: ReadonlyMap<string, string>,
+  spelled: Decisions['spelled'],
   refused: Map<number, RejectedRow>,
 ): Promise<void> {
-  const { table } = layout.pipeline.load.target.definition
-  const target = { table, key: layout.by.map(({ column }) => column) }
   let row = 0
   for await (const texts of rowsOf(open)) {
-    const stored = spelled.get(layout.key(texts))
-    if (stored !== undefined && !refused.has(row))
-      refused.set(row, { row, line: encodeLine(texts), ...storedOtherwise(target, stored) })
+    const reason = spelled.get(layout.key(texts))
+    if (reason !== undefined && !refused.has(row)) refused.set(row, { row, line: encodeLine(texts), ...reason })
     row += 1
   }
 }

@@ -1,7 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
+import type { ModelTable } from '#dray/active-record/model-table.ts'
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
+import type { OpenBlocks } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
-import type { HeldRows } from '#dray/database/adapter.ts'
+import type { HeldRows, QueryOptions } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { eachRow, openRows } from '#dray/pipeline/rows/staged-rows.ts'
@@ -40,13 +43,23 @@ export async function placesOfSameKeys(
     const rest = encoder.flush()
     if (rest !== null) yield rest
   }
-  const key = columnsOf(target.definition, by).map(({ column }) => column)
+  return placesOfKeys(target, columnsOf(target.definition, by), keys, { signal })
+}
+
+/** Of these keys those that are one for the table: by the place of each that of the first one. */
+export async function placesOfKeys(
+  { database, definition }: ModelTable,
+  by: readonly ColumnDefinition[],
+  keys: OpenBlocks,
+  options: QueryOptions,
+): Promise<ReadonlyMap<number, number>> {
+  const key = by.map(({ column }) => column)
   const shared = new Map<number, number>()
-  await target.database.transaction(() =>
-    target.database.withConnection(async (connection, adapter) => {
-      const held = await connection.holdRows({ table: target.definition.table, columns: key, key }, keys, { signal })
+  await database.transaction(() =>
+    database.withConnection(async (connection, adapter) => {
+      const held = await connection.holdRows({ table: definition.table, columns: key, key }, keys, options)
       const { sql: text, parameters } = compile(adapter, sharingRows(held, key))
-      for await (const page of connection.stream(text, parameters, { signal })) {
+      for await (const page of connection.stream(text, parameters, options)) {
         for (const [place, first] of page) shared.set(held.rowOf(place as string), held.rowOf(first as string))
       }
       await held.release()

@@ -1,5 +1,5 @@
 import type { ValueDatabase } from '#test/contracts/value-databases.ts'
-import { speechOf } from '#test/contracts/values.ts'
+import { type Form, speechOf } from '#test/contracts/values.ts'
 import type { HostileTable } from './hostile-table.ts'
 
 /** The target's table has a name of its own: one database may be both sides. */
@@ -61,6 +61,13 @@ export async function putUpon(target: ValueDatabase, table: HostileTable): Promi
     const body = speech === 'mysql' ? `for each row ${insert}` : `begin ${insert}; end`
     await target.run(`create trigger counts_${event} after ${event} on ${name} ${body}`)
   }
+}
+
+/** The table with the types of keys that its model has made, which are not those that were drawn. */
+export function asMade(table: HostileTable, { engine }: ValueDatabase): HostileTable {
+  const uuid = { postgres: 'uuid', mariadb: 'char(36)', mysql: 'char(36)', sqlite: 'text' }[engine]
+  const made: Partial<Record<Form, string>> = { uuid, padded: 'text' }
+  return { ...table, keys: table.keys.map((key) => ({ ...key, into: made[key.kind.form] ?? key.into })) }
 }
 
 /** Makes the target's table by hand. */
