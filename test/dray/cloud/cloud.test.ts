@@ -4,15 +4,18 @@ import { once } from 'node:events'
 import { Agent } from 'node:https'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { SFNClient, StartExecutionCommand } from '@aws-sdk/client-sfn'
+import { CreateStateMachineCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
+import { machineRoles } from 'dray-infra/internal/aws/machine-roles.ts'
+import { roleNameOf } from 'dray-infra/internal/aws/names.ts'
 import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
-import { dray as drayIn, type Ended, temporaryHome } from '#test/cli/dray-process.ts'
+import { dray as drayIn, type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { type Emulator, startEmulator } from './emulator.ts'
@@ -27,6 +30,23 @@ const found = await emulatorPackage()
 const mariadb = await startMariaDB()
 const why = [found, mariadb].flatMap((part) => ('unavailable' in part ? [part.unavailable] : []))[0]
 if (why !== undefined && process.env.CI === 'true') throw new Error(`CI must not skip suites: ${why}`)
+
+/** The versions of functions that are called by their ARNs, each once. */
+function versions(arns: readonly string[]): readonly string[] {
+  return [...new Set(arns.map((arn) => /:function:[\w-]+:?(\d*)$/.exec(arn)?.[1] ?? arn))].toSorted()
+}
+
+async function untilSaid(stream: Readable, what: RegExp): Promise<string> {
+  let said = ''
+  stream.on('data', (chunk) => {
+    said += chunk
+  })
+  while (!what.test(said)) {
+    assert.ok(!stream.closed, said)
+    await delay(100)
+  }
+  return said
+}
 
 describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
   const { home, remove } = temporaryHome()
@@ -111,18 +131,12 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     operator = await emulator.userWith(policy ?? '')
   }
 
+  const deploy = ['deploy', 'dev', '--require-approval', 'never', '--', '--output']
+
   it('is deployed by dray deploy, what is shared first, then pipelines, then workflows', async () => {
     const output = join(emulator.folder, 'cdk.out')
 
-    const { code, stdout, stderr } = await dray(
-      'deploy',
-      'dev',
-      '--require-approval',
-      'never',
-      '--',
-      '--output',
-      output,
-    )
+    const { code, stdout, stderr } = await dray(...deploy, output)
 
     assert.equal(code, 0, stderr)
     const arns = `${stdout}${stderr}`.match(/(?<=:stack\/)Dray-dev[\w-]*/g)
@@ -185,6 +199,58 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     const watched = await json('runs', 'watch', 'by-hand')
 
     assert.deepEqual([watched.status, watched.only], ['success', ['customers']])
+  })
+
+  it('is deployed again during a run, which goes on with the versions that it began with', async () => {
+    await till.query("update orders set last_updated = '2024-01-01 14:00', status = 'sent'")
+    await lake.query('begin; lock table order_fact in exclusive mode')
+    const start = (await emulator.allowed('lambda:InvokeFunction')).length
+    const { run_id: id } = await json('run', 'nightly', '--detach')
+    const called = async (from: number) => (await emulator.allowed('lambda:InvokeFunction')).slice(from)
+    while (!(await called(start)).some((arn) => arn.includes('_orders_load:'))) await delay(300)
+
+    const output = join(emulator.folder, 'cdk.again')
+    const { code, stderr } = await drayIn(home, [...deploy, output], { ...emulator.variables, METRICS_DAYS: '30' })
+    const before = start + (await called(start)).length
+    await lake.query('rollback')
+    const watched = await json('runs', 'watch', id)
+    const during = await called(before)
+    const next = await json('run', 'nightly')
+    const behind = await called(before + during.length)
+
+    assert.equal(code, 0, stderr)
+    assert.deepEqual([watched.status, next.status], ['success', 'success'])
+    assert.deepEqual([versions(during), versions(behind)], [['1'], ['2']])
+    assert.ok(during.some((arn) => arn.includes('_dray_commit:')))
+  })
+
+  it('waits, when it is deployed, for runs of what the deployment takes away', async () => {
+    const states = new SFNClient(client())
+    const wait = { Type: 'Wait', Seconds: 600, End: true }
+    const roleArn = `arn:aws:iam::000000000000:role/${roleNameOf('dev', machineRoles.pipelines, 'eu-west-1')}`
+    const machine = async (name: string, comment: object) => {
+      const States = { Start: { Type: 'Pass', Result: comment, Next: 'Wait' }, Wait: wait }
+      const definition = JSON.stringify({ StartAt: 'Start', States })
+      const { stateMachineArn = '' } = await states.send(new CreateStateMachineCommand({ name, definition, roleArn }))
+      const run = name.replaceAll(/^Dray-dev_|_\w+$/g, '')
+      return (await states.send(new StartExecutionCommand({ stateMachineArn, name: run }))).executionArn
+    }
+    const again = { ...emulator.variables, METRICS_DAYS: '30' }
+    const arn = 'arn:aws:states:eu-west-1:000000000000:stateMachine:Dray-dev_returns_pipeline'
+    const taken = await machine('Dray-dev_returns_pipeline', {})
+    const starting = await machine('Dray-dev_weekly_workflow', { step: 'returns', machine: arn })
+    const other = await machine('Dray-develop_returns_pipeline', {})
+
+    const { child, ended } = startDray(home, [...deploy, join(emulator.folder, 'cdk.third')], again)
+    const said = await untilSaid(child.stderr, /the run returns is at work.*\n.*the run weekly is at work/)
+    for (const executionArn of [taken, starting]) await states.send(new StopExecutionCommand({ executionArn }))
+    const { code, stdout, stderr } = await ended
+    await states.send(new StopExecutionCommand({ executionArn: other }))
+    states.destroy()
+
+    assert.equal(code, 0, stderr)
+    assert.doesNotMatch(said, /Dray-dev-workflows|develop/)
+    assert.match(`${stdout}${stderr}`, /Dray-dev-workflows/)
   })
 
   it('never calls what its roles, and the policy of operators, do not allow', async () => {

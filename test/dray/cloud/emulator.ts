@@ -23,6 +23,8 @@ export interface Emulator {
   readonly variables: Readonly<Record<string, string>>
   /** Calls that IAM has refused: what, on what, by whom. */
   refused(): Promise<string[]>
+  /** What an action has been allowed on so far, in order: ARNs. */
+  allowed(action: string): Promise<string[]>
   /** The keys of a new user who may do what a policy allows. */
   userWith(policyArn: string): Promise<Readonly<Record<string, string>>>
   stop(): Promise<void>
@@ -65,13 +67,17 @@ export async function startEmulator(python: string): Promise<Emulator> {
     // The CDK CLI remembers which account a key is of.
     CDK_HOME: join(folder, 'cdk'),
   }
+  const decided = async () => (await readFile(decisions, 'utf8')).split('\n').filter((line) => line !== '')
   return {
     folder,
     ca: await readFile(certificate, 'utf8'),
     variables,
     async refused() {
-      const lines = (await readFile(decisions, 'utf8')).split('\n')
-      return lines.filter((line) => line !== '' && !line.startsWith('ok'))
+      return (await decided()).filter((line) => !line.startsWith('ok'))
+    },
+    async allowed(action) {
+      const calls = (await decided()).map((line) => line.split('\t'))
+      return calls.flatMap(([decision, called, on = '']) => (decision === 'ok' && called === action ? [on] : []))
     },
     async userWith(policyArn) {
       const env = { ...process.env, ...variables }

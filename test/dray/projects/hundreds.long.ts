@@ -89,14 +89,26 @@ describe('a clone with 300 pipelines', () => {
     assert.deepEqual(odd, [])
   })
 
-  test('synthesizes and bundles 300 in one workflow and 200 in 20 others', async () => {
-    await inFolder(folder, 'npx cdk synth --quiet -c environment=dev')
+  test('synthesizes and bundles 300 in one workflow and 200 in 20 others', async (t) => {
+    await writeFile(join(folder, 'memory.mjs'), MEMORY)
+    const start = performance.now()
+    await inFolder(folder, 'NODE_OPTIONS=--import=./memory.mjs npx cdk synth --quiet -c environment=dev')
+    const seconds = Math.round((performance.now() - start) / 1000)
+    const kilobytes = (await readFile(join(folder, 'memory'), 'utf8')).trim().split('\n').map(Number)
+    const output = (await inFolder(folder, 'du -sm cdk.out')).split('\t')[0]
+    t.diagnostic(
+      `${seconds} s, ${Math.round(Math.max(...kilobytes) / 1024)} MB at most in a process of Node, ${output} MB written`,
+    )
 
     const manifest = JSON.parse(await readFile(join(folder, 'cdk.out/manifest.json'), 'utf8'))
     const stacks = Object.keys(manifest.artifacts).filter((name) => /^Dray-dev[\w-]*$/.test(name))
     assert.ok(stacks.length >= 4, stacks.join())
   })
 })
+
+/** What a process adds to a file when it ends: how many KB it had at most. */
+const MEMORY = `import { appendFileSync } from 'node:fs'
+process.on('exit', () => appendFileSync('memory', process.resourceUsage().maxRSS + '\\n'))`
 
 /** A line of the files that are written below. */
 const importing = (names: string, source: string) => `import { ${names} } from '${source}'\n`
