@@ -19,7 +19,7 @@ async function resolveAll(environment: NodeJS.ProcessEnv): Promise<void> {
   if (arns.length === 0) return
   const { readSecret } = await import('./read-secret.ts')
   for (const [name, arn] of arns) {
-    const url = await readSecret(arn)
+    const url = await readSecret(arn, `the URL of the database ${name}`)
     if (url === null) {
       throw new ConfigurationError(
         `the secret that ${secretVariable(name)} names holds no text, so the database cannot be reached; store its URL in it`,

@@ -152,7 +152,7 @@ async function withKey(settings: LineageSettings, environment: NodeJS.ProcessEnv
   const arn = environment.OPENLINEAGE_API_KEY_SECRET_ARN
   if (!arn) return settings
   const { readSecret } = await import('./read-secret.ts')
-  return { ...settings, key: await readSecret(arn) }
+  return { ...settings, key: await readSecret(arn, 'the key of the lineage server') }
 }
 
 function datasetsOf(step: Pipeline | Task): Datasets {

@@ -10,6 +10,8 @@ import {
 
 const PART_BYTES = 8 * 1024 * 1024
 const PARTS_AT_ONCE = 3
+/** What the client gives each part. S3 refuses parts with a checksum of which the upload has not said so. */
+const ChecksumAlgorithm = 'CRC32'
 
 interface Target {
   readonly Bucket: string
@@ -83,7 +85,13 @@ class Upload {
 
   async #send(number: number, body: Buffer): Promise<void> {
     const part = await this.#client.send(
-      new UploadPartCommand({ ...this.#target, UploadId: this.#uploadId, PartNumber: number, Body: body }),
+      new UploadPartCommand({
+        ...this.#target,
+        UploadId: this.#uploadId,
+        PartNumber: number,
+        Body: body,
+        ChecksumAlgorithm,
+      }),
       { abortSignal: this.#signal },
     )
     const { $metadata: _, ServerSideEncryption: __, SSEKMSKeyId: ___, ...checks } = part
@@ -111,7 +119,10 @@ export async function uploadChunks(
         continue
       }
       if (upload === undefined) {
-        const { UploadId } = await client.send(new CreateMultipartUploadCommand(target), options)
+        const { UploadId } = await client.send(
+          new CreateMultipartUploadCommand({ ...target, ChecksumAlgorithm }),
+          options,
+        )
         upload = new Upload(client, target, UploadId ?? '', signal)
         await upload.add(first)
       }

@@ -162,6 +162,30 @@ test('asks for a folder by the prefix that grants name, whether there is somethi
   assert.deepEqual(asked, ['quarantine/orders/', 'quarantine/customers/'])
 })
 
+test('says of an upload in parts which checksums the parts will have, without which S3 refuses them', async (t) => {
+  const watched = clientOf(server.port)
+  t.after(() => watched.destroy())
+  const sent: (readonly [string, string | undefined])[] = []
+  watched.middlewareStack.add(
+    (next, { commandName = '' }) =>
+      (args) => {
+        const { headers } = args.request as { readonly headers: Readonly<Record<string, string>> }
+        const algorithms = Object.keys(headers).flatMap(
+          (name) => /^x-amz-checksum-(crc\w+|sha\w+)$/.exec(name)?.[1] ?? [],
+        )
+        sent.push([commandName, headers['x-amz-checksum-algorithm'] ?? algorithms[0]?.toUpperCase()])
+        return next(args)
+      },
+    { step: 'finalizeRequest', priority: 'low' },
+  )
+
+  await new S3StagingStore({ bucket: Bucket, client: watched }).write('run', COPY, Array(20).fill(block))
+
+  const of = (command: string) => new Set(sent.flatMap(([name, algorithm]) => (name === command ? [algorithm] : [])))
+  assert.deepEqual(of('UploadPartCommand'), new Set(['CRC32']))
+  assert.deepEqual(of('CreateMultipartUploadCommand'), new Set(['CRC32']))
+})
+
 test('says which bucket is wrong', async () => {
   const store = new S3StagingStore({ bucket: 'no-such-bucket', client })
 

@@ -1,4 +1,5 @@
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import { mayComeBack } from '../away.ts'
 import { bareError, cutQuoted, raisedBy } from '../row-values.ts'
 import type { Place } from './url.ts'
 
@@ -266,8 +267,8 @@ export function translate(error: unknown, place: Place): Error {
 }
 
 /**
- * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the
- * server is down for a while.
+ * Why no session could be opened. The environment is at fault, unless a session was open before (`known`), or this is
+ * a Lambda: then the server is down for a while.
  */
 export function translateConnect(error: unknown, place: Place, known: boolean): Error {
   const { name, address } = place
@@ -275,13 +276,16 @@ export function translateConnect(error: unknown, place: Place, known: boolean): 
   if (known && (UNREACHABLE.has(code) || code === 'ETIMEDOUT')) {
     return new TransientError(`${name}: ${address} cannot be reached any more (${code}). Try again.`, { cause: error })
   }
-  if (code === 'ETIMEDOUT') {
-    return new ConfigurationError(
-      `${name}: ${address} did not answer in time. Correct host and port in the URL, or open the way to it.`,
-      { cause: error },
-    )
-  }
-  return translate(error, place)
+  const fault = unreached(error, code, place)
+  return mayComeBack(code) ? new TransientError(fault.message, { cause: error }) : fault
+}
+
+function unreached(error: unknown, code: string, place: Place): Error {
+  if (code !== 'ETIMEDOUT') return translate(error, place)
+  return new ConfigurationError(
+    `${place.name}: ${place.address} did not answer in time. Correct host and port in the URL, or open the way to it.`,
+    { cause: error },
+  )
 }
 
 const OTHER_NAME = /does not match certificate/i

@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
+import { mayComeBack } from '../away.ts'
 import { bareError, cutQuoted, cutToken, raisedBy, sentBy } from '../row-values.ts'
 import type { Place } from './url.ts'
 
@@ -163,8 +164,8 @@ function withoutValues(error: pg.DatabaseError): string {
 }
 
 /**
- * Why no session could be opened. The environment is at fault, unless a session was open before (`known`): then the
- * server is down for a while.
+ * Why no session could be opened. The environment is at fault, unless a session was open before (`known`), or this is
+ * a Lambda: then the server is down for a while.
  */
 export function translateConnect(error: unknown, place: Place, known: boolean): Error {
   if (error instanceof Error && DRAY.has(error.name)) return error
@@ -179,6 +180,8 @@ export function translateConnect(error: unknown, place: Place, known: boolean): 
       },
     )
   }
+  if (absent && mayComeBack(/timeout expired/.test(message) ? 'ETIMEDOUT' : code))
+    return new TransientError(unreachable(error, place).message, { cause: error })
   if (absent || /SSL|TLS|certificate|CERT|altnames/i.test(`${code} ${message}`)) return unreachable(error, place)
   if (/password must be a string/i.test(message))
     return unreachable(new Error('the URL has no password, and the server asks for one'), place)
