@@ -15,7 +15,7 @@ export function withNamedErrors(): MiddlewareObj<unknown, unknown, Error, Handle
       const { error } = request
       if (!error || !isAbort(error)) return
       request.error = new TransientError(
-        'the deadline passed before the work was done, so it was rolled back; it is tried again, and smaller partitions would help when it stays',
+        'the deadline passed before the work was done, so it was rolled back; it is tried again. When it stays: a smaller partitionRows for extract, transform and load, indexes over the keys of both tables for a commit that compares them (deletes)',
         { cause: error },
       )
     },

@@ -158,7 +158,7 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.workflowOf(run)
   }
 
-  runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]> {
+  runs(filter: { workflow?: string; status?: Exclude<RunStatus, 'refused'>; limit: number }): Promise<RunRecord[]> {
     return this.#metrics.list(filter)
   }
 

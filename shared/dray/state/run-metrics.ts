@@ -51,12 +51,14 @@ export class RunMetrics {
     const outcome = await this.#requests.update(key, {
       UpdateExpression:
         'SET #status = :status, end_time = :end_time, execution_time_seconds = :seconds, #error = :error, ' +
-        'records_processed = :processed, records_failed = :failed',
+        'records_processed = :processed, records_failed = :failed, is_refused = :refused',
       ConditionExpression: runStillRunning,
       ExpressionAttributeNames: { ...STATUS, '#error': 'error' },
       ExpressionAttributeValues: {
         ':running': 'running',
-        ':status': end.status,
+        // A version that knows no refused runs takes them for failed ones.
+        ':status': end.status === 'refused' ? 'failed' : end.status,
+        ':refused': end.status === 'refused',
         ':end_time': end.endTime === null ? null : timeText(end.endTime),
         ':seconds': seconds,
         ':error': cutError(end.error),
@@ -119,7 +121,11 @@ export class RunMetrics {
     return runDetail(items)
   }
 
-  async list(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]> {
+  async list(filter: {
+    workflow?: string
+    status?: Exclude<RunStatus, 'refused'>
+    limit: number
+  }): Promise<RunRecord[]> {
     const { workflow, status, limit } = filter
     const runs: RunRecord[] = []
     if (limit <= 0) return runs

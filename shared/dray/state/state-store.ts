@@ -1,6 +1,7 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
 
-export type RunStatus = 'running' | 'success' | 'failed'
+/** A refused run has done nothing, since another one held its pipelines; it is one of the failed ones for a filter. */
+export type RunStatus = 'running' | 'success' | 'failed' | 'refused'
 export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
 
 /** The database that rows were read of: another one holds other changes at the same times. */
@@ -198,5 +199,5 @@ export interface StateStore {
   /** The workflow that a run is one of; null when no such run is recorded, or not any more. */
   workflowOf(run: string): Promise<string | null>
   /** Newest first. */
-  runs(filter: { workflow?: string; status?: RunStatus; limit: number }): Promise<RunRecord[]>
+  runs(filter: { workflow?: string; status?: Exclude<RunStatus, 'refused'>; limit: number }): Promise<RunRecord[]>
 }

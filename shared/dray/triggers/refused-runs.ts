@@ -1,5 +1,5 @@
 import { modeOf } from '#dray/messages/run-mode.ts'
-import type { RunRecord, StateStore } from '#dray/state/state-store.ts'
+import type { RunRecord, RunStatus, StateStore } from '#dray/state/state-store.ts'
 
 /** A run that did not get a pipeline, since another held it. */
 export interface RefusedRun {
@@ -8,6 +8,8 @@ export interface RefusedRun {
 }
 
 const DAY_MS = 24 * 3600 * 1000
+/** Others may have failed in a run that was refused a pipeline. */
+const DID_NOT_ALL: ReadonlySet<RunStatus> = new Set(['failed', 'refused'])
 /** How far back is looked. */
 const LATEST = 50
 
@@ -31,7 +33,7 @@ export async function refusedAmong(
 ): Promise<RefusedRun[]> {
   const refused: RefusedRun[] = []
   for (const [index, run] of runs.entries()) {
-    if (run.status !== 'failed' || runs.slice(0, index).some((later) => doesWorkOf(later, run))) continue
+    if (!DID_NOT_ALL.has(run.status) || runs.slice(0, index).some((later) => doesWorkOf(later, run))) continue
     const steps = (await state.run(run.id))?.steps ?? []
     const names = steps
       .filter(({ step, status }) => status === 'refused' && pipelines.has(step))

@@ -7,7 +7,7 @@ export const lambdaTimeoutSeconds = {
   extract: 900,
   transform: 900,
   load: 900,
-  commit: 300,
+  commit: 900,
   run: 900,
   outcome: 60,
   finish: 120,
@@ -21,7 +21,7 @@ const MARGIN_SECONDS = 30
 
 /** Faults of the service and of the Lambda's process, not of what the handler does. */
 const serviceErrors = [
-  'Lambda.TooManyRequestsException',
+  'Lambda.ClientExecutionTimeoutException',
   'Lambda.ServiceException',
   'Lambda.AWSLambdaException',
   'Lambda.SdkClientException',
@@ -29,7 +29,28 @@ const serviceErrors = [
   'Runtime.ExitError',
 ]
 
+/**
+ * A function that nobody has called for weeks comes up within minutes, and its network before it; an account whose
+ * functions are all at work, ten in a new one, has some free again. Waits of 337 s on average, at most 675.
+ */
+const unready: Retrier = {
+  ErrorEquals: [
+    'Lambda.EC2ThrottledException',
+    'Lambda.ENILimitReachedException',
+    'Lambda.ENINotReadyException',
+    'Lambda.ResourceNotReadyException',
+    'Lambda.SubnetIPAddressLimitReachedException',
+    'Lambda.TooManyRequestsException',
+  ],
+  IntervalSeconds: 5,
+  MaxAttempts: 14,
+  BackoffRate: 2,
+  MaxDelaySeconds: 60,
+  JitterStrategy: 'FULL',
+}
+
 const retriers: readonly Retrier[] = [
+  unready,
   {
     ErrorEquals: ['Transient', ...serviceErrors],
     IntervalSeconds: 1,
@@ -71,6 +92,7 @@ const startRetrier: Retrier = {
 
 /** Of a call that may be made as often as one likes. */
 export const anyFault: readonly Retrier[] = [
+  unready,
   {
     ErrorEquals: ['States.TaskFailed', 'States.Timeout'],
     IntervalSeconds: 2,

@@ -217,7 +217,9 @@ describe('dray --env dev', () => {
     await environment.idle()
 
     const [, refusedRun] = /Run (\S+): refused/.exec(stdout) ?? []
+    const { runs } = await json('runs')
     assert.equal(code, 3, stdout)
+    assert.equal(runs.find(({ run_id: id }: { run_id: string }) => id === refusedRun)?.status, 'refused')
     assert.match(stdout, new RegExp(`orders refused: .*is held by ${holder}`))
     assert.deepEqual(
       [inputs().at(-1).trigger, inputs().at(-1).only, inputs().at(-1).mode],

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import validate from 'asl-validator'
 import { allFulfilled, failureCause, skippedReason, statusesOf } from 'dray/internal/workflow/expressions.ts'
-import type { StateMachine } from 'dray/internal/workflow/states-language.ts'
+import type { Retrier, StateMachine } from 'dray/internal/workflow/states-language.ts'
 import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
 import { checkDefinition } from 'dray-infra/internal/states-language/check-definition.ts'
@@ -137,6 +137,35 @@ test('gives every task a timeout beyond its Lambda, retries, and a way out', () 
     const retried = state.Retry?.flatMap(({ ErrorEquals }) => ErrorEquals) ?? []
     assert.ok(retried.includes('Transient') || retried.includes('States.TaskFailed'), name)
     for (const retrier of state.Retry ?? []) assert.equal(retrier.JitterStrategy, 'FULL', name)
+  }
+})
+
+/** Seconds that the retries of an error wait in all, on average: each wait is any part of its longest. */
+function meanWaits(retriers: readonly Retrier[], error: string): number {
+  const {
+    IntervalSeconds = 1,
+    MaxAttempts = 3,
+    BackoffRate = 2,
+    MaxDelaySeconds = Number.POSITIVE_INFINITY,
+  } = retriers.find(({ ErrorEquals }) => ErrorEquals.includes(error)) ?? { MaxAttempts: 0 }
+  const waits = Array.from({ length: MaxAttempts }, (_, n) =>
+    Math.min(IntervalSeconds * BackoffRate ** n, MaxDelaySeconds),
+  )
+  return waits.reduce((sum, wait) => sum + wait, 0) / 2
+}
+
+test('waits five minutes for a function that was idle for weeks, for its network, and for free concurrency', () => {
+  const minutes = [
+    'ResourceNotReady',
+    'TooManyRequests',
+    'ENILimitReached',
+    'ENINotReady',
+    'SubnetIPAddressLimitReached',
+  ]
+
+  for (const [name, state] of definitionsOf([dailyUpdate()]).flatMap(allStates)) {
+    if (state.Type !== 'Task' || !('FunctionName' in state.Arguments)) continue
+    for (const error of minutes) assert.ok(meanWaits(state.Retry ?? [], `Lambda.${error}Exception`) >= 300, name)
   }
 })
 

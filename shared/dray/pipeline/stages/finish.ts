@@ -36,7 +36,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     refused: named('refused'),
   }
   await state.finishRun(run.id, {
-    status: output.status,
+    status: output.refused.length > 0 && output.failed.length === 0 ? 'refused' : output.status,
     endTime: now(),
     recordsProcessed: sum(({ read }) => read),
     recordsFailed: sum(({ quarantined }) => quarantined),
