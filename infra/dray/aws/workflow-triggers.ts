@@ -1,5 +1,5 @@
 import { ArnFormat, Duration, Stack, TimeZone } from 'aws-cdk-lib'
-import { type IEventBus, Rule, Schedule as RuleSchedule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
+import { type IEventBus, Match, Rule, Schedule as RuleSchedule, RuleTargetInput } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets'
 import { Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
@@ -231,10 +231,15 @@ export class WorkflowTriggers extends Construct {
     })
   }
 
+  /** An event that names an environment is for that one; on one bus there may be several. */
   #startOn(id: string, event: EventTrigger): void {
     new Rule(this, id, {
       eventBus: this.#props.bus,
-      eventPattern: { source: [event.source], detailType: [event.detailType] },
+      eventPattern: {
+        source: [event.source],
+        detailType: [event.detailType],
+        detail: { environment: Match.anyOf(this.#props.environment.name, Match.doesNotExist()) },
+      },
       targets: [
         new SqsQueue(this.#requests, {
           maxEventAge: Duration.hours(1),

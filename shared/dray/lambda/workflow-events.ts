@@ -27,6 +27,7 @@ export async function announceEnd(input: FinishInput, output: FinishOutput): Pro
     version: 1,
     id: run.id,
     workflow: run.workflow,
+    environment: process.env.DRAY_ENVIRONMENT,
     run: run.id,
     status: output.status,
     started_at: run.started_at,

@@ -54,6 +54,8 @@ const workflowEnded = z.object({
   version: z.literal(1),
   id,
   workflow: z.string().min(1).max(100),
+  /** Several may share a bus: one starts nothing in another. */
+  environment: z.string().min(1).max(100).optional(),
   run: z.string().min(1).max(100),
   status: z.enum(['success', 'failed']),
   /** ISO 8601. */

@@ -189,9 +189,10 @@ describe('the stack', () => {
     assert.equal(daily?.Target.RetryPolicy.MaximumRetryAttempts, 20)
   })
 
-  test('starts a workflow on each event that it names', () => {
+  test('starts a workflow on each event that it names, and on none of another environment', () => {
+    const detail = { environment: ['test', { exists: false }] }
     const expected = [nightly].flatMap(({ events }) =>
-      events.map(({ source, detailType }) => ({ source: [source], 'detail-type': [detailType] })),
+      events.map(({ source, detailType }) => ({ source: [source], 'detail-type': [detailType], detail })),
     )
 
     const rules = stack.ofType('AWS::Events::Rule').map(({ Properties }) => Properties)

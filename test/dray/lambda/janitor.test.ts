@@ -343,13 +343,15 @@ describe('the end of a run', () => {
     await triggers.start(batchOf(updated('a', { causation: [cause] })), context)
     const run = started()
 
-    await finish(run)
+    process.env.DRAY_ENVIRONMENT = 'dev'
+    await finish(run).finally(() => delete process.env.DRAY_ENVIRONMENT)
 
     const [event] = triggers.aws.events
     const message = JSON.stringify({ 'detail-type': event?.DetailType, detail: JSON.parse(event?.Detail ?? '') })
     const request = requestOf(message)
     assert.equal(event?.Source, 'dray.daily')
     assert.equal(event?.DetailType, 'WorkflowCompleted')
+    assert.equal(JSON.parse(event?.Detail ?? '').environment, 'dev')
     assert.deepEqual(request.causation, [cause, { workflow: WORKFLOW, run }])
     assert.doesNotThrow(() => refuseCircle(request, 'downstream'))
     assert.throws(() => refuseCircle(request, 'upstream'), /caused by upstream itself/)
