@@ -1,7 +1,7 @@
 import { type App, CfnResource, type Stack, Tags } from 'aws-cdk-lib'
 import { Code } from 'aws-cdk-lib/aws-lambda'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed, environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
@@ -68,7 +68,7 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
   const description = 'Dray: ETL workflows on Step Functions and Lambda'
   const names = workflows.map(({ workflow }) => workflow.name)
   const shared = new DrayStack(app, name, { ...given, workflows: names, handlers, description })
-  const pipelineNames = [...new Set(workflows.flatMap(({ workflow }) => pipelinesOf(workflow)))]
+  const pipelineNames = allPipelinesOf(workflows.map(({ workflow }) => workflow))
   const stackOfPipeline = stacksOfPipelines(pipelineNames)
   const pipelines = [...Map.groupBy(pipelineNames, (pipeline) => stackOfPipeline.get(pipeline) as number)]
     .toSorted(([one], [other]) => one - other)

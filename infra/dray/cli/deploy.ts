@@ -2,19 +2,15 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { delimiter, dirname } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
-import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
-import { say } from './output.ts'
 import type { Verbs } from './verb.ts'
 
 interface DeployOptions {
   readonly requireApproval?: string
 }
 
-/** How often it is asked whether a run has ended. */
-const AGAIN_MS = 5_000
 const OTHERS = 'options of the CDK CLI, after --'
 
 export function addDeploy(program: Command, verbs: Verbs): void {
@@ -51,7 +47,10 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   // A template at hand is compared with no call to AWS; it is that of the environment's first stack.
   const comparesTemplate = given.some((option) => option.startsWith('--template'))
   if (!comparesTemplate) await checkSignedIn(settings)
-  if (command === 'deploy') await leaveRunsTheirMachines(name, project)
+  if (command === 'deploy') {
+    const { waitForLeavingRuns } = await import('./leaving-runs.ts')
+    await waitForLeavingRuns(name, project)
+  }
   // The CLI takes the stacks along that it depends on, which are all of the environment's.
   const last = `${stackNameOf(name)}-workflows`
   const args = [command, comparesTemplate ? stackNameOf(name) : last, '--context', `environment=${name}`, ...given]
@@ -67,33 +66,4 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   const [code, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   process.off('SIGINT', ignore)
   return code ?? (signal === 'SIGINT' ? 130 : 1)
-}
-
-/** Waits for runs of pipelines and workflows that this deployment takes away, which it would end. */
-async function leaveRunsTheirMachines(environment: string, { workflows }: LoadedProject): Promise<void> {
-  const { SFNClient } = await import('@aws-sdk/client-sfn')
-  const { machineNames, runsOnLeavingMachines } = await import('#dray-infra/remote/leaving-machines.ts')
-  const stays = machineNames(environment, workflows)
-  const client = new SFNClient()
-  try {
-    let waits = new Set<string>()
-    while (true) {
-      const runs = await runsOnLeavingMachines(client, environment, stays)
-      if (runs.length === 0) return
-      for (const { run, machine } of runs.filter((each) => !waits.has(each.run))) {
-        say(
-          `${machine} is taken away by this deployment, or starts what is, and the run ${run} is at work there: waiting until it has ended. \`npx dray runs stop ${run} --env ${environment}\` ends it; Ctrl-C ends this command, and nothing is deployed.\n`,
-        )
-      }
-      waits = new Set(runs.map(({ run }) => run))
-      await delay(AGAIN_MS)
-    }
-  } catch (error) {
-    const { name, message } = error as Error
-    say(
-      `Whether a run is at work on what this deployment takes away is not known (${name}: ${message}); such a run would be ended, and \`npx dray resume\` does the rest of it.\n`,
-    )
-  } finally {
-    client.destroy()
-  }
 }

@@ -6,16 +6,17 @@ import {
   type StateMachineListItem,
 } from '@aws-sdk/client-sfn'
 import { machinesIn } from 'dray/internal/workflow/machines-in.ts'
-import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { patternOf, pipelineMachineName, stacksOfPipelines, workflowMachineName } from '#dray-infra/aws/names.ts'
 
 /** Names of the state machines that an environment has once these workflows are deployed. */
 export function machineNames(environment: string, workflows: readonly Workflow[]): ReadonlySet<string> {
-  const pipelines = [...new Set(workflows.flatMap((workflow) => pipelinesOf(workflow)))]
   return new Set([
     ...workflows.map(({ name }) => workflowMachineName(environment, name)),
-    ...[...stacksOfPipelines(pipelines)].map(([name, stack]) => pipelineMachineName(environment, name, stack)),
+    ...[...stacksOfPipelines(allPipelinesOf(workflows))].map(([name, stack]) =>
+      pipelineMachineName(environment, name, stack),
+    ),
   ])
 }
 

@@ -3,7 +3,7 @@ import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
 import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
-import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import { stacksOfPipelines } from '#dray-infra/aws/names.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
@@ -32,8 +32,7 @@ export async function withEnvironment<T>(name: string, work: (environment: OpenE
   const executions = new SFNClient()
   try {
     const found = await findEnvironment(settings, client)
-    const pipelines = [...new Set(project.workflows.flatMap((workflow) => pipelinesOf(workflow)))]
-    return await withStores(found, { executions, stacks: stacksOfPipelines(pipelines) }, work)
+    return await withStores(found, { executions, stacks: stacksOfPipelines(allPipelinesOf(project.workflows)) }, work)
   } catch (error) {
     throw explained(error, name)
   } finally {

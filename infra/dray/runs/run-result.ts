@@ -1,4 +1,5 @@
 import type { StepOutcome } from 'dray/internal/messages/stages.ts'
+import { statusOfRun } from 'dray/internal/state/run-status.ts'
 import { emptyStep, type RunDetail, type StepRecord } from 'dray/internal/state/state-store.ts'
 
 export interface RunResult {
@@ -32,13 +33,7 @@ export function resultOf(
   const records = new Map(detail?.steps.map((step) => [step.step, step]))
   const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
   const { id, workflow, only = null, seconds, notes = [] } = run
-  return { id, workflow, only, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOf(all) }
-}
-
-function statusOf(steps: readonly StepRecord[]): RunResult['status'] {
-  if (steps.every(({ status }) => status === 'success')) return 'success'
-  const blocked = steps.filter(({ status }) => status !== 'success' && status !== 'skipped')
-  return blocked.length > 0 && blocked.every(({ status }) => status === 'refused') ? 'refused' : 'failed'
+  return { id, workflow, only, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOfRun(all) }
 }
 
 /** The machine saw the whole step; the store may lack the end of a step whose handler died. */

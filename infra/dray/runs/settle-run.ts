@@ -29,7 +29,8 @@ export async function settleDeadRuns(
   isAlive: (run: RunRecord) => boolean = isWorkedOn,
 ): Promise<string[]> {
   const running = await state.runs({ status: 'running', limit: 100 })
-  const holders = (await heldLeases(state)).flatMap(({ holder }) => (holder?.status === 'running' ? [holder] : []))
+  const leases = await heldLeases(state)
+  const holders = leases.flatMap(({ holder }) => (holder?.status === 'running' ? [holder] : []))
   const candidates = new Map([...running, ...holders].map((run) => [run.id, run]))
   const dead = [...candidates.values()].filter((run) => pidHere(run) !== null && !isAlive(run))
   for (const run of dead) {
@@ -40,7 +41,7 @@ export async function settleDeadRuns(
     )
   }
   // A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work.
-  for (const { pipeline, leaseOwner, holder } of await heldLeases(state)) {
+  for (const { pipeline, leaseOwner, holder } of leases) {
     if (holder !== null && holder.status !== 'running') await state.releaseLease(pipeline, leaseOwner)
   }
   return dead.map(({ id }) => id)
@@ -54,10 +55,11 @@ interface HeldLease {
 
 /** Leases by their own items: lists of runs and of pipelines are ahead of these where a disk was full in between. */
 async function heldLeases(state: StateStore): Promise<readonly HeldLease[]> {
-  const held: HeldLease[] = []
-  for (const { pipeline } of await state.pipelines()) {
-    const leaseOwner = (await state.pipeline(pipeline))?.leaseOwner ?? null
-    if (leaseOwner !== null) held.push({ pipeline, leaseOwner, holder: (await state.run(leaseOwner))?.run ?? null })
-  }
-  return held
+  const pipelines = await Promise.all((await state.pipelines()).map(({ pipeline }) => state.pipeline(pipeline)))
+  const held = pipelines.flatMap((one) => (one?.leaseOwner ? [{ ...one, leaseOwner: one.leaseOwner }] : []))
+  const owners = [...new Set(held.map(({ leaseOwner }) => leaseOwner))]
+  const holders = new Map(
+    await Promise.all(owners.map(async (id) => [id, (await state.run(id))?.run ?? null] as const)),
+  )
+  return held.map(({ pipeline, leaseOwner }) => ({ pipeline, leaseOwner, holder: holders.get(leaseOwner) ?? null }))
 }

@@ -8,9 +8,9 @@ import type {
   KnownSource,
   LandedPartition,
   Lease,
+  RunFilter,
   RunRecord,
   RunStart,
-  RunStatus,
   StateStore,
   StepRecord,
 } from './state-store.ts'
@@ -158,7 +158,7 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.workflowOf(run)
   }
 
-  runs(filter: { workflow?: string; status?: Exclude<RunStatus, 'refused'>; limit: number }): Promise<RunRecord[]> {
+  runs(filter: RunFilter): Promise<RunRecord[]> {
     return this.#metrics.list(filter)
   }
 

@@ -87,7 +87,7 @@ export function runRecord(item: Item): RunRecord {
   return {
     id: held.needed('run_id'),
     workflow: held.needed('workflow'),
-    status: item.is_refused === true ? 'refused' : held.oneOf('status', ['running', 'success', 'failed']),
+    status: held.isTrue('is_refused') ? 'refused' : held.oneOf('status', ['running', 'success', 'failed']),
     startTime: held.time('start_time') ?? 0,
     endTime: held.time('end_time'),
     recordsProcessed: held.count('records_processed'),

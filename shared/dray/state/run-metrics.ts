@@ -9,9 +9,9 @@ import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type {
   LandedPartition,
   RunDetail,
+  RunFilter,
   RunRecord,
   RunStart,
-  RunStatus,
   StateStore,
   StepRecord,
 } from './state-store.ts'
@@ -121,11 +121,7 @@ export class RunMetrics {
     return runDetail(items)
   }
 
-  async list(filter: {
-    workflow?: string
-    status?: Exclude<RunStatus, 'refused'>
-    limit: number
-  }): Promise<RunRecord[]> {
+  async list(filter: RunFilter): Promise<RunRecord[]> {
     const { workflow, status, limit } = filter
     const runs: RunRecord[] = []
     if (limit <= 0) return runs

@@ -1,8 +1,16 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
 
-/** A refused run has done nothing, since another one held its pipelines; it is one of the failed ones for a filter. */
+/** A refused run has done nothing, since another one held its pipelines. */
 export type RunStatus = 'running' | 'success' | 'failed' | 'refused'
 export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
+
+/** Which runs are listed. */
+export interface RunFilter {
+  readonly workflow?: string
+  /** Refused ones are among the failed. */
+  readonly status?: Exclude<RunStatus, 'refused'>
+  readonly limit: number
+}
 
 /** The database that rows were read of: another one holds other changes at the same times. */
 export interface KnownSource {
@@ -199,5 +207,5 @@ export interface StateStore {
   /** The workflow that a run is one of; null when no such run is recorded, or not any more. */
   workflowOf(run: string): Promise<string | null>
   /** Newest first. */
-  runs(filter: { workflow?: string; status?: Exclude<RunStatus, 'refused'>; limit: number }): Promise<RunRecord[]>
+  runs(filter: RunFilter): Promise<RunRecord[]>
 }

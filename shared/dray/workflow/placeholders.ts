@@ -63,6 +63,11 @@ export function pipelinesOf({ steps }: Pick<Workflow, 'steps'>): readonly string
   return steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
 }
 
+/** Those of several workflows, each once. */
+export function allPipelinesOf(workflows: readonly Pick<Workflow, 'steps'>[]): readonly string[] {
+  return [...new Set(workflows.flatMap((workflow) => pipelinesOf(workflow)))]
+}
+
 function referenceTo(name: string, stage: Stage | ControlStage): FunctionReference {
   return {
     placeholder: placeholderOf(name, stage),

@@ -1,15 +1,8 @@
 import { ConfigurationError, DataQualityError, TerminalError, TransientError } from '#dray/errors.ts'
 import { mayComeBack } from '../away.ts'
 import { bareError, cutQuoted, raisedBy } from '../row-values.ts'
+import { type DriverError, translateClient, UNREACHABLE } from './translate-client.ts'
 import type { Place } from './url.ts'
-
-/** What mysql2 throws: an error number of the server, or a code of Node or of the driver without one. */
-interface DriverError extends Error {
-  readonly errno?: number
-  readonly code?: string
-  readonly sqlState?: string
-  readonly fatal?: boolean
-}
 
 /** Error numbers are compared, never names: client libraries name some of them wrongly (4025 is a violated CHECK). */
 const ROW_FAULTS = new Set([
@@ -61,16 +54,6 @@ const TRANSIENT = new Set([
 
 const CONFIGURATION = new Set([
   1044, 1045, 1049, 1130, 1131, 1132, 1133, 1227, 1251, 1410, 1524, 1698, 1820, 1862, 2061, 3118, 3159,
-])
-
-const UNREACHABLE = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'ENOENT',
-  'EACCES',
 ])
 
 const REMEDIES: ReadonlyMap<number, string> = new Map([
@@ -288,7 +271,6 @@ function unreached(error: unknown, code: string, place: Place): Error {
   )
 }
 
-const OTHER_NAME = /does not match certificate/i
 const INSECURE = 3159
 const USE_TLS = 'Add ?ssl-ca=<file> with the authority of the server’s certificate to the URL.'
 
@@ -298,38 +280,4 @@ function remedyOf(number: number, { isPlain }: Place): string {
   if (number === INSECURE) return USE_TLS
   const orTls = isPlain ? ` Where the account requires TLS: ${USE_TLS}` : ''
   return `Correct the user and the password in the URL.${orTls}`
-}
-
-function translateClient(cause: DriverError, said: string, { name, address }: Place): Error {
-  const code = cause?.code ?? ''
-  const options = { cause }
-  if (UNREACHABLE.has(code)) {
-    const remedy =
-      code === 'ENOTFOUND' || code === 'EAI_AGAIN'
-        ? 'Correct the host in the URL.'
-        : 'Start the server, or correct host and port in the URL.'
-    return new ConfigurationError(`${name}: cannot connect to ${address} (${code}). ${remedy}`, options)
-  }
-  if (code === 'HANDSHAKE_NO_SSL_SUPPORT') {
-    const remedy = 'Turn TLS on at the server, or add ?sslmode=disable to the URL where the network is trusted.'
-    return new ConfigurationError(
-      `${name}: ${address} does not offer TLS, so the password was not sent. ${remedy}`,
-      options,
-    )
-  }
-  if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|HANDSHAKE_SSL_ERROR/.test(code)) {
-    // The driver writes over the code of what was wrong.
-    const remedy = OTHER_NAME.test(cause.message)
-      ? 'Write the name that the certificate is for as the host, or add ?sslmode=verify-ca to the URL, which does not look at it.'
-      : 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'
-    return new ConfigurationError(
-      `${name}: the certificate of ${address} cannot be verified (${cause.message}). ${remedy}`,
-      options,
-    )
-  }
-  if (cause?.fatal === true || /^(PROTOCOL_|ECONN|EPIPE|ETIMEDOUT|ERR_STREAM)/.test(code))
-    return new TransientError(said, options)
-  if (code.startsWith('AUTH_'))
-    return new ConfigurationError(`${said}. Use an account whose plugin this client has.`, options)
-  return new TerminalError(said, options)
 }

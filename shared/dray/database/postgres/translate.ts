@@ -169,9 +169,9 @@ function withoutValues(error: pg.DatabaseError): string {
  */
 export function translateConnect(error: unknown, place: Place, known: boolean): Error {
   if (error instanceof Error && DRAY.has(error.name)) return error
-  const code = codeOf(error)
   const message = error instanceof Error ? error.message : String(error)
-  const absent = !(error instanceof pg.DatabaseError) && (UNREACHABLE.has(code) || /timeout expired/.test(message))
+  const code = codeOf(error) || (/timeout expired/.test(message) ? 'ETIMEDOUT' : '')
+  const absent = !(error instanceof pg.DatabaseError) && UNREACHABLE.has(code)
   if (known && absent) {
     return new TransientError(
       `Database ${place.name} (${place.address}) cannot be reached any more: ${message || code}; try again`,
@@ -180,8 +180,7 @@ export function translateConnect(error: unknown, place: Place, known: boolean): 
       },
     )
   }
-  if (absent && mayComeBack(/timeout expired/.test(message) ? 'ETIMEDOUT' : code))
-    return new TransientError(unreachable(error, place).message, { cause: error })
+  if (absent && mayComeBack(code)) return new TransientError(unreachable(error, place).message, { cause: error })
   if (absent || /SSL|TLS|certificate|CERT|altnames/i.test(`${code} ${message}`)) return unreachable(error, place)
   if (/password must be a string/i.test(message))
     return unreachable(new Error('the URL has no password, and the server asks for one'), place)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
@@ -65,7 +66,8 @@ export async function versionsOf(
   const missing = rows.filter((row) => !current.has(layout.key(row)))
   const keys = missing.map((row) => layout.keyTexts(row))
   // One of these versions may be that of another row as well, which spells its key otherwise.
-  if (missing.length === 0 || (await currentVersions(layout, keys)).size === 0) return current
+  if (missing.length === 0 || !mayBeRespelled(layout.pipeline)) return current
+  if ((await currentVersions(layout, keys)).size === 0) return current
   for (const [at, stored] of (await storedKeys(layout.pipeline.load.target, layout.by, keys)).entries()) {
     const version = stored
       .map((key) => current.get(keyOf(canonicalKey(layout.by, key))))

@@ -1,16 +1,14 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
-import type { FieldKind } from '#dray/database/field-kind.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { isOrdered, RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows } from '#dray/pipeline/rows/staged-rows.ts'
-import { keyPlaces, replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
+import { keyPlaces, mayBeRespelled, replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
-import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import { newestPrefix } from '#dray/staging/keys.ts'
@@ -150,16 +148,6 @@ function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
   if (landed.landedRows.every(({ otherKeys }) => otherKeys === 0) && !mayBeRespelled(pipeline)) return false
   const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
   return met > 0 || pipeline.load.kind === 'history'
-}
-
-/** Kinds of which a database writes each value in one way alone. */
-const WRITTEN_ALIKE: ReadonlySet<FieldKind | undefined> = new Set<FieldKind>(['bigint', 'integer', 'boolean'])
-
-/** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
-function mayBeRespelled({ extract, load }: Pipeline): boolean {
-  const own = extract.source.definition.primaryKey.map(({ field }) => field.settings.kind)
-  const by = columnsOf(load.target.definition, load.by).map(({ field }) => field.settings.kind)
-  return by.some((kind, place) => kind !== own[place] || !WRITTEN_ALIKE.has(kind))
 }
 
 interface Wanted {

@@ -1,5 +1,6 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
@@ -28,4 +29,14 @@ export function takenOverKey(pipeline: Pipeline): (row: readonly Text[], texts: 
     }
     return true
   }
+}
+
+/** Kinds of which a database writes each value in one way alone. */
+const WRITTEN_ALIKE: ReadonlySet<FieldKind | undefined> = new Set<FieldKind>(['bigint', 'integer', 'boolean'])
+
+/** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
+export function mayBeRespelled({ extract, load }: Pipeline): boolean {
+  const own = extract.source.definition.primaryKey.map(({ field }) => field.settings.kind)
+  const by = columnsOf(load.target.definition, load.by).map(({ field }) => field.settings.kind)
+  return by.some((kind, place) => kind !== own[place] || !WRITTEN_ALIKE.has(kind))
 }

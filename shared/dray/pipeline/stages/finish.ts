@@ -1,4 +1,5 @@
 import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
+import { statusOfRun } from '#dray/state/run-status.ts'
 import type { Services } from '../services.ts'
 import { recordEnd } from './outcome.ts'
 
@@ -29,14 +30,15 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const end = await state.run(run.id)
   const sum = (pick: (step: NonNullable<typeof end>['steps'][number]) => number) =>
     (end?.steps ?? []).reduce((total, step) => total + pick(step), 0)
+  const status = statusOfRun(outcomes.map(([, outcome]) => outcome))
   const output: FinishOutput = {
-    status: outcomes.every(([, outcome]) => outcome.status === 'success') ? 'success' : 'failed',
+    status: status === 'success' ? 'success' : 'failed',
     failed: named('failed'),
     skipped: named('skipped'),
     refused: named('refused'),
   }
   await state.finishRun(run.id, {
-    status: output.refused.length > 0 && output.failed.length === 0 ? 'refused' : output.status,
+    status,
     endTime: now(),
     recordsProcessed: sum(({ read }) => read),
     recordsFailed: sum(({ quarantined }) => quarantined),
