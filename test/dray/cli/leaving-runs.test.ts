@@ -11,7 +11,10 @@ const atWork = {
   executions: [{ name: 'night-1', executionArn: `${MACHINE.replace('stateMachine', 'execution')}:night-1` }],
 }
 
-/** Step Functions that gives these lists of executions, one after the other; null: it is away. How often it was asked. */
+/**
+ * Step Functions that gives these lists of executions, one after the other; null: it is away. Returns how often it was
+ * asked for one.
+ */
 async function statesWith(t: TestContext, lists: readonly (object | null)[]): Promise<() => number> {
   let asked = 0
   const server = createServer((request, response) => {
