@@ -55,7 +55,7 @@ const all = globSync('[0-9]*.ts', {
 }).map((_, index) => String(index + 1))
 const newer = all.length + 1
 
-const OWN = ['dray_migration', 'dray_fence', 'dray_ledger', 'dray_closing']
+const OWN = ['dray_migration', 'dray_fence', 'dray_ledger', 'dray_closing', 'dray_spelling']
 
 onEachEngine("Dray's own tables", [source, target], (engine) => {
   beforeEach(async () => {
@@ -84,6 +84,7 @@ onEachEngine("Dray's own tables", [source, target], (engine) => {
     for (const column of ['replayed', 'refused', 'loaded_keys'])
       await run(`alter table dray_ledger drop column ${column}`)
     for (const added of ['mark', 'written_table', 'alone']) await run(`alter table dray_fence drop column ${added}`)
+    await run('drop table dray_spelling')
     await run('drop table dray_migration')
     for (const [partition, plan, replayed] of replays) {
       const note = JSON.stringify({ ...JSON.parse(plan ?? ''), replayed: JSON.parse(replayed ?? '') })

@@ -71,3 +71,12 @@ export function storedOtherwise({ table, key }: Pick<MergeTarget, 'table' | 'key
     message: `${table} has this key (${key.join(', ')}) spelled ${JSON.stringify(stored)}, so the row is not written; give one spelling at the source or in the transform, or delete the old row`,
   }
 }
+
+/** Why a row is refused whose key the table has from a row that spells it otherwise. */
+export function landedOtherwise({ table, key }: Pick<MergeTarget, 'table' | 'key'>, spelling: string): Reason {
+  return {
+    code: OTHER_SPELLING,
+    column: key.length === 1 ? (key[0] as string) : null,
+    message: `${table} has this key (${key.join(', ')}) from a row that spells it ${JSON.stringify(spelling)}, so the row is not written; give one spelling at the source or in the transform, or delete the old row`,
+  }
+}

@@ -84,7 +84,7 @@ async function deleteAndTryAgain(
       const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
       const known = await sumOfLedger(database, pipeline.name, run.runId)
       if (newest !== null && !isClosed && !known.isTriedAgain)
-        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at }, services)
+        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at, schema: planned.schema }, services)
       const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
       const deletion =

@@ -2,6 +2,7 @@ import { decodeBlock } from '#dray/block/copy-text.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { keyPlaces } from '#dray/pipeline/rows/taken-over-key.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -15,6 +16,7 @@ interface Run {
   readonly isWholeRun: boolean
   /** When the run started, in UTC. */
   readonly at: string
+  readonly schema: PlannedSchema | undefined
 }
 
 /**
@@ -24,13 +26,13 @@ interface Run {
 export async function landNewest(
   pipeline: Pipeline,
   rows: StagedObject,
-  { isWholeRun, at }: Run,
+  { isWholeRun, at, schema }: Run,
   { staging, signal }: Services,
 ): Promise<void> {
   const open = async function* (): AsyncGenerator<Block> {
     yield* (await staging.read(rows, { signal })).blocks
   }
-  const { rejected } = await loadRows(pipeline, { open, isWholeRun, respell: true, signal })
+  const { rejected } = await loadRows(pipeline, { open, isWholeRun, respell: true, schema, signal })
   const [first] = rejected
   if (first !== undefined) {
     throw new TerminalError(

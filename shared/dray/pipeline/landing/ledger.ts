@@ -54,6 +54,18 @@ function defineLedger(database: Database) {
         landedRows: text().nullable(),
       },
     ) {},
+    /** One row a key that the source spells otherwise than the target writes it: see `forgotten-spellings.ts`. */
+    Spelling: class extends defineModel(
+      database,
+      { table: 'dray_spelling', readOnly: false },
+      {
+        pipeline: varchar(100).primaryKey(),
+        /** Of the key as the target writes it. */
+        keyHash: varchar(64).primaryKey(),
+        /** The texts of the key as its row has brought them, as JSON. */
+        spelling: text(),
+      },
+    ) {},
   }
 }
 

@@ -2,7 +2,10 @@ import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { forgetsSpellings } from './forgotten-spellings.ts'
 import { writeVersions } from './history.ts'
+import { loadKeepingSpellings } from './kept-spellings.ts'
 import { nextTable } from './next-table.ts'
 
 export interface RowsToLoad {
@@ -12,11 +15,22 @@ export interface RowsToLoad {
   readonly isWholeRun: boolean
   /** A row whose key the target holds in another spelling takes its place. */
   readonly respell?: boolean
+  /** The live columns when the run was planned. */
+  readonly schema: PlannedSchema | undefined
   readonly signal: AbortSignal
 }
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
+  const { open, isWholeRun, respell = false, signal } = rows
+  if (!(await forgetsSpellings(pipeline, rows.schema))) return writeRows(pipeline, rows)
+  // A full load meets each row of a key, and Commit compares them: a table from elsewhere is taken as it is.
+  const knowsAll = pipeline.extract.cursor !== null || !isWholeRun
+  const write = (left: OpenBlocks) => writeRows(pipeline, { ...rows, open: left })
+  return loadKeepingSpellings(pipeline, { open, respell, knowsAll }, write, { signal })
+}
+
+function writeRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
   return pipeline.load.kind === 'history'
     ? writeVersions(pipeline, rows.open, { signal: rows.signal, respell: rows.respell ?? false })
     : mergeRows(pipeline, rows)

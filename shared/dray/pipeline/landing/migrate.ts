@@ -6,6 +6,7 @@ import { addMarks } from './migrations/0003-marks.ts'
 import { addSecondTry } from './migrations/0004-second-try.ts'
 import { addClosingNotes } from './migrations/0005-closing-notes.ts'
 import { addLandedRows } from './migrations/0006-landed-rows.ts'
+import { addSpellings } from './migrations/0007-spellings.ts'
 import { OwnTables } from './migrations/own-tables.ts'
 
 /** In the order of their numbers, from 1. Only ever added to: a target may be at any version that there has been. */
@@ -16,6 +17,7 @@ const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [
   addSecondTry,
   addClosingNotes,
   addLandedRows,
+  addSpellings,
 ]
 const NEWEST = migrations.length
 

@@ -1,10 +1,15 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { forgetsSpellings } from './forgotten-spellings.ts'
+import { hashOf, knownSpellings } from './kept-spellings.ts'
 import { storedKeys } from './stored-keys.ts'
+
+type Key = readonly Text[]
 
 interface Row {
   readonly kept: QuarantinedRow
@@ -16,12 +21,16 @@ interface Row {
  * key was rewritten there, and they are the row that the target holds. Where the source has both spellings, or two new
  * ones, none can take the place of the other.
  */
-export async function renamedKeys(pipeline: Pipeline, rows: ReadonlyMap<number, Row>): Promise<ReadonlySet<number>> {
+export async function renamedKeys(
+  pipeline: Pipeline,
+  rows: ReadonlyMap<number, Row>,
+  schema: PlannedSchema | undefined,
+): Promise<ReadonlySet<number>> {
   const { extract, load } = pipeline
   const own = extract.source.definition.primaryKey
   const by = columnsOf(load.target.definition, load.by)
   const columns = bulkColumns(load.target.definition)
-  const takenOver: { readonly place: number; readonly key: readonly Text[] }[] = []
+  const takenOver: { readonly place: number; readonly key: Key }[] = []
   for (const [place, { kept, texts }] of rows) {
     const key = by.map((column) => texts[columns.indexOf(column)] ?? null)
     const isTakenOver = own.length === key.length && own.every(({ column }, index) => kept.row[column] === key[index])
@@ -33,21 +42,25 @@ export async function renamedKeys(pipeline: Pipeline, rows: ReadonlyMap<number, 
     by,
     takenOver.map(({ key }) => key),
   )
-  const asked = takenOver.flatMap(({ place }, index) => {
-    const [stored, ...others] = held[index] ?? []
-    return stored === undefined || others.length > 0 ? [] : [{ place, stored }]
+  const stored = takenOver.flatMap(({ place }, index) => {
+    const [one, ...others] = new Map(held[index]?.map((key) => [keyOf(key), key])).values()
+    return one === undefined || others.length > 0 ? [] : [{ place, stored: one }]
+  })
+  const isForgotten = await forgetsSpellings(pipeline, schema)
+  const spellings = isForgotten ? await knownSpellings(pipeline, stored) : new Map<string, Key>()
+  const textOf = (key: Key) => keyOf(canonicalKey(own, key))
+  const asked = stored.map(({ place, stored: key }) => {
+    const spelling = spellings.get(hashOf(key)) ?? null
+    return { place, spelling: spelling ?? key, textOf: spelling === null ? textOf : keyOf }
   })
   const found = await storedKeys(
     extract.source,
     own,
-    asked.map(({ stored }) => stored),
+    asked.map(({ spelling }) => spelling),
   )
-  const textOf = (key: readonly Text[]) => keyOf(canonicalKey(own, key))
-  const isGone = (stored: readonly Text[], index: number) =>
-    !found[index]?.some((one) => textOf(one) === textOf(stored))
-  const renamed = Map.groupBy(
-    asked.filter(({ stored }, index) => isGone(stored, index)),
-    ({ stored }) => textOf(stored),
+  const gone = asked.filter(
+    ({ spelling, textOf: text }, index) => !found[index]?.some((one) => text(one) === text(spelling)),
   )
+  const renamed = Map.groupBy(gone, ({ spelling }) => textOf(spelling))
   return new Set([...renamed.values()].flatMap((rows) => (rows.length === 1 ? rows.map(({ place }) => place) : [])))
 }

@@ -24,7 +24,7 @@ interface SecondTried {
 }
 
 interface Work extends RefusedRows {
-  readonly planned: Pick<Plan, 'advances' | 'partitions'>
+  readonly planned: Pick<Plan, 'advances' | 'partitions' | 'schema'>
   /** Null where no row of the run can have the key of another. */
   readonly shared: SharedKeys | null
 }
@@ -108,7 +108,7 @@ export class SecondTry {
     const together = await attemptTogether(work, refused)
     for (const place of together?.landed ?? []) refused.delete(place)
     const rows = spelled.size === 0 ? new Map<number, RefusedRow>() : await rowsAt(work, spelled)
-    const renamed = new Set(await renamedKeys(work.pipeline, rows))
+    const renamed = new Set(await renamedKeys(work.pipeline, rows, work.planned.schema))
     // Of several source rows of one target row the newest counts, however it spells the key.
     for (const [place, row] of rows) if (this.#newer?.isFirst(place) || !isTakenOver(row)) renamed.add(place)
     for (const row of spelled) if (!renamed.has(row)) refused.add(row)
@@ -244,7 +244,8 @@ async function attempt(
     if (rest !== null) yield rest
   }
   const { signal } = work.services
-  const merged = await loadRows(work.pipeline, { open, isWholeRun: work.planned.advances, respell, signal })
+  const { advances, schema } = work.planned
+  const merged = await loadRows(work.pipeline, { open, isWholeRun: advances, respell, schema, signal })
   const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
   return { ...merged, rejected, untried }
 }

@@ -33,7 +33,7 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     await checkFence(database, pipeline.name, input.epoch)
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
-    const merged = await merge(pipeline, input, planned.advances, services)
+    const merged = await merge(pipeline, input, planned, services)
     // Rows of one source key are duplicates that the source itself has.
     if (merged.duplicate > 0 && input.other_keys !== 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
       await refuseUnordered(pipeline, input.transformed, services)
@@ -116,7 +116,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
   }
 }
 
-function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, services: Services) {
+function merge(pipeline: Pipeline, input: LoadInput, { advances, schema }: Plan, services: Services) {
   const rows = transformedRows(pipeline, input.transformed)
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await openRows(rows, services)
@@ -124,7 +124,7 @@ function merge(pipeline: Pipeline, input: LoadInput, isWholeRun: boolean, servic
       services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
     )
   }
-  return loadRows(pipeline, { open, isWholeRun, signal: services.signal })
+  return loadRows(pipeline, { open, isWholeRun: advances, schema, signal: services.signal })
 }
 
 async function enter(

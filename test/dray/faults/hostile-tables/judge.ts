@@ -70,24 +70,9 @@ export const nameOf = ({ ident, rev }: { ident: number; rev: number }) => `${ide
 const entryOf = ({ row }: QuarantinedRow) => `${row.ident}.${row.rev}`
 
 /** Rows of the source that are neither in the target nor in the quarantine. */
-export function unread({ table, source, target, quarantined, landedBefore }: Judged): readonly Row[] {
-  const current = target.filter(({ isCurrent }) => isCurrent)
-  const known = new Set([...current.map(nameOf), ...quarantined.map(entryOf)])
-  // A run by the cursor cannot know that the row is still there: see "What is not covered" in `docs/correctness.md`.
-  const isTaken = (row: Row) =>
-    table.isIncremental &&
-    landedBefore.has(nameOf(row)) &&
-    current.some((one) => one.ident !== row.ident && isForgottenSpelling(table, one, row))
-  return source.filter((row) => !known.has(nameOf(row)) && !isTaken(row))
-}
-
-/** Whether both have one key, which the source spells in two ways and the target in one. */
-function isForgottenSpelling({ keys, way }: HostileTable, one: Row, other: Row): boolean {
-  const forgets = ({ kind, into }: TableColumn) =>
-    (kind.form === 'uuid' && into === 'uuid') ||
-    (kind.form === 'padded' && into.startsWith('char(')) ||
-    kind.form === 'decimal'
-  return way !== 'append' && keys.some(forgets) && keys.every((_, place) => one.digests[place] === other.digests[place])
+export function unread({ source, target, quarantined }: Judged): readonly Row[] {
+  const known = new Set([...target.filter(({ isCurrent }) => isCurrent).map(nameOf), ...quarantined.map(entryOf)])
+  return source.filter((row) => !known.has(nameOf(row)))
 }
 
 /** What is wrong, as sentences: source = target + quarantine, no row in both, none twice. */

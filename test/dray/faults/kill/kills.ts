@@ -125,7 +125,7 @@ export class Kills {
     }
     this.#landed = new Map()
     await target.run('delete from product')
-    await target.run('drop table if exists dray_migration, dray_fence, dray_ledger, dray_closing')
+    await target.run('drop table if exists dray_migration, dray_fence, dray_ledger, dray_closing, dray_spelling')
     await this.#lane.forget()
     return writeRows(source, { from: 1, to: this.#rows }, this.#version)
   }
