@@ -8,7 +8,7 @@ import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-da
 import { ENGINES, type Engine } from '#test/contracts/values.ts'
 import { type Harness, openHarness, quarantined } from '#test/pipeline/harness.ts'
 import { type HostileTable, hostileTable, shown, type Zones } from './hostile-table.ts'
-import { assertFaultless, nameOf, type Row, rowsOf, unread } from './judge.ts'
+import { assertFaultless, nameOf, oneKeys, type Row, rowsOf, unread } from './judge.ts'
 import { makeTarget, POLICY, pipelineOf, runOnce, SourceTable, SPELLED, UNORDERED } from './run-table.ts'
 import { asMade, createTarget, prepareTargets, putUpon, targetName, writesTo } from './target-table.ts'
 
@@ -116,16 +116,24 @@ describe('a hostile table', () => {
     for (const [index, phase] of table.phases.entries()) {
       await rows.change(phase)
       const last: QuarantinedRow[] = []
+      let wasStopped = false
       // What was stamped in the moment before a run, or beside a transaction that is open, waits for the next one.
       for (let round = 0; ; round++) {
         const id = `${name}-${index}-${round}`
         const done = await runOnce(of, id, `2024-06-${10 + index}T00:00:${10 + round}.000Z`, harness)
+        // Two spellings of a key, met in two partitions: the run that has stopped knows them, the next one does not stop.
+        const isStopped = 'refused' in done && table.way !== 'replace' && SPELLED.test(done.refused.message)
+        if (isStopped && !wasStopped) {
+          wasStopped = true
+          continue
+        }
         if ('refused' in done) return assertLegitimate(table, done.refused)
         last.push(...(await quarantined(harness, id, name)))
+        const both = { source: await rowsOf(from, table, false), target: await rowsOf(into, table, true) }
         const judged = {
           table,
-          source: await rowsOf(from, table, false),
-          target: await rowsOf(into, table, true),
+          ...both,
+          isOneKey: await oneKeys({ from, into }, table, both),
           quarantined: [...all, ...last],
           lastQuarantined: last,
           plain: rows.plain,
@@ -187,6 +195,6 @@ function assertLegitimate(table: HostileTable, refused: Error): void {
   if (table.keys.some(({ kind }) => ['boolean', 'moment'].includes(kind.form)) && UNORDERED.test(refused.message))
     return
   // Rows of two spellings that are one in the target, from two partitions: which is right is the user's to say.
-  if (SPELLED.test(refused.message)) return
+  if (table.way === 'replace' && SPELLED.test(refused.message)) return
   assert.fail(`refused: ${refused.name}: ${refused.message}`)
 }

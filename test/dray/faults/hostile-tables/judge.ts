@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { OTHER_SPELLING } from 'dray/internal/database/adapter.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { ValueDatabase } from '#test/contracts/value-databases.ts'
+import { speechOf } from '#test/contracts/values.ts'
 import { type HostileTable, REFUSING, type TableColumn } from './hostile-table.ts'
+import { characters } from './kinds.ts'
 import { isMinded, targetName } from './target-table.ts'
 
 /** A row as its database writes it down: a digest of each value, and how it begins. */
@@ -62,6 +64,8 @@ export interface Judged {
   /** Of the last run. */
   readonly lastQuarantined: readonly QuarantinedRow[]
   readonly plain: ReadonlyMap<number, { readonly keys: boolean; readonly extras: boolean }>
+  /** Whether the target takes the key of a row of its own for that of a row of the source. */
+  readonly isOneKey: (target: Row, source: Row) => boolean
   /** What has been in the target after any run before: see `nameOf`. */
   readonly landedBefore: ReadonlySet<string>
 }
@@ -77,7 +81,7 @@ export function unread({ source, target, quarantined }: Judged): readonly Row[] 
 
 /** What is wrong, as sentences: source = target + quarantine, no row in both, none twice. */
 export function faultsOf(judged: Judged): string[] {
-  const { table, source, target, quarantined, lastQuarantined, plain, landedBefore } = judged
+  const { table, source, target, quarantined, lastQuarantined, plain, isOneKey, landedBefore } = judged
   const faults = unread(judged).map(
     (row) => `row ${nameOf(row)} (${row.starts.join(' | ')}) is in neither the target nor the quarantine`,
   )
@@ -129,7 +133,7 @@ export function faultsOf(judged: Judged): string[] {
     const missing = source.filter((row) => !landed.has(nameOf(row)))
     // What a row of the source is refused to take the place of stays.
     const isKept = (row: Row) =>
-      table.way !== 'replace' && !here.has(nameOf(row)) && missing.some((one) => mayShareKey(table, row, one))
+      table.way !== 'replace' && !here.has(nameOf(row)) && missing.some((one) => isOneKey(row, one))
     const twice = [...Map.groupBy(current, ({ ident }) => ident)]
       .map(([ident, rows]) => [ident, rows.filter((row) => !isKept(row))] as const)
       .filter(([, rows]) => rows.length > 1)
@@ -149,9 +153,34 @@ export function faultsOf(judged: Judged): string[] {
   return faults
 }
 
-/** Whether both have one key, as far as this can tell: a collation may take any two texts for one. */
-function mayShareKey({ keys }: HostileTable, one: Row, other: Row): boolean {
-  return keys.every(({ kind }, place) => kind.form === 'text' || one.digests[place] === other.digests[place])
+/** Asks the target which rows that it has twice, by their number, have the keys of rows of the source. */
+export async function oneKeys(
+  { from, into }: { readonly from: ValueDatabase; readonly into: ValueDatabase },
+  table: HostileTable,
+  rows: { readonly source: readonly Row[]; readonly target: readonly Row[] },
+): Promise<Judged['isOneKey']> {
+  const current = rows.target.filter(({ isCurrent }) => isCurrent)
+  const twice = [...Map.groupBy(current, ({ ident }) => ident).values()].filter(({ length }) => length > 1).flat()
+  if (twice.length === 0) return () => false
+  const missing = rows.source.filter((row) => !current.some((one) => nameOf(one) === nameOf(row)))
+  const speech = speechOf(into.engine)
+  const texts = table.keys.map((column) => from.canonical(column.kind.form, from.quote(column.name)))
+  const same = new Set<string>()
+  for (const row of missing) {
+    const read = `SELECT ${texts.join(', ')} FROM ${from.quote(table.table)} WHERE ident = ${row.ident} AND rev = ${row.rev}`
+    const [key = []] = await from.rows(read)
+    const equal = table.keys.map(({ name, kind }, place) => {
+      const literal = characters(speech, key[place] ?? '')
+      return kind.form === 'text'
+        ? `${into.quote(name)} = ${literal}`
+        : `${canonical(into, table.keys[place] as TableColumn)} = ${literal}`
+    })
+    const found = await into.rows(
+      `SELECT ident, rev FROM ${into.quote(targetName(table))} WHERE ${equal.join(' AND ')}`,
+    )
+    for (const [ident, rev] of found) same.add(`${ident}.${rev}>${nameOf(row)}`)
+  }
+  return (one, row) => same.has(`${nameOf(one)}>${nameOf(row)}`)
 }
 
 /** Versions of a key that do not follow one another. */
