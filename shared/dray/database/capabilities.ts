@@ -102,6 +102,12 @@ export interface IdentityCapabilities {
   compare(rows: ReadRows, known: Identity, now: Identity): Promise<Kinship>
 }
 
+/**
+ * `one`: of values that are unique no two are one value for another engine (numbers, moments). `kept`: a text, as it was
+ * given; `padded`: but for the blanks at its end. `other`: in a way that the engine has for it.
+ */
+export type Spelling = 'one' | 'kept' | 'padded' | 'other'
+
 /** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
 export interface SchemaCapabilities {
   /** The type of a column, as CREATE TABLE writes it. */
@@ -125,6 +131,8 @@ export interface SchemaCapabilities {
   readonly liveTypes: LiveTypes | null
   /** A column of this type stores what a `binary()` gives as bytes; elsewhere it would be their text. */
   storesBytes(liveType: string): boolean
+  /** How a column of this type, read or written as this kind, may write one value. */
+  spellingOf(kind: FieldKind, liveType: string): Spelling
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**

@@ -35,6 +35,11 @@ function keyBytes({ kind, length }: ColumnType): number {
   return kind === 'varchar' ? 4 * Number(length) : 0
 }
 
+const ONE_SPELLING =
+  /^((tiny|small|medium|big)?int|decimal|float|double|date|datetime|timestamp|time|year|bit|uuid|binary|varbinary)\b/
+const PADDED = /^char\b/
+const KEPT = /^(varchar|(tiny|medium|long)?text)\b/
+
 export const schema: SchemaCapabilities = {
   columnType({ kind, length, precision, scale }) {
     if (kind === 'varchar') return `${TYPES[kind]}(${length})`
@@ -80,6 +85,10 @@ export const schema: SchemaCapabilities = {
   tableOptions: ' engine=InnoDB character set utf8mb4 collate utf8mb4_bin',
   liveTypes,
   storesBytes: () => true,
+  spellingOf: (_, type) => {
+    if (ONE_SPELLING.test(type)) return 'one'
+    return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
+  },
   isTransactional: false,
   async tableLike(_rows, table, next) {
     return [`create table ${quoteTable(next)} like ${quoteTable(table)}`]

@@ -23,6 +23,9 @@ const TYPES: Readonly<Record<FieldKind, string>> = {
   binary: 'bytea',
 }
 
+const ONE_SPELLING = /^(smallint|integer|bigint|numeric|real|double precision|boolean|date|time|timestamp|uuid|bytea)\b/
+const PADDED = /^character(?! varying)/
+const KEPT = /^(character varying|text|citext)\b/
 /** https://www.postgresql.org/docs/current/datatype-character.html and datatype-numeric.html */
 const MOST_CHARACTERS = 10_485_760
 const MOST_DIGITS = 1000
@@ -62,6 +65,10 @@ export const schema: SchemaCapabilities = {
   tableOptions: '',
   liveTypes,
   storesBytes: () => true,
+  spellingOf: (_, type) => {
+    if (ONE_SPELLING.test(type)) return 'one'
+    return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
+  },
   isTransactional: true,
   async tableLike(_rows, table, next) {
     const all = 'including all excluding comments excluding statistics excluding storage'

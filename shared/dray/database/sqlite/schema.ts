@@ -28,6 +28,9 @@ const CREATE_INDEX = new RegExp(`^CREATE UNIQUE INDEX\\s+${FIRST_NAME}\\s+ON\\s+
 const STATEMENTS =
   "select type, sql, name from sqlite_schema where tbl_name = ? and sql is not null and (type = 'table' or sql like 'CREATE UNIQUE INDEX%') order by type desc"
 
+/** Kinds that refuse what a column of numbers holds else: text that is no number. */
+const WHOLE_NUMBERS: ReadonlySet<FieldKind> = new Set(['bigint', 'integer', 'boolean'])
+
 export const schema: SchemaCapabilities = {
   columnType: ({ kind }) => TYPES[kind],
   columnFault: () => null,
@@ -39,6 +42,11 @@ export const schema: SchemaCapabilities = {
   liveTypes: null,
   // One without a type takes texts as they are, those that look like bytes among them.
   storesBytes: (type) => type !== '' && affinityOf(type) === 'BLOB',
+  spellingOf: (kind, type) => {
+    const affinity = affinityOf(type)
+    if (affinity === 'INTEGER' && WHOLE_NUMBERS.has(kind)) return 'one'
+    return affinity === 'TEXT' || affinity === 'BLOB' ? 'kept' : 'other'
+  },
   isTransactional: true,
   async tableLike(rows, table, next, indexName) {
     const found = await rows(STATEMENTS, [ownName(table)])

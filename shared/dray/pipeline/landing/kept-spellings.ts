@@ -113,7 +113,7 @@ async function keepSpellings(
   }
 }
 
-/** The spellings of keys that are there, by `hashOf` the key; a key that is spelled as the target writes it has none. */
+/** The spellings of keys that are there, by `hashOf` the key; there is none of a key that the target writes so. */
 export async function knownSpellings(
   { name, load }: Pipeline,
   keys: readonly Pick<SpelledKey, 'stored'>[],

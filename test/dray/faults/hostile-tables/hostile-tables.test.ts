@@ -121,7 +121,7 @@ describe('a hostile table', () => {
       for (let round = 0; ; round++) {
         const id = `${name}-${index}-${round}`
         const done = await runOnce(of, id, `2024-06-${10 + index}T00:00:${10 + round}.000Z`, harness)
-        // Two spellings of a key, met in two partitions: the run that has stopped knows them, the next one does not stop.
+        // For two spellings of a key in two partitions: the next run knows them.
         const isStopped = 'refused' in done && table.way !== 'replace' && SPELLED.test(done.refused.message)
         if (isStopped && !wasStopped) {
           wasStopped = true
