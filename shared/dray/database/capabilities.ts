@@ -103,7 +103,7 @@ export interface IdentityCapabilities {
 }
 
 /**
- * `one`: of values that are unique no two are one value for another engine (numbers, moments). `kept`: a text, as it was
+ * `one`: no two of unique values are one value for another engine (numbers, moments). `kept`: a text, as it was
  * given; `padded`: but for the blanks at its end. `other`: in a way that the engine has for it.
  */
 export type Spelling = 'one' | 'kept' | 'padded' | 'other'
