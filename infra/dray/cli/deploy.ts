@@ -5,6 +5,7 @@ import { delimiter, dirname } from 'node:path'
 import type { Command } from 'commander'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
+import { say } from './output.ts'
 import type { Verbs } from './verb.ts'
 
 interface DeployOptions {
@@ -37,6 +38,28 @@ export function addDiff(program: Command, verbs: Verbs): void {
     })
 }
 
+export function addDestroy(program: Command, verbs: Verbs): void {
+  program
+    .command('destroy')
+    .description('take an environment down: cdk destroy of its stacks; what keeps data stays')
+    .argument('<environment>')
+    .option('--yes', 'do not ask')
+    .action(async (environment: string, { yes }: { readonly yes?: boolean }) => {
+      verbs.exitCode = await destroy(environment, yes === true)
+    })
+}
+
+async function destroy(environment: string, isSure: boolean): Promise<number> {
+  const { keptResources } = await import('#dray-infra/remote/kept-resources.ts')
+  const kept = await keptResources(environment)
+  const code = await cdk('destroy', environment, isSure ? ['--force'] : [])
+  if (code !== 0 || kept.length === 0) return code
+  say(
+    `What keeps data is left: ${kept.map(({ type, id }) => `${type} ${id}`).join(', ')}. It is deleted by hand: see docs/deploy.md, Take it down.\n`,
+  )
+  return code
+}
+
 /** Runs the pinned CDK CLI on the stacks of an environment, in this terminal; returns its exit code. */
 async function cdk(command: string, name: string, given: readonly string[]): Promise<number> {
   const { environmentNamed } = await import('#dray-infra/project/environments.ts')
@@ -51,9 +74,14 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
     const { waitForLeavingRuns } = await import('./leaving-runs.ts')
     await waitForLeavingRuns(name, project)
   }
-  // The CLI takes the stacks along that it depends on, which are all of the environment's.
-  const last = `${stackNameOf(name)}-workflows`
-  const args = [command, comparesTemplate ? stackNameOf(name) : last, '--context', `environment=${name}`, ...given]
+  const first = stackNameOf(name)
+  // The CLI takes the stacks along that depend on one that it destroys, and those that one depends on that it deploys.
+  const stack = comparesTemplate || command === 'destroy' ? first : `${first}-workflows`
+  const args = [command, stack, '--context', `environment=${name}`, ...given]
+  if (command === 'destroy') {
+    const { waitForAllRuns } = await import('./leaving-runs.ts')
+    await waitForAllRuns(name)
+  }
   const child = spawn(process.execPath, [createRequire(import.meta.url).resolve('aws-cdk/bin/cdk'), ...args], {
     cwd: projectFolder,
     stdio: 'inherit',

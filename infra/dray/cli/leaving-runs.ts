@@ -9,8 +9,16 @@ import { say } from './output.ts'
 const AGAIN_MS = 5_000
 
 /** Waits for runs of pipelines and workflows that a deployment takes away, which it would end. */
-export async function waitForLeavingRuns(environment: string, { workflows }: LoadedProject): Promise<void> {
-  const stays = machineNames(environment, workflows)
+export function waitForLeavingRuns(environment: string, { workflows }: LoadedProject): Promise<void> {
+  return waitForRuns(environment, machineNames(environment, workflows))
+}
+
+/** Waits for all runs of an environment that is to be destroyed. */
+export function waitForAllRuns(environment: string): Promise<void> {
+  return waitForRuns(environment, new Set())
+}
+
+async function waitForRuns(environment: string, stays: ReadonlySet<string>): Promise<void> {
   const client = new SFNClient()
   const said = new Set<string>()
   const look = async () => {
@@ -28,7 +36,7 @@ export async function waitForLeavingRuns(environment: string, { workflows }: Loa
         if (said.has(run)) continue
         said.add(run)
         say(
-          `${machine} is taken away by this deployment, or starts what is, and the run ${run} is at work there: waiting until it has ended. \`npx dray runs stop ${run} --env ${environment}\` ends it; Ctrl-C ends this command, and nothing is deployed.\n`,
+          `${machine} is taken away, or starts what is, and the run ${run} is at work there: waiting until it has ended. \`npx dray runs stop ${run} --env ${environment}\` ends it; Ctrl-C ends this command, and nothing is changed.\n`,
         )
       }
       await delay(AGAIN_MS)
@@ -36,7 +44,7 @@ export async function waitForLeavingRuns(environment: string, { workflows }: Loa
   } catch (error) {
     const { name, message } = error as Error
     say(
-      `Whether a run is at work on what this deployment takes away is not known (${name}: ${message}); such a run would be ended, and \`npx dray resume\` does the rest of it.\n`,
+      `Whether a run is at work on what is taken away is not known (${name}: ${message}); such a run would be ended, and \`npx dray resume\` does the rest of it.\n`,
     )
   } finally {
     client.destroy()

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addBackfill } from './backfill.ts'
-import { addDeploy, addDiff } from './deploy.ts'
+import { addDeploy, addDestroy, addDiff } from './deploy.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
@@ -59,6 +59,7 @@ function createProgram(verbs: Verbs): Command {
     addServices,
     addDeploy,
     addDiff,
+    addDestroy,
     addUpgrade,
   ])
     add(program, verbs)

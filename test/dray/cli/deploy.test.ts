@@ -19,7 +19,7 @@ const nobody = {
 }
 const signedIn = { AWS_REGION: 'eu-north-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test' }
 
-describe('dray diff and dray deploy', () => {
+describe('dray diff, dray deploy and dray destroy', () => {
   const { home, remove } = temporaryHome()
   const folder = mkdtempSync(join(tmpdir(), 'dray-diff-'))
   after(() => {
@@ -62,6 +62,7 @@ describe('dray diff and dray deploy', () => {
 
   for (const [what, message, variables, ...args] of [
     ['an unknown environment', /no environment production.* has dev, prod\./, signedIn, 'deploy', 'production'],
+    ['an unknown environment', /no environment production.* has dev, prod\./, signedIn, 'destroy', 'production'],
     [
       'missing credentials',
       /no credentials of AWS, so dev cannot be worked with.*aws sso login/,

@@ -8,6 +8,7 @@ import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
+import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { CreateStateMachineCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { machineRoles } from 'dray-infra/internal/aws/machine-roles.ts'
@@ -255,5 +256,33 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
 
   it('never calls what its roles, and the policy of operators, do not allow', async () => {
     assert.deepEqual(await emulator.refused(), [])
+  })
+
+  it('is taken down by dray destroy, which leaves and names what keeps data', async () => {
+    const stacks = new CloudFormationClient(client())
+    const standing = async () =>
+      ((await stacks.send(new DescribeStacksCommand({}))).Stacks ?? [])
+        .map(({ StackName = '' }) => StackName)
+        .filter((name) => /^Dray-dev(-pipelines|-workflows)?$/.test(name))
+    const before = await standing()
+
+    const { code, stdout, stderr } = await drayIn(home, ['destroy', 'dev', '--yes'], emulator.variables)
+    const after = await standing()
+    stacks.destroy()
+
+    assert.equal(code, 0, `${stderr}${stdout}`)
+    assert.deepEqual([before.length, after], [3, []])
+    const kept = /What keeps data is left: (.*)\. It is deleted by hand/.exec(stderr)?.[1]?.split(', ') ?? []
+    assert.deepEqual(kept.map((one) => one.replace(/ \S+$/, '')).toSorted(), [
+      'the bucket',
+      'the bucket',
+      'the key',
+      'the table',
+    ])
+    const table = kept.find((one) => one.startsWith('the table'))?.replace('the table ', '')
+    const items = new DynamoDBClient(client())
+    const { Table } = await items.send(new DescribeTableCommand({ TableName: table }))
+    items.destroy()
+    assert.equal(Table?.TableStatus, 'ACTIVE')
   })
 })
