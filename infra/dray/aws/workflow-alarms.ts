@@ -24,7 +24,9 @@ export interface WorkflowAlarmsProps {
   readonly topic: ITopic
 }
 
-interface Watched {
+export interface Watched {
+  /** What it is of: a workflow in an environment, or an environment. */
+  readonly of: string
   /** The title of its entry in docs/operations.md. */
   readonly runbook: string
   readonly says: string
@@ -41,26 +43,29 @@ export class WorkflowAlarms extends Construct {
 
   constructor(scope: Construct, id: string, props: WorkflowAlarmsProps) {
     super(scope, id)
-    this.all = Object.entries(watchedBy(props)).map(([name, watched]) => this.#watch(name, watched, props))
-  }
-
-  #watch(name: string, watched: Watched, { workflow, environment, topic }: WorkflowAlarmsProps): Alarm {
-    const alarm = new Alarm(this, name, {
-      alarmDescription: `${workflow} in ${environment.name}: ${watched.says} What to do: docs/operations.md, "${watched.runbook}".`,
-      metric: watched.metric,
-      threshold: watched.above,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: watched.periods ?? 1,
-      treatMissingData: watched.missing ?? TreatMissingData.NOT_BREACHING,
-    })
-    const action = new SnsAction(topic)
-    alarm.addAlarmAction(action)
-    alarm.addOkAction(action)
-    return alarm
+    const of = `${props.workflow} in ${props.environment.name}`
+    const watched = Object.entries(watchedBy(props))
+    this.all = watched.map(([name, one]) => watch(this, name, { of, ...one }, props.topic))
   }
 }
 
-function watchedBy(props: WorkflowAlarmsProps): Record<string, Watched> {
+/** An alarm that tells a topic when it begins and when it is over. */
+export function watch(scope: Construct, id: string, watched: Watched, topic: ITopic): Alarm {
+  const alarm = new Alarm(scope, id, {
+    alarmDescription: `${watched.of}: ${watched.says} What to do: docs/operations.md, "${watched.runbook}".`,
+    metric: watched.metric,
+    threshold: watched.above,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    evaluationPeriods: watched.periods ?? 1,
+    treatMissingData: watched.missing ?? TreatMissingData.NOT_BREACHING,
+  })
+  const action = new SnsAction(topic)
+  alarm.addAlarmAction(action)
+  alarm.addOkAction(action)
+  return alarm
+}
+
+function watchedBy(props: WorkflowAlarmsProps): Record<string, Omit<Watched, 'of'>> {
   const { workflow, environment, machine, deadLetters } = props
   const { successWithin, freshness = successWithin } = environment.expected[workflow] ?? { successWithin: 86_400 }
   return {

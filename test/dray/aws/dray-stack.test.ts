@@ -226,6 +226,41 @@ describe('the stack', () => {
     assert.ok(ended?.Targets[0].DeadLetterConfig)
   })
 
+  test('keeps in a queue with an alarm what a function has failed of that rules call, and lets it write there', () => {
+    const called = Object.entries(stack.resources).filter(([id, { Type }]) => {
+      const [, place = '', own = ''] = /^(.*\/)?(\w+)$/.exec(id) ?? []
+      return (
+        Type === 'AWS::Lambda::Function' &&
+        Object.entries(stack.resources).some(
+          ([rule, { Type: type, Properties }]) =>
+            type === 'AWS::Events::Rule' && rule.startsWith(place) && JSON.stringify(Properties.Targets).includes(own),
+        )
+      )
+    })
+    const alarms = JSON.stringify(stack.ofType('AWS::CloudWatch::Alarm'))
+
+    assert.deepEqual(called.map(([, { Properties }]) => Properties.Description).sort(), [
+      'functions/dray/janitor.ts',
+      'functions/dray/pipeline-janitor.ts',
+      'functions/dray/versions.ts',
+    ])
+    for (const [id, lambda] of called) {
+      const config = stack
+        .ofType('AWS::Lambda::EventInvokeConfig')
+        .find(({ Properties }) => Properties.FunctionName.Ref === id.split('/').at(-1))
+      const queue = JSON.stringify(config?.Properties.DestinationConfig.OnFailure.Destination)
+      const [, name = 'no queue'] = /"Fn::GetAtt":\["(\w+)","Arn"\]/.exec(queue) ?? []
+      const sends = statementsOf(stack, stack.roleOf(lambda)).filter(({ actions }) =>
+        actions.includes('sqs:SendMessage'),
+      )
+      assert.deepEqual(
+        sends.flatMap(({ resources }) => resources),
+        [queue],
+      )
+      assert.ok(alarms.includes(`"Value":{"Fn::GetAtt":["${name}","QueueName"]}`), `no alarm watches ${name}`)
+    }
+  })
+
   test('ends what is left of pipelines that a person has started, and leaves runs of workflows to their own janitors', () => {
     const ended = stack
       .ofType('AWS::Events::Rule')
