@@ -1,5 +1,4 @@
 import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
-import { TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch'
 import { Match, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
@@ -10,7 +9,7 @@ import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import { triggerHandlers } from './deployed-handlers.ts'
 import { PIPELINE_ENDING, patternOf } from './names.ts'
-import { watch } from './workflow-alarms.ts'
+import { WHILE_NOBODY_LOOKS, watch } from './workflow-alarms.ts'
 import {
   deadLetterQueue,
   keepFailures,
@@ -140,6 +139,6 @@ function lostEnds(environment: string, deadLetters: Queue) {
     says: 'the end of a pipeline that a person has started, or the daily deletion of unused versions, could not be handled and is in the dead letters.',
     metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
     above: 0,
-    missing: TreatMissingData.IGNORE,
+    missing: WHILE_NOBODY_LOOKS,
   }
 }

@@ -65,6 +65,12 @@ export function watch(scope: Construct, id: string, watched: Watched, topic: ITo
   return alarm
 }
 
+/**
+ * A queue that nobody writes to or reads has no metrics after six hours, with messages in it or not: the alarm stays as
+ * it is. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html
+ */
+export const WHILE_NOBODY_LOOKS = TreatMissingData.IGNORE
+
 function watchedBy(props: WorkflowAlarmsProps): Record<string, Omit<Watched, 'of'>> {
   const { workflow, environment, machine, deadLetters } = props
   const { successWithin, freshness = successWithin } = environment.expected[workflow] ?? { successWithin: 86_400 }
@@ -89,7 +95,8 @@ function watchedBy(props: WorkflowAlarmsProps): Record<string, Omit<Watched, 'of
       says: 'an execution failed, timed out or was aborted.',
       metric: new MathExpression({
         label: 'Executions that did not succeed',
-        expression: 'failed + timedOut + aborted',
+        // Where one of them has no data, so has a sum.
+        expression: 'FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)',
         usingMetrics: {
           failed: machine.metricFailed(),
           timedOut: machine.metricTimedOut(),
@@ -104,6 +111,7 @@ function watchedBy(props: WorkflowAlarmsProps): Record<string, Omit<Watched, 'of
       says: 'an event, a tick of the schedule or the end of a run could not be handled and is in the dead letters.',
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
       above: 0,
+      missing: WHILE_NOBODY_LOOKS,
     },
     Fenced: {
       runbook: 'A fenced writer',

@@ -64,6 +64,35 @@ describe('the alarms', () => {
     assert.deepEqual(names, ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
   })
 
+  test('count a kind of which there is no data as none, so that the others are seen', () => {
+    const sums = alarms().flatMap(({ Metrics = [] }) =>
+      (Metrics as { Expression?: string; Id: string }[]).flatMap(({ Expression = [] }) => Expression),
+    )
+
+    assert.ok(sums.length > 0)
+    for (const sum of sums) assert.match(sum, /^FILL\(\w+, 0\)( \+ FILL\(\w+, 0\))*$/)
+  })
+
+  test('are neither loud nor silent for want of data: each does what its metric wants then', () => {
+    const missing = alarms().map(({ AlarmDescription, TreatMissingData }) => [
+      /"(.+)"\.$/.exec(AlarmDescription)?.[1],
+      TreatMissingData,
+    ])
+
+    assert.deepEqual(Object.fromEntries(missing), {
+      // The janitor that measures is gone.
+      'No success in time': 'breaching',
+      // No pipeline has a `last_run`; that of the janitor above.
+      'Data is late': 'notBreaching',
+      // Nothing ran, nothing was refused.
+      'A run failed': 'notBreaching',
+      'A fenced writer': 'notBreaching',
+      // Messages stay in a queue of which there are no metrics any more.
+      'Lost starts': 'ignore',
+      'Lost ends': 'ignore',
+    })
+  })
+
   test('send mail to whom the environment names', async () => {
     const mailed = await synthesizedStack({ notify: { emails: ['etl@example.com'] } })
 
