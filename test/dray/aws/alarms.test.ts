@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { before, describe, test } from 'node:test'
-import { type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
+import { App, Stack } from 'aws-cdk-lib'
+import { Annotations, Match } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { Notifications } from 'dray-infra/internal/aws/notifications.ts'
+import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
+import { type SynthesizedStack, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
 
 const docs = resolve(import.meta.dirname, '../../../docs')
 
@@ -100,6 +105,28 @@ describe('the alarms', () => {
     assert.equal(subscription?.Properties.Protocol, 'email')
     assert.equal(subscription?.Properties.Endpoint, 'etl@example.com')
   })
+
+  const watchedBy: [environment: string, notify: NonNullable<EnvironmentOptions['notify']>, warns: boolean][] = [
+    ['prod', {}, true],
+    ['eu-production', {}, true],
+    ['prod', { emails: ['etl@example.com'] }, false],
+    ['prod', { topicArn: 'arn:aws:sns:eu-north-1:123456789012:on-call' }, false],
+    ['dev', {}, false],
+    ['products', {}, false],
+  ]
+  for (const [environment, notify, warns] of watchedBy) {
+    const told = 'emails' in notify ? 'an address' : 'topicArn' in notify ? 'a topic' : 'nobody'
+
+    test(`${warns ? 'are warned about' : 'cause no warning'} at synth in ${environment} with ${told} to tell`, () => {
+      const stack = new Stack(new App(), 'Stack')
+      const settings = environmentOf(environment, { ...testEnvironment, notify }).notify
+
+      new Notifications(stack, 'Notifications', { environment, key: new Key(stack, 'Key'), settings })
+
+      const warnings = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('names nobody to notify'))
+      assert.equal(warnings.length, warns ? 1 : 0)
+    })
+  }
 
   test('go to a topic that is there already', async () => {
     const topicArn = 'arn:aws:sns:eu-north-1:123456789012:on-call'
