@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
+import { TerminalError } from 'dray/internal/errors.ts'
+import { task } from 'dray/internal/pipeline/declare/task.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
+import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { refuseCircle, requestOf } from 'dray/internal/triggers/events.ts'
 import {
@@ -268,6 +272,30 @@ describe('janitor', () => {
     assert.match(notification?.Message ?? '', /orders: failed: The execution failed: WorkflowFailed: orders failed\./)
     assert.match(notification?.Message ?? '', /last_run .* stays/)
   })
+
+  for (const [how, work, reason] of [
+    ['failed', () => Promise.reject(new TerminalError('the mart is full')), 'Terminal: the mart is full'],
+    // As one whose function is killed.
+    ['did not end', () => new Promise<never>(() => {}), 'The execution failed: Transient: Finish was refused.'],
+  ] as const) {
+    test(`tells of a task that was called and ${how}, though Finish failed, too`, async () => {
+      const run = { id: 'r', workflow: WORKFLOW, started_at: new Date().toISOString(), trigger: 'schedule' }
+      const { signal } = new AbortController()
+      const services = { state: triggers.state, now: Date.now, signal, runner: 'stepfunctions' }
+      const called = runTask(task('data-mart', work), { run, task: 'data-mart' }, services as unknown as Services)
+      await Promise.race([called.catch(() => {}), untilBegun('r')])
+
+      await kill('r', 'FAILED', { error: 'Transient', cause: 'Finish was refused' })
+
+      const [step, ...more] = (await triggers.state.run('r'))?.steps ?? []
+      assert.deepEqual([step?.step, step?.status, step?.error, more], ['data-mart', 'failed', reason, []])
+      assert.ok(triggers.notifications()[0]?.Message.includes(`data-mart: failed: ${reason}`))
+    })
+  }
+
+  async function untilBegun(run: string): Promise<void> {
+    while (((await triggers.state.run(run))?.steps ?? []).length === 0) await new Promise(setImmediate)
+  }
 
   test('says nothing of a success', async () => {
     await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
