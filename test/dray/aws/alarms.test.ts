@@ -48,8 +48,19 @@ describe('the alarms', () => {
     const [encrypting] = ofAlarms(key) as unknown as [Record<string, unknown>]
 
     assert.equal(publishing.Action, 'sns:Publish')
-    assert.deepEqual(publishing.Condition, { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } })
     assert.deepEqual(encrypting.Action, ['kms:Decrypt', 'kms:GenerateDataKey'])
+    for (const { Condition } of [publishing, encrypting] as { Condition: Record<string, object> }[]) {
+      assert.deepEqual(Condition.StringEquals, { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } })
+      assert.match(JSON.stringify(Condition.ArnLike), /:cloudwatch:.*"AWS::AccountId".*:alarm:\*/)
+    }
+  })
+
+  test('and everything else of AWS’s own use the key for this account alone', () => {
+    const [key] = stack.ofType('AWS::KMS::Key').map(({ Properties }) => Properties.KeyPolicy.Statement)
+    const ofServices = key.filter(({ Principal }: { Principal: { Service?: string } }) => Principal.Service)
+
+    assert.ok(ofServices.length > 0)
+    for (const { Condition } of ofServices) assert.ok(Condition?.StringEquals?.['aws:SourceAccount'])
   })
 
   test('fire when no run has succeeded within the expected time, or when nobody watches any more', () => {
