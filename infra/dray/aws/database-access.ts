@@ -5,6 +5,7 @@ import type { Construct } from 'constructs'
 import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/internal/database/database-url.ts'
 import { type DatabaseSettings, iamUrl } from '#dray-infra/project/environment.ts'
 import { pascalCase } from './pascal-case.ts'
+import { readingSecret } from './reading-secret.ts'
 
 /** The authorities of Amazon, which Node on Lambda does not load by itself. */
 const AMAZON_AUTHORITIES = '/var/runtime/ca-cert.pem'
@@ -33,13 +34,10 @@ export class DatabaseAccess {
 
   /** What allows to sign in to these databases. */
   statements(names: readonly string[]): PolicyStatement[] {
-    return names.map((name) => {
+    return names.flatMap((name) => {
       const settings = this.#settingsOf(name)
       return 'secret' in settings
-        ? new PolicyStatement({
-            actions: ['secretsmanager:GetSecretValue'],
-            resources: [this.#secretArn(name, settings.secret)],
-          })
+        ? readingSecret(this.#scope, this.#secretArn(name, settings.secret), settings.encryptionKey)
         : new PolicyStatement({ actions: ['rds-db:connect'], resources: [this.#userArn(settings.iam)] })
     })
   }

@@ -41,7 +41,7 @@ export class DrayStack extends Stack {
     const key = new Key(this, 'Key', {
       description: 'Rows between the steps of Dray, and its notifications',
       enableKeyRotation: true,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     const { bucket } = new StagingBucket(this, 'Staging', { key, keepFor: Duration.days(environment.retention.staged) })
     new StagingAudit(this, 'Audit', { bucket, keepFor: Duration.days(environment.retention.audit) })

@@ -1,9 +1,9 @@
 import type { IRole } from 'aws-cdk-lib/aws-iam'
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { KEPT_URL } from 'dray/internal/lineage/settings.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
+import { readingSecret } from './reading-secret.ts'
 
 /** Where functions tell the lineage of runs, if the environment wants it told. */
 export class LineageAccess {
@@ -41,8 +41,7 @@ export class LineageAccess {
 
   permit(role: IRole, reachesSink: boolean): void {
     if (this.#keyArn === null || !reachesSink) return
-    role.addToPrincipalPolicy(
-      new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources: [this.#keyArn] }),
-    )
+    const { apiKeyEncryptionKey } = this.#settings ?? {}
+    for (const statement of readingSecret(role, this.#keyArn, apiKeyEncryptionKey)) role.addToPrincipalPolicy(statement)
   }
 }

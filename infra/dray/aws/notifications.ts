@@ -1,4 +1,4 @@
-import { Stack } from 'aws-cdk-lib'
+import { ArnFormat, Stack, Validations } from 'aws-cdk-lib'
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam'
 import type { Key } from 'aws-cdk-lib/aws-kms'
 import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
@@ -27,6 +27,7 @@ export class Notifications extends Construct {
       this.topic = Topic.fromTopicArn(this, 'Topic', settings.topicArn)
       return
     }
+    if (settings.emails.length === 0 && isProduction(environment)) warn(this, environment)
     const topicName = topicNameOf(environment)
     const topic = new Topic(this, 'Topic', { topicName, displayName: 'Dray', masterKey: key, enforceSSL: true })
     for (const email of settings.emails) topic.addSubscription(new EmailSubscription(email))
@@ -35,6 +36,7 @@ export class Notifications extends Construct {
         principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['kms:Decrypt', 'kms:GenerateDataKey'],
         resources: ['*'],
+        conditions: this.#ofAlarms(),
       }),
     )
     // A policy of one's own replaces the one that would let alarms of the account publish.
@@ -43,9 +45,33 @@ export class Notifications extends Construct {
         principals: [new ServicePrincipal('cloudwatch.amazonaws.com')],
         actions: ['sns:Publish'],
         resources: [topic.topicArn],
-        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+        conditions: this.#ofAlarms(),
       }),
     )
     this.topic = topic
   }
+
+  /** CloudWatch works for every account: it is let in for alarms of this one alone. */
+  #ofAlarms() {
+    const stack = Stack.of(this)
+    const alarms = stack.formatArn({
+      service: 'cloudwatch',
+      resource: 'alarm',
+      resourceName: '*',
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    return { StringEquals: { 'aws:SourceAccount': stack.account }, ArnLike: { 'aws:SourceArn': alarms } }
+  }
+}
+
+/** `prod`, `production`, `prod-eu`, `eu-prod`. */
+function isProduction(environment: string): boolean {
+  return /(^|-)prod(uction)?(-|$)/.test(environment)
+}
+
+function warn(scope: Construct, environment: string): void {
+  Validations.of(scope).addWarning(
+    'dray:nobody-is-notified',
+    `The environment ${environment} names nobody to notify, so its alarms and failed runs are seen by those alone who look. Give ${environment} notify: { emails: ['…'] } or notify: { topicArn: '…' } in infra/environments.ts.`,
+  )
 }

@@ -2,16 +2,27 @@ import { ArnFormat, Duration, Stack } from 'aws-cdk-lib'
 import { Match, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import { triggerHandlers } from './deployed-handlers.ts'
 import { PIPELINE_ENDING, patternOf } from './names.ts'
-import { type Table, type TriggerFunction, type TriggerFunctionProps, withoutLastRun } from './workflow-triggers.ts'
+import { WHILE_NOBODY_LOOKS, watch } from './workflow-alarms.ts'
+import {
+  deadLetterQueue,
+  keepFailures,
+  type Table,
+  type TriggerFunction,
+  type TriggerFunctionProps,
+  withoutLastRun,
+} from './workflow-triggers.ts'
 
 export interface PipelinesWatchProps {
   readonly environment: { readonly name: string }
   readonly table: Table
+  readonly topic: ITopic
   readonly createFunction: (
     scope: Construct,
     name: 'pipeline-janitor' | 'versions',
@@ -19,13 +30,20 @@ export interface PipelinesWatchProps {
   ) => TriggerFunction
 }
 
-/** Looks after pipelines that a person has started, and deletes code that no state machine runs any more. */
+/**
+ * Looks after pipelines that a person has started, and deletes code that no state machine runs any more. What these two
+ * functions have failed of is in `deadLetters`.
+ */
 export class PipelinesWatch extends Construct {
   readonly #props: PipelinesWatchProps
+  readonly #deadLetters: Queue
 
   constructor(scope: Construct, id: string, props: PipelinesWatchProps) {
     super(scope, id)
     this.#props = props
+    this.#deadLetters = deadLetterQueue(this, 'LostEnds')
+    acknowledge(this.#deadLetters, 'AwsSolutions-SQS3', 'It holds dead letters itself: of functions and of rules.')
+    watch(this, 'LostEndsAlarm', lostEnds(props.environment.name, this.#deadLetters), props.topic)
     this.#createJanitor()
     this.#createVersions()
   }
@@ -49,6 +67,7 @@ export class PipelinesWatch extends Construct {
     role.addToPrincipalPolicy(onItems(['GetItem', 'PutItem', 'UpdateItem', 'Query'], runKey('*').pk))
     role.addToPrincipalPolicy(onItems(['GetItem', 'UpdateItem'], pipelineKey('*').pk))
     role.addToPrincipalPolicy(withoutLastRun(table))
+    keepFailures(janitor, role, this.#deadLetters)
     new Rule(this, 'Ended', {
       description: 'Executions of pipelines that have not come to their last state',
       eventPattern: {
@@ -60,7 +79,13 @@ export class PipelinesWatch extends Construct {
           stateMachineArn: Match.wildcard(this.#arn('states', 'stateMachine', pattern)),
         },
       },
-      targets: [new LambdaFunction(janitor, { maxEventAge: Duration.hours(1), retryAttempts: 20 })],
+      targets: [
+        new LambdaFunction(janitor, {
+          deadLetterQueue: this.#deadLetters,
+          maxEventAge: Duration.hours(1),
+          retryAttempts: 20,
+        }),
+      ],
     })
   }
 
@@ -89,6 +114,7 @@ export class PipelinesWatch extends Construct {
     ]) {
       role.addToPrincipalPolicy(statement)
     }
+    keepFailures(versions, role, this.#deadLetters)
     for (const resource of [machines, executions, functions, `${functions}:*`]) {
       const rule = `AwsSolutions-IAM5[Resource::${nameInFindings(this, resource)}]`
       acknowledge(role, rule, 'What the environment has, by its names, and nothing else.')
@@ -103,5 +129,16 @@ export class PipelinesWatch extends Construct {
   #arn(service: string, resource: string, resourceName: string): string {
     const arnFormat = ArnFormat.COLON_RESOURCE_NAME
     return Stack.of(this).formatArn({ service, resource, resourceName, arnFormat })
+  }
+}
+
+function lostEnds(environment: string, deadLetters: Queue) {
+  return {
+    of: environment,
+    runbook: 'Lost ends',
+    says: 'the end of a pipeline that a person has started, or the daily deletion of unused versions, could not be handled and is in the dead letters.',
+    metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
+    above: 0,
+    missing: WHILE_NOBODY_LOOKS,
   }
 }

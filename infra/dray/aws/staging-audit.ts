@@ -24,7 +24,7 @@ export class StagingAudit extends Construct {
       blockPublicAccess: BlockPublicAccess.BLOCK_ALL,
       objectOwnership: ObjectOwnership.BUCKET_OWNER_ENFORCED,
       lifecycleRules: [{ expiration: keepFor }],
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     acknowledge(records, 'AwsSolutions-S1', 'It holds records of calls; those of calls to itself would never end.')
     const trail = new Trail(this, 'Trail', {

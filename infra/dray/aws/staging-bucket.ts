@@ -32,7 +32,7 @@ export class StagingBucket extends Construct {
         ...[roots.runs, roots.findings].map((root) => ({ prefix: `${root}/`, expiration: props.keepFor })),
         { abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     })
     acknowledge(
       this.bucket,

@@ -23,6 +23,7 @@ export class StateTable extends Construct {
       encryption: TableEncryptionV2.awsManagedKey(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: true,
+      // As it is protected, the rollback of a first deployment could not delete it, and would fail.
       removalPolicy: RemovalPolicy.RETAIN,
     })
   }

@@ -24,7 +24,9 @@ export interface WorkflowAlarmsProps {
   readonly topic: ITopic
 }
 
-interface Watched {
+export interface Watched {
+  /** What it is of: a workflow in an environment, or an environment. */
+  readonly of: string
   /** The title of its entry in docs/operations.md. */
   readonly runbook: string
   readonly says: string
@@ -41,26 +43,35 @@ export class WorkflowAlarms extends Construct {
 
   constructor(scope: Construct, id: string, props: WorkflowAlarmsProps) {
     super(scope, id)
-    this.all = Object.entries(watchedBy(props)).map(([name, watched]) => this.#watch(name, watched, props))
-  }
-
-  #watch(name: string, watched: Watched, { workflow, environment, topic }: WorkflowAlarmsProps): Alarm {
-    const alarm = new Alarm(this, name, {
-      alarmDescription: `${workflow} in ${environment.name}: ${watched.says} What to do: docs/operations.md, "${watched.runbook}".`,
-      metric: watched.metric,
-      threshold: watched.above,
-      comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
-      evaluationPeriods: watched.periods ?? 1,
-      treatMissingData: watched.missing ?? TreatMissingData.NOT_BREACHING,
-    })
-    const action = new SnsAction(topic)
-    alarm.addAlarmAction(action)
-    alarm.addOkAction(action)
-    return alarm
+    const of = `${props.workflow} in ${props.environment.name}`
+    const watched = Object.entries(watchedBy(props))
+    this.all = watched.map(([name, one]) => watch(this, name, { of, ...one }, props.topic))
   }
 }
 
-function watchedBy(props: WorkflowAlarmsProps): Record<string, Watched> {
+/** An alarm that tells a topic when it begins and when it is over. */
+export function watch(scope: Construct, id: string, watched: Watched, topic: ITopic): Alarm {
+  const alarm = new Alarm(scope, id, {
+    alarmDescription: `${watched.of}: ${watched.says} What to do: docs/operations.md, "${watched.runbook}".`,
+    metric: watched.metric,
+    threshold: watched.above,
+    comparisonOperator: ComparisonOperator.GREATER_THAN_THRESHOLD,
+    evaluationPeriods: watched.periods ?? 1,
+    treatMissingData: watched.missing ?? TreatMissingData.NOT_BREACHING,
+  })
+  const action = new SnsAction(topic)
+  alarm.addAlarmAction(action)
+  alarm.addOkAction(action)
+  return alarm
+}
+
+/**
+ * A queue that nobody writes to or reads has no metrics after six hours, with messages in it or not: the alarm stays as
+ * it is. https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/monitoring-using-cloudwatch.html
+ */
+export const WHILE_NOBODY_LOOKS = TreatMissingData.IGNORE
+
+function watchedBy(props: WorkflowAlarmsProps): Record<string, Omit<Watched, 'of'>> {
   const { workflow, environment, machine, deadLetters } = props
   const { successWithin, freshness = successWithin } = environment.expected[workflow] ?? { successWithin: 86_400 }
   return {
@@ -84,7 +95,8 @@ function watchedBy(props: WorkflowAlarmsProps): Record<string, Watched> {
       says: 'an execution failed, timed out or was aborted.',
       metric: new MathExpression({
         label: 'Executions that did not succeed',
-        expression: 'failed + timedOut + aborted',
+        // Where one of them has no data, so has a sum.
+        expression: 'FILL(failed, 0) + FILL(timedOut, 0) + FILL(aborted, 0)',
         usingMetrics: {
           failed: machine.metricFailed(),
           timedOut: machine.metricTimedOut(),
@@ -99,6 +111,7 @@ function watchedBy(props: WorkflowAlarmsProps): Record<string, Watched> {
       says: 'an event, a tick of the schedule or the end of a run could not be handled and is in the dead letters.',
       metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
       above: 0,
+      missing: WHILE_NOBODY_LOOKS,
     },
     Fenced: {
       runbook: 'A fenced writer',

@@ -3,6 +3,7 @@ import { type IEventBus, Match, Rule, Schedule as RuleSchedule, RuleTargetInput 
 import { LambdaFunction, SqsQueue } from 'aws-cdk-lib/aws-events-targets'
 import { Effect, type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { IFunction } from 'aws-cdk-lib/aws-lambda'
+import { SqsDestination } from 'aws-cdk-lib/aws-lambda-destinations'
 import { SqsEventSource } from 'aws-cdk-lib/aws-lambda-event-sources'
 import { ContextAttribute, Schedule, ScheduleExpression, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler'
 import { SqsSendMessage } from 'aws-cdk-lib/aws-scheduler-targets'
@@ -65,10 +66,11 @@ export class WorkflowTriggers extends Construct {
   constructor(scope: Construct, id: string, props: WorkflowTriggersProps) {
     super(scope, id)
     this.#props = props
-    const secure = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14) }
-    this.deadLetters = new Queue(this, 'LostStarts', secure)
+    this.deadLetters = deadLetterQueue(this, 'LostStarts')
     this.#requests = new Queue(this, 'Requests', {
-      ...secure,
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
       // As Lambda asks for: six times what one call may take, and the window.
       visibilityTimeout: Duration.seconds(6 * TIMEOUT_SECONDS + batchingWindow.toSeconds()),
       deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: 5 },
@@ -144,6 +146,7 @@ export class WorkflowTriggers extends Construct {
     role.addToPrincipalPolicy(this.#onExecutions(role))
     role.addToPrincipalPolicy(this.#onPipelines(role))
     role.addToPrincipalPolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }))
+    keepFailures(janitor, role, this.deadLetters)
     const target = { deadLetterQueue: this.deadLetters, maxEventAge: Duration.hours(1), retryAttempts: 20 }
     new Rule(this, 'Ended', {
       description: `Executions of ${workflow.name} that have ended`,
@@ -216,7 +219,9 @@ export class WorkflowTriggers extends Construct {
       `AwsSolutions-IAM5[Resource::${nameInFindings(this, executions)}]`,
       'The executions of pipelines bear the names of runs.',
     )
-    return new PolicyStatement({ actions: ['states:StopExecution'], resources: [executions] })
+    // Those that a person has started of a pipeline alone are asked whether they are over.
+    const actions = ['states:DescribeExecution', 'states:StopExecution']
+    return new PolicyStatement({ actions, resources: [executions] })
   }
 
   #startAt(id: string, expression: string, timezone: string): void {
@@ -249,6 +254,25 @@ export class WorkflowTriggers extends Construct {
       ],
     })
   }
+}
+
+/** Failed messages, for two weeks. */
+export function deadLetterQueue(scope: Construct, id: string): Queue {
+  const retentionPeriod = Duration.days(14)
+  return new Queue(scope, id, { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod })
+}
+
+/**
+ * What a function that is called asynchronously has failed of three times, within an hour, goes to a queue: EventBridge
+ * has delivered it then, and its own dead letters are of what it cannot deliver.
+ */
+export function keepFailures(called: IFunction, role: IRole, queue: Queue): void {
+  role.addToPrincipalPolicy(new PolicyStatement({ actions: ['sqs:SendMessage'], resources: [queue.queueArn] }))
+  called.configureAsyncInvoke({
+    onFailure: new SqsDestination(queue),
+    maxEventAge: Duration.hours(1),
+    retryAttempts: 2,
+  })
 }
 
 /** Leases may be given back by others than plan and commit; `last_run` may not be moved. */

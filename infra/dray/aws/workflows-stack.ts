@@ -47,6 +47,7 @@ export class WorkflowsStack extends Stack {
     new PipelinesWatch(this, 'Pipelines', {
       environment,
       table: shared.table,
+      topic: shared.topic,
       createFunction: (at, name, given) =>
         shared.createTrigger(at, given, controlFunctionName(environment.name, name, 'workflows'), shared.controlLogs),
     })

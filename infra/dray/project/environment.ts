@@ -12,6 +12,12 @@ const idOf = (prefix: string) =>
 const arnOf = (service: string) =>
   z.string().regex(new RegExp(`^arn:aws[a-z-]*:${service}:`), `is not an ARN of ${service}`)
 
+/** Not an alias, which no permission can name. */
+const encryptionKey = z
+  .string()
+  .regex(/^arn:aws[a-z-]*:kms:[^:]+:\d{12}:key\/.+$/, 'is not the ARN of a key (arn:aws:kms:…:key/…)')
+  .optional()
+
 /** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
 const tls = z.enum(['verified', 'by-url']).default('verified')
 
@@ -26,8 +32,13 @@ const database = z.union([
     engine,
     authorities,
     tls,
-    /** Name or complete ARN of the secret that holds the URL, `postgres://user:password@host/database`. */
+    /**
+     * Name or complete ARN of the secret that holds the URL, `postgres://user:password@host/database`, or the document
+     * that RDS keeps there, with a `dbname`.
+     */
     secret: z.string().min(1),
+    /** ARN of a key of your own that encrypts the secret; unset where it is `aws/secretsmanager`. */
+    encryptionKey,
   }),
   z.strictObject({
     engine,
@@ -109,6 +120,8 @@ const environment = z.strictObject({
       endpoint: z.string().min(1).default('api/v1/lineage'),
       /** Name or complete ARN of the secret that holds the key. */
       apiKeySecret: z.string().min(1).optional(),
+      /** ARN of a key of your own that encrypts that secret. */
+      apiKeyEncryptionKey: encryptionKey,
       /** Of the jobs; `dray-<environment>` unless told. */
       namespace: z.string().min(1).optional(),
     })

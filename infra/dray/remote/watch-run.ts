@@ -82,7 +82,7 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
   // The janitor says the same of them in the table, a moment later.
   const cut = detail?.steps.filter(({ status }) => status === 'running') ?? []
   const outcomes = Object.fromEntries(
-    cut.map(({ step }): [string, StepOutcome] => [step, { status: 'failed', reason }]),
+    cut.map(({ step, error }): [string, StepOutcome] => [step, { status: 'failed', reason: error ?? reason }]),
   )
   const told = cut.length > 0 || (detail?.steps ?? []).some(({ error }) => error !== null)
   const facts = {
@@ -92,7 +92,8 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
     seconds: ((execution.endTime ?? Date.now()) - execution.startTime) / 1000,
     notes: told || execution.status === 'succeeded' ? run.notes : [...run.notes, reason],
     interrupted: execution.status === 'aborted',
-    started: new Set(detail?.steps.map(({ step }) => step)),
+    // What has been called has written so, unless it ended before.
+    started: null,
   }
   return resultOf(facts, steps, detail, outcomes)
 }

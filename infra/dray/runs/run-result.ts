@@ -23,7 +23,8 @@ export function resultOf(
     readonly only?: readonly string[] | null
     readonly seconds: number
     readonly interrupted: boolean
-    readonly started: ReadonlySet<string>
+    /** The steps that were called; null where that is not known of steps without a record. */
+    readonly started: ReadonlySet<string> | null
     readonly notes?: readonly string[]
   },
   steps: readonly string[],
@@ -42,11 +43,17 @@ function withOutcome(record: StepRecord, outcome: StepOutcome | undefined): Step
   return { ...record, status: outcome.status, error: outcome.reason ?? record.error }
 }
 
-function noRecord(run: { readonly id: string; readonly started: ReadonlySet<string> }, step: string): StepRecord {
-  const started = run.started.has(step)
+function noRecord(
+  run: { readonly id: string; readonly started: ReadonlySet<string> | null },
+  step: string,
+): StepRecord {
+  const started = run.started?.has(step) ?? false
   return {
     ...emptyStep(run.id, step),
     status: started ? 'failed' : 'skipped',
-    error: started ? 'It did not come to its end.' : 'It was not started.',
+    error: run.started === null ? NOT_KNOWN : started ? 'It did not come to its end.' : 'It was not started.',
   }
 }
+
+const NOT_KNOWN =
+  'It has written nothing, so it was not reached, or ended before it could say so; the history of the execution tells which.'

@@ -3,8 +3,9 @@ import { sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import { ConfigurationError, TransientError } from '#dray/errors.ts'
 import type { Adapter, Bound, Connection, QueryOptions, QueryResult } from './adapter.ts'
-import { databaseUrl, mustVerify } from './database-url.ts'
+import { databaseUrl, mustVerify, urlVariable } from './database-url.ts'
 import { acquireInTime, release } from './deadline.ts'
+import { isLoginRefused } from './login-refused.ts'
 import { openAdapter } from './open-adapter.ts'
 import { bound, compile } from './statement.ts'
 import { TransactionScope } from './transaction-scope.ts'
@@ -14,6 +15,11 @@ export interface DatabaseOptions {
   readonly password?: () => Promise<string>
   /** Connections at most; 2 by default, sized for a Lambda. */
   readonly maxConnections?: number
+}
+
+interface Acquired {
+  readonly adapter: Adapter
+  readonly connection: Connection
 }
 
 /** Statements that end or begin a transaction, behind comments. */
@@ -32,6 +38,7 @@ export class Database {
   readonly name: string
   readonly #options: DatabaseOptions
   #adapter: Promise<Adapter> | null = null
+  #renewUrl: (() => Promise<void>) | null = null
 
   constructor(name: string, options: DatabaseOptions = {}) {
     this.name = name
@@ -52,20 +59,53 @@ export class Database {
     return openAdapter({ name, url: databaseUrl(name), verified: mustVerify(name), ...this.#options })
   }
 
+  /**
+   * Has `renew` called when the server refuses the password: it sets the variable of the URL anew. Where that is
+   * another URL then, the connection is tried once more.
+   */
+  renewUrlBy(renew: () => Promise<void>): void {
+    this.#renewUrl = renew
+  }
+
+  async #acquire(): Promise<Acquired> {
+    const url = process.env[urlVariable(this.name)]
+    const opened = this.adapter()
+    const adapter = await opened
+    try {
+      return { adapter, connection: await acquireInTime(adapter, this.name) }
+    } catch (error) {
+      if (this.#renewUrl === null || !isLoginRefused(error)) throw error
+      // Another caller may have renewed it meanwhile.
+      if (this.#adapter === opened) await this.#renewUrl()
+      if (process.env[urlVariable(this.name)] === url) throw error
+      // Its connections in use go on; each is closed when it is given back.
+      if (this.#adapter === opened) this.#adapter = null
+      const renewed = await this.adapter()
+      return { adapter: renewed, connection: await acquireInTime(renewed, this.name) }
+    }
+  }
+
+  async #release({ adapter, connection }: Acquired, broken: boolean): Promise<void> {
+    const current = await this.#adapter?.catch(() => null)
+    await release(adapter, connection, broken || (current !== undefined && current !== adapter))
+  }
+
   /** Runs `work` on a connection: the open transaction's, or a separate one, given back afterwards. */
   async withConnection<T>(work: (connection: Connection, adapter: Adapter) => Promise<T>): Promise<T> {
-    const adapter = await this.adapter()
     const scope = scopes.getStore()?.get(this)
-    if (scope !== undefined) return scope.inTurn(() => work(scope.connection, adapter))
-    const connection = await acquireInTime(adapter, this.name)
+    if (scope !== undefined) {
+      const adapter = await this.adapter()
+      return scope.inTurn(() => work(scope.connection, adapter))
+    }
+    const acquired = await this.#acquire()
     let broken = false
     try {
-      return await work(connection, adapter)
+      return await work(acquired.connection, acquired.adapter)
     } catch (error) {
       broken = error instanceof TransientError
       throw error
     } finally {
-      await release(adapter, connection, broken)
+      await this.#release(acquired, broken)
     }
   }
 
@@ -84,16 +124,15 @@ export class Database {
       yield (await this.query(sql, parameters)).rows
       return
     }
-    const adapter = await this.adapter()
-    const connection = await acquireInTime(adapter, this.name)
+    const acquired = await this.#acquire()
     let broken = false
     try {
-      yield* connection.stream(sql, parameters)
+      yield* acquired.connection.stream(sql, parameters)
     } catch (error) {
       broken = error instanceof TransientError
       throw error
     } finally {
-      await release(adapter, connection, broken)
+      await this.#release(acquired, broken)
     }
   }
 
@@ -137,8 +176,8 @@ export class Database {
   async transaction<T>(work: () => Promise<T>, mode: 'write' | 'snapshot' = 'write'): Promise<T> {
     const outer = scopes.getStore()?.get(this)
     if (outer !== undefined) return outer.savepointInTurn(() => this.#savepoint(outer, work))
-    const adapter = await this.adapter()
-    const connection = await acquireInTime(adapter, this.name)
+    const acquired = await this.#acquire()
+    const { connection } = acquired
     const scope = new TransactionScope(this.name, connection)
     let broken = false
     try {
@@ -155,7 +194,7 @@ export class Database {
       )
       throw error
     } finally {
-      await release(adapter, connection, broken)
+      await this.#release(acquired, broken)
     }
   }
 

@@ -11,7 +11,7 @@ import {
 } from '@aws-sdk/client-sfn'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
-import type { Executions } from '#dray/triggers/request-run.ts'
+import type { ExecutionState, Executions } from '#dray/triggers/request-run.ts'
 import { machinesIn } from '#dray/workflow/machines-in.ts'
 
 /** The executions of a state machine. The endpoint comes from the environment, as of all clients of the SDK. */
@@ -39,11 +39,15 @@ export class StepFunctionsExecutions implements Executions {
 
   /** The pipelines that the workflow runs, as it is deployed. */
   async pipelines(): Promise<readonly string[]> {
+    return [...(await this.#machines()).keys()]
+  }
+
+  async #machines(): Promise<ReadonlyMap<string, string>> {
     try {
       const { definition = '{}' } = await this.#client.send(
         new DescribeStateMachineCommand({ stateMachineArn: this.#machine }),
       )
-      return [...machinesIn(definition).keys()]
+      return machinesIn(definition)
     } catch (error) {
       throw translated(error as Error, 'Which pipelines the workflow runs could not be learnt')
     }
@@ -75,13 +79,15 @@ export class StepFunctionsExecutions implements Executions {
     }
   }
 
-  async isOver(run: string): Promise<boolean> {
-    const executionArn = executionOf(this.#machine, run)
+  async stateOf(run: string, pipeline: string | null): Promise<ExecutionState> {
+    const machine = pipeline === null ? this.#machine : (await this.#machines()).get(pipeline)
+    if (machine === undefined) return 'unknown'
+    const executionArn = executionOf(machine, run)
     try {
       const { status } = await this.#client.send(new DescribeExecutionCommand({ executionArn }))
-      return status !== 'RUNNING' && status !== 'PENDING_REDRIVE'
+      return status === 'RUNNING' || status === 'PENDING_REDRIVE' ? 'running' : 'ended'
     } catch (error) {
-      if (error instanceof ExecutionDoesNotExist) return true
+      if (error instanceof ExecutionDoesNotExist) return 'unknown'
       throw translated(error as Error, `Whether the run ${run} has ended could not be learnt`)
     }
   }

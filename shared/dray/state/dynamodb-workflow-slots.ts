@@ -21,7 +21,7 @@ export class DynamoDbWorkflowSlots implements WorkflowSlots {
   async open(workflow: string, now: number): Promise<WorkflowSlot> {
     const found = await this.#requests.get(slotKey(workflow))
     if (found !== null) return slotOf(found)
-    const free = { run: null, tookAt: null, started: false, request: null, pending: null }
+    const free = { run: null, tookAt: null, started: false, startedAt: null, request: null, pending: null }
     const fresh = { ...free, revision: 0, generation: 0, seen: [] }
     const outcome = await this.#requests.put(itemOf({ ...fresh, workflow, createdAt: now }, randomUUID()), {
       ConditionExpression: notRecorded,
@@ -55,6 +55,7 @@ function itemOf(slot: WorkflowSlot, writeId: string): Item {
     run: slot.run,
     took_at: slot.tookAt === null ? null : timeText(slot.tookAt),
     started: slot.started,
+    started_at: slot.startedAt === null ? null : timeText(slot.startedAt),
     request: slot.request === null ? null : JSON.stringify(slot.request),
     pending: slot.pending === null ? null : JSON.stringify(slot.pending),
     seen: slot.seen,
@@ -73,6 +74,7 @@ function slotOf(item: Item): WorkflowSlot {
     run: held.text('run'),
     tookAt: held.time('took_at'),
     started: held.isTrue('started'),
+    startedAt: held.time('started_at'),
     request: request('request'),
     pending: request('pending'),
     seen: held.texts('seen') ?? [],

@@ -14,6 +14,8 @@ export interface WorkflowSlot {
   readonly tookAt: number | null
   /** False until the run has surely been started. */
   readonly started: boolean
+  /** Milliseconds since 1970: when it was; null before, and of a slot that was written before this was kept. */
+  readonly startedAt: number | null
   /** What its run was asked for, and what the next one is. */
   readonly request: RunRequest | null
   readonly pending: RunRequest | null

@@ -48,7 +48,7 @@ async function stopPipelines({ pipelines }: TriggeredWorkflow, run: string, serv
 }
 
 /** Starts the run that waits, unless another is on; `ended` is the run that is over, if any. */
-async function startFollowUp(
+export async function startFollowUp(
   workflow: TriggeredWorkflow,
   ended: string | null,
   services: EndServices,
@@ -128,27 +128,4 @@ async function refusedPipelines(
       ? [pipeline.pipeline]
       : [],
   )
-}
-
-/** For runs whose end nobody told: ends the slot's run when it is over, and starts what waits. */
-export async function sweep(workflow: TriggeredWorkflow, services: EndServices): Promise<string | null> {
-  const slot = await services.slots.open(workflow.name, services.now())
-  if (slot.run === null) return startFollowUp(workflow, null, services)
-  if (!slot.started) {
-    await startRun(slot, services)
-    return null
-  }
-  if (!(await services.executions.isOver(slot.run))) return null
-  const run = (await services.state.run(slot.run))?.run
-  const request = slot.request as RunRequest
-  const ended: EndedRun = {
-    id: slot.run,
-    startTime: run?.startTime ?? services.now(),
-    runner: run?.runner ?? 'stepfunctions',
-    trigger: run?.trigger ?? request.trigger,
-    mode: request.mode === undefined ? null : JSON.stringify(request.mode),
-    only: request.only ?? null,
-    reason: 'The run is over, and nothing told how it ended; see its execution.',
-  }
-  return endRun(workflow, ended, services)
 }

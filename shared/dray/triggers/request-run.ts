@@ -13,12 +13,15 @@ export interface TriggeredWorkflow {
   readonly minInterval: number
 }
 
+/** `unknown`: there is no such run, or it was started a moment ago. */
+export type ExecutionState = 'running' | 'ended' | 'unknown'
+
 /** What runs a workflow. */
 export interface Executions {
   /** Starts a run of this name; a second start of the same name has no effect. */
   start(run: string, request: RunRequest): Promise<void>
-  /** Whether a run has ended, or never was. */
-  isOver(run: string): Promise<boolean>
+  /** What is known of a run of the workflow, or of one that a person has started of a pipeline alone. */
+  stateOf(run: string, pipeline: string | null): Promise<ExecutionState>
   /** Ends what a run has started for these pipelines; what has ended already stays as it is. */
   stopPipelines(run: string, pipelines: readonly string[]): Promise<void>
 }
@@ -103,7 +106,7 @@ export async function takeSlot(
   const generation = slot.generation + 1
   const tookAt = services.now()
   const run = runIdOf(`${slot.workflow}#${generation}`, new Date(tookAt))
-  const taken = { ...slot, generation, run, tookAt, started: false, request, pending }
+  const taken = { ...slot, generation, run, tookAt, started: false, startedAt: null, request, pending }
   if (!(await services.slots.write(taken))) return null
   await startRun({ ...taken, revision: slot.revision + 1 }, services)
   return run
@@ -116,10 +119,10 @@ export async function takeSlot(
  */
 export async function startRun(
   slot: WorkflowSlot,
-  services: Pick<TriggerServices, 'slots' | 'executions'>,
+  services: Pick<TriggerServices, 'slots' | 'executions' | 'now'>,
 ): Promise<void> {
   if (slot.run === null) return
-  const { slots, executions } = services
+  const { slots, executions, now } = services
   const request = slot.request as RunRequest
   try {
     await executions.start(slot.run, request)
@@ -128,13 +131,13 @@ export async function startRun(
     return startLess(slot, error, services)
   }
   // When another call has written meanwhile, the next one starts the run again, which has no effect.
-  await slots.write({ ...slot, started: true })
+  await slots.write({ ...slot, started: true, startedAt: now() })
 }
 
 async function startLess(
   slot: WorkflowSlot,
   refusal: TerminalError,
-  services: Pick<TriggerServices, 'slots' | 'executions'>,
+  services: Pick<TriggerServices, 'slots' | 'executions' | 'now'>,
 ): Promise<void> {
   const request = slot.request as RunRequest
   const least = leastOf(request)

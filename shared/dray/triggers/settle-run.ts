@@ -26,7 +26,9 @@ export async function settleRun(ending: Ending, state: StateStore): Promise<void
 async function markFailed({ id, now }: Ending, reason: string, state: StateStore): Promise<void> {
   const detail = await state.run(id)
   const open = detail?.steps.filter(({ status }) => status === 'running') ?? []
-  await Promise.all(open.map((step) => state.putStep({ ...step, status: 'failed', endTime: now, error: reason })))
+  // Of a task it is known why it failed.
+  const failed = open.map((step) => ({ ...step, status: 'failed' as const, endTime: now, error: step.error ?? reason }))
+  await Promise.all(failed.map((step) => state.putStep(step)))
   if (detail?.run.status !== 'running') return
   const { recordsProcessed, recordsFailed } = detail.run
   await state.finishRun(id, { status: 'failed', endTime: now, recordsProcessed, recordsFailed, error: reason })

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { before, describe, test } from 'node:test'
-import { type SynthesizedStack, synthesizedStack } from './synthesized-stack.ts'
+import { App, Stack } from 'aws-cdk-lib'
+import { Annotations, Match } from 'aws-cdk-lib/assertions'
+import { Key } from 'aws-cdk-lib/aws-kms'
+import { Notifications } from 'dray-infra/internal/aws/notifications.ts'
+import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
+import { type SynthesizedStack, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
 
 const docs = resolve(import.meta.dirname, '../../../docs')
 
@@ -43,8 +48,19 @@ describe('the alarms', () => {
     const [encrypting] = ofAlarms(key) as unknown as [Record<string, unknown>]
 
     assert.equal(publishing.Action, 'sns:Publish')
-    assert.deepEqual(publishing.Condition, { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } })
     assert.deepEqual(encrypting.Action, ['kms:Decrypt', 'kms:GenerateDataKey'])
+    for (const { Condition } of [publishing, encrypting] as { Condition: Record<string, object> }[]) {
+      assert.deepEqual(Condition.StringEquals, { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } })
+      assert.match(JSON.stringify(Condition.ArnLike), /:cloudwatch:.*"AWS::AccountId".*:alarm:\*/)
+    }
+  })
+
+  test('and everything else of AWS’s own use the key for this account alone', () => {
+    const [key] = stack.ofType('AWS::KMS::Key').map(({ Properties }) => Properties.KeyPolicy.Statement)
+    const ofServices = key.filter(({ Principal }: { Principal: { Service?: string } }) => Principal.Service)
+
+    assert.ok(ofServices.length > 0)
+    for (const { Condition } of ofServices) assert.ok(Condition?.StringEquals?.['aws:SourceAccount'])
   })
 
   test('fire when no run has succeeded within the expected time, or when nobody watches any more', () => {
@@ -64,6 +80,35 @@ describe('the alarms', () => {
     assert.deepEqual(names, ['ExecutionsFailed', 'ExecutionsTimedOut', 'ExecutionsAborted'])
   })
 
+  test('count a kind of which there is no data as none, so that the others are seen', () => {
+    const sums = alarms().flatMap(({ Metrics = [] }) =>
+      (Metrics as { Expression?: string; Id: string }[]).flatMap(({ Expression = [] }) => Expression),
+    )
+
+    assert.ok(sums.length > 0)
+    for (const sum of sums) assert.match(sum, /^FILL\(\w+, 0\)( \+ FILL\(\w+, 0\))*$/)
+  })
+
+  test('are neither loud nor silent for want of data: each does what its metric wants then', () => {
+    const missing = alarms().map(({ AlarmDescription, TreatMissingData }) => [
+      /"(.+)"\.$/.exec(AlarmDescription)?.[1],
+      TreatMissingData,
+    ])
+
+    assert.deepEqual(Object.fromEntries(missing), {
+      // The janitor that measures is gone.
+      'No success in time': 'breaching',
+      // No pipeline has a `last_run`; that of the janitor above.
+      'Data is late': 'notBreaching',
+      // Nothing ran, nothing was refused.
+      'A run failed': 'notBreaching',
+      'A fenced writer': 'notBreaching',
+      // Messages stay in a queue of which there are no metrics any more.
+      'Lost starts': 'ignore',
+      'Lost ends': 'ignore',
+    })
+  })
+
   test('send mail to whom the environment names', async () => {
     const mailed = await synthesizedStack({ notify: { emails: ['etl@example.com'] } })
 
@@ -71,6 +116,28 @@ describe('the alarms', () => {
     assert.equal(subscription?.Properties.Protocol, 'email')
     assert.equal(subscription?.Properties.Endpoint, 'etl@example.com')
   })
+
+  const watchedBy: [environment: string, notify: NonNullable<EnvironmentOptions['notify']>, warns: boolean][] = [
+    ['prod', {}, true],
+    ['eu-production', {}, true],
+    ['prod', { emails: ['etl@example.com'] }, false],
+    ['prod', { topicArn: 'arn:aws:sns:eu-north-1:123456789012:on-call' }, false],
+    ['dev', {}, false],
+    ['products', {}, false],
+  ]
+  for (const [environment, notify, warns] of watchedBy) {
+    const told = 'emails' in notify ? 'an address' : 'topicArn' in notify ? 'a topic' : 'nobody'
+
+    test(`${warns ? 'are warned about' : 'cause no warning'} at synth in ${environment} with ${told} to tell`, () => {
+      const stack = new Stack(new App(), 'Stack')
+      const settings = environmentOf(environment, { ...testEnvironment, notify }).notify
+
+      new Notifications(stack, 'Notifications', { environment, key: new Key(stack, 'Key'), settings })
+
+      const warnings = Annotations.fromStack(stack).findWarning('*', Match.stringLikeRegexp('names nobody to notify'))
+      assert.equal(warnings.length, warns ? 1 : 0)
+    })
+  }
 
   test('go to a topic that is there already', async () => {
     const topicArn = 'arn:aws:sns:eu-north-1:123456789012:on-call'

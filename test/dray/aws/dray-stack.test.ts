@@ -226,6 +226,41 @@ describe('the stack', () => {
     assert.ok(ended?.Targets[0].DeadLetterConfig)
   })
 
+  test('keeps in a queue with an alarm what a function has failed of that rules call, and lets it write there', () => {
+    const called = Object.entries(stack.resources).filter(([id, { Type }]) => {
+      const [, place = '', own = ''] = /^(.*\/)?(\w+)$/.exec(id) ?? []
+      return (
+        Type === 'AWS::Lambda::Function' &&
+        Object.entries(stack.resources).some(
+          ([rule, { Type: type, Properties }]) =>
+            type === 'AWS::Events::Rule' && rule.startsWith(place) && JSON.stringify(Properties.Targets).includes(own),
+        )
+      )
+    })
+    const alarms = JSON.stringify(stack.ofType('AWS::CloudWatch::Alarm'))
+
+    assert.deepEqual(called.map(([, { Properties }]) => Properties.Description).sort(), [
+      'functions/dray/janitor.ts',
+      'functions/dray/pipeline-janitor.ts',
+      'functions/dray/versions.ts',
+    ])
+    for (const [id, lambda] of called) {
+      const config = stack
+        .ofType('AWS::Lambda::EventInvokeConfig')
+        .find(({ Properties }) => Properties.FunctionName.Ref === id.split('/').at(-1))
+      const queue = JSON.stringify(config?.Properties.DestinationConfig.OnFailure.Destination)
+      const [, name = 'no queue'] = /"Fn::GetAtt":\["(\w+)","Arn"\]/.exec(queue) ?? []
+      const sends = statementsOf(stack, stack.roleOf(lambda)).filter(({ actions }) =>
+        actions.includes('sqs:SendMessage'),
+      )
+      assert.deepEqual(
+        sends.flatMap(({ resources }) => resources),
+        [queue],
+      )
+      assert.ok(alarms.includes(`"Value":{"Fn::GetAtt":["${name}","QueueName"]}`), `no alarm watches ${name}`)
+    }
+  })
+
   test('ends what is left of pipelines that a person has started, and leaves runs of workflows to their own janitors', () => {
     const ended = stack
       .ofType('AWS::Events::Rule')
@@ -248,7 +283,7 @@ describe('the stack', () => {
 
   test('keeps the logical ids of what holds data, which a deployment would otherwise replace', () => {
     const kept = Object.entries(stack.resources)
-      .filter(([, { DeletionPolicy, Type }]) => DeletionPolicy === 'Retain' && Type !== 'AWS::Lambda::Version')
+      .filter(([, { DeletionPolicy, Type }]) => /^Retain/.test(DeletionPolicy) && Type !== 'AWS::Lambda::Version')
       .map(([id, { Type }]) => [Type, id])
 
     assert.deepEqual(kept.sort(), [
@@ -257,6 +292,20 @@ describe('the stack', () => {
       ['AWS::S3::Bucket', 'AuditRecords096AC1ED'],
       ['AWS::S3::Bucket', STAGING_BUCKET],
     ])
+  })
+
+  test('leaves nothing behind when its first deployment is rolled back, but a table that is protected and versions', () => {
+    const left = Object.values(stack.resources).filter(({ DeletionPolicy }) => DeletionPolicy === 'Retain')
+    const kept = Object.values(stack.resources).filter(
+      ({ DeletionPolicy }) => DeletionPolicy === 'RetainExceptOnCreate',
+    )
+
+    // A version goes with its function, which is not kept; of a later deployment's rollback it may be at work.
+    assert.deepEqual([...new Set(left.map(({ Type }) => Type))].sort(), [
+      'AWS::DynamoDB::GlobalTable',
+      'AWS::Lambda::Version',
+    ])
+    assert.deepEqual([...new Set(kept.map(({ UpdateReplacePolicy }) => UpdateReplacePolicy))], ['Retain'])
   })
 })
 

@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
 import { environmentsOf } from 'dray-infra/internal/project/environments.ts'
 import { environments } from '#test/fixture/infra/environments.ts'
-import { statementsOf, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
+import { type SynthesizedStack, statementsOf, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
 
 const network = {
   id: 'vpc-0123456789abcdef0',
@@ -136,6 +136,35 @@ describe('the stack of an environment', () => {
     assert.equal(Environment.Variables.TILL_DATABASE_IAM, 'true')
     assert.match(JSON.stringify(policies), /rds-db:connect.*dbuser:db-ABCDEFGHIJ\/dray/)
     assert.doesNotMatch(JSON.stringify(policies), /secretsmanager/)
+  })
+
+  test('decrypts a secret under a key of somebody’s own by Secrets Manager alone, in the roles that read it', async () => {
+    const encryptionKey = 'arn:aws:kms:eu-north-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab'
+    const till = { engine: 'postgres' as const, secret: '/dray/test/till/url', encryptionKey }
+    const databases = { ...testEnvironment.databases, till }
+    const lineage = { url: 'https://lineage.example.com', apiKeySecret: 'k', apiKeyEncryptionKey: encryptionKey }
+
+    const stack = await synthesizedStack({ databases })
+    const telling = await synthesizedStack({ lineage })
+
+    const decrypts = (of: SynthesizedStack, handler: string) =>
+      statementsOf(of, of.roleOf(of.lambda(handler))).filter(({ resources }) => resources.includes(encryptionKey))
+    const viaService = { 'Fn::Join': ['', ['secretsmanager.', { Ref: 'AWS::Region' }, '.amazonaws.com']] }
+    const [statement, ...more] = decrypts(stack, 'functions/orders/extract.ts')
+    assert.deepEqual([statement?.effect, statement?.actions, more], ['Allow', ['kms:Decrypt'], []])
+    assert.deepEqual(statement?.condition, { StringEquals: { 'kms:ViaService': viaService } })
+    for (const handler of ['functions/orders/transform.ts', 'functions/orders/load.ts', 'functions/dray/finish.ts'])
+      assert.deepEqual(decrypts(stack, handler), [])
+    assert.equal(decrypts(telling, 'functions/dray/finish.ts').length, 1)
+    const policies = stack.ofType('AWS::IAM::ManagedPolicy').map((policy) => JSON.stringify(policy))
+    assert.equal(policies.filter((policy) => policy.includes(encryptionKey)).length, 1)
+  })
+
+  test('refuses the alias of a key, which no permission can name', () => {
+    const encryptionKey = 'arn:aws:kms:eu-north-1:123456789012:alias/etl'
+    const databases = { till: { engine: 'postgres' as const, secret: '/dray/test/till/url', encryptionKey } }
+
+    assert.throws(() => environmentOf('test', { ...testEnvironment, databases }), /is not the ARN of a key/)
   })
 
   test('trusts the authorities of Amazon where a database of RDS is reached, and nowhere else', async () => {

@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
+import { TerminalError } from 'dray/internal/errors.ts'
+import { task } from 'dray/internal/pipeline/declare/task.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
+import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { refuseCircle, requestOf } from 'dray/internal/triggers/events.ts'
 import {
@@ -269,6 +273,30 @@ describe('janitor', () => {
     assert.match(notification?.Message ?? '', /last_run .* stays/)
   })
 
+  for (const [how, work, reason] of [
+    ['failed', () => Promise.reject(new TerminalError('the mart is full')), 'Terminal: the mart is full'],
+    // As one whose function is killed.
+    ['did not end', () => new Promise<never>(() => {}), 'The execution failed: Transient: Finish was refused.'],
+  ] as const) {
+    test(`tells of a task that was called and ${how}, though Finish failed, too`, async () => {
+      const run = { id: 'r', workflow: WORKFLOW, started_at: new Date().toISOString(), trigger: 'schedule' }
+      const { signal } = new AbortController()
+      const services = { state: triggers.state, now: Date.now, signal, runner: 'stepfunctions' }
+      const called = runTask(task('data-mart', work), { run, task: 'data-mart' }, services as unknown as Services)
+      await Promise.race([called.catch(() => {}), untilBegun('r')])
+
+      await kill('r', 'FAILED', { error: 'Transient', cause: 'Finish was refused' })
+
+      const [step, ...more] = (await triggers.state.run('r'))?.steps ?? []
+      assert.deepEqual([step?.step, step?.status, step?.error, more], ['data-mart', 'failed', reason, []])
+      assert.ok(triggers.notifications()[0]?.Message.includes(`data-mart: failed: ${reason}`))
+    })
+  }
+
+  async function untilBegun(run: string): Promise<void> {
+    while (((await triggers.state.run(run))?.steps ?? []).length === 0) await new Promise(setImmediate)
+  }
+
   test('says nothing of a success', async () => {
     await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
 
@@ -288,6 +316,90 @@ describe('janitor', () => {
     assert.equal(before.started, null)
     assert.equal(after.started, started())
     assert.equal((await triggers.state.run(run))?.run.status, 'failed')
+  })
+
+  test('lets a run be of which Step Functions knows nothing yet, until it has been started for a minute', async () => {
+    await triggers.start(batchOf(tick('2026-01-01T00:00:00Z')), context)
+    const run = started()
+    await triggers.start(batchOf(updated('a')), context)
+    triggers.aws.executions.clear()
+
+    await triggers.janitor({ sweep: true }, context)
+    const early = await triggers.slots.open(WORKFLOW, Date.now())
+    await triggers.slots.write({ ...early, startedAt: Date.now() - 61_000 })
+    const { started: followUp } = await triggers.janitor({ sweep: true }, context)
+
+    assert.equal(early.run, run)
+    assert.deepEqual(triggers.aws.running, [followUp])
+  })
+
+  /** A run that somebody has started by hand, in the middle of orders; it was started `ago` ms ago. */
+  async function byHand(workflow: string, { ago = 120_000, runner = 'stepfunctions' } = {}): Promise<void> {
+    const now = Date.now()
+    await triggers.state.startRun({ id: 'by-hand', workflow, startTime: now - ago, runner, trigger: 'manual' })
+    await hold('by-hand')
+    await triggers.state.putStep({ ...emptyStep('by-hand', 'orders'), startTime: now })
+    triggers.aws.executions.set('by-hand', {
+      name: 'by-hand',
+      input: '{}',
+      status: 'RUNNING',
+      startDate: (now - ago) / 1000,
+    })
+  }
+  const abort = () => Object.assign(triggers.aws.executions.get('by-hand') ?? {}, { status: 'ABORTED' })
+  const holder = async () => (await triggers.state.pipeline('orders'))?.leaseOwner ?? null
+
+  for (const [of, workflow] of [
+    ['the workflow', WORKFLOW],
+    ['a pipeline alone', 'orders'],
+  ] as const) {
+    test(`ends a run of ${of} that holds a pipeline and whose end nobody told, and no sooner`, async () => {
+      await byHand(workflow)
+      await triggers.janitor({ sweep: true }, context)
+      const before = await holder()
+      abort()
+
+      await triggers.janitor({ sweep: true }, context)
+
+      const detail = await triggers.state.run('by-hand')
+      assert.deepEqual([before, await holder()], ['by-hand', null])
+      assert.deepEqual([detail?.run.status, detail?.steps[0]?.status], ['failed', 'failed'])
+      assert.match(detail?.run.error ?? '', /nothing told how it ended/)
+    })
+
+    test(`leaves a run of ${of} alone that Step Functions does not know yet`, async () => {
+      await byHand(workflow, { ago: 1000 })
+      triggers.aws.executions.clear()
+
+      await triggers.janitor({ sweep: true }, context)
+
+      assert.equal(await holder(), 'by-hand')
+    })
+  }
+
+  test('starts what was refused by a run that held a pipeline and whose end nobody told', async () => {
+    await byHand('orders')
+    await assert.rejects(hold('refused'), { name: 'LeaseHeld' })
+    abort()
+
+    const { started: followUp } = await triggers.janitor({ sweep: true }, context)
+
+    assert.deepEqual(triggers.aws.running, [followUp])
+  })
+
+  test('leaves a lease that a process of somebody holds, and one of another workflow, to these', async () => {
+    for (const [workflow, runner] of [
+      ['orders', 'local:laptop:7'],
+      ['weekly', 'stepfunctions'],
+    ] as const) {
+      await triggers.reset()
+      await byHand(workflow, { runner })
+      abort()
+
+      await triggers.janitor({ sweep: true }, context)
+
+      assert.equal(await holder(), 'by-hand')
+    }
   })
 
   test('measures the time since the last success and behind the source, by workflow and pipeline alone', async (t) => {

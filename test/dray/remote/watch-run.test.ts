@@ -20,6 +20,9 @@ import type { StepProgress } from 'dray-infra/internal/runs/run-progress.ts'
 
 /* State in dynalite, staging in a folder; what the executions are is said by the test. */
 
+const NOT_KNOWN =
+  'It has written nothing, so it was not reached, or ended before it could say so; the history of the execution tells which.'
+
 describe('watchRun', () => {
   let dynamo: LocalDynamoDb
   let state: DynamoDbStateStore
@@ -127,10 +130,25 @@ describe('watchRun', () => {
       result?.steps.map(({ status, error }) => [status, error]),
       [
         ['failed', 'The execution was aborted: Stopped: by hand.'],
-        ['skipped', 'It was not started.'],
+        ['skipped', NOT_KNOWN],
       ],
     )
     assert.deepEqual(result?.notes, [])
+  })
+
+  test('says of a task that was called why it failed, when Finish failed, too, and never that it was not started', async () => {
+    const called = { ...emptyStep(`r-${id}`, 'data-mart'), startTime: 1_000, error: 'Terminal: the mart is full' }
+    await state.putStep(called)
+
+    const result = await watch(['data-mart', 'mail'], [ended('failed', 'Transient: the state table was away')])
+
+    assert.deepEqual(
+      result?.steps.map(({ status, error }) => [status, error]),
+      [
+        ['failed', 'Terminal: the mart is full'],
+        ['skipped', NOT_KNOWN],
+      ],
+    )
   })
 
   test('says why an execution failed when no step does', async () => {

@@ -4,8 +4,9 @@ import type { RunRequest } from 'dray/internal/messages/run-input.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
-import { endRun, sweep } from 'dray/internal/triggers/end-run.ts'
+import { endRun } from 'dray/internal/triggers/end-run.ts'
 import { requestRun } from 'dray/internal/triggers/request-run.ts'
+import { sweep } from 'dray/internal/triggers/sweep.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import fc from 'fast-check'
 
@@ -45,7 +46,7 @@ describe('the least interval between runs that events ask for', () => {
         async start(run: string, request: RunRequest) {
           if (!runs.has(run)) runs.set(run, { at: time, request, isOver: false })
         },
-        isOver: async (run: string) => runs.get(run)?.isOver ?? true,
+        stateOf: async (run: string) => (runs.get(run)?.isOver === false ? ('running' as const) : ('ended' as const)),
         stopPipelines: async () => {},
       },
     }

@@ -7,19 +7,17 @@ import { emptyStep } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { enterRun } from './enter-run.ts'
 
-/** Runs a task's work and records the step. */
+/**
+ * Runs a task's work and records the step: that it has begun, so that it is known whatever becomes of the run; why it
+ * failed, until Finish or the janitor says how it ended; its success.
+ */
 export async function runTask(task: Task, input: TaskInput, services: Services): Promise<TaskResult> {
   const { run, mode = null } = input
   const startTime = services.now()
   await enterRun(input, services)
   const doneBy = succeededIn(await chainOf(mode, services), task.name)
   const notes = doneBy === null ? null : [`run ${doneBy} has done this step already, so nothing was done`]
-  const result =
-    doneBy !== null
-      ? {}
-      : ((await withDeadline(services.signal, async () =>
-          task.work({ run, runStartedAt: startOf(run), signal: services.signal }),
-        )) ?? {})
+  const result = doneBy === null ? await work(task, input, { ...services, startTime }) : {}
   const endTime = services.now()
   await services.state.putStep({
     ...emptyStep(run.id, task.name),
@@ -31,4 +29,21 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
     executionTimeSeconds: (endTime - startTime) / 1000,
   })
   return result
+}
+
+async function work(
+  task: Task,
+  { run }: TaskInput,
+  { state, signal, startTime }: Services & { readonly startTime: number },
+): Promise<TaskResult> {
+  const begun = { ...emptyStep(run.id, task.name), startTime }
+  await state.putStep(begun)
+  try {
+    const done = await withDeadline(signal, async () => task.work({ run, runStartedAt: startOf(run), signal }))
+    return done ?? {}
+  } catch (error) {
+    // It may be tried again. That it cannot be written must not hide why the task failed.
+    await state.putStep({ ...begun, error: String(error) }).catch(() => {})
+    throw error
+  }
 }

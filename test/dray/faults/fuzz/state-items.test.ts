@@ -40,7 +40,7 @@ before(async () => {
     state,
     slots,
     now: () => NOW,
-    executions: { start: async () => {}, isOver: async () => false, stopPipelines: async () => {} },
+    executions: { start: async () => {}, stateOf: async () => 'running' as const, stopPipelines: async () => {} },
   }
   await requestRun(workflow, [{ ...followUpOf('manual'), events: ['e1'] }], services)
   const { Items = [] } = await client.send(new ScanCommand({ TableName: TABLE }))
@@ -82,7 +82,7 @@ test('an item of the state table is used as it is, or refused, whatever it holds
     state,
     slots,
     now: () => NOW,
-    executions: { start: async () => {}, isOver: async () => true, stopPipelines: async () => {} },
+    executions: { start: async () => {}, stateOf: async () => 'ended' as const, stopPipelines: async () => {} },
   }
   const source = { server: 's', database: 'd', position: null }
   const uses: (() => unknown)[] = [
