@@ -2,9 +2,8 @@ import assert from 'node:assert/strict'
 import { OTHER_SPELLING } from 'dray/internal/database/adapter.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { ValueDatabase } from '#test/contracts/value-databases.ts'
-import { speechOf } from '#test/contracts/values.ts'
+import { type Speech, speechOf } from '#test/contracts/values.ts'
 import { type HostileTable, REFUSING, type TableColumn } from './hostile-table.ts'
-import { characters } from './kinds.ts'
 import { isMinded, targetName } from './target-table.ts'
 
 /** A row as its database writes it down: a digest of each value, and how it begins. */
@@ -161,7 +160,7 @@ export async function oneKeys(
 ): Promise<Judged['isOneKey']> {
   const current = rows.target.filter(({ isCurrent }) => isCurrent)
   const twice = [...Map.groupBy(current, ({ ident }) => ident).values()].filter(({ length }) => length > 1).flat()
-  if (twice.length === 0) return () => false
+  if (twice.length === 0 || table.way === 'append') return () => false
   const missing = rows.source.filter((row) => !current.some((one) => nameOf(one) === nameOf(row)))
   const speech = speechOf(into.engine)
   const texts = table.keys.map((column) => from.canonical(column.kind.form, from.quote(column.name)))
@@ -170,10 +169,10 @@ export async function oneKeys(
     const read = `SELECT ${texts.join(', ')} FROM ${from.quote(table.table)} WHERE ident = ${row.ident} AND rev = ${row.rev}`
     const [key = []] = await from.rows(read)
     const equal = table.keys.map(({ name, kind }, place) => {
-      const literal = characters(speech, key[place] ?? '')
+      const given = literal(speech, key[place] ?? '')
       return kind.form === 'text'
-        ? `${into.quote(name)} = ${literal}`
-        : `${canonical(into, table.keys[place] as TableColumn)} = ${literal}`
+        ? `${into.quote(name)} = ${given}`
+        : `${canonical(into, table.keys[place] as TableColumn)} = ${given}`
     })
     const found = await into.rows(
       `SELECT ident, rev FROM ${into.quote(targetName(table))} WHERE ${equal.join(' AND ')}`,
@@ -181,6 +180,13 @@ export async function oneKeys(
     for (const [ident, rev] of found) same.add(`${ident}.${rev}>${nameOf(row)}`)
   }
   return (one, row) => same.has(`${nameOf(one)}>${nameOf(row)}`)
+}
+
+/** A text that is of the type, and of the collation, of what it is compared with. */
+function literal(speech: Speech, value: string): string {
+  const hex = Buffer.from(value, 'utf8').toString('hex')
+  if (speech === 'postgres') return `'${value.replaceAll("'", "''")}'`
+  return speech === 'mysql' ? `_utf8mb4 X'${hex}'` : `CAST(X'${hex}' AS TEXT)`
 }
 
 /** Versions of a key that do not follow one another. */
