@@ -21,7 +21,7 @@ export function patternOf(environment: string): string {
   return `${stackNameOf(environment)}_*`
 }
 
-/** A role is known in all regions of an account: `Dray-prod_load-warehouse_eu-north-1`. */
+/** A role, or a policy, is known in all regions of an account: `Dray-prod_load-warehouse_eu-north-1`. */
 export function roleNameOf(environment: string, role: string, region: string): string {
   return `${fitted([stackNameOf(environment), role].join('_'), LONGEST - LONGEST_REGION)}_${region}`
 }

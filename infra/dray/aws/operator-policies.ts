@@ -1,11 +1,11 @@
-import { ArnFormat, Stack } from 'aws-cdk-lib'
+import { ArnFormat, Aws, Stack } from 'aws-cdk-lib'
 import { ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import { Construct } from 'constructs'
 import { planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { Resources } from './handler-permissions.ts'
-import { logGroupOf, patternOf } from './names.ts'
+import { logGroupOf, patternOf, roleNameOf } from './names.ts'
 
 export interface OperatorPoliciesProps extends Resources {
   /** Its name. */
@@ -28,7 +28,9 @@ export class OperatorPolicies extends Construct {
     super(scope, id)
     this.#props = props
     const environment = Stack.of(this).stackName
+    // What is attached can be changed, but neither replaced nor deleted: a name and a description of it stay for good.
     this.operator = new ManagedPolicy(this, 'Operator', {
+      managedPolicyName: roleNameOf(props.environment, 'operator', Aws.REGION),
       description: `dray --env: runs, their logs, state and quarantine of ${environment}`,
       statements: [
         this.#stack(),
@@ -40,6 +42,7 @@ export class OperatorPolicies extends Construct {
       ],
     })
     this.databases = new ManagedPolicy(this, 'Databases', {
+      managedPolicyName: roleNameOf(props.environment, 'databases', Aws.REGION),
       description: `dray plan, preview and reconcile --env: the databases of ${environment}, besides the operator policy`,
       statements: [...props.databases.statements(props.databaseNames), ...this.#staging()],
     })

@@ -57,7 +57,8 @@ const database = z.union([
 
 /**
  * A network that is there already, by ids, so that synth looks nothing up. No NAT is needed: S3 and DynamoDB are
- * reached by gateway endpoints, and only functions with a database, and transforms, run inside.
+ * reached by gateway endpoints, and only functions with a database, and transforms, run inside. Of the network's own
+ * settings it needs `enableDnsSupport`, and `enableDnsHostnames` for the endpoint of Secrets Manager.
  */
 const vpc = z.strictObject({
   id: idOf('vpc'),

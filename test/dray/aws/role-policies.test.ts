@@ -42,6 +42,35 @@ describe('the policies of roles', () => {
     assert.deepEqual(unexplained, [])
   })
 
+  test('for people have names and descriptions that stay, since what is attached by hand cannot be replaced', () => {
+    const policies = Object.entries(stack.resources).filter(([, { Type }]) => Type === 'AWS::IAM::ManagedPolicy')
+
+    const replacing = policies.map(
+      ([
+        id,
+        {
+          Properties: { ManagedPolicyName, Description, Path },
+        },
+      ]) => [id, ManagedPolicyName['Fn::Join'], Description, Path],
+    )
+
+    const region = (name: string) => ['', [`Dray-test_${name}_`, { Ref: 'AWS::Region' }]]
+    assert.deepEqual(replacing.sort(), [
+      [
+        'PoliciesDatabases510D42F9',
+        region('databases'),
+        'dray plan, preview and reconcile --env: the databases of Dray-test, besides the operator policy',
+        '/',
+      ],
+      [
+        'PoliciesOperatorFB08A6C6',
+        region('operator'),
+        'dray --env: runs, their logs, state and quarantine of Dray-test',
+        '/',
+      ],
+    ])
+  })
+
   test('are all written here: no managed policy, none in a role itself', () => {
     for (const { Properties } of stack.ofType('AWS::IAM::Role')) {
       assert.equal(Properties.ManagedPolicyArns, undefined)
