@@ -51,6 +51,15 @@ describe('the stack', () => {
     ])
   })
 
+  test('announces the ends of workflows, and not those of pipelines that a person has started', () => {
+    const announcing = stack.ofType('AWS::Lambda::Function').flatMap(({ Properties }) => {
+      const { FunctionName, Environment } = Properties
+      return Environment.Variables.EVENT_BUS_NAME === undefined ? [] : [FunctionName]
+    })
+
+    assert.deepEqual(announcing, ['Dray-test_workflows_dray_finish'])
+  })
+
   test('runs each Lambda on Node 24 and ARM, traced, under a name of the environment', () => {
     const lambdas = stack.ofType('AWS::Lambda::Function')
 
