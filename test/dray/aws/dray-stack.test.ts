@@ -344,9 +344,9 @@ describe('the permissions', () => {
     const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
     const noLastRun = { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } }
     assert.deepEqual(itemsOf('UpdateItem', 'functions/orders/load.ts'), onItems('RUN#*'))
-    for (const stage of ['plan', 'commit', 'finish']) {
-      assert.deepEqual(itemsOf('UpdateItem', `functions/dray/${stage}.ts`), onItems('RUN#*', 'PIPELINE#*'))
-    }
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/plan.ts'), onItems('PIPELINE#*'))
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/commit.ts'), onItems('PIPELINE#*'))
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/finish.ts'), onItems('RUN#*', 'PIPELINE#*'))
     // To put an item is to replace it: what it does not name is gone, last_run too.
     for (const { actions, condition } of statementsOf(stack)) {
       if (actions.includes('dynamodb:PutItem'))
