@@ -8,8 +8,8 @@ export interface HandlerAccess {
   /** Patterns of the keys in the staging bucket, without a leading slash. */
   readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
   /**
-   * `runs`: the metrics of runs only; `outcomes`: and reads the pipelines; `leases`: writes these, too, but not their
-   * `last_run`; `all`: that, too.
+   * `partitions`: what of a run has landed; `steps`: how its steps ended; `outcomes`: and reads the pipelines;
+   * `leases`: writes these, too, but not their `last_run`, and ends runs; `all`: writes `last_run`, and ends no run.
    */
   readonly state: StateAccess
   /** Whether it tells other workflows that a run has ended. */
@@ -18,7 +18,7 @@ export interface HandlerAccess {
   readonly tellsLineage: boolean
 }
 
-type StateAccess = 'none' | 'runs' | 'outcomes' | 'leases' | 'all'
+type StateAccess = 'none' | 'partitions' | 'steps' | 'outcomes' | 'leases' | 'all'
 type Databases = ReadonlyMap<string, StepDatabases>
 
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
@@ -31,13 +31,14 @@ export function accessOf(handler: string, databases: Databases): HandlerAccess {
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
   const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
   if (stage === 'run') {
-    return { databases: targets, staging: { read: [], write: [] }, state: 'runs', announces: false, tellsLineage: true }
+    const staging = { read: [], write: [] }
+    return { databases: targets, staging, state: 'steps', announces: false, tellsLineage: true }
   }
   const reached = { extract: sources, load: targets }[stage] ?? []
   return {
     databases: reached,
     staging: { read: [staged], write: writtenBy[stage] ?? [] },
-    state: stage === 'load' ? 'runs' : 'none',
+    state: stage === 'load' ? 'partitions' : 'none',
     announces: false,
     tellsLineage: false,
   }
@@ -53,7 +54,8 @@ const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
 const writtenBy: Readonly<Record<string, readonly string[]>> = {
   extract: [under(batchPrefix('extracted', anywhere))],
   transform: [under(batchPrefix('transformed', anywhere)), under(passedPrefix('*', '*')), kept, findings],
-  load: [staged, kept, findings],
+  // To the quarantine where a version before planned the run, which left no refused rows to Commit.
+  load: [staged, kept],
 }
 
 /** The control handlers work for every pipeline. */

@@ -44,7 +44,7 @@ function stagingStatements({ staging }: HandlerAccess, { bucket, key }: Resource
     )
   }
   if (staging.write.length > 0) {
-    const actions = ['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts']
+    const actions = ['s3:PutObject', 's3:AbortMultipartUpload']
     statements.push(new PolicyStatement({ actions, resources: objects(staging.write) }))
     // The parts of a multipart upload are decrypted when it is completed.
     statements.push(onKey(['kms:GenerateDataKey', 'kms:Decrypt']))
@@ -61,14 +61,17 @@ function stateStatements({ state }: HandlerAccess, { table }: Resources): Policy
       resources: [table.tableArn],
       conditions: { 'ForAllValues:StringLike': { 'dynamodb:LeadingKeys': [...keys] } },
     })
-  if (state === 'runs') return [onItems(['GetItem', 'PutItem', 'UpdateItem', 'Query'], [runs])]
+  // What is there is asked for where the reply to a write was lost.
+  if (state === 'partitions') return [onItems(['GetItem', 'UpdateItem'], [runs])]
+  if (state === 'steps') return [onItems(['GetItem', 'PutItem', 'Query'], [runs])]
   const read = new PolicyStatement({
     actions: ['dynamodb:GetItem', 'dynamodb:Query'],
     resources: [table.tableArn],
   })
-  if (state === 'outcomes') return [read, onItems(['PutItem', 'UpdateItem'], [runs])]
+  if (state === 'outcomes') return [read, onItems(['PutItem'], [runs])]
   // An item that is put replaces what was there: that of a pipeline is only updated, so that nothing of it is erased.
-  const updates = onItems(['UpdateItem'], [runs, pipelineKey('*').pk])
-  if (state === 'all') return [read, updates, onItems(['PutItem'], [runs])]
+  const pipelines = pipelineKey('*').pk
+  if (state === 'all') return [read, onItems(['UpdateItem'], [pipelines]), onItems(['PutItem'], [runs])]
+  const updates = onItems(['UpdateItem'], [runs, pipelines])
   return [read, updates, onItems(['PutItem'], [runs, slotKey('*').pk]), withoutLastRun(table)]
 }

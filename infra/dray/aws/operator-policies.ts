@@ -76,7 +76,8 @@ export class OperatorPolicies extends Construct {
     const indexes = `${tableArn}/index/*`
     this.#accept(indexes, 'Both indexes of the state table.')
     return [
-      this.#allow(['dynamodb:GetItem', 'dynamodb:Query'], [tableArn, indexes]),
+      this.#allow(['dynamodb:GetItem'], [tableArn]),
+      this.#allow(['dynamodb:Query'], [tableArn, indexes]),
       this.#onItems('dynamodb:UpdateItem', [pipelineKey('*').pk]),
     ]
   }
@@ -121,11 +122,16 @@ export class OperatorPolicies extends Construct {
 
   /** `dray reconcile --fix` loads rows again in the process of who runs it: a separate run. */
   #staging(): PolicyStatement[] {
-    const { key } = this.#props
+    const { bucket, key } = this.#props
     const written = [roots.runs, roots.quarantine, roots.findings].map(under)
     return [
       this.#allow(['s3:GetObject'], this.#objects([under(roots.runs)])),
-      this.#allow(['s3:PutObject', 's3:AbortMultipartUpload', 's3:ListMultipartUploadParts'], this.#objects(written)),
+      new PolicyStatement({
+        actions: ['s3:ListBucket'],
+        resources: [bucket.bucketArn],
+        conditions: { StringLike: { 's3:prefix': [under(roots.runs)] } },
+      }),
+      this.#allow(['s3:PutObject', 's3:AbortMultipartUpload'], this.#objects(written)),
       this.#onItems('dynamodb:PutItem', [runKey('*').pk]),
       this.#onItems('dynamodb:UpdateItem', [runKey('*').pk, pipelineKey('*').pk]),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),

@@ -36,7 +36,9 @@ export class PipelinesStack extends Stack {
     return new Map(
       control.map((handler) => {
         const name = controlFunctionName(environment.name, handler.role, number)
-        const created = functions.ofState(this, pascalCase(handler.role), handler, { name, logGroup })
+        // A pipeline that a person has started is a run of no workflow: there is nothing to announce.
+        const quiet = { ...handler, access: { ...handler.access, announces: false } }
+        const created = functions.ofState(this, pascalCase(handler.role), quiet, { name, logGroup })
         return [handler.handler, created.versionArn]
       }),
     )

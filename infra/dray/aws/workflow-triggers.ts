@@ -131,8 +131,9 @@ export class WorkflowTriggers extends Construct {
       timeoutSeconds: TIMEOUT_SECONDS,
       environment: { ...this.#variables, NOTIFICATION_TOPIC_ARN: topic.topicArn },
     })
-    const write = ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem', 'dynamodb:Query']
+    const write = ['dynamodb:GetItem', 'dynamodb:PutItem']
     role.addToPrincipalPolicy(this.#onItems(write, [runKey('*').pk, this.#slot]))
+    role.addToPrincipalPolicy(this.#onItems(['dynamodb:UpdateItem', 'dynamodb:Query'], [runKey('*').pk]))
     role.addToPrincipalPolicy(this.#onItems(['dynamodb:GetItem', 'dynamodb:UpdateItem'], [pipelineKey('*').pk]))
     role.addToPrincipalPolicy(withoutLastRun(table))
     role.addToPrincipalPolicy(

@@ -51,6 +51,15 @@ describe('the stack', () => {
     ])
   })
 
+  test('announces the ends of workflows, and not those of pipelines that a person has started', () => {
+    const announcing = stack.ofType('AWS::Lambda::Function').flatMap(({ Properties }) => {
+      const { FunctionName, Environment } = Properties
+      return Environment.Variables.EVENT_BUS_NAME === undefined ? [] : [FunctionName]
+    })
+
+    assert.deepEqual(announcing, ['Dray-test_workflows_dray_finish'])
+  })
+
   test('runs each Lambda on Node 24 and ARM, traced, under a name of the environment', () => {
     const lambdas = stack.ofType('AWS::Lambda::Function')
 
@@ -384,9 +393,9 @@ describe('the permissions', () => {
     const reachesTable = JSON.stringify(allowed('functions/orders/transform.ts')).includes('dynamodb:')
     const noLastRun = { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } }
     assert.deepEqual(itemsOf('UpdateItem', 'functions/orders/load.ts'), onItems('RUN#*'))
-    for (const stage of ['plan', 'commit', 'finish']) {
-      assert.deepEqual(itemsOf('UpdateItem', `functions/dray/${stage}.ts`), onItems('RUN#*', 'PIPELINE#*'))
-    }
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/plan.ts'), onItems('PIPELINE#*'))
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/commit.ts'), onItems('PIPELINE#*'))
+    assert.deepEqual(itemsOf('UpdateItem', 'functions/dray/finish.ts'), onItems('RUN#*', 'PIPELINE#*'))
     // To put an item is to replace it: what it does not name is gone, last_run too.
     for (const { actions, condition } of statementsOf(stack)) {
       if (actions.includes('dynamodb:PutItem'))

@@ -5,7 +5,7 @@ Succeed. Executions: those that others start are like any other, go on with the 
 aborted; what a machine calls is judged by its role. CloudFormation: alarms by metric math, trails, rules of security groups,
 attributes of what has not changed in a nested stack. Lambda: the name of an error, a crash.
 """
-import os, sys, threading
+import os, re, sys, threading
 from ministack.services import stepfunctions as sf
 from ministack.core import iam_evaluator as iam
 
@@ -104,6 +104,11 @@ def sync(resource, given):
     return {**told, "Output": json.loads(child["output"]) if resource.endswith(".sync:2") else child["output"]}
 sf._invoke_nested_start_execution_sync = sync
 
+# A busy machine takes more than the second that an expression may take.
+from jsonata.timebox import Timebox
+bounded = Timebox.__init__
+Timebox.__init__ = lambda self, expr, timeout=None, depth=None: bounded(self, expr, 60_000, depth)
+
 # Succeed with an Output.
 output_path = sf._apply_output_path
 sf._apply_output_path = lambda state, data, ctx=None: (
@@ -137,9 +142,10 @@ def judge(role, action, on):
         raise sf._ExecutionError("States.TaskFailed", f"{role} is not authorized to perform {action} on {on}")
 sf._invoke_resource = judged
 
-def note(decision, action, on, who):
+def note(decision, action, on, who, context=None):
     if os.environ.get("IAM_LOG"):
-        with lock: log.write(f"{'ok' if decision in (None, 'Allow') else decision}\t{action}\t{on}\t{who}\n")
+        told = "ok" if decision in (None, "Allow") else decision
+        with lock: log.write("\t".join([str(told), action, on, who, json.dumps(context or {})]) + "\n")
 
 # The name of an error is its errorType, as Lambda's runtime for Node has it.
 from ministack.core import lambda_runtime as runtime
@@ -185,6 +191,37 @@ provisioners._RESOURCE_HANDLERS.setdefault("AWS::CloudTrail::Trail", {
     "create": lambda logical, props, stack: (f"{stack}-{logical}", {"Arn": f"arn:aws:cloudtrail:eu-west-1:000000000000:trail/{stack}-{logical}"}),
     "delete": lambda physical, props: None})
 
+# The keys of conditions that a request to DynamoDB, or to the bus, carries: without them a condition on all values holds.
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+from ministack.core import iam_actions as actions
+select, tags = actions.dynamodb_service_context, actions.request_tag_context
+def asked_of_table(body):
+    context, data = select(body), json.loads(body or b"{}")
+    if "TableName" not in data: return context
+    names, values = data.get("ExpressionAttributeNames") or {}, data.get("ExpressionAttributeValues") or {}
+    item = data.get("Item") or data.get("Key") or {}
+    text = " ".join(data[name] for name in data if name.endswith("Expression"))
+    written = set(re.findall(r"(?<![:#\w.])[a-z_]\w*(?!\w*\s*\()", text)) - {"and", "or", "not", "between", "in", "set", "remove", "add", "delete"}
+    context["dynamodb:Attributes"] = sorted({*item, *names.values(), *written})
+    equal = re.search(r"(#?\w+)\s*=\s*(:\w+)", data.get("KeyConditionExpression", ""))
+    leading = values.get(equal[2]) if equal else item.get("pk")
+    if leading: context["dynamodb:LeadingKeys"] = list(leading.values())
+    return context
+def asked_of_bus(service, action, body, params):
+    context = tags(service, action, body, params)
+    if action != "events:PutEvents": return context
+    return {**context, "events:source": [entry.get("Source") for entry in json.loads(body)["Entries"]]}
+actions.dynamodb_service_context, actions.request_tag_context = asked_of_table, asked_of_bus
+
+# What a distributed Map reads and starts is judged by its machine's role, too.
+read_items = sf._read_map_items
+def items_of(reader, given, ctx):
+    judge(role_at_work.get(), "s3:GetObject", "arn:aws:s3:::{Bucket}/{Key}".format(**reader["Arguments"]))
+    machine = sf._executions[parent_at_work.get()]["stateMachineArn"]
+    judge(role_at_work.get(), "states:StartExecution", machine)
+    return read_items(reader, given, ctx)
+sf._read_map_items = items_of
+
 if os.environ.get("IAM_LOG"):
     log, lock = open(os.environ["IAM_LOG"], "a", buffering=1), threading.Lock()
     enforce = iam.enforce
@@ -192,7 +229,7 @@ if os.environ.get("IAM_LOG"):
         result = enforce(access_key_id, action, service, region, resource_arn, service_context)
         try: who = iam.caller_arn()
         except Exception: who = "?"
-        with lock: log.write(f"{'ok' if result is None else getattr(result, 'decision', result)}\t{action}\t{resource_arn}\t{who}\n")
+        note(getattr(result, "decision", result), action, resource_arn, who, service_context)
         return result
     iam.enforce = enforced
 

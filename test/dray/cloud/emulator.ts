@@ -25,9 +25,22 @@ export interface Emulator {
   refused(): Promise<string[]>
   /** What an action has been allowed on so far, in order: ARNs. */
   allowed(action: string): Promise<string[]>
-  /** The keys of a new user who may do what a policy allows. */
-  userWith(policyArn: string): Promise<Readonly<Record<string, string>>>
+  /** Every call so far that IAM was asked about. */
+  decisions(): Promise<readonly Decision[]>
+  /** The keys of a new user who may do what policies allow. */
+  userWith(...policyArns: readonly string[]): Promise<Readonly<Record<string, string>>>
   stop(): Promise<void>
+}
+
+/** A call, and what IAM has said to it. */
+export interface Decision {
+  readonly isAllowed: boolean
+  readonly action: string
+  readonly resource: string
+  /** The ARN of a role's session, of a role, or of a user. */
+  readonly caller: string
+  /** What conditions look at. */
+  readonly context: Readonly<Record<string, unknown>>
 }
 
 /** Starts the emulator by a Python that has it. */
@@ -79,9 +92,15 @@ export async function startEmulator(python: string): Promise<Emulator> {
       const calls = (await decided()).map((line) => line.split('\t'))
       return calls.flatMap(([decision, called, on = '']) => (decision === 'ok' && called === action ? [on] : []))
     },
-    async userWith(policyArn) {
+    async decisions() {
+      return (await decided()).map((line) => {
+        const [decision, action = '', resource = '', caller = '', context = '{}'] = line.split('\t')
+        return { isAllowed: decision === 'ok', action, resource, caller, context: JSON.parse(context) }
+      })
+    },
+    async userWith(...policyArns) {
       const env = { ...process.env, ...variables }
-      const { stdout } = await run(python, [join(import.meta.dirname, 'user.py'), policyArn], { env })
+      const { stdout } = await run(python, [join(import.meta.dirname, 'user.py'), ...policyArns], { env })
       return JSON.parse(stdout)
     },
     async stop() {

@@ -1,0 +1,94 @@
+/** Why something is granted that no run of test/dray/cloud/grants.test.ts uses. */
+export interface Reason {
+  /** Names of roles, with wildcards. */
+  readonly by: readonly string[]
+  readonly actions: readonly string[]
+  /** The resource, and what a condition says; any without it. */
+  readonly on?: string
+  readonly why: string
+}
+
+const machines = ['pipelines', 'workflows']
+
+export const unusedGrants: readonly Reason[] = [
+  {
+    by: ['*'],
+    actions: ['logs:CreateLogStream', 'logs:PutLogEvents'],
+    on: 'log-group:/dray/dev/*',
+    why: 'Lambda writes the logs of a function with its role.',
+  },
+  {
+    by: ['*'],
+    actions: ['xray:*'],
+    why: 'Lambda and Step Functions send traces with the role of what they run.',
+  },
+  {
+    by: machines,
+    actions: ['logs:*LogDelivery', 'logs:*LogDeliveries', 'logs:*ResourcePolic*', 'logs:DescribeLogGroups'],
+    why: 'Step Functions sets up where the logs of a state machine go with its role.',
+  },
+  {
+    by: ['pipelines'],
+    actions: ['states:DescribeExecution', 'states:StopExecution'],
+    why: 'Step Functions follows and stops the executions of a Distributed Map.',
+  },
+  {
+    by: ['*_workflow_start'],
+    actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
+    why: 'Lambda takes messages from the queue with the role of the function.',
+  },
+  {
+    by: ['*janitor', '*_versions'],
+    actions: ['sqs:SendMessage'],
+    why: 'Lambda puts a call aside that has failed for good, with the role of the function.',
+  },
+  {
+    by: ['<*.SchedulerRole*>'],
+    actions: ['sqs:SendMessage'],
+    why: 'EventBridge Scheduler sends its ticks, and those that it cannot send.',
+  },
+  {
+    by: ['*'],
+    actions: ['s3:AbortMultipartUpload'],
+    why: 'An upload in parts that fails is thrown away.',
+  },
+  {
+    by: ['extract-*', 'transform', 'load-*', 'plan'],
+    actions: ['s3:ListBucket'],
+    on: '<StagingBucket> for runs/*',
+    why: 'S3 says of an object that it is missing to those alone who may list it.',
+  },
+  {
+    by: ['load-*'],
+    actions: ['s3:PutObject'],
+    on: '<StagingBucket>/quarantine/*',
+    why: 'A run that a version before has planned leaves no refused rows to Commit: they are quarantined at once.',
+  },
+  {
+    by: ['load-*', 'task-*'],
+    actions: ['dynamodb:GetItem'],
+    why: 'Where the reply to a write is lost, the item tells whether it was written.',
+  },
+  {
+    by: ['workflows_dray_versions'],
+    actions: ['lambda:DeleteFunction'],
+    why: 'A version is deleted a day after it was published, at the earliest.',
+  },
+  {
+    by: ['finish'],
+    actions: ['events:PutEvents'],
+    on: '* for dray.wide',
+    why: 'The second workflow of the project is stopped before it ends.',
+  },
+  {
+    by: ['people'],
+    actions: ['s3:DeleteObject'],
+    why: 'What was closed is pruned a day later, at the earliest.',
+  },
+  {
+    by: ['people'],
+    actions: ['logs:FilterLogEvents'],
+    on: 'log-group:*:*',
+    why: 'CloudWatch Logs names a log group with `:*` at its end, too.',
+  },
+]

@@ -1,0 +1,20 @@
+import { defineProject } from 'dray-infra'
+import { everything, wide } from './workflows.ts'
+
+/** A project that needs every grant there is: each way to write and to delete, distributed partitions, lineage. */
+export const project = defineProject({
+  workflows: [everything, wide],
+  environments: {
+    // Its databases stand on the machine of the tests, without TLS.
+    dev: {
+      databases: {
+        shop: { engine: 'postgres', secret: '/dray/dev/shop/url', tls: 'by-url' },
+        lake: { engine: 'postgres', secret: '/dray/dev/lake/url', tls: 'by-url' },
+      },
+      lineage: { url: process.env.LINEAGE_URL ?? 'https://lineage.example.com', apiKeySecret: '/dray/dev/lineage' },
+      expected: { everything: { successWithin: '3d' }, wide: { successWithin: '3d' } },
+    },
+  },
+  databases: { shop: { embedded: 'postgres' }, lake: { embedded: 'postgres' } },
+  main: everything,
+})
