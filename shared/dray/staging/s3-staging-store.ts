@@ -40,6 +40,8 @@ function statusOf(error: unknown): number {
 
 const THROTTLED = new Set([408, 429])
 
+const FORBIDDEN = 403
+
 /** Staging in S3: `s3://bucket/prefix/key`. */
 export class S3StagingStore implements StagingStore {
   readonly #client: S3Client
@@ -114,7 +116,23 @@ export class S3StagingStore implements StagingStore {
         yield chunk
       }
     } catch (error) {
+      if (!signal?.aborted && (await this.#isMissing(error, key, signal)))
+        throw new StagedObjectMissing(this.locate(key), { cause: error })
       throw this.#explained(error, key, signal)
+    }
+  }
+
+  /**
+   * To a role that may list by some prefixes alone S3 says of an object that is missing that it may not be read:
+   * https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+   */
+  async #isMissing(error: unknown, key: string, signal: AbortSignal | undefined): Promise<boolean> {
+    if ((error as Error).name === 'NoSuchKey') return true
+    if (statusOf(error) !== FORBIDDEN) return false
+    try {
+      return (await this.#exact(key, signal === undefined ? {} : { signal })).length === 0
+    } catch {
+      return false
     }
   }
 
@@ -145,7 +163,6 @@ export class S3StagingStore implements StagingStore {
     if (signal?.aborted) return signal.reason
     const { name, message } = error as Error
     const where = this.locate(key)
-    if (name === 'NoSuchKey') return new StagedObjectMissing(where, { cause: error })
     const status = statusOf(error)
     if (name === 'CredentialsProviderError' || (status >= 400 && status < 500 && !THROTTLED.has(status))) {
       return new TerminalError(

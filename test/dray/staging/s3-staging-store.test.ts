@@ -63,7 +63,7 @@ stagingStoreContract('S3StagingStore', () => {
 /** A client of S3 behind a proxy that counts requests by kind and answers as `intercept` says. */
 async function clientBehindProxy(
   t: TestContext,
-  intercept: (kind: string, count: number) => 'pass' | 'fail' | 'cut',
+  intercept: (kind: string, count: number) => 'pass' | 'fail' | 'cut' | 'forbid',
   maxAttempts = 1,
 ): Promise<{ client: S3Client; kinds: string[] }> {
   const kinds: string[] = []
@@ -78,6 +78,7 @@ async function clientBehindProxy(
     for await (const chunk of request) chunks.push(chunk)
     const action = intercept(kind, kinds.filter((seen) => seen === kind).length)
     if (action === 'fail') return response.writeHead(503).end()
+    if (action === 'forbid') return response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>')
     const headers = { ...request.headers } as Record<string, string>
     for (const name of ['connection', 'expect', 'content-length', 'transfer-encoding']) delete headers[name]
     const body = request.method === 'GET' ? null : Buffer.concat(chunks)
@@ -211,4 +212,19 @@ test('is opened by its URL, with endpoint, region and credentials from the envir
 
   assert.equal(store.locate(object.key), `s3://${Bucket}/by/url/${object.key}`)
   assert.deepEqual(await store.list('run'), [object.key])
+})
+
+test('an object that may not be read is missing where a list says so, and refused else', async (t) => {
+  const store = (client: S3Client) => new S3StagingStore({ bucket: Bucket, prefix: '', client })
+  const object = await store(client).write('runs/forbidden', COPY, [block])
+  const { client: reading } = await clientBehindProxy(t, (kind) => (kind === 'GET' ? 'forbid' : 'pass'))
+  const { client: refused } = await clientBehindProxy(t, () => 'forbid')
+  const read = async (client: S3Client) => {
+    for await (const _ of (await store(client).read(object)).blocks);
+  }
+
+  await assert.rejects(read(reading), { name: 'Terminal', message: /S3 refused .*AccessDenied/ })
+  await store(client).remove(object.key)
+  await assert.rejects(read(reading), { name: 'StagedObjectMissing' })
+  await assert.rejects(read(refused), { name: 'Terminal' })
 })
