@@ -14,7 +14,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   'kills-postgres': ['test/dray/faults/kill/kill-postgres.test.ts'],
   'kills-mariadb': ['test/dray/faults/kill/kill-mariadb.test.ts'],
   [ENGINES_PART]: [
-    'test/dray/pipeline/{foreign-keys,float-keys,given-keys,history-stored,history,impossible-dates,key-order}.test.ts',
+    'test/dray/pipeline/{foreign-keys,float-keys,forgotten-spellings,given-keys,history-stored,history,impossible-dates,key-order}.test.ts',
     'test/dray/pipeline/{odd-names,own-names}.test.ts',
     'test/dray/pipeline/{quarantine-closing,replace,shared-keys,source-and-target,target-keys}.test.ts',
     'test/dray/database/{identity,rewritten-keys,spellings}.test.ts',
