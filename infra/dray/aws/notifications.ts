@@ -5,6 +5,7 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns'
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import { Construct } from 'constructs'
 import type { Environment } from '#dray-infra/project/environment.ts'
+import { isProduction } from '#dray-infra/project/environments.ts'
 import { topicNameOf } from './names.ts'
 
 export interface NotificationsProps {
@@ -62,11 +63,6 @@ export class Notifications extends Construct {
     })
     return { StringEquals: { 'aws:SourceAccount': stack.account }, ArnLike: { 'aws:SourceArn': alarms } }
   }
-}
-
-/** `prod`, `production`, `prod-eu`, `eu-prod`. */
-function isProduction(environment: string): boolean {
-  return /(^|-)prod(uction)?(-|$)/.test(environment)
 }
 
 function warn(scope: Construct, environment: string): void {

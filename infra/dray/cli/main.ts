@@ -7,6 +7,7 @@ import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
 import { surviveLostReaders } from './lost-readers.ts'
+import { addNew } from './new.ts'
 import { say } from './output.ts'
 import { addPlan } from './plan.ts'
 import { addPreview } from './preview.ts'
@@ -60,6 +61,7 @@ function createProgram(verbs: Verbs): Command {
     addDeploy,
     addDiff,
     addDestroy,
+    addNew,
     addUpgrade,
   ])
     add(program, verbs)

@@ -18,3 +18,8 @@ export function environmentNamed(name: string, { environments }: Environments): 
     `There is no environment ${name}, so nothing was done; infra/environments.ts has ${names === '' ? 'none' : names}.`,
   )
 }
+
+/** `prod`, `production`, `prod-eu`, `eu-prod`. */
+export function isProduction(environment: string): boolean {
+  return /(^|-)prod(uction)?(-|$)/.test(environment)
+}
