@@ -17,6 +17,8 @@ import { readStagedItems } from './staged-items.ts'
 export interface RunOptions {
   readonly id: string
   readonly workflow: Workflow
+  /** Where the paths of its handlers begin; the project at work unless told. */
+  readonly folder?: string
   /** The steps to run; null for all of them. */
   readonly only?: readonly string[] | null
   /** What to do instead of a usual run. */
@@ -32,7 +34,17 @@ export interface RunOptions {
 
 /** Runs a workflow's state machine in this process, its handlers in threads; resolves however the run ends. */
 export async function runWorkflow(options: RunOptions): Promise<RunResult> {
-  const { id, workflow, state, workers, signal, only = null, mode = null, trigger = 'manual' } = options
+  const {
+    id,
+    workflow,
+    folder = projectFolder,
+    state,
+    workers,
+    signal,
+    only = null,
+    mode = null,
+    trigger = 'manual',
+  } = options
   const start = Date.now()
   const compiled = toStatesLanguage(workflow)
   const { definition, machines, notes } = compiled
@@ -70,7 +82,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
           options.progress.called(call)
           const output = await workers
             .invoke({
-              file: join(projectFolder, reference.handler),
+              file: join(folder, reference.handler),
               functionName,
               payload,
               timeoutSeconds: Math.min(timeoutSeconds, reference.timeoutSeconds),

@@ -19,7 +19,7 @@ import { runWorkflow } from 'dray-infra/internal/runs/run-workflow.ts'
 import { createFirstTargets } from 'dray-infra/internal/runs/target-tables.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
-import { fixtureProject } from '#test/fixture-project.ts'
+import { fixtureFolder, fixtureProject } from '#test/fixture-project.ts'
 import { type DynamoDbLocal, startDynamoDbLocal, withoutDynamoDbLocal } from '#test/services/dynamodb-local.ts'
 
 /* Dynalite is what every other test runs on: here is whether Amazon's own DynamoDB Local sees it the same way. */
@@ -83,7 +83,7 @@ async function runTwice(endpoint: string) {
     const runs = []
     for (const id of ['first', 'second']) {
       const progress = new RunProgress(['customers', 'orders', 'data-mart'], view)
-      const options = { id, workflow: nightly, state, workers, progress }
+      const options = { id, workflow: nightly, folder: fixtureFolder, state, workers, progress }
       const { status, steps } = await runWorkflow({ ...options, signal: new AbortController().signal })
       runs.push({
         status,
