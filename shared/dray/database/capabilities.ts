@@ -103,10 +103,11 @@ export interface IdentityCapabilities {
 }
 
 /**
- * `one`: no two of unique values are one value for another engine (numbers, moments). `kept`: a text, as it was
- * given; `padded`: but for the blanks at its end. `other`: in a way that the engine has for it.
+ * `one`: no two of unique values are one value for another engine (numbers, moments). `uuid`: the same, in small
+ * letters with dashes. `kept`: a text, as it was given; `padded`: but for the blanks at its end. `other`: in a way of
+ * the engine.
  */
-export type Spelling = 'one' | 'kept' | 'padded' | 'other'
+export type Spelling = 'one' | 'uuid' | 'kept' | 'padded' | 'other'
 
 /** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
 export interface SchemaCapabilities {

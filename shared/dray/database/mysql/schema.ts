@@ -36,7 +36,7 @@ function keyBytes({ kind, length }: ColumnType): number {
 }
 
 const ONE_SPELLING =
-  /^((tiny|small|medium|big)?int|decimal|float|double|date|datetime|timestamp|time|year|bit|uuid|binary|varbinary)\b/
+  /^((tiny|small|medium|big)?int|decimal|float|double|date|datetime|timestamp|time|year|bit|binary|varbinary)\b/
 const PADDED = /^char\b/
 const KEPT = /^(varchar|(tiny|medium|long)?text)\b/
 
@@ -87,6 +87,7 @@ export const schema: SchemaCapabilities = {
   storesBytes: () => true,
   spellingOf: (_, type) => {
     if (ONE_SPELLING.test(type)) return 'one'
+    if (/^uuid$/i.test(type)) return 'uuid'
     return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
   },
   isTransactional: false,

@@ -23,7 +23,7 @@ const TYPES: Readonly<Record<FieldKind, string>> = {
   binary: 'bytea',
 }
 
-const ONE_SPELLING = /^(smallint|integer|bigint|numeric|real|double precision|boolean|date|time|timestamp|uuid|bytea)\b/
+const ONE_SPELLING = /^(smallint|integer|bigint|numeric|real|double precision|boolean|date|time|timestamp|bytea)\b/
 const PADDED = /^character(?! varying)/
 const KEPT = /^(character varying|text|citext)\b/
 /** https://www.postgresql.org/docs/current/datatype-character.html and datatype-numeric.html */
@@ -67,6 +67,7 @@ export const schema: SchemaCapabilities = {
   storesBytes: () => true,
   spellingOf: (_, type) => {
     if (ONE_SPELLING.test(type)) return 'one'
+    if (/^uuid$/i.test(type)) return 'uuid'
     return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
   },
   isTransactional: true,

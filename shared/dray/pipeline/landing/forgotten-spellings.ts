@@ -7,21 +7,27 @@ import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 /**
- * Whether several texts that the source has for a key are one value in the target, which does not keep how it was
- * written: UUIDs, decimals and padded texts that the source has as text.
+ * How the target writes the columns of a key of which the source may have several texts that are one value there:
+ * UUIDs, decimals and padded texts that the source has as text. Null where it keeps how a key is written.
  */
-export async function forgetsSpellings(pipeline: Pipeline, schema: PlannedSchema | undefined): Promise<boolean> {
+export async function forgottenSpellings(
+  pipeline: Pipeline,
+  schema: PlannedSchema | undefined,
+): Promise<readonly Spelling[] | null> {
   const { extract, load } = pipeline
-  if (load.kind !== 'upsert' && load.kind !== 'history') return false
+  if (load.kind !== 'upsert' && load.kind !== 'history') return null
   const own = extract.source.definition.primaryKey
   const by = columnsOf(load.target.definition, load.by)
-  if (own.length !== by.length || schema === undefined || !mayBeRespelled(pipeline)) return false
+  if (own.length !== by.length || schema === undefined || !mayBeRespelled(pipeline)) return null
   const [source, target] = [await extract.source.database.adapter(), await load.target.database.adapter()]
-  return by.some((column, place) => {
-    const read = spellingOf(source, own[place] as ColumnDefinition, schema.source)
-    const written = spellingOf(target, column, schema.target)
-    return read !== 'one' && written !== 'kept' && !(read === 'padded' && written === 'padded')
-  })
+  const read = own.map((column) => spellingOf(source, column, schema.source))
+  const written = by.map((column) => spellingOf(target, column, schema.target))
+  return written.some((spelling, place) => forgets(read[place] as Spelling, spelling)) ? written : null
+}
+
+function forgets(read: Spelling, written: Spelling): boolean {
+  const isSpelledAlike = read === 'one' || read === 'uuid' || (read === 'padded' && written === 'padded')
+  return !isSpelledAlike && written !== 'kept'
 }
 
 function spellingOf({ schema }: Adapter, { column, field }: ColumnDefinition, live: readonly LiveColumn[]): Spelling {

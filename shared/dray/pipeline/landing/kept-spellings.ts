@@ -4,6 +4,7 @@ import { readColumn } from '#dray/active-record/sql.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
+import type { Spelling } from '#dray/database/capabilities.ts'
 import { landedOtherwise, type Reason } from '#dray/database/merge/spellings.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -26,6 +27,8 @@ interface SpelledKey {
 
 interface Load {
   readonly open: OpenBlocks
+  /** How the target writes the columns of the key. */
+  readonly written: readonly Spelling[]
   /** A row takes the place of one that spells its key otherwise. */
   readonly respell: boolean
   /** Where nothing is known of a key that is there, it is taken to be spelled as the target writes it. */
@@ -38,79 +41,70 @@ interface Load {
  */
 export async function loadKeepingSpellings(
   pipeline: Pipeline,
-  { open, respell, knowsAll }: Load,
+  given: Load,
   load: (open: OpenBlocks) => Promise<MergeResult>,
   options: QueryOptions,
 ): Promise<MergeResult> {
-  const { refused, isAnySpelled } = respell
-    ? { refused: new Map<number, Reason>(), isAnySpelled: true }
-    : await spelledOtherwise(pipeline, open, knowsAll, options)
-  const left = withoutRows(open, refused)
-  const merged = await load(left)
-  if (isAnySpelled) {
-    const rejected = new Set(merged.rejected.map(({ row }) => row))
-    await keepSpellings(pipeline, left, rejected, options)
-  }
-  return withRefused(merged, open, refused)
+  const { open } = given
+  const { refused, changes } = await compared(pipeline, given, options)
+  const merged = await withRefused(await load(withoutRows(open, refused)), open, refused)
+  for (const { row } of merged.rejected) changes.delete(row)
+  await keepSpellings(pipeline, [...changes.values()])
+  return merged
 }
 
-/** The rows whose key the target has from a row that spells it otherwise, by their place. */
-async function spelledOtherwise(
+/** What is kept of a key from now on; null: the target writes it as its row does. */
+interface Change {
+  readonly keyHash: string
+  readonly spelling: Key | null
+}
+
+/** By their places, rows whose key the target has from a row that spells it otherwise, and what the others change. */
+async function compared(
   pipeline: Pipeline,
-  open: OpenBlocks,
-  knowsAll: boolean,
+  { open, written, respell, knowsAll }: Load,
   options: QueryOptions,
-): Promise<{ readonly refused: ReadonlyMap<number, Reason>; readonly isAnySpelled: boolean }> {
-  const { definition } = pipeline.load.target
-  const by = columnsOf(definition, pipeline.load.by)
-  const target = { table: definition.table, key: by.map(({ column }) => column) }
+): Promise<{ readonly refused: ReadonlyMap<number, Reason>; readonly changes: Map<number, Change> }> {
+  const { target, by } = pipeline.load
+  const columns = columnsOf(target.definition, by)
+  const table = { table: target.definition.table, key: columns.map(({ column }) => column) }
   const refused = new Map<number, Reason>()
-  let isAnySpelled = false
-  for await (const keys of spelledKeys(pipeline, open, options)) {
-    const spellings = await knownSpellings(pipeline, keys)
-    const differing = keys.flatMap(({ place, given, stored }) => {
-      const spelling = spellings.get(hashOf(stored))
-      isAnySpelled ||= spelling !== undefined || !isSame(given, stored)
+  const changes = new Map<number, Change>()
+  const isAnyKept = await hasSpellings(pipeline)
+  for await (const all of spelledKeys(pipeline, open, written, options)) {
+    const keys = isAnyKept ? all : all.filter(({ given, stored }) => !isSame(given, stored))
+    const spellings = isAnyKept ? await knownSpellings(pipeline, keys) : new Map<string, Key>()
+    const differing: { readonly place: number; readonly stored: Key; readonly known: Key }[] = []
+    for (const { place, given, stored } of keys) {
+      const keyHash = hashOf(stored)
+      const spelling = spellings.get(keyHash)
       const known = spelling ?? (knowsAll ? stored : given)
-      return isSame(known, given) ? [] : [{ place, stored, known }]
-    })
-    const there = await storedKeys(
-      pipeline.load.target,
-      by,
-      differing.map(({ stored }) => stored),
-    )
+      if (!respell && !isSame(known, given)) differing.push({ place, stored, known })
+      if (isSame(given, spelling ?? stored)) continue
+      changes.set(place, { keyHash, spelling: isSame(given, stored) ? null : given })
+    }
+    const wanted = differing.map(({ stored }) => stored)
+    const there = wanted.length === 0 ? [] : await storedKeys(target, columns, wanted)
     for (const [index, { place, known }] of differing.entries()) {
-      if (there[index]?.length !== 0) refused.set(place, landedOtherwise(target, known.join(', ')))
+      if (there[index]?.length !== 0) refused.set(place, landedOtherwise(table, known.join(', ')))
     }
   }
-  return { refused, isAnySpelled }
+  return { refused, changes }
 }
 
 /** Keeps how the rows that have landed spell their keys. */
-async function keepSpellings(
-  pipeline: Pipeline,
-  open: OpenBlocks,
-  rejected: ReadonlySet<number>,
-  options: QueryOptions,
-): Promise<void> {
-  const { name } = pipeline
-  const { Spelling } = ledgerOf(pipeline.load.target.database)
-  for await (const keys of spelledKeys(pipeline, open, options)) {
-    const landed = keys.filter(({ place }) => !rejected.has(place))
-    const spellings = await knownSpellings(pipeline, landed)
-    const kept = new Map<string, string>()
-    const outdated = new Set<string>()
-    for (const { given, stored } of landed) {
-      const keyHash = hashOf(stored)
-      const spelling = spellings.get(keyHash)
-      if (!isSame(given, stored)) {
-        if (spelling === undefined || !isSame(given, spelling)) kept.set(keyHash, JSON.stringify(given))
-      } else if (spelling !== undefined) outdated.add(keyHash)
-    }
-    const rows = [...kept].map(([keyHash, spelling]) => ({ pipeline: name, keyHash, spelling }))
-    if (rows.length > 0) await Spelling.upsertAll(rows)
-    for (const keyHash of inGroups(outdated)) await Spelling.where({ pipeline: name, keyHash }).deleteAll()
-  }
+async function keepSpellings({ name, load }: Pipeline, changes: readonly Change[]): Promise<void> {
+  const { Spelling: Kept } = ledgerOf(load.target.database)
+  const rows = changes.flatMap(({ keyHash, spelling }) =>
+    spelling === null ? [] : [{ pipeline: name, keyHash, spelling: JSON.stringify(spelling) }],
+  )
+  const outdated = changes.flatMap(({ keyHash, spelling }) => (spelling === null ? [keyHash] : []))
+  if (rows.length > 0) await Kept.upsertAll(rows)
+  for (const keyHash of inGroups(outdated)) await Kept.where({ pipeline: name, keyHash }).deleteAll()
+}
+
+function hasSpellings({ name, load }: Pipeline): Promise<boolean> {
+  return ledgerOf(load.target.database).Spelling.where({ pipeline: name }).exists()
 }
 
 /** The spellings of keys that are there, by `hashOf` the key; there is none of a key that the target writes so. */
@@ -118,10 +112,10 @@ export async function knownSpellings(
   { name, load }: Pipeline,
   keys: readonly Pick<SpelledKey, 'stored'>[],
 ): Promise<ReadonlyMap<string, Key>> {
-  const { Spelling } = ledgerOf(load.target.database)
+  const { Spelling: Kept } = ledgerOf(load.target.database)
   const known = new Map<string, Key>()
   for (const keyHash of inGroups(new Set(keys.map(({ stored }) => hashOf(stored))))) {
-    const rows = await Spelling.where({ pipeline: name, keyHash }).toArray()
+    const rows = await Kept.where({ pipeline: name, keyHash }).toArray()
     for (const row of rows) known.set(row.keyHash, JSON.parse(row.spelling) as Key)
   }
   return known
@@ -140,15 +134,17 @@ function isSame(one: Key, other: Key): boolean {
 async function* spelledKeys(
   pipeline: Pipeline,
   open: OpenBlocks,
+  written: readonly Spelling[],
   options: QueryOptions,
 ): AsyncGenerator<readonly SpelledKey[]> {
   const places = keyPlaces(pipeline)
+  const isKnown = written.every((spelling) => spelling === 'uuid' || spelling === 'kept')
   let given: Key[] = []
   let first = 0
   const spelled = async () => {
-    const stored = await storedAs(pipeline, given, options)
+    const stored = isKnown ? null : await storedAs(pipeline, given, options)
     return given.flatMap((key, row) => {
-      const one = stored.get(row)
+      const one = stored === null ? writtenAs(written, key) : stored.get(row)
       return one === undefined ? [] : [{ place: first + row, given: key, stored: one }]
     })
   }
@@ -163,6 +159,24 @@ async function* spelledKeys(
     given = []
   }
   if (given.length > 0) yield await spelled()
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+const UUID_DIGITS = /^([0-9a-f]{8})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{4})([0-9a-f]{12})$/
+
+/** A key of texts and UUIDs as the target writes it; undefined where it can hold no such UUID. */
+function writtenAs(written: readonly Spelling[], key: Key): Key | undefined {
+  const stored: Text[] = []
+  for (const [place, text] of key.entries()) {
+    if (text === null || written[place] === 'kept' || UUID.test(text)) {
+      stored.push(text)
+      continue
+    }
+    const digits = UUID_DIGITS.exec(text.toLowerCase().replaceAll(/[-{}]/g, ''))
+    if (digits === null) return undefined
+    stored.push(digits.slice(1).join('-'))
+  }
+  return stored
 }
 
 /** Keys as the target writes them, by their place. */

@@ -3,7 +3,7 @@ import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
-import { forgetsSpellings } from './forgotten-spellings.ts'
+import { forgottenSpellings } from './forgotten-spellings.ts'
 import { writeVersions } from './history.ts'
 import { loadKeepingSpellings } from './kept-spellings.ts'
 import { nextTable } from './next-table.ts'
@@ -23,11 +23,12 @@ export interface RowsToLoad {
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
   const { open, isWholeRun, respell = false, signal } = rows
-  if (!(await forgetsSpellings(pipeline, rows.schema))) return writeRows(pipeline, rows)
+  const written = await forgottenSpellings(pipeline, rows.schema)
+  if (written === null) return writeRows(pipeline, rows)
   // A full load meets each row of a key, and Commit compares them: a table from elsewhere is taken as it is.
   const knowsAll = pipeline.extract.cursor !== null || !isWholeRun
   const write = (left: OpenBlocks) => writeRows(pipeline, { ...rows, open: left })
-  return loadKeepingSpellings(pipeline, { open, respell, knowsAll }, write, { signal })
+  return loadKeepingSpellings(pipeline, { open, written, respell, knowsAll }, write, { signal })
 }
 
 function writeRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
