@@ -25,13 +25,15 @@ export interface DeployedHandler extends ReachingHandler {
 
 /**
  * `start` starts runs, `janitor` cleans up after them: one function of each for each workflow. `pipelineJanitor` cleans
- * up after pipelines that are started by hand, `versions` deletes code that nothing runs: one of each.
+ * up after pipelines that are started by hand, `versions` deletes code that nothing runs: one of each. `notify` sends
+ * what the topic says to Slack or a webhook: one for each that the environment names.
  */
 export const triggerHandlers = {
   start: 'functions/dray/start.ts',
   janitor: 'functions/dray/janitor.ts',
   pipelineJanitor: 'functions/dray/pipeline-janitor.ts',
   versions: 'functions/dray/versions.ts',
+  notify: 'functions/dray/notify.ts',
 } as const
 
 /** Every handler that state machines call, by its path. */

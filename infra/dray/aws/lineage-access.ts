@@ -1,9 +1,9 @@
 import type { IRole } from 'aws-cdk-lib/aws-iam'
-import { type ISecret, Secret } from 'aws-cdk-lib/aws-secretsmanager'
+import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager'
 import type { Construct } from 'constructs'
 import { KEPT_URL } from 'dray/internal/lineage/settings.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
-import { readingSecret } from './reading-secret.ts'
+import { readingSecret, secretNamed } from './reading-secret.ts'
 
 /** Where functions tell the lineage of runs, if the environment wants it told. */
 export class LineageAccess {
@@ -18,11 +18,9 @@ export class LineageAccess {
       this.#key = this.#keyArn = null
       return
     }
-    const isArn = name.startsWith('arn:')
-    const id = 'LineageApiKey'
-    this.#key = isArn ? Secret.fromSecretCompleteArn(scope, id, name) : Secret.fromSecretNameV2(scope, id, name)
-    // A secret's own ARN ends in a hyphen and six characters that nobody chose.
-    this.#keyArn = isArn ? name : `${this.#key.secretArn}-??????`
+    const { secret, granted } = secretNamed(scope, 'LineageApiKey', name)
+    this.#key = secret
+    this.#keyArn = granted
   }
 
   /** The variables of a function that tells; one that reaches no sink keeps its events for Finish. */

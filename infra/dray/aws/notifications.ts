@@ -28,7 +28,8 @@ export class Notifications extends Construct {
       this.topic = Topic.fromTopicArn(this, 'Topic', settings.topicArn)
       return
     }
-    if (settings.emails.length === 0 && isProduction(environment)) warn(this, environment)
+    if (settings.emails.length === 0 && !settings.slack && !settings.webhook && isProduction(environment))
+      warn(this, environment)
     const topicName = topicNameOf(environment)
     const topic = new Topic(this, 'Topic', { topicName, displayName: 'Dray', masterKey: key, enforceSSL: true })
     for (const email of settings.emails) topic.addSubscription(new EmailSubscription(email))
@@ -68,6 +69,6 @@ export class Notifications extends Construct {
 function warn(scope: Construct, environment: string): void {
   Validations.of(scope).addWarning(
     'dray:nobody-is-notified',
-    `The environment ${environment} names nobody to notify, so its alarms and failed runs are seen by those alone who look. Give ${environment} notify: { emails: ['…'] } or notify: { topicArn: '…' } in infra/environments.ts.`,
+    `The environment ${environment} names nobody to notify, so its alarms and failed runs are seen by those alone who look. Give ${environment} notify: { emails: ['…'] }, { slack: … }, { webhook: … } or { topicArn: '…' } in infra/environments.ts.`,
   )
 }

@@ -3,12 +3,16 @@ import { Match, Rule, RuleTargetInput, Schedule } from 'aws-cdk-lib/aws-events'
 import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets'
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { ITopic } from 'aws-cdk-lib/aws-sns'
+import { LambdaSubscription } from 'aws-cdk-lib/aws-sns-subscriptions'
 import type { Queue } from 'aws-cdk-lib/aws-sqs'
 import { Construct } from 'constructs'
 import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
+import type { Environment } from '#dray-infra/project/environment.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import { triggerHandlers } from './deployed-handlers.ts'
 import { PIPELINE_ENDING, patternOf } from './names.ts'
+import { pascalCase } from './pascal-case.ts'
+import { readingSecret, secretNamed } from './reading-secret.ts'
 import { WHILE_NOBODY_LOOKS, watch } from './workflow-alarms.ts'
 import {
   deadLetterQueue,
@@ -20,19 +24,26 @@ import {
 } from './workflow-triggers.ts'
 
 export interface PipelinesWatchProps {
-  readonly environment: { readonly name: string }
+  readonly environment: Pick<Environment, 'name' | 'notify'>
   readonly table: Table
   readonly topic: ITopic
   readonly createFunction: (
     scope: Construct,
-    name: 'pipeline-janitor' | 'versions',
+    name: 'pipeline-janitor' | 'versions' | 'notify-slack' | 'notify-webhook',
     props: TriggerFunctionProps & { readonly id: string },
   ) => TriggerFunction
 }
 
+type Variables = Readonly<Record<string, string>>
+
+interface NamedSecret {
+  readonly secret?: string | undefined
+  readonly encryptionKey?: string | undefined
+}
+
 /**
- * Looks after pipelines that a person has started, and deletes code that no state machine runs any more. What these two
- * functions have failed of is in `deadLetters`.
+ * Looks after pipelines that a person has started, deletes code that no state machine runs any more, and sends what the
+ * topic says to Slack and a webhook. What these functions have failed of is in `deadLetters`.
  */
 export class PipelinesWatch extends Construct {
   readonly #props: PipelinesWatchProps
@@ -46,6 +57,9 @@ export class PipelinesWatch extends Construct {
     watch(this, 'LostEndsAlarm', lostEnds(props.environment.name, this.#deadLetters), props.topic)
     this.#createJanitor()
     this.#createVersions()
+    const { slack, webhook } = props.environment.notify
+    if (slack) this.#createNotifier('slack', slack, {})
+    if (webhook) this.#createNotifier('webhook', webhook, { NOTIFY_URL: webhook.url, NOTIFY_SIGN: webhook.sign })
   }
 
   /** An execution that a workflow has started is ended by that workflow's own janitor. */
@@ -126,6 +140,28 @@ export class PipelinesWatch extends Construct {
     })
   }
 
+  /** One function a receiver: each reads its secret alone, and is called again for its own failures alone. */
+  #createNotifier(by: 'slack' | 'webhook', { secret: name, encryptionKey }: NamedSecret, variables: Variables): void {
+    const { topic, createFunction } = this.#props
+    const id = pascalCase(`notify-${by}`)
+    const named = name === undefined ? null : secretNamed(this, `${id}Secret`, name)
+    const { function: notify, role } = createFunction(this, `notify-${by}`, {
+      id,
+      handler: triggerHandlers.notify,
+      timeoutSeconds: 60,
+      environment: {
+        NOTIFY_BY: by,
+        ...variables,
+        ...(named === null ? {} : { NOTIFY_SECRET_ARN: named.secret.secretArn }),
+      },
+    })
+    if (named !== null) {
+      for (const statement of readingSecret(role, named.granted, encryptionKey)) role.addToPrincipalPolicy(statement)
+    }
+    keepFailures(notify, role, this.#deadLetters)
+    topic.addSubscription(new LambdaSubscription(notify))
+  }
+
   #arn(service: string, resource: string, resourceName: string): string {
     const arnFormat = ArnFormat.COLON_RESOURCE_NAME
     return Stack.of(this).formatArn({ service, resource, resourceName, arnFormat })
@@ -136,7 +172,7 @@ function lostEnds(environment: string, deadLetters: Queue) {
   return {
     of: environment,
     runbook: 'Lost ends',
-    says: 'the end of a pipeline that a person has started, or the daily deletion of unused versions, could not be handled and is in the dead letters.',
+    says: 'the end of a pipeline that a person has started, the daily deletion of unused versions, or a message to Slack or a webhook, could not be handled and is in the dead letters.',
     metric: deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
     above: 0,
     missing: WHILE_NOBODY_LOOKS,

@@ -18,6 +18,14 @@ const encryptionKey = z
   .regex(/^arn:aws[a-z-]*:kms:[^:]+:\d{12}:key\/.+$/, 'is not the ARN of a key (arn:aws:kms:…:key/…)')
   .optional()
 
+/** Of a server; `field` names the secret that holds what opens it. */
+const secureUrl = (field: string) =>
+  z
+    .url({ protocol: /^https$/, error: 'is not a URL that begins with https://' })
+    .refine((url) => new URL(url).username === '' && new URL(url).password === '', {
+      error: `has a user or a password in it, which would stand in the template and in the functions’ settings: put the key into a secret and name that as ${field}`,
+    })
+
 /** Whether the URL of a secret may turn off TLS, or the check of the server's certificate, by its `sslmode`. */
 const tls = z.enum(['verified', 'by-url']).default('verified')
 
@@ -112,12 +120,7 @@ const environment = z.strictObject({
   lineage: z
     .strictObject({
       /** It is reached from outside of the network. */
-      url: z
-        .url({ protocol: /^https$/, error: 'is not a URL that begins with https://' })
-        .refine((url) => new URL(url).username === '' && new URL(url).password === '', {
-          error:
-            'has a user or a password in it, which would stand in the template and in the functions’ settings: put the key into a secret and name that as apiKeySecret',
-        }),
+      url: secureUrl('apiKeySecret'),
       endpoint: z.string().min(1).default('api/v1/lineage'),
       /** Name or complete ARN of the secret that holds the key. */
       apiKeySecret: z.string().min(1).optional(),
@@ -134,6 +137,18 @@ const environment = z.strictObject({
       emails: z.array(z.email()).default([]),
       /** A topic that is there already, instead of one of the stack's own. */
       topicArn: arnOf('sns').optional(),
+      /** Name or complete ARN of the secret that holds the URL of an incoming webhook; the key of yours on it. */
+      slack: z.strictObject({ secret: z.string().min(1), encryptionKey }).optional(),
+      /** Receives each message as JSON. */
+      webhook: z
+        .strictObject({
+          url: secureUrl('secret'),
+          /** What a secret holds that shows who sends, by a signature (HMAC) or as a bearer token. */
+          secret: z.string().min(1).optional(),
+          sign: z.enum(['hmac', 'bearer']).default('hmac'),
+          encryptionKey,
+        })
+        .optional(),
     })
     .refine((notify) => notify.topicArn === undefined || notify.emails.length === 0, {
       error: 'gives e-mails and a topic: subscribe the e-mails to that topic and leave them out here',

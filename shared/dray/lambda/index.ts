@@ -28,6 +28,7 @@ import { tellLineage } from './tell-lineage.ts'
 import { announceEnd } from './workflow-events.ts'
 
 export { janitorHandler } from './janitor.ts'
+export { notifyHandler } from './notify.ts'
 export { pipelineJanitorHandler } from './pipeline-janitor.ts'
 export { startHandler } from './start.ts'
 export { versionsHandler } from './versions.ts'

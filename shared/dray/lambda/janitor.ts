@@ -6,7 +6,7 @@ import { runInput } from '#dray/messages/run-input.ts'
 import { type EndedRun, endRun } from '#dray/triggers/end-run.ts'
 import { sweep } from '#dray/triggers/sweep.ts'
 import type { Handler } from './handler.ts'
-import { notifyOfFailure } from './notify-of-failure.ts'
+import { notifyOfEnd } from './notify-of-end.ts'
 import { observe } from './observe.ts'
 import { tellLineage } from './tell-lineage.ts'
 import { withInput } from './with-input.ts'
@@ -47,7 +47,7 @@ async function clean(event: JanitorInput, { workflow, services }: TriggerContext
   const started = await endRun(workflow, ended, services)
   const detail = wasOpen && ended.reason !== null ? await services.state.run(ended.id) : null
   if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: services.now, log }))
-  if (event.detail.status !== 'SUCCEEDED') await notifyOfFailure(workflow, ended.id, event.detail.status, services)
+  await notifyOfEnd(workflow, ended.id, event.detail.status, services)
   return { started }
 }
 

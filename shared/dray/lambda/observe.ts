@@ -20,7 +20,7 @@ export async function observe(workflow: TriggeredWorkflow, services: EndServices
 }
 
 /** Some steps of it, single keys or a range that was loaded again are not what a workflow is there for. */
-function isWhole({ mode, only }: RunRecord): boolean {
+export function isWhole({ mode, only }: RunRecord): boolean {
   return only === null && (mode === null || 'resume' in (modeOf({ mode }) ?? {}))
 }
 

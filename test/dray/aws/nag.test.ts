@@ -8,7 +8,16 @@ const network = {
   subnets: [{ id: 'subnet-0123456789abcdef0', availabilityZone: 'eu-north-1a', routeTable: 'rtb-0123456789abcdef0' }],
 }
 
-for (const [name, options] of Object.entries({ 'without a network': {}, 'in a network': { vpc: network } })) {
+const notify = {
+  slack: { secret: '/dray/test/slack' },
+  webhook: { url: 'https://hooks.example.com', secret: '/dray/test/webhook' },
+}
+
+for (const [name, options] of Object.entries({
+  'without a network': {},
+  'in a network': { vpc: network },
+  'with Slack and a webhook': { notify },
+})) {
   test(`cdk-nag finds nothing in the stacks ${name} that has no reason given`, async () => {
     const { app } = await environmentStacks(options)
 

@@ -297,6 +297,59 @@ describe('janitor', () => {
     while (((await triggers.state.run(run))?.steps ?? []).length === 0) await new Promise(setImmediate)
   }
 
+  for (const [what, error] of [
+    ['failed', 'Terminal: the mart is full'],
+    ['schema_changed', 'Terminal: orders: the models do not fit the databases, so nothing was read: …'],
+    ['quarantine', 'DataQuality: orders: 20 of 90 rows were quarantined and at most 10 may be, so …'],
+  ] as const) {
+    test(`tells programs of a run that failed (${what}), with its steps, the command and the execution`, async () => {
+      await recordRun(triggers, 'r', WORKFLOW)
+      await triggers.state.putStep({ ...emptyStep('r', 'customers'), status: 'success' })
+      await triggers.state.putStep({ ...emptyStep('r', 'orders'), status: 'failed', error })
+
+      await kill('r', 'FAILED')
+
+      const [notification] = triggers.notifications()
+      assert.deepEqual(JSON.parse(notification?.MessageAttributes.notice.Value ?? ''), {
+        ...{ version: 1, id: '', what, environment: 'test', summary: 'daily failed in test.', workflow: 'daily' },
+        ...{ run: 'r', steps: [{ step: 'orders', status: 'failed', reason: error }], reason: 'The execution failed.' },
+        command: 'npx dray runs show r --env test',
+        link: `https://eu-north-1.console.aws.amazon.com/states/home?region=eu-north-1#/v2/executions/details/${encodeURIComponent('arn:aws:states:eu-north-1:123456789012:execution:daily:r')}`,
+      })
+    })
+  }
+
+  test('tells of the first success after runs that failed, and not of the next one, nor of one of some steps', async () => {
+    let startTime = Date.now() - 10_000
+    const run = async (id: string, status: 'success' | 'failed', only: readonly string[] | null = null) => {
+      const start = { id, workflow: WORKFLOW, runner: 'stepfunctions', trigger: 'schedule', only } as const
+      await triggers.state.startRun({ ...start, startTime: startTime++ })
+      const end = { endTime: Date.now(), recordsProcessed: 0, recordsFailed: 0, error: null }
+      await triggers.state.finishRun(id, { ...end, status })
+      await triggers.janitor(ended(id, status === 'success' ? 'SUCCEEDED' : 'FAILED'), context)
+    }
+
+    await run('a', 'success')
+    await run('b', 'failed')
+    await run('c', 'failed')
+    await run('d', 'success', ['orders'])
+    await run('e', 'success')
+    await run('f', 'success')
+
+    const told = triggers.notifications()
+    assert.deepEqual(
+      told
+        .map(({ MessageAttributes }) => JSON.parse(MessageAttributes.notice.Value))
+        .map(({ what, run: id }) => [what, id]),
+      [
+        ['failed', 'b'],
+        ['failed', 'c'],
+        ['recovered', 'e'],
+      ],
+    )
+    assert.equal(told[2]?.Message, 'daily succeeds again in test (run e).')
+  })
+
   test('says nothing of a success', async () => {
     await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
 

@@ -34,7 +34,11 @@ export interface Triggers {
   /** The dead letters, each with the reason beside it. */
   deadLetters(): readonly { readonly body: string; readonly reason: string | undefined }[]
   /** What was told to the people behind the topic. */
-  notifications(): readonly { readonly Subject: string; readonly Message: string }[]
+  notifications(): readonly {
+    readonly Subject: string
+    readonly Message: string
+    readonly MessageAttributes: { readonly notice: { readonly Value: string } }
+  }[]
   stop(): Promise<void>
 }
 

@@ -1,0 +1,112 @@
+import type { SNSClient } from '@aws-sdk/client-sns'
+import { NOTICE_ATTRIBUTE, type Notice } from '#dray/messages/notice.ts'
+import type { RunDetail, RunRecord } from '#dray/state/state-store.ts'
+import type { EndServices } from '#dray/triggers/end-run.ts'
+import type { TriggeredWorkflow } from '#dray/triggers/request-run.ts'
+import { consoleLink } from './console-link.ts'
+import { isWhole } from './observe.ts'
+
+const verbs = { FAILED: 'failed', TIMED_OUT: 'timed out', ABORTED: 'was aborted', SUCCEEDED: 'succeeds again' } as const
+
+/** How far back is looked for the run before. */
+const LATEST = 50
+const MOST_STEPS = 20
+const MOST_CHARACTERS = 500
+
+let client: SNSClient | null = null
+
+/**
+ * Tells the people behind `NOTIFICATION_TOPIC_ARN`, in words, how a run failed and what to do; of a success, if it is
+ * the first one after a run that failed.
+ */
+export async function notifyOfEnd(
+  workflow: TriggeredWorkflow,
+  run: string,
+  status: keyof typeof verbs,
+  { state }: EndServices,
+): Promise<void> {
+  const topic = process.env.NOTIFICATION_TOPIC_ARN
+  if (!topic) return
+  const detail = await state.run(run)
+  const succeeded = status === 'SUCCEEDED'
+  if (succeeded) {
+    const runs = await state.runs({ workflow: workflow.name, limit: LATEST })
+    if (detail === null || !isRecovery(detail.run, runs)) return
+  }
+  const environment = process.env.DRAY_ENVIRONMENT ?? ''
+  const subject = `${workflow.name} ${verbs[status]} in ${environment}`
+  const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns')
+  client ??= new SNSClient()
+  await client.send(
+    new PublishCommand({
+      TopicArn: topic,
+      // SNS takes 100 ASCII characters.
+      Subject: subject.slice(0, 100),
+      Message: succeeded ? `${subject} (run ${run}).` : messageOf(subject, run, detail),
+      MessageAttributes: {
+        [NOTICE_ATTRIBUTE]: {
+          DataType: 'String',
+          StringValue: JSON.stringify(
+            noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail),
+          ),
+        },
+      },
+    }),
+  )
+}
+
+/** Whether a whole run succeeded and none has since the last one that failed. `runs` are newest first. */
+export function isRecovery(run: RunRecord, runs: readonly RunRecord[]): boolean {
+  if (!isWhole(run)) return false
+  const before = runs.filter(({ id, startTime }) => id !== run.id && startTime <= run.startTime)
+  const last = before.find((one) => one.status === 'failed' || (one.status === 'success' && isWhole(one)))
+  return last?.status === 'failed'
+}
+
+interface Ended {
+  readonly environment: string
+  readonly workflow: string
+  readonly run: string
+  readonly subject: string
+  readonly succeeded: boolean
+}
+
+function noticeOf({ environment, workflow, run, subject, succeeded }: Ended, detail: RunDetail | null): Notice {
+  const unsuccessful = succeeded ? [] : (detail?.steps.filter(({ status }) => status !== 'success') ?? [])
+  const steps = unsuccessful
+    .slice(0, MOST_STEPS)
+    .map(({ step, status, error }) => ({ step, status, reason: error ? cut(error) : null }))
+  const reasons = unsuccessful.map(({ error }) => error ?? '')
+  return {
+    ...{ version: 1, id: '', environment, workflow, run, steps },
+    what: succeeded ? 'recovered' : whatFailed(reasons),
+    summary: `${subject}.`,
+    reason: detail?.run.error ? cut(detail.run.error) : null,
+    command: `npx dray runs show ${run} --env ${environment}`,
+    link: consoleLink(`${(process.env.STATE_MACHINE_ARN ?? '').replace(':stateMachine:', ':execution:')}:${run}`),
+  }
+}
+
+/** By the words that docs/operations.md, "A run failed", has, too. */
+export function whatFailed(reasons: readonly string[]): 'failed' | 'schema_changed' | 'quarantine' {
+  if (reasons.some((reason) => reason.includes('the models do not fit the databases'))) return 'schema_changed'
+  return reasons.some((reason) => reason.includes('rows were quarantined and at most')) ? 'quarantine' : 'failed'
+}
+
+function cut(text: string): string {
+  return text.length <= MOST_CHARACTERS ? text : `${text.slice(0, MOST_CHARACTERS).toWellFormed()} …`
+}
+
+/** What, where, the consequence and the remedy. */
+export function messageOf(subject: string, run: string, detail: RunDetail | null): string {
+  const steps = detail?.steps.map(({ step, status, error }) => `  ${step}: ${status}${error ? `: ${error}` : ''}`) ?? []
+  return [
+    `${subject} (run ${run}).`,
+    '',
+    ...(steps.length > 0 ? ['Steps:', ...steps] : ['No step had started.']),
+    ...(detail?.run.error ? ['', `Reason: ${detail.run.error}`] : []),
+    '',
+    'The last_run of the steps that did not succeed stays where it was, so the next run reads the same rows again: nothing is lost.',
+    'What to do: docs/operations.md, "A run failed".',
+  ].join('\n')
+}
