@@ -3,6 +3,7 @@ import { after, before, beforeEach, describe } from 'node:test'
 import type { Database } from 'dray/internal/active-record/database.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { emptyDatabase } from '#test/services/empty-database.ts'
 import { mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
 import { type Harness, openHarness } from './harness.ts'
@@ -21,9 +22,14 @@ export interface Engine {
 
 /**
  * Runs a suite on SQLite, PostgreSQL and MariaDB, or on MySQL alone; each test finds empty databases and an empty
- * state.
+ * state. On a server Dray's own tables may be there, empty as well, unless the suite is about how they are made.
  */
-export function onEachEngine(name: string, databases: readonly Database[], suite: (engine: Engine) => void): void {
+export function onEachEngine(
+  name: string,
+  databases: readonly Database[],
+  suite: (engine: Engine) => void,
+  { keepsOwn = true } = {},
+): void {
   engine('sqlite', async () => null, othersSkipped)
   engine('postgres', startPostgres, othersSkipped)
   engine('mysql', startMysql, mysqlUnavailable)
@@ -32,7 +38,15 @@ export function onEachEngine(name: string, databases: readonly Database[], suite
     describe(`${name} on ${dialect}`, { skip: skip ?? false }, () => {
       let harness: Harness
       let server: Server | null = null
+      const urls = new Map<Database, string>()
 
+      const emptied = async (of: Server, database: Database): Promise<string> => {
+        const known = urls.get(database)
+        const url = known ?? (await of.createDatabase())
+        if (known === undefined) urls.set(database, url)
+        else await emptyDatabase(url, { keepsOwn })
+        return url
+      }
       const closeAll = () => Promise.all(databases.map((database) => database.close()))
       before(async () => {
         server = await start()
@@ -48,7 +62,7 @@ export function onEachEngine(name: string, databases: readonly Database[], suite
         harness = await openHarness()
         for (const database of databases) {
           process.env[urlVariable(database.name)] =
-            server === null ? `sqlite:${join(harness.folder, `${database.name}.db`)}` : await server.createDatabase()
+            server === null ? `sqlite:${join(harness.folder, `${database.name}.db`)}` : await emptied(server, database)
         }
       })
       suite({
