@@ -85,7 +85,7 @@ export const keyMutants: readonly Mutant[] = [
   {
     bug: 'a row takes the place of one in another spelling that the source has, too',
     file: RENAMED,
-    edits: [['!found[index]?.some((one) => textOf(one) === textOf(stored))', 'true']],
+    edits: [['!found[index]?.some((one) => text(one) === text(spelling))', 'true']],
     over: RESPELLED,
   },
   {

@@ -63,14 +63,19 @@ describe('the isolated functions', () => {
 
   test('have the variables that the stack sets, with URLs for secrets, and the endpoints', () => {
     for (const [handler, isolated] of functions) {
-      const { Variables } = stack.lambda(handler).Properties.Environment
-      const names = Object.keys(Variables)
+      // Finish is there twice; that of pipelines which are started by hand tells no bus.
+      const [names = []] = stack
+        .ofType('AWS::Lambda::Function')
+        .filter(({ Properties }) => Properties.Description === handler)
+        .map(({ Properties }) => Object.keys(Properties.Environment.Variables))
+        .toSorted((one, other) => other.length - one.length)
+      const given = names
         .filter((name) => name !== 'NODE_EXTRA_CA_CERTS')
         .map((name) => name.replace(/_SECRET_ARN$/, ''))
 
       assert.deepEqual(
         Object.keys(isolated.environment).toSorted(),
-        [...names, 'AWS_ENDPOINT_URL_S3'].toSorted(),
+        [...given, 'AWS_ENDPOINT_URL_S3'].toSorted(),
         handler,
       )
     }
