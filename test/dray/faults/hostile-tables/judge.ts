@@ -163,21 +163,26 @@ export async function oneKeys(
   if (twice.length === 0 || table.way === 'append') return () => false
   const missing = rows.source.filter((row) => !current.some((one) => nameOf(one) === nameOf(row)))
   const speech = speechOf(into.engine)
-  const texts = table.keys.map((column) => from.canonical(column.kind.form, from.quote(column.name)))
+  const places = table.keys.flatMap(({ kind }, place) => (kind.form === 'text' ? [place] : []))
+  const others = table.keys.flatMap(({ kind }, place) => (kind.form === 'text' ? [] : [place]))
   const same = new Set<string>()
   for (const row of missing) {
-    const read = `SELECT ${texts.join(', ')} FROM ${from.quote(table.table)} WHERE ident = ${row.ident} AND rev = ${row.rev}`
-    const [key = []] = await from.rows(read)
-    const equal = table.keys.map(({ name, kind }, place) => {
-      const given = literal(speech, key[place] ?? '')
-      return kind.form === 'text'
-        ? `${into.quote(name)} = ${given}`
-        : `${canonical(into, table.keys[place] as TableColumn)} = ${given}`
+    const read = places.map((place) => from.canonical('text', from.quote((table.keys[place] as TableColumn).name)))
+    const where = `WHERE ident = ${row.ident} AND rev = ${row.rev}`
+    const [texts = []] = await from.rows(`SELECT ${['1', ...read].join(', ')} FROM ${from.quote(table.table)} ${where}`)
+    const equal = places.map((place, index) => {
+      const column = into.quote((table.keys[place] as TableColumn).name)
+      return `${column} = ${literal(speech, texts[index + 1] ?? '')}`
     })
-    const found = await into.rows(
-      `SELECT ident, rev FROM ${into.quote(targetName(table))} WHERE ${equal.join(' AND ')}`,
-    )
-    for (const [ident, rev] of found) same.add(`${ident}.${rev}>${nameOf(row)}`)
+    const found = await into
+      .rows(`SELECT ident, rev FROM ${into.quote(targetName(table))} WHERE ${['1 = 1', ...equal].join(' AND ')}`)
+      // A text that the column's type or character set does not know is the key of no row.
+      .catch(() => [])
+    const names = new Set(found.map(([ident, rev]) => `${ident}.${rev}`))
+    for (const one of twice) {
+      const isOne = names.has(nameOf(one)) && others.every((place) => one.digests[place] === row.digests[place])
+      if (isOne) same.add(`${nameOf(one)}>${nameOf(row)}`)
+    }
   }
   return (one, row) => same.has(`${nameOf(one)}>${nameOf(row)}`)
 }
