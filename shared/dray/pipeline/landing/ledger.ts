@@ -54,7 +54,7 @@ function defineLedger(database: Database) {
         landedRows: text().nullable(),
       },
     ) {},
-    /** One row a key that the source spells otherwise than the target writes it: see `forgotten-spellings.ts`. */
+    /** One row a key that the source spells otherwise than the target writes it: see `kept-spellings.ts`. */
     Spelling: class extends defineModel(
       database,
       { table: 'dray_spelling', readOnly: false },

@@ -3,7 +3,6 @@ import type { OpenBlocks } from '#dray/block/block.ts'
 import type { MergeResult } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
-import { forgottenSpellings } from './forgotten-spellings.ts'
 import { writeVersions } from './history.ts'
 import { loadKeepingSpellings } from './kept-spellings.ts'
 import { nextTable } from './next-table.ts'
@@ -15,7 +14,7 @@ export interface RowsToLoad {
   readonly isWholeRun: boolean
   /** A row whose key the target holds in another spelling takes its place. */
   readonly respell?: boolean
-  /** The live columns when the run was planned. */
+  /** Of the plan. */
   readonly schema: PlannedSchema | undefined
   readonly signal: AbortSignal
 }
@@ -23,7 +22,7 @@ export interface RowsToLoad {
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
   const { open, isWholeRun, respell = false, signal } = rows
-  const written = await forgottenSpellings(pipeline, rows.schema)
+  const written = rows.schema?.forgotten ?? null
   if (written === null) return writeRows(pipeline, rows)
   // A full load meets each row of a key, and Commit compares them: a table from elsewhere is taken as it is.
   const knowsAll = pipeline.extract.cursor !== null || !isWholeRun

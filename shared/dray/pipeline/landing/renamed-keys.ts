@@ -5,7 +5,6 @@ import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
-import { forgottenSpellings } from './forgotten-spellings.ts'
 import { hashOf, knownSpellings } from './kept-spellings.ts'
 import { storedKeys } from './stored-keys.ts'
 
@@ -46,7 +45,7 @@ export async function renamedKeys(
     const [one, ...others] = new Map(held[index]?.map((key) => [keyOf(key), key])).values()
     return one === undefined || others.length > 0 ? [] : [{ place, stored: one }]
   })
-  const isKept = (await forgottenSpellings(pipeline, schema)) === null
+  const isKept = (schema?.forgotten ?? null) === null
   const spellings = isKept ? new Map<string, Key>() : await knownSpellings(pipeline, stored)
   const textOf = (key: Key) => keyOf(canonicalKey(own, key))
   const asked = stored.map(({ place, stored: key }) => {

@@ -1,17 +1,21 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import type { Spelling } from '#dray/database/capabilities.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { forgottenSpellings } from './forgotten-spellings.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
 export interface PlannedSchema {
   readonly source: readonly LiveColumn[]
   readonly target: readonly LiveColumn[]
+  /** See `forgottenSpellings`; left out by plans of before. */
+  readonly forgotten?: readonly Spelling[] | null
 }
 
-export type Side = keyof PlannedSchema
+export type Side = 'source' | 'target'
 
 /**
  * At Plan: holds the models against their live tables. Throws `Terminal` when a column that is needed is missing or of
@@ -35,8 +39,9 @@ export async function checkContract(
       `${pipeline.name}: the databases differ from the models and the pipeline says contract: 'freeze', so nothing was read: ${others.join('; ')}; change the model or the table, or say contract: 'evolve'`,
     )
   }
+  const columns = { source: live.source?.columns ?? [], target: live.target?.columns ?? [] }
   return {
-    schema: { source: live.source?.columns ?? [], target: live.target?.columns ?? [] },
+    schema: { ...columns, forgotten: await forgottenSpellings(pipeline, columns) },
     notes: unknownColumns(models.source, live.source),
   }
 }
