@@ -302,12 +302,12 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     const lines = recordOf(await emulator.decisions(), { names, pipelines: allPipelinesOf(workflows), attributes })
     if (process.env.UPDATE_GRANTS === '1') writeFileSync(recordFile, `${lines.join('\n')}\n`)
 
-    const recorded = recordedLines()
+    // Which of the workflows' janitors meets a run that has failed before is a matter of time.
+    const alike = (line: string) =>
+      line.replaceAll(new RegExp(workflows.map(({ name }) => name).join('|'), 'g'), '<workflow>')
+    const [made, known] = [new Set(lines.map(alike)), new Set(recordedLines().map(alike))]
     assert.deepEqual(
-      {
-        added: lines.filter((line) => !recorded.includes(line)),
-        gone: recorded.filter((line) => !lines.includes(line)),
-      },
+      { added: [...made.difference(known)], gone: [...known.difference(made)] },
       { added: [], gone: [] },
       'Run this test with UPDATE_GRANTS=1, and test/dray/aws/grants with UPDATE_DOCS=1: it says which grant is missing.',
     )
