@@ -46,6 +46,7 @@ export const packages = {
     entry: [
       'aws/app.ts',
       'cli/dray.ts',
+      'emulator/emulator-process.ts',
       'local/services-process.ts',
       'local/isolated/bootstrap.ts',
       'local/worker-thread.ts',

@@ -24,8 +24,7 @@ const requireInModule =
 export interface BundledHandler {
   /** The file that exports `handler`, relative to the project's root. */
   readonly handler: string
-  /** SQLite locally only. */
-  readonly engines: readonly (Engine | 'sqlite')[]
+  readonly engines: readonly Engine[]
 }
 
 /**

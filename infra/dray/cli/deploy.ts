@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createRequire } from 'node:module'
 import { delimiter, dirname } from 'node:path'
 import type { Command } from 'commander'
+import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { say } from './output.ts'
@@ -17,12 +18,15 @@ const OTHERS = 'options of the CDK CLI, after --'
 export function addDeploy(program: Command, verbs: Verbs): void {
   program
     .command('deploy')
-    .description('deploy an environment: cdk deploy of its stacks')
+    .description('deploy an environment: cdk deploy of its stacks; emulated: on an emulator of AWS on this machine')
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .option('--require-approval <when>', 'never, broadening or any-change: which changes of permissions it asks about')
     .action(async (environment: string, given: readonly string[], { requireApproval }: DeployOptions) => {
-      const approval = requireApproval === undefined ? [] : ['--require-approval', requireApproval]
+      if (environment === EMULATED) await startEmulated()
+      // Nobody's permissions are at stake there.
+      const when = requireApproval ?? (environment === EMULATED ? 'never' : undefined)
+      const approval = when === undefined ? [] : ['--require-approval', when]
       verbs.exitCode = await cdk('deploy', environment, [...approval, ...given])
     })
 }
@@ -49,7 +53,13 @@ export function addDestroy(program: Command, verbs: Verbs): void {
     })
 }
 
+async function startEmulated(): Promise<void> {
+  const { prepareEmulator } = await import('#dray-infra/emulator/emulated.ts')
+  await prepareEmulator(await loadProject(), say)
+}
+
 async function destroy(environment: string, isSure: boolean): Promise<number> {
+  if (environment === EMULATED) return destroyEmulated()
   const { keptResources } = await import('#dray-infra/remote/kept-resources.ts')
   const kept = await keptResources(environment)
   const code = await cdk('destroy', environment, isSure ? ['--force'] : [])
@@ -58,6 +68,18 @@ async function destroy(environment: string, isSure: boolean): Promise<number> {
     `What keeps data is left: ${kept.map(({ type, id }) => `${type} ${id}`).join(', ')}. It is deleted by hand: see docs/deploy.md, Take it down.\n`,
   )
   return code
+}
+
+/** The emulated account goes with its process, whatever is at work there. */
+async function destroyEmulated(): Promise<number> {
+  const { stopEmulator } = await import('#dray-infra/emulator/emulated.ts')
+  const was = await stopEmulator()
+  say(
+    was
+      ? 'The emulator has ended, and all that was deployed to it is gone; the databases are as they were.\n'
+      : 'The emulator is not up, so there is nothing to take down.\n',
+  )
+  return 0
 }
 
 /** Runs the pinned CDK CLI on the stacks of an environment, in this terminal; returns its exit code. */

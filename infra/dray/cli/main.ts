@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
+import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addBackfill } from './backfill.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
@@ -46,6 +47,7 @@ function createProgram(verbs: Verbs): Command {
     .enablePositionalOptions(false)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
+    .hook('preAction', (_program, verb) => joinEmulated(verb))
   for (const add of [
     addRun,
     addResume,
@@ -68,6 +70,13 @@ function createProgram(verbs: Verbs): Command {
   return program
 }
 
+/** What works in the emulated environment finds the emulator in its variables, whatever stood there before. */
+async function joinEmulated(verb: Command): Promise<void> {
+  if (verb.opts().env !== EMULATED && !(verb.name() === 'diff' && verb.args[0] === EMULATED)) return
+  const { joinEmulator } = await import('#dray-infra/emulator/emulated.ts')
+  await joinEmulator()
+}
+
 /** Help on the command itself, which says what there is in the project; no verb pays for loading it. */
 function asksForHelp([first]: readonly string[]): boolean {
   return first === undefined || ['-h', '--help', 'help'].includes(first)
@@ -82,7 +91,8 @@ Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held b
 
 Databases are bound by the environment: ${Object.keys(databases).map(urlVariable).join(', ')}
 (postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).
---env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS.`
+--env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS;
+--env emulated on the emulator of AWS on this machine, which dray deploy emulated starts.`
 }
 
 /** Commander's message as one line, with where to look. */

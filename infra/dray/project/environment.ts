@@ -177,12 +177,25 @@ const environment = z.strictObject({
 /** As it is written; what has a default may be left out. */
 export type EnvironmentOptions = z.input<typeof environment>
 /** With its name, every default filled in, lengths of time in seconds. */
-export type Environment = z.output<typeof environment> & { readonly name: string }
-export type DatabaseSettings = Environment['databases'][string]
-export type Engine = z.output<typeof engine>
+export type Environment = Omit<z.output<typeof environment>, 'databases'> & {
+  readonly name: string
+  readonly databases: Readonly<Record<string, DatabaseSettings>>
+}
+export type DatabaseSettings = z.output<typeof database> | EmulatedDatabase
+/** SQLite on an emulator alone. */
+export type Engine = z.output<typeof engine> | 'sqlite'
 export type NetworkSettings = NonNullable<Environment['vpc']>
 
-const portOf: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306 }
+/** One of this machine, for functions that run on it, too. */
+interface EmulatedDatabase {
+  readonly engine: Engine
+  readonly authorities: 'public'
+  readonly tls: 'by-url'
+  readonly secret: string
+  readonly encryptionKey?: undefined
+}
+
+const portOf: Readonly<Record<Engine, number>> = { postgres: 5432, mysql: 3306, sqlite: 0 }
 
 /**
  * Where a database that is signed in to with IAM listens; of one by secret only its URL knows, and the engine's port is

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { type EnvironmentOptions, environmentOf } from 'dray-infra/internal/project/environment.ts'
-import { environmentsOf } from 'dray-infra/internal/project/environments.ts'
+import { environmentNamed, environmentsOf } from 'dray-infra/internal/project/environments.ts'
 import { environments } from '#test/fixture/infra/environments.ts'
+import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { type SynthesizedStack, statementsOf, synthesizedStack, testEnvironment } from './synthesized-stack.ts'
 
 const network = {
@@ -65,6 +66,32 @@ describe('an environment', () => {
       synthesizedStack({ reservedConcurrency }),
       /functions\/order\/load\.ts, which no workflow runs/,
     )
+  })
+})
+
+describe('the environment emulated', () => {
+  const project = { environments: {}, workflows: [nightly], databases: { shop: { embedded: 'sqlite' } } } as const
+
+  test('has the databases of this machine, by their URLs or embedded', (t) => {
+    t.after(() => delete process.env.SHOP_DATABASE_URL)
+    const engine = () => environmentNamed('emulated', project).databases.shop?.engine
+
+    const embedded = engine()
+    process.env.SHOP_DATABASE_URL = 'mariadb://somebody@host/shop'
+
+    assert.deepEqual([embedded, engine()], ['sqlite', 'mysql'])
+  })
+
+  test('cannot be one of infra/environments.ts', () => {
+    const declared = { ...project, environments: { emulated: testEnvironment } }
+
+    for (const name of ['emulated', 'dev']) {
+      assert.throws(
+        () => environmentNamed(name, declared),
+        /has an environment emulated, a name that means the emulator/,
+      )
+    }
+    assert.throws(() => environmentsOf(declared), /give it another name/)
   })
 })
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { AwsApi } from '#test/services/aws-api.ts'
 import { dray, temporaryHome } from './dray-process.ts'
@@ -83,4 +83,11 @@ describe('dray diff, dray deploy and dray destroy', () => {
       assert.deepEqual([code, stdout], [2, ''])
     })
   }
+
+  it('says what the emulator of AWS takes where there is no Python', async () => {
+    const { code, stderr } = await dray(home, ['deploy', 'emulated'], { ...nobody, PATH: dirname(process.execPath) })
+
+    assert.equal(code, 2)
+    assert.match(stderr, /There is no python3 on this machine; .* so nothing was deployed\. Install Python 3\.10 or newer/)
+  })
 })

@@ -19,7 +19,7 @@ import { Client } from 'pg'
 import { dray as drayIn, type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
-import { type Emulator, startEmulator } from './emulator.ts'
+import { type ObservedEmulator, startObserved } from './emulator.ts'
 import { emulatorPackage } from './emulator-package.ts'
 
 /*
@@ -51,7 +51,7 @@ async function untilSaid(stream: Readable, what: RegExp): Promise<string> {
 
 describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
   const { home, remove } = temporaryHome()
-  let emulator: Emulator
+  let emulator: ObservedEmulator
   let postgres: TestPostgres
   let till: Client
   let lake: Client
@@ -74,7 +74,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
 
   before(async () => {
     if ('unavailable' in found || 'unavailable' in mariadb) return
-    emulator = await startEmulator(found.python)
+    emulator = await startObserved(found.python)
     postgres = await startPostgres()
     const urls = {
       shop: await mariadb.createDatabase(),

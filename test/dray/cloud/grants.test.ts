@@ -26,7 +26,7 @@ import { attributesOf, placeholderName, readDeployment } from '#test/aws/grants/
 import { features } from '#test/aws/grants/synthesized-features.ts'
 import { type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
-import { type Emulator, startEmulator } from './emulator.ts'
+import { type ObservedEmulator, startObserved } from './emulator.ts'
 import { emulatorPackage } from './emulator-package.ts'
 
 const found = await emulatorPackage()
@@ -43,7 +43,7 @@ const SETTLED_MS = 3_000
 
 describe('the grants of an environment that does everything', { skip: why }, () => {
   const { home, remove } = temporaryHome()
-  let emulator: Emulator
+  let emulator: ObservedEmulator
   let postgres: TestPostgres
   let sink: Server
   let shop: Client
@@ -90,7 +90,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
 
   before(async () => {
     if ('unavailable' in found) return
-    emulator = await startEmulator(found.python)
+    emulator = await startObserved(found.python)
     const tls = join(emulator.folder, 'ministack-tls')
     sink = createServer(
       { cert: readFileSync(join(tls, 'server.crt')), key: readFileSync(join(tls, 'server.key')) },

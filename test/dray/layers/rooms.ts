@@ -40,7 +40,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
 const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/knip.ts': [],
   'dray-infra/states-language': ['dray/workflow'],
-  'dray-infra/project': ['dray/errors.ts', 'dray/workflow', 'dray/pipeline/declare'],
+  'dray-infra/project': ['dray/errors.ts', 'dray/database', 'dray/workflow', 'dray/pipeline/declare'],
   'dray-infra/testing': [...model, 'dray/pipeline/declare', 'dray/pipeline/rows'],
   'dray-infra/index.ts': ['dray-infra/project'],
   'dray-infra/upgrade': ['dray/errors.ts'],
@@ -56,9 +56,10 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     'dray/lambda',
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
+  'dray-infra/emulator': ['dray/errors.ts', 'dray/database', 'dray-infra/project', 'dray-infra/local'],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
+    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator'].map((room) => `dray-infra/${room}`),
   ],
 }
 
@@ -94,7 +95,7 @@ export const reserved: readonly { readonly packages: RegExp; readonly rooms: Reg
   },
   {
     packages: /^@(aws-sdk|smithy)\//,
-    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|local|remote|runs))$/,
+    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|emulator|local|remote|runs))$/,
     why: 'models and pipelines know no AWS',
   },
   {

@@ -5,6 +5,7 @@ import { deployedWorkflows } from '#dray-infra/aws/deployed-workflows.ts'
 import { environmentVariables, NODE_OPTIONS, stepVariables } from '#dray-infra/aws/handler-variables.ts'
 import type { Engine } from '#dray-infra/project/environment.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { engineOfUrl, urlFromAnyFolder } from '#dray-infra/project/local-url.ts'
 import { cachedBundles } from './cached-bundles.ts'
 import type { IsolatedFunction } from './instance.ts'
 
@@ -15,14 +16,6 @@ export interface IsolatedPlaces {
   readonly environment: NodeJS.ProcessEnv
   /** The SDK's own variables, `AWS_ENDPOINT_URL_S3` and so on. */
   readonly endpoints: Readonly<Record<string, string>>
-}
-
-const engines: Readonly<Record<string, Engine | 'sqlite'>> = {
-  'postgres:': 'postgres',
-  'postgresql:': 'postgres',
-  'mysql:': 'mysql',
-  'mariadb:': 'mysql',
-  'sqlite:': 'sqlite',
 }
 
 /**
@@ -72,16 +65,14 @@ function lineageVariables(environment: NodeJS.ProcessEnv): Record<string, string
 
 function urlOf(name: string, { environment }: IsolatedPlaces): string {
   const url = environment[urlVariable(name)]
-  // A function runs in the folder of its bundle, not in that of the command.
-  if (url) return url.replace(/^sqlite:(?![/:])/, () => `sqlite:${encodeURI(process.cwd())}/`)
+  if (url) return urlFromAnyFolder(url)
   throw new ConfigurationError(
     `The database ${name} has no URL, so the functions that work with it cannot be run; set ${urlVariable(name)}.`,
   )
 }
 
-function engineOf(name: string, places: IsolatedPlaces): Engine | 'sqlite' {
-  const scheme = /^[a-z]+:/.exec(urlOf(name, places))?.[0] ?? ''
-  const engine = engines[scheme]
-  if (engine !== undefined) return engine
+function engineOf(name: string, places: IsolatedPlaces): Engine {
+  const engine = engineOfUrl(urlOf(name, places))
+  if (engine !== null) return engine
   throw new ConfigurationError(`${urlVariable(name)} is of no engine that Dray knows, so nothing was bundled.`)
 }

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, describe, it } from 'node:test'
+import { dray as drayIn, type Ended, temporaryHome } from '#test/cli/dray-process.ts'
+import { emulatorPackage } from './emulator-package.ts'
+
+/* What a user does who has no account: the same environment, with the databases that `dray run` uses. */
+
+const found = await emulatorPackage()
+const why = 'unavailable' in found ? found.unavailable : false
+if (why !== false && process.env.CI === 'true') throw new Error(`CI must not skip suites: ${why}`)
+
+describe('the environment emulated', { skip: why }, () => {
+  const { home, remove } = temporaryHome()
+  const python = 'unavailable' in found ? '' : found.python
+  // Somebody is signed in to an account of theirs, which must not be met.
+  const own = { AWS_PROFILE: 'somebody', AWS_REGION: 'us-east-1', AWS_SESSION_TOKEN: 'theirs' }
+  const dray = (...args: string[]) => drayIn(home, args, { ...own, DRAY_EMULATOR_PYTHON: python })
+  const succeeded = ({ code, stdout, stderr }: Ended) => {
+    assert.equal(code, 0, `${stderr}${stdout}`)
+    return stdout
+  }
+  const run = async (...args: string[]) => JSON.parse(succeeded(await dray('run', ...args, '--json')))
+
+  after(async () => {
+    await dray('destroy', 'emulated')
+    remove()
+  })
+
+  it('is named as what starts it while it is not up', async () => {
+    const { code, stderr } = await dray('runs', '--env', 'emulated')
+
+    assert.equal(code, 2)
+    assert.match(stderr, /The emulator of emulated is not up.*`npx dray deploy emulated` starts it/)
+  })
+
+  it('is deployed with no account and no approval, and runs on the embedded databases', async () => {
+    const local = await run('--demo')
+
+    succeeded(await dray('deploy', 'emulated'))
+    const emulated = await run('--env', 'emulated')
+
+    assert.deepEqual([local.status, emulated.status], ['success', 'success'])
+    const orders = ({ steps }: typeof local) => steps.find(({ name }: { name: string }) => name === 'orders')
+    assert.ok(orders(local).inserted > 0)
+    assert.deepEqual([orders(emulated).inserted, orders(emulated).unchanged], [0, orders(local).inserted])
+    const { runs } = JSON.parse(succeeded(await dray('runs', '--env', 'emulated', '--json')))
+    assert.deepEqual(
+      runs.map(({ run_id: id }: { run_id: string }) => id),
+      [emulated.run_id],
+    )
+  })
+
+  it('is deployed again, and compared, while it is up', async () => {
+    assert.match((await dray('diff', 'emulated')).stderr, /no differences/)
+    succeeded(await dray('deploy', 'emulated'))
+  })
+
+  it('is gone when it is destroyed, and nothing else', async () => {
+    const { code, stderr } = await dray('destroy', 'emulated')
+
+    assert.equal(code, 0)
+    assert.match(
+      stderr,
+      /The emulator has ended, and all that was deployed to it is gone; the databases are as they were/,
+    )
+    assert.deepEqual([existsSync(join(home, 'emulated/aws')), existsSync(join(home, 'postgres'))], [false, true])
+    assert.match((await dray('destroy', 'emulated')).stderr, /is not up, so there is nothing to take down/)
+  })
+})
