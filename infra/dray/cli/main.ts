@@ -12,6 +12,7 @@ import { addNew } from './new.ts'
 import { say } from './output.ts'
 import { addPlan } from './plan.ts'
 import { addPreview } from './preview.ts'
+import { addProve } from './prove.ts'
 import { addQuarantine } from './quarantine.ts'
 import { addReconcile } from './reconcile.ts'
 import { addResume } from './resume.ts'
@@ -63,6 +64,7 @@ function createProgram(verbs: Verbs): Command {
     addDeploy,
     addDiff,
     addDestroy,
+    addProve,
     addNew,
     addUpgrade,
   ])

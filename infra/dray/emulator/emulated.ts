@@ -50,6 +50,10 @@ export async function prepareEmulator(project: LoadedProject, note: (text: strin
   if (running === null) await bootstrap(note)
 }
 
+export async function isEmulatorUp(): Promise<boolean> {
+  return (await runningEmulator(drayHome())) !== null
+}
+
 /** Ends the emulator with all that is in it; false where none is up. */
 export async function stopEmulator(): Promise<boolean> {
   const home = drayHome()

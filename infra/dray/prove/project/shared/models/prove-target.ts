@@ -1,0 +1,16 @@
+import { bigint, database, integer, varchar } from 'dray'
+
+export const target = database('prove-target')
+
+/** With the version of the code that has loaded it. */
+export class Order extends target.table('orders', {
+  id: bigint().primaryKey(),
+  item: varchar(100),
+  amount: varchar(20),
+  version: integer(),
+}) {}
+
+export class Gate extends target.table('gate', {
+  id: bigint().primaryKey(),
+  isOpen: integer(),
+}) {}

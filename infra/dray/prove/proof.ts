@@ -1,0 +1,253 @@
+import { spawn } from 'node:child_process'
+import { appendFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { z } from 'zod'
+import type { EnvironmentOptions } from '#dray-infra/project/environment.ts'
+import { packageFolder } from '#dray-infra/project/project-folder.ts'
+import { keptResources } from '#dray-infra/remote/kept-resources.ts'
+import {
+  BAD_ROWS,
+  changeOrders,
+  compareTables,
+  createSchemas,
+  dropSchemas,
+  inTarget,
+  type Places,
+  ROWS,
+  urlOfSchema,
+  type Versions,
+} from './databases.ts'
+import { secretOf, writeProject, writeSecondVersion } from './proven-project.ts'
+import { createSecret, deleteSecret } from './secrets.ts'
+import { deleteKept } from './take-down.ts'
+
+const LOOK_EVERY_MS = 1_000
+
+export interface ProofOptions {
+  /** Of the environment that is made and taken down. */
+  readonly name: string
+  /** For the project that is deployed; it goes when the proof is taken down. */
+  readonly folder: string
+  readonly settings: EnvironmentOptions
+  readonly places: Places
+  readonly signal: AbortSignal
+}
+
+/** One thing that is shown. `work` returns what was seen, and throws where it was not. */
+export interface ProofStep {
+  readonly name: string
+  work(): Promise<string>
+}
+
+const runDocument = z.object({
+  run_id: z.string(),
+  status: z.string(),
+  steps: z.array(
+    z.object({
+      name: z.string(),
+      status: z.string(),
+      inserted: z.number(),
+      updated: z.number(),
+      quarantined: z.number(),
+    }),
+  ),
+})
+const shownRun = z.object({
+  cost: z.object({ us_dollars: z.number() }).nullable(),
+  steps: z.array(z.object({ step: z.string(), status: z.string() })),
+})
+type RunDocument = z.output<typeof runDocument>
+
+interface Ended {
+  readonly code: number
+  readonly stdout: string
+}
+
+/** A small project, deployed as an environment of its own by the command itself, worked with, and taken down. */
+export class Proof {
+  readonly #options: ProofOptions
+  readonly #runs = new Set<string>()
+
+  constructor(options: ProofOptions) {
+    this.#options = options
+  }
+
+  /** What its runs have cost so far, in US dollars, as they say themselves; null where none has said. */
+  async readCost(): Promise<number | null> {
+    const costs: number[] = []
+    for (const id of this.#runs) {
+      const { cost } = await this.#show(id)
+      if (cost !== null) costs.push(cost.us_dollars)
+    }
+    return costs.length === 0 ? null : costs.reduce((sum, one) => sum + one, 0)
+  }
+
+  /** Where the output of each command is. */
+  get log(): string {
+    return join(this.#options.folder, 'prove.log')
+  }
+
+  steps(): readonly ProofStep[] {
+    const firstRows = ROWS - BAD_ROWS
+    return [
+      { name: 'prepare', work: () => this.#prepare() },
+      { name: 'deploy', work: () => this.#deploy() },
+      {
+        name: 'run',
+        work: async () => {
+          const { run, orders } = await this.#run(['run', 'prove'])
+          this.#expect(run, 'success')
+          await this.#compare((_id, isBad) => (isBad ? null : 1))
+          return `${orders.inserted} rows inserted, ${orders.quarantined} in quarantine; the tables are equal but for these`
+        },
+      },
+      { name: 'run again', work: () => this.#runAgain() },
+      { name: 'fail on purpose, resume', work: () => this.#failAndResume() },
+      { name: 'deploy during a run', work: () => this.#deployDuringRun() },
+      {
+        name: 'replay',
+        work: async () => {
+          this.#expect((await this.#run(['quarantine', 'replay', 'orders'])).run, 'success')
+          const count = await this.#compare((id) => versionAfterSecond(id))
+          return `what the first version rejected is loaded by the second: ${count} of ${firstRows + BAD_ROWS} rows are there`
+        },
+      },
+    ]
+  }
+
+  /** The stacks and what they leave, the secrets and the schemas: what the proof has made, and nothing else. */
+  async takeDown(): Promise<string> {
+    const { name, places } = this.#options
+    const kept = await keptResources(name)
+    await this.#dray(['destroy', name, '--yes'], [0], new AbortController().signal)
+    for (const resource of kept) await deleteKept(resource)
+    for (const database of ['prove-source', 'prove-target']) await deleteSecret(secretOf(name, database))
+    await dropSchemas(places)
+    const said = kept.map(({ type }) => type)
+    return `the stacks are gone, ${said.length === 0 ? 'nothing was left' : `${said.join(', ')} are deleted`} (a key in 7 days), the secrets and the schemas ${places.schema} are dropped`
+  }
+
+  async #prepare(): Promise<string> {
+    const { name, folder, settings, places } = this.#options
+    await writeProject(folder, name, settings)
+    await createSchemas(places)
+    await createSecret(secretOf(name, 'prove-source'), urlOfSchema(places.source, places.schema))
+    await createSecret(secretOf(name, 'prove-target'), urlOfSchema(places.target, places.schema))
+    return `the schemas ${places.schema} with ${ROWS} rows, two secrets`
+  }
+
+  async #deploy(): Promise<string> {
+    const { name, folder } = this.#options
+    await this.#dray(['deploy', name, '--require-approval', 'never', '--', '--output', join(folder, 'cdk.out')])
+    return `the stacks of ${name}`
+  }
+
+  async #runAgain(): Promise<string> {
+    const { run, orders } = await this.#run(['run', 'prove'])
+    this.#expect(run, 'success')
+    if (orders.inserted + orders.updated > 0) throw new Error('A run with nothing to do has written rows.')
+    await this.#compare((_id, isBad) => (isBad ? null : 1))
+    return 'nothing had changed, and nothing was written'
+  }
+
+  async #failAndResume(): Promise<string> {
+    const { places } = this.#options
+    await changeOrders(places, `id > ${BAD_ROWS} and id <= ${CHANGED_FIRST}`, 'changed once')
+    await inTarget(places, (tables) => tables.query('alter table orders rename column amount to money'))
+    const failed = await this.#run(['run', 'prove'])
+    await inTarget(places, (tables) => tables.query('alter table orders rename column money to amount'))
+    this.#expect(failed.run, 'failed')
+    const resumed = await this.#run(['resume', failed.run.run_id])
+    this.#expect(resumed.run, 'success')
+    await this.#compare((_id, isBad) => (isBad ? null : 1))
+    return `a column that was gone failed ${failed.run.run_id}, and nothing was loaded; once it was back, the resumed run loaded ${resumed.orders.updated} rows`
+  }
+
+  async #deployDuringRun(): Promise<string> {
+    const { places, folder, name } = this.#options
+    await changeOrders(places, `id > ${CHANGED_FIRST}`, 'changed for version 1')
+    const gate = (isOpen: 0 | 1) => inTarget(places, (tables) => tables.query(`update gate set is_open = ${isOpen}`))
+    await gate(0)
+    try {
+      const { stdout } = await this.#dray(['run', 'prove', '--env', name, '--detach', '--json'])
+      const { run_id: id } = z.object({ run_id: z.string() }).parse(JSON.parse(stdout))
+      while (!(await this.#isWaiting(id))) await delay(LOOK_EVERY_MS)
+      await writeSecondVersion(folder)
+      await this.#deploy()
+      await gate(1)
+      const during = await this.#run(['runs', 'watch', id])
+      this.#expect(during.run, 'success')
+      await this.#compare((_id, isBad) => (isBad ? null : 1))
+      await changeOrders(places, `id > ${CHANGED_FIRST}`, 'changed for version 2')
+      const next = await this.#run(['run', 'prove'])
+      this.#expect(next.run, 'success')
+      await this.#compare((rowId, isBad) => (isBad ? null : versionAfterSecond(rowId)))
+      return `the run ended with the code that it began with (${during.orders.updated} rows by version 1), the next one had the new (${next.orders.updated} rows by version 2)`
+    } finally {
+      await gate(1)
+    }
+  }
+
+  /** Whether the run is held by the gate. */
+  async #isWaiting(id: string): Promise<boolean> {
+    const { steps } = await this.#show(id)
+    return steps.some(({ step, status }) => step === 'gate' && status === 'running')
+  }
+
+  async #show(id: string): Promise<z.output<typeof shownRun>> {
+    const { code, stdout } = await this.#dray(['runs', 'show', id, '--env', this.#options.name, '--json'], [0, 1, 2])
+    return code === 0 ? shownRun.parse(JSON.parse(stdout)) : { cost: null, steps: [] }
+  }
+
+  #compare(versionOf: Versions): Promise<number> {
+    return compareTables(this.#options.places, versionOf)
+  }
+
+  #expect({ run_id: id, status }: RunDocument, wanted: string): void {
+    if (status === wanted) return
+    throw new Error(`The run ${id} was to be ${wanted}, and is ${status}.`)
+  }
+
+  async #run(args: readonly string[]): Promise<{ run: RunDocument; orders: RunDocument['steps'][number] }> {
+    const { stdout } = await this.#dray([...args, '--env', this.#options.name, '--json'], [0, 1])
+    const run = runDocument.parse(JSON.parse(stdout))
+    const orders = run.steps.find(({ name }) => name === 'orders')
+    if (orders === undefined) throw new Error(`The run ${run.run_id} says nothing of orders.`)
+    this.#runs.add(run.run_id)
+    return { run, orders }
+  }
+
+  /** The command as a user has it, in the project's folder. Throws with what it said. */
+  async #dray(args: readonly string[], codes: readonly number[] = [0], signal = this.#options.signal): Promise<Ended> {
+    const { folder } = this.#options
+    signal.throwIfAborted()
+    const child = spawn(process.execPath, [join(packageFolder, 'cli/dray.ts'), ...args], {
+      cwd: folder,
+      env: { ...process.env, DRAY_HOME: join(folder, '.dray'), NO_COLOR: '1', FORCE_COLOR: undefined },
+      stdio: ['ignore', 'pipe', 'pipe'],
+      // Ctrl-C is for this process, which ends what it has begun in order.
+      detached: true,
+    })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.on('data', (chunk) => (stdout += chunk))
+    child.stderr.on('data', (chunk) => (stderr += chunk))
+    const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
+    await this.#note(`$ dray ${args.join(' ')}\n${stderr}${stdout}(${code})\n\n`)
+    if (code !== null && codes.includes(code)) return { code, stdout }
+    const last = stderr.trim().split('\n').at(-1)
+    throw new Error(`dray ${args.join(' ')} ended with ${code}: ${last}`)
+  }
+
+  #note(text: string): Promise<void> {
+    return appendFile(this.log, text, { mode: 0o600 })
+  }
+}
+
+/** Up to here rows are changed before the second version is deployed, and behind it when it has been. */
+const CHANGED_FIRST = 500
+
+function versionAfterSecond(id: number): number {
+  return id > BAD_ROWS && id <= CHANGED_FIRST ? 1 : 2
+}

@@ -1,0 +1,143 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { closeDatabases } from 'dray/internal/active-record/database.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isEmulatorUp, joinEmulator, prepareEmulator, stopEmulator } from '#dray-infra/emulator/emulated.ts'
+import { drayHome, makeHome } from '#dray-infra/local/home.ts'
+import { type Services, startServices } from '#dray-infra/local/services.ts'
+import { EMULATED } from '#dray-infra/project/emulated-name.ts'
+import { environmentNamed } from '#dray-infra/project/environments.ts'
+import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { keptResources } from '#dray-infra/remote/kept-resources.ts'
+import { explained } from '#dray-infra/remote/refusals.ts'
+import { checkSignedIn } from '#dray-infra/remote/signed-in.ts'
+import { engineOfServer } from './databases.ts'
+import { Proof } from './proof.ts'
+import { provenSettings } from './proven-project.ts'
+
+export interface ProveOptions {
+  /** Where it is done, and how databases are reached there. */
+  readonly environment: string
+  readonly project: LoadedProject
+  readonly signal: AbortSignal
+  /** Called with what each step has shown. */
+  readonly told: (step: StepReport) => void
+  readonly note: (text: string) => void
+}
+
+export interface StepReport {
+  readonly name: string
+  readonly isShown: boolean
+  /** What was seen, or why it was not. */
+  readonly said: string
+  readonly seconds: number
+}
+
+export interface ProveReport {
+  /** Of the environment that was made. */
+  readonly name: string
+  readonly steps: readonly StepReport[]
+  /** Of its runs, in US dollars; null where none has said. */
+  readonly cost: number | null
+  /** The file with what each command printed; null where all was shown, and the file is gone. */
+  readonly log: string | null
+}
+
+/** Shows on an account, or on the emulator, that an environment can be deployed, run, mended and taken down. */
+export function prove(options: ProveOptions): Promise<ProveReport> {
+  const name = `prove-${randomBytes(3).toString('hex')}`
+  return inPlace(options, name, async (proof) => {
+    options.note(
+      `The environment ${name} is made. Should this be killed: npx dray prove ${options.environment} --clean ${name}\n`,
+    )
+    const steps: StepReport[] = []
+    for (const { name: step, work } of proof.steps()) {
+      const report = await shown(step, work, options)
+      steps.push(report)
+      if (!report.isShown) break
+    }
+    const cost = await proof.readCost().catch(() => null)
+    return { cost, steps: [...steps, await shown('take down', () => proof.takeDown(), options)] }
+  })
+}
+
+/** Takes down what a proof that was killed has left. Throws `Configuration` where there is none of that name here. */
+export function cleanProof(options: ProveOptions, name: string): Promise<ProveReport> {
+  if (!/^prove-[0-9a-f]{6}$/.test(name) || !existsSync(proofFolder(name))) {
+    throw new ConfigurationError(
+      `There is no proof ${name} in ${join(drayHome(), 'prove')}, so nothing was taken down; its name is in what the command has printed.`,
+    )
+  }
+  return inPlace(options, name, async (proof) => ({
+    cost: null,
+    steps: [await shown('take down', () => proof.takeDown(), options)],
+  }))
+}
+
+function proofFolder(name: string): string {
+  return join(drayHome(), 'prove', name)
+}
+
+async function inPlace(
+  options: ProveOptions,
+  name: string,
+  work: (proof: Proof) => Promise<Pick<ProveReport, 'steps' | 'cost'>>,
+): Promise<ProveReport> {
+  const { environment, project, signal, note } = options
+  const isEmulated = environment === EMULATED
+  const startsEmulator = isEmulated && !(await isEmulatorUp())
+  if (startsEmulator) await prepareEmulator(project, note)
+  else if (isEmulated) await joinEmulator()
+  const folder = proofFolder(name)
+  let services: Services | null = null
+  try {
+    const base = environmentNamed(environment, project)
+    await checkSignedIn(base)
+    if (!isEmulated) serversOfVariables()
+    makeHome(drayHome())
+    makeHome(join(drayHome(), 'prove'))
+    makeHome(folder)
+    // An embedded server of the proof's own goes with its folder.
+    const databases = { 'prove-source': { embedded: 'postgres' }, 'prove-target': { embedded: 'postgres' } } as const
+    services = await startServices({ home: join(folder, '.dray'), project: { databases }, state: false })
+    const { engines, source, target } = serversOfVariables()
+    const isDeployed = (await keptResources(environment)).length > 0
+    const settings = provenSettings(name, { base, isDeployed, engines })
+    const places = { source, target, schema: name.replace('-', '_') }
+    const proof = new Proof({ name, folder, settings, places, signal })
+    const { steps, cost } = await work(proof)
+    await closeDatabases()
+    await services.stop()
+    const isShown = steps.every((step) => step.isShown)
+    if (isShown) await rm(folder, { recursive: true, force: true })
+    return { name, steps, cost, log: isShown ? null : proof.log }
+  } catch (error) {
+    throw explained(error, environment)
+  } finally {
+    await services?.stop()
+    if (startsEmulator) await stopEmulator()
+  }
+}
+
+/** Throws `Configuration` where one is not given. */
+function serversOfVariables() {
+  const { PROVE_SOURCE_DATABASE_URL: source, PROVE_TARGET_DATABASE_URL: target } = process.env
+  const engines = {
+    source: engineOfServer('PROVE_SOURCE_DATABASE_URL', source),
+    target: engineOfServer('PROVE_TARGET_DATABASE_URL', target),
+  }
+  return { engines, source: source as string, target: target as string }
+}
+
+async function shown(name: string, work: () => Promise<string>, { told }: ProveOptions): Promise<StepReport> {
+  const start = performance.now()
+  const [isShown, said] = await work().then(
+    (text) => [true, text] as const,
+    (error: Error) => [false, error.message] as const,
+  )
+  const report = { name, isShown, said, seconds: (performance.now() - start) / 1000 }
+  told(report)
+  return report
+}
