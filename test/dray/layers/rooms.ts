@@ -24,7 +24,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/state': ['dray/errors.ts', 'dray/messages'],
   'dray/workflow': ['dray/errors.ts', 'dray/messages', 'dray/pipeline/declare'],
   'dray/triggers': ['dray/errors.ts', 'dray/messages', 'dray/state'],
-  'dray/pipeline': ['dray/staging', 'dray/state'],
+  'dray/pipeline': run,
   'dray/pipeline/declare': [...model, 'dray/messages'],
   'dray/pipeline/texts': [...model, 'dray/messages'],
   'dray/pipeline/rows': pipelineBelow('rows'),

@@ -79,7 +79,16 @@ describe('the estimate of a run', () => {
       const puts = counted(harness.services.staging, ['write'])
       const gets = counted(puts.proxy, ['read', 'open'])
       const writes = counted(harness.services.state, [
-        ...['startRun', 'acquireLease', 'putStep', 'putPartition', 'commit', 'finishRun', 'releaseLease'],
+        ...[
+          'startRun',
+          'acquireLease',
+          'putStep',
+          'countAttempt',
+          'putPartition',
+          'commit',
+          'finishRun',
+          'releaseLease',
+        ],
       ])
       const services = { ...harness.services, staging: gets.proxy, state: writes.proxy }
       const calls: string[] = []
