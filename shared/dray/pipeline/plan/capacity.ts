@@ -65,6 +65,15 @@ export interface Prices {
   /** Of an item of up to 1 kB. */
   readonly dynamoDbWrite: number
   readonly logGigabyte: number
+  readonly sqsRequest: number
+  /** A month of what stands. A custom metric is billed by the hours in which it gets values. */
+  readonly keyMonth: number
+  readonly secretMonth: number
+  readonly alarmMetricMonth: number
+  readonly dashboardMonth: number
+  readonly metricMonth: number
+  /** Of an interface endpoint, in one zone. */
+  readonly endpointHour: number
 }
 
 export const assumptions: Assumptions = {
@@ -89,6 +98,13 @@ export const assumptions: Assumptions = {
     s3GigabyteMonth: 0.023,
     dynamoDbWrite: 0.000000705,
     logGigabyte: 0.57,
+    sqsRequest: 0.0000004,
+    keyMonth: 1,
+    secretMonth: 0.4,
+    alarmMetricMonth: 0.1,
+    dashboardMonth: 3,
+    metricMonth: 0.3,
+    endpointHour: 0.011,
   },
 }
 
