@@ -47,6 +47,7 @@ export const packages = {
       'aws/app.ts',
       'cli/dray.ts',
       'emulator/emulator-process.ts',
+      'prove/project/{functions/*/*,infra/project}.ts',
       'local/services-process.ts',
       'local/isolated/bootstrap.ts',
       'local/worker-thread.ts',

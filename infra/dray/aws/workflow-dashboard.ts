@@ -9,7 +9,7 @@ export interface WorkflowDashboardProps extends Omit<WorkflowAlarmsProps, 'topic
   readonly alarms: WorkflowAlarms
 }
 
-/** One page a workflow: its alarms, its runs, how late it is, the rows of each pipeline. */
+/** One page a workflow: its alarms, its runs, how late it is, the rows of each pipeline, what its runs cost. */
 export class WorkflowDashboard extends Construct {
   constructor(scope: Construct, id: string, props: WorkflowDashboardProps) {
     super(scope, id)
@@ -49,6 +49,11 @@ export class WorkflowDashboard extends Construct {
           graph('Lost starts', [
             deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),
             count('BadEvents'),
+          ]),
+        ],
+        [
+          graph('US dollars of a day of runs, by their calls', [
+            metricOf(props, 'RunUsDollars', 'Sum', Duration.days(1)),
           ]),
         ],
       ],

@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
-import { say } from './output.ts'
+import { print, say } from './output.ts'
 import type { Verbs } from './verb.ts'
 
 interface DeployOptions {
@@ -34,11 +34,15 @@ export function addDeploy(program: Command, verbs: Verbs): void {
 export function addDiff(program: Command, verbs: Verbs): void {
   program
     .command('diff')
-    .description('what dray deploy would change: cdk diff of its stacks')
+    .description('what dray deploy would change, cdk diff of its stacks, and what stands would cost a month')
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .action(async (environment: string, given: readonly string[]) => {
+      const startedAt = Date.now()
       verbs.exitCode = await cdk('diff', environment, given)
+      const { standingCost } = await import('./standing-cost.ts')
+      const cost = await standingCost({ given, startedAt, asksAws: !comparesTemplate(given) })
+      if (cost !== null) print(`\n${cost}`)
     })
 }
 
@@ -82,6 +86,11 @@ async function destroyEmulated(): Promise<number> {
   return 0
 }
 
+/** A template at hand is compared with no call to AWS; it is that of the environment's first stack. */
+function comparesTemplate(given: readonly string[]): boolean {
+  return given.some((option) => option.startsWith('--template'))
+}
+
 /** Runs the pinned CDK CLI on the stacks of an environment, in this terminal; returns its exit code. */
 async function cdk(command: string, name: string, given: readonly string[]): Promise<number> {
   const { environmentNamed } = await import('#dray-infra/project/environments.ts')
@@ -89,16 +98,15 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   const { stackNameOf } = await import('#dray-infra/aws/stack-outputs.ts')
   const project = await loadProject()
   const settings = environmentNamed(name, project)
-  // A template at hand is compared with no call to AWS; it is that of the environment's first stack.
-  const comparesTemplate = given.some((option) => option.startsWith('--template'))
-  if (!comparesTemplate) await checkSignedIn(settings)
+  const ofTemplate = comparesTemplate(given)
+  if (!ofTemplate) await checkSignedIn(settings)
   if (command === 'deploy') {
     const { waitForLeavingRuns } = await import('./leaving-runs.ts')
     await waitForLeavingRuns(name, project)
   }
   const first = stackNameOf(name)
   // The CLI takes the stacks along that depend on one that it destroys, and those that one depends on that it deploys.
-  const stack = comparesTemplate || command === 'destroy' ? first : `${first}-workflows`
+  const stack = ofTemplate || command === 'destroy' ? first : `${first}-workflows`
   const args = [command, stack, '--context', `environment=${name}`, ...given]
   if (command === 'destroy') {
     const { waitForAllRuns } = await import('./leaving-runs.ts')

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 import { modeOf } from 'dray/internal/messages/run-mode.ts'
+import { type RunCost, runCost } from 'dray/internal/pipeline/plan/run-cost.ts'
 import type { RunRecord } from 'dray/internal/state/state-store.ts'
 import { commandFor, withStores } from './environment.ts'
-import { count, moment, oneLine, status } from './format.ts'
+import { count, moment, oneLine, plural, status } from './format.ts'
 import { foundRun } from './found-run.ts'
 import { limitOption } from './limit-option.ts'
 import { print } from './output.ts'
@@ -54,19 +55,40 @@ const runColumns: Column<RunRecord>[] = [
 
 async function show(id: string, options: CommonOptions): Promise<void> {
   const detail = await withStores(options, ({ state }) => foundRun(state, id, options))
-  if (options.json) return printJson({ ...runDocument(detail.run), steps: detail.steps, partitions: detail.partitions })
-  const { run, steps } = detail
+  const { run, steps, partitions } = detail
+  const cost = runCost(detail)
+  if (options.json) return printJson({ ...runDocument(run), cost: cost && costDocument(cost), steps, partitions })
   const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
   print(
     [
       `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${oneLine(`${run.trigger}, ${run.runner}`)}\n`,
       run.error ? `${oneLine(run.error)}\n` : '',
       `\n${textTable(stepColumns(process.stdout), steps)}\n`,
+      cost === null ? '' : costLine(cost),
       ...reasons,
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),
       ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
   )
+}
+
+function costLine({ usDollars, plannedUsDollars, callsAssumed }: RunCost): string {
+  const planned = plannedUsDollars === null ? '' : ` (plan: ${plannedUsDollars.toFixed(4)})`
+  const assumed = callsAssumed === 0 ? '' : `, ${plural(callsAssumed, 'failed call')} of them taken for average`
+  return `  cost: ${usDollars.toFixed(4)} US dollars by its calls${assumed}${planned}\n`
+}
+
+function costDocument(cost: RunCost) {
+  const { lambda, logs, stateTransitions, s3, dynamoDb } = cost.parts
+  return {
+    us_dollars: cost.usDollars,
+    planned_us_dollars: cost.plannedUsDollars,
+    parts: { lambda, logs, state_transitions: stateTransitions, s3, dynamodb: dynamoDb },
+    calls: cost.calls,
+    calls_assumed: cost.callsAssumed,
+    gigabyte_seconds: cost.gigabyteSeconds,
+    state_transitions: cost.stateTransitions,
+  }
 }
 
 function whatRan({ workflow, only }: RunRecord): string {

@@ -155,7 +155,9 @@ function commentScript(names: readonly string[]): string {
               const text = (await readFile(\`dray-diff/\${environment}.txt\`, 'utf8')).trim()
               const shown = text.length > longest ? \`\${text.slice(0, longest)}\\n… the log of the run has the rest.\` : text
               const fence = '\`'.repeat(Math.max(3, ...[...shown.matchAll(/\`+/g)].map(([ticks]) => ticks.length + 1)))
-              parts.push(\`<details><summary>\${environment}</summary>\\n\\n\${fence}\\n\${shown}\\n\${fence}\\n\\n</details>\`)
+              const [cost = ''] = /^What stands costs [\\d.]+ US dollars a month(?:, [\\d.]+ (?:more|less) than now|, as now)?/m.exec(text) ?? []
+              const title = cost === '' ? environment : \`\${environment}: \${cost.replace('What stands', 'what stands')}\`
+              parts.push(\`<details><summary>\${title}</summary>\\n\\n\${fence}\\n\${shown}\\n\${fence}\\n\\n</details>\`)
             }
             const body = [marker, \`What a deployment of this pull request would change ([log](\${log})):\`, ...parts].join('\\n\\n')
             const issue = { ...context.repo, issue_number: context.issue.number }

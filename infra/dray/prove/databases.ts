@@ -27,7 +27,7 @@ export function engineOfServer(variable: string, url: string | undefined): 'post
   )
 }
 
-/** Runs SQL where a URL leads, under a name of its own. */
+/** Runs SQL where a URL leads, by a name that no model has. */
 export async function at<T>(name: string, url: string, work: (database: Database) => Promise<T>): Promise<T> {
   process.env[`${name.toUpperCase().replaceAll('-', '_')}_DATABASE_URL`] = url
   const opened = database(name)
@@ -60,8 +60,6 @@ export async function createSchemas(places: Places): Promise<void> {
     await tables.query(
       'create table orders (id bigint primary key, item varchar(100) not null, amount varchar(20) not null, version integer not null)',
     )
-    await tables.query('create table gate (id bigint primary key, is_open integer not null)')
-    await tables.query('insert into gate values (1, 1)')
   })
 }
 
@@ -75,6 +73,16 @@ export async function changeOrders(places: Places, which: string, item: string):
     tables.query(`update orders set item = '${item}', changed_at = ${now} where ${which}`),
   )
   await delay(SETTLED_MS)
+}
+
+/** Holds what loads these orders of the target while `work` is at it: it waits for their rows. */
+export function holdingOrders(places: Places, which: string, work: () => Promise<void>): Promise<void> {
+  return inTarget(places, (tables) =>
+    tables.transaction(async () => {
+      await tables.query(`select id from orders where ${which} for update`)
+      await work()
+    }),
+  )
 }
 
 /** Drops the schemas, and all that is in them. Nothing is said where there are none. */

@@ -12,6 +12,7 @@ import {
   compareTables,
   createSchemas,
   dropSchemas,
+  holdingOrders,
   inTarget,
   type Places,
   ROWS,
@@ -64,7 +65,7 @@ interface Ended {
   readonly stdout: string
 }
 
-/** A small project, deployed as an environment of its own by the command itself, worked with, and taken down. */
+/** A small project, deployed as an environment by the command itself, worked with, and taken down. */
 export class Proof {
   readonly #options: ProofOptions
   readonly #runs = new Set<string>()
@@ -167,32 +168,28 @@ export class Proof {
   async #deployDuringRun(): Promise<string> {
     const { places, folder, name } = this.#options
     await changeOrders(places, `id > ${CHANGED_FIRST}`, 'changed for version 1')
-    const gate = (isOpen: 0 | 1) => inTarget(places, (tables) => tables.query(`update gate set is_open = ${isOpen}`))
-    await gate(0)
-    try {
+    let id = ''
+    await holdingOrders(places, `id > ${CHANGED_FIRST}`, async () => {
       const { stdout } = await this.#dray(['run', 'prove', '--env', name, '--detach', '--json'])
-      const { run_id: id } = z.object({ run_id: z.string() }).parse(JSON.parse(stdout))
-      while (!(await this.#isWaiting(id))) await delay(LOOK_EVERY_MS)
+      id = z.object({ run_id: z.string() }).parse(JSON.parse(stdout)).run_id
+      while (!(await this.#hasBegun(id))) await delay(LOOK_EVERY_MS)
       await writeSecondVersion(folder)
       await this.#deploy()
-      await gate(1)
-      const during = await this.#run(['runs', 'watch', id])
-      this.#expect(during.run, 'success')
-      await this.#compare((_id, isBad) => (isBad ? null : 1))
-      await changeOrders(places, `id > ${CHANGED_FIRST}`, 'changed for version 2')
-      const next = await this.#run(['run', 'prove'])
-      this.#expect(next.run, 'success')
-      await this.#compare((rowId, isBad) => (isBad ? null : versionAfterSecond(rowId)))
-      return `the run ended with the code that it began with (${during.orders.updated} rows by version 1), the next one had the new (${next.orders.updated} rows by version 2)`
-    } finally {
-      await gate(1)
-    }
+    })
+    const during = await this.#run(['runs', 'watch', id])
+    this.#expect(during.run, 'success')
+    await this.#compare((_id, isBad) => (isBad ? null : 1))
+    await changeOrders(places, `id > ${CHANGED_FIRST}`, 'changed for version 2')
+    const next = await this.#run(['run', 'prove'])
+    this.#expect(next.run, 'success')
+    await this.#compare((rowId, isBad) => (isBad ? null : versionAfterSecond(rowId)))
+    return `the run ended with the code that it began with (${during.orders.updated} rows by version 1), the next one had the new (${next.orders.updated} rows by version 2)`
   }
 
-  /** Whether the run is held by the gate. */
-  async #isWaiting(id: string): Promise<boolean> {
+  /** Whether its pipeline is at work. */
+  async #hasBegun(id: string): Promise<boolean> {
     const { steps } = await this.#show(id)
-    return steps.some(({ step, status }) => step === 'gate' && status === 'running')
+    return steps.some(({ step, status }) => step === 'orders' && status === 'running')
   }
 
   async #show(id: string): Promise<z.output<typeof shownRun>> {

@@ -19,6 +19,7 @@ const units = {
   LineageLost: MetricUnit.Count,
   SecondsSinceSuccess: MetricUnit.Seconds,
   FreshnessSeconds: MetricUnit.Seconds,
+  RunUsDollars: MetricUnit.NoUnit,
 } as const
 
 export type MetricName = keyof typeof units

@@ -1,5 +1,5 @@
 import type { MiddlewareObj } from '@middy/core'
-import type { CommitOutput } from '#dray/messages/stages.ts'
+import type { CommitOutput, FinishOutput } from '#dray/messages/stages.ts'
 import { Fenced } from '#dray/pipeline/landing/ledger.ts'
 import type { HandlerContext } from './deadline.ts'
 import { emitMetrics, type MetricDimensions, type MetricName } from './emit-metrics.ts'
@@ -10,10 +10,12 @@ interface Located {
   readonly task?: string
 }
 
-/** Counts what went wrong in a step, and the rows of each pipeline when it commits. */
+/** Counts what went wrong in a step, the rows of each pipeline when it commits, and the cost of a run when it ends. */
 export function withMetrics(step: string): MiddlewareObj<Located, unknown, Error, HandlerContext> {
   return {
     after: ({ event, response }) => {
+      const cost = step === 'finish' ? (response as FinishOutput).us_dollars : undefined
+      if (cost !== undefined) emitMetrics(dimensionsOf(event, step), { RunUsDollars: cost })
       if (step !== 'commit') return
       const { read, inserted, updated, quarantined } = response as CommitOutput
       emitMetrics(dimensionsOf(event, step), {

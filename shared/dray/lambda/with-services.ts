@@ -42,6 +42,13 @@ const NO_STATE = new Proxy({} as StateStore, {
     ),
 })
 
+/** In whole ms, as Lambda bills a call; nothing where no memory is billed. */
+function spentSince(startedAt: number): Pick<Services, 'spent'> {
+  const megabytes = Number(process.env.AWS_LAMBDA_FUNCTION_MEMORY_SIZE)
+  if (!(megabytes > 0)) return {}
+  return { spent: () => ({ calls: 1, megabyte_ms: Math.ceil(performance.now() - startedAt) * megabytes }) }
+}
+
 /** Puts into the context what the steps of a pipeline work with. */
 export function withServices(
   logger: Logger,
@@ -49,6 +56,7 @@ export function withServices(
 ): MiddlewareObj<unknown, unknown, Error, ServicesContext> {
   return {
     before: async ({ context }) => {
+      const startedAt = performance.now()
       // All at once: what one imports is read while another waits for the network.
       const [state, staging] = await Promise.all([
         needsState ? openState() : null,
@@ -63,6 +71,7 @@ export function withServices(
         log: plainLog(logger),
         progress: (progress) => globalThis.drayProgress?.(progress),
         runner: process.env.DRAY_RUNNER ?? 'stepfunctions',
+        ...spentSince(startedAt),
       }
     },
   }

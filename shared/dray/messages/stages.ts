@@ -5,6 +5,7 @@ import { rowCounts } from './row-counts.ts'
 import { changedEntities } from './run-input.ts'
 import { runMode } from './run-mode.ts'
 import { type RunReference, runReference } from './run-reference.ts'
+import { spent } from './spent.ts'
 import { stagedObject } from './staged-object.ts'
 
 /* What a stage is given, and what it gives: payloads of a state machine, with references to what is staged. */
@@ -71,6 +72,8 @@ const transformInput = extractInput.extend({
   extracted: stagedObject,
   /** The keys of the rows that are open in the quarantine; not said where nothing is. */
   open: stagedObject.optional(),
+  /** By the calls before this one that have succeeded; not said on a laptop. */
+  spent: spent.optional(),
 })
 
 /** Transform's output is Load's input. */
@@ -133,6 +136,8 @@ const finishOutput = z.object({
   failed: z.array(z.string()),
   skipped: z.array(z.string()),
   refused: z.array(z.string()),
+  /** What the run has cost by its calls; not said on a laptop. */
+  us_dollars: z.number().nonnegative().optional(),
 })
 
 /** What each handler of a run checks its payload by. */

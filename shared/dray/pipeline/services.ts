@@ -1,3 +1,4 @@
+import type { Spent } from '#dray/messages/spent.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 
@@ -26,4 +27,6 @@ export interface Services {
   readonly progress: (progress: Progress) => void
   /** What runs the steps, for the run's record. */
   readonly runner: string
+  /** What this call has taken so far; missing where nothing is billed. */
+  readonly spent?: () => Spent
 }

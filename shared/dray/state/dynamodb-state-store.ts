@@ -8,6 +8,7 @@ import type {
   KnownSource,
   LandedPartition,
   Lease,
+  RunEnd,
   RunFilter,
   RunRecord,
   RunStart,
@@ -131,10 +132,7 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.start(run)
   }
 
-  finishRun(
-    id: string,
-    end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
-  ): Promise<void> {
+  finishRun(id: string, end: RunEnd): Promise<void> {
     return this.#metrics.finish(id, end)
   }
 

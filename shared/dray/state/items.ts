@@ -1,4 +1,5 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
+import type { Spent } from '#dray/messages/spent.ts'
 import { Attributes, type Item } from './attributes.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
 import type {
@@ -33,6 +34,16 @@ const COUNTS = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplica
 
 function rowCounts(count: (name: (typeof COUNTS)[number]) => number): RowCounts {
   return Object.fromEntries(COUNTS.map((name) => [name, count(name)])) as Record<keyof RowCounts, number>
+}
+
+/** Without an attribute where nothing is known, as in an item from before calls were measured. */
+export function spentItem(spent: Spent | undefined): Item {
+  return spent === undefined ? {} : { lambda_calls: spent.calls, lambda_megabyte_ms: spent.megabyte_ms }
+}
+
+function spentIn(held: Attributes): { readonly spent?: Spent } {
+  const calls = held.count('lambda_calls')
+  return calls === 0 ? {} : { spent: { calls, megabyte_ms: held.count('lambda_megabyte_ms') } }
 }
 
 export function pipelineState(item: Item): PipelineState {
@@ -98,6 +109,7 @@ export function runRecord(item: Item): RunRecord {
     mode: held.text('mode'),
     only: held.texts('only'),
     error: held.text('error'),
+    ...spentIn(held),
   }
 }
 
@@ -121,11 +133,14 @@ export function stepItem(step: StepRecord): Item {
     error: cutError(step.error),
     notes: step.notes,
     quarantine: step.quarantine,
+    ...spentItem(step.spent),
+    ...(step.plannedCost === undefined ? {} : { planned_cost: step.plannedCost }),
   }
 }
 
 function stepRecord(item: Item): StepRecord {
   const held = new Attributes(item)
+  const plannedCost = held.number('planned_cost')
   return {
     runId: held.needed('run_id'),
     step: held.needed('job_name'),
@@ -142,6 +157,8 @@ function stepRecord(item: Item): StepRecord {
     error: held.text('error'),
     notes: held.texts('notes'),
     quarantine: held.text('quarantine'),
+    ...spentIn(held),
+    ...(plannedCost === null ? {} : { plannedCost }),
   }
 }
 
@@ -158,6 +175,7 @@ export function partitionItem(partition: LandedPartition): Item {
     ...rowCounts((name) => partition[name]),
     findings: partition.findings,
     bytes: partition.bytes,
+    ...spentItem(partition.spent),
   }
 }
 
@@ -173,6 +191,7 @@ function partitionRecord(item: Item): PartitionRecord {
     bytes: held.count('bytes'),
     attempts: held.count('attempts'),
     executionTimeSeconds: held.number('execution_time_seconds'),
+    ...spentIn(held),
   }
 }
 

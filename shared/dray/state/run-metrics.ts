@@ -3,12 +3,13 @@ import { isDeepStrictEqual } from 'node:util'
 import { TerminalError } from '#dray/errors.ts'
 import type { Item } from './attributes.ts'
 import { notCountedByThisCall, notRecorded, runStillRunning, successStays } from './conditions.ts'
-import { cutError, partitionItem, runDetail, runItem, runRecord, stepItem, timeText } from './items.ts'
+import { cutError, partitionItem, runDetail, runItem, runRecord, spentItem, stepItem, timeText } from './items.ts'
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type {
   LandedPartition,
   RunDetail,
+  RunEnd,
   RunFilter,
   RunRecord,
   RunStart,
@@ -38,20 +39,20 @@ export class RunMetrics {
     if ((await this.#requests.get(runKey(run.id))) === null) throw outcome.error
   }
 
-  async finish(
-    id: string,
-    end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
-  ): Promise<void> {
+  async finish(id: string, end: RunEnd): Promise<void> {
     const key = runKey(id)
     const started = await this.#requests.get(key)
     if (started === null) {
       throw new TerminalError(`Run ${id} is not recorded, so its end cannot be. Was it started, or has it expired?`)
     }
     const seconds = end.endTime === null ? null : (end.endTime - runRecord(started).startTime) / 1000
+    const spent = Object.entries(spentItem(end.spent))
     const outcome = await this.#requests.update(key, {
-      UpdateExpression:
-        'SET #status = :status, end_time = :end_time, execution_time_seconds = :seconds, #error = :error, ' +
+      UpdateExpression: [
+        'SET #status = :status, end_time = :end_time, execution_time_seconds = :seconds, #error = :error',
         'records_processed = :processed, records_failed = :failed, is_refused = :refused',
+        ...spent.map(([name]) => `${name} = :${name}`),
+      ].join(', '),
       ConditionExpression: runStillRunning,
       ExpressionAttributeNames: { ...STATUS, '#error': 'error' },
       ExpressionAttributeValues: {
@@ -64,6 +65,7 @@ export class RunMetrics {
         ':error': cutError(end.error),
         ':processed': end.recordsProcessed,
         ':failed': end.recordsFailed,
+        ...Object.fromEntries(spent.map(([name, value]) => [`:${name}`, value])),
       },
     })
     if (outcome.kind !== 'unknown') return

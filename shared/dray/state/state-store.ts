@@ -1,4 +1,5 @@
 import type { RowCounts } from '#dray/messages/row-counts.ts'
+import type { Spent } from '#dray/messages/spent.ts'
 
 /** A refused run has done nothing, since another one held its pipelines. */
 export type RunStatus = 'running' | 'success' | 'failed' | 'refused'
@@ -72,7 +73,12 @@ export interface RunRecord {
   /** The steps that the run was asked for; null for all of its workflow. */
   readonly only: readonly string[] | null
   readonly error: string | null
+  /** By Finish. */
+  readonly spent?: Spent
 }
+
+/** What is known of a run when it ends. */
+export type RunEnd = Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error' | 'spent'>
 
 /** What is known of a run when it starts. */
 export type RunStart = Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'> &
@@ -98,6 +104,10 @@ export interface StepRecord extends RowCounts {
   readonly notes: readonly string[] | null
   /** Staging prefix of the quarantined rows and findings, when there are any. */
   readonly quarantine: string | null
+  /** By its calls outside of its partitions: the last Plan, Commit, Outcome or the task. */
+  readonly spent?: Spent
+  /** US dollars of this run by the estimate that `dray plan` prints, as Plan knew it. */
+  readonly plannedCost?: number
 }
 
 /** A step of which nothing is known yet. */
@@ -138,6 +148,8 @@ export interface PartitionRecord extends RowCounts {
   /** How often its Load was tried: Extract and Transform, which may be tried more often, know no state. */
   readonly attempts: number
   readonly executionTimeSeconds: number | null
+  /** By the Extract, Transform and Load that have succeeded. */
+  readonly spent?: Spent
 }
 
 /** A partition that has landed. */
@@ -192,10 +204,7 @@ export interface StateStore {
   /**
    * Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started.
    */
-  finishRun(
-    id: string,
-    end: Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' | 'recordsFailed' | 'error'>,
-  ): Promise<void>
+  finishRun(id: string, end: RunEnd): Promise<void>
   /** Replaces what is known of a step; a success is replaced by a success only. */
   putStep(step: StepRecord): Promise<void>
   /** Counts one more attempt at a partition; one call counts once, however often its request is sent. */

@@ -154,7 +154,14 @@ describe('the alarms', () => {
     const [dashboard] = stack.ofType('AWS::CloudWatch::Dashboard')
     const body = JSON.stringify(dashboard?.Properties.DashboardBody)
 
-    for (const metric of ['RowsRead', 'RowsQuarantined', 'FreshnessSeconds', 'Fenced', 'ExecutionsFailed']) {
+    for (const metric of [
+      'RowsRead',
+      'RowsQuarantined',
+      'FreshnessSeconds',
+      'Fenced',
+      'ExecutionsFailed',
+      'RunUsDollars',
+    ]) {
       assert.ok(body.includes(metric), `${metric} is not on the dashboard`)
     }
   })

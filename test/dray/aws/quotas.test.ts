@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
 import { readFile, writeFile } from 'node:fs/promises'
 import { describe, test } from 'node:test'
+import { assumptions, estimate } from 'dray/internal/pipeline/plan/capacity.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 import type { DeployedWorkflow } from 'dray-infra/internal/aws/deployed-handlers.ts'
+import { HOURS_OF_MONTH, monthlyCost, totalOf } from 'dray-infra/internal/aws/monthly-cost.ts'
 import { pipelineNamed, taskNamed } from '#test/workflow/units.ts'
 import { type Resource, synthesizedTemplates, type Template } from './synthesized-stack.ts'
 
@@ -167,6 +169,7 @@ function metricsOfGraphs({ Properties }: Resource): number[] {
 
 describe('the templates of an environment', () => {
   const rows: string[] = []
+  const costs: string[] = []
   for (const { title, workflows } of environments) {
     test(`stay below 80 % of every quota with pipelines: ${title}`, async () => {
       const templates = await templatesOf(workflows)
@@ -180,17 +183,17 @@ describe('the templates of an environment', () => {
       }
       const resources = resourcesOf(templates).length
       const top = [...templates.keys()].filter((name) => !name.endsWith('.nested')).length
+      const dollars = costsOf(templates, workflows).map((cost) => `${cost.toFixed(0)} $`)
+      costs.push(`| ${[title, ...dollars].join(' | ')} |`)
       rows.push(
         `| ${[title, top, templates.size - top, resources, sizes.resourcesInAll, kilobytes(sizes.templateBytes), sizes.resources, kilobytes(sizes.definition), kilobytes(sizes.inlinePolicies), sizes.roles].join(' | ')} |`,
       )
     })
   }
 
-  test('are as large as docs/scale.md says', async () => {
+  test('are as large as docs/scale.md says, and cost as much while nothing runs', async () => {
     const text = await readFile(page, 'utf8')
-    const [, before = '', after = ''] =
-      /^([\s\S]*\| pipelines \|.*\n\|[-| ]+\n)[\s\S]*?(<!-- table: pipelines -->[\s\S]*)$/.exec(text) ?? []
-    const current = `${before}${rows.join('\n')}\n${after}`
+    const current = withTable(withTable(text, 'pipelines', rows), 'idle', costs)
     if (process.env.UPDATE_DOCS === '1') await writeFile(page, current)
     else assert.equal(text, current, 'run this test with UPDATE_DOCS=1 and look at what has changed')
   })
@@ -221,6 +224,22 @@ describe('the templates of an environment', () => {
     assert.equal(new Set(written).size, written.length)
   })
 })
+
+function withTable(text: string, name: string, lines: readonly string[]): string {
+  const table = new RegExp(`(\\|[-| ]+\\n)(?:\\|.*\\n)*(<!-- table: ${name} -->)`)
+  return text.replace(table, (_, head, end) => `${head}${lines.join('\n')}\n${end}`)
+}
+
+/** US dollars a month while nothing runs, and where each workflow runs once a day and finds few rows. */
+function costsOf(templates: Templates, workflows: readonly Workflow[]): readonly number[] {
+  const idle = totalOf(monthlyCost(templates.values()))
+  const pipelines = workflows.flatMap(({ steps }) => steps.filter(({ kind }) => kind === 'pipeline')).length
+  // Of rows by workflow and by pipeline, and of what a run has cost, each in the hour in which it runs.
+  const metricHours = 4 * workflows.length + 3 * pipelines
+  const day =
+    pipelines * estimate({ rows: 1 }).runCost + (metricHours * assumptions.prices.metricMonth) / HOURS_OF_MONTH
+  return [idle, idle + 30 * day]
+}
 
 function kilobytes(bytes: number): string {
   return (bytes / 1000).toFixed(bytes < 10_000 ? 1 : 0)

@@ -42,6 +42,48 @@ describe('dray diff, dray deploy and dray destroy', () => {
     assert.match(`${stdout}${stderr}`, /^\[-\] AWS::SNS::Topic Gone destroy$/m)
     assert.match(`${stdout}${stderr}`, /^\[\+\] AWS::DynamoDB::GlobalTable State\/Table /m)
     assert.doesNotMatch(`${stdout}${stderr}`, /Dray-prod/)
+    assert.match(
+      stdout,
+      /^What stands costs \d+\.\d\d US dollars a month, without runs .*\. What is deployed was not read\.$/m,
+    )
+    assert.match(stdout, /^ {2}keys: 1\.00$/m)
+  })
+
+  it('diff says what stands costs a month, and what changes of it, nested stacks included', async () => {
+    const aws = new AwsApi()
+    const endpoint = await aws.start()
+    // The CDK CLI compares nothing then.
+    aws.refusals.set('GetCallerIdentity', 'InvalidClientTokenId')
+    const [status, outputs, nested] = ['UPDATE_COMPLETE', {}, ['Dray-dev-workflows-Nested']]
+    const resources = (...types: readonly string[]) => ({
+      Resources: Object.fromEntries(types.map((Type, place) => [`R${place}`, { Type, Properties: {} }])),
+    })
+    const given = ['diff', 'dev', '--', '--app', join(folder, 'out')]
+    const own = { AWS_ENDPOINT_URL: endpoint, CDK_HOME: join(folder, 'cdk') }
+
+    const first = await dray(home, given, { ...signedIn, ...own })
+    aws.cloudFormation.stacks.set('Dray-dev', {
+      status,
+      outputs,
+      template: resources('AWS::KMS::Key', 'AWS::KMS::Key'),
+    })
+    const template = resources('AWS::CloudFormation::Stack')
+    aws.cloudFormation.stacks.set('Dray-dev-workflows', { status, outputs, template, nested })
+    const alarms = resources('AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Alarm')
+    aws.cloudFormation.stacks.set('Dray-dev-workflows-Nested', { status, outputs, template: alarms })
+    const second = await dray(home, given, { ...signedIn, ...own })
+    aws.refusals.set('GetTemplate', 'AccessDenied')
+    const third = await dray(home, given, { ...signedIn, ...own })
+    await aws.stop()
+
+    const month = Number(/^What stands costs ([\d.]+) US dollars/m.exec(first.stdout)?.[1])
+    assert.match(first.stdout, /\. Nothing is deployed yet\.$/m)
+    assert.match(
+      second.stdout,
+      new RegExp(`costs ${month.toFixed(2)} .* month, ${(month - 2.2).toFixed(2)} more than now`),
+    )
+    assert.match(second.stdout, /^ {2}keys: 2\.00 → 1\.00\n {2}secrets: 0\.00 → \d\.\d\d\n {2}alarms: 0\.20 → /m)
+    assert.match(third.stdout, /could not be read: AccessDenied: GetTemplate is refused/)
   })
 
   it('deploy passes on that AWS refuses, and the exit code', async () => {
@@ -88,6 +130,9 @@ describe('dray diff, dray deploy and dray destroy', () => {
     const { code, stderr } = await dray(home, ['deploy', 'emulated'], { ...nobody, PATH: dirname(process.execPath) })
 
     assert.equal(code, 2)
-    assert.match(stderr, /There is no python3 on this machine; .* so nothing was deployed\. Install Python 3\.10 or newer/)
+    assert.match(
+      stderr,
+      /There is no python3 on this machine; .* so nothing was deployed\. Install Python 3\.10 or newer/,
+    )
   })
 })

@@ -175,7 +175,11 @@ describe('dray new ci', () => {
       ...{ serverUrl: 'https://github.com', runId: 7, issue: { number: 3 } },
       repo: { owner: 'acme', repo: 'data-warehouse' },
     }
-    const diffs: Record<string, string> = { on: '[+] a ```` b', staging: 'x'.repeat(90_000), 'prod-eu': '[-] c' }
+    const diffs: Record<string, string> = {
+      on: '[+] a ```` b',
+      staging: `${'x'.repeat(90_000)}\nWhat stands costs 9.70 US dollars a month, 3.20 more than now, without <b>`,
+      'prod-eu': '[-] c',
+    }
     const required = () => ({
       readFile: async (path: string) => diffs[path.slice('dray-diff/'.length, -'.txt'.length)],
     })
@@ -189,6 +193,7 @@ describe('dray new ci', () => {
       /^<!-- dray diff -->[\s\S]*\/acme\/data-warehouse\/actions\/runs\/7[\s\S]*\n`{5}\n\[\+\] a ```` b\n`{5}\n/,
     )
     assert.match(first, /<summary>prod-eu<\/summary>\n\n```\n\[-\] c\n```/)
+    assert.match(first, /<summary>staging: what stands costs 9\.70 US dollars a month, 3\.20 more than now<\/summary>/)
     assert.ok(first.length < 65_536)
     assert.equal(comments.length, 2)
     assert.doesNotMatch(comments[1]?.body ?? '', /\[\+\] a/)

@@ -247,6 +247,22 @@ describe('dray --env dev', () => {
     await refused(/There is no run r-1; `npx dray runs --env dev`/, 2, 'runs', 'show', 'r-1')
   })
 
+  it('runs show prints what a run has cost by its calls, and what dray plan said before', async () => {
+    const { runs } = await json('runs', '--limit', '1')
+    const [{ run_id: id }] = runs
+
+    const { cost } = await json('runs', 'show', id)
+    const { stdout } = await dray('runs', 'show', id)
+
+    const sum = Object.values(cost.parts as Record<string, number>).reduce((all, part) => all + part, 0)
+    // Plan, three partitions of three calls, Commit and Finish.
+    assert.deepEqual([cost.calls, cost.calls_assumed, cost.state_transitions], [12, 0, 26])
+    assert.ok(cost.gigabyte_seconds > 0 && Math.abs(sum - cost.us_dollars) < 1e-9)
+    const [line] = /^ {2}cost: .*$/m.exec(stdout) ?? []
+    const [measured, planned] = [cost.us_dollars.toFixed(4), cost.planned_us_dollars.toFixed(4)]
+    assert.equal(line, `  cost: ${measured} US dollars by its calls (plan: ${planned})`)
+  })
+
   it('runs logs prints what the functions of that run have logged, in the order of time', async () => {
     const { runs } = await json('runs', '--limit', '2')
     const [{ run_id: id }] = runs

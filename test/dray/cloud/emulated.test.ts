@@ -1,14 +1,17 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
+import { createConnection } from 'mysql2/promise'
 import { dray as drayIn, type Ended, temporaryHome } from '#test/cli/dray-process.ts'
+import { startMariaDB } from '#test/services/mariadb.ts'
 import { emulatorPackage } from './emulator-package.ts'
 
 /* What a user does who has no account: the same environment, with the databases that `dray run` uses. */
 
 const found = await emulatorPackage()
-const why = 'unavailable' in found ? found.unavailable : false
+const mariadb = await startMariaDB()
+const why = [found, mariadb].flatMap((part) => ('unavailable' in part ? [part.unavailable] : []))[0] ?? false
 if (why !== false && process.env.CI === 'true') throw new Error(`CI must not skip suites: ${why}`)
 
 describe('the environment emulated', { skip: why }, () => {
@@ -25,6 +28,7 @@ describe('the environment emulated', { skip: why }, () => {
 
   after(async () => {
     await dray('destroy', 'emulated')
+    if (!('unavailable' in mariadb)) await mariadb.stop()
     remove()
   })
 
@@ -55,6 +59,42 @@ describe('the environment emulated', { skip: why }, () => {
   it('is deployed again, and compared, while it is up', async () => {
     assert.match((await dray('diff', 'emulated')).stderr, /no differences/)
     succeeded(await dray('deploy', 'emulated'))
+  })
+
+  it('lets dray prove show all on it, which leaves nothing in the servers that it was given, nor takes anything', async () => {
+    if ('unavailable' in mariadb) return
+    const source = await createConnection(await mariadb.createDatabase())
+    const schemas = async () =>
+      (await source.query('select schema_name from information_schema.schemata order by 1'))[0]
+    const before = await schemas()
+
+    const { code, stdout, stderr } = await drayIn(home, ['prove', 'emulated', '--json'], {
+      DRAY_EMULATOR_PYTHON: python,
+      PROVE_SOURCE_DATABASE_URL: mariadb.url,
+    })
+    const after = await schemas()
+    await source.end()
+
+    assert.equal(code, 0, `${stderr}${stdout}`)
+    const { steps, us_dollars: cost, log } = JSON.parse(stdout)
+    assert.deepEqual(
+      steps.map(({ name, shown }: { name: string; shown: boolean }) => `${name} ${shown}`),
+      [
+        'prepare',
+        'deploy',
+        'run',
+        'run again',
+        'fail on purpose, resume',
+        'deploy during a run',
+        'replay',
+        'take down',
+      ].map((name) => `${name} true`),
+    )
+    assert.ok(cost > 0 && cost < 1, String(cost))
+    assert.equal(log, null)
+    assert.deepEqual(after, before)
+    assert.deepEqual(readdirSync(join(home, 'prove')), [])
+    assert.equal((await run('--env', 'emulated')).status, 'success')
   })
 
   it('is gone when it is destroyed, and nothing else', async () => {

@@ -517,6 +517,27 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         assert.deepEqual(detail?.steps, [stepOf(id)])
       })
 
+      test('keeps what calls have taken, beside items that say nothing of it', async () => {
+        const store = make()
+        const id = randomUUID()
+        const spent = { calls: 3, megabyte_ms: 1769 * 900_000 }
+        const [step, partition] = [stepOf(id, { spent, plannedCost: 0.0042 }), { ...partitionOf(id, 1), spent }]
+        await store.startRun({ ...start, id })
+
+        for (const one of [step, stepOf(id, { step: 'before', startTime: NOW + 1 })]) await store.putStep(one)
+        for (const one of [partition, partitionOf(id, 2)]) await store.putPartition(one)
+        const end = { status: 'success', endTime: NOW, recordsProcessed: 0, recordsFailed: 0, error: null } as const
+        await store.finishRun(id, { ...end, spent })
+
+        const detail = await store.run(id)
+        assert.deepEqual(detail?.run.spent, spent)
+        assert.deepEqual([detail?.steps[0], 'spent' in (detail?.steps[1] ?? {})], [step, false])
+        assert.deepEqual(
+          detail?.partitions.map((one) => one.spent),
+          [spent, undefined],
+        )
+      })
+
       test('counts how often a partition was tried: it runs until it has landed, and stays landed', async () => {
         const store = make()
         const id = randomUUID()

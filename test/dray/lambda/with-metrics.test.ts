@@ -28,12 +28,14 @@ describe('the metrics of a step', () => {
   })
   afterEach(() => mock.restoreAll())
 
-  const commit = async (work: () => Promise<unknown>) => {
+  const ended = async (step: 'commit' | 'finish', given: object, work: () => Promise<unknown>) => {
     const write = mock.method(process.stdout, 'write', (line: string) => lines.push(line) > 0)
-    await handlerOf('commit', work)(input, context).catch(() => undefined)
+    await handlerOf(step, work)(given, context).catch(() => undefined)
     write.mock.restore()
     return lines.filter((line) => line.includes('CloudWatchMetrics')).map((line) => JSON.parse(line))
   }
+
+  const commit = (work: () => Promise<unknown>) => ended('commit', input, work)
 
   test('are the rows of a commit, by workflow, pipeline and step, and of no run', async () => {
     const [metrics, ...more] = await commit(async () => counts)
@@ -62,6 +64,16 @@ describe('the metrics of a step', () => {
       assert.equal(metrics[metric], 1)
     })
   }
+
+  test('are the US dollars of a run that has ended, by workflow alone', async () => {
+    const ending = { status: 'success', failed: [], skipped: [], refused: [], us_dollars: 0.0123 }
+
+    const [metrics, ...more] = await ended('finish', { run, steps: {} }, async () => ending)
+
+    assert.deepEqual(more, [])
+    assert.deepEqual(metrics._aws.CloudWatchMetrics[0].Dimensions, [['workflow']])
+    assert.deepEqual([metrics.workflow, metrics.RunUsDollars], ['daily', 0.0123])
+  })
 
   test('are not written where no namespace is set, as on a laptop', async () => {
     delete process.env.POWERTOOLS_METRICS_NAMESPACE

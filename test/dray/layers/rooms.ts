@@ -24,7 +24,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/state': ['dray/errors.ts', 'dray/messages'],
   'dray/workflow': ['dray/errors.ts', 'dray/messages', 'dray/pipeline/declare'],
   'dray/triggers': ['dray/errors.ts', 'dray/messages', 'dray/state'],
-  'dray/pipeline': ['dray/staging', 'dray/state'],
+  'dray/pipeline': run,
   'dray/pipeline/declare': [...model, 'dray/messages'],
   'dray/pipeline/texts': [...model, 'dray/messages'],
   'dray/pipeline/rows': pipelineBelow('rows'),
@@ -57,9 +57,17 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
   'dray-infra/emulator': ['dray/errors.ts', 'dray/database', 'dray-infra/project', 'dray-infra/local'],
+  'dray-infra/prove': [
+    ...Object.keys(dray),
+    'dray/lambda',
+    'dray-infra/index.ts',
+    ...['project', 'local', 'remote', 'emulator'].map((room) => `dray-infra/${room}`),
+  ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator'].map((room) => `dray-infra/${room}`),
+    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove'].map(
+      (room) => `dray-infra/${room}`,
+    ),
   ],
 }
 
@@ -95,7 +103,7 @@ export const reserved: readonly { readonly packages: RegExp; readonly rooms: Reg
   },
   {
     packages: /^@(aws-sdk|smithy)\//,
-    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|emulator|local|remote|runs))$/,
+    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|emulator|local|prove|remote|runs))$/,
     why: 'models and pipelines know no AWS',
   },
   {

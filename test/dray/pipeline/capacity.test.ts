@@ -79,7 +79,16 @@ describe('the estimate of a run', () => {
       const puts = counted(harness.services.staging, ['write'])
       const gets = counted(puts.proxy, ['read', 'open'])
       const writes = counted(harness.services.state, [
-        ...['startRun', 'acquireLease', 'putStep', 'putPartition', 'commit', 'finishRun', 'releaseLease'],
+        ...[
+          'startRun',
+          'acquireLease',
+          'putStep',
+          'countAttempt',
+          'putPartition',
+          'commit',
+          'finishRun',
+          'releaseLease',
+        ],
       ])
       const services = { ...harness.services, staging: gets.proxy, state: writes.proxy }
       const calls: string[] = []
@@ -226,6 +235,9 @@ function assumed(): string[] {
     `| S3 | ${dollars(prices.s3Put * 1e6)} $ a million PUT, ${dollars(prices.s3Get * 1e6)} $ a million GET, ${prices.s3GigabyteMonth} $ a GB and month |`,
     `| DynamoDB, on demand | ${dollars(prices.dynamoDbWrite * 1e6)} $ a million writes |`,
     `| CloudWatch Logs | ${prices.logGigabyte} $ a GB |`,
+    `| SQS | ${dollars(prices.sqsRequest * 1e6)} $ a million requests |`,
+    `| a month of a key, a secret, a metric of an alarm, a dashboard, a custom metric | ${prices.keyMonth}, ${prices.secretMonth}, ${prices.alarmMetricMonth}, ${prices.dashboardMonth}, ${prices.metricMonth} $ |`,
+    `| an interface endpoint | ${prices.endpointHour} $ an hour and zone |`,
   ]
 }
 

@@ -81,6 +81,7 @@ export async function startDeployedEnvironment(
     WORKFLOW_NAME: workflow.name,
     STATE_MACHINE_ARN: machine,
     NOTIFICATION_TOPIC_ARN: topicArn,
+    AWS_LAMBDA_FUNCTION_MEMORY_SIZE: '1769',
   }
   Object.assign(process.env, endpoints, ofFunctions)
   const client = createStateClient({ endpoint: dynamo.endpoint })

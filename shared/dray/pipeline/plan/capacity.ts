@@ -65,6 +65,15 @@ export interface Prices {
   /** Of an item of up to 1 kB. */
   readonly dynamoDbWrite: number
   readonly logGigabyte: number
+  readonly sqsRequest: number
+  /** A month of what stands. A custom metric is billed by the hours in which it gets values. */
+  readonly keyMonth: number
+  readonly secretMonth: number
+  readonly alarmMetricMonth: number
+  readonly dashboardMonth: number
+  readonly metricMonth: number
+  /** Of an interface endpoint, in one zone. */
+  readonly endpointHour: number
 }
 
 export const assumptions: Assumptions = {
@@ -89,6 +98,13 @@ export const assumptions: Assumptions = {
     s3GigabyteMonth: 0.023,
     dynamoDbWrite: 0.000000705,
     logGigabyte: 0.57,
+    sqsRequest: 0.0000004,
+    keyMonth: 1,
+    secretMonth: 0.4,
+    alarmMetricMonth: 0.1,
+    dashboardMonth: 3,
+    metricMonth: 0.3,
+    endpointHour: 0.011,
   },
 }
 
@@ -123,14 +139,17 @@ const DEFAULT_CONNECTIONS = 20
 /** Plan and Commit have one connection each. */
 const CONTROL_CONNECTIONS = 1
 const PART_BYTES = 8 * 1024 * 1024
-/** States of a run of one pipeline outside its partitions, in both of its machines, and of each partition. */
-const RUN_TRANSITIONS = 17
+/** States of a run, and of each pipeline outside its partitions, in both machines. */
+const RUN_TRANSITIONS = 6
+const PIPELINE_TRANSITIONS = 11
+/** Of each partition. */
 const STAGES = 3
 /** Calls of plan, commit and finish. */
 const CONTROL_CALLS = 3
-/** Writes of a run, and of each partition. */
-const RUN_WRITES = 8
-const PARTITION_WRITES = 1
+/** Writes of a run, of each pipeline, of each partition (an attempt, and that it has landed). */
+const RUN_WRITES = 2
+const PIPELINE_WRITES = 6
+const PARTITION_WRITES = 2
 /** The plan; commit reads it again. */
 const RUN_PUTS = 1
 const RUN_GETS = 1
@@ -156,15 +175,16 @@ export function estimate(workload: Workload, assumed: Assumptions = assumptions)
   const planSeconds = assumed.callSeconds + rows / assumed.planRate
   const control = assumed.controlSeconds + planSeconds
   const lambdaSeconds = Math.max(partitions * partitionSeconds, byDatabases * concurrency) + control
+  const asked = requestsOf({ partitions, rows, rowBytes })
   const counts = {
+    ...asked,
     lambdaRequests: partitions * STAGES + CONTROL_CALLS,
-    stateTransitions: RUN_TRANSITIONS + partitions * (STAGES + (distributed ? 1 : 0)),
-    s3Puts: RUN_PUTS + (distributed ? 1 : 0) + partitions * STAGED_PER_PARTITION * putsOf(rowsPerPartition * rowBytes),
-    s3Gets: RUN_GETS + (distributed ? 1 : 0) + partitions * PARTITION_GETS,
+    stateTransitions: RUN_TRANSITIONS + asked.stateTransitions,
     stagedBytes: rows * rowBytes * STAGED_PER_PARTITION,
-    dynamoDbWrites: RUN_WRITES + partitions * PARTITION_WRITES,
+    dynamoDbWrites: RUN_WRITES + asked.dynamoDbWrites,
   }
-  const runCost = runCostOf({ lambdaSeconds, ...counts }, assumed)
+  const parts = costParts({ gigabyteSeconds: lambdaSeconds * assumed.lambdaGigabytes, ...counts }, assumed)
+  const runCost = Object.values(parts).reduce((sum, part) => sum + part, 0)
   return {
     partitions,
     rowsPerPartition,
@@ -211,26 +231,45 @@ function slowdown(byDatabases: number, byLambda: number): number {
   return Math.max(1, byDatabases / byLambda)
 }
 
+/** What a run asks of the services beside its steps. */
+export const runRequests = { stateTransitions: RUN_TRANSITIONS, s3Puts: 0, s3Gets: 0, dynamoDbWrites: RUN_WRITES }
+
+/** What a task asks of them: its gate and its work; that the run and it have begun, and how it ended. */
+export const taskRequests = { stateTransitions: 2, s3Puts: 0, s3Gets: 0, dynamoDbWrites: 3 }
+
+/** What a pipeline of a run with so many partitions asks of the services, beside its workflow's machine. */
+export function requestsOf({ partitions, rows, rowBytes }: Record<'partitions' | 'rows' | 'rowBytes', number>) {
+  const distributed = partitions > MOST_INLINE_PARTITIONS ? 1 : 0
+  const bytes = (rows / Math.max(1, partitions)) * rowBytes
+  return {
+    stateTransitions: PIPELINE_TRANSITIONS + partitions * (STAGES + distributed),
+    s3Puts: RUN_PUTS + distributed + partitions * STAGED_PER_PARTITION * putsOf(bytes),
+    s3Gets: RUN_GETS + distributed + partitions * PARTITION_GETS,
+    dynamoDbWrites: PIPELINE_WRITES + partitions * PARTITION_WRITES,
+  }
+}
+
 /** An object of more than one part is a multipart upload: begun, uploaded part by part, completed. */
 function putsOf(bytes: number): number {
   return bytes < PART_BYTES ? 1 : Math.ceil(bytes / PART_BYTES) + 2
 }
 
-function runCostOf(
-  needs: Pick<
-    Estimate,
-    'lambdaSeconds' | 'lambdaRequests' | 'stateTransitions' | 's3Puts' | 's3Gets' | 'dynamoDbWrites'
-  >,
-  { prices, lambdaGigabytes, callLogBytes }: Assumptions,
-): number {
-  return (
-    needs.lambdaSeconds * lambdaGigabytes * prices.lambdaGigabyteSecond +
-    needs.lambdaRequests * (prices.lambdaRequest + (callLogBytes / 1e9) * prices.logGigabyte) +
-    needs.stateTransitions * prices.stateTransition +
-    needs.s3Puts * prices.s3Put +
-    needs.s3Gets * prices.s3Get +
-    needs.dynamoDbWrites * prices.dynamoDbWrite
-  )
+/** What a run asks of the services, as it is billed. */
+export type Billed = Pick<Estimate, 'lambdaRequests' | 'stateTransitions' | 's3Puts' | 's3Gets' | 'dynamoDbWrites'> & {
+  readonly gigabyteSeconds: number
+}
+
+export type CostParts = Readonly<Record<'lambda' | 'logs' | 'stateTransitions' | 's3' | 'dynamoDb', number>>
+
+/** US dollars of a run, without storage, by what is billed. */
+export function costParts(billed: Billed, { prices, callLogBytes }: Assumptions = assumptions): CostParts {
+  return {
+    lambda: billed.gigabyteSeconds * prices.lambdaGigabyteSecond + billed.lambdaRequests * prices.lambdaRequest,
+    logs: billed.lambdaRequests * (callLogBytes / 1e9) * prices.logGigabyte,
+    stateTransitions: billed.stateTransitions * prices.stateTransition,
+    s3: billed.s3Puts * prices.s3Put + billed.s3Gets * prices.s3Get,
+    dynamoDb: billed.dynamoDbWrites * prices.dynamoDbWrite,
+  }
 }
 
 /** Staged objects of a month's runs, each for the days that it is kept. */

@@ -1,5 +1,6 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
@@ -9,7 +10,7 @@ import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
-import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
+import { emptyStep, type StateStore, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */
@@ -41,7 +42,8 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
-  await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes) })
+  const spent = sumOfSpent([step.spent, services.spent?.()])
+  await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes), ...spent })
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,
@@ -82,6 +84,7 @@ async function closeChecked(
       const step = await stepRecord(pipeline, input, planned, known, services)
       await services.state.putStep({
         ...step,
+        ...sumOfSpent([step.spent, services.spent?.()]),
         status: 'failed',
         lastRunAfter: step.lastRunBefore,
         error: `${error.name}: ${error.message}`,
@@ -120,9 +123,10 @@ async function commitNothing(
   pipeline: Pipeline,
   { run }: CommitInput,
   planned: Plan,
-  { state, now }: Services,
+  { state, now, spent }: Services,
 ): Promise<CommitOutput> {
   const nothing = { read: 0, inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
+  const known = spent && (await recorded(pipeline, run.id, state))
   await state.putStep({
     ...emptyStep(run.id, pipeline.name),
     ...timesOf(planned, now()),
@@ -130,8 +134,18 @@ async function commitNothing(
     lastRunBefore: planned.lastRun,
     lastRunAfter: planned.lastRun,
     notes: planned.notes,
+    ...sumOfSpent([known?.spent, spent?.()]),
+    ...plannedCostOf(known),
   })
   return { ...nothing, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
+}
+
+async function recorded(pipeline: Pipeline, run: string, state: StateStore): Promise<StepRecord | undefined> {
+  return (await state.run(run))?.steps.find((step) => step.step === pipeline.name)
+}
+
+function plannedCostOf(known: StepRecord | undefined): Pick<StepRecord, 'plannedCost'> {
+  return known?.plannedCost === undefined ? {} : { plannedCost: known.plannedCost }
 }
 
 function timesOf({ startedAt }: Plan, endTime: number) {
@@ -146,7 +160,7 @@ async function stepRecord(
   { state, now }: Services,
 ): Promise<StepRecord> {
   // A resumed run has said more of itself than the plan that it reuses.
-  const known = (await state.run(input.run.id))?.steps.find((step) => step.step === pipeline.name)
+  const known = await recorded(pipeline, input.run.id, state)
   const {
     partitions: _partitions,
     refused: _refused,
@@ -168,6 +182,8 @@ async function stepRecord(
     error: null,
     notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
+    ...sumOfSpent([known?.spent]),
+    ...plannedCostOf(known),
     ...counts,
   }
 }

@@ -6,6 +6,7 @@ import { withDeadline } from '#dray/database/deadline.ts'
 import { RowTooLarge } from '#dray/database/row-too-large.ts'
 import { compile } from '#dray/database/statement.ts'
 import { formats } from '#dray/messages/formats.ts'
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
@@ -29,8 +30,9 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
   const { source } = pipeline.extract
   const partition = await withKeys(planned.partitions[input.partition] as Partition, services)
   const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }
+  const spent = () => sumOfSpent([services.spent?.()])
   // Rows from the quarantine are staged as if they had been read now.
-  if (partition.kept !== undefined) return { ...output, extracted: partition.kept }
+  if (partition.kept !== undefined) return { ...output, extracted: partition.kept, ...spent() }
   const stage = (read: Reader) =>
     source.database.withConnection(async (connection, adapter) => {
       const table =
@@ -56,7 +58,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     services.log.info('asks for the length of each value', { pipeline: pipeline.name, partition: input.partition })
     return source.database.transaction(() => stage(measuredRows), 'snapshot')
   })
-  return { ...output, extracted }
+  return { ...output, extracted, ...spent() }
 }
 
 interface Reading {

@@ -1,4 +1,6 @@
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
+import { runCost } from '#dray/pipeline/plan/run-cost.ts'
 import { statusOfRun } from '#dray/state/run-status.ts'
 import type { Services } from '../services.ts'
 import { recordEnd } from './outcome.ts'
@@ -23,19 +25,22 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const known = new Map((await state.run(run.id))?.steps.map((step) => [step.step, step]))
   for (const [name, outcome] of outcomes) {
     if (outcome.status !== 'success' && known.get(name)?.status !== 'success')
-      await recordEnd(run, name, outcome, services, known.get(name))
+      await recordEnd(run, name, outcome, { state }, known.get(name))
   }
   const named = (status: StepOutcome['status']) =>
     outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
   const end = await state.run(run.id)
   const sum = (pick: (step: NonNullable<typeof end>['steps'][number]) => number) =>
     (end?.steps ?? []).reduce((total, step) => total + pick(step), 0)
+  const spent = sumOfSpent([services.spent?.()])
+  const cost = end === null ? null : runCost({ ...end, run: { ...end.run, ...spent } })
   const status = statusOfRun(outcomes.map(([, outcome]) => outcome))
   const output: FinishOutput = {
     status: status === 'success' ? 'success' : 'failed',
     failed: named('failed'),
     skipped: named('skipped'),
     refused: named('refused'),
+    ...(cost === null ? {} : { us_dollars: cost.usDollars }),
   }
   await state.finishRun(run.id, {
     status,
@@ -43,6 +48,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     recordsProcessed: sum(({ read }) => read),
     recordsFailed: sum(({ quarantined }) => quarantined),
     error: reasonsOf(outcomes, new Map(end?.steps.map(({ step, error }) => [step, error]))),
+    ...spent,
   })
   // Last: a Plan that comes late sees the end of the run, or its lease is given back here.
   for (const [name] of outcomes) await state.releaseLease(name, run.id)

@@ -1,6 +1,7 @@
 import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TransientError } from '#dray/errors.ts'
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkFence, type LandedRows, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
@@ -61,6 +62,7 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
     ...place,
     executionTimeSeconds: (services.now() - startedAt) / 1000,
     ...counts,
+    ...sumOfSpent([input.spent, services.spent?.()]),
   })
   return { partition: input.partition }
 }

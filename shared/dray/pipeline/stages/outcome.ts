@@ -1,3 +1,4 @@
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { OutcomeInput, RunReference, StepOutcome } from '#dray/messages/stages.ts'
 import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
@@ -41,12 +42,13 @@ export async function recordEnd(
   run: Pick<RunReference, 'id'>,
   step: string,
   { status, reason }: StepOutcome,
-  { state }: Services,
+  { state, spent }: Pick<Services, 'state' | 'spent'>,
   known?: StepRecord,
 ): Promise<void> {
   const before = known ?? (await state.run(run.id))?.steps.find((one) => one.step === step)
   const last = (await state.pipeline(step))?.lastRun ?? null
   const record = before ?? { ...emptyStep(run.id, step), lastRunBefore: last, lastRunAfter: last }
   const isWhole = reason === null || inOneLine(record.error ?? '').startsWith(inOneLine(reason))
-  await state.putStep({ ...record, status, error: isWhole ? record.error : reason })
+  const error = isWhole ? record.error : reason
+  await state.putStep({ ...record, ...sumOfSpent([record.spent, spent?.()]), status, error })
 }

@@ -8,7 +8,7 @@ import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/led
 import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
-import { MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
+import { estimate, MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
@@ -131,6 +131,7 @@ async function recordPlanned(
     lastRunBefore: lease.lastRun,
     lastRunAfter: lease.lastRun,
     notes: made.notes.length === 0 ? null : made.notes,
+    ...plannedCost(pipeline, { plan: made, partitions }, services),
   })
   await refuseEndedRun(pipeline, runId, services)
   return {
@@ -141,6 +142,18 @@ async function recordPlanned(
     concurrency: pipeline.concurrency,
     planned_by: made.runId,
   }
+}
+
+/** What `dray plan` says of the partitions that are left to do, and what this Plan has taken itself. */
+function plannedCost(
+  { concurrency, extract: { partitionRows } }: Pipeline,
+  { plan: made, partitions }: Pick<PlannedWork, 'plan' | 'partitions'>,
+  { spent }: Services,
+) {
+  if (spent === undefined) return {}
+  const share = made.partitions.length === 0 ? 0 : partitions.length / made.partitions.length
+  const { runCost } = estimate({ rows: Math.round(made.rows * share), partitionRows, concurrency })
+  return { spent: spent(), plannedCost: runCost }
 }
 
 /** The items of the Map: in the payload, or staged where they are too many for it. */

@@ -1,4 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { TaskInput } from '#dray/messages/stages.ts'
 import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
 import { chainOf, succeededIn } from '#dray/pipeline/plan/resumed-runs.ts'
@@ -27,6 +28,7 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
     startTime,
     endTime,
     executionTimeSeconds: (endTime - startTime) / 1000,
+    ...sumOfSpent([services.spent?.()]),
   })
   return result
 }
@@ -34,7 +36,7 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
 async function work(
   task: Task,
   { run }: TaskInput,
-  { state, signal, startTime }: Services & { readonly startTime: number },
+  { state, signal, startTime, spent }: Services & { readonly startTime: number },
 ): Promise<TaskResult> {
   const begun = { ...emptyStep(run.id, task.name), startTime }
   await state.putStep(begun)
@@ -43,7 +45,7 @@ async function work(
     return done ?? {}
   } catch (error) {
     // It may be tried again. That it cannot be written must not hide why the task failed.
-    await state.putStep({ ...begun, error: String(error) }).catch(() => {})
+    await state.putStep({ ...begun, ...sumOfSpent([spent?.()]), error: String(error) }).catch(() => {})
     throw error
   }
 }

@@ -3,6 +3,7 @@ import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
+import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
@@ -58,7 +59,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
       { signal },
     )
     await passed?.stage(services)
-    return {
+    const output = {
       ...input,
       version: formats.message,
       transformed,
@@ -67,6 +68,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
       quarantined: await quarantined.stage(),
       findings: await findings.stage(),
     }
+    return { ...output, ...sumOfSpent([input.spent, services.spent?.()]) }
   } catch (error) {
     await Promise.all([quarantined, findings].map((rows) => rows.abandon(error as Error)))
     throw error

@@ -1,12 +1,11 @@
 import { run, workflow } from 'dray/workflow'
 import { defineProject } from 'dray-infra'
-import { waitForGate } from '#functions/gate/task.ts'
 import { orders } from '#functions/orders/pipeline.ts'
 import { environments } from './environments.ts'
 
 /** Nothing but `dray prove` starts it. */
 const prove = workflow('prove', {
-  steps: [run(waitForGate), run(orders, { after: [waitForGate] })],
+  steps: [run(orders)],
 })
 
 /** What `dray prove` deploys, runs and takes down again. */

@@ -9,8 +9,3 @@ export class Order extends target.table('orders', {
   amount: varchar(20),
   version: integer(),
 }) {}
-
-export class Gate extends target.table('gate', {
-  id: bigint().primaryKey(),
-  isOpen: integer(),
-}) {}
