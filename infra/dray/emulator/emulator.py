@@ -213,6 +213,14 @@ def asked_of_bus(service, action, body, params):
     return {**context, "events:source": [entry.get("Source") for entry in json.loads(body)["Entries"]]}
 actions.dynamodb_service_context, actions.request_tag_context = asked_of_table, asked_of_bus
 
+# A schedule that is changed counts anew, and is looked at each second.
+from ministack.services import scheduler
+update_schedule = scheduler._update_schedule
+def change_schedule(name, body):
+    for key in [key for key in scheduler._schedule_last_fired if key[-1].endswith("/" + name)]: del scheduler._schedule_last_fired[key]
+    return update_schedule(name, body)
+scheduler._update_schedule, scheduler._SCHEDULE_TICK_INTERVAL = change_schedule, 1
+
 # What a distributed Map reads and starts is judged by its machine's role, too.
 read_items = sf._read_map_items
 def items_of(reader, given, ctx):

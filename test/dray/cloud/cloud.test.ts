@@ -17,6 +17,7 @@ import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { dray as drayIn, type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
+import { TcpProxy } from '#test/faults/proxy/tcp-proxy.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { type ObservedEmulator, startObserved } from './emulator.ts'
@@ -55,6 +56,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
   let postgres: TestPostgres
   let till: Client
   let lake: Client
+  let proxy: TcpProxy
   let operator: Readonly<Record<string, string>> = {}
 
   const dray = (...args: string[]) => drayIn(home, args, { ...emulator.variables, ...operator })
@@ -69,6 +71,11 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
     requestHandler: { httpsAgent: new Agent({ ca: emulator.ca }) },
   })
+  const changeOrders = (status: string) => till.query(`update orders set status = '${status}' where id in (1, 2, 3)`)
+  const loadedOrders = async () =>
+    (await lake.query('select order_id::int, order_status from order_fact where order_id < 4 order by 1')).rows.map(
+      Object.values,
+    )
   const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
     steps.map(({ name, status }) => `${name} ${status}`)
 
@@ -81,6 +88,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
       till: await postgres.createDatabase(),
       lake: await postgres.createDatabase(),
     }
+    proxy = await TcpProxy.start(urls.lake)
     const shop = await createConnection(urls.shop)
     await shop.query(
       'create table customers (id bigint primary key, name text, email text, phone text, address text, created_at text)',
@@ -101,7 +109,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
          order_status varchar(20) not null, etl_timestamp timestamp not null)`,
     )
     const secrets = new SecretsManagerClient(client())
-    for (const [name, url] of Object.entries(urls))
+    for (const [name, url] of Object.entries({ ...urls, lake: proxy.url }))
       await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}/url`, SecretString: url }))
     secrets.destroy()
     await cdk('bootstrap', 'aws://000000000000/eu-west-1')
@@ -109,6 +117,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
   after(async () => {
     await till?.end()
     await lake?.end()
+    await proxy?.stop()
     await emulator?.stop()
     await postgres?.stop()
     if (!('unavailable' in mariadb)) await mariadb.stop()
@@ -182,6 +191,57 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     assert.match(watched.stdout, /orders failed: The execution was aborted/)
     while (/ until /.test(succeeded(await dray('state', '--env', 'dev')))) await delay(300)
     assert.deepEqual(statuses(await json('resume', id)), ['orders success'])
+  })
+
+  it('makes good what functions have begun whose processes are killed', async () => {
+    await changeOrders('paid')
+    await lake.query('begin; lock table order_fact in exclusive mode')
+    const start = (await emulator.allowed('lambda:InvokeFunction')).length
+    const { run_id: id } = await json('run', 'orders', '--keys', '1,2,3', '--detach')
+    const isLoading = async () =>
+      (await emulator.allowed('lambda:InvokeFunction')).slice(start).some((arn) => arn.includes('_orders_load:'))
+    while (!(await isLoading())) await delay(300)
+    await delay(1_000)
+
+    const killed = await emulator.killFunctions()
+    await lake.query('rollback')
+    const watched = await json('runs', 'watch', id)
+
+    assert.ok(killed > 0)
+    assert.deepEqual(statuses(watched), ['orders success'])
+    assert.deepEqual(
+      await loadedOrders(),
+      [1, 2, 3].map((id) => [id, 'paid']),
+    )
+  })
+
+  it('waits for a database that is away for some seconds when a function meets it', async () => {
+    await changeOrders('sent')
+    const comeBack = await proxy.away()
+    await emulator.killFunctions()
+    const { run_id: id } = await json('run', 'orders', '--keys', '1,2,3', '--detach')
+    await delay(6_000)
+
+    await comeBack()
+    const watched = await json('runs', 'watch', id)
+
+    assert.deepEqual(statuses(watched), ['orders success'])
+    assert.deepEqual(
+      await loadedOrders(),
+      [1, 2, 3].map((id) => [id, 'sent']),
+    )
+  })
+
+  it('is run by its schedule', async () => {
+    const scheduled = async () => {
+      const { runs } = await json('runs')
+      return runs.find(({ trigger }: { trigger: string }) => trigger === 'schedule')
+    }
+    await emulator.makeSchedulesDue()
+    while ((await scheduled()) === undefined) await delay(500)
+
+    const { run_id: id } = await scheduled()
+    assert.equal((await json('runs', 'watch', id)).status, 'success')
   })
 
   it('plays quarantined rows again', async () => {

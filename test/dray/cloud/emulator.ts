@@ -23,6 +23,10 @@ export interface ObservedEmulator {
   decisions(): Promise<readonly Decision[]>
   /** The keys of a new user who may do what policies allow. */
   userWith(...policyArns: readonly string[]): Promise<Readonly<Record<string, string>>>
+  /** Makes every schedule due, once. */
+  makeSchedulesDue(): Promise<void>
+  /** Ends the processes of all functions, as `kill -9` does; how many there were. */
+  killFunctions(): Promise<number>
   stop(): Promise<void>
 }
 
@@ -42,6 +46,7 @@ export async function startObserved(python: string): Promise<ObservedEmulator> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-cloud-'))
   const file = join(folder, 'iam.log')
   const { ca, variables, stop } = await startEmulator({ python, folder, decisions: file })
+  const env = { ...process.env, ...variables }
   const decided = async () => (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   return {
     folder,
@@ -61,9 +66,17 @@ export async function startObserved(python: string): Promise<ObservedEmulator> {
       })
     },
     async userWith(...policyArns) {
-      const env = { ...process.env, ...variables }
       const { stdout } = await run(python, [join(import.meta.dirname, 'user.py'), ...policyArns], { env })
       return JSON.parse(stdout)
+    },
+    async makeSchedulesDue() {
+      await run(python, [join(import.meta.dirname, 'schedules.py')], { env })
+    },
+    async killFunctions() {
+      const { stdout } = await run('ps', ['-eo', 'pid=,args='])
+      const workers = stdout.split('\n').filter((line) => line.includes(folder) && /\bnode /.test(line))
+      for (const line of workers) process.kill(Number.parseInt(line, 10), 'SIGKILL')
+      return workers.length
     },
     async stop() {
       await stop()

@@ -43,6 +43,16 @@ export class TcpProxy {
     return through.href
   }
 
+  /** Refuses connections, and ends those that there are, until the returned function is called. */
+  async away(): Promise<() => Promise<void>> {
+    const { port } = this.#server.address() as AddressInfo
+    await this.stop()
+    return async () => {
+      this.#server.listen(port, '127.0.0.1')
+      await once(this.#server, 'listening')
+    }
+  }
+
   async stop(): Promise<void> {
     const closed = once(this.#server, 'close')
     this.#server.close()
