@@ -20,6 +20,12 @@ export interface KillReport {
   readonly partialObjects: number
 }
 
+interface Wanted {
+  readonly first: number | null
+  readonly next: number | null
+  readonly from: number
+}
+
 /** Kills runs one after the other at points spread over all there are; the next run has to make each good. */
 export class Kills {
   readonly #lane: Lane
@@ -34,10 +40,15 @@ export class Kills {
     this.#lane = lane
   }
 
-  /** So many kills of first runs and of later ones; null: at every point. */
-  async run(atMost: { readonly first: number | null; readonly next: number | null }): Promise<KillReport> {
+  /** So many kills of first runs, from a point on, and of later ones; null: at every point. */
+  async run(atMost: Wanted): Promise<KillReport> {
     const first = await this.#count('first')
-    await this.#killAt('first', spread(first, atMost.first ?? first.length))
+    const points = first.slice(atMost.from)
+    const behind = spread(points, atMost.first ?? points.length)
+    await this.#killAt(
+      'first',
+      behind.map((number) => number + atMost.from),
+    )
     const next = await this.#count('next')
     await this.#killAt('next', spread(next, atMost.next ?? next.length))
     const partialObjects = (await this.#lane.partialObjects()).length
