@@ -98,7 +98,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     ).listen(0, '127.0.0.1')
     await once(sink, 'listening')
     const LINEAGE_URL = `https://127.0.0.1:${(sink.address() as AddressInfo).port}`
-    variables = { ...emulator.variables, LINEAGE_URL, WEBHOOK_URL: LINEAGE_URL }
+    variables = { ...emulator.variables, LINEAGE_URL }
     postgres = await startPostgres()
     const urls = { shop: await postgres.createDatabase(), lake: await postgres.createDatabase() }
     shop = new Client({ connectionString: urls.shop })
@@ -125,14 +125,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
        create table readings (id bigint primary key)`,
     )
     const secrets = new SecretsManagerClient(client())
-    const held = {
-      'shop/url': urls.shop,
-      'lake/url': urls.lake,
-      lineage: 'key',
-      slack: `${LINEAGE_URL}/slack`,
-      webhook: 'key',
-    }
-    for (const [name, SecretString] of Object.entries(held))
+    for (const [name, SecretString] of Object.entries({ 'shop/url': urls.shop, 'lake/url': urls.lake, lineage: 'key' }))
       await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}`, SecretString }))
     secrets.destroy()
     const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk')
