@@ -10,6 +10,8 @@ export interface AddedField {
   readonly target: FieldType
   readonly isNullable: boolean
   readonly isKey: boolean
+  /** Its type says no digits: they are those of the values that were there. */
+  readonly isMeasured: boolean
   /** What the database says of the column. */
   readonly comment: string | null
 }

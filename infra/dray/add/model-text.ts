@@ -3,6 +3,8 @@ import type { AddedField, AddedModel, AddedTable } from './added-table.ts'
 import { fieldText } from './field-type.ts'
 import { comment, quotedText } from './literals.ts'
 
+const MEASURED = 'The source says no size: a value of more digits goes to the quarantine.'
+
 export interface ModelText {
   /** What the class is made with, to be imported from `dray`. */
   readonly imports: readonly string[]
@@ -16,7 +18,7 @@ export function sourceModelText(added: AddedTable, database: string): ModelText 
 }
 
 export function targetModelText(added: AddedTable, database: string): ModelText {
-  const fields = added.fields.map((field) => fieldLines(field, 'target', null))
+  const fields = added.fields.map((field) => fieldLines(field, 'target', field.isMeasured ? MEASURED : null))
   return modelText(added.target, `${database}.table`, null, fields, added)
 }
 

@@ -70,6 +70,7 @@ export function spoken(className: string): string {
 export function kebabCase(name: string): string {
   const plain = wordsOf(name)
     .join('-')
+    .replaceAll('ß', 'ss')
     .normalize('NFKD')
     .replace(/[^a-z0-9-]+/g, '')
     .replace(/-+/g, '-')

@@ -54,7 +54,7 @@ export function plannedTable(names: Names, circumstances: Circumstances): AddedT
 
 /** The fields, in the order of the columns or of the model that is there. */
 function fieldsOf({ read, known, targetAdapter, habit }: Circumstances): AddedField[] {
-  const columns = known === null ? read.live.columns.map(({ name }) => name) : known.columnNames
+  const columns = known === null ? orderedColumns(read) : known.columnNames
   const properties = known === null ? propertiesOf(columns) : known.columns.map(({ name }) => name)
   const key = known === null || known.primaryKey.length === 0 ? read.key : known.primaryKey.map(({ column }) => column)
   const sources = columns.map((column, place) =>
@@ -70,15 +70,28 @@ function fieldsOf({ read, known, targetAdapter, habit }: Circumstances): AddedFi
     return {
       property,
       column,
-      targetColumn: inHabit(property, habit),
+      targetColumn: inHabit(column, habit),
       source: sources[place] as FieldType,
       target: targets[place] as FieldType,
       isNullable: !isKey && isNullable(column, known, read),
       isKey,
       comment: known === null ? (read.details.columns.get(column)?.comment ?? null) : null,
+      isMeasured: known === null && sources[place]?.kind === 'decimal' && !/\d/.test(typeIn(column, read)),
     }
   })
   return unlikeColumns(fields)
+}
+
+/** In the order of the table; of a composite key in that of the key, by which rows are read. */
+function orderedColumns({ live, key }: ReadTable): readonly string[] {
+  const names = live.columns.map(({ name }) => name)
+  const places = key.map((name) => names.indexOf(name))
+  const isInOrder = places.every((place, index) => index === 0 || place > (places[index - 1] as number))
+  return isInOrder ? names : [...key, ...names.filter((name) => !key.includes(name))]
+}
+
+function typeIn(column: string, { live }: ReadTable): string {
+  return live.columns.find(({ name }) => name === column)?.type ?? ''
 }
 
 function sourceType(column: string, settings: FieldType | null, { live, types }: ReadTable): FieldType {
