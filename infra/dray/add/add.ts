@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import type { FileChanges } from './file-changes.ts'
 import type { AddPlan } from './plan-add.ts'
 
 /** Makes the target's tables that are missing, writes the files, and puts them into the project's format. */
@@ -12,10 +13,15 @@ export async function carryOut(plan: AddPlan, folder: string): Promise<{ readonl
     await model.createTable({ ifMissing: true })
     made.push(`${added.target.database}.${added.target.table}`)
   }
-  const paths = plan.changes.list.map(({ path }) => path)
-  plan.changes.save()
-  await format(folder, paths)
+  await writeFiles(plan.changes, folder)
   return { made }
+}
+
+/** Writes the files, in the project's format. */
+export async function writeFiles(changes: FileChanges, folder: string): Promise<void> {
+  const paths = changes.list.map(({ path }) => path)
+  changes.save()
+  await format(folder, paths)
 }
 
 /** By Biome, where the project has it. What it finds besides is shown by `npm run lint`. */

@@ -9,6 +9,8 @@ const WORKFLOWS = 'infra/workflows'
 export interface AddedStep {
   readonly constant: string
   readonly from: string
+  /** What the workflow calls the steps that come first. */
+  readonly after?: readonly string[]
 }
 
 /** Adds steps to a workflow; returns what to do by hand where its list is not found. */
@@ -23,19 +25,32 @@ export function addSteps(
   const declared = new RegExp(`\\bworkflow\\(\\s*['"]${workflow}['"]\\s*,`).exec(text ?? '')
   const list = text === null || declared === null ? null : bracketsOf(text, /\bsteps:\s*\[/, declared.index)
   if (path === null || text === null || list === null) {
-    const lines = steps.map(({ constant, from }) => `import { ${constant} } from '${from}' and run(${constant})`)
+    const lines = steps.map((step) => `import { ${step.constant} } from '${step.from}' and ${stepText(step)}`)
     return `The steps of the workflow ${workflow} were not found as \`steps: [ … ]\` in ${WORKFLOWS}, so they stay as they are; add ${lines.join(', ')}.`
   }
   const inner = text.slice(list.open, list.close)
   const missing = steps.filter(({ constant }) => !new RegExp(`\\brun\\(\\s*${constant}\\b`).test(inner))
   if (missing.length === 0) return null
-  let changed = withItems(
-    text,
-    list,
-    missing.map(({ constant }) => `run(${constant})`),
-  )
+  let changed = withItems(text, list, missing.map(stepText))
   for (const { constant, from } of missing) changed = withImport(changed, constant, from)
   changes.write(path, changed)
+  return null
+}
+
+function stepText({ constant, after = [] }: AddedStep): string {
+  return after.length === 0 ? `run(${constant})` : `run(${constant}, { after: [${after.join(', ')}] })`
+}
+
+/** Adds a workflow to `infra/project.ts`; returns what to do by hand. */
+export function addWorkflow(changes: FileChanges, constant: string, file: string): string | null {
+  const path = 'infra/project.ts'
+  const text = changes.read(path) ?? ''
+  const list = bracketsOf(text, /\bworkflows:\s*\[/)
+  const from = `./workflows/${file}`
+  if (list === null) {
+    return `${path} has no \`workflows: [ … ]\` that could be read, so it stays as it is; add ${constant} of '${from}' to it.`
+  }
+  changes.write(path, withImport(withItems(text, list, [constant]), constant, from))
   return null
 }
 
