@@ -206,6 +206,7 @@ class Planner implements AddPlan {
     const pipeline = this.#pipelineName(name, schema, own)
     const targetDatabase = this.#target.database
     const isTaken = (candidate: string) =>
+      (targetDatabase === name && candidate.toLowerCase() === table.toLowerCase()) ||
       this.tables.some(({ added }) => added.target.table === candidate) ||
       database(targetDatabase).models.some(({ definition }) => !definition.readOnly && definition.table === candidate)
     const candidates = [own, `${schema ?? name}_${own}`, `${name}_${schema ?? ''}_${own}`].map((one) =>
@@ -214,7 +215,7 @@ class Planner implements AddPlan {
     const to = this.#target.table ?? candidates.find((candidate) => !isTaken(candidate))
     if (to === undefined || isTaken(to)) {
       throw new ConfigurationError(
-        `The project has a model of ${targetDatabase}.${to ?? candidates[0]} already, so nothing was written of ${name}.${table}; name another table by --to ${targetDatabase}.<table>.`,
+        `${targetDatabase}.${to ?? candidates[0]} has a model already, or is the table that is read, so nothing was written of ${name}.${table}; name another table by --to ${targetDatabase}.<table>.`,
       )
     }
     const kept = classOf(this.changes, files.source, table)

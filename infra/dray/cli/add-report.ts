@@ -78,7 +78,7 @@ export function doneText(
   if (files.length === 0) return 'There is nothing to add.\n'
   if (made === null) return 'Nothing was written; add --yes to write it.\n'
   const lines = [
-    `Wrote ${plural(tables.length, 'pipeline')}${made.length > 0 ? `, and made ${made.join(', ')}` : ''}.`,
+    `Wrote ${tables.length === 0 ? 'the steps' : plural(tables.length, 'pipeline')}${made.length > 0 ? `, and made ${made.join(', ')}` : ''}.`,
     ...notes,
     ...(first === undefined ? [] : [`Next: npx dray run ${first}, and npm run check.`]),
   ]

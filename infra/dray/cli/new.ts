@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Verbs } from './verb.ts'
 
@@ -5,6 +6,7 @@ export function addNew(program: Command, _verbs: Verbs): void {
   const verb = program.command('new').description('write files into this project, or a project')
   newWorkflow(verb)
   newTask(verb)
+  newProject(verb)
   verb
     .command('ci')
     .description('a workflow of GitHub Actions that checks and compares pull requests, and deploys what is on main')
@@ -60,5 +62,22 @@ function newTask(verb: Command): void {
         },
         { json: options.json, next: `write its work into functions/${name}/task.ts` },
       )
+    })
+}
+
+function newProject(verb: Command): void {
+  verb
+    .command('project')
+    .description('a project without the example, with the framework of this one')
+    .argument('<folder>', 'one that is not there yet')
+    .option('--json', 'print one JSON document on stdout')
+    .action(async (folder: string, _options, command: Command) => {
+      const { newProject: write } = await import('#dray-infra/add/new-project.ts')
+      const { packageFolder } = await import('#dray-infra/project/project-folder.ts')
+      const { print } = await import('./output.ts')
+      const { printJson } = await import('./verb.ts')
+      const written = await write(folder, resolve(packageFolder, '../..'))
+      if (command.optsWithGlobals().json) printJson({ folder: written })
+      else print(`${written} is a project.\nNext: cd ${folder} && npm ci && npx dray run\n`)
     })
 }

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
+import { startDray } from '#test/cli/dray-process.ts'
 import { type SmallProject, smallProject } from './small-project.ts'
 
 describe('dray new', () => {
@@ -71,4 +74,43 @@ describe('dray new', () => {
       assert.match(stderr, message)
     })
   }
+})
+
+describe('dray new project', () => {
+  const parent = mkdtempSync(join(tmpdir(), 'dray-new-project-'))
+  const folder = join(parent, 'metering')
+  const root = resolve(import.meta.dirname, '../../..')
+  const urls = { WAREHOUSE_DATABASE_URL: `sqlite:${join(parent, 'warehouse.db')}` }
+  const dray = (cwd: string, ...args: string[]) => startDray(join(parent, '.dray'), args, urls, cwd).ended
+  after(() => rmSync(parent, { recursive: true, force: true }))
+
+  test('writes a project that runs, and that the compiler and the linter take as it is', async () => {
+    const { code, stderr } = await dray(parent, 'new', 'project', 'metering')
+    assert.equal(code, 0, stderr)
+    symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+
+    const command = (name: string, ...args: string[]) =>
+      execFileSync(join(root, 'node_modules/.bin', name), args, { cwd: folder, encoding: 'utf8' })
+    const run = await dray(folder, 'run', '--json', '--progress', 'none')
+
+    assert.equal(command('tsc', '-p', folder), '')
+    assert.equal(command('biome', 'check', '--error-on-warnings', 'functions/warehouse-check', 'infra/project.ts'), '')
+    assert.equal(JSON.parse(run.stdout).status, 'success', run.stderr)
+  })
+
+  test('names it in its manifest and in its lock file alike', () => {
+    const read = (file: string) => JSON.parse(readFileSync(join(folder, file), 'utf8'))
+    const { name, dependencies, devDependencies } = read('package.json')
+    const locked = read('package-lock.json').packages['']
+
+    assert.deepEqual(locked.name, 'metering')
+    assert.deepEqual([locked.name, locked.dependencies, locked.devDependencies], [name, dependencies, devDependencies])
+  })
+
+  test('writes into no folder that holds something', async () => {
+    const { code, stderr } = await dray(parent, 'new', 'project', 'metering')
+
+    assert.equal(code, 2)
+    assert.match(stderr, /is not empty, so nothing was written/)
+  })
 })

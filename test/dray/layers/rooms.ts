@@ -56,7 +56,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     'dray/lambda',
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
-  'dray-infra/add': [...Object.keys(dray), 'dray-infra/project', 'dray-infra/local'],
+  'dray-infra/add': [...Object.keys(dray), ...['project', 'local', 'upgrade'].map((room) => `dray-infra/${room}`)],
   'dray-infra/emulator': ['dray/errors.ts', 'dray/database', 'dray-infra/project', 'dray-infra/local'],
   'dray-infra/prove': [
     ...Object.keys(dray),
