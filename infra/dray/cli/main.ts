@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
 import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
+import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
 import { reportError } from './error-report.ts'
@@ -50,6 +51,7 @@ function createProgram(verbs: Verbs): Command {
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .hook('preAction', (_program, verb) => joinEmulated(verb))
   for (const add of [
+    addAdd,
     addRun,
     addResume,
     addBackfill,

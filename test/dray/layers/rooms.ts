@@ -56,6 +56,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     'dray/lambda',
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
+  'dray-infra/add': [...Object.keys(dray), ...['project', 'local', 'upgrade'].map((room) => `dray-infra/${room}`)],
   'dray-infra/emulator': ['dray/errors.ts', 'dray/database', 'dray-infra/project', 'dray-infra/local'],
   'dray-infra/prove': [
     ...Object.keys(dray),
@@ -65,7 +66,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove'].map(
+    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add'].map(
       (room) => `dray-infra/${room}`,
     ),
   ],

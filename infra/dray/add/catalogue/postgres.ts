@@ -1,0 +1,50 @@
+import { tableParts, tableText } from 'dray/internal/database/table-name.ts'
+import { type Catalogue, columnDetails } from './tables.ts'
+
+const LIST = `
+  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname, c.relkind in ('v', 'm'), c.reltuples::bigint
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
+    and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_table_privilege(c.oid, 'select')
+    and not exists (select 1 from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e')
+  order by 1 nulls first, 2`
+
+const TABLE = `
+  select obj_description(oid, 'pg_class'), relkind in ('v', 'm') from pg_class where oid = to_regclass($1)`
+
+const COLUMNS = `
+  select a.attname, col_description(a.attrelid, a.attnum),
+    a.attidentity <> '' or coalesce(pg_get_expr(d.adbin, d.adrelid) like 'nextval(%', false),
+    exists (select 1 from pg_constraint k where k.conrelid = a.attrelid and k.contype = 'f' and a.attnum = any (k.conkey)), false
+  from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+  where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`
+
+/** A partial index has not all rows. */
+const INDEXED = `
+  select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+  where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null`
+
+export const postgres: Catalogue = {
+  async list(query) {
+    const rows = await query(LIST)
+    return rows.map(([schema = null, name, isView, count]) => ({
+      table: tableText({ schema, name: name as string }),
+      isView: isView === 't',
+      // A table that was never analysed has -1.
+      rows: isView === 't' || Number(count) < 0 ? null : Number(count),
+    }))
+  },
+
+  async details(query, table) {
+    const name = tableParts(table)
+      .map((part) => `"${part.replaceAll('"', '""')}"`)
+      .join('.')
+    const [[comment = null, isView] = []] = [...(await query(TABLE, [name]))]
+    return {
+      comment,
+      isView: isView === 't',
+      columns: columnDetails(await query(COLUMNS, [name])),
+      indexed: new Set((await query(INDEXED, [name])).map(([column]) => column as string)),
+    }
+  },
+}

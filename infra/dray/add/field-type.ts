@@ -1,0 +1,56 @@
+import {
+  bigint,
+  binary,
+  boolean,
+  date,
+  decimal,
+  double,
+  integer,
+  json,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
+import type { AnyField } from 'dray/internal/active-record/fields.ts'
+import type { ColumnType } from 'dray/internal/database/capabilities.ts'
+
+/** A field as a model declares it, `decimal(12, 2)`. */
+export type FieldType = ColumnType
+
+const plain = { length: null, precision: null, scale: null } as const
+
+export const typeOf = (kind: Exclude<FieldType['kind'], 'varchar' | 'decimal'>): FieldType => ({ kind, ...plain })
+export const varcharOf = (length: number): FieldType => ({ ...plain, kind: 'varchar', length })
+export const binaryOf = (length: number): FieldType => ({ ...plain, kind: 'binary', length })
+export const decimalWith = (precision: number, scale: number): FieldType => ({
+  ...plain,
+  kind: 'decimal',
+  precision,
+  scale,
+})
+
+const makers = {
+  bigint,
+  integer,
+  double,
+  boolean,
+  date,
+  timestamp,
+  json,
+  uuid,
+  text,
+} as const
+
+/** The field itself. */
+export function fieldOf({ kind, length, precision, scale }: FieldType): AnyField {
+  if (kind === 'varchar') return varchar(length as number)
+  if (kind === 'decimal') return decimal(precision as number, scale as number)
+  return kind === 'binary' ? binary(length ?? undefined) : makers[kind]()
+}
+
+/** As TypeScript. */
+export function fieldText({ kind, length, precision, scale }: FieldType): string {
+  if (kind === 'decimal') return `decimal(${precision}, ${scale})`
+  return `${kind}(${length ?? ''})`
+}

@@ -1,0 +1,98 @@
+import type { AnyField } from 'dray/internal/active-record/fields.ts'
+import type { Text } from 'dray/internal/block/block.ts'
+import type { Adapter, Connection, LiveColumn } from 'dray/internal/database/adapter.ts'
+import type { Candidates } from './candidates.ts'
+import { decimalWith, type FieldType, fieldOf, typeOf } from './field-type.ts'
+import { quotedTable } from './quoted.ts'
+
+/** Rows whose values are tried on: a choice by more of them would keep somebody waiting. */
+export const MOST_ROWS = 200_000
+/** A decimal of no known size has so many digits at least. */
+const DIGITS = 38
+const FRACTION = 10
+const PLAIN_DECIMAL = /^-?(\d*)\.?(\d*)$/
+
+/** What each column is to be declared as: of its candidates the first that holds all values that are there. */
+export async function fittingTypes(
+  connection: Connection,
+  adapter: Adapter,
+  table: string,
+  columns: readonly LiveColumn[],
+  candidates: readonly Candidates[],
+): Promise<FieldType[]> {
+  const fits = candidates.map((candidate) => new Fit(candidate))
+  const open = columns.flatMap((column, place) => (fits[place]?.isOpen ? [{ column, fit: fits[place] as Fit }] : []))
+  if (open.length > 0) {
+    const names = open.map(({ column }) => adapter.quote(column.name)).join(', ')
+    const text = `select ${names} from ${quotedTable(adapter, table)} limit ${MOST_ROWS}`
+    for await (const page of connection.stream(text)) {
+      for (const row of page) for (const [place, { fit }] of open.entries()) fit.take(row[place] ?? null)
+    }
+  }
+  return fits.map((fit) => fit.chosen)
+}
+
+/** One column's choice. */
+class Fit {
+  readonly #types: readonly FieldType[]
+  readonly #isMeasured: boolean
+  #place = 0
+  #field: AnyField | null = null
+  #whole = 0
+  #fraction = 0
+  #isDecimal = true
+  #hasValue = false
+
+  constructor({ types, isMeasured }: Candidates) {
+    this.#types = types
+    this.#isMeasured = isMeasured
+  }
+
+  get isOpen(): boolean {
+    return this.#isMeasured || this.#types.length > 1
+  }
+
+  take(text: Text): void {
+    if (text === null) return
+    this.#hasValue = true
+    if (this.#isMeasured) this.#measure(text)
+    while (this.#place < this.#types.length && !this.#holds(text)) {
+      this.#place += 1
+      this.#field = null
+    }
+  }
+
+  #holds(text: string): boolean {
+    this.#field ??= fieldOf(this.#types[this.#place] as FieldType)
+    const { cast, rules } = this.#field.settings
+    try {
+      const value = cast(text)
+      return rules.every((rule) => rule(value) === null)
+    } catch {
+      return false
+    }
+  }
+
+  #measure(text: string): void {
+    const [whole, ahead = '', behind = ''] = PLAIN_DECIMAL.exec(text) ?? []
+    if (whole === undefined || whole === '' || ahead + behind === '') {
+      this.#isDecimal &&= /^(?:NaN|-?Infinity)$/.test(text)
+      return
+    }
+    this.#whole = Math.max(this.#whole, ahead.length)
+    this.#fraction = Math.max(this.#fraction, behind.length)
+  }
+
+  get chosen(): FieldType {
+    const type = this.#types[this.#place]
+    if (!this.#isMeasured) {
+      // Nothing but a name speaks for a moment where there is no value.
+      const isGuess = !this.#hasValue && this.#types.length === 2 && type?.kind === 'timestamp'
+      return isGuess || type === undefined ? typeOf('text') : type
+    }
+    if (type !== undefined) return type
+    if (!this.#isDecimal) return typeOf('text')
+    const scale = Math.max(this.#fraction, FRACTION)
+    return decimalWith(Math.max(DIGITS, this.#whole + scale), scale)
+  }
+}

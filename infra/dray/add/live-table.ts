@@ -1,0 +1,98 @@
+import type { Database } from 'dray/internal/active-record/database.ts'
+import type { Text } from 'dray/internal/block/block.ts'
+import type { Adapter, Connection, LiveTable } from 'dray/internal/database/adapter.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { candidatesOf } from './candidates.ts'
+import { catalogueOf } from './catalogue/catalogue.ts'
+import type { ListedTable, TableDetails } from './catalogue/tables.ts'
+import type { FieldType } from './field-type.ts'
+import { fittingTypes } from './fitting-types.ts'
+import { quotedTable } from './quoted.ts'
+import { isLikelyCursor } from './reading.ts'
+
+/** Rows that are shown, and of which the test keeps some. */
+const SHOWN_ROWS = 5
+
+/** A table as it lives, with a type for each column and its first rows. */
+export interface ReadTable {
+  readonly adapter: Adapter
+  readonly live: LiveTable
+  readonly details: TableDetails
+  readonly types: readonly FieldType[]
+  /** The primary key, or a unique key that has no NULL; empty where there is none. */
+  readonly key: readonly string[]
+  readonly serverZone: string | null
+  /** In the order of the columns. */
+  readonly rows: readonly (readonly Text[])[]
+}
+
+export async function readTable(database: Database, table: string): Promise<ReadTable> {
+  return database.withConnection(async (connection, adapter) => {
+    const live = await connection.describe(table)
+    if (live === null || live.columns.length === 0) {
+      throw new ConfigurationError(
+        `${database.name} has no table ${table}, or its user may not see it, so nothing was written; \`npx dray add\` lists those that it has.`,
+      )
+    }
+    const details = await catalogueOf(adapter).details(asked(connection), table)
+    const candidates = live.columns.map((column) =>
+      candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes),
+    )
+    const key = keyOf(live)
+    return {
+      adapter,
+      live,
+      details,
+      types: await fittingTypes(connection, adapter, table, live.columns, candidates),
+      key,
+      serverZone: await connection.serverZone(),
+      rows: await firstRows(connection, adapter, table, live, key),
+    }
+  })
+}
+
+/** The key of a table, and the columns that a change may move on. */
+export async function describeTable(
+  database: Database,
+  table: string,
+): Promise<{ readonly key: readonly string[]; readonly cursors: readonly string[] }> {
+  return database.withConnection(async (connection, adapter) => {
+    const live = await connection.describe(table)
+    if (live === null) return { key: [], cursors: [] }
+    const details = await catalogueOf(adapter).details(asked(connection), table)
+    const cursors = live.columns.filter((column) => isLikelyCursor(column, details))
+    return { key: keyOf(live), cursors: cursors.map(({ name }) => name) }
+  })
+}
+
+function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable): readonly string[] {
+  const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
+  const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
+  return primaryKey.length > 0 ? primaryKey : (whole.sort((one, other) => one.length - other.length)[0] ?? [])
+}
+
+async function firstRows(
+  connection: Connection,
+  adapter: Adapter,
+  table: string,
+  { columns }: LiveTable,
+  key: readonly string[],
+): Promise<readonly (readonly Text[])[]> {
+  const list = (names: readonly string[]) => names.map((name) => adapter.quote(name)).join(', ')
+  const order = key.length === 0 ? '' : ` order by ${list(key)}`
+  const from = `${list(columns.map(({ name }) => name))} from ${quotedTable(adapter, table)}`
+  return (await connection.query(`select ${from}${order} limit ${SHOWN_ROWS}`)).rows
+}
+
+/** A list of what a database has, without the tables of Dray. */
+export async function listTables(database: Database): Promise<readonly ListedTable[]> {
+  return database.withConnection(async (connection, adapter) => {
+    const tables = await catalogueOf(adapter).list(asked(connection))
+    return tables.filter(({ table }) => !/(?:^|\.)dray_|__dray_next$/i.test(table))
+  })
+}
+
+function asked(connection: Connection) {
+  return async (sql: string, parameters: readonly (string | null)[] = []) =>
+    (await connection.query(sql, parameters)).rows
+}

@@ -1,0 +1,112 @@
+import { Database } from 'dray/internal/active-record/database.ts'
+import { bigint } from 'dray/internal/active-record/field-kinds.ts'
+import { snakeCase } from 'dray/internal/active-record/table-definition.ts'
+import { tableNameOf } from 'dray/internal/database/table-name.ts'
+
+/** What every record has, so that no field may be called so. */
+const member: object = new Database('names').table('names', { x$: bigint() }).prototype
+
+/** Words of the language, and what the files that are written import or declare. */
+const TAKEN = new Set(
+  (
+    'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in ' +
+    'instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield ' +
+    'arguments eval undefined assert changedSince copyFields cron dateOf decimalOf event fullLoad handler pipeline project replace row rows run test ' +
+    'timestampOf transformed upsert workflow xid'
+  ).split(' '),
+)
+
+/** The words of a name in any of the usual spellings: `InvoiceLine`, `INVOICE_LINE`, `invoice line`. */
+function wordsOf(name: string): string[] {
+  const words = name
+    .replace(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1 $2')
+    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter(Boolean)
+  return words.length === 0 ? ['unnamed'] : words.map((word) => word.toLowerCase())
+}
+
+const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
+
+export function camelCase(name: string): string {
+  const [first = '', ...rest] = wordsOf(name)
+  const camel = first + rest.map(capital).join('')
+  return /^\p{N}/u.test(camel) ? `n${camel}` : camel
+}
+
+/** Properties for the columns, in their order: no two alike, none that a record has itself. */
+export function propertiesOf(columns: readonly string[]): string[] {
+  const given = new Set<string>()
+  return columns.map((column) => {
+    const camel = camelCase(column)
+    const name = camel in member ? `${camel}Value` : camel
+    let free = name
+    for (let count = 2; given.has(free) || free in member; count++) free = `${name}${count}`
+    given.add(free)
+    return free
+  })
+}
+
+/** `InvoiceLine` of `invoice_lines`. */
+export function className(table: string): string {
+  const words = wordsOf(tableNameOf(table).name)
+  const last = words.length - 1
+  return words.map((word, place) => capital(place === last ? singular(word) : word)).join('')
+}
+
+function singular(word: string): string {
+  if (/[^aeiou]ies$/.test(word)) return word.replace(/ies$/, 'y')
+  if (/(ss|x|ch|sh)es$/.test(word)) return word.slice(0, -2)
+  return /[^siu]s$/.test(word) && word.length > 3 ? word.slice(0, -1) : word
+}
+
+/** `an invoice line` of `InvoiceLine`. */
+export function spoken(className: string): string {
+  const words = wordsOf(className).join(' ')
+  return `${/^[aeio]/.test(words) ? 'an' : 'a'} ${words}`
+}
+
+/** The name of a pipeline, which is its folder: in plain letters, 50 at most. */
+export function kebabCase(name: string): string {
+  const plain = wordsOf(name)
+    .join('-')
+    .replaceAll('ß', 'ss')
+    .normalize('NFKD')
+    .replace(/[^a-z0-9-]+/g, '')
+    .replace(/-+/g, '-')
+    .replace(/^-+|-+$/g, '')
+  const kebab = /^[a-z]/.test(plain) ? plain : `t${plain === '' ? '' : `-${plain}`}`
+  return kebab.slice(0, 50).replace(/-+$/, '')
+}
+
+/** What the pipeline of a name is exported as. */
+export function constantName(pipeline: string): string {
+  const name = pipeline.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
+  return TAKEN.has(name) ? `${name}Rows` : name
+}
+
+/** How tables and columns are spelt in a database. */
+export type Habit = 'snake' | 'pascal' | 'camel' | 'upper'
+
+const HABITS: Readonly<Record<Exclude<Habit, 'snake'>, RegExp>> = {
+  pascal: /^[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)*$/,
+  camel: /^[a-z]+[0-9]*(?:[A-Z][a-z0-9]*)+$/,
+  upper: /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/,
+}
+
+/** The spelling of more than half of the names; `snake_case` where there is none. */
+export function habitOf(names: readonly string[]): Habit {
+  const most = (Object.keys(HABITS) as Exclude<Habit, 'snake'>[]).find(
+    (habit) => names.filter((name) => HABITS[habit].test(name)).length * 2 > names.length,
+  )
+  return most ?? 'snake'
+}
+
+/** A name as a database with this habit would spell it. */
+export function inHabit(name: string, habit: Habit): string {
+  const camel = camelCase(name)
+  if (habit === 'camel') return camel
+  if (habit === 'pascal') return capital(camel)
+  const snake = snakeCase(camel)
+  return habit === 'upper' ? snake.toUpperCase() : snake
+}

@@ -1,0 +1,12 @@
+create table `Order Details` (
+ id bigint unsigned not null auto_increment primary key, `order` int unsigned not null comment 'The order''s number', `select` tinyint, c_bool tinyint(1), c_tu tinyint unsigned, c_small smallint, c_medium mediumint, c_big bigint, c_bu bigint unsigned, c_zero int(8) zerofill, c_year year, c_dec decimal(60,30), c_dec10 decimal(10,2), c_float float, c_double double,
+ c_bit1 bit(1), c_bit10 bit(10), c_date date, c_time time(3), c_dt datetime, c_dt6 datetime(6), c_ts timestamp null, c_char char(36), c_varchar varchar(200), c_tiny tinytext, c_text text, c_long longtext, c_bin binary(4), c_varbin varbinary(20), c_blob blob, c_enum enum('a','b'), c_set set('x','y'), c_json json, c_latin varchar(20) character set latin1, c_geo point,
+ `weird ``name` int, gen_up varchar(220) generated always as (upper(c_varchar)) stored,
+ updated_at timestamp not null default current_timestamp on update current_timestamp, key (updated_at)) comment 'What was ordered';
+insert into `Order Details` (`order`,`select`,c_bool,c_tu,c_small,c_medium,c_big,c_bu,c_zero,c_year,c_dec,c_dec10,c_float,c_double,c_bit1,c_bit10,c_date,c_time,c_dt,c_dt6,c_ts,c_char,c_varchar,c_tiny,c_text,c_long,c_bin,c_varbin,c_blob,c_enum,c_set,c_json,c_latin,c_geo,`weird ``name`,updated_at)
+ values (4294967295,-1,1,255,-5,8388607,9223372036854775807,18446744073709551615,42,2024,1.000000000000000000000000000001,1.20,0.1,0.1,b'1',b'1000000001','2024-02-29','12:34:56.789','2024-01-01 10:00:00','2024-01-01 10:00:00.123456','2024-01-01 10:00:00','0e37df36-f698-11e6-8dd4-cb9ced3df976','va','t','text','long','abcd',x'00ff','blob','a','x,y','{"a": 1}','é',point(1,2),7, now() - interval 1 day),
+ (1,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null,null, now() - interval 1 day);
+create table nokey (a int, b varchar(10)); insert into nokey values (1,'x'),(1,'x');
+create table wide (id int primary key, a varchar(8000), b varchar(8000), modified datetime not null, key(modified)) character set latin1; insert into wide values (1,'a','b',now() - interval 1 day);
+create table parent (id bigint unsigned auto_increment primary key); create table child (a int, b varchar(20), parent_id bigint unsigned, big bigint unsigned, primary key (a,b), foreign key (parent_id) references parent(id)); insert into parent values (1); insert into child values (1,'b',1,2);
+create view v_orders as select `order`, c_varchar from `Order Details`;
