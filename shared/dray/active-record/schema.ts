@@ -97,8 +97,14 @@ function declared(kind: FieldKind): string {
   return kind === 'decimal' ? 'decimal(precision, scale)' : `${kind}()`
 }
 
-/** What differs between the model and its live table. */
+/** What differs between the model and its live table; each message ends with the command that shows what to do. */
 export async function checkSchema(model: ModelTable): Promise<readonly SchemaDifference[]> {
+  const differences = await differencesOf(model)
+  if (model.definition.readOnly) return differences
+  return differences.map((one) => ({ ...one, message: `${one.message}; the statements for it: npx dray schema plan` }))
+}
+
+async function differencesOf(model: ModelTable): Promise<readonly SchemaDifference[]> {
   const { definition, database } = model
   const where = `${definition.database}.${definition.table}`
   const { live, missing } = await database.withConnection(async (connection, adapter) => {

@@ -256,6 +256,15 @@ for (const [name, engine] of Object.entries(engines)) {
       await assert.rejects(base.query(`insert into ${table}_child values (2, 99)`))
     })
 
+    test('each message about a target ends with the command that shows what to do', async () => {
+      const { Model } = await drifted({ id, a: text() }, { number: bigint().primaryKey(), a: text() })
+
+      const messages = (await Model.checkSchema()).map(({ message }) => message)
+
+      assert.ok(messages.length > 0)
+      for (const message of messages) assert.match(message, /: npx dray schema plan$/)
+    })
+
     test('what was done is recorded in the database: the statement, its mark, when and by whom', async () => {
       const { table, Model } = await drifted({ id }, { id, a: text().nullable() })
 

@@ -199,12 +199,16 @@ function definition({ column, type, startsAtZero, isGenerated }: ColumnChange, c
   const free = [['default', 'null'], ['not', 'null'], ['null']].reduce((words, run) => without(words, run), clause.rest)
   const isOfText = type && !keepsText
   const rest = isOfText ? without(without(free, ['character', 'set'], 1), ['collate'], 1) : free
+  // MariaDB takes nothing behind a CHECK.
+  const check = rest.findIndex((word) => /^check$/i.test(word))
+  const end = check === -1 ? rest.length : check
   return [
     ...(type ? [keepsText ? column.type : collated(column.type)] : clause.type),
-    ...rest,
+    ...rest.slice(0, end),
     column.nullable ? 'null' : 'not null',
     ...(startsAtZero ? ['default 0'] : []),
     ...(isGenerated ? ['auto_increment'] : []),
+    ...rest.slice(end),
   ].join(' ')
 }
 

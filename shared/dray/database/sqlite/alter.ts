@@ -170,7 +170,7 @@ function changed(table: TableText, change: Rebuilt): TableText {
   if (change.kind === 'key') {
     return {
       ...table,
-      columns: table.columns.map((column) => ({ ...column, rest: withoutKey(column.rest) })),
+      columns: table.columns.map((column) => ({ ...column, rest: restOf(column, change) })),
       constraints: [
         ...table.constraints.filter((words) => !has(words, 'primary', 'key')),
         [`primary key (${change.columns.map(quote).join(', ')})`],
@@ -181,9 +181,23 @@ function changed(table: TableText, change: Rebuilt): TableText {
   return { ...table, columns }
 }
 
+/** A column of the former key could not be NULL, whether it said so or not. */
+function restOf({ name, rest }: ColumnClause, { former }: KeyChange): readonly string[] {
+  const keyless = withoutKey(rest)
+  const wasKey = former.some((column) => same(column, name))
+  return wasKey && !has(keyless, 'not', 'null') ? [...without(keyless, ['null']), 'not null'] : keyless
+}
+
+/** Without `[constraint name] primary key [desc] [on conflict abort] [autoincrement]`. */
 function withoutKey(rest: readonly string[]): readonly string[] {
-  const keyless = ['asc', 'desc', 'autoincrement'].reduce((words, word) => without(words, [word]), rest)
-  return has(rest, 'primary', 'key') ? without(keyless, ['primary', 'key']) : rest
+  const is = (place: number, word: string) => rest[place]?.toLowerCase() === word
+  const place = rest.findIndex((_, at) => is(at, 'primary') && is(at + 1, 'key'))
+  if (place === -1) return rest
+  let end = place + 2
+  if (is(end, 'asc') || is(end, 'desc')) end += 1
+  if (is(end, 'on') && is(end + 1, 'conflict')) end += 3
+  if (is(end, 'autoincrement')) end += 1
+  return [...rest.slice(0, is(place - 2, 'constraint') ? place - 2 : place), ...rest.slice(end)]
 }
 
 function changedColumn(one: ColumnClause, { column, type, nullable, startsAtZero }: ColumnChange): ColumnClause {
@@ -221,13 +235,12 @@ function partOf(name: string, change: Rebuilt): Part {
     ...(nullable ? [column.nullable ? `lets ${column.name} be NULL` : `makes ${column.name} NOT NULL`] : []),
     ...(startsAtZero ? [`gives ${column.name} the default 0`] : []),
   ]
-  const back = `cast(cast(${id} as ${column.type}) as ${affinityOf(liveType)})`
   const unfit = [
     ...(type
       ? [
           {
             what: `do not fit into ${column.type} in ${column.name}`,
-            count: `select count(*) from ${name} where ${id} is not null and (${back} is not ${id} or typeof(${back}) <> typeof(${id}))`,
+            count: `select count(*) from ${name} where ${unfitValue(id, column.type)}`,
           },
         ]
       : []),
@@ -236,6 +249,13 @@ function partOf(name: string, change: Rebuilt): Part {
       : []),
   ]
   return { columns: [column.name], mark, what: what.join(', '), unfit }
+}
+
+/** A value comes back from the other type as what it was, and bytes are not taken for text. */
+function unfitValue(id: string, type: string): string {
+  const back = (kind: string) => `cast(cast(${id} as ${type}) as ${kind}) is not ${id}`
+  const bytes = type === 'BLOB' ? 'false' : 'true'
+  return `case typeof(${id}) when 'null' then false when 'blob' then ${bytes} when 'text' then ${back('TEXT')} when 'integer' then ${back('INTEGER')} else ${back('REAL')} end`
 }
 
 function keyPart(name: string, change: KeyChange): Part {
@@ -264,8 +284,10 @@ async function whileAltering<T>(connection: LockableConnection, work: () => Prom
   await connection.query('pragma foreign_keys = 0')
   try {
     return await inTransaction(connection, async () => {
-      const violated = await violations(connection)
+      // A key that refers to no key of its parent fails the check; such a schema is as it was before.
+      const violated = await violations(connection).catch(() => null)
       const result = await work()
+      if (violated === null) return result
       const others = (await violations(connection)).filter((row) => !violated.includes(row))
       if (others.length === 0) return result
       throw new TerminalError(
