@@ -2,7 +2,8 @@ import { createInterface } from 'node:readline/promises'
 import type { PlannedStatement, RenameQuestion, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
 import { shown } from './output.ts'
-import { effectOf, titleOf } from './schema-report.ts'
+import { nameOf } from './schema-models.ts'
+import { effectOf } from './schema-report.ts'
 
 /** Asks on the terminal; anything but y or yes is no. */
 async function confirmed(question: string): Promise<boolean> {
@@ -18,7 +19,7 @@ async function confirmed(question: string): Promise<boolean> {
 export async function renamesAsked(plans: readonly TablePlan[]): Promise<(RenameQuestion & { table: string })[]> {
   const renames: (RenameQuestion & { table: string })[] = []
   for (const { model, questions } of plans) {
-    const table = titleOf(model)
+    const table = nameOf(model)
     for (const { from, to } of questions) {
       if (renames.some((one) => one.table === table && (one.from === from || one.to === to))) continue
       if (await confirmed(`${table}: is ${to} the column ${from} under another name?`))
@@ -38,7 +39,7 @@ export async function chosenStatements(
   for (const { model, statements } of plans) {
     for (const statement of statements) {
       if (statement.obstacles.length > 0) continue
-      const question = `${titleOf(model)}: ${statement.what}? It ${effectOf(statement)}.`
+      const question = `${nameOf(model)}: ${statement.what}? It ${effectOf(statement)}.`
       if (allowed.has(statement.mark) || (asks && (await confirmed(question)))) chosen.add(statement)
     }
   }

@@ -1,15 +1,11 @@
-import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import type { PlannedStatement, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
 import { LOCK_SECONDS, type Mark } from 'dray/internal/database/alterations.ts'
 import { oneLine, plural } from './format.ts'
+import { nameOf } from './schema-models.ts'
 
 /** What became of a statement. */
 export type Outcome = 'done' | 'left'
 type OutcomeOf = (statement: PlannedStatement) => Outcome
-
-export function titleOf({ definition }: ModelTable): string {
-  return `${definition.database}.${definition.table}`
-}
 
 /** The document of `dray schema plan` and `apply`; `outcome` is of `apply`. */
 export function plansDocument(plans: readonly TablePlan[], outcome?: OutcomeOf) {
@@ -62,7 +58,7 @@ function statementLines(statement: PlannedStatement, title: string = statement.m
 }
 
 function tableLines({ model, statements, questions, notes }: TablePlan, of: (one: PlannedStatement) => string[]) {
-  const title = titleOf(model)
+  const title = nameOf(model)
   const lines = [
     ...statements.flatMap(of),
     ...questions.flatMap(({ from, to }) => [

@@ -3,11 +3,12 @@ import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import type { PlannedStatement, RenameAnswers, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { loadProject } from '#dray-infra/project/load-project.ts'
 import { requireLocal } from './environment.ts'
 import { exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
 import { print } from './output.ts'
+import { nameOf, withModels } from './schema-models.ts'
+import { pull } from './schema-pull.ts'
 import { chosenStatements, renamesAsked } from './schema-questions.ts'
 import { appliedText, type Outcome, plansDocument, plansText } from './schema-report.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -47,6 +48,10 @@ export function addSchema(program: Command, verbs: Verbs): void {
     .addOption(new Option('--allow <what>', 'do what rewrites rows; loss: and what can lose data').argParser(allowed))
     .addHelpText('after', HELP)
     .action((tables: readonly string[], _options, command: Command) => apply(tables, command.optsWithGlobals(), verbs))
+  withCommonOptions(verb.command('pull'))
+    .description('mend the models of sources whose tables have changed, and say what else follows')
+    .argument('[tables...]', 'a database, or <database>.<table>; all by default')
+    .action((tables: readonly string[], _options, command: Command) => pull(tables, command.optsWithGlobals()))
 }
 
 function withSchemaOptions(command: Command): Command {
@@ -119,41 +124,15 @@ interface Target {
   readonly others: readonly string[]
 }
 
-async function withTargets(tables: readonly string[], work: (targets: readonly Target[]) => Promise<void>) {
-  const { drayHome } = await import('#dray-infra/local/home.ts')
-  const { startServices } = await import('#dray-infra/local/services.ts')
-  const { declaredModels } = await import('#dray-infra/local/databases.ts')
-  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
-  const project = await loadProject()
-  const targets = targetsNamed(tables, await declaredModels(project))
-  const databases = [...new Set(targets.map(({ model }) => model.database.name))]
-  const services = await startServices({ home: drayHome(), project, databases, state: false })
-  try {
-    await work(targets)
-  } finally {
-    await closeDatabases()
-    await services.stop()
-  }
-}
-
-function nameOf({ definition }: ModelTable): string {
-  return `${definition.database}.${definition.table}`
-}
-
-function targetsNamed(tables: readonly string[], models: readonly ModelTable[]): Target[] {
-  const written = [...Map.groupBy(models, nameOf).values()].flatMap((ones): Target[] => {
-    const [model] = ones.filter(({ definition }) => !definition.readOnly)
-    if (model === undefined) return []
-    return [{ model, others: ones.flatMap(({ definition }) => definition.columnNames) }]
-  })
-  const isNamed = (name: string, { model }: Target) => name === model.database.name || name === nameOf(model)
-  const unknown = tables.find((name) => !written.some((target) => isNamed(name, target)))
-  if (unknown !== undefined) {
-    throw new ConfigurationError(
-      `No model writes ${unknown}, so nothing was done; there are ${written.map(({ model }) => nameOf(model)).join(', ') || 'none'}.`,
-    )
-  }
-  return written.filter((target) => tables.length === 0 || tables.some((name) => isNamed(name, target)))
+function withTargets(tables: readonly string[], work: (targets: readonly Target[]) => Promise<void>): Promise<void> {
+  return withModels('writes', tables, (models) =>
+    work(
+      models.map(([model, ...others]) => ({
+        model,
+        others: others.flatMap(({ definition }) => definition.columnNames),
+      })),
+    ),
+  )
 }
 
 /** What was said of columns by their whole names. */

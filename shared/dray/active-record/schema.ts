@@ -100,8 +100,10 @@ function declared(kind: FieldKind): string {
 /** What differs between the model and its live table; each message ends with the command that shows what to do. */
 export async function checkSchema(model: ModelTable): Promise<readonly SchemaDifference[]> {
   const differences = await differencesOf(model)
-  if (model.definition.readOnly) return differences
-  return differences.map((one) => ({ ...one, message: `${one.message}; the statements for it: npx dray schema plan` }))
+  const end = model.definition.readOnly
+    ? 'what mends the model: npx dray schema pull'
+    : 'the statements for it: npx dray schema plan'
+  return differences.map((one) => ({ ...one, message: `${one.message}; ${end}` }))
 }
 
 async function differencesOf(model: ModelTable): Promise<readonly SchemaDifference[]> {

@@ -256,13 +256,15 @@ for (const [name, engine] of Object.entries(engines)) {
       await assert.rejects(base.query(`insert into ${table}_child values (2, 99)`))
     })
 
-    test('each message about a target ends with the command that shows what to do', async () => {
+    test('each message about a table ends with the command that shows what to do', async () => {
       const { Model } = await drifted({ id, a: text() }, { number: bigint().primaryKey(), a: text() })
 
       const messages = (await Model.checkSchema()).map(({ message }) => message)
 
       assert.ok(messages.length > 0)
       for (const message of messages) assert.match(message, /: npx dray schema plan$/)
+      const Source = base.source(Model.definition.table, { number: bigint() })
+      assert.match((await Source.checkSchema())[0]?.message ?? '', /: npx dray schema pull$/)
     })
 
     test('what was done is recorded in the database: the statement, its mark, when and by whom', async () => {
