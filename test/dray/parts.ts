@@ -35,7 +35,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   [MYSQL_PART]: [
     'test/dray/database/*.test.ts',
     'test/dray/database/mysql/*.test.ts',
-    'test/dray/active-record/{active-record,bytes,many-rows}.test.ts',
+    'test/dray/active-record/{active-record,bytes,many-rows,schema-drift}.test.ts',
     'test/dray/active-record/hostile-values.test.ts',
     'test/dray/active-record/naughty-strings.test.ts',
     'test/dray/docs/active-record.test.ts',

@@ -19,6 +19,7 @@ import { addReconcile } from './reconcile.ts'
 import { addResume } from './resume.ts'
 import { addRun } from './run.ts'
 import { addRuns } from './runs.ts'
+import { addSchema } from './schema.ts'
 import { addServices } from './services.ts'
 import { addState } from './state.ts'
 import { addUpgrade } from './upgrade.ts'
@@ -62,6 +63,7 @@ function createProgram(verbs: Verbs): Command {
     addRuns,
     addState,
     addImport,
+    addSchema,
     addServices,
     addDeploy,
     addDiff,

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Database, database, knownDatabases } from 'dray/internal/active-record/database.ts'
+import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
@@ -17,6 +18,12 @@ export async function databaseNamed(name: string, project: LoadedProject): Promi
   throw new ConfigurationError(
     `There is no database ${name}: the project has ${names.join(', ')}; use one of these or set ${urlVariable(name)}.`,
   )
+}
+
+/** The models that the project declares, of all of its databases. */
+export async function declaredModels(project: LoadedProject): Promise<readonly ModelTable[]> {
+  await loadModels(project)
+  return knownDatabases().flatMap((known) => known.models)
 }
 
 async function loadModels(project: LoadedProject): Promise<void> {

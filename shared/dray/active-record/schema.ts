@@ -50,7 +50,7 @@ function refuseUnmakable({ definition }: ModelTable, { schema }: Adapter): void 
 }
 
 /** A sentence where a table's name has a schema in front that is not there; else null. */
-async function missingSchema(
+export async function missingSchema(
   { definition }: ModelTable,
   connection: Pick<Connection, 'query'>,
   adapter: Adapter,
@@ -62,25 +62,30 @@ async function missingSchema(
   return `database ${definition.database} has no schema "${schema}", or its user may not see it, so there is no table ${definition.table}; create the schema, grant it to the user, or correct the part of the model's name in front of the dot`
 }
 
+/** The CREATE TABLE of the model's table. Throws `Configuration` for what the engine cannot hold. */
+export function createStatement(model: ModelTable, adapter: Adapter, { ifMissing = false } = {}): string {
+  const { definition } = model
+  refuseUnmakable(model, adapter)
+  const columns = definition.columns.map((column) => columnClause(column, adapter.schema))
+  const key =
+    definition.primaryKey.length === 0 ? [] : [sql`primary key (${sql.join(definition.primaryKey.map(columnName))})`]
+  return compile(
+    adapter,
+    sql`create table ${sql.raw(ifMissing ? 'if not exists ' : '')}${tableName(definition)} (${sql.join([...columns, ...key])})${sql.raw(adapter.schema.tableOptions)}`,
+  ).sql
+}
+
 /** Makes the model's table, with its columns, NOT NULL and primary key. */
 export async function createTable(model: ModelTable, options: { readonly ifMissing?: boolean } = {}): Promise<void> {
-  const { definition } = model
   await model.database.withConnection(async (connection, adapter) => {
-    refuseUnmakable(model, adapter)
+    const text = createStatement(model, adapter, options)
     const missing = await missingSchema(model, connection, adapter)
     if (missing !== null) throw new ConfigurationError(missing)
-    const columns = definition.columns.map((column) => columnClause(column, adapter.schema))
-    const key =
-      definition.primaryKey.length === 0 ? [] : [sql`primary key (${sql.join(definition.primaryKey.map(columnName))})`]
-    const { sql: text } = compile(
-      adapter,
-      sql`create table ${sql.raw(options.ifMissing ? 'if not exists ' : '')}${tableName(definition)} (${sql.join([...columns, ...key])})${sql.raw(adapter.schema.tableOptions)}`,
-    )
     try {
       await connection.query(text)
     } catch (error) {
       // PostgreSQL's IF NOT EXISTS does not wait for another session that makes the same table: its catalogue refuses.
-      const made = options.ifMissing ? await connection.describe(definition.table).catch(() => null) : null
+      const made = options.ifMissing ? await connection.describe(model.definition.table).catch(() => null) : null
       if (made === null) throw error
     }
   })
@@ -92,8 +97,16 @@ function declared(kind: FieldKind): string {
   return kind === 'decimal' ? 'decimal(precision, scale)' : `${kind}()`
 }
 
-/** What differs between the model and its live table. */
+/** What differs between the model and its live table; each message ends with the command that shows what to do. */
 export async function checkSchema(model: ModelTable): Promise<readonly SchemaDifference[]> {
+  const differences = await differencesOf(model)
+  const end = model.definition.readOnly
+    ? 'what mends the model: npx dray schema pull'
+    : 'the statements for it: npx dray schema plan'
+  return differences.map((one) => ({ ...one, message: `${one.message}; ${end}` }))
+}
+
+async function differencesOf(model: ModelTable): Promise<readonly SchemaDifference[]> {
   const { definition, database } = model
   const where = `${definition.database}.${definition.table}`
   const { live, missing } = await database.withConnection(async (connection, adapter) => {

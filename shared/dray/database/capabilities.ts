@@ -1,8 +1,9 @@
 import type { RawBuilder } from 'kysely'
-import type { Text } from '#dray/block/block.ts'
 import type { DataQualityError } from '#dray/errors.ts'
+import type { AlterCapabilities } from './alterations.ts'
 import type { FieldKind } from './field-kind.ts'
 import type { LiveTypes } from './live-types.ts'
+import type { LockableConnection, ReadRows } from './reading.ts'
 
 type Sql = RawBuilder<unknown>
 
@@ -75,6 +76,7 @@ export interface Capabilities {
    */
   bytesOf(column: Sql, liveType: string): Sql | null
   readonly schema: SchemaCapabilities
+  readonly alter: AlterCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
   readonly identity: IdentityCapabilities
@@ -162,22 +164,12 @@ export interface SchemaCapabilities {
   withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T>
 }
 
-/** As much of a connection as takes a lock. */
-export interface LockableConnection {
-  query(sql: string): Promise<{ readonly rows: readonly (readonly Text[])[] }>
-  begin(mode: 'write'): Promise<void>
-  commit(): Promise<void>
-  rollback(): Promise<void>
-}
-
 export interface ColumnType {
   readonly kind: FieldKind
   readonly length: number | null
   readonly precision: number | null
   readonly scale: number | null
 }
-
-export type ReadRows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
 
 /** A moment; the time of a clock somewhere, which needs a zone to be a moment; or text, which may be either. */
 export type StampForm = 'moment' | 'local' | 'text'

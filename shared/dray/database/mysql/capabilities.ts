@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { alter } from './alter.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -36,6 +37,7 @@ export const capabilities: Capabilities = {
   isImpossibleMoment,
   floatDigits: 6,
   bytesOf: (column, type) => (LONG.test(type) ? sql`octet_length(${column})` : null),
+  alter,
   schema,
   digests,
   identity,

@@ -1,5 +1,5 @@
 import { TransientError } from '#dray/errors.ts'
-import type { LockableConnection } from '../capabilities.ts'
+import type { LockableConnection } from '../reading.ts'
 
 /** Of the whole server, so that it is named after the database; 64 characters at most. */
 const NAME = `concat('dray_', left(sha2(database(), 256), 40))`

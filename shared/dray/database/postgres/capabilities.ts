@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { alter } from './alter.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
 import { schema } from './schema.ts'
@@ -36,6 +37,7 @@ export const capabilities: Capabilities = {
   // A cast of what is text already is none, so that what is stored out of line stays there.
   bytesOf: (column, type) =>
     SHORT.test(type) ? null : sql`octet_length(${type === 'bytea' ? column : sql`cast(${column} as text)`})`,
+  alter,
   schema,
   digests,
   identity,

@@ -1,5 +1,6 @@
 import { TerminalError } from '#dray/errors.ts'
-import type { Identity, IdentityCapabilities, ReadRows } from '../capabilities.ts'
+import type { Identity, IdentityCapabilities } from '../capabilities.ts'
+import type { ReadRows } from '../reading.ts'
 
 const DATABASE = 'select oid::text, datname from pg_database where datname = current_database()'
 /** Of the cluster, from initdb on: physical copies and standbys have it, a dump that was restored has not. */

@@ -1,4 +1,4 @@
-import type { LockableConnection } from '../capabilities.ts'
+import type { LockableConnection } from '../reading.ts'
 
 /**
  * `dray` in ASCII, and which of its locks:

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { alter } from './alter.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -29,6 +30,7 @@ export const capabilities: Capabilities = {
   isImpossibleMoment: null,
   floatDigits: null,
   bytesOf: (column) => sql`octet_length(${column})`,
+  alter,
   schema,
   digests,
   identity,

@@ -1,4 +1,4 @@
-import type { LockableConnection } from '../capabilities.ts'
+import type { LockableConnection } from '../reading.ts'
 
 /** One transaction that writes from its start: there is one such at a time. */
 export async function withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T> {

@@ -1,0 +1,51 @@
+import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+
+/** The models of one table, the one that is asked for first. */
+export type ModelsOfTable = readonly [ModelTable, ...ModelTable[]]
+
+export function nameOf({ definition }: Pick<ModelTable, 'definition'>): string {
+  return `${definition.database}.${definition.table}`
+}
+
+/** Lends the models that write, or those that only read, with their databases up; all, or those of these tables. */
+export async function withModels(
+  what: 'reads' | 'writes',
+  tables: readonly string[],
+  work: (models: readonly ModelsOfTable[]) => Promise<void>,
+): Promise<void> {
+  const { drayHome } = await import('#dray-infra/local/home.ts')
+  const { startServices } = await import('#dray-infra/local/services.ts')
+  const { declaredModels } = await import('#dray-infra/local/databases.ts')
+  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
+  const project = await loadProject()
+  const models = modelsNamed(what, tables, await declaredModels(project))
+  const databases = [...new Set(models.map(([{ database }]) => database.name))]
+  const services = await startServices({ home: drayHome(), project, databases, state: false })
+  try {
+    await work(models)
+  } finally {
+    await closeDatabases()
+    await services.stop()
+  }
+}
+
+function modelsNamed(
+  what: 'reads' | 'writes',
+  tables: readonly string[],
+  models: readonly ModelTable[],
+): ModelsOfTable[] {
+  const all = [...Map.groupBy(models, nameOf).values()].flatMap((ones): ModelsOfTable[] => {
+    const first = ones.find(({ definition }) => definition.readOnly === (what === 'reads'))
+    return first === undefined ? [] : [[first, ...ones.filter((one) => one !== first)]]
+  })
+  const isNamed = (name: string, [model]: ModelsOfTable) => name === model.database.name || name === nameOf(model)
+  const unknown = tables.find((name) => !all.some((ones) => isNamed(name, ones)))
+  if (unknown !== undefined) {
+    throw new ConfigurationError(
+      `No model ${what} ${unknown}, so nothing was done; there are ${all.map(([model]) => nameOf(model)).join(', ') || 'none'}.`,
+    )
+  }
+  return all.filter((ones) => tables.length === 0 || tables.some((name) => isNamed(name, ones)))
+}

@@ -1,0 +1,12 @@
+import type { Text } from '#dray/block/block.ts'
+
+/** Asks for rows. */
+export type ReadRows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
+
+/** As much of a connection as takes a lock. */
+export interface LockableConnection {
+  query(sql: string): Promise<{ readonly rows: readonly (readonly Text[])[] }>
+  begin(mode: 'write'): Promise<void>
+  commit(): Promise<void>
+  rollback(): Promise<void>
+}
