@@ -5,6 +5,7 @@ import { readEnvFile } from '#dray-infra/project/env-file.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addBackfill } from './backfill.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
+import { addDoctor } from './doctor.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
@@ -55,6 +56,7 @@ function createProgram(verbs: Verbs): Command {
     addRun,
     addResume,
     addBackfill,
+    addDoctor,
     addPlan,
     addPreview,
     addQuarantine,
