@@ -30,13 +30,17 @@ export function exitCodeOfDiagnosis(diagnosis: Diagnosis): ExitCode {
   return isHealthy(diagnosis) ? exitCodes.ok : exitCodes.usage
 }
 
-async function examine(_options: CommonOptions, { envFile }: Verbs): Promise<Diagnosis> {
+async function examine({ env }: CommonOptions, { envFile }: Verbs): Promise<Diagnosis> {
   const { drayHome } = await import('#dray-infra/local/home.ts')
   const { listenForInterrupts } = await import('./interrupts.ts')
   const interrupts = listenForInterrupts()
   const { localStores } = await import('./environment.ts')
   const options = { home: drayHome(), envFile, openStores: localStores, signal: interrupts.signal }
   try {
+    if (env !== 'local') {
+      const { examineEnvironment } = await import('#dray-infra/doctor/environment.ts')
+      return await examineEnvironment(env, options)
+    }
     const { examineHere } = await import('#dray-infra/doctor/doctor.ts')
     return await examineHere(options)
   } finally {

@@ -2,7 +2,7 @@ import { closeDatabases } from 'dray/internal/active-record/database.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import { examinePipeline, type PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
+import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { startServices } from '#dray-infra/local/services.ts'
 import type { EnvFile } from '#dray-infra/project/env-file.ts'
@@ -13,10 +13,8 @@ import { examineDatabases } from './databases.ts'
 import type { Diagnosis, Section } from './diagnosis.ts'
 import { importFault } from './handlers.ts'
 import { examineMachine } from './machine.ts'
+import { examinePipelines } from './pipelines.ts'
 import { type ExaminedProject, examineProject } from './project.ts'
-
-/** So many pipelines are looked at together: as many as a database has connections here. */
-const PIPELINES_AT_ONCE = 2
 
 export interface DoctorOptions {
   readonly home: string
@@ -126,13 +124,7 @@ export async function examineWork(
     makesTargets: isHere,
   }
   const usable = pipelines.filter(({ name }) => !ofSteps.get(name)?.some(({ check }) => check === 'by'))
-  const examined = new Map<string, readonly Checked[]>()
-  const waiting = [...usable]
-  const work = async () => {
-    for (let next = waiting.shift(); next !== undefined; next = waiting.shift())
-      examined.set(next.name, await examinePipeline(next, surroundings))
-  }
-  await Promise.all(Array.from({ length: PIPELINES_AT_ONCE }, work))
+  const examined = await examinePipelines(usable, surroundings)
   return [
     ...[...databases].map(([name, { checks }]) => ({ subject: `database ${name}`, checks })),
     ...[...ofSteps].map(([name, checks]) => section(name, checks, examined.get(name))),

@@ -52,6 +52,8 @@ export interface Health {
   remarks(connection: Connection, database: string, use: DatabaseUse): Promise<readonly Checked[]>
   /** Why rows of Dray's own tables could not be kept, with the remedy; null where such tables can be made. */
   cannotMakeTables(connection: Connection): Promise<string | null>
+  /** A transaction that is going to write keeps nobody from writing before it does. */
+  readonly beginsWithoutLock: boolean
   /** A SELECT, of this table, that has a row where an index begins with this column. */
   indexOf(table: string, column: string): { readonly sql: string; readonly parameters: readonly string[] }
 }

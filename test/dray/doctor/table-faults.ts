@@ -53,6 +53,17 @@ export const ofTables: readonly Fault[] = [
     remedy: /leave status out of the model/,
   },
   {
+    name: 'a table that refers to a target that is replaced',
+    files: {
+      [pipelineFile]: (edited(pipelineFile, "upsert(Fact, { by: 'id' })", 'replace(Fact)')[pipelineFile] as string)
+        .replace("changedSince(Order, { cursor: 'lastUpdated' })", 'fullLoad(Order)')
+        .replace('changedSince, pipeline, upsert', 'fullLoad, pipeline, replace'),
+    },
+    urls: () => dst(altered(target('postgres'), 'create table line (id int, fact bigint references order_fact)')),
+    line: /foreign keys: orders: dst\.order_fact cannot be replaced, since line refers to it/,
+    remedy: /load with upsert\(\) and deletes: 'hard' instead/,
+  },
+  {
     name: 'rows without a cursor',
     urls: () =>
       src(

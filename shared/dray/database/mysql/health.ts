@@ -62,6 +62,8 @@ export const health: Health = {
     return `${user} may not make tables in ${name}; grant create, alter, drop, index on \`${name}\`.* to ${quotedUser(user ?? '')}`
   },
 
+  beginsWithoutLock: true,
+
   indexOf(table, column) {
     const { schema, name } = tableNameOf(table)
     const place = schema === null ? 'database()' : '?'

@@ -54,6 +54,8 @@ export const health: Health = {
     return `${user} may not make tables in the schema ${schema}; grant create on schema "${schema}" to "${user}"`
   },
 
+  beginsWithoutLock: true,
+
   indexOf: (table, column) => ({
     sql: `select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
       where i.indrelid = to_regclass($1) and a.attname = $2 and i.indisvalid and i.indpred is null limit 1`,

@@ -25,6 +25,8 @@ export const health: Health = {
 
   cannotMakeTables: async () => null,
 
+  beginsWithoutLock: false,
+
   indexOf: (table, column) => ({
     sql: `select 1 from pragma_index_list(?) l, pragma_index_info(l.name) i where i.seqno = 0 and lower(i.name) = lower(?) limit 1`,
     parameters: [tableNameOf(table).name, column],

@@ -4,9 +4,11 @@ import { TransientError } from '#dray/errors.ts'
 
 const CHECK_MILLISECONDS = 5_000
 
+export const NOT_IN_TIME = /not found out within/
+
 /**
- * Does a check that looks at a database, in its own time. What it throws is broken; what is not found out in time is
- * not known.
+ * Does a check that looks at a database, in its own time. What it throws is broken; what is not found out in time,
+ * or may pass, is not known.
  */
 export async function attempt(
   check: string,
@@ -21,6 +23,6 @@ export async function attempt(
       const seconds = CHECK_MILLISECONDS / 1000
       return [found(check, 'unknown', `${where}: not found out within ${seconds} s, so a run may wait there, too`)]
     }
-    return [found(check, 'broken', (error as Error).message)]
+    return [found(check, error instanceof TransientError ? 'unknown' : 'broken', (error as Error).message)]
   }
 }

@@ -12,9 +12,9 @@ import {
   type ServerPlace,
 } from '#dray/database/health.ts'
 import { healthOf } from '#dray/database/health-of.ts'
-import { ConfigurationError } from '#dray/errors.ts'
+import { ConfigurationError, TransientError } from '#dray/errors.ts'
 import { migrationsLeft } from '#dray/pipeline/landing/migrate.ts'
-import { attempt } from './attempt.ts'
+import { attempt, NOT_IN_TIME } from './attempt.ts'
 
 const REACH_MILLISECONDS = 5_000
 /** Applications stamp rows by clocks of machines like this one; the lag bears 2 s. */
@@ -51,7 +51,7 @@ export async function examineDatabase(
     }),
   )
   if (connected.some(({ check }) => check === 'connect') && connected.length === 1 && connected[0]?.verdict !== 'ok')
-    return { checks: connected.map((one) => unreachableInTime(one, name, place)), isConnected: false }
+    return { checks: connected.map((one) => notConnected(one, name, place)), isConnected: false }
   const remarks = await attempt('rights', name, () =>
     database.withConnection((connection) => health.remarks(connection, name, use)),
   )
@@ -126,9 +126,9 @@ function codeOf(error: unknown): string {
   return String((error as NodeJS.ErrnoException).code ?? (error as Error).message)
 }
 
-/** The server answers, but not to a sign-in. */
-function unreachableInTime(checked: Checked, name: string, place: ServerPlace | null): Checked {
-  if (checked.verdict !== 'unknown') return checked
+/** A run would wait, or fail and be tried again. */
+function notConnected({ said, verdict }: Checked, name: string, place: ServerPlace | null): Checked {
+  if (verdict !== 'unknown' || !NOT_IN_TIME.test(said)) return found('connect', 'broken', said)
   const where = place === null ? name : `${name} (${place.host}:${place.port})`
   return found(
     'connect',
@@ -194,12 +194,14 @@ function budget(name: string, { limits }: ServerFacts, { connections }: Examined
 /** Loads write to temporary tables, in a transaction; Dray's own tables lie beside the targets. */
 async function writable(database: Database, health: Health): Promise<readonly Checked[]> {
   const { name } = database
-  const temporary = await attempt('temporary tables', name, () =>
-    database.withConnection(async (connection) => {
-      await makeTemporaryTable(name, connection)
-      return [found('temporary tables', 'ok', 'makes temporary tables')]
-    }),
-  )
+  const temporary = health.beginsWithoutLock
+    ? await attempt('temporary tables', name, () =>
+        database.withConnection(async (connection) => {
+          await makeTemporaryTable(name, connection)
+          return [found('temporary tables', 'ok', 'makes temporary tables')]
+        }),
+      )
+    : []
   const own = await attempt('own tables', name, async () => {
     if ((await migrationsLeft(database)) === 0) return [found('own tables', 'ok', 'has the tables dray_…')]
     const fault = await database.withConnection((connection) => health.cannotMakeTables(connection))
@@ -216,6 +218,7 @@ async function makeTemporaryTable(name: string, connection: Connection): Promise
     // It goes with the transaction, or with the session.
     await connection.query('create temporary table if not exists dray_doctor (id integer)')
   } catch (error) {
+    if (error instanceof TransientError) throw error
     throw new ConfigurationError(
       `${name}: no temporary table can be made, by which each load works, so nothing can be loaded; grant TEMPORARY on the database (PostgreSQL) or CREATE TEMPORARY TABLES (MySQL) to its user, or bind ${name} to a server that can be written: ${(error as Error).message}`,
       { cause: error },

@@ -7,6 +7,7 @@ import { type Checked, found } from '#dray/database/health.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { foreignKeysTo } from '#dray/pipeline/landing/foreign-keys.ts'
+import { refuseReferring } from '#dray/pipeline/landing/replacement.ts'
 import { attempt } from './attempt.ts'
 import { differences } from './examine-model.ts'
 
@@ -98,8 +99,10 @@ async function examineTriggers(
   return [found('triggers', 'warning', said)]
 }
 
-async function examineReferring({ load, deletes }: Pipeline): Promise<readonly Checked[]> {
-  if (load.kind !== 'replace' && deletes.kind !== 'hard') return []
+async function examineReferring(pipeline: Pipeline): Promise<readonly Checked[]> {
+  const { load, deletes } = pipeline
+  if (load.kind === 'replace') await refuseReferring(pipeline)
+  if (deletes.kind !== 'hard') return []
   const { database, definition } = load.target
   const others = (await foreignKeysTo(database, definition.table)).filter(({ isOwn }) => !isOwn)
   const table = `${definition.database}.${definition.table}`
