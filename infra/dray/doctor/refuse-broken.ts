@@ -7,23 +7,23 @@ import { examineDatabases } from './databases.ts'
 import { examinePipelines } from './pipelines.ts'
 
 /**
- * Looks at databases and pipelines as `dray doctor` does, before anything starts. Throws `Configuration` with all that
- * is broken.
+ * Looks at databases, and with `surroundings` at pipelines, as `dray doctor` does, before anything starts. Throws
+ * `Configuration` with all that is broken.
  */
 export async function refuseBroken(
   what: string,
   pipelines: readonly Pipeline[],
-  surroundings: Omit<PipelineSurroundings, 'isConnected'>,
+  surroundings: Omit<PipelineSurroundings, 'isConnected'> | null,
   steps: readonly WorkflowStep[] = [],
 ): Promise<void> {
   const used = pipelines.flatMap(({ extract, load }) => [extract.source.definition, load.target.definition])
   const names = [...new Set(used.map(({ database }) => database))].sort()
   const databases = await examineDatabases(names, { workflows: [{ steps }], pipelines, isHere: true })
   const isConnected = (name: string) => databases.get(name)?.isConnected === true
-  const examined = await examinePipelines(pipelines, { ...surroundings, isConnected })
+  const examined = surroundings === null ? null : await examinePipelines(pipelines, { ...surroundings, isConnected })
   const faults = [
     ...[...databases.values()].flatMap(({ checks }) => broken(checks)),
-    ...pipelines.flatMap(({ name }) => broken(examined.get(name) ?? []).map((said) => `pipeline ${name}: ${said}`)),
+    ...pipelines.flatMap(({ name }) => broken(examined?.get(name) ?? []).map((said) => `pipeline ${name}: ${said}`)),
   ]
   if (faults.length === 0) return
   const [first] = faults

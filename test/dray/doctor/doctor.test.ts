@@ -7,7 +7,7 @@ import { mysqlUnavailable } from '#test/services/mysql-server.ts'
 import { writeProject } from '#test/services/small-project.ts'
 import { ofConnections } from './connection-faults.ts'
 import { edited } from './fault.ts'
-import { checksOf, examined, healthy, rowsOf } from './patient.ts'
+import { checksOf, examined, execute, healthy, rowsOf } from './patient.ts'
 import { ofProject } from './project-faults.ts'
 import { ofRights } from './right-faults.ts'
 import { changed, closeServers, home, inOrder, made, openServers, remove, source, target } from './servers.ts'
@@ -118,6 +118,38 @@ describe('dray doctor', { skip: mysqlUnavailable ?? false }, () => {
     assert.deepEqual([check.check, check.verdict], ['dns', 'broken'])
     assert.deepEqual([text.code, json.code, text.stderr, json.stderr], [2, 2, '', ''])
     assert.doesNotMatch(text.stdout + json.stdout, /secret-of-the-test/)
+  })
+
+  test('dray plan refuses what is broken before it looks at rows, with exit code 2', async () => {
+    const project = writeProject(healthy)
+    const urls = { SRC_DATABASE_URL: await source(), DST_DATABASE_URL: await made('sqlite') }
+    await execute(
+      urls.DST_DATABASE_URL,
+      'create table order_fact (id integer, status text, last_updated text not null)',
+    )
+
+    const { code, stdout, stderr } = await startDray(home, ['plan', 'orders'], urls, project.folder).ended
+    project.remove()
+
+    assert.match(
+      stderr,
+      /^dray: the next run would fail, so nothing was started: pipeline orders: dst\.order_fact has no primary or unique key on id, .*; add one\. `npx dray doctor` looks at all of it\.\n$/,
+    )
+    assert.deepEqual([code, stdout], [2, ''])
+  })
+
+  test('dray run refuses a database that cannot be used before a step begins, with exit code 2', async () => {
+    const project = writeProject(healthy)
+    const urls = { SRC_DATABASE_URL: await source(), DST_DATABASE_URL: changed(await made('postgres'), { port: '1' }) }
+
+    const { code, stderr } = await startDray(home, ['run', '--progress', 'none'], urls, project.folder).ended
+    project.remove()
+
+    assert.match(
+      stderr,
+      /^dray: the run would fail, so nothing was started: dst: 127\.0\.0\.1:1 cannot be connected to/,
+    )
+    assert.equal(code, 2)
   })
 
   test('looks at five databases at once', async (context) => {

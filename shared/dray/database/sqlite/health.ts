@@ -56,8 +56,8 @@ function fullDisk({ name, path }: Place): Checked[] {
   return [
     found(
       'disk',
-      'broken',
-      `${left} where ${name} is (${dirname(path)}), so a load would fail in the middle; make room`,
+      'warning',
+      `${left} where ${name} is (${dirname(path)}), so a load may fail in the middle; make room`,
     ),
   ]
 }

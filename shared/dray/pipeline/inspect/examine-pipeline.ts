@@ -15,20 +15,18 @@ export interface PipelineSurroundings {
   readonly services: Services | null
   /** The first run makes the target's table from its model. */
   readonly makesTargets: boolean
-  /** Tables and rights alone, which cost next to nothing: what Plan reads rows for is left to it. */
-  readonly isQuick?: boolean
 }
 
 /** Looks at a pipeline's tables, rights and `last_run` as Plan does. Takes no lease and writes nothing. */
 export async function examinePipeline(
   pipeline: Pipeline,
-  { isConnected, services, makesTargets, isQuick = false }: PipelineSurroundings,
+  { isConnected, services, makesTargets }: PipelineSurroundings,
 ): Promise<readonly Checked[]> {
   const [source, target] = [pipeline.extract.source.definition, pipeline.load.target.definition]
   const names = [...new Set([source.database, target.database])]
   const away = names.filter((name) => !isConnected(name))
   const [ofSource, ofTarget] = await Promise.all([
-    isConnected(source.database) ? examineSource(pipeline, isQuick) : [],
+    isConnected(source.database) ? examineSource(pipeline) : [],
     isConnected(target.database) ? examineTarget(pipeline) : [],
   ])
   const known = services === null ? null : await services.state.pipeline(pipeline.name)
@@ -38,12 +36,7 @@ export async function examinePipeline(
     const said = `not all of it was looked at, since ${away.join(' and ')} cannot be connected to (above)`
     return [...checks, found('databases', 'unknown', said)]
   }
-  if (
-    isQuick ||
-    checks.some(({ verdict }) => verdict === 'broken') ||
-    checks.some(({ check }) => check === 'no target')
-  )
-    return checks
+  if (checks.some(({ check, verdict }) => verdict === 'broken' || check === 'no target')) return checks
   const contract = await attempt('contract', pipeline.name, async () =>
     (await checkContract(pipeline)).notes.map((note) => found('contract', 'warning', note)),
   )

@@ -20,8 +20,8 @@ const FEW_ROWS = 10_000
 /** What `examineDatabase` says once for a database. */
 const SAID_OF_DATABASE = /pg_read_all_stats|privilege PROCESS/
 
-/** Looks at what a pipeline reads, as Plan does; quickly, not at its rows. The database is connected. */
-export async function examineSource({ name, extract }: Pipeline, isQuick: boolean): Promise<readonly Checked[]> {
+/** Looks at what a pipeline reads, as Plan does. The database is connected. */
+export async function examineSource({ name, extract }: Pipeline): Promise<readonly Checked[]> {
   const { source } = extract
   const { database, table } = source.definition
   const where = `${database}.${table}`
@@ -35,7 +35,7 @@ export async function examineSource({ name, extract }: Pipeline, isQuick: boolea
       return []
     }),
   )
-  if (readable.length > 0 || isQuick || extract.cursor === null) return [...models, ...readable]
+  if (readable.length > 0 || extract.cursor === null) return [...models, ...readable]
   const cursor = await attempt('cursor', where, () =>
     source.database.withConnection((connection, adapter) => examineCursor(name, extract, connection, adapter)),
   )
