@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
 import { EMULATED } from '#dray-infra/project/emulated-name.ts'
+import { readEnvFile } from '#dray-infra/project/env-file.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
+import { addDoctor } from './doctor.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
@@ -29,9 +31,10 @@ import type { Verbs } from './verb.ts'
 export async function main(args: readonly string[]): Promise<number> {
   ignoreExperimentalWarnings()
   surviveLostReaders()
-  const verbs: Verbs = { exitCode: exitCodes.ok }
+  const verbs: Verbs = { exitCode: exitCodes.ok, envFile: null }
   const program = createProgram(verbs)
   try {
+    verbs.envFile = readEnvFile()
     if (asksForHelp(args)) program.addHelpText('after', await databasesHelp())
     await program.parseAsync([...args], { from: 'user' })
     return verbs.exitCode
@@ -56,6 +59,7 @@ function createProgram(verbs: Verbs): Command {
     addRun,
     addResume,
     addBackfill,
+    addDoctor,
     addPlan,
     addPreview,
     addQuarantine,
@@ -96,7 +100,7 @@ async function databasesHelp(): Promise<string> {
 Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held by another run, 130 interrupted.
 
 Databases are bound by the environment: ${Object.keys(databases).map(urlVariable).join(', ')}
-(postgres://, mysql://, sqlite:); one that is not set is embedded, under .dray/ (or DRAY_HOME).
+(postgres://, mysql://, sqlite:), or by a file .env in the project's folder; one that is not set is embedded, under .dray/ (or DRAY_HOME).
 --env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS;
 --env emulated on the emulator of AWS on this machine, which dray deploy emulated starts.`
 }

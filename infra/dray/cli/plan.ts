@@ -25,7 +25,8 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PlanOptions): Promise<void> {
-  const { withPipeline } = await import('./environment.ts')
+  const { isLocal, withPipeline } = await import('./environment.ts')
+  const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')
@@ -33,6 +34,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
   const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
   const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
+    if (isLocal(options)) await refuseBroken('the next run would fail', [pipeline], { services, makesTargets: true })
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)

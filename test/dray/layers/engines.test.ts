@@ -15,6 +15,7 @@ const roles = [
   'connection.ts',
   'describe.ts',
   'digests.ts',
+  'health.ts',
   'horizon.ts',
   'index.ts',
   'merge/merge.ts',

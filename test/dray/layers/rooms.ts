@@ -64,9 +64,14 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     'dray-infra/index.ts',
     ...['project', 'local', 'remote', 'emulator'].map((room) => `dray-infra/${room}`),
   ],
+  'dray-infra/doctor': [
+    ...Object.keys(dray),
+    'dray/lambda',
+    ...['project', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
+  ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add'].map(
+    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add', 'doctor'].map(
       (room) => `dray-infra/${room}`,
     ),
   ],

@@ -38,7 +38,7 @@ interface LogEvent {
  * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it
  * and by their documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a
  * running one may be repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch
- * Logs (FilterLogEvents by a quoted term) and Secrets Manager (GetSecretValue).
+ * Logs (FilterLogEvents by a quoted term), Secrets Manager (GetSecretValue) and Lambda (GetAccountSettings).
  */
 export class AwsApi {
   readonly executions = new Map<string, FakeExecution>()
@@ -48,6 +48,8 @@ export class AwsApi {
   readonly logEvents: LogEvent[] = []
   /** By name or ARN. */
   readonly secrets = new Map<string, string>()
+  /** Functions at once that Lambda gives the account. */
+  accountConcurrency = 1000
   /** ARNs of executions that were to be stopped. */
   readonly stopped: string[] = []
   /** Of the state machine of a workflow, with ARNs for its placeholders. */
@@ -78,12 +80,20 @@ export class AwsApi {
     const fault = this.faults.shift()
     if (fault === 'refused') return reply(response, [503, { __type: 'ServiceUnavailable', message: 'try again' }])
     const target = request.headers['x-amz-target']
-    const answer =
-      target === undefined
+    const isLambda = request.url?.startsWith('/2016-08-19/account-settings') === true
+    const answer = isLambda
+      ? this.#accountSettings()
+      : target === undefined
         ? this.#performQuery(new URLSearchParams(body))
         : this.#perform(String(target).split('.').at(-1) ?? '', JSON.parse(body))
     if (fault === 'reply lost') request.socket.destroy()
     else reply(response, answer)
+  }
+
+  #accountSettings(): Answer {
+    const refusal = this.refusals.get('GetAccountSettings')
+    if (refusal !== undefined) return [403, { __type: refusal, message: `GetAccountSettings is refused: ${refusal}` }]
+    return [200, { AccountLimit: { ConcurrentExecutions: this.accountConcurrency } }]
   }
 
   #performQuery(form: URLSearchParams): Answer {

@@ -56,6 +56,13 @@ export async function migrateTarget(database: Database): Promise<void> {
   })
 }
 
+/** How many migrations the next Plan does in a target. Throws `Terminal` when newer code has been there. */
+export async function migrationsLeft(database: Database): Promise<number> {
+  return database.withConnection(async (connection, adapter) => {
+    return NEWEST - (await versionOf(new OwnTables(connection, adapter), database))
+  })
+}
+
 async function migrate(tables: OwnTables, database: Database): Promise<void> {
   const columns = { version: { kind: 'bigint' }, applied_at: { kind: 'timestamp' } } as const
   await tables.create(TABLE, { columns, primaryKey: ['version'] })

@@ -34,14 +34,7 @@ interface Run {
  */
 export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<void> {
   const { database, definition } = pipeline.load.target
-  const foreign = await foreignKeysTo(database, definition.table)
-  if (foreign.length > 0) {
-    // A table's own foreign key sees the rows of before until the swap, on some engines, and takes those along.
-    const referring = [...new Set(foreign.map(({ table, isOwn }) => (isOwn ? 'the table itself' : table)))].join(', ')
-    throw new TerminalError(
-      `${pipeline.name}: ${definition.database}.${definition.table} cannot be replaced, since ${referring} refers to it by a foreign key: rows would be deleted, changed or refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
-    )
-  }
+  await refuseReferring(pipeline)
   const guard = () => checkFence(database, pipeline.name, run.epoch, 'update')
   await createNextTable(database, definition.table, guard)
   await database.transaction(async () => {
@@ -53,6 +46,19 @@ export async function prepareReplacement(pipeline: Pipeline, run: Run): Promise<
       )
     })
   })
+}
+
+/** Throws `Terminal` where rows of a table, of this one as well, refer to those that would be replaced. */
+export async function refuseReferring(pipeline: Pipeline): Promise<void> {
+  const { database, definition } = pipeline.load.target
+  const foreign = await foreignKeysTo(database, definition.table)
+  if (foreign.length > 0) {
+    // A table's own foreign key sees the rows of before until the swap, on some engines, and takes those along.
+    const referring = [...new Set(foreign.map(({ table, isOwn }) => (isOwn ? 'the table itself' : table)))].join(', ')
+    throw new TerminalError(
+      `${pipeline.name}: ${definition.database}.${definition.table} cannot be replaced, since ${referring} refers to it by a foreign key: rows would be deleted, changed or refused, and nothing was read; load with upsert() and deletes: 'hard' instead, which leaves the rows that stay`,
+    )
+  }
 }
 
 async function hasLanded(pipeline: Pipeline, runId: string): Promise<boolean> {

@@ -32,21 +32,38 @@ export async function notesOfNewerRows(
   }
   // Where nothing is newer, this is all that a table without an index has to be read for.
   if ((await look(form.from(hi), 1)).rows === 0) return []
-  const far = instantText((microsOf(settled.now) ?? 0n) + DAY_MICROS)
-  const soon = await look(sql`${form.from(hi)} and ${form.before(far)}`, MOST_COUNTED + 1)
-  const later = await look(form.from(far))
+  const soon = await look(sql`${form.from(hi)} and ${form.before(farFrom(settled))}`, MOST_COUNTED + 1)
   const notes: string[] = []
   if (soon.rows > 0) {
     const until = settled.heldBy ?? `for a run after ${readAfter(soon, settled)} UTC (lag ${settled.lagSeconds} s)`
     notes.push(waiting(soon.rows, name, `the window, which ends at ${hi} UTC`, until))
   }
-  if (later.rows > 0) {
-    const rows = `${later.rows} ${later.rows === 1 ? 'row' : 'rows'}`
-    notes.push(
-      `${rows} of ${name} beyond ${far} UTC by ${cursorColumn(extraction).column} (up to ${later.last}): in no window before that time, so not read; correct the stamps`,
-    )
-  }
-  return notes
+  const later = await noteOfFarRows(extraction, settled, connection, table)
+  return later === null ? notes : [...notes, later]
+}
+
+/** What is to be said of rows that no run reads for more than a day; null where there are none. */
+export async function noteOfFarRows(
+  extraction: Extraction,
+  settled: Settled,
+  connection: Connection,
+  table: SourceTable,
+): Promise<string | null> {
+  const far = farFrom(settled)
+  const { rows, last } = await countMoments(
+    extraction,
+    cursorForm(extraction, table).from(far),
+    undefined,
+    connection,
+    table,
+  )
+  if (rows === 0) return null
+  const { database, table: name } = extraction.source.definition
+  return `${rows} ${rows === 1 ? 'row' : 'rows'} of ${database}.${name} beyond ${far} UTC by ${cursorColumn(extraction).column} (up to ${last}): in no window before that time, so not read; correct the stamps`
+}
+
+function farFrom({ now }: Settled): string {
+  return instantText((microsOf(now) ?? 0n) + DAY_MICROS)
 }
 
 interface Moments {

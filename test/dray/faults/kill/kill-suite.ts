@@ -11,8 +11,8 @@ import { privateServer } from './server.ts'
 
 /**
  * Of a first run, of later ones and of each other kind; `DRAY_KILLS=12,40,10` kills at so many points,
- * `DRAY_KILLS=all,all,10` at every one of the usual runs, `DRAY_KILLS=all` at every one. `DRAY_KILLS_FROM=500` leaves out
- * so many points of the first run: all of them take an hour, and a part of them is tried in less.
+ * `DRAY_KILLS=all,all,10` at every one of the usual runs, `DRAY_KILLS=all` at every one. `DRAY_KILLS_FROM=500` leaves
+ * out so many points of the first run: all of them take an hour, and a part of them is tried in less.
  */
 const USUAL = long ? '100,500,40' : '1,5,1'
 

@@ -1,0 +1,130 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { type Checked, found } from 'dray/internal/database/health.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import { environmentsOf } from '#dray-infra/project/environments.ts'
+import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { examineHandlers, importFault } from './handlers.ts'
+
+export interface ExaminedProject {
+  readonly checks: readonly Checked[]
+  /** What of a step is wrong, by its name. */
+  readonly ofSteps: ReadonlyMap<string, readonly Checked[]>
+  /** Those that could be loaded, in the order of the workflows. */
+  readonly pipelines: readonly Pipeline[]
+}
+
+/** What the files of a project say, without a database. */
+export async function examineProject(project: LoadedProject): Promise<ExaminedProject> {
+  const steps = new Map(project.workflows.flatMap((one) => one.steps).map((step) => [step.name, step]))
+  const pipelines: Pipeline[] = []
+  const ofSteps = new Map<string, readonly Checked[]>()
+  for (const step of steps.values()) {
+    const { checks, pipeline } = await examineStep(project, step)
+    ofSteps.set(step.name, checks)
+    if (pipeline !== null) pipelines.push(pipeline)
+  }
+  const unbound = undeclared(project, pipelines)
+  const checks = [
+    ...unbound,
+    ...(unbound.length > 0 ? [] : environments(project, pipelines)),
+    ...unused(project.folder, steps),
+    ...circles(project.workflows),
+  ]
+  const counts = `workflows: ${project.workflows.map(({ name }) => name).join(', ')}; steps: ${[...steps.keys()].join(', ')}`
+  return { checks: [found('project', 'ok', counts), ...checks], ofSteps, pipelines }
+}
+
+async function examineStep(
+  project: LoadedProject,
+  step: WorkflowStep,
+): Promise<{ readonly checks: readonly Checked[]; readonly pipeline: Pipeline | null }> {
+  const handlers = await examineHandlers(project.folder, step)
+  if (step.kind === 'task' || handlers.some(({ check }) => check === 'folder'))
+    return { checks: handlers, pipeline: null }
+  try {
+    const pipeline = await project.findPipeline(step.name)
+    return { checks: [...handlers, ...unknownFields(pipeline)], pipeline }
+  } catch (error) {
+    const isFile = existsSync(join(project.folder, `functions/${step.name}/pipeline.ts`))
+    const said = isFile
+      ? `functions/${step.name}/pipeline.ts cannot be used: ${importFault(error)}`
+      : `functions/${step.name}/pipeline.ts is not there, so ${step.name} cannot be run; write it, or take it out of the workflow`
+    return { checks: [...handlers, found('pipeline', 'broken', said)], pipeline: null }
+  }
+}
+
+/** The compiler says so, too, of code that it has seen. */
+function unknownFields({ name, load }: Pipeline): Checked[] {
+  const { definition } = load.target
+  const given = [...load.by, ...(load.version === null ? [] : [load.version]), ...(load.history?.compare ?? [])]
+  const unknown = given.filter((field) => !definition.byName.has(field))
+  if (unknown.length === 0) return []
+  const said = `${name} names the field ${unknown.join(', ')}, which the model of ${definition.database}.${definition.table} does not have (it has ${[...definition.byName.keys()].join(', ')}), so each load would fail; correct it in by, version or compare`
+  return [found('by', 'broken', said)]
+}
+
+function databasesOf(pipelines: readonly Pipeline[]): Map<string, string> {
+  return new Map(
+    pipelines.flatMap(({ name, extract, load }) =>
+      [extract.source, load.target].map(({ definition }) => [definition.database, name] as const),
+    ),
+  )
+}
+
+function undeclared({ databases }: LoadedProject, pipelines: readonly Pipeline[]): Checked[] {
+  return [...databasesOf(pipelines)].flatMap(([database, pipeline]) => {
+    if (Object.hasOwn(databases, database)) return []
+    const said = `${pipeline} works with the database ${database}, which infra/project.ts does not have, so nothing stands for it on a laptop; add ${database}: { embedded: 'postgres' } to its databases`
+    return [found('databases', process.env[urlVariable(database)] ? 'warning' : 'broken', said)]
+  })
+}
+
+function environments(project: LoadedProject, pipelines: readonly Pipeline[]): Checked[] {
+  try {
+    return environmentsOf(project).flatMap(({ name, databases }) => {
+      const missing = [...databasesOf(pipelines).keys()].filter((database) => !Object.hasOwn(databases, database))
+      if (missing.length === 0) return []
+      const said = `the environment ${name} does not say where ${missing.join(', ')} is, so it cannot be deployed; add it to its databases in infra/environments.ts`
+      return [found('environments', 'broken', said)]
+    })
+  } catch (error) {
+    return [found('environments', 'broken', (error as Error).message)]
+  }
+}
+
+function unused(folder: string, steps: ReadonlyMap<string, unknown>): Checked[] {
+  const functions = join(folder, 'functions')
+  if (!existsSync(functions)) return []
+  const names = readdirSync(functions, { withFileTypes: true }).filter((entry) => entry.isDirectory())
+  const left = names.map(({ name }) => name).filter((name) => name !== 'dray' && !steps.has(name))
+  return left.sort().flatMap((name) => {
+    if (!['pipeline.ts', 'task.ts'].some((file) => existsSync(join(functions, name, file)))) return []
+    const said = `no workflow runs functions/${name}, so it never runs; add run(${name}) to the steps of one, or remove the folder`
+    return [found('folder', 'warning', said)]
+  })
+}
+
+/** Workflows that start each other by their ends. */
+function circles(workflows: readonly Workflow[]): Checked[] {
+  const next = new Map(
+    workflows.map(({ name }) => [
+      name,
+      workflows
+        .filter(({ events }) =>
+          events.some(({ source, detailType }) => source === `dray.${name}` && /^Workflow(Comp|F)/.test(detailType)),
+        )
+        .map((one) => one.name),
+    ]),
+  )
+  const reaches = (from: string, goal: string, seen: ReadonlySet<string> = new Set()): boolean =>
+    (next.get(from) ?? []).some(
+      (one) => one === goal || (!seen.has(one) && reaches(one, goal, new Set([...seen, one]))),
+    )
+  const inCircle = workflows.map(({ name }) => name).filter((name) => reaches(name, name))
+  if (inCircle.length === 0) return []
+  const said = `the workflows ${inCircle.join(', ')} start each other when they end, so after one round each start is refused; take one of the events out of \`on\``
+  return [found('events', 'broken', said)]
+}

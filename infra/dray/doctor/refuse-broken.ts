@@ -1,0 +1,36 @@
+import type { Checked } from 'dray/internal/database/health.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
+import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import { examineDatabases } from './databases.ts'
+import { examinePipelines } from './pipelines.ts'
+
+/**
+ * Looks at databases, and with `surroundings` at pipelines, as `dray doctor` does, before anything starts. Throws
+ * `Configuration` with all that is broken.
+ */
+export async function refuseBroken(
+  what: string,
+  pipelines: readonly Pipeline[],
+  surroundings: Omit<PipelineSurroundings, 'isConnected'> | null,
+  steps: readonly WorkflowStep[] = [],
+): Promise<void> {
+  const used = pipelines.flatMap(({ extract, load }) => [extract.source.definition, load.target.definition])
+  const names = [...new Set(used.map(({ database }) => database))].sort()
+  const databases = await examineDatabases(names, { workflows: [{ steps }], pipelines, isHere: true })
+  const isConnected = (name: string) => databases.get(name)?.isConnected === true
+  const examined = surroundings === null ? null : await examinePipelines(pipelines, { ...surroundings, isConnected })
+  const faults = [
+    ...[...databases.values()].flatMap(({ checks }) => broken(checks)),
+    ...pipelines.flatMap(({ name }) => broken(examined?.get(name) ?? []).map((said) => `pipeline ${name}: ${said}`)),
+  ]
+  if (faults.length === 0) return
+  const [first] = faults
+  const said = faults.length === 1 ? first : faults.map((fault, place) => `(${place + 1}) ${fault}`).join('; ')
+  throw new ConfigurationError(`${what}, so nothing was started: ${said}. \`npx dray doctor\` looks at all of it.`)
+}
+
+function broken(checks: readonly Checked[]): string[] {
+  return checks.filter(({ verdict }) => verdict === 'broken').map(({ said }) => said.replace(/\.$/, ''))
+}

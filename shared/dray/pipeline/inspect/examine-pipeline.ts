@@ -1,0 +1,54 @@
+import { type Checked, found } from '#dray/database/health.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { checkContract } from '#dray/pipeline/plan/contract.ts'
+import { startOfRun } from '#dray/pipeline/stages/draft-run.ts'
+import type { Services } from '../services.ts'
+import { attempt } from './attempt.ts'
+import { examineSource } from './examine-source.ts'
+import { examineTarget } from './examine-target.ts'
+
+/** What a pipeline may be looked at with. */
+export interface PipelineSurroundings {
+  /** The database is there and can be signed in to; what is not is said elsewhere. */
+  isConnected(database: string): boolean
+  /** Null where the state cannot be read. */
+  readonly services: Services | null
+  /** The first run makes the target's table from its model. */
+  readonly makesTargets: boolean
+}
+
+/** Looks at a pipeline's tables, rights and `last_run` as Plan does. Takes no lease and writes nothing. */
+export async function examinePipeline(
+  pipeline: Pipeline,
+  { isConnected, services, makesTargets }: PipelineSurroundings,
+): Promise<readonly Checked[]> {
+  const [source, target] = [pipeline.extract.source.definition, pipeline.load.target.definition]
+  const names = [...new Set([source.database, target.database])]
+  const away = names.filter((name) => !isConnected(name))
+  const [ofSource, ofTarget] = await Promise.all([
+    isConnected(source.database) ? examineSource(pipeline) : [],
+    isConnected(target.database) ? examineTarget(pipeline) : [],
+  ])
+  const known = services === null ? null : await services.state.pipeline(pipeline.name)
+  const isFirst = makesTargets && (known?.version ?? 0) === 0
+  const checks = [...ofSource, ...ofTarget.map((one) => (isFirst ? madeLater(one) : one))]
+  if (away.length > 0) {
+    const said = `not all of it was looked at, since ${away.join(' and ')} cannot be connected to (above)`
+    return [...checks, found('databases', 'unknown', said)]
+  }
+  if (checks.some(({ check, verdict }) => verdict === 'broken' || check === 'no target')) return checks
+  const contract = await attempt('contract', pipeline.name, async () =>
+    (await checkContract(pipeline)).notes.map((note) => found('contract', 'warning', note)),
+  )
+  if (services === null) return [...checks, ...contract]
+  const start = await attempt('last_run', pipeline.name, async () => {
+    const { notes } = await startOfRun(pipeline, null, known, services)
+    return notes.map((note) => found('last_run', 'warning', note))
+  })
+  return [...checks, ...contract, ...start]
+}
+
+function madeLater(checked: Checked): Checked {
+  if (checked.check !== 'no target') return checked
+  return found('no target', 'ok', 'its target is not there yet: the first run makes it from the model')
+}

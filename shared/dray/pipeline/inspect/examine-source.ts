@@ -1,0 +1,81 @@
+import { sql } from 'kysely'
+import { columnName, tableName } from '#dray/active-record/sql.ts'
+import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import { databaseUrl } from '#dray/database/database-url.ts'
+import { type Checked, found } from '#dray/database/health.ts'
+import { healthOf } from '#dray/database/health-of.ts'
+import { compile } from '#dray/database/statement.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { checkNullCursors } from '#dray/pipeline/plan/checked-cursor.ts'
+import { cursorColumn } from '#dray/pipeline/plan/cursor-form.ts'
+import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
+import { noteOfFarRows } from '#dray/pipeline/plan/waiting-rows.ts'
+import { settledWindow } from '#dray/pipeline/plan/window.ts'
+import { attempt } from './attempt.ts'
+import { differences } from './examine-model.ts'
+
+/** A table of fewer rows is read quickly without an index, too. */
+const FEW_ROWS = 10_000
+/** What `examineDatabase` says once for a database. */
+const SAID_OF_DATABASE = /pg_read_all_stats|privilege PROCESS/
+
+/** Looks at what a pipeline reads, as Plan does. The database is connected. */
+export async function examineSource({ name, extract }: Pipeline): Promise<readonly Checked[]> {
+  const { source } = extract
+  const { database, table } = source.definition
+  const where = `${database}.${table}`
+  const models = await differences(source, 'source')
+  if (models.some(({ verdict }) => verdict !== 'ok')) return models
+  const readable = await attempt('read', where, () =>
+    source.database.withConnection(async (connection, adapter) => {
+      const columns = sql.join(source.definition.columns.map(columnName))
+      const statement = compile(adapter, sql`select ${columns} from ${tableName(source.definition)} where 1 = 0`)
+      await connection.query(statement.sql, statement.parameters)
+      return []
+    }),
+  )
+  if (readable.length > 0 || extract.cursor === null) return [...models, ...readable]
+  const cursor = await attempt('cursor', where, () =>
+    source.database.withConnection((connection, adapter) => examineCursor(name, extract, connection, adapter)),
+  )
+  const index = await attempt('cursor', where, () =>
+    source.database.withConnection((connection, adapter) => examineIndex(extract, connection, adapter)),
+  )
+  return [...models, ...cursor, ...index]
+}
+
+async function examineCursor(
+  pipeline: string,
+  extract: Extraction,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<readonly Checked[]> {
+  const table = await sourceTable(extract, connection, adapter)
+  const { settled, note } = await settledWindow(extract, null, connection, table)
+  const nulls = await checkNullCursors(pipeline, extract, connection, table)
+  const far = settled === null ? null : await noteOfFarRows(extract, settled, connection, table)
+  const { database, table: name } = extract.source.definition
+  const unseen = note === null || SAID_OF_DATABASE.test(note) ? null : `${database}.${name}: ${note}`
+  const said = [unseen, nulls, far].filter((one) => one !== null)
+  if (said.length > 0) return said.map((one) => found('cursor', 'warning', one))
+  return [found('cursor', 'ok', `${database}.${name} is read by ${cursorColumn(extract).column}`)]
+}
+
+async function examineIndex(
+  extract: Extraction,
+  connection: Connection,
+  adapter: Adapter,
+): Promise<readonly Checked[]> {
+  const { definition } = extract.source
+  const column = cursorColumn(extract).column
+  const health = await healthOf(databaseUrl(definition.database))
+  const index = health.indexOf(definition.table, column)
+  if ((await connection.query(index.sql, index.parameters)).rows.length > 0) return []
+  const some = sql`select 1 from ${tableName(definition)} limit ${sql.raw(String(FEW_ROWS + 1))}`
+  const count = compile(adapter, sql`select count(*) from (${some}) as ${sql.id('some')}`)
+  const rows = Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
+  if (rows <= FEW_ROWS) return []
+  const said = `no index of ${definition.database}.${definition.table} begins with ${column}, by which it is read, so each run reads the whole table; create index on ${definition.table} (${column})`
+  return [found('cursor', 'warning', said)]
+}
