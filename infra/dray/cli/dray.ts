@@ -1,10 +1,11 @@
 import { keepCompiled } from '#dray-infra/local/compile-cache.ts'
 import { exitCodes } from './exit-codes.ts'
+import { say } from './output.ts'
 import { refusedPlatform } from './platform.ts'
 
 const refusal = refusedPlatform(process.platform)
 if (refusal !== null) {
-  process.stderr.write(`dray: ${refusal}\n`)
+  say(`dray: ${refusal}\n`)
   process.exit(exitCodes.usage)
 }
 
