@@ -206,7 +206,7 @@ export const timeMutants: readonly Mutant[] = [
   {
     bug: 'nothing is said of rows that lie far in the future',
     file: WAITING,
-    edits: [['if (later.rows > 0) {', 'if (later.rows < 0) {']],
+    edits: [['if (rows === 0) return null', 'if (rows >= 0) return null']],
     over: about({ futureStamps: 0.3 }, { ...SOURCES, shape }),
   },
 ]
