@@ -14,7 +14,7 @@ export function emulatedSecret(database: string): string {
 
 /** The databases are those that `dray run` uses here: by `<NAME>_DATABASE_URL`, or embedded. */
 export function emulatedEnvironment({ databases, workflows }: EmulatedProject): Environment {
-  const { databases: _none, ...settings } = environmentOf(EMULATED, {
+  const settings = environmentOf(EMULATED, {
     databases: {},
     expected: Object.fromEntries(workflows.map(({ name }) => [name, { successWithin: '7d' }])),
   })

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { engineOfUrl } from '#dray-infra/project/local-url.ts'
 
@@ -29,7 +30,7 @@ export function engineOfServer(variable: string, url: string | undefined): 'post
 
 /** Runs SQL where a URL leads, by a name that no model has. */
 export async function at<T>(name: string, url: string, work: (database: Database) => Promise<T>): Promise<T> {
-  process.env[`${name.toUpperCase().replaceAll('-', '_')}_DATABASE_URL`] = url
+  process.env[urlVariable(name)] = url
   const opened = database(name)
   try {
     return await work(opened)

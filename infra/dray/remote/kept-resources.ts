@@ -2,14 +2,14 @@ import { CloudFormationClient, paginateListStackResources } from '@aws-sdk/clien
 import { stackNameOf } from '#dray-infra/aws/stack-outputs.ts'
 
 /** Of the types that a destroyed environment leaves behind, the table, buckets and the key, in words. */
-const KEPT: Readonly<Record<string, string>> = {
+const KEPT: Readonly<Record<string, KeptResource['type']>> = {
   'AWS::DynamoDB::GlobalTable': 'the table',
   'AWS::S3::Bucket': 'the bucket',
   'AWS::KMS::Key': 'the key',
 }
 
 export interface KeptResource {
-  readonly type: string
+  readonly type: 'the table' | 'the bucket' | 'the key'
   readonly id: string
 }
 

@@ -1,6 +1,6 @@
 import { run, workflow } from 'dray/workflow'
 import { defineProject } from 'dray-infra'
-import { orders } from '#functions/orders/pipeline.ts'
+import { orders } from '../functions/orders/pipeline.ts'
 import { environments } from './environments.ts'
 
 /** Nothing but `dray prove` starts it. */

@@ -1,6 +1,6 @@
 import { changedSince, pipeline, upsert } from 'dray'
-import { SourceOrder } from '#models/prove-source.ts'
-import { Order } from '#models/prove-target.ts'
+import { SourceOrder } from '../../shared/models/prove-source.ts'
+import { Order } from '../../shared/models/prove-target.ts'
 import { VERSION } from '../../shared/version.ts'
 
 export const orders = pipeline('orders', {
