@@ -82,7 +82,7 @@ export function plansText(plans: readonly TablePlan[]): string {
     .filter(({ number }) => number > 0)
     .map(({ mark, number }) => `${number} ${mark}`)
   return `${lines.join('\n')}
-${plural(statements.length, 'statement')}: ${counted.join(', ')}. Each waits ${LOCK_SECONDS} s at most for a lock.
+${plural(statements.length, 'statement')}: ${counted.join(', ')}. Each waits ${LOCK_SECONDS} s at most for a lock (10 s on SQLite).
 Indexes and constraints that people made stay as they are. To do it: ${commandFor(statements.map(({ mark }) => mark))}
 `
 }

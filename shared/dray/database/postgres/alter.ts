@@ -12,6 +12,7 @@ import {
 } from '../alterations.ts'
 import type { FieldKind } from '../field-kind.ts'
 import type { ReadRows } from '../reading.ts'
+import { inWriteTransaction } from '../write-transaction.ts'
 import { postgresBuilder } from './builder.ts'
 import { quote, quoteTable } from './names.ts'
 import { schema } from './schema.ts'
@@ -42,18 +43,11 @@ export const alter: AlterCapabilities = {
     for (const change of changes) made.push(...(await alterationsOf(rows, table, change, key)))
     return made
   },
-  async whileAltering(connection, work) {
-    await connection.begin('write')
-    try {
+  whileAltering: (connection, work) =>
+    inWriteTransaction(connection, async () => {
       await connection.query(`set local lock_timeout = '${LOCK_SECONDS}s'`)
-      const result = await work()
-      await connection.commit()
-      return result
-    } catch (error) {
-      await connection.rollback()
-      throw error
-    }
-  },
+      return work()
+    }),
   // It is held until the transaction ends.
   lockTable: (table) => ({ before: `lock table ${quoteTable(table)} in access exclusive mode`, after: null }),
 }

@@ -1,4 +1,5 @@
 import type { LockableConnection } from '../reading.ts'
+import { inWriteTransaction } from '../write-transaction.ts'
 
 /**
  * `dray` in ASCII, and which of its locks:
@@ -10,15 +11,9 @@ const LOCK = 'select pg_advisory_xact_lock(1684955513, 1)'
  * One transaction, with a lock that ends with it: through a pooler of transactions as well, and however the session
  * ends.
  */
-export async function withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T> {
-  await connection.begin('write')
-  try {
+export function withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T> {
+  return inWriteTransaction(connection, async () => {
     await connection.query(LOCK)
-    const result = await work()
-    await connection.commit()
-    return result
-  } catch (error) {
-    await connection.rollback()
-    throw error
-  }
+    return work()
+  })
 }

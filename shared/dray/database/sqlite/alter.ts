@@ -17,6 +17,7 @@ import { type ColumnClause, has, type TableText, tableTextOf, without } from '..
 import type { FieldKind } from '../field-kind.ts'
 import type { LockableConnection, ReadRows } from '../reading.ts'
 import { tableNameOf, tableText } from '../table-name.ts'
+import { inWriteTransaction } from '../write-transaction.ts'
 import { affinityOf } from './affinity.ts'
 import { quote, quoteTable } from './names.ts'
 
@@ -283,7 +284,7 @@ async function whileAltering<T>(connection: LockableConnection, work: () => Prom
   const { rows } = await connection.query('pragma foreign_keys')
   await connection.query('pragma foreign_keys = 0')
   try {
-    return await inTransaction(connection, async () => {
+    return await inWriteTransaction(connection, async () => {
       // A key that refers to no key of its parent fails the check; such a schema is as it was before.
       const violated = await violations(connection).catch(() => null)
       const result = await work()
@@ -297,18 +298,6 @@ async function whileAltering<T>(connection: LockableConnection, work: () => Prom
   } finally {
     await connection.query('pragma legacy_alter_table = 0')
     await connection.query(`pragma foreign_keys = ${rows[0]?.[0] ?? '0'}`)
-  }
-}
-
-async function inTransaction<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T> {
-  await connection.begin('write')
-  try {
-    const result = await work()
-    await connection.commit()
-    return result
-  } catch (error) {
-    await connection.rollback()
-    throw error
   }
 }
 
