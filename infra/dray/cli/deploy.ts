@@ -38,6 +38,7 @@ export function addDiff(program: Command, verbs: Verbs): void {
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .action(async (environment: string, given: readonly string[]) => {
+      if (environment === EMULATED) await (await import('#dray-infra/emulator/emulated.ts')).joinEmulator()
       const startedAt = Date.now()
       verbs.exitCode = await cdk('diff', environment, given)
       const { standingCost } = await import('./standing-cost.ts')

@@ -82,7 +82,7 @@ function createProgram(verbs: Verbs): Command {
 
 /** What works in the emulated environment finds the emulator in its variables, whatever stood there before. */
 async function joinEmulated(verb: Command): Promise<void> {
-  if (verb.opts().env !== EMULATED && !(verb.name() === 'diff' && verb.args[0] === EMULATED)) return
+  if (verb.optsWithGlobals().env !== EMULATED) return
   const { joinEmulator } = await import('#dray-infra/emulator/emulated.ts')
   await joinEmulator()
 }

@@ -5,7 +5,6 @@ import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
-import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { drayHome, logFolder, makeHome } from '#dray-infra/local/home.ts'
@@ -122,21 +121,9 @@ function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
 }
 
 async function writeSecrets(databases: readonly string[]): Promise<void> {
-  const { SecretsManagerClient: Client } = await import('@aws-sdk/client-secrets-manager')
-  const client = new Client()
-  for (const name of databases)
-    await writeSecret(client, name, urlFromAnyFolder(process.env[urlVariable(name)] as string))
-  client.destroy()
-}
-
-async function writeSecret(client: SecretsManagerClient, database: string, SecretString: string): Promise<void> {
-  const { CreateSecretCommand, PutSecretValueCommand } = await import('@aws-sdk/client-secrets-manager')
-  const Name = emulatedSecret(database)
-  try {
-    await client.send(new CreateSecretCommand({ Name, SecretString }))
-  } catch (error) {
-    if ((error as Error).name !== 'ResourceExistsException') throw error
-    await client.send(new PutSecretValueCommand({ SecretId: Name, SecretString }))
+  const { writeSecret } = await import('#dray-infra/remote/secrets.ts')
+  for (const name of databases) {
+    await writeSecret(emulatedSecret(name), urlFromAnyFolder(process.env[urlVariable(name)] as string))
   }
 }
 

@@ -6,6 +6,7 @@ import { z } from 'zod'
 import type { EnvironmentOptions } from '#dray-infra/project/environment.ts'
 import { packageFolder } from '#dray-infra/project/project-folder.ts'
 import { keptResources } from '#dray-infra/remote/kept-resources.ts'
+import { deleteSecret, writeSecret } from '#dray-infra/remote/secrets.ts'
 import {
   BAD_ROWS,
   changeOrders,
@@ -20,10 +21,11 @@ import {
   type Versions,
 } from './databases.ts'
 import { secretOf, writeProject, writeSecondVersion } from './proven-project.ts'
-import { createSecret, deleteSecret } from './secrets.ts'
 import { deleteKept } from './take-down.ts'
 
 const LOOK_EVERY_MS = 1_000
+/** Up to here rows are changed before the second version is deployed, and behind it when it has been. */
+const CHANGED_FIRST = 500
 
 export interface ProofOptions {
   /** Of the environment that is made and taken down. */
@@ -93,26 +95,11 @@ export class Proof {
     return [
       { name: 'prepare', work: () => this.#prepare() },
       { name: 'deploy', work: () => this.#deploy() },
-      {
-        name: 'run',
-        work: async () => {
-          const { run, orders } = await this.#run(['run', 'prove'])
-          this.#expect(run, 'success')
-          await this.#compare((_id, isBad) => (isBad ? null : 1))
-          return `${orders.inserted} rows inserted, ${orders.quarantined} in quarantine; the tables are equal but for these`
-        },
-      },
+      { name: 'run', work: () => this.#runFirst() },
       { name: 'run again', work: () => this.#runAgain() },
       { name: 'fail on purpose, resume', work: () => this.#failAndResume() },
       { name: 'deploy during a run', work: () => this.#deployDuringRun() },
-      {
-        name: 'replay',
-        work: async () => {
-          this.#expect((await this.#run(['quarantine', 'replay', 'orders'])).run, 'success')
-          const count = await this.#compare((id) => versionAfterSecond(id))
-          return `what the first version rejected is loaded by the second: ${count} of ${ROWS} rows are there`
-        },
-      },
+      { name: 'replay', work: () => this.#replay() },
     ]
   }
 
@@ -132,8 +119,8 @@ export class Proof {
     const { name, folder, settings, places } = this.#options
     await writeProject(folder, name, settings)
     await createSchemas(places)
-    await createSecret(secretOf(name, 'prove-source'), urlOfSchema(places.source, places.schema))
-    await createSecret(secretOf(name, 'prove-target'), urlOfSchema(places.target, places.schema))
+    await writeSecret(secretOf(name, 'prove-source'), urlOfSchema(places.source, places.schema))
+    await writeSecret(secretOf(name, 'prove-target'), urlOfSchema(places.target, places.schema))
     return `the schemas ${places.schema} with ${ROWS} rows, two secrets`
   }
 
@@ -141,6 +128,13 @@ export class Proof {
     const { name, folder } = this.#options
     await this.#dray(['deploy', name, '--require-approval', 'never', '--', '--output', join(folder, 'cdk.out')])
     return `the stacks of ${name}`
+  }
+
+  async #runFirst(): Promise<string> {
+    const { run, orders } = await this.#run(['run', 'prove'])
+    this.#expect(run, 'success')
+    await this.#compare((_id, isBad) => (isBad ? null : 1))
+    return `${orders.inserted} rows inserted, ${orders.quarantined} in quarantine; the tables are equal but for these`
   }
 
   async #runAgain(): Promise<string> {
@@ -183,6 +177,13 @@ export class Proof {
     this.#expect(next.run, 'success')
     await this.#compare((rowId, isBad) => (isBad ? null : versionAfterSecond(rowId)))
     return `the run ended with the code that it began with (${during.orders.updated} rows by version 1), the next one had the new (${next.orders.updated} rows by version 2)`
+  }
+
+  async #replay(): Promise<string> {
+    const { run } = await this.#run(['quarantine', 'replay', 'orders'])
+    this.#expect(run, 'success')
+    const count = await this.#compare(versionAfterSecond)
+    return `what the first version rejected is loaded by the second: ${count} of ${ROWS} rows are there`
   }
 
   /** Whether its pipeline is at work. */
@@ -240,9 +241,6 @@ export class Proof {
     return appendFile(this.log, text, { mode: 0o600 })
   }
 }
-
-/** Up to here rows are changed before the second version is deployed, and behind it when it has been. */
-const CHANGED_FIRST = 500
 
 function versionAfterSecond(id: number): number {
   return id > BAD_ROWS && id <= CHANGED_FIRST ? 1 : 2

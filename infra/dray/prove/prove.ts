@@ -80,7 +80,18 @@ function proofFolder(name: string): string {
   return join(drayHome(), 'prove', name)
 }
 
+/** Nothing stays of a proof that has shown all. */
 async function inPlace(
+  options: ProveOptions,
+  name: string,
+  work: (proof: Proof) => Promise<Pick<ProveReport, 'steps' | 'cost'>>,
+): Promise<ProveReport> {
+  const report = await atServers(options, name, work)
+  if (report.log === null) await rm(proofFolder(name), { recursive: true, force: true })
+  return report
+}
+
+async function atServers(
   options: ProveOptions,
   name: string,
   work: (proof: Proof) => Promise<Pick<ProveReport, 'steps' | 'cost'>>,
@@ -108,14 +119,11 @@ async function inPlace(
     const places = { source, target, schema: name.replace('-', '_') }
     const proof = new Proof({ name, folder, settings, places, signal })
     const { steps, cost } = await work(proof)
-    await closeDatabases()
-    await services.stop()
-    const isShown = steps.every((step) => step.isShown)
-    if (isShown) await rm(folder, { recursive: true, force: true })
-    return { name, steps, cost, log: isShown ? null : proof.log }
+    return { name, steps, cost, log: steps.every((step) => step.isShown) ? null : proof.log }
   } catch (error) {
     throw explained(error, environment)
   } finally {
+    await closeDatabases()
     await services?.stop()
     if (startsEmulator) await stopEmulator()
   }

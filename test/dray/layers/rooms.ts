@@ -57,7 +57,11 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
   'dray-infra/add': [...Object.keys(dray), ...['project', 'local', 'upgrade'].map((room) => `dray-infra/${room}`)],
-  'dray-infra/emulator': ['dray/errors.ts', 'dray/database', 'dray-infra/project', 'dray-infra/local'],
+  'dray-infra/emulator': [
+    'dray/errors.ts',
+    'dray/database',
+    ...['project', 'local', 'remote'].map((room) => `dray-infra/${room}`),
+  ],
   'dray-infra/prove': [
     ...Object.keys(dray),
     'dray/lambda',
@@ -109,7 +113,7 @@ export const reserved: readonly { readonly packages: RegExp; readonly rooms: Reg
   },
   {
     packages: /^@(aws-sdk|smithy)\//,
-    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|emulator|local|prove|remote|runs))$/,
+    rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|local|prove|remote|runs))$/,
     why: 'models and pipelines know no AWS',
   },
   {
