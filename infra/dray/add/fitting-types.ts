@@ -1,9 +1,9 @@
 import type { AnyField } from 'dray/internal/active-record/fields.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Adapter, Connection, LiveColumn } from 'dray/internal/database/adapter.ts'
+import { quotedTable } from 'dray/internal/database/table-name.ts'
 import type { Candidates } from './candidates.ts'
 import { decimalWith, type FieldType, fieldOf, typeOf } from './field-type.ts'
-import { quotedTable } from './quoted.ts'
 
 /** Rows whose values are tried on: a choice by more of them would keep somebody waiting. */
 export const MOST_ROWS = 200_000
@@ -24,7 +24,7 @@ export async function fittingTypes(
   const open = columns.flatMap((column, place) => (fits[place]?.isOpen ? [{ column, fit: fits[place] as Fit }] : []))
   if (open.length > 0) {
     const names = open.map(({ column }) => adapter.quote(column.name)).join(', ')
-    const text = `select ${names} from ${quotedTable(adapter, table)} limit ${MOST_ROWS}`
+    const text = `select ${names} from ${quotedTable(table, adapter.quote)} limit ${MOST_ROWS}`
     for await (const page of connection.stream(text)) {
       for (const row of page) for (const [place, { fit }] of open.entries()) fit.take(row[place] ?? null)
     }

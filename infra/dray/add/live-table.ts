@@ -1,13 +1,13 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Adapter, Connection, LiveTable } from 'dray/internal/database/adapter.ts'
+import { quotedTable } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { candidatesOf } from './candidates.ts'
 import { catalogueOf } from './catalogue/catalogue.ts'
 import type { ListedTable, TableDetails } from './catalogue/tables.ts'
 import type { FieldType } from './field-type.ts'
 import { fittingTypes } from './fitting-types.ts'
-import { quotedTable } from './quoted.ts'
 import { isLikelyCursor } from './reading.ts'
 
 /** Rows that are shown, and of which the test keeps some. */
@@ -80,7 +80,7 @@ async function firstRows(
 ): Promise<readonly (readonly Text[])[]> {
   const list = (names: readonly string[]) => names.map((name) => adapter.quote(name)).join(', ')
   const order = key.length === 0 ? '' : ` order by ${list(key)}`
-  const from = `${list(columns.map(({ name }) => name))} from ${quotedTable(adapter, table)}`
+  const from = `${list(columns.map(({ name }) => name))} from ${quotedTable(table, adapter.quote)}`
   return (await connection.query(`select ${from}${order} limit ${SHOWN_ROWS}`)).rows
 }
 

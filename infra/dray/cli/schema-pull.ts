@@ -3,8 +3,8 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
-import type { NewColumn, PulledField } from '#dray-infra/local/pulled-fields.ts'
-import type { ChangedField } from '#dray-infra/local/pulled-model.ts'
+import type { NewColumn, PulledField } from '#dray-infra/add/pulled-fields.ts'
+import type { ChangedField } from '#dray-infra/add/pulled-model.ts'
 import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
 import { requireLocal } from './environment.ts'
 import { oneLine, plural } from './format.ts'
@@ -41,7 +41,7 @@ export async function pull(tables: readonly string[], options: CommonOptions): P
 }
 
 async function pullOne(model: ModelTable, project: LoadedProject): Promise<Pulled> {
-  const { pulledFields } = await import('#dray-infra/local/pulled-fields.ts')
+  const { pulledFields } = await import('#dray-infra/add/pulled-fields.ts')
   const { definition, database } = model
   const table = nameOf(model)
   const nothing = { table, file: null, changes: [], byHand: [], news: [], pipelines: [] }
@@ -62,7 +62,7 @@ async function pullOne(model: ModelTable, project: LoadedProject): Promise<Pulle
 }
 
 async function mendedFile({ folder }: LoadedProject, table: string, fields: readonly PulledField[]) {
-  const { mendedModel } = await import('#dray-infra/local/pulled-model.ts')
+  const { mendedModel } = await import('#dray-infra/add/pulled-model.ts')
   for (const name of readdirSync(join(folder, 'shared/models')).filter((one) => one.endsWith('.ts'))) {
     const file = join('shared/models', name)
     const mended = mendedModel(readFileSync(join(folder, file), 'utf8'), table, fields)

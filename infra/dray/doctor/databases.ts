@@ -13,6 +13,12 @@ export interface Uses {
   readonly isHere: boolean
 }
 
+/** Those that are declared, and those that pipelines work with, in order. */
+export function databaseNames(declared: readonly string[], pipelines: readonly Pipeline[]): readonly string[] {
+  const used = pipelines.flatMap(({ extract, load }) => [extract.source.definition, load.target.definition])
+  return [...new Set([...declared, ...used.map(({ database: name }) => name)])].sort()
+}
+
 /** Asks all databases at once; one that is away keeps none of the others from being asked. */
 export async function examineDatabases(
   names: readonly string[],

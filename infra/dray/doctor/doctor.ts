@@ -1,7 +1,6 @@
 import { closeDatabases } from 'dray/internal/active-record/database.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { startServices } from '#dray-infra/local/services.ts'
@@ -9,7 +8,7 @@ import type { EnvFile } from '#dray-infra/project/env-file.ts'
 import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
 import { localRunner } from '#dray-infra/runs/run-lock.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
-import { examineDatabases } from './databases.ts'
+import { databaseNames, examineDatabases } from './databases.ts'
 import type { Diagnosis, Section } from './diagnosis.ts'
 import { importFault } from './handlers.ts'
 import { examineMachine } from './machine.ts'
@@ -42,7 +41,7 @@ async function examineLoaded(options: DoctorOptions): Promise<readonly Section[]
   const project = await loaded(options.folder)
   if ('check' in project) return [{ subject: 'project', checks: [project] }]
   const examined = await examineProject(project)
-  const names = databaseNames(project, examined.pipelines)
+  const names = databaseNames(Object.keys(project.databases), examined.pipelines)
   const here = await localServices(project, names, options)
   try {
     const own = here.fault === null ? [] : [here.fault]
@@ -65,12 +64,6 @@ export async function loaded(folder?: string): Promise<LoadedProject | Checked> 
       : `infra/project.ts cannot be loaded, so nothing of the project can be run: ${importFault(error)}; correct the file that it names`
     return found('project', 'broken', said)
   }
-}
-
-/** What the project has and what its pipelines work with. */
-export function databaseNames({ databases }: LoadedProject, pipelines: readonly Pipeline[]): readonly string[] {
-  const used = pipelines.flatMap(({ extract, load }) => [extract.source.definition, load.target.definition])
-  return [...new Set([...Object.keys(databases), ...used.map(({ database }) => database)])].sort()
 }
 
 interface Here {

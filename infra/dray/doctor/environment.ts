@@ -7,8 +7,9 @@ import { environmentNamed } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { bindSecret, bindTokens } from '#dray-infra/remote/databases.ts'
 import { type OpenEnvironment, withEnvironment } from '#dray-infra/remote/open-environment.ts'
+import { databaseNames } from './databases.ts'
 import type { Diagnosis, Section } from './diagnosis.ts'
-import { type DoctorOptions, databaseNames, examineWork, loaded, servicesOf } from './doctor.ts'
+import { type DoctorOptions, examineWork, loaded, servicesOf } from './doctor.ts'
 import { examineMachine } from './machine.ts'
 import { type ExaminedProject, examineProject } from './project.ts'
 
@@ -67,7 +68,7 @@ async function examineAll(
   { project, examined, open, checks }: Seen,
   { signal, now = Date.now }: DoctorOptions,
 ): Promise<readonly Section[]> {
-  const names = databaseNames({ ...project, databases: {} }, examined.pipelines)
+  const names = databaseNames([], examined.pipelines)
   const [secrets, concurrency] = await Promise.all([
     examineSecrets(settings, names),
     examineConcurrency(settings, examined.pipelines),

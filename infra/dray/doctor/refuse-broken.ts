@@ -3,7 +3,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
-import { examineDatabases } from './databases.ts'
+import { databaseNames, examineDatabases } from './databases.ts'
 import { examinePipelines } from './pipelines.ts'
 
 /**
@@ -16,9 +16,11 @@ export async function refuseBroken(
   surroundings: Omit<PipelineSurroundings, 'isConnected'> | null,
   steps: readonly WorkflowStep[] = [],
 ): Promise<void> {
-  const used = pipelines.flatMap(({ extract, load }) => [extract.source.definition, load.target.definition])
-  const names = [...new Set(used.map(({ database }) => database))].sort()
-  const databases = await examineDatabases(names, { workflows: [{ steps }], pipelines, isHere: true })
+  const databases = await examineDatabases(databaseNames([], pipelines), {
+    workflows: [{ steps }],
+    pipelines,
+    isHere: true,
+  })
   const isConnected = (name: string) => databases.get(name)?.isConnected === true
   const examined = surroundings === null ? null : await examinePipelines(pipelines, { ...surroundings, isConnected })
   const faults = [

@@ -1,6 +1,6 @@
 import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
 import type { Alteration, Change, WantedColumn } from '#dray/database/alterations.ts'
-import { tableParts } from '#dray/database/table-name.ts'
+import { quotedTable } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
 import { createStatement, missingSchema } from './schema.ts'
@@ -197,7 +197,7 @@ function defaultNotes(columns: readonly ColumnDefinition[], live: LiveTable): st
 }
 
 async function hasNoRows(table: string, connection: AlteringConnection, adapter: Adapter): Promise<boolean> {
-  return (await connection.query(`select 1 from ${quoted(table, adapter)} limit 1`)).rows.length === 0
+  return (await connection.query(`select 1 from ${quotedTable(table, adapter.quote)} limit 1`)).rows.length === 0
 }
 
 async function weighed(
@@ -209,7 +209,8 @@ async function weighed(
 ): Promise<PlannedStatement> {
   const { table } = model.definition
   const number = async (sql: string) => Number((await connection.query(sql)).rows[0]?.[0] ?? 0)
-  const rows = alteration.mark === 'safe' ? null : await number(`select count(*) from ${quoted(table, adapter)}`)
+  const rows =
+    alteration.mark === 'safe' ? null : await number(`select count(*) from ${quotedTable(table, adapter.quote)}`)
   const valuesLost = alteration.lost === null ? 0 : await number(alteration.lost)
   // Rows are counted under the names that columns have now.
   const isCountable = !alteration.columns.some((column) => renames.some(({ to }) => to === column))
@@ -235,8 +236,4 @@ export async function unfitRows(
     if (number > 0) found.push(`${number} of ${all} rows ${what}`)
   }
   return found
-}
-
-function quoted(table: string, adapter: Adapter): string {
-  return tableParts(table).map(adapter.quote).join('.')
 }

@@ -40,3 +40,8 @@ function unquoted(part: string): string {
 function quoted(part: string): string {
   return part.includes('.') || part.startsWith('"') ? `"${part.replaceAll('"', '""')}"` : part
 }
+
+/** `table` or `schema.table` in SQL, quoted part by part. */
+export function quotedTable(table: string, quote: (part: string) => string): string {
+  return tableParts(table).map(quote).join('.')
+}

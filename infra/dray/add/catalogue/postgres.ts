@@ -1,4 +1,5 @@
-import { tableParts, tableText } from 'dray/internal/database/table-name.ts'
+import { quoteTable } from 'dray/internal/database/postgres/names.ts'
+import { tableText } from 'dray/internal/database/table-name.ts'
 import { type Catalogue, columnDetails } from './tables.ts'
 
 const LIST = `
@@ -36,9 +37,7 @@ export const postgres: Catalogue = {
   },
 
   async details(query, table) {
-    const name = tableParts(table)
-      .map((part) => `"${part.replaceAll('"', '""')}"`)
-      .join('.')
+    const name = quoteTable(table)
     const [[comment = null, isView] = []] = [...(await query(TABLE, [name]))]
     return {
       comment,

@@ -1,3 +1,4 @@
+import { quoteTable } from 'dray/internal/database/sqlite/names.ts'
 import { tableNameOf, tableText } from 'dray/internal/database/table-name.ts'
 import { type Catalogue, columnDetails, type Query } from './tables.ts'
 
@@ -18,19 +19,17 @@ const INDEXED = `
 const IS_VIEW = `select 1 from pragma_table_list where name = ?1 and type = 'view'`
 
 /** SQLite keeps no count, and its files are small. */
-async function rowsOf(query: Query, parts: readonly string[]): Promise<number> {
-  const table = parts.map((part) => `"${part.replaceAll('"', '""')}"`).join('.')
-  return Number((await query(`select count(*) from ${table}`))[0]?.[0])
+async function rowsOf(query: Query, table: string): Promise<number> {
+  return Number((await query(`select count(*) from ${quoteTable(table)}`))[0]?.[0])
 }
 
 export const sqlite: Catalogue = {
   async list(query) {
     const rows = await query(LIST)
-    const listed = rows.map(async ([schema = null, name, isView]) => ({
-      table: tableText({ schema, name: name as string }),
-      isView: isView === '1',
-      rows: isView === '1' ? null : await rowsOf(query, [...(schema === null ? [] : [schema]), name as string]),
-    }))
+    const listed = rows.map(async ([schema = null, name, isView]) => {
+      const table = tableText({ schema, name: name as string })
+      return { table, isView: isView === '1', rows: isView === '1' ? null : await rowsOf(query, table) }
+    })
     return Promise.all(listed)
   },
 

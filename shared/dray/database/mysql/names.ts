@@ -1,5 +1,5 @@
 import { checkIdentifier } from '../identifier.ts'
-import { tableParts } from '../table-name.ts'
+import { quotedTable } from '../table-name.ts'
 
 const MOST_CHARACTERS = 64
 
@@ -21,5 +21,5 @@ export function quote(identifier: string): string {
 
 /** `table` or `schema.table`, quoted part by part. */
 export function quoteTable(table: string): string {
-  return tableParts(table).map(quote).join('.')
+  return quotedTable(table, quote)
 }

@@ -1,5 +1,5 @@
 import { checkIdentifier } from '../identifier.ts'
-import { tableParts } from '../table-name.ts'
+import { quotedTable } from '../table-name.ts'
 
 /** One part of a name as it is. Throws `Configuration` for one that cannot be a name. */
 export function checkName(identifier: string): string {
@@ -13,5 +13,5 @@ export function quote(identifier: string): string {
 
 /** `table` or `schema.table`, quoted part by part. */
 export function quoteTable(table: string): string {
-  return tableParts(table).map(quote).join('.')
+  return quotedTable(table, quote)
 }

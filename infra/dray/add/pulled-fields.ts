@@ -1,8 +1,10 @@
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
-import type { ColumnDefinition } from 'dray/internal/active-record/table-definition.ts'
+import { type ColumnDefinition, snakeCase } from 'dray/internal/active-record/table-definition.ts'
 import type { LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import type { FieldKind } from 'dray/internal/database/field-kind.ts'
 import { kindsHolding, type LiveTypes } from 'dray/internal/database/live-types.ts'
+import { quotedText } from './literals.ts'
+import { propertiesOf } from './names.ts'
 
 /** What a field of a source model has to be, since its column has changed. */
 export interface PulledField {
@@ -88,10 +90,8 @@ function declared(kind: FieldKind, [first, second = 0]: readonly number[]): stri
 }
 
 function lineOf(column: LiveColumn, liveTypes: LiveTypes | null): string {
-  const property = column.name.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase())
-  const isPlain = /^[a-z][a-zA-Z0-9]*$/.test(property)
-  const named = isPlain && property.replace(/[A-Z]/g, (capital) => `_${capital.toLowerCase()}`) === column.name
-  const key = isPlain ? property : JSON.stringify(property)
+  const [property = ''] = propertiesOf([column.name])
   const kind = declared(bestKind(column, liveTypes), sizesOf(column.type))
-  return `${key}: ${kind}${column.nullable ? '.nullable()' : ''}${named ? '' : `.column(${JSON.stringify(column.name)})`},`
+  const named = snakeCase(property) === column.name ? '' : `.column(${quotedText(column.name)})`
+  return `${property}: ${kind}${column.nullable ? '.nullable()' : ''}${named},`
 }
