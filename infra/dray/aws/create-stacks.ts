@@ -5,7 +5,7 @@ import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed, environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
-import { type DeployedWorkflow, handlersOf, triggerHandlers } from './deployed-handlers.ts'
+import { type DeployedWorkflow, handlersOf, schemaHandlerOf, triggerHandlers } from './deployed-handlers.ts'
 import { deployedWorkflows } from './deployed-workflows.ts'
 import { DrayStack } from './dray-stack.ts'
 import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
@@ -64,10 +64,16 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
   const { environment, workflows, codeOf, env } = props
   const name = stackNameOf(environment.name)
   const handlers = handlersOf(workflows, environment)
+  const schema = schemaHandlerOf(workflows, environment)
   const given = { environment, codeOf, ...(env === null ? {} : { env }) }
   const description = 'Dray: ETL workflows on Step Functions and Lambda'
   const names = workflows.map(({ workflow }) => workflow.name)
-  const shared = new DrayStack(app, name, { ...given, workflows: names, handlers, description })
+  const shared = new DrayStack(app, name, {
+    ...given,
+    workflows: names,
+    functions: [...handlers.values(), schema],
+    description,
+  })
   const pipelineNames = allPipelinesOf(workflows.map(({ workflow }) => workflow))
   const stackOfPipeline = stacksOfPipelines(pipelineNames)
   const pipelines = [...Map.groupBy(pipelineNames, (pipeline) => stackOfPipeline.get(pipeline) as number)]
@@ -81,6 +87,7 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
     description,
     workflows: workflows.map(({ workflow }) => workflow),
     handlers,
+    schema,
     stackOfPipeline,
   })
   for (const stack of pipelines) {
@@ -109,7 +116,7 @@ function checkResources(stack: Stack, { name }: Environment): void {
 /** What an environment's functions are made of. */
 export function bundlesOf(workflows: readonly DeployedWorkflow[], environment: Environment): readonly BundledHandler[] {
   const triggers = Object.values(triggerHandlers).map((handler) => ({ handler, engines: [] }))
-  return [...handlersOf(workflows, environment).values(), ...triggers]
+  return [...handlersOf(workflows, environment).values(), schemaHandlerOf(workflows, environment), ...triggers]
 }
 
 function chosen(project: LoadedProject, only: string | undefined): readonly Environment[] {

@@ -36,6 +36,9 @@ export const triggerHandlers = {
   notify: 'functions/dray/notify.ts',
 } as const
 
+/** The most that Lambda gives: a table may be rewritten. */
+const SCHEMA_TIMEOUT_SECONDS = 900
+
 /** Every handler that state machines call, by its path. */
 export function reachingHandlers(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, ReachingHandler> {
   const databases = databasesOfAll(workflows)
@@ -62,6 +65,14 @@ function databasesOfAll(workflows: readonly DeployedWorkflow[]): ReadonlyMap<str
     }
   }
   return all
+}
+
+/** What looks at the tables of targets for `dray schema`, which calls it. Throws as `handlersOf` does. */
+export function schemaHandlerOf(workflows: readonly DeployedWorkflow[], environment: Environment): DeployedHandler {
+  const handler = 'functions/dray/schema.ts'
+  const access = accessOf(handler, databasesOfAll(workflows))
+  const reference = { placeholder: 'schema', handler, timeoutSeconds: SCHEMA_TIMEOUT_SECONDS }
+  return { ...reference, access, role: roleOf(handler, access), engines: enginesOf(access, reference, environment) }
 }
 
 /**

@@ -22,8 +22,8 @@ export interface DrayStackProps extends StackProps {
   readonly environment: Environment
   /** The names of all workflows. */
   readonly workflows: readonly string[]
-  /** Every handler that state machines call, by its path. */
-  readonly handlers: ReadonlyMap<string, DeployedHandler>
+  /** What state machines and the command call. */
+  readonly functions: readonly DeployedHandler[]
 }
 
 /**
@@ -57,10 +57,10 @@ export class DrayStack extends Stack {
     this.#say(stackOutputs.key, key.keyArn)
   }
 
-  #createRoles({ environment, handlers, workflows }: DrayStackProps): void {
+  #createRoles({ environment, functions, workflows }: DrayStackProps): void {
     new FunctionRoles(this, 'Roles', {
       environment,
-      handlers: [...handlers.values()],
+      handlers: functions,
       resources: this.#resources,
       bus: EventBus.fromEventBusName(this, 'Bus', environment.eventBusName),
       lineage: new LineageAccess(this, environment.lineage),

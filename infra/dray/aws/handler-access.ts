@@ -24,7 +24,20 @@ type Databases = ReadonlyMap<string, StepDatabases>
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
 export function accessOf(handler: string, databases: Databases): HandlerAccess {
   const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
-  return owner === 'dray' ? controlAccess(stage, databases) : stepAccess(owner, stage, databases)
+  if (owner !== 'dray') return stepAccess(owner, stage, databases)
+  return stage === 'schema' ? schemaAccess(databases) : controlAccess(stage, databases)
+}
+
+/** The tables of all targets, and nothing of runs. */
+function schemaAccess(databases: Databases): HandlerAccess {
+  const targets = [...databases.values()].flatMap((step) => step.targets)
+  return {
+    databases: [...new Set(targets)].sort(),
+    staging: { read: [], write: [] },
+    state: 'none',
+    announces: false,
+    tellsLineage: false,
+  }
 }
 
 /** Pipelines of the same databases have the same access, and one role: an account has not many of these. */

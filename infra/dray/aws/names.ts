@@ -64,6 +64,11 @@ export function controlFunctionName(environment: string, stage: string, stack: n
   return nameOf(environment, ...(stack === 'workflows' ? [stack] : numbered(stack)), 'dray', stage)
 }
 
+/** Of the one that looks at tables for `dray schema`. */
+export function schemaFunctionName(environment: string): string {
+  return controlFunctionName(environment, 'schema', 'workflows')
+}
+
 export function workflowMachineName(environment: string, workflow: string): string {
   return `${nameOf(environment, workflow)}_workflow`
 }

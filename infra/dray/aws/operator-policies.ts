@@ -5,7 +5,7 @@ import { planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import { pipelineKey, runKey } from 'dray/internal/state/keys.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import type { Resources } from './handler-permissions.ts'
-import { logGroupOf, patternOf, roleNameOf } from './names.ts'
+import { logGroupOf, patternOf, roleNameOf, schemaFunctionName } from './names.ts'
 
 export interface OperatorPoliciesProps extends Resources {
   /** Its name. */
@@ -17,7 +17,7 @@ export interface OperatorPoliciesProps extends Resources {
 /**
  * What people need who work on the environment with the command, to be attached to their roles: `operator` for the
  * verbs that let the environment do the work, `databases` besides it for those that connect to the databases themselves
- * (plan, preview, reconcile).
+ * (plan, preview, reconcile), or change their tables (schema).
  */
 export class OperatorPolicies extends Construct {
   readonly operator: ManagedPolicy
@@ -44,7 +44,7 @@ export class OperatorPolicies extends Construct {
     this.databases = new ManagedPolicy(this, 'Databases', {
       managedPolicyName: roleNameOf(props.environment, 'databases', Aws.REGION),
       description: `dray plan, preview and reconcile --env: the databases of ${environment}, besides the operator policy`,
-      statements: [...props.databases.statements(props.databaseNames), ...this.#staging()],
+      statements: [...props.databases.statements(props.databaseNames), ...this.#staging(), this.#schema()],
     })
   }
 
@@ -136,6 +136,13 @@ export class OperatorPolicies extends Construct {
       this.#onItems('dynamodb:UpdateItem', [runKey('*').pk, pipelineKey('*').pk]),
       this.#allow(['kms:Decrypt', 'kms:GenerateDataKey'], [key.keyArn]),
     ]
+  }
+
+  /** `dray schema`: the function that looks at tables, and changes them. */
+  #schema(): PolicyStatement {
+    const name = schemaFunctionName(this.#props.environment)
+    const called = this.#arn('lambda', 'function', name, ArnFormat.COLON_RESOURCE_NAME)
+    return this.#allow(['lambda:InvokeFunction'], [called])
   }
 
   #objects(patterns: readonly string[]): string[] {

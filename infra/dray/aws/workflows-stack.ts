@@ -12,6 +12,7 @@ import {
   controlFunctionName,
   logGroupOf,
   pipelineMachineName,
+  schemaFunctionName,
   workflowFunctionName,
   workflowMachineName,
 } from './names.ts'
@@ -26,6 +27,7 @@ import { WorkflowTriggers } from './workflow-triggers.ts'
 export interface WorkflowsStackProps extends StackProps, EnvironmentFunctionsProps {
   readonly workflows: readonly Workflow[]
   readonly handlers: ReadonlyMap<string, DeployedHandler>
+  readonly schema: DeployedHandler
   /** The stack of each pipeline. */
   readonly stackOfPipeline: ReadonlyMap<string, number>
 }
@@ -40,6 +42,7 @@ export class WorkflowsStack extends Stack {
     const { environment, workflows } = props
     const shared = new SharedParts(this, props)
     const control = this.#createControl(shared, props)
+    this.#createSchema(shared, props)
     const nested = new Construct(this, 'Workflows')
     for (const workflow of workflows) {
       new WorkflowStack(nested, pascalCase(workflow.name), { ...props, workflow, control })
@@ -51,6 +54,11 @@ export class WorkflowsStack extends Stack {
       createFunction: (at, name, given) =>
         shared.createTrigger(at, given, controlFunctionName(environment.name, name, 'workflows'), shared.controlLogs),
     })
+  }
+
+  /** For `dray schema`, which calls it as it is deployed now. */
+  #createSchema({ functions, controlLogs }: SharedParts, { environment, schema }: WorkflowsStackProps): void {
+    functions.ofState(this, 'Schema', schema, { name: schemaFunctionName(environment.name), logGroup: controlLogs })
   }
 
   #createControl({ functions, controlLogs }: SharedParts, { environment, handlers, workflows }: WorkflowsStackProps) {

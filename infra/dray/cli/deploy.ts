@@ -44,6 +44,7 @@ export function addDiff(program: Command, verbs: Verbs): void {
       const { standingCost } = await import('./standing-cost.ts')
       const cost = await standingCost({ given, startedAt, asksAws: !comparesTemplate(given) })
       if (cost !== null) print(`\n${cost}`)
+      if (!comparesTemplate(given)) print(`\n${await schemaLines(environment)}`)
     })
 }
 
@@ -56,6 +57,11 @@ export function addDestroy(program: Command, verbs: Verbs): void {
     .action(async (environment: string, { yes }: { readonly yes?: boolean }) => {
       verbs.exitCode = await destroy(environment, yes === true)
     })
+}
+
+async function schemaLines(environment: string): Promise<string> {
+  const { deployedSchema } = await import('./deployed-schema.ts')
+  return deployedSchema(environment)
 }
 
 async function startEmulated(): Promise<void> {
@@ -104,6 +110,8 @@ async function cdk(command: string, name: string, given: readonly string[]): Pro
   if (command === 'deploy') {
     const { waitForLeavingRuns } = await import('./leaving-runs.ts')
     await waitForLeavingRuns(name, project)
+    // What is deployed looks at the tables, by the models that are going to be.
+    say(`${await schemaLines(name)}\n`)
   }
   const first = stackNameOf(name)
   // The CLI takes the stacks along that depend on one that it destroys, and those that one depends on that it deploys.

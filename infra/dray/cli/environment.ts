@@ -7,7 +7,7 @@ import type { Stores } from '#dray-infra/runs/stores.ts'
 import type { CommonOptions } from './verb.ts'
 
 /** Where the verbs work: `local`, or the name of a deployed environment. */
-type Where = Pick<CommonOptions, 'env'>
+export type Where = Pick<CommonOptions, 'env'>
 
 export function isLocal({ env }: Where): boolean {
   return env === 'local'

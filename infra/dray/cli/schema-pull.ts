@@ -28,9 +28,9 @@ interface Pulled {
 
 /** Mends the models of sources in their files, and says what else has to follow. */
 export async function pull(tables: readonly string[], options: CommonOptions): Promise<void> {
-  requireLocal(options, '`dray schema`')
+  requireLocal(options, '`dray schema pull`')
   const project = await loadProject()
-  await withModels('reads', tables, async (models) => {
+  await withModels('reads', tables, options, async (models) => {
     const pulled: Pulled[] = []
     for (const [model] of models) pulled.push(await pullOne(model, project))
     const isMended = pulled.some(({ changes }) => changes.length > 0)

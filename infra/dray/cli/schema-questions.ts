@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline/promises'
-import type { PlannedStatement, RenameQuestion, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
+import type { RenameQuestion } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
+import type { TableChange, TableChanges } from 'dray/internal/messages/schema.ts'
 import { shown } from './output.ts'
-import { nameOf } from './schema-models.ts'
-import { effectOf } from './schema-report.ts'
+import { effectOf, titleOf } from './schema-report.ts'
 
 /** Asks on the terminal; anything but y or yes is no. */
 async function confirmed(question: string): Promise<boolean> {
@@ -16,11 +16,11 @@ async function confirmed(question: string): Promise<boolean> {
 }
 
 /** The questions that were answered with yes; a column is renamed once. */
-export async function renamesAsked(plans: readonly TablePlan[]): Promise<(RenameQuestion & { table: string })[]> {
+export async function renamesAsked(plans: readonly TableChanges[]): Promise<(RenameQuestion & { table: string })[]> {
   const renames: (RenameQuestion & { table: string })[] = []
-  for (const { model, questions } of plans) {
-    const table = nameOf(model)
-    for (const { from, to } of questions) {
+  for (const plan of plans) {
+    const table = titleOf(plan)
+    for (const { from, to } of plan.questions) {
       if (renames.some((one) => one.table === table && (one.from === from || one.to === to))) continue
       if (await confirmed(`${table}: is ${to} the column ${from} under another name?`))
         renames.push({ table, from, to })
@@ -31,15 +31,15 @@ export async function renamesAsked(plans: readonly TablePlan[]): Promise<(Rename
 
 /** What is safe or allowed and, where somebody can be asked, what they agree to; not where rows do not fit. */
 export async function chosenStatements(
-  plans: readonly TablePlan[],
+  plans: readonly TableChanges[],
   allowed: ReadonlySet<Mark>,
   asks: boolean,
-): Promise<ReadonlySet<PlannedStatement>> {
-  const chosen = new Set<PlannedStatement>()
-  for (const { model, statements } of plans) {
-    for (const statement of statements) {
+): Promise<ReadonlySet<TableChange>> {
+  const chosen = new Set<TableChange>()
+  for (const plan of plans) {
+    for (const statement of plan.statements) {
       if (statement.obstacles.length > 0) continue
-      const question = `${nameOf(model)}: ${statement.what}? It ${effectOf(statement)}.`
+      const question = `${titleOf(plan)}: ${statement.what}? It ${effectOf(statement)}.`
       if (allowed.has(statement.mark) || (asks && (await confirmed(question)))) chosen.add(statement)
     }
   }

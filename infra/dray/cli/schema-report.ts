@@ -1,18 +1,24 @@
-import type { PlannedStatement, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
 import { LOCK_SECONDS, type Mark } from 'dray/internal/database/alterations.ts'
+import type { TableChange, TableChanges } from 'dray/internal/messages/schema.ts'
 import { oneLine, plural } from './format.ts'
-import { nameOf } from './schema-models.ts'
+
+/** A command as it can be pasted: `npx dray schema plan --env prod`. */
+export type Pasted = (command: string) => string
+
+export function titleOf({ database, table }: Pick<TableChanges, 'database' | 'table'>): string {
+  return `${database}.${table}`
+}
 
 /** What became of a statement. */
 export type Outcome = 'done' | 'left'
-type OutcomeOf = (statement: PlannedStatement) => Outcome
+type OutcomeOf = (statement: TableChange) => Outcome
 
 /** The document of `dray schema plan` and `apply`; `outcome` is of `apply`. */
-export function plansDocument(plans: readonly TablePlan[], outcome?: OutcomeOf) {
+export function plansDocument(plans: readonly TableChanges[], outcome?: OutcomeOf) {
   return {
-    tables: plans.map(({ model, statements, questions, notes }) => ({
-      database: model.definition.database,
-      table: model.definition.table,
+    tables: plans.map(({ database, table, statements, questions, notes }) => ({
+      database,
+      table,
       statements: statements.map((statement) => ({
         ...(outcome === undefined ? {} : { outcome: outcome(statement) }),
         mark: statement.mark,
@@ -31,7 +37,7 @@ export function plansDocument(plans: readonly TablePlan[], outcome?: OutcomeOf) 
 }
 
 /** `rewrites 1,000 rows; writers wait until it is done` */
-export function effectOf({ mark, rows, valuesLost, locks }: PlannedStatement): string {
+export function effectOf({ mark, rows, valuesLost, locks }: TableChange): string {
   const of = rows === null ? '' : ` of ${plural(rows, 'row')}`
   const lost = valuesLost > 0 ? `drops ${plural(valuesLost, 'value')}${of}` : `holds less than before${of}`
   const effect = {
@@ -48,7 +54,7 @@ function line(title: string, text: string): string {
   return `  ${title.padEnd(WIDTH)}${oneLine(text)}`
 }
 
-function statementLines(statement: PlannedStatement, title: string = statement.mark): string[] {
+function statementLines(statement: TableChange, title: string = statement.mark): string[] {
   const effect = statement.mark === 'safe' ? '' : ` (${effectOf(statement)})`
   return [
     line(title, `${statement.what}${effect}`),
@@ -57,14 +63,15 @@ function statementLines(statement: PlannedStatement, title: string = statement.m
   ]
 }
 
-function tableLines({ model, statements, questions, notes }: TablePlan, of: (one: PlannedStatement) => string[]) {
-  const title = nameOf(model)
+function tableLines(plan: TableChanges, pasted: Pasted, of: (one: TableChange) => string[]) {
+  const { statements, questions, notes } = plan
+  const title = titleOf(plan)
   const lines = [
     ...statements.flatMap(of),
     ...questions.flatMap(({ from, to }) => [
       line('question', `is ${to} the column ${from} under another name? Until that is said neither is touched:`),
-      line('', `yes: npx dray schema apply --rename ${title}.${from}=${to}`),
-      line('', 'no:  npx dray schema apply --no-renames'),
+      line('', `yes: ${pasted(`dray schema apply --rename ${title}.${from}=${to}`)}`),
+      line('', `no:  ${pasted('dray schema apply --no-renames')}`),
     ]),
     ...notes.map((note) => line('note', note)),
   ]
@@ -72,8 +79,8 @@ function tableLines({ model, statements, questions, notes }: TablePlan, of: (one
 }
 
 /** The report of `dray schema plan` for a person. */
-export function plansText(plans: readonly TablePlan[]): string {
-  const lines = plans.flatMap((plan) => tableLines(plan, (statement) => statementLines(statement)))
+export function plansText(plans: readonly TableChanges[], pasted: Pasted): string {
+  const lines = plans.flatMap((plan) => tableLines(plan, pasted, (statement) => statementLines(statement)))
   const statements = plans.flatMap((plan) => plan.statements)
   if (lines.length === 0) return `${plural(plans.length, 'table')} looked at: every one fits its model.\n`
   if (statements.length === 0) return `${lines.join('\n')}\n`
@@ -83,25 +90,25 @@ export function plansText(plans: readonly TablePlan[]): string {
     .map(({ mark, number }) => `${number} ${mark}`)
   return `${lines.join('\n')}
 ${plural(statements.length, 'statement')}: ${counted.join(', ')}. Each waits ${LOCK_SECONDS} s at most for a lock (10 s on SQLite).
-Indexes and constraints that people made stay as they are. To do it: ${commandFor(statements.map(({ mark }) => mark))}
+Indexes and constraints that people made stay as they are. To do it: ${pasted(applying(statements.map(({ mark }) => mark)))}
 `
 }
 
-function commandFor(marks: readonly Mark[]): string {
+function applying(marks: readonly Mark[]): string {
   const allow = marks.includes('loses data') ? ' --allow loss' : marks.includes('rewrites') ? ' --allow rewrites' : ''
-  return `npx dray schema apply${allow}`
+  return `dray schema apply${allow}`
 }
 
 /** The report of `dray schema apply` for a person: what was done, and what is left and why. */
-export function appliedText(plans: readonly TablePlan[], outcome: OutcomeOf): string {
+export function appliedText(plans: readonly TableChanges[], outcome: OutcomeOf, pasted: Pasted): string {
   const lines = plans.flatMap((plan) =>
-    tableLines(plan, (statement) =>
+    tableLines(plan, pasted, (statement) =>
       outcome(statement) === 'done' ? [line('done', statement.what)] : statementLines(statement, `left`),
     ),
   )
   const left = plans.flatMap((plan) => plan.statements).filter((one) => outcome(one) === 'left')
   const notAllowed = left.filter(({ obstacles }) => obstacles.length === 0).map(({ mark }) => mark)
-  if (lines.length === 0) return plansText(plans)
-  const remedy = notAllowed.length === 0 ? '' : ` To do what is left: ${commandFor(notAllowed)}`
+  if (lines.length === 0) return plansText(plans, pasted)
+  const remedy = notAllowed.length === 0 ? '' : ` To do what is left: ${pasted(applying(notAllowed))}`
   return `${lines.join('\n')}\n${plural(left.length, 'statement')} left.${remedy}\n`
 }

@@ -1,16 +1,17 @@
 import { type Command, Option } from 'commander'
-import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
-import type { PlannedStatement, RenameAnswers, TablePlan } from 'dray/internal/active-record/schema-plan.ts'
+import type { RenameAnswers } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { requireLocal } from './environment.ts'
+import type { TableChange, TableChanges, WantedTable } from 'dray/internal/messages/schema.ts'
+import { commandFor } from './environment.ts'
 import { exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
 import { print } from './output.ts'
-import { nameOf, withModels } from './schema-models.ts'
+import { type ModelsOfTable, nameOf } from './schema-models.ts'
 import { pull } from './schema-pull.ts'
 import { chosenStatements, renamesAsked } from './schema-questions.ts'
 import { appliedText, type Outcome, plansDocument, plansText } from './schema-report.ts'
+import { wantedOf, withTargets } from './schema-targets.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface SchemaOptions extends CommonOptions {
@@ -72,38 +73,41 @@ function allowed(what: string, others: readonly string[] = []): readonly string[
 }
 
 async function plan(tables: readonly string[], options: SchemaOptions): Promise<void> {
-  requireLocal(options, '`dray schema`')
-  await withTargets(tables, async (targets) => {
-    const plans = await plansOf(targets, answersIn(options))
+  await withTargets(tables, options, async (targets, ask) => {
+    const plans = await ask(tablesOf(targets, answersIn(options)))
     if (options.json) printJson(plansDocument(plans))
-    else print(plansText(plans))
+    else print(plansText(plans, pastedFor(options)))
   })
 }
 
 async function apply(tables: readonly string[], options: ApplyOptions, verbs: Verbs): Promise<void> {
-  requireLocal(options, '`dray schema`')
-  await withTargets(tables, async (targets) => {
-    const { applyPlans } = await import('dray/internal/active-record/schema-apply.ts')
+  await withTargets(tables, options, async (targets, ask) => {
     const answers = answersIn(options)
     const asks = !options.yes && !options.json && process.stdin.isTTY === true
-    const first = await plansOf(targets, answers)
+    const first = await ask(tablesOf(targets, answers))
     const renames = asks ? await renamesAsked(first) : []
-    const isAnswered = renames.length > 0 || (asks && first.some(({ questions }) => questions.length > 0))
-    const plans = isAnswered ? await plansOf(targets, withRenames(answers, renames)) : first
-    if (asks) print(plansText(plans))
+    const isAnswered = asks && first.some(({ questions }) => questions.length > 0)
+    const wanted = tablesOf(targets, isAnswered ? withRenames(answers, renames) : answers)
+    const plans = isAnswered ? await ask(wanted) : first
+    if (asks) print(plansText(plans, pastedFor(options)))
     const chosen = await chosenStatements(plans, marksAllowed(options.allow ?? []), asks)
-    for (const [database, ones] of Map.groupBy(plans, ({ model }) => model.database)) {
-      const parts = ones.map((one) => ({ ...one, statements: one.statements.filter((each) => chosen.has(each)) }))
-      if (parts.some(({ statements }) => statements.length > 0)) await applyPlans(database, parts, await whoAmI())
-    }
-    const outcome = (statement: PlannedStatement): Outcome => (chosen.has(statement) ? 'done' : 'left')
+    if (chosen.size > 0) await ask(wanted.map((one, index) => ({ ...one, chosen: sqlOf(plans[index], chosen) })))
+    const outcome = (statement: TableChange): Outcome => (chosen.has(statement) ? 'done' : 'left')
     if (options.json) printJson(plansDocument(plans, outcome))
-    else print(appliedText(plans, outcome))
-    const isStuck = ({ statements, questions }: TablePlan) =>
+    else print(appliedText(plans, outcome, pastedFor(options)))
+    const isStuck = ({ statements, questions }: TableChanges) =>
       questions.length > 0 ||
       statements.some((each) => !chosen.has(each) && marksAllowed(options.allow ?? []).has(each.mark))
     if (plans.some(isStuck)) verbs.exitCode = exitCodes.failed
   })
+}
+
+function pastedFor(options: SchemaOptions): (command: string) => string {
+  return (command) => commandFor(options, command)
+}
+
+function sqlOf(plan: TableChanges | undefined, chosen: ReadonlySet<TableChange>): WantedTable['chosen'] {
+  return (plan?.statements ?? []).filter((one) => chosen.has(one)).map(({ sql }) => sql)
 }
 
 function marksAllowed(allow: readonly string[]): ReadonlySet<Mark> {
@@ -111,28 +115,6 @@ function marksAllowed(allow: readonly string[]): ReadonlySet<Mark> {
   if (allow.length > 0) marks.push('rewrites')
   if (allow.includes('loss')) marks.push('loses data')
   return new Set(marks)
-}
-
-async function whoAmI(): Promise<string> {
-  const { hostname, userInfo } = await import('node:os')
-  return `${userInfo().username}@${hostname()}`
-}
-
-/** A model that writes, and what other models know of its table. */
-interface Target {
-  readonly model: ModelTable
-  readonly others: readonly string[]
-}
-
-function withTargets(tables: readonly string[], work: (targets: readonly Target[]) => Promise<void>): Promise<void> {
-  return withModels('writes', tables, (models) =>
-    work(
-      models.map(([model, ...others]) => ({
-        model,
-        others: others.flatMap(({ definition }) => definition.columnNames),
-      })),
-    ),
-  )
 }
 
 /** What was said of columns by their whole names. */
@@ -161,33 +143,16 @@ function withRenames(
   return { renames: Map.groupBy(all, ({ table }) => table), areOthersTwo: true }
 }
 
-async function plansOf(targets: readonly Target[], { renames, areOthersTwo }: Answers): Promise<TablePlan[]> {
-  const { planTable } = await import('dray/internal/active-record/schema-plan.ts')
-  const names = targets.map(({ model }) => nameOf(model))
+function tablesOf(targets: readonly ModelsOfTable[], { renames, areOthersTwo }: Answers): WantedTable[] {
+  const names = targets.map(([model]) => nameOf(model))
   const unknown = [...renames.keys()].find((table) => !names.includes(table))
   if (unknown !== undefined) {
     throw new ConfigurationError(
       `--rename names ${unknown}, which no model writes, so nothing was done; there ${names.length === 1 ? 'is' : 'are'} ${names.join(', ')} (${plural(names.length, 'table')}).`,
     )
   }
-  const plans: TablePlan[] = []
-  for (const { model, others } of targets) {
-    const options = { renames: renames.get(nameOf(model)) ?? [], areOthersTwo, others }
-    const planned = await model.database.withConnection((connection, adapter) =>
-      planTable(model, connection, adapter, options),
-    )
-    plans.push(planned.isNew ? await lostTable(planned) : planned)
-  }
-  return plans
-}
-
-/** A table that a pipeline has loaded is lost with its rows, which the next run would not read again. */
-async function lostTable(planned: TablePlan): Promise<TablePlan> {
-  const { loadersOf } = await import('dray/internal/pipeline/landing/loaders-of.ts')
-  const loaders = await loadersOf(planned.model)
-  if (loaders.length === 0) return planned
-  const commands = loaders.map((name) => `npx dray state reset ${name}`).join(', ')
-  const obstacle = `${loaders.join(', ')} ${loaders.length === 1 ? 'has' : 'have'} loaded this table before, so it is lost with its rows; restore it, or have the next run read all rows again: ${commands}`
-  const statements = planned.statements.map((one) => ({ ...one, obstacles: [...one.obstacles, obstacle] }))
-  return { ...planned, statements }
+  return targets.map((models) => {
+    const [model] = models
+    return wantedOf(models, { renames: renames.get(nameOf(model)) ?? [], areOthersTwo })
+  })
 }

@@ -1,6 +1,6 @@
 import { closeDatabases } from 'dray/internal/active-record/database.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import { accountConcurrency } from 'dray/internal/lambda/account-concurrency.ts'
+import { type AccountLimits, accountLimits } from 'dray/internal/lambda/account-limits.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { DatabaseSettings, Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
@@ -18,13 +18,17 @@ import { type ExaminedProject, examineProject } from './project.ts'
  * https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html
  */
 const UNRESERVED = 100
+
+/** The share of the account's storage of code from which on it is said. */
+const NEARLY_FULL = 0.8
+
 const REFUSED = /AccessDenied|UnauthorizedOperation|not authorized|AWS refused/
 /** Checks that say no more than that this machine is not in the network. */
 const OF_THE_WAY: ReadonlySet<string> = new Set(['dns', 'tcp', 'connect'])
 
 /**
  * Looks at what an environment needs, with the credentials of who runs the command: stack, secrets, network, databases,
- * concurrency. What may not be read is not known, and no fault.
+ * quotas. What may not be read is not known, and no fault.
  */
 export async function examineEnvironment(name: string, options: DoctorOptions): Promise<Diagnosis> {
   const start = performance.now()
@@ -69,14 +73,14 @@ async function examineAll(
   { signal, now = Date.now }: DoctorOptions,
 ): Promise<readonly Section[]> {
   const names = databaseNames([], examined.pipelines)
-  const [secrets, concurrency] = await Promise.all([
+  const [secrets, account] = await Promise.all([
     examineSecrets(settings, names),
-    examineConcurrency(settings, examined.pipelines),
+    examineAccount(settings, examined.pipelines),
   ])
   const bound = names.filter((name) => secrets.get(name)?.verdict === 'ok')
   const services = open === null ? null : servicesOf({ state: open.state, staging: open.staging, signal, now })
   const work = await examineWork(project, examined, { names: bound, services, isHere: false }, { now })
-  const own = { subject: `environment ${settings.name}`, checks: [...checks, ...concurrency] }
+  const own = { subject: `environment ${settings.name}`, checks: [...checks, ...account] }
   const ofDatabases = names.map((name) => databaseSection(name, settings, secrets.get(name), work))
   return [own, ...ofDatabases, ...work.filter(({ subject }) => !subject.startsWith('database '))]
 }
@@ -135,17 +139,20 @@ async function examineSecret(
   }
 }
 
+async function examineAccount(environment: Environment, pipelines: readonly Pipeline[]): Promise<readonly Checked[]> {
+  const limits = await accountLimits().catch((error: Error) => error)
+  if (!(limits instanceof Error)) return [...concurrencyOf(limits, environment, pipelines), ...codeOf(limits)]
+  const said = `the concurrency of the account cannot be read (${limits.name}), so it was not held against what ${environment.name} needs; lambda:GetAccountSettings would show it`
+  return [found('concurrency', 'unknown', said)]
+}
+
 /** Partitions at once are functions at once; those that are reserved are taken from the account's. */
-async function examineConcurrency(
+function concurrencyOf(
+  { concurrency: most }: AccountLimits,
   { name, reservedConcurrency }: Environment,
   pipelines: readonly Pipeline[],
-): Promise<readonly Checked[]> {
-  const most = await accountConcurrency().catch((error: Error) => error)
+): readonly Checked[] {
   if (most === null) return []
-  if (most instanceof Error) {
-    const said = `the concurrency of the account cannot be read (${most.name}), so it was not held against what ${name} needs; lambda:GetAccountSettings would show it`
-    return [found('concurrency', 'unknown', said)]
-  }
   const reserved = Object.values(reservedConcurrency).reduce((sum, one) => sum + one, 0)
   if (reserved > 0 && reserved > most - UNRESERVED) {
     const said = `${name} reserves ${reserved} functions at once, and the account has ${most}, of which ${UNRESERVED} have to stay free, so a deployment is refused; ask AWS for more (Service Quotas, Concurrent executions), or lower reservedConcurrency`
@@ -157,4 +164,18 @@ async function examineConcurrency(
     return [found('concurrency', 'warning', said)]
   }
   return [found('concurrency', 'ok', `the account has ${most} functions at once; ${name} needs ${needed} at most`)]
+}
+
+/** Each deployment publishes versions, of which the environment deletes each day what nothing runs any more. */
+function codeOf({ code }: AccountLimits): readonly Checked[] {
+  if (code === null) return []
+  const said = `the functions of the account have ${gigabytes(code.used)} of ${gigabytes(code.most)} GB of code in this region`
+  if (code.used < code.most * NEARLY_FULL) return [found('code', 'ok', said)]
+  const remedy =
+    'so a deployment is refused before long; delete versions of functions that nothing uses, or ask AWS for more (Service Quotas, Function and layer storage)'
+  return [found('code', 'warning', `${said}, ${remedy}`)]
+}
+
+function gigabytes(bytes: number): string {
+  return (bytes / 1024 ** 3).toFixed(1)
 }

@@ -17,12 +17,23 @@ const COLUMNS = {
   applied_by: { kind: 'varchar', length: 300 },
 } as const satisfies Readonly<Record<string, Partial<ColumnType>>>
 
+export interface Applying {
+  /** Who is recorded to have done it. */
+  readonly by: string
+  /** The command that shows what is left. */
+  readonly again: string
+}
+
 /**
  * Does the statements of plans of one database, and records them in `dray_schema` there: all of them or none where DDL
  * is part of a transaction. Rows are looked at once more, while nobody can write others. Throws `Terminal` for rows
  * that do not fit, `Transient` where a lock is not free in time.
  */
-export async function applyPlans(database: Database, plans: readonly TablePlan[], appliedBy: string): Promise<void> {
+export async function applyPlans(
+  database: Database,
+  plans: readonly TablePlan[],
+  { by, again }: Applying,
+): Promise<void> {
   const done: string[] = []
   await database.withConnection(async (connection, adapter) => {
     try {
@@ -32,24 +43,24 @@ export async function applyPlans(database: Database, plans: readonly TablePlan[]
           for (const statement of statements) {
             const { table } = model.definition
             await applyOne(statement, table, connection, adapter)
-            await record(statement, table, appliedBy, connection, adapter)
+            await record(statement, table, by, connection, adapter)
             done.push(`${table}: ${statement.what}`)
           }
         }
       })
     } catch (error) {
-      throw explained(error, database, adapter.schema.isTransactional ? [] : done)
+      throw explained(error, database, adapter.schema.isTransactional ? [] : done, again)
     }
   })
 }
 
-function explained(error: unknown, { name }: Database, done: readonly string[]): unknown {
+function explained(error: unknown, { name }: Database, done: readonly string[], again: string): unknown {
   if (!(error instanceof Error)) return error
   const kept =
     done.length === 0
       ? 'so nothing was changed there'
       : `and this engine keeps each statement by itself, so what was done before stays (${done.join('; ')})`
-  const message = `${name}: ${error.message}; ${kept}. Look again with npx dray schema plan`
+  const message = `${name}: ${error.message}; ${kept}. Look again: ${again}`
   const Kind = error instanceof TransientError ? TransientError : TerminalError
   return new Kind(message, { cause: error })
 }

@@ -30,6 +30,7 @@ import { announceEnd } from './workflow-events.ts'
 export { janitorHandler } from './janitor.ts'
 export { notifyHandler } from './notify.ts'
 export { pipelineJanitorHandler } from './pipeline-janitor.ts'
+export { schemaHandler } from './schema.ts'
 export { startHandler } from './start.ts'
 export { versionsHandler } from './versions.ts'
 

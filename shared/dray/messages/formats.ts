@@ -17,6 +17,8 @@ export const formats = {
   plan: 2,
   /** An item of the state table, in its `format_version`. */
   stateItem: 1,
+  /** What is asked of the function that fits tables to models, in its `version`. */
+  schema: 1,
 } as const
 
 /** Throws `Terminal` when `what` is of a format that this code does not know. */

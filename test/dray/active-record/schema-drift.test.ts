@@ -87,7 +87,7 @@ for (const [name, engine] of Object.entries(engines)) {
     const nextTable = () => `drift_${++number}`
     const plan = (model: ModelClass, options: PlanOptions = UNANSWERED) =>
       base.withConnection((connection, adapter) => planTable(model, connection, adapter, options))
-    const apply = (...plans: TablePlan[]) => applyPlans(base, plans, 'a test')
+    const apply = (...plans: TablePlan[]) => applyPlans(base, plans, { by: 'a test', again: 'npx dray schema plan' })
     const rows = async (sql: string) => (await base.query(sql)).rows
     const catalogueOf = async (table: string) => ({
       columns: await rows(engine.catalogue(table)),

@@ -113,7 +113,7 @@ describe('dray schema', () => {
   })
 
   for (const [args, message] of [
-    [['--env', 'production'], /works on this machine only/],
+    [['--env', 'production'], /There is no environment production/],
     [['lake.nothing'], /No model writes lake\.nothing.*there are lake\.customer_dim/],
     [['--rename', 'full_name'], /names no column.*--rename <database>\.<table>\.<column>=<name>/],
     [['--rename', 'lake.customer_dim.nope=full_name'], /nope of customer_dim cannot be renamed to full_name/],

@@ -98,7 +98,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     ).listen(0, '127.0.0.1')
     await once(sink, 'listening')
     const LINEAGE_URL = `https://127.0.0.1:${(sink.address() as AddressInfo).port}`
-    variables = { ...emulator.variables, LINEAGE_URL }
+    variables = { ...emulator.variables, LINEAGE_URL, WEBHOOK_URL: LINEAGE_URL }
     postgres = await startPostgres()
     const urls = { shop: await postgres.createDatabase(), lake: await postgres.createDatabase() }
     shop = new Client({ connectionString: urls.shop })
@@ -125,7 +125,14 @@ describe('the grants of an environment that does everything', { skip: why }, () 
        create table readings (id bigint primary key)`,
     )
     const secrets = new SecretsManagerClient(client())
-    for (const [name, SecretString] of Object.entries({ 'shop/url': urls.shop, 'lake/url': urls.lake, lineage: 'key' }))
+    const values = {
+      'shop/url': urls.shop,
+      'lake/url': urls.lake,
+      lineage: 'key',
+      slack: `${LINEAGE_URL}/slack`,
+      webhook: 'key',
+    }
+    for (const [name, SecretString] of Object.entries(values))
       await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}`, SecretString }))
     secrets.destroy()
     const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk')
@@ -289,6 +296,17 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     assert.equal((await dray('reconcile', 'items', '--fix', ...ENV)).code, 1)
     await json('state', 'reset', 'items', '--yes')
     await json('state', 'set', 'items', '2024-01-01T00:00:00Z', '--yes')
+  })
+
+  it('suffice for tables that are looked at and changed', async () => {
+    await lake.query('alter table readings add column extra integer')
+    const changesOf = async (...args: string[]) => (await json('schema', ...args, 'lake.readings')).tables[0].statements
+
+    const [planned] = await changesOf('plan')
+    const [done] = await changesOf('apply', '--yes', '--allow', 'loss')
+
+    assert.deepEqual([planned.columns, done.outcome], [['extra'], 'done'])
+    assert.deepEqual(await changesOf('plan'), [])
   })
 
   it('never refuse a call', async () => {

@@ -53,6 +53,7 @@ describe('dray doctor --env dev', () => {
     environment.aws.refusals.clear()
     environment.aws.secrets.set(SHOP, shop)
     environment.aws.accountConcurrency = 1000
+    environment.aws.accountCode = 0
   })
 
   test('finds stack, secrets, databases and concurrency in order', async () => {
@@ -63,6 +64,7 @@ describe('dray doctor --env dev', () => {
     for (const line of [
       /^environment dev: stack: Dray-dev is deployed$/,
       /^environment dev: concurrency: the account has 1000 functions at once; dev needs 4 at most$/,
+      /^environment dev: code: the functions of the account have 0\.0 of 75\.0 GB of code in this region$/,
       /^database lake: secret: the secret \/dray\/dev\/lake\/url holds a URL$/,
       /^database lake: connect: PostgreSQL /,
       /^pipeline orders: target: lake\.order_fact fits its model$/,
@@ -116,18 +118,20 @@ describe('dray doctor --env dev', () => {
     assert.deepEqual(checksOf(diagnosis, 'broken'), [])
   })
 
-  test('warns of an account with fewer functions at once than partitions, and of no stack it says how to deploy', async () => {
+  test('warns of an account whose storage of code is nearly full, and with fewer functions at once than partitions; of no stack it says how to deploy', async () => {
     environment.aws.accountConcurrency = 3
+    environment.aws.accountCode = 61 * 1024 ** 3
     const stack = environment.aws.cloudFormation.stacks.get('Dray-dev')
     environment.aws.cloudFormation.stacks.delete('Dray-dev')
 
     const diagnosis = await doctor()
     if (stack !== undefined) environment.aws.cloudFormation.stacks.set('Dray-dev', stack)
 
-    assert.match(
-      checksOf(diagnosis, 'warning').join('\n'),
+    for (const line of [
       /^environment dev: concurrency: the account has 3 .* may ask for 4, .*Service Quotas/m,
-    )
+      /^environment dev: code: the functions of the account have 61\.0 of 75\.0 GB .*, so a deployment is refused before long/m,
+    ])
+      assert.match(checksOf(diagnosis, 'warning').join('\n'), line)
     assert.match(
       checksOf(diagnosis, 'broken').join('\n'),
       /^environment dev: stack: There is no stack Dray-dev .*npx dray deploy dev/m,

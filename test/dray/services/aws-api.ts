@@ -38,7 +38,7 @@ interface LogEvent {
  * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it
  * and by their documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a
  * running one may be repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch
- * Logs (FilterLogEvents by a quoted term), Secrets Manager (GetSecretValue) and Lambda (GetAccountSettings).
+ * Logs (FilterLogEvents by a quoted term), Secrets Manager (GetSecretValue) and Lambda (GetAccountSettings, Invoke).
  */
 export class AwsApi {
   readonly executions = new Map<string, FakeExecution>()
@@ -50,6 +50,10 @@ export class AwsApi {
   readonly secrets = new Map<string, string>()
   /** Functions at once that Lambda gives the account. */
   accountConcurrency = 1000
+  /** Bytes of the code of all functions, of 75 GB. */
+  accountCode = 0
+  /** What functions do, by their names; what they throw is a failure of the function. */
+  readonly functions = new Map<string, (payload: unknown) => Promise<unknown>>()
   /** ARNs of executions that were to be stopped. */
   readonly stopped: string[] = []
   /** Of the state machine of a workflow, with ARNs for its placeholders. */
@@ -80,6 +84,8 @@ export class AwsApi {
     const fault = this.faults.shift()
     if (fault === 'refused') return reply(response, [503, { __type: 'ServiceUnavailable', message: 'try again' }])
     const target = request.headers['x-amz-target']
+    const [, called] = /^\/2015-03-31\/functions\/([^/]+)\/invocations/.exec(request.url ?? '') ?? []
+    if (called !== undefined) return this.#invoke(decodeURIComponent(called), JSON.parse(body), response)
     const isLambda = request.url?.startsWith('/2016-08-19/account-settings') === true
     const answer = isLambda
       ? this.#accountSettings()
@@ -90,10 +96,32 @@ export class AwsApi {
     else reply(response, answer)
   }
 
+  async #invoke(name: string, payload: unknown, response: ServerResponse): Promise<void> {
+    const refusal = this.refusals.get('Invoke')
+    if (refusal !== undefined)
+      return reply(response, [403, { __type: refusal, message: `Invoke is refused: ${refusal}` }])
+    const work = this.functions.get(name)
+    if (work === undefined)
+      return reply(response, [404, { __type: 'ResourceNotFoundException', message: `Function not found: ${name}` }])
+    try {
+      reply(response, [200, (await work(payload)) as object])
+    } catch (error) {
+      const { name: errorType, message: errorMessage } = error as Error
+      response.setHeader('X-Amz-Function-Error', 'Unhandled')
+      reply(response, [200, { errorType, errorMessage, trace: [] }])
+    }
+  }
+
   #accountSettings(): Answer {
     const refusal = this.refusals.get('GetAccountSettings')
     if (refusal !== undefined) return [403, { __type: refusal, message: `GetAccountSettings is refused: ${refusal}` }]
-    return [200, { AccountLimit: { ConcurrentExecutions: this.accountConcurrency } }]
+    return [
+      200,
+      {
+        AccountLimit: { ConcurrentExecutions: this.accountConcurrency, TotalCodeSize: 75 * 1024 ** 3 },
+        AccountUsage: { TotalCodeSize: this.accountCode },
+      },
+    ]
   }
 
   #performQuery(form: URLSearchParams): Answer {

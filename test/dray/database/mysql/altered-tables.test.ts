@@ -38,7 +38,7 @@ describe('a column of MySQL that is modified', { skip }, () => {
 
     const planned = await plan('modified', { ...fields, added: varchar(5).nullable() })
     const wanted = planned.statements.filter(({ what }) => !what.startsWith('drops'))
-    await applyPlans(base, [{ ...planned, statements: wanted }], 'a test')
+    await applyPlans(base, [{ ...planned, statements: wanted }], { by: 'a test', again: 'npx dray schema plan' })
 
     const [a, b] = await of()
     assert.deepEqual(
@@ -61,7 +61,7 @@ describe('a column of MySQL that is modified', { skip }, () => {
     await base.query('insert into numbered (a) values (1), (2)')
 
     const planned = await plan('numbered', { id: bigint().primaryKey().generated(), a: integer().nullable() })
-    await applyPlans(base, [planned], 'a test')
+    await applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' })
 
     await base.query('insert into numbered (a) values (3)')
     assert.deepEqual(await rows('select id from numbered order by id'), [['1'], ['2'], ['3']])
@@ -74,13 +74,15 @@ describe('a column of MySQL that is modified', { skip }, () => {
     const error = await base.withConnection(async (connection) => {
       await connection.begin('write')
       await connection.query('select * from held')
-      const refused = await applyPlans(base, [planned], 'a test').catch((reason: Error) => reason)
+      const refused = await applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' }).catch(
+        (reason: Error) => reason,
+      )
       await connection.rollback()
       return refused
     })
 
     assert.equal((error as Error).name, 'Transient')
-    assert.match(String(error), /Look again with npx dray schema plan$/)
+    assert.match(String(error), /Look again: npx dray schema plan$/)
     assert.deepEqual((await plan('held', { id: bigint().primaryKey() })).statements, [])
     const [timeout] = await rows('select @@lock_wait_timeout > 5')
     assert.deepEqual(timeout, ['1'])

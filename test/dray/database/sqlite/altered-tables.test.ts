@@ -31,7 +31,7 @@ describe('a table of SQLite that is made anew', () => {
       planned.statements.flatMap(({ obstacles }) => obstacles),
       [],
     )
-    await applyPlans(base, [planned], 'a test')
+    await applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' })
     assert.deepEqual((await plan(table, fields)).statements, [])
   }
 
@@ -97,7 +97,10 @@ describe('a table of SQLite that is made anew', () => {
 
     const planned = await plan('parent', { id: bigint(), code: text().primaryKey() })
 
-    await assert.rejects(applyPlans(base, [planned], 'a test'), /foreign key mismatch.*so nothing was changed there/)
+    await assert.rejects(
+      applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' }),
+      /foreign key mismatch.*so nothing was changed there/,
+    )
     assert.equal(await textOf('parent'), had)
     assert.deepEqual(await rows('pragma foreign_keys'), [['1']])
   })

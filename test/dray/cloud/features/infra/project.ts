@@ -12,6 +12,10 @@ export const project = defineProject({
         lake: { engine: 'postgres', secret: '/dray/dev/lake/url', tls: 'by-url' },
       },
       lineage: { url: process.env.LINEAGE_URL ?? 'https://lineage.example.com', apiKeySecret: '/dray/dev/lineage' },
+      notify: {
+        slack: { secret: '/dray/dev/slack' },
+        webhook: { url: process.env.WEBHOOK_URL ?? 'https://messages.example.com', secret: '/dray/dev/webhook' },
+      },
       expected: { everything: { successWithin: '3d' }, wide: { successWithin: '3d' } },
     },
   },
