@@ -48,16 +48,30 @@ function maskedText(text: string): string {
   return [...shape].slice(0, LONGEST).join('')
 }
 
-/** The names in a document stay, the values do not. */
+/** A name that somebody gave to a field, and no value that is used as one: a number, an address, a person. */
+const FIELD_NAME = /^[a-z_$][\w$-]{0,39}$/i
+
+/** The names of fields in a document stay, the values do not, nor names that may be values. */
 function maskedJson(text: string): string {
   try {
     return JSON.stringify(JSON.parse(text), (_, value: unknown) => {
       if (typeof value === 'string') return maskedText(value)
-      return typeof value === 'number' ? 1 : value
+      if (typeof value === 'number') return 1
+      return isObject(value) ? withMaskedNames(value) : value
     })
   } catch {
     return '{}'
   }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function withMaskedNames(document: object): object {
+  return Object.fromEntries(
+    Object.entries(document).map(([name, value]) => [FIELD_NAME.test(name) ? name : maskedText(name), value]),
+  )
 }
 
 /** A value of a kind, for a table that has no row yet. */

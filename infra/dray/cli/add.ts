@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { loadProject } from '#dray-infra/project/load-project.ts'
+import { canAsk, confirmed } from './confirmed.ts'
 import { requireLocal } from './environment.ts'
 import { print } from './output.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -70,23 +71,11 @@ async function addTables(tables: readonly string[], options: AddOptions): Promis
   try {
     const files = plan.changes.list
     if (!json) print(planText(plan))
-    const isWanted = files.length > 0 && (yes === true || (!json && (await agrees())))
+    const isWanted = files.length > 0 && (yes === true || (!json && canAsk() && (await confirmed('Write this?'))))
     const made = isWanted ? (await carryOut(plan, project.folder)).made : null
     if (json) printJson(addDocument(plan, files, made))
     else print(doneText(plan, files, made))
   } finally {
     await plan.close()
-  }
-}
-
-/** Asks on a terminal; elsewhere nobody could answer. */
-async function agrees(): Promise<boolean> {
-  if (!process.stdin.isTTY) return false
-  const { createInterface } = await import('node:readline/promises')
-  const asking = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^y(?:es)?$/i.test((await asking.question('Write this? [y/N] ')).trim())
-  } finally {
-    asking.close()
   }
 }

@@ -1,19 +1,8 @@
-import { createInterface } from 'node:readline/promises'
 import type { RenameQuestion } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
 import type { TableChange, TableChanges } from 'dray/internal/messages/schema.ts'
-import { shown } from './output.ts'
+import { confirmed } from './confirmed.ts'
 import { effectOf, titleOf } from './schema-report.ts'
-
-/** Asks on the terminal; anything but y or yes is no. */
-async function confirmed(question: string): Promise<boolean> {
-  const terminal = createInterface({ input: process.stdin, output: process.stderr })
-  try {
-    return /^\s*y(es)?\s*$/i.test(await terminal.question(shown(`${question} [y/N] `)))
-  } finally {
-    terminal.close()
-  }
-}
 
 /** The questions that were answered with yes; a column is renamed once. */
 export async function renamesAsked(plans: readonly TableChanges[]): Promise<(RenameQuestion & { table: string })[]> {

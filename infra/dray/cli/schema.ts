@@ -3,6 +3,7 @@ import type { RenameAnswers } from 'dray/internal/active-record/schema-plan.ts'
 import type { Mark } from 'dray/internal/database/alterations.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { TableChange, TableChanges, WantedTable } from 'dray/internal/messages/schema.ts'
+import { canAsk } from './confirmed.ts'
 import { commandFor } from './environment.ts'
 import { exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
@@ -83,7 +84,7 @@ async function plan(tables: readonly string[], options: SchemaOptions): Promise<
 async function apply(tables: readonly string[], options: ApplyOptions, verbs: Verbs): Promise<void> {
   await withTargets(tables, options, async (targets, ask) => {
     const answers = answersIn(options)
-    const asks = !options.yes && !options.json && process.stdin.isTTY === true
+    const asks = !options.yes && !options.json && canAsk()
     const first = await ask(tablesOf(targets, answers))
     const renames = asks ? await renamesAsked(first) : []
     const isAnswered = asks && first.some(({ questions }) => questions.length > 0)

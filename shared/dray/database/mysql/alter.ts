@@ -43,7 +43,8 @@ export const alter: AlterCapabilities = {
       if (change.kind === 'change') made.push(columnChanged(name, change, clauseOf(columns, change, changes)))
       else if (change.kind === 'key') made.push(await keyed(rows, table, change))
       else if (change.kind === 'drop') made.push(await dropped(rows, table, change.name, key !== undefined))
-      else made.push(added(name, change))
+      else if (change.kind === 'add') made.push(added(name, change, await addsInstantly(rows, table)))
+      else made.push(renamed(name, change))
     }
     return made
   },
@@ -84,12 +85,28 @@ function collated(type: string): string {
   return TEXT.test(type) ? `${type} character set utf8mb4 collate utf8mb4_bin` : type
 }
 
-/** https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html#online-ddl-column-operations */
-function added(name: string, change: Extract<Change, { kind: 'add' | 'rename' }>): Alteration {
-  if (change.kind === 'rename') {
-    const sql = [`alter table ${name} rename column ${quote(change.from)} to ${quote(change.to)}`]
-    return { ...nothing, columns: [change.to], mark: 'safe', what: `renames ${change.from} to ${change.to}`, sql }
-  }
+function renamed(name: string, { from, to }: Extract<Change, { kind: 'rename' }>): Alteration {
+  const sql = [`alter table ${name} rename column ${quote(from)} to ${quote(to)}`]
+  return { ...nothing, columns: [to], mark: 'safe', what: `renames ${from} to ${to}`, sql }
+}
+
+/**
+ * Whether a column comes in by the table's description alone.
+ * https://dev.mysql.com/doc/refman/8.4/en/innodb-online-ddl-operations.html#online-ddl-column-operations
+ */
+async function addsInstantly(rows: ReadRows, table: string): Promise<boolean> {
+  const { schema: given, name } = tableOf(table)
+  const [found] = await rows(
+    `select count(*) from information_schema.tables as t
+      where ${PLACE(given)} and table_name = ${name} and engine = 'InnoDB' and row_format <> 'Compressed'
+        and not exists (select 1 from information_schema.statistics as s
+                         where s.table_schema = t.table_schema and s.table_name = t.table_name and s.index_type = 'FULLTEXT')`,
+    [],
+  )
+  return Number(found?.[0]) > 0
+}
+
+function added(name: string, change: Extract<Change, { kind: 'add' }>, isInstant: boolean): Alteration {
   const { column, nullable } = change
   const parts = [
     `alter table ${name} add column ${quote(column.name)} ${collated(column.type)} ${nullable ? 'null' : 'not null'}`,
@@ -97,7 +114,7 @@ function added(name: string, change: Extract<Change, { kind: 'add' | 'rename' }>
     ...(column.isGenerated ? ['auto_increment unique'] : []),
   ]
   const one = { ...nothing, columns: [column.name], what: `adds ${column.name} ${column.type}` }
-  if (column.isGenerated) return { ...one, mark: 'rewrites', sql: [parts.join(' ')], locks: WRITERS }
+  if (column.isGenerated || !isInstant) return { ...one, mark: 'rewrites', sql: [parts.join(' ')], locks: WRITERS }
   return { ...one, mark: 'safe', sql: [`${parts.join(' ')}, algorithm=instant`] }
 }
 

@@ -56,6 +56,27 @@ describe('a column of MySQL that is modified', { skip }, () => {
     assert.deepEqual(collations, [['utf8mb4_bin'], ['utf8mb4_bin']])
   })
 
+  for (const [kind, options] of [
+    ['compressed', 'row_format=compressed'],
+    ['with a full-text index', ''],
+  ] as const) {
+    it(`is said to be written anew for a column where the engine does so: one ${kind}`, async () => {
+      const name = kind.replaceAll(/\W/g, '_')
+      const index = options === '' ? ', fulltext (a)' : ''
+      await base.query(`create table ${name} (id bigint not null primary key, a varchar(20)${index}) ${options}`)
+      await base.query(`insert into ${name} values (1, 'one')`)
+
+      const planned = await plan(name, { id: bigint().primaryKey(), a: varchar(20).nullable(), b: text().nullable() })
+      await applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' })
+
+      assert.deepEqual(
+        planned.statements.map(({ what, mark }) => [what, mark]),
+        [['adds b text', 'rewrites']],
+      )
+      assert.deepEqual(await rows(`select id, a, b from ${name}`), [['1', 'one', null]])
+    })
+  }
+
   it('numbers its rows as before when it is widened', async () => {
     await base.query('create table numbered (id int not null auto_increment primary key, a int)')
     await base.query('insert into numbered (a) values (1), (2)')
