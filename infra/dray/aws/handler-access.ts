@@ -42,10 +42,16 @@ function schemaAccess(databases: Databases): HandlerAccess {
 
 /** Pipelines of the same databases have the same access, and one role: an account has not many of these. */
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
-  const { sources, targets } = databases.get(step) ?? { sources: [], targets: [] }
+  const { sources, targets, declared } = databases.get(step) ?? { sources: [], targets: [], declared: [] }
   if (stage === 'run') {
     const staging = { read: [], write: [] }
-    return { databases: targets, staging, state: 'steps', announces: false, tellsLineage: true }
+    return {
+      databases: [...new Set([...targets, ...declared])].sort(),
+      staging,
+      state: 'steps',
+      announces: false,
+      tellsLineage: true,
+    }
   }
   const reached = { extract: sources, load: targets }[stage] ?? []
   return {

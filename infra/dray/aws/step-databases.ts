@@ -6,11 +6,13 @@ import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 export interface StepDatabases {
   readonly sources: readonly string[]
   readonly targets: readonly string[]
+  /** Of the tables that a task says it works with. */
+  readonly declared: readonly string[]
 }
 
 /**
  * Which databases each step reads and writes: a pipeline those of its models, a task those that the workflow's
- * pipelines write.
+ * pipelines write, and those of the tables that it names.
  */
 export async function databasesOfSteps(
   workflow: Workflow,
@@ -21,12 +23,16 @@ export async function databasesOfSteps(
     if (kind === 'pipeline') databases.set(name, databasesOf(await project.findPipeline(name)))
   }
   const targets = [...new Set([...databases.values()].flatMap((step) => step.targets))]
-  for (const { kind, name } of workflow.steps) {
-    if (kind === 'task') databases.set(name, { sources: [], targets })
+  for (const { kind, name, databases: declared = [] } of workflow.steps) {
+    if (kind === 'task') databases.set(name, { sources: [], targets, declared })
   }
   return databases
 }
 
 function databasesOf(pipeline: Pipeline): StepDatabases {
-  return { sources: [pipeline.extract.source.database.name], targets: [pipeline.load.target.database.name] }
+  return {
+    sources: [pipeline.extract.source.database.name],
+    targets: [pipeline.load.target.database.name],
+    declared: [],
+  }
 }

@@ -14,6 +14,8 @@ export interface WorkflowUnit {
   readonly written?: WrittenTable
   /** Of a pipeline: what events say has changed of it, `<source>/<entity>`. */
   readonly entity?: string | null
+  /** Of a task: the databases of the tables that it says it works with. */
+  readonly databases?: readonly string[]
 }
 
 /** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
@@ -66,13 +68,14 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  const { kind, name, written, entity } = unit
+  const { kind, name, written, entity, databases } = unit
   return {
     kind,
     name,
     after: [...new Set(after)],
     ...(written === undefined ? {} : { written }),
     ...(entity === undefined ? {} : { entity }),
+    ...(databases === undefined || databases.length === 0 ? {} : { databases }),
   }
 }
 

@@ -26,7 +26,9 @@ async function costOf(pipelines: number, workflows = 1, options: Partial<Environ
   })
   const deployed = given.map((one) => ({
     workflow: one,
-    databases: new Map(one.steps.map(({ name }) => [name, { sources: ['shop'], targets: ['lake'] }] as const)),
+    databases: new Map(
+      one.steps.map(({ name }) => [name, { sources: ['shop'], targets: ['lake'], declared: [] }] as const),
+    ),
   }))
   const expected = Object.fromEntries(given.map(({ name }) => [name, { successWithin: '26h' }]))
   const databases = {

@@ -62,7 +62,9 @@ const environments: readonly Environment[] = [
 ]
 
 function deployed(given: Workflow): DeployedWorkflow {
-  const databases = given.steps.map(({ name }) => [name, { sources: ['shop'], targets: ['lake'] }] as const)
+  const databases = given.steps.map(
+    ({ name }) => [name, { sources: ['shop'], targets: ['lake'], declared: [] }] as const,
+  )
   return { workflow: given, databases: new Map(databases) }
 }
 

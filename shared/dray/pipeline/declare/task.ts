@@ -22,7 +22,10 @@ export interface DatasetModel {
   readonly definition: TableDefinition
 }
 
-/** The tables that a task works with; told as its lineage. */
+/**
+ * The tables that a task works with; told as its lineage. On AWS its function reaches the databases of these, beside
+ * those that the pipelines of its workflow write.
+ */
 export interface TaskDatasets {
   readonly reads?: readonly DatasetModel[]
   readonly writes?: readonly DatasetModel[]
@@ -36,8 +39,11 @@ export interface Task {
   readonly work: (context: TaskContext) => Promise<TaskResult | void>
   readonly reads: readonly DatasetModel[]
   readonly writes: readonly DatasetModel[]
+  /** The names of the databases of both. */
+  readonly databases: readonly string[]
 }
 
 export function task(name: string, work: Task['work'], { reads = [], writes = [] }: TaskDatasets = {}): Task {
-  return { kind: 'task', name, work, reads, writes }
+  const databases = [...new Set([...reads, ...writes].map(({ definition }) => definition.database))]
+  return { kind: 'task', name, work, reads, writes, databases }
 }

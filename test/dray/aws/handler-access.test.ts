@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { bigint, database, fullLoad, pipeline, task, upsert } from 'dray'
+import { run, workflow } from 'dray/workflow'
+import { accessOf } from 'dray-infra/internal/aws/handler-access.ts'
+import { databasesOfSteps } from 'dray-infra/internal/aws/step-databases.ts'
+
+class Item extends database('access_shop').source('items', { id: bigint().primaryKey() }) {}
+class Rate extends database('access_rates').source('rates', { id: bigint().primaryKey() }) {}
+class ItemDim extends database('access_lake').table('items', { id: bigint().primaryKey() }) {}
+
+const items = pipeline('items', {
+  extract: fullLoad(Item),
+  transform: ({ id }) => ({ id }),
+  load: upsert(ItemDim, { by: 'id' }),
+})
+const mart = task('mart', async () => {}, { reads: [Rate, ItemDim] })
+const nightly = workflow('nightly', { steps: [run(items), run(mart, { after: [items] })] })
+
+test('a task reaches what pipelines write and what it says it reads; nobody else reaches that', async () => {
+  const databases = await databasesOfSteps(nightly, { findPipeline: async () => items as never })
+  const reached = (handler: string) => accessOf(`functions/${handler}.ts`, databases).databases
+
+  assert.deepEqual(
+    ['mart/run', 'items/extract', 'items/load', 'dray/plan', 'dray/commit', 'dray/schema', 'dray/finish'].map(reached),
+    [
+      ['access_lake', 'access_rates'],
+      ['access_shop'],
+      ['access_lake'],
+      ['access_lake', 'access_shop'],
+      ['access_lake', 'access_shop'],
+      ['access_lake'],
+      [],
+    ],
+  )
+})
