@@ -23,7 +23,7 @@ export interface KillReport {
 interface Wanted {
   readonly first: number | null
   readonly next: number | null
-  readonly from: number
+  readonly from: { readonly first: number; readonly next: number }
 }
 
 /** Kills runs one after the other at points spread over all there are; the next run has to make each good. */
@@ -40,17 +40,12 @@ export class Kills {
     this.#lane = lane
   }
 
-  /** So many kills of first runs, from a point on, and of later ones; null: at every point. */
+  /** So many kills of first runs and of later ones, each from a point on; null: at every point. */
   async run(atMost: Wanted): Promise<KillReport> {
     const first = await this.#count('first')
-    const points = first.slice(atMost.from)
-    const behind = spread(points, atMost.first ?? points.length)
-    await this.#killAt(
-      'first',
-      behind.map((number) => number + atMost.from),
-    )
+    await this.#killAt('first', spreadFrom(first, atMost.from.first, atMost.first))
     const next = await this.#count('next')
-    await this.#killAt('next', spread(next, atMost.next ?? next.length))
+    await this.#killAt('next', spreadFrom(next, atMost.from.next, atMost.next))
     const partialObjects = (await this.#lane.partialObjects()).length
     return {
       points: { first: first.length, next: next.length },
@@ -148,6 +143,12 @@ export class Kills {
   #child(kind: 'first' | 'next', crashAt: number | null): Child {
     return this.#lane.child({ crashAt, shape: kind === 'first' ? FIRST : NEXT })
   }
+}
+
+/** As `spread`, of the points behind so many that are left out; null: all of them. */
+function spreadFrom(points: readonly string[], from: number, atMost: number | null): number[] {
+  const behind = points.slice(from)
+  return spread(behind, atMost ?? behind.length).map((number) => number + from)
 }
 
 /** Where state and target could come apart. */
