@@ -25,9 +25,17 @@ describe('the stack', () => {
         (kind === 'task' ? ['run'] : ['extract', 'transform', 'load']).map((stage) => `functions/${name}/${stage}.ts`),
       ),
     )
-    const control = ['plan', 'commit', 'outcome', 'finish', 'start', 'janitor', 'pipeline-janitor', 'versions'].map(
-      (stage) => `functions/dray/${stage}.ts`,
-    )
+    const control = [
+      'plan',
+      'commit',
+      'outcome',
+      'finish',
+      'start',
+      'janitor',
+      'pipeline-janitor',
+      'schema',
+      'versions',
+    ].map((stage) => `functions/dray/${stage}.ts`)
 
     const handlers = stack.ofType('AWS::Lambda::Function').map(({ Properties }) => Properties.Description)
 

@@ -118,6 +118,7 @@ describe('the stack of an environment', () => {
       'functions/data-mart/run.ts',
       'functions/dray/commit.ts',
       'functions/dray/plan.ts',
+      'functions/dray/schema.ts',
       'functions/orders/extract.ts',
       'functions/orders/load.ts',
       'functions/orders/transform.ts',
