@@ -513,7 +513,8 @@ export class Simulation {
       if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
       }
-      const reason = own?.reason ?? step(PIPELINE)?.error ?? null
+      // What a workflow's machine is told is cut.
+      const reason = step(PIPELINE)?.error ?? own?.reason ?? null
       if (own !== undefined && own.status !== 'success' && !isRecordLost) {
         if (reason === null) throw new Divergence(`${id}: ${PIPELINE} ${own.status}, and nothing says why`)
         if (!this.#mayFail(id, reason)) throw new Divergence(`${id}: ${PIPELINE} failed without need: ${reason}`)
