@@ -513,11 +513,12 @@ export class Simulation {
       if (own?.status !== 'success' && step(afterwards.name)?.status === 'success') {
         throw new Divergence(`${id}: ${afterwards.name} ran although ${PIPELINE} ${own?.status}`)
       }
-      // What a workflow's machine is told is cut.
-      const reason = step(PIPELINE)?.error ?? own?.reason ?? null
       if (own !== undefined && own.status !== 'success' && !isRecordLost) {
-        if (reason === null) throw new Divergence(`${id}: ${PIPELINE} ${own.status}, and nothing says why`)
-        if (!this.#mayFail(id, reason)) throw new Divergence(`${id}: ${PIPELINE} failed without need: ${reason}`)
+        // What a workflow's machine is told is cut; the record may be of a Plan that came late.
+        const reasons = [own.reason, step(PIPELINE)?.error].filter((reason) => typeof reason === 'string')
+        if (reasons.length === 0) throw new Divergence(`${id}: ${PIPELINE} ${own.status}, and nothing says why`)
+        if (!reasons.some((reason) => this.#mayFail(id, reason)))
+          throw new Divergence(`${id}: ${PIPELINE} failed without need: ${reasons.join(' / ')}`)
       }
     })
   }
