@@ -62,12 +62,29 @@ export async function planTable(
   if (missing !== null) return { model, isNew: true, statements: [], questions: [], notes: [missing] }
   const live = await connection.describe(definition.table)
   if (live === null) return { model, isNew: true, statements: [created(model, adapter)], questions: [], notes: [] }
-  const { changes, questions, notes } = await changesOf(model, live, connection, adapter, options)
+  const renames = [...options.renames, ...respelt(definition.columnNames, live, adapter, options)]
+  const asked = { ...options, renames }
+  const { changes, questions, notes } = await changesOf(model, live, connection, adapter, asked)
   const ask = async (sql: string, parameters: readonly string[] = []) => (await connection.query(sql, parameters)).rows
   const alterations = changes.length === 0 ? [] : await adapter.alter.alterationsOf(ask, definition.table, changes)
   const statements: PlannedStatement[] = []
-  for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, options))
+  for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, asked))
   return { model, isNew: false, statements, questions, notes }
+}
+
+/** Columns that the engine knows under the model's names already, in other capitals. */
+function respelt(
+  names: readonly string[],
+  { columns }: LiveTable,
+  adapter: Adapter,
+  { renames }: RenameAnswers,
+): RenameQuestion[] {
+  if (!adapter.alter.ignoresCase) return []
+  return names.flatMap((to) => {
+    const found = columns.find(({ name }) => name.toLowerCase() === to.toLowerCase())
+    const isAnswered = renames.some((one) => one.from === found?.name || one.to === to)
+    return found === undefined || found.name === to || isAnswered ? [] : [{ from: found.name, to }]
+  })
 }
 
 function created(model: ModelTable, adapter: Adapter): PlannedStatement {

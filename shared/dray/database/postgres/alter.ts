@@ -36,6 +36,7 @@ const AS_GOOD: Readonly<Partial<Record<FieldKind, readonly string[]>>> = {
 const nothing = { locks: null, unfit: [], lost: null, refused: null }
 
 export const alter: AlterCapabilities = {
+  ignoresCase: false,
   isType: (column, liveType) => liveType === asRead(column.type) || (AS_GOOD[column.kind]?.includes(liveType) ?? false),
   async alterationsOf(rows, table, changes) {
     const made: Alteration[] = []

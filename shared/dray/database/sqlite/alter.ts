@@ -29,6 +29,7 @@ const AS_NUMERIC: ReadonlySet<FieldKind> = new Set(['bigint', 'integer', 'boolea
 
 /** Whatever ALTER TABLE cannot do is done by a new table that takes the place of the former one. */
 export const alter: AlterCapabilities = {
+  ignoresCase: true,
   isType({ kind, type }, liveType) {
     const affinity = affinityOf(liveType)
     if (affinity === affinityOf(type)) return liveType !== '' || type !== 'BLOB'
