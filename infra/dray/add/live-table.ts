@@ -38,7 +38,7 @@ export async function readTable(database: Database, table: string): Promise<Read
     const candidates = live.columns.map((column) =>
       candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes),
     )
-    const key = keyOf(live)
+    const key = keyOf(live, details)
     return {
       adapter,
       live,
@@ -61,11 +61,12 @@ export async function describeTable(
     if (live === null) return { key: [], cursors: [] }
     const details = await catalogueOf(adapter).details(asked(connection), table)
     const cursors = live.columns.filter((column) => isLikelyCursor(column, details))
-    return { key: keyOf(live), cursors: cursors.map(({ name }) => name) }
+    return { key: keyOf(live, details), cursors: cursors.map(({ name }) => name) }
   })
 }
 
-function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable): readonly string[] {
+function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable, { isInherited }: TableDetails): readonly string[] {
+  if (isInherited) return []
   const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
   const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
   return primaryKey.length > 0 ? primaryKey : (whole.sort((one, other) => one.length - other.length)[0] ?? [])
