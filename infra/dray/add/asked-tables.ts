@@ -35,10 +35,19 @@ export function tablesMeant({ database, table }: Asked, listed: readonly ListedT
   )
 }
 
+/** `*` stands for any part of a table's name, and before a dot for one of its schema's. */
 function matching(pattern: string, listed: readonly ListedTable[], database: string): string[] {
-  const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const expression = new RegExp(`^${pattern.split('*').map(literal).join('[^.]*')}$`, 'i')
-  const found = listed.filter(({ table }) => expression.test(table)).map(({ table }) => table)
+  const parts = pattern.split('.').map((part) => {
+    const literals = part.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    return new RegExp(`^${literals.join('.*')}$`, 'is')
+  })
+  const [ofSchema, ofName] = parts.length === 1 ? [null, parts[0]] : parts
+  const isMeant = ({ table }: ListedTable) => {
+    const { schema, name } = tableNameOf(table)
+    const isOfSchema = schema === null ? ofSchema === null : (ofSchema?.test(schema) ?? false)
+    return isOfSchema && (ofName?.test(name) ?? false)
+  }
+  const found = parts.length > 2 ? [] : listed.filter(isMeant).map(({ table }) => table)
   if (found.length > 0) return found
   throw new ConfigurationError(
     `${database} has no table that is named like ${pattern}, so nothing was written; \`npx dray add\` lists those that it has.`,

@@ -133,6 +133,7 @@ describe('tables of PostgreSQL', { skip: othersSkipped ?? false }, () => {
     },
     readings: {
       class: 'lastModified',
+      'dot-ted': NO_CURSOR,
       'empty-one': NO_CURSOR,
       forebear: NO_CURSOR,
       hashed: 'no index begins with updated_at, so each run would read the whole table for it',
