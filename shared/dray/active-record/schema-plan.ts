@@ -1,5 +1,5 @@
 import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
-import type { Alteration, Change, WantedColumn } from '#dray/database/alterations.ts'
+import { type Alteration, type Change, keyChanged, type WantedColumn } from '#dray/database/alterations.ts'
 import { quotedTable } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
@@ -69,7 +69,26 @@ export async function planTable(
   const alterations = changes.length === 0 ? [] : await adapter.alter.alterationsOf(ask, definition.table, changes)
   const statements: PlannedStatement[] = []
   for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, asked))
-  return { model, isNew: false, statements, questions, notes }
+  return { model, isNew: false, statements: keyFirst(statements, changes, live), questions, notes }
+}
+
+/** A column of the former key stays where the table cannot have the other one. */
+function keyFirst(
+  statements: readonly PlannedStatement[],
+  changes: readonly Change[],
+  { primaryKey }: LiveTable,
+): readonly PlannedStatement[] {
+  const key = changes.find((change) => change.kind === 'key')
+  const isStuck = statements.some(
+    ({ what, obstacles }) => key !== undefined && obstacles.length > 0 && what.includes(keyChanged(key)),
+  )
+  if (!isStuck) return statements
+  const isDrop = (name: string) => changes.some((change) => change.kind === 'drop' && change.name === name)
+  return statements.map((one) => {
+    const [column = ''] = one.columns
+    const isOfKey = one.mark === 'loses data' && isDrop(column) && primaryKey.includes(column)
+    return isOfKey ? { ...one, obstacles: [...one.obstacles, 'the table has to have its other key first'] } : one
+  })
 }
 
 /** Columns that the engine knows under the model's names already, in other capitals. */

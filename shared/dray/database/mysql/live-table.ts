@@ -42,7 +42,7 @@ export function tableOf(table: string): { schema: string; name: string } {
   return { schema: given === null ? 'null' : literal(given), name: literal(name) }
 }
 
-/** What has the name of a column in a text of its own. */
+/** Views, triggers, checks, indexes and generated columns that name a column. */
 export async function usesOf(rows: ReadRows, { table, columns, constraints }: Live, column: string): Promise<string[]> {
   const id = quote(column)
   const has = (words: readonly string[]) => words.some((word) => word.includes(id))
