@@ -54,7 +54,7 @@ function matching(pattern: string, listed: readonly ListedTable[], database: str
   )
 }
 
-/** One is a part of the other, but for capitals, underlines and an s at the end. */
+/** One is the better part of the other, but for capitals, underlines and an s at the end. */
 function isNear(one: string, other: string): boolean {
   const [short, long] = [one, other]
     .map((name) =>
@@ -64,5 +64,5 @@ function isNear(one: string, other: string): boolean {
         .replace(/s$/, ''),
     )
     .sort((left, right) => left.length - right.length) as [string, string]
-  return short !== '' && long.includes(short)
+  return short.length * 2 >= long.length && long.includes(short)
 }

@@ -61,7 +61,7 @@ export async function planTable(
   const missing = await missingSchema(model, connection, adapter)
   if (missing !== null) return { model, isNew: true, statements: [], questions: [], notes: [missing] }
   const live = await connection.describe(definition.table)
-  if (live === null) return { model, isNew: true, statements: [created(model, adapter)], questions: [], notes: [] }
+  if (live === null) return newTable(model, adapter)
   const renames = [...options.renames, ...respelt(definition.columnNames, live, adapter, options)]
   const asked = { ...options, renames }
   const { changes, questions, notes } = await changesOf(model, live, connection, adapter, asked)
@@ -104,6 +104,17 @@ function respelt(
     const isAnswered = renames.some((one) => one.from === found?.name || one.to === to)
     return found === undefined || found.name === to || isAnswered ? [] : [{ from: found.name, to }]
   })
+}
+
+/** One that the engine cannot have is no reason to say nothing of the others. */
+function newTable(model: ModelTable, adapter: Adapter): TablePlan {
+  const plan = { model, isNew: true, questions: [] }
+  try {
+    return { ...plan, statements: [created(model, adapter)], notes: [] }
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    return { ...plan, statements: [], notes: [error.message] }
+  }
 }
 
 function created(model: ModelTable, adapter: Adapter): PlannedStatement {

@@ -207,6 +207,13 @@ describe('a column of MySQL that is modified', { skip }, () => {
     assert.deepEqual(await rows('select email from respelt'), [['one']])
   })
 
+  it('is said of a new table that MySQL cannot have it, and the others are planned', async () => {
+    const { statements, notes } = await plan('keyed_by_text', { id: text().primaryKey() })
+
+    assert.deepEqual(statements, [])
+    assert.match(notes.join(), /MySQL has no key of longtext; declare varchar\(n\)/)
+  })
+
   it('is of a view that is not altered', async () => {
     await base.query('create table seen (id bigint not null primary key)')
     await base.query('create view seen_view as select * from seen')
