@@ -35,17 +35,26 @@ export function tablesMeant({ database, table }: Asked, listed: readonly ListedT
   )
 }
 
+/** `*` stands for any part of a table's name, and before a dot for one of its schema's. */
 function matching(pattern: string, listed: readonly ListedTable[], database: string): string[] {
-  const literal = (text: string) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
-  const expression = new RegExp(`^${pattern.split('*').map(literal).join('[^.]*')}$`, 'i')
-  const found = listed.filter(({ table }) => expression.test(table)).map(({ table }) => table)
+  const parts = pattern.split('.').map((part) => {
+    const literals = part.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+    return new RegExp(`^${literals.join('.*')}$`, 'is')
+  })
+  const [ofSchema, ofName] = parts.length === 1 ? [null, parts[0]] : parts
+  const isMeant = ({ table }: ListedTable) => {
+    const { schema, name } = tableNameOf(table)
+    const isOfSchema = schema === null ? ofSchema === null : (ofSchema?.test(schema) ?? false)
+    return isOfSchema && (ofName?.test(name) ?? false)
+  }
+  const found = parts.length > 2 ? [] : listed.filter(isMeant).map(({ table }) => table)
   if (found.length > 0) return found
   throw new ConfigurationError(
     `${database} has no table that is named like ${pattern}, so nothing was written; \`npx dray add\` lists those that it has.`,
   )
 }
 
-/** One is a part of the other, but for capitals, underlines and an s at the end. */
+/** One is the better part of the other, but for capitals, underlines and an s at the end. */
 function isNear(one: string, other: string): boolean {
   const [short, long] = [one, other]
     .map((name) =>
@@ -55,5 +64,5 @@ function isNear(one: string, other: string): boolean {
         .replace(/s$/, ''),
     )
     .sort((left, right) => left.length - right.length) as [string, string]
-  return short !== '' && long.includes(short)
+  return short.length * 2 >= long.length && long.includes(short)
 }

@@ -32,44 +32,38 @@ export async function fittingTypes(
   return fits.map((fit) => fit.chosen)
 }
 
+interface Tried {
+  readonly type: FieldType
+  readonly field: AnyField
+}
+
 /** One column's choice. */
 class Fit {
-  readonly #types: readonly FieldType[]
+  /** Those that hold every value so far, the best first. */
+  #fitting: readonly Tried[]
   readonly #isMeasured: boolean
-  #place = 0
-  #field: AnyField | null = null
+  readonly #candidates: number
   #whole = 0
   #fraction = 0
   #isDecimal = true
   #hasValue = false
 
   constructor({ types, isMeasured }: Candidates) {
-    this.#types = types
+    this.#fitting = types.map((type) => ({ type, field: fieldOf(type) }))
+    this.#candidates = types.length
     this.#isMeasured = isMeasured
   }
 
   get isOpen(): boolean {
-    return this.#isMeasured || this.#types.length > 1
+    return this.#isMeasured || this.#candidates > 1
   }
 
   take(text: Text): void {
     if (text === null) return
     this.#hasValue = true
     if (this.#isMeasured) this.#measure(text)
-    while (this.#place < this.#types.length && !this.#holds(text)) {
-      this.#place += 1
-      this.#field = null
-    }
-  }
-
-  #holds(text: string): boolean {
-    this.#field ??= fieldOf(this.#types[this.#place] as FieldType)
-    const { cast, rules } = this.#field.settings
-    try {
-      const value = cast(text)
-      return rules.every((rule) => rule(value) === null)
-    } catch {
-      return false
+    if (!this.#fitting.every((tried) => holds(tried, text))) {
+      this.#fitting = this.#fitting.filter((tried) => holds(tried, text))
     }
   }
 
@@ -84,15 +78,27 @@ class Fit {
   }
 
   get chosen(): FieldType {
-    const type = this.#types[this.#place]
+    const type = this.#fitting[0]?.type
     if (!this.#isMeasured) {
       // Nothing but a name speaks for a moment where there is no value.
-      const isGuess = !this.#hasValue && this.#types.length === 2 && type?.kind === 'timestamp'
+      const isGuess = !this.#hasValue && this.#candidates === 2 && type?.kind === 'timestamp'
       return isGuess || type === undefined ? typeOf('text') : type
     }
     if (type !== undefined) return type
     if (!this.#isDecimal) return typeOf('text')
     const scale = Math.max(this.#fraction, FRACTION)
     return decimalWith(Math.max(DIGITS, this.#whole + scale), scale)
+  }
+}
+
+function holds({ type, field }: Tried, text: string): boolean {
+  const { cast, rules } = field.settings
+  try {
+    // A field takes any document; a target looks into it.
+    if (type.kind === 'json') JSON.parse(text)
+    const value = cast(text)
+    return rules.every((rule) => rule(value) === null)
+  } catch {
+    return false
   }
 }

@@ -1,8 +1,11 @@
-import type { Database } from 'dray/internal/active-record/database.ts'
+import { Database } from 'dray/internal/active-record/database.ts'
+import { timestamp } from 'dray/internal/active-record/field-kinds.ts'
+import type { ColumnDefinition } from 'dray/internal/active-record/table-definition.ts'
 import type { Text } from 'dray/internal/block/block.ts'
-import type { Adapter, Connection, LiveTable } from 'dray/internal/database/adapter.ts'
+import type { Adapter, Connection, LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import { quotedTable } from 'dray/internal/database/table-name.ts'
-import { ConfigurationError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
+import { stampTexts } from 'dray/internal/pipeline/plan/cursor-text.ts'
 import { candidatesOf } from './candidates.ts'
 import { catalogueOf } from './catalogue/catalogue.ts'
 import type { ListedTable, TableDetails } from './catalogue/tables.ts'
@@ -22,6 +25,8 @@ export interface ReadTable {
   /** The primary key, or a unique key that has no NULL; empty where there is none. */
   readonly key: readonly string[]
   readonly serverZone: string | null
+  /** Columns of time stamps that are kept as texts, of which some cannot be put in order with the others. */
+  readonly disordered: ReadonlySet<string>
   /** In the order of the columns. */
   readonly rows: readonly (readonly Text[])[]
 }
@@ -38,14 +43,20 @@ export async function readTable(database: Database, table: string): Promise<Read
     const candidates = live.columns.map((column) =>
       candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes),
     )
-    const key = keyOf(live)
+    const key = keyOf(live, details)
+    const types = await fittingTypes(connection, adapter, table, live.columns, candidates)
+    const stamps = live.columns.filter(
+      ({ name, type }, place) =>
+        types[place]?.kind === 'timestamp' && details.indexed.has(name) && adapter.stampForm(type) === 'text',
+    )
     return {
       adapter,
       live,
       details,
-      types: await fittingTypes(connection, adapter, table, live.columns, candidates),
+      types,
       key,
       serverZone: await connection.serverZone(),
+      disordered: await disorderedColumns(connection, adapter, table, stamps),
       rows: await firstRows(connection, adapter, table, live, key),
     }
   })
@@ -61,14 +72,34 @@ export async function describeTable(
     if (live === null) return { key: [], cursors: [] }
     const details = await catalogueOf(adapter).details(asked(connection), table)
     const cursors = live.columns.filter((column) => isLikelyCursor(column, details))
-    return { key: keyOf(live), cursors: cursors.map(({ name }) => name) }
+    return { key: keyOf(live, details), cursors: cursors.map(({ name }) => name) }
   })
 }
 
-function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable): readonly string[] {
+function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable, { isInherited }: TableDetails): readonly string[] {
+  if (isInherited) return []
   const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
   const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
   return primaryKey.length > 0 ? primaryKey : (whole.sort((one, other) => one.length - other.length)[0] ?? [])
+}
+
+/** By what a run would refuse. */
+async function disorderedColumns(
+  connection: Connection,
+  adapter: Adapter,
+  table: string,
+  columns: readonly LiveColumn[],
+): Promise<ReadonlySet<string>> {
+  const found = new Set<string>()
+  for (const { name } of columns) {
+    const { definition } = new Database('stamps').source(table, { stamp: timestamp().primaryKey().column(name) })
+    const [column] = definition.columns as [ColumnDefinition]
+    await stampTexts(definition, column, connection, { adapter }).catch((error: unknown) => {
+      if (!(error instanceof TerminalError)) throw error
+      found.add(name)
+    })
+  }
+  return found
 }
 
 async function firstRows(

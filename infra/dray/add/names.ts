@@ -5,6 +5,8 @@ import { tableNameOf } from 'dray/internal/database/table-name.ts'
 
 /** What every record has, so that no field may be called so. */
 const member: object = new Database('names').table('names', { x$: bigint() }).prototype
+/** `await` takes an object that has a `then` for a promise. */
+const isReserved = (name: string) => name in member || name === 'then'
 
 /** Words of the language, and what the files that are written import or declare. */
 const TAKEN = new Set(
@@ -39,9 +41,9 @@ export function propertiesOf(columns: readonly string[]): string[] {
   const given = new Set<string>()
   return columns.map((column) => {
     const camel = camelCase(column)
-    const name = camel in member ? `${camel}Value` : camel
+    const name = isReserved(camel) ? `${camel}Value` : camel
     let free = name
-    for (let count = 2; given.has(free) || free in member; count++) free = `${name}${count}`
+    for (let count = 2; given.has(free) || isReserved(free); count++) free = `${name}${count}`
     given.add(free)
     return free
   })

@@ -4,7 +4,7 @@ import { Database, database } from 'dray/internal/active-record/database.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import type { TableDefinition } from 'dray/internal/active-record/table-definition.ts'
 import { tableNameOf } from 'dray/internal/database/table-name.ts'
-import { ConfigurationError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { databaseNamed } from '#dray-infra/local/databases.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
@@ -67,6 +67,11 @@ export async function planAdd(project: LoadedProject, options: AddOptions): Prom
   }
 }
 
+/** Its server refuses or cannot read this one: no right, a policy, a foreign server that is away, a broken view. */
+function isOfTable(error: unknown): error is Error {
+  return [ConfigurationError, TerminalError, TransientError].some((Kind) => error instanceof Kind)
+}
+
 class Planner implements AddPlan {
   readonly tables: PlannedTable[] = []
   readonly skipped: Skipped[] = []
@@ -103,9 +108,11 @@ class Planner implements AddPlan {
       }
     }
     this.#refuseOneNameForMany(wanted.length)
+    // What is wrong with the target is wrong for every table.
+    await this.#database(this.#target.database).withConnection(async () => undefined)
     for (const { database: name, table, isPattern } of wanted) {
       const reason = await this.#planTable(name, table).catch((error: unknown) => {
-        if (!isPattern || !(error instanceof ConfigurationError)) throw error
+        if (!isPattern || !isOfTable(error)) throw error
         return error.message
       })
       if (reason !== null) this.skipped.push({ table: `${name}.${table}`, reason })

@@ -76,7 +76,7 @@ function fieldsOf({ read, known, targetAdapter, habit }: Circumstances): AddedFi
       isNullable: !isKey && isNullable(column, known, read),
       isKey,
       comment: known === null ? (read.details.columns.get(column)?.comment ?? null) : null,
-      isMeasured: known === null && sources[place]?.kind === 'decimal' && !/\d/.test(typeIn(column, read)),
+      isMeasured: known === null && sources[place]?.kind === 'decimal' && hasNoSize(typeIn(column, read)),
     }
   })
   return unlikeColumns(fields)
@@ -92,6 +92,11 @@ function orderedColumns({ live, key }: ReadTable): readonly string[] {
 
 function typeIn(column: string, { live }: ReadTable): string {
   return live.columns.find(({ name }) => name === column)?.type ?? ''
+}
+
+/** Of a whole number the type itself says the digits: a `bigint unsigned` has 20. */
+function hasNoSize(type: string): boolean {
+  return !/\d|int/i.test(type)
 }
 
 function sourceType(column: string, settings: FieldType | null, { live, types }: ReadTable): FieldType {

@@ -3,6 +3,8 @@ import { type ColumnDefinition, snakeCase } from 'dray/internal/active-record/ta
 import type { LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import type { FieldKind } from 'dray/internal/database/field-kind.ts'
 import { kindsHolding, type LiveTypes } from 'dray/internal/database/live-types.ts'
+import { candidatesOf } from './candidates.ts'
+import { fieldText } from './field-type.ts'
 import { quotedText } from './literals.ts'
 import { propertiesOf } from './names.ts'
 
@@ -62,7 +64,7 @@ function changed(
         /numeric|decimal/i.test(live.type) &&
         first !== undefined &&
         (first !== precision || second !== scale)))
-  const next = isHeld ? (isResized ? declared(kind, sizes) : null) : declared(bestKind(live, liveTypes), sizes)
+  const next = isHeld ? (isResized ? declared(kind, sizes) : null) : bestText(live, liveTypes)
   const becomesNullable = live.nullable && !isNullable && !isPrimaryKey
   if (next === null && !becomesNullable) return null
   const why = [
@@ -72,9 +74,11 @@ function changed(
   return { name, kind: next, becomesNullable, isGone: false, why }
 }
 
-function bestKind({ type }: LiveColumn, liveTypes: LiveTypes | null): FieldKind {
-  const [kind = 'text'] = liveTypes === null ? [] : kindsHolding(liveTypes, type)
-  return kind === 'text' && /^(character varying|varchar)\(/i.test(type) ? 'varchar' : kind
+/** The same as `dray add` would declare. */
+function bestText(live: LiveColumn, liveTypes: LiveTypes | null): string {
+  if (liveTypes === null) return 'text()'
+  const [type] = candidatesOf(live, undefined, liveTypes).types
+  return type === undefined ? 'decimal(38, 18)' : fieldText(type)
 }
 
 function sizesOf(type: string): number[] {
@@ -82,16 +86,14 @@ function sizesOf(type: string): number[] {
   return sizes === undefined ? [] : sizes.split(',').map(Number)
 }
 
-/** A decimal of any size is read whole, whatever the field says. */
+/** Of a column that has such sizes. */
 function declared(kind: FieldKind, [first, second = 0]: readonly number[]): string {
-  if (kind === 'varchar') return first === undefined ? 'text()' : `varchar(${first})`
-  if (kind === 'decimal') return first === undefined ? 'decimal(38, 18)' : `decimal(${first}, ${second})`
-  return `${kind}()`
+  return kind === 'varchar' ? `varchar(${first})` : `decimal(${first}, ${second})`
 }
 
 function lineOf(column: LiveColumn, liveTypes: LiveTypes | null): string {
   const [property = ''] = propertiesOf([column.name])
-  const kind = declared(bestKind(column, liveTypes), sizesOf(column.type))
+  const kind = bestText(column, liveTypes)
   const named = snakeCase(property) === column.name ? '' : `.column(${quotedText(column.name)})`
   return `${property}: ${kind}${column.nullable ? '.nullable()' : ''}${named},`
 }

@@ -45,7 +45,8 @@ export function mendedModel(
     mended = `${mended.slice(0, start)}${after ?? ''}${mended.slice(end)}`
     changes.unshift({ before, after, why: field.why })
   }
-  return { text: importing(mended, fields), changes }
+  const former = changes.flatMap(({ before }) => /:\s*([a-z]+)\(/.exec(before)?.[1] ?? [])
+  return { text: importing(mended, fields, former), changes }
 }
 
 const KIND = /^(\s*)([a-z]+)\(([^()]*)\)/
@@ -121,13 +122,15 @@ function endOfValue(text: string, start: number): number {
 
 const IMPORT = /import \{([^}]*)\} from (['"])dray\2/
 
-/** Kinds that the file does not import yet. */
-function importing(text: string, fields: readonly PulledField[]): string {
+/** With the kinds that the file does not import yet, and without those that it had for these fields alone. */
+function importing(text: string, fields: readonly PulledField[], former: readonly string[]): string {
   const kinds = fields.flatMap(({ kind }) => (kind === null ? [] : [kind.replace(/\(.*/, '')]))
   return text.replace(IMPORT, (whole, list: string) => {
-    const names = list.split(',').flatMap((name) => name.trim() || [])
-    const missing = [...new Set(kinds)].filter((kind) => !names.includes(kind))
-    if (missing.length === 0) return whole
-    return whole.replace(`{${list}}`, `{ ${[...names, ...missing].sort().join(', ')} }`)
+    const rest = text.replace(whole, '')
+    const isLeft = (name: string) => !former.includes(name) || new RegExp(`\\b${name}\\b`).test(rest)
+    const given = list.split(',').flatMap((name) => name.trim() || [])
+    const names = [...new Set([...given.filter(isLeft), ...kinds])]
+    const isSame = names.length === given.length && names.every((name) => given.includes(name))
+    return isSame ? whole : whole.replace(`{${list}}`, `{ ${names.sort().join(', ')} }`)
   })
 }

@@ -18,6 +18,8 @@ interface Told {
   readonly details: TableDetails
   /** The zone of the server's clock; null where it is in UTC. */
   readonly serverZone: string | null
+  /** Columns whose values cannot all be put in order. */
+  readonly disordered: ReadonlySet<string>
   /** The column that the user names. */
   readonly cursor: string | null
 }
@@ -52,12 +54,14 @@ function mayMove(field: AddedField, told: Told): boolean {
 
 /** Why rows could be missed, or a run be slow; null for a sound cursor. */
 function faultOf(field: AddedField, told: Told): string | null {
-  const { adapter, details, serverZone } = told
+  const { adapter, details, serverZone, disordered } = told
   const { column } = field
   if (field.isNullable) return `${column} may be NULL, and such rows are in no window`
   if (details.isView) return `whether ${column} has an index is not known of a view`
   if (!details.indexed.has(column))
     return `no index begins with ${column}, so each run would read the whole table for it`
+  if (disordered.has(column))
+    return `${column} has values that are no time stamps in UTC, and rows could fall between two windows`
   const isMoment = isXid(field, told) || adapter.stampForm(typeIn(field, told)) === 'moment'
   if (isMoment || serverZone === null) return null
   return `${column} is of a type without a zone, and the server is in ${serverZone}; say what it holds by changedSince(…, { zone })`

@@ -1,5 +1,5 @@
 import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
-import type { Alteration, Change, WantedColumn } from '#dray/database/alterations.ts'
+import { type Alteration, type Change, keyChanged, type WantedColumn } from '#dray/database/alterations.ts'
 import { quotedTable } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
@@ -61,13 +61,60 @@ export async function planTable(
   const missing = await missingSchema(model, connection, adapter)
   if (missing !== null) return { model, isNew: true, statements: [], questions: [], notes: [missing] }
   const live = await connection.describe(definition.table)
-  if (live === null) return { model, isNew: true, statements: [created(model, adapter)], questions: [], notes: [] }
-  const { changes, questions, notes } = await changesOf(model, live, connection, adapter, options)
+  if (live === null) return newTable(model, adapter)
+  const renames = [...options.renames, ...respelt(definition.columnNames, live, adapter, options)]
+  const asked = { ...options, renames }
+  const { changes, questions, notes } = await changesOf(model, live, connection, adapter, asked)
   const ask = async (sql: string, parameters: readonly string[] = []) => (await connection.query(sql, parameters)).rows
   const alterations = changes.length === 0 ? [] : await adapter.alter.alterationsOf(ask, definition.table, changes)
   const statements: PlannedStatement[] = []
-  for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, options))
-  return { model, isNew: false, statements, questions, notes }
+  for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, asked))
+  return { model, isNew: false, statements: keyFirst(statements, changes, live), questions, notes }
+}
+
+/** A column of the former key stays where the table cannot have the other one. */
+function keyFirst(
+  statements: readonly PlannedStatement[],
+  changes: readonly Change[],
+  { primaryKey }: LiveTable,
+): readonly PlannedStatement[] {
+  const key = changes.find((change) => change.kind === 'key')
+  const isStuck = statements.some(
+    ({ what, obstacles }) => key !== undefined && obstacles.length > 0 && what.includes(keyChanged(key)),
+  )
+  if (!isStuck) return statements
+  const isDrop = (name: string) => changes.some((change) => change.kind === 'drop' && change.name === name)
+  return statements.map((one) => {
+    const [column = ''] = one.columns
+    const isOfKey = one.mark === 'loses data' && isDrop(column) && primaryKey.includes(column)
+    return isOfKey ? { ...one, obstacles: [...one.obstacles, 'the table has to have its other key first'] } : one
+  })
+}
+
+/** Columns that the engine knows under the model's names already, in other capitals. */
+function respelt(
+  names: readonly string[],
+  { columns }: LiveTable,
+  adapter: Adapter,
+  { renames }: RenameAnswers,
+): RenameQuestion[] {
+  if (!adapter.alter.ignoresCase) return []
+  return names.flatMap((to) => {
+    const found = columns.find(({ name }) => name.toLowerCase() === to.toLowerCase())
+    const isAnswered = renames.some((one) => one.from === found?.name || one.to === to)
+    return found === undefined || found.name === to || isAnswered ? [] : [{ from: found.name, to }]
+  })
+}
+
+/** One that the engine cannot have is no reason to say nothing of the others. */
+function newTable(model: ModelTable, adapter: Adapter): TablePlan {
+  const plan = { model, isNew: true, questions: [] }
+  try {
+    return { ...plan, statements: [created(model, adapter)], notes: [] }
+  } catch (error) {
+    if (!(error instanceof ConfigurationError)) throw error
+    return { ...plan, statements: [], notes: [error.message] }
+  }
 }
 
 function created(model: ModelTable, adapter: Adapter): PlannedStatement {

@@ -80,6 +80,8 @@ export interface Alteration {
 
 /** How an engine changes tables that hold rows. Names of tables are `table` or `schema.table`. */
 export interface AlterCapabilities {
+  /** `Email` and `email` are one column. */
+  readonly ignoresCase: boolean
   /** A live column has the type that is wanted, or one that holds the same values in the same way. */
   isType(column: WantedColumn, liveType: string): boolean
   /** The statements for these changes of a table, in the order in which they are done. */

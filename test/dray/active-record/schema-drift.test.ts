@@ -221,6 +221,22 @@ for (const [name, engine] of Object.entries(engines)) {
       assert.deepEqual(await catalogueOf(table), had)
     })
 
+    test('a column of the former key stays where rows keep the table from having the other one', async () => {
+      const { table, Model } = await drifted({ k: bigint().primaryKey(), id: bigint() }, { id }, [
+        { k: 1n, id: 1n },
+        { k: 2n, id: 1n },
+      ])
+
+      const { statements } = await plan(Model, { renames: [], areOthersTwo: true })
+
+      const said = statements.map(({ what, obstacles }) => [what, obstacles.join()])
+      assert.match(said.find(([what]) => what?.includes('the primary key'))?.[1] ?? '', /2 of 2 rows share a key id/)
+      assert.equal(said.find(([what]) => what === 'drops k')?.[1], 'the table has to have its other key first')
+      await base.query(`update ${table} set id = k`)
+      await apply(await plan(Model))
+      assert.deepEqual((await plan(Model)).statements, [])
+    })
+
     test('what people made stays: an index, a default, a check, a foreign key, a view, a trigger', async () => {
       const { table, Model } = await drifted(null, {
         id,

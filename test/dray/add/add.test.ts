@@ -138,6 +138,34 @@ describe('dray add, on SQLite', () => {
     assert.equal(read('infra/workflows/nightly.ts'), workflow)
   })
 
+  test('takes a type that holds every value, the first as well as the last, and a cursor of which every value is a moment', async () => {
+    const shop = new DatabaseSync(join(project.folder, 'shop.db'))
+    shop.exec(`create table mixed (id integer primary key, day DATE, moment DATETIME, number INT, document JSON, updated_at DATETIME not null);
+      create index mixed_updated_at on mixed (updated_at);
+      insert into mixed values (1, '2026-01-01', '2026-01-01 10:00:00', 9007199254740993, '{"a": 1}', '2026-01-01 10:00:00+02:00'),
+        (2, 20260102, 1767225600, 1.5, '{', '2026-01-01 10:00:00')`)
+    shop.close()
+
+    const { code, stdout } = await dray('add', 'shop.mixed', '--yes', '--json')
+
+    assert.equal(code, 0, stdout)
+    const [, model] = /class SourceMixed[^{]*\{\n(.*?)\}/s.exec(read('shared/models/shop.ts')) ?? []
+    assert.deepEqual(model?.match(/\w+: \w+\(\)/g), [
+      'id: bigint()',
+      'day: text()',
+      'moment: text()',
+      'number: text()',
+      'document: text()',
+      'updatedAt: timestamp()',
+    ])
+    assert.equal(
+      JSON.parse(stdout).tables[0].reading.reason,
+      'updated_at has values that are no time stamps in UTC, and rows could fall between two windows',
+    )
+    const [mixed] = await run('mixed')
+    assert.deepEqual([mixed?.read, mixed?.inserted], [2, 2])
+  })
+
   test('refuses a table that is not there, and names one like it', async () => {
     const { code, stderr } = await dray('add', 'shop.invoices', '--yes')
 

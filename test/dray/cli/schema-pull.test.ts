@@ -53,7 +53,7 @@ describe('dray schema pull', () => {
     const client = new Client({ connectionString: environment.SHOP_DATABASE_URL ?? '' })
     await client.connect()
     await client.query(
-      'create table customers (id bigint primary key, name text, email bytea, phone text, address text, born date not null)',
+      'create table customers (id bigint primary key, name text, email bytea, phone text, address text, born date not null, code char(3), tons numeric(5,-2))',
     )
     await client.end()
 
@@ -63,6 +63,10 @@ describe('dray schema pull', () => {
     assert.equal(code, 0, stderr)
     assert.match(stdout, /the column created_at is gone\n +- createdAt: text\(\)\.nullable\(\)\n/)
     assert.match(stdout, /new column +born; to read it: born: date\(\),\n/)
+    assert.match(
+      stdout,
+      /to read it: code: varchar\(3\)\.nullable\(\),\n.*to read it: tons: decimal\(7, 0\)\.nullable\(\),\n/,
+    )
     assert.match(stdout, /follows +look at the transform of customers, which writes lake\.customer_dim\n/)
     assert.doesNotMatch(text('shop.ts'), /createdAt/)
     assert.match(text('till.ts'), /\{\n {2}id: bigint\(\)\.primaryKey\(\),\n {2}lastUpdated: timestamp\(\),\n\}/)
@@ -79,7 +83,7 @@ describe('the text of a model', () => {
   const source = (fields: string) =>
     `import { bigint, database, text } from 'dray'\nexport class A extends shop.source('a', {\n${fields}}) {}\n`
 
-  it('keeps all but the field that is changed, and imports its kind', () => {
+  it('keeps all but the field that is changed, and imports its kind in place of the one that no field has', () => {
     const given = source(
       "  id: bigint().primaryKey(), // the 'key', {\n  /** Of it. */\n  name: text().rule(one({ a: ['},'] })).column('n'),\n",
     )
@@ -90,7 +94,7 @@ describe('the text of a model', () => {
       mended?.text,
       given
         .replace('text().rule', 'varchar(20).nullable().rule')
-        .replace('bigint, database, text', 'bigint, database, text, varchar'),
+        .replace('bigint, database, text', 'bigint, database, varchar'),
     )
   })
 

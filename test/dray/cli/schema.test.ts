@@ -87,6 +87,26 @@ describe('dray schema', () => {
     assert.equal(lake.prepare('select full_name from customer_dim').get()?.full_name, 'Ann')
   })
 
+  it('makes a table anew that has another key and other types, as it was planned', async () => {
+    lake.exec(
+      'drop table customer_dim; create table customer_dim (id text, full_name text not null, email text, phone text, city text)',
+    )
+    lake.exec("insert into customer_dim (id, full_name) values ('1', 'Ann'), ('2', 'Bob')")
+
+    const { code, stdout, stderr } = await dray('schema', 'apply', '--yes', '--allow', 'loss')
+
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /done +narrows id from TEXT to INTEGER, makes id NOT NULL, makes id the primary key/)
+    assert.deepEqual(await statements('plan'), [])
+    assert.deepEqual(
+      lake.prepare('select id, typeof(id) as type, full_name from customer_dim').all().map(Object.values),
+      [
+        [1, 'integer', 'Ann'],
+        [2, 'integer', 'Bob'],
+      ],
+    )
+  })
+
   it('refuses what rows keep from being done, and counts them', async () => {
     lake.exec(
       'drop table customer_dim; create table customer_dim (id integer primary key, full_name text, email text, phone text, city text)',

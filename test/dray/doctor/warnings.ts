@@ -55,6 +55,15 @@ export const warned: readonly Fault[] = [
     remedy: /create index on orders \(last_updated\)/,
   },
   {
+    name: 'a cursor with an index that finds no range',
+    urls: () =>
+      cursorTable(
+        "drop index if exists orders_last_updated_idx; create index on orders using hash (last_updated); insert into orders select n, 'x', '2024-01-01' from generate_series(1, 10001) n",
+      ),
+    line: /pipeline orders: cursor: no index of src\.orders begins with last_updated/,
+    remedy: /create index on orders \(last_updated\)/,
+  },
+  {
     name: 'a column that the model does not know',
     urls: () => cursorTable('alter table orders add note text'),
     line: /pipeline orders: contract: src\.orders has a column that the model does not know/,

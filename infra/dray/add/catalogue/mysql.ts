@@ -38,6 +38,7 @@ export const mysql: Catalogue = {
     return {
       comment: comment || null,
       isView: isView === '1',
+      isInherited: false,
       columns: columnDetails(await query(COLUMNS, place)),
       indexed: new Set((await query(INDEXED, place)).flatMap(([column]) => column ?? [])),
     }

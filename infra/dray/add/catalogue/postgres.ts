@@ -11,7 +11,9 @@ const LIST = `
   order by 1 nulls first, 2`
 
 const TABLE = `
-  select obj_description(oid, 'pg_class'), relkind in ('v', 'm') from pg_class where oid = to_regclass($1)`
+  select obj_description(oid, 'pg_class'), relkind in ('v', 'm'),
+    relkind <> 'p' and exists (select 1 from pg_inherits where inhparent = pg_class.oid)
+  from pg_class where oid = to_regclass($1)`
 
 const COLUMNS = `
   select a.attname, col_description(a.attrelid, a.attnum),
@@ -20,10 +22,11 @@ const COLUMNS = `
   from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
   where a.attrelid = to_regclass($1) and a.attnum > 0 and not a.attisdropped`
 
-/** A partial index has not all rows. */
+/** A partial index has not all rows, and a hash finds no range. */
 const INDEXED = `
   select a.attname from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
-  where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null`
+  join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
+  where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null and m.amname in ('btree', 'brin')`
 
 export const postgres: Catalogue = {
   async list(query) {
@@ -38,10 +41,11 @@ export const postgres: Catalogue = {
 
   async details(query, table) {
     const name = quoteTable(table)
-    const [[comment = null, isView] = []] = [...(await query(TABLE, [name]))]
+    const [[comment = null, isView, isInherited] = []] = [...(await query(TABLE, [name]))]
     return {
       comment,
       isView: isView === 't',
+      isInherited: isInherited === 't',
       columns: columnDetails(await query(COLUMNS, [name])),
       indexed: new Set((await query(INDEXED, [name])).map(([column]) => column as string)),
     }

@@ -38,6 +38,7 @@ export const sqlite: Catalogue = {
     return {
       comment: null,
       isView: (await query(IS_VIEW, place)).length > 0,
+      isInherited: false,
       columns: columnDetails(await query(COLUMNS, place)),
       indexed: new Set((await query(INDEXED, place)).flatMap(([column]) => column ?? [])),
     }

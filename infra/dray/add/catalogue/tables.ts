@@ -25,6 +25,8 @@ export interface ColumnDetails {
 export interface TableDetails {
   readonly comment: string | null
   readonly isView: boolean
+  /** It is read with the rows of tables that inherit it, so that its key may be there twice. */
+  readonly isInherited: boolean
   readonly columns: ReadonlyMap<string, ColumnDetails>
   /** The columns that an index of every row begins with. */
   readonly indexed: ReadonlySet<string>

@@ -9,16 +9,17 @@ import {
   type Mark,
   typeChanged,
 } from '../alterations.ts'
-import { type ColumnClause, tableTextOf, without } from '../column-clause.ts'
+import { type ColumnClause, without } from '../column-clause.ts'
 import type { FieldKind } from '../field-kind.ts'
 import type { ReadRows } from '../reading.ts'
-import { tableNameOf } from '../table-name.ts'
 import { literal } from './bind-literals.ts'
 import { mysqlBuilder } from './builder.ts'
+import { isCheck, type Live, liveTable, TEXT, tableOf, typeNeeded, usesOf } from './live-table.ts'
 import { quote, quoteTable } from './names.ts'
 import { schema } from './schema.ts'
 
 const WRITERS = 'writers wait until it is done'
+const WAITS = 'the column has to be renamed first'
 const nothing = { locks: null, unfit: [], lost: null, refused: null }
 
 /** Types that hold what a kind writes in the same way as the one that it is made as. */
@@ -33,20 +34,21 @@ const AS_GOOD: Readonly<Partial<Record<FieldKind, readonly string[]>>> = {
 export const alter: AlterCapabilities = {
   isType: (column, liveType) =>
     bare(liveType) === column.type || (AS_GOOD[column.kind]?.includes(bare(liveType)) ?? false),
+  ignoresCase: true,
   async alterationsOf(rows, table, changes) {
-    const name = quoteTable(table)
+    const live = await liveTable(rows, table)
     const made: Alteration[] = []
-    const text = (await rows(`show create table ${name}`, []))[0]?.[1] ?? ''
-    const { columns } = tableTextOf(text, { hasBackslashes: true })
     const key = changes.find((change) => change.kind === 'key')
     for (const change of changes) {
-      if (change.kind === 'change') made.push(columnChanged(name, change, clauseOf(columns, change, changes)))
+      if (change.kind === 'change') made.push(await columnChanged(rows, live, change, clauseOf(live, change, changes)))
       else if (change.kind === 'key') made.push(await keyed(rows, table, change))
-      else if (change.kind === 'drop') made.push(await dropped(rows, table, change.name, key !== undefined))
-      else if (change.kind === 'add') made.push(added(name, change, await addsInstantly(rows, table)))
-      else made.push(renamed(name, change))
+      else if (change.kind === 'drop') made.push(await dropped(rows, live, change.name, key !== undefined))
+      else if (change.kind === 'add') made.push(added(live.quoted, change, await addsInstantly(rows, table)))
+      else made.push(await renamed(rows, live, change))
     }
-    return made
+    if (!live.isTable) return made.map((one) => ({ ...one, refused: 'it is a view, which is not altered' }))
+    const stuck = made.filter(({ refused }, place) => refused !== null && changes[place]?.kind === 'rename')
+    return made.map((one) => (one.refused === null && sharesColumn(one, stuck) ? { ...one, refused: WAITS } : one))
   },
   async whileAltering(connection, work) {
     const { rows } = await connection.query('select @@lock_wait_timeout')
@@ -60,6 +62,10 @@ export const alter: AlterCapabilities = {
   lockTable: (table) => ({ before: `lock tables ${quoteTable(table)} write`, after: 'unlock tables' }),
 }
 
+function sharesColumn({ columns }: Alteration, others: readonly Alteration[]): boolean {
+  return others.some((other) => other.columns.some((column) => columns.includes(column)))
+}
+
 /** Without the width that numbers are shown in; `tinyint(1)` says that it is a boolean. */
 function bare(type: string): string {
   return type
@@ -69,7 +75,7 @@ function bare(type: string): string {
 
 /** The column as the server writes it; its name may be that of before a rename that comes first. */
 function clauseOf(
-  columns: readonly ColumnClause[],
+  { columns }: Pick<Live, 'columns'>,
   { column }: ColumnChange,
   changes: readonly Change[],
 ): ColumnClause {
@@ -78,16 +84,20 @@ function clauseOf(
   return columns.find((clause) => clause.name === name) ?? { name, type: [], rest: [] }
 }
 
-const TEXT = /^(var)?char\b|text\b/i
-
 /** Texts compare byte by byte in what `createTable()` makes, whatever the table's own collation is. */
 function collated(type: string): string {
   return TEXT.test(type) ? `${type} character set utf8mb4 collate utf8mb4_bin` : type
 }
 
-function renamed(name: string, { from, to }: Extract<Change, { kind: 'rename' }>): Alteration {
-  const sql = [`alter table ${name} rename column ${quote(from)} to ${quote(to)}`]
-  return { ...nothing, columns: [to], mark: 'safe', what: `renames ${from} to ${to}`, sql }
+async function renamed(rows: ReadRows, live: Live, { from, to }: Extract<Change, { kind: 'rename' }>) {
+  const sql = [`alter table ${live.quoted} rename column ${quote(from)} to ${quote(to)}`]
+  const what = `renames ${from} to ${to}`
+  const own = live.columns.filter(({ rest }) => rest.some(isCheck) && rest.some((word) => word.includes(quote(from))))
+  const isRespelt = from.toLowerCase() === to.toLowerCase()
+  const uses = isRespelt ? [] : [...own.map(({ name }) => `the check of ${name}`), ...(await usesOf(rows, live, from))]
+  const refused =
+    uses.length === 0 ? null : `${uses.join(', ')} would not have the new name; drop it first, and make it again`
+  return { ...nothing, columns: [to], mark: 'safe', what, sql, refused } as const
 }
 
 /**
@@ -120,9 +130,9 @@ function added(name: string, change: Extract<Change, { kind: 'add' }>, isInstant
 
 const PLACE = (column: string) => `table_schema = coalesce(${column}, database())`
 
-async function dropped(rows: ReadRows, table: string, column: string, key: boolean): Promise<Alteration> {
-  const [name, id] = [quoteTable(table), quote(column)]
-  const whole = tableOf(table)
+async function dropped(rows: ReadRows, live: Live, column: string, key: boolean): Promise<Alteration> {
+  const [name, id] = [live.quoted, quote(column)]
+  const whole = tableOf(live.table)
   const place = `${PLACE(whole.schema)} and table_name = ${whole.name} and column_name = ${literal(column)}`
   const found = await rows(
     `select distinct if(index_name = 'PRIMARY', 'the primary key', concat('the index ', index_name)) from information_schema.statistics
@@ -130,7 +140,7 @@ async function dropped(rows: ReadRows, table: string, column: string, key: boole
      union select concat('the foreign key ', constraint_name) from information_schema.key_column_usage where ${place} and referenced_table_name is not null`,
     [],
   )
-  const dependents = found.map(([text]) => text).join(', ')
+  const dependents = [...found.map(([text]) => text), ...(await usesOf(rows, live, column))].join(', ')
   return {
     columns: [column],
     mark: 'loses data',
@@ -141,11 +151,6 @@ async function dropped(rows: ReadRows, table: string, column: string, key: boole
     lost: `select count(${id}) from ${name}`,
     refused: dependents === '' ? null : `${dependents} would lose it`,
   }
-}
-
-function tableOf(table: string): { schema: string; name: string } {
-  const { schema: given, name } = tableNameOf(table)
-  return { schema: given === null ? 'null' : literal(given), name: literal(name) }
 }
 
 async function keyed(rows: ReadRows, table: string, change: KeyChange): Promise<Alteration> {
@@ -177,11 +182,19 @@ async function keyed(rows: ReadRows, table: string, change: KeyChange): Promise<
 }
 
 /** One MODIFY, which has to say all of the column again. */
-function columnChanged(name: string, change: ColumnChange, clause: ColumnClause): Alteration {
+async function columnChanged(
+  rows: ReadRows,
+  live: Live,
+  change: ColumnChange,
+  clause: ColumnClause,
+): Promise<Alteration> {
   const { column, liveType, type, nullable, startsAtZero, isGenerated } = change
+  const name = live.quoted
   const id = quote(column.name)
   const from = bare(liveType)
-  const typeMark = type ? markOf(from, column.type) : 'safe'
+  const ofType = type ? markOf(from, column.type, live.bytes.get(clause.name) ?? 4) : 'safe'
+  // Only InnoDB changes a type in place.
+  const typeMark = type && ofType === 'safe' && !live.isInnoDB ? 'rewrites' : ofType
   const what = [
     ...(type ? [typeChanged(column.name, from, column.type, typeMark)] : []),
     ...(nullable ? [column.nullable ? `lets ${column.name} be NULL` : `makes ${column.name} NOT NULL`] : []),
@@ -208,16 +221,41 @@ function columnChanged(name: string, change: ColumnChange, clause: ColumnClause)
   const mark = typeMark === 'safe' && (nullable || isGenerated) ? 'rewrites' : typeMark
   const modified = `alter table ${name} modify column ${id} ${definition(change, clause)}`
   const sql = [mark === 'safe' ? `${modified}, algorithm=inplace, lock=none` : modified]
-  return { ...nothing, columns: [column.name], mark, what, sql, locks: mark === 'safe' ? null : WRITERS, unfit }
+  const refused = type ? await typeNeeded(rows, live.table, clause.name, from, column.type) : null
+  return {
+    ...nothing,
+    columns: [column.name],
+    mark,
+    what,
+    sql,
+    locks: mark === 'safe' ? null : WRITERS,
+    unfit,
+    refused,
+  }
+}
+
+/** Defaults as the new type takes them. */
+function defaultsOf(words: readonly string[], to: string): readonly string[] {
+  if (to === 'datetime(6)') {
+    const isNow = (word: string | undefined) => /^current_timestamp$/i.test(word ?? '')
+    return words.flatMap((word, at) => {
+      if (isNow(word)) return ['current_timestamp(6)']
+      return isNow(words[at - 1]) && /^\(\d*\)$/.test(word) ? [] : [word]
+    })
+  }
+  if (!/^long(?:text|blob)$/.test(to)) return words
+  // MySQL gives these an expression only.
+  return words.map((word, at) => (/^default$/i.test(words[at - 1] ?? '') && !word.startsWith('(') ? `(${word})` : word))
 }
 
 function definition({ column, type, startsAtZero, isGenerated }: ColumnChange, clause: ColumnClause): string {
   const keepsText = TEXT.test(clause.type.join(' ')) && TEXT.test(column.type)
   const free = [['default', 'null'], ['not', 'null'], ['null']].reduce((words, run) => without(words, run), clause.rest)
   const isOfText = type && !keepsText
-  const rest = isOfText ? without(without(free, ['character', 'set'], 1), ['collate'], 1) : free
+  const kept = isOfText ? without(without(free, ['character', 'set'], 1), ['collate'], 1) : free
+  const rest = type ? defaultsOf(kept, column.type) : kept
   // MariaDB takes nothing behind a CHECK.
-  const check = rest.findIndex((word) => /^check$/i.test(word))
+  const check = rest.findIndex(isCheck)
   const end = check === -1 ? rest.length : check
   return [
     ...(type ? [keepsText ? column.type : collated(column.type)] : clause.type),
@@ -257,10 +295,11 @@ function sized(type: string): Sized {
   }
 }
 
-function markOf(from: string, to: string): Mark {
+/** `bytes`: those that a character of the column may need. */
+function markOf(from: string, to: string, bytes: number): Mark {
   const [one, other] = [sized(from), sized(to)]
   const both = (family: readonly string[]) => family.includes(one.base) && family.includes(other.base)
-  if (both(TEXTS)) return markOfLengths(one, other, 4)
+  if (both(TEXTS)) return markOfLengths(one, other, bytes)
   if (both(BYTES)) return markOfLengths(one, other, 1)
   if (other.base === 'longtext')
     return BYTES.includes(one.base) || one.base === 'float' || one.base === 'bit' ? 'loses data' : 'rewrites'
@@ -268,7 +307,7 @@ function markOf(from: string, to: string): Mark {
   if (both(WHOLE)) return wholeFits(one, other) ? 'rewrites' : 'loses data'
   if (other.base === 'decimal') return decimalFits(one, other) ? 'rewrites' : 'loses data'
   if (other.base === 'double')
-    return ['float', 'int', 'mediumint', 'smallint', 'tinyint'].includes(one.base) ? 'rewrites' : 'loses data'
+    return ['double', 'float', 'int', 'mediumint', 'smallint', 'tinyint'].includes(one.base) ? 'rewrites' : 'loses data'
   return ['date', 'datetime', 'timestamp'].includes(one.base) && other.base === 'datetime' ? 'rewrites' : 'loses data'
 }
 
@@ -279,6 +318,8 @@ function lengthOf({ base, sizes }: Sized): number {
 function markOfLengths(one: Sized, other: Sized, bytes: number): Mark {
   if (one.base === 'enum' || one.base === 'set') return other.base === 'longtext' ? 'rewrites' : 'loses data'
   if (lengthOf(other) < lengthOf(one)) return 'loses data'
+  // CHAR gives no blanks back that stand at the end.
+  if (other.base === 'char' && one.base !== 'char' && one.base !== 'uuid') return 'loses data'
   if (one.base !== other.base || !one.base.startsWith('var')) return 'rewrites'
   const [former, next] = [lengthOf(one) * bytes, lengthOf(other) * bytes]
   return former <= ONE_BYTE === next <= ONE_BYTE ? 'safe' : 'rewrites'
@@ -301,15 +342,22 @@ function decimalFits(one: Sized, { sizes: [precision = 10, scale = 0] }: Sized):
 
 const WHOLE_TEXT = "'^[+-]?[0-9]+$'"
 const NUMBER_TEXT = "'^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)$'"
+/** Without an offset, and with no more digits than a column keeps. */
+const MOMENT_TEXT = "'^[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([ T][0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}([.][0-9]{0,6}0*)?)?)?$'"
 
 /** A condition that is true for a value that a narrower type would refuse, cut or round. */
 function unfitValue(id: string, from: string, to: string): string {
   const { base, sizes } = sized(to)
-  const text = BYTES.includes(sized(from).base) ? id : `cast(${id} as char)`
-  if (base === 'varchar' || base === 'char') return `char_length(${text}) > ${sizes[0]}`
+  const text = BYTES.includes(sized(from).base) ? `convert(${id} using utf8mb4)` : `cast(${id} as char)`
+  const isBytes = BYTES.includes(sized(from).base)
+  // MySQL makes NULL of bytes that are no text, MariaDB question marks.
+  const noText = `not (cast(convert(${id} using utf8mb4) as binary) <=> cast(${id} as binary))`
+  const orNoText = isBytes ? ` or ${noText}` : ''
+  if (base === 'char') return `(char_length(${text}) > ${sizes[0]} or ${text} like '% '${orNoText})`
+  if (base === 'varchar') return `(char_length(${text}) > ${sizes[0]}${orNoText})`
   if (base === 'varbinary') return `octet_length(${id}) > ${sizes[0]}`
   if (base === 'tinyint') return `${text} not in ('0', '1')`
-  if (base === 'longtext') return BYTES.includes(sized(from).base) ? `convert(${id} using utf8mb4) is null` : 'false'
+  if (base === 'longtext') return isBytes ? noText : 'false'
   const number = `cast(${text} as decimal(65,20))`
   const ifNumber = (unfit: string) => `case when ${text} not regexp ${NUMBER_TEXT} then true else ${unfit} end`
   if (WHOLE.includes(base)) {
@@ -321,6 +369,9 @@ function unfitValue(id: string, from: string, to: string): string {
     )
   }
   if (base === 'double') return ifNumber(`cast(cast(${text} as double) as decimal(65,20)) <> ${number}`)
-  if (base === 'date') return `(cast(${text} as date) is null or cast(${text} as datetime(6)) <> cast(${text} as date))`
-  return base === 'datetime' ? `cast(${text} as datetime(6)) is null` : 'false'
+  const ifMoment = (unfit: string) => `case when ${text} not regexp ${MOMENT_TEXT} then true else ${unfit} end`
+  if (base === 'date') {
+    return ifMoment(`(cast(${text} as date) is null or cast(${text} as datetime(6)) <> cast(${text} as date))`)
+  }
+  return base === 'datetime' ? ifMoment(`cast(${text} as datetime(6)) is null`) : 'false'
 }

@@ -14,6 +14,7 @@ import type { FieldKind } from '../field-kind.ts'
 import type { ReadRows } from '../reading.ts'
 import { inWriteTransaction } from '../write-transaction.ts'
 import { postgresBuilder } from './builder.ts'
+import { DEPENDENTS, liveColumn, type TypedColumn } from './live-column.ts'
 import { quote, quoteTable } from './names.ts'
 import { schema } from './schema.ts'
 
@@ -36,12 +37,15 @@ const AS_GOOD: Readonly<Partial<Record<FieldKind, readonly string[]>>> = {
 const nothing = { locks: null, unfit: [], lost: null, refused: null }
 
 export const alter: AlterCapabilities = {
+  ignoresCase: false,
   isType: (column, liveType) => liveType === asRead(column.type) || (AS_GOOD[column.kind]?.includes(liveType) ?? false),
   async alterationsOf(rows, table, changes) {
     const made: Alteration[] = []
-    const key = changes.some(({ kind }) => kind === 'key')
-    for (const change of changes) made.push(...(await alterationsOf(rows, table, change, key)))
-    return made
+    for (const change of changes) made.push(...(await alterationsOf(rows, table, change, changes)))
+    const [[kind] = []] = await rows('SELECT relkind FROM pg_class WHERE oid = to_regclass($1)', [quoteTable(table)])
+    const isTable = kind === undefined || kind === 'r' || kind === 'p'
+    const refused = `it is a ${kind === 'f' ? 'foreign table' : 'view'}, which is not altered`
+    return isTable ? made : made.map((one) => ({ ...one, refused }))
   },
   whileAltering: (connection, work) =>
     inWriteTransaction(connection, async () => {
@@ -56,16 +60,27 @@ function asRead(type: string): string {
   return AS_READ.reduce((text, [made, read]) => text.replace(made, read), type)
 }
 
-async function alterationsOf(rows: ReadRows, table: string, change: Change, key: boolean): Promise<Alteration[]> {
+async function alterationsOf(
+  rows: ReadRows,
+  table: string,
+  change: Change,
+  changes: readonly Change[],
+): Promise<Alteration[]> {
   const name = quoteTable(table)
   if (change.kind === 'rename') {
     const sql = [`alter table ${name} rename column ${quote(change.from)} to ${quote(change.to)}`]
     return [{ ...nothing, columns: [change.to], mark: 'safe', what: `renames ${change.from} to ${change.to}`, sql }]
   }
   if (change.kind === 'add') return [added(name, change.column, change.nullable)]
-  if (change.kind === 'drop') return [await dropped(rows, table, change.name, key)]
+  if (change.kind === 'drop') return [await dropped(rows, table, change.name, hasKey(changes))]
   if (change.kind === 'key') return [await keyed(rows, table, change)]
-  return columnChanged(name, change)
+  const renamed = changes.find((one) => one.kind === 'rename' && one.to === change.column.name)
+  const former = renamed?.kind === 'rename' ? renamed.from : change.column.name
+  return columnChanged(name, change, await liveColumn(rows, name, former, asRead(change.column.type)))
+}
+
+function hasKey(changes: readonly Change[]): boolean {
+  return changes.some(({ kind }) => kind === 'key')
 }
 
 function added(name: string, column: WantedColumn, nullable: boolean): Alteration {
@@ -80,17 +95,6 @@ function added(name: string, column: WantedColumn, nullable: boolean): Alteratio
   if (!column.isGenerated) return { ...nothing, columns: [column.name], mark: 'safe', what, sql }
   return { ...nothing, columns: [column.name], mark: 'rewrites', what, sql, locks: EVERYBODY }
 }
-
-/** What PostgreSQL would drop with a column, but for its default, its sequence and the keys that are changed anyway. */
-const DEPENDENTS = `
-  SELECT DISTINCT pg_describe_object(d.classid, d.objid, 0)
-  FROM pg_depend d JOIN pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-  LEFT JOIN pg_constraint o ON d.classid = 'pg_constraint'::regclass AND o.oid = d.objid
-  WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = to_regclass($1) AND a.attname = $2 AND d.deptype IN ('n', 'a')
-    AND d.classid <> 'pg_attrdef'::regclass AND NOT (d.classid = 'pg_class'::regclass AND EXISTS (
-      SELECT 1 FROM pg_class s WHERE s.oid = d.objid AND s.relkind = 'S'))
-    AND (o.oid IS NULL OR o.contype::text NOT IN ('n', $3))
-  ORDER BY 1`
 
 async function dropped(rows: ReadRows, table: string, column: string, key: boolean): Promise<Alteration> {
   const name = quoteTable(table)
@@ -138,20 +142,28 @@ async function keyed(rows: ReadRows, table: string, change: KeyChange): Promise<
   }
 }
 
-function columnChanged(name: string, { column, liveType, type, nullable, startsAtZero, isGenerated }: ColumnChange) {
+function columnChanged(
+  name: string,
+  { column, liveType, type, nullable, startsAtZero, isGenerated }: ColumnChange,
+  live: TypedColumn,
+) {
   const made: Alteration[] = []
   const id = quote(column.name)
   const one = { ...nothing, columns: [column.name] }
   const to = asRead(column.type)
   if (type) {
     const mark = markOf(liveType, to)
-    const sql = [`alter table ${name} alter column ${id} type ${column.type} using ${cast(id, liveType, to)}`]
+    const collated = live.collation !== null && TEXTS.includes(sized(to).base) ? ` collate ${live.collation}` : ''
+    const sql = [
+      `alter table ${name} alter column ${id} type ${column.type}${collated} using ${cast(id, liveType, to)}`,
+    ]
     const what = typeChanged(column.name, liveType, to, mark)
     const unfit = mark === 'loses data' ? [unfitRows(name, column.name, liveType, to)] : []
-    made.push({ ...one, mark, what, sql, locks: mark === 'safe' ? null : EVERYBODY, unfit })
+    made.push({ ...one, mark, what, sql, locks: mark === 'safe' ? null : EVERYBODY, unfit, refused: live.refused })
   }
   if (nullable && column.nullable) {
-    const sql = [`alter table ${name} alter column ${id} drop not null`]
+    const undone = live.isOfFilledDomain && !type ? [`alter table ${name} alter column ${id} type ${column.type}`] : []
+    const sql = [...undone, `alter table ${name} alter column ${id} drop not null`]
     made.push({ ...one, mark: 'safe', what: `lets ${column.name} be NULL`, sql })
   } else if (nullable) {
     const unfit = [{ what: `are NULL in ${column.name}`, count: `select count(*) from ${name} where ${id} is null` }]
@@ -187,6 +199,8 @@ function sized(type: string): Sized {
 const DIGITS: Readonly<Record<string, number>> = { smallint: 5, integer: 10, bigint: 19 }
 const WHOLE = ['smallint', 'integer', 'bigint']
 const NUMBERS = [...WHOLE, 'numeric', 'real', 'double precision']
+const ROUNDED = ['real', 'double precision']
+const ROUNDED_TO = ['numeric', 'double precision']
 const TIMES = ['date', 'timestamp without time zone', 'timestamp with time zone']
 const TEXTS = ['text', 'character varying', 'character']
 const RANGES: Readonly<Record<string, string>> = {
@@ -240,6 +254,8 @@ function cast(id: string, from: string, to: string): string {
   if (one === 'boolean' && WHOLE.includes(other)) return `${id}::integer::${to}`
   if (WHOLE.includes(one) && other === 'boolean') return `${id} <> 0`
   if (TEXTS.includes(one) && other === 'bytea') return `convert_to(${id}, 'UTF8')`
+  // Each reads as what it was: PostgreSQL would cut the digits of these in numeric, and write those of the next type.
+  if (ROUNDED.includes(one) && ROUNDED_TO.includes(other)) return `${id}::text::${to}`
   const isFamily = [NUMBERS, TIMES].some((family) => family.includes(one) && family.includes(other))
   return isFamily || TEXTS.includes(one) ? `${id}::${to}` : `${id}::text::${to}`
 }
@@ -257,11 +273,22 @@ function unfit(id: string, from: string, to: string): string {
   if (TEXTS.includes(other)) return `char_length(${id}::text) > ${sizes[0]}`
   if (other === 'boolean' && WHOLE.includes(one)) return `${id} not in (0, 1)`
   if (other === 'bytea' && TEXTS.includes(one)) return 'false'
-  if (NUMBERS.includes(one) && NUMBERS.includes(other)) return unfitNumber(`${id}::numeric`, other, sizes)
+  if (NUMBERS.includes(one) && NUMBERS.includes(other)) {
+    return unfitNumber(ROUNDED.includes(one) ? `${id}::text::numeric` : `${id}::numeric`, other, sizes)
+  }
   if (TIMES.includes(one) && TIMES.includes(other)) return `${id}::${to} <> ${id}`
   const isInvalid = `not pg_input_is_valid(${id}::text, '${to}')`
+  if (TIMES.includes(other)) return `case when ${isInvalid} then true else ${id}::text !~* ${momentText(other)} end`
   if (!NUMBERS.includes(other)) return isInvalid
   return `case when ${isInvalid} then true else ${unfitNumber(`${id}::text::numeric`, other, sizes)} end`
+}
+
+/** With no more digits than a column keeps, and no word that means another moment each time. */
+function momentText(type: string): string {
+  const day = '\\d{4,7}-\\d{1,2}-\\d{1,2}'
+  const zone = '\\s*(Z|[+-]\\d{2}(:?\\d{2}){0,2})?'
+  const time = `[ T]\\d{1,2}:\\d{2}(:\\d{2}(\\.\\d{0,6}0*)?)?${zone}`
+  return `'^\\s*(${day}(${type === 'date' ? '[ T]00:00(:00(\\.0+)?)?' : time})?( BC)?|-?infinity)\\s*$'`
 }
 
 function unfitNumber(number: string, base: string, [precision, scale = 0]: readonly number[]): string {

@@ -57,7 +57,9 @@ export const health: Health = {
   beginsWithoutLock: true,
 
   indexOf: (table, column) => ({
+    // A hash finds no range.
     sql: `select 1 from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+      join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam and m.amname in ('btree', 'brin')
       where i.indrelid = to_regclass($1) and a.attname = $2 and i.indisvalid and i.indpred is null limit 1`,
     parameters: [quoteTable(table), column],
   }),

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { TerminalError } from '#dray/errors.ts'
 import {
   type Alteration,
@@ -29,16 +29,20 @@ const AS_NUMERIC: ReadonlySet<FieldKind> = new Set(['bigint', 'integer', 'boolea
 
 /** Whatever ALTER TABLE cannot do is done by a new table that takes the place of the former one. */
 export const alter: AlterCapabilities = {
+  ignoresCase: true,
   isType({ kind, type }, liveType) {
     const affinity = affinityOf(liveType)
     if (affinity === affinityOf(type)) return liveType !== '' || type !== 'BLOB'
     return affinity === 'NUMERIC' && AS_NUMERIC.has(kind)
   },
   async alterationsOf(rows, table, changes) {
-    const others = changes.filter((change) => change.kind === 'rename' || change.kind === 'add')
-    const rebuilt = changes.filter((change) => change.kind === 'change' || change.kind === 'key')
-    const made = others.map((change) => native(table, change))
-    if (rebuilt.length > 0) made.push(await rebuiltTable(rows, table, rebuilt, others))
+    const renames = changes.filter((change) => change.kind === 'rename')
+    const adds = changes.filter((change) => change.kind === 'add')
+    const rebuilt = changes.flatMap((change) => formerNames(change, renames))
+    const made = adds.map((change) => native(table, change))
+    if (rebuilt.length > 0) made.push(await rebuiltTable(rows, table, rebuilt, adds))
+    // Only SQLite itself writes the new name into indexes, triggers and checks, which a rebuilt table has as they were.
+    made.push(...renames.map((change) => native(table, change)))
     const key = rebuilt.some(({ kind }) => kind === 'key')
     for (const change of changes) {
       if (change.kind === 'drop') made.push(await dropped(rows, table, change.name, key))
@@ -51,7 +55,19 @@ export const alter: AlterCapabilities = {
 }
 
 type Native = Exclude<Change, { kind: 'change' | 'key' | 'drop' }>
+type Rename = Extract<Change, { kind: 'rename' }>
+type Added = Extract<Change, { kind: 'add' }>
 type Rebuilt = ColumnChange | KeyChange
+
+/** What is rebuilt, under the names that columns have before they are renamed. */
+function formerNames(change: Change, renames: readonly Rename[]): Rebuilt[] {
+  const formerOf = (name: string) => renames.find(({ to }) => to === name)?.from ?? name
+  if (change.kind === 'change') {
+    return [{ ...change, column: { ...change.column, name: formerOf(change.column.name) } }]
+  }
+  if (change.kind !== 'key') return []
+  return [{ ...change, columns: change.columns.map(formerOf), former: change.former.map(formerOf) }]
+}
 
 /** https://www.sqlite.org/lang_altertable.html */
 function native(table: string, change: Native): Alteration {
@@ -104,7 +120,7 @@ async function rebuiltTable(
   rows: ReadRows,
   table: string,
   changes: readonly Rebuilt[],
-  before: readonly Native[],
+  adds: readonly Added[],
 ): Promise<Alteration> {
   const { schema, name } = tableNameOf(table)
   const found = await rows(
@@ -112,9 +128,10 @@ async function rebuiltTable(
     [name],
   )
   const [kind, text] = found[0] ?? []
-  const former = renamed(tableTextOf(text ?? ''), before)
+  const former = withAdded(tableTextOf(text ?? ''), adds)
   const next = changes.reduce(changed, former)
-  const nextName = `dray_next_${randomBytes(4).toString('hex')}`
+  // The same for each plan of a table, since what is applied has to be what was planned.
+  const nextName = `dray_next_${createHash('sha256').update(name).digest('hex').slice(0, 8)}`
   const to = quoteTable(tableText({ schema, name: nextName }))
   const written = next.columns.filter(({ rest }) => !has(rest, 'as'))
   const selected = written.map((column) => castValue(column.name, changes))
@@ -152,15 +169,8 @@ function refusalOf(kind: string, text: string, { columns }: TableText): string |
   return /^\s*create\s+virtual\b/i.test(text) ? 'it is a virtual table, which cannot be made anew' : null
 }
 
-/** The table as it is once columns have been renamed and added. */
-function renamed({ columns, ...table }: TableText, before: readonly Native[]): TableText {
-  const names = before.filter((change) => change.kind === 'rename')
-  const adds = before.filter((change) => change.kind === 'add')
-  const former = columns.map((column) => {
-    const to = names.find(({ from }) => same(column.name, from))?.to
-    return to === undefined ? column : { ...column, name: to }
-  })
-  return { ...table, columns: [...former, ...adds.map((change) => added(change.column, change.nullable))] }
+function withAdded({ columns, ...table }: TableText, adds: readonly Added[]): TableText {
+  return { ...table, columns: [...columns, ...adds.map(({ column, nullable }) => added(column, nullable))] }
 }
 
 function same(one: string, other: string): boolean {

@@ -28,7 +28,7 @@ export async function stampTexts(
   definition: TableDefinition,
   column: ColumnDefinition,
   connection: Connection,
-  { adapter }: SourceTable,
+  { adapter }: Pick<SourceTable, 'adapter'>,
 ): Promise<StampTexts> {
   const { isUnreadable, lengthWithoutFraction, saysZone } = adapter.textStamps
   const name = columnName(column)

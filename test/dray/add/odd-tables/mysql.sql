@@ -10,3 +10,4 @@ create table nokey (a int, b varchar(10)); insert into nokey values (1,'x'),(1,'
 create table wide (id int primary key, a varchar(8000), b varchar(8000), modified datetime not null, key(modified)) character set latin1; insert into wide values (1,'a','b',now() - interval 1 day);
 create table parent (id bigint unsigned auto_increment primary key); create table child (a int, b varchar(20), parent_id bigint unsigned, big bigint unsigned, primary key (a,b), foreign key (parent_id) references parent(id)); insert into parent values (1); insert into child values (1,'b',1,2);
 create view v_orders as select `order`, c_varchar from `Order Details`;
+create table gone (id int primary key); create view broken as select id from gone; drop table gone;

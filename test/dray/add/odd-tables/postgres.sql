@@ -19,3 +19,7 @@ create table empty_one (id int primary key, at date);
 create view v_orders as select "Order" as o, c_text from "Side Ways"."Order Details";
 create materialized view mv as select 1 as one;
 create table parted (id bigint not null, updated_at timestamptz not null, primary key (id, updated_at)) partition by range (updated_at); create table parted_1 partition of parted default; create index on parted(updated_at); insert into parted values (1, now() - interval '1 day');
+create table hashed (id int primary key, updated_at timestamptz not null, "then" text); create index on hashed using hash (updated_at); insert into hashed values (1, now() - interval '1 day', 'x');
+create table forebear (id int primary key, v text); create table heir () inherits (forebear); insert into forebear values (1, 'a'); insert into heir values (1, 'b');
+create extension postgres_fdw; create server away foreign data wrapper postgres_fdw options (host '127.0.0.1', port '1', dbname 'x'); create user mapping for public server away options (user 'x'); create foreign table far (id int) server away;
+create table "Side Ways"."dot.ted" (id int primary key); insert into "Side Ways"."dot.ted" values (1);

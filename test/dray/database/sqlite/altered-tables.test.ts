@@ -7,7 +7,7 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, integer, text } from 'dray/internal/active-record/field-kinds.ts'
 import type { Fields } from 'dray/internal/active-record/fields.ts'
 import { applyPlans } from 'dray/internal/active-record/schema-apply.ts'
-import { planTable } from 'dray/internal/active-record/schema-plan.ts'
+import { type PlanOptions, planTable } from 'dray/internal/active-record/schema-plan.ts'
 
 /* What SQLite cannot alter is made anew from the text of the former table. */
 
@@ -22,11 +22,13 @@ describe('a table of SQLite that is made anew', () => {
 
   const rows = async (sql: string) => (await base.query(sql)).rows
   const textOf = async (table: string) => (await rows(`select sql from sqlite_schema where name = '${table}'`))[0]?.[0]
-  const plan = (table: string, fields: Fields) =>
-    base.withConnection((connection, adapter) => planTable(base.table(table, fields), connection, adapter))
+  const plan = (table: string, fields: Fields, renames: PlanOptions['renames'] = []) =>
+    base.withConnection((connection, adapter) =>
+      planTable(base.table(table, fields), connection, adapter, { renames, areOthersTwo: renames.length > 0 }),
+    )
 
-  async function altered(table: string, fields: Fields) {
-    const planned = await plan(table, fields)
+  async function altered(table: string, fields: Fields, renames: PlanOptions['renames'] = []) {
+    const planned = await plan(table, fields, renames)
     assert.deepEqual(
       planned.statements.flatMap(({ obstacles }) => obstacles),
       [],
@@ -34,6 +36,32 @@ describe('a table of SQLite that is made anew', () => {
     await applyPlans(base, [planned], { by: 'a test', again: 'npx dray schema plan' })
     assert.deepEqual((await plan(table, fields)).statements, [])
   }
+
+  it('has the new name of a column in its indexes, triggers, checks and generated columns, too', async () => {
+    await base.query(
+      `create table moved (id integer not null primary key, a text check (a <> 'q'), c text,
+        g text as (a || '!'), constraint k check (length(a) > 0))`,
+    )
+    await base.query('create table moved_log (text)')
+    await base.query('create index moved_a on moved (a, lower("a"))')
+    await base.query(
+      'create trigger moved_t after insert on moved begin insert into moved_log values (new.a || new.c); end',
+    )
+    await base.query(`insert into moved (id, a, c) values (1, 'x', '5')`)
+
+    const fields = { id: bigint().primaryKey(), b: text().nullable(), c: bigint().nullable() }
+    await altered('moved', fields, [{ from: 'a', to: 'b' }])
+
+    await base.query(`insert into moved (id, b, c) values (2, 'y', 6)`)
+    assert.deepEqual(await rows('select id, b, c, typeof(c), g from moved'), [
+      ['1', 'x', '5', 'integer', 'x!'],
+      ['2', 'y', '6', 'integer', 'y!'],
+    ])
+    assert.deepEqual(await rows('select * from moved_log'), [['x5'], ['y6']])
+    assert.deepEqual(await rows("select name from pragma_index_xinfo('moved_a') where key"), [['b'], [null]])
+    await assert.rejects(base.query(`insert into moved (id, b) values (3, 'q')`))
+    await assert.rejects(base.query(`insert into moved (id, b) values (3, '')`))
+  })
 
   it('keeps what its CREATE TABLE says: comments aside, word by word', async () => {
     await base.query(
