@@ -38,7 +38,7 @@ export const unusedGrants: readonly Reason[] = [
     why: 'Lambda takes messages from the queue with the role of the function.',
   },
   {
-    by: ['*janitor', '*_versions'],
+    by: ['*janitor', '*_versions', '*_notify-*'],
     actions: ['sqs:SendMessage'],
     why: 'Lambda puts a call aside that has failed for good, with the role of the function.',
   },

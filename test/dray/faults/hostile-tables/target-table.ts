@@ -147,12 +147,17 @@ const TRIGGERS: Readonly<Record<'postgres' | 'mysql' | 'sqlite', Triggers>> = {
   },
   sqlite: (nuisance, table, { column, rekeyed }) => {
     const body = {
-      drops: 'before insert on # when new.ident % 5 = 0 begin select raise(ignore); end',
-      raises: "before insert on # when new.ident % 5 = 0 begin select raise(abort, 'not this one'); end",
+      drops: 'before @ on # when new.ident % 5 = 0 begin select raise(ignore); end',
+      raises: "before @ on # when new.ident % 5 = 0 begin select raise(abort, 'not this one'); end",
       closes: "before update on # when new.ident % 5 = 0 begin select raise(abort, 'not this one'); end",
       rekeys: `after insert on # when new.ident % 5 = 0 begin update # set ${column} = ${rekeyed.replace('#', column)} where ident = new.ident and rev = new.rev; end`,
       stamps: 'after insert on # begin update # set noted = 1 where ident = new.ident and rev = new.rev; end',
     }[nuisance as string]
-    return body === undefined ? [] : [`create trigger hostile ${body.replaceAll('#', () => table)}`]
+    if (body === undefined) return []
+    // A key that another row of the source has taken over is updated.
+    const events = body.includes('@') ? ['insert', 'update'] : ['']
+    return events.map(
+      (event) => `create trigger hostile_${event} ${body.replace('@', event).replaceAll('#', () => table)}`,
+    )
   },
 }
