@@ -47,7 +47,7 @@ function isOfTheWorld(reason: string, { scenario, events, startedAt, isElsewhere
   if (/row-level security policy/.test(reason)) return events.overlaps(world.hides, startedAt)
   if (/counts \d+ keys and gives \d+/.test(reason)) return events.overlaps(world.hides, startedAt)
   if (/were there after \d+ had been deleted/.test(reason)) return world.trigger === 'keeps rows'
-  if (/so an append (from last_run )?would/.test(reason)) return events.changes > 0 || events.isStateLost
+  if (/so an append (from last_run )?would/.test(reason)) return events.areApart(startedAt)
   if (
     events.targetChangedAt >= startedAt &&
     /^Terminal: .*(in dray_fence|has landed|have landed|holds epoch|were gathered|no table \S+__dray_next)/.test(reason)

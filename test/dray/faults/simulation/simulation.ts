@@ -423,6 +423,7 @@ export class Simulation {
     if (this.#thrown.includes('delete all rows')) await target.query('delete from "event"')
     const lastRun = moment ?? null
     await setLastRun(this.#pipelines.asItWas, lastRun, { state: this.#state, now: () => this.#clock.now() })
+    this.#events.remediedAt = this.#clock.now()
   }
 
   /** What is done now is nobody's run: the oracle has seen all that it had to. */

@@ -49,6 +49,8 @@ export class WorldEvents {
   targetChangedAt = Number.NEGATIVE_INFINITY
   stateLostAt = Number.NEGATIVE_INFINITY
   rivalSince = Number.POSITIVE_INFINITY
+  /** When somebody last did what a refusal had said. */
+  remediedAt = Number.NEGATIVE_INFINITY
   /** How often the target was changed. */
   changes = 0
 
@@ -81,6 +83,12 @@ export class WorldEvents {
 
   overlapsRival(since: number): boolean {
     return this.#world.rivalAfterSeconds !== null && this.#rivalUntil >= since
+  }
+
+  /** Whether target and state have come apart, and nobody had mended it when a run started. */
+  areApart(startedAt: number): boolean {
+    const isMended = this.remediedAt > Math.max(this.targetChangedAt, this.stateLostAt) && startedAt >= this.remediedAt
+    return (this.changes > 0 || this.isStateLost) && !isMended
   }
 
   get isStateLost(): boolean {

@@ -266,7 +266,7 @@ export const bindingMutants: readonly Mutant[] = [
     bug: 'what sets last_run leaves the mark of the target as it is',
     file: SET_LAST_RUN,
     edits: [['await setMark(database, pipeline.name, lastRun, known?.epoch ?? 0)', 'void [setMark, known]']],
-    over: restored('append'),
+    over: LOST_WITH_STATE,
   },
   {
     bug: 'what sets last_run leaves it as it is, and sets the mark of the target alone',
