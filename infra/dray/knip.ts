@@ -34,7 +34,7 @@ export const framework = {
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
   ignoreDependencies: [...hoisted, 'aws-lambda'],
-  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'setpriv', 'umount'],
+  ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'script', 'setpriv', 'umount'],
 }
 
 export const packages = {
