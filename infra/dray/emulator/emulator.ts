@@ -37,6 +37,8 @@ export interface EmulatorOptions {
 export async function startEmulator({ python, folder, decisions, log }: EmulatorOptions): Promise<Emulator> {
   const port = await freePort()
   const certificate = join(folder, 'ministack-tls/server.crt')
+  // A function's worker is CommonJS, and a package that the folder is in may say otherwise.
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
   const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: EMULATED_REGION }
   const own = {
     ...withoutAccount(process.env),
