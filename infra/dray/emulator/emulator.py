@@ -5,7 +5,7 @@ Succeed. Executions: those that others start are like any other, go on with the 
 aborted; what a machine calls is judged by its role. CloudFormation: alarms by metric math, trails, rules of security groups,
 attributes of what has not changed in a nested stack. Lambda: the name of an error, a crash.
 """
-import os, re, sys, threading
+import os, re, signal, sys, threading
 from ministack.services import stepfunctions as sf
 from ministack.core import iam_evaluator as iam
 
@@ -240,6 +240,14 @@ if os.environ.get("IAM_LOG"):
         note(getattr(result, "decision", result), action, resource_arn, who, service_context)
         return result
     iam.enforce = enforced
+
+# Nobody else ends it where what has started it was killed.
+keeper = int(os.environ["DRAY_KEEPER"])
+def end_with_keeper():
+    while os.getppid() == keeper: time.sleep(0.5)
+    threading.Timer(10, os._exit, [1]).start()
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end_with_keeper, daemon=True).start()
 
 from ministack.app import main
 sys.exit(main())

@@ -39,6 +39,13 @@ export async function at<T>(name: string, url: string, work: (database: Database
   }
 }
 
+/** Throws what a server says that cannot be reached, or does not let the user in. */
+export async function checkServers({ source, target }: Places): Promise<void> {
+  for (const url of new Set([source, target])) {
+    await at('prove-server', url, (server) => server.query('select 1'))
+  }
+}
+
 /** Makes the schema of the source, with its rows, and that of the target, empty. */
 export async function createSchemas(places: Places): Promise<void> {
   const { source, target, schema } = places
