@@ -7,6 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { takeFolderLock } from '#dray-infra/local/folder-lock.ts'
 import { drayHome, logFolder, makeHome } from '#dray-infra/local/home.ts'
 import { openPrivateFile } from '#dray-infra/local/private-files.ts'
 import { startServices } from '#dray-infra/local/services.ts'
@@ -59,7 +60,7 @@ export async function prepareEmulator({ home = drayHome(), project, note }: Emul
   const running = await runningEmulator(home)
   useEmulator(running ?? (await startProcess({ home, project, note })))
   if (project !== null) await writeSecrets(home, project)
-  if (!(await isBootstrapped())) await bootstrap(home, note)
+  await makeReady(home, note)
 }
 
 export async function isEmulatorUp(home = drayHome()): Promise<boolean> {
@@ -154,6 +155,18 @@ async function writeSecrets(home: string, project: LoadedProject): Promise<void>
     }
   } finally {
     await services.stop()
+  }
+}
+
+/** Two commands that come at once do it one after the other, the second one with nothing to do. */
+async function makeReady(home: string, note: (text: string) => void): Promise<void> {
+  const file = join(emulatorFolder(home), 'bootstrap.lock')
+  let lock = takeFolderLock(file)
+  for (; lock === null; lock = takeFolderLock(file)) await delay(POLL_MS)
+  try {
+    if (!(await isBootstrapped())) await bootstrap(home, note)
+  } finally {
+    lock.release()
   }
 }
 
