@@ -164,22 +164,10 @@ async function makeReady(home: string, note: (text: string) => void): Promise<vo
   let lock = takeFolderLock(file)
   for (; lock === null; lock = takeFolderLock(file)) await delay(POLL_MS)
   try {
+    const { isBootstrapped } = await import('#dray-infra/remote/bootstrapped.ts')
     if (!(await isBootstrapped())) await bootstrap(home, note)
   } finally {
     lock.release()
-  }
-}
-
-async function isBootstrapped(): Promise<boolean> {
-  const { CloudFormationClient, DescribeStacksCommand } = await import('@aws-sdk/client-cloudformation')
-  const client = new CloudFormationClient()
-  try {
-    const { Stacks = [] } = await client.send(new DescribeStacksCommand({ StackName: 'CDKToolkit' }))
-    return /^(CREATE|UPDATE)_COMPLETE$/.test(Stacks[0]?.StackStatus ?? '')
-  } catch {
-    return false
-  } finally {
-    client.destroy()
   }
 }
 

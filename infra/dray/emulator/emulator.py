@@ -241,6 +241,21 @@ if os.environ.get("IAM_LOG"):
         return result
     iam.enforce = enforced
 
+# A function that is warm has read the URL of a database: where another is written for this machine, those that wait end.
+from ministack.services import secretsmanager as secrets
+write_secret = secrets._put_secret_value
+def put_secret(data):
+    said = lambda: json.loads(secrets._get_secret_value({"SecretId": data.get("SecretId")})[2]).get("SecretString")
+    before, answer = said(), write_secret(data)
+    if str(data.get("SecretId")).startswith("/dray/emulated/") and said() != before: end_idle()
+    return answer
+def end_idle():
+    with runtime._lock:
+        idle = [worker for ones in runtime._workers.values() for worker in ones if not worker.in_use]
+        for key, ones in runtime._workers.items(): runtime._workers[key] = [worker for worker in ones if worker.in_use]
+    runtime.kill_workers(idle)
+secrets._put_secret_value = put_secret
+
 # Nobody else ends it where what has started it was killed.
 keeper = int(os.environ["DRAY_KEEPER"])
 def end_with_keeper():
