@@ -62,10 +62,12 @@ function lineOf({ name, isShown, said, seconds }: StepReport): string {
 function endOf({ name, steps, cost, log }: ProveReport, environment: string): string {
   const verb = environment === EMULATED ? 'would have cost on AWS' : 'have cost'
   const runs = cost === null ? '' : ` Its runs ${verb} ${cost.toFixed(4)} US dollars.`
+  const isCleaned = steps.length === 1
+  if (log === null && isCleaned) return `\n${name}: nothing is left of it.\n`
   if (log === null) return `\n${name}: all was shown, and nothing is left of it.${runs}\n`
   const isDown = steps.at(-1)?.isShown === true
   const rest = isDown ? ' Nothing else is left.' : ` Take down the rest: npx dray prove ${environment} --clean ${name}`
-  return `\n${name}: not all was shown; what each command has printed is in ${log}.${runs}${rest}\n`
+  return `\n${name}: not all was ${isCleaned ? 'taken down' : 'shown'}; what each command has printed is in ${log}.${runs}${rest}\n`
 }
 
 function documentOf({ name, steps, cost, log }: ProveReport) {

@@ -107,8 +107,8 @@ export class Proof {
   }
 
   /**
-   * The stacks and what they leave, the secrets and the schemas: what the proof has made, and nothing else. Throws where
-   * something is left, when the rest is gone.
+   * The stacks and what they leave, the secrets and the schemas: what the proof has made, and nothing else. Throws
+   * where something is left, when the rest is gone.
    */
   async takeDown(): Promise<string> {
     const { name, folder, places, servers } = this.#options
