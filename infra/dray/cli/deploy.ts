@@ -66,7 +66,7 @@ async function schemaLines(environment: string): Promise<string> {
 
 async function startEmulated(): Promise<void> {
   const { prepareEmulator } = await import('#dray-infra/emulator/emulated.ts')
-  await prepareEmulator(await loadProject(), say)
+  await prepareEmulator({ project: await loadProject(), note: say })
 }
 
 async function destroy(environment: string, isSure: boolean): Promise<number> {

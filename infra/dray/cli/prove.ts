@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { ProveReport, StepReport } from '#dray-infra/prove/prove.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -46,7 +47,7 @@ async function proveIn(environment: string, { clean, json }: ProveOptions): Prom
   try {
     const report = await (clean === undefined ? prove(options) : cleanProof(options, clean))
     if (json) printJson(documentOf(report))
-    else print(endOf(report))
+    else print(endOf(report, environment))
     if (interrupts.signal.aborted) return exitCodes.interrupted
     return report.log === null ? exitCodes.ok : exitCodes.failed
   } finally {
@@ -58,10 +59,15 @@ function lineOf({ name, isShown, said, seconds }: StepReport): string {
   return `${isShown ? '✓' : '✗'} ${name} (${seconds.toFixed(0)} s): ${oneLine(said)}\n`
 }
 
-function endOf({ name, cost, log }: ProveReport): string {
-  const runs = cost === null ? '' : ` Its runs have cost ${cost.toFixed(4)} US dollars.`
+function endOf({ name, steps, cost, log }: ProveReport, environment: string): string {
+  const verb = environment === EMULATED ? 'would have cost on AWS' : 'have cost'
+  const runs = cost === null ? '' : ` Its runs ${verb} ${cost.toFixed(4)} US dollars.`
+  const isCleaned = steps.length === 1
+  if (log === null && isCleaned) return `\n${name}: nothing is left of it.\n`
   if (log === null) return `\n${name}: all was shown, and nothing is left of it.${runs}\n`
-  return `\n${name}: not all was shown; what each command has printed is in ${log}.${runs}\n`
+  const isDown = steps.at(-1)?.isShown === true
+  const rest = isDown ? ' Nothing else is left.' : ` Take down the rest: npx dray prove ${environment} --clean ${name}`
+  return `\n${name}: not all was ${isCleaned ? 'taken down' : 'shown'}; what each command has printed is in ${log}.${runs}${rest}\n`
 }
 
 function documentOf({ name, steps, cost, log }: ProveReport) {

@@ -7,7 +7,15 @@ import { logFolder } from '#dray-infra/local/home.ts'
 import { startServices } from '#dray-infra/local/services.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { startEmulator } from './emulator.ts'
-import { type EmulatorFile, emulatorFile, emulatorFolder, emulatorLock } from './emulator-file.ts'
+import {
+  ALREADY_KEPT,
+  type EmulatorFile,
+  emulatorFile,
+  emulatorFolder,
+  emulatorLock,
+  keeperFile,
+  NO_DATABASES,
+} from './emulator-file.ts'
 
 /*
  * Keeps the emulator, and the embedded databases that its functions work with, until it gets a signal. One for each
@@ -17,38 +25,47 @@ import { type EmulatorFile, emulatorFile, emulatorFolder, emulatorLock } from '.
 keepCompiled()
 ignoreExperimentalWarnings()
 
-const [, , home, python] = process.argv as [string, string, string, string]
+const [, , home, python, whose] = process.argv as [string, string, string, string, string?]
 mkdirSync(emulatorFolder(home), { recursive: true, mode: 0o700 })
 const lock = takeFolderLock(emulatorLock(home))
-if (!lock) throw new Error('Another process keeps the emulator of this folder.')
+if (!lock) process.exit(ALREADY_KEPT)
+writeFileSync(keeperFile(home), String(process.pid), { mode: 0o600 })
+const file = emulatorFile(home)
+// One whose keeper was killed has left it behind.
+rmSync(file, { force: true })
 
 const folder = join(emulatorFolder(home), 'aws')
-rmSync(folder, { recursive: true, force: true })
-mkdirSync(folder, { mode: 0o700 })
-
-const services = await startServices({ home, project: await loadProject(), state: false })
-const emulator = await startEmulator({ python, folder, log: join(logFolder(home), 'emulator.log') })
-const told: EmulatorFile = { pid: process.pid, ca: emulator.ca, variables: emulator.variables }
-const file = emulatorFile(home)
-writeFileSync(`${file}.new`, JSON.stringify(told), { mode: 0o600 })
-renameSync(`${file}.new`, file)
-
+const stops: (() => Promise<void>)[] = []
 let stopping = false
-async function stop(): Promise<void> {
+
+async function stop(code: number): Promise<void> {
   if (stopping) return
   stopping = true
   rmSync(file, { force: true })
-  await emulator.stop()
-  await services.stop()
+  for (const end of stops.reverse()) await end()
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 })
+  rmSync(keeperFile(home), { force: true })
   lock?.release()
-  process.exit(0)
+  process.exit(code)
 }
-process.on('SIGTERM', stop)
-process.on('SIGINT', stop)
+process.on('SIGTERM', () => stop(0))
+process.on('SIGINT', () => stop(0))
 process.on('SIGHUP', () => {})
-const code = await emulator.ended
-if (!stopping) {
-  process.stderr.write(`The emulator has ended by itself (${code}).\n`)
-  await stop()
+
+try {
+  rmSync(folder, { recursive: true, force: true })
+  mkdirSync(folder, { mode: 0o700 })
+  const project = whose === NO_DATABASES ? { databases: {} } : await loadProject()
+  const services = await startServices({ home, project, state: false })
+  stops.push(() => services.stop())
+  const emulator = await startEmulator({ python, folder, log: join(logFolder(home), 'emulator.log') })
+  stops.push(() => emulator.stop())
+  const told: EmulatorFile = { ca: emulator.ca, variables: emulator.variables }
+  writeFileSync(`${file}.new`, JSON.stringify(told), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+  const code = await emulator.ended
+  if (!stopping) process.stderr.write(`The emulator has ended by itself (${code}).\n`)
+} catch (error) {
+  if (!stopping) process.stderr.write(`${(error as Error).message}\n`)
 }
+await stop(1)

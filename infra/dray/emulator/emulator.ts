@@ -11,6 +11,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 export const EMULATED_REGION = 'eu-west-1'
 export const EMULATED_ACCOUNT = '000000000000'
 
+/** One that is at work with many functions is slow, and one that has hung says nothing. */
+const ANSWER_WITHIN_MS = 10_000
+
 /** A region of AWS on this machine, in which IAM is enforced, and functions are processes. */
 export interface Emulator {
   /** The authority that has signed its certificate. */
@@ -37,12 +40,18 @@ export interface EmulatorOptions {
 export async function startEmulator({ python, folder, decisions, log }: EmulatorOptions): Promise<Emulator> {
   const port = await freePort()
   const certificate = join(folder, 'ministack-tls/server.crt')
+  const authorities = join(folder, 'authorities.pem')
+  // A function's worker is CommonJS, and a package that the folder is in may say otherwise.
+  await writeFile(join(folder, 'package.json'), '{ "type": "commonjs" }\n')
   const keys = { AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', AWS_REGION: EMULATED_REGION }
   const own = {
     ...withoutAccount(process.env),
     ...keys,
+    ...(await apart(folder)),
     // Functions run by the first Node of the PATH, and their certificates are those of Lambda.
-    PATH: `${await nodeThatTrusts(certificate, folder)}:${process.env.PATH}`,
+    PATH: `${await nodeThatTrusts(authorities, folder)}:${process.env.PATH}`,
+    // It ends with the process that has started it, however that ends.
+    DRAY_KEEPER: String(process.pid),
     TMPDIR: folder,
     GATEWAY_PORT: String(port),
     BIND_HOST: '127.0.0.1',
@@ -59,18 +68,26 @@ export async function startEmulator({ python, folder, decisions, log }: Emulator
     env: own,
     stdio: ['ignore', output, output],
   })
+  await once(server, 'spawn').catch((error: Error) => {
+    throw new Error(`${python} cannot be started (${error.message}).`)
+  })
   const ended = once(server, 'exit').then(([code, signal]): number | NodeJS.Signals => code ?? signal)
   const end = () => server.kill('SIGKILL')
   process.on('exit', end)
   await untilItAnswers(certificate, port, () => server.exitCode !== null || server.signalCode !== null)
+  const ca = await readFile(certificate, 'utf8')
+  await writeFile(authorities, `${await ownAuthorities()}\n${ca}`)
   return {
-    ca: await readFile(certificate, 'utf8'),
+    ca,
     variables: {
       ...keys,
+      ...(await apart(folder)),
       AWS_ENDPOINT_URL: `https://127.0.0.1:${port}`,
       AWS_CA_BUNDLE: certificate,
-      NODE_EXTRA_CA_CERTS: certificate,
+      NODE_EXTRA_CA_CERTS: authorities,
       AWS_EC2_METADATA_DISABLED: 'true',
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+      CDK_DISABLE_VERSION_CHECK: 'true',
       // The CDK CLI remembers which account a key is of.
       CDK_HOME: join(folder, 'cdk'),
     },
@@ -85,6 +102,20 @@ export async function startEmulator({ python, folder, decisions, log }: Emulator
   }
 }
 
+/** Variables that keep what works with the emulator from the files of somebody's account, and from their proxy. */
+async function apart(folder: string): Promise<Readonly<Record<string, string>>> {
+  const none = join(folder, 'no-account')
+  await writeFile(none, '')
+  const here = [process.env.NO_PROXY ?? process.env.no_proxy, '127.0.0.1', 'localhost'].filter(Boolean).join(',')
+  return { AWS_CONFIG_FILE: none, AWS_SHARED_CREDENTIALS_FILE: none, NO_PROXY: here, no_proxy: here }
+}
+
+/** The authorities that somebody trusts on this machine: a database or a webhook may be known by them. */
+async function ownAuthorities(): Promise<string> {
+  const file = process.env.NODE_EXTRA_CA_CERTS
+  return file ? await readFile(file, 'utf8').catch(() => '') : ''
+}
+
 /** Variables without those of an account: nothing that somebody is signed in to is met by a function here. */
 export function withoutAccount(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(variables).filter(([name]) => !/^(AWS|CDK)_/.test(name)))
@@ -93,7 +124,9 @@ export function withoutAccount(variables: NodeJS.ProcessEnv): NodeJS.ProcessEnv 
 /** Whether an emulator answers there. */
 export function answers(ca: string, endpoint: string): Promise<boolean> {
   return new Promise((resolve) => {
-    const asked = get(new URL('/_ministack/health', endpoint), { ca }, (response) => {
+    const options = { ca, agent: false, signal: AbortSignal.timeout(ANSWER_WITHIN_MS) }
+    const asked = get(new URL('/_ministack/health', endpoint), options, (response) => {
+      response.on('error', () => {})
       response.resume()
       resolve(response.statusCode === 200)
     })
@@ -101,10 +134,11 @@ export function answers(ca: string, endpoint: string): Promise<boolean> {
   })
 }
 
-async function nodeThatTrusts(certificate: string, folder: string): Promise<string> {
+async function nodeThatTrusts(authorities: string, folder: string): Promise<string> {
   const bin = join(folder, 'bin')
   await mkdir(bin, { recursive: true })
-  const script = `#!/bin/sh\nNODE_EXTRA_CA_CERTS='${certificate}' exec '${process.execPath}' "$@"\n`
+  const quoted = (path: string) => `'${path.replaceAll("'", `'\\''`)}'`
+  const script = `#!/bin/sh\nNODE_EXTRA_CA_CERTS=${quoted(authorities)} exec ${quoted(process.execPath)} "$@"\n`
   await writeFile(join(bin, 'node'), script, { mode: 0o755 })
   return bin
 }

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readdirSync } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -12,16 +12,30 @@ export const EMULATOR_PACKAGES = ['ministack==1.5.33', 'cryptography==50.0.2'] a
 
 const MILLISECONDS = 5 * 60_000
 
-/** The Python in a folder that `installEmulator` has made; null where there is none yet. */
+/** The Python in a folder that `installEmulator` has made; null where not all of it is there, or in another version. */
 export function installedEmulator(folder: string): string | null {
-  return existsSync(join(folder, 'bin/ministack')) ? join(folder, 'bin/python') : null
+  const python = join(folder, 'bin/python')
+  const libraries = join(folder, 'lib')
+  if (!existsSync(python) || !existsSync(libraries)) return null
+  const isWhole = readdirSync(libraries).some((version) =>
+    EMULATOR_PACKAGES.every((name) => existsSync(join(libraries, version, 'site-packages', recordOf(name)))),
+  )
+  return isWhole ? python : null
+}
+
+/**
+ * What pip writes at the end of a package:
+ * https://packaging.python.org/en/latest/specifications/recording-installed-packages/
+ */
+function recordOf(requirement: string): string {
+  return `${requirement.replace('==', '-')}.dist-info/RECORD`
 }
 
 /** Installs the emulator into a folder, beside the system, from where pip gets its packages; returns its Python. */
 export async function installEmulator(folder: string): Promise<string> {
   const python = join(folder, 'bin/python')
   try {
-    await run('python3', ['-m', 'venv', folder], { timeout: MILLISECONDS })
+    await run('python3', ['-m', 'venv', '--clear', folder], { timeout: MILLISECONDS })
     await run(python, ['-m', 'pip', 'install', '--quiet', ...EMULATOR_PACKAGES], { timeout: MILLISECONDS })
     return python
   } catch (error) {

@@ -28,7 +28,7 @@ export function engineOfServer(variable: string, url: string | undefined): 'post
   )
 }
 
-/** Runs SQL where a URL leads, by a name that no model has. */
+/** Runs SQL where a URL leads, by a name that no model of this process has. */
 export async function at<T>(name: string, url: string, work: (database: Database) => Promise<T>): Promise<T> {
   process.env[urlVariable(name)] = url
   const opened = database(name)
@@ -39,12 +39,26 @@ export async function at<T>(name: string, url: string, work: (database: Database
   }
 }
 
+/** Under the names that their variables have. One server may be both. */
+function serversOf({ source, target }: Pick<Places, 'source' | 'target'>) {
+  const both = [
+    { name: 'prove-source', url: source },
+    { name: 'prove-target', url: target },
+  ]
+  return source === target ? both.slice(0, 1) : both
+}
+
+/** Throws what a server says that cannot be reached, or does not let the user in. */
+export async function checkServers({ source, target }: Pick<Places, 'source' | 'target'>): Promise<void> {
+  for (const { name, url } of serversOf({ source, target })) await at(name, url, (server) => server.query('select 1'))
+}
+
 /** Makes the schema of the source, with its rows, and that of the target, empty. */
 export async function createSchemas(places: Places): Promise<void> {
-  const { source, target, schema } = places
+  const { source, schema } = places
   const moment = engineOfUrl(source) === 'mysql' ? 'datetime(6)' : 'timestamp'
-  for (const url of new Set([source, target])) {
-    await at('prove-server', url, (server) => server.query(`create schema ${schema}`))
+  for (const { name, url } of serversOf(places)) {
+    await at(name, url, (server) => server.query(`create schema ${schema}`))
   }
   await inSource(places, async (tables) => {
     await tables.query(
@@ -88,9 +102,9 @@ export function holdingOrders(places: Places, which: string, work: () => Promise
 
 /** Drops the schemas, and all that is in them. Nothing is said where there are none. */
 export async function dropSchemas({ source, target, schema }: Places): Promise<void> {
-  for (const url of new Set([source, target])) {
+  for (const { name, url } of serversOf({ source, target })) {
     const cascade = engineOfUrl(url) === 'mysql' ? '' : ' cascade'
-    await at('prove-server', url, (server) => server.query(`drop schema if exists ${schema}${cascade}`))
+    await at(name, url, (server) => server.query(`drop schema if exists ${schema}${cascade}`))
   }
 }
 

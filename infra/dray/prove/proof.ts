@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
-import { appendFile } from 'node:fs/promises'
+import { appendFile, mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { z } from 'zod'
 import type { EnvironmentOptions } from '#dray-infra/project/environment.ts'
 import { packageFolder } from '#dray-infra/project/project-folder.ts'
-import { keptResources } from '#dray-infra/remote/kept-resources.ts'
+import { type KeptResource, keptResources } from '#dray-infra/remote/kept-resources.ts'
 import { deleteSecret, writeSecret } from '#dray-infra/remote/secrets.ts'
 import {
   BAD_ROWS,
@@ -20,6 +20,7 @@ import {
   urlOfSchema,
   type Versions,
 } from './databases.ts'
+import { forgetMade, readMade, writeMade } from './made.ts'
 import { secretOf, writeProject, writeSecondVersion } from './proven-project.ts'
 import { deleteKept } from './take-down.ts'
 
@@ -34,6 +35,8 @@ export interface ProofOptions {
   readonly folder: string
   readonly settings: EnvironmentOptions
   readonly places: Places
+  /** Where its servers are, in words. */
+  readonly servers: string
   readonly signal: AbortSignal
 }
 
@@ -103,21 +106,62 @@ export class Proof {
     ]
   }
 
-  /** The stacks and what they leave, the secrets and the schemas: what the proof has made, and nothing else. */
+  /**
+   * The stacks and what they leave, the secrets and the schemas: what the proof has made, and nothing else. Throws
+   * where something is left, when the rest is gone.
+   */
   async takeDown(): Promise<string> {
-    const { name, places } = this.#options
-    const kept = await keptResources(name)
+    const { name, folder, places, servers } = this.#options
+    const made = await readMade(folder)
+    if (made === null) return 'nothing was made'
+    if (made.servers !== servers) {
+      throw new Error(
+        `It was made on ${made.servers}, and PROVE_SOURCE_DATABASE_URL and PROVE_TARGET_DATABASE_URL lead to ${servers}, so nothing was taken down; set them as they were.`,
+      )
+    }
+    const faults: string[] = []
+    const attempt = async (what: string, work: () => Promise<unknown>) => {
+      await work().catch((error: Error) => faults.push(`${what} (${error.message})`))
+    }
+    if (made.isDeployed) await attempt('the stacks', () => this.#takeStacksDown())
+    for (const database of ['prove-source', 'prove-target']) {
+      const secret = secretOf(name, database)
+      await attempt(`the secret ${secret}`, () => deleteSecret(secret))
+    }
+    await attempt(`the schemas ${places.schema}`, () => dropSchemas(places))
+    if (faults.length > 0) throw new Error(`There may be left: ${faults.join('; ')}`)
+    await forgetMade(folder)
+    const schemas = `the secrets and the schemas ${places.schema} are dropped`
+    return made.isDeployed ? `the stacks and what they keep are gone (a key in 7 days), ${schemas}` : schemas
+  }
+
+  async #takeStacksDown(): Promise<void> {
+    const { name } = this.#options
+    const kept = await this.#rememberKept()
     await this.#dray(['destroy', name, '--yes'], [0], new AbortController().signal)
-    for (const resource of kept) await deleteKept(resource)
-    for (const database of ['prove-source', 'prove-target']) await deleteSecret(secretOf(name, database))
-    await dropSchemas(places)
-    const said = kept.map(({ type }) => type)
-    return `the stacks are gone, ${said.length === 0 ? 'nothing was left' : `${said.join(', ')} are deleted`} (a key in 7 days), the secrets and the schemas ${places.schema} are dropped`
+    const faults: string[] = []
+    for (const resource of kept) {
+      await deleteKept(resource).catch(({ message }: Error) =>
+        faults.push(`${resource.type} ${resource.id}: ${message}`),
+      )
+    }
+    if (faults.length > 0) throw new Error(faults.join('; '))
+  }
+
+  /** What outlives the stacks is named by them alone. */
+  async #rememberKept(): Promise<readonly KeptResource[]> {
+    const { name, folder, servers } = this.#options
+    const known = (await readMade(folder))?.kept ?? []
+    const found = await keptResources(name)
+    const kept = [...known, ...found.filter(({ id }) => !known.some((one) => one.id === id))]
+    await writeMade(folder, { servers, isDeployed: true, kept })
+    return kept
   }
 
   async #prepare(): Promise<string> {
-    const { name, folder, settings, places } = this.#options
+    const { name, folder, settings, places, servers } = this.#options
     await writeProject(folder, name, settings)
+    await writeMade(folder, { servers, isDeployed: false, kept: [] })
     await createSchemas(places)
     await writeSecret(secretOf(name, 'prove-source'), urlOfSchema(places.source, places.schema))
     await writeSecret(secretOf(name, 'prove-target'), urlOfSchema(places.target, places.schema))
@@ -126,7 +170,9 @@ export class Proof {
 
   async #deploy(): Promise<string> {
     const { name, folder } = this.#options
+    await this.#rememberKept()
     await this.#dray(['deploy', name, '--require-approval', 'never', '--', '--output', join(folder, 'cdk.out')])
+    await this.#rememberKept()
     return `the stacks of ${name}`
   }
 
@@ -231,14 +277,16 @@ export class Proof {
     child.stdout.on('data', (chunk) => (stdout += chunk))
     child.stderr.on('data', (chunk) => (stderr += chunk))
     const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-    await this.#note(`$ dray ${args.join(' ')}\n${stderr}${stdout}(${code})\n\n`)
+    await this.note(`$ dray ${args.join(' ')}\n${stderr}${stdout}(${code})\n\n`)
     if (code !== null && codes.includes(code)) return { code, stdout }
     const last = stderr.trim().split('\n').at(-1)
     throw new Error(`dray ${args.join(' ')} ended with ${code}: ${last}`)
   }
 
-  #note(text: string): Promise<void> {
-    return appendFile(this.log, text, { mode: 0o600 })
+  /** Writes into the log. */
+  async note(text: string): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 })
+    await appendFile(this.log, text, { mode: 0o600 })
   }
 }
 

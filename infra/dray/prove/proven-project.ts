@@ -46,7 +46,8 @@ export async function writeProject(folder: string, name: string, settings: Envir
   const root = resolve(packageFolder, '../..')
   await symlink(join(root, 'node_modules'), join(folder, 'node_modules'))
   const cdk = JSON.parse(await readFile(join(root, 'cdk.json'), 'utf8'))
-  const app = `node ${join(packageFolder, 'aws/app.ts')}`
+  // A shell reads it, and whoever named the folders above may have used a space.
+  const app = 'node node_modules/dray-infra/aws/app.ts'
   await writeFile(join(folder, 'cdk.json'), JSON.stringify({ ...cdk, app }))
   await writeFile(join(folder, 'environment.json'), JSON.stringify({ [name]: settings }))
 }

@@ -13,8 +13,17 @@ import type { KeptResource } from '#dray-infra/remote/kept-resources.ts'
 /** The least that KMS lets a key wait, in days. */
 const KEY_DAYS = 7
 
-/** Deletes what outlives a stack: a proof has nothing that anybody would want back. */
-export async function deleteKept({ type, id }: KeptResource): Promise<void> {
+/** The service does not know it, or a key waits already. */
+const GONE = new Set(['ResourceNotFoundException', 'NoSuchBucket', 'NotFoundException', 'KMSInvalidStateException'])
+
+/** Deletes what outlives a stack: a proof has nothing that anybody would want back. What is gone is gone. */
+export async function deleteKept(resource: KeptResource): Promise<void> {
+  await deleteOne(resource).catch((error: Error) => {
+    if (!GONE.has(error.name)) throw error
+  })
+}
+
+async function deleteOne({ type, id }: KeptResource): Promise<void> {
   if (type === 'the table') return deleteTable(id)
   if (type === 'the bucket') return deleteBucket(id)
   const client = new KMSClient()

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, describe, it } from 'node:test'
 import { createConnection } from 'mysql2/promise'
@@ -16,6 +16,8 @@ if (why !== false && process.env.CI === 'true') throw new Error(`CI must not ski
 
 describe('the environment emulated', { skip: why }, () => {
   const { home, remove } = temporaryHome()
+  // By default the folder is in the project, which is a package of ES modules.
+  writeFileSync(join(home, 'package.json'), '{ "type": "module" }')
   const python = 'unavailable' in found ? '' : found.python
   // Somebody is signed in to an account of theirs, which must not be met.
   const own = { AWS_PROFILE: 'somebody', AWS_REGION: 'us-east-1', AWS_SESSION_TOKEN: 'theirs' }
