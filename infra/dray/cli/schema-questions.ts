@@ -27,7 +27,9 @@ export async function chosenStatements(
   const chosen = new Set<TableChange>()
   for (const plan of plans) {
     for (const statement of plan.statements) {
-      if (statement.obstacles.length > 0) continue
+      const { obstacles, behind } = statement
+      if (obstacles.length > 0) continue
+      if (behind !== null && !plan.statements.some((one) => chosen.has(one) && one.what === behind)) continue
       const question = `${titleOf(plan)}: ${statement.what}? It ${effectOf(statement)}.`
       if (allowed.has(statement.mark) || (asks && (await confirmed(question)))) chosen.add(statement)
     }

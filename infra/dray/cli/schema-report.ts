@@ -60,6 +60,7 @@ function statementLines(statement: TableChange, title: string = statement.mark):
     line(title, `${statement.what}${effect}`),
     ...statement.sql.map((sql) => line('', sql)),
     ...statement.obstacles.map((obstacle) => line('not done', obstacle)),
+    ...(statement.behind === null ? [] : [line('only with', statement.behind)]),
   ]
 }
 

@@ -27,6 +27,8 @@ export interface PlannedStatement extends Alteration {
   readonly valuesLost: number
   /** Why it would not be done: rows that do not fit, or what would not survive. */
   readonly obstacles: readonly string[]
+  /** What another statement does that has to be done before it; null where none has. */
+  readonly behind: string | null
 }
 
 /** The statements by which a live table fits its model. */
@@ -72,22 +74,24 @@ export async function planTable(
   return { model, isNew: false, statements: keyFirst(statements, changes, live), questions, notes }
 }
 
-/** A column of the former key stays where the table cannot have the other one. */
+/** A column of the former key stays until the table has the other one. */
 function keyFirst(
   statements: readonly PlannedStatement[],
   changes: readonly Change[],
   { primaryKey }: LiveTable,
 ): readonly PlannedStatement[] {
-  const key = changes.find((change) => change.kind === 'key')
-  const isStuck = statements.some(
-    ({ what, obstacles }) => key !== undefined && obstacles.length > 0 && what.includes(keyChanged(key)),
-  )
-  if (!isStuck) return statements
-  const isDrop = (name: string) => changes.some((change) => change.kind === 'drop' && change.name === name)
+  const change = changes.find(({ kind }) => kind === 'key')
+  const made = change?.kind === 'key' ? keyChanged(change) : null
+  const key = statements.find(({ what }) => made !== null && what.includes(made))
+  if (key === undefined) return statements
+  const isStuck = key.obstacles.length > 0
+  const isDrop = (name: string) => changes.some((one) => one.kind === 'drop' && one.name === name)
   return statements.map((one) => {
     const [column = ''] = one.columns
-    const isOfKey = one.mark === 'loses data' && isDrop(column) && primaryKey.includes(column)
-    return isOfKey ? { ...one, obstacles: [...one.obstacles, 'the table has to have its other key first'] } : one
+    const isOfKey = one !== key && one.mark === 'loses data' && isDrop(column) && primaryKey.includes(column)
+    if (!isOfKey) return one
+    const obstacles = isStuck ? [...one.obstacles, 'the table has to have its other key first'] : one.obstacles
+    return { ...one, obstacles, behind: key.what }
   })
 }
 
@@ -120,7 +124,16 @@ function newTable(model: ModelTable, adapter: Adapter): TablePlan {
 function created(model: ModelTable, adapter: Adapter): PlannedStatement {
   const what = `creates the table with ${model.definition.columnNames.join(', ')}`
   const sql = [createStatement(model, adapter)]
-  const none = { locks: null, unfit: [], lost: null, refused: null, rows: null, valuesLost: 0, obstacles: [] }
+  const none = {
+    locks: null,
+    unfit: [],
+    lost: null,
+    refused: null,
+    rows: null,
+    valuesLost: 0,
+    obstacles: [],
+    behind: null,
+  }
   return { ...none, columns: model.definition.columnNames, mark: 'safe', what, sql }
 }
 
@@ -267,6 +280,7 @@ async function weighed(
     rows,
     valuesLost,
     obstacles: [...(alteration.refused === null ? [] : [alteration.refused]), ...unfit],
+    behind: null,
   }
 }
 

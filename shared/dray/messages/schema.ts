@@ -73,6 +73,8 @@ const change = z.object({
   valuesLost: z.number(),
   /** Why it would not be done: rows that do not fit, or what would not survive. */
   obstacles: z.array(z.string()),
+  /** What another of these statements does that has to be done before it; null where none has. */
+  behind: z.string().nullable(),
 })
 
 const tableChanges = z.object({

@@ -21,6 +21,8 @@ import { type PlanOptions, planTable, type TablePlan, UNANSWERED } from 'dray/in
 import { decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { fitSchema } from 'dray/internal/pipeline/inspect/fit-schema.ts'
+import { schemaInputOf, wantedTable } from 'dray/internal/pipeline/inspect/wanted-table.ts'
 import { drifts } from '#test/contracts/drifts.ts'
 import { MYSQL_NAME, mysqlUnavailable, othersSkipped, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
@@ -68,6 +70,8 @@ const engines: Readonly<Record<string, Engine>> = {
     catalogue: (table) => `select name, type, "notnull", dflt_value, pk from pragma_table_info('${table}') order by 1`,
   },
 }
+
+const ASKER = { by: 'a test', environment: null }
 
 for (const [name, engine] of Object.entries(engines)) {
   describe(`schema plan and apply on ${name}`, { skip: engine.skip ?? false }, () => {
@@ -235,6 +239,25 @@ for (const [name, engine] of Object.entries(engines)) {
       await base.query(`update ${table} set id = k`)
       await apply(await plan(Model))
       assert.deepEqual((await plan(Model)).statements, [])
+    })
+
+    test('a column of the former key is dropped together with the change of the key alone', async () => {
+      const { Model, table } = await drifted({ k: bigint().primaryKey(), id: bigint() }, { id }, [{ k: 1n, id: 7n }])
+      const asked = { others: [], renames: [], areOthersTwo: true }
+      const [planned] = (await fitSchema(schemaInputOf([wantedTable(Model, { ...asked, chosen: [] })], ASKER))).tables
+      const sqlOf = (...wanted: RegExp[]) =>
+        (planned?.statements ?? []).filter(({ what }) => wanted.some((one) => one.test(what))).map(({ sql }) => sql)
+      const fit = (chosen: readonly (readonly string[])[]) =>
+        fitSchema(schemaInputOf([wantedTable(Model, { ...asked, chosen })], ASKER))
+
+      await assert.rejects(
+        fit(sqlOf(/^drops k$/)),
+        /"drops k" cannot be done, so nothing was changed: .* has to be done with it/,
+      )
+      assert.deepEqual((await base.withConnection((one) => one.describe(table)))?.primaryKey, ['k'])
+
+      await fit(sqlOf(/^drops k$/, /primary key/))
+      assert.deepEqual((await base.withConnection((one) => one.describe(table)))?.primaryKey, ['id'])
     })
 
     test('what people made stays: an index, a default, a check, a foreign key, a view, a trigger', async () => {

@@ -71,18 +71,22 @@ function chosenOf(
     )
   }
   const wanted = statements.filter(({ sql }) => chosen.some((one) => text(one) === text(sql)))
-  const hindered = wanted.find(({ obstacles }) => obstacles.length > 0)
-  if (hindered === undefined) return wanted
-  throw new TerminalError(
-    `${name}.${table}: "${hindered.what}" cannot be done, so nothing was changed: ${hindered.obstacles.join(', ')}. Look again: ${pasted('dray schema plan')}`,
-  )
+  for (const { what, obstacles, behind } of wanted) {
+    const isAlone = behind !== null && !wanted.some((one) => one.what === behind)
+    const reasons = isAlone ? [...obstacles, `"${behind}" has to be done with it`] : obstacles
+    if (reasons.length === 0) continue
+    throw new TerminalError(
+      `${name}.${table}: "${what}" cannot be done, so nothing was changed: ${reasons.join(', ')}. Look again: ${pasted('dray schema plan')}`,
+    )
+  }
+  return wanted
 }
 
 function shown({ model, isNew, statements, questions, notes }: TablePlan): TableChanges {
   return {
     ...{ database: model.definition.database, table: model.definition.table, isNew, questions, notes },
-    statements: statements.map(({ columns, mark, what, sql, locks, rows, valuesLost, obstacles }) => ({
-      ...{ columns, mark, what, sql, locks, rows, valuesLost, obstacles },
+    statements: statements.map(({ columns, mark, what, sql, locks, rows, valuesLost, obstacles, behind }) => ({
+      ...{ columns, mark, what, sql, locks, rows, valuesLost, obstacles, behind },
     })),
   }
 }
