@@ -36,6 +36,12 @@ export const triggerHandlers = {
   notify: 'functions/dray/notify.ts',
 } as const
 
+/** What looks at the tables of targets for `dray schema`. */
+const SCHEMA_HANDLER = 'functions/dray/schema.ts'
+
+/** What no state machine calls. */
+export const outsideHandlers: readonly string[] = [...Object.values(triggerHandlers), SCHEMA_HANDLER]
+
 /** The most that Lambda gives: a table may be rewritten. */
 const SCHEMA_TIMEOUT_SECONDS = 900
 
@@ -70,10 +76,10 @@ function databasesOfAll(workflows: readonly DeployedWorkflow[]): ReadonlyMap<str
 
 /** What looks at the tables of targets for `dray schema`, which calls it. Throws as `handlersOf` does. */
 export function schemaHandlerOf(workflows: readonly DeployedWorkflow[], environment: Environment): DeployedHandler {
-  const handler = 'functions/dray/schema.ts'
-  const access = accessOf(handler, databasesOfAll(workflows))
-  const reference = { placeholder: 'schema', handler, timeoutSeconds: SCHEMA_TIMEOUT_SECONDS }
-  return { ...reference, access, role: roleOf(handler, access), engines: enginesOf(access, reference, environment) }
+  const access = accessOf(SCHEMA_HANDLER, databasesOfAll(workflows))
+  const reference = { placeholder: 'schema', handler: SCHEMA_HANDLER, timeoutSeconds: SCHEMA_TIMEOUT_SECONDS }
+  const engines = enginesOf(access, reference, environment)
+  return { ...reference, access, role: roleOf(SCHEMA_HANDLER, access), engines }
 }
 
 /**
@@ -88,7 +94,7 @@ export function handlersOf(
   for (const [path, handler] of reachingHandlers(workflows)) {
     handlers.set(path, { ...handler, engines: enginesOf(handler.access, handler, environment) })
   }
-  checkReservations(environment, [...handlers.keys(), ...Object.values(triggerHandlers)])
+  checkReservations(environment, [...handlers.keys(), ...outsideHandlers])
   checkExpectations(environment, workflows)
   return handlers
 }

@@ -14,7 +14,7 @@ import {
   withoutOtherCredentials,
   withoutOtherEngines,
 } from './bundle-plugins.ts'
-import { triggerHandlers } from './deployed-handlers.ts'
+import { outsideHandlers } from './deployed-handlers.ts'
 
 /** Bundled CommonJS packages (`pg`) call `require`, which an ES module does not have. */
 const requireInModule =
@@ -56,10 +56,13 @@ const BUNDLES_AT_ONCE = 8
 
 type Files = ReadonlyMap<string, Uint8Array>
 
-/** One call of esbuild bundles all handlers that leave out the same, the triggers' apart, which a local run has not. */
+/**
+ * One call of esbuild bundles all handlers that leave out the same; apart those that no state machine calls, which a
+ * local run has not.
+ */
 function groupOf({ handler, engines }: BundledHandler): string {
-  const isTrigger = Object.values<string>(triggerHandlers).includes(handler)
-  return [isTrigger, isTransform(handler), ...[...new Set(engines)].sort()].join()
+  const isOutside = outsideHandlers.includes(handler)
+  return [isOutside, isTransform(handler), ...[...new Set(engines)].sort()].join()
 }
 
 function isTransform(handler: string): boolean {

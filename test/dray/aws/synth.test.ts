@@ -66,7 +66,7 @@ describe('cdk synth', () => {
     }
     const [dev, prod] = await Promise.all([codeIn('dev'), codeIn('prod')])
 
-    assert.equal(dev?.length, 17)
+    assert.equal(dev?.length, 18)
     assert.deepEqual(dev, prod)
   })
 

@@ -7,7 +7,7 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { writeJson } from 'dray/internal/staging/documents.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { bundlesOf } from 'dray-infra/internal/aws/create-stacks.ts'
-import { triggerHandlers } from 'dray-infra/internal/aws/deployed-handlers.ts'
+import { outsideHandlers } from 'dray-infra/internal/aws/deployed-handlers.ts'
 import { deployedWorkflows } from 'dray-infra/internal/aws/deployed-workflows.ts'
 import { bundleHandlers } from 'dray-infra/internal/aws/handler-bundles.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
@@ -52,11 +52,10 @@ describe('the isolated functions', () => {
   })
 
   test('are all that the state machines call', () => {
-    const triggers: readonly string[] = Object.values(triggerHandlers)
     const deployed = stack
       .ofType('AWS::Lambda::Function')
       .map(({ Properties }) => Properties.Description as string)
-      .filter((handler) => handler?.startsWith('functions/') && !triggers.includes(handler))
+      .filter((handler) => handler?.startsWith('functions/') && !outsideHandlers.includes(handler))
 
     assert.deepEqual([...functions.keys()].toSorted(), [...new Set(deployed)].toSorted())
   })
