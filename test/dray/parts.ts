@@ -38,6 +38,8 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/active-record/{active-record,bytes,many-rows,schema-drift}.test.ts',
     'test/dray/active-record/hostile-values.test.ts',
     'test/dray/active-record/naughty-strings.test.ts',
+    'test/dray/add/odd-tables.test.ts',
+    'test/dray/doctor/doctor.test.ts',
     'test/dray/docs/active-record.test.ts',
     'test/dray/pipeline/*.test.ts',
     'test/dray/cli/run-warehouses.test.ts',

@@ -1,4 +1,4 @@
-import { MYSQL_NAME } from '#test/services/mysql-server.ts'
+import { isRealMysql, MYSQL_NAME } from '#test/services/mysql-server.ts'
 import type { Fault } from './fault.ts'
 import { asUser, changed, dst, made, silentPort, target } from './servers.ts'
 
@@ -54,8 +54,9 @@ export const ofConnections: readonly Fault[] = [
   {
     name: `a wrong password of ${MYSQL_NAME}`,
     urls: async () => dst(Promise.resolve(changed(await made('mysql'), { password: 'wrong' }))),
-    line: /database dst: connect: .*Access denied/,
-    remedy: /Correct the user and the password/,
+    // MySQL does not say so without TLS, but asks for the password itself.
+    line: isRealMysql ? /asks for the password without TLS/ : /database dst: connect: .*Access denied/,
+    remedy: isRealMysql ? /Correct the password/ : /Correct the user and the password/,
   },
   {
     name: 'a database that PostgreSQL does not have',

@@ -61,6 +61,12 @@ export function tableOf(side: keyof typeof tables, url: string): string {
   return tables[side][engine as 'postgres' | 'mysql' | 'sqlite']
 }
 
+/** Signs in to MySQL where its password is never in the clear. */
+export async function signInOverTls(url: string): Promise<void> {
+  const connection = await createConnection({ uri: url, ssl: { rejectUnauthorized: false } })
+  await connection.end()
+}
+
 /** Statements as the server's first user. */
 export async function execute(url: string, ...statements: readonly string[]): Promise<void> {
   if (url.startsWith('sqlite:')) {

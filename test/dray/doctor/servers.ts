@@ -3,9 +3,9 @@ import { type AddressInfo, createServer, type Server } from 'node:net'
 import { join } from 'node:path'
 import { temporaryHome } from '#test/cli/dray-process.ts'
 import type { TestMysqlServer } from '#test/services/mysql-process.ts'
-import { startMysqlServer } from '#test/services/mysql-server.ts'
+import { isRealMysql, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
-import { execute, tableOf } from './patient.ts'
+import { execute, signInOverTls, tableOf } from './patient.ts'
 
 export const { home, remove } = temporaryHome()
 let postgres: TestPostgres
@@ -74,7 +74,10 @@ export async function asUser(url: string, ...rights: readonly string[]): Promise
   farewells.push(() =>
     isMysql ? execute(url, `drop user ${user}`) : execute(url, `drop owned by ${user}`, `drop role ${user}`),
   )
-  return Object.assign(new URL(url), { username: name, password: 'p' }).href
+  const own = Object.assign(new URL(url), { username: name, password: 'p' }).href
+  // A new password is asked for over TLS once, and is known then.
+  if (isMysql && isRealMysql) await signInOverTls(own)
+  return own
 }
 
 export const changed = (
