@@ -318,12 +318,6 @@ export const modeMutants: readonly Mutant[] = [
     },
   },
   {
-    bug: 'a replay puts an old row over a newer one',
-    file: 'shared/dray/pipeline/quarantine/replay.ts',
-    edits: [["return load.version !== null || load.kind === 'append'", "return load.kind !== 'replace'"]],
-    over: { ...RESUMED, repairedAfterSeconds: 100, writers: 5 },
-  },
-  {
     bug: 'the first of many partitions is not among the items of a Distributed Map',
     file: PLAN,
     edits: [
