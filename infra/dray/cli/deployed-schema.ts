@@ -10,13 +10,12 @@ import { wantedOf, withTargets } from './schema-targets.ts'
  * stops neither a comparison nor a deployment.
  */
 export async function deployedSchema(env: string): Promise<string> {
-  let text = ''
   const where = { env }
   try {
-    await withTargets([], where, async (targets, ask) => {
-      const changes = await ask(targets.map((models) => wantedOf(models, UNANSWERED)))
-      text = plansText(changes, (command) => commandFor(where, command))
-    })
+    const changes = await withTargets([], where, (targets, ask) =>
+      ask(targets.map((models) => wantedOf(models, UNANSWERED))),
+    )
+    const text = plansText(changes, (command) => commandFor(where, command))
     return `Tables of ${env}, by the models of this checkout:\n${text}`
   } catch (error) {
     if (error instanceof NoSchemaFunction)

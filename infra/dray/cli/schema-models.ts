@@ -14,12 +14,12 @@ export function nameOf({ definition }: Pick<ModelTable, 'definition'>): string {
  * Lends the models that write, or those that only read; all, or those of these tables. On this machine with their
  * databases up; those of an environment are reached from there.
  */
-export async function withModels(
+export async function withModels<T>(
   what: 'reads' | 'writes',
   tables: readonly string[],
   options: Where,
-  work: (models: readonly ModelsOfTable[]) => Promise<void>,
-): Promise<void> {
+  work: (models: readonly ModelsOfTable[]) => Promise<T>,
+): Promise<T> {
   const { declaredModels } = await import('#dray-infra/local/databases.ts')
   const project = await loadProject()
   const declared = await declaredModels(project)
@@ -31,7 +31,7 @@ export async function withModels(
   const databases = [...new Set(models.map(([{ database }]) => database.name))]
   const services = await startServices({ home: drayHome(), project, databases, state: false })
   try {
-    await work(models)
+    return await work(models)
   } finally {
     await closeDatabases()
     await services.stop()

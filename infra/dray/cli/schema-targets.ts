@@ -8,11 +8,11 @@ import { type ModelsOfTable, withModels } from './schema-models.ts'
 type Ask = (tables: readonly WantedTable[]) => Promise<readonly TableChanges[]>
 
 /** Lends the models of tables that are written, and what plans and changes these: this process, or a function. */
-export function withTargets(
+export function withTargets<T>(
   tables: readonly string[],
   options: Where,
-  work: (targets: readonly ModelsOfTable[], ask: Ask) => Promise<void>,
-): Promise<void> {
+  work: (targets: readonly ModelsOfTable[], ask: Ask) => Promise<T>,
+): Promise<T> {
   return withModels('writes', tables, options, async (models) => {
     const environment = isLocal(options) ? null : options.env
     const asker = { by: await whoAmI(), environment }
