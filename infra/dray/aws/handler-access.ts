@@ -72,7 +72,12 @@ const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
 /** What a stage stages: an extract cannot put rows where a load looks for them. */
 const writtenBy: Readonly<Record<string, readonly string[]>> = {
   extract: [under(batchPrefix('extracted', anywhere))],
-  transform: [under(batchPrefix('transformed', anywhere)), under(passedPrefix('*', '*')), kept, findings],
+  transform: [
+    ...(['transformed', 'told'] as const).map((stage) => under(batchPrefix(stage, anywhere))),
+    under(passedPrefix('*', '*')),
+    kept,
+    findings,
+  ],
   // To the quarantine where a version before planned the run, which left no refused rows to Commit.
   load: [staged, kept],
 }

@@ -38,7 +38,7 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
 
 function text(name: string, { rows, notes }: Preview): string {
   const shown = rows.map((row, number) => `row ${number + 1}: ${row.outcome}\n${textTable(columns, linesOf(row))}\n`)
-  const counts = ['loaded', 'filtered', 'quarantined'].map(
+  const counts = ['loaded', 'filtered', 'deleted', 'quarantined'].map(
     (outcome) => `${rows.filter((row) => row.outcome === outcome).length} ${outcome}`,
   )
   const last =

@@ -1,3 +1,4 @@
+import { type RowTerm, rowTerms } from 'dray/internal/messages/row-counts.ts'
 import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
@@ -27,6 +28,8 @@ export function jsonReport(result: RunResult) {
       duplicate: step.duplicate,
       quarantined: step.quarantined,
       deleted: step.deleted,
+      left: step.left,
+      gone: step.gone,
       findings: step.findings,
       quarantine: step.quarantine,
       last_run_before: step.lastRunBefore,
@@ -53,7 +56,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
   const locate = places.locate ?? (await stagingPlaces())
   return [
     '',
-    textTable(stepColumns(places.stream), result.steps),
+    textTable(stepColumns(places.stream, result.steps), result.steps),
     '',
     `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
     ...reasons(result),
@@ -64,9 +67,13 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
   ].join('\n')
 }
 
-/** The columns of a table of steps; terms of the row equation that are zero everywhere still have their place. */
-export function stepColumns(stream: NodeJS.WriteStream): Column<StepRecord>[] {
-  const terms = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined', 'deleted'] as const
+/** Shown where a step has one. */
+const RARE: ReadonlySet<string> = new Set<RowTerm>(['left'])
+
+/** The columns of a table of steps; usual terms of the row equation that are zero everywhere still have their place. */
+export function stepColumns(stream: NodeJS.WriteStream, steps: readonly StepRecord[]): Column<StepRecord>[] {
+  const all = ['read', ...rowTerms] as const
+  const terms = all.filter((term) => !RARE.has(term) || steps.some((step) => step[term] > 0))
   return [
     { title: 'step', value: (step) => step.step },
     { title: 'status', value: (step) => status(step.status, stream) },

@@ -63,7 +63,7 @@ async function show(id: string, options: CommonOptions): Promise<void> {
     [
       `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${oneLine(`${run.trigger}, ${run.runner}`)}\n`,
       run.error ? `${oneLine(run.error)}\n` : '',
-      `\n${textTable(stepColumns(process.stdout), steps)}\n`,
+      `\n${textTable(stepColumns(process.stdout, steps), steps)}\n`,
       cost === null ? '' : costLine(cost),
       ...reasons,
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),

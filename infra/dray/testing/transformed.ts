@@ -22,6 +22,8 @@ export type Transformed<T extends AnyTarget> =
       readonly findings: readonly ValidationError[]
     }
   | { readonly outcome: 'filtered' }
+  /** By its flag, or since the transform says `row.delete()`. */
+  | { readonly outcome: 'deleted' }
   | { readonly outcome: 'quarantined'; readonly errors: readonly ValidationError[] }
 
 /**
@@ -40,6 +42,7 @@ export function transformed<S extends AnySource, T extends AnyTarget>(
   const transformRow = rowTransformer(pipeline as unknown as Pipeline, timestampOf(runStartedAt))
   const result = transformRow(textsOf(definition, values))
   if (result.kind === 'filtered') return { outcome: 'filtered' }
+  if (result.kind === 'deleted') return { outcome: 'deleted' }
   if (result.kind === 'quarantined') return { outcome: 'quarantined', errors: result.errors }
   const columns = bulkColumns(pipeline.load.target.definition)
   const row = columns.map((column, place) => [column.name, textToValue(column, result.texts[place] ?? null)])

@@ -82,6 +82,8 @@ const loadInput = transformInput.extend({
   filtered: z.int().nonnegative(),
   /** How many rows have another key in the target than in the source; not known where it is not said. */
   other_keys: z.int().nonnegative().optional(),
+  /** The keys in the target of rows that are to be deleted; not said where there are none. */
+  told: stagedObject.optional(),
   /** Rows kept whole with the reason; null when there are none. */
   quarantined: stagedObject.nullable(),
   /** Findings on rows that go on; null when there are none. */

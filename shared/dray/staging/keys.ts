@@ -39,9 +39,9 @@ export function itemsPrefix(run: string, pipeline: string): string {
   return partPrefix(run, pipeline, 'items')
 }
 
-/** The batches of one partition. */
+/** The batches of one partition; `told` are the keys of rows that are to be deleted. */
 export function batchPrefix(
-  stage: 'extracted' | 'transformed',
+  stage: 'extracted' | 'transformed' | 'told',
   place: { readonly run: string; readonly pipeline: string; readonly partition: number | '*' },
 ): string {
   return partPrefix(place.run, place.pipeline, stage, place.partition)

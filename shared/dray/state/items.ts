@@ -1,4 +1,4 @@
-import type { RowCounts } from '#dray/messages/row-counts.ts'
+import { type RowCounts, rowTerms } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 import { Attributes, type Item } from './attributes.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
@@ -30,7 +30,7 @@ function nullableTime(time: number | null): string | null {
   return time === null ? null : timeText(time)
 }
 
-const COUNTS = ['read', 'inserted', 'updated', 'unchanged', 'filtered', 'duplicate', 'quarantined'] as const
+const COUNTS = ['read', ...rowTerms] as const
 
 function rowCounts(count: (name: (typeof COUNTS)[number]) => number): RowCounts {
   return Object.fromEntries(COUNTS.map((name) => [name, count(name)])) as Record<keyof RowCounts, number>
@@ -127,7 +127,7 @@ export function stepItem(step: StepRecord): Item {
     records_processed: step.read,
     records_failed: step.quarantined,
     ...rowCounts((name) => step[name]),
-    deleted: step.deleted,
+    gone: step.gone,
     findings: step.findings,
     bytes: step.bytes,
     error: cutError(step.error),
@@ -151,7 +151,7 @@ function stepRecord(item: Item): StepRecord {
     lastRunBefore: held.text('last_run_before'),
     lastRunAfter: held.text('last_run_after'),
     ...rowCounts((name) => held.count(name)),
-    deleted: held.count('deleted'),
+    gone: held.count('gone'),
     findings: held.count('findings'),
     bytes: held.count('bytes'),
     error: held.text('error'),

@@ -1,4 +1,4 @@
-import type { RowCounts } from '#dray/messages/row-counts.ts'
+import { NO_ROWS, type RowCounts } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 
 /** A refused run has done nothing, since another one held its pipelines. */
@@ -93,8 +93,13 @@ export interface StepRecord extends RowCounts {
   readonly executionTimeSeconds: number | null
   readonly lastRunBefore: string | null
   readonly lastRunAfter: string | null
-  /** Target rows whose source row is gone: deleted, marked as deleted, or closed in a history. */
+  /**
+   * Target rows that were deleted, marked as deleted, or closed in a history: those that were read and told to be, and
+   * those that are gone.
+   */
   readonly deleted: number
+  /** Of these the ones whose source row is gone; they were not read. */
+  readonly gone: number
   /** Findings recorded on rows that were loaded all the same. */
   readonly findings: number
   readonly bytes: number
@@ -121,14 +126,8 @@ export function emptyStep(runId: string, step: string): StepRecord {
     executionTimeSeconds: null,
     lastRunBefore: null,
     lastRunAfter: null,
-    read: 0,
-    inserted: 0,
-    updated: 0,
-    unchanged: 0,
-    filtered: 0,
-    duplicate: 0,
-    quarantined: 0,
-    deleted: 0,
+    ...NO_ROWS,
+    gone: 0,
     findings: 0,
     bytes: 0,
     error: null,

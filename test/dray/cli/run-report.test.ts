@@ -118,6 +118,8 @@ describe('the report of a run', () => {
       'duplicate',
       'quarantined',
       'deleted',
+      'left',
+      'gone',
       'findings',
       'quarantine',
       'last_run_before',

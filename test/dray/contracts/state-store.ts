@@ -7,13 +7,15 @@ import type { LandedPartition, StateStore, StepRecord } from 'dray/internal/stat
 const NOW = Date.parse('2026-03-01T02:00:00Z')
 const MINUTE = 60_000
 const COUNTS: RowCounts = {
-  read: 10,
+  read: 12,
   inserted: 4,
   updated: 3,
   unchanged: 0,
   filtered: 1,
   duplicate: 0,
   quarantined: 2,
+  deleted: 1,
+  left: 1,
 }
 
 function stepOf(runId: string, over: Partial<StepRecord> = {}): StepRecord {
@@ -28,6 +30,7 @@ function stepOf(runId: string, over: Partial<StepRecord> = {}): StepRecord {
     lastRunAfter: '2026-03-01 01:55:00.123456',
     ...COUNTS,
     deleted: 3,
+    gone: 2,
     findings: 5,
     bytes: 123_456_789_012,
     error: null,

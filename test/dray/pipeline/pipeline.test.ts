@@ -140,6 +140,8 @@ function pipelineSuite(
         filtered: 1,
         duplicate: 0,
         quarantined: 3,
+        deleted: 0,
+        left: 0,
         last_run_before: null,
         last_run_after: null,
       })

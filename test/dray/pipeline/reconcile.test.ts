@@ -138,7 +138,7 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
 
     assert.deepEqual(found(result), [])
     assert.deepEqual([result.source.rows, result.target.rows, result.rowsCompared, result.ranges], [27, 26, 27, 3])
-    assert.deepEqual(result.leftOut, { filtered: 1, quarantined: 0, pending: 0 })
+    assert.deepEqual(result.leftOut, { filtered: 1, deleted: 0, quarantined: 0, pending: 0 })
     assert.deepEqual(result.columns, ['label', 'price', 'day', 'is_open', 'changed_at'])
     assert.ok(result.notes.some((note) => /hold the start of a run: started_at/.test(note)))
   })

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, beforeEach, describe, test } from 'node:test'
 import { TerminalError, TransientError } from 'dray/internal/errors.ts'
+import { NO_ROWS } from 'dray/internal/messages/row-counts.ts'
 import { writeJson } from 'dray/internal/staging/documents.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
@@ -81,7 +82,7 @@ describe('watchRun', () => {
   }
 
   test('shows how many of the planned partitions have landed, and ends with what the metrics say', async () => {
-    const counts = { read: 5, inserted: 5, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
+    const counts = { ...NO_ROWS, read: 5, inserted: 5 }
     const step = { ...emptyStep(`r-${id}`, 'orders'), startTime: 1_000 }
     await writeJson(staging, `runs/r-${id}/orders/_plan`, { partitions: [{}, {}, {}, {}] })
     await state.putStep(step)

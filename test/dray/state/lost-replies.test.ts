@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
+import { NO_ROWS } from 'dray/internal/messages/row-counts.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import {
   createStateClient,
@@ -70,14 +71,10 @@ function stepOf(runId: string): StepRecord {
     executionTimeSeconds: 0.001,
     lastRunBefore: null,
     lastRunAfter: 'a',
+    ...NO_ROWS,
     read: 1,
     inserted: 1,
-    updated: 0,
-    unchanged: 0,
-    filtered: 0,
-    duplicate: 0,
-    quarantined: 0,
-    deleted: 0,
+    gone: 0,
     findings: 0,
     bytes: 1,
     error: null,

@@ -1,4 +1,5 @@
 import type { FieldsOf } from '#dray/active-record/model.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import type { Extraction } from './extraction.ts'
@@ -29,10 +30,24 @@ export type DeletesOption<S extends AnySource = AnySource, T extends AnyTarget =
   | (DeletesGuard<S> & { readonly close: true })
   /** The field that is set to the run's start (a timestamp) or to true (a boolean). */
   | (DeletesGuard<S> & { readonly soft: keyof FieldsOf<T> & string })
+  | (DeletesGuard<S> & ToldBy<S> & { readonly hard?: true })
+  | (DeletesGuard<S> & ToldBy<S> & { readonly close: true })
+  | (DeletesGuard<S> & ToldBy<S> & { readonly soft: keyof FieldsOf<T> & string })
+
+/** Rows that the run reads say that they are deleted; keys are not compared. */
+type ToldBy<S extends AnySource> =
+  /** A field of the source: a boolean or an integer that is not false or 0, or a moment or day that is not NULL. */
+  | { readonly flag: keyof FieldsOf<S> & string }
+  /** Only those of which the transform says `row.delete()`. */
+  | { readonly told: true }
 
 /** The option, made out. */
 export interface Deletes {
   readonly kind: 'ignore' | 'hard' | 'soft' | 'close'
+  /** What says that a row is deleted: its key is not in the source, or the row itself. */
+  readonly by: 'absence' | 'row'
+  /** The source's field that says it. */
+  readonly flag: string | null
   /** The field of a soft delete. */
   readonly field: string | null
   readonly most: number
@@ -47,13 +62,15 @@ export function deletesOf(
   extract: Extraction,
   load: Loading,
 ): Deletes {
-  const given: { readonly soft?: string; readonly most?: number; readonly key?: string | readonly string[] } =
-    typeof option === 'object' ? option : {}
-  const kind = kindOf(option)
+  const given: Given = typeof option === 'object' ? option : {}
+  const isTold = given.flag !== undefined || given.told !== undefined
+  const kind = kindOf(option, load)
   const deletes: Deletes = {
     kind,
+    by: isTold ? 'row' : 'absence',
+    flag: given.flag ?? null,
     field: given.soft ?? null,
-    most: given.most ?? MOST,
+    most: given.most ?? (isTold ? 1 : MOST),
     key:
       given.key === undefined ? extract.source.definition.primaryKey.map((column) => column.name) : [given.key].flat(),
   }
@@ -61,12 +78,24 @@ export function deletesOf(
   return deletes
 }
 
-function kindOf(option: DeletesOption | undefined): Deletes['kind'] {
+interface Given {
+  readonly soft?: string
+  readonly most?: number
+  readonly key?: string | readonly string[]
+  readonly flag?: string
+  readonly told?: true
+}
+
+function kindOf(option: DeletesOption | undefined, load: Loading): Deletes['kind'] {
   if (option === undefined) return 'ignore'
   if (typeof option === 'string') return option
   if ('soft' in option) return 'soft'
-  return 'close' in option ? 'close' : 'hard'
+  if ('close' in option || (!('hard' in option) && load.kind === 'history')) return 'close'
+  return 'hard'
 }
+
+/** Kinds of fields that say whether a row is deleted. */
+const FLAGS: ReadonlySet<FieldKind> = new Set(['boolean', 'integer', 'bigint', 'timestamp', 'date'])
 
 function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load: Loading): void {
   const refuse = (what: string) => new ConfigurationError(`pipeline('${name}'): deletes: '${deletes.kind}' ${what}`)
@@ -90,7 +119,27 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
     if (!extract.source.definition.byName.has(field))
       throw refuse(`names the key "${field}", which the source does not have`)
   }
+  if (deletes.flag !== null) {
+    const flag = extract.source.definition.byName.get(deletes.flag)?.field.settings.kind
+    if (flag === undefined || !FLAGS.has(flag)) {
+      throw refuse(
+        `names the flag "${deletes.flag}", which is no boolean, integer, timestamp or date of the source; name one that is, or say { told: true } and row.delete() in the transform`,
+      )
+    }
+  }
+  const own = extract.source.definition.primaryKey.map(({ name }) => name)
+  if (
+    deletes.by === 'row' &&
+    (own.length !== deletes.key.length || own.some((field) => !deletes.key.includes(field)))
+  ) {
+    throw refuse(
+      `goes by rows that say it themselves, and another row of the source may have the same ${load.by.join(', ')}; write the target by the source's primary key, or use deletes: '${deletes.kind}', which looks for the keys that are left`,
+    )
+  }
   if (deletes.kind !== 'soft') return
+  if (load.update === 'never') {
+    throw refuse(`does not go with update: 'never': a row that comes back would stay marked; use 'hard'`)
+  }
   const settings = load.target.definition.byName.get(deletes.field ?? '')?.field.settings
   if (settings?.kind === 'boolean' || (settings?.kind === 'timestamp' && settings.isNullable)) return
   throw refuse(`names the field "${deletes.field}", which is neither a nullable timestamp nor a boolean of the target`)

@@ -21,6 +21,9 @@ export interface Loading<T extends AnyTarget = AnyTarget, Managed extends object
   /** Which rows are the same; empty for an append to a table without a primary key. */
   readonly by: readonly string[]
   readonly version: string | null
+  /** Whether rows are written whose key is there, and whose key is not. */
+  readonly update: 'differing' | 'never'
+  readonly insert: boolean
   /** A replace by no rows at all empties the table. */
   readonly allowEmpty: boolean
   /** The share of its rows that a replace may leave out. */
@@ -38,11 +41,22 @@ export interface UpsertOptions<T extends AnyTarget> {
   readonly by: Names<T> | readonly Names<T>[]
   /** A row never overwrites one whose value of this property is greater. */
   readonly version?: Names<T>
+  /** `'never'` inserts new keys and leaves rows that are there alone, whatever they say. */
+  readonly update?: 'differing' | 'never'
+  /** False updates rows that are there and leaves new keys out. */
+  readonly insert?: boolean
 }
 
 /** New keys are inserted; rows that differ are updated; equal ones are left alone. */
 export function upsert<T extends AnyTarget>(target: T, options: UpsertOptions<T>): Loading<T, None> {
-  return loading('upsert', target, { by: [options.by].flat() as string[], version: options.version ?? null })
+  const { update = 'differing', insert = true } = options
+  if (update === 'never' && !insert) {
+    throw new ConfigurationError(
+      `upsert(${target.definition.table}): update: 'never' and insert: false would write no row; leave one of them out`,
+    )
+  }
+  const by = [options.by].flat() as string[]
+  return loading('upsert', target, { by, version: options.version ?? null, update, insert })
 }
 
 /** Rows are inserted and never changed; one whose primary key is there already is quarantined. */
@@ -156,8 +170,16 @@ function loading<T extends AnyTarget, Managed extends object>(
   target: T,
   given: Partial<Loading<T>>,
 ): Loading<T, Managed> {
-  return { kind, target, by: [], version: null, allowEmpty: false, most: MOST, history: null, ...given } as Loading<
-    T,
-    Managed
-  >
+  return {
+    kind,
+    target,
+    by: [],
+    version: null,
+    update: 'differing',
+    insert: true,
+    allowEmpty: false,
+    most: MOST,
+    history: null,
+    ...given,
+  } as Loading<T, Managed>
 }

@@ -15,6 +15,11 @@ export interface RowContext {
   readonly runStartedAt: Timestamp
   /** Sends the whole row to the quarantine. */
   readonly reject: (field: string, code: string, message?: string) => null
+  /**
+   * The row is deleted: what the target has of it is deleted, marked or closed, as `deletes` says, which has to be
+   * said.
+   */
+  readonly delete: () => null
   /** Records what was wrong with a value; the row goes on. */
   readonly finding: (field: string, code: string, message?: string) => void
 }
@@ -138,5 +143,6 @@ function aloneBecause(load: Loading, deletes: Deletes): string | null {
   if (load.kind === 'replace') return 'replaces all of its rows'
   if (load.kind === 'history') return 'keeps the versions of its rows'
   if (deletes.kind === 'ignore') return null
+  if (deletes.by === 'row') return null
   return `${deletes.kind === 'soft' ? 'marks' : 'deletes'} rows that its source does not have`
 }

@@ -7,7 +7,8 @@ import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { isLeftOut, mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
-import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
+import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
+import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 
@@ -15,7 +16,7 @@ import { canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/
 export interface ExpectedRow {
   readonly sourceKey: readonly Text[]
   readonly outcome: Outcome
-  /** The key in the target, canonical; null unless the row is to be loaded. */
+  /** The key in the target, canonical; null unless the row is to be loaded, or deleted. */
   readonly key: readonly Text[] | null
 }
 
@@ -51,7 +52,8 @@ export class RowComparison {
       return isOwn || isLeftOut ? [] : [place]
     })
     this.#compared = new Set(places)
-    this.#transforms = STARTS.map((start) => rowTransformer(pipeline, start))
+    // A transform that changes keys is no fault here.
+    this.#transforms = STARTS.map((start) => rowTransformer(pipeline, start, { checksKeys: false }))
   }
 
   /** The columns that are compared. */
@@ -71,6 +73,7 @@ export class RowComparison {
   expect(row: readonly Text[]): ExpectedRow {
     const [first, second] = this.#transforms.map((transform) => transform(row)) as [Outcome, Outcome]
     const sourceKey = this.#sourceKey.map(({ index }) => row[index] ?? null)
+    if (first.kind === 'deleted') return { sourceKey, outcome: first, key: canonicalKey(this.#by, first.key) }
     if (first.kind !== 'loaded') return { sourceKey, outcome: first, key: null }
     if (second.kind === 'loaded') {
       for (const place of this.#compared) if (first.texts[place] !== second.texts[place]) this.#ofTheRun.add(place)
@@ -83,7 +86,10 @@ export class RowComparison {
   }
 
   /** The target's rows of these keys, by their canonical key; of a history the current versions. */
-  async find(keys: readonly (readonly Text[])[]): Promise<Map<string, readonly Text[]>> {
+  async find(
+    keys: readonly (readonly Text[])[],
+    isLive: RawBuilder<unknown> | null = null,
+  ): Promise<Map<string, readonly Text[]>> {
     const { database, definition } = this.#pipeline.load.target
     const found = new Map<string, readonly Text[]>()
     await database.withConnection(async (connection, adapter) => {
@@ -95,7 +101,7 @@ export class RowComparison {
         const statement = compile(
           adapter,
           sql`select ${sql.join(read)} from ${tableName(definition)}
-            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly()}`,
+            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly()}${isLive === null ? sql`` : sql` and ${isLive}`}`,
         )
         const { rows } = await connection.query(statement.sql, statement.parameters)
         for (const row of rows) found.set(this.#keyOf(row), row)

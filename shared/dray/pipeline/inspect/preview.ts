@@ -17,7 +17,7 @@ import type { Services } from '../services.ts'
 
 /** A source row beside what the transform makes of it. */
 export interface PreviewedRow {
-  readonly outcome: 'loaded' | 'filtered' | 'quarantined'
+  readonly outcome: 'loaded' | 'filtered' | 'deleted' | 'quarantined'
   /** By column, as the source's own text. */
   readonly source: Readonly<Record<string, Text>>
   /** By column of the target; null unless it would be loaded. */

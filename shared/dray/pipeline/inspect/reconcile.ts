@@ -24,7 +24,7 @@ export interface RowDifference {
   readonly kind: 'missing' | 'extra' | 'different'
   /** The key in the target. */
   readonly key: Readonly<Record<string, Text>>
-  /** The key of the source row; null for an extra row. */
+  /** The key of the source row; null for an extra row that the source does not have. */
   readonly sourceKey: readonly Text[] | null
   /** The columns of the target that differ, of a row that is there. */
   readonly columns: readonly string[]
@@ -43,7 +43,7 @@ export interface Reconciliation {
   readonly columns: readonly string[]
   readonly counts: Readonly<Record<RowDifference['kind'], number>>
   /** Source rows that are not looked for in the target, and why. */
-  readonly leftOut: { readonly filtered: number; readonly quarantined: number; readonly pending: number }
+  readonly leftOut: Readonly<Record<'filtered' | 'deleted' | 'quarantined' | 'pending', number>>
   /** The first differences; `counts` has all. */
   readonly differences: readonly RowDifference[]
   /** Sentences for a person. */
@@ -105,7 +105,7 @@ class Reconciling {
   readonly #isTakenOver: ReturnType<typeof takenOverKey>
   readonly #differences: RowDifference[] = []
   readonly #counts = { missing: 0, extra: 0, different: 0 }
-  readonly #leftOut = { filtered: 0, quarantined: 0, pending: 0 }
+  readonly #leftOut = { filtered: 0, deleted: 0, quarantined: 0, pending: 0 }
   readonly #notes: string[] = []
   #ranges = 0
   #equal = 0
@@ -130,8 +130,7 @@ class Reconciling {
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
     this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
-    // A transform that changes keys is no fault here.
-    this.#comparison = new RowComparison({ ...pipeline, deletes: { ...pipeline.deletes, kind: 'ignore' } })
+    this.#comparison = new RowComparison(pipeline)
   }
 
   async run(): Promise<Reconciliation> {
@@ -223,7 +222,7 @@ class Reconciling {
         if (known === undefined || order.compare(place, known.place) >= 0) newest.set(key, { one, place })
       }
     }
-    this.#differences.length = 0
+    this.#differences.splice(0, this.#limit, ...this.#differences.filter(({ kind }) => kind === 'extra'))
     Object.assign(this.#counts, { missing: 0, different: 0 })
     this.#waiting = 0
     const found = await this.#comparison.find([...newest.values()].map(({ one }) => one.key as readonly Text[]))
@@ -242,6 +241,7 @@ class Reconciling {
     this.#compared += expected.length
     const loaded = new Map<string, ExpectedRow>()
     const filtered: (readonly Text[])[] = []
+    const deleted: ExpectedRow[] = []
     for (const one of expected) {
       if (one.key !== null) this.#checkKey(one)
       if (one.outcome.kind === 'loaded') this.#hasOtherKeys ||= !this.#isTakenOver(one.row, one.outcome.texts)
@@ -249,11 +249,26 @@ class Reconciling {
       else if (one.outcome.kind === 'filtered') {
         this.#leftOut.filtered += 1
         filtered.push(one.sourceKey)
+      } else if (one.outcome.kind === 'deleted') {
+        this.#leftOut.deleted += 1
+        deleted.push(one)
       } else if (one.key !== null) loaded.set(keyOf(one.key), one)
     }
     const found = await this.#comparison.find([...loaded.values()].map(({ key }) => key as readonly Text[]))
     for (const [key, one] of loaded) this.#judge(one, found.get(key))
+    await this.#findDeleted(deleted)
     if (filtered.length > 0 && this.#keepsKey) this.#staleFiltered += (await this.#comparison.find(filtered)).size
+  }
+
+  /** Rows of the target of which the source says that they are deleted. */
+  async #findDeleted(rows: readonly ExpectedRow[]): Promise<void> {
+    if (rows.length === 0) return
+    const keys = rows.map(({ key }) => key as readonly Text[])
+    const found = await this.#comparison.find(keys, liveRows(this.#pipeline))
+    for (const { key, sourceKey } of rows) {
+      if (key === null || !found.has(keyOf(key))) continue
+      this.#add({ kind: 'extra', key: this.#named(key), sourceKey, columns: [] })
+    }
   }
 
   #checkKey(one: ExpectedRow): void {
@@ -267,6 +282,8 @@ class Reconciling {
 
   #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {
     if (outcome.kind !== 'loaded' || key === null) return
+    const { update, insert } = this.#pipeline.load
+    if (found === undefined ? !insert : update === 'never') return
     const columns = found === undefined ? [] : this.#comparison.differences(outcome.texts, found)
     if (found !== undefined && columns.length === 0) return
     this.#differing.add(hashOfText(keyOf(key)))

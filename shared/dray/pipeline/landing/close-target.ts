@@ -1,11 +1,12 @@
 import { DataQualityError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import type { Services } from '../services.ts'
 import { type Closing, closedBefore } from './closing.ts'
-import { type Deletion, deleteGone, type PresentKeys } from './delete-gone.ts'
+import { type Deletion, deleteGone, deleteTold, NOTHING_DELETED, type PresentKeys } from './delete-gone.ts'
 import { foreignKeysTo } from './foreign-keys.ts'
 import { landNewest } from './land-newest.ts'
 import { checkFence, type LandedRun, sumOfLedger } from './ledger.ts'
@@ -14,6 +15,7 @@ import { prepareReplacement, swapIn } from './replacement.ts'
 import { SecondTry } from './second-try.ts'
 import { findSharedKeys } from './shared-keys.ts'
 import { stageSourceKeys } from './source-keys.ts'
+import { ToldKeys } from './told-keys.ts'
 
 /**
  * What is asked of a plan here. One that does not advance is of some rows only: it leaves what it does not read alone.
@@ -61,7 +63,8 @@ async function deleteAndTryAgain(
 ): Promise<ClosedRun> {
   const { database } = pipeline.load.target
   const { advances } = planned
-  const deletes = advances && pipeline.deletes.kind !== 'ignore'
+  const { deletes: option } = pipeline
+  const deletes = advances && option.kind !== 'ignore' && option.by === 'absence'
   const isOwed = (known: LandedRun) => planned.triesAgain === true && known.refused.length > 0 && !known.isTriedAgain
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'
@@ -71,7 +74,8 @@ async function deleteAndTryAgain(
   const shared = isSettled ? null : await findSharedKeys({ pipeline, input, landed, services })
   const newest = shared?.newest ?? null
   const isTried = !isOwed(landed) || isReplaced(pipeline, before)
-  if (newest === null && isTried && (!deletes || before !== null)) {
+  const told = landed.told.length === 0 ? null : new ToldKeys(pipeline, landed.told, planned.schema, services)
+  if (newest === null && isTried && told === null && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }
   }
@@ -87,8 +91,8 @@ async function deleteAndTryAgain(
         await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at, schema: planned.schema }, services)
       const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
-      const deletion =
-        present === null ? NOTHING_DELETED : await deleteBetween(pipeline, run, { present, tries }, services)
+      const gone = { told, present, loaded: landed.loadedKeys, tries }
+      const deletion = await deleteBetween(pipeline, run, gone, services)
       if (tries === null) {
         check(known)
         return { ...deletion, landed: known }
@@ -105,7 +109,14 @@ async function deleteAndTryAgain(
   }
 }
 
-const NOTHING_DELETED: Deletion = { deleted: 0, notes: [] }
+/** What is to be deleted: by the rows themselves, and by the keys that are left; null where nothing is. */
+interface Gone {
+  readonly told: ToldKeys | null
+  readonly present: PresentKeys | null
+  /** The keys that the run has loaded. */
+  readonly loaded: readonly StagedObject[]
+  readonly tries: SecondTry | null
+}
 
 /**
  * Deletes what is gone. Where the table refers to itself, refused rows are tried before it, too: what was moved to
@@ -114,15 +125,20 @@ const NOTHING_DELETED: Deletion = { deleted: 0, notes: [] }
 async function deleteBetween(
   pipeline: Pipeline,
   run: Parameters<typeof deleteGone>[1],
-  { present, tries }: { readonly present: PresentKeys; readonly tries: SecondTry | null },
+  { told, present, loaded, tries }: Gone,
   services: Services,
 ): Promise<Deletion> {
+  if (told === null && present === null) return NOTHING_DELETED
   const { database, definition } = pipeline.load.target
   const foreign = pipeline.deletes.kind === 'hard' ? await foreignKeysTo(database, definition.table) : []
   const refersToItself = foreign.some(({ isOwn }) => isOwn)
   if (refersToItself) await tries?.run()
   const refused = refersToItself && tries !== null ? await tries.keysLeft() : new Set<string>()
-  return deleteGone(pipeline, run, present, { foreign, refused }, services)
+  const around = { foreign, refused }
+  const first = told === null ? NOTHING_DELETED : await deleteTold(pipeline, run, { told, loaded }, around, services)
+  if (present === null) return { deleted: 0, notes: first.notes }
+  const { deleted, notes } = await deleteGone(pipeline, run, present, around, services)
+  return { deleted, notes: [...first.notes, ...notes] }
 }
 
 /** What a replace has gathered is in the table: there is nothing beside it any more to load rows into. */

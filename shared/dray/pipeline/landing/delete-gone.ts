@@ -1,7 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { boundValue, columnName, tableName } from '#dray/active-record/sql.ts'
 import { columnOf } from '#dray/active-record/table-definition.ts'
-import type { CopyBlock, Text } from '#dray/block/block.ts'
+import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock } from '#dray/block/copy-text.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -20,6 +20,7 @@ import type { ForeignKey } from './foreign-keys.ts'
 import { GoneRows } from './gone-keys.ts'
 import { closeVersions } from './history.ts'
 import { deleteKept, rowsOfOthers } from './referring-rows.ts'
+import type { ToldKeys } from './told-keys.ts'
 
 interface Run {
   readonly runId: string
@@ -73,7 +74,8 @@ export async function deleteGone(
   const counts = await rows.count(signal)
   guard(pipeline, { ...counts, source: present.source.rows })
   if (counts.gone + back.length === 0) return { deleted: 0, notes: [] }
-  const { deleted, notes: along } = await deleteRows(pipeline, rows, { run, present, surroundings }, services)
+  const held = { keys: () => blocksOf(present, services), loaded: present.loaded }
+  const { deleted, notes: along } = await deleteRows(pipeline, rows, { run, held, surroundings }, services)
   const notes = [...back, ...along]
   const left = await rows.count(signal)
   if (deleted !== counts.gone || left.rows !== counts.rows - counts.gone) {
@@ -84,6 +86,41 @@ export async function deleteGone(
   await recordClosing(database, { pipeline: pipeline.name, ...run }, { deleted, replaced: 0, notes })
   return { deleted, notes }
 }
+
+/**
+ * Deletes (or marks, or closes) the target rows of which the source's own rows say that they are deleted, in the open
+ * transaction, which holds the fence; says how many. A second delivery finds none.
+ */
+export async function deleteTold(
+  pipeline: Pipeline,
+  run: Run,
+  { told, loaded }: { readonly told: ToldKeys; readonly loaded: readonly StagedObject[] },
+  surroundings: Surroundings,
+  services: Services,
+): Promise<Deletion> {
+  const { signal } = services
+  await told.guard()
+  if (surroundings.foreign.length === 0) {
+    const deleted = await told.removeEach((keys, isWanted) =>
+      remove(pipeline, keys, () => isWanted, { ...run, signal }),
+    )
+    return { deleted, notes: [] }
+  }
+  const held = { keys: () => told.blocks(), loaded }
+  const rows = await GoneRows.of(pipeline, held.keys, signal)
+  const { gone } = await rows.count(signal)
+  if (gone === 0) return NOTHING_DELETED
+  const { deleted, notes } = await deleteRows(pipeline, rows, { run, held, surroundings }, services)
+  if (deleted !== gone || (await rows.count(signal)).gone !== 0) {
+    const { database, table } = pipeline.load.target.definition
+    throw new TerminalError(
+      `${pipeline.name}: the source says of ${gone} rows of ${database}.${table} that they are deleted, and ${deleted} were, so none was; look for another writer, a trigger, a rule or a policy`,
+    )
+  }
+  return { deleted, notes }
+}
+
+export const NOTHING_DELETED: Deletion = { deleted: 0, notes: [] }
 
 async function* blocksOf({ source, loaded }: PresentKeys, { staging, signal }: Services): AsyncGenerator<Block> {
   for (const object of [source, ...loaded]) yield* (await staging.read(object, { signal })).blocks
@@ -114,7 +151,8 @@ function guard(
 
 interface Work {
   readonly run: Run
-  readonly present: PresentKeys
+  /** The keys by which rows are known to be gone, and those that the run has loaded. */
+  readonly held: { readonly keys: OpenBlocks; readonly loaded: readonly StagedObject[] }
   readonly surroundings: Surroundings
 }
 
@@ -135,11 +173,11 @@ async function deleteRows(pipeline: Pipeline, gone: GoneRows, work: Work, servic
   )
   const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(staged, { signal })
   const { notes, keeping } = await rowsOfOthers(pipeline, gone, surroundings.foreign)
-  const remove = (keys: readonly (readonly Text[])[]) =>
-    pipeline.deletes.kind === 'close'
-      ? closeVersions(pipeline, keys, run.at, { signal })
-      : deleteKeys(pipeline, gone, keys, { at: run.at, signal })
-  const done = await deleteKept(pipeline, keeping, () => removeEach(pipeline, gone, work, { blocks, remove }, services))
+  const removal: Removal = {
+    blocks,
+    remove: (keys) => remove(pipeline, keys, (adapter) => gone.ofKeys(adapter, keys), { at: run.at, signal }),
+  }
+  const done = await deleteKept(pipeline, keeping, () => removeEach(pipeline, gone, work, removal, services))
   return { deleted: done.deleted, notes: [...notes, ...done.notes] }
 }
 
@@ -167,7 +205,7 @@ async function removeEach(
     pipeline,
     gone,
     own,
-    present: () => blocksOf(work.present, services),
+    held: work.held.keys,
     landed: () => landedKeys(work, services),
     signal: services.signal,
   }
@@ -175,9 +213,9 @@ async function removeEach(
 }
 
 /** The keys that the run has loaded, but for those that the target has refused. */
-async function* landedKeys({ present, surroundings }: Work, { staging, signal }: Services): AsyncGenerator<CopyBlock> {
+async function* landedKeys({ held, surroundings }: Work, { staging, signal }: Services): AsyncGenerator<CopyBlock> {
   const encoder = new BlockEncoder()
-  for (const object of present.loaded) {
+  for (const object of held.loaded) {
     const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
     for await (const block of blocks) {
       for (const key of decodeBlock(block)) {
@@ -225,18 +263,20 @@ function mark({ load, deletes }: Pipeline, adapter: Adapter, isMarked: boolean, 
   return sql`update ${tableName(definition)} set ${sql.join(assignments)}`
 }
 
-async function deleteKeys(
+/** Deletes, marks or closes the rows of these keys for which the condition holds. */
+async function remove(
   pipeline: Pipeline,
-  gone: GoneRows,
   keys: readonly (readonly Text[])[],
+  isWanted: (adapter: Adapter) => RawBuilder<unknown>,
   { at, signal }: { readonly at: string; readonly signal: AbortSignal },
 ): Promise<number> {
+  if (pipeline.deletes.kind === 'close') return closeVersions(pipeline, keys, at, { signal })
   const { definition, database } = pipeline.load.target
   return database
     .withConnection(async (connection, adapter) => {
       const work =
         pipeline.deletes.kind === 'soft' ? mark(pipeline, adapter, true, at) : sql`delete from ${tableName(definition)}`
-      const statement = compile(adapter, sql`${work} where ${gone.ofKeys(adapter, keys)}`)
+      const statement = compile(adapter, sql`${work} where ${isWanted(adapter)}`)
       return (await connection.query(statement.sql, statement.parameters, { signal })).affected
     })
     .catch((error: unknown) => {

@@ -22,8 +22,8 @@ interface Tree {
   readonly gone: GoneRows
   /** The foreign keys of the table to itself. */
   readonly own: readonly ForeignKey[]
-  /** The keys of rows that are not gone, and of those that this run has landed. */
-  readonly present: OpenBlocks
+  /** The keys by which rows are known to be gone, and those of rows that this run has landed. */
+  readonly held: OpenBlocks
   readonly landed: OpenBlocks
   readonly signal: AbortSignal
 }
@@ -126,12 +126,12 @@ async function childrenOf({ pipeline, gone }: Tree, key: ForeignKey, keys: reado
 }
 
 /** How many of these rows this run has landed. */
-async function landedAmong({ pipeline, present, landed, signal }: Tree, keys: readonly Key[]): Promise<number> {
+async function landedAmong({ pipeline, held, landed, signal }: Tree, keys: readonly Key[]): Promise<number> {
   const rows = await GoneRows.among(pipeline, landed, signal)
   let count = 0
   for (const group of inGroups(keys)) count += group.length - (await rows.countOf(group))
   // One list of keys is held at a time.
-  await GoneRows.among(pipeline, present, signal)
+  await GoneRows.among(pipeline, held, signal)
   return count
 }
 

@@ -10,13 +10,13 @@ import { bytesOfKey, columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts
 /** The rows of a target whose key the source has no more, as the target's unique key compares. */
 export class GoneRows {
   readonly #pipeline: Pipeline
-  readonly #isHeld: RawBuilder<unknown>
+  readonly #isStaying: RawBuilder<unknown>
   /** For the condition of keys. */
   readonly live: readonly LiveColumn[]
 
-  private constructor(pipeline: Pipeline, isHeld: string, live: readonly LiveColumn[]) {
+  private constructor(pipeline: Pipeline, isStaying: RawBuilder<unknown>, live: readonly LiveColumn[]) {
     this.#pipeline = pipeline
-    this.#isHeld = sql.raw(isHeld)
+    this.#isStaying = isStaying
     this.live = live
   }
 
@@ -31,7 +31,13 @@ export class GoneRows {
       connection.holdKeys({ table: definition.table, key }, present, { signal }),
     )
     const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.by))
-    return new GoneRows(pipeline, isHeld, live)
+    return new GoneRows(pipeline, sql.raw(isHeld), live)
+  }
+
+  /** Of the keys that are held, the rows themselves: those of which the source says that they are deleted. */
+  static async of(pipeline: Pipeline, told: OpenBlocks, signal: AbortSignal): Promise<GoneRows> {
+    const held = await GoneRows.among(pipeline, told, signal)
+    return new GoneRows(pipeline, sql`not (${held.#isStaying})`, held.live)
   }
 
   /** Rows that are not deleted already: all of them, and those that are gone. */
@@ -40,7 +46,7 @@ export class GoneRows {
     return database.withConnection(async (connection, adapter) => {
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select count(*), coalesce(sum(case when ${this.#isHeld} then 0 else 1 end), 0) from ${tableName(definition)}${where(this.#withKey())}`,
+        sql`select count(*), coalesce(sum(case when ${this.#isStaying} then 0 else 1 end), 0) from ${tableName(definition)}${where(this.#withKey())}`,
       )
       const [rows, gone] = (await connection.query(text, parameters, { signal })).rows[0] ?? []
       return { rows: Number(rows), gone: Number(gone) }
@@ -63,7 +69,7 @@ export class GoneRows {
   /** Rows that are marked as deleted, and are not gone; null where none can be. */
   get areBack(): RawBuilder<unknown> | null {
     const live = this.#pipeline.deletes.kind === 'soft' ? liveRows(this.#pipeline) : null
-    return live === null ? null : sql`not ${live} and ${this.#isHeld}`
+    return live === null ? null : sql`not ${live} and ${this.#isStaying}`
   }
 
   /** For the deletion: the rows of these keys, whatever list they come from, as far as they are gone. */
@@ -89,7 +95,7 @@ export class GoneRows {
 
   /** A condition on a row, which is named by its table. */
   get isGone(): RawBuilder<unknown> {
-    return sql`not (${this.#isHeld})`
+    return sql`not (${this.#isStaying})`
   }
 
   #live(): RawBuilder<unknown>[] {

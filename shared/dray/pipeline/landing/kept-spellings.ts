@@ -3,7 +3,7 @@ import { sql } from 'kysely'
 import { readColumn } from '#dray/active-record/sql.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
-import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
+import type { MergeResult, QueryOptions } from '#dray/database/adapter.ts'
 import type { Spelling } from '#dray/database/capabilities.ts'
 import { landedOtherwise, type Reason } from '#dray/database/merge/spellings.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -11,6 +11,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyPlaces } from '#dray/pipeline/rows/taken-over-key.ts'
 import { columnsOf, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { ledgerOf } from './ledger.ts'
+import { withoutRows, withRefused } from './some-rows.ts'
 import { storedKeys } from './stored-keys.ts'
 
 type Key = readonly Text[]
@@ -209,42 +210,4 @@ function* blocksOf(keys: readonly Key[]): Generator<CopyBlock> {
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
-}
-
-function withoutRows(open: OpenBlocks, refused: ReadonlyMap<number, Reason>): OpenBlocks {
-  if (refused.size === 0) return open
-  return async function* () {
-    const encoder = new BlockEncoder()
-    let place = 0
-    for await (const block of open()) {
-      for (const line of linesOf(block)) {
-        const full = refused.has(place++) ? null : encoder.pushLine(line)
-        if (full !== null) yield full
-      }
-    }
-    const rest = encoder.flush()
-    if (rest !== null) yield rest
-  }
-}
-
-/** What the load came to, whose input left the refused rows out. */
-async function withRefused(
-  merged: MergeResult,
-  open: OpenBlocks,
-  refused: ReadonlyMap<number, Reason>,
-): Promise<MergeResult> {
-  if (refused.size === 0) return merged
-  const byPlace = new Map(merged.rejected.map((row) => [row.row, row]))
-  const rejected: RejectedRow[] = []
-  let row = 0
-  let loaded = 0
-  for await (const block of open()) {
-    for (const line of linesOf(block)) {
-      const reason = refused.get(row)
-      const one = reason === undefined ? byPlace.get(loaded++) : { line, ...reason }
-      if (one !== undefined) rejected.push({ ...one, row })
-      row += 1
-    }
-  }
-  return { ...merged, rejected }
 }

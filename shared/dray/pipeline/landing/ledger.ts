@@ -39,6 +39,8 @@ function defineLedger(database: Database) {
         filtered: bigint(),
         duplicate: bigint(),
         quarantined: bigint(),
+        deleted: bigint().nullable(),
+        leftAlone: bigint().nullable(),
         findings: bigint(),
         bytes: bigint(),
         loadedAt: timestamp().touch(),
@@ -50,6 +52,8 @@ function defineLedger(database: Database) {
         refused: text().nullable(),
         /** The staged keys of the target that the partition has loaded, as JSON; null where nothing is deleted. */
         loadedKeys: text().nullable(),
+        /** The staged keys of the target of rows that are to be deleted, as JSON; null where there are none. */
+        told: text().nullable(),
         /** The staged rows of the partition, as JSON; null where no other row of the run can have their keys. */
         landedRows: text().nullable(),
       },
@@ -199,6 +203,8 @@ export interface LandedRun extends LedgerCounts {
   readonly partitions: number
   readonly refused: readonly StagedObject[]
   readonly loadedKeys: readonly StagedObject[]
+  /** The keys that Commit deletes. */
+  readonly told: readonly StagedObject[]
   readonly landedRows: readonly LandedPartition[]
   /** Whether the refused rows have been tried again. */
   readonly isTriedAgain: boolean
@@ -220,6 +226,7 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     partitions: landed.length,
     refused: staged((entry) => entry.refused),
     loadedKeys: staged((entry) => entry.loadedKeys),
+    told: staged((entry) => entry.told),
     landedRows: landed.flatMap(({ landedRows, partitionNumber }) =>
       landedRows === null ? [] : [{ ...(JSON.parse(landedRows) as LandedRows), partition: Number(partitionNumber) }],
     ),
@@ -231,12 +238,14 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     filtered: sum((entry) => entry.filtered),
     duplicate: sum((entry) => entry.duplicate),
     quarantined: sum((entry) => entry.quarantined),
+    deleted: sum((entry) => entry.deleted ?? 0n),
+    left: sum((entry) => entry.leftAlone ?? 0n),
     findings: sum((entry) => entry.findings),
     bytes: sum((entry) => entry.bytes),
   }
 }
 
-type Moved = Pick<RowCounts, 'inserted' | 'updated' | 'unchanged' | 'duplicate' | 'quarantined'>
+type Moved = Pick<RowCounts, 'inserted' | 'updated' | 'unchanged' | 'duplicate' | 'quarantined' | 'left'>
 
 /** Enters what has become of rows of the partitions since, in the place of one: added to theirs, it is the truth. */
 export async function enterMoved(
@@ -258,12 +267,15 @@ export async function enterMoved(
     filtered: 0n,
     duplicate: BigInt(moved.duplicate),
     quarantined: BigInt(moved.quarantined),
+    deleted: 0n,
+    leftAlone: BigInt(moved.left),
     findings: 0n,
     bytes: 0n,
     plan: JSON.stringify(input.plan),
     replayed: null,
     refused: null,
     loadedKeys: null,
+    told: null,
     landedRows: null,
   }).saveOrFail()
 }

@@ -5,6 +5,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { writeVersions } from './history.ts'
 import { loadKeepingSpellings } from './kept-spellings.ts'
+import { type Landed, loadSome } from './left-alone.ts'
 import { nextTable } from './next-table.ts'
 
 export interface RowsToLoad {
@@ -20,7 +21,12 @@ export interface RowsToLoad {
 }
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
-export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
+export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<Landed> {
+  const { open, signal } = rows
+  return loadSome(pipeline, open, (some) => loadSpelled(pipeline, { ...rows, open: some }), { signal })
+}
+
+async function loadSpelled(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
   const { open, isWholeRun, respell = false, signal } = rows
   const written = rows.schema?.forgotten ?? null
   if (written === null) return writeRows(pipeline, rows)

@@ -7,6 +7,7 @@ import { addSecondTry } from './migrations/0004-second-try.ts'
 import { addClosingNotes } from './migrations/0005-closing-notes.ts'
 import { addLandedRows } from './migrations/0006-landed-rows.ts'
 import { addSpellings } from './migrations/0007-spellings.ts'
+import { addToldRows } from './migrations/0008-told-rows.ts'
 import { OwnTables } from './migrations/own-tables.ts'
 
 /** In the order of their numbers, from 1. Only ever added to: a target may be at any version that there has been. */
@@ -18,6 +19,7 @@ const migrations: readonly ((tables: OwnTables) => Promise<void>)[] = [
   addClosingNotes,
   addLandedRows,
   addSpellings,
+  addToldRows,
 ]
 const NEWEST = migrations.length
 

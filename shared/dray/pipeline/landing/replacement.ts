@@ -183,7 +183,14 @@ async function takeEach({ pipeline, input, landed, check, services }: Swap): Pro
   const { rejected } = await loadRows(pipeline, { open, isWholeRun: false, schema: undefined, signal })
   const refused = sourceRowsStored(pipeline, input, { landed: landed.landedRows, rejected }, services)
   await writeJsonLines(staging, quarantinePrefix(planningRun(input), pipeline.name), refused, { signal })
-  const moved = { inserted: -rejected.length, updated: 0, unchanged: 0, duplicate: 0, quarantined: rejected.length }
+  const moved = {
+    inserted: -rejected.length,
+    updated: 0,
+    unchanged: 0,
+    duplicate: 0,
+    quarantined: rejected.length,
+    left: 0,
+  }
   await enterMoved(pipeline, input, REFUSED_AT_SWAP, moved)
   const sums = {
     ...landed,

@@ -1,13 +1,14 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, encodeLine } from '#dray/block/copy-text.ts'
-import { type MergeResult, OTHER_SPELLING } from '#dray/database/adapter.ts'
+import { OTHER_SPELLING } from '#dray/database/adapter.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { keyPlaces, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { enterMoved, type LandedRun, SECOND_TRY } from './ledger.ts'
+import type { Landed } from './left-alone.ts'
 import { loadRows } from './load-rows.ts'
 import { NewerRows } from './newer-rows.ts'
 import { lineOf, type RefusedRow, type RefusedRows, refusedRows, rowsAt, sourceTexts } from './refused-rows.ts'
@@ -15,7 +16,9 @@ import { renamedKeys } from './renamed-keys.ts'
 import { takeBackRepeats } from './repeated-versions.ts'
 import type { SharedKeys } from './shared-keys.ts'
 
-type Tried = Pick<MergeResult, 'inserted' | 'updated' | 'unchanged' | 'duplicate'>
+type Tried = Pick<Landed, 'inserted' | 'updated' | 'unchanged' | 'duplicate' | 'left'>
+
+const NOTHING_TRIED: Tried = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, left: 0 }
 
 /** What a run has landed after it, and which of the refused rows have not. */
 interface SecondTried {
@@ -36,7 +39,7 @@ interface Work extends RefusedRows {
  */
 export class SecondTry {
   readonly #work: Work
-  #tried = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0 }
+  #tried: Tried = NOTHING_TRIED
   /** The places of rows that have not landed; null before the first try. */
   #left: ReadonlySet<number> | null = null
   /** Of rows that share a key those that may land yet, the newest first, which alone is tried. */
@@ -148,8 +151,8 @@ export class SecondTry {
   }
 }
 
-function rowsOf({ inserted, updated, unchanged, duplicate }: Tried): number {
-  return inserted + updated + unchanged + duplicate
+function rowsOf({ inserted, updated, unchanged, duplicate, left }: Tried): number {
+  return inserted + updated + unchanged + duplicate + left
 }
 
 function sumOf(one: Tried, other: Tried): Tried {
@@ -158,6 +161,7 @@ function sumOf(one: Tried, other: Tried): Tried {
     updated: one.updated + other.updated,
     unchanged: one.unchanged + other.unchanged,
     duplicate: one.duplicate + other.duplicate,
+    left: one.left + other.left,
   }
 }
 
@@ -185,7 +189,7 @@ async function attemptEach(
   isChosen: (row: RefusedRow, place: number) => boolean,
   respell: boolean,
 ): Promise<Attempt> {
-  let all: Attempt = { inserted: 0, updated: 0, unchanged: 0, duplicate: 0, rejected: [], untried: new Set() }
+  let all: Attempt = { ...NOTHING_TRIED, rejected: [], untried: new Set() }
   let before = 0
   for (const object of work.refused) {
     const first = before

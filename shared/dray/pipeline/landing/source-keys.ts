@@ -1,14 +1,14 @@
 import { sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, kindsOf } from '#dray/active-record/table-definition.ts'
-import type { CopyBlock, Text } from '#dray/block/block.ts'
-import { BlockEncoder, decodeBlock, linesOf } from '#dray/block/copy-text.ts'
+import type { CopyBlock } from '#dray/block/block.ts'
+import { BlockEncoder, linesOf } from '#dray/block/copy-text.ts'
 import type { Adapter } from '#dray/database/adapter.ts'
-import type { FieldKind } from '#dray/database/field-kind.ts'
 import { compile } from '#dray/database/statement.ts'
-import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { presentPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -73,56 +73,6 @@ export async function* streamedSourceKeys(pipeline: Pipeline): AsyncGenerator<Co
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
-}
-
-/** Kinds whose values engines write in several ways: `t` and `\x01`, moments with and without an offset. */
-const REWRITTEN: ReadonlySet<FieldKind> = new Set(['boolean', 'timestamp', 'date', 'decimal', 'double'])
-
-/** Keys as the models write them, which is how they came into the target. */
-class WrittenKeys {
-  readonly #pairs: readonly (readonly [ColumnDefinition, ColumnDefinition])[]
-  readonly #isAny: boolean
-
-  constructor({ extract, deletes, load }: Pipeline) {
-    const into = columnsOf(load.target.definition, load.by)
-    this.#pairs = columnsOf(extract.source.definition, deletes.key).map((column, place) => [
-      column,
-      into[place] as ColumnDefinition,
-    ])
-    this.#isAny = this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
-  }
-
-  async *of(blocks: AsyncIterable<Block>): AsyncGenerator<Block> {
-    for await (const block of blocks) {
-      if (!this.#isAny) {
-        yield block
-        continue
-      }
-      const encoder = new BlockEncoder()
-      for (const texts of decodeBlock(block)) {
-        const full = encoder.push(this.texts(texts))
-        if (full !== null) yield full
-      }
-      const rest = encoder.flush()
-      if (rest !== null) yield rest
-    }
-  }
-
-  texts(texts: readonly Text[]): readonly Text[] {
-    return this.#isAny ? texts.map((text, place) => this.#written(text, place)) : texts
-  }
-
-  /** A text that is no value of its field stays as it is: its row is in the quarantine. */
-  #written(text: Text, place: number): Text {
-    const [from, into] = this.#pairs[place] as readonly [ColumnDefinition, ColumnDefinition]
-    if (text === null || !REWRITTEN.has(from.field.settings.kind)) return text
-    try {
-      return into.field.settings.toText(from.field.settings.cast(text))
-    } catch (error) {
-      if (error instanceof DataQualityError) return text
-      throw error
-    }
-  }
 }
 
 /** Keys without those that are no text: such a key has one field more, and no row of the target can have it. */

@@ -66,6 +66,7 @@ async function closings(
 function outcomeOf(isAgain: boolean, { outcome }: Partial<PassedRow>): Pick<QuarantineRecord, 'action' | 'reason'> {
   if (isAgain) return { action: 'superseded', reason: 'a later run has quarantined the same row' }
   if (outcome === 'filtered') return { action: 'landed', reason: 'the transform leaves its row out now' }
+  if (outcome === 'deleted') return { action: 'landed', reason: 'its row is deleted now' }
   return { action: 'landed', reason: 'a row of its key has landed' }
 }
 

@@ -3,7 +3,7 @@ import type { Text } from '#dray/block/block.ts'
 import { planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { ageColumn, ageOf } from '#dray/pipeline/rows/age.ts'
-import type { Outcome } from '#dray/pipeline/rows/transform-rows.ts'
+import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
 import { passedPrefix } from '#dray/staging/keys.ts'
@@ -16,7 +16,7 @@ export interface PassedRow {
   readonly key: string
   /** How new the row is; empty where nothing says it. */
   readonly age: string
-  readonly outcome: 'loaded' | 'filtered'
+  readonly outcome: 'loaded' | 'filtered' | 'deleted'
 }
 
 /** A line of such a row with its sum: Commit finds these objects by their keys, with no reference to check them by. */

@@ -10,9 +10,9 @@ export function keyPlaces({ load }: Pipeline): readonly number[] {
   return columnsOf(load.target.definition, load.by).map((column) => columns.indexOf(column))
 }
 
-/** Whether rows of a key take the place of each other: not where they are only added. */
+/** Whether rows of a key take the place of each other: not where they are only added, or where the first one stays. */
 export function replacesRows({ load }: Pipeline): boolean {
-  return load.kind !== 'append' && load.by.length > 0
+  return load.kind !== 'append' && load.update !== 'never' && load.by.length > 0
 }
 
 /**

@@ -8,12 +8,8 @@ import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { isMeasured, leftOutOf, TOO_LARGE } from './large-values.ts'
 import { managedAttributes } from './managed-attributes.ts'
-
-/** What became of one source row. */
-export type Outcome =
-  | { readonly kind: 'loaded'; readonly texts: readonly Text[]; readonly findings: readonly ValidationError[] }
-  | { readonly kind: 'filtered' }
-  | { readonly kind: 'quarantined'; readonly errors: readonly ValidationError[] }
+import type { Outcome } from './outcome.ts'
+import { DeletesUnsaid, flagOf, toldRows } from './told-rows.ts'
 
 const NO_FINDINGS: readonly ValidationError[] = []
 
@@ -21,6 +17,7 @@ class RowVerdict implements RowContext {
   readonly runStartedAt: Timestamp
   errors: ValidationError[] | null = null
   findings: ValidationError[] | null = null
+  isDeleted = false
 
   constructor(runStartedAt: Timestamp) {
     this.runStartedAt = runStartedAt
@@ -29,12 +26,18 @@ class RowVerdict implements RowContext {
   reset(): void {
     this.errors = null
     this.findings = null
+    this.isDeleted = false
   }
 
   // Of their own: `({ reject, finding })` is taken apart by whoever likes it.
   readonly reject = (field: string, code: string, message: string = code): null => {
     this.errors ??= []
     this.errors.push({ field, code, message })
+    return null
+  }
+
+  readonly delete = (): null => {
+    this.isDeleted = true
     return null
   }
 
@@ -85,7 +88,11 @@ function damagedIn(row: readonly Text[], source: Pipeline['extract']['source']):
  * against the target's rules. A row that cannot be transformed is quarantined, whatever the reason; it throws only
  * where deletes rely on a key that the transform has changed.
  */
-export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (row: readonly Text[]) => Outcome {
+export function rowTransformer(
+  pipeline: Pipeline,
+  runStartedAt: Timestamp,
+  { checksKeys = true }: { readonly checksKeys?: boolean } = {},
+): (row: readonly Text[]) => Outcome {
   const { source } = pipeline.extract
   const { target } = pipeline.load
   const verdict = new RowVerdict(runStartedAt)
@@ -97,22 +104,26 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const generated = rowCode(source, target)
   const width = source.definition.columns.length
   const managed = managedAttributes(pipeline, runStartedAt)
-  const checkKey = keyCheck(pipeline)
+  const checkKey = checksKeys ? keyCheck(pipeline) : null
+  const isFlagged = flagOf(pipeline)
+  const deletedRow = toldRows(pipeline)
   return (row) => {
     verdict.reset()
     if (row.length > width) return { kind: 'quarantined', errors: faultsOf(row, pipeline) }
     try {
       const code = row.length === width ? generated : plain
+      if (isFlagged?.(row)) return deletedRow(row)
       const record = code.read(row)
       const attributes = pipeline.transform(record as never, verdict)
       if (verdict.errors !== null) return { kind: 'quarantined', errors: verdict.errors }
+      if (verdict.isDeleted) return deletedRow(row)
       if (attributes === null) return { kind: 'filtered' }
       const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
       checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: verdict.findings ?? NO_FINDINGS }
     } catch (error) {
-      if (error instanceof KeyChanged) throw error
+      if (error instanceof KeyChanged || error instanceof DeletesUnsaid) throw error
       return { kind: 'quarantined', errors: [...(verdict.errors ?? []), asError(error)] }
     }
   }

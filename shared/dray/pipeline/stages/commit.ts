@@ -1,5 +1,6 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { accountedFor, NO_ROWS, type RowCounts, rowTerms } from '#dray/messages/row-counts.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -33,7 +34,7 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, landed)
-  const { deleted, notes, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
+  const { deleted: gone, notes, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
   checkEquation(pipeline, planned, sums)
   const step = await stepRecord(pipeline, input, planned, sums, services)
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
@@ -43,19 +44,19 @@ async function closeRun(pipeline: Pipeline, input: CommitInput, services: Servic
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
   const spent = sumOfSpent([step.spent, services.spent?.()])
-  await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes), ...spent })
-  const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
-  return {
-    read,
-    inserted,
-    updated,
-    unchanged,
-    filtered,
-    duplicate,
-    quarantined,
-    last_run_before: step.lastRunBefore,
-    last_run_after: step.lastRunAfter,
-  }
+  await services.state.putStep({
+    ...step,
+    deleted: step.deleted + gone,
+    gone,
+    notes: withNotes(step.notes, notes),
+    ...spent,
+  })
+  return { ...countsOf(sums), last_run_before: step.lastRunBefore, last_run_after: step.lastRunAfter }
+}
+
+function countsOf(sums: RowCounts): RowCounts {
+  const terms = ['read', ...rowTerms] as const
+  return Object.fromEntries(terms.map((term) => [term, sums[term]])) as Record<(typeof terms)[number], number>
 }
 
 function withNotes(said: readonly string[] | null, more: readonly string[]): readonly string[] | null {
@@ -100,10 +101,11 @@ function checkEquation(pipeline: Pipeline, planned: Plan, sums: LandedRun): void
       `${pipeline.name}: ${sums.partitions} of ${planned.partitions.length} partitions have landed, so last_run stays where it is; run the workflow again`,
     )
   }
-  const right = sums.inserted + sums.updated + sums.unchanged + sums.filtered + sums.duplicate + sums.quarantined
+  const right = accountedFor(sums)
   if (sums.read === right) return
+  const terms = rowTerms.map((term) => `${term} ${sums[term]}`).join(' + ')
   throw new TerminalError(
-    `${pipeline.name}: the rows do not add up, so last_run stays where it is: read ${sums.read} is not inserted ${sums.inserted} + updated ${sums.updated} + unchanged ${sums.unchanged} + filtered ${sums.filtered} + duplicate ${sums.duplicate} + quarantined ${sums.quarantined} = ${right}; run the workflow again, and report it when it stays`,
+    `${pipeline.name}: the rows do not add up, so last_run stays where it is: read ${sums.read} is not ${terms} = ${right}; run the workflow again, and report it when it stays`,
   )
 }
 
@@ -125,7 +127,6 @@ async function commitNothing(
   planned: Plan,
   { state, now, spent }: Services,
 ): Promise<CommitOutput> {
-  const nothing = { read: 0, inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0, quarantined: 0 }
   const known = spent && (await recorded(pipeline, run.id, state))
   await state.putStep({
     ...emptyStep(run.id, pipeline.name),
@@ -137,7 +138,7 @@ async function commitNothing(
     ...sumOfSpent([known?.spent, spent?.()]),
     ...plannedCostOf(known),
   })
-  return { ...nothing, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
+  return { ...NO_ROWS, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
 }
 
 async function recorded(pipeline: Pipeline, run: string, state: StateStore): Promise<StepRecord | undefined> {
@@ -165,6 +166,7 @@ async function stepRecord(
     partitions: _partitions,
     refused: _refused,
     loadedKeys: _keys,
+    told: _told,
     landedRows: _rows,
     isTriedAgain: _again,
     ...counts
@@ -178,7 +180,7 @@ async function stepRecord(
     ...timesOf({ ...planned, startedAt: known?.startTime ?? planned.startedAt }, now()),
     lastRunBefore: lastRun,
     lastRunAfter: planned.advances ? (planned.window?.hi ?? null) : lastRun,
-    deleted: 0,
+    gone: 0,
     error: null,
     notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,

@@ -5,6 +5,7 @@ import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type LoadInput, type LoadOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkFence, type LandedRows, type LedgerCounts, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
+import type { Landed } from '#dray/pipeline/landing/left-alone.ts'
 import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
@@ -67,7 +68,7 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
   return { partition: input.partition }
 }
 
-function countsOf(input: LoadInput, merged: MergeResult): LedgerCounts {
+function countsOf(input: LoadInput, merged: Landed): LedgerCounts {
   return {
     read: input.extracted.rows,
     inserted: merged.inserted,
@@ -76,6 +77,8 @@ function countsOf(input: LoadInput, merged: MergeResult): LedgerCounts {
     filtered: input.filtered,
     duplicate: merged.duplicate,
     quarantined: (input.quarantined?.rows ?? 0) + merged.rejected.length,
+    deleted: input.told?.rows ?? 0,
+    left: merged.left,
     findings: input.findings?.rows ?? 0,
     bytes: input.extracted.bytes,
   }
@@ -113,6 +116,8 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
     filtered: Number(entry.filtered),
     duplicate: Number(entry.duplicate),
     quarantined: Number(entry.quarantined),
+    deleted: Number(entry.deleted ?? 0n),
+    left: Number(entry.leftAlone ?? 0n),
     findings: Number(entry.findings),
     bytes: Number(entry.bytes),
   }
@@ -149,12 +154,15 @@ async function enter(
     filtered: BigInt(counts.filtered),
     duplicate: BigInt(counts.duplicate),
     quarantined: BigInt(counts.quarantined),
+    deleted: BigInt(counts.deleted),
+    leftAlone: BigInt(counts.left),
     findings: BigInt(counts.findings),
     bytes: BigInt(counts.bytes),
     plan: JSON.stringify(input.plan),
     replayed: json(planned.replayed?.records),
     refused: json(counts.refused),
     loadedKeys: json(counts.loadedKeys),
+    told: json(input.told),
     landedRows: json(counts.landedRows),
   }).saveOrFail()
 }

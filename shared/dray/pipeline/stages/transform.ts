@@ -9,11 +9,13 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { madeTooLarge, mostWritten } from '#dray/pipeline/rows/large-values.ts'
+import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
 import { byColumn, type QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { datedCheck } from '#dray/pipeline/rows/row-order.ts'
 import { eachRow, openRows, type StagedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows, takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
-import { type Outcome, rowTransformer, THREW } from '#dray/pipeline/rows/transform-rows.ts'
+import { rowTransformer, THREW } from '#dray/pipeline/rows/transform-rows.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { batchPrefix, findingsPrefix, KEPT, placeOf, quarantinePrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -32,6 +34,9 @@ interface Aside {
   filtered: number
   /** Rows that go on under another key than that of the source. */
   otherKeys: number
+  /** The keys of rows that are to be deleted. */
+  readonly told: BlockEncoder
+  readonly toldBlocks: Block[]
   readonly quarantined: RowsAside
   readonly findings: RowsAside
   /** Null where nothing is open in the quarantine. */
@@ -44,7 +49,8 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
   const passed = await passedKeys(pipeline, input, services)
   const quarantined = new RowsAside(quarantinePrefix(planningRun(input), pipeline.name), services)
   const findings = new RowsAside(findingsPrefix(planningRun(input), pipeline.name), services)
-  const aside: Aside = { filtered: 0, otherKeys: 0, quarantined, findings, passed }
+  const told = { told: new BlockEncoder(), toldBlocks: [] }
+  const aside: Aside = { filtered: 0, otherKeys: 0, ...told, quarantined, findings, passed }
   const columns = pipeline.extract.source.definition.columnNames
   const rows: StagedRows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns }
   const extracted = await openRows(rows, services, { areBlocksLent: true })
@@ -65,6 +71,7 @@ export async function transform(pipeline: Pipeline, input: TransformInput, servi
       transformed,
       filtered: aside.filtered,
       other_keys: aside.otherKeys,
+      ...(await toldKeys(pipeline, input, aside, services)),
       quarantined: await quarantined.stage(),
       findings: await findings.stage(),
     }
@@ -87,11 +94,12 @@ async function* transformedBlocks(
   const isTakenOver = replacesRows(pipeline) ? takenOverKey(pipeline) : () => true
   const checkDated = datedCheck(pipeline)
   const refuseBroken = brokenCheck(pipeline, input)
+  const toReplay = replayedOutcome(pipeline, input)
   const encoder = new BlockEncoder()
   for await (const block of blocks) {
     const full: Block[] = []
     eachRow(block, (row) => {
-      let outcome = transformRow(row)
+      let outcome = toReplay(transformRow(row))
       refuseBroken(outcome)
       const line = outcome.kind === 'loaded' ? lineOf(outcome.texts) : ''
       if (line.length > most) {
@@ -113,6 +121,32 @@ async function* transformedBlocks(
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
+}
+
+/** Stages the keys of rows that are to be deleted. */
+async function toldKeys(
+  pipeline: Pipeline,
+  { run, partition }: TransformInput,
+  { told, toldBlocks }: Aside,
+  { staging, signal }: Services,
+): Promise<Pick<LoadInput, 'told'>> {
+  const rest = told.flush()
+  const blocks = rest === null ? toldBlocks : [...toldBlocks, rest]
+  if (blocks.length === 0) return {}
+  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.by).map(({ column }) => column)
+  const prefix = batchPrefix('told', { run: run.id, pipeline: pipeline.name, partition })
+  return { told: await staging.write(prefix, { format: 'copy-text', columns }, blocks, { signal }) }
+}
+
+/**
+ * A kept row may be older than what the target has, and nothing of one that is to be deleted says so: it goes back. A
+ * load without a version reads rows of a replay again from the source.
+ */
+function replayedOutcome({ name, load }: Pipeline, { extracted }: TransformInput): (outcome: Outcome) => Outcome {
+  if (load.version === null || placeOf(extracted.key).part !== KEPT) return (outcome) => outcome
+  const message = `the row says that it is deleted, and a kept row may be older than the target's; \`npx dray run ${name} --keys …\` asks the source`
+  return (outcome) =>
+    outcome.kind === 'deleted' ? { kind: 'quarantined', errors: [{ field: '', code: 'deleted', message }] } : outcome
 }
 
 /**
@@ -145,6 +179,11 @@ function setAside(
 ): void {
   if (outcome.kind === 'filtered') {
     aside.filtered += 1
+    return
+  }
+  if (outcome.kind === 'deleted') {
+    const full = aside.told.push(outcome.key)
+    if (full !== null) aside.toldBlocks.push(full)
     return
   }
   const errors = outcome.kind === 'loaded' ? outcome.findings : outcome.errors
