@@ -3,7 +3,7 @@ import type { Text } from '#dray/block/block.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
-import type { Outcome } from './transform-rows.ts'
+import type { Outcome } from './outcome.ts'
 import { WrittenKeys } from './written-keys.ts'
 
 /** A transform says that a row is deleted, and nothing says what becomes of it. */
