@@ -1,17 +1,21 @@
 import { closeDatabases } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
 import { type AccountLimits, accountLimits } from 'dray/internal/lambda/account-limits.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import type { DatabaseSettings, Environment } from '#dray-infra/project/environment.ts'
+import { type DatabaseSettings, type Environment, portOfDatabase } from '#dray-infra/project/environment.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { bindSecret, bindTokens } from '#dray-infra/remote/databases.ts'
+import { type NetworkFacts, networkFacts } from '#dray-infra/remote/network-facts.ts'
 import { type OpenEnvironment, withEnvironment } from '#dray-infra/remote/open-environment.ts'
 import { databaseNames } from './databases.ts'
 import type { Diagnosis, Section } from './diagnosis.ts'
 import { type DoctorOptions, examineWork, loaded, servicesOf } from './doctor.ts'
 import { examineMachine } from './machine.ts'
+import { networkSection } from './network.ts'
 import { type ExaminedProject, examineProject } from './project.ts'
+import type { NetworkStack } from './seen-network.ts'
 
 /**
  * What Lambda keeps for functions without a reservation.
@@ -73,16 +77,47 @@ async function examineAll(
   { signal, now = Date.now }: DoctorOptions,
 ): Promise<readonly Section[]> {
   const names = databaseNames([], examined.pipelines)
-  const [secrets, account] = await Promise.all([
+  const [secrets, account, facts] = await Promise.all([
     examineSecrets(settings, names),
     examineAccount(settings, examined.pipelines),
+    settings.vpc === null ? null : networkFacts(settings.vpc),
   ])
   const bound = names.filter((name) => secrets.get(name)?.verdict === 'ok')
   const services = open === null ? null : servicesOf({ state: open.state, staging: open.staging, signal, now })
   const work = await examineWork(project, examined, { names: bound, services, isHere: false }, { now })
   const own = { subject: `environment ${settings.name}`, checks: [...checks, ...account] }
+  const network = facts === null ? [] : networkOf(settings, facts, { names: bound, open, checks })
   const ofDatabases = names.map((name) => databaseSection(name, settings, secrets.get(name), work))
-  return [own, ...ofDatabases, ...work.filter(({ subject }) => !subject.startsWith('database '))]
+  return [own, ...network, ...ofDatabases, ...work.filter(({ subject }) => !subject.startsWith('database '))]
+}
+
+interface Known extends Pick<Seen, 'open' | 'checks'> {
+  /** Of the databases whose URL is known. */
+  readonly names: readonly string[]
+}
+
+function networkOf(environment: Environment, facts: NetworkFacts, { names, open, checks }: Known): readonly Section[] {
+  const { vpc, databases } = environment
+  if (vpc === null) return []
+  const ports = Object.entries(databases).map(([name, settings]) => {
+    const url = names.includes(name) ? URL.parse(process.env[urlVariable(name)] ?? '') : null
+    return [name, Number(url?.port) || portOfDatabase(settings)] as const
+  })
+  const seen = {
+    environment,
+    vpc,
+    facts,
+    stack: stackOf(open, checks),
+    groups: open?.groups ?? { databases: null, staging: null },
+    ports: new Map(ports),
+    needsSecrets: Object.values(databases).some((one) => 'secret' in one),
+  }
+  return [networkSection(seen)]
+}
+
+function stackOf(open: OpenEnvironment | null, checks: readonly Checked[]): NetworkStack {
+  if (open !== null) return Object.values(open.groups).includes(null) ? 'outside' : 'inside'
+  return checks.some(({ said }) => said.startsWith('There is no stack')) ? 'absent' : 'unknown'
 }
 
 /** What its secret says in front of what the database says. */

@@ -1,5 +1,6 @@
 import type { CloudFormationClient, Stack } from '@aws-sdk/client-cloudformation'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import type { Reach } from '#dray-infra/aws/handler-access.ts'
 import { pipelineMachineName, workflowMachineName } from '#dray-infra/aws/names.ts'
 import { stackNameOf, stackOutputs } from '#dray-infra/aws/stack-outputs.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
@@ -10,6 +11,8 @@ export interface DeployedEnvironment {
   readonly stack: string
   readonly stateTable: string
   readonly stagingUrl: string
+  /** The security groups of its functions; null where these stand in no network. */
+  readonly groups: Readonly<Record<Reach, string | null>>
   /** The ARN of a workflow's state machine, which is there once the workflow has been deployed. */
   machineOf(workflow: string): string
   /** That of a pipeline, which is in the stack of pipelines with this number. */
@@ -39,6 +42,10 @@ export async function findEnvironment(
     stack,
     stateTable: output(stackOutputs.stateTable),
     stagingUrl: `s3://${output(stackOutputs.stagingBucket)}`,
+    groups: {
+      databases: outputs.get(stackOutputs.databasesGroup) ?? null,
+      staging: outputs.get(stackOutputs.stagingGroup) ?? null,
+    },
     machineOf: (workflow) => machineArn(found as Stack, workflowMachineName(settings.name, workflow)),
     machineOfPipeline: (pipeline, number) =>
       machineArn(found as Stack, pipelineMachineName(settings.name, pipeline, number)),

@@ -1,13 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
+import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import type { Diagnosis } from 'dray-infra/internal/doctor/diagnosis.ts'
 import { createFirstTargets } from 'dray-infra/internal/runs/target-tables.ts'
-import { dray, temporaryHome } from '#test/cli/dray-process.ts'
+import { dray, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { fixtureProject } from '#test/fixture-project.ts'
+import type { FakeStack } from '#test/services/aws-stacks.ts'
 import { type DeployedTestEnvironment, startDeployedEnvironment } from '#test/services/deployed-environment.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
-import { checksOf, execute } from './patient.ts'
+import { writeProject } from '#test/services/small-project.ts'
+import { build, closed, GROUPS, SUBNETS, subnet, VPC } from './closed-network.ts'
+import { checksOf, execute, healthy } from './patient.ts'
 
 const SHOP = '/dray/dev/shop/url'
 
@@ -137,5 +141,69 @@ describe('dray doctor --env dev', () => {
       /^environment dev: stack: There is no stack Dray-dev .*npx dray deploy dev/m,
     )
     assert.equal(diagnosis.code, 2)
+  })
+
+  describe('in a network', () => {
+    const small = writeProject({
+      ...healthy,
+      'infra/project.ts': String(healthy['infra/project.ts']).replace(
+        'environments: {}',
+        `environments: { dev: ${JSON.stringify(closed)} }`,
+      ),
+    })
+    let without: FakeStack
+
+    async function doctorOfSmall(): Promise<Diagnosis & { readonly code: number | null }> {
+      const process = startDray(home, ['doctor', '--env', 'dev', '--json'], environment.variables, small.folder)
+      const { code, stdout, stderr } = await process.ended
+      assert.equal(stderr, '')
+      return { ...JSON.parse(stdout), code }
+    }
+
+    before(() => {
+      const { aws } = environment
+      build(aws)
+      aws.secrets.set('/dray/dev/src/url', 'mysql://u:p@127.0.0.1:3306/src')
+      aws.secrets.set('/dray/dev/dst/url', 'postgres://u:p@127.0.0.1:1/dst')
+      without = aws.cloudFormation.stacks.get('Dray-dev') as FakeStack
+      const groups = { [stackOutputs.databasesGroup]: GROUPS.databases, [stackOutputs.stagingGroup]: GROUPS.staging }
+      aws.cloudFormation.stacks.set('Dray-dev', { ...without, outputs: { ...without.outputs, ...groups } })
+    })
+    after(() => {
+      environment.aws.cloudFormation.stacks.set('Dray-dev', without)
+      small.remove()
+    })
+
+    test('looks at it, and lets functions out to the ports in the URLs of secrets', async () => {
+      const diagnosis = await doctorOfSmall()
+
+      const [broken = '', ...others] = checksOf(diagnosis, 'broken')
+      const line = /^network vpc-\w+: security groups: .* lets nothing out to port 1, where the database dst listens/
+      assert.match(broken, line)
+      assert.deepEqual(others, [])
+      assert.ok(checksOf(diagnosis, 'ok').includes(`network ${VPC}: s3: functions reach S3 by the endpoint vpce-s3`))
+      assert.equal(diagnosis.code, 2)
+    })
+
+    test('says what it sees of it before the first deployment, and that it may not look', async () => {
+      const { aws } = environment
+      const stack = aws.cloudFormation.stacks.get('Dray-dev') as FakeStack
+      aws.cloudFormation.stacks.delete('Dray-dev')
+      aws.network.described.set('DescribeSubnets', [subnet(0, 251), subnet(1, 0)])
+      aws.refusals.set('DescribeVpcEndpoints', 'UnauthorizedOperation')
+
+      const diagnosis = await doctorOfSmall()
+      aws.cloudFormation.stacks.set('Dray-dev', stack)
+
+      const said = new RegExp(
+        `^network .*: subnets: ${SUBNETS[1]} .* has 0 free addresses, .*a deployment is refused`,
+        'm',
+      )
+      assert.match(checksOf(diagnosis, 'broken').join('\n'), said)
+      assert.match(
+        checksOf(diagnosis, 'unknown').join('\n'),
+        /^network .*: network: .*ec2:DescribeVpcEndpoints would show/m,
+      )
+    })
   })
 })

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { AwsNetwork, ec2Error, isOfEc2 } from './aws-network.ts'
 import { type Answer, AwsStacks, queryError } from './aws-stacks.ts'
 
 /** An execution as the service keeps it. */
@@ -38,13 +39,15 @@ interface LogEvent {
  * A local server that stands for services of which there is no real one to be had, as far as the SDK's clients need it
  * and by their documented rules: Step Functions (an execution's name is taken for 90 days, and only the same start of a
  * running one may be repeated), EventBridge (PutEvents), CloudFormation (what stacks say of themselves), CloudWatch
- * Logs (FilterLogEvents by a quoted term), Secrets Manager (GetSecretValue) and Lambda (GetAccountSettings, Invoke).
+ * Logs (FilterLogEvents by a quoted term), Secrets Manager (GetSecretValue), Lambda (GetAccountSettings, Invoke) and
+ * EC2 (what networks say of themselves).
  */
 export class AwsApi {
   readonly executions = new Map<string, FakeExecution>()
   readonly events: PutEvent[] = []
   readonly faults: Fault[] = []
   readonly cloudFormation = new AwsStacks()
+  readonly network = new AwsNetwork()
   readonly logEvents: LogEvent[] = []
   /** By name or ARN. */
   readonly secrets = new Map<string, string>()
@@ -127,8 +130,9 @@ export class AwsApi {
   #performQuery(form: URLSearchParams): Answer {
     const action = form.get('Action') ?? ''
     const refusal = this.refusals.get(action)
-    if (refusal !== undefined) return queryError(403, refusal, `${action} is refused: ${refusal}`)
-    return this.cloudFormation.answer(form)
+    if (refusal !== undefined)
+      return (isOfEc2(action) ? ec2Error : queryError.bind(null, 403))(refusal, `${action} is refused: ${refusal}`)
+    return this.network.answer(form) ?? this.cloudFormation.answer(form)
   }
 
   #perform(operation: string, body: Record<string, unknown>): Answer {
