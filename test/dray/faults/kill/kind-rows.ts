@@ -1,5 +1,5 @@
 import { type Observer, speechOf } from './engines.ts'
-import { MENDED, SKIPPED } from './models.ts'
+import { GONE, MENDED, SKIPPED } from './models.ts'
 import { digestOf, rowsByText } from './rows.ts'
 
 /**
@@ -8,7 +8,7 @@ import { digestOf, rowsByText } from './rows.ts'
  */
 export async function dueByCode(source: Observer, isRepaired = false): Promise<Map<string, string>> {
   const label = isRepaired ? `coalesce(label, '${MENDED}')` : 'label'
-  const good = `${label} is not null and ${label} <> '${SKIPPED}' and amount >= 0`
+  const good = `${label} is not null and ${label} not in ('${SKIPPED}', '${GONE}') and amount >= 0`
   return rowsByText(source, `select code, ${digestOfItem(source, label)} from item where ${good}`)
 }
 

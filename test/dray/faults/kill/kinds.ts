@@ -2,7 +2,7 @@ import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { PIPELINE, type PipelineShape } from './models.ts'
+import { GONE, PIPELINE, type PipelineShape } from './models.ts'
 import { clockOf, isGood, landedRows, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
@@ -86,18 +86,19 @@ function replacing(): KindOfRun {
   }
 }
 
-/** All that is gone, or nothing; and never what is there. */
-function deleting(): KindOfRun {
+/** All that is gone, or nothing; and never what is there. Rows that say it themselves are there, and are changed. */
+function deleting(load: 'deletes' | 'told'): KindOfRun {
   let before: Digests = new Map()
   return {
-    name: 'deletes',
-    shape: { load: 'deletes', partitionRows: PARTITION_ROWS },
+    name: load,
+    shape: { load, partitionRows: PARTITION_ROWS },
     critical: /staging\.read object starts/,
     begin: firstRun,
     async prepare(lane, round) {
       before = await landedRows(lane.target)
       await changeRows(lane, round)
-      await deleteSome(lane, round)
+      if (load === 'deletes') await deleteSome(lane, round)
+      else await touch(lane, `label = '${GONE}' where id % 11 = ${round % 11}`)
       return null
     },
     async checkKilled(lane) {
@@ -110,6 +111,29 @@ function deleting(): KindOfRun {
         throw new Divergence(`${lost.length} of ${gone.length} rows were deleted`)
     },
     check: (lane) => demandSource(lane),
+  }
+}
+
+/** What has landed once stays as it was, and what is new lands. */
+function leaving(): KindOfRun {
+  let first: Digests = new Map()
+  return {
+    name: 'first',
+    shape: { load: 'first', partitionRows: PARTITION_ROWS },
+    async begin(lane) {
+      await firstRun(lane)
+      first = await landedRows(lane.target)
+    },
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      await writeRows(lane.source, { from: 421 + 5 * round, to: 425 + 5 * round, ownCodes: true }, round)
+      return null
+    },
+    async check(lane) {
+      const found = await landedRows(lane.target)
+      demandSame(found, new Map([...(await dueByCode(lane.source)), ...first]), 'the target is not what came first')
+      first = found
+    },
   }
 }
 
@@ -262,7 +286,9 @@ async function touch({ source }: Lane, change: string): Promise<void> {
 
 export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
-  deleting,
+  () => deleting('deletes'),
+  () => deleting('told'),
+  leaving,
   appending,
   keepingHistory,
   backfilling,

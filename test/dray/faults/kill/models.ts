@@ -8,6 +8,8 @@ import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 
 /** Rows with this label are left out by the transform. */
 export const SKIPPED = 'skip'
+/** Of rows with this label the transform says that they are deleted. */
+export const GONE = 'gone'
 export const PIPELINE = 'items'
 
 /** What a row without a label gets once the transform is repaired. */
@@ -16,8 +18,11 @@ export const MENDED = 'mended'
 export interface PipelineShape {
   readonly partitionRows?: number
   readonly concurrency?: number
-  /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  /**
+   * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
+   * whose rows say so, `first` one of everything that leaves rows alone which are there.
+   */
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'told' | 'first'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -33,6 +38,15 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   class Item extends source.source('item', {
     id: bigint().primaryKey(),
     code: text(),
+    label: text().nullable(),
+    amount: decimal(18, 4),
+    note: text().nullable(),
+    changedAt: timestamp(),
+  }) {}
+  /** The same table, known by its code. */
+  class Coded extends source.source('item', {
+    code: text().primaryKey(),
+    id: bigint(),
     label: text().nullable(),
     amount: decimal(18, 4),
     note: text().nullable(),
@@ -62,24 +76,31 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   const loads = {
     upsert: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    told: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    first: () => upsert(Product, { by: 'code', update: 'never' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
   }
+  // Both are read in the same way.
+  const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
   const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes'
-      ? fullLoad(Item, { partitionRows })
-      : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
+    load === 'replace' || load === 'deletes' || load === 'first'
+      ? fullLoad(from, { partitionRows })
+      : changedSince(from, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
     extract,
     transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {
       if (label === null && !isRepaired) return row.reject('label', 'missing')
       if (label === SKIPPED) return null
+      if (label === GONE) return row.delete()
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
       return { ...own, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
-    deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
+    deletes:
+      { deletes: { hard: true, most: 1, key: 'code' } as const, told: { told: true } as const }[load as string] ??
+      'ignore',
     quarantine: { rows: 1_000_000, share: 1 },
     concurrency,
   })
