@@ -383,6 +383,7 @@ describe('the permissions', () => {
     assert.deepEqual(objects('functions/orders/transform.ts', 's3:GetObject'), ['/runs/*'])
     assert.deepEqual(objects('functions/orders/transform.ts', 's3:PutObject'), [
       ...kept,
+      '/runs/*/*/*/_told/*',
       '/runs/*/*/*/_transformed/*',
       '/runs/*/*/_passed/*',
     ])
