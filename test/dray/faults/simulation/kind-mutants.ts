@@ -116,7 +116,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that the source has are deleted',
     file: 'shared/dray/pipeline/landing/gone-keys.ts',
-    edits: [['return sql`not (${this.#isHeld})`', 'return sql`(1 = 1)`']],
+    edits: [['return sql`not (${this.#isStaying})`', 'return sql`(1 = 1)`']],
     also: {
       file: DELETE_GONE,
       edits: [['deleted !== counts.gone || left.rows !== counts.rows - counts.gone', 'deleted < 0']],
@@ -165,7 +165,7 @@ export const deletingMutants: readonly Mutant[] = [
     edits: [['closed += rows.length', 'closed += group.length']],
     also: {
       file: DELETE_GONE,
-      edits: [['? closeVersions(pipeline, keys, run.at, { signal })', '? Promise.resolve(keys.length)']],
+      edits: [['return closeVersions(pipeline, keys, at, { signal })', 'return Promise.resolve(keys.length)']],
     },
     over: { kind: 'history', shape: { ...shape, load: 'history', deletes: 'close' }, ...DELETED },
   },

@@ -116,7 +116,7 @@ export const keyMutants: readonly Mutant[] = [
     bug: 'refused rows are tried again before those are deleted that keep them out',
     file: CLOSE_TARGET,
     edits: [
-      ['const deletion =\n', 'const deletion = async () =>\n'],
+      ['const deletion = await deleteBetween(', 'const deletion = async () => deleteBetween('],
       ['return { ...deletion, landed: known }', 'return { ...(await deletion()), landed: known }'],
       ['return { ...deletion, landed: sums }', 'return { ...(await deletion()), landed: sums }'],
     ],
