@@ -17,7 +17,7 @@ import { asMade, createTarget, prepareTargets, putUpon, targetName, writesTo } f
  * judged by SQL of this test. `DRAY_TABLES` is how many there are in all, `DRAY_SEED` where they begin; `DRAY_PAIR` is
  * one pair, `sqlite>mysql`.
  */
-const TABLES = Number(process.env.DRAY_TABLES ?? 400)
+const TABLES = Number(process.env.DRAY_TABLES ?? 240)
 const SEED = Number(process.env.DRAY_SEED ?? 1)
 /** Until what was stamped last has been read: two seconds and a little. */
 const MOST_ROUNDS = 40
