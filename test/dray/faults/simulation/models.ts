@@ -77,6 +77,8 @@ export const LABELS = {
   /** Beyond the limits: it never leaves the source. */
   huge: 'huge '.repeat(20),
   odd: 'odd',
+  /** The row says that it is deleted, where the pipeline takes it so. */
+  erased: 'erased',
 } as const
 
 const LIMITS = { valueBytes: 60, rowBytes: 200 }
@@ -85,6 +87,7 @@ const LIMITS = { valueBytes: 60, rowBytes: 200 }
 function transformOf(isRepaired: boolean) {
   return ({ label, code, changedAt }: Item | Named, row: RowContext) => {
     if (label === LABELS.filtered) return null
+    if (label === LABELS.erased) return row.delete()
     if ((label === LABELS.rejected && !isRepaired) || label === null) return row.reject('label', 'bad')
     if (label === LABELS.odd) row.finding('label', 'odd')
     return { code, label, changedAt }
@@ -102,7 +105,8 @@ export interface PipelineShape {
   /** Whether the load holds an older version back: needed where several rows are about one code. */
   readonly versioned: boolean
   readonly load: LoadKind
-  readonly deletes: 'ignore' | 'hard' | 'soft' | 'close'
+  /** `told` are rows that say it themselves. */
+  readonly deletes: 'ignore' | 'hard' | 'soft' | 'close' | 'told'
   /** The share of the target that a run may delete. */
   readonly mostDeleted: number
   /** Capitals make no difference in the key, or labels are unique; only in `spelled` the key is not the source's. */
@@ -116,7 +120,8 @@ export const PIPELINE = 'items'
 export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIPELINE): Pipeline {
   const { partitionRows, concurrency } = shape
   // Both are read in the same way.
-  const from = (shape.table === undefined || shape.table === 'spelled' ? Item : Named) as typeof Item
+  const isItem = shape.deletes !== 'told' && (shape.table === undefined || shape.table === 'spelled')
+  const from = (isItem ? Item : Named) as typeof Item
   const extract: Extraction<typeof Item> =
     shape.kind === 'full'
       ? fullLoad(from, { partitionRows })
@@ -169,6 +174,8 @@ function deletesOf({ deletes, mostDeleted: most }: PipelineShape): DeletesOption
       return { hard: true, most, key: 'code' }
     case 'soft':
       return { soft: 'deletedAt' as never, most, key: 'code' }
+    case 'told':
+      return { told: true }
     case 'close':
       return { close: true, most, key: 'code' }
   }

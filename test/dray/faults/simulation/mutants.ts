@@ -3,6 +3,7 @@ import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 import { sharedKeyMutants } from './shared-key-mutants.ts'
+import { toldMutants } from './told-mutants.ts'
 import { worldMutants } from './world-mutants.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
@@ -450,6 +451,7 @@ export const mutants: readonly Mutant[] = [
   ...historyMutants,
   ...modeMutants,
   ...sharedKeyMutants,
+  ...toldMutants,
   ...worldMutants,
   ...largeRowMutants,
 ]

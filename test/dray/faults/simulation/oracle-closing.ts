@@ -62,6 +62,19 @@ export class ClosingOracle {
     this.#givenBack(name, own.filter(isBack), deliveredAt, loaded)
   }
 
+  /** A Commit has deleted rows of which the run's own rows have said that they are deleted, and no others. */
+  told(input: CommitInput, changes: readonly Change[], told: ReadonlySet<string>, loaded: ReadonlySet<string>): void {
+    const name = `the Commit of ${input.run.id}`
+    if (this.#witness.fence() !== String(input.epoch))
+      throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
+    for (const { before, after } of changes) {
+      if (before === null || after !== null)
+        throw new Divergence(`${name} has made ${shown(after)} of ${shown(before)}`)
+      if (!told.has(before.code ?? '') || loaded.has(folded(before.code)))
+        throw new Divergence(`${name} has deleted ${shown(before)}, of which the source does not say so`)
+    }
+  }
+
   /** A table that loses nearly all of its rows is that of a source that is being reloaded. */
   #checkShrunk(name: string, changes: readonly Change[]): void {
     const { mostLost = 1 } = this.#witness.scenario.shape

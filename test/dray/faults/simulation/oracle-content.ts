@@ -71,6 +71,12 @@ export class ContentOracle {
       if (found !== undefined) throw wrong(null)
       return
     }
+    const isErased = ({ row, at }: Version) =>
+      row !== null && due.landed({ row, at }) && this.#fate(row, due) === 'deleted'
+    if (latest.every(isErased)) {
+      if (found !== undefined) throw wrong(null)
+      return
+    }
     const own = latest.flatMap(({ row, at }) => (row !== null && due.landed({ row, at }) ? [row] : []))
     const newest = own
       .filter((row) => this.#fate(row, due) === 'loaded')

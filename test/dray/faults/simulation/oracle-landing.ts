@@ -22,7 +22,7 @@ import { Divergence, type Witness } from './witness.ts'
 
 /** The counts of a run, as its landings really were. */
 export type Counts = Record<
-  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined' | 'findings',
+  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined' | 'deleted' | 'findings',
   number
 >
 
@@ -34,6 +34,7 @@ export const NONE: Counts = {
   filtered: 0,
   duplicate: 0,
   quarantined: 0,
+  deleted: 0,
   findings: 0,
 }
 
@@ -73,6 +74,12 @@ export class LandingOracle {
 
   codesOf(planning: string): ReadonlySet<string> {
     return this.#runs.get(planning)?.codes ?? new Set()
+  }
+
+  /** Codes of which a row has said that it is deleted. */
+  toldOf(planning: string): ReadonlySet<string> {
+    const met = this.#runs.get(planning)?.met ?? []
+    return new Set(met.flatMap(({ row, fate }) => (fate === 'deleted' ? [row.code ?? ''] : [])))
   }
 
   remembered(): Landings {
@@ -192,6 +199,7 @@ export class LandingOracle {
       filtered: number('filtered'),
       duplicate: outranked.size,
       quarantined: number('quarantined') + refused,
+      deleted: number('deleted'),
       findings: extracted.filter(({ label }) => label === LABELS.odd).length,
     }
   }

@@ -94,6 +94,12 @@ export class Oracle {
     if (entry !== undefined || written.length > 0)
       this.#landing.triedAgain(input, entry?.after ?? null, written, deliveredAt)
     const taken = own.filter((one) => !isTried(one))
+    if (shape.deletes === 'told') {
+      if (taken.length === 0) return
+      const planning = planningRun(input)
+      this.#closing.told(input, taken, this.#landing.toldOf(planning), this.#landing.codesOf(planning))
+      return
+    }
     const closings = of('dray_closing')
     if (taken.length + closings.length > 0)
       this.#closing.closed(input, [...taken, ...closings], deliveredAt, this.#landing.codesOf(planningRun(input)))
@@ -247,7 +253,7 @@ export class Oracle {
     const counts = known?.counts ?? (isDoneBefore || isOfSomeRows ? NONE : null)
     if (counts === null) throw new Divergence(`${runId} succeeded, and nothing of it has landed`)
     if (planning === runId && !isOfSomeRows && !isDoneBefore) this.#checkSaid(runId, String(record.notes ?? ''))
-    for (const [name, count] of Object.entries({ ...counts, deleted: known?.deleted ?? 0 })) {
+    for (const [name, count] of Object.entries({ ...counts, deleted: counts.deleted + (known?.deleted ?? 0) })) {
       if (record[name] !== count)
         throw new Divergence(`${runId}: its record says ${record[name]} ${name} where ${count} were`)
     }

@@ -4,7 +4,17 @@ import { Random } from './random.ts'
 import { CALM, drawWorld, type World, type WorldKind, worldKinds } from './world.ts'
 
 /** What the schedule is about beside faults: the rule, and what is drawn less often. */
-export const kinds = ['usual', 'replace', 'modes', 'history', 'deletes', 'append', 'wide', ...worldKinds] as const
+export const kinds = [
+  'usual',
+  'replace',
+  'modes',
+  'history',
+  'deletes',
+  'told',
+  'append',
+  'wide',
+  ...worldKinds,
+] as const
 export type Kind = (typeof kinds)[number]
 
 export type ModeName = 'usual' | 'backfill' | 'keys' | 'replay' | 'resume'
@@ -58,7 +68,7 @@ export interface Scenario {
 }
 
 const MINUTE = 60_000
-const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'append', ...worldKinds] as const
+const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'told', 'append', ...worldKinds] as const
 
 /** Half of the schedules are of the usual kind; a few of the others have more partitions than a payload holds. */
 function kindOf(seed: number): Kind {
@@ -169,6 +179,16 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
         ...(isPurged ? purged(random) : {}),
         world: { ...CALM, audits: random.chance(0.3) },
         runs: runs(['usual', 'usual', 'resume', 'keys']),
+      }
+    }
+    case 'told': {
+      const own: PipelineShape = random.chance(0.3) ? full : { ...shape, kind: 'incremental' }
+      return {
+        shape: { ...own, deletes: 'told' },
+        ...uniqueCodes(usual),
+        missingKey: false,
+        repairedAfterSeconds,
+        runs: runs(['usual', 'usual', 'replay', 'resume', ...(own.kind === 'full' ? [] : (['backfill'] as const))]),
       }
     }
     case 'append':

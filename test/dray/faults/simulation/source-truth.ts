@@ -11,11 +11,12 @@ export interface Version {
 }
 
 /** What is to become of a source row: worked out here, without the pipeline. */
-export type Fate = 'loaded' | 'filtered' | 'quarantined' | 'refused'
+export type Fate = 'loaded' | 'filtered' | 'deleted' | 'quarantined' | 'refused'
 
 export function fateOf(row: Row, isRepaired: boolean): Fate {
   const label = row.label ?? null
   if (label === LABELS.filtered) return 'filtered'
+  if (label === LABELS.erased) return 'deleted'
   if (label === LABELS.rejected) return isRepaired ? 'loaded' : 'quarantined'
   if (label === null || label === LABELS.tooLong || label === LABELS.huge) return 'quarantined'
   return label === REFUSED || label === DROPPED_LABEL ? 'refused' : 'loaded'

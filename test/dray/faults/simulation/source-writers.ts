@@ -260,6 +260,7 @@ export class SourceWriters {
       const refused = world.trigger === 'drops rows' ? [dropped, dropped, REFUSED] : [REFUSED, REFUSED]
       return this.#random.pick([LABELS.rejected, null, LABELS.tooLong, LABELS.huge, ...refused])
     }
+    if (shape.deletes === 'told' && this.#random.chance(0.3)) return LABELS.erased
     if (this.#random.chance(0.15)) return LABELS.filtered
     if (world.swaps > 0) return (this.#random.chance(0.5) ? this.#freed.pop() : undefined) ?? `u${this.#numbers++}`
     if (this.#random.chance(0.1)) return LABELS.odd
