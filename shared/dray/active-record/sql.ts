@@ -77,6 +77,17 @@ function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unk
  * came as a list, and would be run as SQL.
  */
 function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown> {
+  let next = 0
+  return sql`(${sql.join(
+    checkedParts(text, values).map((part) =>
+      part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part),
+    ),
+    sql.raw(''),
+  )})`
+}
+
+/** The parts of SQL with a `?` for each value: what is quoted, each `?`, and what is between them. */
+export function checkedParts(text: string, values: readonly unknown[]): string[] {
   const parts = text.match(/'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\?|[^'"`?]+|['"`]/g) ?? []
   const given = parts.filter((part) => part === '?').length
   if (given === 0) {
@@ -90,11 +101,7 @@ function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown>
     )
   }
   checkWhole(text, parts)
-  let next = 0
-  return sql`(${sql.join(
-    parts.map((part) => (part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part))),
-    sql.raw(''),
-  )})`
+  return parts
 }
 
 /** The parentheses around it must be those that close it, whatever a text is put together from. */
@@ -114,7 +121,7 @@ function checkWhole(text: string, parts: readonly string[]): void {
 }
 
 /** Taken for NULL, `undefined` would choose rows that nobody has asked for. */
-function defined<T>(where: string, value: T): T {
+export function defined<T>(where: string, value: T): T {
   if (value !== undefined) return value
   throw new ConfigurationError(
     `the condition on ${where} has the value undefined, as a misspelt property has; give a value, null for NULL, or leave the condition out`,

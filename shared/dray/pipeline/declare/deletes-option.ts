@@ -88,7 +88,9 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
   }
   for (const field of deletes.key) {
     if (!extract.source.definition.byName.has(field))
-      throw refuse(`names the key "${field}", which the source does not have`)
+      throw refuse(
+        `names the key "${field}", which ${extract.model.definition.byName.has(field) ? 'is not among the columns that are read; add it to columns' : 'the source does not have'}`,
+      )
   }
   if (deletes.kind !== 'soft') return
   const settings = load.target.definition.byName.get(deletes.field ?? '')?.field.settings

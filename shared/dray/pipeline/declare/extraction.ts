@@ -2,6 +2,8 @@ import type { FieldsOf } from '#dray/active-record/model.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnySource } from './any-model.ts'
 import { type Duration, secondsOf } from './duration.ts'
+import type { RowFilter } from './row-filter.ts'
+import { type NarrowedSource, narrowedSource, type SelectionOptions } from './selection.ts'
 import { zoneNamed } from './zone.ts'
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
@@ -25,25 +27,40 @@ export interface Cursor {
 
 /** What a run reads. */
 export interface Extraction<S extends AnySource = AnySource> {
+  /** The model with the fields that are read alone. */
   readonly source: S
+  /** The model as it was declared. */
+  readonly model: AnySource
+  /** The rows that the pipeline is about; null for all. */
+  readonly filter: RowFilter | null
   /** Null for a full load. */
   readonly cursor: Cursor | null
   /** Rows of a partition, about. */
   readonly partitionRows: number
 }
 
-export interface FullLoadOptions {
+export interface FullLoadOptions<S extends AnySource = AnySource, N extends NameOf<S> = NameOf<S>>
+  extends SelectionOptions<S, N> {
   readonly partitionRows?: number
 }
+
+type NameOf<S extends AnySource> = keyof FieldsOf<S> & string
 
 const PARTITION_ROWS = 50_000
 /** A stamp is taken a little before its transaction begins, and so before the transaction can be seen. */
 const LAG: Duration = '2s'
 const UNSEEN_LAG: Duration = '5m'
 
-/** Reads the whole table in each run. */
-export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
-  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
+/** Reads the whole table in each run, or all rows of it that `where` chooses. */
+export function fullLoad<S extends AnySource, N extends NameOf<S> = never>(
+  source: S,
+  options: FullLoadOptions<S, N> = {},
+): Extraction<NarrowedSource<S, N>> {
+  return {
+    ...narrowedSource(`fullLoad(${source.definition.table})`, source, options, []),
+    cursor: null,
+    partitionRows: options.partitionRows ?? PARTITION_ROWS,
+  }
 }
 
 /** A cursor that is the number of a transaction. */
@@ -61,9 +78,13 @@ export function xid<Name extends string>(field: Name): XidCursor<Name> {
   return { xid: field }
 }
 
-export interface ChangedSinceOptions<S extends AnySource> {
+export interface ChangedSinceOptions<
+  S extends AnySource,
+  C extends NameOf<S> = NameOf<S>,
+  N extends NameOf<S> = NameOf<S>,
+> extends SelectionOptions<S, N> {
   /** The time stamp that every change of a row moves on; or `xid('field')`. */
-  readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
+  readonly cursor: C | XidCursor<C>
   /**
    * How long a change may take from its stamp to the start of its transaction, or to its commit where open transactions
    * cannot be seen. By default `2s` where they are seen and `5m` where they are not.
@@ -84,7 +105,10 @@ export interface ChangedSinceOptions<S extends AnySource> {
 }
 
 /** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
-export function changedSince<S extends AnySource>(source: S, options: ChangedSinceOptions<S>): Extraction<S> {
+export function changedSince<S extends AnySource, const C extends NameOf<S> = NameOf<S>, N extends NameOf<S> = never>(
+  source: S,
+  options: ChangedSinceOptions<S, C, N>,
+): Extraction<NarrowedSource<S, N, C>> {
   const isXid = typeof options.cursor === 'object'
   const name = typeof options.cursor === 'object' ? options.cursor.xid : options.cursor
   const refuse = (what: string) => new ConfigurationError(`changedSince(${source.definition.table}): ${what}`)
@@ -103,7 +127,7 @@ export function changedSince<S extends AnySource>(source: S, options: ChangedSin
     throw refuse('an xid cursor is exact, so it takes no lag, no overlap and no zone; leave them out')
   }
   return {
-    source,
+    ...narrowedSource(`changedSince(${source.definition.table})`, source, options, [name]),
     cursor: {
       kind: isXid ? 'xid' : 'timestamp',
       name,

@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { columnName, where as rowsWhere, tableName } from '#dray/active-record/sql.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
 import { databaseUrl } from '#dray/database/database-url.ts'
 import { type Checked, found } from '#dray/database/health.ts'
@@ -7,8 +7,10 @@ import { healthOf } from '#dray/database/health-of.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { askedModel } from '#dray/pipeline/plan/asked-model.ts'
 import { checkNullCursors } from '#dray/pipeline/plan/checked-cursor.ts'
 import { cursorColumn } from '#dray/pipeline/plan/cursor-form.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { noteOfFarRows } from '#dray/pipeline/plan/waiting-rows.ts'
 import { settledWindow } from '#dray/pipeline/plan/window.ts'
@@ -25,12 +27,14 @@ export async function examineSource({ name, extract }: Pipeline): Promise<readon
   const { source } = extract
   const { database, table } = source.definition
   const where = `${database}.${table}`
-  const models = await differences(source, 'source')
+  const models = await differences(askedModel(extract), 'source')
   if (models.some(({ verdict }) => verdict !== 'ok')) return models
   const readable = await attempt('read', where, () =>
     source.database.withConnection(async (connection, adapter) => {
       const columns = sql.join(source.definition.columns.map(columnName))
-      const statement = compile(adapter, sql`select ${columns} from ${tableName(source.definition)} where 1 = 0`)
+      const own = ownRows(extract, await sourceTable(extract, connection, adapter))
+      const from = sql`${tableName(source.definition)}${rowsWhere([...own, sql`1 = 0`])}`
+      const statement = compile(adapter, sql`select ${columns} from ${from}`)
       await connection.query(statement.sql, statement.parameters)
       return []
     }),

@@ -1,5 +1,5 @@
-import { sql } from 'kysely'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { type RawBuilder, sql } from 'kysely'
+import { columnName, tableName, where } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition, TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -28,23 +28,23 @@ export async function stampTexts(
   definition: TableDefinition,
   column: ColumnDefinition,
   connection: Connection,
-  { adapter }: Pick<SourceTable, 'adapter'>,
+  { adapter, rows = [] }: Pick<SourceTable, 'adapter'> & { readonly rows?: readonly RawBuilder<unknown>[] },
 ): Promise<StampTexts> {
   const { isUnreadable, lengthWithoutFraction, saysZone } = adapter.textStamps
   const name = columnName(column)
   const isBad = isUnreadable(name)
   const statement = compile(
     adapter,
-    sql`select sum(case when ${isBad} then 1 else 0 end), min(case when ${isBad} then ${name} end), min(${lengthWithoutFraction(name)}), sum(case when ${saysZone(name)} then 0 else 1 end) from ${tableName(definition)} where ${name} is not null`,
+    sql`select sum(case when ${isBad} then 1 else 0 end), min(case when ${isBad} then ${name} end), min(${lengthWithoutFraction(name)}), sum(case when ${saysZone(name)} then 0 else 1 end) from ${tableName(definition)}${where([...rows, sql`${name} is not null`])}`,
   )
   const [bad, example, shortest, withoutZone] =
     (await connection.query(statement.sql, statement.parameters)).rows[0] ?? []
-  const rows = Number(bad ?? 0)
-  if (rows === 0) {
+  const unreadable = Number(bad ?? 0)
+  if (unreadable === 0) {
     const unit = shortest === '10' ? DAY_MICROS : (shortest ?? null) === null ? 1n : SECOND
     return { unit, withoutZone: Number(withoutZone ?? 0) }
   }
   throw new TerminalError(
-    `${definition.database}.${definition.table}: ${column.column} of ${rows} ${rows === 1 ? 'row' : 'rows'} is not a time stamp in UTC that can be compared with the others (such as ${JSON.stringify(example)}), so rows could fall between two windows and nothing was read; write them as YYYY-MM-DD HH:MM:SS, with a T, a fraction or a Z if you like, and without another offset${adapter.schema.liveTypes !== null ? ', or make the column a time stamp' : ''}`,
+    `${definition.database}.${definition.table}: ${column.column} of ${unreadable} ${unreadable === 1 ? 'row' : 'rows'} is not a time stamp in UTC that can be compared with the others (such as ${JSON.stringify(example)}), so rows could fall between two windows and nothing was read; write them as YYYY-MM-DD HH:MM:SS, with a T, a fraction or a Z if you like, and without another offset${adapter.schema.liveTypes !== null ? ', or make the column a time stamp' : ''}`,
   )
 }

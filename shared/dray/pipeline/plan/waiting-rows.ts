@@ -1,11 +1,12 @@
 import { type RawBuilder, sql } from 'kysely'
-import { tableName } from '#dray/active-record/sql.ts'
+import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Connection, Settled } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { instantText, microsOf } from '#dray/pipeline/texts/instant.ts'
 import { cursorColumn, cursorForm } from './cursor-form.ts'
+import { ownRows } from './source-rows.ts'
 import type { SourceTable } from './source-table.ts'
 import type { Window } from './window.ts'
 
@@ -81,7 +82,7 @@ async function countMoments(
 ): Promise<Moments> {
   const { moment } = cursorForm(extraction, table)
   const limit = most === undefined ? sql`` : sql` order by ${moment} limit ${sql.raw(String(most))}`
-  const rows = sql`select ${moment} as ${sql.id('moment')} from ${tableName(extraction.source.definition)} where ${condition}${limit}`
+  const rows = sql`select ${moment} as ${sql.id('moment')} from ${tableName(extraction.source.definition)}${where([...ownRows(extraction, table), condition])}${limit}`
   const statement = compile(
     table.adapter,
     sql`select count(*), max(${sql.id('moment')}) from (${rows}) as ${sql.id('newer')}`,

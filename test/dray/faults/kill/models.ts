@@ -18,6 +18,8 @@ export interface PipelineShape {
   readonly concurrency?: number
   /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  /** Is about the rows below this amount, and deletes those that leave them. */
+  readonly below?: string
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -27,7 +29,7 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, below } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source('item', {
@@ -68,7 +70,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   }
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes'
-      ? fullLoad(Item, { partitionRows })
+      ? fullLoad(Item, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
       : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
     extract,
