@@ -36,7 +36,7 @@ const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text): RawBuilder<unknown> {
   const { kind } = column.field.settings
   if (text === null) return sql`${text}`
-  if (kind === 'timestamp') return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
+  if (kind === 'timestamp') return momentFor(adapter, text)
   if (kind === 'binary' && HEXADECIMAL.test(text)) return sql`${Buffer.from(text.slice(2), 'hex')}`
   if (kind === 'boolean' && adapter.booleansAreNumbers) return sql.raw(column.field.settings.cast(text) ? '1' : '0')
   // A YEAR of MySQL's takes the text for 2000.
@@ -44,6 +44,11 @@ export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text):
   if (kind === 'double' && adapter.infinity !== null && INFINITE.test(text))
     return sql.raw(text.replace('Infinity', adapter.infinity))
   return sql`${text}`
+}
+
+/** A moment in UTC, or the time of a clock, as a statement gives it to the database. */
+export function momentFor(adapter: Adapter, text: string): RawBuilder<unknown> {
+  return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
 }
 
 function withOffset(text: string): string {
