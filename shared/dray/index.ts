@@ -72,4 +72,5 @@ export {
   type RowContext,
   type Transform,
 } from './pipeline/declare/pipeline.ts'
+export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
 export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'

@@ -1,6 +1,6 @@
 import { Database } from 'dray/internal/active-record/database.ts'
 import { timestamp } from 'dray/internal/active-record/field-kinds.ts'
-import type { ColumnDefinition } from 'dray/internal/active-record/table-definition.ts'
+import { columnName } from 'dray/internal/active-record/sql.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Adapter, Connection, LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import { quotedTable } from 'dray/internal/database/table-name.ts'
@@ -93,8 +93,8 @@ async function disorderedColumns(
   const found = new Set<string>()
   for (const { name } of columns) {
     const { definition } = new Database('stamps').source(table, { stamp: timestamp().primaryKey().column(name) })
-    const [column] = definition.columns as [ColumnDefinition]
-    await stampTexts(definition, column, connection, { adapter }).catch((error: unknown) => {
+    const stamps = { name, value: columnName({ column: name }) }
+    await stampTexts(definition, stamps, connection, { adapter }).catch((error: unknown) => {
       if (!(error instanceof TerminalError)) throw error
       found.add(name)
     })

@@ -117,7 +117,10 @@ export type ValueOf<F> = F extends AnyField
 type RequiredNames<F extends Fields> = {
   [K in keyof F]: TraitsOf<F[K]>['optional'] extends true ? never : K
 }[keyof F]
-type KeyNames<F extends Fields> = { [K in keyof F]: TraitsOf<F[K]>['primaryKey'] extends true ? K : never }[keyof F]
+/** The properties of the primary key. */
+export type KeyNames<F extends Fields> = {
+  [K in keyof F]: TraitsOf<F[K]>['primaryKey'] extends true ? K : never
+}[keyof F]
 type IsUnion<T, U = T> = T extends unknown ? ([U] extends [T] ? false : true) : never
 
 /** What has to be given to make a record: every field but those that are nullable, defaulted or generated. */

@@ -36,7 +36,7 @@ const HEXADECIMAL = /^\\x(?:[0-9a-f]{2})*$/i
 export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text): RawBuilder<unknown> {
   const { kind } = column.field.settings
   if (text === null) return sql`${text}`
-  if (kind === 'timestamp') return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
+  if (kind === 'timestamp') return momentFor(adapter, text)
   if (kind === 'binary' && HEXADECIMAL.test(text)) return sql`${Buffer.from(text.slice(2), 'hex')}`
   if (kind === 'boolean' && adapter.booleansAreNumbers) return sql.raw(column.field.settings.cast(text) ? '1' : '0')
   // A YEAR of MySQL's takes the text for 2000.
@@ -44,6 +44,11 @@ export function textFor(adapter: Adapter, column: ColumnDefinition, text: Text):
   if (kind === 'double' && adapter.infinity !== null && INFINITE.test(text))
     return sql.raw(text.replace('Infinity', adapter.infinity))
   return sql`${text}`
+}
+
+/** A moment in UTC, or the time of a clock, as a statement gives it to the database. */
+export function momentFor(adapter: Adapter, text: string): RawBuilder<unknown> {
+  return sql`${adapter.instantsNeedOffset ? withOffset(text) : text}`
 }
 
 function withOffset(text: string): string {
@@ -77,6 +82,17 @@ function inList(adapter: Adapter, column: ColumnDefinition, values: readonly unk
  * came as a list, and would be run as SQL.
  */
 function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown> {
+  let next = 0
+  return sql`(${sql.join(
+    checkedParts(text, values).map((part) =>
+      part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part),
+    ),
+    sql.raw(''),
+  )})`
+}
+
+/** The parts of SQL with a `?` for each value: what is quoted, each `?`, and what is between them. */
+export function checkedParts(text: string, values: readonly unknown[]): string[] {
   const parts = text.match(/'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|\?|[^'"`?]+|['"`]/g) ?? []
   const given = parts.filter((part) => part === '?').length
   if (given === 0) {
@@ -90,11 +106,7 @@ function fragment(text: string, values: readonly unknown[]): RawBuilder<unknown>
     )
   }
   checkWhole(text, parts)
-  let next = 0
-  return sql`(${sql.join(
-    parts.map((part) => (part === '?' ? sql`${bound(defined(text, values[next++]))}` : sql.raw(part))),
-    sql.raw(''),
-  )})`
+  return parts
 }
 
 /** The parentheses around it must be those that close it, whatever a text is put together from. */
@@ -114,7 +126,7 @@ function checkWhole(text: string, parts: readonly string[]): void {
 }
 
 /** Taken for NULL, `undefined` would choose rows that nobody has asked for. */
-function defined<T>(where: string, value: T): T {
+export function defined<T>(where: string, value: T): T {
   if (value !== undefined) return value
   throw new ConfigurationError(
     `the condition on ${where} has the value undefined, as a misspelt property has; give a value, null for NULL, or leave the condition out`,

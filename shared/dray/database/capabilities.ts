@@ -39,6 +39,9 @@ export interface Capabilities {
    * rows.
    */
   readonly settledTransaction: string | null
+  /** The type of a scalar as the engine names it, also where there is no row; null where it cannot be asked. */
+  readonly typeOf: ((value: Sql) => Sql) | null
+  readonly indexOrder: IndexOrder
   /** A boolean is written as a number: a BIT takes no text. */
   readonly booleansAreNumbers: boolean
   /** A number that is infinite, as SQL writes it; null where its text is one, and where there is none. */
@@ -80,6 +83,15 @@ export interface Capabilities {
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
   readonly identity: IdentityCapabilities
+}
+
+/** Whether the engine finds rows in the order of an expression by an index. */
+export interface IndexOrder {
+  explain(select: Sql): Sql
+  /** By what the engine has explained. */
+  isByIndex(explained: readonly string[]): boolean
+  /** The statement that makes such an index; `name` is what it may be called. */
+  create(table: string, expression: string, name: string): string
 }
 
 /** What tells a database from another one, whatever the address that it is reached at. */

@@ -156,7 +156,7 @@ async function withKey(settings: LineageSettings, environment: NodeJS.ProcessEnv
 }
 
 function datasetsOf(step: Pipeline | Task): Datasets {
-  const [reads, writes] = step.kind === 'task' ? [step.reads, step.writes] : [[step.extract.source], [step.load.target]]
+  const [reads, writes] = step.kind === 'task' ? [step.reads, step.writes] : [[step.extract.model], [step.load.target]]
   const known = (models: typeof reads) => models.flatMap((model) => datasetOf(model) ?? [])
   return { inputs: known(reads), outputs: known(writes) }
 }

@@ -23,6 +23,13 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
+  typeOf: null,
+  indexOrder: {
+    explain: (select) => sql`explain ${select}`,
+    isByIndex: (explained) => !explained.some((line) => /filesort/i.test(line)),
+    create: (table, expression, name) =>
+      `create index ${name} on ${table} ((${expression})); on MariaDB, which has no index of an expression, add a column that is generated from it, index that and name it as the cursor`,
+  },
   booleansAreNumbers: true,
   infinity: null,
   instantsNeedOffset: false,

@@ -23,6 +23,12 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: null,
   // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
+  typeOf: (value) => sql`pg_typeof(${value})`,
+  indexOrder: {
+    explain: (select) => sql`explain ${select}`,
+    isByIndex: (explained) => !explained.some((line) => /\bSort\b/.test(line)),
+    create: (table, expression) => `create index on ${table} ((${expression}))`,
+  },
   booleansAreNumbers: false,
   infinity: null,
   instantsNeedOffset: true,

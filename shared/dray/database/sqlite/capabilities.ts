@@ -18,6 +18,12 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: null,
   settledTransaction: null,
+  typeOf: null,
+  indexOrder: {
+    explain: (select) => sql`explain query plan ${select}`,
+    isByIndex: (explained) => !explained.some((line) => /TEMP B-TREE/i.test(line)),
+    create: (table, expression, name) => `create index ${name} on ${table} (${expression})`,
+  },
   booleansAreNumbers: false,
   infinity: '9e999',
   instantsNeedOffset: false,

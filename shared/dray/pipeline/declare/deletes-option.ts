@@ -117,7 +117,9 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
   }
   for (const field of deletes.key) {
     if (!extract.source.definition.byName.has(field))
-      throw refuse(`names the key "${field}", which the source does not have`)
+      throw refuse(
+        `names the key "${field}", which ${extract.model.definition.byName.has(field) ? 'is not among the columns that are read; add it to columns' : 'the source does not have'}`,
+      )
   }
   if (deletes.flag !== null) {
     const flag = extract.source.definition.byName.get(deletes.flag)?.field.settings.kind

@@ -1,7 +1,11 @@
 import type { FieldsOf } from '#dray/active-record/model.ts'
+import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnySource } from './any-model.ts'
 import { type Duration, secondsOf } from './duration.ts'
+import type { FilterPart, RowFilter } from './row-filter.ts'
+import { type NarrowedSource, narrowedSource, type SelectionOptions } from './selection.ts'
+import { expressionParts, isSqlExpression, type SqlExpression } from './sql-expression.ts'
 import { zoneNamed } from './zone.ts'
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
@@ -11,7 +15,12 @@ export type NullCursors = 'error' | 'include' | 'exclude'
 export interface Cursor {
   /** A time stamp, or the number of the transaction that wrote the row (PostgreSQL's `xid8`). */
   readonly kind: 'timestamp' | 'xid'
+  /** What it is called in messages. */
   readonly name: string
+  /** The first of them that is not NULL counts; none of an expression. */
+  readonly fields: readonly string[]
+  /** SQL that rows do not bring along; null where fields say it. */
+  readonly expression: readonly FilterPart[] | null
   /** Where open transactions are seen. */
   readonly lagSeconds: number
   /** Where they are not. */
@@ -25,25 +34,40 @@ export interface Cursor {
 
 /** What a run reads. */
 export interface Extraction<S extends AnySource = AnySource> {
+  /** The model with the fields that are read alone. */
   readonly source: S
+  /** The model as it was declared. */
+  readonly model: AnySource
+  /** The rows that the pipeline is about; null for all. */
+  readonly filter: RowFilter | null
   /** Null for a full load. */
   readonly cursor: Cursor | null
   /** Rows of a partition, about. */
   readonly partitionRows: number
 }
 
-export interface FullLoadOptions {
+export interface FullLoadOptions<S extends AnySource = AnySource, N extends NameOf<S> = NameOf<S>>
+  extends SelectionOptions<S, N> {
   readonly partitionRows?: number
 }
+
+type NameOf<S extends AnySource> = keyof FieldsOf<S> & string
 
 const PARTITION_ROWS = 50_000
 /** A stamp is taken a little before its transaction begins, and so before the transaction can be seen. */
 const LAG: Duration = '2s'
 const UNSEEN_LAG: Duration = '5m'
 
-/** Reads the whole table in each run. */
-export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
-  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
+/** Reads the whole table in each run, or all rows of it that `where` chooses. */
+export function fullLoad<S extends AnySource, N extends NameOf<S> = never>(
+  source: S,
+  options: FullLoadOptions<S, N> = {},
+): Extraction<NarrowedSource<S, N>> {
+  return {
+    ...narrowedSource(`fullLoad(${source.definition.table})`, source, options, []),
+    cursor: null,
+    partitionRows: options.partitionRows ?? PARTITION_ROWS,
+  }
 }
 
 /** A cursor that is the number of a transaction. */
@@ -61,9 +85,16 @@ export function xid<Name extends string>(field: Name): XidCursor<Name> {
   return { xid: field }
 }
 
-export interface ChangedSinceOptions<S extends AnySource> {
-  /** The time stamp that every change of a row moves on; or `xid('field')`. */
-  readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
+export interface ChangedSinceOptions<
+  S extends AnySource,
+  C extends NameOf<S> = NameOf<S>,
+  N extends NameOf<S> = NameOf<S>,
+> extends SelectionOptions<S, N> {
+  /**
+   * The time stamp that every change of a row moves on; several, of which the first counts that is not NULL; SQL that
+   * gives one; or `xid('field')`.
+   */
+  readonly cursor: C | readonly [C, ...C[]] | SqlExpression<Timestamp> | XidCursor<C>
   /**
    * How long a change may take from its stamp to the start of its transaction, or to its commit where open transactions
    * cannot be seen. By default `2s` where they are seen and `5m` where they are not.
@@ -84,35 +115,55 @@ export interface ChangedSinceOptions<S extends AnySource> {
 }
 
 /** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
-export function changedSince<S extends AnySource>(source: S, options: ChangedSinceOptions<S>): Extraction<S> {
-  const isXid = typeof options.cursor === 'object'
-  const name = typeof options.cursor === 'object' ? options.cursor.xid : options.cursor
-  const refuse = (what: string) => new ConfigurationError(`changedSince(${source.definition.table}): ${what}`)
-  const kind = source.definition.byName.get(name)?.field.settings.kind
-  if (!isXid && kind !== 'timestamp') {
-    throw refuse(
-      `the cursor "${name}" is not a timestamp field of the model; name one that every change of a row moves on`,
-    )
-  }
-  if (isXid && kind !== 'bigint') {
-    throw refuse(
-      `the cursor xid("${name}") is not a bigint field of the model; its column is of PostgreSQL's type xid8, its field bigint()`,
-    )
-  }
+export function changedSince<S extends AnySource, const C extends NameOf<S> = never, N extends NameOf<S> = never>(
+  source: S,
+  options: ChangedSinceOptions<S, C, N>,
+): Extraction<NarrowedSource<S, N, C>> {
+  const what = `changedSince(${source.definition.table})`
+  const refuse = (why: string) => new ConfigurationError(`${what}: ${why}`)
+  const named = namedCursor(options.cursor, source, refuse)
+  const isXid = named.kind === 'xid'
   if (isXid && (options.lag !== undefined || options.overlap !== undefined || options.zone !== undefined)) {
     throw refuse('an xid cursor is exact, so it takes no lag, no overlap and no zone; leave them out')
   }
   return {
-    source,
+    ...narrowedSource(what, source, options, named.fields),
     cursor: {
-      kind: isXid ? 'xid' : 'timestamp',
-      name,
+      ...named,
       lagSeconds: isXid ? 0 : secondsOf(options.lag ?? LAG),
       unseenLagSeconds: isXid ? 0 : secondsOf(options.lag ?? UNSEEN_LAG),
       overlapSeconds: options.overlap === undefined ? 0 : secondsOf(options.overlap),
       nulls: options.nulls ?? 'error',
-      zone: options.zone === undefined ? null : zoneNamed(options.zone, `changedSince(${source.definition.table})`),
+      zone: options.zone === undefined ? null : zoneNamed(options.zone, what),
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
   }
+}
+
+type NamedCursor = Pick<Cursor, 'kind' | 'name' | 'fields' | 'expression'>
+type GivenCursor = string | readonly string[] | SqlExpression<Timestamp> | XidCursor
+
+function namedCursor(given: GivenCursor, { definition }: AnySource, refuse: (why: string) => Error): NamedCursor {
+  if (isSqlExpression(given)) {
+    const name = given.code.join('…').trim()
+    return { kind: 'timestamp', name, fields: [], expression: expressionParts(given, definition) }
+  }
+  const kindOf = (name: string) => definition.byName.get(name)?.field.settings.kind
+  if (typeof given === 'object' && 'xid' in given) {
+    const name = given.xid
+    if (kindOf(name) === 'bigint') return { kind: 'xid', name, fields: [name], expression: null }
+    throw refuse(
+      `the cursor xid("${name}") is not a bigint field of the model; its column is of PostgreSQL's type xid8, its field bigint()`,
+    )
+  }
+  const fields = [given].flat()
+  for (const name of fields) {
+    if (kindOf(name) !== 'timestamp')
+      throw refuse(
+        `the cursor "${name}" is not a timestamp field of the model; name one that every change of a row moves on`,
+      )
+  }
+  if (fields.length > 0 && new Set(fields).size === fields.length)
+    return { kind: 'timestamp', name: fields.join(', '), fields, expression: null }
+  throw refuse(`the cursor names ${fields.length === 0 ? 'no field' : 'a field twice'}; name each field once`)
 }

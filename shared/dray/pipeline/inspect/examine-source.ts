@@ -1,5 +1,5 @@
 import { sql } from 'kysely'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { columnName, where as rowsWhere, tableName } from '#dray/active-record/sql.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
 import { databaseUrl } from '#dray/database/database-url.ts'
 import { type Checked, found } from '#dray/database/health.ts'
@@ -7,16 +7,17 @@ import { healthOf } from '#dray/database/health-of.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { askedModel } from '#dray/pipeline/plan/asked-model.ts'
 import { checkNullCursors } from '#dray/pipeline/plan/checked-cursor.ts'
-import { cursorColumn } from '#dray/pipeline/plan/cursor-form.ts'
+import { isComputed, isLarge, noteOfMissingIndex } from '#dray/pipeline/plan/cursor-index.ts'
+import { cursorName } from '#dray/pipeline/plan/cursor-value.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { noteOfFarRows } from '#dray/pipeline/plan/waiting-rows.ts'
 import { settledWindow } from '#dray/pipeline/plan/window.ts'
 import { attempt } from './attempt.ts'
 import { differences } from './examine-model.ts'
 
-/** A table of fewer rows is read quickly without an index, too. */
-const FEW_ROWS = 10_000
 /** What `examineDatabase` says once for a database. */
 const SAID_OF_DATABASE = /pg_read_all_stats|privilege PROCESS/
 
@@ -25,12 +26,14 @@ export async function examineSource({ name, extract }: Pipeline): Promise<readon
   const { source } = extract
   const { database, table } = source.definition
   const where = `${database}.${table}`
-  const models = await differences(source, 'source')
+  const models = await differences(askedModel(extract), 'source')
   if (models.some(({ verdict }) => verdict !== 'ok')) return models
   const readable = await attempt('read', where, () =>
     source.database.withConnection(async (connection, adapter) => {
       const columns = sql.join(source.definition.columns.map(columnName))
-      const statement = compile(adapter, sql`select ${columns} from ${tableName(source.definition)} where 1 = 0`)
+      const own = ownRows(extract, await sourceTable(extract, connection, adapter))
+      const from = sql`${tableName(source.definition)}${rowsWhere([...own, sql`1 = 0`])}`
+      const statement = compile(adapter, sql`select ${columns} from ${from}`)
       await connection.query(statement.sql, statement.parameters)
       return []
     }),
@@ -59,7 +62,7 @@ async function examineCursor(
   const unseen = note === null || SAID_OF_DATABASE.test(note) ? null : `${database}.${name}: ${note}`
   const said = [unseen, nulls, far].filter((one) => one !== null)
   if (said.length > 0) return said.map((one) => found('cursor', 'warning', one))
-  return [found('cursor', 'ok', `${database}.${name} is read by ${cursorColumn(extract).column}`)]
+  return [found('cursor', 'ok', `${database}.${name} is read by ${cursorName(extract)}`)]
 }
 
 async function examineIndex(
@@ -68,14 +71,15 @@ async function examineIndex(
   adapter: Adapter,
 ): Promise<readonly Checked[]> {
   const { definition } = extract.source
-  const column = cursorColumn(extract).column
+  if (isComputed(extract)) {
+    const missing = await noteOfMissingIndex(extract, connection, { adapter })
+    return missing === null ? [] : [found('cursor', 'warning', missing)]
+  }
+  const column = cursorName(extract)
   const health = await healthOf(databaseUrl(definition.database))
   const index = health.indexOf(definition.table, column)
   if ((await connection.query(index.sql, index.parameters)).rows.length > 0) return []
-  const some = sql`select 1 from ${tableName(definition)} limit ${sql.raw(String(FEW_ROWS + 1))}`
-  const count = compile(adapter, sql`select count(*) from (${some}) as ${sql.id('some')}`)
-  const rows = Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
-  if (rows <= FEW_ROWS) return []
+  if (!(await isLarge(extract, connection, { adapter }))) return []
   const said = `no index of ${definition.database}.${definition.table} begins with ${column}, by which it is read, so each run reads the whole table; create index on ${definition.table} (${column})`
   return [found('cursor', 'warning', said)]
 }

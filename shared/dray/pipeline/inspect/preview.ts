@@ -8,6 +8,7 @@ import { compile } from '#dray/database/statement.ts'
 import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { partitionConditions } from '#dray/pipeline/plan/partitions.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
@@ -55,7 +56,10 @@ export async function preview(pipeline: Pipeline, options: PreviewOptions, servi
   const rows = await extract.source.database.withConnection(async (connection, adapter) => {
     const [first] = isEmpty ? [] : drafted.partitions
     const table = await sourceTable(extract, connection, adapter)
-    const conditions = first === undefined ? [] : partitionConditions(extract, drafted, { ...first, upTo: null }, table)
+    const conditions =
+      first === undefined
+        ? ownRows(extract, table)
+        : partitionConditions(extract, drafted, { ...first, upTo: null }, table)
     const { sql: text, parameters } = compile(adapter, selection(pipeline, conditions, options.limit, table))
     const { rows } = await connection.query(text, parameters, { signal: services.signal })
     return rows.map((row) => withoutLengths(row, extract.source.definition.columns))

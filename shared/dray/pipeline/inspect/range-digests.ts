@@ -10,6 +10,8 @@ import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import { mappingOf } from '#dray/pipeline/declare/copy-fields.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
+import type { SourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
@@ -73,13 +75,13 @@ export class RangeDigests {
         extract.source,
         primary,
         columns.map(({ source }) => source),
-        { condition: null, limits: pipeline.limits },
+        { conditionOf: (live) => ownRows(extract, live)[0] ?? null, limits: pipeline.limits },
       ),
       await sideOf(
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { condition: liveRows(pipeline), limits: pipeline.limits },
+        { conditionOf: () => liveRows(pipeline), limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)
@@ -92,8 +94,8 @@ export class RangeDigests {
 
   /** The end of a range of `rows` rows behind a key of the source; null when there is no more. */
   async boundary(from: readonly string[] | null, rows: number): Promise<readonly string[] | null> {
-    const { model, adapter, key } = this.#source
-    const conditions = from === null ? [] : [after(key, from)]
+    const { model, adapter, key, condition } = this.#source
+    const conditions = [...(condition === null ? [] : [condition]), ...(from === null ? [] : [after(key, from)])]
     const names = sql.join(key.map(({ column }) => columnName(column)))
     const statement = compile(
       adapter,
@@ -113,7 +115,12 @@ async function sideOf(
   model: AnyModel,
   key: readonly ColumnDefinition[],
   columns: readonly ColumnDefinition[],
-  { condition, limits }: Pick<Side, 'condition'> & Pick<Pipeline, 'limits'>,
+  {
+    conditionOf,
+    limits,
+  }: Pick<Pipeline, 'limits'> & {
+    conditionOf(live: Pick<SourceTable, 'adapter' | 'columns'>): Side['condition']
+  },
 ): Promise<Side | null> {
   const adapter = await model.database.adapter()
   const { digests } = adapter
@@ -128,7 +135,7 @@ async function sideOf(
     key: comparedKey(adapter, key, live?.columns ?? []),
     texts: texts as RawBuilder<unknown>[],
     isSmall: sql`${new RowSizes(columns, { adapter, columns: live?.columns ?? [] }, limits).total} <= ${sql.raw(String(mostWritten(limits)))}`,
-    condition,
+    condition: conditionOf({ adapter, columns: live?.columns ?? [] }),
   }
 }
 

@@ -5,6 +5,7 @@ import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { windowCondition } from '#dray/pipeline/plan/window.ts'
 import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
@@ -58,6 +59,7 @@ export class SourcePages {
     const sizes = new RowSizes(definition.columns, table, this.#limits)
     const columns = sizes.columnsUpTo(this.#limits.valueBytes, definition.primaryKey)
     const conditions = [
+      ...ownRows(this.#extract, table),
       ...(from === null ? [] : [after(table.key, from)]),
       ...(to === null ? [] : [upTo(table.key, to)]),
     ]

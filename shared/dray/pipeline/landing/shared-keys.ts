@@ -26,8 +26,10 @@ export class UnorderedRows extends TerminalError {
   constructor({ name, extract, load }: Pipeline, key: string, consequence: string) {
     const { database, table } = extract.source.definition
     const target = `${load.target.definition.database}.${load.target.definition.table}`
+    const dated =
+      extract.cursor === null ? 'read the source by changedSince()' : 'name columns as the cursor, not an expression'
     super(
-      `${name}: several rows of ${database}.${table} are one row of ${target}, that of ${load.by.join(', ')} ${key}, and nothing says which of them is the newest, so ${consequence}; give the load a version, read the source by changedSince(), or have the transform leave all but one of them out (null)`,
+      `${name}: several rows of ${database}.${table} are one row of ${target}, that of ${load.by.join(', ')} ${key}, and nothing says which of them is the newest, so ${consequence}; give the load a version, ${dated}, or have the transform leave all but one of them out (null)`,
     )
   }
 }

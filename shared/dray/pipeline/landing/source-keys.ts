@@ -3,11 +3,12 @@ import { columnName, readColumn, tableName, where } from '#dray/active-record/sq
 import { type ColumnDefinition, kindsOf } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf } from '#dray/block/copy-text.ts'
-import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
+import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { presentPrefix } from '#dray/staging/keys.ts'
@@ -16,11 +17,14 @@ import type { Services } from '../services.ts'
 
 const TAB = 9
 
-/** The fields of the source that are the target's key; a key with a NULL in it is no key. */
-function selection(pipeline: Pipeline, adapter: Adapter) {
-  const { definition } = pipeline.extract.source
+/** The fields of the pipeline's rows that are the target's key; a key with a NULL in it is no key. */
+function selection(pipeline: Pipeline, table: SourceTable) {
+  const { extract } = pipeline
+  const { definition } = extract.source
+  const { adapter } = table
   const columns = columnsOf(definition, pipeline.deletes.key)
-  const from = sql`${tableName(definition)}${where(columns.map((column) => sql`${columnName(column)} is not null`))}`
+  const present = columns.map((column) => sql`${columnName(column)} is not null`)
+  const from = sql`${tableName(definition)}${where([...ownRows(extract, table), ...present])}`
   return {
     columns,
     keys: compile(adapter, sql`select ${sql.join(columns.map((column) => readColumn(adapter, column)))} from ${from}`),
@@ -29,8 +33,8 @@ function selection(pipeline: Pipeline, adapter: Adapter) {
 }
 
 /**
- * Stages every key that the source has, as its texts, in one snapshot. Throws `Terminal` when the source gives other
- * keys than it counts: a limit of the session, or a policy, would have rows deleted that it has.
+ * Stages every key that the pipeline's rows have, as its texts, in one snapshot. Throws `Terminal` when the source
+ * gives other keys than it counts: a limit of the session, or a policy, would have rows deleted that it has.
  */
 export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Services): Promise<StagedObject> {
   const { database, definition } = pipeline.extract.source
@@ -38,7 +42,7 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
   return database.transaction(
     () =>
       database.withConnection(async (connection, adapter) => {
-        const { columns, keys, count } = selection(pipeline, adapter)
+        const { columns, keys, count } = selection(pipeline, await sourceTable(pipeline.extract, connection, adapter))
         const whole = new WholeKeys(columns)
         const written = new WrittenKeys(pipeline)
         const staged = await staging.write(
@@ -62,7 +66,10 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
 /** The same keys, read while they are taken; for a comparison that deletes nothing. */
 export async function* streamedSourceKeys(pipeline: Pipeline): AsyncGenerator<CopyBlock> {
   const { database } = pipeline.extract.source
-  const { keys } = selection(pipeline, await database.adapter())
+  const table = await database.withConnection((connection, adapter) =>
+    sourceTable(pipeline.extract, connection, adapter),
+  )
+  const { keys } = selection(pipeline, table)
   const written = new WrittenKeys(pipeline)
   const encoder = new BlockEncoder()
   for await (const page of database.stream(keys.sql, keys.parameters)) {

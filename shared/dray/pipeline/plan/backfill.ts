@@ -8,7 +8,7 @@ import { compareInstants, instantOf, instantText, microsOf } from '#dray/pipelin
 import type { Services } from '../services.ts'
 import { MOST_PARTITIONS } from './capacity.ts'
 import { checkNullCursors } from './checked-cursor.ts'
-import { cursorOf } from './cursor-form.ts'
+import { cursorOf } from './cursor-value.ts'
 import type { Draft } from './draft.ts'
 import { cut, type Partition } from './partitions.ts'
 import { type SourceTable, sourceTable } from './source-table.ts'

@@ -1,12 +1,15 @@
 import { sql } from 'kysely'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { instantText, microsOf, startOfUnit, unitOfType } from '#dray/pipeline/texts/instant.ts'
-import { cursorColumn, cursorOf, stampForm, zoneOf, zonesOf } from './cursor-form.ts'
+import { stampForm, zoneOf, zonesOf } from './cursor-form.ts'
 import { stampTexts } from './cursor-text.ts'
+import { cursorColumns, cursorName, cursorOf, cursorValue } from './cursor-value.ts'
+import { unitOfExpression } from './expression-unit.ts'
+import { ownRows } from './source-rows.ts'
 import type { SourceTable } from './source-table.ts'
 
 const DAY = 86_400_000_000n
@@ -16,18 +19,31 @@ const DAY = 86_400_000_000n
  * Throws `Terminal` where a value cannot be put in order with the others, or where nothing says which zone it is in.
  */
 export async function checkCursor(extraction: Extraction, connection: Connection, table: SourceTable): Promise<bigint> {
-  const { definition } = extraction.source
-  const column = cursorColumn(extraction)
+  const unit = await unitOfStamps(extraction, connection, table)
+  return cursorOf(extraction).expression === null ? unit : unitOfExpression(extraction, unit, connection, table)
+}
+
+async function unitOfStamps(extraction: Extraction, connection: Connection, table: SourceTable): Promise<bigint> {
   const form = stampForm(extraction, table)
   if (form !== 'moment' && zoneOf(extraction) !== null) await checkZone(extraction, connection, table)
   if (form === 'text') {
-    const { unit, withoutZone } = await stampTexts(definition, column, connection, table)
+    const stamps = { name: cursorName(extraction), value: cursorValue(extraction) }
+    const { unit, withoutZone } = await stampTexts(extraction.source.definition, stamps, connection, {
+      ...table,
+      rows: ownRows(extraction, table),
+    })
     if (withoutZone > 0) await askForZone(extraction, connection, `${withoutZone} of its texts say no zone`)
     return unit
   }
-  const type = table.columns.find(({ name }) => name === column.column)?.type ?? ''
-  if (form === 'local') await askForZone(extraction, connection, `it is ${type}, which has no zone`)
-  return unitOfType(type, table.adapter)
+  const { adapter, cursorType } = table
+  if (form === 'local') await askForZone(extraction, connection, `it is ${cursorType}, which has no zone`)
+  const named = cursorColumns(extraction).map(({ column }) => table.columns.find(({ name }) => name === column)?.type)
+  let coarsest = 1n
+  for (const type of [cursorType, ...named]) {
+    const unit = unitOfType(type ?? '', adapter)
+    if (unit > coarsest) coarsest = unit
+  }
+  return coarsest
 }
 
 /** Where the server's own clock is in UTC, so are the stamps that it makes. */
@@ -76,21 +92,21 @@ export async function checkNullCursors(
   pipeline: string,
   extraction: Extraction,
   connection: Connection,
-  { adapter }: SourceTable,
+  table: SourceTable,
 ): Promise<string | null> {
   const { source } = extraction
+  const { adapter } = table
   const cursor = cursorOf(extraction)
-  const column = cursorColumn(extraction)
   const statement = compile(
     adapter,
-    sql`select count(*) from ${tableName(source.definition)} where ${adapter.isNull(columnName(column))}`,
+    sql`select count(*) from ${tableName(source.definition)}${where([...ownRows(extraction, table), adapter.isNull(cursorValue(extraction))])}`,
   )
   const rows = Number((await connection.query(statement.sql, statement.parameters)).rows[0]?.[0])
   if (rows === 0) return null
-  const where = `${rows} rows of ${source.definition.database}.${source.definition.table} have no ${column.column}`
-  if (cursor.nulls === 'include') return `${where}: read in each run (nulls: 'include')`
-  if (cursor.nulls === 'exclude') return `${where}: never read (nulls: 'exclude')`
+  const found = `${rows} rows of ${source.definition.database}.${source.definition.table} have no ${cursorName(extraction)}`
+  if (cursor.nulls === 'include') return `${found}: read in each run (nulls: 'include')`
+  if (cursor.nulls === 'exclude') return `${found}: never read (nulls: 'exclude')`
   throw new TerminalError(
-    `${pipeline}: ${where}, so no window would ever hold them and nothing was read; fill it in, or say nulls: 'include' (read them in each run) or 'exclude'`,
+    `${pipeline}: ${found}, so no window would ever hold them and nothing was read; fill it in, or say nulls: 'include' (read them in each run) or 'exclude'`,
   )
 }

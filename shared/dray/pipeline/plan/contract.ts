@@ -5,6 +5,7 @@ import type { Spelling } from '#dray/database/capabilities.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { askedModel } from './asked-model.ts'
 import { forgottenSpellings } from './forgotten-spellings.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
@@ -24,7 +25,7 @@ export type Side = 'source' | 'target'
 export async function checkContract(
   pipeline: Pipeline,
 ): Promise<{ readonly schema: PlannedSchema; readonly notes: readonly string[] }> {
-  const models = { source: pipeline.extract.source, target: pipeline.load.target }
+  const models = { source: askedModel(pipeline.extract), target: pipeline.load.target }
   const differences = [...(await models.source.checkSchema()), ...(await models.target.checkSchema())]
   if (differences.length > 0) {
     throw new TerminalError(
@@ -33,7 +34,10 @@ export async function checkContract(
   }
   const live = { source: await describe(models.source), target: await describe(models.target) }
   refuseComputed(pipeline, live.target)
-  const others = [...otherDifferences(models.source, live.source), ...otherDifferences(models.target, live.target)]
+  const others = [
+    ...otherDifferences(pipeline.extract.model, live.source),
+    ...otherDifferences(models.target, live.target),
+  ]
   if (pipeline.contract === 'freeze' && others.length > 0) {
     throw new TerminalError(
       `${pipeline.name}: the databases differ from the models and the pipeline says contract: 'freeze', so nothing was read: ${others.join('; ')}; change the model or the table, or say contract: 'evolve'`,
@@ -42,7 +46,7 @@ export async function checkContract(
   const columns = { source: live.source?.columns ?? [], target: live.target?.columns ?? [] }
   return {
     schema: { ...columns, forgotten: await forgottenSpellings(pipeline, columns) },
-    notes: unknownColumns(models.source, live.source),
+    notes: unknownColumns(pipeline.extract.model, live.source),
   }
 }
 
@@ -107,7 +111,7 @@ export async function checkUnchanged(
   connection: Connection,
 ): Promise<void> {
   if (planned === undefined) return
-  const { definition } = side === 'source' ? pipeline.extract.source : pipeline.load.target
+  const { definition } = side === 'source' ? askedModel(pipeline.extract) : pipeline.load.target
   const live = await connection.describe(definition.table)
   const names = new Set([...planned[side], ...(live?.columns ?? [])].map(({ name }) => name))
   const changes = [...names].flatMap((name) => {

@@ -1,11 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, textFor } from '#dray/active-record/sql.ts'
-import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { momentFor } from '#dray/active-record/sql.ts'
 import type { StampForm, ZoneCapabilities } from '#dray/database/capabilities.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import type { Cursor, Extraction } from '#dray/pipeline/declare/extraction.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { isUtc } from '#dray/pipeline/declare/zone.ts'
 import { instantText, microsOf } from '#dray/pipeline/texts/instant.ts'
+import { cursorOf, cursorValue } from './cursor-value.ts'
 import type { SourceTable } from './source-table.ts'
 
 const DAY_MICROS = 86_400_000_000n
@@ -19,22 +19,9 @@ export interface CursorForm {
   before(moment: string): RawBuilder<unknown>
 }
 
-export function cursorOf({ cursor, source }: Extraction): Cursor {
-  if (cursor !== null) return cursor
-  throw new ConfigurationError(
-    `${source.definition.database}.${source.definition.table} is read whole in each run, so it has no window; run the pipeline, or read it with changedSince()`,
-  )
-}
-
-export function cursorColumn(extraction: Extraction): ColumnDefinition {
-  return columnOf(extraction.source.definition, cursorOf(extraction).name)
-}
-
 /** What the live column says of time. */
-export function stampForm(extraction: Extraction, { adapter, columns }: SourceTable): StampForm {
-  if (cursorOf(extraction).kind === 'xid') return 'moment'
-  const { column } = cursorColumn(extraction)
-  return adapter.stampForm(columns.find(({ name }) => name === column)?.type ?? '')
+export function stampForm(extraction: Extraction, { adapter, cursorType }: SourceTable): StampForm {
+  return cursorOf(extraction).kind === 'xid' ? 'moment' : adapter.stampForm(cursorType)
 }
 
 /** The zone that local times are in; null where they are UTC. */
@@ -54,15 +41,16 @@ export function zonesOf(extraction: Extraction, { adapter }: SourceTable): ZoneC
 
 export function cursorForm(extraction: Extraction, table: SourceTable): CursorForm {
   const { adapter } = table
-  const column = cursorColumn(extraction)
-  const name = columnName(column)
+  const name = cursorValue(extraction)
   const form = stampForm(extraction, table)
   const zone = zoneOf(extraction)
   if (form === 'moment' || (form === 'local' && zone === null)) {
+    const value = (moment: string) =>
+      cursorOf(extraction).kind === 'timestamp' ? momentFor(adapter, moment) : sql`${moment}`
     return {
       moment: name,
-      from: (moment) => sql`${columnName(column)} >= ${textFor(adapter, column, moment)}`,
-      before: (moment) => sql`${columnName(column)} < ${textFor(adapter, column, moment)}`,
+      from: (moment) => sql`${name} >= ${value(moment)}`,
+      before: (moment) => sql`${name} < ${value(moment)}`,
     }
   }
   const plain = form === 'text' ? adapter.textStamps.plain(name) : name

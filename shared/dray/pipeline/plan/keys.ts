@@ -7,10 +7,12 @@ import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Services } from '../services.ts'
 import type { Draft } from './draft.ts'
 import { type Partition, WHOLE } from './partitions.ts'
+import { ownRows } from './source-rows.ts'
+import { sourceTable } from './source-table.ts'
 
 /** The rows of these keys; notes name the keys that have no row. */
 export async function draftKeys(pipeline: Pipeline, asked: readonly SourceKey[], { signal }: Services): Promise<Draft> {
@@ -23,7 +25,8 @@ export async function draftKeys(pipeline: Pipeline, asked: readonly SourceKey[],
     const partitions = parts.map((part): Partition => ({ ...WHOLE, keys: part }))
     const { database, table } = extract.source.definition
     const missing = keys.length - rows
-    const notes = missing > 0 ? [`${missing} of ${keys.length} keys have no row in ${database}.${table}`] : []
+    const chosen = extract.filter === null ? '' : ' that its where chooses'
+    const notes = missing > 0 ? [`${missing} of ${keys.length} keys have no row in ${database}.${table}${chosen}`] : []
     return { window: null, rows, partitions, advances: false, notes }
   })
 }
@@ -60,11 +63,11 @@ async function countOf(
   signal: AbortSignal,
 ): Promise<number> {
   const { definition } = extract.source
-  const live = await bytesOfKey(extract.source, definition.primaryKey)
+  const table = await sourceTable(extract, connection, adapter)
   const one = columnName(definition.primaryKey[0] as { column: string })
   const { sql: text, parameters } = compile(
     adapter,
-    sql`select count(${one}) from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys, live)])}`,
+    sql`select count(${one}) from ${tableName(definition)}${where([...ownRows(extract, table), hasKey(adapter, definition.primaryKey, keys, table.columns)])}`,
   )
   return Number((await connection.query(text, parameters, { signal })).rows[0]?.[0])
 }

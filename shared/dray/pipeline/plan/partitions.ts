@@ -9,6 +9,7 @@ import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import { partitionSize } from './capacity.ts'
+import { ownRows } from './source-rows.ts'
 import type { SourceTable } from './source-table.ts'
 import { rangeCondition, type Window, windowCondition } from './window.ts'
 
@@ -39,7 +40,7 @@ export function partitionConditions(
   partition: Partition,
   table: SourceTable,
 ): RawBuilder<unknown>[] {
-  const conditions = rangeConditions(partition, table)
+  const conditions = [...ownRows(extraction, table), ...rangeConditions(partition, table)]
   if (partition.keys !== undefined) {
     conditions.push(hasKey(table.adapter, extraction.source.definition.primaryKey, partition.keys, table.columns))
   } else if (partition.window !== undefined) conditions.push(rangeCondition(extraction, partition.window, table))
@@ -68,10 +69,13 @@ export interface Cut {
   readonly ranges: readonly KeyRange[]
 }
 
-/** Counts the rows that meet the conditions and cuts them into ranges of the primary key of about the same size. */
+/**
+ * Counts the pipeline's rows that meet the conditions and cuts them into ranges of the primary key of about the same
+ * size.
+ */
 export async function cut(
   extraction: Extraction,
-  conditions: readonly RawBuilder<unknown>[],
+  asked: readonly RawBuilder<unknown>[],
   connection: Connection,
   table: SourceTable,
   signal: AbortSignal,
@@ -79,6 +83,7 @@ export async function cut(
   const { source, partitionRows } = extraction
   const { adapter, key } = table
   if (!(partitionRows >= 1)) throw new ConfigurationError(`partitionRows is ${partitionRows}; it must be 1 or more`)
+  const conditions = [...ownRows(extraction, table), ...asked]
   const from = sql`${tableName(source.definition)}${where(conditions)}`
   const count = compile(adapter, sql`select count(*) from ${from}`)
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])

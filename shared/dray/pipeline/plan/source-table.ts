@@ -1,6 +1,7 @@
 import { type ComparedKey, comparedKey } from '#dray/active-record/compared-key.ts'
 import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import { typeOfCursor } from './cursor-type.ts'
 
 /** A source's table as it lives: types decide how keys and cursors are compared. */
 export interface SourceTable {
@@ -8,6 +9,8 @@ export interface SourceTable {
   readonly columns: readonly LiveColumn[]
   /** The primary key. */
   readonly key: ComparedKey
+  /** The live type of the cursor; empty where there is none, and where the engine does not say it. */
+  readonly cursorType: string
 }
 
 export async function sourceTable(
@@ -16,9 +19,15 @@ export async function sourceTable(
   adapter: Adapter,
 ): Promise<SourceTable> {
   const live = await connection.describe(extraction.source.definition.table)
-  return sourceTableOf(extraction, live?.columns ?? [], adapter)
+  return sourceTableOf(extraction, live?.columns ?? [], connection, adapter)
 }
 
-export function sourceTableOf({ source }: Extraction, columns: readonly LiveColumn[], adapter: Adapter): SourceTable {
-  return { adapter, columns, key: comparedKey(adapter, source.definition.primaryKey, columns) }
+export async function sourceTableOf(
+  extraction: Extraction,
+  columns: readonly LiveColumn[],
+  connection: Connection,
+  adapter: Adapter,
+): Promise<SourceTable> {
+  const key = comparedKey(adapter, extraction.source.definition.primaryKey, columns)
+  return { adapter, columns, key, cursorType: await typeOfCursor(extraction, columns, connection, adapter) }
 }

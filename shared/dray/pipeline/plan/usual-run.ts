@@ -1,6 +1,7 @@
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Services } from '../services.ts'
 import { checkNullCursors } from './checked-cursor.ts'
+import { isComputed, noteOfMissingIndex } from './cursor-index.ts'
 import type { Draft } from './draft.ts'
 import { cut } from './partitions.ts'
 import { sourceTable } from './source-table.ts'
@@ -28,7 +29,8 @@ export async function draftUsual(pipeline: Pipeline, lastRun: string | null, ser
       services.signal,
     )
     const newer = await notesOfNewerRows(extract, window, settled, connection, table)
-    const notes = [window.note, nulls, ...newer].filter((note) => note !== null)
+    const index = isComputed(extract) ? await noteOfMissingIndex(extract, connection, table) : null
+    const notes = [window.note, nulls, ...newer, index].filter((note) => note !== null)
     return { window, rows, partitions: ranges, advances: true, notes }
   })
 }

@@ -1,11 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
-import { tableName } from '#dray/active-record/sql.ts'
+import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Connection, Settled } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { instantText, microsOf } from '#dray/pipeline/texts/instant.ts'
-import { cursorColumn, cursorForm } from './cursor-form.ts'
+import { cursorForm } from './cursor-form.ts'
+import { cursorName } from './cursor-value.ts'
+import { ownRows } from './source-rows.ts'
 import type { SourceTable } from './source-table.ts'
 import type { Window } from './window.ts'
 
@@ -59,7 +61,7 @@ export async function noteOfFarRows(
   )
   if (rows === 0) return null
   const { database, table: name } = extraction.source.definition
-  return `${rows} ${rows === 1 ? 'row' : 'rows'} of ${database}.${name} beyond ${far} UTC by ${cursorColumn(extraction).column} (up to ${last}): in no window before that time, so not read; correct the stamps`
+  return `${rows} ${rows === 1 ? 'row' : 'rows'} of ${database}.${name} beyond ${far} UTC by ${cursorName(extraction)} (up to ${last}): in no window before that time, so not read; correct the stamps`
 }
 
 function farFrom({ now }: Settled): string {
@@ -81,7 +83,7 @@ async function countMoments(
 ): Promise<Moments> {
   const { moment } = cursorForm(extraction, table)
   const limit = most === undefined ? sql`` : sql` order by ${moment} limit ${sql.raw(String(most))}`
-  const rows = sql`select ${moment} as ${sql.id('moment')} from ${tableName(extraction.source.definition)} where ${condition}${limit}`
+  const rows = sql`select ${moment} as ${sql.id('moment')} from ${tableName(extraction.source.definition)}${where([...ownRows(extraction, table), condition])}${limit}`
   const statement = compile(
     table.adapter,
     sql`select count(*), max(${sql.id('moment')}) from (${rows}) as ${sql.id('newer')}`,

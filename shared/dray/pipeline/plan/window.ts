@@ -1,11 +1,11 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName } from '#dray/active-record/sql.ts'
 import type { Connection, Settled } from '#dray/database/adapter.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { compareInstants, secondsBefore } from '#dray/pipeline/texts/instant.ts'
 import { checkCursor, startOfCursorUnit } from './checked-cursor.ts'
-import { cursorColumn, cursorForm, cursorOf } from './cursor-form.ts'
+import { cursorForm } from './cursor-form.ts'
+import { cursorOf, cursorValue } from './cursor-value.ts'
 import type { SourceTable } from './source-table.ts'
 
 /** `[lo, hi)` of the cursor, as the source's text. */
@@ -81,10 +81,9 @@ export function windowCondition(
   table: SourceTable,
 ): RawBuilder<unknown> {
   const cursor = cursorOf(extraction)
-  const column = cursorColumn(extraction)
   const within = rangeOf(extraction, window, table)
   return cursor.nulls === 'include'
-    ? sql`((${within}) or ${table.adapter.isNull(columnName(column))})`
+    ? sql`((${within}) or ${table.adapter.isNull(cursorValue(extraction))})`
     : sql`(${within})`
 }
 

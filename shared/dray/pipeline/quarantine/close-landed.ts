@@ -2,7 +2,7 @@ import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
-import { ageColumn, ageOf, compareAges } from '#dray/pipeline/rows/age.ts'
+import { ageOfKept, compareAges } from '#dray/pipeline/rows/age.ts'
 import { isQuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { readJsonLines } from '#dray/staging/documents.ts'
 import { passedPrefix, quarantinePrefix } from '#dray/staging/keys.ts'
@@ -87,7 +87,7 @@ async function quarantinedAgain(
   open: ReadonlyMap<string, unknown>,
   { staging }: Services,
 ): Promise<Map<string, Met[]>> {
-  const { column = '' } = ageColumn(pipeline.extract) ?? {}
+  const ageOf = ageOfKept(pipeline.extract)
   const again = new Map<string, Met[]>()
   const objects = await staging.list(quarantinePrefix(planningRun(input), pipeline.name))
   for await (const { lines } of wholeLines(staging, objects, {
@@ -98,7 +98,7 @@ async function quarantinedAgain(
     for await (const row of lines) {
       const key = keyTextOf(pipeline, row)
       if (key === null || !open.has(key)) continue
-      const met = { partition: row.partition, age: ageOf(pipeline.extract, row.row[column] ?? null) }
+      const met = { partition: row.partition, age: ageOf(row.row) }
       again.set(key, [...(again.get(key) ?? []), met])
     }
   }

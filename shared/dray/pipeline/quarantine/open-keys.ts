@@ -1,7 +1,7 @@
 import type { ReadingMode } from '#dray/messages/run-mode.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { ageColumn, ageOf } from '#dray/pipeline/rows/age.ts'
+import { ageOfKept } from '#dray/pipeline/rows/age.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { openKeysPrefix } from '#dray/staging/keys.ts'
 import type { Services } from '../services.ts'
@@ -47,7 +47,7 @@ export async function stageOpenKeys(
   if (isSent === 'all' || pipeline.extract.source.definition.primaryKey.length === 0) return { notes: [] }
   const damaged = new DamagedObjects()
   const keys = new Map<string, OpenEntry[]>()
-  const { column = '' } = ageColumn(pipeline.extract) ?? {}
+  const ageOf = ageOfKept(pipeline.extract)
   let [entries, left] = [0, 0]
   for await (const row of quarantinedRows(staging, pipeline.name, { damaged })) {
     // What this very run has quarantined is there where its Plan comes twice.
@@ -55,8 +55,7 @@ export async function stageOpenKeys(
     const key = keyTextOf(pipeline, row)
     if (key === null) continue
     if (entries++ >= MOST_ENTRIES) left += 1
-    else
-      keys.set(key, [...(keys.get(key) ?? []), { id: row.id, age: ageOf(pipeline.extract, row.row[column] ?? null) }])
+    else keys.set(key, [...(keys.get(key) ?? []), { id: row.id, age: ageOf(row.row) }])
   }
   const notes = left === 0 ? damaged.notes : [...damaged.notes, tooMany(pipeline.name, left)]
   if (keys.size === 0) return { notes }

@@ -2,7 +2,7 @@ import { hash } from 'node:crypto'
 import type { Text } from '#dray/block/block.ts'
 import { planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { ageColumn, ageOf } from '#dray/pipeline/rows/age.ts'
+import { ageOfRow } from '#dray/pipeline/rows/age.ts'
 import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { writeJsonLines } from '#dray/staging/documents.ts'
@@ -34,7 +34,7 @@ export class PassedKeys {
   readonly #input: TransformInput
   readonly #keys: ReadonlyMap<string, unknown>
   readonly #key: readonly number[]
-  readonly #age: number | null
+  readonly #ageOf: (row: readonly Text[]) => string
   readonly #passed: PassedLine[] = []
 
   constructor(pipeline: Pipeline, input: TransformInput, keys: ReadonlyMap<string, unknown>) {
@@ -43,14 +43,14 @@ export class PassedKeys {
     this.#input = input
     this.#keys = keys
     this.#key = extract.source.definition.primaryKey.map(({ index }) => index)
-    this.#age = ageColumn(extract)?.index ?? null
+    this.#ageOf = ageOfRow(extract)
   }
 
   note(row: readonly Text[], { kind }: Outcome): void {
     if (kind === 'quarantined') return
     const key = keyOf(this.#key.map((index) => row[index] ?? null))
     if (!this.#keys.has(key)) return
-    const age = this.#age === null ? '' : ageOf(this.#pipeline.extract, row[this.#age] ?? null)
+    const age = this.#ageOf(row)
     const passed = { partition: this.#input.partition, key, age, outcome: kind }
     this.#passed.push({ ...passed, sum: sumOf(passed) })
   }

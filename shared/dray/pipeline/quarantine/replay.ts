@@ -9,10 +9,12 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
+import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { readJsonLines, writeJsonLines } from '#dray/staging/documents.ts'
 import { keptPrefix, keysPrefix, replayedPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -148,13 +150,13 @@ async function presentKeys(
   const { extract } = pipeline
   const { definition } = extract.source
   const found = new Set<string>()
-  const live = await bytesOfKey(extract.source, definition.primaryKey)
   await extract.source.database.withConnection(async (connection, adapter) => {
+    const table = await sourceTable(extract, connection, adapter)
     for (const part of inGroups(rows, keysOfPartition(extract))) {
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([hasKey(adapter, definition.primaryKey, keys, live)])}`,
+        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([...ownRows(extract, table), hasKey(adapter, definition.primaryKey, keys, table.columns)])}`,
       )
       for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }

@@ -5,7 +5,7 @@ import type { Text } from '#dray/block/block.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { canonicalText } from '#dray/pipeline/texts/canonical.ts'
-import { ageColumn, ageOf, compareAges } from './age.ts'
+import { ageNames, ageOfRow, compareAges, haveAges } from './age.ts'
 
 /** What says which of several rows of one key is the newest. */
 export interface RowPlace {
@@ -16,7 +16,7 @@ export interface RowPlace {
 
 /** Whether anything says which of several rows of one key is the newest. */
 export function isOrdered({ extract, load }: Pipeline): boolean {
-  return extract.cursor !== null || load.version !== null
+  return haveAges(extract) || load.version !== null
 }
 
 /**
@@ -24,13 +24,14 @@ export function isOrdered({ extract, load }: Pipeline): boolean {
  * run, by itself, and would take the place of the newer rows of its key. Null where a version guards those.
  */
 export function datedCheck({ name, extract, load }: Pipeline): ((row: readonly Text[]) => void) | null {
-  const age = ageColumn(extract)
-  if (age === null || extract.cursor?.nulls !== 'include' || load.version !== null) return null
+  if (extract.cursor?.nulls !== 'include' || load.version !== null) return null
+  const ageOf = ageOfRow(extract)
+  const ages = ageNames(extract)
   return (row) => {
-    if ((row[age.index] ?? null) !== null) return
+    if (ageOf(row) !== '') return
     const { database, table } = extract.source.definition
     throw new TerminalError(
-      `${name}: a row of ${database}.${table} has no ${age.column}, and its key in ${load.target.definition.table} (${load.by.join(', ')}) is another one than in the source, so each run would write it over newer rows of that key; nothing of its partition was loaded and last_run stays where it is. Give the load a version, fill ${age.column} in, or leave such rows out: nulls: 'exclude', or null from the transform`,
+      `${name}: a row of ${database}.${table} has no ${ages}, and its key in ${load.target.definition.table} (${load.by.join(', ')}) is another one than in the source, so each run would write it over newer rows of that key; nothing of its partition was loaded and last_run stays where it is. Give the load a version, fill ${ages} in, or leave such rows out: nulls: 'exclude', or null from the transform`,
     )
   }
 }
@@ -42,7 +43,7 @@ export function datedCheck({ name, extract, load }: Pipeline): ((row: readonly T
 export class RowOrder {
   readonly #pipeline: Pipeline
   readonly #version: { readonly column: ColumnDefinition; readonly at: number } | null
-  readonly #age: number | null
+  readonly #ageOf: (row: readonly Text[]) => string
 
   constructor(pipeline: Pipeline) {
     const { extract, load } = pipeline
@@ -50,7 +51,7 @@ export class RowOrder {
     const { definition } = load.target
     const column = load.version === null ? null : columnOf(definition, load.version)
     this.#version = column === null ? null : { column, at: bulkColumns(definition).indexOf(column) }
-    this.#age = ageColumn(extract)?.index ?? null
+    this.#ageOf = ageOfRow(extract)
   }
 
   /** Of a source row, and of what the transform makes of it. */
@@ -58,7 +59,7 @@ export class RowOrder {
     const { extract } = this.#pipeline
     return {
       version: this.#version === null ? null : canonicalText(this.#version.column, texts[this.#version.at] ?? null),
-      age: this.#age === null ? '' : ageOf(extract, row[this.#age] ?? null),
+      age: this.#ageOf(row),
       key: extract.source.definition.primaryKey.map((column) => canonicalText(column, row[column.index] ?? null)),
     }
   }

@@ -1,6 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
-import { columnOf, kindsOf } from '#dray/active-record/table-definition.ts'
+import { kindsOf } from '#dray/active-record/table-definition.ts'
 import type { Connection } from '#dray/database/adapter.ts'
 import { withDeadline } from '#dray/database/deadline.ts'
 import { RowTooLarge } from '#dray/database/row-too-large.ts'
@@ -10,6 +10,7 @@ import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
+import { cursorValue } from '#dray/pipeline/plan/cursor-value.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
 import { type SourceTable, sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
 import { withKeys } from '#dray/pipeline/plan/staged-keys.ts'
@@ -38,7 +39,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
       const table =
         planned.schema === undefined
           ? await sourceTable(pipeline.extract, connection, adapter)
-          : sourceTableOf(pipeline.extract, planned.schema.source, adapter)
+          : await sourceTableOf(pipeline.extract, planned.schema.source, connection, adapter)
       const rows = read({ pipeline, connection, table, signal: services.signal }, [
         ...partitionConditions(pipeline.extract, planned, partition, table),
       ])
@@ -105,9 +106,7 @@ function selection(
   const { definition } = source
   // Where a key comes twice, the last row wins: by cursor, then by key.
   const order =
-    cursor === null
-      ? []
-      : [columnOf(definition, cursor.name), ...definition.primaryKey].map((column) => columnName(column))
+    cursor === null ? [] : [cursorValue(pipeline.extract), ...definition.primaryKey.map((column) => columnName(column))]
   const orderBy = order.length === 0 ? sql`` : sql` order by ${sql.join(order)}`
   return sql`select ${sql.join(read)} from ${tableName(definition)}${where(conditions)}${orderBy}`
 }

@@ -6,9 +6,14 @@ import { digestOf, rowsByText } from './rows.ts'
  * What the target must hold for each code, each row of the source having its own; by digests that the source's server
  * works out.
  */
-export async function dueByCode(source: Observer, isRepaired = false): Promise<Map<string, string>> {
+export async function dueByCode(
+  source: Observer,
+  isRepaired = false,
+  below: string | null = null,
+): Promise<Map<string, string>> {
   const label = isRepaired ? `coalesce(label, '${MENDED}')` : 'label'
-  const good = `${label} is not null and ${label} not in ('${SKIPPED}', '${GONE}') and amount >= 0`
+  const chosen = below === null ? '' : ` and amount < ${below}`
+  const good = `${label} is not null and ${label} not in ('${SKIPPED}', '${GONE}') and amount >= 0${chosen}`
   return rowsByText(source, `select code, ${digestOfItem(source, label)} from item where ${good}`)
 }
 

@@ -60,8 +60,9 @@ function demandSame(found: Digests, due: Digests, what: string): void {
   )
 }
 
-async function demandSource(lane: Lane, isRepaired = false): Promise<void> {
-  demandSame(await landedRows(lane.target), await dueByCode(lane.source, isRepaired), 'the target is not the source')
+async function demandSource(lane: Lane, isRepaired = false, below: string | null = null): Promise<void> {
+  const due = await dueByCode(lane.source, isRepaired, below)
+  demandSame(await landedRows(lane.target), due, 'the target is not the source')
 }
 
 /** The old rows, or the new ones: never some of them, never none. */
@@ -86,12 +87,15 @@ function replacing(): KindOfRun {
   }
 }
 
+/** Of a part of the table: rows grow out of it from round to round. */
+const BELOW = '470'
+
 /** All that is gone, or nothing; and never what is there. Rows that say it themselves are there, and are changed. */
-function deleting(load: 'deletes' | 'told'): KindOfRun {
+function deleting(load: 'deletes' | 'told', below: string | null = null): KindOfRun {
   let before: Digests = new Map()
   return {
-    name: load,
-    shape: { load, partitionRows: PARTITION_ROWS },
+    name: below === null ? load : 'deletes of a part',
+    shape: { load, partitionRows: PARTITION_ROWS, ...(below === null ? {} : { below }) },
     critical: /staging\.read object starts/,
     begin: firstRun,
     async prepare(lane, round) {
@@ -102,7 +106,7 @@ function deleting(load: 'deletes' | 'told'): KindOfRun {
       return null
     },
     async checkKilled(lane) {
-      const [found, due] = [await landedRows(lane.target), await dueByCode(lane.source)]
+      const [found, due] = [await landedRows(lane.target), await dueByCode(lane.source, false, below)]
       const lost = [...before.keys()].filter((code) => !found.has(code))
       const gone = [...before.keys()].filter((code) => !due.has(code))
       const wrong = lost.find((code) => due.has(code))
@@ -110,7 +114,7 @@ function deleting(load: 'deletes' | 'told'): KindOfRun {
       if (lost.length > 0 && lost.length < gone.length)
         throw new Divergence(`${lost.length} of ${gone.length} rows were deleted`)
     },
-    check: (lane) => demandSource(lane),
+    check: (lane) => demandSource(lane, false, below),
   }
 }
 
@@ -287,6 +291,7 @@ async function touch({ source }: Lane, change: string): Promise<void> {
 export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   () => deleting('deletes'),
+  () => deleting('deletes', BELOW),
   () => deleting('told'),
   leaving,
   appending,

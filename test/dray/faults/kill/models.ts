@@ -23,6 +23,8 @@ export interface PipelineShape {
    * whose rows say so, `first` one of everything that leaves rows alone which are there.
    */
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'told' | 'first'
+  /** Is about the rows below this amount, and deletes those that leave them. */
+  readonly below?: string
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -32,7 +34,7 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, below } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source('item', {
@@ -86,7 +88,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes' || load === 'first'
-      ? fullLoad(from, { partitionRows })
+      ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
       : changedSince(from, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
     extract,

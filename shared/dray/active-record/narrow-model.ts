@@ -1,0 +1,11 @@
+import type { Fields } from './fields.ts'
+import { defineModel, type ReadingStatics, type SourceClass } from './model.ts'
+
+/** A model of the same table that reads these fields alone, in the order of their declaration. */
+export function narrowModel(
+  { database, definition, fields }: ReadingStatics<Fields>,
+  names: ReadonlySet<string>,
+): SourceClass {
+  const kept = Object.entries(fields).filter(([name]) => names.has(name))
+  return defineModel(database, { table: definition.table, readOnly: true }, Object.fromEntries(kept)) as SourceClass
+}

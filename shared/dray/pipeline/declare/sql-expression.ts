@@ -1,0 +1,53 @@
+import type { AnyField } from '#dray/active-record/fields.ts'
+import { Field } from '#dray/active-record/fields.ts'
+import type { TableDefinition } from '#dray/active-record/table-definition.ts'
+import { bound } from '#dray/database/statement.ts'
+import { ConfigurationError } from '#dray/errors.ts'
+import type { FilterPart } from './row-filter.ts'
+
+declare const result: unique symbol
+
+/** SQL that gives a value of a row; its fields are those of a model, and any other value is bound. */
+export interface SqlExpression<T = unknown> {
+  readonly [result]?: T
+  readonly code: readonly string[]
+  readonly values: readonly unknown[]
+}
+
+/**
+ * SQL of the source's engine, for a cursor. A field of the model is written as its column, in the engine's quotes;
+ * other values are bound.
+ *
+ * @example
+ * sql<Timestamp>`greatest(${SourceOrder.fields.updatedAt}, ${SourceOrder.fields.shippedAt})`
+ */
+export function sql<T>(code: TemplateStringsArray, ...values: unknown[]): SqlExpression<T> {
+  return { code, values }
+}
+
+export function isSqlExpression(value: unknown): value is SqlExpression {
+  return typeof value === 'object' && value !== null && 'code' in value && 'values' in value
+}
+
+/** Throws `Configuration` for a field of another model, for SQL without any, and for values that cannot be bound. */
+export function expressionParts({ code, values }: SqlExpression, definition: TableDefinition): readonly FilterPart[] {
+  const parts = code.flatMap((text, place): FilterPart[] => {
+    const rest: FilterPart[] = text === '' ? [] : [{ kind: 'sql', text }]
+    return place === 0 ? rest : [partOf(values[place - 1], definition), ...rest]
+  })
+  if (!/;|--|\/\*/.test(code.join('')) && parts.some(({ kind }) => kind === 'column')) return parts
+  throw new ConfigurationError(
+    `the expression ${code.join('…')} is to be one expression, without ";" or a comment, that names at least one field of the model; write it as sql\`coalesce(\${Source.fields.updatedAt}, …)\``,
+  )
+}
+
+function partOf(value: unknown, definition: TableDefinition): FilterPart {
+  if (!(value instanceof Field)) return { kind: 'cast', value: bound(value) }
+  const [column, other] = definition.columns.filter(({ field }) => field === (value as unknown as AnyField))
+  if (column !== undefined && other === undefined) return { kind: 'column', column }
+  throw new ConfigurationError(
+    other === undefined
+      ? `a field of the expression is none of ${definition.table}; take it from that model, as in Source.fields.updatedAt`
+      : `${column?.name} and ${other.name} of ${definition.table} are declared by one field, so it is not known which of them is meant; declare each by its own`,
+  )
+}

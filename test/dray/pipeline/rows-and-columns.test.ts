@@ -1,0 +1,317 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { database } from 'dray/internal/active-record/database.ts'
+import {
+  bigint,
+  boolean,
+  date,
+  decimal,
+  double,
+  integer,
+  json,
+  text,
+  timestamp,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
+import type { FieldsOf, ModelClass } from 'dray/internal/active-record/model.ts'
+import type { ConditionsOf } from 'dray/internal/active-record/relation.ts'
+import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
+import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { examinePipeline } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
+import { preview } from 'dray/internal/pipeline/inspect/preview.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import { draftRun } from 'dray/internal/pipeline/stages/draft-run.ts'
+import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
+import { onEachEngine } from './engines.ts'
+import { quarantined, runPipeline } from './harness.ts'
+
+const source = database('rows-source')
+const target = database('rows-target')
+
+class SourceOrder extends source.table('orders', {
+  id: bigint().primaryKey(),
+  status: varchar(20).nullable(),
+  amount: decimal(30, 4).nullable(),
+  pieces: integer().nullable(),
+  weight: double().nullable(),
+  isOpen: boolean().nullable(),
+  day: date().nullable(),
+  updatedAt: timestamp().nullable(),
+  Größe: text().nullable().column('Größe "x"'),
+  note: text().nullable(),
+}) {}
+class TargetOrder extends target.table('orders', {
+  id: bigint().primaryKey(),
+  status: varchar(20).nullable(),
+  amount: decimal(30, 4).nullable(),
+  deletedAt: timestamp().nullable(),
+}) {}
+const models = [SourceOrder, TargetOrder] as unknown as ModelClass[]
+
+const paidOrders = pipeline('paid-orders', {
+  extract: changedSince(SourceOrder, {
+    cursor: 'updatedAt',
+    where: { status: 'paid' },
+    columns: ['id', 'status', 'amount'],
+  }),
+  transform: ({ id, status, amount }) => ({ id, status, amount }),
+  load: upsert(TargetOrder, { by: 'id' }),
+  deletes: 'hard',
+})
+
+type Where = ConditionsOf<FieldsOf<typeof SourceOrder>>
+const reading = (where: Where) =>
+  pipeline('orders', {
+    extract: fullLoad(SourceOrder, { where, columns: ['status', 'amount'] }),
+    transform: copyFields(SourceOrder, { id: 'id', status: 'status', amount: 'amount' }) as never,
+    load: upsert(TargetOrder, { by: 'id' }),
+  }) as unknown as Pipeline
+
+const PAST = timestampOf('2024-01-01 10:00:00')
+const stamped = (id: bigint, status: string | null, more: object = {}) => ({ id, status, updatedAt: PAST, ...more })
+
+test('the row of a transform has the fields that are read, those of the key and of the cursor, and no other', () => {
+  pipeline('typed', {
+    extract: changedSince(SourceOrder, { cursor: 'updatedAt', columns: ['status'] }),
+    transform: (row) => {
+      // @ts-expect-error it is not read
+      void row.amount
+      return { id: row.id, status: row.status, deletedAt: row.updatedAt }
+    },
+    load: upsert(TargetOrder, { by: 'id' }),
+  })
+
+  const { extract } = paidOrders
+
+  assert.deepEqual(extract.source.definition.columnNames, ['id', 'status', 'amount', 'updated_at'])
+})
+
+test('refuses conditions whose values nothing holds against a field', () => {
+  const where = (given: unknown) => () => fullLoad(SourceOrder, { where: given as Where })
+  const refused: readonly [unknown, RegExp][] = [
+    [{}, /it says nothing; give a field/],
+    [{ status: undefined }, /undefined/],
+    [{ status: [] }, /the list of status is empty, so no row would be read/],
+    [{ state: 'paid' }, /has no field "state"/],
+    [{ status: 0 }, /status/],
+    [{ amount: 'much' }, /amount/],
+    [{ amount: decimalOf('NaN') }, /amount is compared with NaN; write a number with all of its digits/],
+    [["status = 'paid'"], /no placeholder/],
+    [['status = ?', null], /compared with NULL, which is true of no row; write "is null"/],
+    [['status = ?', 0], /status/],
+    [['pieces > ?', 'many'], /many/],
+    [['lower(status) = ?', 'paid'], /nothing says what its value is.*write column = \?, .*cast\(\? as …\)/],
+    [['amount + pieces > ?', 5], /nothing says what its value is/],
+    [['amount > ? + 1', 5], /nothing says what its value is/],
+    [['updatedAt > ?', PAST], /names the property updatedAt, and SQL names columns; write updated_at/],
+    [['pieces = ? or 1 = 1) or (1 = 1', 1], /not one expression/],
+  ]
+
+  for (const [given, message] of refused) assert.throws(where(given), { name: 'Configuration', message }, String(given))
+  class Document extends source.source('documents', { id: bigint().primaryKey(), body: json() }) {}
+  assert.throws(() => fullLoad(Document, { where: { body: '{}' as never } }), /a JSON document/)
+  assert.throws(() => fullLoad(SourceOrder, { columns: [] }), /names no field/)
+  assert.throws(() => fullLoad(SourceOrder, { columns: ['state' as never] }), /has no field "state"/)
+})
+
+test('refuses deletes by a key that is not read', () => {
+  const extract = fullLoad(SourceOrder, { columns: ['amount'] })
+  assert.throws(
+    () =>
+      pipeline('orders', {
+        extract,
+        transform: ({ id }) => ({ id }),
+        load: upsert(TargetOrder, { by: 'id' }),
+        deletes: { hard: true, key: 'status' as never },
+      }),
+    /is not among the columns that are read; add it to columns/,
+  )
+})
+
+onEachEngine('rows and columns', [source, target], (engine) => {
+  const { dialect } = engine
+  const services = () => engine.harness.services
+  const begin = async (rows: readonly object[]) => {
+    for (const model of models) await model.createTable()
+    await SourceOrder.insertAll(rows as never)
+  }
+  const run = (of: Pipeline, id: string, mode: Parameters<typeof runPipeline>[3] = null) =>
+    runPipeline(of, id, services(), mode)
+  const ids = async () => (await TargetOrder.all().order('id').toArray()).map(({ id }) => Number(id))
+  const paid = paidOrders as unknown as Pipeline
+
+  test('loads the rows that are chosen, and those that leave the filter go as if they were gone', async () => {
+    await begin([
+      stamped(1n, 'paid', { amount: decimalOf('1.5') }),
+      stamped(2n, 'open'),
+      stamped(3n, null),
+      stamped(4n, 'paid'),
+    ])
+    await run(paid, 'run-1')
+    const first = await ids()
+    await source.query("update orders set status = 'open', updated_at = '2024-01-02 00:00:00' where id = 1", [])
+    await source.query("update orders set status = 'paid', updated_at = '2024-01-02 00:00:00' where id = 2", [])
+    await setLastRun(paid, '2024-01-01 12:00:00.000000', services())
+
+    await run(paid, 'run-2')
+
+    assert.deepEqual(first, [1, 4])
+    assert.deepEqual(await ids(), [2, 4])
+  })
+
+  test('compares values as their fields do, in whatever form they are written', async () => {
+    const big = '12345678901234567890.0001'
+    await begin([
+      stamped(1n, 'paid', { amount: decimalOf('9'), pieces: 9, weight: 0.5, isOpen: true, day: dateOf('2024-01-09') }),
+      stamped(2n, '0', { amount: decimalOf('100'), pieces: 10, weight: 10, isOpen: false, note: 'it?' }),
+      stamped(9_007_199_254_740_993n, 'it\'s "so"', { amount: decimalOf(big), Größe: 'g', day: dateOf('2024-02-01') }),
+      stamped(9_007_199_254_740_992n, null),
+      { id: 5n, status: 'Paid ?', updatedAt: timestampOf('2024-01-01 23:00:00') },
+    ])
+    if (dialect === 'sqlite')
+      await source.query("update orders set updated_at = '2024-01-01T09:00:00Z' where id = 1", [])
+    else await source.query("update orders set updated_at = '2024-01-01 09:00:00' where id = 1", [])
+    const exact = dialect !== 'sqlite'
+    const cases: readonly [Where, readonly bigint[]][] = [
+      [{ status: '0' }, [2n]],
+      [{ status: ['paid', null], day: dateOf('2024-01-09') }, [1n]],
+      [{ status: null }, [9_007_199_254_740_992n]],
+      [{ isOpen: true }, [1n]],
+      [{ weight: 0.5 }, [1n]],
+      [{ Größe: 'g' }, [9_007_199_254_740_993n]],
+      [{ id: 9_007_199_254_740_993n }, [9_007_199_254_740_993n]],
+      [
+        ['amount > ?', '10'],
+        [2n, 9_007_199_254_740_993n],
+      ],
+      [['pieces > ?', '9'], [2n]],
+      [
+        ['? <= weight', 0.5],
+        [1n, 2n],
+      ],
+      [
+        ['amount between ? and ? and not status = ?', 5, '1000', 'x'],
+        [1n, 2n],
+      ],
+      [
+        ['status not in (?, ?)', '0', 'paid'],
+        [5n, 9_007_199_254_740_993n],
+      ],
+      [["status like ? and note <> 'a?'", '0%'], [2n]],
+      [['updated_at < ?', timestampOf('2024-01-01 09:30:00')], [1n]],
+      [
+        ['updated_at >= ?', '2024-01-01T12:00:00+02:00'],
+        [2n, 5n, 9_007_199_254_740_992n, 9_007_199_254_740_993n],
+      ],
+      [
+        ['STATUS = ? or status is null and day is null', 'paid'],
+        [1n, 9_007_199_254_740_992n],
+      ],
+      [['upper(status) = cast(? as char(4))', 'PAID'], [1n]],
+      ...(exact ? ([[['amount > ?', '12345678901234567890'], [9_007_199_254_740_993n]]] as never) : []),
+    ]
+
+    for (const [index, [where, expected]] of cases.entries()) {
+      await TargetOrder.deleteAll()
+      await run(reading(where), `run-${index}`)
+      const found = (await TargetOrder.all().order('id').toArray()).map(({ id }) => id)
+      assert.deepEqual(
+        found,
+        expected,
+        JSON.stringify(where, (_, value) => (typeof value === 'bigint' ? String(value) : value)),
+      )
+    }
+  })
+
+  test('counts only the rows that it is about: those without a cursor, those that wait, those of unreadable stamps', async () => {
+    await begin([
+      stamped(1n, 'paid'),
+      { id: 2n, status: 'open', updatedAt: null },
+      { id: 3n, status: 'open', updatedAt: timestampOf('2999-01-01 00:00:00') },
+    ])
+    if (dialect === 'sqlite')
+      await source.query("insert into orders (id, status, updated_at) values (4, 'open', 'yesterday')", [])
+
+    await run(paid, 'run-1')
+
+    assert.deepEqual(await ids(), [1])
+    const notes = (await services().state.run('run-1'))?.steps[0]?.notes ?? []
+    assert.deepEqual(
+      notes.filter((note) => /2 rows|1 row|updated_at/.test(note)),
+      [],
+    )
+  })
+
+  test('whatever else reads the source keeps to the rows: partitions, keys, a backfill, a preview, a comparison', async () => {
+    await begin(Array.from({ length: 20 }, (_, index) => stamped(BigInt(index + 1), index % 2 ? 'paid' : 'open')))
+    const cut = reading({ status: 'paid' })
+    const extract = { ...cut.extract, partitionRows: 3 }
+    const drafted = await draftRun({ ...cut, extract }, null, { id: 'plan', lastRun: null }, services())
+    const chosen = { ...paid, name: 'orders', deletes: cut.deletes, written: cut.written }
+    await run(chosen, 'run-1', { keys: ['1', '2'] })
+    const byKey = await ids()
+    const keyNotes = (await services().state.run('run-1'))?.steps[0]?.notes
+    await run(chosen, 'run-2', { backfill: { from: '2024-01-01', to: '2024-01-02' } })
+    const backfilled = await ids()
+    await run(cut, 'run-3')
+    const previewed = await preview(cut, { limit: 50, lastRun: null }, services())
+    const equal = await reconcile(cut, services())
+    await target.query("update orders set status = 'x' where id = 2", [])
+    await TargetOrder.create({ id: 1n, status: 'open' })
+    const different = await reconcile(cut, services())
+
+    assert.equal(drafted.rows, 10)
+    assert.equal(drafted.partitions.length, 4)
+    assert.deepEqual(byKey, [2])
+    assert.ok(keyNotes?.includes('1 of 2 keys have no row in rows-source.orders that its where chooses'))
+    assert.deepEqual(backfilled, [2, 4, 6, 8, 10, 12, 14, 16, 18, 20])
+    assert.equal(previewed.rows.length, 10)
+    assert.deepEqual(Object.keys(previewed.rows[0]?.source ?? {}), ['id', 'status', 'amount'])
+    assert.deepEqual([equal.source.rows, equal.counts], [10, { missing: 0, extra: 0, different: 0 }])
+    assert.deepEqual(different.counts, { missing: 0, extra: 1, different: 1 })
+    assert.equal(
+      (await examinePipeline(cut, { isConnected: () => true, services: services(), makesTargets: false })).filter(
+        ({ verdict }) => verdict === 'broken',
+      ).length,
+      0,
+    )
+  })
+
+  test('a quarantined row that has left the filter is not loaded when it is sent again', async () => {
+    await begin([stamped(1n, 'paid'), stamped(2n, 'paid'), stamped(3n, 'paid')])
+    const refusing = {
+      ...reading({ status: 'paid' }),
+      transform: (_row: unknown, { reject }: { reject(field: string, code: string): null }) => reject('status', 'bad'),
+    } as unknown as Pipeline
+    await run(refusing, 'run-1')
+    const kept = await quarantined(engine.harness, 'run-1', 'orders')
+    await source.query("update orders set status = 'open' where id = 2", [])
+
+    await run(reading({ status: 'paid' }), 'run-2', { replay: {} })
+
+    assert.deepEqual(
+      kept.map(({ row }) => Object.keys(row)),
+      Array(3).fill(['id', 'status', 'amount']),
+    )
+    assert.deepEqual(await ids(), [1, 3])
+  })
+
+  test('a column that is not read may go; one that rows are chosen by is missed at Plan', async () => {
+    await begin([stamped(1n, 'paid')])
+    await source.query('alter table orders drop column note', [])
+    await run(reading({ status: 'paid' }), 'run-1')
+    const loaded = await ids()
+    const byNote = pipeline('orders', {
+      extract: fullLoad(SourceOrder, { where: ['note = ?', 'x'], columns: ['amount'] }),
+      transform: ({ id }) => ({ id }),
+      load: upsert(TargetOrder, { by: 'id' }),
+    }) as unknown as Pipeline
+
+    await assert.rejects(run(byNote, 'run-2'), { name: 'Terminal', message: /note/ })
+
+    assert.deepEqual(loaded, [1])
+  })
+})
