@@ -42,7 +42,7 @@ export async function checkContract(
   const columns = { source: live.source?.columns ?? [], target: live.target?.columns ?? [] }
   return {
     schema: { ...columns, forgotten: await forgottenSpellings(pipeline, columns) },
-    notes: unknownColumns(models.source, live.source),
+    notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
   }
 }
 
@@ -69,6 +69,15 @@ function unknownColumns({ definition }: AnyModel, live: LiveTable | null): strin
   return [
     `${definition.database}.${definition.table} has ${columns} that the model does not know, left alone: ${unknown.join(', ')}`,
   ]
+}
+
+/** With what would load them. */
+function notesOfUnknown({ extract: { source } }: Pipeline, live: LiveTable | null): string[] {
+  const { database, table } = source.definition
+  return unknownColumns(source, live).map(
+    (note) =>
+      `${note}; to load them: npx dray schema pull ${database}.${table} shows their fields, add them to both models, then npx dray schema plan; or say columns: 'follow', which takes over each new column`,
+  )
 }
 
 /** What a run can live with. */

@@ -1,9 +1,10 @@
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { speechOf } from './engines.ts'
 import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { PIPELINE, type PipelineShape } from './models.ts'
-import { clockOf, isGood, landedRows, writeRows } from './rows.ts'
+import { PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
+import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
 const ROWS = { from: 301, to: 420, ownCodes: true }
@@ -110,6 +111,34 @@ function deleting(): KindOfRun {
         throw new Divergence(`${lost.length} of ${gone.length} rows were deleted`)
     },
     check: (lane) => demandSource(lane),
+  }
+}
+
+/** A column that comes before each run is in the target with all of its values, whatever a run was killed at. */
+function following(): KindOfRun {
+  let column = ''
+  return {
+    name: 'follow',
+    shape: { load: 'follow', partitionRows: PARTITION_ROWS },
+    critical: /is sent alter table/,
+    begin: firstRun,
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      column = `extra_${round}`
+      await lane.source.run(`alter table item add column ${column} bigint`)
+      await lane.source.run(`update item set ${column} = id + ${round}`)
+      return null
+    },
+    async check(lane) {
+      const { text } = speechOf(lane.source)
+      await demandSource(lane)
+      const due = await rowsByText(
+        lane.source,
+        `select code, ${text(column)} from item where label is not null and label <> '${SKIPPED}' and amount >= 0`,
+      )
+      const found = await rowsByText(lane.target, `select code, ${text(column)} from product`)
+      demandSame(found, due, `the column ${column} is not that of the source`)
+    },
   }
 }
 
@@ -263,6 +292,7 @@ async function touch({ source }: Lane, change: string): Promise<void> {
 export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   deleting,
+  following,
   appending,
   keepingHistory,
   backfilling,

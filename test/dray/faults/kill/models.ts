@@ -16,8 +16,11 @@ export const MENDED = 'mended'
 export interface PipelineShape {
   readonly partitionRows?: number
   readonly concurrency?: number
-  /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  /**
+   * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `follow` one
+   * that takes over columns which no model knows.
+   */
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'follow'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -62,12 +65,13 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   const loads = {
     upsert: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
   }
   const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes'
+    load === 'replace' || load === 'deletes' || load === 'follow'
       ? fullLoad(Item, { partitionRows })
       : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
@@ -79,6 +83,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       return { ...own, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
+    columns: load === 'follow' ? 'follow' : 'fixed',
     deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
     quarantine: { rows: 1_000_000, share: 1 },
     concurrency,
