@@ -1,5 +1,5 @@
+import type { FieldType } from 'dray/internal/active-record/field-type.ts'
 import type { Text } from 'dray/internal/block/block.ts'
-import type { FieldType } from './field-type.ts'
 
 /** A column, and the fields of both models. */
 export interface AddedField {

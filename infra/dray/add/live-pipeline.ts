@@ -1,4 +1,5 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
+import { type FieldType, fieldOf } from 'dray/internal/active-record/field-type.ts'
 import type { AnyField } from 'dray/internal/active-record/fields.ts'
 import type { ModelClass, SourceClass } from 'dray/internal/active-record/model.ts'
 import { snakeCase } from 'dray/internal/active-record/table-definition.ts'
@@ -7,7 +8,6 @@ import { changedSince, fullLoad, xid } from 'dray/internal/pipeline/declare/extr
 import { replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { type AddedTable, keyOf } from './added-table.ts'
-import { type FieldType, fieldOf } from './field-type.ts'
 
 /** The pipeline itself, as the files that are going to be written declare it. */
 export function livePipeline(

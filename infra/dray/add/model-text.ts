@@ -1,6 +1,6 @@
+import { fieldText } from 'dray/internal/active-record/field-type.ts'
 import { snakeCase } from 'dray/internal/active-record/table-definition.ts'
 import type { AddedField, AddedModel, AddedTable } from './added-table.ts'
-import { fieldText } from './field-type.ts'
 import { comment, quotedText } from './literals.ts'
 
 const MEASURED = 'The source says no size: a value of more digits goes to the quarantine.'

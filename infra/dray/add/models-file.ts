@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { camelCase } from 'dray/internal/active-record/names.ts'
 import { tableNameOf, tableText } from 'dray/internal/database/table-name.ts'
 import { withNames } from './edits.ts'
 import type { FileChanges } from './file-changes.ts'
 import type { ModelText } from './model-text.ts'
-import { camelCase } from './names.ts'
 
 const FOLDER = 'shared/models'
 

@@ -1,6 +1,6 @@
 import { Database } from 'dray/internal/active-record/database.ts'
 import { bigint } from 'dray/internal/active-record/field-kinds.ts'
-import { snakeCase } from 'dray/internal/active-record/table-definition.ts'
+import { camelCase, capital, wordsOf } from 'dray/internal/active-record/names.ts'
 import { tableNameOf } from 'dray/internal/database/table-name.ts'
 
 /** What every record has, so that no field may be called so. */
@@ -17,24 +17,6 @@ const TAKEN = new Set(
     'timestampOf transformed upsert workflow xid'
   ).split(' '),
 )
-
-/** The words of a name in any of the usual spellings: `InvoiceLine`, `INVOICE_LINE`, `invoice line`. */
-function wordsOf(name: string): string[] {
-  const words = name
-    .replace(/(\p{Ll}|\p{N})(\p{Lu})/gu, '$1 $2')
-    .replace(/(\p{Lu})(\p{Lu}\p{Ll})/gu, '$1 $2')
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter(Boolean)
-  return words.length === 0 ? ['unnamed'] : words.map((word) => word.toLowerCase())
-}
-
-const capital = (word: string) => word.charAt(0).toUpperCase() + word.slice(1)
-
-export function camelCase(name: string): string {
-  const [first = '', ...rest] = wordsOf(name)
-  const camel = first + rest.map(capital).join('')
-  return /^\p{N}/u.test(camel) ? `n${camel}` : camel
-}
 
 /** Properties for the columns, in their order: no two alike, none that a record has itself. */
 export function propertiesOf(columns: readonly string[]): string[] {
@@ -85,30 +67,4 @@ export function kebabCase(name: string): string {
 export function constantName(pipeline: string): string {
   const name = pipeline.replace(/-([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())
   return TAKEN.has(name) ? `${name}Rows` : name
-}
-
-/** How tables and columns are spelt in a database. */
-export type Habit = 'snake' | 'pascal' | 'camel' | 'upper'
-
-const HABITS: Readonly<Record<Exclude<Habit, 'snake'>, RegExp>> = {
-  pascal: /^[A-Z][a-z0-9]+(?:[A-Z][a-z0-9]*)*$/,
-  camel: /^[a-z]+[0-9]*(?:[A-Z][a-z0-9]*)+$/,
-  upper: /^[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*$/,
-}
-
-/** The spelling of more than half of the names; `snake_case` where there is none. */
-export function habitOf(names: readonly string[]): Habit {
-  const most = (Object.keys(HABITS) as Exclude<Habit, 'snake'>[]).find(
-    (habit) => names.filter((name) => HABITS[habit].test(name)).length * 2 > names.length,
-  )
-  return most ?? 'snake'
-}
-
-/** A name as a database with this habit would spell it. */
-export function inHabit(name: string, habit: Habit): string {
-  const camel = camelCase(name)
-  if (habit === 'camel') return camel
-  if (habit === 'pascal') return capital(camel)
-  const snake = snakeCase(camel)
-  return habit === 'upper' ? snake.toUpperCase() : snake
 }

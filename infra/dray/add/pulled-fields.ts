@@ -1,10 +1,10 @@
+import { candidatesOf } from 'dray/internal/active-record/candidates.ts'
+import { fieldText } from 'dray/internal/active-record/field-type.ts'
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { type ColumnDefinition, snakeCase } from 'dray/internal/active-record/table-definition.ts'
 import type { LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import type { FieldKind } from 'dray/internal/database/field-kind.ts'
 import { kindsHolding, type LiveTypes } from 'dray/internal/database/live-types.ts'
-import { candidatesOf } from './candidates.ts'
-import { fieldText } from './field-type.ts'
 import { quotedText } from './literals.ts'
 import { propertiesOf } from './names.ts'
 

@@ -1,6 +1,6 @@
+import { type FieldType, fieldOf } from 'dray/internal/active-record/field-type.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { AddedTable } from './added-table.ts'
-import { type FieldType, fieldOf } from './field-type.ts'
 import { importLine, quotedText } from './literals.ts'
 import { invented, masked } from './masked.ts'
 import { spoken } from './names.ts'

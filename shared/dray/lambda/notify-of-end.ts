@@ -1,4 +1,5 @@
 import type { SNSClient } from '@aws-sdk/client-sns'
+import { ADDED, isOfNewColumns, TAKEN_OVER } from '#dray/messages/column-notes.ts'
 import { NOTICE_ATTRIBUTE, type Notice } from '#dray/messages/notice.ts'
 import type { RunDetail, RunRecord } from '#dray/state/state-store.ts'
 import type { EndServices } from '#dray/triggers/end-run.ts'
@@ -17,7 +18,7 @@ let client: SNSClient | null = null
 
 /**
  * Tells the people behind `NOTIFICATION_TOPIC_ARN`, in words, how a run failed and what to do; of a success, if it is
- * the first one after a run that failed.
+ * the first one after a run that failed, or if a source that is followed has new columns.
  */
 export async function notifyOfEnd(
   workflow: TriggeredWorkflow,
@@ -28,13 +29,26 @@ export async function notifyOfEnd(
   const topic = process.env.NOTIFICATION_TOPIC_ARN
   if (!topic) return
   const detail = await state.run(run)
-  const succeeded = status === 'SUCCEEDED'
-  if (succeeded) {
-    const runs = await state.runs({ workflow: workflow.name, limit: LATEST })
-    if (detail === null || !isRecovery(detail.run, runs)) return
-  }
   const environment = process.env.DRAY_ENVIRONMENT ?? ''
-  const subject = `${workflow.name} ${verbs[status]} in ${environment}`
+  const succeeded = status === 'SUCCEEDED'
+  const runs = succeeded ? await state.runs({ workflow: workflow.name, limit: LATEST }) : []
+  if (!succeeded || (detail !== null && isRecovery(detail.run, runs))) {
+    const subject = `${workflow.name} ${verbs[status]} in ${environment}`
+    const notice = noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail)
+    await publish(topic, subject, succeeded ? `${subject} (run ${run}).` : messageOf(subject, run, detail), notice)
+  }
+  const noted = succeeded && detail !== null ? await newColumns(detail, runs, state) : []
+  if (noted.length === 0) return
+  const subject = `${workflow.name} in ${environment} has new columns at its sources`
+  const lines = noted.map(({ step, reason }) => `  ${step}: ${reason}`)
+  await publish(topic, subject, [`${subject} (run ${run}).`, '', ...lines].join('\n'), {
+    ...noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail),
+    what: 'new_columns',
+    steps: noted.map((one) => ({ ...one, reason: cut(one.reason) })),
+  })
+}
+
+async function publish(topic: string, subject: string, message: string, notice: Notice): Promise<void> {
   const { PublishCommand, SNSClient } = await import('@aws-sdk/client-sns')
   client ??= new SNSClient()
   await client.send(
@@ -42,17 +56,27 @@ export async function notifyOfEnd(
       TopicArn: topic,
       // SNS takes 100 ASCII characters.
       Subject: subject.slice(0, 100),
-      Message: succeeded ? `${subject} (run ${run}).` : messageOf(subject, run, detail),
-      MessageAttributes: {
-        [NOTICE_ATTRIBUTE]: {
-          DataType: 'String',
-          StringValue: JSON.stringify(
-            noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail),
-          ),
-        },
-      },
+      Message: message,
+      MessageAttributes: { [NOTICE_ATTRIBUTE]: { DataType: 'String', StringValue: JSON.stringify(notice) } },
     }),
   )
+}
+
+/** What the steps say of columns that no model knows, and did not say in the run before. */
+async function newColumns(detail: RunDetail, runs: readonly RunRecord[], state: EndServices['state']) {
+  const said = detail.steps.flatMap(({ step, status, notes }) =>
+    (notes ?? []).filter(isOfNewColumns).map((reason) => ({ step, status, reason })),
+  )
+  if (said.length === 0) return []
+  const before = runs.find(({ id, startTime }) => id !== detail.run.id && startTime <= detail.run.startTime)
+  const known = before === undefined ? null : await state.run(before.id)
+  const old = new Set(
+    (known?.steps ?? []).flatMap(({ step, notes }) => (notes ?? []).map((note) => `${step}: ${note}`)),
+  )
+  // What was new in the run before is taken over as a matter of course in this one.
+  const fresh = said.filter(({ step, reason }) => !old.has(`${step}: ${reason}`))
+  const hadNew = (step: string) => [...old].some((note) => note.startsWith(`${step}: `) && note.includes(ADDED))
+  return fresh.filter(({ step, reason }) => !(reason.startsWith(TAKEN_OVER) && hadNew(step)))
 }
 
 /** Whether a whole run succeeded and none has since the last one that failed. `runs` are newest first. */

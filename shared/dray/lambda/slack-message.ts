@@ -5,6 +5,7 @@ const signs: Readonly<Record<Notice['what'], string>> = {
   schema_changed: ':red_circle: A table has changed',
   quarantine: ':red_circle: Too many rows in quarantine',
   recovered: ':large_green_circle: Recovered',
+  new_columns: ':large_blue_circle: New columns',
   late: ':large_yellow_circle: Late',
   alarm: ':large_yellow_circle: Alarm',
   over: ':large_green_circle: Over',

@@ -3,17 +3,10 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, describe, test } from 'node:test'
+import { camelCase, habitOf, inHabit } from 'dray/internal/active-record/names.ts'
 import { bracketsOf, withImport, withItems, withNames } from 'dray-infra/internal/add/edits.ts'
 import { FileChanges } from 'dray-infra/internal/add/file-changes.ts'
-import {
-  camelCase,
-  className,
-  constantName,
-  habitOf,
-  inHabit,
-  kebabCase,
-  propertiesOf,
-} from 'dray-infra/internal/add/names.ts'
+import { className, constantName, kebabCase, propertiesOf } from 'dray-infra/internal/add/names.ts'
 import { addDatabase, addSteps } from 'dray-infra/internal/add/project-files.ts'
 
 /** The list behind `steps:` with one more item. */

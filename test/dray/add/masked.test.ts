@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { FieldType } from 'dray-infra/internal/add/field-type.ts'
+import type { FieldType } from 'dray/internal/active-record/field-type.ts'
 import { masked } from 'dray-infra/internal/add/masked.ts'
 
 const JSON_TYPE: FieldType = { kind: 'json', length: null, precision: null, scale: null }

@@ -350,6 +350,39 @@ describe('janitor', () => {
     assert.equal(told[2]?.Message, 'daily succeeds again in test (run e).')
   })
 
+  test('tells of columns that are new at a source once, however many runs follow', async () => {
+    let startTime = Date.now() - 10_000
+    const run = async (id: string, notes: readonly string[]) => {
+      await triggers.state.startRun({ id, workflow: WORKFLOW, runner: 'stepfunctions', trigger: 'schedule', startTime })
+      startTime += 1
+      await triggers.state.putStep({ ...emptyStep(id, 'orders'), status: 'success', notes })
+      await triggers.state.finishRun(id, {
+        ...{ status: 'success', endTime: Date.now(), recordsProcessed: 0, recordsFailed: 0, error: null },
+      })
+      await triggers.janitor(ended(id, 'SUCCEEDED'), context)
+    }
+    const added = 'the column colour of src.orders is new at the source, so dw.orders has it now, too'
+    const left = 'the column price of src.orders could not be added to dw.orders, so its values are not loaded'
+
+    await run('a', ['the window ends 300 s before now'])
+    await run('b', [added, left])
+    await run('c', ['takes over colour of src.orders into dw.orders, which the models do not know', left])
+    await run('d', ['takes over colour of src.orders into dw.orders, which the models do not know', left])
+
+    const [told, ...more] = triggers.notifications()
+    assert.deepEqual(more, [])
+    assert.equal(told?.Subject, 'daily in test has new columns at its sources')
+    assert.equal(
+      told?.Message,
+      `daily in test has new columns at its sources (run b).\n\n  orders: ${added}\n  orders: ${left}`,
+    )
+    const notice = JSON.parse(told?.MessageAttributes.notice.Value ?? '')
+    assert.deepEqual(
+      [notice.what, notice.steps.length, notice.command],
+      ['new_columns', 2, 'npx dray runs show b --env test'],
+    )
+  })
+
   test('says nothing of a success', async () => {
     await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
 

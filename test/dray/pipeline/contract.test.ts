@@ -70,7 +70,9 @@ onEachEngine('a contract', [source, target], (engine) => {
     assert.equal(output.inserted, 4)
     const step = (await engine.harness.services.state.run('run-1'))?.steps[0]
     assert.ok(
-      step?.notes?.includes('contract-source.item has a column that the model does not know, left alone: colour'),
+      step?.notes?.includes(
+        "contract-source.item has a column that the model does not know, left alone: colour; to load them: npx dray schema pull contract-source.item shows their fields, add them to both models, then npx dray schema plan; or say columns: 'follow', which takes over each new column",
+      ),
     )
   })
 

@@ -4,6 +4,7 @@ import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
+import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
@@ -58,6 +59,11 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   /** `'evolve'` by default. */
   readonly contract?: Contract
   /**
+   * `'follow'` takes columns over that the source's model does not know, and adds them to the target; `'fixed'` by
+   * default.
+   */
+  readonly columns?: ColumnsOption
+  /**
    * Events about this entity (`<source>/<entity>`) that name keys have just the rows of these keys loaded, at once,
    * without the window's lag; `last_run` stays, and the next scheduled run reads its window as ever.
    */
@@ -77,6 +83,7 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly load: Loading<T>
   readonly deletes: Deletes
   readonly contract: Contract
+  readonly columns: FollowedColumns
   readonly entity: string | null
   readonly quarantine: QuarantineThreshold
   readonly limits: RowLimits
@@ -113,6 +120,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     deletes,
     written: { database, table, alone: aloneBecause(load, deletes) },
     contract: options.contract ?? 'evolve',
+    columns: followedColumnsOf(name, options.columns, options.contract),
     entity: options.entity ?? null,
     quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
     limits: rowLimitsOf(name, options.limits),

@@ -1,6 +1,8 @@
 import { type Checked, found } from '#dray/database/health.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { notesOfNewColumns } from '#dray/pipeline/landing/follow-columns.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
+import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { startOfRun } from '#dray/pipeline/stages/draft-run.ts'
 import type { Services } from '../services.ts'
 import { attempt } from './attempt.ts'
@@ -38,7 +40,9 @@ export async function examinePipeline(
   }
   if (checks.some(({ check, verdict }) => verdict === 'broken' || check === 'no target')) return checks
   const contract = await attempt('contract', pipeline.name, async () =>
-    (await checkContract(pipeline)).notes.map((note) => found('contract', 'warning', note)),
+    [...(await checkContract(pipeline)).notes, ...notesOfNewColumns(pipeline, await newColumns(pipeline))].map((note) =>
+      found('contract', 'warning', note),
+    ),
   )
   if (services === null) return [...checks, ...contract]
   const start = await attempt('last_run', pipeline.name, async () => {

@@ -7,9 +7,12 @@ import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { SourceKey } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { columnsToCome, notesOfNewColumns } from '#dray/pipeline/landing/follow-columns.ts'
+import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { partitionConditions } from '#dray/pipeline/plan/partitions.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
@@ -42,7 +45,9 @@ export interface Preview {
 }
 
 /** Transforms the first rows that the next run would read, or any where it would read none; writes nothing. */
-export async function preview(pipeline: Pipeline, options: PreviewOptions, services: Services): Promise<Preview> {
+export async function preview(declared: Pipeline, options: PreviewOptions, services: Services): Promise<Preview> {
+  const found = await newColumns(declared)
+  const pipeline = withColumns(declared, columnsToCome(found))
   const { extract } = pipeline
   const drafted = await draftRun(
     pipeline,
@@ -50,7 +55,7 @@ export async function preview(pipeline: Pipeline, options: PreviewOptions, servi
     { id: 'preview', lastRun: options.lastRun },
     services,
   )
-  const notes = [...drafted.notes]
+  const notes = [...notesOfNewColumns(declared, found), ...drafted.notes]
   const isEmpty = drafted.rows === 0 && !options.keys
   if (isEmpty) notes.push('the next run would read no row; these are rows that have been read before')
   const rows = await extract.source.database.withConnection(async (connection, adapter) => {

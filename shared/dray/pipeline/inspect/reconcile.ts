@@ -8,7 +8,9 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { GoneRows, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { streamedSourceKeys } from '#dray/pipeline/landing/source-keys.ts'
+import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
 import { takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -65,10 +67,12 @@ export interface ReconcileOptions {
  * the target. Throws `Configuration` for a source without a primary key.
  */
 export async function reconcile(
-  pipeline: Pipeline,
+  declared: Pipeline,
   services: Services,
   options: ReconcileOptions = {},
 ): Promise<Reconciliation> {
+  const { columns } = await newColumns(declared)
+  const pipeline = withColumns(declared, columns)
   const { source } = pipeline.extract
   if (source.definition.primaryKey.length === 0 || pipeline.load.by.length === 0) {
     throw new ConfigurationError(

@@ -46,7 +46,7 @@ export async function checkContract(
   const columns = { source: live.source?.columns ?? [], target: live.target?.columns ?? [] }
   return {
     schema: { ...columns, forgotten: await forgottenSpellings(pipeline, columns) },
-    notes: unknownColumns(pipeline.extract.model, live.source),
+    notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
   }
 }
 
@@ -73,6 +73,15 @@ function unknownColumns({ definition }: AnyModel, live: LiveTable | null): strin
   return [
     `${definition.database}.${definition.table} has ${columns} that the model does not know, left alone: ${unknown.join(', ')}`,
   ]
+}
+
+/** With what would load them. */
+function notesOfUnknown({ extract: { model } }: Pipeline, live: LiveTable | null): string[] {
+  const { database, table } = model.definition
+  return unknownColumns(model, live).map(
+    (note) =>
+      `${note}; to load them: npx dray schema pull ${database}.${table} shows their fields, add them to both models, then npx dray schema plan; or say columns: 'follow', which takes over each new column`,
+  )
 }
 
 /** What a run can live with. */

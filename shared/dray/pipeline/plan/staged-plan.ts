@@ -1,5 +1,7 @@
 import { checkFormat, formats } from '#dray/messages/formats.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { type FollowedColumn, withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
 import type { KnownSource } from '#dray/state/state-store.ts'
@@ -24,6 +26,8 @@ export interface Plan extends Draft {
   readonly source?: KnownSource | null
   /** The live columns that the run counts on. */
   readonly schema?: PlannedSchema
+  /** What it takes over beside what the models know. */
+  readonly columns?: readonly FollowedColumn[]
   readonly startedAt: number
   /** The run that has done the step already; null usually. */
   readonly doneBy: string | null
@@ -47,4 +51,9 @@ export async function readPlan(services: Services, staged: StagedObject): Promis
   })
   checkFormat('plan', format, `The plan ${services.staging.locate(staged.key)}`)
   return plan
+}
+
+/** The pipeline with the columns that its run takes over; the plan says which. */
+export async function plannedPipeline(pipeline: Pipeline, staged: StagedObject, services: Services): Promise<Pipeline> {
+  return pipeline.columns.areFollowed ? withColumns(pipeline, (await readPlan(services, staged)).columns) : pipeline
 }

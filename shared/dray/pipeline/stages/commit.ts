@@ -10,6 +10,7 @@ import { markLanded } from '#dray/pipeline/landing/mark.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type StateStore, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
@@ -27,9 +28,10 @@ export function commit(pipeline: Pipeline, input: CommitInput, services: Service
   return withDeadline(services.signal, () => closeRun(pipeline, input, services))
 }
 
-async function closeRun(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
-  const { database } = pipeline.load.target
+async function closeRun(declared: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
+  const { database } = declared.load.target
   const planned = await readPlan(services, input.plan)
+  const pipeline = withColumns(declared, planned.columns)
   if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))

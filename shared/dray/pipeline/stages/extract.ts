@@ -9,12 +9,13 @@ import { formats } from '#dray/messages/formats.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { ExtractInput, TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
+import { checkUnchanged, type PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { cursorValue } from '#dray/pipeline/plan/cursor-value.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
 import { type SourceTable, sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
 import { withKeys } from '#dray/pipeline/plan/staged-keys.ts'
-import { readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -26,8 +27,9 @@ export function extract(pipeline: Pipeline, input: ExtractInput, services: Servi
   return withDeadline(services.signal, () => stagePartition(pipeline, input, services))
 }
 
-async function stagePartition(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+async function stagePartition(declared: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
   const planned = await readPlan(services, input.plan)
+  const pipeline = withColumns(declared, planned.columns)
   const { source } = pipeline.extract
   const partition = await withKeys(planned.partitions[input.partition] as Partition, services)
   const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }
@@ -40,7 +42,8 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
         planned.schema === undefined
           ? await sourceTable(pipeline.extract, connection, adapter)
           : await sourceTableOf(pipeline.extract, planned.schema.source, connection, adapter)
-      const rows = read({ pipeline, connection, table, signal: services.signal }, [
+      const gone = await goneColumns(planned, input, connection, source.definition.table)
+      const rows = read({ pipeline, connection, table, gone, signal: services.signal }, [
         ...partitionConditions(pipeline.extract, planned, partition, table),
       ])
       const staged = await services.staging.write(
@@ -51,7 +54,7 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
         ),
         { signal: services.signal },
       )
-      await checkUnchanged(pipeline, 'source', planned.schema, connection)
+      await checkUnchanged(pipeline, 'source', without(planned.schema, gone), connection)
       return staged
     })
   const extracted = await stage(plainRows).catch((error: unknown) => {
@@ -66,7 +69,25 @@ interface Reading {
   readonly pipeline: Pipeline
   readonly connection: Connection
   readonly table: SourceTable
+  /** Columns that the plan takes over, and that the table has no more: NULL is read of them. */
+  readonly gone: ReadonlySet<string>
   readonly signal: AbortSignal
+}
+
+/**
+ * The columns that no model knows, and that were dropped since the run was planned which this one resumes. Its plan
+ * stays as it is, and an append has to come to its end by it: each later run would resume it.
+ */
+async function goneColumns(planned: Plan, { run }: ExtractInput, connection: Connection, table: string) {
+  const followed = planned.runId === run.id ? [] : (planned.columns ?? [])
+  if (followed.length === 0) return new Set<string>()
+  const live = await connection.describe(table)
+  const names = followed.map(({ source }) => source.column)
+  return new Set(names.filter((name) => !live?.columns.some((column) => column.name === name)))
+}
+
+function without(schema: PlannedSchema | undefined, gone: ReadonlySet<string>): PlannedSchema | undefined {
+  return schema && { ...schema, source: schema.source.filter(({ name }) => !gone.has(name)) }
 }
 
 type Conditions = readonly RawBuilder<unknown>[]
@@ -98,9 +119,11 @@ function copied(
 }
 
 function selection(
-  { pipeline, table: { adapter } }: Reading,
+  { pipeline, table: { adapter }, gone }: Reading,
   conditions: Conditions,
-  read = pipeline.extract.source.definition.columns.map((column) => readColumn(adapter, column)),
+  read = pipeline.extract.source.definition.columns.map((column) =>
+    gone.has(column.column) ? sql`null as ${columnName(column)}` : readColumn(adapter, column),
+  ),
 ): RawBuilder<unknown> {
   const { source, cursor } = pipeline.extract
   const { definition } = source

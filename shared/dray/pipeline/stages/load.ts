@@ -10,6 +10,7 @@ import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { isOrdered } from '#dray/pipeline/rows/row-order.ts'
 import { openRows, transformedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows } from '#dray/pipeline/rows/taken-over-key.ts'
@@ -26,11 +27,12 @@ export function load(pipeline: Pipeline, input: LoadInput, services: Services): 
   return withDeadline(services.signal, () => landPartition(pipeline, input, services))
 }
 
-async function landPartition(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
-  const { database } = pipeline.load.target
+async function landPartition(declared: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
+  const { database } = declared.load.target
   const startedAt = services.now()
-  const place = { runId: input.run.id, pipeline: pipeline.name, partition: input.partition }
+  const place = { runId: input.run.id, pipeline: declared.name, partition: input.partition }
   const [planned] = await Promise.all([readPlan(services, input.plan), services.state.countAttempt(place)])
+  const pipeline = withColumns(declared, planned.columns)
   const counts = await database.transaction(async () => {
     await checkFence(database, pipeline.name, input.epoch)
     const landed = await landedBefore(pipeline, input)

@@ -4,6 +4,7 @@ import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
 import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
+import { followColumns } from '#dray/pipeline/landing/follow-columns.ts'
 import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/ledger.ts'
 import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
@@ -16,6 +17,7 @@ import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
+import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease } from '#dray/state/state-store.ts'
@@ -35,27 +37,30 @@ export function plan(pipeline: Pipeline, input: PlanInput, services: Services): 
   return withDeadline(services.signal, () => makePlan(pipeline, input, services))
 }
 
-async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
+async function makePlan(declared: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
   const { state, now } = services
   const startedAt = now()
   const { run } = input
   const mode = input.mode ?? null
   await enterRun(input, services)
-  const doneBy = await doneBefore(pipeline.name, input, services)
-  if (doneBy !== null) return planAlreadyDone(pipeline, run.id, { doneBy, startedAt }, services)
-  const taken = await state.acquireLease(pipeline.name, run.id, now(), now() + LEASE_MS)
-  await refuseEndedRun(pipeline, run.id, services)
-  const { schema, notes } = await checkContract(pipeline)
-  const read = await checkSource(pipeline, taken.lastRun, taken.source)
-  await migrateTarget(pipeline.load.target.database)
-  const { lease, fence, note } = await raiseOver(pipeline, taken, services)
-  await claimTable(pipeline, fence)
-  const landed = await landedPlan(pipeline, mode, lease, services)
+  const doneBy = await doneBefore(declared.name, input, services)
+  if (doneBy !== null) return planAlreadyDone(declared, run.id, { doneBy, startedAt }, services)
+  const taken = await state.acquireLease(declared.name, run.id, now(), now() + LEASE_MS)
+  await refuseEndedRun(declared, run.id, services)
+  const contract = await checkContract(declared)
+  const read = await checkSource(declared, taken.lastRun, taken.source)
+  await migrateTarget(declared.load.target.database)
+  const { lease, fence, note } = await raiseOver(declared, taken, services)
+  await claimTable(declared, fence)
+  const landed = await landedPlan(declared, mode, lease, services)
   if (landed !== null) {
-    await checkSource(pipeline, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
-    await prepareTarget(pipeline, landed.plan, lease.epoch)
-    return recordPlanned(pipeline, run.id, landed, lease, services)
+    await checkSource(declared, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
+    await prepareTarget(declared, landed.plan, lease.epoch)
+    return recordPlanned(declared, run.id, landed, lease, services)
   }
+  const following = await followColumns(declared, services.signal)
+  const pipeline = withColumns(declared, following.columns)
+  const { schema, notes } = pipeline === declared ? contract : await checkContract(pipeline)
   const asked = mode === null ? modeOfEvents(pipeline, input) : await resumedMode(mode, services)
   refuseToLoadTwice(pipeline, asked)
   const { epoch, version, lastRun } = lease
@@ -63,13 +68,14 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
     asked === null ? await whereToStart(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
   const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from }, services)
   const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
-  const said = [note, read.note, start.note].filter((one) => one !== null)
+  const said = [note, read.note, start.note, ...following.notes].filter((one) => one !== null)
   const made: Plan = {
     ...drafted,
     ...waiting,
     triesAgain: true,
     notes: [...said, ...drafted.notes, ...notes, ...waiting.notes],
     schema,
+    ...(following.columns.length === 0 ? {} : { columns: following.columns }),
     source: read.source,
     pipeline: pipeline.name,
     runId: run.id,

@@ -1,9 +1,10 @@
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { speechOf } from './engines.ts'
 import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { GONE, PIPELINE, type PipelineShape } from './models.ts'
-import { clockOf, isGood, landedRows, writeRows } from './rows.ts'
+import { GONE, PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
+import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
 const ROWS = { from: 301, to: 420, ownCodes: true }
@@ -137,6 +138,34 @@ function leaving(): KindOfRun {
       const found = await landedRows(lane.target)
       demandSame(found, new Map([...(await dueByCode(lane.source)), ...first]), 'the target is not what came first')
       first = found
+    },
+  }
+}
+
+/** A column that comes before each run is in the target with all of its values, whatever a run was killed at. */
+function following(): KindOfRun {
+  let column = ''
+  return {
+    name: 'follow',
+    shape: { load: 'follow', partitionRows: PARTITION_ROWS },
+    critical: /is sent alter table/,
+    begin: firstRun,
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      column = `extra_${round}`
+      await lane.source.run(`alter table item add column ${column} bigint`)
+      await lane.source.run(`update item set ${column} = id + ${round}`)
+      return null
+    },
+    async check(lane) {
+      const { text } = speechOf(lane.source)
+      await demandSource(lane)
+      const due = await rowsByText(
+        lane.source,
+        `select code, ${text(column)} from item where label is not null and label <> '${SKIPPED}' and amount >= 0`,
+      )
+      const found = await rowsByText(lane.target, `select code, ${text(column)} from product`)
+      demandSame(found, due, `the column ${column} is not that of the source`)
     },
   }
 }
@@ -294,6 +323,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   () => deleting('deletes', BELOW),
   () => deleting('told'),
   leaving,
+  following,
   appending,
   keepingHistory,
   backfilling,

@@ -20,9 +20,10 @@ export interface PipelineShape {
   readonly concurrency?: number
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
-   * whose rows say so, `first` one of everything that leaves rows alone which are there.
+   * whose rows say so, `first` one of everything that leaves rows alone which are there, `follow` one that takes over
+   * columns which no model knows.
    */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'told' | 'first'
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'told' | 'first' | 'follow'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
   /** Takes rows without a label. */
@@ -80,6 +81,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     told: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     first: () => upsert(Product, { by: 'code', update: 'never' }),
+    follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
@@ -87,7 +89,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   // Both are read in the same way.
   const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
   const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes' || load === 'first'
+    load === 'replace' || load === 'deletes' || load === 'first' || load === 'follow'
       ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
       : changedSince(from, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
@@ -100,6 +102,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       return { ...own, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
+    columns: load === 'follow' ? 'follow' : 'fixed',
     deletes:
       { deletes: { hard: true, most: 1, key: 'code' } as const, told: { told: true } as const }[load as string] ??
       'ignore',

@@ -1,3 +1,4 @@
+import type { ColumnType } from '#dray/database/capabilities.ts'
 import {
   bigint,
   binary,
@@ -11,9 +12,8 @@ import {
   timestamp,
   uuid,
   varchar,
-} from 'dray/internal/active-record/field-kinds.ts'
-import type { AnyField } from 'dray/internal/active-record/fields.ts'
-import type { ColumnType } from 'dray/internal/database/capabilities.ts'
+} from './field-kinds.ts'
+import type { AnyField } from './fields.ts'
 
 /** A field as a model declares it, `decimal(12, 2)`. */
 export type FieldType = ColumnType

@@ -1,9 +1,9 @@
-import type { AnyField } from 'dray/internal/active-record/fields.ts'
-import type { Text } from 'dray/internal/block/block.ts'
-import type { Adapter, Connection, LiveColumn } from 'dray/internal/database/adapter.ts'
-import { quotedTable } from 'dray/internal/database/table-name.ts'
+import type { Text } from '#dray/block/block.ts'
+import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
+import { quotedTable } from '#dray/database/table-name.ts'
 import type { Candidates } from './candidates.ts'
 import { decimalWith, type FieldType, fieldOf, typeOf } from './field-type.ts'
+import type { AnyField } from './fields.ts'
 
 /** Rows whose values are tried on: a choice by more of them would keep somebody waiting. */
 export const MOST_ROWS = 200_000

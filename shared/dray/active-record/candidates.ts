@@ -1,7 +1,6 @@
-import type { LiveColumn } from 'dray/internal/database/adapter.ts'
-import type { FieldKind } from 'dray/internal/database/field-kind.ts'
-import { kindsHolding, type LiveTypes } from 'dray/internal/database/live-types.ts'
-import type { ColumnDetails } from './catalogue/tables.ts'
+import type { LiveColumn } from '#dray/database/adapter.ts'
+import type { FieldKind } from '#dray/database/field-kind.ts'
+import { kindsHolding, type LiveTypes } from '#dray/database/live-types.ts'
 import { binaryOf, decimalWith, type FieldType, typeOf, varcharOf } from './field-type.ts'
 
 /** Digits of a 64-bit integer without a sign: a signed column elsewhere would not hold the largest. */
@@ -20,16 +19,24 @@ export interface Candidates {
   readonly isMeasured: boolean
 }
 
+/** What the catalogue says of a column of numbers. */
+export interface NumbersDetails {
+  /** The database numbers it. */
+  readonly isNumbered: boolean
+  /** It is a part of a foreign key. */
+  readonly refers: boolean
+}
+
 export function candidatesOf(
   column: LiveColumn,
-  details: ColumnDetails | undefined,
+  details: NumbersDetails | undefined,
   types: LiveTypes | null,
 ): Candidates {
   return types === null ? untyped(column) : typed(column, details, types)
 }
 
 /** The engine holds each value to the type, so that there is little to choose. */
-function typed({ type }: LiveColumn, details: ColumnDetails | undefined, types: LiveTypes): Candidates {
+function typed({ type }: LiveColumn, details: NumbersDetails | undefined, types: LiveTypes): Candidates {
   const [kind] = kindsHolding(types, type)
   const [, first, second] = SIZES.exec(type) ?? []
   const size = first === undefined ? null : Number(first)
@@ -46,7 +53,7 @@ function typed({ type }: LiveColumn, details: ColumnDetails | undefined, types: 
 }
 
 /** A numbered key, and what refers to one, stays far below 2^63; of other columns nobody knows. */
-function unsignedType(type: string, details: ColumnDetails | undefined): FieldType {
+function unsignedType(type: string, details: NumbersDetails | undefined): FieldType {
   if (!/^bigint/i.test(type)) return typeOf(/^int/i.test(type) ? 'bigint' : 'integer')
   return details?.isNumbered || details?.refers ? typeOf('bigint') : UNSIGNED
 }

@@ -1,0 +1,19 @@
+/* Words in the notes of a run on columns that no model knows; a notification goes by them. */
+
+/** Of a column that the target gets with this run. */
+export const ADDED = 'is new at the source'
+/** Of one that could not be added. */
+export const NOT_ADDED = 'could not be added'
+/** Of one that is not taken over. */
+export const LEFT = 'is not taken over'
+/** Of one that the target has as another type. */
+export const OTHER_TYPE = 'so nothing is copied into it'
+/** Of those that the target has by now. */
+export const TAKEN_OVER = 'takes over'
+
+const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE]
+
+/** Whether a note of a run says that a source has a column that it had not before. */
+export function isOfNewColumns(note: string): boolean {
+  return note.startsWith(TAKEN_OVER) || ANY.some((words) => note.includes(words))
+}

@@ -1,0 +1,102 @@
+import { applyPlans } from '#dray/active-record/schema-apply.ts'
+import { ADDED, NOT_ADDED, TAKEN_OVER } from '#dray/messages/column-notes.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { type MissingColumn, type NewColumns, newColumns } from '#dray/pipeline/plan/new-columns.ts'
+import type { FollowedColumn } from '#dray/pipeline/rows/followed-columns.ts'
+
+/** What a run takes over beside what the models know. */
+export interface Following {
+  readonly columns: readonly FollowedColumn[]
+  /** Sentences for a person. */
+  readonly notes: readonly string[]
+}
+
+/**
+ * At Plan, behind the fence: adds the columns to the target that are new at the source, where that leaves the rows as
+ * they are. One that cannot be added is left out and named with its statement.
+ */
+export async function followColumns(pipeline: Pipeline, signal: AbortSignal): Promise<Following> {
+  const { columns, missing, notes } = await newColumns(pipeline)
+  const taken = [...columns]
+  const said = standingNote(pipeline, columns)
+  for (const one of missing) {
+    const fault = refusalOf(one) ?? (await add(pipeline, one, signal))
+    if (fault === null) taken.push(one.column)
+    said.push(fault === null ? addedNote(pipeline, one) : notAdded(pipeline, one, fault))
+  }
+  return { columns: taken.sort((one, other) => (one.name < other.name ? -1 : 1)), notes: [...said, ...notes] }
+}
+
+/** What the next run would take over. */
+export function columnsToCome({ columns, missing }: NewColumns): readonly FollowedColumn[] {
+  return [...columns, ...missing.filter((one) => refusalOf(one) === null).map(({ column }) => column)]
+}
+
+/** What a run would say now, of a comparison or a plan that adds nothing. */
+export function notesOfNewColumns(pipeline: Pipeline, { columns, missing, notes }: NewColumns): string[] {
+  const toCome = missing.map((one) => {
+    const fault = refusalOf(one)
+    return fault === null ? toBeAdded(pipeline, one) : notAdded(pipeline, one, fault)
+  })
+  return [...standingNote(pipeline, columns), ...toCome, ...notes]
+}
+
+function standingNote(pipeline: Pipeline, columns: readonly FollowedColumn[]): string[] {
+  if (columns.length === 0) return []
+  const { from, to } = placesOf(pipeline)
+  const names = columns.map(({ source, target }) =>
+    source.column === target.column ? source.column : `${source.column} (as ${target.column})`,
+  )
+  return [`${TAKEN_OVER} ${names.join(', ')} of ${from} into ${to}, which the models do not know`]
+}
+
+/** Why the column is not added by itself; null where it is. */
+function refusalOf({ alteration }: MissingColumn): string | null {
+  if (alteration.refused !== null) return alteration.refused
+  return alteration.mark === 'safe' ? null : 'the database would write the whole table anew for it'
+}
+
+/** Null where the column is there now, whoever has added it. */
+async function add(pipeline: Pipeline, { column, alteration }: MissingColumn, signal: AbortSignal) {
+  const { target } = pipeline.load
+  const statement = { ...alteration, rows: null, valuesLost: 0, obstacles: [], behind: null }
+  const plan = { model: target, isNew: false, statements: [statement], questions: [], notes: [] }
+  const by = { by: `the pipeline ${pipeline.name}`, again: 'npx dray schema plan' }
+  try {
+    await applyPlans(target.database, [plan], by)
+    return null
+  } catch (error) {
+    if (signal.aborted) throw error
+    const { columns } = await newColumns(pipeline)
+    const isThere = columns.some((one) => one.source.column === column.source.column)
+    return isThere ? null : (error as Error).message
+  }
+}
+
+function placesOf({ extract, load }: Pipeline) {
+  const place = ({ definition }: Pipeline['extract']['source'] | Pipeline['load']['target']) =>
+    `${definition.database}.${definition.table}`
+  return { from: place(extract.source), to: place(load.target) }
+}
+
+function addedNote(pipeline: Pipeline, { column, alteration }: MissingColumn): string {
+  const { from, to } = placesOf(pipeline)
+  return `the column ${column.source.column} of ${from} ${ADDED}, so ${to} has it now, too (${alteration.what})${rowsFromBefore(pipeline)}`
+}
+
+function toBeAdded(pipeline: Pipeline, { column, alteration }: MissingColumn): string {
+  const { from, to } = placesOf(pipeline)
+  return `the column ${column.source.column} of ${from} ${ADDED}; the next run adds it to ${to} (${alteration.what})`
+}
+
+function notAdded(pipeline: Pipeline, { column, alteration }: MissingColumn, fault: string): string {
+  const { from, to } = placesOf(pipeline)
+  return `the column ${column.source.column} of ${from} ${NOT_ADDED} to ${to}, so its values are not loaded: ${fault}. Run \`${alteration.sql.join('; ')}\` on ${pipeline.load.target.definition.database} as a user who may, and the next run loads it${rowsFromBefore(pipeline)}`
+}
+
+/** How rows from before come to have the value; nothing where each run loads all of them. */
+function rowsFromBefore({ name, extract, load }: Pipeline): string {
+  if (load.kind === 'append') return '; rows that were appended before keep NULL there'
+  if (extract.cursor === null) return ''
+  return `; rows that were loaded before have NULL there until they change: \`npx dray state reset ${name} --yes\` has the next run load all of them, \`npx dray reconcile ${name} --deep --fix\` those that differ`
+}

@@ -1,0 +1,242 @@
+import { type Candidates, candidatesOf } from '#dray/active-record/candidates.ts'
+import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
+import { fittingTypes } from '#dray/active-record/fitting-types.ts'
+import { camelCase, habitOf, inHabit } from '#dray/active-record/names.ts'
+import type { Adapter, Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import type { Alteration, WantedColumn } from '#dray/database/alterations.ts'
+import { kindsHolding } from '#dray/database/live-types.ts'
+import { LEFT, OTHER_TYPE } from '#dray/messages/column-notes.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { FollowedColumn } from '#dray/pipeline/rows/followed-columns.ts'
+
+/** A column that the target does not have yet, with the statement that adds it. */
+export interface MissingColumn {
+  readonly column: FollowedColumn
+  readonly alteration: Alteration
+}
+
+/** What becomes of the columns of the source that its model does not know. */
+export interface NewColumns {
+  /** The target has them, or is going to be made with them. */
+  readonly columns: readonly FollowedColumn[]
+  readonly missing: readonly MissingColumn[]
+  /** Sentences on those that are not taken over. */
+  readonly notes: readonly string[]
+}
+
+const NOTHING: NewColumns = { columns: [], missing: [], notes: [] }
+
+interface Side {
+  readonly where: string
+  readonly adapter: Adapter
+  readonly live: LiveTable | null
+}
+
+/** A new column with the name that it would have in the target. */
+interface Candidate {
+  readonly live: LiveColumn
+  readonly target: string
+  readonly found: LiveColumn | undefined
+}
+
+/** Finds out which columns of the source a pipeline that follows them takes over. Changes nothing. */
+export async function newColumns(pipeline: Pipeline): Promise<NewColumns> {
+  if (!pipeline.columns.areFollowed) return NOTHING
+  const { source } = pipeline.extract
+  const { target } = pipeline.load
+  const [from, to] = [await sideOf(source), await sideOf(target)]
+  const { except } = pipeline.columns
+  const known = new Set([...pipeline.extract.model.definition.columnNames, ...except])
+  const unknown = (from.live?.columns ?? []).filter(({ name }) => !known.has(name))
+  const absent = except.filter((name) => !from.live?.columns.some((column) => column.name === name))
+  const missed = absent.map(
+    (name) =>
+      `columns: { except } names ${name}, which ${from.where} does not have, so nothing is left out by that name; look at its spelling`,
+  )
+  if (unknown.length === 0) return { ...NOTHING, notes: missed }
+  const { candidates, notes } = named(pipeline, unknown, to)
+  notes.push(...missed)
+  const columns: FollowedColumn[] = []
+  const missing: MissingColumn[] = []
+  const properties = propertiesFor(pipeline, candidates)
+  for (const [place, candidate] of candidates.entries()) {
+    const name = properties[place] as string
+    const pair = await pairOf(pipeline, candidate, from, to)
+    if (pair === null) {
+      notes.push(otherType(pipeline, candidate, to))
+      continue
+    }
+    const column = {
+      name,
+      source: { ...pair.source, column: candidate.live.name },
+      target: { ...pair.target, column: candidate.target },
+    }
+    if (candidate.found !== undefined) columns.push(column)
+    else missing.push({ column, alteration: await additionOf(pipeline, column, to) })
+  }
+  return { columns, missing, notes }
+}
+
+function sideOf({ database, definition }: Pipeline['extract']['source'] | Pipeline['load']['target']): Promise<Side> {
+  return database.withConnection(async (connection, adapter) => ({
+    where: `${definition.database}.${definition.table}`,
+    adapter,
+    live: await connection.describe(definition.table),
+  }))
+}
+
+/** Gives the columns their names in the target; says of those that can have none. */
+function named(
+  pipeline: Pipeline,
+  unknown: readonly LiveColumn[],
+  { where, adapter, live }: Side,
+): { readonly candidates: readonly Candidate[]; readonly notes: string[] } {
+  const own = pipeline.load.target.definition.columnNames
+  const habit = habitOf(own)
+  const alike = (name: string) => (adapter.alter.ignoresCase ? name.toLowerCase() : name)
+  const taken = new Map(own.map((name) => [alike(name), `the field of the model that writes ${name}`]))
+  const candidates: Candidate[] = []
+  const notes: string[] = []
+  const from = `${pipeline.extract.source.definition.database}.${pipeline.extract.source.definition.table}`
+  for (const column of unknown) {
+    const spelt = live?.columns.some(({ name }) => name === column.name) ? column.name : inHabit(column.name, habit)
+    const found = live?.columns.find(({ name }) => alike(name) === alike(spelt))
+    const target = found?.name ?? spelt
+    const refuse = (why: string) =>
+      notes.push(
+        `the column ${column.name} of ${from} ${LEFT} into ${where}, since ${why}: add a field for it to both models, under another name (npx dray schema pull ${from} shows the line of the source's), or leave it out (columns: { follow: true, except: ['${column.name}'] })`,
+      )
+    const other = taken.get(alike(target))
+    const fault = nameFault(target, adapter)
+    if (other !== undefined) refuse(`its name there, ${target}, belongs to ${other}`)
+    else if (fault !== null) refuse(fault)
+    else if (found?.isComputed) refuse(`the database computes ${target} itself`)
+    else {
+      taken.set(alike(target), `the column ${column.name}`)
+      candidates.push({ live: column, target, found })
+    }
+  }
+  return { candidates, notes }
+}
+
+function nameFault(name: string, adapter: Adapter): string | null {
+  if (/^dray\$/i.test(name)) return `its name there, ${name}, is called as Dray calls its own`
+  try {
+    adapter.quote(name)
+    return null
+  } catch (error) {
+    return (error as Error).message.replace(/, so nothing was done;.*$/s, '')
+  }
+}
+
+/** Names of properties that neither model has, nor a record of them. */
+function propertiesFor({ extract, load }: Pipeline, candidates: readonly Candidate[]): string[] {
+  const members: readonly object[] = [extract.source.prototype, load.target.prototype]
+  const given = new Set<string>()
+  const isTaken = (name: string) => name === 'then' || given.has(name) || members.some((one) => name in one)
+  return candidates.map(({ live }) => {
+    const name = camelCase(live.name)
+    let free = name
+    for (let count = 2; isTaken(free); count++) free = `${name}${count}`
+    given.add(free)
+    return free
+  })
+}
+
+interface Pair {
+  readonly source: FieldType
+  readonly target: FieldType
+}
+
+/** The types of a column in both models; null where the target has another one. */
+async function pairOf(pipeline: Pipeline, { live, found }: Candidate, from: Side, to: Side): Promise<Pair | null> {
+  const candidates = candidatesOf(live, undefined, from.adapter.schema.liveTypes)
+  if (found !== undefined) {
+    for (const type of candidates.types) {
+      const pair = held(type, found, to.adapter)
+      if (pair !== null) return pair
+    }
+    if (!candidates.isMeasured) return null
+  }
+  const type = await measured(pipeline, live, candidates)
+  if (found !== undefined) return held(type, found, to.adapter) ?? asDecimal(found, to.adapter)
+  return { source: type, target: holdable(type, to.adapter) }
+}
+
+/** What the values of now fit into; where the type says it, no value is read. */
+function measured({ extract }: Pipeline, live: LiveColumn, candidates: Candidates): Promise<FieldType> {
+  const { database, definition } = extract.source
+  return database.withConnection(async (connection: Connection, adapter) => {
+    const [type] = await fittingTypes(connection, adapter, definition.table, [live], [candidates])
+    return type ?? typeOf('text')
+  })
+}
+
+/** The type itself, or the one without a size where the engine has none of this size. */
+function holdable(type: FieldType, { schema }: Adapter): FieldType {
+  if (schema.columnFault(type) === null) return type
+  return typeOf(type.kind === 'binary' ? 'binary' : 'text')
+}
+
+function wantedColumn(name: string, type: FieldType, adapter: Adapter): WantedColumn {
+  const made = adapter.schema.columnType(type)
+  return { name, kind: type.kind, type: made, nullable: true, isGenerated: false, startsAtZero: false }
+}
+
+/** Kinds whose values a column of another kind holds as they are, or is refused for, row by row. */
+const ALSO_HELD: Readonly<Partial<Record<FieldType['kind'], readonly FieldType['kind'][]>>> = {
+  text: ['varchar'],
+  varchar: ['text'],
+  integer: ['bigint'],
+  bigint: ['integer'],
+}
+
+/** How a column of the target that is there takes values of a type; null where it is of another one. */
+function held(type: FieldType, { name, type: liveType }: LiveColumn, adapter: Adapter): Pair | null {
+  const target = holdable(type, adapter)
+  if (adapter.alter.isType(wantedColumn(name, target, adapter), liveType)) return { source: type, target }
+  const { liveTypes } = adapter.schema
+  if (liveTypes === null) return null
+  const own = candidatesOf(
+    { name, type: liveType, nullable: true, hasDefault: false, isComputed: false },
+    undefined,
+    liveTypes,
+  )
+  const [is] = own.types
+  if (is === undefined) return own.isMeasured && type.kind === 'decimal' ? { source: type, target: type } : null
+  const isAlike = is.kind === type.kind || (ALSO_HELD[type.kind]?.includes(is.kind) ?? false)
+  if (!isAlike || !kindsHolding(liveTypes, liveType).includes(type.kind)) return null
+  if (type.kind === 'binary' && !adapter.schema.storesBytes(liveType)) return null
+  return { source: type, target: { ...is, kind: is.kind === 'integer' || is.kind === 'bigint' ? type.kind : is.kind } }
+}
+
+/** A decimal that says no digits goes by those of the target. */
+function asDecimal({ name, type, ...rest }: LiveColumn, { schema: { liveTypes } }: Adapter): Pair | null {
+  if (liveTypes === null) return { source: typeOf('text'), target: typeOf('text') }
+  const [is] = candidatesOf({ name, type, ...rest }, undefined, liveTypes).types
+  return is?.kind === 'decimal' ? { source: is, target: is } : null
+}
+
+function otherType({ extract, load }: Pipeline, { live, target, found }: Candidate, to: Side): string {
+  const { database, table } = extract.source.definition
+  return `the column ${live.name} of ${database}.${table} is ${live.type || 'without a type'}, and ${target} of ${to.where} is ${found?.type || 'without a type'}, ${OTHER_TYPE}: rename or drop that column of ${to.where}, or change it (add a field for it to both models, then npx dray schema plan ${load.target.definition.database}.${load.target.definition.table}), or leave it out (columns: { follow: true, except: ['${live.name}'] })`
+}
+
+async function additionOf({ load }: Pipeline, { target }: FollowedColumn, to: Side): Promise<Alteration> {
+  const { database, definition } = load.target
+  if (to.live === null) {
+    // The first run makes the table, and then adds the column.
+    const what = `adds ${target.column} ${to.adapter.schema.columnType(target)}`
+    const nothing = { locks: null, unfit: [], lost: null, refused: null, sql: [] }
+    return { ...nothing, columns: [target.column], mark: 'safe', what }
+  }
+  return database.withConnection(async (connection, adapter) => {
+    const ask = async (text: string, parameters: readonly string[] = []) =>
+      (await connection.query(text, parameters)).rows
+    const column = wantedColumn(target.column, target, adapter)
+    const [alteration] = await adapter.alter.alterationsOf(ask, definition.table, [
+      { kind: 'add', column, nullable: true },
+    ])
+    return alteration as Alteration
+  })
+}
