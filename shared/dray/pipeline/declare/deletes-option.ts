@@ -123,6 +123,8 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
   }
   if (deletes.flag !== null) {
     const flag = extract.source.definition.byName.get(deletes.flag)?.field.settings.kind
+    if (flag === undefined && extract.model.definition.byName.has(deletes.flag))
+      throw refuse(`names the flag "${deletes.flag}", which is not among the columns that are read; add it to columns`)
     if (flag === undefined || !FLAGS.has(flag)) {
       throw refuse(
         `names the flag "${deletes.flag}", which is no boolean, integer, timestamp or date of the source; name one that is, or say { told: true } and row.delete() in the transform`,
