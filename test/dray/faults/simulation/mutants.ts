@@ -81,17 +81,17 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: '`>` instead of `>=` at the lower end of the window',
     file: FORM,
-    edits: [['${columnName(column)} >= ${textFor(', '${columnName(column)} > ${textFor(']],
+    edits: [['${name} >= ${value(moment)}', '${name} > ${value(moment)}']],
   },
   {
     bug: '`<=` instead of `<` at the upper end of the window',
     file: FORM,
-    edits: [['${columnName(column)} < ${textFor(', '${columnName(column)} <= ${textFor(']],
+    edits: [['${name} < ${value(moment)}', '${name} <= ${value(moment)}']],
   },
   {
     bug: 'the window has no upper end: rows are read that are not settled',
     file: FORM,
-    edits: [['${columnName(column)} < ${textFor(adapter, column, moment)}', '1 = 1']],
+    edits: [['${name} < ${value(moment)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
@@ -388,7 +388,7 @@ export const stateMutants: readonly Mutant[] = [
     bug: 'a Plan that comes after the end of its run keeps a lease',
     file: PLAN,
     edits: [
-      ['await refuseEndedRun(pipeline, run.id, services)', ''],
+      ['await refuseEndedRun(declared, run.id, services)', ''],
       ['await refuseEndedRun(pipeline, runId, services)', ''],
     ],
   },
