@@ -1,11 +1,13 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
-import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { tableName } from '#dray/active-record/sql.ts'
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { isCurrent } from '#dray/pipeline/landing/open-versions.ts'
 import { isLeftOut, mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { type Outcome, rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -47,7 +49,7 @@ export class RowComparison {
     const own = history === null ? [] : [history.validFrom, history.validTo, history.current]
     const places = this.#columns.flatMap((column, place) => {
       const isOwn = column.field.settings.isTouched || own.includes(column.name) || this.#by.includes(column)
-      const isLeftOut = history !== null && !history.compare.includes(column.name)
+      const isLeftOut = history !== null && !history.followsOthers && !history.compare.includes(column.name)
       return isOwn || isLeftOut ? [] : [place]
     })
     this.#compared = new Set(places)
@@ -82,7 +84,7 @@ export class RowComparison {
     return { sourceKey, outcome: first, key }
   }
 
-  /** The target's rows of these keys, by their canonical key; of a history the current versions. */
+  /** The target's rows of these keys, by their canonical key; of a history by the run's time the current ones. */
   async find(keys: readonly (readonly Text[])[]): Promise<Map<string, readonly Text[]>> {
     const { database, definition } = this.#pipeline.load.target
     const found = new Map<string, readonly Text[]>()
@@ -95,7 +97,7 @@ export class RowComparison {
         const statement = compile(
           adapter,
           sql`select ${sql.join(read)} from ${tableName(definition)}
-            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly()}`,
+            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly(adapter)}`,
         )
         const { rows } = await connection.query(statement.sql, statement.parameters)
         for (const row of rows) found.set(this.#keyOf(row), row)
@@ -104,10 +106,11 @@ export class RowComparison {
     return found
   }
 
-  #currentOnly(): RawBuilder<unknown> {
-    const { history, target } = this.#pipeline.load
-    if (history === null) return sql``
-    return sql` and ${columnName(columnOf(target.definition, history.validTo))} is null`
+  #currentOnly(adapter: Adapter): RawBuilder<unknown> {
+    const { load } = this.#pipeline
+    // A row of the source says when it holds from, so its own version is known.
+    if (load.history === null || load.history.time === 'source') return sql``
+    return sql` and ${isCurrent(adapter, load)}`
   }
 
   #keyOf(row: readonly Text[]): string {

@@ -79,7 +79,7 @@ export class RangeDigests {
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { condition: liveRows(pipeline), limits: pipeline.limits },
+        { condition: liveRows(pipeline, await load.target.database.adapter()), limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)

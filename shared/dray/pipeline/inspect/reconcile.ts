@@ -129,7 +129,7 @@ class Reconciling {
     this.#limit = limit ?? 10_000
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
-    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
+    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.goneBy.length
     // A transform that changes keys is no fault here.
     this.#comparison = new RowComparison({ ...pipeline, deletes: { ...pipeline.deletes, kind: 'ignore' } })
   }
@@ -240,6 +240,7 @@ class Reconciling {
     const expected = this.#expected(page)
     this.#leftOut.pending += page.length - expected.length
     this.#compared += expected.length
+    const { load } = this.#pipeline
     const loaded = new Map<string, ExpectedRow>()
     const filtered: (readonly Text[])[] = []
     for (const one of expected) {
@@ -253,7 +254,8 @@ class Reconciling {
     }
     const found = await this.#comparison.find([...loaded.values()].map(({ key }) => key as readonly Text[]))
     for (const [key, one] of loaded) this.#judge(one, found.get(key))
-    if (filtered.length > 0 && this.#keepsKey) this.#staleFiltered += (await this.#comparison.find(filtered)).size
+    if (filtered.length > 0 && this.#keepsKey && load.by.length === load.goneBy.length)
+      this.#staleFiltered += (await this.#comparison.find(filtered)).size
   }
 
   #checkKey(one: ExpectedRow): void {
@@ -262,7 +264,7 @@ class Reconciling {
     const names = this.#pipeline.deletes.key
     const isPrimary = names.join() === source.definition.primaryKey.map(({ name }) => name).join()
     const given = canonicalKey(source.definition.primaryKey, one.sourceKey)
-    if (isPrimary && keyOf(given) !== keyOf(one.key)) this.#keepsKey = false
+    if (isPrimary && keyOf(given) !== keyOf(one.key.slice(0, given.length))) this.#keepsKey = false
   }
 
   #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {
@@ -281,7 +283,7 @@ class Reconciling {
 
   #named(key: readonly Text[]): Record<string, Text> {
     const columns = columnsOf(this.#pipeline.load.target.definition, this.#pipeline.load.by)
-    return Object.fromEntries(columns.map(({ column }, place) => [column, key[place] ?? null]))
+    return Object.fromEntries(key.map((text, place) => [columns[place]?.column ?? '', text]))
   }
 
   #add(difference: RowDifference): void {
@@ -313,7 +315,7 @@ class Reconciling {
   #countTarget(): Promise<number> {
     const { database, definition } = this.#pipeline.load.target
     return database.withConnection(async (connection, adapter) => {
-      const live = liveRows(this.#pipeline)
+      const live = liveRows(this.#pipeline, adapter)
       const count = compile(
         adapter,
         sql`select count(*) from ${tableName(definition)}${where(live === null ? [] : [live])}`,

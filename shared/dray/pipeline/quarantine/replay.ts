@@ -8,8 +8,9 @@ import type { ReplayMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
-import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { keepsVersions, loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
+import { ageColumn, ageOf } from '#dray/pipeline/rows/age.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
@@ -121,10 +122,13 @@ function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
     damagedFields(row).length === 0
   const newest = new Map<string, KeptRow>()
   const keys = new Map(open.map((row) => [row, keyTextOf(pipeline, row)]))
-  for (const [row, key] of keys) if (key !== null) newest.set(key, row)
+  const { column = '' } = ageColumn(pipeline.extract) ?? {}
+  const same = (row: KeptRow, key: string) =>
+    keepsVersions(pipeline) ? keyOf([key, ageOf(pipeline.extract, row.row[column] ?? null)]) : key
+  for (const [row, key] of keys) if (key !== null) newest.set(same(row, key), row)
   const sorted = { asKept: [] as KeptRow[], again: [] as KeptRow[], superseded: [] as KeptRow[], left: [] as KeptRow[] }
   for (const [row, key] of keys) {
-    if (key !== null && newest.get(key) !== row) sorted.superseded.push(row)
+    if (key !== null && newest.get(same(row, key)) !== row) sorted.superseded.push(row)
     else if (isWhole(row)) sorted.asKept.push(row)
     else (key === null ? sorted.left : sorted.again).push(row)
   }

@@ -31,7 +31,9 @@ async function landPartition(pipeline: Pipeline, input: LoadInput, services: Ser
   const place = { runId: input.run.id, pipeline: pipeline.name, partition: input.partition }
   const [planned] = await Promise.all([readPlan(services, input.plan), services.state.countAttempt(place)])
   const counts = await database.transaction(async () => {
-    await checkFence(database, pipeline.name, input.epoch)
+    // Two partitions that mend the ends of the same versions at once would not see each other's.
+    const mode = pipeline.load.history?.time === 'source' ? 'update' : 'share'
+    await checkFence(database, pipeline.name, input.epoch, mode)
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
     const merged = await merge(pipeline, input, planned, services)

@@ -1,8 +1,10 @@
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { type Timestamp, timestampOf } from 'dray/internal/active-record/values.ts'
 import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 
@@ -17,7 +19,7 @@ export interface PipelineShape {
   readonly partitionRows?: number
   readonly concurrency?: number
   /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -65,6 +67,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
+    timeline: () => history(ProductVersion, { by: 'code', ...validity, time: 'source' }),
   }
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes'
@@ -76,7 +79,8 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === null && !isRepaired) return row.reject('label', 'missing')
       if (label === SKIPPED) return null
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
-      return { ...own, note: note === null ? null : `n:${note}` }
+      const start = load === 'timeline' ? { validFrom: id % 3n === 0n ? backwards(changedAt) : changedAt } : {}
+      return { ...own, ...start, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
@@ -84,6 +88,12 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     concurrency,
   })
   return { source, target, items: items as unknown as Pipeline }
+}
+
+/** A time that is the earlier the later a change comes, so that each comes late. */
+function backwards(changedAt: Timestamp): Timestamp {
+  const middle = microsOf('2020-01-01 00:00:00') as bigint
+  return timestampOf(instantText(2n * middle - (microsOf(changedAt) as bigint)))
 }
 
 export interface Place {
