@@ -110,9 +110,9 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
     throw refuse(`does not go with ${load.kind}(): ${instead[load.kind]}`)
   }
   if (!(deletes.most >= 0 && deletes.most <= 1)) throw refuse(`has most: ${deletes.most}; give a share from 0 to 1`)
-  if (deletes.key.length === 0 || deletes.key.length !== load.by.length) {
+  if (deletes.key.length === 0 || deletes.key.length !== load.goneBy.length) {
     throw refuse(
-      `needs to know which fields of the source are the target's key (${load.by.join(', ')}); name them: { key: […] }`,
+      `needs to know which fields of the source are the target's key (${load.goneBy.join(', ')}); name them: { key: […] }`,
     )
   }
   for (const field of deletes.key) {

@@ -1,4 +1,5 @@
 import type { FieldsOf } from '#dray/active-record/model.ts'
+import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnyTarget } from './any-model.ts'
 
@@ -12,7 +13,16 @@ export interface HistoryFields {
   readonly current: string | null
   /** The fields whose difference makes a new version. */
   readonly compare: readonly string[]
+  /** The other fields follow the source in the current version. */
+  readonly followsOthers: boolean
+  /** Whose time says from when on a version holds. */
+  readonly time: HistoryTime
+  /** What `validTo` of the current version is; null for NULL. */
+  readonly open: Timestamp | null
 }
+
+/** A version holds from the start of the run that found it, or from a time of the source's. */
+export type HistoryTime = 'run' | 'source'
 
 /** How a run writes. `Managed` are the fields that the load fills by itself. */
 export interface Loading<T extends AnyTarget = AnyTarget, Managed extends object = object> {
@@ -20,6 +30,8 @@ export interface Loading<T extends AnyTarget = AnyTarget, Managed extends object
   readonly target: T
   /** Which rows are the same; empty for an append to a table without a primary key. */
   readonly by: readonly string[]
+  /** The key that the source lacks where a row is gone: `by`, of a history without the start of a version. */
+  readonly goneBy: readonly string[]
   readonly version: string | null
   /** Whether rows are written whose key is there, and whose key is not. */
   readonly update: 'differing' | 'never'
@@ -99,17 +111,35 @@ export function replace<T extends AnyTarget>(target: T, options: ReplaceOptions<
   })
 }
 
-export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T>> {
+export interface HistoryOptions<
+  T extends AnyTarget,
+  From extends Names<T>,
+  To extends Names<T>,
+  Now extends Names<T>,
+  Time extends HistoryTime = 'run',
+> {
   /** What stays the same through all versions of a thing; with `validFrom` a primary or unique key of the table. */
   readonly by: Names<T> | readonly Names<T>[]
-  /** The run's start, from which on a version holds. */
+  /** From when on a version holds: the run's start; with `time: 'source'` what the transform gives. */
   readonly validFrom: From
-  /** The start of the run that found it changed or deleted; NULL for the current version. */
+  /** The start of the version that follows, or of the run that found it deleted; `open` for the current version. */
   readonly validTo: To
+  /**
+   * `'source'`: the transform gives `validFrom`, and each start that it gives is a version, in its place whenever it
+   * comes; `'run'` by default.
+   */
+  readonly time?: Time
+  /** The day that `validTo` of the current version is, as `'9999-12-31'`; NULL when left out. */
+  readonly open?: `${number}-${number}-${number}`
   /** A boolean, true for the current version. */
   readonly current?: Now
   /** The fields whose difference makes a new version; all but these and time stamps of the load when left out. */
   readonly compare?: readonly Names<T>[]
+  /**
+   * What becomes of the fields outside `compare` where they alone have changed: they stay (`'keep'`, by default), or
+   * follow the source in the current version (`'update'`).
+   */
+  readonly others?: 'keep' | 'update'
   /** A row never follows a version whose value of this property is greater. */
   readonly version?: Names<T>
 }
@@ -119,11 +149,19 @@ export interface HistoryOptions<T extends AnyTarget, From extends Names<T>, To e
  * and is inserted; an equal one writes nothing. The fields of the validity are filled by the load; a transform leaves
  * them out.
  */
-export function history<T extends AnyTarget, From extends Names<T>, To extends Names<T>, Now extends Names<T> = never>(
+export function history<
+  T extends AnyTarget,
+  From extends Names<T>,
+  To extends Names<T>,
+  Now extends Names<T> = never,
+  Time extends HistoryTime = 'run',
+>(
   target: T,
-  options: HistoryOptions<T, From, To, Now>,
-): Loading<T, Record<From | To | Now, true>> {
+  options: HistoryOptions<T, From, To, Now, Time>,
+): Loading<T, Record<(Time extends 'source' ? never : From) | To | Now, true>> {
   const { definition } = target
+  const time: HistoryTime = options.time ?? 'run'
+  const open = openEnd(definition.table, options.open)
   const by = [options.by].flat() as string[]
   const own: string[] = [
     options.validFrom,
@@ -139,26 +177,57 @@ export function history<T extends AnyTarget, From extends Names<T>, To extends N
     )
       return
     throw new ConfigurationError(
-      `history(${definition.table}): ${name} is not a ${isNullable ? 'nullable ' : ''}${kinds.join(' or ')} field of the model; make it one`,
+      `history(${definition.table}): ${name} is not a ${isNullable ? 'nullable ' : ''}${kinds.join(' or ')} field of the model${isNullable === false ? ' that is never NULL' : ''}; make it one`,
     )
   }
-  field(options.validFrom, ['timestamp'], null)
-  field(options.validTo, ['timestamp'], true)
+  field(options.validFrom, ['timestamp'], time === 'source' ? false : null)
+  field(options.validTo, ['timestamp'], open === null ? true : null)
   if (options.current !== undefined) field(options.current, ['boolean'], null)
   const touched = definition.touched.map(({ name }) => name)
   const rest = definition.columns
     .map(({ name }) => name)
     .filter((name) => ![...by, ...own, ...touched].includes(name) && definition.lockVersion?.name !== name)
+  refuseCompare(definition.table, time, options)
   return loading('history', target, {
-    by,
+    by: time === 'source' ? [...by, options.validFrom] : by,
+    goneBy: by,
     version: options.version ?? null,
     history: {
       validFrom: options.validFrom,
       validTo: options.validTo,
       current: options.current ?? null,
       compare: options.compare ?? rest,
+      followsOthers: options.others === 'update',
+      time,
+      open,
     },
   })
+}
+
+/** Which versions are left out must not depend on which of them came first. */
+function refuseCompare(
+  table: string,
+  time: HistoryTime,
+  { compare, others }: { readonly compare?: readonly string[]; readonly others?: string },
+): void {
+  const refuse = (what: string) => new ConfigurationError(`history(${table}): ${what}`)
+  if (time === 'source' && (compare !== undefined || others !== undefined)) {
+    throw refuse(
+      "with time: 'source' each start that the transform gives is a version, whatever has changed, so compare and others say nothing; leave them out",
+    )
+  }
+  if (others === 'update' && compare === undefined) {
+    throw refuse("others: 'update' is about fields outside compare, and there is no compare; name the fields in it")
+  }
+}
+
+function openEnd(table: string, open: string | undefined): Timestamp | null {
+  if (open === undefined) return null
+  const day = /^\d{4}-\d{2}-\d{2}$/.test(open) ? new Date(`${open}T00:00:00Z`) : null
+  if (day !== null && !Number.isNaN(day.getTime()) && day.toISOString().startsWith(open)) return timestampOf(open)
+  throw new ConfigurationError(
+    `history(${table}): open is ${JSON.stringify(open)}, which is no day; write it as '9999-12-31', or leave it out for NULL`,
+  )
 }
 
 function primaryKeyOf(target: AnyTarget): string[] {
@@ -170,7 +239,7 @@ function loading<T extends AnyTarget, Managed extends object>(
   target: T,
   given: Partial<Loading<T>>,
 ): Loading<T, Managed> {
-  return {
+  const whole = {
     kind,
     target,
     by: [],
@@ -181,5 +250,6 @@ function loading<T extends AnyTarget, Managed extends object>(
     most: MOST,
     history: null,
     ...given,
-  } as Loading<T, Managed>
+  }
+  return { goneBy: whole.by, ...whole } as Loading<T, Managed>
 }

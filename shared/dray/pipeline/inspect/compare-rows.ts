@@ -1,16 +1,20 @@
 import { type RawBuilder, sql } from 'kysely'
 import { bulkColumns } from '#dray/active-record/bulk.ts'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
-import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { readColumn, tableName, where } from '#dray/active-record/sql.ts'
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
+import { isCurrent } from '#dray/pipeline/landing/open-versions.ts'
+import { queried } from '#dray/pipeline/landing/queried.ts'
 import { isLeftOut, mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 
 /** What the transform makes of a source row now. */
 export interface ExpectedRow {
@@ -31,6 +35,7 @@ export class RowComparison {
   readonly #pipeline: Pipeline
   readonly #columns: readonly ColumnDefinition[]
   readonly #by: readonly ColumnDefinition[]
+  readonly #goneBy: readonly ColumnDefinition[]
   readonly #keyPlaces: readonly number[]
   readonly #sourceKey: readonly ColumnDefinition[]
   readonly #compared: Set<number>
@@ -43,12 +48,13 @@ export class RowComparison {
     this.#pipeline = pipeline
     this.#columns = bulkColumns(target.definition)
     this.#by = columnsOf(target.definition, by)
+    this.#goneBy = columnsOf(target.definition, pipeline.load.goneBy)
     this.#keyPlaces = this.#by.map((column) => this.#columns.indexOf(column))
     this.#sourceKey = pipeline.extract.source.definition.primaryKey
     const own = history === null ? [] : [history.validFrom, history.validTo, history.current]
     const places = this.#columns.flatMap((column, place) => {
       const isOwn = column.field.settings.isTouched || own.includes(column.name) || this.#by.includes(column)
-      const isLeftOut = history !== null && !history.compare.includes(column.name)
+      const isLeftOut = history !== null && !history.followsOthers && !history.compare.includes(column.name)
       return isOwn || isLeftOut ? [] : [place]
     })
     this.#compared = new Set(places)
@@ -73,7 +79,7 @@ export class RowComparison {
   expect(row: readonly Text[]): ExpectedRow {
     const [first, second] = this.#transforms.map((transform) => transform(row)) as [Outcome, Outcome]
     const sourceKey = this.#sourceKey.map(({ index }) => row[index] ?? null)
-    if (first.kind === 'deleted') return { sourceKey, outcome: first, key: canonicalKey(this.#by, first.key) }
+    if (first.kind === 'deleted') return { sourceKey, outcome: first, key: canonicalKey(this.#goneBy, first.key) }
     if (first.kind !== 'loaded') return { sourceKey, outcome: first, key: null }
     if (second.kind === 'loaded') {
       for (const place of this.#compared) if (first.texts[place] !== second.texts[place]) this.#ofTheRun.add(place)
@@ -85,11 +91,8 @@ export class RowComparison {
     return { sourceKey, outcome: first, key }
   }
 
-  /** The target's rows of these keys, by their canonical key; of a history the current versions. */
-  async find(
-    keys: readonly (readonly Text[])[],
-    isLive: RawBuilder<unknown> | null = null,
-  ): Promise<Map<string, readonly Text[]>> {
+  /** The target's rows of these keys, by their canonical key; of a history by the run's time the current ones. */
+  async find(keys: readonly (readonly Text[])[]): Promise<Map<string, readonly Text[]>> {
     const { database, definition } = this.#pipeline.load.target
     const found = new Map<string, readonly Text[]>()
     await database.withConnection(async (connection, adapter) => {
@@ -101,7 +104,7 @@ export class RowComparison {
         const statement = compile(
           adapter,
           sql`select ${sql.join(read)} from ${tableName(definition)}
-            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly()}${isLive === null ? sql`` : sql` and ${isLive}`}`,
+            where ${hasKey(adapter, this.#by, group, table.columns)}${this.#currentOnly(adapter)}`,
         )
         const { rows } = await connection.query(statement.sql, statement.parameters)
         for (const row of rows) found.set(this.#keyOf(row), row)
@@ -110,10 +113,27 @@ export class RowComparison {
     return found
   }
 
-  #currentOnly(): RawBuilder<unknown> {
-    const { history, target } = this.#pipeline.load
-    if (history === null) return sql``
-    return sql` and ${columnName(columnOf(target.definition, history.validTo))} is null`
+  /** Of these keys of rows that are deleted those of which the target has a row that is not, as canonical texts. */
+  async findLive(keys: readonly (readonly Text[])[]): Promise<ReadonlySet<string>> {
+    const { database, definition } = this.#pipeline.load.target
+    const live = await bytesOfKey(this.#pipeline.load.target, this.#goneBy)
+    const adapter = await database.adapter()
+    const isLive = liveRows(this.#pipeline, adapter)
+    const read = sql.join(this.#goneBy.map((column) => readColumn(adapter, column)))
+    const found = new Set<string>()
+    for (const group of inGroups(keys)) {
+      const conditions = [hasKey(adapter, this.#goneBy, group, live), ...(isLive === null ? [] : [isLive])]
+      const rows = await queried(database, sql`select ${read} from ${tableName(definition)}${where(conditions)}`)
+      for (const row of rows) found.add(keyOf(canonicalKey(this.#goneBy, row)))
+    }
+    return found
+  }
+
+  #currentOnly(adapter: Adapter): RawBuilder<unknown> {
+    const { load } = this.#pipeline
+    // A row of the source says when it holds from, so its own version is known.
+    if (load.history === null || load.history.time === 'source') return sql``
+    return sql` and ${isCurrent(adapter, load)}`
   }
 
   #keyOf(row: readonly Text[]): string {

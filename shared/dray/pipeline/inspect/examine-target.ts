@@ -34,7 +34,7 @@ export async function examineTarget(pipeline: Pipeline): Promise<readonly Checke
 async function examineKey({ name, load }: Pipeline, connection: Connection): Promise<readonly Checked[]> {
   if (load.kind !== 'upsert' && load.kind !== 'history') return []
   const { definition } = load.target
-  const by = load.kind === 'history' ? [...load.by, load.history?.validFrom ?? ''] : load.by
+  const by = load.kind === 'history' ? [...load.goneBy, load.history?.validFrom ?? ''] : load.by
   const columns = by.map((field) => columnOf(definition, field).column)
   const live = await connection.describe(definition.table)
   const keys = [live?.primaryKey ?? [], ...(live?.uniqueKeys ?? [])]

@@ -81,7 +81,7 @@ export class RangeDigests {
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { conditionOf: () => liveRows(pipeline), limits: pipeline.limits },
+        { conditionOf: ({ adapter }) => liveRows(pipeline, adapter), limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)

@@ -133,7 +133,7 @@ class Reconciling {
     this.#limit = limit ?? 10_000
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
-    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
+    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.goneBy.length
     this.#comparison = new RowComparison(pipeline)
   }
 
@@ -243,6 +243,7 @@ class Reconciling {
     const expected = this.#expected(page)
     this.#leftOut.pending += page.length - expected.length
     this.#compared += expected.length
+    const { load } = this.#pipeline
     const loaded = new Map<string, ExpectedRow>()
     const filtered: (readonly Text[])[] = []
     const deleted: ExpectedRow[] = []
@@ -261,14 +262,15 @@ class Reconciling {
     const found = await this.#comparison.find([...loaded.values()].map(({ key }) => key as readonly Text[]))
     for (const [key, one] of loaded) this.#judge(one, found.get(key))
     await this.#findDeleted(deleted)
-    if (filtered.length > 0 && this.#keepsKey) this.#staleFiltered += (await this.#comparison.find(filtered)).size
+    if (filtered.length > 0 && this.#keepsKey && load.by.length === load.goneBy.length)
+      this.#staleFiltered += (await this.#comparison.find(filtered)).size
   }
 
   /** Rows of the target of which the source says that they are deleted. */
   async #findDeleted(rows: readonly ExpectedRow[]): Promise<void> {
     if (rows.length === 0) return
     const keys = rows.map(({ key }) => key as readonly Text[])
-    const found = await this.#comparison.find(keys, liveRows(this.#pipeline))
+    const found = await this.#comparison.findLive(keys)
     for (const { key, sourceKey } of rows) {
       if (key === null || !found.has(keyOf(key))) continue
       this.#add({ kind: 'extra', key: this.#named(key), sourceKey, columns: [] })
@@ -281,7 +283,7 @@ class Reconciling {
     const names = this.#pipeline.deletes.key
     const isPrimary = names.join() === source.definition.primaryKey.map(({ name }) => name).join()
     const given = canonicalKey(source.definition.primaryKey, one.sourceKey)
-    if (isPrimary && keyOf(given) !== keyOf(one.key)) this.#keepsKey = false
+    if (isPrimary && keyOf(given) !== keyOf(one.key.slice(0, given.length))) this.#keepsKey = false
   }
 
   #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {
@@ -302,7 +304,7 @@ class Reconciling {
 
   #named(key: readonly Text[]): Record<string, Text> {
     const columns = columnsOf(this.#pipeline.load.target.definition, this.#pipeline.load.by)
-    return Object.fromEntries(columns.map(({ column }, place) => [column, key[place] ?? null]))
+    return Object.fromEntries(key.map((text, place) => [columns[place]?.column ?? '', text]))
   }
 
   #add(difference: RowDifference): void {
@@ -334,7 +336,7 @@ class Reconciling {
   #countTarget(): Promise<number> {
     const { database, definition } = this.#pipeline.load.target
     return database.withConnection(async (connection, adapter) => {
-      const live = liveRows(this.#pipeline)
+      const live = liveRows(this.#pipeline, adapter)
       const count = compile(
         adapter,
         sql`select count(*) from ${tableName(definition)}${where(live === null ? [] : [live])}`,

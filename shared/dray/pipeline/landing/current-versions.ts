@@ -1,11 +1,12 @@
 import { sql } from 'kysely'
-import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import { readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { Text } from '#dray/block/block.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, canonicalKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import type { HistoryLayout } from './history-layout.ts'
+import { isCurrent } from './open-versions.ts'
 import { queried } from './queried.ts'
 import { storedKeys } from './stored-keys.ts'
 
@@ -35,7 +36,7 @@ async function versionsOfAll(layout: HistoryLayout, keys: readonly (readonly Tex
   const rows = await queried(
     layout.database,
     sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-      where ${columnName(layout.column(layout.to))} is null and ${hasKey(adapter, layout.by, keys, live)}`,
+      where ${isCurrent(adapter, layout.pipeline.load)} and ${hasKey(adapter, layout.by, keys, live)}`,
   )
   const found = new Map<string, Text[]>()
   for (const row of rows) {

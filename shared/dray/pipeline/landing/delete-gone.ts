@@ -159,7 +159,7 @@ interface Work {
 async function deleteRows(pipeline: Pipeline, gone: GoneRows, work: Work, services: Services): Promise<Deletion> {
   const { run, surroundings } = work
   const { staging, signal } = services
-  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.by).map(({ column }) => column)
+  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy).map(({ column }) => column)
   // Staged, so that none is deleted while the rows are read.
   const staged = await gone.copy(
     (blocks) =>

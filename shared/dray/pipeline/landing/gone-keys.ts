@@ -6,16 +6,24 @@ import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { bytesOfKey, columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts'
+import { isCurrent } from './open-versions.ts'
 
 /** The rows of a target whose key the source has no more, as the target's unique key compares. */
 export class GoneRows {
   readonly #pipeline: Pipeline
+  readonly #adapter: Adapter
   readonly #isStaying: RawBuilder<unknown>
   /** For the condition of keys. */
   readonly live: readonly LiveColumn[]
 
-  private constructor(pipeline: Pipeline, isStaying: RawBuilder<unknown>, live: readonly LiveColumn[]) {
+  private constructor(
+    pipeline: Pipeline,
+    adapter: Adapter,
+    isStaying: RawBuilder<unknown>,
+    live: readonly LiveColumn[],
+  ) {
     this.#pipeline = pipeline
+    this.#adapter = adapter
     this.#isStaying = isStaying
     this.live = live
   }
@@ -26,18 +34,18 @@ export class GoneRows {
    */
   static async among(pipeline: Pipeline, present: OpenBlocks, signal: AbortSignal): Promise<GoneRows> {
     const { database, definition } = pipeline.load.target
-    const key = columnsOf(definition, pipeline.load.by).map(({ column }) => column)
+    const key = columnsOf(definition, pipeline.load.goneBy).map(({ column }) => column)
     const { isHeld } = await database.withConnection((connection) =>
       connection.holdKeys({ table: definition.table, key }, present, { signal }),
     )
-    const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.by))
-    return new GoneRows(pipeline, sql.raw(isHeld), live)
+    const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.goneBy))
+    return new GoneRows(pipeline, await database.adapter(), sql.raw(isHeld), live)
   }
 
   /** Of the keys that are held, the rows themselves: those of which the source says that they are deleted. */
   static async of(pipeline: Pipeline, told: OpenBlocks, signal: AbortSignal): Promise<GoneRows> {
     const held = await GoneRows.among(pipeline, told, signal)
-    return new GoneRows(pipeline, sql`not (${held.#isStaying})`, held.live)
+    return new GoneRows(pipeline, held.#adapter, sql`not (${held.#isStaying})`, held.live)
   }
 
   /** Rows that are not deleted already: all of them, and those that are gone. */
@@ -57,7 +65,7 @@ export class GoneRows {
   async copy<T>(take: (blocks: AsyncIterable<CopyBlock>) => Promise<T>, signal: AbortSignal): Promise<T> {
     const { database, definition } = this.#pipeline.load.target
     return database.withConnection((connection, adapter) => {
-      const columns = columnsOf(definition, this.#pipeline.load.by)
+      const columns = columnsOf(definition, this.#pipeline.load.goneBy)
       const { sql: text, parameters } = compile(
         adapter,
         sql`select ${sql.join(columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([...this.#withKey(), this.isGone])}`,
@@ -68,7 +76,7 @@ export class GoneRows {
 
   /** Rows that are marked as deleted, and are not gone; null where none can be. */
   get areBack(): RawBuilder<unknown> | null {
-    const live = this.#pipeline.deletes.kind === 'soft' ? liveRows(this.#pipeline) : null
+    const live = this.#pipeline.deletes.kind === 'soft' ? liveRows(this.#pipeline, this.#adapter) : null
     return live === null ? null : sql`not ${live} and ${this.#isStaying}`
   }
 
@@ -76,7 +84,7 @@ export class GoneRows {
   ofKeys(adapter: Adapter, keys: readonly (readonly Text[])[]): RawBuilder<unknown> {
     const { load } = this.#pipeline
     const conditions = [
-      hasKey(adapter, columnsOf(load.target.definition, load.by), keys, this.live),
+      hasKey(adapter, columnsOf(load.target.definition, load.goneBy), keys, this.live),
       ...this.#live(),
       this.isGone,
     ]
@@ -99,23 +107,22 @@ export class GoneRows {
   }
 
   #live(): RawBuilder<unknown>[] {
-    const live = liveRows(this.#pipeline)
+    const live = liveRows(this.#pipeline, this.#adapter)
     return live === null ? [] : [live]
   }
 
   #withKey(): RawBuilder<unknown>[] {
     const { load } = this.#pipeline
-    const isKey = columnsOf(load.target.definition, load.by).map((column) => sql`${columnName(column)} is not null`)
+    const isKey = columnsOf(load.target.definition, load.goneBy).map((column) => sql`${columnName(column)} is not null`)
     return [...this.#live(), ...isKey]
   }
 }
 
 /** Target rows that are not deleted already. */
-export function liveRows(pipeline: Pipeline): RawBuilder<unknown> | null {
-  const { load, deletes } = pipeline
-  const name = deletes.kind === 'soft' ? deletes.field : (load.history?.validTo ?? null)
-  if (name === null) return null
-  const column = columnOf(load.target.definition, name)
+export function liveRows({ load, deletes }: Pipeline, adapter: Adapter): RawBuilder<unknown> | null {
+  if (load.history !== null) return isCurrent(adapter, load)
+  if (deletes.kind !== 'soft' || deletes.field === null) return null
+  const column = columnOf(load.target.definition, deletes.field)
   const isNull = sql`(${columnName(column)} is null)`
   if (column.field.settings.kind !== 'boolean') return isNull
   return sql`(${isNull} or not ${columnName(column)})`

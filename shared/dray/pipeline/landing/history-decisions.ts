@@ -89,7 +89,7 @@ async function compared(
     if (known !== undefined && spelled.has(place))
       decisions.spelled.set(layout.key(row), storedOtherwise(keyOf(layout), layout.keyTexts(known).join(', ')))
     else if (known === undefined) decisions.write.set(place, null)
-    else if (layout.differs(row, known)) differing.push({ place, row, known })
+    else if (layout.differs(row, known) || layout.differsElsewhere(row, known)) differing.push({ place, row, known })
     else decisions.unchanged += 1
   }
   return differing
@@ -135,7 +135,9 @@ async function decideDiffering(
   const stored = await storedRows(layout, differing)
   for (const { place, row: given, known } of differing) {
     const row = stored.get(place) ?? given
-    if (layout.isOlder(row, known) || !layout.differs(row, known)) decisions.unchanged += 1
+    const differs = layout.differs(row, known)
+    if (layout.isOlder(row, known) || !(differs || layout.differsElsewhere(row, known))) decisions.unchanged += 1
+    else if (!differs) write.set(place, known[layout.from] ?? null)
     else if (layout.beginsLater(row, known)) {
       write.set(place, null)
       close.set(place, layout.closed(known, given[layout.from] ?? null))

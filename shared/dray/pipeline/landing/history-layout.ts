@@ -20,9 +20,10 @@ export class HistoryLayout {
   readonly version: number | null
   readonly #keys: readonly number[]
   readonly #compared: readonly number[]
+  readonly #others: readonly number[]
 
   constructor(pipeline: Pipeline) {
-    const { target, by, version, history } = pipeline.load
+    const { target, goneBy: by, version, history } = pipeline.load
     if (history === null) throw new ConfigurationError(`${pipeline.name} does not load a history`)
     this.pipeline = pipeline
     this.columns = bulkColumns(target.definition)
@@ -31,6 +32,7 @@ export class HistoryLayout {
     this.by = columnsOf(target.definition, by)
     this.#keys = by.map(place)
     this.#compared = history.compare.map(place).filter((at) => at >= 0)
+    this.#others = history.followsOthers ? this.#placesOutside(history) : []
     this.from = place(history.validFrom)
     this.to = place(history.validTo)
     this.current = history.current === null ? null : place(history.current)
@@ -43,6 +45,11 @@ export class HistoryLayout {
 
   column(place: number): ColumnDefinition {
     return this.columns[place] as ColumnDefinition
+  }
+
+  /** The key of a thing and the start of its version, as one text. */
+  versionKey(row: readonly Text[]): string {
+    return keyOf([...canonicalKey(this.by, this.keyTexts(row)), this.text(row, this.from)])
   }
 
   keyTexts(row: readonly Text[]): Text[] {
@@ -70,6 +77,24 @@ export class HistoryLayout {
     return this.#compared.some((place) => this.text(one, place) !== this.text(other, place))
   }
 
+  /** Whether they differ in fields that follow the source without making a version. */
+  differsElsewhere(one: readonly Text[], other: readonly Text[]): boolean {
+    return this.#others.some((place) => this.text(one, place) !== this.text(other, place))
+  }
+
+  #placesOutside({ validFrom, validTo, current }: HistoryFields): readonly number[] {
+    const own = [validFrom, validTo, current]
+    return this.columns.flatMap(({ name, field }, place) => {
+      const isOther = !own.includes(name) && !field.settings.isTouched && !this.#keys.includes(place)
+      return isOther && !this.#compared.includes(place) ? [place] : []
+    })
+  }
+
+  /** True for the current version. */
+  isOpen(row: readonly Text[]): boolean {
+    return (row[this.to] ?? null) === null || this.text(row, this.to) === this.fields.open
+  }
+
   /** True when the row is older than the version that is known. */
   isOlder(row: readonly Text[], known: readonly Text[]): boolean {
     if (this.version === null) return false
@@ -95,9 +120,23 @@ export class HistoryLayout {
   /** Without an end again. */
   reopened(row: readonly Text[]): Text[] {
     const open = [...row]
-    open[this.to] = null
+    open[this.to] = this.fields.open
     if (this.current !== null) open[this.current] = '1'
     return open
+  }
+
+  /** With the end that another version has. */
+  endedAs(row: readonly Text[], version: readonly Text[]): Text[] {
+    return this.ending(row, version[this.to] ?? null)
+  }
+
+  /** Until this moment; null for one that goes on. */
+  ending(row: readonly Text[], at: Text): Text[] {
+    if (at === null) return this.reopened(row)
+    const ended = [...row]
+    ended[this.to] = at
+    if (this.current !== null) ended[this.current] = '0'
+    return ended
   }
 
   /** Never before it began, whatever the clocks of two runs say. */

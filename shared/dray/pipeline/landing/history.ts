@@ -165,8 +165,8 @@ async function heldBefore(layout: HistoryLayout, close: Decisions['close']): Pro
 }
 
 function mergeInto(layout: HistoryLayout) {
-  const { target, by } = layout.pipeline.load
-  return mergeTarget(target.definition, 'upsert', { by: [...by, layout.fields.validFrom] })
+  const { target, goneBy } = layout.pipeline.load
+  return mergeTarget(target.definition, 'upsert', { by: [...goneBy, layout.fields.validFrom] })
 }
 
 async function* chosen(layout: HistoryLayout, open: OpenBlocks, write: Decisions['write']): AsyncGenerator<CopyBlock> {

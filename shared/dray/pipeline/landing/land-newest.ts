@@ -39,7 +39,7 @@ export async function landNewest(
       `${pipeline.name}: ${rejected.length} rows that share their key with others of this run have landed and were overtaken by older ones, and the target refuses them now (${reasonWithoutValues(first)}), so last_run stays where it is; give the load a version, by which no older row takes the place of a newer one`,
     )
   }
-  if (pipeline.load.kind !== 'history') return
+  if (pipeline.load.history?.time !== 'run') return
   const places = keyPlaces(pipeline)
   for await (const block of open()) {
     for (const group of inGroups(decodeBlock(block))) {

@@ -7,6 +7,7 @@ import { writeVersions } from './history.ts'
 import { loadKeepingSpellings } from './kept-spellings.ts'
 import { type Landed, loadSome } from './left-alone.ts'
 import { nextTable } from './next-table.ts'
+import { writeTimeline } from './timeline.ts'
 
 export interface RowsToLoad {
   /** The rows in the columns that a bulk write of the target names; from the start each time it is called. */
@@ -37,6 +38,9 @@ async function loadSpelled(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeR
 }
 
 function writeRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
+  const { isWholeRun, respell = false, signal } = rows
+  if (pipeline.load.history?.time === 'source')
+    return writeTimeline(pipeline, rows.open, { isWholeRun, respell, signal })
   return pipeline.load.kind === 'history'
     ? writeVersions(pipeline, rows.open, { signal: rows.signal, respell: rows.respell ?? false })
     : mergeRows(pipeline, rows)

@@ -10,6 +10,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { bytesOfKey, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import { cutToHeld } from './held-values.ts'
 import { HistoryLayout } from './history-layout.ts'
+import { isCurrent } from './open-versions.ts'
 
 /**
  * Takes versions back that a run has begun though they say what the one before said: an older row of the key had come
@@ -61,7 +62,7 @@ async function versionsAround(
     const { sql: text, parameters } = compile(
       adapter,
       sql`select ${sql.join(layout.columns.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}
-        where (${columnName(to)} is null or ${columnName(to)} = ${boundValue(adapter, to, at)}) and ${hasKey(adapter, layout.by, keys, live)}`,
+        where (${isCurrent(adapter, layout.pipeline.load)} or ${columnName(to)} = ${boundValue(adapter, to, at)}) and ${hasKey(adapter, layout.by, keys, live)}`,
     )
     return (await connection.query(text, parameters, { signal })).rows
   })
@@ -73,13 +74,14 @@ interface Repeat {
 }
 
 function repeatsAmong(layout: HistoryLayout, rows: readonly (readonly Text[])[]): Repeat[] {
-  const isCurrent = (row: readonly Text[]) => (row[layout.to] ?? null) === null
-  const ended = new Map(rows.filter((row) => !isCurrent(row)).map((row) => [layout.key(row), row]))
-  return rows.filter(isCurrent).flatMap((repeat) => {
-    const before = ended.get(layout.key(repeat))
-    if (before === undefined || layout.text(before, layout.to) !== layout.text(repeat, layout.from)) return []
-    return layout.differs(repeat, before) ? [] : [{ before, repeat }]
-  })
+  const ended = new Map(rows.filter((row) => !layout.isOpen(row)).map((row) => [layout.key(row), row]))
+  return rows
+    .filter((row) => layout.isOpen(row))
+    .flatMap((repeat) => {
+      const before = ended.get(layout.key(repeat))
+      if (before === undefined || layout.text(before, layout.to) !== layout.text(repeat, layout.from)) return []
+      return layout.differs(repeat, before) ? [] : [{ before, repeat }]
+    })
 }
 
 async function deleteVersions(

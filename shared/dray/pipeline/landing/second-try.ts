@@ -63,7 +63,7 @@ export class SecondTry {
   async runToTheEnd(): Promise<void> {
     do await this.run()
     while (this.#newer?.giveUp())
-    if (this.#work.pipeline.load.kind === 'history') await this.#takeBackRepeats()
+    if (this.#work.pipeline.load.history?.time === 'run') await this.#takeBackRepeats()
   }
 
   /** Rows of which a newer one has landed are not tried. */

@@ -149,7 +149,7 @@ function mayShareKeys(pipeline: Pipeline, landed: Run['landed']): boolean {
   if (!replacesRows(pipeline)) return false
   if (landed.landedRows.every(({ otherKeys }) => otherKeys === 0) && !mayBeRespelled(pipeline)) return false
   const met = landed.updated + landed.unchanged + landed.duplicate + landed.refused.length
-  return met > 0 || pipeline.load.kind === 'history'
+  return met > 0 || pipeline.load.history?.time === 'run'
 }
 
 interface Wanted {

@@ -68,7 +68,7 @@ export class ToldKeys {
     if (deletes.by !== 'row' || deletes.most >= 1) return
     let told = 0
     for await (const keys of this.#groups()) told += await this.#count(await this.#condition(keys))
-    const live = liveRows(this.#pipeline)
+    const live = liveRows(this.#pipeline, await load.target.database.adapter())
     const rows = await this.#count(live ?? sql`1 = 1`)
     const most = Math.max(BORNE_DELETES, Math.floor(rows * deletes.most))
     if (told <= most) return
@@ -113,7 +113,7 @@ export class ToldKeys {
   async #own(keys: readonly Key[]): Promise<readonly Key[]> {
     const { extract, load } = this.#pipeline
     const own = columnsOf(extract.source.definition, this.#pipeline.deletes.key)
-    const by = columnsOf(load.target.definition, load.by)
+    const by = columnsOf(load.target.definition, load.goneBy)
     const textOf = (key: Key) => keyOf(canonicalKey(by, key))
     const held = await storedKeys(load.target, by, keys)
     const pairs = keys.flatMap((given, place) =>
@@ -142,11 +142,12 @@ export class ToldKeys {
   }
 
   async #condition(keys: readonly Key[]): Promise<RawBuilder<unknown>> {
-    const { target, by } = this.#pipeline.load
-    const columns = columnsOf(target.definition, by)
+    const { target, goneBy } = this.#pipeline.load
+    const columns = columnsOf(target.definition, goneBy)
     const live = await bytesOfKey(target, columns)
-    const isKey = hasKey(await target.database.adapter(), columns, keys, live)
-    const isLive = liveRows(this.#pipeline)
+    const adapter = await target.database.adapter()
+    const isKey = hasKey(adapter, columns, keys, live)
+    const isLive = liveRows(this.#pipeline, adapter)
     return isLive === null ? isKey : sql`${isKey} and ${isLive}`
   }
 

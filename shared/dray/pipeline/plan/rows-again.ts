@@ -7,6 +7,11 @@ export function loadsTwice({ load }: Pick<Pipeline, 'load'>): boolean {
   return load.kind === 'append' && load.by.length === 0
 }
 
+/** Whether an older row of a key is written beside the newer ones, as a version: never over one. */
+export function keepsVersions({ load }: Pick<Pipeline, 'load'>): boolean {
+  return load.history?.time === 'source' && load.version !== null
+}
+
 /** Throws `Configuration` for a run that would load rows twice. */
 export function refuseToLoadTwice(pipeline: Pipeline, mode: RunMode | null): void {
   if (mode === null || 'replay' in mode || !loadsTwice(pipeline)) return

@@ -1,6 +1,6 @@
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { keepsVersions, loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { ageOfKept, compareAges } from '#dray/pipeline/rows/age.ts'
 import { isQuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
@@ -74,7 +74,7 @@ function outcomeOf(isAgain: boolean, { outcome }: Partial<PassedRow>): Pick<Quar
 function replaces(pipeline: Pipeline, planned: Plan, { age, partition }: Met, entry: OpenEntry): boolean {
   const isKnown = age !== '' && entry.age !== ''
   // Each version is a row there, and only the entry's own one is the row that was missing.
-  if (loadsTwice(pipeline)) return isKnown && age === entry.age
+  if (loadsTwice(pipeline) || (isKnown && keepsVersions(pipeline))) return isKnown && age === entry.age
   if (isKnown) return compareAges(entry.age, age) <= 0
   // Read from the source after the entry was made; a kept row may be older than it.
   return planned.partitions[partition]?.kept === undefined

@@ -8,10 +8,11 @@ import type { ReplayMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Draft, Replayed } from '#dray/pipeline/plan/draft.ts'
 import { type Partition, WHOLE } from '#dray/pipeline/plan/partitions.ts'
-import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import { keepsVersions, loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
+import { ageOfKept } from '#dray/pipeline/rows/age.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
@@ -123,10 +124,12 @@ function sort(pipeline: Pipeline, open: readonly KeptRow[]): Sorted {
     damagedFields(row).length === 0
   const newest = new Map<string, KeptRow>()
   const keys = new Map(open.map((row) => [row, keyTextOf(pipeline, row)]))
-  for (const [row, key] of keys) if (key !== null) newest.set(key, row)
+  const ageOf = ageOfKept(pipeline.extract)
+  const same = (row: KeptRow, key: string) => (keepsVersions(pipeline) ? keyOf([key, ageOf(row.row)]) : key)
+  for (const [row, key] of keys) if (key !== null) newest.set(same(row, key), row)
   const sorted = { asKept: [] as KeptRow[], again: [] as KeptRow[], superseded: [] as KeptRow[], left: [] as KeptRow[] }
   for (const [row, key] of keys) {
-    if (key !== null && newest.get(key) !== row) sorted.superseded.push(row)
+    if (key !== null && newest.get(same(row, key)) !== row) sorted.superseded.push(row)
     else if (isWhole(row)) sorted.asKept.push(row)
     else (key === null ? sorted.left : sorted.again).push(row)
   }

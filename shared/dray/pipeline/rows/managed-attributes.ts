@@ -8,8 +8,9 @@ export function managedAttributes(
   runStartedAt: Timestamp,
 ): Readonly<Record<string, unknown>> | null {
   if (load.history !== null) {
-    const { validFrom, validTo, current } = load.history
-    return { [validFrom]: runStartedAt, [validTo]: null, ...(current === null ? {} : { [current]: true }) }
+    const { validFrom, validTo, current, time, open } = load.history
+    const start = time === 'source' ? {} : { [validFrom]: runStartedAt }
+    return { ...start, [validTo]: open, ...(current === null ? {} : { [current]: true }) }
   }
   if (deletes.kind !== 'soft' || deletes.field === null) return null
   // The source has the row, so it is not deleted, or not any more.

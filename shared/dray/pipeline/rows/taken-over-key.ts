@@ -21,7 +21,7 @@ export function replacesRows({ load }: Pipeline): boolean {
  */
 export function takenOverKey(pipeline: Pipeline): (row: readonly Text[], texts: readonly Text[]) => boolean {
   const own = pipeline.extract.source.definition.primaryKey.map(({ index }) => index)
-  const key = keyPlaces(pipeline)
+  const key = keyPlaces(pipeline).slice(0, pipeline.load.goneBy.length)
   if (key.length !== own.length) return () => false
   return (row, texts) => {
     for (let place = 0; place < key.length; place++) {
@@ -37,6 +37,6 @@ const WRITTEN_ALIKE: ReadonlySet<FieldKind | undefined> = new Set<FieldKind>(['b
 /** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
 export function mayBeRespelled({ extract, load }: Pipeline): boolean {
   const own = extract.source.definition.primaryKey.map(({ field }) => field.settings.kind)
-  const by = columnsOf(load.target.definition, load.by).map(({ field }) => field.settings.kind)
+  const by = columnsOf(load.target.definition, load.goneBy).map(({ field }) => field.settings.kind)
   return by.some((kind, place) => kind !== own[place] || !WRITTEN_ALIKE.has(kind))
 }

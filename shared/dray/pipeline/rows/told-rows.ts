@@ -33,7 +33,7 @@ export function toldRows(pipeline: Pipeline): (row: readonly Text[]) => Outcome 
       throw new DeletesUnsaid(
         deletes.kind === 'ignore'
           ? `${name}: the transform says row.delete() and the pipeline has no deletes, so nothing was loaded; say what becomes of the row: deletes: { told: true }, or { told: true, soft: field }`
-          : `${name}: the transform says row.delete(), and another row of the source may have the same ${load.by.join(', ')}, so nothing was loaded; write the target by the source's primary key, or return null`,
+          : `${name}: the transform says row.delete(), and another row of the source may have the same ${load.goneBy.join(', ')}, so nothing was loaded; write the target by the source's primary key, or return null`,
       )
     }
   }

@@ -16,7 +16,7 @@ export class WrittenKeys {
   readonly #isAny: boolean
 
   constructor({ extract, deletes, load }: Pipeline) {
-    const into = columnsOf(load.target.definition, load.by)
+    const into = columnsOf(load.target.definition, load.goneBy)
     this.#pairs = columnsOf(extract.source.definition, deletes.key).map((column, place) => [
       column,
       into[place] as ColumnDefinition,

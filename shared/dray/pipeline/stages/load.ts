@@ -34,7 +34,9 @@ async function landPartition(declared: Pipeline, input: LoadInput, services: Ser
   const [planned] = await Promise.all([readPlan(services, input.plan), services.state.countAttempt(place)])
   const pipeline = withColumns(declared, planned.columns)
   const counts = await database.transaction(async () => {
-    await checkFence(database, pipeline.name, input.epoch)
+    // Two partitions that mend the ends of the same versions at once would not see each other's.
+    const mode = pipeline.load.history?.time === 'source' ? 'update' : 'share'
+    await checkFence(database, pipeline.name, input.epoch, mode)
     const landed = await landedBefore(pipeline, input)
     if (landed !== null) return landed
     const merged = await merge(pipeline, input, planned, services)

@@ -44,7 +44,7 @@ export async function stageLoadedKeys(
 ): Promise<StagedObject | null> {
   if (pipeline.deletes.kind === 'ignore' || !planned.advances) return null
   const all = bulkColumns(pipeline.load.target.definition)
-  const key = columnsOf(pipeline.load.target.definition, pipeline.load.by)
+  const key = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy)
   const places = key.map((column) => all.indexOf(column))
   const { blocks } = await openRows(transformedRows(pipeline, input.transformed), services)
   const keys = async function* (): AsyncGenerator<Block> {

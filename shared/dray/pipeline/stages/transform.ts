@@ -135,7 +135,7 @@ async function toldKeys(
   const rest = told.flush()
   const blocks = rest === null ? toldBlocks : [...toldBlocks, rest]
   if (blocks.length === 0) return {}
-  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.by).map(({ column }) => column)
+  const columns = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy).map(({ column }) => column)
   const prefix = batchPrefix('told', { run: run.id, pipeline: pipeline.name, partition })
   return { told: await staging.write(prefix, { format: 'copy-text', columns }, blocks, { signal }) }
 }

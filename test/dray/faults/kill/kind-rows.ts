@@ -58,6 +58,13 @@ export async function brokenVersions(target: Observer): Promise<number> {
   return Number((await target.run(sql))[0]?.[0])
 }
 
+/** Versions that do not end where the next one of their code begins, or have an end though none follows. */
+export async function versionsApart(target: Observer): Promise<number> {
+  const next = 'lead(valid_from) over (partition by code order by valid_from)'
+  const sql = `select count(*) from (select valid_to, ${next} as following from version) as v where following is null and valid_to is not null or following is not null and (valid_to is null or valid_to <> following)`
+  return Number((await target.run(sql))[0]?.[0])
+}
+
 /** The runs under which partitions with rows have landed; one that finds nothing new lands an empty one. */
 export async function landingRuns(target: Observer): Promise<string[]> {
   return (await target.run('select distinct run_id from dray_ledger where rows_read > 0')).map(([run]) => run as string)

@@ -1,7 +1,15 @@
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { speechOf } from './engines.ts'
-import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
+import {
+  brokenVersions,
+  currentVersions,
+  dueByCode,
+  dueSince,
+  landingRuns,
+  timesLanded,
+  versionsApart,
+} from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
 import { GONE, PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
 import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
@@ -222,6 +230,27 @@ function keepingHistory(): KindOfRun {
   }
 }
 
+/** Each version in its place by a time of the source's, a third of them before those that came first. */
+function keepingTimeline(): KindOfRun {
+  const written = new WrittenVersions()
+  const demand = async (lane: Lane) => {
+    await demandVersions(lane)
+    const apart = await versionsApart(lane.target)
+    if (apart > 0) throw new Divergence(`${apart} versions do not end where the next one of their code begins`)
+  }
+  return {
+    name: 'timeline',
+    shape: { load: 'timeline', partitionRows: 15 },
+    begin: (lane) => written.begin(lane),
+    prepare: (lane, round) => written.prepare(lane, round),
+    checkKilled: demand,
+    async check(lane) {
+      await written.demand(lane, 'version')
+      await demand(lane)
+    },
+  }
+}
+
 async function demandVersions(lane: Lane): Promise<void> {
   const broken = await brokenVersions(lane.target)
   if (broken > 0) throw new Divergence(`${broken} versions hold at the same time, or say two things of their end`)
@@ -326,6 +355,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   following,
   appending,
   keepingHistory,
+  keepingTimeline,
   backfilling,
   resuming,
   replaying,

@@ -1,8 +1,10 @@
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { type Timestamp, timestampOf } from 'dray/internal/active-record/values.ts'
 import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 
@@ -23,7 +25,7 @@ export interface PipelineShape {
    * whose rows say so, `first` one of everything that leaves rows alone which are there, `follow` one that takes over
    * columns which no model knows.
    */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'told' | 'first' | 'follow'
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes' | 'told' | 'first' | 'follow'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
   /** Takes rows without a label. */
@@ -85,6 +87,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
+    timeline: () => history(ProductVersion, { by: 'code', ...validity, time: 'source' }),
   }
   // Both are read in the same way.
   const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
@@ -99,7 +102,8 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === SKIPPED) return null
       if (label === GONE) return row.delete()
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
-      return { ...own, note: note === null ? null : `n:${note}` }
+      const start = load === 'timeline' ? { validFrom: id % 3n === 0n ? backwards(changedAt) : changedAt } : {}
+      return { ...own, ...start, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     columns: load === 'follow' ? 'follow' : 'fixed',
@@ -110,6 +114,12 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     concurrency,
   })
   return { source, target, items: items as unknown as Pipeline }
+}
+
+/** A time that is the earlier the later a change comes, so that each comes late. */
+function backwards(changedAt: Timestamp): Timestamp {
+  const middle = microsOf('2020-01-01 00:00:00') as bigint
+  return timestampOf(instantText(2n * middle - (microsOf(changedAt) as bigint)))
 }
 
 export interface Place {

@@ -156,7 +156,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that are marked as deleted are marked anew by each run',
     file: 'shared/dray/pipeline/landing/gone-keys.ts',
-    edits: [["deletes.kind === 'soft' ? deletes.field", "deletes.kind === 'soft' ? null"]],
+    edits: [["if (deletes.kind !== 'soft' || deletes.field === null) return null", 'return null']],
     over: { kind: 'deletes', shape: { ...shape, deletes: 'soft' }, ...DELETED },
   },
   {

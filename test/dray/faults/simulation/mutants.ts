@@ -241,9 +241,10 @@ export const landingMutants: readonly Mutant[] = [
     file: LOAD,
     edits: [
       [
-        'const counts = await database.transaction(async () => {\n    await checkFence(database, pipeline.name, input.epoch)',
+        'const counts = await database.transaction(async () => {',
         'await checkFence(database, pipeline.name, input.epoch)\n  const counts = await database.transaction(async () => {',
       ],
+      ['await checkFence(database, pipeline.name, input.epoch, mode)', ''],
     ],
     over: ZOMBIES,
   },

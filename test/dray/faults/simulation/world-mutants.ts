@@ -173,8 +173,12 @@ export const vanishingMutants: readonly Mutant[] = [
     bug: 'a version is written that equals the one before it',
     file: HISTORY,
     edits: [
-      ['else if (layout.differs(row, known)) differing', 'else if (known !== undefined) differing'],
-      [' || !layout.differs(row, known)', ''],
+      [
+        'else if (layout.differs(row, known) || layout.differsElsewhere(row, known)) differing',
+        'else if (known !== undefined) differing',
+      ],
+      [' || !(differs || layout.differsElsewhere(row, known))', ''],
+      ['else if (!differs) write', 'else if (place < 0) write'],
     ],
     also: {
       file: 'shared/dray/pipeline/landing/history.ts',
