@@ -18,7 +18,7 @@ import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/stag
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
-import { emptyStep, type Lease } from '#dray/state/state-store.ts'
+import { emptyStep, type Lease, type SeenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
@@ -61,7 +61,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const { epoch, version, lastRun } = lease
   const start =
     asked === null ? await whereToStart(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
-  const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from }, services)
+  const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen: taken.source }, services)
   const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
   const said = [note, read.note, start.note].filter((one) => one !== null)
   const made: Plan = {
@@ -70,7 +70,7 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
     triesAgain: true,
     notes: [...said, ...drafted.notes, ...notes, ...waiting.notes],
     schema,
-    source: read.source,
+    source: read.source === null ? null : { ...seenBefore(taken.source), ...read.source, ...drafted.seen },
     pipeline: pipeline.name,
     runId: run.id,
     epoch,
@@ -83,6 +83,10 @@ async function makePlan(pipeline: Pipeline, input: PlanInput, services: Services
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
+}
+
+function seenBefore(source: SeenNumbers | null): SeenNumbers {
+  return source?.unsettled === undefined ? {} : { unsettled: source.unsettled }
 }
 
 /**
