@@ -47,7 +47,9 @@ export type { DeletesOption } from './pipeline/declare/deletes-option.ts'
 export type { Duration } from './pipeline/declare/duration.ts'
 export {
   type ChangedSinceOptions,
+  type CounterCursor,
   changedSince,
+  counter,
   type Extraction,
   type FullLoadOptions,
   fullLoad,

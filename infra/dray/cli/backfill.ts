@@ -22,7 +22,10 @@ export function addBackfill(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('backfill'))
     .description('load a range of the cursor again, chunk after chunk; last_run stays where it is')
     .argument('<pipeline>')
-    .requiredOption('--from <time>', 'the start, such as 2024-01-01 or 2024-01-01T12:00:00Z (UTC)')
+    .requiredOption(
+      '--from <time>',
+      'the start, such as 2024-01-01 or 2024-01-01T12:00:00Z (UTC); a number of a counter',
+    )
     .requiredOption('--to <time>', 'the end, which is not part of the range')
     .option('--chunk <length>', 'how much is loaded in one transaction, such as 1h, 1d, 30d', '1d')
     .addOption(workflowOption())
@@ -43,7 +46,7 @@ async function backfill(name: string, options: BackfillOptions) {
   const { secondsOf } = await import('dray/internal/pipeline/declare/duration.ts')
   const { runAsked } = await import('./run-command.ts')
   const { extract } = await pipelineNamed(name)
-  if (extract.cursor?.kind !== 'timestamp') {
+  if (extract.cursor === null || extract.cursor.kind === 'xid') {
     const command = (text: string) => `\`${commandFor(options, text)}\``
     const [reads, instead] =
       extract.cursor === null
@@ -57,10 +60,11 @@ async function backfill(name: string, options: BackfillOptions) {
     )
   }
   const { from, to, chunk } = options
-  if (instantOf(from, '--from') >= instantOf(to, '--to')) {
+  const isByTime = extract.cursor.kind === 'timestamp'
+  if (isByTime && instantOf(from, '--from') >= instantOf(to, '--to')) {
     throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
   }
-  secondsOf(chunk as '1d')
+  if (isByTime) secondsOf(chunk as '1d')
   const asked = await pipelineAlone(name, options.workflow)
   const mode = { backfill: { from, to, chunk } }
   return runAsked(async () => ({ ...asked, mode, trigger: 'backfill' }), options)

@@ -40,7 +40,12 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)
-    const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from }, services)
+    const planned = await draftRun(
+      pipeline,
+      mode,
+      { id: 'plan', lastRun: start.from, seen: known?.source ?? null },
+      services,
+    )
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
     const made = { ...planned, notes: [...start.notes, ...columns, ...planned.notes] }
     const { extract, concurrency } = pipeline

@@ -29,8 +29,9 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
   const keys = options.keys === undefined ? null : keysOf(options.keys)
   const { limit } = options
   const result = await withPipeline(options, name, async (pipeline, services) => {
-    const lastRun = (await services.state.pipeline(name))?.lastRun ?? null
-    return preview(pipeline, { limit, keys, lastRun }, services)
+    const known = await services.state.pipeline(name)
+    const read = { lastRun: known?.lastRun ?? null, seen: known?.source ?? null }
+    return preview(pipeline, { limit, keys, ...read }, services)
   })
   if (options.json) printJson({ pipeline: name, ...result })
   else print(text(name, result))

@@ -17,7 +17,7 @@ export function addState(program: Command, _verbs: Verbs): void {
   withCommonOptions(verb.command('set'))
     .description('move last_run: the next run reads what changed since')
     .argument('<pipeline>')
-    .argument('<last_run>', 'a time such as 2024-06-01T12:00:00Z (UTC), or the number of a transaction')
+    .argument('<last_run>', 'a time such as 2024-06-01T12:00:00Z (UTC), or the number of a transaction or of a row')
     .option('--yes', 'do it')
     .action((pipeline: string, lastRun: string, _options, command: Command) =>
       change(pipeline, lastRun, command.optsWithGlobals()),
@@ -74,7 +74,7 @@ function unconfirmed(name: string, before: string | null, after: string | null):
   const effect =
     after === null
       ? 'all rows would be read once more'
-      : before !== null && after > before
+      : before !== null && isLater(after, before)
         ? `what changed from ${before} until ${after} would never be read`
         : `what changed since ${after} would be read once more`
   return new ConfigurationError(
@@ -82,14 +82,20 @@ function unconfirmed(name: string, before: string | null, after: string | null):
   )
 }
 
+function isLater(one: string, other: string): boolean {
+  const areNumbers = [one, other].every((text) => /^-?\d+$/.test(text))
+  return areNumbers ? BigInt(one) > BigInt(other) : one > other
+}
+
 async function lastRunOf({ name, extract }: Pipeline, text: string): Promise<string> {
   const { instantOf } = await import('dray/internal/pipeline/texts/instant.ts')
   if (extract.cursor?.kind === 'timestamp') return instantOf(text, 'last_run')
   if (extract.cursor?.kind === 'xid' && /^\d{1,20}$/.test(text)) return text
+  if (extract.cursor?.kind === 'counter' && /^-?\d{1,20}$/.test(text)) return text
   throw new ConfigurationError(
     extract.cursor === null
       ? `${name} reads its whole source in each run and has no last_run, so nothing was changed.`
-      : `last_run of ${name} is the number of a transaction, which ${text} is not, so nothing was changed.`,
+      : `last_run of ${name} is the number of a ${extract.cursor.kind === 'xid' ? 'transaction' : 'row'}, which ${text} is not, so nothing was changed.`,
   )
 }
 

@@ -45,7 +45,7 @@ function useOf(name: string, { workflows, pipelines, isHere }: Uses): ExaminedUs
   const most = isHere ? Math.min(availableParallelism(), MOST_HANDLERS) : Number.POSITIVE_INFINITY
   return {
     isRead: reads.length > 0,
-    isReadByTime: reads.some(({ extract }) => extract.cursor?.kind === 'timestamp'),
+    isReadByTime: reads.some(({ extract }) => extract.cursor !== null && extract.cursor.kind !== 'xid'),
     isWritten: writes.length > 0,
     connections: {
       atOnce: Math.max(1, Math.min(largest, most)),

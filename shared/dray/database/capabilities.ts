@@ -39,6 +39,10 @@ export interface Capabilities {
    * rows.
    */
   readonly settledTransaction: string | null
+  /** One transaction writes at a time, so that numbers are committed in the order in which they are drawn. */
+  readonly numbersCommitInOrder: boolean
+  /** What the counter of a column has given; throws where nobody may ask. */
+  drawnNumbers(rows: ReadRows, table: string, column: string): Promise<DrawnNumbers>
   /** The type of a scalar as the engine names it, also where there is no row; null where it cannot be asked. */
   readonly typeOf: ((value: Sql) => Sql) | null
   readonly indexOrder: IndexOrder
@@ -83,6 +87,14 @@ export interface Capabilities {
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
   readonly identity: IdentityCapabilities
+}
+
+/** What the counter of a column has given. */
+export interface DrawnNumbers {
+  /** The last number; null where there is no counter, or none has been drawn. */
+  readonly last: string | null
+  /** Sessions draw several numbers at once, and use them later. */
+  readonly areKept: boolean
 }
 
 /** Whether the engine finds rows in the order of an expression by an index. */

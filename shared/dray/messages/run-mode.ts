@@ -7,7 +7,10 @@ import { checked, type Message } from './message.ts'
  * something else: the state machine compiles them into its check of an execution's input.
  */
 
-const instant = z.string().min(1).meta({ description: 'a point in time such as "2024-06-01T12:00:00Z"' })
+const instant = z
+  .string()
+  .min(1)
+  .meta({ description: 'a point in time such as "2024-06-01T12:00:00Z", or a number of a counter' })
 const keyText = z.string()
 
 /** A key of a source row: its text, or for a composite key the texts in the order of the key. */
@@ -17,11 +20,14 @@ const sourceKey = z.union([keyText, z.array(keyText).min(1)])
 const backfillMode = z.strictObject({
   backfill: z
     .strictObject({
-      /** ISO 8601, UTC where no offset is said. */
+      /** ISO 8601, UTC where no offset is said; a number where the cursor is a counter. */
       from: instant,
       to: instant,
       /** How much of the range is one partition, e.g. `1d`. */
-      chunk: z.string().nullish().meta({ description: 'a length of time such as "1d", or null' }),
+      chunk: z
+        .string()
+        .nullish()
+        .meta({ description: 'a length of time such as "1d", how many numbers of a counter, or null' }),
     })
     .meta({ description: 'an object with from, to and maybe chunk' }),
 })

@@ -13,8 +13,20 @@ export interface RunFilter {
   readonly limit: number
 }
 
+/** A number that was the greatest at a moment of the source's clock. */
+export interface GreatestNumber {
+  readonly at: string
+  readonly greatest: string
+}
+
+/** What runs keep of numbers that grow, beside `last_run`. */
+export interface SeenNumbers {
+  /** Seen while transactions were open that may have drawn smaller ones: once these have ended, it is settled. */
+  readonly unsettled?: GreatestNumber | null
+}
+
 /** The database that rows were read of: another one holds other changes at the same times. */
-export interface KnownSource {
+export interface KnownSource extends SeenNumbers {
   readonly server: string
   readonly database: string
   readonly position: string | null

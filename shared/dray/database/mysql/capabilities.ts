@@ -5,6 +5,7 @@ import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
 import { isImpossibleMoment } from './impossible-moments.ts'
+import { quote, quoteTable } from './names.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
@@ -23,6 +24,15 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: 'last_insert_id()',
   settledTransaction: null,
+  numbersCommitInOrder: false,
+  async drawnNumbers(rows, table, column) {
+    const made = (await rows(`show create table ${quoteTable(table)}`, []))[0]?.[1] ?? ''
+    const isCounted = made
+      .split('\n')
+      .some((line) => line.includes(` ${quote(column)} `) && /auto_increment/i.test(line))
+    const next = /\) .*\bAUTO_INCREMENT=(\d+)/.exec(made)?.[1]
+    return { last: isCounted && next !== undefined ? String(BigInt(next) - 1n) : null, areKept: false }
+  },
   typeOf: null,
   indexOrder: {
     explain: (select) => sql`explain ${select}`,

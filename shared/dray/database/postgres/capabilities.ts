@@ -3,6 +3,7 @@ import type { Capabilities } from '../capabilities.ts'
 import { alter } from './alter.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
+import { quoteTable } from './names.ts'
 import { schema } from './schema.ts'
 import { textStamps } from './text-stamps.ts'
 import { zones } from './zones.ts'
@@ -11,6 +12,9 @@ const MOMENT = /^(timestamptz|timestamp.* with time zone)(?!.*\[\])/i
 const LOCAL = /^(timestamp|date)\b(?!.*\[\])/i
 const SHORT =
   /^(bigint|integer|smallint|numeric|real|double|boolean|uuid|date|time|interval|money|inet|cidr|macaddr|xid|oid)\b(?!.*\[\])/
+
+const DRAWN = `SELECT last_value, cache_size FROM pg_sequences
+  WHERE to_regclass(format('%I.%I', schemaname, sequencename)) = to_regclass(pg_get_serial_sequence($1, $2))`
 
 export const capabilities: Capabilities = {
   placeholder: (position) => `$${position}`,
@@ -23,6 +27,11 @@ export const capabilities: Capabilities = {
   lastGeneratedKey: null,
   // https://www.postgresql.org/docs/current/functions-info.html#FUNCTIONS-PG-SNAPSHOT-PARTS
   settledTransaction: 'pg_snapshot_xmin(pg_current_snapshot())',
+  numbersCommitInOrder: false,
+  async drawnNumbers(rows, table, column) {
+    const [found] = await rows(DRAWN, [quoteTable(table), column])
+    return { last: found?.[0] ?? null, areKept: BigInt(found?.[1] ?? 1) > 1n }
+  },
   typeOf: (value) => sql`pg_typeof(${value})`,
   indexOrder: {
     explain: (select) => sql`explain ${select}`,

@@ -1,5 +1,6 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
+import { tableNameOf } from '../table-name.ts'
 import { alter } from './alter.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
@@ -18,6 +19,11 @@ export const capabilities: Capabilities = {
   overridingGenerated: '',
   lastGeneratedKey: null,
   settledTransaction: null,
+  numbersCommitInOrder: true,
+  async drawnNumbers(rows, table) {
+    const [found] = await rows('select seq from sqlite_sequence where name = ?', [tableNameOf(table).name])
+    return { last: found?.[0] ?? null, areKept: false }
+  },
   typeOf: null,
   indexOrder: {
     explain: (select) => sql`explain query plan ${select}`,

@@ -13,8 +13,11 @@ export type NullCursors = 'error' | 'include' | 'exclude'
 
 /** What tells which rows have changed. */
 export interface Cursor {
-  /** A time stamp, or the number of the transaction that wrote the row (PostgreSQL's `xid8`). */
-  readonly kind: 'timestamp' | 'xid'
+  /**
+   * A time stamp, the number of the transaction that wrote the row (PostgreSQL's `xid8`), or a number that grows with
+   * each row that is written.
+   */
+  readonly kind: 'timestamp' | 'xid' | 'counter'
   /** What it is called in messages. */
   readonly name: string
   /** The first of them that is not NULL counts; none of an expression. */
@@ -27,6 +30,8 @@ export interface Cursor {
   readonly unseenLagSeconds: number
   /** How much of what has been read before is read again, in seconds. */
   readonly overlapSeconds: number
+  /** The same of a counter, in numbers. */
+  readonly overlapNumbers: number
   readonly nulls: NullCursors
   /** The zone of a column that has none; null where nothing was said. */
   readonly zone: string | null
@@ -85,6 +90,20 @@ export function xid<Name extends string>(field: Name): XidCursor<Name> {
   return { xid: field }
 }
 
+/** A cursor that is a number. */
+export interface CounterCursor<Name extends string = string> {
+  readonly counter: Name
+}
+
+/**
+ * An integer that each row that is written takes from one counter: an id that the database numbers, a row's version.
+ * The window ends at the greatest number that was there before every transaction that was open then has ended, since a
+ * number is drawn before its row is committed. A change that draws no number is not seen.
+ */
+export function counter<Name extends string>(field: Name): CounterCursor<Name> {
+  return { counter: field }
+}
+
 export interface ChangedSinceOptions<
   S extends AnySource,
   C extends NameOf<S> = NameOf<S>,
@@ -92,9 +111,9 @@ export interface ChangedSinceOptions<
 > extends SelectionOptions<S, N> {
   /**
    * The time stamp that every change of a row moves on; several, of which the first counts that is not NULL; SQL that
-   * gives one; or `xid('field')`.
+   * gives one; `xid('field')`; or an integer that grows, `counter('field')`.
    */
-  readonly cursor: C | readonly [C, ...C[]] | SqlExpression<Timestamp> | XidCursor<C>
+  readonly cursor: C | readonly [C, ...C[]] | SqlExpression<Timestamp> | XidCursor<C> | CounterCursor<C>
   /**
    * How long a change may take from its stamp to the start of its transaction, or to its commit where open transactions
    * cannot be seen. By default `2s` where they are seen and `5m` where they are not.
@@ -107,9 +126,9 @@ export interface ChangedSinceOptions<
   readonly zone?: string
   /**
    * Reads again what was stamped so long before `last_run`: for sources whose stamps may come late. A load changes
-   * nothing by it unless a row has.
+   * nothing by it unless a row has. Of a counter so many numbers.
    */
-  readonly overlap?: Duration
+  readonly overlap?: Duration | number
   readonly nulls?: NullCursors
   readonly partitionRows?: number
 }
@@ -126,13 +145,18 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
   if (isXid && (options.lag !== undefined || options.overlap !== undefined || options.zone !== undefined)) {
     throw refuse('an xid cursor is exact, so it takes no lag, no overlap and no zone; leave them out')
   }
+  const isCounter = named.kind === 'counter'
+  if (isCounter && (options.lag !== undefined || options.zone !== undefined)) {
+    throw refuse('a counter knows no time, so it takes no lag and no zone; leave them out')
+  }
+  const overlap = overlapOf(named, options.overlap, refuse)
   return {
     ...narrowedSource(what, source, options, named.fields),
     cursor: {
       ...named,
-      lagSeconds: isXid ? 0 : secondsOf(options.lag ?? LAG),
-      unseenLagSeconds: isXid ? 0 : secondsOf(options.lag ?? UNSEEN_LAG),
-      overlapSeconds: options.overlap === undefined ? 0 : secondsOf(options.overlap),
+      lagSeconds: isXid || isCounter ? 0 : secondsOf(options.lag ?? LAG),
+      unseenLagSeconds: isXid || isCounter ? 0 : secondsOf(options.lag ?? UNSEEN_LAG),
+      ...overlap,
       nulls: options.nulls ?? 'error',
       zone: options.zone === undefined ? null : zoneNamed(options.zone, what),
     },
@@ -141,7 +165,23 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
 }
 
 type NamedCursor = Pick<Cursor, 'kind' | 'name' | 'fields' | 'expression'>
-type GivenCursor = string | readonly string[] | SqlExpression<Timestamp> | XidCursor
+type GivenCursor = string | readonly string[] | SqlExpression<Timestamp> | XidCursor | CounterCursor
+
+function overlapOf(
+  { kind }: NamedCursor,
+  given: Duration | number | undefined,
+  refuse: (why: string) => Error,
+): Pick<Cursor, 'overlapSeconds' | 'overlapNumbers'> {
+  if (given === undefined) return { overlapSeconds: 0, overlapNumbers: 0 }
+  if (kind !== 'counter') {
+    if (typeof given === 'number')
+      throw refuse(`the overlap ${given} has no unit; write it as '1h', '30s' and the like`)
+    return { overlapSeconds: secondsOf(given), overlapNumbers: 0 }
+  }
+  if (typeof given === 'number' && Number.isSafeInteger(given) && given >= 0)
+    return { overlapSeconds: 0, overlapNumbers: given }
+  throw refuse(`the overlap of a counter is how many numbers are read again, and ${given} is none; write overlap: 1000`)
+}
 
 function namedCursor(given: GivenCursor, { definition }: AnySource, refuse: (why: string) => Error): NamedCursor {
   if (isSqlExpression(given)) {
@@ -156,11 +196,18 @@ function namedCursor(given: GivenCursor, { definition }: AnySource, refuse: (why
       `the cursor xid("${name}") is not a bigint field of the model; its column is of PostgreSQL's type xid8, its field bigint()`,
     )
   }
+  const number = typeof given === 'object' && 'counter' in given ? given.counter : given
+  const isNumber = typeof number === 'string' && ['integer', 'bigint'].includes(kindOf(number) ?? '')
+  if (isNumber) return { kind: 'counter', name: number, fields: [number], expression: null }
+  if (typeof given === 'object' && 'counter' in given)
+    throw refuse(
+      `the cursor counter("${given.counter}") is not an integer or bigint field of the model; name one that each row takes from a counter`,
+    )
   const fields = [given].flat()
   for (const name of fields) {
     if (kindOf(name) !== 'timestamp')
       throw refuse(
-        `the cursor "${name}" is not a timestamp field of the model; name one that every change of a row moves on`,
+        `the cursor "${name}" is neither a timestamp nor an integer field of the model; name one that every change of a row moves on`,
       )
   }
   if (fields.length > 0 && new Set(fields).size === fields.length)

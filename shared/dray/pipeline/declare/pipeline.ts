@@ -143,7 +143,7 @@ function refuseOwnNames(name: string, { target: { definition } }: Loading): void
 function readsAgain({ cursor }: Extraction): string | null {
   if (cursor === null) return null
   if (cursor.nulls === 'include') return "nulls: 'include'"
-  return cursor.overlapSeconds > 0 ? 'overlap' : null
+  return cursor.overlapSeconds > 0 || cursor.overlapNumbers > 0 ? 'overlap' : null
 }
 
 /** What the pipeline does to rows that another one may have loaded; null for nothing. */

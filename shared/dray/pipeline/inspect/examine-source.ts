@@ -55,7 +55,8 @@ async function examineCursor(
   adapter: Adapter,
 ): Promise<readonly Checked[]> {
   const table = await sourceTable(extract, connection, adapter)
-  const { settled, note } = await settledWindow(extract, null, connection, table)
+  const before = { lastRun: null, seen: {}, signal: new AbortController().signal }
+  const { settled, note } = await settledWindow(extract, before, connection, table)
   const nulls = await checkNullCursors(pipeline, extract, connection, table)
   const far = settled === null ? null : await noteOfFarRows(extract, settled, connection, table)
   const { database, table: name } = extract.source.definition

@@ -17,6 +17,7 @@ import { RowSizes, withoutLengths } from '#dray/pipeline/rows/large-values.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { draftRun } from '#dray/pipeline/stages/draft-run.ts'
+import type { SeenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** A source row beside what the transform makes of it. */
@@ -36,6 +37,7 @@ export interface PreviewOptions {
   /** The rows of these keys instead of those of the next run. */
   readonly keys?: readonly SourceKey[] | null
   readonly lastRun: string | null
+  readonly seen?: SeenNumbers | null
 }
 
 export interface Preview {
@@ -52,7 +54,7 @@ export async function preview(declared: Pipeline, options: PreviewOptions, servi
   const drafted = await draftRun(
     pipeline,
     options.keys ? { keys: options.keys } : null,
-    { id: 'preview', lastRun: options.lastRun },
+    { id: 'preview', lastRun: options.lastRun, seen: options.seen ?? null },
     services,
   )
   const notes = [...notesOfNewColumns(declared, found), ...drafted.notes]

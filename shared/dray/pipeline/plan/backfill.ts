@@ -29,12 +29,16 @@ export async function draftBackfill(
   const range = rangeOf(extract, asked)
   return extract.source.database.withConnection(async (connection, adapter) => {
     const table = await sourceTable(extract, connection, adapter)
-    const { settled: _, ...settled } = await settledWindow(extract, null, connection, table)
+    const before = { lastRun: null, seen: {}, signal: services.signal }
+    const { settled: _, unsettled: __, ...settled } = await settledWindow(extract, before, connection, table)
     const notes: string[] = settled.note === null ? [] : [settled.note]
-    const window = settledRange(range, settled, notes)
+    const isByNumber = cursorOf(extract).kind === 'counter'
+    const window = settledRange(range, settled, notes, isByNumber ? compareNumbers : compareInstants)
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     if (nulls !== null) notes.push('rows without a cursor are in no backfill')
-    const chunks = chunksOf(window, asked.chunk ?? CHUNK, notes)
+    const chunks = isByNumber
+      ? numberChunks(window, asked.chunk ?? null, notes)
+      : chunksOf(window, asked.chunk ?? CHUNK, notes)
     const drafted = await partitionsOf(extract, chunks, connection, table, services.signal)
     return { window: { ...settled, ...window }, ...drafted, advances: false, notes }
   })
@@ -46,7 +50,9 @@ interface Range {
 }
 
 function rangeOf(extract: Extraction, asked: BackfillMode['backfill']): Range {
-  if (cursorOf(extract).kind === 'xid') {
+  const { kind } = cursorOf(extract)
+  if (kind === 'counter') return numbersOf(asked)
+  if (kind === 'xid') {
     throw new ConfigurationError(
       `${extract.source.definition.table} is read by an xid cursor, which knows no time, so no range of it can be loaded again; \`dray state reset\` has all rows read once more, \`--keys\` single ones`,
     )
@@ -59,10 +65,49 @@ function rangeOf(extract: Extraction, asked: BackfillMode['backfill']): Range {
 }
 
 /** Past what is settled, rows may still be on the way: they are for the next usual run. */
-function settledRange(range: Range, settled: Window, notes: string[]): Range {
-  if (compareInstants(range.hi, settled.hi) <= 0) return range
+function settledRange(range: Range, settled: Window, notes: string[], compare: typeof compareInstants): Range {
+  if (compare(range.hi, settled.hi) <= 0) return range
   notes.push(`the backfill ends at ${settled.hi}, up to where the source is settled, and not at ${range.hi}`)
-  return { lo: range.lo, hi: compareInstants(range.lo, settled.hi) < 0 ? settled.hi : range.lo }
+  return { lo: range.lo, hi: compare(range.lo, settled.hi) < 0 ? settled.hi : range.lo }
+}
+
+function compareNumbers(one: string, other: string): number {
+  return BigInt(one) < BigInt(other) ? -1 : Number(BigInt(one) > BigInt(other))
+}
+
+function numbersOf({ from, to }: BackfillMode['backfill']): Range {
+  for (const [option, text] of [
+    ['--from', from],
+    ['--to', to],
+  ] as const) {
+    if (!/^-?\d{1,20}$/.test(text))
+      throw new ConfigurationError(
+        `${option} ${text} is no number of the counter, so nothing was done; write it as 1000`,
+      )
+  }
+  if (compareNumbers(from, to) < 0) return { lo: from, hi: to }
+  throw new ConfigurationError(
+    `--from ${from} is not before --to ${to}, so there is nothing between them and nothing was done; --to is not part of the range`,
+  )
+}
+
+/** The whole range, which is cut by keys, or chunks of so many numbers. */
+function numberChunks({ lo, hi }: Range, asked: string | null, notes: string[]): Range[] {
+  if (asked === null || asked === CHUNK) return [{ lo, hi }]
+  if (!/^[1-9]\d{0,18}$/.test(asked))
+    throw new ConfigurationError(
+      `--chunk ${asked} is not how many numbers are loaded at once; give 10000, or leave it out`,
+    )
+  const [start, end, most] = [BigInt(lo), BigInt(hi), BigInt(MOST_PARTITIONS)]
+  let size = BigInt(asked)
+  if ((end - start + size - 1n) / size > most) {
+    size = (end - start + most - 1n) / most
+    notes.push(`chunks are of ${size} numbers, since a run has ${MOST_PARTITIONS} partitions at most`)
+  }
+  const chunks: Range[] = []
+  for (let at = start; at < end; at += size)
+    chunks.push({ lo: String(at), hi: at + size < end ? String(at + size) : hi })
+  return chunks
 }
 
 /** Half-open chunks, one after the other; longer ones than asked for where they would be too many. */

@@ -21,7 +21,7 @@ export interface CursorForm {
 
 /** What the live column says of time. */
 export function stampForm(extraction: Extraction, { adapter, cursorType }: SourceTable): StampForm {
-  return cursorOf(extraction).kind === 'xid' ? 'moment' : adapter.stampForm(cursorType)
+  return cursorOf(extraction).kind !== 'timestamp' ? 'moment' : adapter.stampForm(cursorType)
 }
 
 /** The zone that local times are in; null where they are UTC. */
@@ -45,8 +45,9 @@ export function cursorForm(extraction: Extraction, table: SourceTable): CursorFo
   const form = stampForm(extraction, table)
   const zone = zoneOf(extraction)
   if (form === 'moment' || (form === 'local' && zone === null)) {
-    const value = (moment: string) =>
-      cursorOf(extraction).kind === 'timestamp' ? momentFor(adapter, moment) : sql`${moment}`
+    const { kind } = cursorOf(extraction)
+    const other = (text: string) => (kind === 'counter' ? sql.raw(text) : sql`${text}`)
+    const value = (moment: string) => (kind === 'timestamp' ? momentFor(adapter, moment) : other(moment))
     return {
       moment: name,
       from: (moment) => sql`${name} >= ${value(moment)}`,

@@ -1,4 +1,5 @@
 import type { StagedObject } from '#dray/messages/staged-object.ts'
+import type { SeenNumbers } from '#dray/state/state-store.ts'
 import type { Partition } from './partitions.ts'
 import type { Window } from './window.ts'
 
@@ -12,6 +13,8 @@ export interface Draft {
   readonly advances: boolean
   /** Sentences for a person. */
   readonly notes: readonly string[]
+  /** What is kept of numbers that grow. */
+  readonly seen?: SeenNumbers
   readonly replayed?: Replayed
   /** The keys of the rows that are open in the quarantine; none where nothing is. */
   readonly open?: StagedObject

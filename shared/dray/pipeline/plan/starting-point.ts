@@ -43,7 +43,8 @@ function isOlder(cursor: Cursor, mark: string | null, lastRun: string | null): b
   if (mark === null || lastRun === null) return mark === null
   if (cursor.kind === 'timestamp') return compareInstants(mark, lastRun) < 0
   // A mark that is no number is of a cursor that there was before.
-  return !/^\d+$/.test(mark) || BigInt(mark) < BigInt(lastRun)
+  const areNumbers = [mark, lastRun].every((text) => /^-?\d+$/.test(text))
+  return !areNumbers || BigInt(mark) < BigInt(lastRun)
 }
 
 function appendToOlder({ name, load }: Pipeline, lastRun: string | null, mark: string | null): TerminalError {

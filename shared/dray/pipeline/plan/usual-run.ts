@@ -1,6 +1,8 @@
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { SeenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { checkNullCursors } from './checked-cursor.ts'
+import { noteOfIds } from './counter-window.ts'
 import { isComputed, noteOfMissingIndex } from './cursor-index.ts'
 import type { Draft } from './draft.ts'
 import { cut } from './partitions.ts'
@@ -9,7 +11,11 @@ import { notesOfNewerRows } from './waiting-rows.ts'
 import { settledWindow, windowCondition } from './window.ts'
 
 /** The window since `last_run`, or the whole table. */
-export async function draftUsual(pipeline: Pipeline, lastRun: string | null, services: Services): Promise<Draft> {
+export async function draftUsual(
+  pipeline: Pipeline,
+  { lastRun, seen = {} }: { readonly lastRun: string | null; readonly seen?: SeenNumbers | undefined },
+  services: Services,
+): Promise<Draft> {
   const { extract } = pipeline
   const { source, cursor } = extract
   return source.database.withConnection(async (connection, adapter) => {
@@ -19,7 +25,8 @@ export async function draftUsual(pipeline: Pipeline, lastRun: string | null, ser
       const notes = ranges.length === 1 ? [] : [movingKeys(pipeline, ranges.length)]
       return { window: null, rows, partitions: ranges, advances: true, notes }
     }
-    const { settled, ...window } = await settledWindow(extract, lastRun, connection, table)
+    const before = { lastRun, seen, signal: services.signal }
+    const { settled, unsettled, ...window } = await settledWindow(extract, before, connection, table)
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     const { rows, ranges } = await cut(
       extract,
@@ -30,8 +37,17 @@ export async function draftUsual(pipeline: Pipeline, lastRun: string | null, ser
     )
     const newer = await notesOfNewerRows(extract, window, settled, connection, table)
     const index = isComputed(extract) ? await noteOfMissingIndex(extract, connection, table) : null
-    const notes = [window.note, nulls, ...newer, index].filter((note) => note !== null)
-    return { window, rows, partitions: ranges, advances: true, notes }
+    const notes = [window.note, nulls, ...newer, index, noteOfIds(extract, pipeline.load.kind)].filter(
+      (note) => note !== null,
+    )
+    return {
+      window,
+      rows,
+      partitions: ranges,
+      advances: true,
+      notes,
+      seen: unsettled === undefined ? {} : { unsettled },
+    }
   })
 }
 

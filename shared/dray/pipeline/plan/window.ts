@@ -3,7 +3,9 @@ import type { Connection, Settled } from '#dray/database/adapter.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
 import { compareInstants, secondsBefore } from '#dray/pipeline/texts/instant.ts'
+import type { SeenNumbers } from '#dray/state/state-store.ts'
 import { checkCursor, startOfCursorUnit } from './checked-cursor.ts'
+import { counterWindow } from './counter-window.ts'
 import { cursorForm } from './cursor-form.ts'
 import { cursorOf, cursorValue } from './cursor-value.ts'
 import type { SourceTable } from './source-table.ts'
@@ -22,15 +24,24 @@ export interface SettledWindow extends Window {
   readonly settled: Settled | null
 }
 
+/** What a window follows on. */
+export interface Before {
+  readonly lastRun: string | null
+  readonly seen: SeenNumbers
+  readonly signal: AbortSignal
+}
+
 /** What a usual run reads since `lastRun`. Throws `Terminal` when the cursor's values cannot be put in order. */
 export async function settledWindow(
   extraction: Extraction,
-  lastRun: string | null,
+  before: Before,
   connection: Connection,
   table: SourceTable,
-): Promise<SettledWindow> {
+): Promise<SettledWindow & SeenNumbers> {
+  const { lastRun } = before
   const cursor = cursorOf(extraction)
   if (cursor.kind === 'xid') return xidWindow(extraction, lastRun, connection, table)
+  if (cursor.kind === 'counter') return counterWindow(extraction, before, connection, table)
   const unit = await checkCursor(extraction, connection, table)
   const settled = await connection.settledUntil(cursor.lagSeconds, {
     unseenLagSeconds: cursor.unseenLagSeconds,

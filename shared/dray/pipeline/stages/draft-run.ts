@@ -9,17 +9,17 @@ import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { draftUsual } from '#dray/pipeline/plan/usual-run.ts'
 import { draftReplay } from '#dray/pipeline/quarantine/replay.ts'
-import type { PipelineState } from '#dray/state/state-store.ts'
+import type { PipelineState, SeenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** Works out what a run in this mode reads, and changes nothing but staging. */
 export function draftRun(
   pipeline: Pipeline,
   mode: ReadingMode | null,
-  run: { readonly id: string; readonly lastRun: string | null },
+  run: { readonly id: string; readonly lastRun: string | null; readonly seen?: SeenNumbers | null },
   services: Services,
 ): Promise<Draft> {
-  if (mode === null) return draftUsual(pipeline, run.lastRun, services)
+  if (mode === null) return draftUsual(pipeline, { lastRun: run.lastRun, seen: run.seen ?? {} }, services)
   if ('backfill' in mode) return draftBackfill(pipeline, mode.backfill, services)
   if ('keys' in mode) return draftKeys(pipeline, mode.keys, services)
   return draftReplay(pipeline, mode.replay, run.id, services)
