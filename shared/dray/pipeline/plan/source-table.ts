@@ -8,6 +8,8 @@ export interface SourceTable {
   readonly columns: readonly LiveColumn[]
   /** The primary key. */
   readonly key: ComparedKey
+  /** An index begins with the key: not of a view, which would be worked out for each look-up. */
+  readonly isKeyIndexed?: boolean
 }
 
 export async function sourceTable(
@@ -16,7 +18,10 @@ export async function sourceTable(
   adapter: Adapter,
 ): Promise<SourceTable> {
   const live = await connection.describe(extraction.source.definition.table)
-  return sourceTableOf(extraction, live?.columns ?? [], adapter)
+  const table = sourceTableOf(extraction, live?.columns ?? [], adapter)
+  const [first] = extraction.source.definition.primaryKey
+  const isKeyIndexed = [live?.primaryKey ?? [], ...(live?.uniqueKeys ?? [])].some(([begin]) => begin === first?.column)
+  return { ...table, isKeyIndexed: first !== undefined && isKeyIndexed }
 }
 
 export function sourceTableOf({ source }: Extraction, columns: readonly LiveColumn[], adapter: Adapter): SourceTable {

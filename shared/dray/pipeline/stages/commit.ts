@@ -45,7 +45,12 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
   await services.state.commit(lease, step.lastRunAfter, planned.source)
   const spent = sumOfSpent([step.spent, services.spent?.()])
-  await services.state.putStep({ ...step, deleted, notes: withNotes(step.notes, notes), ...spent })
+  await services.state.putStep({
+    ...step,
+    deleted,
+    notes: withNotes(step.notes, [...notes, ...twins(pipeline, planned, sums)]),
+    ...spent,
+  })
   const { read, inserted, updated, unchanged, filtered, duplicate, quarantined } = sums
   return {
     read,
@@ -58,6 +63,15 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
     last_run_before: step.lastRunBefore,
     last_run_after: step.lastRunAfter,
   }
+}
+
+/** Rows that are two things, though the model tells them apart by one key, would be missed by nobody. */
+function twins({ extract }: Pipeline, { schema }: Plan, { duplicate }: LandedRun): string[] {
+  if (!schema?.isKeyDeclaredAlone || duplicate === 0) return []
+  const { database, table, primaryKey } = extract.source.definition
+  return [
+    `${duplicate} rows of ${database}.${table} have the key of another row, a newer one or one that is the same, which is in the target instead; no index of the source holds to the key ${primaryKey.map(({ column }) => column).join(', ')}: where each stands for something else, make it whole by primaryKey() of more fields`,
+  ]
 }
 
 function withNotes(said: readonly string[] | null, more: readonly string[]): readonly string[] | null {

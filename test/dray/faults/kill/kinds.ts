@@ -88,13 +88,16 @@ function replacing(): KindOfRun {
 }
 
 /** All that is gone, or nothing; and never what is there. */
-function deleting(): KindOfRun {
+function deleting({ isView = false } = {}): KindOfRun {
   let before: Digests = new Map()
   return {
-    name: 'deletes',
-    shape: { load: 'deletes', partitionRows: PARTITION_ROWS },
+    name: isView ? 'view' : 'deletes',
+    shape: { load: 'deletes', partitionRows: PARTITION_ROWS, isView },
     critical: /staging\.read object starts/,
-    begin: firstRun,
+    async begin(lane) {
+      if (isView) await lane.source.run('create view item_view as select * from item')
+      await firstRun(lane)
+    },
     async prepare(lane, round) {
       before = await landedRows(lane.target)
       await changeRows(lane, round)
@@ -292,6 +295,7 @@ async function touch({ source }: Lane, change: string): Promise<void> {
 export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   deleting,
+  () => deleting({ isView: true }),
   following,
   appending,
   keepingHistory,

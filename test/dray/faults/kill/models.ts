@@ -21,6 +21,8 @@ export interface PipelineShape {
    * that takes over columns which no model knows.
    */
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'follow'
+  /** Reads a view of the rows, which has no key but the model's. */
+  readonly isView?: boolean
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -30,10 +32,10 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isView = false, isRepaired = false } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
-  class Item extends source.source('item', {
+  class Item extends source.source(isView ? 'item_view' : 'item', {
     id: bigint().primaryKey(),
     code: text(),
     label: text().nullable(),
