@@ -31,7 +31,12 @@ export interface ReadTable {
   readonly rows: readonly (readonly Text[])[]
 }
 
-export async function readTable(database: Database, table: string): Promise<ReadTable> {
+/** `asked` is the key that a person names. Throws `Configuration` where rows share it. */
+export async function readTable(
+  database: Database,
+  table: string,
+  asked: readonly string[] | null = null,
+): Promise<ReadTable> {
   return database.withConnection(async (connection, adapter) => {
     const live = await connection.describe(table)
     if (live === null || live.columns.length === 0) {
@@ -39,11 +44,12 @@ export async function readTable(database: Database, table: string): Promise<Read
         `${database.name} has no table ${table}, or its user may not see it, so nothing was written; \`npx dray add\` lists those that it has.`,
       )
     }
-    const details = await catalogueOf(adapter).details(asked(connection), table)
+    const details = await catalogueOf(adapter).details(asking(connection), table)
     const candidates = live.columns.map((column) =>
       candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes),
     )
-    const key = keyOf(live, details)
+    const key = asked ?? keyOf(live, details)
+    if (asked !== null) await checkKey(database, table, asked, live, connection, adapter)
     const types = await fittingTypes(connection, adapter, table, live.columns, candidates)
     const stamps = live.columns.filter(
       ({ name, type }, place) =>
@@ -70,7 +76,7 @@ export async function describeTable(
   return database.withConnection(async (connection, adapter) => {
     const live = await connection.describe(table)
     if (live === null) return { key: [], cursors: [] }
-    const details = await catalogueOf(adapter).details(asked(connection), table)
+    const details = await catalogueOf(adapter).details(asking(connection), table)
     const cursors = live.columns.filter((column) => isLikelyCursor(column, details))
     return { key: keyOf(live, details), cursors: cursors.map(({ name }) => name) }
   })
@@ -81,6 +87,31 @@ function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable, { isInherited }: 
   const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
   const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
   return primaryKey.length > 0 ? primaryKey : (whole.sort((one, other) => one.length - other.length)[0] ?? [])
+}
+
+async function checkKey(
+  { name }: Database,
+  table: string,
+  key: readonly string[],
+  { columns }: LiveTable,
+  connection: Connection,
+  { quote }: Adapter,
+): Promise<void> {
+  const refuse = (what: string) => new ConfigurationError(`${name}.${table} ${what}, so nothing was written.`)
+  const unknown = key.find((column) => !columns.some((one) => one.name === column))
+  if (unknown !== undefined) {
+    const names = columns.map((column) => column.name).join(', ')
+    throw refuse(`has no column ${unknown}, which --key names (it has ${names})`)
+  }
+  const [list, from] = [key.map(quote), quotedTable(table, quote)]
+  const isMissing = list.map((column) => `${column} is null`).join(' or ')
+  const some = async (sql: string) => (await connection.query(`${sql} limit 1`)).rows.length > 0
+  if (await some(`select 1 from ${from} where ${isMissing}`)) {
+    throw refuse(`has rows with NULL in ${key.join(', ')}, which --key names; name columns that are always filled`)
+  }
+  if (await some(`select 1 from ${from} group by ${list.join(', ')} having count(*) > 1`)) {
+    throw refuse(`has several rows of one ${key.join(', ')}, which --key names; name what tells them apart`)
+  }
 }
 
 /** By what a run would refuse. */
@@ -118,12 +149,12 @@ async function firstRows(
 /** A list of what a database has, without the tables of Dray. */
 export async function listTables(database: Database): Promise<readonly ListedTable[]> {
   return database.withConnection(async (connection, adapter) => {
-    const tables = await catalogueOf(adapter).list(asked(connection))
+    const tables = await catalogueOf(adapter).list(asking(connection))
     return tables.filter(({ table }) => !/(?:^|\.)dray_|__dray_next$/i.test(table))
   })
 }
 
-function asked(connection: Connection) {
+function asking(connection: Connection) {
   return async (sql: string, parameters: readonly (string | null)[] = []) =>
     (await connection.query(sql, parameters)).rows
 }

@@ -30,6 +30,8 @@ export interface AddOptions {
   readonly name: string | null
   readonly workflow: string | null
   readonly cursor: string | null
+  /** The columns that tell rows apart, where the source has no such key, or another one is meant. */
+  readonly key: readonly string[] | null
   readonly isMasked: boolean
 }
 
@@ -71,6 +73,19 @@ export async function planAdd(project: LoadedProject, options: AddOptions): Prom
 /** Its server refuses or cannot read this one: no right, a policy, a foreign server that is away, a broken view. */
 function isOfTable(error: unknown): error is Error {
   return [ConfigurationError, TerminalError, TransientError].some((Kind) => error instanceof Kind)
+}
+
+function refuseOtherKey(definition: TableDefinition | null, key: readonly string[] | null): void {
+  const known = definition?.primaryKey.map(({ column }) => column) ?? []
+  if (definition === null || key === null || known.join() === key.join()) return
+  throw new ConfigurationError(
+    `${definition.database}.${definition.table} has a model already, whose key is ${known.join(', ') || 'none'}, and --key names ${key.join(', ')}, so nothing was written; mark its fields with primaryKey(), or leave --key out.`,
+  )
+}
+
+/** Of a view nobody but its owner knows a key. */
+function keylessView(database: string, table: string): string {
+  return `${database}.${table} is a view, of which no key is known, so each run replaces all rows; what tells its rows apart is named by --key <column>,<column>, and rows are then updated and deleted by it.`
 }
 
 class Planner implements AddPlan {
@@ -126,7 +141,13 @@ class Planner implements AddPlan {
   }
 
   #refuseOneNameForMany(tables: number): void {
-    if (tables <= 1 || (this.#target.table === null && this.#options.name === null)) return
+    const { name, key } = this.#options
+    if (tables <= 1 || (this.#target.table === null && name === null && key === null)) return
+    if (key !== null) {
+      throw new ConfigurationError(
+        `${tables} tables cannot have one key (${key.join(', ')}), so nothing was written; give --key with one table at a time.`,
+      )
+    }
     throw new ConfigurationError(
       `${tables} tables cannot go under one name, so nothing was written; leave --name out, and let --to name the database alone.`,
     )
@@ -142,10 +163,11 @@ class Planner implements AddPlan {
   async #planTable(name: string, table: string): Promise<string | null> {
     const known = this.#known.find(({ pipeline }) => this.#isOf(pipeline, name, table))
     if (known !== undefined) return this.#planKnown(known.pipeline, known.isRun)
-    const read = await readTable(this.#database(name), table)
+    const read = await readTable(this.#database(name), table, this.#options.key)
     const to = await this.#database(this.#target.database).adapter()
     const files = this.#files(name)
     const definition = this.#modelOf(name, table, files.source)
+    refuseOtherKey(definition, this.#options.key)
     const habits = this.#habits()
     const names = this.#names(name, table, files, habits.table)
     const { cursor, isMasked } = this.#options
@@ -159,6 +181,7 @@ class Planner implements AddPlan {
     }
     writeTable(this.changes, added, live, files, isMasked)
     this.tables.push({ added, live, model: live.model, isMissing })
+    if (read.details.isView && read.key.length === 0) this.notes.push(keylessView(name, table))
     this.#steps.push({ constant: added.constant, from: `#functions/${added.pipeline}/pipeline.ts` })
     return null
   }

@@ -10,6 +10,7 @@ interface AddOptions extends CommonOptions {
   readonly name?: string
   readonly workflow?: string
   readonly cursor?: string
+  readonly key?: string
   readonly mask: boolean
   readonly yes?: boolean
 }
@@ -31,6 +32,7 @@ export function addAdd(program: Command, _verbs: Verbs): void {
     .option('--name <pipeline>', "the pipeline's name, in kebab-case; that of the table by default")
     .option('--workflow <name>', 'the workflow that gets the step; the main one by default')
     .option('--cursor <column>', 'the time stamp that each change of a row moves on')
+    .option('--key <columns>', 'what tells the rows of a view apart, with commas: id,line')
     .option('--no-mask', "keep the source's own values in the test")
     .option('--yes', 'write without asking')
     .addHelpText('after', HELP)
@@ -66,8 +68,9 @@ async function addTables(tables: readonly string[], options: AddOptions): Promis
   const { carryOut } = await import('#dray-infra/add/add.ts')
   const { planText, doneText, addDocument } = await import('./add-report.ts')
   const project = await loadProject()
-  const { to = null, name = null, workflow = null, cursor = null, mask, json, yes } = options
-  const plan = await planAdd(project, { tables, to, name, workflow, cursor, isMasked: mask })
+  const { to = null, name = null, workflow = null, cursor = null, key, mask, json, yes } = options
+  const columns = key === undefined ? null : key.split(',').map((column) => column.trim())
+  const plan = await planAdd(project, { tables, to, name, workflow, cursor, key: columns, isMasked: mask })
   try {
     const files = plan.changes.list
     if (!json) print(planText(plan))

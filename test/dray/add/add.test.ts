@@ -166,6 +166,33 @@ describe('dray add, on SQLite', () => {
     assert.deepEqual([mixed?.read, mixed?.inserted], [2, 2])
   })
 
+  test('takes the key of a view from whoever knows it, and refuses one that rows share or lack', async () => {
+    const shop = new DatabaseSync(join(project.folder, 'shop.db'))
+    shop.exec("create table stays (guest text, night integer); insert into stays values ('a', 1), ('a', 2), ('b', 1)")
+    shop.exec('create view nights as select guest, night, 1 as price from stays')
+    const refused = async (key: string) => {
+      const { code, stderr } = await dray('add', 'shop.nights', '--key', key, '--yes')
+      assert.equal(code, 2)
+      return stderr
+    }
+
+    const asked = await dray('add', 'shop.nights', '--json')
+    assert.match(JSON.parse(asked.stdout).notes.join(), /is a view, of which no key is known.*--key <column>,<column>/)
+    assert.match(await refused('guest'), /shop\.nights has several rows of one guest, which --key names/)
+    assert.match(await refused('room'), /shop\.nights has no column room, which --key names/)
+    shop.exec('insert into stays values (null, 3)')
+    assert.match(await refused('guest,night'), /shop\.nights has rows with NULL in guest, night, which --key names/)
+    shop.exec('delete from stays where guest is null')
+    shop.close()
+    const { code, stdout, stderr } = await dray('add', 'shop.nights', '--key', 'guest,night', '--yes', '--json')
+
+    assert.equal(code, 0, stderr)
+    assert.equal(JSON.parse(stdout).tables[0].load, 'upsert')
+    assert.match(read('shared/models/shop.ts'), /guest: text\(\)\.primaryKey\(\),\s+night: bigint\(\)\.primaryKey\(\)/)
+    const [step] = await run('nights')
+    assert.equal(step?.inserted, 3)
+  })
+
   test('refuses a table that is not there, and names one like it', async () => {
     const { code, stderr } = await dray('add', 'shop.invoices', '--yes')
 

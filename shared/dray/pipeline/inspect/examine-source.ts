@@ -16,6 +16,7 @@ import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { noteOfFarRows } from '#dray/pipeline/plan/waiting-rows.ts'
 import { settledWindow } from '#dray/pipeline/plan/window.ts'
 import { attempt } from './attempt.ts'
+import { examineDeclaredKey } from './examine-declared-key.ts'
 import { differences } from './examine-model.ts'
 
 /** What `examineDatabase` says once for a database. */
@@ -38,14 +39,16 @@ export async function examineSource({ name, extract }: Pipeline): Promise<readon
       return []
     }),
   )
-  if (readable.length > 0 || extract.cursor === null) return [...models, ...readable]
+  if (readable.length > 0) return [...models, ...readable]
+  const key = await examineDeclaredKey(extract)
+  if (extract.cursor === null) return [...models, ...key]
   const cursor = await attempt('cursor', where, () =>
     source.database.withConnection((connection, adapter) => examineCursor(name, extract, connection, adapter)),
   )
   const index = await attempt('cursor', where, () =>
     source.database.withConnection((connection, adapter) => examineIndex(extract, connection, adapter)),
   )
-  return [...models, ...cursor, ...index]
+  return [...models, ...key, ...cursor, ...index]
 }
 
 async function examineCursor(

@@ -8,6 +8,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { GoneRows, liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { streamedSourceKeys } from '#dray/pipeline/landing/source-keys.ts'
+import { isKeyDeclaredAlone } from '#dray/pipeline/plan/declared-key.ts'
 import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
@@ -141,6 +142,9 @@ class Reconciling {
     const { extract, load, name } = this.#pipeline
     const state = await this.#services.state.pipeline(name)
     this.#lastRun = state?.lastRun ?? null
+    const { database, definition } = extract.source
+    const live = await database.withConnection((connection) => connection.describe(definition.table))
+    this.#hasOtherKeys = isKeyDeclaredAlone(definition, live)
     if (extract.cursor !== null && this.#lastRun === null) {
       this.#notes.push('the pipeline has no last_run, so every source row is left to its next run')
     }

@@ -74,7 +74,7 @@ async function deleteAndTryAgain(
   const shared = isSettled ? null : await findSharedKeys({ pipeline, input, landed, services })
   const newest = shared?.newest ?? null
   const isTried = !isOwed(landed) || isReplaced(pipeline, before)
-  const told = landed.told.length === 0 ? null : new ToldKeys(pipeline, landed.told, planned.schema, services)
+  const told = landed.told.length === 0 ? null : new ToldKeys(pipeline, landed, planned.schema, services)
   if (newest === null && isTried && told === null && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }

@@ -14,6 +14,7 @@ import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { liveRows } from './gone-keys.ts'
 import { hashOf, knownSpellings } from './kept-spellings.ts'
+import type { LandedRun } from './ledger.ts'
 import { queried } from './queried.ts'
 import { storedKeys } from './stored-keys.ts'
 
@@ -26,17 +27,20 @@ type Remove = (keys: readonly Key[], isWanted: RawBuilder<unknown>) => Promise<n
 export class ToldKeys {
   readonly #pipeline: Pipeline
   readonly #told: readonly StagedObject[]
+  /** The keys that the run has loaded, where rows of the source may share one; else none. */
+  readonly #loaded: readonly StagedObject[]
   readonly #schema: PlannedSchema | undefined
   readonly #services: Services
 
   constructor(
     pipeline: Pipeline,
-    told: readonly StagedObject[],
+    { told, loadedKeys }: Pick<LandedRun, 'told' | 'loadedKeys'>,
     schema: PlannedSchema | undefined,
     services: Services,
   ) {
     this.#pipeline = pipeline
     this.#told = told
+    this.#loaded = schema?.isKeyDeclaredAlone ? loadedKeys : []
     this.#schema = schema
     this.#services = services
   }
@@ -95,15 +99,28 @@ export class ToldKeys {
   async *#groups(): AsyncGenerator<readonly Key[]> {
     const { staging, signal } = this.#services
     const isSpelled = mayBeRespelled(this.#pipeline)
+    const loaded = await this.#keysLoaded()
     for (const object of this.#told) {
       const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
       for await (const block of blocks) {
         for (const group of inGroups(decodeBlock(block))) {
-          const keys = isSpelled ? await this.#own(group) : group
+          const chosen = loaded.size === 0 ? group : group.filter((key) => !loaded.has(keyOf(key)))
+          const keys = isSpelled && chosen.length > 0 ? await this.#own(chosen) : chosen
           if (keys.length > 0) yield keys
         }
       }
     }
+  }
+
+  /** A row that is there stays, though another one of its key says that it is deleted. */
+  async #keysLoaded(): Promise<ReadonlySet<string>> {
+    const { staging, signal } = this.#services
+    const keys = new Set<string>()
+    for (const object of this.#loaded) {
+      const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
+      for await (const block of blocks) for (const key of decodeBlock(block)) keys.add(keyOf(key))
+    }
+    return keys
   }
 
   /**

@@ -6,6 +6,7 @@ import { TerminalError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { askedModel } from './asked-model.ts'
+import { isKeyDeclaredAlone } from './declared-key.ts'
 import { forgottenSpellings } from './forgotten-spellings.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
@@ -14,6 +15,8 @@ export interface PlannedSchema {
   readonly target: readonly LiveColumn[]
   /** See `forgottenSpellings`; left out by plans of before. */
   readonly forgotten?: readonly Spelling[] | null
+  /** The source lets several rows have the key that its model declares: a view, a table without such an index. */
+  readonly isKeyDeclaredAlone?: true
 }
 
 export type Side = 'source' | 'target'
@@ -45,7 +48,11 @@ export async function checkContract(
   }
   const columns = { source: live.source?.columns ?? [], target: live.target?.columns ?? [] }
   return {
-    schema: { ...columns, forgotten: await forgottenSpellings(pipeline, columns) },
+    schema: {
+      ...columns,
+      forgotten: await forgottenSpellings(pipeline, columns),
+      ...(isKeyDeclaredAlone(models.source.definition, live.source) ? { isKeyDeclaredAlone: true } : {}),
+    },
     notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
   }
 }

@@ -89,7 +89,8 @@ export async function cut(
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
   const size = partitionSize(rows, partitionRows)
   if (key.length === 0 || rows <= size) return { rows, ranges: [WHOLE] }
-  const isInIndex = conditions.length === 0 && key.length === 1 && key.every(({ keepsIndex }) => keepsIndex)
+  const isInIndex =
+    table.isKeyIndexed && conditions.length === 0 && key.length === 1 && key.every(({ keepsIndex }) => keepsIndex)
   const find = isInIndex ? boundsOfTable : boundsOfRows
   const bounds = await find(table, { from, rows, size }, connection, signal)
   const inner = bounds.filter((bound) => bound.every((text) => text !== null)) as string[][]

@@ -11,6 +11,8 @@ export interface SourceTable {
   readonly key: ComparedKey
   /** The live type of the cursor; empty where there is none, and where the engine does not say it. */
   readonly cursorType: string
+  /** An index begins with the key: not of a view, which would be worked out for each look-up. */
+  readonly isKeyIndexed?: boolean
 }
 
 export async function sourceTable(
@@ -19,7 +21,10 @@ export async function sourceTable(
   adapter: Adapter,
 ): Promise<SourceTable> {
   const live = await connection.describe(extraction.source.definition.table)
-  return sourceTableOf(extraction, live?.columns ?? [], connection, adapter)
+  const table = await sourceTableOf(extraction, live?.columns ?? [], connection, adapter)
+  const [first] = extraction.source.definition.primaryKey
+  const isKeyIndexed = [live?.primaryKey ?? [], ...(live?.uniqueKeys ?? [])].some(([begin]) => begin === first?.column)
+  return { ...table, isKeyIndexed: first !== undefined && isKeyIndexed }
 }
 
 export async function sourceTableOf(

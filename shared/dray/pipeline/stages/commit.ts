@@ -50,7 +50,7 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
     ...step,
     deleted: step.deleted + gone,
     gone,
-    notes: withNotes(step.notes, notes),
+    notes: withNotes(step.notes, [...notes, ...twins(pipeline, planned, sums)]),
     ...spent,
   })
   return { ...countsOf(sums), last_run_before: step.lastRunBefore, last_run_after: step.lastRunAfter }
@@ -59,6 +59,15 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
 function countsOf(sums: RowCounts): RowCounts {
   const terms = ['read', ...rowTerms] as const
   return Object.fromEntries(terms.map((term) => [term, sums[term]])) as Record<(typeof terms)[number], number>
+}
+
+/** Rows that are two things, though the model tells them apart by one key, would be missed by nobody. */
+function twins({ extract }: Pipeline, { schema }: Plan, { duplicate }: LandedRun): string[] {
+  if (!schema?.isKeyDeclaredAlone || duplicate === 0) return []
+  const { database, table, primaryKey } = extract.source.definition
+  return [
+    `${duplicate} rows of ${database}.${table} have the key of another row, a newer one or one that is the same, which is in the target instead; no index of the source holds to the key ${primaryKey.map(({ column }) => column).join(', ')}: where each stands for something else, make it whole by primaryKey() of more fields`,
+  ]
 }
 
 function withNotes(said: readonly string[] | null, more: readonly string[]): readonly string[] | null {

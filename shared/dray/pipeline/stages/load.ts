@@ -8,6 +8,7 @@ import { checkFence, type LandedRows, type LedgerCounts, ledgerOf } from '#dray/
 import type { Landed } from '#dray/pipeline/landing/left-alone.ts'
 import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
+import { refuseTwins } from '#dray/pipeline/landing/twin-rows.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
 import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
@@ -44,6 +45,7 @@ async function landPartition(declared: Pipeline, input: LoadInput, services: Ser
     if (merged.duplicate > 0 && input.other_keys !== 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
       await refuseUnordered(pipeline, input.transformed, services)
     }
+    if (merged.duplicate > 0 && planned.schema?.isKeyDeclaredAlone) await refuseTwins(pipeline, input, services)
     await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
     const landing = countsOf(input, merged)
     const staged = {

@@ -42,7 +42,8 @@ export async function stageLoadedKeys(
   planned: Plan,
   services: Services,
 ): Promise<StagedObject | null> {
-  if (pipeline.deletes.kind === 'ignore' || !planned.advances) return null
+  const { deletes } = pipeline
+  if (deletes.kind === 'ignore' || (deletes.by === 'absence' && !planned.advances)) return null
   const all = bulkColumns(pipeline.load.target.definition)
   const key = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy)
   const places = key.map((column) => all.indexOf(column))

@@ -100,13 +100,17 @@ function replacing(): KindOfRun {
 const BELOW = '470'
 
 /** All that is gone, or nothing; and never what is there. Rows that say it themselves are there, and are changed. */
-function deleting(load: 'deletes' | 'told', below: string | null = null): KindOfRun {
+function deleting(load: 'deletes' | 'told', name: string = load, shape: PipelineShape = {}): KindOfRun {
+  const { isView = false, below = null } = shape
   let before: Digests = new Map()
   return {
-    name: below === null ? load : 'deletes of a part',
-    shape: { load, partitionRows: PARTITION_ROWS, ...(below === null ? {} : { below }) },
+    name,
+    shape: { load, partitionRows: PARTITION_ROWS, ...shape },
     critical: /staging\.read object starts/,
-    begin: firstRun,
+    async begin(lane) {
+      if (isView) await lane.source.run('create view item_view as select * from item')
+      await firstRun(lane)
+    },
     async prepare(lane, round) {
       before = await landedRows(lane.target)
       await changeRows(lane, round)
@@ -349,7 +353,8 @@ async function touch({ source }: Lane, change: string): Promise<void> {
 export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   () => deleting('deletes'),
-  () => deleting('deletes', BELOW),
+  () => deleting('deletes', 'deletes of a part', { below: BELOW }),
+  () => deleting('deletes', 'view', { isView: true }),
   () => deleting('told'),
   leaving,
   following,

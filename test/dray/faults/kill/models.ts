@@ -28,6 +28,8 @@ export interface PipelineShape {
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes' | 'told' | 'first' | 'follow'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
+  /** Reads a view of the rows, which has no key but the model's. */
+  readonly isView?: boolean
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
 }
@@ -37,10 +39,10 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, below } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, isView = false, below } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
-  class Item extends source.source('item', {
+  class Item extends source.source(isView ? 'item_view' : 'item', {
     id: bigint().primaryKey(),
     code: text(),
     label: text().nullable(),

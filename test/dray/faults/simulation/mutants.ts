@@ -98,8 +98,8 @@ export const windowMutants: readonly Mutant[] = [
     file: 'shared/dray/pipeline/plan/usual-run.ts',
     edits: [
       [
-        'await settledWindow(extract, lastRun, connection, table)',
-        "{ ...(await settledWindow(extract, lastRun, connection, table)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
+        'await settledWindow(extract, before, connection, table)',
+        "{ ...(await settledWindow(extract, before, connection, table)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
       ],
     ],
   },
