@@ -29,6 +29,7 @@ export function plansDocument(plans: readonly TableChanges[], outcome?: OutcomeO
         values_lost: statement.valuesLost,
         locks: statement.locks,
         obstacles: statement.obstacles,
+        only_with: statement.behind,
       })),
       questions,
       notes,
