@@ -23,6 +23,16 @@ export interface GreatestNumber {
 export interface SeenNumbers {
   /** Seen while transactions were open that may have drawn smaller ones: once these have ended, it is settled. */
   readonly unsettled?: GreatestNumber | null
+  /** The first key that no run has seen, where rows of new keys are read whatever their stamp. */
+  readonly keysUntil?: string
+}
+
+/** Only what is kept of numbers. */
+export function seenNumbers(source: SeenNumbers | null): SeenNumbers {
+  return {
+    ...(source?.unsettled === undefined ? {} : { unsettled: source.unsettled }),
+    ...(source?.keysUntil === undefined ? {} : { keysUntil: source.keysUntil }),
+  }
 }
 
 /** The database that rows were read of: another one holds other changes at the same times. */

@@ -33,6 +33,8 @@ export interface Cursor {
   /** The same of a counter, in numbers. */
   readonly overlapNumbers: number
   readonly nulls: NullCursors
+  /** Rows of new keys are read whatever their stamp. */
+  readonly lateRows: boolean
   /** The zone of a column that has none; null where nothing was said. */
   readonly zone: string | null
 }
@@ -130,6 +132,11 @@ export interface ChangedSinceOptions<
    */
   readonly overlap?: Duration | number
   readonly nulls?: NullCursors
+  /**
+   * Reads rows whose keys are above all that were there before, also where they come with an older stamp: rows that
+   * were imported, or stamped by a device. The primary key is one integer that grows.
+   */
+  readonly lateRows?: 'byKey'
   readonly partitionRows?: number
 }
 
@@ -149,6 +156,7 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
   if (isCounter && (options.lag !== undefined || options.zone !== undefined)) {
     throw refuse('a counter knows no time, so it takes no lag and no zone; leave them out')
   }
+  if (options.lateRows !== undefined) checkLateRows(named, source, refuse)
   const overlap = overlapOf(named, options.overlap, refuse)
   return {
     ...narrowedSource(what, source, options, named.fields),
@@ -158,6 +166,7 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
       unseenLagSeconds: isXid || isCounter ? 0 : secondsOf(options.lag ?? UNSEEN_LAG),
       ...overlap,
       nulls: options.nulls ?? 'error',
+      lateRows: options.lateRows === 'byKey',
       zone: options.zone === undefined ? null : zoneNamed(options.zone, what),
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
@@ -166,6 +175,16 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
 
 type NamedCursor = Pick<Cursor, 'kind' | 'name' | 'fields' | 'expression'>
 type GivenCursor = string | readonly string[] | SqlExpression<Timestamp> | XidCursor | CounterCursor
+
+function checkLateRows({ kind }: NamedCursor, { definition }: AnySource, refuse: (why: string) => Error): void {
+  if (kind !== 'timestamp')
+    throw refuse('lateRows is for time stamps: a number cannot be older than it is; leave it out')
+  const [key, ...others] = definition.primaryKey.map(({ field }) => field.settings.kind)
+  if (others.length === 0 && (key === 'integer' || key === 'bigint')) return
+  throw refuse(
+    "lateRows: 'byKey' goes by a primary key that is one integer and grows, which this one is not; leave it out, and have `dray reconcile --fix` find rows that came with an old stamp",
+  )
+}
 
 function overlapOf(
   { kind }: NamedCursor,

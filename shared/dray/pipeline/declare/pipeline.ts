@@ -108,6 +108,11 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): ${again} reads rows again in each run, and append() to a table without a primary key would insert them each time; give the target's model a primary key, write with upsert(), or leave that out`,
     )
   }
+  if (load.kind === 'append' && extract.cursor?.lateRows) {
+    throw new ConfigurationError(
+      `pipeline('${name}'): lateRows may read a row twice, by its stamp and by its key, and append() would insert it each time; write with upsert(), or leave lateRows out`,
+    )
+  }
   refuseOwnNames(name, load)
   const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
   const { database, table } = load.target.definition

@@ -20,7 +20,7 @@ import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import type { Services } from '../services.ts'
 import { type ExpectedRow, RowComparison } from './compare-rows.ts'
 import { type Bounds, RangeDigests } from './range-digests.ts'
-import { SourcePages, type SourceRow } from './source-pages.ts'
+import { type ReadBefore, SourcePages, type SourceRow } from './source-pages.ts'
 
 /** One row that is not as it should be. Keys are by column. */
 export interface RowDifference {
@@ -124,7 +124,7 @@ class Reconciling {
   readonly #differing = new Set<number>()
   #keepsKey: boolean
   #quarantined: ReadonlySet<string> = new Set()
-  #lastRun: string | null = null
+  #before: ReadBefore = { lastRun: null }
 
   constructor(pipeline: Pipeline, services: Services, { deep, rangeRows, limit }: ReconcileOptions) {
     this.#pipeline = pipeline
@@ -141,11 +141,11 @@ class Reconciling {
   async run(): Promise<Reconciliation> {
     const { extract, load, name } = this.#pipeline
     const state = await this.#services.state.pipeline(name)
-    this.#lastRun = state?.lastRun ?? null
     const { database, definition } = extract.source
     const live = await database.withConnection((connection) => connection.describe(definition.table))
     this.#hasOtherKeys = isKeyDeclaredAlone(definition, live)
-    if (extract.cursor !== null && this.#lastRun === null) {
+    this.#before = { lastRun: state?.lastRun ?? null, keysUntil: state?.source?.keysUntil }
+    if (extract.cursor !== null && this.#before.lastRun === null) {
       this.#notes.push('the pipeline has no last_run, so every source row is left to its next run')
     }
     if (state?.leaseOwner) {
@@ -208,7 +208,7 @@ class Reconciling {
 
   async #byRow(bounds: Bounds): Promise<number> {
     let rows = 0
-    for await (const page of this.#source.pages(bounds, this.#lastRun)) {
+    for await (const page of this.#source.pages(bounds, this.#before)) {
       rows += page.length
       this.#ranges += 1
       await this.#compare(page)
@@ -220,7 +220,7 @@ class Reconciling {
   async #judgeNewest(): Promise<void> {
     const order = new RowOrder(this.#pipeline)
     const newest = new Map<string, { readonly one: ExpectedRow; readonly place: RowPlace }>()
-    for await (const page of this.#source.pages(EVERYTHING, this.#lastRun)) {
+    for await (const page of this.#source.pages(EVERYTHING, this.#before)) {
       for (const one of this.#expected(page)) {
         if (one.outcome.kind !== 'loaded' || one.key === null) continue
         const key = keyOf(one.key)

@@ -5,6 +5,7 @@ import type { Text } from '#dray/block/block.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { seenKeys } from '#dray/pipeline/plan/late-rows.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { type SourceTable, sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { windowCondition } from '#dray/pipeline/plan/window.ts'
@@ -15,6 +16,12 @@ import type { Bounds } from './range-digests.ts'
 export interface SourceRow {
   readonly texts: readonly Text[]
   readonly isPending: boolean
+}
+
+/** Up to where runs have read. */
+export interface ReadBefore {
+  readonly lastRun: string | null
+  readonly keysUntil?: string | undefined
 }
 
 /** Reads the source in ranges of its primary key; of a value beyond the limits its length. */
@@ -32,7 +39,7 @@ export class SourcePages {
     this.#signal = signal
   }
 
-  async *pages(bounds: Bounds, lastRun: string | null): AsyncGenerator<readonly SourceRow[]> {
+  async *pages(bounds: Bounds, read: ReadBefore): AsyncGenerator<readonly SourceRow[]> {
     const { source } = this.#extract
     const { columns, primaryKey } = source.definition
     const signal = this.#signal
@@ -43,7 +50,7 @@ export class SourcePages {
       if (signal.aborted) throw new TransientError('the comparison was stopped', { cause: signal.reason })
       const position = from
       const rows = await source.database.withConnection(async (connection, adapter) => {
-        const statement = compile(adapter, this.#page(table, { from: position, to: bounds.to }, lastRun))
+        const statement = compile(adapter, this.#page(table, { from: position, to: bounds.to }, read))
         return (await connection.query(statement.sql, statement.parameters, { signal })).rows
       })
       const last = rows.at(-1)
@@ -54,7 +61,7 @@ export class SourcePages {
     }
   }
 
-  #page(table: SourceTable, { from, to }: Bounds, lastRun: string | null): RawBuilder<unknown> {
+  #page(table: SourceTable, { from, to }: Bounds, before: ReadBefore): RawBuilder<unknown> {
     const { definition } = this.#extract.source
     const sizes = new RowSizes(definition.columns, table, this.#limits)
     const columns = sizes.columnsUpTo(this.#limits.valueBytes, definition.primaryKey)
@@ -63,15 +70,16 @@ export class SourcePages {
       ...(from === null ? [] : [after(table.key, from)]),
       ...(to === null ? [] : [upTo(table.key, to)]),
     ]
-    return sql`select ${sql.join(columns)}, ${this.#pending(table, lastRun)} from ${tableName(definition)}${where(conditions)}
+    return sql`select ${sql.join(columns)}, ${this.#pending(table, before)} from ${tableName(definition)}${where(conditions)}
       order by ${ascending(table.key)} limit ${sql.raw(String(this.#rows))}`
   }
 
   /** Rows that no window has read yet. */
-  #pending(table: SourceTable, lastRun: string | null): RawBuilder<unknown> {
+  #pending(table: SourceTable, { lastRun, keysUntil }: ReadBefore): RawBuilder<unknown> {
     if (this.#extract.cursor === null) return sql.raw('0')
     if (lastRun === null) return sql.raw('1')
     const read = windowCondition(this.#extract, { lo: null, hi: lastRun }, table)
-    return sql`case when ${read} then 0 else 1 end`
+    const keys = seenKeys(this.#extract, keysUntil)
+    return sql`case when ${keys === null ? read : sql`${read} and ${keys}`} then 0 else 1 end`
   }
 }

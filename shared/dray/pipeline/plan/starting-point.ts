@@ -32,7 +32,10 @@ export function startingPoint(
   const note = isBehind
     ? `last_run is ${lastRun} and rows have landed in ${where} ${upTo(mark)}: it is new, was restored from a backup or is another one, so ${again}`
     : `rows have landed in ${where} ${upTo(mark)} and last_run is ${lastRun ?? 'not known'}: it did not move after them, or the state was lost, so ${again}`
-  return { from, note }
+  const late = extract.cursor.lateRows
+    ? `; rows that came late since then are not read again, and \`npx dray reconcile ${pipeline.name} --fix\` finds them`
+    : ''
+  return { from, note: note + late }
 }
 
 function upTo(mark: string | null): string {

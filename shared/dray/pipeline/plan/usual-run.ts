@@ -5,6 +5,7 @@ import { checkNullCursors } from './checked-cursor.ts'
 import { noteOfIds } from './counter-window.ts'
 import { isComputed, noteOfMissingIndex } from './cursor-index.ts'
 import type { Draft } from './draft.ts'
+import { lateKeys } from './late-rows.ts'
 import { cut } from './partitions.ts'
 import { sourceTable } from './source-table.ts'
 import { notesOfNewerRows } from './waiting-rows.ts'
@@ -26,7 +27,12 @@ export async function draftUsual(
       return { window: null, rows, partitions: ranges, advances: true, notes }
     }
     const before = { lastRun, seen, signal: services.signal }
-    const { settled, unsettled, ...window } = await settledWindow(extract, before, connection, table)
+    const { settled, unsettled, ...settledOne } = await settledWindow(extract, before, connection, table)
+    const came = cursor.lateRows
+      ? await lateKeys(extract, { lo: settledOne.lo, seen, signal: services.signal }, connection, table)
+      : null
+    const window = came === null ? settledOne : { ...settledOne, late: came.late }
+    const kept = came?.seen ?? (unsettled === undefined ? {} : { unsettled })
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     const { rows, ranges } = await cut(
       extract,
@@ -37,16 +43,21 @@ export async function draftUsual(
     )
     const newer = await notesOfNewerRows(extract, window, settled, connection, table)
     const index = isComputed(extract) ? await noteOfMissingIndex(extract, connection, table) : null
-    const notes = [window.note, nulls, ...newer, index, noteOfIds(extract, pipeline.load.kind)].filter(
-      (note) => note !== null,
-    )
+    const notes = [
+      window.note,
+      nulls,
+      came?.note ?? null,
+      ...newer,
+      index,
+      noteOfIds(extract, pipeline.load.kind),
+    ].filter((note) => note !== null)
     return {
       window,
       rows,
       partitions: ranges,
       advances: true,
       notes,
-      seen: unsettled === undefined ? {} : { unsettled },
+      seen: kept,
     }
   })
 }

@@ -8,6 +8,7 @@ import { checkCursor, startOfCursorUnit } from './checked-cursor.ts'
 import { counterWindow } from './counter-window.ts'
 import { cursorForm } from './cursor-form.ts'
 import { cursorOf, cursorValue } from './cursor-value.ts'
+import { type LateKeys, lateCondition } from './late-rows.ts'
 import type { SourceTable } from './source-table.ts'
 
 /** `[lo, hi)` of the cursor, as the source's text. */
@@ -16,6 +17,8 @@ export interface Window {
   readonly hi: string
   /** False when other transactions could not be seen and `hi` rests on the lag alone. */
   readonly exact: boolean
+  /** Of these keys rows are read that are stamped before the window. */
+  readonly late?: LateKeys | null
   readonly note: string | null
 }
 
@@ -85,17 +88,17 @@ async function xidWindow(
   return { lo: lastRun, hi, exact: true, note: null, settled: null }
 }
 
-/** The rows of a window, and with `nulls: 'include'` those that have no cursor. */
+/** The rows of a window, with `nulls: 'include'` those that have no cursor, and those that came late. */
 export function windowCondition(
   extraction: Extraction,
-  window: Pick<Window, 'lo' | 'hi'>,
+  window: Pick<Window, 'lo' | 'hi' | 'late'>,
   table: SourceTable,
 ): RawBuilder<unknown> {
-  const cursor = cursorOf(extraction)
-  const within = rangeOf(extraction, window, table)
-  return cursor.nulls === 'include'
-    ? sql`((${within}) or ${table.adapter.isNull(cursorValue(extraction))})`
-    : sql`(${within})`
+  const { lo, late = null } = window
+  const alternatives = [sql`(${rangeOf(extraction, window, table)})`]
+  if (cursorOf(extraction).nulls === 'include') alternatives.push(table.adapter.isNull(cursorValue(extraction)))
+  if (late !== null && lo !== null) alternatives.push(lateCondition(extraction, late, lo, table))
+  return sql`(${sql.join(alternatives, sql` or `)})`
 }
 
 /** The rows of a window without those that have no cursor. */

@@ -24,7 +24,9 @@ export function isOrdered({ extract, load }: Pipeline): boolean {
  * run, by itself, and would take the place of the newer rows of its key. Null where a version guards those.
  */
 export function datedCheck({ name, extract, load }: Pipeline): ((row: readonly Text[]) => void) | null {
-  if (extract.cursor?.nulls !== 'include' || load.version !== null) return null
+  if (load.version !== null) return null
+  if (extract.cursor?.lateRows) return () => refuseLate(name, extract, load)
+  if (extract.cursor?.nulls !== 'include') return null
   const ageOf = ageOfRow(extract)
   const ages = ageNames(extract)
   return (row) => {
@@ -34,6 +36,13 @@ export function datedCheck({ name, extract, load }: Pipeline): ((row: readonly T
       `${name}: a row of ${database}.${table} has no ${ages}, and its key in ${load.target.definition.table} (${load.by.join(', ')}) is another one than in the source, so each run would write it over newer rows of that key; nothing of its partition was loaded and last_run stays where it is. Give the load a version, fill ${ages} in, or leave such rows out: nulls: 'exclude', or null from the transform`,
     )
   }
+}
+
+function refuseLate(name: string, extract: Pipeline['extract'], load: Pipeline['load']): never {
+  const { database, table } = extract.source.definition
+  throw new TerminalError(
+    `${name}: the key of a row of ${database}.${table} in ${load.target.definition.table} (${load.by.join(', ')}) is another one than in the source, and lateRows reads rows with older stamps, which would be written over newer ones of that key; nothing of its partition was loaded and last_run stays where it is. Give the load a version, or leave lateRows out`,
+  )
 }
 
 /**

@@ -20,7 +20,7 @@ import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
-import { emptyStep, type Lease, type SeenNumbers } from '#dray/state/state-store.ts'
+import { emptyStep, type Lease, seenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
@@ -76,7 +76,7 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
     notes: [...said, ...drafted.notes, ...notes, ...waiting.notes],
     schema,
     ...(following.columns.length === 0 ? {} : { columns: following.columns }),
-    source: read.source === null ? null : { ...seenBefore(taken.source), ...read.source, ...drafted.seen },
+    source: read.source === null ? null : { ...seenNumbers(taken.source), ...read.source, ...drafted.seen },
     pipeline: pipeline.name,
     runId: run.id,
     epoch,
@@ -89,10 +89,6 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
-}
-
-function seenBefore(source: SeenNumbers | null): SeenNumbers {
-  return source?.unsettled === undefined ? {} : { unsettled: source.unsettled }
 }
 
 /**

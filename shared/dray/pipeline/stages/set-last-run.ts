@@ -21,7 +21,9 @@ export async function setLastRun(
     await database.transaction(async () => {
       const known = await state.pipeline(pipeline.name)
       await setMark(database, pipeline.name, lastRun, known?.epoch ?? 0)
-      await state.setLastRun(pipeline.name, lastRun, now(), source)
+      const keysUntil = known?.source?.keysUntil
+      const kept = source === null || keysUntil === undefined ? source : { ...source, keysUntil }
+      await state.setLastRun(pipeline.name, lastRun, now(), kept)
     })
   } catch (error) {
     throw explained(error, pipeline)

@@ -151,7 +151,7 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: 'rows without a cursor are left out although they were asked for',
     file: WINDOW,
-    edits: [["cursor.nulls === 'include'", 'false']],
+    edits: [["cursorOf(extraction).nulls === 'include'", 'false']],
   },
   {
     bug: 'rows without a cursor are passed over in silence',
