@@ -16,6 +16,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   [ENGINES_PART]: [
     'test/dray/pipeline/{foreign-keys,float-keys,forgotten-spellings,given-keys,history-stored,history,impossible-dates,key-order}.test.ts',
     'test/dray/pipeline/{odd-names,own-names}.test.ts',
+    'test/dray/pipeline/{counters,declared-keys,history-by-source,history-options,late-rows,new-columns,told-rows}.test.ts',
     'test/dray/pipeline/{quarantine-closing,replace,shared-keys,source-and-target,target-keys}.test.ts',
     'test/dray/database/{identity,rewritten-keys,spellings}.test.ts',
     'test/dray/database/postgres/elsewhere.test.ts',

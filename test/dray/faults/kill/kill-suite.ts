@@ -25,6 +25,11 @@ function wanted() {
   return { first, next, other, from: { first: fromFirst, next: fromNext } }
 }
 
+/** The short form tries every other kind on PostgreSQL, and the others on MySQL. */
+function isTried(place: number, engine: Engine): boolean {
+  return long || process.env.DRAY_KILLS !== undefined || place % 2 === (engine === 'postgres' ? 0 : 1)
+}
+
 /** The kill suite on one engine. */
 export function killSuite(engine: Engine): void {
   test(`a run on ${engine} that is killed at any point is made good by the next one`, async (t) => {
@@ -53,7 +58,7 @@ export function killSuite(engine: Engine): void {
       assert.ok(report.afterCommit > 0, 'no run was killed behind its commit')
     })
 
-    for (const kindOf of kindsOfRuns) {
+    for (const kindOf of kindsOfRuns.filter((_, place) => isTried(place, engine))) {
       const kind = kindOf()
       await t.test(`a run of the kind ${kind.name}`, async (t) => {
         const lane = await open(kind.name, kind.shape)
