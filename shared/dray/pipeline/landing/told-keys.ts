@@ -7,7 +7,9 @@ import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { isFlagged } from '#dray/pipeline/rows/flagged-rows.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
+import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -28,6 +30,7 @@ export class ToldKeys {
   readonly #told: readonly StagedObject[]
   readonly #schema: PlannedSchema | undefined
   readonly #services: Services
+  readonly #written: WrittenKeys
 
   constructor(
     pipeline: Pipeline,
@@ -39,6 +42,7 @@ export class ToldKeys {
     this.#told = told
     this.#schema = schema
     this.#services = services
+    this.#written = new WrittenKeys(pipeline)
   }
 
   /** Has them removed, group by group. Throws `Terminal` where the target does not say that it was done. */
@@ -79,17 +83,18 @@ export class ToldKeys {
     )
   }
 
-  /** As the target writes them. */
-  async *blocks(): AsyncGenerator<CopyBlock> {
+  /** As the target writes them, those that it has. All at once: while keys are held, the target answers nothing else. */
+  async blocks(): Promise<readonly CopyBlock[]> {
     const encoder = new BlockEncoder()
+    const blocks: CopyBlock[] = []
     for await (const keys of this.#groups()) {
       for (const key of keys) {
         const full = encoder.push(key)
-        if (full !== null) yield full
+        if (full !== null) blocks.push(full)
       }
     }
     const rest = encoder.flush()
-    if (rest !== null) yield rest
+    return rest === null ? blocks : [...blocks, rest]
   }
 
   async *#groups(): AsyncGenerator<readonly Key[]> {
@@ -100,10 +105,43 @@ export class ToldKeys {
       for await (const block of blocks) {
         for (const group of inGroups(decodeBlock(block))) {
           const keys = isSpelled ? await this.#own(group) : group
-          if (keys.length > 0) yield keys
+          if (keys.length === 0 || (await this.#count(await this.#condition(keys))) === 0) continue
+          await this.#refuseShared(group)
+          yield keys
         }
       }
     }
+  }
+
+  /**
+   * Throws `Terminal` where the source has another row of such a key, which does not say that it is deleted: its table
+   * does not hold to what the model calls its primary key.
+   */
+  async #refuseShared(keys: readonly Key[]): Promise<void> {
+    const { name, extract, load } = this.#pipeline
+    const { source } = extract
+    const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    const several = await this.#ofSeveral(keys, 1, null)
+    if (several.length === 0) return
+    const flagged = isFlagged(this.#pipeline)?.(await source.database.adapter()) ?? null
+    const unsaid = flagged === null ? several : await this.#ofSeveral(several, 0, sql`not coalesce(${flagged}, false)`)
+    const held = await storedKeys(load.target, columnsOf(load.target.definition, load.by), unsaid)
+    const sample = unsaid.find((_, place) => held[place]?.length !== 0)
+    if (sample === undefined) return
+    const { database, table } = source.definition
+    const key = own.map((column, place) => `${column.name} ${sample[place]}`).join(', ')
+    throw new TerminalError(
+      `${name}: ${database}.${table} has several rows of ${key}, one of which says that it is deleted while another does not, so none of the target was deleted and last_run stays where it is; mark fields as primaryKey() that tell the rows apart, or read a view that has one row of each key`,
+    )
+  }
+
+  /** Of these keys those that more rows of the source have than are given. */
+  async #ofSeveral(keys: readonly Key[], rows: number, condition: RawBuilder<unknown> | null): Promise<readonly Key[]> {
+    const { source } = this.#pipeline.extract
+    const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    const found = await storedKeys(source, own, keys, condition)
+    const isSame = (key: Key) => (other: Key) => keyOf(this.#written.texts(other)) === keyOf(key)
+    return keys.filter((key, place) => (found[place]?.filter(isSame(key)).length ?? 0) > rows)
   }
 
   /**
