@@ -146,6 +146,27 @@ onEachEngine('rows that a load leaves alone', [source, target], (engine) => {
     assert.deepEqual(labels, isOne ? ['first', 'first', 'new'] : ['first', 'first', 'new', 'other'])
   })
 
+  test('are those of a hand that spells their keys otherwise', async () => {
+    const [large, small] = ['ABCDEF00-0000-4000-8000-00000000000', 'abcdef00-0000-4000-8000-00000000000']
+    await AccountById.insertAll([{ id: `${large}1`, label: 'by hand' }])
+    if (engine.dialect !== 'postgres') {
+      const id = engine.dialect === 'mysql' ? 'char(36) collate utf8mb4_general_ci' : 'text collate nocase'
+      await target.query('drop table account_by_id')
+      await target.query(`create table account_by_id (id ${id} primary key, label varchar(20))`)
+      await target.query(`insert into account_by_id values ('${large}1', 'by hand')`)
+    }
+    await Account.insertAll(
+      [1, 2].map((nth) => ({ id: `${engine.dialect === 'postgres' ? large : small}${nth}`, label: 'theirs' })),
+    )
+
+    const first = await run(accounts, 'run-1')
+    const second = await run(accounts, 'run-2')
+
+    assert.deepEqual([first.inserted, first.left, second.left], [1, 1, 2])
+    const labels = (await AccountById.all().toArray()).map(({ label }) => label).sort()
+    assert.deepEqual(labels, ['by hand', 'theirs'])
+  })
+
   test('may be several of one key: the first that lands stays', async () => {
     await Price.insertAll(
       [1, 2, 3, 4, 5].map((nth) => ({

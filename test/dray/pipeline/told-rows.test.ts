@@ -367,32 +367,6 @@ onEachEngine('rows that say that they are deleted', [source, target], (engine) =
     assert.deepEqual((await reconcile(hard, services)).differences, [])
   })
 
-  test('of a view take nothing along of another row of their key that is there', async () => {
-    await source.query(
-      'create table reported (id bigint not null, name varchar(20), deleted_at varchar(30), nth bigint not null)',
-    )
-    await source.query(
-      "insert into reported values (1, 'live', null, 1), (1, 'old', '2024-01-01', 2), (2, 'old', '2024-01-01', 3)",
-    )
-    await TargetCustomer.insertAll([1n, 2n].map((id) => ({ id, name: 'before' })))
-    class Reported extends source.source('reported', {
-      id: bigint().primaryKey(),
-      name: text().nullable(),
-      deletedAt: text().nullable(),
-    }) {}
-    const reported = pipeline('reported', {
-      extract: fullLoad(Reported),
-      transform: ({ id, name, deletedAt }, row) => (deletedAt === null ? { id, name } : row.delete()),
-      load,
-      deletes: { told: true },
-    })
-
-    const { deleted, updated } = await run(reported, 'run-1')
-
-    assert.deepEqual([deleted, updated], [2, 1])
-    assert.deepEqual(await ids(), [1])
-  })
-
   test('are refused where nothing says what becomes of them, and nothing is loaded', async () => {
     await SourceCustomer.insertAll(rows(1, 2))
     const unsaid = pipeline('customers', {

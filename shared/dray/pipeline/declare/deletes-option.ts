@@ -71,11 +71,28 @@ export function deletesOf(
     flag: given.flag ?? null,
     field: given.soft ?? null,
     most: given.most ?? (isTold ? 1 : MOST),
-    key:
-      given.key === undefined ? extract.source.definition.primaryKey.map((column) => column.name) : [given.key].flat(),
+    key: given.key === undefined ? ownKey(extract, load) : [given.key].flat(),
   }
   if (kind !== 'ignore') checkDeletes(name, deletes, extract, load)
+  if (isTold && given.key === undefined) refuseUnclear(name, deletes, load)
   return deletes
+}
+
+/** The source's primary key in the order of `by`, as far as the names say it. */
+function ownKey({ source }: Extraction, { by }: Loading): readonly string[] {
+  const own = source.definition.primaryKey.map((column) => column.name)
+  if (own.length !== by.length) return own
+  const others = own.filter((field) => !by.includes(field))
+  return by.map((field) => (own.includes(field) ? field : (others.shift() as string)))
+}
+
+/** No transform is asked which row of the target it is of which a flag says that it is deleted. */
+function refuseUnclear(name: string, { key }: Deletes, { by }: Loading): void {
+  const others = by.filter((field, place) => field !== key[place])
+  if (others.length < 2) return
+  throw new ConfigurationError(
+    `pipeline('${name}'): deletes: it is not said which fields of the source are ${others.join(', ')} of the target, so a row that says that it is deleted might take another one along; name them in the order of by: { key: [${by.map((_, place) => `'${key[place]}'`).join(', ')}] } or another`,
+  )
 }
 
 interface Given {

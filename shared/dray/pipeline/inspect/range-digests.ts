@@ -12,6 +12,7 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import type { SourceTable } from '#dray/pipeline/plan/source-table.ts'
+import { isFlagged } from '#dray/pipeline/rows/flagged-rows.ts'
 import { mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
@@ -25,6 +26,8 @@ interface Side {
   /** True for a row that is not too large to be digested. */
   readonly isSmall: RawBuilder<unknown>
   readonly condition: RawBuilder<unknown> | null
+  /** Rows that say themselves that they are deleted; null where none does. */
+  readonly isDeleted: RawBuilder<unknown> | null
 }
 
 /** A range of keys: behind `from`, up to and with `to`; null where it is open. */
@@ -75,13 +78,17 @@ export class RangeDigests {
         extract.source,
         primary,
         columns.map(({ source }) => source),
-        { conditionOf: (live) => ownRows(extract, live)[0] ?? null, limits: pipeline.limits },
+        {
+          conditionOf: (live) => ownRows(extract, live)[0] ?? null,
+          isDeleted: isFlagged(pipeline),
+          limits: pipeline.limits,
+        },
       ),
       await sideOf(
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { conditionOf: ({ adapter }) => liveRows(pipeline, adapter), limits: pipeline.limits },
+        { conditionOf: ({ adapter }) => liveRows(pipeline, adapter), isDeleted: null, limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)
@@ -104,10 +111,16 @@ export class RangeDigests {
     return ((await model.database.query(statement.sql, statement.parameters)).rows[0] as string[] | undefined) ?? null
   }
 
-  /** Rows of the source in the range, and whether both databases compute the same of it. */
-  async compare(bounds: Bounds): Promise<{ readonly rows: number; readonly same: boolean }> {
-    const [one, other] = await Promise.all([digest(this.#source, bounds), digest(this.#target, bounds)])
-    return { rows: Number(one[0]), same: one.join() === other.join() }
+  /**
+   * Rows of the source in the range, those that say that they are deleted apart, and whether both databases compute the
+   * same of the others.
+   */
+  async compare(bounds: Bounds): Promise<{ readonly rows: number; readonly deleted: number; readonly same: boolean }> {
+    const [[all = null, ...one], [, ...other]] = await Promise.all([
+      digest(this.#source, bounds),
+      digest(this.#target, bounds),
+    ])
+    return { rows: Number(one[0]), deleted: Number(all) - Number(one[0]), same: one.join() === other.join() }
   }
 }
 
@@ -117,8 +130,10 @@ async function sideOf(
   columns: readonly ColumnDefinition[],
   {
     conditionOf,
+    isDeleted,
     limits,
   }: Pick<Pipeline, 'limits'> & {
+    readonly isDeleted: ReturnType<typeof isFlagged>
     conditionOf(live: Pick<SourceTable, 'adapter' | 'columns'>): Side['condition']
   },
 ): Promise<Side | null> {
@@ -136,6 +151,7 @@ async function sideOf(
     texts: texts as RawBuilder<unknown>[],
     isSmall: sql`${new RowSizes(columns, { adapter, columns: live?.columns ?? [] }, limits).total} <= ${sql.raw(String(mostWritten(limits)))}`,
     condition: conditionOf({ adapter, columns: live?.columns ?? [] }),
+    isDeleted: isDeleted === null ? null : isDeleted(adapter),
   }
 }
 
@@ -149,9 +165,12 @@ function textOf(
   return kind !== 'uuid' && UNLIKE.test(type) ? null : digests.textOf(columnName(column), kind, type)
 }
 
-/** The number of rows and the sums of two parts of each row's hash: of any order, and not the same by chance. */
+/**
+ * The number of rows, of those that do not say that they are deleted, and of these the sums of two parts of each row's
+ * hash: of any order, and not the same by chance.
+ */
 async function digest(
-  { model, adapter, digests, key, texts, isSmall, condition }: Side,
+  { model, adapter, digests, key, texts, isSmall, condition, isDeleted }: Side,
   { from, to }: Bounds,
 ): Promise<readonly (string | null)[]> {
   const conditions = [
@@ -159,10 +178,14 @@ async function digest(
     ...(from === null ? [] : [after(key, from)]),
     ...(to === null ? [] : [upTo(key, to)]),
   ]
-  const hash = sql.id('h')
+  const [hash, kept] = [sql.id('h'), sql.id('k')]
+  const [isHashed, isKept] =
+    isDeleted === null
+      ? [isSmall, sql`1`]
+      : [sql`${isSmall} and not coalesce(${isDeleted}, false)`, sql`case when ${isDeleted} then 0 else 1 end`]
   const statement = compile(
     adapter,
-    sql`select count(*), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select case when ${isSmall} then ${digests.hashOf(digests.rowText(texts))} end as ${hash} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
+    sql`select count(*), coalesce(sum(${kept}), 0), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select case when ${isHashed} then ${digests.hashOf(digests.rowText(texts))} end as ${hash}, ${isKept} as ${kept} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
   )
   const { rows } = await model.database.query(statement.sql, statement.parameters)
   return rows[0] ?? []

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { sql } from 'kysely'
 import { tableName, where } from '#dray/active-record/sql.ts'
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
 import { decodeBlock } from '#dray/block/copy-text.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -97,6 +98,11 @@ function readWithin<T>(
   }
 }
 
+/** A source row that is to be in the target by now, with what the transform makes of it. */
+interface Expected extends ExpectedRow {
+  readonly row: readonly Text[]
+}
+
 const EVERYTHING: Bounds = { from: null, to: null }
 
 class Reconciling {
@@ -122,6 +128,8 @@ class Reconciling {
   #hasOtherKeys = false
   /** Keys of rows that differ, as hashes. */
   readonly #differing = new Set<number>()
+  /** The source's columns that are the target's key. */
+  readonly #sourceKey: readonly ColumnDefinition[]
   #keepsKey: boolean
   #quarantined: ReadonlySet<string> = new Set()
   #before: ReadBefore = { lastRun: null }
@@ -134,6 +142,7 @@ class Reconciling {
     this.#limit = limit ?? 10_000
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
+    this.#sourceKey = columnsOf(pipeline.extract.source.definition, pipeline.deletes.key)
     this.#keepsKey = pipeline.deletes.key.length === pipeline.load.goneBy.length
     this.#comparison = new RowComparison(pipeline)
   }
@@ -195,9 +204,10 @@ class Reconciling {
     for (let bounds = EVERYTHING; ; ) {
       const to = await digests.boundary(bounds.from, this.#rangeRows)
       const range = { from: bounds.from, to }
-      const { rows: counted, same } = await digests.compare(range)
+      const { rows: counted, deleted, same } = await digests.compare(range)
       if (same) {
-        rows += counted
+        rows += counted + deleted
+        this.#leftOut.deleted += deleted
         this.#ranges += 1
         this.#equal += 1
       } else rows += await this.#byRow(range)
@@ -238,7 +248,7 @@ class Reconciling {
   }
 
   /** Rows that are to be in the target by now, with what the transform makes of them. */
-  #expected(page: readonly SourceRow[]) {
+  #expected(page: readonly SourceRow[]): Expected[] {
     const due = page.filter(({ isPending }) => !isPending)
     return due.map(({ texts }) => ({ row: texts, ...this.#comparison.expect(texts) }))
   }
@@ -257,7 +267,7 @@ class Reconciling {
       if (one.outcome.kind === 'quarantined') this.#leftOut.quarantined += 1
       else if (one.outcome.kind === 'filtered') {
         this.#leftOut.filtered += 1
-        filtered.push(one.sourceKey)
+        filtered.push(this.#keyOf(one.row))
       } else if (one.outcome.kind === 'deleted') {
         this.#leftOut.deleted += 1
         deleted.push(one)
@@ -281,13 +291,17 @@ class Reconciling {
     }
   }
 
-  #checkKey(one: ExpectedRow): void {
-    const { source } = this.#pipeline.extract
-    if (!this.#keepsKey || one.key === null) return
-    const names = this.#pipeline.deletes.key
-    const isPrimary = names.join() === source.definition.primaryKey.map(({ name }) => name).join()
-    const given = canonicalKey(source.definition.primaryKey, one.sourceKey)
-    if (isPrimary && keyOf(given) !== keyOf(one.key.slice(0, given.length))) this.#keepsKey = false
+  #checkKey({ row, key }: Expected): void {
+    if (!this.#keepsKey || key === null) return
+    const own = this.#pipeline.extract.source.definition.primaryKey
+    const isPrimary = own.length === this.#sourceKey.length && own.every((column) => this.#sourceKey.includes(column))
+    const given = canonicalKey(this.#sourceKey, this.#keyOf(row))
+    if (isPrimary && keyOf(given) !== keyOf(key.slice(0, given.length))) this.#keepsKey = false
+  }
+
+  /** What a source row has of the target's key. */
+  #keyOf(row: readonly Text[]): readonly Text[] {
+    return this.#sourceKey.map(({ index }) => row[index] ?? null)
   }
 
   #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {

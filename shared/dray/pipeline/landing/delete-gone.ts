@@ -106,7 +106,9 @@ export async function deleteTold(
     )
     return { deleted, notes: [] }
   }
-  const held = { keys: () => told.blocks(), loaded }
+  const blocks = await told.blocks()
+  if (blocks.length === 0) return NOTHING_DELETED
+  const held = { keys: () => blocks, loaded }
   const rows = await GoneRows.of(pipeline, held.keys, signal)
   const { gone } = await rows.count(signal)
   if (gone === 0) return NOTHING_DELETED

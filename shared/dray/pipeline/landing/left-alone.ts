@@ -21,6 +21,11 @@ export interface Landed extends MergeResult {
   readonly left: number
 }
 
+interface Options extends QueryOptions {
+  /** A row is left alone even where its key is there from one that spells it otherwise. */
+  readonly respell: boolean
+}
+
 /**
  * Loads the rows whose key is new, or those whose key is there, and leaves the others alone: the target says which they
  * are. A row whose key is there from a row that spells it otherwise is not left alone, but refused.
@@ -29,7 +34,7 @@ export async function loadSome(
   pipeline: Pipeline,
   open: OpenBlocks,
   load: (open: OpenBlocks) => Promise<MergeResult>,
-  options: QueryOptions,
+  options: Options,
 ): Promise<Landed> {
   const { name, load: loading } = pipeline
   if (loading.update !== 'never' && loading.insert) return { ...(await load(open)), left: 0 }
@@ -45,11 +50,11 @@ export async function loadSome(
 }
 
 /** The places of rows that are not to be written. */
-async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: QueryOptions): Promise<LeftOut> {
+async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: Options): Promise<LeftOut> {
   const { target, by, insert } = pipeline.load
   const columns = columnsOf(target.definition, by)
   const names = columns.map(({ column }) => column)
-  const keys = insert && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
+  const keys = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
   const found = await target.database.withConnection(async (connection, adapter) => {
     const table = { table: target.definition.table, columns: names, key: names }
     const held = await connection.holdRows(table, () => keyBlocks(pipeline, open), options)

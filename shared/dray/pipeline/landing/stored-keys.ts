@@ -1,4 +1,4 @@
-import { sql } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import { readColumn, tableName } from '#dray/active-record/sql.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -11,46 +11,51 @@ type Key = readonly Text[]
 
 /**
  * Of each of these keys those of a table that it takes for the same: asked for all at once, answered one by one. A key
- * that no value of its column can be has none, and does not keep the others from being found.
+ * that no value of its column can be has none, and does not keep the others from being found. Of rows for which the
+ * condition does not hold none is found.
  */
 export async function storedKeys(
   model: AnyModel,
   columns: readonly ColumnDefinition[],
   wanted: readonly Key[],
+  condition: RawBuilder<unknown> | null = null,
 ): Promise<readonly (readonly Key[])[]> {
   const stored: Key[][] = wanted.map(() => [])
   for (const group of inGroups(wanted.entries())) {
-    for (const [place, ...key] of await storedOf(model, columns, group)) stored[Number(place)]?.push(key)
+    for (const [place, ...key] of await storedOf({ model, columns, condition }, group)) stored[Number(place)]?.push(key)
   }
   return stored
 }
 
 type Wanted = readonly (readonly [place: number, key: Key])[]
 
-async function storedOf(
-  model: AnyModel,
-  columns: readonly ColumnDefinition[],
-  wanted: Wanted,
-): Promise<readonly (readonly Text[])[]> {
+interface Asked {
+  readonly model: AnyModel
+  readonly columns: readonly ColumnDefinition[]
+  readonly condition: RawBuilder<unknown> | null
+}
+
+async function storedOf(asked: Asked, wanted: Wanted): Promise<readonly (readonly Text[])[]> {
   try {
-    return await model.database.transaction(() => rowsOfEach(model, columns, wanted), 'snapshot')
+    return await asked.model.database.transaction(() => rowsOfEach(asked, wanted), 'snapshot')
   } catch (error) {
     if (!(error instanceof DataQualityError)) throw error
     if (wanted.length < 2) return []
     const half = Math.ceil(wanted.length / 2)
-    const first = await storedOf(model, columns, wanted.slice(0, half))
-    return [...first, ...(await storedOf(model, columns, wanted.slice(half)))]
+    const first = await storedOf(asked, wanted.slice(0, half))
+    return [...first, ...(await storedOf(asked, wanted.slice(half)))]
   }
 }
 
-async function rowsOfEach(model: AnyModel, columns: readonly ColumnDefinition[], wanted: Wanted) {
+async function rowsOfEach({ model, columns, condition }: Asked, wanted: Wanted) {
   const { database, definition } = model
   const adapter = await database.adapter()
   const live = await bytesOfKey(model, columns)
   const read = sql.join(columns.map((column) => readColumn(adapter, column)))
+  const also = condition === null ? sql`` : sql` and ${condition}`
   const ofEach = wanted.map(
     ([place, key]) =>
-      sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key], live)}`,
+      sql`select ${sql.raw(String(place))} as ${sql.id('dray_place')}, ${read} from ${tableName(definition)} where ${hasKey(adapter, columns, [key], live)}${also}`,
   )
   return queried(database, sql.join(ofEach, sql` union all `))
 }

@@ -7,7 +7,9 @@ import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { isFlagged } from '#dray/pipeline/rows/flagged-rows.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
+import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -27,22 +29,21 @@ type Remove = (keys: readonly Key[], isWanted: RawBuilder<unknown>) => Promise<n
 export class ToldKeys {
   readonly #pipeline: Pipeline
   readonly #told: readonly StagedObject[]
-  /** The keys that the run has loaded, where rows of the source may share one; else none. */
-  readonly #loaded: readonly StagedObject[]
   readonly #schema: PlannedSchema | undefined
   readonly #services: Services
+  readonly #written: WrittenKeys
 
   constructor(
     pipeline: Pipeline,
-    { told, loadedKeys }: Pick<LandedRun, 'told' | 'loadedKeys'>,
+    { told }: Pick<LandedRun, 'told'>,
     schema: PlannedSchema | undefined,
     services: Services,
   ) {
     this.#pipeline = pipeline
     this.#told = told
-    this.#loaded = schema?.isKeyDeclaredAlone ? loadedKeys : []
     this.#schema = schema
     this.#services = services
+    this.#written = new WrittenKeys(pipeline)
   }
 
   /** Has them removed, group by group. Throws `Terminal` where the target does not say that it was done. */
@@ -83,44 +84,65 @@ export class ToldKeys {
     )
   }
 
-  /** As the target writes them. */
-  async *blocks(): AsyncGenerator<CopyBlock> {
+  /** As the target writes them, those that it has. All at once: while keys are held, the target answers nothing else. */
+  async blocks(): Promise<readonly CopyBlock[]> {
     const encoder = new BlockEncoder()
+    const blocks: CopyBlock[] = []
     for await (const keys of this.#groups()) {
       for (const key of keys) {
         const full = encoder.push(key)
-        if (full !== null) yield full
+        if (full !== null) blocks.push(full)
       }
     }
     const rest = encoder.flush()
-    if (rest !== null) yield rest
+    return rest === null ? blocks : [...blocks, rest]
   }
 
   async *#groups(): AsyncGenerator<readonly Key[]> {
     const { staging, signal } = this.#services
     const isSpelled = mayBeRespelled(this.#pipeline)
-    const loaded = await this.#keysLoaded()
     for (const object of this.#told) {
       const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
       for await (const block of blocks) {
         for (const group of inGroups(decodeBlock(block))) {
-          const chosen = loaded.size === 0 ? group : group.filter((key) => !loaded.has(keyOf(key)))
-          const keys = isSpelled && chosen.length > 0 ? await this.#own(chosen) : chosen
-          if (keys.length > 0) yield keys
+          const keys = isSpelled ? await this.#own(group) : group
+          if (keys.length === 0 || (await this.#count(await this.#condition(keys))) === 0) continue
+          if (this.#schema?.isKeyDeclaredAlone) await this.#refuseShared(group)
+          yield keys
         }
       }
     }
   }
 
-  /** A row that is there stays, though another one of its key says that it is deleted. */
-  async #keysLoaded(): Promise<ReadonlySet<string>> {
-    const { staging, signal } = this.#services
-    const keys = new Set<string>()
-    for (const object of this.#loaded) {
-      const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
-      for await (const block of blocks) for (const key of decodeBlock(block)) keys.add(keyOf(key))
-    }
-    return keys
+  /**
+   * Throws `Terminal` where the source has another row of such a key, which does not say that it is deleted: its table
+   * does not hold to what the model calls its primary key.
+   */
+  async #refuseShared(keys: readonly Key[]): Promise<void> {
+    const { name, extract, load } = this.#pipeline
+    const { source } = extract
+    const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    const several = await this.#ofSeveral(keys, 1, null)
+    if (several.length === 0) return
+    const flagged = isFlagged(this.#pipeline)?.(await source.database.adapter()) ?? null
+    const unsaid = flagged === null ? several : await this.#ofSeveral(several, 0, sql`not coalesce(${flagged}, false)`)
+    const held = await storedKeys(load.target, columnsOf(load.target.definition, load.goneBy), unsaid)
+    const sample = unsaid.find((_, place) => held[place]?.length !== 0)
+    if (sample === undefined) return
+    const { database, table } = source.definition
+    const key = own.map((column, place) => `${column.name} ${sample[place]}`).join(', ')
+    throw new TerminalError(
+      `${name}: ${database}.${table} has several rows of ${key}, one of which says that it is deleted while another does not, so none of the target was deleted and last_run stays where it is; mark fields as primaryKey() that tell the rows apart, or read a view that has one row of each key`,
+    )
+  }
+
+  /** Of these keys those that more rows of the source have than are given. */
+  async #ofSeveral(keys: readonly Key[], rows: number, condition: RawBuilder<unknown> | null): Promise<readonly Key[]> {
+    const { source } = this.#pipeline.extract
+    const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    const found = await storedKeys(source, own, keys, condition)
+    const isSame = (key: Key) => (other: Key) => keyOf(this.#written.texts(other)) === keyOf(key)
+    return keys.filter((key, place) => (found[place]?.filter(isSame(key)).length ?? 0) > rows)
   }
 
   /**
