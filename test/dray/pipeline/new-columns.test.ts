@@ -393,6 +393,32 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     ])
   })
 
+  test('a column that is retyped while its run is on stops the run, whichever fields are read', async (context) => {
+    if (engine.dialect === 'sqlite') return context.skip('SQLite retypes no column')
+    const { services } = engine.harness
+    await source.query('alter table orders add column colour varchar(20)')
+    await source.query(`update orders set colour = '007'`)
+    const chosen = pipeline('orders', {
+      extract: changedSince(SourceOrder, { cursor: 'updatedAt', columns: ['label'], where: ['id < ?', 3n] }),
+      transform: ({ id, label, updatedAt }) => ({ orderId: id, label, updatedAt }),
+      load: upsert(TargetOrder, { by: 'orderId' }),
+      columns: 'follow',
+    })
+    const planned = await planRun(chosen, 'run-1', services)
+
+    await source.query(
+      engine.dialect === 'mysql'
+        ? 'alter table orders modify colour int'
+        : 'alter table orders alter column colour type integer using cast(colour as integer)',
+    )
+
+    await assert.rejects(prepare(chosen, 'run-1', planned, 0, services), {
+      name: 'Terminal',
+      message: /has changed since this run was planned: the column colour was .*\(20\) and is int/,
+    })
+    assert.deepEqual(await rows('order_id'), [])
+  })
+
   test('where the database would write the whole table anew, the run goes on without the column', async (context) => {
     if (engine.dialect !== 'mysql') return context.skip('other engines add each column at once')
     await target.query('create fulltext index labels on order_fact (label)')
