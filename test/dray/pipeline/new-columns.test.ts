@@ -466,6 +466,34 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     }
   })
 
+  test('of many new columns the run says once what becomes of them, and tries none for long', async () => {
+    const { services } = engine.harness
+    const names = Array.from({ length: 300 }, (_, place) => `note_${place}`)
+    for (let place = 0; place < names.length; place += engine.dialect === 'sqlite' ? 1 : names.length) {
+      const some = engine.dialect === 'sqlite' ? names.slice(place, place + 1) : names
+      const added = some.map((name) => `add column ${name} int`)
+      await source.query(`alter table orders ${added.join(', ')}`)
+    }
+    await source.query(`update orders set note_0 = 1 where id = 1`)
+    if (engine.dialect === 'mysql') {
+      // A row has no more room than this in a page.
+      const long = Array.from({ length: 40 }, (_, place) => `add column own_${place} binary(180)`)
+      await target.query(`alter table order_fact ${long.join(', ')}`)
+    }
+
+    await runPipeline(whole, 'run-1', services)
+
+    const notes = (await notesOf('run-1')).filter((note) => /note_/.test(note))
+    assert.ok(notes.length <= 2, `${notes.length} notes`)
+    for (const name of names) assert.ok(notes.some((note) => note.includes(name)))
+    const live = await target.withConnection((connection) => connection.describe('order_fact'))
+    const has = names.filter((name) => live?.columns.some((column) => column.name === name))
+    const refused = notes.find((note) => /could not be added/.test(note)) ?? ''
+    assert.equal(has.length + (refused.match(/note_\d+(?=,|$)|(?<=^the column )note_\d+/g) ?? []).length, 300)
+    assert.equal(has.length < 300, engine.dialect === 'mysql')
+    assert.deepEqual((await rows('note_0'))[0], ['1'])
+  })
+
   test('a row that was quarantined with a new column is replayed with it', async () => {
     const { services } = engine.harness
     await source.query('alter table orders add column colour text')
