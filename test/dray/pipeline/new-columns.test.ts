@@ -393,6 +393,32 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     ])
   })
 
+  test('a column that is retyped while its run is on stops the run, whichever fields are read', async (context) => {
+    if (engine.dialect === 'sqlite') return context.skip('SQLite retypes no column')
+    const { services } = engine.harness
+    await source.query('alter table orders add column colour varchar(20)')
+    await source.query(`update orders set colour = '007'`)
+    const chosen = pipeline('orders', {
+      extract: changedSince(SourceOrder, { cursor: 'updatedAt', columns: ['label'], where: ['id < ?', 3n] }),
+      transform: ({ id, label, updatedAt }) => ({ orderId: id, label, updatedAt }),
+      load: upsert(TargetOrder, { by: 'orderId' }),
+      columns: 'follow',
+    })
+    const planned = await planRun(chosen, 'run-1', services)
+
+    await source.query(
+      engine.dialect === 'mysql'
+        ? 'alter table orders modify colour int'
+        : 'alter table orders alter column colour type integer using cast(colour as integer)',
+    )
+
+    await assert.rejects(prepare(chosen, 'run-1', planned, 0, services), {
+      name: 'Terminal',
+      message: /has changed since this run was planned: the column colour was .*\(20\) and is int/,
+    })
+    assert.deepEqual(await rows('order_id'), [])
+  })
+
   test('where the database would write the whole table anew, the run goes on without the column', async (context) => {
     if (engine.dialect !== 'mysql') return context.skip('other engines add each column at once')
     await target.query('create fulltext index labels on order_fact (label)')
@@ -438,6 +464,34 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
       await target.close()
       await target.query(`drop owned by ${role}; drop role ${role}`)
     }
+  })
+
+  test('of many new columns the run says once what becomes of them, and tries none for long', async () => {
+    const { services } = engine.harness
+    const names = Array.from({ length: 300 }, (_, place) => `note_${place}`)
+    for (let place = 0; place < names.length; place += engine.dialect === 'sqlite' ? 1 : names.length) {
+      const some = engine.dialect === 'sqlite' ? names.slice(place, place + 1) : names
+      const added = some.map((name) => `add column ${name} int`)
+      await source.query(`alter table orders ${added.join(', ')}`)
+    }
+    await source.query(`update orders set note_0 = 1 where id = 1`)
+    if (engine.dialect === 'mysql') {
+      // A row has no more room than this in a page.
+      const long = Array.from({ length: 40 }, (_, place) => `add column own_${place} binary(180)`)
+      await target.query(`alter table order_fact ${long.join(', ')}`)
+    }
+
+    await runPipeline(whole, 'run-1', services)
+
+    const notes = (await notesOf('run-1')).filter((note) => /note_/.test(note))
+    assert.ok(notes.length <= 2, `${notes.length} notes`)
+    for (const name of names) assert.ok(notes.some((note) => note.includes(name)))
+    const live = await target.withConnection((connection) => connection.describe('order_fact'))
+    const has = names.filter((name) => live?.columns.some((column) => column.name === name))
+    const refused = notes.find((note) => /could not be added/.test(note)) ?? ''
+    assert.equal(has.length + (refused.match(/note_\d+(?=,|$)|(?<=^the column )note_\d+/g) ?? []).length, 300)
+    assert.equal(has.length < 300, engine.dialect === 'mysql')
+    assert.deepEqual((await rows('note_0'))[0], ['1'])
   })
 
   test('a row that was quarantined with a new column is replayed with it', async () => {

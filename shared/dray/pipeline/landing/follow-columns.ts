@@ -1,7 +1,8 @@
 import { applyPlans } from '#dray/active-record/schema-apply.ts'
+import { TransientError } from '#dray/errors.ts'
 import { ADDED, NOT_ADDED, TAKEN_OVER } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { type MissingColumn, type NewColumns, newColumns } from '#dray/pipeline/plan/new-columns.ts'
+import { isThere, type MissingColumn, type NewColumns, newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import type { FollowedColumn } from '#dray/pipeline/rows/followed-columns.ts'
 
 /** What a run takes over beside what the models know. */
@@ -18,12 +19,20 @@ export interface Following {
 export async function followColumns(pipeline: Pipeline, signal: AbortSignal): Promise<Following> {
   const { columns, missing, notes } = await newColumns(pipeline)
   const taken = [...columns]
-  const said = standingNote(pipeline, columns)
+  const tried: Tried[] = []
+  // Each try waits for its lock, and a run has an end.
+  let held: string | null = null
   for (const one of missing) {
-    const fault = refusalOf(one) ?? (await add(pipeline, one, signal))
+    let fault = refusalOf(one) ?? held
+    if (fault === null) {
+      const failure = await add(pipeline, one, signal)
+      fault = failure?.message ?? null
+      if (failure instanceof TransientError) held = failure.message
+    }
     if (fault === null) taken.push(one.column)
-    said.push(fault === null ? addedNote(pipeline, one) : notAdded(pipeline, one, fault))
+    tried.push({ one, fault })
   }
+  const said = [...standingNote(pipeline, columns), ...notesOfTried(pipeline, tried, addedNote)]
   return { columns: taken.sort((one, other) => (one.name < other.name ? -1 : 1)), notes: [...said, ...notes] }
 }
 
@@ -34,11 +43,32 @@ export function columnsToCome({ columns, missing }: NewColumns): readonly Follow
 
 /** What a run would say now, of a comparison or a plan that adds nothing. */
 export function notesOfNewColumns(pipeline: Pipeline, { columns, missing, notes }: NewColumns): string[] {
-  const toCome = missing.map((one) => {
-    const fault = refusalOf(one)
-    return fault === null ? toBeAdded(pipeline, one) : notAdded(pipeline, one, fault)
+  const tried = missing.map((one) => ({ one, fault: refusalOf(one) }))
+  return [...standingNote(pipeline, columns), ...notesOfTried(pipeline, tried, toBeAdded), ...notes]
+}
+
+/** A column that the target has not, and why it does not get it; null where it does. */
+interface Tried {
+  readonly one: MissingColumn
+  readonly fault: string | null
+}
+
+/** As many are told of one by one: the notes of a run have to fit into its record, and a table may have 1,000 more. */
+const TOLD_APART = 10
+
+function notesOfTried(
+  pipeline: Pipeline,
+  tried: readonly Tried[],
+  noteOf: (pipeline: Pipeline, one: MissingColumn) => string,
+): string[] {
+  const alike = [...Map.groupBy(tried, ({ fault }) => fault)]
+  return alike.flatMap(([fault, group]) => {
+    const note = ({ one }: Tried) => (fault === null ? noteOf(pipeline, one) : notAdded(pipeline, one, fault))
+    const [first, ...others] = group
+    if (first === undefined || group.length <= TOLD_APART) return group.map(note)
+    const names = others.map(({ one }) => one.column.source.column).join(', ')
+    return [`${note(first)}; so it is with ${others.length} more columns: ${names}`]
   })
-  return [...standingNote(pipeline, columns), ...toCome, ...notes]
 }
 
 function standingNote(pipeline: Pipeline, columns: readonly FollowedColumn[]): string[] {
@@ -67,9 +97,7 @@ async function add(pipeline: Pipeline, { column, alteration }: MissingColumn, si
     return null
   } catch (error) {
     if (signal.aborted) throw error
-    const { columns } = await newColumns(pipeline)
-    const isThere = columns.some((one) => one.source.column === column.source.column)
-    return isThere ? null : (error as Error).message
+    return (await isThere(pipeline, column)) ? null : (error as Error)
   }
 }
 

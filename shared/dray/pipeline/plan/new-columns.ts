@@ -57,7 +57,7 @@ export async function newColumns(pipeline: Pipeline): Promise<NewColumns> {
   const { candidates, notes } = named(pipeline, unknown, to)
   notes.push(...missed)
   const columns: FollowedColumn[] = []
-  const missing: MissingColumn[] = []
+  const absentThere: FollowedColumn[] = []
   const properties = propertiesFor(pipeline, candidates)
   for (const [place, candidate] of candidates.entries()) {
     const name = properties[place] as string
@@ -72,9 +72,19 @@ export async function newColumns(pipeline: Pipeline): Promise<NewColumns> {
       target: { ...pair.target, column: candidate.target },
     }
     if (candidate.found !== undefined) columns.push(column)
-    else missing.push({ column, alteration: await additionOf(pipeline, column, to) })
+    else absentThere.push(column)
   }
-  return { columns, missing, notes }
+  return { columns, missing: await additionsOf(pipeline, absentThere, to), notes }
+}
+
+/** Whether the target has the column by now, whoever has added it. */
+export async function isThere({ load: { target } }: Pipeline, { target: column }: FollowedColumn): Promise<boolean> {
+  return target.database.withConnection(async (connection, adapter) => {
+    const live = await connection.describe(target.definition.table)
+    const alike = (name: string) => (adapter.alter.ignoresCase ? name.toLowerCase() : name)
+    const found = live?.columns.find(({ name }) => alike(name) === alike(column.column))
+    return found !== undefined && adapter.alter.isType(wantedColumn(column.column, column, adapter), found.type)
+  })
 }
 
 function sideOf({ database, definition }: Pipeline['extract']['source'] | Pipeline['load']['target']): Promise<Side> {
@@ -222,21 +232,24 @@ function otherType({ extract, load }: Pipeline, { live, target, found }: Candida
   return `the column ${live.name} of ${database}.${table} is ${live.type || 'without a type'}, and ${target} of ${to.where} is ${found?.type || 'without a type'}, ${OTHER_TYPE}: rename or drop that column of ${to.where}, or change it (add a field for it to both models, then npx dray schema plan ${load.target.definition.database}.${load.target.definition.table}), or leave it out (columns: { follow: true, except: ['${live.name}'] })`
 }
 
-async function additionOf({ load }: Pipeline, { target }: FollowedColumn, to: Side): Promise<Alteration> {
-  const { database, definition } = load.target
+async function additionsOf({ load }: Pipeline, columns: readonly FollowedColumn[], to: Side): Promise<MissingColumn[]> {
+  if (columns.length === 0) return []
   if (to.live === null) {
-    // The first run makes the table, and then adds the column.
-    const what = `adds ${target.column} ${to.adapter.schema.columnType(target)}`
-    const nothing = { locks: null, unfit: [], lost: null, refused: null, sql: [] }
-    return { ...nothing, columns: [target.column], mark: 'safe', what }
+    // The first run makes the table, and then adds the columns.
+    const nothing = { locks: null, unfit: [], lost: null, refused: null, sql: [], mark: 'safe' } as const
+    return columns.map((column) => {
+      const what = `adds ${column.target.column} ${to.adapter.schema.columnType(column.target)}`
+      return { column, alteration: { ...nothing, columns: [column.target.column], what } }
+    })
   }
-  return database.withConnection(async (connection, adapter) => {
+  const { database, definition } = load.target
+  const alterations = await database.withConnection((connection, adapter) => {
     const ask = async (text: string, parameters: readonly string[] = []) =>
       (await connection.query(text, parameters)).rows
-    const column = wantedColumn(target.column, target, adapter)
-    const [alteration] = await adapter.alter.alterationsOf(ask, definition.table, [
-      { kind: 'add', column, nullable: true },
-    ])
-    return alteration as Alteration
+    const changes = columns.map(({ target }) => {
+      return { kind: 'add', column: wantedColumn(target.column, target, adapter), nullable: true } as const
+    })
+    return adapter.alter.alterationsOf(ask, definition.table, changes)
   })
+  return columns.map((column, place) => ({ column, alteration: alterations[place] as Alteration }))
 }
