@@ -1,6 +1,6 @@
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
-import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { changedSince, counter, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
@@ -18,6 +18,8 @@ export interface PipelineShape {
   readonly concurrency?: number
   /** An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone. */
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes'
+  /** By the stamp of the last change unless told. */
+  readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
   /** Takes rows without a label. */
@@ -39,6 +41,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     amount: decimal(18, 4),
     note: text().nullable(),
     changedAt: timestamp(),
+    movedAt: timestamp().nullable(),
   }) {}
   /**
    * `code` comes from several rows: the one that changed last wins. The table refuses amounts below zero, which the
@@ -68,10 +71,17 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
   }
+  const stamped = { lag: '0s', partitionRows } as const
+  const changed = {
+    stamp: () => changedSince(Item, { cursor: 'changedAt', ...stamped }),
+    'first of two stamps': () => changedSince(Item, { cursor: ['movedAt', 'changedAt'], ...stamped }),
+    counter: () => changedSince(Item, { cursor: counter('id'), partitionRows }),
+    'late rows': () => changedSince(Item, { cursor: 'changedAt', lateRows: 'byKey', ...stamped }),
+  }
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes'
       ? fullLoad(Item, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
-      : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
+      : changed[shape.cursor ?? 'stamp']()
   const items = pipeline(PIPELINE, {
     extract,
     transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {
