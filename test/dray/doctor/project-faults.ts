@@ -72,7 +72,7 @@ export const ofProject: readonly Fault[] = [
   {
     name: 'a cursor that is no time',
     files: edited(pipelineFile, "cursor: 'lastUpdated'", "cursor: 'status' as never"),
-    line: /the cursor "status" is not a timestamp field/,
+    line: /the cursor "status" is neither a timestamp nor an integer field/,
     remedy: /name one that every change of a row moves on/,
   },
   {
