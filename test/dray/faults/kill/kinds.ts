@@ -344,6 +344,83 @@ function replaying(): KindOfRun {
   }
 }
 
+/** Rows are told to have changed by the one stamp or by the other. */
+function readingTwoStamps(): KindOfRun {
+  return {
+    name: 'first of two stamps',
+    shape: { cursor: 'first of two stamps', partitionRows: PARTITION_ROWS },
+    begin: firstRun,
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      await lane.source.run('update item set moved_at = null where moved_at < changed_at')
+      const now = lane.source.engine === 'postgres' ? 'clock_timestamp()' : 'now(6)'
+      await lane.source.run(
+        `update item set moved_at = ${now}, note = 'moved ${round}' where id % 7 = ${round % 7} and ${isGood}`,
+      )
+      return null
+    },
+    check: (lane) => demandSource(lane),
+  }
+}
+
+/** New rows of each round, by their numbers, which are appended once each. */
+function counting(): KindOfRun {
+  const written = new Map<string, string>()
+  let last = 0
+  const write = async (lane: Lane, round: number) => {
+    const since = await clockOf(lane.source)
+    const from = 301 + round * 60
+    last = from + 59
+    await writeRows(lane.source, { from, to: last, ownCodes: true }, round)
+    for (const digest of await dueSince(lane.source, since)) written.set(digest, '1')
+  }
+  const readAll = async (lane: Lane) => {
+    for (let attempt = 1; Number((await lane.lastRun()) ?? 0) <= last; attempt++) {
+      const { status, reasons } = await lane.run()
+      if (status !== 'SUCCEEDED' || attempt > 10)
+        throw new Divergence(`last_run is ${await lane.lastRun()}: ${reasons.join('; ')}`)
+    }
+  }
+  return {
+    name: 'counter',
+    shape: { cursor: 'counter', load: 'append', partitionRows: 15 },
+    async begin(lane) {
+      await write(lane, 0)
+      await readAll(lane)
+    },
+    async prepare(lane, round) {
+      await write(lane, round)
+      return null
+    },
+    async check(lane) {
+      await readAll(lane)
+      const found = await timesLanded(lane.target, 'event')
+      demandSame(
+        new Map([...found].map(([row, times]) => [row, String(times)])),
+        written,
+        'rows, by how often they are there',
+      )
+    },
+  }
+}
+
+/** New rows of each round come with a stamp of years ago. */
+function comingLate(): KindOfRun {
+  return {
+    name: 'late rows',
+    shape: { cursor: 'late rows', partitionRows: PARTITION_ROWS },
+    begin: firstRun,
+    async prepare(lane, round) {
+      const from = 500 + round * 40
+      await writeRows(lane.source, { from, to: from + 39, ownCodes: true }, round)
+      await lane.source.run(`update item set changed_at = '2020-01-01 00:00:00' where id >= ${from}`)
+      await changeRows(lane, round)
+      return null
+    },
+    check: (lane) => demandSource(lane),
+  }
+}
+
 /** Changes rows that are neither left out nor refused. */
 async function touch({ source }: Lane, change: string): Promise<void> {
   const now = source.engine === 'postgres' ? 'clock_timestamp()' : 'now(6)'
@@ -364,4 +441,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   backfilling,
   resuming,
   replaying,
+  readingTwoStamps,
+  counting,
+  comingLate,
 ]

@@ -1,7 +1,7 @@
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { type Timestamp, timestampOf } from 'dray/internal/active-record/values.ts'
-import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
+import { changedSince, counter, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
@@ -26,6 +26,8 @@ export interface PipelineShape {
    * columns which no model knows.
    */
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes' | 'told' | 'first' | 'follow'
+  /** By the stamp of the last change unless told. */
+  readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
   /** Reads a view of the rows, which has no key but the model's. */
@@ -49,6 +51,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     amount: decimal(18, 4),
     note: text().nullable(),
     changedAt: timestamp(),
+    movedAt: timestamp().nullable(),
   }) {}
   /** The same table, known by its code. */
   class Coded extends source.source('item', {
@@ -93,10 +96,17 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   }
   // Both are read in the same way.
   const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
+  const stamped = { lag: '0s', partitionRows } as const
+  const changed = {
+    stamp: () => changedSince(from, { cursor: 'changedAt', ...stamped }),
+    'first of two stamps': () => changedSince(from, { cursor: ['movedAt', 'changedAt'], ...stamped }),
+    counter: () => changedSince(from, { cursor: counter('id'), partitionRows }),
+    'late rows': () => changedSince(from, { cursor: 'changedAt', lateRows: 'byKey', ...stamped }),
+  }
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes' || load === 'first' || load === 'follow'
       ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
-      : changedSince(from, { cursor: 'changedAt', lag: '0s', partitionRows })
+      : changed[shape.cursor ?? 'stamp']()
   const items = pipeline(PIPELINE, {
     extract,
     transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {

@@ -9,7 +9,7 @@ export const isGood = `id % ${NO_LABEL} <> 0 and id % ${REFUSED} <> 0 and id % $
 
 export async function createTables(source: Observer, target: Observer): Promise<void> {
   await source.run(
-    `create table item (id bigint primary key, code varchar(40) not null, label varchar(60), amount decimal(18, 4) not null, note text, changed_at ${speechOf(source).instant} not null)`,
+    `create table item (id bigint primary key, code varchar(40) not null, label varchar(60), amount decimal(18, 4) not null, note text, changed_at ${speechOf(source).instant} not null, moved_at ${speechOf(source).instant})`,
   )
   await source.run('create index item_changed on item (changed_at)')
   const { instant } = speechOf(target)
