@@ -2,7 +2,7 @@ import type { Attributes } from '#dray/active-record/fields.ts'
 import type { FieldsOf } from '#dray/active-record/model.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import type { WrittenTable } from '#dray/messages/written-table.ts'
+import type { OwnedValues, WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
@@ -113,7 +113,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     transform: options.transform as Transform<S, T>,
     load,
     deletes,
-    written: { database, table, alone: aloneBecause(load, deletes) },
+    written: { database, table, alone: aloneBecause(load, deletes), where: ownedBy(deletes) },
     contract: options.contract ?? 'evolve',
     columns: followedColumnsOf(name, options.columns, options.contract),
     entity: options.entity ?? null,
@@ -139,6 +139,10 @@ function readsAgain({ cursor }: Extraction): string | null {
   if (cursor === null) return null
   if (cursor.nulls === 'include') return "nulls: 'include'"
   return cursor.overlapSeconds > 0 ? 'overlap' : null
+}
+
+function ownedBy({ where }: Deletes): readonly OwnedValues[] | null {
+  return where.length === 0 ? null : where.map(({ column, texts }) => ({ column: column.column, texts }))
 }
 
 /** What the pipeline does to rows that another one may have loaded; null for nothing. */

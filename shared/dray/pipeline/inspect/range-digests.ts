@@ -11,6 +11,7 @@ import { mappingOf } from '#dray/pipeline/declare/copy-fields.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { liveRows } from '#dray/pipeline/landing/gone-keys.ts'
 import { mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
+import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 interface Side {
@@ -79,7 +80,7 @@ export class RangeDigests {
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { condition: liveRows(pipeline), limits: pipeline.limits },
+        { condition: await ownLiveRows(pipeline), limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)
@@ -107,6 +108,16 @@ export class RangeDigests {
     const [one, other] = await Promise.all([digest(this.#source, bounds), digest(this.#target, bounds)])
     return { rows: Number(one[0]), same: one.join() === other.join() }
   }
+}
+
+/** Of the target those rows that are not deleted, and that are the pipeline's. */
+async function ownLiveRows(pipeline: Pipeline): Promise<RawBuilder<unknown> | null> {
+  const live = liveRows(pipeline)
+  const conditions = [
+    ...(live === null ? [] : [live]),
+    ...ownedRows(pipeline, await pipeline.load.target.database.adapter()),
+  ]
+  return conditions.length === 0 ? null : sql.join(conditions, sql` and `)
 }
 
 async function sideOf(

@@ -12,6 +12,7 @@ import { isKeyDeclaredAlone } from '#dray/pipeline/plan/declared-key.ts'
 import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
+import { ownedRows, wholeKey } from '#dray/pipeline/rows/owned-rows.ts'
 import { RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
 import { takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -123,6 +124,7 @@ class Reconciling {
   /** Keys of rows that differ, as hashes. */
   readonly #differing = new Set<number>()
   #keepsKey: boolean
+  readonly #wholeKey: (key: readonly Text[]) => readonly Text[]
   #quarantined: ReadonlySet<string> = new Set()
   #lastRun: string | null = null
 
@@ -134,7 +136,8 @@ class Reconciling {
     this.#limit = limit ?? 10_000
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
-    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.by.length
+    this.#keepsKey = pipeline.deletes.key.length === pipeline.deletes.by.length
+    this.#wholeKey = wholeKey(pipeline)
     // A transform that changes keys is no fault here.
     this.#comparison = new RowComparison({ ...pipeline, deletes: { ...pipeline.deletes, kind: 'ignore' } })
   }
@@ -256,7 +259,7 @@ class Reconciling {
       if (one.outcome.kind === 'quarantined') this.#leftOut.quarantined += 1
       else if (one.outcome.kind === 'filtered') {
         this.#leftOut.filtered += 1
-        filtered.push(one.sourceKey)
+        filtered.push(this.#wholeKey(one.sourceKey))
       } else if (one.key !== null) loaded.set(keyOf(one.key), one)
     }
     const found = await this.#comparison.find([...loaded.values()].map(({ key }) => key as readonly Text[]))
@@ -269,7 +272,7 @@ class Reconciling {
     if (!this.#keepsKey || one.key === null) return
     const names = this.#pipeline.deletes.key
     const isPrimary = names.join() === source.definition.primaryKey.map(({ name }) => name).join()
-    const given = canonicalKey(source.definition.primaryKey, one.sourceKey)
+    const given = this.#wholeKey(canonicalKey(source.definition.primaryKey, one.sourceKey))
     if (isPrimary && keyOf(given) !== keyOf(one.key)) this.#keepsKey = false
   }
 
@@ -324,7 +327,7 @@ class Reconciling {
       const live = liveRows(this.#pipeline)
       const count = compile(
         adapter,
-        sql`select count(*) from ${tableName(definition)}${where(live === null ? [] : [live])}`,
+        sql`select count(*) from ${tableName(definition)}${where([...(live === null ? [] : [live]), ...ownedRows(this.#pipeline, adapter)])}`,
       )
       return Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
     })

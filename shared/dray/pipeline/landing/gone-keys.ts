@@ -5,17 +5,20 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { bytesOfKey, columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 
 /** The rows of a target whose key the source has no more, as the target's unique key compares. */
 export class GoneRows {
   readonly #pipeline: Pipeline
   readonly #isHeld: RawBuilder<unknown>
+  readonly #isOwned: readonly RawBuilder<unknown>[]
   /** For the condition of keys. */
   readonly live: readonly LiveColumn[]
 
-  private constructor(pipeline: Pipeline, isHeld: string, live: readonly LiveColumn[]) {
+  private constructor(pipeline: Pipeline, isHeld: string, live: readonly LiveColumn[], adapter: Adapter) {
     this.#pipeline = pipeline
+    this.#isOwned = ownedRows(pipeline, adapter)
     this.#isHeld = sql.raw(isHeld)
     this.live = live
   }
@@ -31,7 +34,7 @@ export class GoneRows {
       connection.holdKeys({ table: definition.table, key }, present, { signal }),
     )
     const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.by))
-    return new GoneRows(pipeline, isHeld, live)
+    return new GoneRows(pipeline, isHeld, live, await database.adapter())
   }
 
   /** Rows that are not deleted already: all of them, and those that are gone. */
@@ -89,7 +92,7 @@ export class GoneRows {
 
   /** A condition on a row, which is named by its table. */
   get isGone(): RawBuilder<unknown> {
-    return sql`not (${this.#isHeld})`
+    return sql.join([sql`not (${this.#isHeld})`, ...this.#isOwned], sql` and `)
   }
 
   #live(): RawBuilder<unknown>[] {
@@ -100,7 +103,7 @@ export class GoneRows {
   #withKey(): RawBuilder<unknown>[] {
     const { load } = this.#pipeline
     const isKey = columnsOf(load.target.definition, load.by).map((column) => sql`${columnName(column)} is not null`)
-    return [...this.#live(), ...isKey]
+    return [...this.#live(), ...this.#isOwned, ...isKey]
   }
 }
 

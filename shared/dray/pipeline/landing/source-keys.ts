@@ -9,6 +9,7 @@ import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { wholeKey } from '#dray/pipeline/rows/owned-rows.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { presentPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -43,7 +44,7 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
         const written = new WrittenKeys(pipeline)
         const staged = await staging.write(
           presentPrefix(runId, pipeline.name),
-          { format: 'copy-text', columns: columns.map(({ column }) => column) },
+          { format: 'copy-text', columns: written.columns },
           written.of(
             whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: kindsOf(columns) })),
           ),
@@ -82,14 +83,21 @@ const REWRITTEN: ReadonlySet<FieldKind> = new Set(['boolean', 'timestamp', 'date
 class WrittenKeys {
   readonly #pairs: readonly (readonly [ColumnDefinition, ColumnDefinition])[]
   readonly #isAny: boolean
+  readonly #whole: (key: readonly Text[]) => readonly Text[]
+  /** By the target's names. */
+  readonly columns: readonly string[]
 
-  constructor({ extract, deletes, load }: Pipeline) {
-    const into = columnsOf(load.target.definition, load.by)
+  constructor(pipeline: Pipeline) {
+    const { extract, deletes, load } = pipeline
+    const into = columnsOf(load.target.definition, deletes.by)
+    this.columns = columnsOf(load.target.definition, load.by).map(({ column }) => column)
+    this.#whole = wholeKey(pipeline)
     this.#pairs = columnsOf(extract.source.definition, deletes.key).map((column, place) => [
       column,
       into[place] as ColumnDefinition,
     ])
-    this.#isAny = this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
+    const isPart = deletes.by.length < load.by.length
+    this.#isAny = isPart || this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
   }
 
   async *of(blocks: AsyncIterable<Block>): AsyncGenerator<Block> {
@@ -109,7 +117,7 @@ class WrittenKeys {
   }
 
   texts(texts: readonly Text[]): readonly Text[] {
-    return this.#isAny ? texts.map((text, place) => this.#written(text, place)) : texts
+    return this.#isAny ? this.#whole(texts.map((text, place) => this.#written(text, place))) : texts
   }
 
   /** A text that is no value of its field stays as it is: its row is in the quarantine. */

@@ -8,6 +8,7 @@ import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { isMeasured, leftOutOf, TOO_LARGE } from './large-values.ts'
 import { managedAttributes } from './managed-attributes.ts'
+import { ownedCheck } from './owned-rows.ts'
 
 /** What became of one source row. */
 export type Outcome =
@@ -98,6 +99,7 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
   const width = source.definition.columns.length
   const managed = managedAttributes(pipeline, runStartedAt)
   const checkKey = keyCheck(pipeline)
+  const checkOwned = ownedCheck(pipeline)
   return (row) => {
     verdict.reset()
     if (row.length > width) return { kind: 'quarantined', errors: faultsOf(row, pipeline) }
@@ -109,6 +111,8 @@ export function rowTransformer(pipeline: Pipeline, runStartedAt: Timestamp): (ro
       if (attributes === null) return { kind: 'filtered' }
       const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      const other = checkOwned?.(encoded.texts) ?? null
+      if (other !== null) return { kind: 'quarantined', errors: [other] }
       checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: verdict.findings ?? NO_FINDINGS }
     } catch (error) {

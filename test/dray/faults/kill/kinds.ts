@@ -3,7 +3,7 @@ import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { speechOf } from './engines.ts'
 import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
+import { PIPELINE, type PipelineShape, SKIPPED, SYSTEM } from './models.ts'
 import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
@@ -114,6 +114,38 @@ function deleting({ isView = false } = {}): KindOfRun {
         throw new Divergence(`${lost.length} of ${gone.length} rows were deleted`)
     },
     check: (lane) => demandSource(lane),
+  }
+}
+
+/** In a table with rows of others, which have the same codes, it takes its rows away alone. */
+function sharing(): KindOfRun {
+  const own = `shared where system = '${SYSTEM}'`
+  let others: Digests = new Map()
+  return {
+    name: 'shared',
+    shape: { load: 'shared', partitionRows: PARTITION_ROWS },
+    critical: /staging\.read object starts/,
+    async begin(lane) {
+      await firstRun(lane)
+      const columns = 'code, label, amount, note, source_id, changed_at'
+      await lane.target.run(
+        `insert into shared (system, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
+      )
+      others = await landedRows(lane.target, "shared where system = 'others'")
+      if (others.size === 0) throw new Error('there are no rows of others')
+    },
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      await deleteSome(lane, round)
+      return null
+    },
+    async checkKilled(lane) {
+      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+    },
+    async check(lane) {
+      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, own), await dueByCode(lane.source), 'the rows are not the source')
+    },
   }
 }
 
@@ -296,6 +328,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   deleting,
   () => deleting({ isView: true }),
+  sharing,
   following,
   appending,
   keepingHistory,

@@ -9,6 +9,8 @@ import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 /** Rows with this label are left out by the transform. */
 export const SKIPPED = 'skip'
 export const PIPELINE = 'items'
+/** What the pipeline's rows have in a table that others write, too. */
+export const SYSTEM = 'items'
 
 /** What a row without a label gets once the transform is repaired. */
 export const MENDED = 'mended'
@@ -18,9 +20,9 @@ export interface PipelineShape {
   readonly concurrency?: number
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `follow` one
-   * that takes over columns which no model knows.
+   * that takes over columns which no model knows, `shared` one that deletes among rows of others.
    */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'follow'
+  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'deletes' | 'follow' | 'shared'
   /** Reads a view of the rows, which has no key but the model's. */
   readonly isView?: boolean
   /** Takes rows without a label. */
@@ -55,6 +57,11 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     changedAt: timestamp(),
   }
   class Product extends target.table('product', { code: varchar(40).primaryKey(), ...content }) {}
+  class SharedProduct extends target.table('shared', {
+    system: varchar(10).primaryKey(),
+    code: varchar(40).primaryKey(),
+    ...content,
+  }) {}
   class ProductEvent extends target.table('event', { code: varchar(40), ...content }) {}
   class ProductVersion extends target.table('version', {
     code: varchar(40).primaryKey(),
@@ -68,12 +75,13 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     upsert: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    shared: () => upsert(SharedProduct, { by: ['system', 'code'], version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
   }
   const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes' || load === 'follow'
+    load === 'replace' || load === 'deletes' || load === 'follow' || load === 'shared'
       ? fullLoad(Item, { partitionRows })
       : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
   const items = pipeline(PIPELINE, {
@@ -82,11 +90,17 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === null && !isRepaired) return row.reject('label', 'missing')
       if (label === SKIPPED) return null
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
-      return { ...own, note: note === null ? null : `n:${note}` }
+      const system = load === 'shared' ? { system: SYSTEM } : {}
+      return { ...own, ...system, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     columns: load === 'follow' ? 'follow' : 'fixed',
-    deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
+    deletes:
+      load === 'shared'
+        ? { hard: true, most: 1, key: 'code', where: { system: SYSTEM } as never }
+        : load === 'deletes'
+          ? { hard: true, most: 1, key: 'code' }
+          : 'ignore',
     quarantine: { rows: 1_000_000, share: 1 },
     concurrency,
   })
