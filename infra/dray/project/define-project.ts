@@ -1,4 +1,5 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { areInTheWay } from 'dray/internal/pipeline/declare/shared-tables.ts'
 import type { Workflow } from 'dray/workflow'
 import type { EnvironmentOptions } from './environment.ts'
 
@@ -89,11 +90,11 @@ function writerFaults({ workflows }: ProjectOptions): string[] {
   return writers.flatMap((one, place) => {
     const other = writers
       .slice(place + 1)
-      .find((next) => next.database === one.database && next.table === one.table && (one.alone ?? next.alone) !== null)
+      .find((next) => next.database === one.database && next.table === one.table && areInTheWay(one, next))
     if (other === undefined) return []
     const because = one.alone === null ? `${other.name} ${other.alone}` : `${one.name} ${one.alone}`
     return [
-      `the pipelines ${one.name} and ${other.name} write ${one.database}.${one.table}, and ${because}, so each would undo what the other has loaded; give each its own table`,
+      `the pipelines ${one.name} and ${other.name} write ${one.database}.${one.table}, and ${because}, so each would undo what the other has loaded; give each its own table, or say which rows are whose: deletes: { where: { … } } in both of them`,
     ]
   })
 }

@@ -48,6 +48,8 @@ export type AlteringConnection = Pick<Connection, 'query' | 'describe'>
 export interface PlanOptions extends RenameAnswers {
   /** Columns that other models of the table have, which are not dropped. */
   readonly others?: readonly string[]
+  /** No column that the model does not know is dropped: a pipeline takes such columns over. */
+  readonly keepsUnknown?: boolean | undefined
 }
 
 export const UNANSWERED: RenameAnswers = { renames: [], areOthersTwo: false }
@@ -177,6 +179,7 @@ async function changesOf(
           .map(({ name }) => ({ from: name, to: column.name })),
       )
   const asked = new Set(questions.flatMap(({ from, to }) => [from, to]))
+  const left = unknown.filter(({ name }) => !asked.has(name))
   const isEmpty = added.some(({ nullable }) => !nullable) && (await hasNoRows(definition.table, connection, adapter))
   const adds = added.filter(({ name }) => !asked.has(name))
   const key = definition.primaryKey.map(({ column }) => column)
@@ -187,11 +190,19 @@ async function changesOf(
     ...(hasKey(live, key) || key.some((name) => asked.has(name))
       ? []
       : [{ kind: 'key', columns: key, former: live.primaryKey } as const]),
-    ...unknown.filter(({ name }) => !asked.has(name)).map(({ name }) => ({ kind: 'drop', name }) as const),
+    ...(options.keepsUnknown ? [] : left).map(({ name }) => ({ kind: 'drop', name }) as const),
   ]
   const late = adds.filter((column) => !column.nullable && isAddedNullable(column, isEmpty))
-  const notes = [...late.map(({ name }) => nullNote(name)), ...defaultNotes(definition.columns, live)]
+  const notes = [
+    ...late.map(({ name }) => nullNote(name)),
+    ...defaultNotes(definition.columns, live),
+    ...(options.keepsUnknown && left.length > 0 ? [keptNote(left.map(({ name }) => name))] : []),
+  ]
   return { changes, questions, notes }
+}
+
+function keptNote(names: readonly string[]): string {
+  return `${names.join(', ')} stay${names.length === 1 ? 's' : ''}, though the model does not know ${names.length === 1 ? 'it' : 'them'}: a pipeline of the table follows the columns of its source (columns: 'follow')`
 }
 
 /** A row that is there has no value for the column yet, unless the database gives it one. */

@@ -42,6 +42,8 @@ const wantedTable = z.object({
   columns: z.array(column),
   /** Columns that other models of the table have, which are not dropped. */
   others: z.array(z.string()),
+  /** A pipeline takes columns over that no model knows, so none is dropped; not said where none does. */
+  keepsUnknown: z.boolean().optional(),
   renames: z.array(rename),
   /** Every other column that is gone and one that is new are two. */
   areOthersTwo: z.boolean(),

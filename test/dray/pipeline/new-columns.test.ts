@@ -4,6 +4,7 @@ import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import { planTable, UNANSWERED } from 'dray/internal/active-record/schema-plan.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
@@ -557,6 +558,24 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
       services,
     )
     assert.deepEqual(await rows('colour'), [['blue'], ['blue'], ['blue']])
+  })
+
+  test('dray schema plan drops none of the columns that were taken over', async () => {
+    await source.query('alter table orders add column colour text')
+    await runPipeline(whole, 'run-1', engine.harness.services)
+
+    const planned = (keepsUnknown: boolean) =>
+      target.withConnection((connection, adapter) =>
+        planTable(TargetOrder, connection, adapter, { ...UNANSWERED, keepsUnknown }),
+      )
+
+    assert.deepEqual(
+      (await planned(false)).statements.map(({ what }) => what),
+      ['drops colour'],
+    )
+    const { statements, notes } = await planned(true)
+    assert.deepEqual(statements, [])
+    assert.match(notes.join(), /^colour stays, though the model does not know it: a pipeline of the table follows/)
   })
 
   test('preview shows new columns where the target is not there yet', async () => {

@@ -10,10 +10,11 @@ import { fixtureFolder } from '#test/fixture-project.ts'
 
 const named = (name: string) => workflow(name, { steps: [run({ kind: 'task', name: `${name}-step` } as never)] })
 /** A workflow of one pipeline, which writes `lake.product`. */
-const writing = (name: string, alone: string | null, table = 'product') =>
-  workflow(`${name}-flow`, {
-    steps: [run({ kind: 'pipeline', name, written: { database: 'lake', table, alone } })],
-  })
+const writing = (name: string, alone: string | null, table = 'product', systems: readonly string[] = []) => {
+  const where = systems.length === 0 ? null : [{ column: 'system', texts: systems }]
+  const written = { database: 'lake', table, alone, where }
+  return workflow(`${name}-flow`, { steps: [run({ kind: 'pipeline', name, written })] })
+}
 const [hourly, daily] = [named('hourly'), named('daily')]
 
 describe('a project', () => {
@@ -39,6 +40,18 @@ describe('a project', () => {
       { workflows: [hourly, writing('eu', null), writing('us', 'replaces all of its rows')] },
       /the pipelines eu and us write lake\.product, and us replaces all of its rows, so each would undo/,
     ],
+    [
+      'two pipelines whose rows of a table some collation takes for the same',
+      {
+        workflows: [hourly, writing('eu', 'deletes', 'product', ['eu', 'ch']), writing('us', null, 'product', ['EU'])],
+      },
+      /eu and us write lake\.product, and eu deletes, so each .*deletes: \{ where: \{ … \} \} in both of them/,
+    ],
+    [
+      'a pipeline that keeps to its rows of a table beside one that does not',
+      { workflows: [hourly, writing('eu', 'deletes', 'product', ['eu']), writing('us', null)] },
+      /eu and us write lake\.product, and eu deletes/,
+    ],
   ] as const) {
     test(`is refused with ${what}`, () => {
       const whole = { workflows: [hourly], environments: {}, databases: {}, main: hourly }
@@ -49,6 +62,7 @@ describe('a project', () => {
 
   test('may have pipelines that share a table, and one pipeline in two workflows', () => {
     const workflows = [hourly, writing('eu', null), writing('us', null), writing('alone', 'replaces', 'other')]
+    workflows.push(writing('fi', 'deletes', 'third', ['fi']), writing('se', 'deletes', 'third', ['se', 'no']))
     const twice = workflow('again', { steps: workflows[3]?.steps ?? [] })
 
     defineProject({ workflows: [...workflows, twice], environments: {}, databases: {}, main: hourly })

@@ -4,19 +4,25 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
+import { type OwnedColumn, type OwnedRows, ownedColumnsOf } from './owned-rows.ts'
 
 /** Rows that may be deleted whatever their share: a small table must not be stuck with one that is gone. */
 export const BORNE_DELETES = 10
 const MOST = 0.1
 
-interface DeletesGuard<S extends AnySource> {
+interface DeletesGuard<S extends AnySource, T extends AnyTarget> {
+  /**
+   * The rows of a table that several pipelines write which are this one's, by fields of its key: `{ system: 'crm' }`.
+   * Only these are counted, compared and deleted, and a row with another value goes to the quarantine.
+   */
+  readonly where?: OwnedRows<T>
   /**
    * The share of the target's rows that a run may delete; 0.1 by default. Up to 10 rows are borne whatever their share.
    */
   readonly most?: number
   /**
    * The fields of the source that the transform takes over unchanged as the target's key; the source's primary key when
-   * left out.
+   * left out. A field of the key for which `where` has one value needs none.
    */
   readonly key?: (keyof FieldsOf<S> & string) | readonly (keyof FieldsOf<S> & string)[]
 }
@@ -26,13 +32,15 @@ export type DeletesOption<S extends AnySource = AnySource, T extends AnyTarget =
   | 'ignore'
   | 'hard'
   | 'close'
-  | (DeletesGuard<S> & { readonly hard: true })
-  | (DeletesGuard<S> & { readonly close: true })
+  | (DeletesGuard<S, T> & { readonly hard: true })
+  | (DeletesGuard<S, T> & { readonly close: true })
+  /** Takes no row away, and keeps to its rows of a shared table. */
+  | (Pick<DeletesGuard<S, T>, 'where'> & { readonly where: OwnedRows<T> })
   /** The field that is set to the run's start (a timestamp) or to true (a boolean). */
-  | (DeletesGuard<S> & { readonly soft: keyof FieldsOf<T> & string })
-  | (DeletesGuard<S> & ToldBy<S> & { readonly hard?: true })
-  | (DeletesGuard<S> & ToldBy<S> & { readonly close: true })
-  | (DeletesGuard<S> & ToldBy<S> & { readonly soft: keyof FieldsOf<T> & string })
+  | (DeletesGuard<S, T> & { readonly soft: keyof FieldsOf<T> & string })
+  | (DeletesGuard<S, T> & ToldBy<S> & { readonly hard?: true })
+  | (DeletesGuard<S, T> & ToldBy<S> & { readonly close: true })
+  | (DeletesGuard<S, T> & ToldBy<S> & { readonly soft: keyof FieldsOf<T> & string })
 
 /** Rows that the run reads say that they are deleted; keys are not compared. */
 type ToldBy<S extends AnySource> =
@@ -45,7 +53,7 @@ type ToldBy<S extends AnySource> =
 export interface Deletes {
   readonly kind: 'ignore' | 'hard' | 'soft' | 'close'
   /** What says that a row is deleted: its key is not in the source, or the row itself. */
-  readonly by: 'absence' | 'row'
+  readonly saidBy: 'absence' | 'row'
   /** The source's field that says it. */
   readonly flag: string | null
   /** The field of a soft delete. */
@@ -53,6 +61,10 @@ export interface Deletes {
   readonly most: number
   /** The source's fields that are the target's key, in the order of `by`. */
   readonly key: readonly string[]
+  /** The fields of the target's key that are taken over: not those that are the same in all rows of the pipeline. */
+  readonly by: readonly string[]
+  /** Which rows of the target are the pipeline's; empty for any. */
+  readonly where: readonly OwnedColumn[]
 }
 
 /** Makes the option out and refuses what does not fit the pipeline. */
@@ -65,21 +77,26 @@ export function deletesOf(
   const given: Given = typeof option === 'object' ? option : {}
   const isTold = given.flag !== undefined || given.told !== undefined
   const kind = kindOf(option, load)
+  const where = ownedColumnsOf(name, given.where, load)
+  const constant = where.filter(({ texts }) => texts.length === 1).map(({ column }) => column.name)
+  const by = load.goneBy.filter((field) => !constant.includes(field))
   const deletes: Deletes = {
+    where,
+    by,
     kind,
-    by: isTold ? 'row' : 'absence',
+    saidBy: isTold ? 'row' : 'absence',
     flag: given.flag ?? null,
     field: given.soft ?? null,
     most: given.most ?? (isTold ? 1 : MOST),
-    key: given.key === undefined ? ownKey(extract, load) : [given.key].flat(),
+    key: given.key === undefined ? ownKey(extract, by) : [given.key].flat(),
   }
   if (kind !== 'ignore') checkDeletes(name, deletes, extract, load)
-  if (isTold && given.key === undefined) refuseUnclear(name, deletes, load)
+  if (isTold && given.key === undefined) refuseUnclear(name, deletes)
   return deletes
 }
 
 /** The source's primary key in the order of `by`, as far as the names say it. */
-function ownKey({ source }: Extraction, { by }: Loading): readonly string[] {
+function ownKey({ source }: Extraction, by: readonly string[]): readonly string[] {
   const own = source.definition.primaryKey.map((column) => column.name)
   if (own.length !== by.length) return own
   const others = own.filter((field) => !by.includes(field))
@@ -87,7 +104,7 @@ function ownKey({ source }: Extraction, { by }: Loading): readonly string[] {
 }
 
 /** No transform is asked which row of the target it is of which a flag says that it is deleted. */
-function refuseUnclear(name: string, { key }: Deletes, { by }: Loading): void {
+function refuseUnclear(name: string, { key, by }: Deletes): void {
   const others = by.filter((field, place) => field !== key[place])
   if (others.length < 2) return
   throw new ConfigurationError(
@@ -101,14 +118,17 @@ interface Given {
   readonly key?: string | readonly string[]
   readonly flag?: string
   readonly told?: true
+  readonly where?: OwnedRows
 }
 
 function kindOf(option: DeletesOption | undefined, load: Loading): Deletes['kind'] {
   if (option === undefined) return 'ignore'
   if (typeof option === 'string') return option
   if ('soft' in option) return 'soft'
-  if ('close' in option || (!('hard' in option) && load.kind === 'history')) return 'close'
-  return 'hard'
+  if ('close' in option) return 'close'
+  if ('hard' in option) return 'hard'
+  if (!('flag' in option || 'told' in option)) return 'ignore'
+  return load.kind === 'history' ? 'close' : 'hard'
 }
 
 /** Kinds of fields that say whether a row is deleted. */
@@ -127,9 +147,9 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
     throw refuse(`does not go with ${load.kind}(): ${instead[load.kind]}`)
   }
   if (!(deletes.most >= 0 && deletes.most <= 1)) throw refuse(`has most: ${deletes.most}; give a share from 0 to 1`)
-  if (deletes.key.length === 0 || deletes.key.length !== load.goneBy.length) {
+  if (deletes.key.length === 0 || deletes.key.length !== deletes.by.length) {
     throw refuse(
-      `needs to know which fields of the source are the target's key (${load.goneBy.join(', ')}); name them: { key: […] }`,
+      `needs to know which fields of the source are the target's key (${deletes.by.join(', ')}); name them: { key: […] }`,
     )
   }
   for (const field of deletes.key) {
@@ -150,11 +170,11 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
   }
   const own = extract.source.definition.primaryKey.map(({ name }) => name)
   if (
-    deletes.by === 'row' &&
+    deletes.saidBy === 'row' &&
     (own.length !== deletes.key.length || own.some((field) => !deletes.key.includes(field)))
   ) {
     throw refuse(
-      `goes by rows that say it themselves, and another row of the source may have the same ${load.by.join(', ')}; write the target by the source's primary key, or use deletes: '${deletes.kind}', which looks for the keys that are left`,
+      `goes by rows that say it themselves, and another row of the source may have the same ${deletes.by.join(', ')}; write the target by the source's primary key, or use deletes: '${deletes.kind}', which looks for the keys that are left`,
     )
   }
   if (deletes.kind !== 'soft') return

@@ -2,7 +2,7 @@ import type { Attributes } from '#dray/active-record/fields.ts'
 import type { FieldsOf } from '#dray/active-record/model.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import type { WrittenTable } from '#dray/messages/written-table.ts'
+import type { OwnedValues, WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
@@ -123,7 +123,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     transform: options.transform as Transform<S, T>,
     load,
     deletes,
-    written: { database, table, alone: aloneBecause(load, deletes) },
+    written: { database, table, alone: aloneBecause(load, deletes), where: ownedBy(deletes) },
     contract: options.contract ?? 'evolve',
     columns: followedColumnsOf(name, options.columns, options.contract),
     entity: options.entity ?? null,
@@ -151,11 +151,15 @@ function readsAgain({ cursor }: Extraction): string | null {
   return cursor.overlapSeconds > 0 || cursor.overlapNumbers > 0 ? 'overlap' : null
 }
 
+function ownedBy({ where }: Deletes): readonly OwnedValues[] | null {
+  return where.length === 0 ? null : where.map(({ column, texts }) => ({ column: column.column, texts }))
+}
+
 /** What the pipeline does to rows that another one may have loaded; null for nothing. */
 function aloneBecause(load: Loading, deletes: Deletes): string | null {
   if (load.kind === 'replace') return 'replaces all of its rows'
   if (load.kind === 'history') return 'keeps the versions of its rows'
   if (deletes.kind === 'ignore') return null
-  if (deletes.by === 'row') return null
+  if (deletes.saidBy === 'row') return null
   return `${deletes.kind === 'soft' ? 'marks' : 'deletes'} rows that its source does not have`
 }

@@ -14,6 +14,7 @@ import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import type { SourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { isFlagged } from '#dray/pipeline/rows/flagged-rows.ts'
 import { mostWritten, RowSizes } from '#dray/pipeline/rows/large-values.ts'
+import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 
 interface Side {
@@ -88,7 +89,7 @@ export class RangeDigests {
         load.target,
         keys,
         columns.map(({ target }) => target),
-        { conditionOf: ({ adapter }) => liveRows(pipeline, adapter), isDeleted: null, limits: pipeline.limits },
+        { conditionOf: ({ adapter }) => ownLiveRows(pipeline, adapter), isDeleted: null, limits: pipeline.limits },
       ),
     ]
     const alike = columns.every(({ source, target }) => source.field.settings.kind === target.field.settings.kind)
@@ -122,6 +123,13 @@ export class RangeDigests {
     ])
     return { rows: Number(one[0]), deleted: Number(all) - Number(one[0]), same: one.join() === other.join() }
   }
+}
+
+/** Of the target those rows that are not deleted, and that are the pipeline's. */
+function ownLiveRows(pipeline: Pipeline, adapter: Adapter): RawBuilder<unknown> | null {
+  const live = liveRows(pipeline, adapter)
+  const conditions = [...(live === null ? [] : [live]), ...ownedRows(pipeline, adapter)]
+  return conditions.length === 0 ? null : sql.join(conditions, sql` and `)
 }
 
 async function sideOf(

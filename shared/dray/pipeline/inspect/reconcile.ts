@@ -13,6 +13,7 @@ import { isKeyDeclaredAlone } from '#dray/pipeline/plan/declared-key.ts'
 import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { openSourceKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
+import { ownedRows, wholeKey } from '#dray/pipeline/rows/owned-rows.ts'
 import { RowOrder, type RowPlace } from '#dray/pipeline/rows/row-order.ts'
 import { takenOverKey } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -131,6 +132,7 @@ class Reconciling {
   /** The source's columns that are the target's key. */
   readonly #sourceKey: readonly ColumnDefinition[]
   #keepsKey: boolean
+  readonly #wholeKey: (key: readonly Text[]) => readonly Text[]
   #quarantined: ReadonlySet<string> = new Set()
   #before: ReadBefore = { lastRun: null }
 
@@ -143,7 +145,8 @@ class Reconciling {
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
     this.#sourceKey = columnsOf(pipeline.extract.source.definition, pipeline.deletes.key)
-    this.#keepsKey = pipeline.deletes.key.length === pipeline.load.goneBy.length
+    this.#keepsKey = pipeline.deletes.key.length === pipeline.deletes.by.length
+    this.#wholeKey = wholeKey(pipeline)
     this.#comparison = new RowComparison(pipeline)
   }
 
@@ -295,13 +298,14 @@ class Reconciling {
     if (!this.#keepsKey || key === null) return
     const own = this.#pipeline.extract.source.definition.primaryKey
     const isPrimary = own.length === this.#sourceKey.length && own.every((column) => this.#sourceKey.includes(column))
-    const given = canonicalKey(this.#sourceKey, this.#keyOf(row))
+    const part = this.#sourceKey.map(({ index }) => row[index] ?? null)
+    const given = this.#wholeKey(canonicalKey(this.#sourceKey, part))
     if (isPrimary && keyOf(given) !== keyOf(key.slice(0, given.length))) this.#keepsKey = false
   }
 
   /** What a source row has of the target's key. */
   #keyOf(row: readonly Text[]): readonly Text[] {
-    return this.#sourceKey.map(({ index }) => row[index] ?? null)
+    return this.#wholeKey(this.#sourceKey.map(({ index }) => row[index] ?? null))
   }
 
   #judge({ outcome, key, sourceKey }: ExpectedRow, found: readonly Text[] | undefined): void {
@@ -357,7 +361,7 @@ class Reconciling {
       const live = liveRows(this.#pipeline, adapter)
       const count = compile(
         adapter,
-        sql`select count(*) from ${tableName(definition)}${where(live === null ? [] : [live])}`,
+        sql`select count(*) from ${tableName(definition)}${where([...(live === null ? [] : [live]), ...ownedRows(this.#pipeline, adapter)])}`,
       )
       return Number((await connection.query(count.sql, count.parameters)).rows[0]?.[0])
     })

@@ -1,6 +1,7 @@
 import { wholeName } from '#dray/database/whole-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { areInTheWay, claimOf, claimText } from '#dray/pipeline/declare/shared-tables.ts'
 import { ledgerOf, type RaisedFence } from './ledger.ts'
 
 /**
@@ -10,7 +11,7 @@ import { ledgerOf, type RaisedFence } from './ledger.ts'
 export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<void> {
   const { database, definition } = pipeline.load.target
   const { Fence } = ledgerOf(database)
-  const { alone } = pipeline.written
+  const alone = claimText(pipeline.written)
   const writtenTable = await wholeName(database, definition.table)
   await refuseShared(pipeline, writtenTable)
   if (known.writtenTable === writtenTable && known.alone === alone) return
@@ -30,10 +31,11 @@ export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promis
 async function refuseShared({ name, load, written }: Pipeline, writtenTable: string): Promise<void> {
   const { database, definition } = load.target
   const others = await ledgerOf(database).Fence.where({ writtenTable }).toArray()
-  const other = others.find((one) => one.pipeline !== name && (one.alone ?? written.alone) !== null)
+  const other = others.find((one) => one.pipeline !== name && areInTheWay(claimOf(one.alone), written))
   if (other === undefined) return
-  const because = written.alone === null ? `${other.pipeline} ${other.alone}` : `${name} ${written.alone}`
+  const because =
+    written.alone === null ? `${other.pipeline} ${claimOf(other.alone).alone}` : `${name} ${written.alone}`
   throw new TerminalError(
-    `${name}: the pipeline ${other.pipeline} writes ${definition.database}.${definition.table}, too, and ${because}, so each would undo what the other has loaded, and nothing was read; give each its own table. Where ${other.pipeline} was renamed or removed: delete from dray_fence where pipeline = '${other.pipeline.replaceAll("'", "''")}'; in ${definition.database}, once no run of it is on`,
+    `${name}: the pipeline ${other.pipeline} writes ${definition.database}.${definition.table}, too, and ${because}, so each would undo what the other has loaded, and nothing was read; give each its own table, or say which rows are whose (deletes: { where: { … } } in both of them). Where ${other.pipeline} was renamed or removed: delete from dray_fence where pipeline = '${other.pipeline.replaceAll("'", "''")}'; in ${definition.database}, once no run of it is on`,
   )
 }

@@ -64,7 +64,7 @@ async function deleteAndTryAgain(
   const { database } = pipeline.load.target
   const { advances } = planned
   const { deletes: option } = pipeline
-  const deletes = advances && option.kind !== 'ignore' && option.by === 'absence'
+  const deletes = advances && option.kind !== 'ignore' && option.saidBy === 'absence'
   const isOwed = (known: LandedRun) => planned.triesAgain === true && known.refused.length > 0 && !known.isTriedAgain
   const run = { runId: planningRun(input), epoch: input.epoch, at: startOf(input.run) }
   const closes = deletes || pipeline.load.kind === 'replace'

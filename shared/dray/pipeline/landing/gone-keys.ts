@@ -5,6 +5,7 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import type { Adapter, LiveColumn } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { bytesOfKey, columnsOf, hasKey } from '#dray/pipeline/texts/key-texts.ts'
 import { isCurrent } from './open-versions.ts'
 
@@ -13,6 +14,7 @@ export class GoneRows {
   readonly #pipeline: Pipeline
   readonly #adapter: Adapter
   readonly #isStaying: RawBuilder<unknown>
+  readonly #isOwned: readonly RawBuilder<unknown>[]
   /** For the condition of keys. */
   readonly live: readonly LiveColumn[]
 
@@ -24,6 +26,7 @@ export class GoneRows {
   ) {
     this.#pipeline = pipeline
     this.#adapter = adapter
+    this.#isOwned = ownedRows(pipeline, adapter)
     this.#isStaying = isStaying
     this.live = live
   }
@@ -103,7 +106,7 @@ export class GoneRows {
 
   /** A condition on a row, which is named by its table. */
   get isGone(): RawBuilder<unknown> {
-    return sql`not (${this.#isStaying})`
+    return sql.join([sql`not (${this.#isStaying})`, ...this.#isOwned], sql` and `)
   }
 
   #live(): RawBuilder<unknown>[] {
@@ -114,7 +117,7 @@ export class GoneRows {
   #withKey(): RawBuilder<unknown>[] {
     const { load } = this.#pipeline
     const isKey = columnsOf(load.target.definition, load.goneBy).map((column) => sql`${columnName(column)} is not null`)
-    return [...this.#live(), ...isKey]
+    return [...this.#live(), ...this.#isOwned, ...isKey]
   }
 }
 

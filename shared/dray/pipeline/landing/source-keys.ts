@@ -47,7 +47,7 @@ export function stageSourceKeys(pipeline: Pipeline, runId: string, services: Ser
         const written = new WrittenKeys(pipeline)
         const staged = await staging.write(
           presentPrefix(runId, pipeline.name),
-          { format: 'copy-text', columns: columns.map(({ column }) => column) },
+          { format: 'copy-text', columns: written.columns },
           written.of(
             whole.of(connection.copyOut(keys.sql, keys.parameters, { signal, keepDamaged: kindsOf(columns) })),
           ),

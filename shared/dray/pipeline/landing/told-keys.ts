@@ -8,6 +8,7 @@ import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { isFlagged } from '#dray/pipeline/rows/flagged-rows.ts'
+import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -70,11 +71,12 @@ export class ToldKeys {
   async guard(): Promise<void> {
     const { name, deletes, load } = this.#pipeline
     const { definition } = load.target
-    if (deletes.by !== 'row' || deletes.most >= 1) return
+    if (deletes.saidBy !== 'row' || deletes.most >= 1) return
     let told = 0
     for await (const keys of this.#groups()) told += await this.#count(await this.#condition(keys))
-    const live = liveRows(this.#pipeline, await load.target.database.adapter())
-    const rows = await this.#count(live ?? sql`1 = 1`)
+    const adapter = await load.target.database.adapter()
+    const live = liveRows(this.#pipeline, adapter) ?? sql`1 = 1`
+    const rows = await this.#count(sql.join([live, ...ownedRows(this.#pipeline, adapter)], sql` and `))
     const most = Math.max(BORNE_DELETES, Math.floor(rows * deletes.most))
     if (told <= most) return
     throw new DataQualityError(
@@ -140,7 +142,12 @@ export class ToldKeys {
   async #ofSeveral(keys: readonly Key[], rows: number, condition: RawBuilder<unknown> | null): Promise<readonly Key[]> {
     const { source } = this.#pipeline.extract
     const own = columnsOf(source.definition, this.#pipeline.deletes.key)
-    const found = await storedKeys(source, own, keys, condition)
+    const found = await storedKeys(
+      source,
+      own,
+      keys.map((key) => this.#part(key)),
+      condition,
+    )
     const isSame = (key: Key) => (other: Key) => keyOf(this.#written.texts(other)) === keyOf(key)
     return keys.filter((key, place) => (found[place]?.filter(isSame(key)).length ?? 0) > rows)
   }
@@ -172,12 +179,18 @@ export class ToldKeys {
         : await storedKeys(
             extract.source,
             own,
-            others.map((one) => one.spelling),
+            others.map((one) => this.#part(one.spelling)),
           )
     const staying = new Set(
-      others.filter(({ spelling }, place) => there[place]?.some((key) => keyOf(key) === keyOf(spelling))),
+      others.filter(({ spelling }, place) => there[place]?.some((key) => keyOf(key) === keyOf(this.#part(spelling)))),
     )
     return spelled.filter((one) => !staying.has(one)).map(({ stored }) => stored)
+  }
+
+  /** What of a key of the target the source has, and is not the same in all rows of the pipeline. */
+  #part(key: Key): Key {
+    const { deletes, load } = this.#pipeline
+    return deletes.by.map((field) => key[load.goneBy.indexOf(field)] ?? null)
   }
 
   async #condition(keys: readonly Key[]): Promise<RawBuilder<unknown>> {
@@ -187,7 +200,7 @@ export class ToldKeys {
     const adapter = await target.database.adapter()
     const isKey = hasKey(adapter, columns, keys, live)
     const isLive = liveRows(this.#pipeline, adapter)
-    return isLive === null ? isKey : sql`${isKey} and ${isLive}`
+    return sql.join([isKey, ...(isLive === null ? [] : [isLive]), ...ownedRows(this.#pipeline, adapter)], sql` and `)
   }
 
   async #count(isWanted: RawBuilder<unknown>): Promise<number> {

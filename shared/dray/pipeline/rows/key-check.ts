@@ -18,7 +18,7 @@ export function keyCheck(pipeline: Pipeline): ((row: readonly Text[], texts: rea
   const columns = bulkColumns(load.target.definition)
   const pairs = deletes.key.map((name, place) => {
     const source = columnOf(extract.source.definition, name)
-    const target = columnOf(load.target.definition, load.goneBy[place] ?? '')
+    const target = columnOf(load.target.definition, deletes.by[place] ?? '')
     return { source, target, at: columns.indexOf(target) }
   })
   return (row, texts) => {

@@ -21,8 +21,12 @@ export function replacesRows({ load }: Pipeline): boolean {
  */
 export function takenOverKey(pipeline: Pipeline): (row: readonly Text[], texts: readonly Text[]) => boolean {
   const own = pipeline.extract.source.definition.primaryKey.map(({ index }) => index)
-  const key = keyPlaces(pipeline).slice(0, pipeline.load.goneBy.length)
+  const all = bulkColumns(pipeline.load.target.definition)
+  const { by } = pipeline.deletes
+  const key = columnsOf(pipeline.load.target.definition, by).map((column) => all.indexOf(column))
   if (key.length !== own.length) return () => false
+  // Of a part of a key the target's own spelling is not looked up.
+  if (by.length < pipeline.load.goneBy.length && mayBeRespelled(pipeline)) return () => false
   return (row, texts) => {
     for (let place = 0; place < key.length; place++) {
       if (texts[key[place] as number] !== row[own[place] as number]) return false
@@ -35,8 +39,8 @@ export function takenOverKey(pipeline: Pipeline): (row: readonly Text[], texts: 
 const WRITTEN_ALIKE: ReadonlySet<FieldKind | undefined> = new Set<FieldKind>(['bigint', 'integer', 'boolean'])
 
 /** Whether the target may hold a key in another form than the source: what are two texts there may be one UUID. */
-export function mayBeRespelled({ extract, load }: Pipeline): boolean {
+export function mayBeRespelled({ extract, load, deletes }: Pipeline): boolean {
   const own = extract.source.definition.primaryKey.map(({ field }) => field.settings.kind)
-  const by = columnsOf(load.target.definition, load.goneBy).map(({ field }) => field.settings.kind)
+  const by = columnsOf(load.target.definition, deletes.by).map(({ field }) => field.settings.kind)
   return by.some((kind, place) => kind !== own[place] || !WRITTEN_ALIKE.has(kind))
 }

@@ -77,7 +77,7 @@ function unsaid({ deletes, load }: Pipeline, isOwn: boolean): string | null {
   if (!isOwn) {
     return `another row of the source may have the same ${load.goneBy.join(', ')}, so nothing was loaded; write the target by the source's primary key, or return null`
   }
-  if (deletes.kind === 'soft' && deletes.by === 'absence') {
+  if (deletes.kind === 'soft' && deletes.saidBy === 'absence') {
     return `deletes: { soft: '${deletes.field}' } takes the mark from each row that the source has, so nothing was loaded; say deletes: { told: true, soft: '${deletes.field}' }, or return null`
   }
   return null

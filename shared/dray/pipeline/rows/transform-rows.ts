@@ -9,6 +9,7 @@ import { KeyChanged, keyCheck } from './key-check.ts'
 import { isMeasured, leftOutOf, TOO_LARGE } from './large-values.ts'
 import { managedAttributes } from './managed-attributes.ts'
 import type { Outcome } from './outcome.ts'
+import { ownedCheck } from './owned-rows.ts'
 import { DeletesUnsaid, flagOf, toldRows } from './told-rows.ts'
 
 const NO_FINDINGS: readonly ValidationError[] = []
@@ -107,6 +108,7 @@ export function rowTransformer(
   const checkKey = checksKeys ? keyCheck(pipeline) : null
   const isFlagged = flagOf(pipeline)
   const deletedRow = toldRows(pipeline)
+  const checkOwned = ownedCheck(pipeline)
   return (row) => {
     verdict.reset()
     if (row.length > width) return { kind: 'quarantined', errors: faultsOf(row, pipeline) }
@@ -120,6 +122,8 @@ export function rowTransformer(
       if (attributes === null) return { kind: 'filtered' }
       const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
       if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      const other = checkOwned?.(encoded.texts) ?? null
+      if (other !== null) return { kind: 'quarantined', errors: [other] }
       checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: verdict.findings ?? NO_FINDINGS }
     } catch (error) {

@@ -6,6 +6,7 @@ import { DataQualityError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
+import { wholeKey } from './owned-rows.ts'
 
 /** Kinds whose values engines write in several ways: `t` and `\x01`, moments with and without an offset. */
 const REWRITTEN: ReadonlySet<FieldKind> = new Set(['boolean', 'timestamp', 'date', 'decimal', 'double'])
@@ -15,13 +16,21 @@ export class WrittenKeys {
   readonly #pairs: readonly (readonly [ColumnDefinition, ColumnDefinition])[]
   readonly #isAny: boolean
 
-  constructor({ extract, deletes, load }: Pipeline) {
-    const into = columnsOf(load.target.definition, load.goneBy)
+  readonly #whole: (key: readonly Text[]) => readonly Text[]
+  /** By the target's names. */
+  readonly columns: readonly string[]
+
+  constructor(pipeline: Pipeline) {
+    const { extract, deletes, load } = pipeline
+    const into = columnsOf(load.target.definition, deletes.by)
+    this.columns = columnsOf(load.target.definition, load.goneBy).map(({ column }) => column)
+    this.#whole = wholeKey(pipeline)
     this.#pairs = columnsOf(extract.source.definition, deletes.key).map((column, place) => [
       column,
       into[place] as ColumnDefinition,
     ])
-    this.#isAny = this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
+    const isPart = deletes.by.length < load.goneBy.length
+    this.#isAny = isPart || this.#pairs.some(([{ field }]) => REWRITTEN.has(field.settings.kind))
   }
 
   async *of(blocks: AsyncIterable<Block>): AsyncGenerator<Block> {
@@ -41,7 +50,7 @@ export class WrittenKeys {
   }
 
   texts(texts: readonly Text[]): readonly Text[] {
-    return this.#isAny ? texts.map((text, place) => this.#written(text, place)) : texts
+    return this.#isAny ? this.#whole(texts.map((text, place) => this.#written(text, place))) : texts
   }
 
   /** A text that is no value of its field stays as it is: its row is in the quarantine. */

@@ -43,7 +43,7 @@ export async function stageLoadedKeys(
   services: Services,
 ): Promise<StagedObject | null> {
   const { deletes } = pipeline
-  if (deletes.kind === 'ignore' || (deletes.by === 'absence' && !planned.advances)) return null
+  if (deletes.kind === 'ignore' || (deletes.saidBy === 'absence' && !planned.advances)) return null
   const all = bulkColumns(pipeline.load.target.definition)
   const key = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy)
   const places = key.map((column) => all.indexOf(column))

@@ -11,7 +11,7 @@ import {
   versionsApart,
 } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { GONE, PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
+import { GONE, PIPELINE, type PipelineShape, SKIPPED, SYSTEM } from './models.ts'
 import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
@@ -150,6 +150,38 @@ function leaving(): KindOfRun {
       const found = await landedRows(lane.target)
       demandSame(found, new Map([...(await dueByCode(lane.source)), ...first]), 'the target is not what came first')
       first = found
+    },
+  }
+}
+
+/** In a table with rows of others, which have the same codes, it takes its rows away alone. */
+function sharing(): KindOfRun {
+  const own = `shared where system = '${SYSTEM}'`
+  let others: Digests = new Map()
+  return {
+    name: 'shared',
+    shape: { load: 'shared', partitionRows: PARTITION_ROWS },
+    critical: /staging\.read object starts/,
+    async begin(lane) {
+      await firstRun(lane)
+      const columns = 'code, label, amount, note, source_id, changed_at'
+      await lane.target.run(
+        `insert into shared (system, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
+      )
+      others = await landedRows(lane.target, "shared where system = 'others'")
+      if (others.size === 0) throw new Error('there are no rows of others')
+    },
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      await deleteSome(lane, round)
+      return null
+    },
+    async checkKilled(lane) {
+      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+    },
+    async check(lane) {
+      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, own), await dueByCode(lane.source), 'the rows are not the source')
     },
   }
 }
@@ -434,6 +466,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   () => deleting('deletes', 'view', { isView: true }),
   () => deleting('told'),
   leaving,
+  sharing,
   following,
   appending,
   keepingHistory,

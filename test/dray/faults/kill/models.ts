@@ -13,6 +13,8 @@ export const SKIPPED = 'skip'
 /** Of rows with this label the transform says that they are deleted. */
 export const GONE = 'gone'
 export const PIPELINE = 'items'
+/** What the pipeline's rows have in a table that others write, too. */
+export const SYSTEM = 'items'
 
 /** What a row without a label gets once the transform is repaired. */
 export const MENDED = 'mended'
@@ -23,9 +25,19 @@ export interface PipelineShape {
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
    * whose rows say so, `first` one of everything that leaves rows alone which are there, `follow` one that takes over
-   * columns which no model knows.
+   * columns which no model knows, `shared` one that deletes among rows of others.
    */
-  readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes' | 'told' | 'first' | 'follow'
+  readonly load?:
+    | 'upsert'
+    | 'replace'
+    | 'append'
+    | 'history'
+    | 'timeline'
+    | 'deletes'
+    | 'told'
+    | 'first'
+    | 'follow'
+    | 'shared'
   /** By the stamp of the last change unless told. */
   readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
   /** Is about the rows below this amount, and deletes those that leave them. */
@@ -74,6 +86,11 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     changedAt: timestamp(),
   }
   class Product extends target.table('product', { code: varchar(40).primaryKey(), ...content }) {}
+  class SharedProduct extends target.table('shared', {
+    system: varchar(10).primaryKey(),
+    code: varchar(40).primaryKey(),
+    ...content,
+  }) {}
   class ProductEvent extends target.table('event', { code: varchar(40), ...content }) {}
   class ProductVersion extends target.table('version', {
     code: varchar(40).primaryKey(),
@@ -89,6 +106,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     told: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     first: () => upsert(Product, { by: 'code', update: 'never' }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
+    shared: () => upsert(SharedProduct, { by: ['system', 'code'], version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
@@ -104,7 +122,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     'late rows': () => changedSince(from, { cursor: 'changedAt', lateRows: 'byKey', ...stamped }),
   }
   const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes' || load === 'first' || load === 'follow'
+    load === 'replace' || load === 'deletes' || load === 'first' || load === 'follow' || load === 'shared'
       ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
       : changed[shape.cursor ?? 'stamp']()
   const items = pipeline(PIPELINE, {
@@ -115,13 +133,17 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === GONE) return row.delete()
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
       const start = load === 'timeline' ? { validFrom: id % 3n === 0n ? backwards(changedAt) : changedAt } : {}
-      return { ...own, ...start, note: note === null ? null : `n:${note}` }
+      const system = load === 'shared' ? { system: SYSTEM } : {}
+      return { ...own, ...start, ...system, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     columns: load === 'follow' ? 'follow' : 'fixed',
     deletes:
-      { deletes: { hard: true, most: 1, key: 'code' } as const, told: { told: true } as const }[load as string] ??
-      'ignore',
+      {
+        deletes: { hard: true, most: 1, key: 'code' } as const,
+        told: { told: true } as const,
+        shared: { hard: true, most: 1, key: 'code', where: { system: SYSTEM } as never } as const,
+      }[load as string] ?? 'ignore',
     quarantine: { rows: 1_000_000, share: 1 },
     concurrency,
   })

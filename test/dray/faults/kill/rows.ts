@@ -15,6 +15,9 @@ export async function createTables(source: Observer, target: Observer): Promise<
   const { instant } = speechOf(target)
   const content = `label varchar(60) not null, amount decimal(18, 4) not null, note text, source_id bigint not null, changed_at ${instant} not null, check (amount >= 0)`
   await target.run(`create table product (code varchar(40) primary key, ${content})`)
+  await target.run(
+    `create table shared (system varchar(10) not null, code varchar(40) not null, ${content}, primary key (system, code))`,
+  )
   await target.run(`create table event (code varchar(40) not null, ${content})`)
   await target.run(
     `create table version (code varchar(40) not null, valid_from ${instant} not null, valid_to ${instant}, is_current boolean not null, ${content}, primary key (code, valid_from))`,
@@ -107,8 +110,8 @@ export async function possibleRows(source: Observer): Promise<Map<string, Set<st
 }
 
 /** Digests of the target's rows by code, worked out by the target's server. */
-export function landedRows(target: Observer): Promise<Map<string, string>> {
-  return rowsByText(target, `select code, ${digestOf(target, { note: 'note', sourceId: 'source_id' })} from product`)
+export function landedRows(target: Observer, table = 'product'): Promise<Map<string, string>> {
+  return rowsByText(target, `select code, ${digestOf(target, { note: 'note', sourceId: 'source_id' })} from ${table}`)
 }
 
 /** Pairs of texts that a query gives. */

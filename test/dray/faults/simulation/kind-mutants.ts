@@ -116,7 +116,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that the source has are deleted',
     file: 'shared/dray/pipeline/landing/gone-keys.ts',
-    edits: [['return sql`not (${this.#isStaying})`', 'return sql`(1 = 1)`']],
+    edits: [['return sql.join([sql`not (${this.#isStaying})`, ...this.#isOwned], sql` and `)', 'return sql`(1 = 1)`']],
     also: {
       file: DELETE_GONE,
       edits: [['deleted !== counts.gone || left.rows !== counts.rows - counts.gone', 'deleted < 0']],

@@ -331,7 +331,7 @@ export const bindingMutants: readonly Mutant[] = [
   {
     bug: 'a pipeline that takes rows away writes a table that another one only adds to',
     file: CLAIM,
-    edits: [['(one.alone ?? written.alone) !== null', 'one.alone !== null']],
+    edits: [['areInTheWay(claimOf(one.alone), written)', 'claimOf(one.alone).alone !== null']],
     over: about({ rivalAfterSeconds: 0 }, { kind: 'rivals', shape: full }),
   },
   {
