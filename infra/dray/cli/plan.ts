@@ -28,6 +28,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { isLocal, withPipeline } = await import('./environment.ts')
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
+  const { retryNotes } = await import('dray/internal/pipeline/quarantine/retries.ts')
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')
   const { keys, from, to, chunk } = options
@@ -39,7 +40,8 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)
     const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from }, services)
-    const made = { ...planned, notes: [...start.notes, ...planned.notes] }
+    const retries = mode === null ? await retryNotes(pipeline, services) : []
+    const made = { ...planned, notes: [...start.notes, ...planned.notes, ...retries] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }

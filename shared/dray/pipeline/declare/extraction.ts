@@ -30,11 +30,22 @@ export interface Extraction<S extends AnySource = AnySource> {
   readonly cursor: Cursor | null
   /** Rows of a partition, about. */
   readonly partitionRows: number
+  /** How much a run reads at most, where there is more than that to read; null for all there is. */
+  readonly firstLoad: FirstLoad | null
+  /** Rows that all partitions of a run read in a second together; null for as fast as it goes. */
+  readonly rowsPerSecond: number | null
 }
 
-export interface FullLoadOptions {
+/** The oldest part of what there is to read, by the cursor. */
+export type FirstLoad = { readonly rows: number } | { readonly seconds: number }
+
+interface ReadingOptions {
   readonly partitionRows?: number
+  /** Spares the source: all partitions of a run together read no more rows than these in a second. */
+  readonly rowsPerSecond?: number
 }
+
+export interface FullLoadOptions extends ReadingOptions {}
 
 const PARTITION_ROWS = 50_000
 /** A stamp is taken a little before its transaction begins, and so before the transaction can be seen. */
@@ -43,7 +54,37 @@ const UNSEEN_LAG: Duration = '5m'
 
 /** Reads the whole table in each run. */
 export function fullLoad<S extends AnySource>(source: S, options: FullLoadOptions = {}): Extraction<S> {
-  return { source, cursor: null, partitionRows: options.partitionRows ?? PARTITION_ROWS }
+  const rowsPerSecond = rateOf(options.rowsPerSecond, `fullLoad(${source.definition.table})`)
+  return {
+    source,
+    cursor: null,
+    partitionRows: options.partitionRows ?? PARTITION_ROWS,
+    firstLoad: null,
+    rowsPerSecond,
+  }
+}
+
+function rateOf(rate: number | undefined, where: string): number | null {
+  if (rate === undefined) return null
+  if (Number.isFinite(rate) && rate >= 1) return rate
+  throw new ConfigurationError(`${where}: rowsPerSecond is ${rate}; give a number of rows, 1 or more`)
+}
+
+function firstLoadOf(
+  option: ChangedSinceOptions<AnySource>['firstLoad'],
+  isXid: boolean,
+  refuse: (what: string) => Error,
+): FirstLoad | null {
+  if (option === undefined) return null
+  if ('rows' in option) {
+    if (Number.isInteger(option.rows) && option.rows >= 1) return { rows: option.rows }
+    throw refuse(`firstLoad: { rows: ${option.rows} } is no number of rows; give 1 or more`)
+  }
+  if (isXid)
+    throw refuse('an xid cursor knows no time, so a first load cannot be cut by it; say firstLoad: { rows: … }')
+  const seconds = secondsOf(option.chunk)
+  if (seconds > 0) return { seconds }
+  throw refuse(`firstLoad: { chunk: '${option.chunk}' } has no length; write 30d, 12h or the like`)
 }
 
 /** A cursor that is the number of a transaction. */
@@ -61,7 +102,7 @@ export function xid<Name extends string>(field: Name): XidCursor<Name> {
   return { xid: field }
 }
 
-export interface ChangedSinceOptions<S extends AnySource> {
+export interface ChangedSinceOptions<S extends AnySource> extends ReadingOptions {
   /** The time stamp that every change of a row moves on; or `xid('field')`. */
   readonly cursor: (keyof FieldsOf<S> & string) | XidCursor<keyof FieldsOf<S> & string>
   /**
@@ -80,7 +121,11 @@ export interface ChangedSinceOptions<S extends AnySource> {
    */
   readonly overlap?: Duration
   readonly nulls?: NullCursors
-  readonly partitionRows?: number
+  /**
+   * A run that has more to read than this, as the first one has, reads the oldest part, about so many rows or such a
+   * length of the cursor, moves `last_run` to its end, and has another run follow.
+   */
+  readonly firstLoad?: { readonly rows: number } | { readonly chunk: Duration }
 }
 
 /** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
@@ -114,5 +159,7 @@ export function changedSince<S extends AnySource>(source: S, options: ChangedSin
       zone: options.zone === undefined ? null : zoneNamed(options.zone, `changedSince(${source.definition.table})`),
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
+    firstLoad: firstLoadOf(options.firstLoad, isXid, refuse),
+    rowsPerSecond: rateOf(options.rowsPerSecond, `changedSince(${source.definition.table})`),
   }
 }

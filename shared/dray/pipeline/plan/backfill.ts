@@ -29,7 +29,7 @@ export async function draftBackfill(
   const range = rangeOf(extract, asked)
   return extract.source.database.withConnection(async (connection, adapter) => {
     const table = await sourceTable(extract, connection, adapter)
-    const { settled: _, ...settled } = await settledWindow(extract, null, connection, table)
+    const { settled: _, unit: _unit, ...settled } = await settledWindow(extract, null, connection, table)
     const notes: string[] = settled.note === null ? [] : [settled.note]
     const window = settledRange(range, settled, notes)
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)

@@ -83,6 +83,7 @@ export async function cut(
   const count = compile(adapter, sql`select count(*) from ${from}`)
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
   const size = partitionSize(rows, partitionRows)
+  refuseTooSlow(extraction, rows, size)
   if (key.length === 0 || rows <= size) return { rows, ranges: [WHOLE] }
   const isInIndex = conditions.length === 0 && key.length === 1 && key.every(({ keepsIndex }) => keepsIndex)
   const find = isInIndex ? boundsOfTable : boundsOfRows
@@ -92,6 +93,17 @@ export async function cut(
     rows,
     ranges: [...inner, null].map((bound, index) => ({ after: inner[index - 1] ?? null, upTo: bound })),
   }
+}
+
+const DAY_SECONDS = 86_400
+
+/** A pipeline has a day, and partitions that are larger than the rate allows are read for longer than a source waits. */
+function refuseTooSlow({ source, rowsPerSecond, partitionRows }: Extraction, rows: number, size: number): void {
+  if (rowsPerSecond === null || (rows < rowsPerSecond * DAY_SECONDS && size <= partitionRows)) return
+  const { database, table } = source.definition
+  throw new ConfigurationError(
+    `${database}.${table} has ${rows} rows to read, which is too much for one run at rowsPerSecond: ${rowsPerSecond}, so nothing was read; raise it, or have changedSince() read a part in each run: firstLoad: { rows: … }`,
+  )
 }
 
 interface Cutting {

@@ -2,10 +2,11 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Services } from '../services.ts'
 import { checkNullCursors } from './checked-cursor.ts'
 import type { Draft } from './draft.ts'
+import { endOfPart } from './first-load.ts'
 import { cut } from './partitions.ts'
 import { sourceTable } from './source-table.ts'
 import { notesOfNewerRows } from './waiting-rows.ts'
-import { settledWindow, windowCondition } from './window.ts'
+import { settledWindow, type Window, windowCondition } from './window.ts'
 
 /** The window since `last_run`, or the whole table. */
 export async function draftUsual(pipeline: Pipeline, lastRun: string | null, services: Services): Promise<Draft> {
@@ -18,7 +19,9 @@ export async function draftUsual(pipeline: Pipeline, lastRun: string | null, ser
       const notes = ranges.length === 1 ? [] : [movingKeys(pipeline, ranges.length)]
       return { window: null, rows, partitions: ranges, advances: true, notes }
     }
-    const { settled, ...window } = await settledWindow(extract, lastRun, connection, table)
+    const { settled, unit, ...whole } = await settledWindow(extract, lastRun, connection, table)
+    const end = await endOfPart({ extraction: extract, connection, table }, whole, lastRun, unit)
+    const window = end === null ? whole : { ...whole, hi: end }
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     const { rows, ranges } = await cut(
       extract,
@@ -27,10 +30,23 @@ export async function draftUsual(pipeline: Pipeline, lastRun: string | null, ser
       table,
       services.signal,
     )
-    const newer = await notesOfNewerRows(extract, window, settled, connection, table)
-    const notes = [window.note, nulls, ...newer].filter((note) => note !== null)
-    return { window, rows, partitions: ranges, advances: true, notes }
+    const newer = await notesOfNewerRows(extract, whole, settled, connection, table)
+    const part = end === null ? null : partOf(pipeline, window, whole.hi)
+    const notes = [part, window.note, nulls, ...newer].filter((note) => note !== null)
+    return {
+      window,
+      rows,
+      partitions: ranges,
+      advances: true,
+      notes,
+      ...(end === null ? {} : { follows: true as const }),
+    }
   })
+}
+
+function partOf({ name }: Pipeline, { lo, hi }: Window, whole: string): string {
+  const from = lo === null ? 'the beginning' : lo
+  return `this run reads a part, from ${from} to ${hi}; what is left up to ${whole} is read by the runs that follow it, of which the next one starts when this one has ended (firstLoad of ${name})`
 }
 
 /**

@@ -19,6 +19,7 @@ import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+import { paced } from './paced-blocks.ts'
 
 /** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
 export function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
@@ -39,9 +40,10 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
         planned.schema === undefined
           ? await sourceTable(pipeline.extract, connection, adapter)
           : sourceTableOf(pipeline.extract, planned.schema.source, adapter)
-      const rows = read({ pipeline, connection, table, signal: services.signal }, [
+      const all = read({ pipeline, connection, table, signal: services.signal }, [
         ...partitionConditions(pipeline.extract, planned, partition, table),
       ])
+      const rows = paced(all, rateOfPartition(pipeline, planned.partitions.length), services.signal)
       const staged = await services.staging.write(
         batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
         { format: 'copy-text', columns: source.definition.columnNames },
@@ -59,6 +61,11 @@ async function stagePartition(pipeline: Pipeline, input: ExtractInput, services:
     return source.database.transaction(() => stage(measuredRows), 'snapshot')
   })
   return { ...output, extracted, ...spent() }
+}
+
+/** Partitions at once share what a run may read. */
+function rateOfPartition({ extract: { rowsPerSecond }, concurrency }: Pipeline, partitions: number): number | null {
+  return rowsPerSecond === null ? null : rowsPerSecond / Math.max(1, Math.min(concurrency, partitions))
 }
 
 interface Reading {

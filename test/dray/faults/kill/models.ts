@@ -22,6 +22,8 @@ export interface PipelineShape {
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
+  /** How many runs try again what is in the quarantine. */
+  readonly retry?: number
 }
 
 /**
@@ -29,7 +31,7 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, retry = 0 } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source('item', {
@@ -84,7 +86,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     deletes: load === 'deletes' ? { hard: true, most: 1, key: 'code' } : 'ignore',
-    quarantine: { rows: 1_000_000, share: 1 },
+    quarantine: { rows: 1_000_000, share: 1, retry },
     concurrency,
   })
   return { source, target, items: items as unknown as Pipeline }
