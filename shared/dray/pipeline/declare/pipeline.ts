@@ -137,7 +137,7 @@ function refuseOwnNames(name: string, { target: { definition } }: Loading): void
   )
 }
 
-/** A server gives up a reader that takes nothing for a minute, so a partition is read in less at the rate it may have. */
+/** A server gives up a reader that takes nothing for a minute, so a partition is read in less at its rate. */
 const SPARING_SECONDS = 40
 
 function sparing<S extends AnySource>(extract: Extraction<S>, concurrency: number): Extraction<S> {

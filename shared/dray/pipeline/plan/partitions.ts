@@ -97,7 +97,7 @@ export async function cut(
 
 const DAY_SECONDS = 86_400
 
-/** A pipeline has a day, and partitions that are larger than the rate allows are read for longer than a source waits. */
+/** A pipeline has a day, and a partition that is too large for the rate is read for longer than a source waits. */
 function refuseTooSlow({ source, rowsPerSecond, partitionRows }: Extraction, rows: number, size: number): void {
   if (rowsPerSecond === null || (rows < rowsPerSecond * DAY_SECONDS && size <= partitionRows)) return
   const { database, table } = source.definition

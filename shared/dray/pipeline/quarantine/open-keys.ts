@@ -34,7 +34,8 @@ interface Planned {
 
 /**
  * Stages the keys of the rows that are open in the quarantine, so that the run can close those that it lands. What it
- * sends itself (`sent`, by their ids) it enters anyway. Rows without a whole key are not among them: they are closed by a person, or by a replay.
+ * sends itself (`sent`, by their ids) it enters anyway. Rows without a whole key are not among them: they are closed by
+ * a person, or by a replay.
  */
 export async function stageOpenKeys(
   pipeline: Pipeline,

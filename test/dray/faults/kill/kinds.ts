@@ -159,6 +159,11 @@ function appending(): KindOfRun {
   }
 }
 
+/** Each version once, though a run reads a part of what there is. */
+function loadingParts(): KindOfRun {
+  return { ...appending(), name: 'parts', shape: { load: 'append', partitionRows: 8, firstRows: 20 } }
+}
+
 function keepingHistory(): KindOfRun {
   const written = new WrittenVersions()
   return {
@@ -329,6 +334,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   deleting,
   appending,
+  loadingParts,
   keepingHistory,
   keepingTimeline,
   backfilling,

@@ -22,6 +22,8 @@ export interface PipelineShape {
   readonly load?: 'upsert' | 'replace' | 'append' | 'history' | 'timeline' | 'deletes'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
+  /** So many rows are a run where there are more. */
+  readonly firstRows?: number
   /** How many runs try again what is in the quarantine. */
   readonly retry?: number
 }
@@ -31,7 +33,7 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, retry = 0 } = shape
+  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, retry = 0, firstRows } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source('item', {
@@ -71,10 +73,11 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
     timeline: () => history(ProductVersion, { by: 'code', ...validity, time: 'source' }),
   }
+  const part = firstRows === undefined ? {} : { firstLoad: { rows: firstRows } }
   const extract: Extraction<typeof Item> =
     load === 'replace' || load === 'deletes'
       ? fullLoad(Item, { partitionRows })
-      : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows })
+      : changedSince(Item, { cursor: 'changedAt', lag: '0s', partitionRows, ...part })
   const items = pipeline(PIPELINE, {
     extract,
     transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {
