@@ -30,6 +30,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
   const { notesOfNewColumns } = await import('dray/internal/pipeline/landing/follow-columns.ts')
   const { newColumns } = await import('dray/internal/pipeline/plan/new-columns.ts')
+  const { retryNotes } = await import('dray/internal/pipeline/quarantine/retries.ts')
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')
   const { keys, from, to, chunk } = options
@@ -47,7 +48,8 @@ async function show(name: string, options: PlanOptions): Promise<void> {
       services,
     )
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
-    const made = { ...planned, notes: [...start.notes, ...columns, ...planned.notes] }
+    const retries = mode === null ? await retryNotes(pipeline, services) : []
+    const made = { ...planned, notes: [...start.notes, ...columns, ...planned.notes, ...retries] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }

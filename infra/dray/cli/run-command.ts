@@ -90,11 +90,15 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   const first = await asked(stores)
   const done: Done[] = [await runOnce(first, { ...surroundings, state })]
   if (!options.json) await reportText(done[0] as Done)
-  for (const next of interrupts.signal.aborted ? [] : await takeFollowUps(state, first)) {
+  const followUps = async (held: AskedRun): ReturnType<typeof takeFollowUps> =>
+    interrupts.signal.aborted ? [] : takeFollowUps(state, held)
+  const waiting = await followUps(first)
+  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     say(`${next.why}\n`)
     const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
     if (!options.json) await reportText(followUp)
     done.push(followUp)
+    waiting.push(...(await followUps(next.run)))
   }
   if (options.json) await reportJson(done)
   const codes = done.map(({ result }) => exitCodeOfRun[result.status])

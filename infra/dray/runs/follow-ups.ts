@@ -38,6 +38,6 @@ async function followUpOf({ run: { id, workflow, only }, pipelines }: RefusedRun
 async function alonePipeline(name: string): Promise<FollowUp> {
   return {
     run: { ...(await stepsNamed(name)), mode: null, trigger: 'follow-up' },
-    why: `A run of ${name} was refused meanwhile, since this one held it; ${name} is run once more.`,
+    why: `This run of ${name} has left something to read, or another one was refused meanwhile, since this one held it; ${name} is run once more.`,
   }
 }

@@ -100,8 +100,9 @@ export class DynamoDbStateStore implements StateStore {
     lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
     lastRun: string | null,
     source: KnownSource | null = null,
+    follows = false,
   ): Promise<void> {
-    return this.#leases.commit(lease, lastRun, source)
+    return this.#leases.commit(lease, lastRun, source, follows)
   }
 
   raiseEpoch(lease: Lease, above: number): Promise<Lease> {

@@ -71,11 +71,13 @@ export class PipelineLeases {
     lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
     lastRun: string | null,
     source: KnownSource | null = null,
+    follows = false,
   ): Promise<void> {
     const moved = movedTo(lastRun, source)
+    const pending = follows ? 'pending = :true, ' : ''
     const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
       UpdateExpression:
-        `SET ${moved.set}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
+        `SET ${moved.set}${pending}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
         'REMOVE lease_owner, lease_expires_at',
       ConditionExpression: `${leaseOfEpoch} AND ${versionUnchanged}`,
       ExpressionAttributeValues: {
@@ -84,6 +86,7 @@ export class PipelineLeases {
         ':epoch': lease.epoch,
         ':version': lease.version,
         ':one': 1,
+        ...(follows ? { ':true': true } : {}),
       },
     })
     if (outcome.kind === 'applied') return

@@ -196,12 +196,14 @@ export interface StateStore {
   /**
    * Advances `last_run` to `lastRun` under the lease's epoch and version and gives the lease back: one conditional
    * update. A second call of the same commit has no effect. Throws `LeaseLost` when another has taken over.
-   * `lastRun` null leaves `last_run` as it is (a full load). `source` is kept beside it.
+   * `lastRun` null leaves `last_run` as it is (a full load). `source` is kept beside it. `follows` sets `pending`:
+   * there is more to read.
    */
   commit(
     lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
     lastRun: string | null,
     source?: KnownSource | null,
+    follows?: boolean,
   ): Promise<void>
   /**
    * Raises the epoch of a lease above one that a target has been given by another state store, or by one that was lost.

@@ -360,6 +360,18 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         assert.equal((await store.pipeline(pipeline))?.pending, false)
       })
 
+      test('is asked for by a commit that leaves something to read, once', async () => {
+        const store = make()
+        const pipeline = name()
+        const lease = await store.acquireLease(pipeline, 'run-1', NOW, NOW + MINUTE)
+        await store.commit(lease, 'a', null, true)
+        assert.equal(await store.takePending(pipeline), true)
+
+        await store.commit(lease, 'a', null, true)
+
+        assert.equal((await store.pipeline(pipeline))?.pending, false)
+      })
+
       test('is not there for a pipeline that nobody was refused, or that is unknown', async () => {
         const store = make()
         const pipeline = name()

@@ -239,7 +239,11 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
       await source.query('drop table account')
       await source.query(`create table account (id ${EXACT[engine.dialect]} primary key, label text)`)
       await Account.insertAll(ids.map((id) => ({ id, label: id })))
-      const cut = { ...given, extract: fullLoad(Account, { partitionRows: 1 }), quarantine: { rows: 10, share: 1 } }
+      const cut = {
+        ...given,
+        extract: fullLoad(Account, { partitionRows: 1 }),
+        quarantine: { rows: 10, share: 1, retry: 0 },
+      }
 
       const error = await run(cut, 'run-1').then(
         () => null,
@@ -444,7 +448,7 @@ onEachEngine('the keys of a target', [source, target], (engine) => {
     await define(
       `create table id_version (id ${UUID[engine.dialect]}, label text, valid_from ${moment}, valid_to ${moment}, primary key (id, valid_from))`,
     )
-    const of = { ...idVersions, extract: fullLoad(Account), quarantine: { rows: 10, share: 1 } }
+    const of = { ...idVersions, extract: fullLoad(Account), quarantine: { rows: 10, share: 1, retry: 0 } }
     await source.query("insert into account values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', 'one')")
     await runOn(of, 'run-1', '2024-06-01')
     await source.query("insert into account values ('a0eebc999c0b4ef8bb6d6bb9bd380a11', 'other')")

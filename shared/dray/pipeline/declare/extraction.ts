@@ -51,14 +51,26 @@ export interface Extraction<S extends AnySource = AnySource> {
   readonly cursor: Cursor | null
   /** Rows of a partition, about. */
   readonly partitionRows: number
+  /** How much a run reads at most, where there is more than that to read; null for all there is. */
+  readonly firstLoad: FirstLoad | null
+  /** Rows that all partitions of a run read in a second together; null for as fast as it goes. */
+  readonly rowsPerSecond: number | null
 }
 
-export interface FullLoadOptions<S extends AnySource = AnySource, N extends NameOf<S> = NameOf<S>>
-  extends SelectionOptions<S, N> {
+/** The oldest part of what there is to read, by the cursor. */
+export type FirstLoad = { readonly rows: number } | { readonly seconds: number }
+
+interface ReadingOptions {
   readonly partitionRows?: number
+  /** Spares the source: all partitions of a run together read no more rows than these in a second. */
+  readonly rowsPerSecond?: number
 }
 
 type NameOf<S extends AnySource> = keyof FieldsOf<S> & string
+
+export interface FullLoadOptions<S extends AnySource = AnySource, N extends NameOf<S> = NameOf<S>>
+  extends SelectionOptions<S, N>,
+    ReadingOptions {}
 
 const PARTITION_ROWS = 50_000
 /** A stamp is taken a little before its transaction begins, and so before the transaction can be seen. */
@@ -70,11 +82,39 @@ export function fullLoad<S extends AnySource, N extends NameOf<S> = never>(
   source: S,
   options: FullLoadOptions<S, N> = {},
 ): Extraction<NarrowedSource<S, N>> {
+  const what = `fullLoad(${source.definition.table})`
   return {
-    ...narrowedSource(`fullLoad(${source.definition.table})`, source, options, []),
+    ...narrowedSource(what, source, options, []),
     cursor: null,
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
+    firstLoad: null,
+    rowsPerSecond: rateOf(options.rowsPerSecond, what),
   }
+}
+
+function rateOf(rate: number | undefined, where: string): number | null {
+  if (rate === undefined) return null
+  if (Number.isFinite(rate) && rate >= 1) return rate
+  throw new ConfigurationError(`${where}: rowsPerSecond is ${rate}; give a number of rows, 1 or more`)
+}
+
+function firstLoadOf(
+  option: { readonly rows: number } | { readonly chunk: Duration } | undefined,
+  isNumber: boolean,
+  refuse: (what: string) => Error,
+): FirstLoad | null {
+  if (option === undefined) return null
+  if ('rows' in option) {
+    if (Number.isInteger(option.rows) && option.rows >= 1) return { rows: option.rows }
+    throw refuse(`firstLoad: { rows: ${option.rows} } is no number of rows; give 1 or more`)
+  }
+  if (isNumber)
+    throw refuse(
+      'the cursor is a number and knows no time, so a first load cannot be cut by it; say firstLoad: { rows: … }',
+    )
+  const seconds = secondsOf(option.chunk)
+  if (seconds > 0) return { seconds }
+  throw refuse(`firstLoad: { chunk: '${option.chunk}' } has no length; write 30d, 12h or the like`)
 }
 
 /** A cursor that is the number of a transaction. */
@@ -110,7 +150,8 @@ export interface ChangedSinceOptions<
   S extends AnySource,
   C extends NameOf<S> = NameOf<S>,
   N extends NameOf<S> = NameOf<S>,
-> extends SelectionOptions<S, N> {
+> extends SelectionOptions<S, N>,
+    ReadingOptions {
   /**
    * The time stamp that every change of a row moves on; several, of which the first counts that is not NULL; SQL that
    * gives one; `xid('field')`; or an integer that grows, `counter('field')`.
@@ -137,7 +178,11 @@ export interface ChangedSinceOptions<
    * were imported, or stamped by a device. The primary key is one integer that grows.
    */
   readonly lateRows?: 'byKey'
-  readonly partitionRows?: number
+  /**
+   * A run that has more to read than this, as the first one has, reads the oldest part, about so many rows or such a
+   * length of the cursor, moves `last_run` to its end, and has another run follow.
+   */
+  readonly firstLoad?: { readonly rows: number } | { readonly chunk: Duration }
 }
 
 /** Reads the rows that changed since the last run: `[last_run, hi)` of the cursor, where `hi` is settled. */
@@ -170,6 +215,8 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
       zone: options.zone === undefined ? null : zoneNamed(options.zone, what),
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
+    firstLoad: firstLoadOf(options.firstLoad, isXid || isCounter, refuse),
+    rowsPerSecond: rateOf(options.rowsPerSecond, what),
   }
 }
 

@@ -36,12 +36,14 @@ type Given<T extends AnyTarget, Managed extends object> = [keyof Managed] extend
   ? Attributes<FieldsOf<T>>
   : Omit<Attributes<FieldsOf<T>>, keyof Managed>
 
-/** A run fails when more rows than these are quarantined. */
+/** A run fails when more rows than these are quarantined; and how often those that were are tried again. */
 export interface QuarantineThreshold {
   /** Rows; 1,000 by default. */
   readonly rows: number
   /** Share of the rows read; 0.01 by default. Up to 10 rows are borne whatever their share. */
   readonly share: number
+  /** Usual runs that send an open row again, one after another; 0 by default. For `changedSince` only. */
+  readonly retry: number
 }
 
 /**
@@ -75,6 +77,9 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   readonly concurrency?: number
 }
 
+/** Tries more than these are no remedy: somebody has to look. */
+const MOST_RETRIES = 100
+
 export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget = AnyTarget> {
   readonly kind: 'pipeline'
   readonly name: string
@@ -96,7 +101,9 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
   name: string,
   options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
-  const { extract, load } = options
+  const { load } = options
+  const concurrency = options.concurrency ?? 2
+  const extract = sparing(options.extract, concurrency)
   if (load.kind === 'replace' && extract.cursor !== null) {
     throw new ConfigurationError(
       `pipeline('${name}'): replace() would leave only the rows that have changed; read all of them with fullLoad(), or write with upsert()`,
@@ -127,9 +134,13 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     contract: options.contract ?? 'evolve',
     columns: followedColumnsOf(name, options.columns, options.contract),
     entity: options.entity ?? null,
-    quarantine: { rows: options.quarantine?.rows ?? 1000, share: options.quarantine?.share ?? 0.01 },
+    quarantine: {
+      rows: options.quarantine?.rows ?? 1000,
+      share: options.quarantine?.share ?? 0.01,
+      retry: retriesOf(name, options.quarantine?.retry, extract),
+    },
     limits: rowLimitsOf(name, options.limits),
-    concurrency: options.concurrency ?? 2,
+    concurrency,
   }
 }
 
@@ -142,6 +153,30 @@ function refuseOwnNames(name: string, { target: { definition } }: Loading): void
   throw new ConfigurationError(
     `pipeline('${name}'): ${what} is called as Dray calls its own, which would be taken for one of them; give it another name at the target (tables: not dray_…, columns: not dray$…)`,
   )
+}
+
+/** A server gives up a reader that takes nothing for a minute, so a partition is read in less at its rate. */
+const SPARING_SECONDS = 40
+
+function sparing<S extends AnySource>(extract: Extraction<S>, concurrency: number): Extraction<S> {
+  const { rowsPerSecond, partitionRows } = extract
+  if (rowsPerSecond === null) return extract
+  const rows = Math.max(1, Math.floor((rowsPerSecond / concurrency) * SPARING_SECONDS))
+  return { ...extract, partitionRows: Math.min(partitionRows, rows) }
+}
+
+function retriesOf(name: string, retry: number | undefined, { cursor }: Extraction): number {
+  if (retry === undefined || retry === 0) return 0
+  const refuse = (what: string) => new ConfigurationError(`pipeline('${name}'): quarantine: { retry } ${what}`)
+  if (!Number.isInteger(retry) || retry < 0 || retry > MOST_RETRIES) {
+    throw refuse(`is ${retry}; give the number of runs that try a row again, from 0 to ${MOST_RETRIES}`)
+  }
+  if (cursor === null) {
+    throw refuse(
+      'says nothing for fullLoad(), which reads every row in each run, those in the quarantine as well; leave it out',
+    )
+  }
+  return retry
 }
 
 /** What has a run read rows that an earlier one has read. */

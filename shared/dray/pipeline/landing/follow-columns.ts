@@ -53,7 +53,7 @@ interface Tried {
   readonly fault: string | null
 }
 
-/** As many are told of one by one: the notes of a run have to fit into its record, and a table may have 1,000 more. */
+/** So many have a note each: the notes of a run have to fit into its record, and a table may have 1,000 more. */
 const TOLD_APART = 10
 
 function notesOfTried(

@@ -208,6 +208,8 @@ export interface LandedRun extends LedgerCounts {
   readonly landedRows: readonly LandedPartition[]
   /** Whether the refused rows have been tried again. */
   readonly isTriedAgain: boolean
+  /** Each partition, as its load has left it. */
+  readonly ofPartitions: readonly { readonly partition: number; readonly read: number; readonly quarantined: number }[]
 }
 
 /** The sums over the partitions of a run that have landed, in the order of their numbers. */
@@ -230,6 +232,11 @@ export async function sumOfLedger(database: Database, pipeline: string, runId: s
     landedRows: landed.flatMap(({ landedRows, partitionNumber }) =>
       landedRows === null ? [] : [{ ...(JSON.parse(landedRows) as LandedRows), partition: Number(partitionNumber) }],
     ),
+    ofPartitions: landed.map(({ partitionNumber, rowsRead, quarantined }) => ({
+      partition: Number(partitionNumber),
+      read: Number(rowsRead),
+      quarantined: Number(quarantined),
+    })),
     isTriedAgain: entries.some(({ partitionNumber }) => partitionNumber === BigInt(SECOND_TRY)),
     read: sum((entry) => entry.rowsRead),
     inserted: sum((entry) => entry.inserted),

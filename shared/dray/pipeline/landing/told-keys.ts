@@ -86,7 +86,9 @@ export class ToldKeys {
     )
   }
 
-  /** As the target writes them, those that it has. All at once: while keys are held, the target answers nothing else. */
+  /**
+   * As the target writes them, those that it has. All at once: while keys are held, the target answers nothing else.
+   */
   async blocks(): Promise<readonly CopyBlock[]> {
     const encoder = new BlockEncoder()
     const blocks: CopyBlock[] = []

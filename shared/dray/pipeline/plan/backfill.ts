@@ -30,7 +30,12 @@ export async function draftBackfill(
   return extract.source.database.withConnection(async (connection, adapter) => {
     const table = await sourceTable(extract, connection, adapter)
     const before = { lastRun: null, seen: {}, signal: services.signal }
-    const { settled: _, unsettled: __, ...settled } = await settledWindow(extract, before, connection, table)
+    const {
+      settled: _,
+      unsettled: __,
+      unit: _unit,
+      ...settled
+    } = await settledWindow(extract, before, connection, table)
     const notes: string[] = settled.note === null ? [] : [settled.note]
     const isByNumber = cursorOf(extract).kind === 'counter'
     const window = settledRange(range, settled, notes, isByNumber ? compareNumbers : compareInstants)

@@ -17,6 +17,7 @@ interface CounterWindow extends SeenNumbers {
   readonly exact: boolean
   readonly note: string | null
   readonly settled: null
+  readonly unit: bigint
 }
 
 /** `[last_run, hi)` of the numbers. Throws `Terminal` where numbers may be committed late, and where they went back. */
@@ -67,7 +68,7 @@ export async function counterWindow(
   const lo = from === null || cursor.overlapNumbers === 0 ? lastRun : String(from - BigInt(cursor.overlapNumbers))
   const isHeld = isExact && greatest !== null && BigInt(hi) <= greatest
   const note = isHeld ? `numbers from ${hi} on of ${where} wait ${settled.heldBy ?? 'for a later run'}` : null
-  return { lo, hi, exact: isExact, note, settled: null, unsettled: isExact ? found.unsettled : null }
+  return { lo, hi, exact: isExact, note, settled: null, unit: 1n, unsettled: isExact ? found.unsettled : null }
 }
 
 async function drawnNumbers(extraction: Extraction, column: string, connection: Connection, { adapter }: SourceTable) {

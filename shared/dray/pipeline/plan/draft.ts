@@ -16,6 +16,10 @@ export interface Draft {
   /** What is kept of numbers that grow. */
   readonly seen?: SeenNumbers
   readonly replayed?: Replayed
+  /** There is more to read, for a run that follows this one. */
+  readonly follows?: true
+  /** From this partition on they are rows of the quarantine, which a usual run tries again. */
+  readonly retriedFrom?: number
   /** The keys of the rows that are open in the quarantine; none where nothing is. */
   readonly open?: StagedObject
 }

@@ -88,6 +88,7 @@ export async function cut(
   const count = compile(adapter, sql`select count(*) from ${from}`)
   const rows = Number((await connection.query(count.sql, count.parameters, { signal })).rows[0]?.[0])
   const size = partitionSize(rows, partitionRows)
+  refuseTooSlow(extraction, rows, size)
   if (key.length === 0 || rows <= size) return { rows, ranges: [WHOLE] }
   const isInIndex =
     table.isKeyIndexed && conditions.length === 0 && key.length === 1 && key.every(({ keepsIndex }) => keepsIndex)
@@ -98,6 +99,17 @@ export async function cut(
     rows,
     ranges: [...inner, null].map((bound, index) => ({ after: inner[index - 1] ?? null, upTo: bound })),
   }
+}
+
+const DAY_SECONDS = 86_400
+
+/** A pipeline has a day, and a partition that is too large for the rate is read for longer than a source waits. */
+function refuseTooSlow({ source, rowsPerSecond, partitionRows }: Extraction, rows: number, size: number): void {
+  if (rowsPerSecond === null || (rows < rowsPerSecond * DAY_SECONDS && size <= partitionRows)) return
+  const { database, table } = source.definition
+  throw new ConfigurationError(
+    `${database}.${table} has ${rows} rows to read, which is too much for one run at rowsPerSecond: ${rowsPerSecond}, so nothing was read; raise it, or have changedSince() read a part in each run: firstLoad: { rows: … }`,
+  )
 }
 
 interface Cutting {

@@ -5,11 +5,12 @@ import { checkNullCursors } from './checked-cursor.ts'
 import { noteOfIds } from './counter-window.ts'
 import { isComputed, noteOfMissingIndex } from './cursor-index.ts'
 import type { Draft } from './draft.ts'
+import { endOfPart } from './first-load.ts'
 import { lateKeys } from './late-rows.ts'
 import { cut } from './partitions.ts'
 import { sourceTable } from './source-table.ts'
 import { notesOfNewerRows } from './waiting-rows.ts'
-import { settledWindow, windowCondition } from './window.ts'
+import { settledWindow, type Window, windowCondition } from './window.ts'
 
 /** The window since `last_run`, or the whole table. */
 export async function draftUsual(
@@ -27,11 +28,13 @@ export async function draftUsual(
       return { window: null, rows, partitions: ranges, advances: true, notes }
     }
     const before = { lastRun, seen, signal: services.signal }
-    const { settled, unsettled, ...settledOne } = await settledWindow(extract, before, connection, table)
+    const { settled, unsettled, unit, ...whole } = await settledWindow(extract, before, connection, table)
+    const end = await endOfPart({ extraction: extract, connection, table }, whole, lastRun, unit)
+    const part = end === null ? whole : { ...whole, hi: end }
     const came = cursor.lateRows
-      ? await lateKeys(extract, { lo: settledOne.lo, seen, signal: services.signal }, connection, table)
+      ? await lateKeys(extract, { lo: part.lo, seen, signal: services.signal }, connection, table)
       : null
-    const window = came === null ? settledOne : { ...settledOne, late: came.late }
+    const window = came === null ? part : { ...part, late: came.late }
     const kept = came?.seen ?? (unsettled === undefined ? {} : { unsettled })
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     const { rows, ranges } = await cut(
@@ -41,9 +44,10 @@ export async function draftUsual(
       table,
       services.signal,
     )
-    const newer = await notesOfNewerRows(extract, window, settled, connection, table)
+    const newer = await notesOfNewerRows(extract, whole, settled, connection, table)
     const index = isComputed(extract) ? await noteOfMissingIndex(extract, connection, table) : null
     const notes = [
+      end === null ? null : partOf(pipeline, window, whole.hi),
       window.note,
       nulls,
       came?.note ?? null,
@@ -58,8 +62,14 @@ export async function draftUsual(
       advances: true,
       notes,
       seen: kept,
+      ...(end === null ? {} : { follows: true as const }),
     }
   })
+}
+
+function partOf({ name }: Pipeline, { lo, hi }: Window, whole: string): string {
+  const from = lo === null ? 'the beginning' : lo
+  return `this run reads a part, from ${from} to ${hi}; what is left up to ${whole} is read by the runs that follow it, of which the next one starts when this one has ended (firstLoad of ${name})`
 }
 
 /**

@@ -25,6 +25,8 @@ export interface Window {
 /** A window with what the source said; null of an xid cursor, which needs no clock. */
 export interface SettledWindow extends Window {
   readonly settled: Settled | null
+  /** The unit to which the source cuts its cursor, in microseconds. */
+  readonly unit: bigint
 }
 
 /** What a window follows on. */
@@ -57,7 +59,7 @@ export async function settledWindow(
   const note = settled.exact
     ? null
     : `the window ends ${settled.lagSeconds} s before now and is not exact: ${settled.reason ?? 'open transactions cannot be seen'}`
-  return { lo, hi, exact: settled.exact, note, settled }
+  return { lo, hi, exact: settled.exact, note, settled, unit }
 }
 
 /** Every transaction below the bound has ended, and is visible when it has committed. */
@@ -85,7 +87,7 @@ async function xidWindow(
       `the transactions of ${database} are numbered up to ${hi}, and last_run is ${lastRun}: this is another server, or one restored from a dump, and changes would be missed, so nothing was read; forget last_run with \`dray state reset\`, and all rows are read once`,
     )
   }
-  return { lo: lastRun, hi, exact: true, note: null, settled: null }
+  return { lo: lastRun, hi, exact: true, note: null, settled: null, unit: 1n }
 }
 
 /** The rows of a window, with `nulls: 'include'` those that have no cursor, and those that came late. */

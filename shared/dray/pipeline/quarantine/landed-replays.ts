@@ -1,13 +1,15 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
+import { ledgerOf, SECOND_TRY } from '#dray/pipeline/landing/ledger.ts'
 import { loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
+import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { readJsonLines } from '#dray/staging/documents.ts'
 import type { Services } from '../services.ts'
 import { DamagedObjects } from './damaged-objects.ts'
-import type { KeptRow } from './kept-rows.ts'
+import { type KeptRow, quarantinedRows } from './kept-rows.ts'
 import { type QuarantineRecord, readLog } from './log.ts'
+import { identityOf } from './row-key.ts'
 
 const LATE = ', by a run that ended before it could say so'
 
@@ -30,12 +32,14 @@ export async function landedBefore(
 ): Promise<Map<string, SentRecord>> {
   const landed = new Map<string, SentRecord>()
   if (chosen.length === 0) return landed
-  const open = new Set(chosen.map(({ id }) => id))
+  const open = new Map(chosen.map((row) => [row.id, identityOf(pipeline, row)]))
   for (const [staged, { run, partitions }] of await landedReplays(pipeline)) {
     const records = await sentRecords(pipeline, JSON.parse(staged) as StagedObject, services)
+    const refused = await refusedRows(pipeline, { run, partitions }, services)
     if (records === null && named === null) await refuseUnknown(pipeline, run, services)
     for (const record of records ?? []) {
       if (!open.has(record.id) || record.partition === null || !partitions.has(record.partition)) continue
+      if (refused.has(open.get(record.id) as string)) continue
       const reason = `${record.reason}${LATE}`
       landed.set(record.id, { ...record, reason, partition: null })
     }
@@ -43,17 +47,46 @@ export async function landedBefore(
   return landed
 }
 
+interface Replay {
+  readonly run: string
+  /** Those that have landed, with the rows that the target has refused, as they are staged. */
+  readonly partitions: ReadonlyMap<number, string | null>
+}
+
 /** The partitions of replays that have landed, by the staged records of what they sent. */
 async function landedReplays(pipeline: Pipeline) {
   const { Entry } = ledgerOf(pipeline.load.target.database)
-  const replays = new Map<string, { readonly run: string; readonly partitions: Set<number> }>()
+  const replays = new Map<string, Replay & { readonly partitions: Map<number, string | null> }>()
   for (const entry of await Entry.where(['pipeline = ? and replayed is not null', pipeline.name]).toArray()) {
     const staged = entry.replayed as string
-    const replay = replays.get(staged) ?? { run: entry.runId, partitions: new Set() }
+    const replay = replays.get(staged) ?? { run: entry.runId, partitions: new Map() }
     replays.set(staged, replay)
-    replay.partitions.add(Number(entry.partitionNumber))
+    replay.partitions.set(Number(entry.partitionNumber), entry.refused)
   }
   return replays
+}
+
+/**
+ * Rows of its partitions that the target has refused and that are in no quarantine, since Commit, which tries them
+ * again or puts them there, has not come.
+ */
+async function refusedRows(
+  pipeline: Pipeline,
+  { run, partitions }: Replay,
+  { staging }: Services,
+): Promise<ReadonlySet<string>> {
+  const refused = new Set<string>()
+  const objects = [...partitions.values()].filter((staged) => staged !== null)
+  if (objects.length === 0) return refused
+  const { Entry } = ledgerOf(pipeline.load.target.database)
+  const tried = await Entry.findBy({ pipeline: pipeline.name, runId: run, partitionNumber: BigInt(SECOND_TRY) })
+  if (tried !== null) return refused
+  for (const staged of objects) {
+    for await (const row of readJsonLines<QuarantinedRow>(staging, JSON.parse(staged) as StagedObject))
+      refused.add(identityOf(pipeline, row))
+  }
+  for await (const row of quarantinedRows(staging, pipeline.name, { run })) refused.delete(identityOf(pipeline, row))
+  return refused
 }
 
 /**

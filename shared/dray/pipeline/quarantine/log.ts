@@ -21,6 +21,9 @@ export interface QuarantineRecord {
   readonly by: string
   /** ISO 8601. */
   readonly at: string
+  /** How often usual runs have sent the row, this one included, and which row that is; where one has. */
+  readonly tries?: number
+  readonly of?: string
 }
 
 export function isRecord(line: unknown): line is QuarantineRecord {

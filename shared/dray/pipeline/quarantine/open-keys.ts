@@ -33,13 +33,14 @@ interface Planned {
 }
 
 /**
- * Stages the keys of the rows that are open in the quarantine, so that the run can close those that it lands. Rows
- * without a whole key are not among them: they are closed by a person, or by a replay.
+ * Stages the keys of the rows that are open in the quarantine, so that the run can close those that it lands. What it
+ * sends itself (`sent`, by their ids) it enters anyway. Rows without a whole key are not among them: they are closed by
+ * a person, or by a replay.
  */
 export async function stageOpenKeys(
   pipeline: Pipeline,
   mode: ReadingMode | null,
-  runId: string,
+  { id: runId, sent }: { readonly id: string; readonly sent: ReadonlySet<string> },
   services: Services,
 ): Promise<Planned> {
   const { staging, signal } = services
@@ -51,7 +52,7 @@ export async function stageOpenKeys(
   let [entries, left] = [0, 0]
   for await (const row of quarantinedRows(staging, pipeline.name, { damaged })) {
     // What this very run has quarantined is there where its Plan comes twice.
-    if (row.record !== null || row.run === runId || isSent(row)) continue
+    if (row.record !== null || row.run === runId || sent.has(row.id) || isSent(row)) continue
     const key = keyTextOf(pipeline, row)
     if (key === null) continue
     if (entries++ >= MOST_ENTRIES) left += 1

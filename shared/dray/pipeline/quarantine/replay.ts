@@ -12,6 +12,7 @@ import { keepsVersions, loadsTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { keysOfPartition, stageKeys } from '#dray/pipeline/plan/staged-keys.ts'
+import { rangeCondition } from '#dray/pipeline/plan/window.ts'
 import { ageOfKept } from '#dray/pipeline/rows/age.ts'
 import { byColumn } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -47,32 +48,90 @@ export async function draftReplay(
   }
   const damaged = new DamagedObjects()
   const chosen = await openRows(pipeline, asked, damaged, services)
-  const landed = await landedBefore(pipeline, chosen, asked.ids ?? null, services)
+  const sent = await sendAgain(pipeline, chosen, { runId, named: asked.ids ?? null, before: 0, later: null }, services)
+  const staged = await writeJsonLines(services.staging, replayedPrefix(runId, pipeline.name), sent.records)
+  return {
+    window: null,
+    rows: sent.rows,
+    partitions: sent.partitions,
+    advances: false,
+    notes: [sent.note, ...damaged.notes],
+    replayed: { records: staged },
+  }
+}
+
+interface Sending {
+  readonly runId: string
+  /** The ids that were asked for, if any. */
+  readonly named: readonly string[] | null
+  /** Partitions of the run that come before these. */
+  readonly before: number
+  /** Of a usual run, whose window and those after it read some of the keys: up to where they have been read. */
+  readonly later: { readonly lastRun: string | null } | null
+}
+
+interface Sent {
+  readonly rows: number
+  readonly partitions: readonly Partition[]
+  readonly records: readonly SentRecord[]
+  /** A sentence for a person. */
+  readonly note: string
+}
+
+/** Stages open rows as partitions of a run, with the records of what becomes of them when it has committed. */
+export async function sendAgain(
+  pipeline: Pipeline,
+  chosen: readonly KeptRow[],
+  { runId, named, before, later }: Sending,
+  services: Services,
+): Promise<Sent> {
+  const landed = await landedBefore(pipeline, chosen, named, services)
   const open = chosen.filter(({ id }) => !landed.has(id))
-  const sorted = sort(pipeline, open)
-  const present = await presentKeys(pipeline, sorted.again, services)
+  const sorted =
+    later === null ? sort(pipeline, open) : await withoutRead(pipeline, sort(pipeline, open), later, services)
+  const present = await presentKeys(pipeline, sorted.again, null, services)
   const gone = sorted.again.filter((row) => !present.has(keyText(pipeline, row)))
   const partitions = [
     ...(sorted.asKept.length === 0 ? [] : [await stageRows(pipeline, sorted.asKept, runId, services)]),
     ...(await keyPartitions(pipeline, sorted.again, present, runId, services)),
   ]
-  const sent = recordsOf(pipeline, sorted, new Set(gone), { by: runId, at: new Date(services.now()).toISOString() })
-  const records = [...sent, ...landed.values()]
-  const staged = await writeJsonLines(services.staging, replayedPrefix(runId, pipeline.name), records)
+  const at = new Date(services.now()).toISOString()
+  const records = recordsOf(pipeline, sorted, new Set(gone), { by: runId, at }).map((record) =>
+    record.partition === null ? record : { ...record, partition: record.partition + before },
+  )
   return {
-    window: null,
     rows: sorted.asKept.length + sorted.again.length - gone.length,
     partitions,
-    advances: false,
-    notes: [
-      ...notesOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
-      ...damaged.notes,
-    ],
-    replayed: { records: staged },
+    records: [...records, ...landed.values()],
+    note: noteOf(pipeline, { chosen: chosen.length, landed: landed.size }, sorted, gone.length),
   }
 }
 
-async function openRows(
+/**
+ * The rows without those that the run reads anyway, or the next one: by their keys they are in the window, or behind
+ * it. Where a version of a row is a row of the target, what is kept is another one, and stays.
+ */
+async function withoutRead(
+  pipeline: Pipeline,
+  sorted: Sorted,
+  { lastRun }: { readonly lastRun: string | null },
+  services: Services,
+): Promise<Sorted> {
+  const { asKept, again } = sorted
+  const keyed = asKept.filter((row) => keyTextOf(pipeline, row) !== null)
+  const there = await presentKeys(pipeline, [...keyed, ...again], null, services)
+  const read = await presentKeys(pipeline, [...keyed, ...again], { lastRun }, services)
+  const isLater = (row: KeptRow) => there.has(keyText(pipeline, row)) && !read.has(keyText(pipeline, row))
+  const isGone = (row: KeptRow) => pipeline.deletes.kind !== 'ignore' && !there.has(keyText(pipeline, row))
+  const isRow = (row: KeptRow) => keyTextOf(pipeline, row) === null || loadsTwice(pipeline) || keepsVersions(pipeline)
+  return {
+    ...sorted,
+    asKept: asKept.filter((row) => isRow(row) || !(isLater(row) || isGone(row))),
+    again: [...again.filter((row) => !isLater(row)), ...keyed.filter((row) => !isRow(row) && isGone(row))],
+  }
+}
+
+export async function openRows(
   pipeline: Pipeline,
   asked: ReplayMode['replay'],
   damaged: DamagedObjects,
@@ -144,22 +203,25 @@ function keyText(pipeline: Pipeline, row: KeptRow): string {
   return keyOf(keyTexts(pipeline, row))
 }
 
-/** The keys that the source still has. */
+/** The keys that the source still has; of a usual run those alone that are before its window. */
 async function presentKeys(
   pipeline: Pipeline,
   rows: readonly KeptRow[],
+  before: { readonly lastRun: string | null } | null,
   { signal }: Services,
 ): Promise<ReadonlySet<string>> {
   const { extract } = pipeline
   const { definition } = extract.source
   const found = new Set<string>()
+  if (rows.length === 0 || before?.lastRun === null) return found
   await extract.source.database.withConnection(async (connection, adapter) => {
     const table = await sourceTable(extract, connection, adapter)
+    const isBefore = before === null ? [] : [rangeCondition(extract, { lo: null, hi: before.lastRun as string }, table)]
     for (const part of inGroups(rows, keysOfPartition(extract))) {
       const keys = part.map((row) => keyTexts(pipeline, row))
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([...ownRows(extract, table), hasKey(adapter, definition.primaryKey, keys, table.columns)])}`,
+        sql`select ${sql.join(definition.primaryKey.map((column) => readColumn(adapter, column)))} from ${tableName(definition)}${where([...ownRows(extract, table), hasKey(adapter, definition.primaryKey, keys, table.columns), ...isBefore])}`,
       )
       for (const key of (await connection.query(text, parameters, { signal })).rows) found.add(keyOf(key))
     }
@@ -234,12 +296,12 @@ function recordsOf(
   ]
 }
 
-function notesOf(
+function noteOf(
   pipeline: Pipeline,
   { chosen, landed }: { readonly chosen: number; readonly landed: number },
   sorted: Sorted,
   gone: number,
-): string[] {
+): string {
   const notes = [`${chosen} quarantined rows were to be replayed`]
   if (landed > 0)
     notes.push(`${landed} had been loaded by a replay that did not come to its end, and were not sent again`)
@@ -253,7 +315,7 @@ function notesOf(
       `${left.length} stay in the quarantine: they have no key, so they cannot be read again, and ${pipeline.name} has no version that would keep them from overwriting newer rows`,
     )
   }
-  return [notes.join('; ')]
+  return notes.join('; ')
 }
 
 /** Enters in the quarantine's log what the plan has sent; twice, it says the same twice. */

@@ -44,7 +44,7 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
   await markLanded(pipeline, input, planned)
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
-  await services.state.commit(lease, step.lastRunAfter, planned.source)
+  await services.state.commit(lease, step.lastRunAfter, planned.source, planned.follows)
   const spent = sumOfSpent([step.spent, services.spent?.()])
   await services.state.putStep({
     ...step,
@@ -87,7 +87,7 @@ async function closeChecked(
   const check = (sums: LandedRun) => {
     known = sums
     // Rows from the quarantine may go back there, all of them.
-    if (planned.replayed === undefined) checkThreshold(pipeline, sums)
+    if (planned.replayed === undefined || planned.advances) checkThreshold(pipeline, freshOf(sums, planned))
   }
   try {
     return await closeTarget(pipeline, input, run, check, services)
@@ -120,7 +120,16 @@ function checkEquation(pipeline: Pipeline, planned: Plan, sums: LandedRun): void
   )
 }
 
-function checkThreshold(pipeline: Pipeline, sums: LandedRun): void {
+/** What the run has read for the first time: rows that it has tried again, and that went back, stop it no more. */
+function freshOf({ read, quarantined, ofPartitions }: LandedRun, { retriedFrom }: Plan): Fresh {
+  const again = retriedFrom === undefined ? [] : ofPartitions.filter(({ partition }) => partition >= retriedFrom)
+  const sum = (pick: (one: (typeof again)[number]) => number) => again.reduce((total, one) => total + pick(one), 0)
+  return { read: read - sum((one) => one.read), quarantined: Math.max(0, quarantined - sum((one) => one.quarantined)) }
+}
+
+type Fresh = Pick<LandedRun, 'read' | 'quarantined'>
+
+function checkThreshold(pipeline: Pipeline, sums: Fresh): void {
   const { rows, share } = pipeline.quarantine
   const most = Math.min(rows, Math.max(BORNE, Math.floor(sums.read * share)))
   if (sums.quarantined <= most) return
@@ -180,6 +189,7 @@ async function stepRecord(
     told: _told,
     landedRows: _rows,
     isTriedAgain: _again,
+    ofPartitions: _each,
     ...counts
   } = sums
   // Another run may have moved it since a run of some rows was planned that is resumed now.

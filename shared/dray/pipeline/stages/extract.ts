@@ -21,6 +21,7 @@ import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { counted } from './counted-blocks.ts'
+import { paced } from './paced-blocks.ts'
 
 /** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
 export function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
@@ -43,9 +44,10 @@ async function stagePartition(declared: Pipeline, input: ExtractInput, services:
           ? await sourceTable(pipeline.extract, connection, adapter)
           : await sourceTableOf(pipeline.extract, planned.schema.source, connection, adapter)
       const gone = await goneColumns(planned, input, connection, source.definition.table)
-      const rows = read({ pipeline, connection, table, gone, signal: services.signal }, [
+      const all = read({ pipeline, connection, table, gone, signal: services.signal }, [
         ...partitionConditions(pipeline.extract, planned, partition, table),
       ])
+      const rows = paced(all, rateOfPartition(pipeline, planned.partitions.length), services.signal)
       const staged = await services.staging.write(
         batchPrefix('extracted', { run: input.run.id, pipeline: pipeline.name, partition: input.partition }),
         { format: 'copy-text', columns: source.definition.columnNames },
@@ -63,6 +65,11 @@ async function stagePartition(declared: Pipeline, input: ExtractInput, services:
     return source.database.transaction(() => stage(measuredRows), 'snapshot')
   })
   return { ...output, extracted, ...spent() }
+}
+
+/** Partitions at once share what a run may read. */
+function rateOfPartition({ extract: { rowsPerSecond }, concurrency }: Pipeline, partitions: number): number | null {
+  return rowsPerSecond === null ? null : rowsPerSecond / Math.max(1, Math.min(concurrency, partitions))
 }
 
 interface Reading {

@@ -129,7 +129,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
   }
 }
 
-function merge(pipeline: Pipeline, input: LoadInput, { advances, schema }: Plan, services: Services) {
+function merge(pipeline: Pipeline, input: LoadInput, { advances, partitions, schema }: Plan, services: Services) {
   const rows = transformedRows(pipeline, input.transformed)
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await openRows(rows, services)
@@ -137,7 +137,9 @@ function merge(pipeline: Pipeline, input: LoadInput, { advances, schema }: Plan,
       services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
     )
   }
-  return loadRows(pipeline, { open, isWholeRun: advances, schema, signal: services.signal })
+  // Rows as they were kept say nothing of what the source has now.
+  const isWholeRun = advances && partitions[input.partition]?.kept === undefined
+  return loadRows(pipeline, { open, isWholeRun, schema, signal: services.signal })
 }
 
 async function enter(

@@ -17,6 +17,7 @@ import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
+import { withRetries } from '#dray/pipeline/quarantine/retries.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
@@ -66,8 +67,9 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
   const { epoch, version, lastRun } = lease
   const start =
     asked === null ? await whereToStart(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
-  const drafted = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen: taken.source }, services)
-  const waiting = await stageOpenKeys(pipeline, asked, run.id, services)
+  const usual = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen: taken.source }, services)
+  const { drafted, sent } = await withRetries(pipeline, usual, run.id, services)
+  const waiting = await stageOpenKeys(pipeline, asked, { id: run.id, sent }, services)
   const said = [note, read.note, start.note, ...following.notes].filter((one) => one !== null)
   const made: Plan = {
     ...drafted,

@@ -44,6 +44,8 @@ export async function stageLoadedKeys(
 ): Promise<StagedObject | null> {
   const { deletes } = pipeline
   if (deletes.kind === 'ignore' || (deletes.saidBy === 'absence' && !planned.advances)) return null
+  // Rows as they were kept are no proof that the source has their keys.
+  if (planned.partitions[input.partition]?.kept !== undefined) return null
   const all = bulkColumns(pipeline.load.target.definition)
   const key = columnsOf(pipeline.load.target.definition, pipeline.load.goneBy)
   const places = key.map((column) => all.indexOf(column))

@@ -46,6 +46,10 @@ export interface PipelineShape {
   readonly isView?: boolean
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
+  /** So many rows are a run where there are more. */
+  readonly firstRows?: number
+  /** How many runs try again what is in the quarantine. */
+  readonly retry?: number
 }
 
 /**
@@ -53,7 +57,16 @@ export interface PipelineShape {
  * URLs.
  */
 export function pipelineAt(place: string, shape: PipelineShape = {}) {
-  const { partitionRows = 900, concurrency = 2, load = 'upsert', isRepaired = false, isView = false, below } = shape
+  const {
+    partitionRows = 900,
+    concurrency = 2,
+    load = 'upsert',
+    isRepaired = false,
+    isView = false,
+    retry = 0,
+    below,
+    firstRows,
+  } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   class Item extends source.source(isView ? 'item_view' : 'item', {
@@ -114,7 +127,8 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   }
   // Both are read in the same way.
   const from = load === 'told' ? (Coded as unknown as typeof Item) : Item
-  const stamped = { lag: '0s', partitionRows } as const
+  const part = firstRows === undefined ? {} : { firstLoad: { rows: firstRows } }
+  const stamped = { lag: '0s', partitionRows, ...part } as const
   const changed = {
     stamp: () => changedSince(from, { cursor: 'changedAt', ...stamped }),
     'first of two stamps': () => changedSince(from, { cursor: ['movedAt', 'changedAt'], ...stamped }),
@@ -144,7 +158,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
         told: { told: true } as const,
         shared: { hard: true, most: 1, key: 'code', where: { system: SYSTEM } as never } as const,
       }[load as string] ?? 'ignore',
-    quarantine: { rows: 1_000_000, share: 1 },
+    quarantine: { rows: 1_000_000, share: 1, retry },
     concurrency,
   })
   return { source, target, items: items as unknown as Pipeline }
