@@ -66,7 +66,7 @@ type Where = ConditionsOf<FieldsOf<typeof SourceOrder>>
 const reading = (where: Where) =>
   pipeline('orders', {
     extract: fullLoad(SourceOrder, { where, columns: ['status', 'amount'] }),
-    transform: copyFields(SourceOrder, { id: 'id', status: 'status', amount: 'amount' }) as never,
+    transform: copyFields(SourceOrder, { id: 'id', status: 'status', amount: 'amount' }),
     load: upsert(TargetOrder, { by: 'id' }),
   }) as unknown as Pipeline
 
@@ -115,6 +115,18 @@ test('refuses conditions whose values nothing holds against a field', () => {
   assert.throws(() => fullLoad(Document, { where: { body: '{}' as never } }), /a JSON document/)
   assert.throws(() => fullLoad(SourceOrder, { columns: [] }), /names no field/)
   assert.throws(() => fullLoad(SourceOrder, { columns: ['state' as never] }), /has no field "state"/)
+})
+
+test('refuses to copy fields that are not read', () => {
+  const made = () =>
+    pipeline('orders', {
+      extract: fullLoad(SourceOrder, { columns: ['amount'] }),
+      // @ts-expect-error it is not read
+      transform: copyFields(SourceOrder, { id: 'id', status: 'status' }),
+      load: upsert(TargetOrder, { by: 'id' }),
+    })
+
+  assert.throws(made, /copyFields\(\) takes over status, which is not among the columns that are read/)
 })
 
 test('refuses deletes by a key that is not read', () => {
