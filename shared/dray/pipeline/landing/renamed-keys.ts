@@ -2,6 +2,8 @@ import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
+import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
@@ -56,6 +58,9 @@ export async function renamedKeys(
     extract.source,
     own,
     asked.map(({ spelling }) => spelling),
+    await extract.source.database.withConnection(async (connection, adapter) =>
+      extract.filter === null ? [] : ownRows(extract, await sourceTable(extract, connection, adapter)),
+    ),
   )
   const gone = asked.filter(
     ({ spelling, textOf: text }, index) => !found[index]?.some((one) => text(one) === text(spelling)),
