@@ -18,6 +18,7 @@ class SourceEvent extends source.table('events', {
   id: bigint().primaryKey().generated(),
   version: integer().nullable(),
   label: text().nullable(),
+  at: timestamp().nullable(),
 }) {}
 class TargetEvent extends target.table('events', { id: bigint(), label: text().nullable() }) {}
 class TargetRow extends target.table('rows', { id: bigint().primaryKey(), label: text().nullable() }) {}
@@ -187,6 +188,20 @@ onEachEngine('counters', [source, target], (engine) => {
     await run(events, 'run-3')
 
     assert.deepEqual(await loaded(), [1, 2, 3, 3, 4, 5])
+  })
+
+  test('a last_run of another kind of cursor is refused', async () => {
+    await begin(['a'])
+    const stamped = pipeline('events', {
+      extract: changedSince(SourceEvent, { cursor: 'at', nulls: 'exclude' }),
+      transform: ({ id, label }) => ({ id, label }),
+      load: append(TargetEvent),
+    }) as unknown as Pipeline
+    await run(events, 'run-1')
+    await refused(stamped, 'run-2', /last_run is 2, which is no time/)
+    await setLastRun(events, '2024-01-01 00:00:00.000000', services())
+
+    await refused(events, 'run-3', /last_run is 2024-01-01 00:00:00\.000000, which is no number/)
   })
 
   test('the number of a version moves with each change; rows without one are left, an overlap is read again', async () => {

@@ -36,7 +36,7 @@ export const capabilities: Capabilities = {
   typeOf: null,
   indexOrder: {
     explain: (select) => sql`explain ${select}`,
-    isByIndex: (explained) => !explained.some((line) => /filesort/i.test(line)),
+    isByIndex: (explained) => !explained.some((line) => /using filesort|"using_filesort": true|\bsort:/i.test(line)),
     create: (table, expression, name) =>
       `create index ${name} on ${table} ((${expression})); on MariaDB, which has no index of an expression, add a column that is generated from it, index that and name it as the cursor`,
   },

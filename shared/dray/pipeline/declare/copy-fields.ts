@@ -15,10 +15,10 @@ const mappings = new WeakMap<object, Mapping>()
 export function copyFields<S extends AnySource, const M extends Readonly<Record<string, keyof FieldsOf<S> & string>>>(
   _source: S,
   mapping: M,
-): (row: InstanceType<S>) => { -readonly [K in keyof M]: Row<FieldsOf<S>>[M[K]] } {
+): (row: Pick<Row<FieldsOf<S>>, M[keyof M]>) => { -readonly [K in keyof M]: Row<FieldsOf<S>>[M[K]] } {
   const pairs = Object.entries(mapping)
-  const transform = (row: InstanceType<S>) =>
-    Object.fromEntries(pairs.map(([to, from]) => [to, (row as unknown as Record<string, unknown>)[from]]))
+  const transform = (row: Readonly<Record<string, unknown>>) =>
+    Object.fromEntries(pairs.map(([to, from]) => [to, row[from]]))
   mappings.set(transform, mapping)
   return transform as never
 }

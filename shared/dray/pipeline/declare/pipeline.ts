@@ -5,6 +5,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { OwnedValues, WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
 import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
+import { mappingOf } from './copy-fields.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
@@ -120,6 +121,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       `pipeline('${name}'): lateRows may read a row twice, by its stamp and by its key, and append() would insert it each time; write with upsert(), or leave lateRows out`,
     )
   }
+  refuseUnreadFields(name, options.transform, extract)
   refuseOwnNames(name, load)
   const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
   const { database, table } = load.target.definition
@@ -142,6 +144,15 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     limits: rowLimitsOf(name, options.limits),
     concurrency,
   }
+}
+
+/** The compiler says it first. */
+function refuseUnreadFields(name: string, transform: object, { source, model }: Extraction): void {
+  const unread = Object.values(mappingOf(transform) ?? {}).filter((field) => !source.definition.byName.has(field))
+  if (unread.length === 0 || source === model) return
+  throw new ConfigurationError(
+    `pipeline('${name}'): copyFields() takes over ${unread.join(', ')}, which is not among the columns that are read, so NULL would be loaded; add it to columns`,
+  )
 }
 
 /** Dray's tables lie beside the target's, and its columns beside the target's columns in temporary tables. */

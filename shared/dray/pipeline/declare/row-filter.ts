@@ -109,6 +109,7 @@ function filterOfSql([text, ...values]: readonly [string, ...unknown[]], definit
   const tokens = all.filter((one) => one.word.trim() !== '')
   const parts = new Map<Token, FilterPart>()
   for (const [place, token] of tokens.entries()) {
+    if (/^["`]./s.test(token.text)) parts.set(token, { kind: 'column', column: quotedColumn(definition, token.text) })
     if (token.value === null) continue
     const value = defined(text, values[token.value])
     if (isCast(tokens, place)) parts.set(token, { kind: 'cast', value: bound(value) })
@@ -156,6 +157,15 @@ function columnNamed({ columns }: TableDefinition, text: string): ColumnDefiniti
   const name = isQuoted ? text.slice(1, -1).replaceAll(text[0] === '"' ? '""' : '``', text[0] as string) : text
   const same = columns.find(({ column }) => column === name)
   return same ?? (isQuoted ? undefined : columns.find(({ column }) => column.toLowerCase() === name.toLowerCase()))
+}
+
+/** An engine may take a name that it does not know for a text. */
+function quotedColumn(definition: TableDefinition, text: string): ColumnDefinition {
+  const column = columnNamed(definition, text)
+  if (column !== undefined) return column
+  throw new ConfigurationError(
+    `${text} is no column of ${definition.table} that the model knows; write its name as the table has it, and a text in single quotes`,
+  )
 }
 
 function untyped(text: string, { byName, table }: TableDefinition, name: Text | undefined): ConfigurationError {

@@ -5,6 +5,7 @@ import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import type { QuarantinedRow } from '#dray/pipeline/rows/quarantined-row.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { chosenRows } from './chosen-rows.ts'
 import { hashOf, knownSpellings } from './kept-spellings.ts'
 import { storedKeys } from './stored-keys.ts'
 
@@ -56,6 +57,7 @@ export async function renamedKeys(
     extract.source,
     own,
     asked.map(({ spelling }) => spelling),
+    await chosenRows(extract),
   )
   const gone = asked.filter(
     ({ spelling, textOf: text }, index) => !found[index]?.some((one) => text(one) === text(spelling)),

@@ -15,6 +15,7 @@ import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
+import { chosenRows } from './chosen-rows.ts'
 import { liveRows } from './gone-keys.ts'
 import { hashOf, knownSpellings } from './kept-spellings.ts'
 import type { LandedRun } from './ledger.ts'
@@ -144,11 +145,12 @@ export class ToldKeys {
   async #ofSeveral(keys: readonly Key[], rows: number, condition: RawBuilder<unknown> | null): Promise<readonly Key[]> {
     const { source } = this.#pipeline.extract
     const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    const only = [...(await chosenRows(this.#pipeline.extract)), ...(condition === null ? [] : [condition])]
     const found = await storedKeys(
       source,
       own,
       keys.map((key) => this.#part(key)),
-      condition,
+      only,
     )
     const isSame = (key: Key) => (other: Key) => keyOf(this.#written.texts(other)) === keyOf(key)
     return keys.filter((key, place) => (found[place]?.filter(isSame(key)).length ?? 0) > rows)
@@ -182,6 +184,7 @@ export class ToldKeys {
             extract.source,
             own,
             others.map((one) => this.#part(one.spelling)),
+            await chosenRows(extract),
           )
     const staying = new Set(
       others.filter(({ spelling }, place) => there[place]?.some((key) => keyOf(key) === keyOf(this.#part(spelling)))),

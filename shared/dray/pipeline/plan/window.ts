@@ -47,6 +47,12 @@ export async function settledWindow(
   const cursor = cursorOf(extraction)
   if (cursor.kind === 'xid') return xidWindow(extraction, lastRun, connection, table)
   if (cursor.kind === 'counter') return counterWindow(extraction, before, connection, table)
+  if (lastRun !== null && /^-?\d+$/.test(lastRun)) {
+    const { database, table: name } = extraction.source.definition
+    throw new TerminalError(
+      `last_run is ${lastRun}, which is no time, so nothing was read of ${database}.${name}; was its cursor a number before? forget it with \`dray state reset\`, and all rows are read once`,
+    )
+  }
   const unit = await checkCursor(extraction, connection, table)
   const settled = await connection.settledUntil(cursor.lagSeconds, {
     unseenLagSeconds: cursor.unseenLagSeconds,
