@@ -27,7 +27,7 @@ interface SecondTried {
 }
 
 interface Work extends RefusedRows {
-  readonly planned: Pick<Plan, 'advances' | 'partitions' | 'schema'>
+  readonly planned: Pick<Plan, 'advances' | 'partitions' | 'replayed' | 'schema'>
   /** Null where no row of the run can have the key of another. */
   readonly shared: SharedKeys | null
 }
@@ -248,8 +248,9 @@ async function attempt(
     if (rest !== null) yield rest
   }
   const { signal } = work.services
-  const { advances, schema } = work.planned
-  const merged = await loadRows(work.pipeline, { open, isWholeRun: advances, respell, schema, signal })
+  const { advances, replayed, schema } = work.planned
+  const isReplay = replayed !== undefined
+  const merged = await loadRows(work.pipeline, { open, isWholeRun: advances, isReplay, respell, schema, signal })
   const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
   return { ...merged, rejected, untried }
 }

@@ -123,7 +123,7 @@ async function landedBefore(pipeline: Pipeline, input: LoadInput): Promise<Ledge
   }
 }
 
-function merge(pipeline: Pipeline, input: LoadInput, { advances, schema }: Plan, services: Services) {
+function merge(pipeline: Pipeline, input: LoadInput, { advances, replayed, schema }: Plan, services: Services) {
   const rows = transformedRows(pipeline, input.transformed)
   const open = async function* (): AsyncGenerator<Block> {
     const staged = await openRows(rows, services)
@@ -131,7 +131,8 @@ function merge(pipeline: Pipeline, input: LoadInput, { advances, schema }: Plan,
       services.progress({ pipeline: pipeline.name, partition: input.partition, phase: 'load', rows }),
     )
   }
-  return loadRows(pipeline, { open, isWholeRun: advances, schema, signal: services.signal })
+  const isReplay = replayed !== undefined
+  return loadRows(pipeline, { open, isWholeRun: advances, isReplay, schema, signal: services.signal })
 }
 
 async function enter(
