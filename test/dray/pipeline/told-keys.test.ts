@@ -25,6 +25,7 @@ class Renamed extends target.table('renamed', { position: bigint().primaryKey(),
 class Item extends source.table('item', {
   id: bigint().primaryKey(),
   label: varchar(20).nullable(),
+  at: timestamp().nullable(),
   goneAt: timestamp().nullable(),
 }) {}
 /** Its table has no key. */
@@ -36,6 +37,11 @@ class Loose extends source.source('loose', {
 class Product extends target.table('product', {
   id: bigint().primaryKey(),
   label: varchar(20).nullable(),
+  deletedAt: timestamp().nullable(),
+}) {}
+class Stamped extends target.table('stamped', {
+  id: bigint().primaryKey(),
+  at: timestamp().nullable(),
   deletedAt: timestamp().nullable(),
 }) {}
 class Place extends source.table('place', {
@@ -56,6 +62,12 @@ const flagged = pipeline('items', {
   load,
   deletes: { flag: 'goneAt' },
   quarantine: { rows: 10, share: 1 },
+})
+const versioned = pipeline('items', {
+  extract,
+  transform: ({ id, at }) => ({ id, at }),
+  load: upsert(Stamped, { by: 'id', version: 'at' }),
+  deletes: { flag: 'goneAt', soft: 'deletedAt' },
 })
 const loose = pipeline('loose', {
   extract: fullLoad(Loose),
@@ -176,6 +188,25 @@ onEachEngine('the key of a row that says that it is deleted', [source, target], 
     assert.deepEqual([before.counts.extra, before.source.rows, before.leftOut.deleted], [2, 3, 2])
     assert.deepEqual([after.counts.extra, after.source.rows, after.leftOut.deleted], [0, 3, 2])
     assert.equal(after.equalByDigest, engine.dialect === 'sqlite' ? 0 : 1)
+  })
+
+  test('is that of a row that is back, whatever its version, and a run of some rows takes the mark away', async () => {
+    for (const model of [Item, Stamped]) await model.createTable()
+    const stamped = (at: string | null, goneAt: string | null) =>
+      Item.upsertAll([{ id: 1n, label: 'one', at, goneAt }] as never, { by: 'id' })
+    await stamped('2024-01-02 00:00:00', null)
+    await run(versioned, 'run-1')
+    await stamped('2024-01-02 00:00:00', '2024-01-03 00:00:00')
+    await run(versioned, 'run-2')
+    const marked = await Stamped.findBy({ id: 1n })
+    await stamped('2024-01-01 00:00:00', null)
+
+    await runPipeline(versioned, 'run-3', engine.harness.services, { keys: ['1'] })
+
+    assert.notEqual(marked?.deletedAt, null)
+    const { deletedAt, at } = (await Stamped.findBy({ id: 1n })) as Stamped
+    assert.deepEqual([deletedAt, at], [null, timestampOf('2024-01-01')])
+    assert.deepEqual((await reconcile(versioned, engine.harness.services)).differences, [])
   })
 
   test('is refused of a transform where the source having it takes the mark away', async () => {

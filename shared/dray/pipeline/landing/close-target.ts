@@ -62,7 +62,8 @@ async function deleteAndTryAgain(
   services: Services,
 ): Promise<ClosedRun> {
   const { database } = pipeline.load.target
-  const { advances } = planned
+  const { advances, schema } = planned
+  const isReplay = planned.partitions.some(({ kept }) => kept !== undefined)
   const { deletes: option } = pipeline
   const deletes = advances && option.kind !== 'ignore' && option.saidBy === 'absence'
   const isOwed = (known: LandedRun) => planned.triesAgain === true && known.refused.length > 0 && !known.isTriedAgain
@@ -74,7 +75,7 @@ async function deleteAndTryAgain(
   const shared = isSettled ? null : await findSharedKeys({ pipeline, input, landed, services })
   const newest = shared?.newest ?? null
   const isTried = !isOwed(landed) || isReplaced(pipeline, before)
-  const told = landed.told.length === 0 ? null : new ToldKeys(pipeline, landed, planned.schema, services)
+  const told = landed.told.length === 0 ? null : new ToldKeys(pipeline, landed, schema, services)
   if (newest === null && isTried && told === null && (!deletes || before !== null)) {
     check(landed)
     return { deleted: before?.deleted ?? 0, notes: before?.notes ?? [], landed }
@@ -88,7 +89,7 @@ async function deleteAndTryAgain(
       const isClosed = closes && isReplaced(pipeline, await closedBefore(database, pipeline.name, run.runId))
       const known = await sumOfLedger(database, pipeline.name, run.runId)
       if (newest !== null && !isClosed && !known.isTriedAgain)
-        await landNewest(pipeline, newest, { isWholeRun: advances, at: run.at, schema: planned.schema }, services)
+        await landNewest(pipeline, newest, { isWholeRun: advances, isReplay, at: run.at, schema }, services)
       const tries = isOwed(known) && !isClosed ? new SecondTry(again) : null
       const present = source === null ? null : { source, loaded: landed.loadedKeys }
       const gone = { told, present, loaded: landed.loadedKeys, tries }

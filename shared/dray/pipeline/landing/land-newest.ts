@@ -14,6 +14,7 @@ import { takeBackRepeats } from './repeated-versions.ts'
 interface Run {
   /** False for some rows alone. */
   readonly isWholeRun: boolean
+  readonly isReplay: boolean
   /** When the run started, in UTC. */
   readonly at: string
   readonly schema: PlannedSchema | undefined
@@ -26,13 +27,13 @@ interface Run {
 export async function landNewest(
   pipeline: Pipeline,
   rows: StagedObject,
-  { isWholeRun, at, schema }: Run,
+  { isWholeRun, isReplay, at, schema }: Run,
   { staging, signal }: Services,
 ): Promise<void> {
   const open = async function* (): AsyncGenerator<Block> {
     yield* (await staging.read(rows, { signal })).blocks
   }
-  const { rejected } = await loadRows(pipeline, { open, isWholeRun, respell: true, schema, signal })
+  const { rejected } = await loadRows(pipeline, { open, isWholeRun, isReplay, respell: true, schema, signal })
   const [first] = rejected
   if (first !== undefined) {
     throw new TerminalError(

@@ -14,6 +14,8 @@ export interface RowsToLoad {
   readonly open: OpenBlocks
   /** False for some rows alone (a replay, a repair): a replace takes them into the table itself. */
   readonly isWholeRun: boolean
+  /** The rows were read before this run, so the target may have what is newer. */
+  readonly isReplay: boolean
   /** A row whose key the target holds in another spelling takes its place. */
   readonly respell?: boolean
   /** Of the plan. */
@@ -48,18 +50,19 @@ function writeRows(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {
 
 /**
  * A row that was marked as deleted and is in the source again begins anew, so its version does not keep the new row
- * back. That goes for usual runs alone: they read after the Commit that has marked it, since one run follows another
- * under the lease, and zombies are refused by the fence. A replay has rows from before, which must not bring back what
- * was deleted since; for it the version of a marked row counts as any other.
+ * back. They read after the Commit that has marked it, since one run follows another under the lease, and zombies are
+ * refused by the fence. A replay has rows from before, which must not bring back what was deleted since; for it the
+ * version of a marked row counts as any other, and so for runs of some rows, as far as a usual run compares keys.
  */
-function mergeRows(pipeline: Pipeline, { open, isWholeRun, respell = false, signal }: RowsToLoad) {
+function mergeRows(pipeline: Pipeline, { open, isWholeRun, isReplay, respell = false, signal }: RowsToLoad) {
   const { kind, target, by, version } = pipeline.load
   const { deletes } = pipeline
+  const isBack = !isReplay && (isWholeRun || deletes.saidBy === 'row')
   const mode = kind === 'append' || by.length === 0 ? 'insert' : 'upsert'
   const into = mergeTarget(target.definition, mode, {
     ...(by.length === 0 ? {} : { by }),
     version: version ?? undefined,
-    mark: isWholeRun && deletes.kind === 'soft' ? (deletes.field ?? undefined) : undefined,
+    mark: deletes.kind === 'soft' && isBack ? (deletes.field ?? undefined) : undefined,
   })
   const table = kind === 'replace' && isWholeRun ? nextTable(into.table) : into.table
   return mergeBlocks(target.database, { ...into, table, respell }, open, { signal })

@@ -180,7 +180,7 @@ async function takeEach({ pipeline, input, landed, check, services }: Swap): Pro
   const open = async function* (): AsyncGenerator<Block> {
     yield* (await staging.read(gathered, { signal })).blocks
   }
-  const { rejected } = await loadRows(pipeline, { open, isWholeRun: false, schema: undefined, signal })
+  const { rejected } = await loadRows(pipeline, { open, isWholeRun: false, isReplay: false, schema: undefined, signal })
   const refused = sourceRowsStored(pipeline, input, { landed: landed.landedRows, rejected }, services)
   await writeJsonLines(staging, quarantinePrefix(planningRun(input), pipeline.name), refused, { signal })
   const moved = {

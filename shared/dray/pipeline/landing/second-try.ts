@@ -248,8 +248,9 @@ async function attempt(
     if (rest !== null) yield rest
   }
   const { signal } = work.services
-  const { advances, schema } = work.planned
-  const merged = await loadRows(work.pipeline, { open, isWholeRun: advances, respell, schema, signal })
+  const { advances, partitions, schema } = work.planned
+  const isReplay = partitions.some(({ kept }) => kept !== undefined)
+  const merged = await loadRows(work.pipeline, { open, isWholeRun: advances, isReplay, respell, schema, signal })
   const rejected = merged.rejected.map(({ row, code }) => ({ row: places[row] as number, code }))
   return { ...merged, rejected, untried }
 }

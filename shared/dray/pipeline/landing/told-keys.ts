@@ -1,7 +1,9 @@
 import { type RawBuilder, sql } from 'kysely'
-import { tableName, where } from '#dray/active-record/sql.ts'
+import { columnName, tableName, where } from '#dray/active-record/sql.ts'
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock } from '#dray/block/copy-text.ts'
+import type { Database } from '#dray/database/database.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
@@ -110,8 +112,9 @@ export class ToldKeys {
       const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
       for await (const block of blocks) {
         for (const group of inGroups(decodeBlock(block))) {
+          if (!(await this.#isAnyThere(group))) continue
           const keys = isSpelled ? await this.#own(group) : group
-          if (keys.length === 0 || (await this.#count(await this.#condition(keys))) === 0) continue
+          if (keys.length === 0) continue
           if (this.#schema?.isKeyDeclaredAlone) await this.#refuseShared(group)
           yield keys
         }
@@ -127,6 +130,7 @@ export class ToldKeys {
     const { name, extract, load } = this.#pipeline
     const { source } = extract
     const own = columnsOf(source.definition, this.#pipeline.deletes.key)
+    if (!(await this.#isAnyOfSeveral(own, keys))) return
     const several = await this.#ofSeveral(keys, 1, null)
     if (several.length === 0) return
     const flagged = isFlagged(this.#pipeline)?.(await source.database.adapter()) ?? null
@@ -139,6 +143,26 @@ export class ToldKeys {
     throw new TerminalError(
       `${name}: ${database}.${table} has several rows of ${key}, one of which says that it is deleted while another does not, so none of the target was deleted and last_run stays where it is; mark fields as primaryKey() that tell the rows apart, or read a view that has one row of each key`,
     )
+  }
+
+  /** Whether the source may have several rows of one of these keys; it asks for all at once. */
+  #isAnyOfSeveral(own: readonly ColumnDefinition[], keys: readonly Key[]): Promise<boolean> {
+    const { source } = this.#pipeline.extract
+    return maybe(source.database, async () => {
+      const isKey = hasKey(await source.database.adapter(), own, keys, await bytesOfKey(source, own))
+      const names = sql.join(own.map(columnName))
+      const found = await queried(
+        source.database,
+        sql`select 1 from ${tableName(source.definition)} where ${isKey} group by ${names} having count(*) > 1 limit 1`,
+      )
+      return found.length > 0
+    })
+  }
+
+  /** Whether the target may have a row of these keys. */
+  #isAnyThere(keys: readonly Key[]): Promise<boolean> {
+    const { database } = this.#pipeline.load.target
+    return maybe(database, async () => (await this.#count(await this.#condition(keys))) > 0)
   }
 
   /** Of these keys those that more rows of the source have than are given. */
@@ -212,5 +236,15 @@ export class ToldKeys {
     const { database, definition } = this.#pipeline.load.target
     const [row] = await queried(database, sql`select count(*) from ${tableName(definition)}${where([isWanted])}`)
     return Number(row?.[0])
+  }
+}
+
+/** What all keys at once say; true where one of them can be no value of its column, so that each is to be asked for. */
+async function maybe(database: Database, ask: () => Promise<boolean>): Promise<boolean> {
+  try {
+    return await database.transaction(ask)
+  } catch (error) {
+    if (error instanceof DataQualityError) return true
+    throw error
   }
 }

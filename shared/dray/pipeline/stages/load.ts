@@ -138,8 +138,8 @@ function merge(pipeline: Pipeline, input: LoadInput, { advances, partitions, sch
     )
   }
   // Rows as they were kept say nothing of what the source has now.
-  const isWholeRun = advances && partitions[input.partition]?.kept === undefined
-  return loadRows(pipeline, { open, isWholeRun, schema, signal: services.signal })
+  const isReplay = partitions[input.partition]?.kept !== undefined
+  return loadRows(pipeline, { open, isWholeRun: advances && !isReplay, isReplay, schema, signal: services.signal })
 }
 
 async function enter(
