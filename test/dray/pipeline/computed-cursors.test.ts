@@ -67,6 +67,20 @@ test('refuses cursors that are no moments, and expressions that are not one of t
     [() => changedSince(SourceOrder, { cursor: sql<Timestamp>`${createdAt}; drop table x` }), /without ";"/],
     [() => changedSince(SourceOrder, { cursor: sql<Timestamp>`max(${Other.fields.at})` }), /is none of orders/],
     [() => changedSince(Twice, { cursor: sql<Timestamp>`max(${shared})` }), /one and two of twice are declared by one/],
+    [
+      () => changedSince(SourceOrder, { cursor: sql<Timestamp>`coalesce(${createdAt}, now())` }),
+      /another value .*\(now\)/,
+    ],
+    [() => changedSince(SourceOrder, { cursor: sql<Timestamp>`coalesce(${createdAt}, 'now')` }), /\('now'\)/],
+    [() => changedSince(SourceOrder, { cursor: sql<Timestamp>`coalesce(${createdAt}, ${'now'})` }), /\(now\)/],
+    [
+      () => changedSince(SourceOrder, { cursor: sql<Timestamp>`coalesce(${createdAt}, CURRENT_TIMESTAMP)` }),
+      /CURRENT_TIMESTAMP.*may be in no window/,
+    ],
+    [
+      () => changedSince(SourceOrder, { cursor: sql<Timestamp>`coalesce(${createdAt}, ${undefined})` }),
+      /is undefined, as a misspelt field of orders is/,
+    ],
   ]
 
   for (const [made, message] of cases) assert.throws(made, { name: 'Configuration', message })
@@ -115,6 +129,39 @@ onEachEngine('computed cursors', [source, target], (engine) => {
       assert.deepEqual([leftOut.pending, counts.missing], [0, 2])
     })
   }
+
+  test('a field of an expression is that of the row in a subquery, too, whatever the columns there are called', async () => {
+    await begin([
+      { id: 1n, createdAt: at('08:00:00') },
+      { id: 2n, createdAt: at('08:00:00') },
+    ])
+    const type = { sqlite: 'text', postgres: 'timestamptz', mysql: 'timestamp(6)' }[dialect]
+    await source.query(`create table order_lines (id bigint primary key, order_id bigint, changed_at ${type})`, [])
+    await source.query(
+      `insert into order_lines values (1, 1, '2024-01-01 09:00:00.5'), (2, 2, '2024-01-01 09:00:00.5')`,
+      [],
+    )
+    await source.query(`insert into order_lines values (7, 1, '2024-01-01 11:00:00.5')`, [])
+    const { id } = SourceOrder.fields
+    const of = read(sql<Timestamp>`(select max(l.changed_at) from order_lines l where l.order_id = ${id})`)
+    await setLastRun(of, '2024-01-01 10:00:00.000000', services())
+
+    await run(of, 'run-1')
+
+    assert.deepEqual(await loaded(), [1])
+  })
+
+  test("what is no moment is refused, with the type or the engine's own words", async () => {
+    await begin([{ id: 1n, createdAt: at('08:00:00'), seconds: 1 }])
+    const types = {
+      sqlite: /seconds > 0 of 1 row is not a time stamp/,
+      mysql: /seconds > 0 of 1 row is not a time stamp/,
+    }
+    const ofType = { ...types, postgres: /the cursor seconds > 0 is of the type boolean, which is no moment/ }[dialect]
+
+    await refused(read(sql<Timestamp>`${seconds} > 0`), 'run-1', ofType)
+    await refused(read(sql<Timestamp>`max(${createdAt})`), 'run-2', /orders: the database does not take the cursor/)
+  })
 
   test('rows without any of the columns are refused, or read in each run', async () => {
     await begin([

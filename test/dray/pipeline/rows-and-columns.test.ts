@@ -13,14 +13,17 @@ import {
   timestamp,
   varchar,
 } from 'dray/internal/active-record/field-kinds.ts'
+import type { AnyField } from 'dray/internal/active-record/fields.ts'
 import type { FieldsOf, ModelClass } from 'dray/internal/active-record/model.ts'
 import type { ConditionsOf } from 'dray/internal/active-record/relation.ts'
 import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import type { Dialect } from 'dray/internal/database/adapter.ts'
 import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { examinePipeline } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
+import { examineSource } from 'dray/internal/pipeline/inspect/examine-source.ts'
 import { preview } from 'dray/internal/pipeline/inspect/preview.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { draftRun } from 'dray/internal/pipeline/stages/draft-run.ts'
@@ -109,6 +112,7 @@ test('refuses conditions whose values nothing holds against a field', () => {
     [['updatedAt > ?', PAST], /names the property updatedAt, and SQL names columns; write updated_at/],
     [['pieces = ? or 1 = 1) or (1 = 1', 1], /not one expression/],
     [['status = ? or note = "x"', 'y'], /"x" is no column of orders .*a text in single quotes/],
+    [['pieces = ? and random() < 0.5', 1], /chooses rows by chance \(random\).*choose them by what they hold/],
   ]
 
   for (const [given, message] of refused) assert.throws(where(given), { name: 'Configuration', message }, String(given))
@@ -142,6 +146,21 @@ test('refuses deletes by a key that is not read', () => {
       }),
     /is not among the columns that are read; add it to columns/,
   )
+})
+
+test('refuses a flag of deleted rows that where leaves out', () => {
+  const flagged = (where: Where) => () =>
+    pipeline('orders', {
+      extract: fullLoad(SourceOrder, { where }),
+      transform: ({ id }) => ({ id }),
+      load: upsert(TargetOrder, { by: 'id' }),
+      deletes: { flag: 'isOpen' },
+    })
+
+  for (const where of [{ isOpen: null }, { isOpen: false }, ['is_open is null and pieces > ?', 1]] as Where[])
+    assert.throws(flagged(where), { name: 'Configuration', message: /a row that is marked would not be read.*leave/ })
+  flagged(['is_open is null or pieces > ?', 1])()
+  flagged({ pieces: 1 })()
 })
 
 onEachEngine('rows and columns', [source, target], (engine) => {
@@ -395,5 +414,59 @@ onEachEngine('rows and columns', [source, target], (engine) => {
     await assert.rejects(run(byNote, 'run-2'), { name: 'Terminal', message: /note/ })
 
     assert.deepEqual(loaded, [1])
+  })
+
+  test('SQL that the source does not take is refused by plan, preview and doctor, with where it stands', async () => {
+    await begin([stamped(1n, 'paid')])
+    const broken = reading(['and pieces = ?', 1])
+    const message = /rows-source\.orders: the database does not take the where .*nothing was read.*correct it/
+
+    const [said] = (await examineSource(broken)).filter(({ verdict }) => verdict === 'broken')
+    await assert.rejects(draftRun(broken, null, { id: 'run-1', lastRun: null }, services()), {
+      name: 'Terminal',
+      message,
+    })
+    await assert.rejects(preview(broken, { limit: 1, lastRun: null }, services()), { name: 'Terminal', message })
+    assert.match(said?.said ?? '', message)
+  })
+
+  test('compares columns of types that the field only reads, or refuses them', async () => {
+    await begin([])
+    const version = dialect === 'mysql' ? String((await source.query('select version()', [])).rows[0]?.[0]) : ''
+    const cases: Readonly<Record<Dialect, readonly (readonly [string, string, AnyField, unknown, RegExp | true])[]>> = {
+      sqlite: [
+        ['boolean', "'t'", boolean(), true, true],
+        ['boolean', "'false'", boolean(), false, true],
+        ['boolean', '1', boolean(), true, true],
+      ],
+      postgres: [
+        ['xid8', "'5'", bigint(), 5n, true],
+        ['money', "'5.00'", decimal(10, 2), decimalOf('5.00'), true],
+        ['interval', "'1 day'", text(), '24:00:00', true],
+        ['int4range', "'[1,5)'", text(), '[1,5)', true],
+        ['integer[]', "'{1,2}'", text(), '{1,2}', true],
+        ['json', `'{"a": 1}'`, text(), '{"a": 1}', /the field value is text and the column value is json/],
+      ],
+      // MariaDB's is a text.
+      mysql: version.includes('MariaDB')
+        ? [['json', `'{"a": 1}'`, text(), '{"a": 1}', true]]
+        : [['json', `'{"a": 1}'`, text(), '{"a": 1}', /the field value is text and the column value is json/]],
+    }
+
+    for (const [place, [type, literal, field, value, expected]] of cases[dialect].entries()) {
+      await source.query(`create table typed_${place} (id bigint primary key, value ${type})`, [])
+      await source.query(`insert into typed_${place} values (1, ${literal}), (2, null)`, [])
+      class Typed extends source.source(`typed_${place}`, { id: bigint().primaryKey(), value: field }) {}
+      const of = pipeline('typed', {
+        extract: fullLoad(Typed, { where: { value: value as never } }),
+        transform: ({ id }) => ({ id: id as bigint }),
+        load: upsert(TargetOrder, { by: 'id' }),
+      }) as unknown as Pipeline
+      const rows = preview(of, { limit: 5, lastRun: null }, services()).then(({ rows }) =>
+        rows.map((row) => row.source.id),
+      )
+      if (expected === true) assert.deepEqual(await rows, ['1'], type)
+      else await assert.rejects(rows, { name: 'Terminal', message: expected }, type)
+    }
   })
 })

@@ -5,6 +5,7 @@ import type { AnySource, AnyTarget } from './any-model.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
 import { type OwnedColumn, type OwnedRows, ownedColumnsOf } from './owned-rows.ts'
+import { isChosenBy } from './row-filter.ts'
 
 /** Rows that may be deleted whatever their share: a small table must not be stuck with one that is gone. */
 export const BORNE_DELETES = 10
@@ -167,6 +168,12 @@ function checkDeletes(name: string, deletes: Deletes, extract: Extraction, load:
         `names the flag "${deletes.flag}", which is no boolean, integer, timestamp or date of the source; name one that is, or say { told: true } and row.delete() in the transform`,
       )
     }
+  }
+  const flag = deletes.flag === null ? undefined : extract.source.definition.byName.get(deletes.flag)
+  if (flag !== undefined && extract.filter !== null && isChosenBy(extract.filter, flag)) {
+    throw refuse(
+      `names the flag "${flag.name}", and where chooses rows by it, so a row that is marked would not be read, and stay in the target; leave "${flag.name}" out of where, or say deletes: '${deletes.kind}' alone, which finds the keys that have left the filter`,
+    )
   }
   const own = extract.source.definition.primaryKey.map(({ name }) => name)
   if (

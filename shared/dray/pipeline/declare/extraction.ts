@@ -5,7 +5,7 @@ import type { AnySource } from './any-model.ts'
 import { type Duration, secondsOf } from './duration.ts'
 import type { FilterPart, RowFilter } from './row-filter.ts'
 import { type NarrowedSource, narrowedSource, type SelectionOptions } from './selection.ts'
-import { expressionParts, isSqlExpression, type SqlExpression } from './sql-expression.ts'
+import { expressionName, expressionParts, isSqlExpression, type SqlExpression } from './sql-expression.ts'
 import { zoneNamed } from './zone.ts'
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
@@ -251,8 +251,8 @@ function overlapOf(
 
 function namedCursor(given: GivenCursor, { definition }: AnySource, refuse: (why: string) => Error): NamedCursor {
   if (isSqlExpression(given)) {
-    const name = given.code.join('…').trim()
-    return { kind: 'timestamp', name, fields: [], expression: expressionParts(given, definition) }
+    const expression = expressionParts(given, definition)
+    return { kind: 'timestamp', name: expressionName(expression), fields: [], expression }
   }
   const kindOf = (name: string) => definition.byName.get(name)?.field.settings.kind
   if (typeof given === 'object' && 'xid' in given) {

@@ -10,6 +10,7 @@ import {
 import type { Text } from '#dray/block/block.ts'
 import { bound } from '#dray/database/statement.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
+import { chanceIn } from './volatile-sql.ts'
 
 /** A piece of a condition: SQL as it is, a column, a value that is compared with one, or whether a column is NULL. */
 export type FilterPart =
@@ -37,6 +38,19 @@ export function rowFilterOf(conditions: ConditionsOf<Fields>, definition: TableD
       throw new ConfigurationError(`${what}: where: ${error.message}`, { cause: error })
     throw error
   }
+}
+
+/**
+ * Whether rows are chosen by a field alone or together with others, so that none with another value of it is read; not
+ * where the conditions have alternatives.
+ */
+export function isChosenBy(filter: RowFilter, { name, column }: ColumnDefinition): boolean {
+  const words = filter.map((part) => (part.kind === 'sql' ? part.text.trim().toLowerCase() : ''))
+  if (words.includes('or')) return false
+  const names = [column, `"${column}"`, `\`${column}\``].map((one) => one.toLowerCase())
+  return (
+    words.some((word) => names.includes(word)) || filter.some((part) => 'column' in part && part.column.name === name)
+  )
 }
 
 function filterOfObject(conditions: Readonly<Record<string, unknown>>, definition: TableDefinition): RowFilter {
@@ -102,6 +116,11 @@ interface Token {
 
 /** Each `?` is compared with a column, whose field says what its value may be, or stands in a cast. */
 function filterOfSql([text, ...values]: readonly [string, ...unknown[]], definition: TableDefinition): RowFilter {
+  const chance = chanceIn(text)
+  if (chance !== undefined)
+    throw new ConfigurationError(
+      `"${text}" chooses rows by chance (${chance}), so that each run, and each look of one, would be about other rows; choose them by what they hold`,
+    )
   let next = 0
   const all = checkedParts(text, values)
     .flatMap((part): string[] => part.match(TOKEN) ?? [])

@@ -4,6 +4,7 @@ import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import { bound } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { FilterPart } from './row-filter.ts'
+import { NAMED_MOMENT, volatileIn } from './volatile-sql.ts'
 
 declare const result: unique symbol
 
@@ -29,19 +30,41 @@ export function isSqlExpression(value: unknown): value is SqlExpression {
   return typeof value === 'object' && value !== null && 'code' in value && 'values' in value
 }
 
-/** Throws `Configuration` for a field of another model, for SQL without any, and for values that cannot be bound. */
+/**
+ * Throws `Configuration` for a field of another model, for SQL without any or with a clock, and for values that cannot
+ * be bound.
+ */
 export function expressionParts({ code, values }: SqlExpression, definition: TableDefinition): readonly FilterPart[] {
   const parts = code.flatMap((text, place): FilterPart[] => {
     const rest: FilterPart[] = text === '' ? [] : [{ kind: 'sql', text }]
     return place === 0 ? rest : [partOf(values[place - 1], definition), ...rest]
   })
-  if (!/;|--|\/\*/.test(code.join('')) && parts.some(({ kind }) => kind === 'column')) return parts
+  if (/;|--|\/\*/.test(code.join('')) || !parts.some(({ kind }) => kind === 'column')) {
+    throw new ConfigurationError(
+      `the expression ${code.join('…')} is to be one expression, without ";" or a comment, that names at least one field of the model; write it as sql\`coalesce(\${Source.fields.updatedAt}, …)\``,
+    )
+  }
+  const volatile = volatileIn(code.join(' ? ')) ?? values.find((value) => NAMED_MOMENT.test(String(value)))
+  if (volatile === undefined) return parts
   throw new ConfigurationError(
-    `the expression ${code.join('…')} is to be one expression, without ";" or a comment, that names at least one field of the model; write it as sql\`coalesce(\${Source.fields.updatedAt}, …)\``,
+    `the expression ${code.join('…')} gives another value each time it is asked (${volatile}), so a row may be in no window, or in each; write what the row itself holds, and leave rows without it to nulls: 'include' or 'exclude'`,
   )
 }
 
+/** The SQL with the names of its columns, as messages call it. */
+export function expressionName(parts: readonly FilterPart[]): string {
+  const names = parts.map((part) =>
+    part.kind === 'sql' ? part.text : part.kind === 'column' ? part.column.column : '?',
+  )
+  return names.join('').trim()
+}
+
 function partOf(value: unknown, definition: TableDefinition): FilterPart {
+  if (value === undefined) {
+    throw new ConfigurationError(
+      `a value of the expression is undefined, as a misspelt field of ${definition.table} is; name the field as Source.fields.updatedAt`,
+    )
+  }
   if (!(value instanceof Field)) return { kind: 'cast', value: bound(value) }
   const [column, other] = definition.columns.filter(({ field }) => field === (value as unknown as AnyField))
   if (column !== undefined && other === undefined) return { kind: 'column', column }

@@ -11,6 +11,7 @@ import { askedModel } from '#dray/pipeline/plan/asked-model.ts'
 import { checkNullCursors } from '#dray/pipeline/plan/checked-cursor.ts'
 import { isComputed, isLarge, noteOfMissingIndex } from '#dray/pipeline/plan/cursor-index.ts'
 import { cursorName } from '#dray/pipeline/plan/cursor-value.ts'
+import { checkOwnSql } from '#dray/pipeline/plan/own-sql.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { sourceTable } from '#dray/pipeline/plan/source-table.ts'
 import { noteOfFarRows } from '#dray/pipeline/plan/waiting-rows.ts'
@@ -29,6 +30,11 @@ export async function examineSource({ name, extract }: Pipeline): Promise<readon
   const where = `${database}.${table}`
   const models = await differences(askedModel(extract), 'source')
   if (models.some(({ verdict }) => verdict !== 'ok')) return models
+  const own = await attempt('read', where, async () => {
+    await checkOwnSql(extract)
+    return []
+  })
+  if (own.length > 0) return [...models, ...own]
   const readable = await attempt('read', where, () =>
     source.database.withConnection(async (connection, adapter) => {
       const columns = sql.join(source.definition.columns.map(columnName))

@@ -41,7 +41,7 @@ export async function noteOfMissingIndex(
 }
 
 function expressionText(extraction: Extraction, { adapter }: Pick<SourceTable, 'adapter'>): string {
-  const { sql: text, parameters } = compile(adapter, cursorValue(extraction))
+  const { sql: text, parameters } = compile(adapter, cursorValue(extraction, { isOfIndex: true }))
   const bare = cursorOf(extraction).expression === null ? text : text.slice(1, -1)
   const literal = (value: unknown) => `'${String(value).replaceAll("'", "''")}'`
   return parameters.reduce<string>(

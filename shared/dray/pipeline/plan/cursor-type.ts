@@ -4,7 +4,7 @@ import type { Adapter, Connection, LiveColumn } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
-import { cursorColumns, cursorValue } from './cursor-value.ts'
+import { cursorColumns, cursorName, cursorValue } from './cursor-value.ts'
 
 /**
  * The live type of a cursor; of an expression as the engine says it, empty where it does not: then its values are taken
@@ -38,5 +38,13 @@ async function typeOfExpression(extraction: Extraction, connection: Connection, 
   if (adapter.typeOf === null) return ''
   const one = sql`(select ${cursorValue(extraction)} from ${tableName(extraction.source.definition)} limit 0)`
   const statement = compile(adapter, sql`select ${adapter.typeOf(one)}`)
-  return (await connection.query(statement.sql, statement.parameters)).rows[0]?.[0] ?? ''
+  const type = (await connection.query(statement.sql, statement.parameters)).rows[0]?.[0] ?? ''
+  if (adapter.stampForm(type) !== 'text' || TEXTS.test(type)) return type
+  const { database, table } = extraction.source.definition
+  throw new TerminalError(
+    `${database}.${table}: the cursor ${cursorName(extraction)} is of the type ${type}, which is no moment, so nothing was read; write SQL that gives a time stamp, as in sql\`to_timestamp(seconds)\` or sql\`cast(… as timestamptz)\``,
+  )
 }
+
+/** Types whose values may be moments by their text. */
+const TEXTS = /^(?:text|character|varchar|bpchar|citext|unknown)(?!.*\[\])/i

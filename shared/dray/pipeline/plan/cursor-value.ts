@@ -1,6 +1,7 @@
 import { type RawBuilder, sql } from 'kysely'
 import { columnName } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { tableParts } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { Cursor, Extraction } from '#dray/pipeline/declare/extraction.ts'
 
@@ -18,12 +19,16 @@ export function cursorColumns(extraction: Extraction): readonly ColumnDefinition
   return [...new Set(expression.flatMap((part) => (part.kind === 'column' ? [part.column] : [])))]
 }
 
-/** The cursor of a row, in SQL. */
-export function cursorValue(extraction: Extraction): RawBuilder<unknown> {
+/**
+ * The cursor of a row, in SQL. A field of an expression is that of this table in a subquery, too, whatever the columns
+ * there are called; an index has its columns alone.
+ */
+export function cursorValue(extraction: Extraction, { isOfIndex = false } = {}): RawBuilder<unknown> {
   const { expression } = cursorOf(extraction)
   if (expression !== null) {
+    const table = isOfIndex ? [] : tableParts(extraction.source.definition.table)
     const parts = expression.map((part) => {
-      if (part.kind === 'column') return columnName(part.column)
+      if (part.kind === 'column') return sql.id(...table, part.column.column)
       return part.kind === 'sql' ? sql.raw(part.text) : sql`${'value' in part ? part.value : null}`
     })
     return sql`(${sql.join(parts, sql.raw(''))})`

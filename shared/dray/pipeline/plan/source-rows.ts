@@ -39,7 +39,12 @@ interface Comparison {
 const DIGITS = /^-?\d+(?:\.\d+)?$/
 const NUMBERS = new Set(['integer', 'bigint', 'decimal', 'double'])
 const TEXTS = new Set(['text', 'varchar'])
-const HAS_NUMBERS = /^(?:(?:tiny|small|medium|big)?int|integer|decimal|numeric|float|double|real|year|oid|xid8)/i
+const HAS_NUMBERS =
+  /^(?:(?:tiny|small|medium|big)?int|integer|decimal|numeric|float|double|real|year|oid|xid8)\b(?!.*\[\])/i
+/** Numbers that the engine compares with a text that it makes one of, and with no other number. */
+const ONLY_AS_TEXT = /^(?:xid8|money)$/i
+/** Compared as a document, or not at all. */
+const HAS_DOCUMENTS = /^json$/i
 const HAS_TEXTS = /char|clob|text/i
 const HAS_OTHER_THAN_TEXTS = /int|real|floa|doub|num|dec|date|time|bool/i
 
@@ -63,10 +68,16 @@ function comparison(column: ColumnDefinition, { adapter, columns }: Live, where:
     if (!isLoose && HAS_TEXTS.test(type)) throw otherwise(column, type, where)
     const isNumber = !isLoose || (HAS_OTHER_THAN_TEXTS.test(type) && !HAS_TEXTS.test(type))
     const by = isNumber ? name : sql`cast(${name} as numeric)`
-    const isLiteral = (text: string) => DIGITS.test(text) && (isLoose || kind !== 'double')
+    const isLiteral = (text: string) => DIGITS.test(text) && (isLoose || kind !== 'double') && !ONLY_AS_TEXT.test(type)
     return { by, value: (text) => (isLiteral(text) ? sql.raw(text) : textFor(adapter, column, text)) }
   }
-  if (TEXTS.has(kind) && !isLoose && HAS_NUMBERS.test(type)) throw otherwise(column, type, where)
+  if (TEXTS.has(kind) && !isLoose && (HAS_NUMBERS.test(type) || HAS_DOCUMENTS.test(type)))
+    throw otherwise(column, type, where)
+  if (kind === 'boolean' && isLoose) {
+    // It holds whichever of these was written, and a field reads them all.
+    const by = sql`case cast(${name} as text) when '1' then 1 when 't' then 1 when 'true' then 1 when '0' then 0 when 'f' then 0 when 'false' then 0 end`
+    return { by: sql`(${by})`, value: (text) => sql.raw(column.field.settings.cast(text) ? '1' : '0') }
+  }
   const other = isLoose || kind === 'binary' ? (adapter.comparedAs?.(name, kind, type) ?? null) : null
   return other ?? { by: name, value: (text) => textFor(adapter, column, text) }
 }

@@ -5,6 +5,7 @@ import { partlyLanded } from '#dray/pipeline/landing/resume.ts'
 import { draftBackfill } from '#dray/pipeline/plan/backfill.ts'
 import type { Draft } from '#dray/pipeline/plan/draft.ts'
 import { draftKeys } from '#dray/pipeline/plan/keys.ts'
+import { checkOwnSql } from '#dray/pipeline/plan/own-sql.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
 import { draftUsual } from '#dray/pipeline/plan/usual-run.ts'
@@ -13,12 +14,13 @@ import type { PipelineState, SeenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** Works out what a run in this mode reads, and changes nothing but staging. */
-export function draftRun(
+export async function draftRun(
   pipeline: Pipeline,
   mode: ReadingMode | null,
   run: { readonly id: string; readonly lastRun: string | null; readonly seen?: SeenNumbers | null },
   services: Services,
 ): Promise<Draft> {
+  await checkOwnSql(pipeline.extract)
   if (mode === null) return draftUsual(pipeline, { lastRun: run.lastRun, seen: run.seen ?? {} }, services)
   if ('backfill' in mode) return draftBackfill(pipeline, mode.backfill, services)
   if ('keys' in mode) return draftKeys(pipeline, mode.keys, services)
