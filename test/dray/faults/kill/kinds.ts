@@ -3,7 +3,7 @@ import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { speechOf } from './engines.ts'
 import { brokenVersions, currentVersions, dueByCode, dueSince, landingRuns, timesLanded } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { PIPELINE, type PipelineShape, SKIPPED, SYSTEM } from './models.ts'
+import { ORIGIN, PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
 import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
@@ -119,7 +119,7 @@ function deleting({ isView = false } = {}): KindOfRun {
 
 /** In a table with rows of others, which have the same codes, it takes its rows away alone. */
 function sharing(): KindOfRun {
-  const own = `shared where system = '${SYSTEM}'`
+  const own = `shared where origin = '${ORIGIN}'`
   let others: Digests = new Map()
   return {
     name: 'shared',
@@ -129,9 +129,9 @@ function sharing(): KindOfRun {
       await firstRun(lane)
       const columns = 'code, label, amount, note, source_id, changed_at'
       await lane.target.run(
-        `insert into shared (system, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
+        `insert into shared (origin, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
       )
-      others = await landedRows(lane.target, "shared where system = 'others'")
+      others = await landedRows(lane.target, "shared where origin = 'others'")
       if (others.size === 0) throw new Error('there are no rows of others')
     },
     async prepare(lane, round) {
@@ -140,10 +140,10 @@ function sharing(): KindOfRun {
       return null
     },
     async checkKilled(lane) {
-      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, "shared where origin = 'others'"), others, 'rows of others')
     },
     async check(lane) {
-      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, "shared where origin = 'others'"), others, 'rows of others')
       demandSame(await landedRows(lane.target, own), await dueByCode(lane.source), 'the rows are not the source')
     },
   }

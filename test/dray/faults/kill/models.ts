@@ -10,7 +10,7 @@ import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 export const SKIPPED = 'skip'
 export const PIPELINE = 'items'
 /** What the pipeline's rows have in a table that others write, too. */
-export const SYSTEM = 'items'
+export const ORIGIN = 'items'
 
 /** What a row without a label gets once the transform is repaired. */
 export const MENDED = 'mended'
@@ -58,7 +58,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   }
   class Product extends target.table('product', { code: varchar(40).primaryKey(), ...content }) {}
   class SharedProduct extends target.table('shared', {
-    system: varchar(10).primaryKey(),
+    origin: varchar(10).primaryKey(),
     code: varchar(40).primaryKey(),
     ...content,
   }) {}
@@ -75,7 +75,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     upsert: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
-    shared: () => upsert(SharedProduct, { by: ['system', 'code'], version: 'changedAt' }),
+    shared: () => upsert(SharedProduct, { by: ['origin', 'code'], version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
@@ -90,14 +90,14 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === null && !isRepaired) return row.reject('label', 'missing')
       if (label === SKIPPED) return null
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
-      const system = load === 'shared' ? { system: SYSTEM } : {}
-      return { ...own, ...system, note: note === null ? null : `n:${note}` }
+      const origin = load === 'shared' ? { origin: ORIGIN } : {}
+      return { ...own, ...origin, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     columns: load === 'follow' ? 'follow' : 'fixed',
     deletes:
       load === 'shared'
-        ? { hard: true, most: 1, key: 'code', where: { system: SYSTEM } as never }
+        ? { hard: true, most: 1, key: 'code', where: { origin: ORIGIN } as never }
         : load === 'deletes'
           ? { hard: true, most: 1, key: 'code' }
           : 'ignore',
