@@ -21,18 +21,18 @@ class CrmContact extends crm.source('contact', { id: bigint().primaryKey(), name
 class ShopContact extends shop.source('contact', { id: bigint().primaryKey(), name: text(), kind: text() }) {}
 
 class Contact extends target.table('contact', {
-  system: varchar(10).primaryKey(),
+  origin: varchar(10).primaryKey(),
   id: bigint().primaryKey(),
   name: text(),
 }) {}
 class MarkedContact extends target.table('marked', {
-  system: varchar(10).primaryKey(),
+  origin: varchar(10).primaryKey(),
   id: bigint().primaryKey(),
   name: text(),
   isGone: boolean(),
 }) {}
 class ContactVersion extends target.table('version', {
-  system: varchar(10).primaryKey(),
+  origin: varchar(10).primaryKey(),
   id: bigint().primaryKey(),
   validFrom: timestamp().primaryKey(),
   validTo: timestamp().nullable(),
@@ -41,28 +41,28 @@ class ContactVersion extends target.table('version', {
 
 const crmContacts = pipeline('crm-contacts', {
   extract: fullLoad(CrmContact),
-  transform: (contact) => ({ system: 'crm', ...contact }),
-  load: upsert(Contact, { by: ['system', 'id'] }),
-  deletes: { hard: true, where: { system: 'crm' } },
+  transform: (contact) => ({ origin: 'crm', ...contact }),
+  load: upsert(Contact, { by: ['origin', 'id'] }),
+  deletes: { hard: true, where: { origin: 'crm' } },
 })
 
 const shopContacts = pipeline('shop-contacts', {
   extract: fullLoad(ShopContact),
-  transform: ({ kind, ...contact }) => ({ system: kind, ...contact }),
-  load: upsert(Contact, { by: ['system', 'id'] }),
-  deletes: { hard: true, key: ['kind', 'id'], where: { system: ['shop', 'till'] } },
+  transform: ({ kind, ...contact }) => ({ origin: kind, ...contact }),
+  load: upsert(Contact, { by: ['origin', 'id'] }),
+  deletes: { hard: true, key: ['kind', 'id'], where: { origin: ['shop', 'till'] } },
 })
 
 test('rows of a shared table are told apart by its key, and by values that a field has', () => {
-  const declared = (where: object, load: unknown = upsert(Contact, { by: ['system', 'id'] })) =>
+  const declared = (where: object, load: unknown = upsert(Contact, { by: ['origin', 'id'] })) =>
     pipeline('contacts', {
       extract: fullLoad(CrmContact),
-      transform: (contact: CrmContact) => ({ system: 'crm', ...contact }),
+      transform: (contact: CrmContact) => ({ origin: 'crm', ...contact }),
       load: load as ReturnType<typeof upsert<typeof Contact>>,
       deletes: { hard: true, where },
     })
   class Measured extends target.table('measured', {
-    system: double().primaryKey(),
+    origin: double().primaryKey(),
     id: bigint().primaryKey(),
     name: text(),
   }) {}
@@ -73,13 +73,13 @@ test('rows of a shared table are told apart by its key, and by values that a fie
     [
       { name: 'x' },
       undefined,
-      /names the field "name", which is no part of the key \(system, id\), so a row of another/,
+      /names the field "name", which is no part of the key \(origin, id\), so a row of another/,
     ],
-    [{ system: [] }, undefined, /gives "system" no value/],
-    [{ system: null }, undefined, /gives "system" no value/],
+    [{ origin: [] }, undefined, /gives "origin" no value/],
+    [{ origin: null }, undefined, /gives "origin" no value/],
     [{ id: 'one' }, undefined, /gives "id" a value that the field refuses/],
-    [{ system: 'crm' }, replace(Contact), /does not go with replace\(\)/],
-    [{ system: 1 }, upsert(Measured, { by: ['system', 'id'] }), /of the kind double; name a text/],
+    [{ origin: 'crm' }, replace(Contact), /does not go with replace\(\)/],
+    [{ origin: 1 }, upsert(Measured, { by: ['origin', 'id'] }), /of the kind double; name a text/],
   ] as const) {
     assert.throws(() => declared(where, load), { name: 'Configuration', message })
   }
@@ -97,8 +97,8 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     }
   })
 
-  async function rows(columns = 'system, id, name', table = 'contact'): Promise<string[]> {
-    const found = await target.query(`select ${columns} from ${table} order by system, id`)
+  async function rows(columns = 'origin, id, name', table = 'contact'): Promise<string[]> {
+    const found = await target.query(`select ${columns} from ${table} order by origin, id`)
     return found.rows.map((row) => row.join('/'))
   }
 
@@ -127,7 +127,7 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
   test('the share that may be deleted is one of its rows', async () => {
     await both('one')
     for (let id = 100; id < 300; id++) {
-      await target.query(`insert into contact (system, id, name) values ('shop', ${id}, 'x'), ('crm', ${id}, 'x')`)
+      await target.query(`insert into contact (origin, id, name) values ('shop', ${id}, 'x'), ('crm', ${id}, 'x')`)
     }
 
     await assert.rejects(
@@ -147,7 +147,7 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     assert.equal(row?.row.id, '2')
     assert.deepEqual(row?.errors, [
       {
-        field: 'system',
+        field: 'origin',
         code: 'not_owned',
         message:
           'is crm, and the rows of shop-contacts have shop or till there (deletes: { where }), so it would be a row of another pipeline; correct the transform, or where',
@@ -161,13 +161,13 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     const { services } = engine.harness
     await both('one')
     await target.query("update contact set name = 'wrong' where id = 3")
-    await target.query("insert into contact (system, id, name) values ('crm', 9, 'x'), ('shop', 8, 'x')")
+    await target.query("insert into contact (origin, id, name) values ('crm', 9, 'x'), ('shop', 8, 'x')")
 
     const { target: counted, differences } = await reconcile(crmContacts, services)
 
     assert.equal(counted.rows, 4)
     assert.deepEqual(
-      differences.map(({ kind, key }) => [kind, key.system, key.id]),
+      differences.map(({ kind, key }) => [kind, key.origin, key.id]),
       [
         ['different', 'crm', '3'],
         ['extra', 'crm', '9'],
@@ -192,12 +192,12 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
   })
 
   test('rows are marked, and taken back, each by its pipeline', async () => {
-    const marking = (system: string, of: typeof CrmContact) =>
-      pipeline(`marked-${system}`, {
+    const marking = (origin: string, of: typeof CrmContact) =>
+      pipeline(`marked-${origin}`, {
         extract: fullLoad(of),
-        transform: ({ id, name }: CrmContact) => ({ system, id, name, isGone: false }),
-        load: upsert(MarkedContact, { by: ['system', 'id'] }),
-        deletes: { soft: 'isGone', where: { system } },
+        transform: ({ id, name }: CrmContact) => ({ origin, id, name, isGone: false }),
+        load: upsert(MarkedContact, { by: ['origin', 'id'] }),
+        deletes: { soft: 'isGone', where: { origin } },
       })
     const { services } = engine.harness
     const [one, other] = [marking('crm', CrmContact), marking('shop', ShopContact as unknown as typeof CrmContact)]
@@ -209,17 +209,17 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     await runPipeline(other, 'four', services)
 
     const gone = { postgres: 'is_gone', mysql: 'is_gone = 1', sqlite: 'is_gone' }[engine.dialect]
-    const { rows: marked } = await target.query(`select system, id from marked where ${gone}`)
+    const { rows: marked } = await target.query(`select origin, id from marked where ${gone}`)
     assert.deepEqual(marked, [['crm', '2']])
   })
 
   test('versions are closed each by its pipeline', async () => {
-    const keeping = (system: string, of: typeof CrmContact) =>
-      pipeline(`versions-${system}`, {
+    const keeping = (origin: string, of: typeof CrmContact) =>
+      pipeline(`versions-${origin}`, {
         extract: fullLoad(of),
-        transform: ({ id, name }: CrmContact) => ({ system, id, name }),
-        load: history(ContactVersion, { by: ['system', 'id'], validFrom: 'validFrom', validTo: 'validTo' }),
-        deletes: { close: true, where: { system } },
+        transform: ({ id, name }: CrmContact) => ({ origin, id, name }),
+        load: history(ContactVersion, { by: ['origin', 'id'], validFrom: 'validFrom', validTo: 'validTo' }),
+        deletes: { close: true, where: { origin } },
       })
     const { services } = engine.harness
     const [one, other] = [keeping('crm', CrmContact), keeping('shop', ShopContact as unknown as typeof CrmContact)]
@@ -230,18 +230,18 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     await runPipeline(one, 'three', services)
     await runPipeline(other, 'four', services)
 
-    assert.deepEqual(await rows('system, id', 'version where valid_to is null'), [
+    assert.deepEqual(await rows('origin, id', 'version where valid_to is null'), [
       ...['crm/1', 'crm/3', 'shop/2', 'shop/3', 'shop/4'],
     ])
   })
 
   test('a pipeline that is not of the project is refused by the fence where the rows of both may be the same', async () => {
     const { services } = engine.harness
-    const copying = { extract: fullLoad(CrmContact), load: upsert(Contact, { by: ['system', 'id'] }) } as const
-    const transform = (contact: CrmContact) => ({ system: 'CRM', ...contact })
+    const copying = { extract: fullLoad(CrmContact), load: upsert(Contact, { by: ['origin', 'id'] }) } as const
+    const transform = (contact: CrmContact) => ({ origin: 'CRM', ...contact })
     await both('one')
 
-    for (const deletes of ['ignore', { where: { system: 'CRM' } }] as const) {
+    for (const deletes of ['ignore', { where: { origin: 'CRM' } }] as const) {
       const stranger = pipeline('stranger', { ...copying, transform, deletes })
       await assert.rejects(runPipeline(stranger, 'two', services), {
         name: 'Terminal',
@@ -252,8 +252,8 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     }
     const polite = pipeline('polite', {
       ...copying,
-      transform: (contact: CrmContact) => ({ system: 'erp', ...contact }),
-      deletes: { where: { system: 'erp' } },
+      transform: (contact: CrmContact) => ({ origin: 'erp', ...contact }),
+      deletes: { where: { origin: 'erp' } },
     })
     await runPipeline(polite, 'three', services)
     await both('four')
@@ -265,8 +265,8 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     const { services } = engine.harness
     const other = pipeline('crm-marked', {
       extract: fullLoad(CrmContact),
-      transform: (contact: CrmContact) => ({ system: 'crm', ...contact, isGone: false }),
-      load: upsert(MarkedContact, { by: ['system', 'id'] }),
+      transform: (contact: CrmContact) => ({ origin: 'crm', ...contact, isGone: false }),
+      load: upsert(MarkedContact, { by: ['origin', 'id'] }),
     })
     await Promise.all([runPipeline(crmContacts, 'one', services), runPipeline(other, 'two', services)])
     await crm.query('delete from contact where id = 2')
@@ -274,6 +274,6 @@ onEachEngine('a table of several pipelines', [crm, shop, target], (engine) => {
     await Promise.all([runPipeline(crmContacts, 'three', services), runPipeline(other, 'four', services)])
 
     assert.equal((await rows()).length, 2)
-    assert.equal((await rows('system, id', 'marked')).length, 3)
+    assert.equal((await rows('origin, id', 'marked')).length, 3)
   })
 })

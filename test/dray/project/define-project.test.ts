@@ -11,7 +11,7 @@ import { fixtureFolder } from '#test/fixture-project.ts'
 const named = (name: string) => workflow(name, { steps: [run({ kind: 'task', name: `${name}-step` } as never)] })
 /** A workflow of one pipeline, which writes `lake.product`. */
 const writing = (name: string, alone: string | null, table = 'product', systems: readonly string[] = []) => {
-  const where = systems.length === 0 ? null : [{ column: 'system', texts: systems }]
+  const where = systems.length === 0 ? null : [{ column: 'origin', texts: systems }]
   const written = { database: 'lake', table, alone, where }
   return workflow(`${name}-flow`, { steps: [run({ kind: 'pipeline', name, written })] })
 }

@@ -13,7 +13,7 @@ const MOST = 0.1
 
 interface DeletesGuard<S extends AnySource, T extends AnyTarget> {
   /**
-   * The rows of a table that several pipelines write which are this one's, by fields of its key: `{ system: 'crm' }`.
+   * The rows of a table that several pipelines write which are this one's, by fields of its key: `{ origin: 'crm' }`.
    * Only these are counted, compared and deleted, and a row with another value goes to the quarantine.
    */
   readonly where?: OwnedRows<T>

@@ -30,7 +30,7 @@ export function ownedColumnsOf(name: string, where: OwnedRows | undefined, load:
   const refuse = (what: string) => new ConfigurationError(`pipeline('${name}'): deletes: { where } ${what}`)
   if (load.kind === 'replace') throw refuse('does not go with replace(), which leaves no other row; use upsert()')
   const entries = Object.entries(where)
-  if (entries.length === 0) throw refuse('names no field; name one of the key, as { system: "crm" }')
+  if (entries.length === 0) throw refuse('names no field; name one of the key, as { origin: "crm" }')
   return entries.map(([field, value]) => {
     const column = load.target.definition.byName.get(field)
     if (column === undefined) throw refuse(`names the field "${field}", which the target does not have`)

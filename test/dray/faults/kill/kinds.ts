@@ -11,7 +11,7 @@ import {
   versionsApart,
 } from './kind-rows.ts'
 import { Divergence, type Lane } from './lane.ts'
-import { GONE, PIPELINE, type PipelineShape, SKIPPED, SYSTEM } from './models.ts'
+import { GONE, ORIGIN, PIPELINE, type PipelineShape, SKIPPED } from './models.ts'
 import { clockOf, isGood, landedRows, rowsByText, writeRows } from './rows.ts'
 
 /** Three partitions, with rows that are left out, rejected and refused. */
@@ -158,7 +158,7 @@ function leaving(): KindOfRun {
 
 /** In a table with rows of others, which have the same codes, it takes its rows away alone. */
 function sharing(): KindOfRun {
-  const own = `shared where system = '${SYSTEM}'`
+  const own = `shared where origin = '${ORIGIN}'`
   let others: Digests = new Map()
   return {
     name: 'shared',
@@ -168,9 +168,9 @@ function sharing(): KindOfRun {
       await firstRun(lane)
       const columns = 'code, label, amount, note, source_id, changed_at'
       await lane.target.run(
-        `insert into shared (system, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
+        `insert into shared (origin, ${columns}) select 'others', ${columns} from ${own} and amount < 450`,
       )
-      others = await landedRows(lane.target, "shared where system = 'others'")
+      others = await landedRows(lane.target, "shared where origin = 'others'")
       if (others.size === 0) throw new Error('there are no rows of others')
     },
     async prepare(lane, round) {
@@ -179,10 +179,10 @@ function sharing(): KindOfRun {
       return null
     },
     async checkKilled(lane) {
-      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, "shared where origin = 'others'"), others, 'rows of others')
     },
     async check(lane) {
-      demandSame(await landedRows(lane.target, "shared where system = 'others'"), others, 'rows of others')
+      demandSame(await landedRows(lane.target, "shared where origin = 'others'"), others, 'rows of others')
       demandSame(await landedRows(lane.target, own), await dueByCode(lane.source), 'the rows are not the source')
     },
   }

@@ -14,7 +14,7 @@ export const SKIPPED = 'skip'
 export const GONE = 'gone'
 export const PIPELINE = 'items'
 /** What the pipeline's rows have in a table that others write, too. */
-export const SYSTEM = 'items'
+export const ORIGIN = 'items'
 
 /** What a row without a label gets once the transform is repaired. */
 export const MENDED = 'mended'
@@ -100,7 +100,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   }
   class Product extends target.table('product', { code: varchar(40).primaryKey(), ...content }) {}
   class SharedProduct extends target.table('shared', {
-    system: varchar(10).primaryKey(),
+    origin: varchar(10).primaryKey(),
     code: varchar(40).primaryKey(),
     ...content,
   }) {}
@@ -119,7 +119,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     told: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     first: () => upsert(Product, { by: 'code', update: 'never' }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
-    shared: () => upsert(SharedProduct, { by: ['system', 'code'], version: 'changedAt' }),
+    shared: () => upsert(SharedProduct, { by: ['origin', 'code'], version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
@@ -147,8 +147,8 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       if (label === GONE) return row.delete()
       const own = { code, label: label ?? MENDED, amount, sourceId: id, changedAt }
       const start = load === 'timeline' ? { validFrom: id % 3n === 0n ? backwards(changedAt) : changedAt } : {}
-      const system = load === 'shared' ? { system: SYSTEM } : {}
-      return { ...own, ...start, ...system, note: note === null ? null : `n:${note}` }
+      const origin = load === 'shared' ? { origin: ORIGIN } : {}
+      return { ...own, ...start, ...origin, note: note === null ? null : `n:${note}` }
     }) as never,
     load: loads[load]() as Loading<typeof Product>,
     columns: load === 'follow' ? 'follow' : 'fixed',
@@ -156,7 +156,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
       {
         deletes: { hard: true, most: 1, key: 'code' } as const,
         told: { told: true } as const,
-        shared: { hard: true, most: 1, key: 'code', where: { system: SYSTEM } as never } as const,
+        shared: { hard: true, most: 1, key: 'code', where: { origin: ORIGIN } as never } as const,
       }[load as string] ?? 'ignore',
     quarantine: { rows: 1_000_000, share: 1, retry },
     concurrency,

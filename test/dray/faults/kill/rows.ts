@@ -16,7 +16,7 @@ export async function createTables(source: Observer, target: Observer): Promise<
   const content = `label varchar(60) not null, amount decimal(18, 4) not null, note text, source_id bigint not null, changed_at ${instant} not null, check (amount >= 0)`
   await target.run(`create table product (code varchar(40) primary key, ${content})`)
   await target.run(
-    `create table shared (system varchar(10) not null, code varchar(40) not null, ${content}, primary key (system, code))`,
+    `create table shared (origin varchar(10) not null, code varchar(40) not null, ${content}, primary key (origin, code))`,
   )
   await target.run(`create table event (code varchar(40) not null, ${content})`)
   await target.run(
