@@ -128,7 +128,7 @@ onEachEngine('a row beyond the limits', [source, target], (engine) => {
 
       assert.deepEqual(compared.counts, { missing: 0, extra: 0, different: 1 })
       assert.deepEqual(compared.differences[0]?.columns, ['body'])
-      assert.deepEqual(compared.leftOut, { filtered: 0, quarantined: 1, pending: 0 })
+      assert.deepEqual(compared.leftOut, { filtered: 0, deleted: 0, quarantined: 1, pending: 0 })
     }
     const { rows } = await preview(documents(LIMITS), { limit: 10, lastRun: null }, engine.harness.services)
     assert.deepEqual(

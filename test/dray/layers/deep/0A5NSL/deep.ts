@@ -1,0 +1,2 @@
+import { pipeline } from 'dray/pipeline/declare/pipeline.ts'
+export const made = pipeline
