@@ -1,2 +1,0 @@
-import { pipeline } from 'dray/pipeline/declare/pipeline.ts'
-export const made = pipeline
