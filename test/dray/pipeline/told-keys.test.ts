@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, boolean, timestamp, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import { bigint, boolean, text, timestamp, uuid } from 'dray/internal/active-record/field-kinds.ts'
 import { timestampOf } from 'dray/internal/active-record/values.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
@@ -24,19 +24,19 @@ class Held extends target.table('held', { nth: bigint().primaryKey(), invoice: b
 class Renamed extends target.table('renamed', { position: bigint().primaryKey(), bill: bigint().primaryKey() }) {}
 class Item extends source.table('item', {
   id: bigint().primaryKey(),
-  label: varchar(20).nullable(),
+  label: text().nullable(),
   at: timestamp().nullable(),
   goneAt: timestamp().nullable(),
 }) {}
 /** Its table has no key. */
 class Loose extends source.source('loose', {
   id: bigint().primaryKey(),
-  label: varchar(20).nullable(),
+  label: text().nullable(),
   goneAt: timestamp().nullable(),
 }) {}
 class Product extends target.table('product', {
   id: bigint().primaryKey(),
-  label: varchar(20).nullable(),
+  label: text().nullable(),
   deletedAt: timestamp().nullable(),
 }) {}
 class Stamped extends target.table('stamped', {
@@ -207,6 +207,26 @@ onEachEngine('the key of a row that says that it is deleted', [source, target], 
     const { deletedAt, at } = (await Stamped.findBy({ id: 1n })) as Stamped
     assert.deepEqual([deletedAt, at], [null, timestampOf('2024-01-01')])
     assert.deepEqual((await reconcile(versioned, engine.harness.services)).differences, [])
+  })
+
+  test('is all that is looked at of a row that is too large', async () => {
+    for (const model of [Item, Product]) await model.createTable()
+    await Item.insertAll(items(1, 2))
+    const small = {
+      extract,
+      transform,
+      load,
+      limits: { valueBytes: 50, rowBytes: 300 },
+      quarantine: { rows: 10, share: 1 },
+    }
+    const limited = pipeline('items', { ...small, deletes: { flag: 'goneAt' } })
+    await run(limited, 'run-1')
+    await source.query(`update item set label = '${'longer'.repeat(20)}' where id < 3`)
+    await source.query("update item set gone_at = '2024-01-01 00:00:00' where id = 1")
+
+    const { deleted, quarantined: kept } = await run(limited, 'run-2')
+
+    assert.deepEqual([deleted, kept, await ids()], [1, 1, [2]])
   })
 
   test('is refused of a transform where the source having it takes the mark away', async () => {

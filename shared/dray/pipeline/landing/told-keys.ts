@@ -89,9 +89,7 @@ export class ToldKeys {
     )
   }
 
-  /**
-   * As the target writes them, those that it has. All at once: while keys are held, the target answers nothing else.
-   */
+  /** As the target writes them, those that it has; all at once, since it answers nothing else while keys are held. */
   async blocks(): Promise<readonly CopyBlock[]> {
     const encoder = new BlockEncoder()
     const blocks: CopyBlock[] = []

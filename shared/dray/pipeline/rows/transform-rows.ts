@@ -13,6 +13,7 @@ import { ownedCheck } from './owned-rows.ts'
 import { DeletesUnsaid, flagOf, toldRows } from './told-rows.ts'
 
 const NO_FINDINGS: readonly ValidationError[] = []
+const NO_FAULTS: readonly ValidationError[] = []
 
 class RowVerdict implements RowContext {
   readonly runStartedAt: Timestamp
@@ -109,12 +110,17 @@ export function rowTransformer(
   const isFlagged = flagOf(pipeline)
   const deletedRow = toldRows(pipeline)
   const checkOwned = ownedCheck(pipeline)
+  // A row that says that it is deleted may be too large, or damaged, but where it says it, and of which row.
+  const saying: ReadonlySet<string | null> = new Set([pipeline.deletes.flag, ...pipeline.deletes.key])
   return (row) => {
     verdict.reset()
-    if (row.length > width) return { kind: 'quarantined', errors: faultsOf(row, pipeline) }
+    const faults = row.length > width ? faultsOf(row, pipeline) : NO_FAULTS
+    if (faults.some(({ field }) => isFlagged === null || saying.has(field)))
+      return { kind: 'quarantined', errors: faults }
     try {
       const code = row.length === width ? generated : plain
       if (isFlagged?.(row)) return deletedRow(row)
+      if (faults.length > 0) return { kind: 'quarantined', errors: faults }
       const record = code.read(row)
       const attributes = pipeline.transform(record as never, verdict)
       if (verdict.errors !== null) return { kind: 'quarantined', errors: verdict.errors }
