@@ -80,25 +80,25 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: '`>` instead of `>=` at the lower end of the window',
     file: FORM,
-    edits: [['${columnName(column)} >= ${textFor(', '${columnName(column)} > ${textFor(']],
+    edits: [['${name} >= ${value(', '${name} > ${value(']],
   },
   {
     bug: '`<=` instead of `<` at the upper end of the window',
     file: FORM,
-    edits: [['${columnName(column)} < ${textFor(', '${columnName(column)} <= ${textFor(']],
+    edits: [['${name} < ${value(', '${name} <= ${value(']],
   },
   {
     bug: 'the window has no upper end: rows are read that are not settled',
     file: FORM,
-    edits: [['${columnName(column)} < ${textFor(adapter, column, moment)}', '1 = 1']],
+    edits: [['${name} < ${value(moment)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
     file: 'shared/dray/pipeline/plan/usual-run.ts',
     edits: [
       [
-        'await settledWindow(extract, lastRun, connection, table)',
-        "{ ...(await settledWindow(extract, lastRun, connection, table)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
+        'await settledWindow(extract, before, connection, table)',
+        "{ ...(await settledWindow(extract, before, connection, table)), hi: new Date(services.now()).toISOString().replace('T', ' ').replace('Z', '000') }",
       ],
     ],
   },
@@ -150,7 +150,7 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: 'rows without a cursor are left out although they were asked for',
     file: WINDOW,
-    edits: [["cursor.nulls === 'include'", 'false']],
+    edits: [["cursorOf(extraction).nulls === 'include'", 'false']],
   },
   {
     bug: 'rows without a cursor are passed over in silence',

@@ -271,7 +271,7 @@ export const bindingMutants: readonly Mutant[] = [
   {
     bug: 'what sets last_run leaves it as it is, and sets the mark of the target alone',
     file: SET_LAST_RUN,
-    edits: [['await state.setLastRun(pipeline.name, lastRun, now(), source)', 'void [state.setLastRun, now, source]']],
+    edits: [['await state.setLastRun(pipeline.name, lastRun, now(), kept)', 'void [state.setLastRun, now, kept]']],
     over: restored('append'),
   },
   {
