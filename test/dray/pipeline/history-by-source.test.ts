@@ -378,6 +378,23 @@ onEachEngine('a history by the time of the source', [crm, warehouse], (engine) =
     })
   }
 
+  test('a table that allows one current version of a thing takes versions in any order', async () => {
+    const statement = {
+      postgres: 'create unique index one_current on price_history (product) where is_current',
+      sqlite: 'create unique index one_current on price_history (product) where is_current',
+      mysql:
+        'alter table price_history add column only_one varchar(20) as (case when is_current then product end), add unique index one_current (only_one)',
+    }[engine.dialect]
+    await warehouse.query(statement)
+    await arrive([change('a', 5), change('b', 2), change('b', 4)])
+
+    const second = await arrive([change('a', 3), change('a', 9), change('a', 7), change('b', 1)])
+
+    assert.deepEqual([second.inserted, second.quarantined], [4, 0])
+    const all = [1, 2, 4].map((day) => change('b', day))
+    assert.deepEqual(await kept(), oracle([...[3, 5, 7, 9].map((day) => change('a', day)), ...all]))
+  })
+
   test('a row that the target refuses leaves the versions around it as they are', async () => {
     await person(1n, 3)
     await run(people, 10)

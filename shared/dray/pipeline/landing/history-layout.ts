@@ -52,6 +52,11 @@ export class HistoryLayout {
     return keyOf([...canonicalKey(this.by, this.keyTexts(row)), this.text(row, this.from)])
   }
 
+  /** The same of a key and a moment. */
+  momentKey(key: readonly Text[], moment: Text): string {
+    return keyOf([...canonicalKey(this.by, key), canonicalText(this.column(this.from), moment)])
+  }
+
   keyTexts(row: readonly Text[]): Text[] {
     return this.#keys.map((place) => row[place] ?? null)
   }

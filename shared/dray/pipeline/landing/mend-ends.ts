@@ -1,11 +1,12 @@
 import { type RawBuilder, sql } from 'kysely'
 import { mergeBlocks, mergeTarget } from '#dray/active-record/bulk.ts'
 import { boundValue, columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
-import type { CopyBlock, Text } from '#dray/block/block.ts'
+import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
 import type { Adapter, LiveColumn, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { bytesOfKey, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { rowsOf } from './history-decisions.ts'
 import type { HistoryLayout } from './history-layout.ts'
 import { queried } from './queried.ts'
 import { reasonWithoutValues } from './rejected-rows.ts'
@@ -15,6 +16,56 @@ interface Options extends QueryOptions {
   readonly reopens: boolean
   /** What is refused stops the load, instead of being returned. */
   readonly isLast: boolean
+}
+
+/** What the versions that are there have come to before others are written. */
+interface Room {
+  readonly faults: ReadonlyMap<string, RejectedRow>
+  /** Keys of versions that were changed. */
+  readonly changed: readonly (readonly Text[])[]
+  /** By the keys and starts of versions that are to be written, their ends; null for those that have none. */
+  readonly ends: ReadonlyMap<string, Text>
+}
+
+/**
+ * Ends the versions that are there where the rows begin, before these are written: a table may allow one current
+ * version of a thing, or none that overlap.
+ */
+export async function makeRoom(layout: HistoryLayout, rows: OpenBlocks, options: Options): Promise<Room> {
+  const room = { faults: new Map<string, RejectedRow>(), changed: [] as Text[][], ends: new Map<string, Text>() }
+  const { target } = layout.pipeline.load
+  const live = await bytesOfKey(target, layout.by)
+  const columns = [...layout.by, layout.column(layout.from)].map(({ column }) => column)
+  const adapter = await layout.database.adapter()
+  const held = await layout.database.withConnection((connection) =>
+    connection.holdRows({ table: target.definition.table, columns }, () => startsOf(layout, rows), options),
+  )
+  const read = layout.by.map((column) => readColumn(adapter, column))
+  const keys = await queried(layout.database, sql`select distinct ${sql.join(read)} from ${sql.raw(held.table)}`)
+  for (const group of inGroups(keys.filter((key) => !key.includes(null)))) {
+    const of = { keys: group, live, held: held.table }
+    // Before ends are moved, which may be those of these versions.
+    for (const row of await queried(layout.database, followingMoments(layout, adapter, of, options)))
+      room.ends.set(layout.momentKey(row.slice(0, -2), row.at(-2) ?? null), row.at(-1) ?? null)
+    const wrong = await queried(layout.database, wrongEnds(layout, adapter, of, options))
+    const ended = wrong.map((row) => layout.ending(row.slice(0, -1), row.at(-1) ?? null))
+    const { rejected } = ended.length === 0 ? { rejected: [] } : await rewrite(layout, ended, options)
+    for (const one of rejected) room.faults.set(layout.key(ended[one.row] as readonly Text[]), one)
+    room.changed.push(...ended.map((row) => layout.keyTexts(row)))
+  }
+  await held.release()
+  return room
+}
+
+/** The keys and starts of the rows. */
+async function* startsOf(layout: HistoryLayout, rows: OpenBlocks): AsyncGenerator<CopyBlock> {
+  const encoder = new BlockEncoder()
+  for await (const row of rowsOf(rows)) {
+    const full = encoder.push([...layout.keyTexts(row), row[layout.from] ?? null])
+    if (full !== null) yield full
+  }
+  const rest = encoder.flush()
+  if (rest !== null) yield rest
 }
 
 /**
@@ -31,7 +82,7 @@ export async function mendEnds(
   const live = await bytesOfKey(layout.pipeline.load.target, layout.by)
   const adapter = await layout.database.adapter()
   for (const group of inGroups(keys)) {
-    const wrong = () => queried(layout.database, wrongEnds(layout, adapter, { keys: group, live }, options))
+    const wrong = () => queried(layout.database, wrongEnds(layout, adapter, { keys: group, live, held: null }, options))
     const rows = (await wrong()).map((row) => layout.ending(row.slice(0, -1), row.at(-1) ?? null))
     if (rows.length === 0) continue
     const { rejected } = await rewrite(layout, rows, options)
@@ -51,31 +102,53 @@ function unmended({ pipeline }: HistoryLayout, versions: number, reason: string 
   )
 }
 
-/** Versions whose end is not that which they have now, and which that is. */
-function wrongEnds(
+interface Keys {
+  readonly keys: readonly (readonly Text[])[]
+  readonly live: readonly LiveColumn[]
+  /** The table with the keys and starts of versions that are to come, as SQL. */
+  readonly held: string | null
+}
+
+function endOf(layout: HistoryLayout, adapter: Adapter): RawBuilder<unknown> | null {
+  return layout.fields.open === null ? null : boundValue(adapter, layout.column(layout.to), layout.fields.open)
+}
+
+/** The moments at which something of these keys begins or ends, and of each the next one. */
+function followingMoments(
   layout: HistoryLayout,
   adapter: Adapter,
-  { keys, live }: { readonly keys: readonly (readonly Text[])[]; readonly live: readonly LiveColumn[] },
+  { keys, live, held }: Keys,
   { reopens }: Options,
 ): RawBuilder<unknown> {
-  const { definition } = layout.pipeline.load.target
-  const table = tableName(definition)
+  const table = tableName(layout.pipeline.load.target.definition)
   const [from, to] = [columnName(layout.column(layout.from)), columnName(layout.column(layout.to))]
   const by = layout.by.map(columnName)
   const key = sql.join(by)
-  const open = layout.fields.open === null ? null : boundValue(adapter, layout.column(layout.to), layout.fields.open)
+  const open = endOf(layout, adapter)
   const isOpen = open === null ? sql`${to} is null` : sql`(${to} is null or ${to} = ${open})`
   const isOneOf = hasKey(adapter, layout.by, keys, live)
   const over = sql`partition by ${key}`
+  const coming =
+    held === null ? sql`` : sql` union all select ${key}, ${from}, 1 from ${sql.raw(held)} where ${isOneOf}`
   // Moments at which something begins or ends; a start goes before an end at the same moment.
   const moments = sql`select ${key}, ${from} as ${AT}, 1 as ${STARTS} from ${table} where ${isOneOf}
-    union all select ${key}, ${to}, 0 from ${table} where ${isOneOf} and not ${isOpen}`
+    union all select ${key}, ${to}, 0 from ${table} where ${isOneOf} and not ${isOpen}${coming}`
   const distinct = sql`select ${key}, ${AT}, max(${STARTS}) as ${STARTS} from (${moments}) ${sql.id('dray$moments')} group by ${key}, ${AT}`
   const following = sql`select ${key}, ${AT}, lead(${AT}) over (${over} order by ${AT}) as ${NEXT},
     max(case when ${STARTS} = 1 then ${AT} end) over (${over}) as ${LAST} from (${distinct}) ${sql.id('dray$distinct')}`
   const next = reopens ? sql`case when ${NEXT} > ${LAST} then null else ${NEXT} end` : NEXT
   const named = sql.join(by.map((column, place) => sql`${column} as ${keyName(place)}`))
-  const ends = sql`select ${named}, ${AT}, ${next} as ${END} from (${following}) ${sql.id('dray$following')}`
+  return sql`select ${named}, ${AT}, ${next} as ${END} from (${following}) ${sql.id('dray$following')}`
+}
+
+/** Versions whose end is not that which they have now, and which that is. */
+function wrongEnds(layout: HistoryLayout, adapter: Adapter, keys: Keys, options: Options): RawBuilder<unknown> {
+  const table = tableName(layout.pipeline.load.target.definition)
+  const [from, to] = [columnName(layout.column(layout.from)), columnName(layout.column(layout.to))]
+  const by = layout.by.map(columnName)
+  const open = endOf(layout, adapter)
+  const { reopens } = options
+  const ends = followingMoments(layout, adapter, keys, options)
   const isSame = sql.join(
     by.map((column, place) => sql`${table}.${column} = ${keyName(place)}`),
     sql` and `,

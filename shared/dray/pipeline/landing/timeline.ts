@@ -3,12 +3,14 @@ import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, decodeBlock, encodeLine } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions, RejectedRow } from '#dray/database/adapter.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { compareInstants } from '#dray/pipeline/texts/instant.ts'
-import { inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { canonicalKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import { cutToHeld, withHeldKeys } from './held-values.ts'
 import { rowsOf } from './history-decisions.ts'
 import { HistoryLayout } from './history-layout.ts'
-import { mendEnds } from './mend-ends.ts'
+import { keylessRows } from './keyless-rows.ts'
+import { makeRoom, mendEnds } from './mend-ends.ts'
 import { versionsAt } from './versions-at.ts'
 
 /** So often rows are left out whose neighbours the target does not let be mended. */
@@ -31,7 +33,7 @@ interface Options extends QueryOptions {
 export async function writeTimeline(pipeline: Pipeline, rows: OpenBlocks, options: Options): Promise<MergeResult> {
   const layout = new HistoryLayout(pipeline)
   const open = await withHeldKeys(layout, rows)
-  const finer = await finerStarts(layout, open)
+  const finer = new Map([...(await finerStarts(layout, open)), ...(await keylessRows(layout, open))])
   const kept = new Map<string, RejectedRow>()
   for (let round = 0; ; round++) {
     const faults: Faults = new Map()
@@ -45,7 +47,7 @@ export async function writeTimeline(pipeline: Pipeline, rows: OpenBlocks, option
 type Faults = Map<string, RejectedRow>
 
 interface Attempt {
-  /** Rows whose start the table cannot hold, by their places. */
+  /** Rows whose start the table cannot hold, or that have no whole key, by their places. */
   readonly finer: ReadonlyMap<number, RejectedRow>
   /** Keys of which nothing is written. */
   readonly kept: ReadonlyMap<string, RejectedRow>
@@ -75,11 +77,16 @@ async function attempt(
   const undo = new Undo()
   try {
     return await layout.database.transaction(async () => {
-      const merged = await mergeBlocks(layout.database, into, open, { signal })
-      const rejected = merged.rejected.map((one) => ({ ...one, row: chosen.places[one.row] ?? one.row }))
-      const keys = await keysWritten(layout, rows, new Set([...chosen.left.keys(), ...rejected.map(({ row }) => row)]))
       const reopens = isWholeRun && deletes.kind === 'close'
-      for (const [key, fault] of await mendEnds(layout, keys, { reopens, isLast, signal })) faults.set(key, fault)
+      const mending = { reopens, isLast, signal }
+      const room = await makeRoom(layout, open, mending)
+      for (const [key, fault] of room.faults) faults.set(key, fault)
+      if (faults.size > 0 && !isLast) throw undo
+      const merged = await mergeBlocks(layout.database, into, withEnds(layout, open, room.ends), { signal })
+      const rejected = merged.rejected.map((one) => ({ ...one, row: chosen.places[one.row] ?? one.row }))
+      const unwritten = new Set([...chosen.left.keys(), ...rejected.map(({ row }) => row)])
+      const keys = await keysWritten(layout, rows, unwritten, room.changed)
+      for (const [key, fault] of await mendEnds(layout, keys, mending)) faults.set(key, fault)
       if (faults.size > 0) throw undo
       const all = [...rejected, ...chosen.left.values()]
       return { ...merged, rejected: all.sort((one, other) => one.row - other.row) }
@@ -151,13 +158,28 @@ async function finerStarts(layout: HistoryLayout, rows: OpenBlocks): Promise<Map
   return finer
 }
 
-/** The keys of the rows that are written or were there, each once. */
+/** The rows with the ends that their versions are going to have. */
+function withEnds(layout: HistoryLayout, rows: OpenBlocks, ends: ReadonlyMap<string, Text>): OpenBlocks {
+  return async function* () {
+    const encoder = new BlockEncoder()
+    for await (const row of rowsOf(rows)) {
+      const end = layout.isOpen(row) ? (ends.get(layout.versionKey(row)) ?? null) : null
+      const full = encoder.push(end === null ? row : layout.ending(row, end))
+      if (full !== null) yield full
+    }
+    const rest = encoder.flush()
+    if (rest !== null) yield rest
+  }
+}
+
+/** The keys of the rows that are written or were there, and of versions that were changed, each once. */
 async function keysWritten(
   layout: HistoryLayout,
   rows: OpenBlocks,
   refused: ReadonlySet<number>,
+  changed: readonly (readonly Text[])[],
 ): Promise<readonly (readonly Text[])[]> {
-  const keys = new Map<string, readonly Text[]>()
+  const keys = new Map(changed.map((key) => [keyOf(canonicalKey(layout.by, key)), key]))
   let row = 0
   for await (const texts of rowsOf(rows)) {
     if (!refused.has(row++)) keys.set(layout.key(texts), layout.keyTexts(texts))
