@@ -27,7 +27,8 @@ const orders = pipeline('orders', {
   extract: changedSince(Order, {
     cursor: 'changedAt',
     firstLoad: { chunk: '30d' },
-    rowsPerSecond: 5_000,
+    maxRowsPerSecond: 5_000,
+    maxConnections: 1,
   }),
   transform: ({ id, label }) => ({ id, label }),
   load: upsert(TargetOrder, { by: 'id' }),
@@ -160,14 +161,14 @@ onEachEngine('a first load in parts', [crm, warehouse], (engine) => {
   test('partitions are as small as they must be to be read at the rate, and a rate that is too low is refused', async () => {
     const { services } = engine.harness
     await Order.insertAll(Array.from({ length: 100 }, (_, at) => order(at + 1, '01-01')))
-    const slow = { ...fullLoad(Order, { rowsPerSecond: 1 }) }
+    const slow = { ...fullLoad(Order, { maxRowsPerSecond: 1 }) }
     const of = (extract: typeof slow) =>
       pipeline('orders', { extract, transform: ({ id, label }: Order) => ({ id, label }), load: orders.load })
 
     const drafted = await draftRun(of(slow) as unknown as Pipeline, null, { id: 'plan', lastRun: null }, services)
 
     assert.equal(drafted.partitions.length, 5)
-    const never = { ...of(slow), extract: { ...of(slow).extract, rowsPerSecond: 0.001 } }
+    const never = { ...of(slow), extract: { ...of(slow).extract, maxRowsPerSecond: 0.001 } }
     await assert.rejects(
       draftRun(never as unknown as Pipeline, null, { id: 'plan', lastRun: null }, services),
       /has 100 rows to read, which is too much for one run/,
@@ -184,11 +185,24 @@ test('the deadline ends a pause', async () => {
   await assert.rejects(reading.next() as Promise<unknown>, { name: 'Transient' })
 })
 
+test('no more partitions are at work than the source has connections for', () => {
+  const made = (maxConnections: number, concurrency: number) =>
+    pipeline('orders', {
+      extract: fullLoad(Order, { maxConnections }),
+      transform: ({ id, label }) => ({ id, label }),
+      load: upsert(TargetOrder, { by: 'id' }),
+      concurrency,
+    }).concurrency
+
+  assert.deepEqual([orders.concurrency, made(3, 8), made(8, 3)], [1, 3, 3])
+})
+
 test('parts and rates that say nothing are refused', () => {
   class Numbered extends crm.source('numbered', { id: bigint().primaryKey(), tx: bigint() }) {}
   const chunk = { firstLoad: { chunk: '30d' } } as const
   assert.throws(() => changedSince(Numbered, { cursor: xid('tx'), ...chunk }), /is a number and knows no time/)
   assert.throws(() => changedSince(Order, { cursor: 'changedAt', firstLoad: { rows: 0 } }), /no number of rows/)
   assert.throws(() => changedSince(Order, { cursor: 'changedAt', firstLoad: { chunk: '0d' } }), /has no length/)
-  assert.throws(() => fullLoad(Order, { rowsPerSecond: 0 }), /rowsPerSecond is 0/)
+  assert.throws(() => fullLoad(Order, { maxRowsPerSecond: 0 }), /maxRowsPerSecond is 0/)
+  assert.throws(() => fullLoad(Order, { maxConnections: 0.5 }), /maxConnections is 0.5/)
 })

@@ -54,7 +54,9 @@ export interface Extraction<S extends AnySource = AnySource> {
   /** How much a run reads at most, where there is more than that to read; null for all there is. */
   readonly firstLoad: FirstLoad | null
   /** Rows that all partitions of a run read in a second together; null for as fast as it goes. */
-  readonly rowsPerSecond: number | null
+  readonly maxRowsPerSecond: number | null
+  /** Connections of the source at once; null for as many as the pipeline has partitions at once. */
+  readonly maxConnections: number | null
 }
 
 /** The oldest part of what there is to read, by the cursor. */
@@ -63,7 +65,9 @@ export type FirstLoad = { readonly rows: number } | { readonly seconds: number }
 interface ReadingOptions {
   readonly partitionRows?: number
   /** Spares the source: all partitions of a run together read no more rows than these in a second. */
-  readonly rowsPerSecond?: number
+  readonly maxRowsPerSecond?: number
+  /** Spares the source: no more partitions of a run than these at once, whatever the pipeline's `concurrency`. */
+  readonly maxConnections?: number
 }
 
 type NameOf<S extends AnySource> = keyof FieldsOf<S> & string
@@ -88,14 +92,21 @@ export function fullLoad<S extends AnySource, N extends NameOf<S> = never>(
     cursor: null,
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
     firstLoad: null,
-    rowsPerSecond: rateOf(options.rowsPerSecond, what),
+    maxRowsPerSecond: rateOf(options.maxRowsPerSecond, what),
+    maxConnections: connectionsOf(options.maxConnections, what),
   }
+}
+
+function connectionsOf(most: number | undefined, where: string): number | null {
+  if (most === undefined) return null
+  if (Number.isInteger(most) && most >= 1) return most
+  throw new ConfigurationError(`${where}: maxConnections is ${most}; give a whole number of connections, 1 or more`)
 }
 
 function rateOf(rate: number | undefined, where: string): number | null {
   if (rate === undefined) return null
   if (Number.isFinite(rate) && rate >= 1) return rate
-  throw new ConfigurationError(`${where}: rowsPerSecond is ${rate}; give a number of rows, 1 or more`)
+  throw new ConfigurationError(`${where}: maxRowsPerSecond is ${rate}; give a number of rows, 1 or more`)
 }
 
 function firstLoadOf(
@@ -216,7 +227,8 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
     },
     partitionRows: options.partitionRows ?? PARTITION_ROWS,
     firstLoad: firstLoadOf(options.firstLoad, isXid || isCounter, refuse),
-    rowsPerSecond: rateOf(options.rowsPerSecond, what),
+    maxRowsPerSecond: rateOf(options.maxRowsPerSecond, what),
+    maxConnections: connectionsOf(options.maxConnections, what),
   }
 }
 

@@ -103,7 +103,8 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
   options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
   const { load } = options
-  const concurrency = options.concurrency ?? 2
+  const { maxConnections } = options.extract
+  const concurrency = Math.min(options.concurrency ?? 2, maxConnections ?? Number.POSITIVE_INFINITY)
   const extract = sparing(options.extract, concurrency)
   if (load.kind === 'replace' && extract.cursor !== null) {
     throw new ConfigurationError(
@@ -170,9 +171,9 @@ function refuseOwnNames(name: string, { target: { definition } }: Loading): void
 const SPARING_SECONDS = 40
 
 function sparing<S extends AnySource>(extract: Extraction<S>, concurrency: number): Extraction<S> {
-  const { rowsPerSecond, partitionRows } = extract
-  if (rowsPerSecond === null) return extract
-  const rows = Math.max(1, Math.floor((rowsPerSecond / concurrency) * SPARING_SECONDS))
+  const { maxRowsPerSecond, partitionRows } = extract
+  if (maxRowsPerSecond === null) return extract
+  const rows = Math.max(1, Math.floor((maxRowsPerSecond / concurrency) * SPARING_SECONDS))
   return { ...extract, partitionRows: Math.min(partitionRows, rows) }
 }
 

@@ -104,11 +104,11 @@ export async function cut(
 const DAY_SECONDS = 86_400
 
 /** A pipeline has a day, and a partition that is too large for the rate is read for longer than a source waits. */
-function refuseTooSlow({ source, rowsPerSecond, partitionRows }: Extraction, rows: number, size: number): void {
-  if (rowsPerSecond === null || (rows < rowsPerSecond * DAY_SECONDS && size <= partitionRows)) return
+function refuseTooSlow({ source, maxRowsPerSecond, partitionRows }: Extraction, rows: number, size: number): void {
+  if (maxRowsPerSecond === null || (rows < maxRowsPerSecond * DAY_SECONDS && size <= partitionRows)) return
   const { database, table } = source.definition
   throw new ConfigurationError(
-    `${database}.${table} has ${rows} rows to read, which is too much for one run at rowsPerSecond: ${rowsPerSecond}, so nothing was read; raise it, or have changedSince() read a part in each run: firstLoad: { rows: … }`,
+    `${database}.${table} has ${rows} rows to read, which is too much for one run at maxRowsPerSecond: ${maxRowsPerSecond}, so nothing was read; raise it, or have changedSince() read a part in each run: firstLoad: { rows: … }`,
   )
 }
 

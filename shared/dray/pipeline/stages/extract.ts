@@ -68,8 +68,8 @@ async function stagePartition(declared: Pipeline, input: ExtractInput, services:
 }
 
 /** Partitions at once share what a run may read. */
-function rateOfPartition({ extract: { rowsPerSecond }, concurrency }: Pipeline, partitions: number): number | null {
-  return rowsPerSecond === null ? null : rowsPerSecond / Math.max(1, Math.min(concurrency, partitions))
+function rateOfPartition({ extract: { maxRowsPerSecond }, concurrency }: Pipeline, partitions: number): number | null {
+  return maxRowsPerSecond === null ? null : maxRowsPerSecond / Math.max(1, Math.min(concurrency, partitions))
 }
 
 interface Reading {

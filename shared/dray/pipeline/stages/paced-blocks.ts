@@ -5,10 +5,10 @@ import type { Block } from '#dray/staging/staging-store.ts'
 /** Blocks no faster than so many rows a second: waits behind each until its rows are due. */
 export async function* paced(
   blocks: AsyncIterable<Block>,
-  rowsPerSecond: number | null,
+  maxRowsPerSecond: number | null,
   signal: AbortSignal,
 ): AsyncGenerator<Block> {
-  if (rowsPerSecond === null) {
+  if (maxRowsPerSecond === null) {
     yield* blocks
     return
   }
@@ -17,7 +17,7 @@ export async function* paced(
   for await (const block of blocks) {
     yield block
     rows += block.rows
-    const early = (rows / rowsPerSecond) * 1000 - (performance.now() - start)
+    const early = (rows / maxRowsPerSecond) * 1000 - (performance.now() - start)
     if (early > 0) await pause(early, signal)
   }
 }
@@ -27,7 +27,7 @@ async function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
     await setTimeout(milliseconds, undefined, { signal })
   } catch (error) {
     throw new TransientError(
-      'The deadline came while the source was spared (rowsPerSecond), so nothing of the partition was staged; try again',
+      'The deadline came while the source was spared (maxRowsPerSecond), so nothing of the partition was staged; try again',
       { cause: error },
     )
   }
