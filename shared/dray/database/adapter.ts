@@ -41,6 +41,8 @@ export interface LiveColumn {
   readonly hasDefault: boolean
   /** Computed by the database from other columns of its row, so that nothing can be written to it. */
   readonly isComputed: boolean
+  /** The database numbers the rows by it: an identity, or AUTO_INCREMENT. */
+  readonly isNumbered?: true
 }
 
 export interface LiveTable {

@@ -261,6 +261,32 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     assert.match((await notesOf('run-1'))[0] ?? '', /its name there, order_id, belongs to the field of the model/)
   })
 
+  test('a column by which the target numbers its rows, or that is its key, is not filled', async () => {
+    const { services } = engine.harness
+    await target.query('drop table order_fact')
+    const stamp = { sqlite: 'text', postgres: 'timestamptz', mysql: 'timestamp(6)' }[engine.dialect]
+    const number = {
+      sqlite: 'integer primary key autoincrement',
+      postgres: 'bigint generated always as identity',
+      mysql: 'bigint not null auto_increment unique',
+    }[engine.dialect]
+    await target.query(
+      `create table order_fact (row_no ${number}, order_id bigint not null unique, label text, updated_at ${stamp})`,
+    )
+    await source.query('alter table orders add column row_no bigint')
+    await source.query('update orders set row_no = 70 where id = 1')
+
+    await runPipeline(orders, 'run-1', services)
+
+    assert.deepEqual(await rows('order_id, label, row_no'), [
+      ['1', 'one', '1'],
+      ['2', 'two', '2'],
+      ['3', 'three', '3'],
+    ])
+    const why = engine.dialect === 'sqlite' ? 'row_no is of its primary key' : 'the database numbers its rows by row_no'
+    assert.ok((await notesOf('run-1')).some((note) => note.includes(`is not taken over`) && note.includes(why)))
+  })
+
   test('of two new columns with one name in the target the first is taken over, the other named', async () => {
     await source.query(`alter table orders add column ${q('unit price')} integer`)
     await source.query(`alter table orders add column ${q('unit_price')} integer`)

@@ -14,6 +14,7 @@ export interface MysqlColumn {
   readonly nullable: boolean
   readonly hasDefault: boolean
   readonly isGenerated: boolean
+  readonly isNumbered: boolean
   readonly characterSet: string | null
   readonly collation: string | null
   /** Digits of a second's fraction; null where the type has none. */
@@ -38,8 +39,9 @@ export async function describeTable(run: Run, table: string, isMariaDB: boolean)
   const found = await readTable(run, table, isMariaDB)
   if (found === null) return null
   return {
-    columns: found.columns.map(({ name, type, nullable, hasDefault, isGenerated }) => {
-      return { name, type, nullable, hasDefault, isComputed: isGenerated }
+    columns: found.columns.map(({ name, type, nullable, hasDefault, isGenerated, isNumbered }) => {
+      const own = isNumbered ? ({ isNumbered: true } as const) : {}
+      return { name, type, nullable, hasDefault, isComputed: isGenerated, ...own }
     }),
     primaryKey: found.primaryKey,
     uniqueKeys: found.uniqueKeys,
@@ -88,6 +90,7 @@ function columnOf(row: readonly Text[], isMariaDB: boolean): MysqlColumn {
     nullable: nullable === 'YES',
     hasDefault: hasValue || isGenerated || /auto_increment/i.test(extra ?? ''),
     isGenerated,
+    isNumbered: /auto_increment/i.test(extra ?? ''),
     characterSet: characterSet ?? null,
     collation: collation ?? null,
     fraction: fraction === null || fraction === undefined ? null : Number(fraction),

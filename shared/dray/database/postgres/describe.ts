@@ -7,7 +7,8 @@ type Rows = (sql: string, parameters: readonly string[]) => Promise<readonly (re
 /** A domain is the type that it is made of, through domains of domains. */
 const COLUMNS = `
   SELECT a.attname, held.type, a.attnotnull OR t.typnotnull,
-         a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> '', a.attgenerated <> ''
+         a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> '', a.attgenerated <> '',
+         a.attidentity <> ''
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   CROSS JOIN LATERAL (
     WITH RECURSIVE base (oid, modifier, depth) AS (
@@ -40,12 +41,13 @@ export async function describeTable(rows: Rows, table: string): Promise<LiveTabl
   }
   const { primaryKey, uniqueKeys } = await describeKeys(rows, table)
   return {
-    columns: columns.map(([column, type, notNull, hasDefault, isComputed]) => ({
+    columns: columns.map(([column, type, notNull, hasDefault, isComputed, isNumbered]) => ({
       name: column as string,
       type: type as string,
       nullable: notNull === 'f',
       hasDefault: hasDefault === 't',
       isComputed: isComputed === 't',
+      ...(isNumbered === 't' ? { isNumbered: true } : {}),
     })),
     primaryKey,
     uniqueKeys,

@@ -121,6 +121,8 @@ function named(
     if (other !== undefined) refuse(`its name there, ${target}, belongs to ${other}`)
     else if (fault !== null) refuse(fault)
     else if (found?.isComputed) refuse(`the database computes ${target} itself`)
+    else if (found?.isNumbered) refuse(`the database numbers its rows by ${target}`)
+    else if (found !== undefined && live?.primaryKey.includes(target)) refuse(`${target} is of its primary key`)
     else {
       taken.set(alike(target), `the column ${column.name}`)
       candidates.push({ live: column, target, found })
