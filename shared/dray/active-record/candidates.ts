@@ -17,6 +17,8 @@ export interface Candidates {
   readonly types: readonly FieldType[]
   /** A decimal whose type says no digits: the values say them. */
   readonly isMeasured: boolean
+  /** Its declaration says nothing of a type. */
+  readonly isUntyped?: boolean
 }
 
 /** What the catalogue says of a column of numbers. */
@@ -76,6 +78,6 @@ function untyped({ name, type }: LiveColumn): Candidates {
   if (/DATE/i.test(type)) return hints(typeOf('date'), typeOf('timestamp'), typeOf('bigint'))
   if (/JSON/i.test(type)) return hints(typeOf('json'))
   if (/BLOB|BINARY/i.test(type)) return hints(typeOf('binary'))
-  if (type === '') return hints(typeOf('bigint'), typeOf('double'), typeOf('binary'))
+  if (type === '') return { ...hints(typeOf('bigint'), typeOf('double'), typeOf('binary')), isUntyped: true }
   return MOMENT_NAME.test(name) ? hints(typeOf('timestamp')) : hints()
 }

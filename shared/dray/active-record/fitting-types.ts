@@ -42,13 +42,15 @@ class Fit {
   /** Those that hold every value so far, the best first. */
   #fitting: readonly Tried[]
   readonly #isMeasured: boolean
+  readonly #isUntyped: boolean
   readonly #candidates: number
   #whole = 0
   #fraction = 0
   #isDecimal = true
   #hasValue = false
 
-  constructor({ types, isMeasured }: Candidates) {
+  constructor({ types, isMeasured, isUntyped = false }: Candidates) {
+    this.#isUntyped = isUntyped
     this.#fitting = types.map((type) => ({ type, field: fieldOf(type) }))
     this.#candidates = types.length
     this.#isMeasured = isMeasured
@@ -80,8 +82,8 @@ class Fit {
   get chosen(): FieldType {
     const type = this.#fitting[0]?.type
     if (!this.#isMeasured) {
-      // Nothing but a name speaks for a moment where there is no value.
-      const isGuess = !this.#hasValue && this.#candidates === 2 && type?.kind === 'timestamp'
+      // Nothing but a name speaks for a moment where there is no value, and nothing at all for a number.
+      const isGuess = !this.#hasValue && (this.#isUntyped || (this.#candidates === 2 && type?.kind === 'timestamp'))
       return isGuess || type === undefined ? typeOf('text') : type
     }
     if (type !== undefined) return type

@@ -288,6 +288,18 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     assert.ok((await notesOf('run-1')).some((note) => note.includes(`is not taken over`) && note.includes(why)))
   })
 
+  test('a column without a type and without a value becomes a text, which holds whatever comes', async (context) => {
+    if (engine.dialect !== 'sqlite') return context.skip('each column of another engine has a type')
+    const { services } = engine.harness
+    await source.query('alter table orders add column remark')
+    await runPipeline(whole, 'run-1', services)
+    await source.query(`update orders set remark = 'to be called' where id = 1`)
+
+    await runPipeline(whole, 'run-2', services)
+
+    assert.deepEqual((await rows('remark'))[0], ['to be called'])
+  })
+
   test('of two new columns with one name in the target the first is taken over, the other named', async () => {
     await source.query(`alter table orders add column ${q('unit price')} integer`)
     await source.query(`alter table orders add column ${q('unit_price')} integer`)

@@ -53,8 +53,8 @@ interface Tried {
   readonly fault: string | null
 }
 
-/** So many have a note each: the notes of a run have to fit into its record, and a table may have 1,000 more. */
-const TOLD_APART = 10
+/** As many have a note each: those of a run have to fit into its record, and a table may have 1,000 more. */
+const NOTED_APART = 10
 
 function notesOfTried(
   pipeline: Pipeline,
@@ -65,7 +65,7 @@ function notesOfTried(
   return alike.flatMap(([fault, group]) => {
     const note = ({ one }: Tried) => (fault === null ? noteOf(pipeline, one) : notAdded(pipeline, one, fault))
     const [first, ...others] = group
-    if (first === undefined || group.length <= TOLD_APART) return group.map(note)
+    if (first === undefined || group.length <= NOTED_APART) return group.map(note)
     const names = others.map(({ one }) => one.column.source.column).join(', ')
     return [`${note(first)}; so it is with ${others.length} more columns: ${names}`]
   })

@@ -262,7 +262,14 @@ describe('a connection of MySQL', { skip }, () => {
       { ...table, columns: withoutWidth },
       {
         columns: [
-          { name: 'a', type: 'bigint unsigned', nullable: false, hasDefault: true, isComputed: false },
+          {
+            name: 'a',
+            type: 'bigint unsigned',
+            nullable: false,
+            hasDefault: true,
+            isComputed: false,
+            isNumbered: true,
+          },
           { name: 'b', type: 'varchar(200)', nullable: false, hasDefault: false, isComputed: false },
           { name: 'c', type: 'int', nullable: true, hasDefault: true, isComputed: false },
           { name: 'd', type: 'date', nullable: true, hasDefault: false, isComputed: false },
