@@ -97,7 +97,16 @@ export const replaceMutants: readonly Mutant[] = [
     bug: 'two Commits that swap at once fail each other for good',
     file: REPLACEMENT,
     edits: [['if (await isClosed(swap)) return sumOfLedger(database, pipeline.name, run.runId)\n', '']],
-    over: { kind: 'replace', ...COMMITS_AT_ONCE, duplicates: 1, damage: 0, initialRows: 3, writers: 0 },
+    over: {
+      kind: 'replace',
+      ...COMMITS_AT_ONCE,
+      duplicates: 1,
+      late: 0.3,
+      damage: 0,
+      faults: { rate: 0, pauses: 0.2, fates: ['pause before'] },
+      initialRows: 3,
+      writers: 0,
+    },
   },
 ]
 
