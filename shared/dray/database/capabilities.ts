@@ -175,6 +175,8 @@ export interface SchemaCapabilities {
    * of its rows ON DELETE, its column, the column referred to.
    */
   foreignKeysTo(table: string): Sql
+  /** A row where the name is that of a view, materialized or not. */
+  viewNamed(table: string): Sql
   /**
    * A SELECT that has a row where a value may rightly be stored as another one: a trigger can change rows before they
    * are written, or the column of a `text` is of a type that writes it in its own way.

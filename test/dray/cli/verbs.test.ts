@@ -98,7 +98,7 @@ describe('the verbs around a run', () => {
     )
     assert.deepEqual(notes, [])
     assert.match(stdout, /last_updated +2024-01-03 12:00:00/)
-    assert.match(stdout, /1 loaded, 0 filtered, 0 quarantined\. Nothing was written\./)
+    assert.match(stdout, /1 loaded, 0 filtered, 0 deleted, 0 quarantined\. Nothing was written\./)
     assert.equal(facts(), before)
   })
 

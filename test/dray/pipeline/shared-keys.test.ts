@@ -251,7 +251,7 @@ onEachEngine('several source rows of one target row', [source, target], (engine)
 
   test('of one key of the source, which its table does not hold to, are counted as duplicates where they are the same', async () => {
     await source.query('create table loose (code varchar(20), label varchar(20))')
-    await source.query("insert into loose values ('a', 'one'), ('a', 'one'), ('b', 'three')")
+    await source.query("insert into loose values ('a', 'one'), ('a', 'two'), ('b', 'three')")
     const loaded = pipeline('prices', {
       extract: fullLoad(Loose),
       transform: ({ code, label }: Loose) => ({ code, label, changedAt: moment(1) }),

@@ -110,6 +110,10 @@ export const schema: SchemaCapabilities = {
       where k.referenced_table_schema = coalesce(${other.schema}, database()) and k.referenced_table_name = ${other.name}
       order by k.table_schema, k.table_name, k.constraint_name, k.ordinal_position`
   },
+  viewNamed(table) {
+    const { schema: given, name } = tableNameOf(table)
+    return sql`select 1 from information_schema.tables where table_schema = coalesce(${given}, database()) and table_name = ${name} and table_type like '%VIEW%'`
+  },
   reasonsToChange(table) {
     const { schema: given, name } = tableNameOf(table)
     const place = given === null ? sql`database()` : sql`${given}`

@@ -82,6 +82,8 @@ export const schema: SchemaCapabilities = {
     return sql`coalesce((select ${part(sql`n.nspname`)} || '.' || ${part(sql`c.relname`)} from pg_class c join pg_namespace n on n.oid = c.relnamespace
       where c.oid = to_regclass(${quoteTable(table)})), ${absent})`
   },
+  viewNamed: (table) =>
+    sql`select 1 from pg_class where oid = to_regclass(${quoteTable(table)}) and relkind in ('v', 'm')`,
   foreignKeysTo: (table) =>
     sql`select o.conname, case when not pg_table_is_visible(r.oid) then n.nspname end, r.relname, (o.conrelid = o.confrelid)::integer,
         case o.confdeltype when 'c' then 'cascade' when 'n' then 'set null' when 'd' then 'set default' else 'no action' end, a.attname, b.attname

@@ -66,6 +66,8 @@ export const schema: SchemaCapabilities = {
         coalesce(f."to", (select name from pragma_table_info(f."table") where pk = f.seq + 1))
       from sqlite_schema m, pragma_foreign_key_list(m.name) f
       where m.type = 'table' and lower(f."table") = lower(${ownName(table)}) order by m.name, f.id, f.seq`,
+  viewNamed: (table) =>
+    sql`select 1 from pragma_table_list where type = 'view' and name = ${ownName(table)} collate nocase`,
   reasonsToChange: (table) =>
     sql`select 1 from sqlite_master where type = 'trigger' and tbl_name = ${ownName(table)} collate nocase`,
   withMigrationLock,

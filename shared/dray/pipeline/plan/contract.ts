@@ -2,6 +2,7 @@ import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Spelling } from '#dray/database/capabilities.ts'
+import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -17,6 +18,8 @@ export interface PlannedSchema {
   readonly forgotten?: readonly Spelling[] | null
   /** The source lets several rows have the key that its model declares: a view, a table without such an index. */
   readonly isKeyDeclaredAlone?: true
+  /** The source is a view, in which a row comes twice by how it joins, and not by an accident. */
+  readonly isView?: true
 }
 
 export type Side = 'source' | 'target'
@@ -51,10 +54,19 @@ export async function checkContract(
     schema: {
       ...columns,
       forgotten: await forgottenSpellings(pipeline, columns),
-      ...(isKeyDeclaredAlone(models.source.definition, live.source) ? { isKeyDeclaredAlone: true } : {}),
+      ...(isKeyDeclaredAlone(models.source.definition, live.source)
+        ? { isKeyDeclaredAlone: true, ...((await isView(models.source)) ? { isView: true } : {}) }
+        : {}),
     },
     notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
   }
+}
+
+function isView({ database, definition }: AnyModel): Promise<boolean> {
+  return database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(adapter, adapter.schema.viewNamed(definition.table))
+    return (await connection.query(text, parameters)).rows.length > 0
+  })
 }
 
 /** A computed column takes nothing, so each row would be refused. */

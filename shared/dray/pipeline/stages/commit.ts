@@ -66,7 +66,7 @@ function twins({ extract }: Pipeline, { schema }: Plan, { duplicate }: LandedRun
   if (!schema?.isKeyDeclaredAlone || duplicate === 0) return []
   const { database, table, primaryKey } = extract.source.definition
   return [
-    `${duplicate} rows of ${database}.${table} have the key of another row, a newer one or one that is the same, which is in the target instead; no index of the source holds to the key ${primaryKey.map(({ column }) => column).join(', ')}: where each stands for something else, make it whole by primaryKey() of more fields`,
+    `${duplicate} rows of ${database}.${table} have the key of another row, the newest or the last that was read, which is in the target instead; no index of the source holds to the key ${primaryKey.map(({ column }) => column).join(', ')}: where each stands for something else, make it whole by primaryKey() of more fields`,
   ]
 }
 

@@ -45,7 +45,7 @@ async function landPartition(declared: Pipeline, input: LoadInput, services: Ser
     if (merged.duplicate > 0 && input.other_keys !== 0 && replacesRows(pipeline) && !isOrdered(pipeline)) {
       await refuseUnordered(pipeline, input.transformed, services)
     }
-    if (merged.duplicate > 0 && planned.schema?.isKeyDeclaredAlone) await refuseTwins(pipeline, input, services)
+    if (merged.duplicate > 0 && planned.schema?.isView) await refuseTwins(pipeline, input, services)
     await database.withConnection((connection) => checkUnchanged(pipeline, 'target', planned.schema, connection))
     const landing = countsOf(input, merged)
     const staged = {

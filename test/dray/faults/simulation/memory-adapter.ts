@@ -257,7 +257,7 @@ function memoryAdapter(
 ): Adapter {
   return {
     ...capabilities,
-    schema: { ...capabilities.schema, wholeName: (table) => sql`${table}` },
+    schema: { ...capabilities.schema, wholeName: (table) => sql`${table}`, viewNamed: () => sql`select 1 where 1 = 0` },
     identity: {
       read: async () => {
         const server = bound().options.identity ?? name
