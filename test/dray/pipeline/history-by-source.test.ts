@@ -196,7 +196,7 @@ onEachEngine('a history by the time of the source', [crm, warehouse], (engine) =
       revision: fc.integer({ min: 1, max: 3 }),
     })
     const arrivals = fc.array(fc.array(some, { minLength: 1, maxLength: 8 }), { minLength: 1, maxLength: 5 })
-    const numRuns = engine.dialect === 'sqlite' ? 25 : 8
+    const numRuns = Number(process.env.FUZZ_RUNS ?? (engine.dialect === 'sqlite' ? 20 : 4))
     await fc.assert(
       fc.asyncProperty(arrivals, async (batches) => {
         await warehouse.query('delete from price_history')

@@ -14,7 +14,7 @@ import { World } from './world.ts'
  * full disk, a clock that jumps. `DRAY_KILLS=60 DRAY_SEED=7` has so many kills of other moments.
  */
 
-const KILLS = Number(process.env.DRAY_KILLS ?? 10)
+const KILLS = Number(process.env.DRAY_KILLS ?? 6)
 const SEED = Number(process.env.DRAY_SEED ?? 1)
 
 /** A folder for the first state store, on a small disk of its own where there can be one. */
