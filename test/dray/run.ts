@@ -104,7 +104,7 @@ async function runTests({ files, isLong, isOnMysql }: Pass, environment: NodeJS.
 
 function nodeOptions(isLong = false): string[] {
   // More files than processors: most of them wait for a database now and then.
-  const concurrency = availableParallelism() + 4
+  const concurrency = availableParallelism() + 2
   const reporters = ['spec', join(import.meta.dirname, 'seconds-reporter.ts')]
   return [
     '--disable-warning=ExperimentalWarning',
