@@ -232,8 +232,12 @@ async function update(model: QueriedModel, record: ActiveRecord, given: Given): 
       adapter,
       sql`update ${tableName(definition)} set ${sql.join(assignments)} where ${where}`,
     )
-    const { affected } = await connection.query(text, parameters)
-    if (affected === 0 && !(await isThere(model, connection, adapter, where))) throw staleRecord(model, record)
+    let { affected } = await connection.query(text, parameters)
+    if (affected === 0) {
+      if (!(await isThere(model, connection, adapter, where))) throw staleRecord(model, record)
+      // The transaction that has inserted it may have committed just now.
+      affected = (await connection.query(text, parameters)).affected
+    }
     const all = sql.join(definition.columns.map((column) => readColumn(adapter, column)))
     const key = sql.join(
       definition.primaryKey.map(
