@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspect/reconciliation.ts'
 import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'

@@ -34,17 +34,13 @@ export const rowCounts = z.object({
 
 export type RowCounts = Message<typeof rowCounts>
 
-export const NO_ROWS: RowCounts = {
-  read: 0,
-  inserted: 0,
-  updated: 0,
-  unchanged: 0,
-  filtered: 0,
-  duplicate: 0,
-  quarantined: 0,
-  deleted: 0,
-  left: 0,
+/** Every count of the equation, each as `of` tells it. */
+export function rowCountsBy(of: (name: keyof RowCounts) => number): RowCounts {
+  const names = ['read', ...rowTerms] as const
+  return Object.fromEntries(names.map((name) => [name, of(name)])) as Record<keyof RowCounts, number>
 }
+
+export const NO_ROWS: RowCounts = rowCountsBy(() => 0)
 
 /** The right side of the equation. */
 export function accountedFor(counts: RowCounts): number {

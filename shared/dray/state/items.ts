@@ -1,4 +1,4 @@
-import { type RowCounts, rowTerms } from '#dray/messages/row-counts.ts'
+import { rowCountsBy } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 import { Attributes, type Item } from './attributes.ts'
 import { META, PARTITION, runKey, STEP } from './keys.ts'
@@ -28,12 +28,6 @@ export function timeText(time: number): string {
 
 function nullableTime(time: number | null): string | null {
   return time === null ? null : timeText(time)
-}
-
-const COUNTS = ['read', ...rowTerms] as const
-
-function rowCounts(count: (name: (typeof COUNTS)[number]) => number): RowCounts {
-  return Object.fromEntries(COUNTS.map((name) => [name, count(name)])) as Record<keyof RowCounts, number>
 }
 
 /** Without an attribute where nothing is known, as in an item from before calls were measured. */
@@ -126,7 +120,7 @@ export function stepItem(step: StepRecord): Item {
     last_run_after: step.lastRunAfter,
     records_processed: step.read,
     records_failed: step.quarantined,
-    ...rowCounts((name) => step[name]),
+    ...rowCountsBy((name) => step[name]),
     gone: step.gone,
     findings: step.findings,
     bytes: step.bytes,
@@ -150,7 +144,7 @@ function stepRecord(item: Item): StepRecord {
     executionTimeSeconds: held.number('execution_time_seconds'),
     lastRunBefore: held.text('last_run_before'),
     lastRunAfter: held.text('last_run_after'),
-    ...rowCounts((name) => held.count(name)),
+    ...rowCountsBy((name) => held.count(name)),
     gone: held.count('gone'),
     findings: held.count('findings'),
     bytes: held.count('bytes'),
@@ -172,7 +166,7 @@ export function partitionItem(partition: LandedPartition): Item {
     execution_time_seconds: partition.executionTimeSeconds,
     records_processed: partition.read,
     records_failed: partition.quarantined,
-    ...rowCounts((name) => partition[name]),
+    ...rowCountsBy((name) => partition[name]),
     findings: partition.findings,
     bytes: partition.bytes,
     ...spentItem(partition.spent),
@@ -186,7 +180,7 @@ function partitionRecord(item: Item): PartitionRecord {
     pipeline: held.needed('job_name'),
     partition: held.count('partition'),
     status: held.oneOf('status', ['running', 'success']),
-    ...rowCounts((name) => held.count(name)),
+    ...rowCountsBy((name) => held.count(name)),
     findings: held.count('findings'),
     bytes: held.count('bytes'),
     attempts: held.count('attempts'),

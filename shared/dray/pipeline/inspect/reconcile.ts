@@ -22,47 +22,8 @@ import { hashOfText } from '#dray/pipeline/texts/text-hash.ts'
 import type { Services } from '../services.ts'
 import { type ExpectedRow, RowComparison } from './compare-rows.ts'
 import { type Bounds, RangeDigests } from './range-digests.ts'
+import type { ReconcileOptions, Reconciliation, RowDifference } from './reconciliation.ts'
 import { type ReadBefore, SourcePages, type SourceRow } from './source-pages.ts'
-
-/** One row that is not as it should be. Keys are by column. */
-export interface RowDifference {
-  readonly kind: 'missing' | 'extra' | 'different'
-  /** The key in the target. */
-  readonly key: Readonly<Record<string, Text>>
-  /** The key of the source row; null for an extra row that the source does not have. */
-  readonly sourceKey: readonly Text[] | null
-  /** The columns of the target that differ, of a row that is there. */
-  readonly columns: readonly string[]
-}
-
-export interface Reconciliation {
-  readonly pipeline: string
-  readonly source: { readonly table: string; readonly rows: number }
-  readonly target: { readonly table: string; readonly rows: number }
-  /** Key ranges of the source. */
-  readonly ranges: number
-  /** Ranges whose digests, computed in the databases, are the same: their rows were not read. */
-  readonly equalByDigest: number
-  /** Source rows that were read, transformed and compared. */
-  readonly rowsCompared: number
-  readonly columns: readonly string[]
-  readonly counts: Readonly<Record<RowDifference['kind'], number>>
-  /** Source rows that are not looked for in the target, and why. */
-  readonly leftOut: Readonly<Record<'filtered' | 'deleted' | 'quarantined' | 'pending', number>>
-  /** The first differences; `counts` has all. */
-  readonly differences: readonly RowDifference[]
-  /** Sentences for a person. */
-  readonly notes: readonly string[]
-}
-
-export interface ReconcileOptions {
-  /** Reads and compares every row, even where the digests that the databases compute are the same. */
-  readonly deep?: boolean
-  /** Rows of a range; 2,000 by default. */
-  readonly rangeRows?: number
-  /** Differences that are kept; 10,000 by default. */
-  readonly limit?: number
-}
 
 /**
  * Compares the source, sent through the transform of now, with the target: counts, then key ranges, then rows. Reads

@@ -1,6 +1,6 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
-import { accountedFor, NO_ROWS, type RowCounts, rowTerms } from '#dray/messages/row-counts.ts'
+import { accountedFor, NO_ROWS, rowCountsBy, rowTerms } from '#dray/messages/row-counts.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -53,12 +53,11 @@ async function closeRun(declared: Pipeline, input: CommitInput, services: Servic
     notes: withNotes(step.notes, [...notes, ...twins(pipeline, planned, sums)]),
     ...spent,
   })
-  return { ...countsOf(sums), last_run_before: step.lastRunBefore, last_run_after: step.lastRunAfter }
-}
-
-function countsOf(sums: RowCounts): RowCounts {
-  const terms = ['read', ...rowTerms] as const
-  return Object.fromEntries(terms.map((term) => [term, sums[term]])) as Record<(typeof terms)[number], number>
+  return {
+    ...rowCountsBy((name) => sums[name]),
+    last_run_before: step.lastRunBefore,
+    last_run_after: step.lastRunAfter,
+  }
 }
 
 /** Rows that are two things, though the model tells them apart by one key, would be missed by nobody. */
@@ -66,7 +65,7 @@ function twins({ extract }: Pipeline, { schema }: Plan, { duplicate }: LandedRun
   if (!schema?.isKeyDeclaredAlone || duplicate === 0) return []
   const { database, table, primaryKey } = extract.source.definition
   return [
-    `${duplicate} rows of ${database}.${table} have the key of another row, the newest or the last that was read, which is in the target instead; no index of the source holds to the key ${primaryKey.map(({ column }) => column).join(', ')}: where each stands for something else, make it whole by primaryKey() of more fields`,
+    `${duplicate} rows of ${database}.${table} have the key of another row, and of each key the newest row is in the target, or the last that was read; no index of the source makes ${primaryKey.map(({ column }) => column).join(', ')} unique: where these rows are different things, make the key whole by primaryKey() of more fields`,
   ]
 }
 

@@ -43,7 +43,9 @@ export async function stageLoadedKeys(
   services: Services,
 ): Promise<StagedObject | null> {
   const { deletes } = pipeline
-  if (deletes.kind === 'ignore' || (deletes.saidBy === 'absence' && !planned.advances)) return null
+  // Where rows say it, the keys tell only which rows a deleted one leaves behind in its own table: a mark leaves none.
+  const areNeeded = deletes.saidBy === 'row' ? deletes.kind === 'hard' : deletes.kind !== 'ignore' && planned.advances
+  if (!areNeeded) return null
   // Rows as they were kept are no proof that the source has their keys.
   if (planned.partitions[input.partition]?.kept !== undefined) return null
   const all = bulkColumns(pipeline.load.target.definition)

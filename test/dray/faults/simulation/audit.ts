@@ -1,5 +1,6 @@
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import { type Reconciliation, reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import type { Reconciliation } from 'dray/internal/pipeline/inspect/reconciliation.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { reloadKeys } from 'dray/internal/pipeline/stages/reload.ts'
 import type { MemoryDatabase } from './memory-database.ts'
