@@ -74,5 +74,14 @@ export {
   type RowContext,
   type Transform,
 } from './pipeline/declare/pipeline.ts'
+export {
+  type Mask,
+  type Replica,
+  type ReplicaDeletes,
+  type ReplicaOptions,
+  type ReplicatedTable,
+  replicate,
+  type TableOverride,
+} from './pipeline/declare/replica.ts'
 export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
 export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'

@@ -1,6 +1,6 @@
+import type { ListedTable } from 'dray/internal/database/catalogue.ts'
 import { tableNameOf, tableText } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import type { ListedTable } from './catalogue/tables.ts'
 
 /** What the command line names: a table of a database, or a pattern of several. */
 export interface Asked {

@@ -6,11 +6,10 @@ import { fittingTypes } from 'dray/internal/active-record/fitting-types.ts'
 import { columnName } from 'dray/internal/active-record/sql.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Adapter, Connection, LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
+import type { ListedTable, TableDetails } from 'dray/internal/database/catalogue.ts'
 import { quotedTable } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { stampTexts } from 'dray/internal/pipeline/plan/cursor-text.ts'
-import { catalogueOf } from './catalogue/catalogue.ts'
-import type { ListedTable, TableDetails } from './catalogue/tables.ts'
 import { isLikelyCursor } from './reading.ts'
 
 /** Rows that are shown, and of which the test keeps some. */
@@ -44,7 +43,7 @@ export async function readTable(
         `${database.name} has no table ${table}, or its user may not see it, so nothing was written; \`npx dray add\` lists those that it has.`,
       )
     }
-    const details = await catalogueOf(adapter).details(asking(connection), table)
+    const details = await adapter.catalogue.details(asking(connection), table)
     const candidates = live.columns.map((column) =>
       candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes),
     )
@@ -76,7 +75,7 @@ export async function describeTable(
   return database.withConnection(async (connection, adapter) => {
     const live = await connection.describe(table)
     if (live === null) return { key: [], cursors: [] }
-    const details = await catalogueOf(adapter).details(asking(connection), table)
+    const details = await adapter.catalogue.details(asking(connection), table)
     const cursors = live.columns.filter((column) => isLikelyCursor(column, details))
     return { key: keyOf(live, details), cursors: cursors.map(({ name }) => name) }
   })
@@ -149,7 +148,7 @@ async function firstRows(
 /** A list of what a database has, without the tables of Dray. */
 export async function listTables(database: Database): Promise<readonly ListedTable[]> {
   return database.withConnection(async (connection, adapter) => {
-    const tables = await catalogueOf(adapter).list(asking(connection))
+    const tables = await adapter.catalogue.list(asking(connection))
     return tables.filter(({ table }) => !/(?:^|\.)dray_|__dray_next$/i.test(table))
   })
 }

@@ -2,13 +2,13 @@ import type { FieldType } from 'dray/internal/active-record/field-type.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { type Habit, inHabit } from 'dray/internal/active-record/names.ts'
 import type { TableDefinition } from 'dray/internal/active-record/table-definition.ts'
+import { targetTypes } from 'dray/internal/active-record/target-types.ts'
 import type { Adapter } from 'dray/internal/database/adapter.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { AddedField, AddedTable } from './added-table.ts'
 import type { ReadTable } from './live-table.ts'
 import { propertiesOf } from './names.ts'
 import { readingOf } from './reading.ts'
-import { targetTypes } from './target-types.ts'
 
 export interface Names {
   readonly pipeline: string

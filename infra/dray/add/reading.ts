@@ -1,6 +1,6 @@
 import type { Adapter, LiveColumn } from 'dray/internal/database/adapter.ts'
+import type { TableDetails } from 'dray/internal/database/catalogue.ts'
 import type { AddedField, Reading } from './added-table.ts'
-import type { TableDetails } from './catalogue/tables.ts'
 
 /** Names of columns that a change of a row moves on; `created_at` does not. */
 const MOVES = /updat|modif|chang|touch|mtime|revised|last_?(?:edit|writ|sav)/i

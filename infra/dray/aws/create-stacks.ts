@@ -1,7 +1,7 @@
 import { type App, CfnResource, type Stack, Tags } from 'aws-cdk-lib'
 import { Code } from 'aws-cdk-lib/aws-lambda'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed, environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
@@ -74,13 +74,13 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
     functions: [...handlers.values(), schema],
     description,
   })
-  const pipelineNames = allPipelinesOf(workflows.map(({ workflow }) => workflow))
-  const stackOfPipeline = stacksOfPipelines(pipelineNames)
-  const pipelines = [...Map.groupBy(pipelineNames, (pipeline) => stackOfPipeline.get(pipeline) as number)]
+  const units = allUnitsOf(workflows.map(({ workflow }) => workflow))
+  const stackOfPipeline = stacksOfPipelines(units.map((unit) => unit.name))
+  const pipelines = [...Map.groupBy(units, (unit) => stackOfPipeline.get(unit.name) as number)]
     .toSorted(([one], [other]) => one - other)
-    .map(([number, chosenNames]) => {
+    .map(([number, chosenUnits]) => {
       const id = number === 1 ? `${name}-pipelines` : `${name}-pipelines-${number}`
-      return new PipelinesStack(app, id, { ...given, description, number, pipelines: chosenNames, handlers })
+      return new PipelinesStack(app, id, { ...given, description, number, units: chosenUnits, handlers })
     })
   const last = new WorkflowsStack(app, `${name}-workflows`, {
     ...given,

@@ -1,4 +1,4 @@
-import { batchPrefix, passedPrefix, roots, under } from 'dray/internal/staging/keys.ts'
+import { batchPrefix, itemsPrefix, passedPrefix, planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import type { StepDatabases } from './step-databases.ts'
 
 /** What a handler may reach. */
@@ -67,6 +67,8 @@ const staged = under(roots.runs)
 const kept = under(roots.quarantine)
 const findings = under(roots.findings)
 const logs = under(roots.quarantineLog)
+const plans = under(planPrefix('*', '*'))
+const items = under(itemsPrefix('*', '*'))
 const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
 
 /** What a stage stages: an extract cannot put rows where a load looks for them. */
@@ -84,7 +86,7 @@ const writtenBy: Readonly<Record<string, readonly string[]>> = {
 
 /** The control handlers work for every pipeline. */
 function controlAccess(stage: string, databases: Databases): HandlerAccess {
-  const reached = ['plan', 'commit'].includes(stage)
+  const reached = ['plan', 'commit', 'tables'].includes(stage)
     ? [...databases.values()].flatMap(({ sources, targets }) => [...sources, ...targets])
     : []
   return {
@@ -93,12 +95,12 @@ function controlAccess(stage: string, databases: Databases): HandlerAccess {
     // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says
     // what has become of rows.
     staging: {
-      read: { plan: [staged, kept, logs], commit: [staged, kept] }[stage] ?? [],
-      write: { plan: [staged], commit: [staged, kept, logs] }[stage] ?? [],
+      read: { plan: [staged, kept, logs], commit: [staged, kept], gather: [plans] }[stage] ?? [],
+      write: { plan: [staged], commit: [staged, kept, logs], tables: [plans, items] }[stage] ?? [],
     },
     state: stage === 'finish' ? 'leases' : stage === 'outcome' ? 'outcomes' : 'all',
     announces: stage === 'finish',
-    tellsLineage: stage !== 'outcome',
+    tellsLineage: !['outcome', 'tables', 'gather'].includes(stage),
   }
 }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import { stackNameOf } from './stack-outputs.ts'
 
 /** Of a function or a role. */
@@ -50,9 +51,13 @@ export const logGroupOf = {
 /** How the name of each pipeline's state machine ends, and that of no workflow's; a state machine's may have 80. */
 export const PIPELINE_ENDING = '_pipeline'
 
-/** The state machine of a pipeline; of those in the second and later stacks of pipelines with its number. */
-export function pipelineMachineName(environment: string, pipeline: string, stack: number): string {
-  return `${nameOf(environment, ...numbered(stack), pipeline)}${PIPELINE_ENDING}`
+/**
+ * The state machine of a pipeline, or of a replica's tables (`sales-raw/*`); of those in the second and later stacks of
+ * pipelines with its number.
+ */
+export function pipelineMachineName(environment: string, machine: string, stack: number): string {
+  const parts = isTableStep(machine) ? [unitOf(machine), 'table'] : [machine]
+  return `${nameOf(environment, ...numbered(stack), ...parts)}${PIPELINE_ENDING}`
 }
 
 export function pipelineFunctionName(environment: string, pipeline: string, stage: string, stack: number): string {

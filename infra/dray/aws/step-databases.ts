@@ -1,4 +1,5 @@
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 
@@ -16,11 +17,11 @@ export interface StepDatabases {
  */
 export async function databasesOfSteps(
   workflow: Workflow,
-  project: Pick<LoadedProject, 'findPipeline'>,
+  project: Pick<LoadedProject, 'findUnit'>,
 ): Promise<ReadonlyMap<string, StepDatabases>> {
   const databases = new Map<string, StepDatabases>()
-  for (const { kind, name } of workflow.steps) {
-    if (kind === 'pipeline') databases.set(name, databasesOf(await project.findPipeline(name)))
+  for (const { kind, name, of = name } of workflow.steps) {
+    if (kind !== 'task') databases.set(of, databasesOf(await project.findUnit(of)))
   }
   const targets = [...new Set([...databases.values()].flatMap((step) => step.targets))]
   for (const { kind, name, databases: declared = [] } of workflow.steps) {
@@ -29,10 +30,11 @@ export async function databasesOfSteps(
   return databases
 }
 
-function databasesOf(pipeline: Pipeline): StepDatabases {
+function databasesOf(unit: Pipeline | Replica): StepDatabases {
+  if (unit.kind === 'replica') return { sources: [unit.from.name], targets: [unit.into.name], declared: [] }
   return {
-    sources: [pipeline.extract.source.database.name],
-    targets: [pipeline.load.target.database.name],
+    sources: [unit.extract.source.database.name],
+    targets: [unit.load.target.database.name],
     declared: [],
   }
 }

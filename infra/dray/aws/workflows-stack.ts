@@ -2,7 +2,8 @@ import { NestedStack, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { EventBus } from 'aws-cdk-lib/aws-events'
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import { functionsOf, pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
+import { functionsOf, unitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { DeployedHandler } from './deployed-handlers.ts'
@@ -110,7 +111,11 @@ class WorkflowStack extends NestedStack {
     })
     const watched = { workflow: workflow.name, environment, machine, deadLetters }
     const alarms = new WorkflowAlarms(this, 'Alarms', { ...watched, topic: shared.topic })
-    new WorkflowDashboard(this, 'Dashboard', { ...watched, pipelines: pipelinesOf(workflow), alarms })
+    new WorkflowDashboard(this, 'Dashboard', {
+      ...watched,
+      pipelines: unitsOf(workflow).map((unit) => unit.name),
+      alarms,
+    })
   }
 
   #createMachine({ functions }: SharedParts, logGroup: ILogGroup, props: WorkflowStackProps) {
@@ -125,7 +130,7 @@ class WorkflowStack extends NestedStack {
       return [placeholder, functions.ofState(this, `${pascalCase(task)}Run`, deployed, { name, logGroup }).versionArn]
     })
     const ofPipelines = [...machines].map(([placeholder, { name }]): [string, string] => {
-      const stack = stackOfPipeline.get(name) as number
+      const stack = stackOfPipeline.get(unitOf(name)) as number
       return [placeholder, machineArn(pipelineMachineName(environment.name, name, stack))]
     })
     return createStateMachine(this, 'Machine', {

@@ -5,18 +5,19 @@ import { type Checked, found } from 'dray/internal/database/health.ts'
 import type { WorkflowUnit } from 'dray/internal/workflow/workflow.ts'
 
 /** The files of a step that are Lambdas, and what makes each of them a handler. */
-const files = {
-  pipeline: [
-    ['extract.ts', 'extractHandler'],
-    ['transform.ts', 'transformHandler'],
-    ['load.ts', 'loadHandler'],
-  ],
-  task: [['run.ts', 'taskHandler']],
-} as const
+const stages = [
+  ['extract.ts', 'extractHandler'],
+  ['transform.ts', 'transformHandler'],
+  ['load.ts', 'loadHandler'],
+] as const
+const files = { pipeline: stages, replica: stages, table: stages, task: [['run.ts', 'taskHandler']] } as const
 
 /** The folder of a step, and whether its handlers are there, can be imported, and are of this step. */
-export async function examineHandlers(folder: string, { kind, name }: WorkflowUnit): Promise<readonly Checked[]> {
-  const place = `functions/${name}`
+export async function examineHandlers(
+  folder: string,
+  { kind, name, of = name }: WorkflowUnit,
+): Promise<readonly Checked[]> {
+  const place = `functions/${of}`
   if (!existsSync(join(folder, place))) {
     const said = `a workflow runs ${name}, and there is no folder ${place}, so the step would fail; make it, or take run(${name}) out of the workflow`
     return [found('folder', 'broken', said)]

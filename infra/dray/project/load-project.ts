@@ -1,15 +1,19 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { ConfigurationError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
 import type { Project } from './define-project.ts'
 import { PROJECT_FILE, projectFolder } from './project-folder.ts'
 
 /** A project with its place. */
 export interface LoadedProject extends Project {
   readonly folder: string
-  /** The pipeline of a name, which loads no other one. Throws `Terminal` where its folder exports none. */
+  /** What the folder of a step exports, which loads no other one. Throws `Terminal` where it exports none. */
+  findUnit(name: string): Promise<Pipeline | Replica>
+  /** The pipeline of a step; of a table of a replica as its source is now. Throws `Terminal` where there is none. */
   findPipeline(name: string): Promise<Pipeline>
 }
 
@@ -27,10 +31,24 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
       `${PROJECT_FILE} exports no project, so nothing was done; write: export const project = defineProject({ … })`,
     )
   }
-  return { ...project, folder, findPipeline: (name) => findPipeline(folder, name) }
+  const findUnit = (name: string) => findUnitIn(folder, name)
+  return { ...project, folder, findUnit, findPipeline: async (name) => pipelineIn(await findUnit(name), name) }
 }
 
-async function findPipeline(folder: string, name: string): Promise<Pipeline> {
+async function findUnitIn(folder: string, name: string): Promise<Pipeline | Replica> {
   const finder = await import(pathToFileURL(join(folder, 'functions/dray/find-pipeline.ts')).href)
-  return finder.findPipeline(name)
+  return finder.findPipeline(unitOf(name))
+}
+
+async function pipelineIn(unit: Pipeline | Replica, name: string): Promise<Pipeline> {
+  if (unit.kind === 'replica' && isTableStep(name)) {
+    const { livePipeline } = await import('dray/internal/pipeline/replica/prepared-table.ts')
+    return (await livePipeline(unit, name)).pipeline
+  }
+  if (unit.kind === 'pipeline' && unit.name === name) return unit
+  throw new TerminalError(
+    unit.kind === 'replica'
+      ? `${name} is a replica of many tables, and this is about one: name it, as ${name}/<table>; \`npx dray plan ${name}\` lists them`
+      : `${unit.name} is a pipeline and no replica, so there is no table ${name}`,
+  )
 }

@@ -1,5 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { pipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
+import { unitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { AskedSteps } from '#dray-infra/runs/asked-steps.ts'
 import type { Machine, StartedExecution } from './machine.ts'
@@ -28,7 +29,9 @@ export async function executionNamed(
     const execution = await its.execution(id)
     if (execution !== null) return { workflow, only: execution.input.only ?? null, machine: its, execution }
   }
-  const workflow = workflows.find((one) => recorded !== undefined && pipelinesOf(one).includes(recorded))
+  const workflow = workflows.find(
+    (one) => recorded !== undefined && unitsOf(one).some((unit) => unit.name === unitOf(recorded)),
+  )
   if (workflow !== undefined && recorded !== undefined) {
     const its = pipelineMachine(recorded)
     const execution = await its.execution(id)

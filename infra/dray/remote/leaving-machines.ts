@@ -6,16 +6,18 @@ import {
   type StateMachineListItem,
 } from '@aws-sdk/client-sfn'
 import { machinesIn } from 'dray/internal/workflow/machines-in.ts'
-import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
+import { machinesOfUnit } from 'dray/internal/workflow/unit-machines.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { patternOf, pipelineMachineName, stacksOfPipelines, workflowMachineName } from '#dray-infra/aws/names.ts'
 
 /** Names of the state machines that an environment has once these workflows are deployed. */
 export function machineNames(environment: string, workflows: readonly Workflow[]): ReadonlySet<string> {
+  const stacks = stacksOfPipelines(allUnitsOf(workflows).map((unit) => unit.name))
   return new Set([
     ...workflows.map(({ name }) => workflowMachineName(environment, name)),
-    ...[...stacksOfPipelines(allPipelinesOf(workflows))].map(([name, stack]) =>
-      pipelineMachineName(environment, name, stack),
+    ...allUnitsOf(workflows).flatMap((unit) =>
+      machinesOfUnit(unit).map(([, { name }]) => pipelineMachineName(environment, name, stacks.get(unit.name) ?? 1)),
     ),
   ])
 }

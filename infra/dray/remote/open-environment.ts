@@ -3,7 +3,7 @@ import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
 import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
-import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { stacksOfPipelines } from '#dray-infra/aws/names.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
@@ -32,7 +32,11 @@ export async function withEnvironment<T>(name: string, work: (environment: OpenE
   const executions = new SFNClient()
   try {
     const found = await findEnvironment(settings, client)
-    return await withStores(found, { executions, stacks: stacksOfPipelines(allPipelinesOf(project.workflows)) }, work)
+    return await withStores(
+      found,
+      { executions, stacks: stacksOfPipelines(allUnitsOf(project.workflows).map((unit) => unit.name)) },
+      work,
+    )
   } catch (error) {
     throw explained(error, name)
   } finally {

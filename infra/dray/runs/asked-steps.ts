@@ -1,4 +1,5 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 
@@ -6,6 +7,8 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 export interface AskedSteps {
   readonly workflow: Workflow
   readonly only: readonly string[] | null
+  /** Of replicas among these only these tables, `sales-raw/orders`; null for all. */
+  readonly tables?: readonly string[] | null
 }
 
 /**
@@ -19,12 +22,28 @@ export async function stepsNamed(name: string, of?: string): Promise<AskedSteps>
   const hasStep = ({ steps }: Workflow) => steps.some((step) => step.name === name)
   const workflow = workflows.find((candidate) => hasStep(candidate) && (of ?? candidate.name) === candidate.name)
   if (workflow) return { workflow, only: [name] }
-  const among = workflows.filter((candidate) => (of ?? candidate.name) === candidate.name)
-  const names = among.flatMap((candidate) => [candidate.name, ...candidate.steps.map((step) => step.name)])
+  const replica = replicaOf(name, among(workflows, of))
+  if (replica !== null) return replica
+  const names = among(workflows, of).flatMap((candidate) => [
+    candidate.name,
+    ...candidate.steps.map((step) => step.name),
+  ])
   const known = names.length > 0 ? names : workflows.map((candidate) => candidate.name)
   throw new ConfigurationError(
     `There is no workflow or pipeline ${name}${of === undefined ? '' : ` in a workflow ${of}`}, so nothing was run; there are ${[...new Set(known)].join(', ')}.`,
   )
+}
+
+function among(workflows: readonly Workflow[], of: string | undefined): readonly Workflow[] {
+  return workflows.filter((candidate) => (of ?? candidate.name) === candidate.name)
+}
+
+/** A table of a replica that is a step of a workflow. */
+function replicaOf(name: string, workflows: readonly Workflow[]): AskedSteps | null {
+  if (!isTableStep(name)) return null
+  const isIts = ({ kind, name: step }: WorkflowStep) => kind === 'replica' && step === unitOf(name)
+  const workflow = workflows.find(({ steps }) => steps.some(isIts))
+  return workflow === undefined ? null : { workflow, only: [unitOf(name)], tables: [name] }
 }
 
 /**
@@ -33,9 +52,14 @@ export async function stepsNamed(name: string, of?: string): Promise<AskedSteps>
  */
 export function someSteps(asked: AskedSteps, list: string): AskedSteps {
   const names = [...new Set(list.split(',').map((name) => name.trim()))]
-  const known = stepsOf(asked).map(({ name }) => name)
-  const unknown = names.filter((name) => !known.includes(name))
-  if (unknown.length === 0) return { ...asked, only: names }
+  const steps = stepsOf(asked)
+  const known = steps.map(({ name }) => name)
+  const isOfReplica = (name: string) =>
+    isTableStep(name) && steps.some((step) => step.kind === 'replica' && step.name === unitOf(name))
+  const tables = names.filter((name) => !known.includes(name) && isOfReplica(name))
+  const unknown = names.filter((name) => !known.includes(name) && !tables.includes(name))
+  const only = [...new Set(names.map((name) => (tables.includes(name) ? unitOf(name) : name)))]
+  if (unknown.length === 0) return { ...asked, only, ...(tables.length === 0 ? {} : { tables }) }
   throw new ConfigurationError(
     `--only names ${unknown.map((name) => JSON.stringify(name)).join(' and ')}, so nothing was run; ${asked.workflow.name} has ${known.join(', ')}.`,
   )
@@ -47,7 +71,13 @@ export function stepsOf({ workflow, only }: AskedSteps): readonly WorkflowStep[]
 }
 
 /** What a person runs them by. */
-export function nameOf({ workflow, only }: { readonly workflow: string } & Pick<AskedSteps, 'only'>): string {
+export function nameOf({
+  workflow,
+  only,
+  tables = null,
+}: { readonly workflow: string } & Pick<AskedSteps, 'only' | 'tables'>): string {
   if (only === null) return workflow
+  if (tables !== null && only.length === 1)
+    return tables.length === 1 ? (tables[0] as string) : `${workflow} --only ${tables.join()}`
   return only.length === 1 ? (only[0] as string) : `${workflow} --only ${only.join()}`
 }

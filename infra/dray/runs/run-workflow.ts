@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly folder?: string
   /** The steps to run; null for all of them. */
   readonly only?: readonly string[] | null
+  /** Of replicas among them only these tables; null for all. */
+  readonly tables?: readonly string[] | null
   /** What to do instead of a usual run. */
   readonly mode?: RunMode | null
   /** `manual` unless told. */
@@ -42,6 +44,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
     workers,
     signal,
     only = null,
+    tables = null,
     mode = null,
     trigger = 'manual',
   } = options
@@ -62,7 +65,12 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   })
   const execution = await execute(
     definition,
-    { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) } satisfies RunInput,
+    {
+      trigger,
+      ...(only === null ? {} : { only }),
+      ...(tables === null ? {} : { tables }),
+      ...(mode === null ? {} : { mode }),
+    } satisfies RunInput,
     {
       executionName: id,
       stateMachineName: workflow.name,

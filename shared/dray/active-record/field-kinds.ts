@@ -133,6 +133,9 @@ export const decimal = (precision: number, scale: number): Field<Decimal> =>
     ],
   })
 
+/** An exact decimal of any number of digits, of a column that does not say how many. */
+export const anyDecimal = (): Field<Decimal> => field('decimal', decimalOf, (value) => decimalOf(String(value)))
+
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?$/i
 const NO_NUMBERS = new Set(['NaN', 'Infinity', '-Infinity'])
 const MOST_DIGITS = 17

@@ -1,5 +1,6 @@
 import type { ColumnType } from '#dray/database/capabilities.ts'
 import {
+  anyDecimal,
   bigint,
   binary,
   boolean,
@@ -45,7 +46,7 @@ const makers = {
 /** The field itself. */
 export function fieldOf({ kind, length, precision, scale }: FieldType): AnyField {
   if (kind === 'varchar') return varchar(length as number)
-  if (kind === 'decimal') return decimal(precision as number, scale as number)
+  if (kind === 'decimal') return precision === null ? anyDecimal() : decimal(precision, scale as number)
   return kind === 'binary' ? binary(length ?? undefined) : makers[kind]()
 }
 

@@ -1,6 +1,7 @@
 import type { RawBuilder } from 'kysely'
 import type { DataQualityError } from '#dray/errors.ts'
 import type { AlterCapabilities } from './alterations.ts'
+import type { CatalogueCapabilities } from './catalogue.ts'
 import type { FieldKind } from './field-kind.ts'
 import type { LiveTypes } from './live-types.ts'
 import type { LockableConnection, ReadRows } from './reading.ts'
@@ -84,6 +85,7 @@ export interface Capabilities {
   bytesOf(column: Sql, liveType: string): Sql | null
   readonly schema: SchemaCapabilities
   readonly alter: AlterCapabilities
+  readonly catalogue: CatalogueCapabilities
   /** How ranges of rows are digested by the database itself; null where it cannot. */
   readonly digests: DigestCapabilities | null
   readonly identity: IdentityCapabilities
@@ -145,6 +147,8 @@ export interface SchemaCapabilities {
   keyFault(columns: readonly ColumnType[]): string | null
   /** A SELECT that has a row where the schema is there, and the user can see it. */
   schemaNamed(schema: string): Sql
+  /** The statement that makes a schema where there is none; null where a connection cannot make one. */
+  createSchema(schema: string): string | null
   /**
    * The statement that moves the numbers of a generated key behind those that rows were given, where an INSERT failed
    * because its next number is taken; null where it failed for something else.

@@ -1,27 +1,37 @@
+import { TerminalError } from '#dray/errors.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type {
   CommitInput,
   CommitOutput,
   ExtractInput,
   FinishInput,
   FinishOutput,
+  GatherInput,
   LoadInput,
   LoadOutput,
   OutcomeInput,
   PlanInput,
   PlanOutput,
   StepOutcome,
+  TablesInput,
+  TablesOutput,
   TaskInput,
   TransformInput,
 } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
+import { pipelineOf, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import type { Services } from '#dray/pipeline/services.ts'
 import { commit } from '#dray/pipeline/stages/commit.ts'
 import { extract } from '#dray/pipeline/stages/extract.ts'
 import { finish } from '#dray/pipeline/stages/finish.ts'
+import { gather } from '#dray/pipeline/stages/gather.ts'
 import { load } from '#dray/pipeline/stages/load.ts'
 import { outcome } from '#dray/pipeline/stages/outcome.ts'
 import { plan } from '#dray/pipeline/stages/plan.ts'
 import { runTask } from '#dray/pipeline/stages/run-task.ts'
+import { tables } from '#dray/pipeline/stages/tables.ts'
 import { transform } from '#dray/pipeline/stages/transform.ts'
 import { type Handler, handlerOf } from './handler.ts'
 import { tellLineage } from './tell-lineage.ts'
@@ -36,20 +46,21 @@ export { versionsHandler } from './versions.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
+type AnyUnit = AnyPipeline | Replica
 
 /** The Lambda that reads a pipeline's partitions. */
-export function extractHandler(pipeline: AnyPipeline): Handler<ExtractInput, TransformInput> {
-  return handlerOf('extract', (input: ExtractInput, services) => extract(pipeline, input, services))
+export function extractHandler(unit: AnyUnit): Handler<ExtractInput, TransformInput> {
+  return handlerOf('extract', (input: ExtractInput, services) => extract(unit, input, services))
 }
 
 /** The Lambda that transforms a pipeline's partitions. */
-export function transformHandler(pipeline: AnyPipeline): Handler<TransformInput, LoadInput> {
-  return handlerOf('transform', (input: TransformInput, services) => transform(pipeline, input, services))
+export function transformHandler(unit: AnyUnit): Handler<TransformInput, LoadInput> {
+  return handlerOf('transform', (input: TransformInput, services) => transform(unit, input, services))
 }
 
 /** The Lambda that writes a pipeline's partitions. */
-export function loadHandler(pipeline: AnyPipeline): Handler<LoadInput, LoadOutput> {
-  return handlerOf('load', (input: LoadInput, services) => load(pipeline, input, services))
+export function loadHandler(unit: AnyUnit): Handler<LoadInput, LoadOutput> {
+  return handlerOf('load', (input: LoadInput, services) => load(unit, input, services))
 }
 
 /** The Lambda of a task. */
@@ -63,23 +74,57 @@ export function taskHandler(task: Task): Handler<TaskInput, TaskResult> {
   })
 }
 
-type Find = (name: string) => Promise<AnyPipeline>
+/** What the folder of a pipeline exports: of a table, its replica. */
+type Find = (name: string) => Promise<AnyUnit>
+
+/** Null for one that an earlier run has done, whose plan says no more of it. */
+async function plannedTable(replica: Replica, staged: StagedObject, services: Services): Promise<Pipeline | null> {
+  const planned = await readPlan(services, staged)
+  return planned.table === undefined ? null : pipelineOf(replica, planned)
+}
 
 /** The Lambda that plans any pipeline. */
 export function planHandler(find: Find): Handler<PlanInput, PlanOutput> {
   return handlerOf('plan', async (input: PlanInput, services) => {
-    const pipeline = await find(input.pipeline)
-    const told = tellLineage(services, (lineage) => lineage.started(input.run, pipeline, services))
-    return plan(pipeline, input, services).finally(() => told)
+    const unit = await find(input.pipeline)
+    const tell = (pipeline: Pipeline) =>
+      tellLineage(services, (lineage) => lineage.started(input.run, pipeline, services))
+    if (unit.kind === 'replica') {
+      const output = await plan(unit, input, services)
+      const planned = await plannedTable(unit, output.plan, services)
+      if (planned !== null) await tell(planned)
+      return output
+    }
+    const told = tell(unit)
+    return plan(unit, input, services).finally(() => told)
   })
+}
+
+/** The Lambda that finds the tables of any replica. */
+export function tablesHandler(find: Find): Handler<TablesInput, TablesOutput> {
+  return handlerOf('tables', async (input: TablesInput, services) => {
+    const unit = await find(input.pipeline)
+    if (unit.kind === 'replica') return tables(unit, input, services)
+    throw new TerminalError(
+      `functions/${input.pipeline}/pipeline.ts declares a pipeline and no replica, so it has no tables to find; deploy once more, so that its state machine is made anew`,
+    )
+  })
+}
+
+/** The Lambda that says how the tables of a replica have ended. */
+export function gatherHandler(): Handler<GatherInput, StepOutcome> {
+  return handlerOf('gather', gather)
 }
 
 /** The Lambda that commits any pipeline. */
 export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
   return handlerOf('commit', async (input: CommitInput, services) => {
-    const pipeline = await find(input.pipeline)
-    const output = await commit(pipeline, input, services)
-    await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
+    const unit = await find(input.pipeline)
+    const output = await commit(unit, input, services)
+    const pipeline = unit.kind === 'pipeline' ? unit : await plannedTable(unit, input.plan, services)
+    if (pipeline !== null) {
+      await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
+    }
     return output
   })
 }

@@ -29,6 +29,8 @@ export const runInput = z.strictObject({
   trigger: z.string().default('manual'),
   /** The steps to run, of those that the workflow has; the others are left out. All of them when it is not said. */
   only: z.array(z.string()).min(1).meta({ description: 'a list of steps of the workflow' }).optional(),
+  /** Of replicas among these steps only these tables, `sales-raw/orders`; all of them when it is not said. */
+  tables: z.array(z.string()).min(1).meta({ description: 'a list of tables of replicas' }).optional(),
   mode: runMode.optional(),
   /** Ids of the events that asked for the run, each unique among all senders. */
   events: z.array(z.string()).meta({ description: 'a list of strings' }).optional(),
@@ -47,11 +49,23 @@ export const runRequest = runInput.omit({ Comment: true }).required({ events: tr
  * The input of an execution of a pipeline's machine: what a workflow's machine gives it, or a person who starts it by
  * hand, who gives no `run`.
  */
-export const pipelineRunInput = runInput.omit({ events: true, causation: true }).extend({
+export const pipelineRunInput = runInput.omit({ events: true, causation: true, tables: true }).extend({
   /** The run that the execution is a part of; it bears its name. */
   run: givenRun.meta({ description: 'a run, which a workflow gives: leave it out' }).optional(),
   /** The console of Step Functions links the two executions by it. */
   AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID: z.string().optional(),
+})
+
+/** The same of a replica's machine. */
+export const replicaRunInput = pipelineRunInput.extend({
+  tables: runInput.shape.tables,
+  /** Tables that are steps of their own. */
+  except: z.array(z.string()).meta({ description: 'a list of tables that are left out' }).optional(),
+})
+
+/** The same of the machine that works on one table of a replica. */
+export const tableRunInput = pipelineRunInput.extend({
+  pipeline: z.string().min(1).meta({ description: 'a table, such as "sales-raw/orders"' }),
 })
 
 export type ChangedEntity = Message<typeof changedEntity>

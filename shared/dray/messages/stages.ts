@@ -64,6 +64,31 @@ const planOutput = z.object({
   planned_by: z.string().min(1),
 })
 
+/** Tables: `functions/dray/tables.ts`, which tables a replica has now. */
+const tablesInput = pipelineInput.extend({
+  mode,
+  only,
+  /** Only these, by the names of their pipelines; null for all. */
+  tables: z.array(z.string()).nullish(),
+  /** Those that are steps of their own; null for none. */
+  except: z.array(z.string()).nullish(),
+})
+
+const tablesOutput = z.object({
+  /** The names of the tables' pipelines. */
+  plan: stagedObject,
+  count: z.int().nonnegative(),
+  /** The largest first, with what stands behind the run's name in that of its execution; none when distributed. */
+  tables: z.array(z.object({ step: z.string(), suffix: z.string() })),
+  distributed: z.boolean(),
+  items: z.object({ bucket: z.string(), key: z.string() }).nullable(),
+  /** How many tables may be worked on at once. */
+  concurrency: z.int().positive(),
+})
+
+/** Gather: `functions/dray/gather.ts`, what has become of the tables of a replica. */
+const gatherInput = pipelineInput.extend({ plan: stagedObject })
+
 /** Extract: `functions/<pipeline>/extract.ts`; the Map's item plus what the Map adds. */
 const extractInput = plannedInput.extend({ partition })
 
@@ -145,6 +170,8 @@ const finishOutput = z.object({
 /** What each handler of a run checks its payload by. */
 export const stageInputs = {
   plan: planInput,
+  tables: tablesInput,
+  gather: gatherInput,
   extract: extractInput,
   transform: transformInput,
   load: loadInput,
@@ -158,6 +185,9 @@ export const stageInputs = {
 export type { RunReference }
 export type PlanInput = Message<typeof planInput>
 export type PlanOutput = Message<typeof planOutput>
+export type TablesInput = Message<typeof tablesInput>
+export type TablesOutput = Message<typeof tablesOutput>
+export type GatherInput = Message<typeof gatherInput>
 export type ExtractInput = Message<typeof extractInput>
 export type TransformInput = Message<typeof transformInput>
 export type LoadInput = Message<typeof loadInput>

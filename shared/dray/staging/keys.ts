@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { ConfigurationError } from '#dray/errors.ts'
+import { folderOfStep, stepOfFolder } from '#dray/messages/step-name.ts'
 
 /*
  * Where everything that is staged lies. A grant is built from the same functions, with `*` for each name that may be
@@ -18,7 +19,7 @@ type Root = (typeof roots)[keyof typeof roots]
 
 /** What a run of a pipeline works with, from its plan to its batches. */
 export function stagingPrefix(run: string, pipeline: string): string {
-  return `${roots.runs}/${run}/${pipeline}`
+  return `${roots.runs}/${run}/${folderOfStep(pipeline)}`
 }
 
 /**
@@ -105,17 +106,19 @@ export function passedPrefix(run: string, pipeline: string): string {
 
 /** The rows that a run has set aside; those of all its runs without one. */
 export function quarantinePrefix(run: string | null, pipeline: string): string {
-  return run === null ? `${roots.quarantine}/${pipeline}` : `${roots.quarantine}/${pipeline}/${run}`
+  const place = `${roots.quarantine}/${folderOfStep(pipeline)}`
+  return run === null ? place : `${place}/${run}`
 }
 
 /** Rows that were loaded, with what was found wrong in them; those of all runs without one. */
 export function findingsPrefix(run: string | null, pipeline: string): string {
-  return run === null ? `${roots.findings}/${pipeline}` : `${roots.findings}/${pipeline}/${run}`
+  const place = `${roots.findings}/${folderOfStep(pipeline)}`
+  return run === null ? place : `${place}/${run}`
 }
 
 /** What has become of quarantined rows. */
 export function quarantineLogPrefix(pipeline: string): string {
-  return `${roots.quarantineLog}/${pipeline}`
+  return `${roots.quarantineLog}/${folderOfStep(pipeline)}`
 }
 
 /** Every key under a prefix, as a grant writes it. */
@@ -137,14 +140,23 @@ export function placeOf(key: string): StagedPlace {
   const [root, first = null, second = null, third = null] = key.split('/')
   switch (root) {
     case roots.runs:
-      return { root, run: first, pipeline: second, part: third?.replace('_', '') ?? null }
+      return { root, run: first, pipeline: stepIn(second), part: third?.replace('_', '') ?? null }
     case roots.quarantine:
     case roots.findings:
-      return { root, run: second, pipeline: first, part: null }
+      return { root, run: second, pipeline: stepIn(first), part: null }
     case roots.quarantineLog:
-      return { root, run: null, pipeline: first, part: null }
+      return { root, run: null, pipeline: stepIn(first), part: null }
     default:
       return { root: null, run: null, pipeline: null, part: null }
+  }
+}
+
+/** A key of somebody else's may not be read so. */
+function stepIn(folder: string | null): string | null {
+  try {
+    return folder === null ? null : stepOfFolder(folder)
+  } catch {
+    return folder
   }
 }
 

@@ -129,12 +129,14 @@ export function stepItem(step: StepRecord): Item {
     quarantine: step.quarantine,
     ...spentItem(step.spent),
     ...(step.plannedCost === undefined ? {} : { planned_cost: step.plannedCost }),
+    ...(step.tables === undefined ? {} : { tables: step.tables.total, tables_failed: step.tables.failed }),
   }
 }
 
 function stepRecord(item: Item): StepRecord {
   const held = new Attributes(item)
   const plannedCost = held.number('planned_cost')
+  const tables = held.number('tables')
   return {
     runId: held.needed('run_id'),
     step: held.needed('job_name'),
@@ -153,6 +155,7 @@ function stepRecord(item: Item): StepRecord {
     quarantine: held.text('quarantine'),
     ...spentIn(held),
     ...(plannedCost === null ? {} : { plannedCost }),
+    ...(tables === null ? {} : { tables: { total: tables, failed: held.count('tables_failed') } }),
   }
 }
 

@@ -106,6 +106,12 @@ export type RunEnd = Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' |
 export type RunStart = Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'> &
   Partial<Pick<RunRecord, 'mode' | 'only'>>
 
+/** How many tables a replica had in a run, and how many of them did not succeed. */
+export interface TableCounts {
+  readonly total: number
+  readonly failed: number
+}
+
 export interface StepRecord extends RowCounts {
   readonly runId: string
   readonly step: string
@@ -135,6 +141,8 @@ export interface StepRecord extends RowCounts {
   readonly spent?: Spent
   /** US dollars of this run by the estimate that `dray plan` prints, as Plan knew it. */
   readonly plannedCost?: number
+  /** Of a replica, whose counts are the sums over its tables, which have records of their own. */
+  readonly tables?: TableCounts
 }
 
 /** A step of which nothing is known yet. */

@@ -61,6 +61,16 @@ export const entitiesOfRun = jsonata(
   '$exists($states.context.Execution.Input.entities) ? $states.context.Execution.Input.entities : null',
 )
 
+/** The tables of replicas that the execution was asked for, or null. */
+export const tablesOfRun = jsonata(
+  '$exists($states.context.Execution.Input.tables) ? $states.context.Execution.Input.tables : null',
+)
+
+/** The tables that are steps of their own, or null. */
+export const exceptOfRun = jsonata(
+  '$exists($states.context.Execution.Input.except) ? $states.context.Execution.Input.except : null',
+)
+
 /** The steps that the execution was asked for, or null. */
 export const onlyOfRun = jsonata(`$exists(${ONLY}) ? ${ONLY} : null`)
 
@@ -87,11 +97,29 @@ function statusesIn(steps: string): string {
  * pipelines, whose items say what is to be known of each.
  */
 export const inputOfPipeline = jsonata(
-  '($asked := $states.context.Execution.Input; $entity := $states.input.entity; $kept := ["mode", "only"]; $merge([' +
+  '($asked := $states.context.Execution.Input; $entity := $states.input.entity; $isReplica := $exists($states.input.except); ' +
+    '$kept := $isReplica ? ["mode", "only", "tables"] : ["mode", "only"]; $merge([' +
     '{"run": $states.input.run, "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": $states.context.Execution.Id}, ' +
     '$sift($asked, function($v, $k) { $k in $kept }), ' +
+    '$exists($states.input.suffix) ? {"pipeline": $states.input.step} : {}, ' +
+    '$isReplica ? {"except": $states.input.except} : {}, ' +
     '$exists($entity) and $exists($asked.entities) ? ' +
     '{"entities": $merge($sift($asked.entities, function($v, $k) { $k = $entity }))} : {}]))',
+)
+
+/** An execution bears the name of its run. Tables of a replica share a machine, so that more stands behind it. */
+export const nameOfExecution = jsonata(
+  '$exists($states.input.suffix) ? $states.input.run.id & "-" & $states.input.suffix : $states.input.run.id',
+)
+
+/** Of the machine that works on tables: which one. */
+export const tableOfExecution = jsonata('$states.context.Execution.Input.pipeline')
+
+/** What the machine of a replica gives to that of a table. */
+export const inputOfTable = jsonata(
+  '$merge([{"run": $states.input.run, "pipeline": $states.input.step, ' +
+    '"AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID": $states.context.Execution.Id}, ' +
+    '$type($states.input.mode) = "null" ? {} : {"mode": $states.input.mode}])',
 )
 
 /**

@@ -38,7 +38,7 @@ export function levelStates(levels: readonly (readonly WorkflowStep[])[], next: 
     ...onward,
   }
   return [
-    ...levels.map((steps, index): [string, State] => [levelName(index), levelState(steps, index)]),
+    ...levels.map((steps, index): [string, State] => [levelName(index), levelState(steps, levels.flat(), index)]),
     ['Steps', states],
     ['Steps: lost', { Type: 'Pass', Output: ended(levelFailed), ...onward }],
     ...nextLevel(further, next),
@@ -67,12 +67,12 @@ export function levelName(index: number): string {
   return `Level ${index + 1}`
 }
 
-function levelState(steps: readonly WorkflowStep[], index: number): PassState {
+function levelState(steps: readonly WorkflowStep[], all: readonly WorkflowStep[], index: number): PassState {
   const Output = {
     run: jsonata('$states.input.run'),
     steps: jsonata('$states.input.steps'),
     level: index + 1,
-    items: steps.map(itemOf),
+    items: steps.map((step) => itemOf(step, all)),
   }
   return { Type: 'Pass', Output, Next: 'Steps' }
 }

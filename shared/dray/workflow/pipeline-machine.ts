@@ -1,6 +1,6 @@
 import * as z from 'zod'
 import { formats } from '#dray/messages/formats.ts'
-import { pipelineRunInput } from '#dray/messages/run-input.ts'
+import { pipelineRunInput, tableRunInput } from '#dray/messages/run-input.ts'
 import { checkedStart } from './checked-start.ts'
 import {
   caughtReason,
@@ -11,6 +11,7 @@ import {
   onlyOfRun,
   outcome,
   planningRun,
+  tableOfExecution,
 } from './expressions.ts'
 import { type FunctionReference, functionsOfPipeline, placeholderOf, written } from './placeholders.ts'
 import type { ChoiceState, MapState, PassState, State, StateMachine, States } from './states-language.ts'
@@ -23,59 +24,90 @@ export interface CompiledPipeline {
   readonly functions: readonly FunctionReference[]
 }
 
+/** Of which pipeline a machine is: its name, the expression of it, and that within an expression. */
+export interface Subject {
+  /** Of the folder that has its handlers. */
+  readonly folder: string
+  readonly name: string
+  readonly pipeline: string
+  readonly inExpression: string
+}
+
 /**
  * Compiles a pipeline to the state machine Plan → Map over partitions → Commit. A workflow's machine starts it under
  * the run's name; a person may start it by hand, and then it ends the run, too. However it ends, it says so in the
  * state table.
  */
 export function pipelineMachine(name: string): CompiledPipeline {
+  return compiled(subjectOf(name), `${name}, compiled from its pipeline()`, pipelineRunInput)
+}
+
+export function subjectOf(name: string): Subject {
+  return { folder: name, name, pipeline: name, inExpression: JSON.stringify(name) }
+}
+
+/** The same of any table of a replica: which one, its input says. */
+export function tableMachine(replica: string): CompiledPipeline {
+  const subject = {
+    folder: replica,
+    name: `${replica}/*`,
+    pipeline: tableOfExecution,
+    inExpression: '$states.context.Execution.Input.pipeline',
+  }
+  return compiled(subject, `a table of ${replica}, compiled from its replicate()`, tableRunInput)
+}
+
+function compiled(subject: Subject, comment: string, schema: z.ZodType): CompiledPipeline {
+  const { folder, name } = subject
   const definition: StateMachine = {
-    Comment: `${name}, compiled from its pipeline()`,
+    Comment: comment,
     QueryLanguage: 'JSONata',
     TimeoutSeconds: PIPELINE_TIMEOUT_SECONDS,
     StartAt: 'Start',
     States: Object.fromEntries([
       ...checkedStart({
         name,
-        run: jsonata(runOfExecution(name)),
-        schema: z.toJSONSchema(pipelineRunInput, { io: 'input' }),
+        run: jsonata(runOfExecution(subject)),
+        schema: z.toJSONSchema(schema, { io: 'input' }),
         misfit: runOfAnother(name),
         next: 'Plan',
       }),
-      ...workStates(name),
-      ...endStates(name),
+      ...workStates(subject),
+      ...endStates(subject),
     ]),
   }
-  return { name, definition, functions: functionsOfPipeline(name) }
+  return { name, definition, functions: functionsOfPipeline(folder) }
 }
 
 /** That of the workflow, whose name the execution bears; started by hand it is a run of the pipeline alone. */
-function runOfExecution(name: string): string {
+export function runOfExecution({ inExpression }: Subject): string {
   return (
     '$exists($states.input.run.id) ? $states.input.run : ' +
-    `{"id": $states.context.Execution.Name, "workflow": ${JSON.stringify(name)}, ` +
+    `{"id": $states.context.Execution.Name, "workflow": ${inExpression}, ` +
     '"started_at": $states.context.Execution.StartTime, ' +
     '"trigger": $type($states.input.trigger) = "string" ? $states.input.trigger : "manual"}'
   )
 }
 
 /** Copied from the input of an earlier execution: what is written of that run would be overwritten. */
-function runOfAnother(name: string): string {
+export function runOfAnother(name: string): string {
   const sentence = `run is that of another execution: leave it out, and this one is a run of ${name} alone`
   return (
-    '$exists($states.input.run) and $states.input.run.id != $states.context.Execution.Name ? ' +
+    '$exists($states.input.run) and ' +
+    '$substring($states.context.Execution.Name, 0, $length($states.input.run.id)) != $states.input.run.id ? ' +
     `${JSON.stringify(sentence)} : ""`
   )
 }
 
-function workStates(name: string): [string, State][] {
+function workStates(subject: Subject): [string, State][] {
+  const { pipeline } = subject
   const plan = taskState({
     stage: 'plan',
     functionName: written(placeholderOf('dray', 'plan')),
     payload: {
       version: formats.message,
       run: jsonata('$states.input.run'),
-      pipeline: name,
+      pipeline,
       mode: modeOfRun,
       only: onlyOfRun,
       entities: entitiesOfRun,
@@ -90,7 +122,7 @@ function workStates(name: string): [string, State][] {
     payload: {
       version: formats.message,
       run: jsonata('$states.input.run'),
-      pipeline: name,
+      pipeline,
       plan: jsonata('$states.input.plan.plan'),
       epoch: jsonata('$states.input.plan.epoch'),
       planned_by: planningRun,
@@ -102,9 +134,16 @@ function workStates(name: string): [string, State][] {
   return [
     ['Plan', plan],
     ['Width', widthState()],
-    ['Partitions', inlineState(name)],
-    ['Distributed', distributedState(name)],
+    ['Partitions', inlineState(subject)],
+    ['Distributed', distributedState(subject)],
     ['Commit', commit],
+    ...refusedStates(),
+  ]
+}
+
+/** How an execution goes on that did not come to its Commit. */
+export function refusedStates(): [string, State][] {
+  return [
     ['Refused', endedState('refused')],
     ['Failed', endedState('failed')],
   ]
@@ -116,13 +155,13 @@ function endedState(status: 'refused' | 'failed'): PassState {
 }
 
 /** A run that a person has started ends with its pipeline; that of a workflow goes on. */
-function endStates(name: string): [string, State][] {
+export function endStates({ pipeline, inExpression }: Subject): [string, State][] {
   const run = jsonata('$states.input.run')
   const ending = jsonata('$states.input.outcome')
   const told = taskState({
     stage: 'outcome',
     functionName: written(placeholderOf('dray', 'outcome')),
-    payload: { version: formats.message, run, pipeline: name, only: onlyOfRun, outcome: ending, fault: null },
+    payload: { version: formats.message, run, pipeline, only: onlyOfRun, outcome: ending, fault: null },
     output: { run, outcome: jsonata('$states.result.Payload') },
     // That it could not be written makes it no less true: the workflow's machine, or Finish, tries once more.
     catchers: ['States.DataLimitExceeded', 'States.ALL'].map((error) => ({
@@ -135,7 +174,12 @@ function endStates(name: string): [string, State][] {
   const finish = taskState({
     stage: 'finish',
     functionName: written(placeholderOf('dray', 'finish')),
-    payload: { version: formats.message, run, steps: { [name]: ending }, only: onlyOfRun },
+    payload: {
+      version: formats.message,
+      run,
+      steps: jsonata(`{${inExpression}: $states.input.outcome}`),
+      only: onlyOfRun,
+    },
     output: jsonata('$states.input'),
     onward: { Next: 'Succeeded?' },
   })
@@ -168,19 +212,19 @@ function widthState(): ChoiceState {
   return { Type: 'Choice', Choices: [{ Condition: isDistributed, Next: 'Distributed' }], Default: 'Partitions' }
 }
 
-function inlineState(name: string): MapState {
+function inlineState(subject: Subject): MapState {
   return {
     Type: 'Map',
     Items: jsonata('$states.input.plan.partitions'),
-    ...perPartition(name),
-    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, ...stagesOf(name, '') },
+    ...perPartition(subject),
+    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, ...stagesOf(subject, '') },
     Catch: catchInPipeline(),
     Output: jsonata('$states.input'),
     Next: 'Commit',
   }
 }
 
-function distributedState(name: string): MapState {
+function distributedState(subject: Subject): MapState {
   return {
     Type: 'Map',
     ItemReader: {
@@ -188,10 +232,10 @@ function distributedState(name: string): MapState {
       ReaderConfig: { InputType: 'JSON' },
       Arguments: { Bucket: jsonata('$states.input.plan.items.bucket'), Key: jsonata('$states.input.plan.items.key') },
     },
-    ...perPartition(name),
+    ...perPartition(subject),
     ItemProcessor: {
       ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
-      ...stagesOf(name, 'Distributed '),
+      ...stagesOf(subject, 'Distributed '),
     },
     Retry: [readerRetrier],
     Catch: catchInPipeline(),
@@ -201,13 +245,13 @@ function distributedState(name: string): MapState {
 }
 
 /** What a Map does with each item. */
-function perPartition(name: string): Pick<MapState, 'MaxConcurrency' | 'ItemSelector'> {
+function perPartition({ pipeline }: Subject): Pick<MapState, 'MaxConcurrency' | 'ItemSelector'> {
   return {
     MaxConcurrency: jsonata('$states.input.plan.concurrency'),
     ItemSelector: {
       version: formats.message,
       run: jsonata('$states.input.run'),
-      pipeline: name,
+      pipeline,
       plan: jsonata('$states.input.plan.plan'),
       epoch: jsonata('$states.input.plan.epoch'),
       planned_by: planningRun,
@@ -217,7 +261,7 @@ function perPartition(name: string): Pick<MapState, 'MaxConcurrency' | 'ItemSele
 }
 
 /** Extract, transform and load of one partition. What comes out is collected by the Map, so it is small. */
-function stagesOf(name: string, prefix: string): States {
+function stagesOf({ folder }: Subject, prefix: string): States {
   const [extract, transform, load] =
     prefix === ''
       ? ['Extract', 'Transform', 'Load']
@@ -225,7 +269,7 @@ function stagesOf(name: string, prefix: string): States {
   const stage = (part: 'extract' | 'transform' | 'load', output: string, onward: Onward) =>
     taskState({
       stage: part,
-      functionName: written(placeholderOf(name, part)),
+      functionName: written(placeholderOf(folder, part)),
       payload: jsonata('$states.input'),
       output: jsonata(output),
       onward,

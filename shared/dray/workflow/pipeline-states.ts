@@ -1,4 +1,5 @@
 import { formats } from '#dray/messages/formats.ts'
+import { executionSuffix } from '#dray/messages/step-name.ts'
 import {
   caughtReasonOfMany,
   inputOfPipeline,
@@ -14,7 +15,7 @@ import {
   toldFault,
 } from './expressions.ts'
 import { lostState } from './lost-state.ts'
-import { placeholderOf, written } from './placeholders.ts'
+import { machineOfStep, placeholderOf, written } from './placeholders.ts'
 import type { MapState, State, Template } from './states-language.ts'
 import { anyFault, catchEverything, catchInItem, type Onward, pipelineState, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
@@ -27,12 +28,17 @@ export const MOST_AT_ONCE = 20
  * (was the run asked for it, has what it waits for succeeded), its machine under the run's name, and how it ended where
  * it did not succeed. The outcome of each is under `steps`.
  */
-export function pipelinesStates(group: string, pipelines: readonly WorkflowStep[], onward: Onward): [string, State][] {
+export function pipelinesStates(
+  group: string,
+  pipelines: readonly WorkflowStep[],
+  steps: readonly WorkflowStep[],
+  onward: Onward,
+): [string, State][] {
   const dependencies = [...new Set(pipelines.flatMap(({ after }) => after))]
   const lost = `${group}: lost`
   const state: MapState = {
     Type: 'Map',
-    Items: pipelines.map(itemOf),
+    Items: pipelines.map((step) => itemOf(step, steps)),
     MaxConcurrency: MOST_AT_ONCE,
     ItemSelector: itemOfGroup(dependencies),
     ItemProcessor: {
@@ -60,12 +66,17 @@ export function pipelinesStates(group: string, pipelines: readonly WorkflowStep[
 }
 
 /** What a Map over steps is given of one. */
-export function itemOf({ kind, name, after, entity = null }: WorkflowStep): Template {
+export function itemOf(step: WorkflowStep, steps: readonly WorkflowStep[] = []): Template {
+  const { kind, name, after, entity = null } = step
+  const own = steps.filter((one) => kind === 'replica' && one.of === name).map((one) => one.name)
   return {
     step: name,
     after,
-    ...(kind === 'task' ? { function: written(placeholderOf(name, 'run')) } : {}),
-    ...(kind === 'pipeline' ? { machine: written(placeholderOf(name, 'machine')) } : {}),
+    ...(kind === 'task'
+      ? { function: written(placeholderOf(name, 'run')) }
+      : { machine: written(machineOfStep(step)) }),
+    ...(kind === 'table' ? { suffix: executionSuffix(name) } : {}),
+    ...(kind === 'replica' ? { except: own } : {}),
     ...(entity === null ? {} : { entity }),
   }
 }

@@ -1,6 +1,6 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import { lambdaTimeoutSeconds } from './task-policy.ts'
-import type { Workflow } from './workflow.ts'
+import type { Workflow, WorkflowStep } from './workflow.ts'
 
 /** What a placeholder of a definition stands for. */
 export interface FunctionReference {
@@ -13,11 +13,18 @@ export interface FunctionReference {
 }
 
 export type Stage = 'extract' | 'transform' | 'load' | 'run'
-export type ControlStage = 'plan' | 'commit' | 'outcome' | 'finish'
+export type ControlStage = 'plan' | 'commit' | 'tables' | 'gather' | 'outcome' | 'finish'
+export type Machine = 'machine' | 'table-machine'
+
+/** What has machines of its own. */
+export interface MachineUnit {
+  readonly kind: 'pipeline' | 'replica'
+  readonly name: string
+}
 
 /** `CustomersExtract` for the stage `extract` of the step `customers`; `CustomersMachine` for its machine. */
-export function placeholderOf(name: string, stage: Stage | ControlStage | 'machine'): string {
-  return [...name.split('-'), stage].map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
+export function placeholderOf(name: string, stage: Stage | ControlStage | Machine): string {
+  return [...name.split('-'), ...stage.split('-')].map((word) => word.charAt(0).toUpperCase() + word.slice(1)).join('')
 }
 
 /** As a definition has it. */
@@ -30,15 +37,17 @@ export function written(placeholder: string): string {
  * same.
  */
 export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
-  const pipelines = pipelinesOf(workflow)
-  const stages = pipelines.flatMap((name) => functionsOfPipeline(name))
+  const units = unitsOf(workflow)
+  const stages = units.flatMap(functionsOfUnit)
   const tasks = workflow.steps.filter(({ kind }) => kind === 'task').map(({ name }) => referenceTo(name, 'run'))
-  const control = [...(pipelines.length > 0 ? [referenceTo('dray', 'outcome')] : []), referenceTo('dray', 'finish')]
+  const control = [...(units.length > 0 ? [referenceTo('dray', 'outcome')] : []), referenceTo('dray', 'finish')]
   const named = new Map<string, string>()
-  const machines = pipelines.map((name) => ({
-    placeholder: placeholderOf(name, 'machine'),
-    handler: `the machine of ${name}`,
-  }))
+  const machines = units.flatMap((unit) =>
+    machinesOf(unit).map((machine) => ({
+      placeholder: placeholderOf(unit.name, machine),
+      handler: `the ${machine.replace('-', ' ')} of ${unit.name}`,
+    })),
+  )
   for (const { placeholder, handler } of [...stages, ...tasks, ...control, ...machines]) {
     const other = named.get(placeholder) ?? handler
     if (other !== handler) {
@@ -51,6 +60,18 @@ export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
   return [...tasks, ...control]
 }
 
+/** Every function that the machines of a unit name. */
+function functionsOfUnit(unit: MachineUnit): readonly FunctionReference[] {
+  return unit.kind === 'replica'
+    ? [...functionsOfPipeline(unit.name), ...functionsOfReplica()]
+    : functionsOfPipeline(unit.name)
+}
+
+/** A replica has a machine for all of its tables, and one that works on a table. */
+export function machinesOf({ kind }: MachineUnit): readonly Machine[] {
+  return kind === 'replica' ? ['machine', 'table-machine'] : ['machine']
+}
+
 /** Every function that the definition of a pipeline's machine names. */
 export function functionsOfPipeline(name: string): readonly FunctionReference[] {
   const stages = (['extract', 'transform', 'load'] as const).map((stage) => referenceTo(name, stage))
@@ -58,14 +79,28 @@ export function functionsOfPipeline(name: string): readonly FunctionReference[] 
   return [...stages, ...control]
 }
 
-/** The pipelines that a workflow runs. */
-export function pipelinesOf({ steps }: Pick<Workflow, 'steps'>): readonly string[] {
-  return steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+/** Every function that the definition of a replica's own machine names. */
+export function functionsOfReplica(): readonly FunctionReference[] {
+  return (['tables', 'gather', 'outcome', 'finish'] as const).map((stage) => referenceTo('dray', stage))
+}
+
+/** The pipelines and replicas that a workflow runs, whole or a table of them. */
+export function unitsOf({ steps }: Pick<Workflow, 'steps'>): readonly MachineUnit[] {
+  const units = steps.flatMap(({ kind, name, of = name }): MachineUnit[] => {
+    if (kind === 'task') return []
+    return [kind === 'pipeline' ? { kind, name } : { kind: 'replica', name: of }]
+  })
+  return [...new Map(units.map((unit) => [unit.name, unit])).values()]
 }
 
 /** Those of several workflows, each once. */
-export function allPipelinesOf(workflows: readonly Pick<Workflow, 'steps'>[]): readonly string[] {
-  return [...new Set(workflows.flatMap((workflow) => pipelinesOf(workflow)))]
+export function allUnitsOf(workflows: readonly Pick<Workflow, 'steps'>[]): readonly MachineUnit[] {
+  return [...new Map(workflows.flatMap(unitsOf).map((unit) => [unit.name, unit])).values()]
+}
+
+/** The placeholder of the machine that a step starts. */
+export function machineOfStep({ kind, name, of = name }: Pick<WorkflowStep, 'kind' | 'name' | 'of'>): string {
+  return placeholderOf(of, kind === 'table' ? 'table-machine' : 'machine')
 }
 
 function referenceTo(name: string, stage: Stage | ControlStage): FunctionReference {

@@ -1,4 +1,4 @@
-import { caughtError } from './expressions.ts'
+import { caughtError, nameOfExecution } from './expressions.ts'
 import type { Catcher, LambdaTaskState, PipelineTaskState, Retrier, Template } from './states-language.ts'
 
 /** At most 900, Lambda's own limit. */
@@ -8,6 +8,8 @@ export const lambdaTimeoutSeconds = {
   transform: 900,
   load: 900,
   commit: 900,
+  tables: 900,
+  gather: 300,
   run: 900,
   outcome: 60,
   finish: 120,
@@ -150,7 +152,7 @@ export function pipelineState(options: {
     Resource: 'arn:aws:states:::states:startExecution.sync:2',
     Arguments: {
       StateMachineArn: options.machine,
-      Name: '{% $states.input.run.id %}',
+      Name: nameOfExecution,
       Input: options.input,
     },
     TimeoutSeconds: PIPELINE_TIMEOUT_SECONDS + 10 * MARGIN_SECONDS,

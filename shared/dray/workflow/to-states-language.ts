@@ -8,12 +8,13 @@ import { failureCause, jsonata, onlyOfRun, statusesOf } from './expressions.ts'
 import { ancestorsOf, levelsOf, orderOf } from './graph.ts'
 import { levelName, levelStates } from './level-states.ts'
 import { lostState } from './lost-state.ts'
-import { type CompiledPipeline, pipelineMachine } from './pipeline-machine.ts'
+import type { CompiledPipeline } from './pipeline-machine.ts'
 import { pipelinesStates } from './pipeline-states.ts'
-import { type FunctionReference, functionsOf, pipelinesOf, placeholderOf, written } from './placeholders.ts'
+import { type FunctionReference, functionsOf, placeholderOf, unitsOf, written } from './placeholders.ts'
 import type { State, StateMachine, States } from './states-language.ts'
 import { catchEverything, type Onward, taskState } from './task-policy.ts'
 import { taskStates } from './task-states.ts'
+import { machinesOfUnit } from './unit-machines.ts'
 import type { Workflow, WorkflowStep } from './workflow.ts'
 
 export interface CompiledWorkflow {
@@ -42,7 +43,7 @@ export function toStatesLanguage(workflow: Workflow, fits = hasRoom): CompiledWo
   const order = orderOf(workflow.name, workflow.steps)
   const ancestors = ancestorsOf(workflow.steps, order)
   const { structure, notes } = decompose(order, ancestors)
-  const machines = new Map(pipelinesOf(workflow).map((name) => [placeholderOf(name, 'machine'), pipelineMachine(name)]))
+  const machines = new Map(unitsOf(workflow).flatMap(machinesOfUnit))
   const definition = machineOf(workflow, order, entryOf(structure), statesOf(structure, steps, { Next: 'Finish' }))
   if (fits(definition)) return { definition, functions, machines, notes }
   const levels = levelsOf(order, ancestors).map((names) => names.map((name) => stepNamed(name, steps)))
@@ -119,7 +120,7 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
     })
   }
   const group = groupOf(structure, steps)
-  if (group !== null) return pipelinesStates(entryOf(structure), group, onward)
+  if (group !== null) return pipelinesStates(entryOf(structure), group, [...steps.values()], onward)
   if (structure.kind === 'step') return taskStates(stepNamed(structure.name, steps), onward)
   return parallelStates(structure, steps, onward)
 }
@@ -128,7 +129,7 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
 function groupOf(structure: Structure, steps: Steps): readonly WorkflowStep[] | null {
   const parts = structure.kind === 'parallel' ? structure.branches : [structure]
   const pipelines = parts.flatMap((part) => (part.kind === 'step' ? [stepNamed(part.name, steps)] : []))
-  return pipelines.length === parts.length && pipelines.every(({ kind }) => kind === 'pipeline') ? pipelines : null
+  return pipelines.length === parts.length && pipelines.every(({ kind }) => kind !== 'task') ? pipelines : null
 }
 
 /** Its pipelines that wait for nothing within it are one branch. */

@@ -5,11 +5,14 @@ import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
 /**
- * What a step runs: a pipeline, or a task of one Lambda. Both are known by a name, which is also their function folder.
+ * What a step runs: a pipeline, a replica with the pipelines of all its tables, one of these tables, or a task of one
+ * Lambda. Each is known by a name, which is also its function folder; a table's is that of its replica and its own.
  */
 export interface WorkflowUnit {
-  readonly kind: 'pipeline' | 'task'
+  readonly kind: 'pipeline' | 'replica' | 'table' | 'task'
   readonly name: string
+  /** Of a table: its replica. */
+  readonly of?: string
   /** Of a pipeline. */
   readonly written?: WrittenTable
   /** Of a pipeline: what events say has changed of it, `<source>/<entity>`. */
@@ -68,11 +71,12 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  const { kind, name, written, entity, databases } = unit
+  const { kind, name, of, written, entity, databases } = unit
   return {
     kind,
     name,
     after: [...new Set(after)],
+    ...(of === undefined ? {} : { of }),
     ...(written === undefined ? {} : { written }),
     ...(entity === undefined ? {} : { entity }),
     ...(databases === undefined || databases.length === 0 ? {} : { databases }),
@@ -120,7 +124,8 @@ export function workflow(name: string, options: WorkflowOptions): Workflow {
 function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void {
   const names = new Set<string>()
   for (const step of steps) {
-    checkName(`Workflow ${workflowName}: step`, step.name)
+    if (step.kind === 'table') checkTable(workflowName, step)
+    else checkName(`Workflow ${workflowName}: step`, step.name)
     if (RESERVED_NAMES.has(step.name)) {
       throw new ConfigurationError(
         `Workflow ${workflowName}: a step cannot be named ${step.name}, since functions/${step.name} holds the Lambdas shared by all workflows; rename it.`,
@@ -142,6 +147,14 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
       }
     }
   }
+}
+
+/** Its name stands in those of states. */
+function checkTable(workflowName: string, { name, of }: WorkflowStep): void {
+  if (name.length <= LONGEST_NAME && /^[\w./-]+$/.test(name)) return
+  throw new ConfigurationError(
+    `Workflow ${workflowName}: ${name} cannot be a step of its own, since states are named after it, in at most ${LONGEST_NAME} letters, digits, dots and lines; have what waits for it wait for all of ${of}.`,
+  )
 }
 
 function checkName(what: string, name: string): void {

@@ -18,7 +18,7 @@ const mart = task('mart', async () => {}, { reads: [Rate, ItemDim] })
 const nightly = workflow('nightly', { steps: [run(items), run(mart, { after: [items] })] })
 
 test('a task reaches what pipelines write and what it says it reads; nobody else reaches that', async () => {
-  const databases = await databasesOfSteps(nightly, { findPipeline: async () => items as never })
+  const databases = await databasesOfSteps(nightly, { findUnit: async () => items as never })
   const reached = (handler: string) => accessOf(`functions/${handler}.ts`, databases).databases
 
   assert.deepEqual(

@@ -17,7 +17,7 @@ import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
-import { allPipelinesOf } from 'dray/internal/workflow/placeholders.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { loadProject } from 'dray-infra/internal/project/load-project.ts'
 import { Client } from 'pg'
@@ -326,7 +326,11 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     const names = await namesOf(new CloudFormationClient(client()))
     const { workflows } = await loadProject(features)
     const deployment = readDeployment(join(emulator.folder, 'cdk.out'))
-    const known = { names, pipelines: allPipelinesOf(workflows), attributes: attributesOf(deployment) }
+    const known = {
+      names,
+      pipelines: allUnitsOf(workflows).map(({ name }) => name),
+      attributes: attributesOf(deployment),
+    }
     const lines = recordOf(await emulator.decisions(), known)
     if (process.env.UPDATE_GRANTS === '1') writeFileSync(recordFile, `${lines.join('\n')}\n`)
 

@@ -13,6 +13,8 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   transform: { ...extractInput, extracted: staged },
   load: { ...extractInput, extracted: staged, transformed: staged, filtered: 0, quarantined: null, findings: staged },
   commit: { run, pipeline: 'orders', plan: staged, epoch: 1, planned_by: 'run-1' },
+  tables: { run, pipeline: 'raw', mode: null, only: null, tables: ['raw/orders'], except: null },
+  gather: { run, pipeline: 'raw', plan: staged },
   task: { run, task: 'data-mart', mode: { resume: 'run-0' }, only: ['data-mart'] },
   outcome: { run, pipeline: 'orders', only: null, outcome: null, fault: 'States.Timeout' },
   finish: { run, only: null, steps: { orders: { status: 'failed', reason: 'Terminal: no table', read: 5 } } },

@@ -4,7 +4,7 @@ const model = ['dray/errors.ts', 'dray/block', 'dray/database', 'dray/active-rec
 /** What a run is made of beside its rows. */
 const run = ['dray/staging', 'dray/state', 'dray/messages']
 
-const pipeline = ['declare', 'texts', 'rows', 'plan', 'landing', 'quarantine', 'stages', 'inspect'].map(
+const pipeline = ['declare', 'texts', 'rows', 'plan', 'landing', 'quarantine', 'replica', 'stages', 'inspect'].map(
   (room) => `dray/pipeline/${room}`,
 )
 
@@ -31,6 +31,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/pipeline/plan': pipelineBelow('plan'),
   'dray/pipeline/landing': pipelineBelow('landing'),
   'dray/pipeline/quarantine': pipelineBelow('quarantine'),
+  'dray/pipeline/replica': pipelineBelow('replica'),
   'dray/pipeline/stages': pipelineBelow('stages'),
   'dray/pipeline/inspect': pipelineBelow('inspect'),
   'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/pipeline/declare'],
@@ -40,7 +41,10 @@ const dray: Readonly<Record<string, readonly string[]>> = {
 const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/knip.ts': [],
   'dray-infra/states-language': ['dray/workflow'],
-  'dray-infra/project': ['dray/errors.ts', 'dray/database', 'dray/workflow', 'dray/pipeline/declare'],
+  'dray-infra/project': [
+    ...['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/workflow'],
+    ...['dray/pipeline/declare', 'dray/pipeline/replica'],
+  ],
   'dray-infra/testing': [...model, 'dray/pipeline/declare', 'dray/pipeline/rows'],
   'dray-infra/index.ts': ['dray-infra/project'],
   'dray-infra/upgrade': ['dray/errors.ts'],

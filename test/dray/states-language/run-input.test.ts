@@ -66,7 +66,7 @@ const good: [what: string, input: object][] = [
 const bad: [what: string, input: unknown, says: RegExp][] = [
   ['a list', [{}], /: the input has to be an object, not \[\{\}\]; docs/],
   ['nothing at all', null, /the input has to be an object, not null/],
-  ['an unknown key', { onyl: ['orders'] }, /onyl is not known: there may be Comment, trigger, only, mode,/],
+  ['an unknown key', { onyl: ['orders'] }, /onyl is not known: there may be Comment, trigger, only, tables, mode,/],
   ['a trigger that is no text', { trigger: 7 }, /trigger has to be a string, not 7/],
   [
     'a step that the workflow does not have',

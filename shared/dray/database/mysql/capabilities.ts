@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { alter } from './alter.ts'
+import { catalogue } from './catalogue.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -56,6 +57,7 @@ export const capabilities: Capabilities = {
   floatDigits: 6,
   bytesOf: (column, type) => (LONG.test(type) ? sql`octet_length(${column})` : null),
   alter,
+  catalogue,
   schema,
   digests,
   identity,

@@ -4,7 +4,7 @@ import type { FieldKind } from '../field-kind.ts'
 import { tableNameOf, tableText } from '../table-name.ts'
 import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
-import { quoteTable } from './names.ts'
+import { quote, quoteTable } from './names.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   bigint: 'bigint',
@@ -56,6 +56,7 @@ export const schema: SchemaCapabilities = {
       return `MySQL has at most varbinary(${MOST_BYTES}); declare it as binary()`
     }
     if (kind !== 'decimal') return null
+    if (precision === null) return 'MySQL has no decimal of any number of digits; declare decimal(65, 30), or text()'
     if (Number(precision) > MOST_DIGITS) {
       return `MySQL has at most ${MOST_DIGITS} digits in a decimal; declare fewer, or text()`
     }
@@ -79,6 +80,7 @@ export const schema: SchemaCapabilities = {
       ? `MySQL keeps ${MOST_KEY_BYTES} bytes of a key, and these may need ${bytes}, four for each character; declare shorter texts (varchar(${MOST_KEY_BYTES / 4}) at most), or a shorter key`
       : null
   },
+  createSchema: (schema) => `create schema if not exists ${quote(schema)}`,
   schemaNamed: (name) => sql`select 1 from information_schema.schemata where schema_name = ${name}`,
   numbersMoved: () => null,
   generated: 'auto_increment',

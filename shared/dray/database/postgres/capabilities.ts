@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { alter } from './alter.ts'
+import { catalogue } from './catalogue.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
 import { quoteTable } from './names.ts'
@@ -53,6 +54,7 @@ export const capabilities: Capabilities = {
   bytesOf: (column, type) =>
     SHORT.test(type) ? null : sql`octet_length(${type === 'bytea' ? column : sql`cast(${column} as text)`})`,
   alter,
+  catalogue,
   schema,
   digests,
   identity,

@@ -34,7 +34,7 @@ const UNIQUE_VIOLATION = '23505'
 export const schema: SchemaCapabilities = {
   columnType({ kind, length, precision, scale }) {
     if (kind === 'varchar') return `${TYPES[kind]}(${length})`
-    if (kind === 'decimal') return `${TYPES[kind]}(${precision},${scale})`
+    if (kind === 'decimal' && precision !== null) return `${TYPES[kind]}(${precision},${scale})`
     return TYPES[kind]
   },
   columnFault({ kind, length, precision }) {
@@ -50,6 +50,7 @@ export const schema: SchemaCapabilities = {
     columns.some(({ kind }) => kind === 'json')
       ? 'PostgreSQL puts no json in order, so it cannot be part of a key; declare it as text()'
       : null,
+  createSchema: (schema) => `create schema if not exists ${quote(schema)}`,
   schemaNamed: (name) => sql`select 1 from pg_namespace where nspname = ${name}`,
   numbersMoved(error, table, column) {
     const cause = serverErrorOf(error)

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { Capabilities } from '../capabilities.ts'
 import { tableNameOf } from '../table-name.ts'
 import { alter } from './alter.ts'
+import { catalogue } from './catalogue.ts'
 import { comparedAs } from './compared-as.ts'
 import { digests } from './digests.ts'
 import { identity } from './identity.ts'
@@ -43,6 +44,7 @@ export const capabilities: Capabilities = {
   floatDigits: null,
   bytesOf: (column) => sql`octet_length(${column})`,
   alter,
+  catalogue,
   schema,
   digests,
   identity,

@@ -35,6 +35,7 @@ export const schema: SchemaCapabilities = {
   columnType: ({ kind }) => TYPES[kind],
   columnFault: () => null,
   keyFault: () => null,
+  createSchema: () => null,
   schemaNamed: (name) => sql`select 1 from pragma_database_list where name = ${name} collate nocase`,
   numbersMoved: () => null,
   generated: null,

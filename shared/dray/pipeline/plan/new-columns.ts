@@ -185,12 +185,12 @@ function measured({ extract }: Pipeline, live: LiveColumn, candidates: Candidate
 }
 
 /** The type itself, or the one without a size where the engine has none of this size. */
-function holdable(type: FieldType, { schema }: Adapter): FieldType {
+export function holdable(type: FieldType, { schema }: Adapter): FieldType {
   if (schema.columnFault(type) === null) return type
   return typeOf(type.kind === 'binary' ? 'binary' : 'text')
 }
 
-function wantedColumn(name: string, type: FieldType, adapter: Adapter): WantedColumn {
+export function wantedColumn(name: string, type: FieldType, adapter: Adapter): WantedColumn {
   const made = adapter.schema.columnType(type)
   return { name, kind: type.kind, type: made, nullable: true, isGenerated: false, startsAtZero: false }
 }
@@ -204,7 +204,7 @@ const ALSO_HELD: Readonly<Partial<Record<FieldType['kind'], readonly FieldType['
 }
 
 /** How a column of the target that is there takes values of a type; null where it is of another one. */
-function held(type: FieldType, { name, type: liveType }: LiveColumn, adapter: Adapter): Pair | null {
+export function held(type: FieldType, { name, type: liveType }: LiveColumn, adapter: Adapter): Pair | null {
   const target = holdable(type, adapter)
   if (adapter.alter.isType(wantedColumn(name, target, adapter), liveType)) return { source: type, target }
   const { liveTypes } = adapter.schema

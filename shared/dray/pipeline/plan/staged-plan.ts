@@ -1,7 +1,10 @@
+import { TerminalError } from '#dray/errors.ts'
 import { checkFormat, formats } from '#dray/messages/formats.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { type FollowedColumn, withColumns } from '#dray/pipeline/rows/followed-columns.ts'
+import { type ReplicatedTable, tablePipeline } from '#dray/pipeline/rows/replicated-table.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
 import type { KnownSource } from '#dray/state/state-store.ts'
@@ -28,6 +31,8 @@ export interface Plan extends Draft {
   readonly schema?: PlannedSchema
   /** What it takes over beside what the models know. */
   readonly columns?: readonly FollowedColumn[]
+  /** Of a table of a replica: all that its pipeline is made of. */
+  readonly table?: ReplicatedTable
   readonly startedAt: number
   /** The run that has done the step already; null usually. */
   readonly doneBy: string | null
@@ -53,7 +58,23 @@ export async function readPlan(services: Services, staged: StagedObject): Promis
   return plan
 }
 
-/** The pipeline with the columns that its run takes over; the plan says which. */
-export async function plannedPipeline(pipeline: Pipeline, staged: StagedObject, services: Services): Promise<Pipeline> {
-  return pipeline.columns.areFollowed ? withColumns(pipeline, (await readPlan(services, staged)).columns) : pipeline
+/** What a folder under `functions/` holds: a pipeline, or those of all tables of a replica. */
+export type Unit = Pipeline | Replica
+
+/** The pipeline that a plan is of, with the columns that its run takes over. */
+export function pipelineOf(unit: Unit, planned: Pick<Plan, 'pipeline' | 'columns' | 'table'>): Pipeline {
+  return withColumns(unit.kind === 'pipeline' ? unit : ofTable(unit, planned), planned.columns)
+}
+
+function ofTable(replica: Replica, { pipeline, table }: Pick<Plan, 'pipeline' | 'table'>): Pipeline {
+  if (table !== undefined) return tablePipeline(replica, table)
+  throw new TerminalError(
+    `${pipeline}: the plan says nothing of the table, as none of a replica does, so nothing was done; start another run`,
+  )
+}
+
+/** The same, where the plan need not be read for it. */
+export async function plannedPipeline(unit: Unit, staged: StagedObject, services: Services): Promise<Pipeline> {
+  if (unit.kind === 'pipeline' && !unit.columns.areFollowed) return unit
+  return pipelineOf(unit, await readPlan(services, staged))
 }

@@ -7,10 +7,9 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, type LandedRun, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
 import { markLanded } from '#dray/pipeline/landing/mark.ts'
-import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { type Plan, pipelineOf, readPlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
-import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type StateStore, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
@@ -24,15 +23,15 @@ const QUARANTINE_THRESHOLD = 'quarantine_threshold'
  * then `last_run`. Throws `Terminal` when rows are not accounted for, `DataQuality` when too many are quarantined;
  * nothing advances then.
  */
-export function commit(pipeline: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
-  return withDeadline(services.signal, () => closeRun(pipeline, input, services))
+export function commit(unit: Unit, input: CommitInput, services: Services): Promise<CommitOutput> {
+  return withDeadline(services.signal, () => closeRun(unit, input, services))
 }
 
-async function closeRun(declared: Pipeline, input: CommitInput, services: Services): Promise<CommitOutput> {
-  const { database } = declared.load.target
+async function closeRun(unit: Unit, input: CommitInput, services: Services): Promise<CommitOutput> {
   const planned = await readPlan(services, input.plan)
-  const pipeline = withColumns(declared, planned.columns)
-  if (planned.doneBy !== null) return commitNothing(pipeline, input, planned, services)
+  if (planned.doneBy !== null) return commitNothing(input, planned, services)
+  const pipeline = pipelineOf(unit, planned)
+  const { database } = pipeline.load.target
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, landed)
@@ -141,14 +140,13 @@ function checkThreshold(pipeline: Pipeline, sums: Fresh): void {
 
 /** A step that an earlier run has done: its rows are accounted for there. */
 async function commitNothing(
-  pipeline: Pipeline,
-  { run }: CommitInput,
+  { run, pipeline }: CommitInput,
   planned: Plan,
   { state, now, spent }: Services,
 ): Promise<CommitOutput> {
   const known = spent && (await recorded(pipeline, run.id, state))
   await state.putStep({
-    ...emptyStep(run.id, pipeline.name),
+    ...emptyStep(run.id, pipeline),
     ...timesOf(planned, now()),
     status: 'success',
     lastRunBefore: planned.lastRun,
@@ -160,8 +158,8 @@ async function commitNothing(
   return { ...NO_ROWS, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
 }
 
-async function recorded(pipeline: Pipeline, run: string, state: StateStore): Promise<StepRecord | undefined> {
-  return (await state.run(run))?.steps.find((step) => step.step === pipeline.name)
+async function recorded(pipeline: string, run: string, state: StateStore): Promise<StepRecord | undefined> {
+  return (await state.run(run))?.steps.find((step) => step.step === pipeline)
 }
 
 function plannedCostOf(known: StepRecord | undefined): Pick<StepRecord, 'plannedCost'> {
@@ -180,7 +178,7 @@ async function stepRecord(
   { state, now }: Services,
 ): Promise<StepRecord> {
   // A resumed run has said more of itself than the plan that it reuses.
-  const known = await recorded(pipeline, input.run.id, state)
+  const known = await recorded(pipeline.name, input.run.id, state)
   const {
     partitions: _partitions,
     refused: _refused,

@@ -14,8 +14,7 @@ import { cursorValue } from '#dray/pipeline/plan/cursor-value.ts'
 import { type Partition, partitionConditions } from '#dray/pipeline/plan/partitions.ts'
 import { type SourceTable, sourceTable, sourceTableOf } from '#dray/pipeline/plan/source-table.ts'
 import { withKeys } from '#dray/pipeline/plan/staged-keys.ts'
-import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
+import { type Plan, pipelineOf, readPlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { RowSizes } from '#dray/pipeline/rows/large-values.ts'
 import { batchPrefix } from '#dray/staging/keys.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
@@ -24,13 +23,13 @@ import { counted } from './counted-blocks.ts'
 import { paced } from './paced-blocks.ts'
 
 /** Reads a partition in one statement, and so in one snapshot, and stages its rows as the database's own text. */
-export function extract(pipeline: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
-  return withDeadline(services.signal, () => stagePartition(pipeline, input, services))
+export function extract(unit: Unit, input: ExtractInput, services: Services): Promise<TransformInput> {
+  return withDeadline(services.signal, () => stagePartition(unit, input, services))
 }
 
-async function stagePartition(declared: Pipeline, input: ExtractInput, services: Services): Promise<TransformInput> {
+async function stagePartition(unit: Unit, input: ExtractInput, services: Services): Promise<TransformInput> {
   const planned = await readPlan(services, input.plan)
-  const pipeline = withColumns(declared, planned.columns)
+  const pipeline = pipelineOf(unit, planned)
   const { source } = pipeline.extract
   const partition = await withKeys(planned.partitions[input.partition] as Partition, services)
   const output = { ...input, version: formats.message, ...(planned.open === undefined ? {} : { open: planned.open }) }

@@ -30,8 +30,9 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const named = (status: StepOutcome['status']) =>
     outcomes.filter(([, outcome]) => outcome.status === status).map(([name]) => name)
   const end = await state.run(run.id)
+  // A replica's are the sums over its tables.
   const sum = (pick: (step: NonNullable<typeof end>['steps'][number]) => number) =>
-    (end?.steps ?? []).reduce((total, step) => total + pick(step), 0)
+    (end?.steps ?? []).reduce((total, step) => total + (step.tables === undefined ? pick(step) : 0), 0)
   const spent = sumOfSpent([services.spent?.()])
   const cost = end === null ? null : runCost({ ...end, run: { ...end.run, ...spent } })
   const status = statusOfRun(outcomes.map(([, outcome]) => outcome))

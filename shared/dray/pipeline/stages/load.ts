@@ -10,8 +10,7 @@ import { loadRows } from '#dray/pipeline/landing/load-rows.ts'
 import { refuseUnordered } from '#dray/pipeline/landing/shared-keys.ts'
 import { refuseTwins } from '#dray/pipeline/landing/twin-rows.ts'
 import { checkUnchanged } from '#dray/pipeline/plan/contract.ts'
-import { type Plan, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
-import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
+import { type Plan, pipelineOf, readPlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { isOrdered } from '#dray/pipeline/rows/row-order.ts'
 import { openRows, transformedRows } from '#dray/pipeline/rows/staged-rows.ts'
 import { replacesRows } from '#dray/pipeline/rows/taken-over-key.ts'
@@ -24,16 +23,16 @@ import { keepRefused, type StagedForCommit, stageLoadedKeys } from './staged-for
  * Writes a partition in one transaction of the target: fence, merge, ledger. A second delivery finds the ledger's entry
  * and does nothing. Rows that the target refuses are left to Commit, which tries them once more.
  */
-export function load(pipeline: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
-  return withDeadline(services.signal, () => landPartition(pipeline, input, services))
+export function load(unit: Unit, input: LoadInput, services: Services): Promise<LoadOutput> {
+  return withDeadline(services.signal, () => landPartition(unit, input, services))
 }
 
-async function landPartition(declared: Pipeline, input: LoadInput, services: Services): Promise<LoadOutput> {
-  const { database } = declared.load.target
+async function landPartition(unit: Unit, input: LoadInput, services: Services): Promise<LoadOutput> {
   const startedAt = services.now()
-  const place = { runId: input.run.id, pipeline: declared.name, partition: input.partition }
+  const place = { runId: input.run.id, pipeline: input.pipeline, partition: input.partition }
   const [planned] = await Promise.all([readPlan(services, input.plan), services.state.countAttempt(place)])
-  const pipeline = withColumns(declared, planned.columns)
+  const pipeline = pipelineOf(unit, planned)
+  const { database } = pipeline.load.target
   const counts = await database.transaction(async () => {
     // Two partitions that mend the ends of the same versions at once would not see each other's.
     const mode = pipeline.load.history?.time === 'source' ? 'update' : 'share'

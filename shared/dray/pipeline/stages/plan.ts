@@ -15,9 +15,10 @@ import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
-import { type Plan, type PlannedWork, stagePlan } from '#dray/pipeline/plan/staged-plan.ts'
+import { type Plan, type PlannedWork, pipelineOf, stagePlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withRetries } from '#dray/pipeline/quarantine/retries.ts'
+import { type PreparedTable, preparedTable } from '#dray/pipeline/replica/prepared-table.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix } from '#dray/staging/keys.ts'
@@ -34,20 +35,22 @@ const LEASE_MS = 6 * 3600 * 1000
  * resumed, takes over its plan. Throws `LeaseHeld` when another run holds the pipeline, `Terminal` when a model does
  * not fit its live table.
  */
-export function plan(pipeline: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
-  return withDeadline(services.signal, () => makePlan(pipeline, input, services))
+export function plan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
+  return withDeadline(services.signal, () => makePlan(unit, input, services))
 }
 
-async function makePlan(declared: Pipeline, input: PlanInput, services: Services): Promise<PlanOutput> {
+async function makePlan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
   const { state, now } = services
   const startedAt = now()
-  const { run } = input
+  const { run, pipeline: name } = input
   const mode = input.mode ?? null
   await enterRun(input, services)
-  const doneBy = await doneBefore(declared.name, input, services)
-  if (doneBy !== null) return planAlreadyDone(declared, run.id, { doneBy, startedAt }, services)
-  const taken = await state.acquireLease(declared.name, run.id, now(), now() + LEASE_MS)
-  await refuseEndedRun(declared, run.id, services)
+  const doneBy = await doneBefore(name, input, services)
+  if (doneBy !== null) return planAlreadyDone(name, run.id, { doneBy, startedAt }, services)
+  const taken = await state.acquireLease(name, run.id, now(), now() + LEASE_MS)
+  await refuseEndedRun(name, run.id, services)
+  const prepared = unit.kind === 'replica' ? await preparedTable(unit, name, services) : null
+  const declared = unit.kind === 'replica' ? (prepared as PreparedTable).pipeline : unit
   const contract = await checkContract(declared)
   const read = await checkSource(declared, taken.lastRun, taken.source)
   await migrateTarget(declared.load.target.database)
@@ -56,7 +59,7 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
   const landed = await landedPlan(declared, mode, lease, services)
   if (landed !== null) {
     await checkSource(declared, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
-    await prepareTarget(declared, landed.plan, lease.epoch)
+    await prepareTarget(pipelineOf(unit, landed.plan), landed.plan, lease.epoch)
     return recordPlanned(declared, run.id, landed, lease, services)
   }
   const following = await followColumns(declared, services.signal)
@@ -70,7 +73,9 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
   const usual = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen: taken.source }, services)
   const { drafted, sent } = await withRetries(pipeline, usual, run.id, services)
   const waiting = await stageOpenKeys(pipeline, asked, { id: run.id, sent }, services)
-  const said = [note, read.note, start.note, ...following.notes].filter((one) => one !== null)
+  const said = [note, read.note, start.note, ...(prepared?.notes ?? []), ...following.notes].filter(
+    (one) => one !== null,
+  )
   const made: Plan = {
     ...drafted,
     ...waiting,
@@ -78,6 +83,7 @@ async function makePlan(declared: Pipeline, input: PlanInput, services: Services
     notes: [...said, ...drafted.notes, ...notes, ...waiting.notes],
     schema,
     ...(following.columns.length === 0 ? {} : { columns: following.columns }),
+    ...(prepared === null ? {} : { table: prepared.table }),
     source: read.source === null ? null : { ...seenNumbers(taken.source), ...read.source, ...drafted.seen },
     pipeline: pipeline.name,
     runId: run.id,
@@ -123,9 +129,14 @@ async function raiseOver(
   }
 }
 
+/** As much of a pipeline as a plan is recorded by. */
+type Recorded = Pick<Pipeline, 'name' | 'concurrency'> & {
+  readonly extract: Pick<Pipeline['extract'], 'partitionRows'>
+}
+
 /** Records the step as running, with what is to be said of it. */
 async function recordPlanned(
-  pipeline: Pipeline,
+  pipeline: Recorded,
   runId: string,
   { plan: made, staged, partitions }: PlannedWork,
   lease: Pick<Lease, 'epoch' | 'lastRun'>,
@@ -141,7 +152,7 @@ async function recordPlanned(
     notes: made.notes.length === 0 ? null : made.notes,
     ...plannedCost(pipeline, { plan: made, partitions }, services),
   })
-  await refuseEndedRun(pipeline, runId, services)
+  await refuseEndedRun(pipeline.name, runId, services)
   return {
     plan: staged,
     epoch: lease.epoch,
@@ -154,7 +165,7 @@ async function recordPlanned(
 
 /** What `dray plan` says of the partitions that are left to do, and what this Plan has taken itself. */
 function plannedCost(
-  { concurrency, extract: { partitionRows } }: Pipeline,
+  { concurrency, extract: { partitionRows } }: Recorded,
   { plan: made, partitions }: Pick<PlannedWork, 'plan' | 'partitions'>,
   { spent }: Services,
 ) {
@@ -166,7 +177,7 @@ function plannedCost(
 
 /** The items of the Map: in the payload, or staged where they are too many for it. */
 async function itemsOf(
-  pipeline: Pipeline,
+  pipeline: Recorded,
   runId: string,
   numbers: readonly number[],
   { staging, signal }: Services,
@@ -180,14 +191,14 @@ async function itemsOf(
 
 /** The plan of a step that an earlier run has done: it takes no lease, and its Commit only says so. */
 async function planAlreadyDone(
-  pipeline: Pipeline,
+  pipeline: string,
   runId: string,
   { doneBy, startedAt }: { readonly doneBy: string; readonly startedAt: number },
   services: Services,
 ): Promise<PlanOutput> {
-  const known = await services.state.pipeline(pipeline.name)
+  const known = await services.state.pipeline(pipeline)
   const made: Plan = {
-    pipeline: pipeline.name,
+    pipeline,
     runId,
     epoch: Math.max(1, known?.epoch ?? 1),
     version: known?.version ?? 0,
@@ -201,20 +212,21 @@ async function planAlreadyDone(
     notes: [`run ${doneBy} has done this step already, so nothing was done`],
   }
   const staged = await stagePlan(services, made)
-  return recordPlanned(pipeline, runId, { plan: made, staged, partitions: [] }, made, services)
+  const recorded = { name: pipeline, concurrency: 1, extract: { partitionRows: 1 } }
+  return recordPlanned(recorded, runId, { plan: made, staged, partitions: [] }, made, services)
 }
 
 /**
  * A Plan delivered after its run has ended takes a lease that nobody would give back. Finish ends the run first and
  * gives leases back then, so one of the two sees the other.
  */
-async function refuseEndedRun(pipeline: Pipeline, runId: string, { state }: Services): Promise<void> {
+async function refuseEndedRun(pipeline: string, runId: string, { state }: Services): Promise<void> {
   const detail = await state.run(runId)
   const status = detail?.run.status
   if (status === undefined || status === 'running') return
   const reason = `run ${runId} has ended (${status}) and this Plan came late, so nothing was planned`
-  const step = detail?.steps.find((one) => one.step === pipeline.name)
+  const step = detail?.steps.find((one) => one.step === pipeline)
   if (step?.status === 'running') await state.putStep({ ...step, status: 'failed', error: reason })
-  await state.releaseLease(pipeline.name, runId)
-  throw new TerminalError(`${pipeline.name}: ${reason}; start another run if there is something to load`)
+  await state.releaseLease(pipeline, runId)
+  throw new TerminalError(`${pipeline}: ${reason}; start another run if there is something to load`)
 }

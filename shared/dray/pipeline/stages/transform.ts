@@ -6,7 +6,7 @@ import { formats } from '#dray/messages/formats.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { plannedPipeline } from '#dray/pipeline/plan/staged-plan.ts'
+import { plannedPipeline, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { madeTooLarge, mostWritten } from '#dray/pipeline/rows/large-values.ts'
@@ -45,9 +45,9 @@ interface Aside {
 }
 
 /** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
-export async function transform(declared: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
+export async function transform(unit: Unit, input: TransformInput, services: Services): Promise<LoadInput> {
   const { staging, signal } = services
-  const pipeline = await plannedPipeline(declared, input.plan, services)
+  const pipeline = await plannedPipeline(unit, input.plan, services)
   const passed = await passedKeys(pipeline, input, services)
   const quarantined = new RowsAside(quarantinePrefix(planningRun(input), pipeline.name), services)
   const findings = new RowsAside(findingsPrefix(planningRun(input), pipeline.name), services)

@@ -71,6 +71,8 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   transform: extracted,
   load: { ...extracted, transformed: staged, filtered: 0, other_keys: 0, quarantined: staged, findings: null },
   commit: planned,
+  tables: { ...ofRun, pipeline: 'raw', mode: null, only: ['raw'], tables: ['raw/orders'], except: [] },
+  gather: { ...ofRun, pipeline: 'raw', plan: staged },
   outcome: { ...ofRun, pipeline: 'orders', only: null, outcome: { status: 'failed', reason: 'r' }, fault: null },
   task: { ...ofRun, task: 'mart', mode: null, only: null },
   finish: { ...ofRun, only: null, steps: { orders: { status: 'failed', reason: 'r' } } },

@@ -1,8 +1,8 @@
-import { tableNameOf, tableText } from 'dray/internal/database/table-name.ts'
-import { type Catalogue, columnDetails } from './tables.ts'
+import { type CatalogueCapabilities, columnDetails } from '../catalogue.ts'
+import { tableNameOf, tableText } from '../table-name.ts'
 
 const LIST = `
-  select if(table_schema = database(), null, table_schema), table_name, table_type like '%VIEW%', table_rows
+  select if(table_schema = database(), null, table_schema), table_name, table_type like '%VIEW%', table_rows, data_length
   from information_schema.tables
   where table_schema not in ('information_schema', 'mysql', 'performance_schema', 'sys') and table_type not like 'SEQUENCE'
   order by 1, 2`
@@ -21,13 +21,14 @@ const COLUMNS = `
 
 const INDEXED = `select column_name from information_schema.statistics where ${WHERE} and seq_in_index = 1`
 
-export const mysql: Catalogue = {
+export const catalogue: CatalogueCapabilities = {
   async list(query) {
     const rows = await query(LIST)
-    return rows.map(([schema = null, name, isView, count = null]) => ({
+    return rows.map(([schema = null, name, isView, count = null, bytes = null]) => ({
       table: tableText({ schema, name: name as string }),
       isView: isView === '1',
       rows: count === null || isView === '1' ? null : Number(count),
+      bytes: bytes === null || isView === '1' ? null : Number(bytes),
     }))
   },
 

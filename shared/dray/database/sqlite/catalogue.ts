@@ -1,6 +1,6 @@
-import { quoteTable } from 'dray/internal/database/sqlite/names.ts'
-import { tableNameOf, tableText } from 'dray/internal/database/table-name.ts'
-import { type Catalogue, columnDetails, type Query } from './tables.ts'
+import { type CatalogueCapabilities, columnDetails, type Query } from '../catalogue.ts'
+import { tableNameOf, tableText } from '../table-name.ts'
+import { quoteTable } from './names.ts'
 
 const LIST = `
   select case when schema = 'main' then null else schema end, name, type = 'view' from pragma_table_list
@@ -23,12 +23,12 @@ async function rowsOf(query: Query, table: string): Promise<number> {
   return Number((await query(`select count(*) from ${quoteTable(table)}`))[0]?.[0])
 }
 
-export const sqlite: Catalogue = {
+export const catalogue: CatalogueCapabilities = {
   async list(query) {
     const rows = await query(LIST)
     const listed = rows.map(async ([schema = null, name, isView]) => {
       const table = tableText({ schema, name: name as string })
-      return { table, isView: isView === '1', rows: isView === '1' ? null : await rowsOf(query, table) }
+      return { table, isView: isView === '1', rows: isView === '1' ? null : await rowsOf(query, table), bytes: null }
     })
     return Promise.all(listed)
   },

@@ -1,5 +1,5 @@
-import { binaryOf, type FieldType, typeOf, varcharOf } from 'dray/internal/active-record/field-type.ts'
-import type { Adapter } from 'dray/internal/database/adapter.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
+import { binaryOf, type FieldType, typeOf, varcharOf } from './field-type.ts'
 
 /** Bytes of a key that each engine keeps, and of a row beside its long texts, at four bytes for a character. */
 const MOST_KEY_BYTES = 3072

@@ -1,4 +1,4 @@
-import type { Text } from 'dray/internal/block/block.ts'
+import type { Text } from '#dray/block/block.ts'
 
 export type Query = (sql: string, parameters?: readonly (string | null)[]) => Promise<readonly (readonly Text[])[]>
 
@@ -9,6 +9,8 @@ export interface ListedTable {
   readonly isView: boolean
   /** As far as the catalogue knows, which may be old; null where it does not. */
   readonly rows: number | null
+  /** The same of its size. */
+  readonly bytes: number | null
 }
 
 /** What a column has beside its type. */
@@ -32,8 +34,8 @@ export interface TableDetails {
   readonly indexed: ReadonlySet<string>
 }
 
-/** What an engine's catalogue says of tables beyond what a run asks. */
-export interface Catalogue {
+/** What an engine's catalogue says of tables beyond what a connection describes. */
+export interface CatalogueCapabilities {
   list(query: Query): Promise<readonly ListedTable[]>
   details(query: Query, table: string): Promise<TableDetails>
 }

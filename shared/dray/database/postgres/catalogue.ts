@@ -1,9 +1,9 @@
-import { quoteTable } from 'dray/internal/database/postgres/names.ts'
-import { tableText } from 'dray/internal/database/table-name.ts'
-import { type Catalogue, columnDetails } from './tables.ts'
+import { type CatalogueCapabilities, columnDetails } from '../catalogue.ts'
+import { tableText } from '../table-name.ts'
+import { quoteTable } from './names.ts'
 
 const LIST = `
-  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname, c.relkind in ('v', 'm'), c.reltuples::bigint
+  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname, c.relkind in ('v', 'm'), c.reltuples::bigint, c.relpages::bigint * current_setting('block_size')::bigint
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
     and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_table_privilege(c.oid, 'select')
@@ -28,14 +28,15 @@ const INDEXED = `
   join pg_class c on c.oid = i.indexrelid join pg_am m on m.oid = c.relam
   where i.indrelid = to_regclass($1) and i.indisvalid and i.indpred is null and m.amname in ('btree', 'brin')`
 
-export const postgres: Catalogue = {
+export const catalogue: CatalogueCapabilities = {
   async list(query) {
     const rows = await query(LIST)
-    return rows.map(([schema = null, name, isView, count]) => ({
+    return rows.map(([schema = null, name, isView, count, bytes]) => ({
       table: tableText({ schema, name: name as string }),
       isView: isView === 't',
       // A table that was never analysed has -1.
       rows: isView === 't' || Number(count) < 0 ? null : Number(count),
+      bytes: isView === 't' || Number(count) < 0 ? null : Number(bytes),
     }))
   },
 

@@ -1,0 +1,77 @@
+import type { ListedTable } from '#dray/database/catalogue.ts'
+import { type TableName, tableNameOf, tableParts } from '#dray/database/table-name.ts'
+import { tableStep } from '#dray/messages/step-name.ts'
+import type { Replica } from '#dray/pipeline/declare/replica.ts'
+import { asking } from './read-table.ts'
+
+/** A table that a replica takes over. */
+export interface ChosenTable extends ListedTable {
+  /** `sales-raw/orders` */
+  readonly step: string
+}
+
+export interface ChosenTables {
+  /** The largest first. */
+  readonly tables: readonly ChosenTable[]
+  /** Sentences on what the declaration names and the source has not. */
+  readonly notes: readonly string[]
+}
+
+/** The tables of now that the patterns of a replica choose. */
+export async function chosenTables(replica: Replica): Promise<ChosenTables> {
+  const listed = await replica.from.withConnection((connection, adapter) => adapter.catalogue.list(asking(connection)))
+  const own = listed.filter(({ table }) => !isOfDray(tableNameOf(table)))
+  const wanted = replica.tables.filter((pattern) => !pattern.startsWith('!'))
+  const unwanted = replica.tables.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
+  const isMeant = (one: ListedTable, pattern: string) =>
+    (!one.isView || !isOpen(pattern)) && matches(pattern, one.table)
+  const tables = own
+    .filter((one) => wanted.some((pattern) => isMeant(one, pattern)))
+    .filter((one) => !unwanted.some((pattern) => matches(pattern, one.table)))
+  return {
+    tables: tables.map((one) => ({ ...one, step: tableStep(replica.name, one.table) })).sort(largestFirst),
+    notes: notesOn(replica, wanted, own, tables),
+  }
+}
+
+function largestFirst(one: ChosenTable, other: ChosenTable): number {
+  const [left, right] = [one, other].map(({ bytes, rows }) => bytes ?? (rows ?? 0) * 100) as [number, number]
+  return right - left || (one.table < other.table ? -1 : 1)
+}
+
+function isOfDray({ name }: TableName): boolean {
+  return /^dray_|__dray_next$/i.test(name)
+}
+
+const isOpen = (pattern: string) => pattern.includes('*')
+
+/** `*` stands for any part of a name; a pattern without a schema means the tables that the connection finds without. */
+export function matches(pattern: string, table: string): boolean {
+  const [parts, names] = [tableParts(pattern), tableParts(table)]
+  return parts.length === names.length && parts.every((part, place) => expression(part).test(names[place] as string))
+}
+
+function expression(part: string): RegExp {
+  const literals = part.split('*').map((text) => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&'))
+  return new RegExp(`^${literals.join('.*')}$`, 's')
+}
+
+function notesOn(
+  { from, overrides }: Replica,
+  wanted: readonly string[],
+  listed: readonly ListedTable[],
+  chosen: readonly ListedTable[],
+): string[] {
+  const missing = wanted.filter((pattern) => !listed.some(({ table }) => matches(pattern, table)))
+  const idle = [...overrides.keys()].filter((table) => !chosen.some((one) => one.table === table))
+  return [
+    ...missing.map(
+      (pattern) =>
+        `tables names ${pattern}, and ${from.name} has no such table, or its user may not see it: nothing is taken by that name; look at its spelling`,
+    ),
+    ...idle.map(
+      (table) =>
+        `overrides names ${table}, which is no table that is taken over, so it says nothing: look at its spelling (a table of another schema is written schema.table)`,
+    ),
+  ]
+}

@@ -1,0 +1,355 @@
+import { Database } from '#dray/active-record/database.ts'
+import { timestamp } from '#dray/active-record/field-kinds.ts'
+import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-type.ts'
+import { columnName } from '#dray/active-record/sql.ts'
+import { targetTypes } from '#dray/active-record/target-types.ts'
+import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import { tableNameOf, tableText } from '#dray/database/table-name.ts'
+import { TerminalError } from '#dray/errors.ts'
+import { LEFT } from '#dray/messages/column-notes.ts'
+import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
+import type { Mask, Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
+import { stampTexts } from '#dray/pipeline/plan/cursor-text.ts'
+import { held } from '#dray/pipeline/plan/new-columns.ts'
+import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
+import { chosenTables } from './chosen-tables.ts'
+import { fittingName, propertyNames, targetNames } from './column-names.ts'
+import { candidatesIn, type ReadTable, readTable, typesOf } from './read-table.ts'
+
+/** A table as a run is going to replicate it. */
+export interface DescribedTable {
+  readonly table: ReplicatedTable
+  /** Null where the target does not have it yet. */
+  readonly live: LiveTable | null
+  /** Columns that a target which is there has not yet. */
+  readonly missing: readonly MissingColumn[]
+  /** Sentences for a person. */
+  readonly notes: readonly string[]
+}
+
+export interface MissingColumn {
+  /** In the source. */
+  readonly source: string
+  readonly target: FieldType & { readonly column: string }
+}
+
+const MARK = '_deleted_at'
+const HASH_LENGTH = 64
+
+/**
+ * What a table of a replica is like now: its columns, types and key by the source's catalogue, its reading by the
+ * declaration. Changes nothing. Throws `Terminal` where it cannot be replicated as it is.
+ */
+export async function describeTable(replica: Replica, step: string): Promise<DescribedTable> {
+  const source = await sourceOf(replica, step)
+  const read = await readTable(replica.from, source)
+  if (read === null) throw gone(replica, step, source)
+  const override = replica.overrides.get(source) ?? {}
+  const target = targetOf(replica, source, override)
+  const { live, adapter } = await replica.into.withConnection(async (connection, adapter) => ({
+    live: await connection.describe(target),
+    adapter,
+  }))
+  return new Describer(replica, { step, source, target, override, read, live, adapter }).describe()
+}
+
+async function sourceOf(replica: Replica, step: string): Promise<string> {
+  const said = tableOfStep(step)
+  if (tableStep(replica.name, said) === step) return said
+  const { tables } = await chosenTables(replica)
+  const found = tables.find((one) => one.step === step)
+  if (found !== undefined) return found.table
+  throw gone(replica, step, said)
+}
+
+function gone({ from, into }: Replica, step: string, source: string): TerminalError {
+  return new TerminalError(
+    `${step}: ${from.name} has no table ${source} any more, or its user may not see it, so nothing was read; what ${into.name} has of it stays as it is`,
+  )
+}
+
+/** The table that one becomes, in a spelling that the target can have. */
+export function targetOf(
+  replica: Replica,
+  source: string,
+  override: TableOverride = replica.overrides.get(source) ?? {},
+) {
+  const named = tableNameOf(override.name ?? replica.nameOf({ ...tableNameOf(source), text: source }))
+  return tableText({ ...named, name: fittingName(named.name) })
+}
+
+interface Subject {
+  readonly step: string
+  readonly source: string
+  readonly target: string
+  readonly override: TableOverride
+  readonly read: ReadTable
+  readonly live: LiveTable | null
+  readonly adapter: Adapter
+}
+
+class Describer {
+  readonly #replica: Replica
+  readonly #subject: Subject
+  readonly #notes: string[] = []
+  readonly #missing: MissingColumn[] = []
+
+  constructor(replica: Replica, subject: Subject) {
+    this.#replica = replica
+    this.#subject = subject
+  }
+
+  async describe(): Promise<DescribedTable> {
+    const { source, target, override, read, live } = this.#subject
+    const masks = masksOf(override)
+    this.#refuseUnknown('except', override.except ?? [])
+    this.#refuseUnknown('mask', [...masks.keys()])
+    const key = this.#key(masks)
+    const taken = read.live.columns.filter(({ name }) => !override.except?.includes(name))
+    const fields = await this.#fields(taken, key, masks)
+    const columns = fields.filter(({ mask }) => mask !== 'null')
+    const cursor = await this.#cursor(columns)
+    const deletes = override.deletes ?? this.#replica.deletes
+    const load = key.length > 0 ? 'upsert' : override.load === 'append' && cursor.name !== null ? 'append' : 'replace'
+    const isRead = load === 'replace' ? { ...cursor, name: null, why: keyless(cursor) } : cursor
+    const marksGone = deletes === 'soft' && load === 'upsert'
+    if (override.load === 'append' && load !== 'append') throw this.#appendWithout(key, cursor)
+    return {
+      table: {
+        source,
+        target,
+        columns,
+        masked: fields
+          .filter(({ mask, target: { column } }) => mask === 'null' && (live === null || hasColumn(live, column)))
+          .map(({ name, target: type }) => ({ ...type, name })),
+        key: key.map((column) => columns.find((one) => one.source.column === column)?.name as string),
+        load,
+        cursor: isRead.name,
+        isXid: isRead.isXid,
+        deletes: load === 'upsert' ? deletes : 'ignore',
+        mark: marksGone ? markOf(fields) : null,
+        why: isRead.why,
+      },
+      live,
+      missing: this.#missing,
+      notes: this.#notes,
+    }
+  }
+
+  get #where(): string {
+    return `${this.#replica.from.name}.${this.#subject.source}`
+  }
+
+  #refuse(what: string): TerminalError {
+    return new TerminalError(`${this.#subject.step}: ${what}`)
+  }
+
+  #refuseUnknown(option: string, names: readonly string[]): void {
+    const { columns } = this.#subject.read.live
+    const unknown = names.find((name) => !columns.some((column) => column.name === name))
+    if (unknown === undefined) return
+    throw this.#refuse(
+      `overrides: { ${option} } names ${unknown}, and ${this.#where} has no such column, so nothing was read: what is meant would be loaded as it is; it has ${columns.map(({ name }) => name).join(', ')}`,
+    )
+  }
+
+  #key(masks: ReadonlyMap<string, Mask>): readonly string[] {
+    const { override, read } = this.#subject
+    const asked = override.key === undefined ? null : [override.key].flat()
+    if (asked !== null) this.#refuseUnknown('key', asked)
+    const key = asked ?? keyOf(read)
+    const hidden = key.find((name) => masks.has(name) || override.except?.includes(name))
+    if (hidden === undefined) return key
+    throw this.#refuse(
+      `${hidden} is of the key of ${this.#where}, by which rows are told apart, so it can be neither masked nor left out; name another key (overrides: { key }), or leave the table out`,
+    )
+  }
+
+  /** Columns that the target has not yet are left to what adds them, unless it is to be made. */
+  async #fields(
+    columns: readonly LiveColumn[],
+    key: readonly string[],
+    masks: ReadonlyMap<string, Mask>,
+  ): Promise<ReplicatedColumn[]> {
+    const { read, live, adapter, source } = this.#subject
+    const names = targetNames(
+      columns.map(({ name }) => name),
+      adapter,
+    )
+    const properties = propertyNames(columns.map(({ name }) => name))
+    this.#sayRenamed(columns, names)
+    const found = names.map((name) => live?.columns.find((one) => isAlike(one.name, name, adapter)))
+    const open = columns.filter((_, place) => found[place] === undefined)
+    const measured = await typesOf(this.#replica.from, source, read, open)
+    const types = columns.map((column) => measured[open.indexOf(column)] ?? typeOf('text'))
+    const made = targetTypes(
+      types.map((type, place) => ({ type, isKey: key.includes(columns[place]?.name ?? '') })),
+      adapter,
+    )
+    return columns.flatMap((column, place): ReplicatedColumn[] => {
+      const mask = masks.get(column.name) ?? null
+      const there = found[place]
+      const name = properties[place] as string
+      const target = there?.name ?? (names[place] as string)
+      if (there === undefined && live !== null && mask === null && !key.includes(column.name)) {
+        this.#leave(column.name, { ...(made[place] as FieldType), column: target })
+        return []
+      }
+      const pair = mask === 'hash' ? this.#hashed(column) : there === undefined ? null : this.#pair(column, there, mask)
+      return [
+        {
+          name,
+          source: { ...(pair?.source ?? (types[place] as FieldType)), column: column.name },
+          target: { ...(pair?.target ?? (made[place] as FieldType)), column: target },
+          isNullable: !key.includes(column.name) && (column.nullable || mask !== null),
+          mask,
+        },
+      ]
+    })
+  }
+
+  #leave(source: string, target: MissingColumn['target']): void {
+    if (this.#replica.follows) {
+      this.#missing.push({ source, target })
+      return
+    }
+    const { into } = this.#replica
+    this.#notes.push(
+      `the column ${source} of ${this.#where} ${LEFT} into ${into.name}.${this.#subject.target}, since the replica says columns: 'fixed'; say 'follow', or leave it out (overrides: { '${this.#subject.source}': { except: ['${source}'] } })`,
+    )
+  }
+
+  #hashed(column: LiveColumn): { readonly source: FieldType; readonly target: FieldType } {
+    const [type] = candidatesIn(this.#subject.read, column).types
+    if (type?.kind !== 'binary') return { source: typeOf('text'), target: varcharOf(HASH_LENGTH) }
+    throw this.#refuse(`${column.name} of ${this.#where} holds bytes, which are not hashed; mask it as NULL`)
+  }
+
+  /** How a column that is there takes the source's values. */
+  #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null) {
+    const { read, adapter, target } = this.#subject
+    if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
+    for (const type of candidatesIn(read, column).types) {
+      const pair = held(type, there, adapter)
+      if (pair !== null) return pair
+    }
+    const { from, into } = this.#replica
+    throw this.#refuse(
+      `the column ${column.name} of ${this.#where} is ${column.type || 'without a type'}, and ${there.name} of ${into.name}.${target} is ${there.type || 'without a type'}, which does not hold its values, so nothing was read and last_run stays where it is; change that column of ${into.name} and run again, or leave it out (overrides: { '${this.#subject.source}': { except: ['${column.name}'] } } of ${from.name}'s replica)`,
+    )
+  }
+
+  #sayRenamed(columns: readonly LiveColumn[], names: readonly string[]): void {
+    const renamed = columns.flatMap(({ name }, place) =>
+      name === names[place] ? [] : [`${name} (as ${names[place]})`],
+    )
+    if (renamed.length > 0) {
+      this.#notes.push(`${this.#replica.into.name} cannot have columns of the names of ${renamed.join(', ')}`)
+    }
+  }
+
+  async #cursor(columns: readonly ReplicatedColumn[]): Promise<Cursor> {
+    const { override } = this.#subject
+    if (override.cursor === false) return { name: null, isXid: false, why: 'the declaration says so' }
+    const isAsked = override.cursor !== undefined
+    const names = [override.cursor ?? this.#replica.cursor].flat()
+    if (names.length === 0) return { name: null, isXid: false, why: 'the declaration names no cursor' }
+    const column = names
+      .map((name) => columns.find(({ source }) => isAlike(source.column, name, IGNORING)))
+      .find(Boolean)
+    if (column === undefined && isAsked) {
+      throw this.#refuse(
+        `overrides: { cursor } names ${names.join(', ')}, and ${this.#where} has no such column that is read, so nothing was read; it has ${columns.map(({ source }) => source.column).join(', ')}`,
+      )
+    }
+    if (column === undefined) return { name: null, isXid: false, why: `it has no column ${names.join(' or ')}` }
+    const live = this.#subject.read.live.columns.find(({ name }) => name === column.source.column) as LiveColumn
+    const isXid = /^xid8$/i.test(live.type)
+    const fault = await this.#faultOf(live, column, isXid, isAsked)
+    if (fault === null) return { name: column.name, isXid, why: `what has changed by ${live.name}` }
+    if (isAsked) throw this.#refuse(`overrides: { cursor } names ${live.name}, but ${fault}; nothing was read`)
+    return { name: null, isXid: false, why: fault }
+  }
+
+  /** Why rows could be missed, or each run be slow; null for a sound cursor. One that is asked for may be slow. */
+  async #faultOf(live: LiveColumn, column: ReplicatedColumn, isXid: boolean, isAsked: boolean): Promise<string | null> {
+    const { read, override, source } = this.#subject
+    if (column.mask !== null) return `${live.name} is masked`
+    if (!isXid && column.source.kind !== 'timestamp') return `${live.name} is ${live.type}, which is no moment`
+    if (live.nullable && override.nulls === undefined) return `${live.name} may be NULL, and such rows are in no window`
+    if (!isAsked && read.details.isView) return `whether ${live.name} has an index is not known of a view`
+    if (!isAsked && !read.details.indexed.has(live.name)) return `no index begins with ${live.name}`
+    if (isXid) return null
+    const form = read.adapter.stampForm(live.type)
+    if (form === 'text' && (await isDisordered(this.#replica, source, live.name))) {
+      return `${live.name} has values that are no time stamps in UTC`
+    }
+    if (form === 'moment' || read.serverZone === null || override.zone !== undefined) return null
+    return `${live.name} is of a type without a zone, and the server is in ${read.serverZone}: overrides: { zone } says what it holds`
+  }
+
+  #appendWithout(key: readonly string[], cursor: Cursor): TerminalError {
+    if (key.length > 0) return this.#refuse(`overrides: { load: 'append' } is for tables without a key; leave it out`)
+    return this.#refuse(`overrides: { load: 'append' } needs a cursor, and there is none: ${cursor.why}`)
+  }
+}
+
+interface Cursor {
+  readonly name: string | null
+  readonly isXid: boolean
+  readonly why: string
+}
+
+const IGNORING = { alter: { ignoresCase: true } }
+
+function isAlike(one: string, other: string, { alter }: { readonly alter: Pick<Adapter['alter'], 'ignoresCase'> }) {
+  return alter.ignoresCase ? one.toLowerCase() === other.toLowerCase() : one === other
+}
+
+function hasColumn({ columns }: LiveTable, name: string): boolean {
+  return columns.some((column) => column.name === name)
+}
+
+function masksOf({ mask = [] }: TableOverride): ReadonlyMap<string, Mask> {
+  const isList = (given: typeof mask): given is readonly string[] => Array.isArray(given)
+  return new Map(isList(mask) ? mask.map((name) => [name, 'null'] as const) : Object.entries(mask))
+}
+
+function keyless({ name, why }: Cursor): string {
+  const all = 'without a key rows cannot be told apart, so each run replaces all of them'
+  return name === null ? all : `${all} (${why} could be appended: overrides: { load: 'append' })`
+}
+
+/** The primary key, or else the smallest unique key that is never NULL. */
+function keyOf({ live: { primaryKey, uniqueKeys, columns }, details }: ReadTable): readonly string[] {
+  if (details.isInherited) return []
+  if (primaryKey.length > 0) return primaryKey
+  const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
+  const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
+  return whole.sort((one, other) => one.length - other.length)[0] ?? []
+}
+
+function markOf(fields: readonly ReplicatedColumn[]): MarkColumn {
+  const columns = new Set(fields.map(({ target }) => target.column.toLowerCase()))
+  const names = new Set(fields.map(({ name }) => name))
+  let column = MARK
+  for (let count = 2; columns.has(column); count++) column = `${MARK}_${count}`
+  let name = 'markedDeletedAt'
+  while (names.has(name)) name = `${name}2`
+  return { name, column }
+}
+
+/** Whether some texts of a column cannot be put in order with the others, as a run would find. */
+async function isDisordered({ from }: Replica, table: string, column: string): Promise<boolean> {
+  const { definition } = new Database('stamps').source(table, { stamp: timestamp().primaryKey().column(column) })
+  const stamps = { name: column, value: columnName({ column }) }
+  return from.withConnection(async (connection, adapter) => {
+    try {
+      await stampTexts(definition, stamps, connection, { adapter })
+      return false
+    } catch (error) {
+      if (error instanceof TerminalError) return true
+      throw error
+    }
+  })
+}

@@ -1,0 +1,144 @@
+import { withDeadline } from '#dray/database/deadline.ts'
+import { TerminalError } from '#dray/errors.ts'
+import type { StepOutcome, TablesInput, TablesOutput } from '#dray/messages/stages.ts'
+import { executionSuffix } from '#dray/messages/step-name.ts'
+import type { Replica } from '#dray/pipeline/declare/replica.ts'
+import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
+import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
+import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
+import { targetOf } from '#dray/pipeline/replica/described-table.ts'
+import { writeJson, writeJsonArray } from '#dray/staging/documents.ts'
+import { itemsPrefix, planPrefix } from '#dray/staging/keys.ts'
+import { emptyStep } from '#dray/state/state-store.ts'
+import type { Services } from '../services.ts'
+import { enterRun } from './enter-run.ts'
+import { recordEnd } from './outcome.ts'
+
+/** As long as that of a pipeline. */
+const LEASE_MS = 6 * 3600 * 1000
+/** An item is about 120 bytes of a payload of 256 KiB, and about 12 events of a history of 25,000. */
+const MOST_INLINE_TABLES = 1_000
+
+/** What Tables has found, for Gather. */
+export interface TablesPlan {
+  readonly startedAt: number
+  readonly steps: readonly string[]
+}
+
+/**
+ * Finds out which tables a replica has now, the largest first. A run of all of them takes the replica's lease, so that
+ * another one is refused as a whole; one of some tables goes by the leases of these. Throws `LeaseHeld`, and `Terminal`
+ * where there is none to take.
+ */
+export function tables(replica: Replica, input: TablesInput, services: Services): Promise<TablesOutput> {
+  return withDeadline(services.signal, () => findTables(replica, input, services))
+}
+
+async function findTables(replica: Replica, input: TablesInput, services: Services): Promise<TablesOutput> {
+  const { state, staging, signal, now } = services
+  const startedAt = now()
+  const { run, tables: asked = null, except } = input
+  await enterRun(input, services)
+  if (asked === null) await state.acquireLease(replica.name, run.id, startedAt, startedAt + LEASE_MS)
+  const chosen = await chosenTables(replica)
+  const wanted = chosenOf(replica, chosen.tables, { asked, except: new Set(except ?? []) })
+  const { apart, clashes } = await apartInTarget(replica, wanted)
+  await migrateTarget(replica.into)
+  const notes = [...chosen.notes, ...(asked === null ? await changesNoted(replica, chosen.tables) : [])]
+  for (const note of notes) services.log.warn(note, { pipeline: replica.name })
+  for (const [step, ending] of clashes) await recordEnd(run, step, ending, { state })
+  await state.putStep({
+    ...emptyStep(run.id, replica.name),
+    startTime: startedAt,
+    notes: notes.length === 0 ? null : notes,
+    tables: { total: wanted.length, failed: clashes.size },
+  })
+  const plan: TablesPlan = { startedAt, steps: wanted.map(({ step }) => step) }
+  const items = apart.map(({ step }) => ({ step, suffix: executionSuffix(step) }))
+  services.progress({ pipeline: replica.name, partition: null, phase: 'plan', rows: items.length })
+  return {
+    plan: await writeJson(staging, planPrefix(run.id, replica.name), plan, { signal }),
+    count: items.length,
+    concurrency: replica.tablesAtOnce,
+    ...(await placed(replica, run.id, items, services)),
+  }
+}
+
+async function placed(
+  { name }: Replica,
+  run: string,
+  items: TablesOutput['tables'],
+  { staging, signal }: Services,
+): Promise<Pick<TablesOutput, 'tables' | 'distributed' | 'items'>> {
+  if (items.length <= MOST_INLINE_TABLES) return { tables: items, distributed: false, items: null }
+  const { key } = await writeJsonArray(staging, itemsPrefix(run, name), items, { signal })
+  const [, bucket = '', inBucket = key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(staging.locate(key)) ?? []
+  return { tables: [], distributed: true, items: { bucket, key: inBucket } }
+}
+
+function chosenOf(
+  { name, from, tables: patterns }: Replica,
+  chosen: readonly ChosenTable[],
+  { asked, except }: { readonly asked: readonly string[] | null; readonly except: ReadonlySet<string> },
+): readonly ChosenTable[] {
+  const own = asked?.filter((step) => step.startsWith(`${name}/`)) ?? null
+  const unknown = own?.filter((step) => !chosen.some((table) => table.step === step)) ?? []
+  if (unknown.length > 0) {
+    throw new TerminalError(
+      `${name}: ${unknown.join(', ')} is no table that it takes over, so nothing was read; \`npx dray plan ${name}\` lists those that it has`,
+    )
+  }
+  if (own !== null && own.length > 0) return chosen.filter(({ step }) => own.includes(step))
+  if (chosen.length > 0) return chosen.filter(({ step }) => !except.has(step))
+  throw new TerminalError(
+    `${name}: ${from.name} has no table that tables: ${JSON.stringify(patterns)} chooses, or its user may not see any, so nothing was read; grant them to the user, or look at the patterns (a table of another schema is chosen by 'schema.*')`,
+  )
+}
+
+/** Two tables of the source that would become one are both left out: neither may overwrite the other's rows. */
+async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
+  const { alter } = await replica.into.adapter()
+  const alike = (name: string) => (alter.ignoresCase ? name.toLowerCase() : name)
+  const byTarget = Map.groupBy(wanted, ({ table }) => alike(targetOf(replica, table)))
+  const clashes = new Map<string, StepOutcome>()
+  for (const [target, group] of byTarget) {
+    if (group.length === 1) continue
+    const names = group.map(({ table }) => table).join(' and ')
+    const reason = `Terminal: ${names} would both become ${replica.into.name}.${target}, so neither was read; give one another name (name, or overrides: { '${group[1]?.table}': { name: … } }), or leave it out`
+    for (const { step } of group) clashes.set(step, { status: 'failed', reason })
+  }
+  return { apart: wanted.filter(({ step }) => !clashes.has(step)), clashes }
+}
+
+/** Tables that have come or gone since the last run, by what the target knows of. */
+async function changesNoted(replica: Replica, chosen: readonly ChosenTable[]): Promise<string[]> {
+  const { Fence } = ledgerOf(replica.into)
+  const known = await Fence.where(['pipeline like ?', `${replica.name}/%`]).toArray()
+  if (known.length === 0) return []
+  const names = new Set(known.map(({ pipeline }) => pipeline))
+  const steps = new Set(chosen.map(({ step }) => step))
+  const [fresh, gone] = [
+    chosen.filter(({ step }) => !names.has(step)),
+    known.filter(({ pipeline }) => !steps.has(pipeline)),
+  ]
+  const { from, into, name } = replica
+  return [
+    ...(fresh.length === 0
+      ? []
+      : [
+          `${from.name} has ${fresh.length === 1 ? 'a new table' : 'new tables'}, which ${name} takes over from now on: ${listed(fresh.map(({ table }) => table))}`,
+        ]),
+    ...(gone.length === 0
+      ? []
+      : [
+          `${from.name} has ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} no more, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
+        ]),
+  ]
+}
+
+const MOST_NAMED = 20
+
+function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_NAMED
+  return rest <= 0 ? names.join(', ') : `${names.slice(0, MOST_NAMED).join(', ')} and ${rest} more`
+}
