@@ -4,6 +4,7 @@ import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.t
 import type { Spelling } from '#dray/database/capabilities.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
+import { isTableStep } from '#dray/messages/step-name.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { askedModel } from './asked-model.ts'
@@ -58,7 +59,8 @@ export async function checkContract(
         ? { isKeyDeclaredAlone: true, ...((await isView(models.source)) ? { isView: true } : {}) }
         : {}),
     },
-    notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
+    // A replica says itself what it leaves out.
+    notes: pipeline.columns.areFollowed || isTableStep(pipeline.name) ? [] : notesOfUnknown(pipeline, live.source),
   }
 }
 
