@@ -244,6 +244,10 @@ export interface StateStore {
   putPartition(partition: LandedPartition): Promise<void>
   /** Steps in the order in which they started, partitions by number. */
   run(id: string): Promise<RunDetail | null>
+  /** What is known of a run without its steps; null when no such run is recorded, or not any more. */
+  runRecord(id: string): Promise<RunRecord | null>
+  /** What is known of one step of a run. */
+  stepRecord(run: string, step: string): Promise<StepRecord | null>
   /** The workflow that a run is one of; null when no such run is recorded, or not any more. */
   workflowOf(run: string): Promise<string | null>
   /** Newest first. */

@@ -389,8 +389,8 @@ export const stateMutants: readonly Mutant[] = [
     bug: 'a Plan that comes after the end of its run keeps a lease',
     file: PLAN,
     edits: [
-      ['await refuseEndedRun(declared, run.id, services)', ''],
-      ['await refuseEndedRun(pipeline, runId, services)', ''],
+      ['await refuseEndedRun(name, run.id, services)', ''],
+      ['await refuseEndedRun(pipeline.name, runId, services)', ''],
     ],
   },
   {
