@@ -1,0 +1,8 @@
+import { defineProject } from 'dray-infra'
+import { raw } from './workflows/raw.ts'
+
+export const project = defineProject({
+  workflows: [raw],
+  databases: { sales: { embedded: 'postgres' }, warehouse: { embedded: 'postgres' } },
+  main: raw,
+})
