@@ -1,16 +1,12 @@
-import { type RawBuilder, sql } from 'kysely'
-import { readColumn, tableName } from '#dray/active-record/sql.ts'
-import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
-import type { Adapter, HeldRows, MergeResult, QueryOptions } from '#dray/database/adapter.ts'
-import { compile } from '#dray/database/statement.ts'
-import { tableParts } from '#dray/database/table-name.ts'
+import type { MergeResult, QueryOptions } from '#dray/database/adapter.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyPlaces, mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
 import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { absentKeys, presentKeys } from './held-key-rows.ts'
 import { hashOf, knownSpellings } from './kept-spellings.ts'
 import { type LeftOut, withoutRows, withRefused } from './some-rows.ts'
 
@@ -52,19 +48,10 @@ export async function loadSome(
 /** The places of rows that are not to be written. */
 async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: Options): Promise<LeftOut> {
   const { target, by, insert } = pipeline.load
-  const columns = columnsOf(target.definition, by)
-  const names = columns.map(({ column }) => column)
-  const keys = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
-  const found = await target.database.withConnection(async (connection, adapter) => {
-    const table = { table: target.definition.table, columns: names, key: names }
-    const held = await connection.holdRows(table, () => keyBlocks(pipeline, open), options)
-    const statement = insert ? presentRows(adapter, pipeline, columns, held) : absentRows(pipeline, columns, held)
-    const { sql: text, parameters } = compile(adapter, statement)
-    const { rows } = await connection.query(text, parameters, options)
-    await held.release()
-    return rows.map(([place, ...stored]) => ({ place: held.rowOf(place as string), stored }))
-  })
-  const left = keys === null ? found : await spelledAlike(pipeline, found, keys)
+  const keys = { columns: columnsOf(target.definition, by), open: () => keyBlocks(pipeline, open) }
+  const given = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
+  const found = await (insert ? presentKeys : absentKeys)(target, keys, options)
+  const left = given === null ? found : await spelledAlike(pipeline, found, given)
   return new Map(left.map(({ place }) => [place, null]))
 }
 
@@ -82,42 +69,6 @@ async function spelledAlike(
     const spelling = known.get(hashOf(stored))
     return spelling === undefined ? textOf(stored) === textOf(given) : keyOf(spelling) === keyOf(given)
   })
-}
-
-function owned({ load }: Pipeline, { column }: ColumnDefinition): RawBuilder<unknown> {
-  return sql.id(...tableParts(load.target.definition.table), column)
-}
-
-function sameKey(pipeline: Pipeline, columns: readonly ColumnDefinition[]): RawBuilder<unknown> {
-  const same = columns.map((column, at) => sql`${owned(pipeline, column)} = ${sql.id('dray_held', keyName(at))}`)
-  return sql.join(same, sql` and `)
-}
-
-function keyName(at: number): string {
-  return `dray_key_${at}`
-}
-
-/** The keys that are held, under names that no column of the target has. */
-function heldKeys(columns: readonly ColumnDefinition[], { table, place }: HeldRows): RawBuilder<unknown> {
-  const keys = columns.map(({ column }, at) => sql`${sql.id(column)} as ${sql.id(keyName(at))}`)
-  return sql`(select ${sql.raw(place)} as dray_row, ${sql.join(keys)} from ${sql.raw(table)}) dray_held`
-}
-
-function presentRows(
-  adapter: Adapter,
-  pipeline: Pipeline,
-  columns: readonly ColumnDefinition[],
-  held: HeldRows,
-): RawBuilder<unknown> {
-  const { definition } = pipeline.load.target
-  const stored = sql.join(columns.map((column) => readColumn(adapter, column)))
-  return sql`select dray_row, ${stored} from ${heldKeys(columns, held)} join ${tableName(definition)} on ${sameKey(pipeline, columns)}`
-}
-
-function absentRows(pipeline: Pipeline, columns: readonly ColumnDefinition[], held: HeldRows): RawBuilder<unknown> {
-  const { definition } = pipeline.load.target
-  return sql`select dray_row from ${heldKeys(columns, held)}
-    where not exists (select 1 from ${tableName(definition)} where ${sameKey(pipeline, columns)})`
 }
 
 async function* keyBlocks(pipeline: Pipeline, open: OpenBlocks): AsyncGenerator<CopyBlock> {
