@@ -3,12 +3,12 @@ import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions } from '#dray/database/adapter.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { keyPlaces, mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
-import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { absentKeys, presentKeys } from './held-key-rows.ts'
-import { hashOf, knownSpellings } from './kept-spellings.ts'
 import { type LeftOut, withoutRows, withRefused } from './some-rows.ts'
+import { compareSpellings } from './spelled-alike.ts'
 
 type Key = readonly Text[]
 
@@ -20,6 +20,8 @@ export interface Landed extends MergeResult {
 interface Options extends QueryOptions {
   /** A row is left alone even where its key is there from one that spells it otherwise. */
   readonly respell: boolean
+  /** Of the plan. */
+  readonly schema: PlannedSchema | undefined
 }
 
 /**
@@ -51,24 +53,10 @@ async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: Options)
   const keys = { columns: columnsOf(target.definition, by), open: () => keyBlocks(pipeline, open) }
   const given = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
   const found = await (insert ? presentKeys : absentKeys)(target, keys, options)
-  const left = given === null ? found : await spelledAlike(pipeline, found, given)
-  return new Map(left.map(({ place }) => [place, null]))
-}
-
-/** Of rows whose key the target has those that spell it as the row which it has it from. */
-async function spelledAlike(
-  pipeline: Pipeline,
-  found: readonly { readonly place: number; readonly stored: Key }[],
-  keys: readonly Key[],
-) {
-  const by = columnsOf(pipeline.load.target.definition, pipeline.load.by)
-  const textOf = (key: Key) => keyOf(canonicalKey(by, key))
-  const known = await knownSpellings(pipeline, found)
-  return found.filter(({ place, stored }) => {
-    const given = keys[place] as Key
-    const spelling = known.get(hashOf(stored))
-    return spelling === undefined ? textOf(stored) === textOf(given) : keyOf(spelling) === keyOf(given)
-  })
+  if (given === null) return new Map(found.map(({ place }) => [place, null]))
+  const pairs = found.map(({ place, stored }) => ({ place, given: given[place] as Key, stored }))
+  const compared = await compareSpellings(pipeline, keys.columns, pairs, options.schema)
+  return new Map(compared.flatMap(({ place, isAlike }) => (isAlike ? [[place, null]] : [])))
 }
 
 async function* keyBlocks(pipeline: Pipeline, open: OpenBlocks): AsyncGenerator<CopyBlock> {

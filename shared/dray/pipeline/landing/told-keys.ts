@@ -14,24 +14,18 @@ import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { chosenRows } from './chosen-rows.ts'
 import { liveRows } from './gone-keys.ts'
 import { presentKeys } from './held-key-rows.ts'
-import { hashOf, knownSpellings } from './kept-spellings.ts'
 import type { LandedRun } from './ledger.ts'
 import { queried } from './queried.ts'
+import { compareSpellings, type GivenKey } from './spelled-alike.ts'
 import { storedKeys } from './stored-keys.ts'
 
 type Key = readonly Text[]
-
-/** A key as its row brings it, and as the target writes it. */
-interface ToldKey {
-  readonly given: Key
-  readonly stored: Key
-}
 
 /** Deletes, marks or closes the target rows of these keys; says how many. */
 type Remove = (keys: readonly Key[], isWanted: RawBuilder<unknown>) => Promise<number>
@@ -189,11 +183,10 @@ export class ToldKeys {
    * Of the keys of a block those that the target has from rows that spell them so. One that it has from a row of
    * another spelling, which the source still has, is the key of that row.
    */
-  async #own(block: Block): Promise<readonly ToldKey[]> {
+  async #own(block: Block): Promise<readonly GivenKey[]> {
     const { extract, load } = this.#pipeline
     const own = columnsOf(extract.source.definition, this.#pipeline.deletes.key)
     const by = columnsOf(load.target.definition, load.goneBy)
-    const textOf = (key: Key) => keyOf(canonicalKey(by, key))
     const keys = decodeBlock(block)
     const { signal } = this.#services
     const found = await presentKeys(load.target, { columns: by, open: () => [block] }, { signal })
@@ -201,14 +194,8 @@ export class ToldKeys {
     const pairs = [...new Map(found.map((one) => [`${one.place} ${keyOf(one.stored)}`, one])).values()].map(
       ({ place, stored }) => ({ given: keys[place] as Key, stored }),
     )
-    const isKept = (this.#schema?.forgotten ?? null) === null
-    const spellings = isKept ? new Map<string, Key>() : await knownSpellings(this.#pipeline, pairs)
-    const spelled = pairs.map(({ given, stored }) => {
-      const spelling = spellings.get(hashOf(stored)) ?? null
-      const isSame = spelling === null ? textOf(stored) === textOf(given) : keyOf(spelling) === keyOf(given)
-      return { given, stored, spelling: spelling ?? stored, isSame }
-    })
-    const others = spelled.filter(({ isSame }) => !isSame)
+    const spelled = await compareSpellings(this.#pipeline, by, pairs, this.#schema)
+    const others = spelled.filter(({ isAlike }) => !isAlike)
     const there =
       others.length === 0
         ? []
