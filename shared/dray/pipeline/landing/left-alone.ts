@@ -1,12 +1,14 @@
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
 import type { MergeResult, QueryOptions } from '#dray/database/adapter.ts'
+import type { Reason } from '#dray/database/merge/spellings.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { keyPlaces, mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { absentKeys, presentKeys } from './held-key-rows.ts'
+import { noKey } from './keyless-rows.ts'
 import { type LeftOut, withoutRows, withRefused } from './some-rows.ts'
 import { compareSpellings } from './spelled-alike.ts'
 
@@ -44,19 +46,38 @@ export async function loadSome(
       `${name}: another writer has ${loading.insert ? 'inserted' : 'deleted'} ${written} rows of ${loading.target.definition.database}.${loading.target.definition.table} since their keys were looked up, so nothing was written; tried again, they are seen`,
     )
   }
-  return { ...(await withRefused(merged, open, leftOut)), left: leftOut.size }
+  const left = [...leftOut.values()].filter((reason) => reason === null).length
+  return { ...(await withRefused(merged, open, leftOut)), left }
 }
 
-/** The places of rows that are not to be written. */
+/** The places of rows that are not to be written; of a NULL in a key nobody knows which row it would update. */
 async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: Options): Promise<LeftOut> {
   const { target, by, insert } = pipeline.load
   const keys = { columns: columnsOf(target.definition, by), open: () => keyBlocks(pipeline, open) }
-  const given = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
-  const found = await (insert ? presentKeys : absentKeys)(target, keys, options)
+  if (!insert) {
+    const absent = await absentKeys(target, keys, options)
+    return new Map([...absent.map(({ place }) => [place, null] as const), ...(await keyless(pipeline, open))])
+  }
+  const given = !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
+  const found = await presentKeys(target, keys, options)
   if (given === null) return new Map(found.map(({ place }) => [place, null]))
   const pairs = found.map(({ place, stored }) => ({ place, given: given[place] as Key, stored }))
   const compared = await compareSpellings(pipeline, keys.columns, pairs, options.schema)
   return new Map(compared.flatMap(({ place, isAlike }) => (isAlike ? [[place, null]] : [])))
+}
+
+async function keyless(pipeline: Pipeline, open: OpenBlocks): Promise<Map<number, Reason>> {
+  const { target, by } = pipeline.load
+  const columns = columnsOf(target.definition, by)
+  const found = new Map<number, Reason>()
+  if (!columns.some(({ field }) => field.settings.isNullable)) return found
+  let place = 0
+  for await (const key of keysIn(pipeline, open)) {
+    const column = columns[key.indexOf(null)]?.column
+    if (column !== undefined) found.set(place, noKey(column, 'no row can be found that it updates'))
+    place += 1
+  }
+  return found
 }
 
 async function* keyBlocks(pipeline: Pipeline, open: OpenBlocks): AsyncGenerator<CopyBlock> {
