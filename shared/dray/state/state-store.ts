@@ -228,7 +228,7 @@ export interface StateStore {
    * Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started.
    */
   finishRun(id: string, end: RunEnd): Promise<void>
-  /** Replaces what is known of a step; a success is replaced by a success only. */
+  /** Replaces what is known of a step; a success is replaced by a success only, and another end by an end. */
   putStep(step: StepRecord): Promise<void>
   /** Counts one more attempt at a partition; one call counts once, however often its request is sent. */
   countAttempt(partition: Pick<PartitionRecord, 'runId' | 'pipeline' | 'partition'>): Promise<void>

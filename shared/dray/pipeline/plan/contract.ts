@@ -7,6 +7,7 @@ import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { askedModel } from './asked-model.ts'
 import { isKeyDeclaredAlone, isView } from './declared-key.ts'
+import { refuseFarOpen } from './far-open.ts'
 import { forgottenSpellings } from './forgotten-spellings.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
@@ -39,6 +40,7 @@ export async function checkContract(
   }
   const live = { source: await describe(models.source), target: await describe(models.target) }
   refuseComputed(pipeline, live.target)
+  await refuseFarOpen(pipeline, live.target)
   const others = [
     ...otherDifferences(pipeline.extract.model, live.source),
     ...otherDifferences(models.target, live.target),
