@@ -25,13 +25,16 @@ export interface SeenNumbers {
   readonly unsettled?: GreatestNumber | null
   /** The first key that no run has seen, where rows of new keys are read whatever their stamp. */
   readonly keysUntil?: string
+  /** The last usual run has read a part of what there was, and left the rest to the runs that follow it. */
+  readonly isInParts?: boolean
 }
 
-/** Only what is kept of numbers. */
+/** Only what is kept beside the source's identity. */
 export function seenNumbers(source: SeenNumbers | null): SeenNumbers {
   return {
     ...(source?.unsettled === undefined ? {} : { unsettled: source.unsettled }),
     ...(source?.keysUntil === undefined ? {} : { keysUntil: source.keysUntil }),
+    ...(source?.isInParts === undefined ? {} : { isInParts: source.isInParts }),
   }
 }
 
