@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { TerminalError } from '#dray/errors.ts'
 import type { Item } from './attributes.ts'
-import { notCountedByThisCall, notRecorded, runStillRunning, successStays } from './conditions.ts'
+import { laterReport, notCountedByThisCall, notRecorded, runStillRunning } from './conditions.ts'
 import {
   cutError,
   partitionItem,
@@ -160,9 +160,9 @@ export class RunMetrics {
     const outcome = await this.#requests.put(
       { ...key, ...item, [stateTable.timeToLive]: this.#expiry() },
       {
-        ConditionExpression: successStays,
+        ConditionExpression: laterReport,
         ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: { ':status': item.status, ':success': 'success' },
+        ExpressionAttributeValues: { ':status': item.status, ':success': 'success', ':running': 'running' },
       },
     )
     await this.#settle(outcome, key, item)

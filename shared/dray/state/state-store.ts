@@ -25,13 +25,16 @@ export interface SeenNumbers {
   readonly unsettled?: GreatestNumber | null
   /** The first key that no run has seen, where rows of new keys are read whatever their stamp. */
   readonly keysUntil?: string
+  /** The last usual run has read a part of what there was, and left the rest to the runs that follow it. */
+  readonly isInParts?: boolean
 }
 
-/** Only what is kept of numbers. */
+/** Only what is kept beside the source's identity. */
 export function seenNumbers(source: SeenNumbers | null): SeenNumbers {
   return {
     ...(source?.unsettled === undefined ? {} : { unsettled: source.unsettled }),
     ...(source?.keysUntil === undefined ? {} : { keysUntil: source.keysUntil }),
+    ...(source?.isInParts === undefined ? {} : { isInParts: source.isInParts }),
   }
 }
 
@@ -236,7 +239,7 @@ export interface StateStore {
    * Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started.
    */
   finishRun(id: string, end: RunEnd): Promise<void>
-  /** Replaces what is known of a step; a success is replaced by a success only. */
+  /** Replaces what is known of a step; a success is replaced by a success only, and another end by an end. */
   putStep(step: StepRecord): Promise<void>
   /** Counts one more attempt at a partition; one call counts once, however often its request is sent. */
   countAttempt(partition: Pick<PartitionRecord, 'runId' | 'pipeline' | 'partition'>): Promise<void>

@@ -544,6 +544,18 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         assert.deepEqual(detail?.steps, [stepOf(id)])
       })
 
+      test('does not take the end of a step back, with its reason, by what comes late', async () => {
+        const store = make()
+        const id = randomUUID()
+        await store.startRun({ ...start, id })
+        const [running, failed] = [{ status: 'running' } as const, { status: 'failed', error: 'a deadlock' } as const]
+
+        for (const step of [running, { ...running, bytes: 3 }, failed, running]) await store.putStep(stepOf(id, step))
+
+        const detail = await store.run(id)
+        assert.deepEqual(detail?.steps, [stepOf(id, failed)])
+      })
+
       test('keeps what calls have taken, beside items that say nothing of it', async () => {
         const store = make()
         const id = randomUUID()
