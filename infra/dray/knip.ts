@@ -25,7 +25,7 @@ export const framework = {
     'test/dray/**/fixtures/**/*.ts',
     'test/dray/fixture/functions/*/*.ts',
     'test/dray/fixture/infra/project.ts',
-    'test/dray/cloud/features/{functions/*/*,infra/project}.ts',
+    'test/dray/cloud/{features,loads}/{functions/*/*,infra/project}.ts',
     'test/dray/benchmarks/{,handlers/}*.ts',
     'test/dray/cleaning/make-places.ts',
     'test/dray/**/*.long.ts',
