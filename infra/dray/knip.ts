@@ -19,6 +19,7 @@ export const framework = {
     'functions/dray/*.ts',
     'test/dray/seconds-reporter.ts',
     'test/dray/{run,parts}.ts',
+    'test/dray/cloud/impatient-cdk.ts',
     'test/dray/faults/command/shifted-clock.ts',
     'test/dray/faults/simulation/simulate.ts',
     'test/dray/**/*.test.ts',
