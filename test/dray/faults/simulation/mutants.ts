@@ -1,4 +1,5 @@
 import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
+import { leftMutants } from './left-mutants.ts'
 import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
@@ -455,4 +456,5 @@ export const mutants: readonly Mutant[] = [
   ...toldMutants,
   ...worldMutants,
   ...largeRowMutants,
+  ...leftMutants,
 ]
