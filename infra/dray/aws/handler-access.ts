@@ -1,4 +1,4 @@
-import { batchPrefix, passedPrefix, roots, under } from 'dray/internal/staging/keys.ts'
+import { batchPrefix, comparedPrefix, passedPrefix, roots, under } from 'dray/internal/staging/keys.ts'
 import type { StepDatabases } from './step-databases.ts'
 
 /** What a handler may reach. */
@@ -67,6 +67,7 @@ const staged = under(roots.runs)
 const kept = under(roots.quarantine)
 const findings = under(roots.findings)
 const logs = under(roots.quarantineLog)
+const compared = under(comparedPrefix('*', '*'))
 const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
 
 /** What a stage stages: an extract cannot put rows where a load looks for them. */
@@ -84,21 +85,23 @@ const writtenBy: Readonly<Record<string, readonly string[]>> = {
 
 /** The control handlers work for every pipeline. */
 function controlAccess(stage: string, databases: Databases): HandlerAccess {
-  const reached = ['plan', 'commit'].includes(stage)
+  const reached = ['plan', 'commit', 'reconcile'].includes(stage)
     ? [...databases.values()].flatMap(({ sources, targets }) => [...sources, ...targets])
     : []
+  // Nothing but how a step has ended.
+  const writesSteps = stage === 'outcome' || stage === 'reconcile'
   return {
     // Commit asks the source which rows are gone, and whether a key is written otherwise there.
     databases: [...new Set(reached)].sort(),
     // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says
-    // what has become of rows.
+    // what has become of rows. A comparison leaves to its next call how far it has come.
     staging: {
-      read: { plan: [staged, kept, logs], commit: [staged, kept] }[stage] ?? [],
-      write: { plan: [staged], commit: [staged, kept, logs] }[stage] ?? [],
+      read: { plan: [staged, kept, logs], commit: [staged, kept], reconcile: [compared, kept, logs] }[stage] ?? [],
+      write: { plan: [staged], commit: [staged, kept, logs], reconcile: [compared] }[stage] ?? [],
     },
-    state: stage === 'finish' ? 'leases' : stage === 'outcome' ? 'outcomes' : 'all',
+    state: stage === 'finish' ? 'leases' : writesSteps ? 'outcomes' : 'all',
     announces: stage === 'finish',
-    tellsLineage: stage !== 'outcome',
+    tellsLineage: !writesSteps,
   }
 }
 

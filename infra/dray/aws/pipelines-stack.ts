@@ -2,6 +2,7 @@ import { NestedStack, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { type CompiledPipeline, pipelineMachine } from 'dray/internal/workflow/pipeline-machine.ts'
+import { functionsOfPipeline } from 'dray/internal/workflow/placeholders.ts'
 import type { DeployedHandler } from './deployed-handlers.ts'
 import { EnvironmentFunctions, type EnvironmentFunctionsProps } from './environment-functions.ts'
 import { machineRoles } from './machine-roles.ts'
@@ -32,7 +33,10 @@ export class PipelinesStack extends Stack {
   #createControl({ environment, handlers, number, ...props }: PipelinesStackProps): ReadonlyMap<string, string> {
     const functions = new EnvironmentFunctions(this, { environment, ...props })
     const logGroup = LogGroup.fromLogGroupName(this, 'Logs', logGroupOf.control(environment.name))
-    const control = [...handlers.values()].filter(({ handler }) => handler.startsWith('functions/dray/'))
+    const called = new Set(props.pipelines.flatMap((name) => functionsOfPipeline(name).map(({ handler }) => handler)))
+    const control = [...handlers.values()].filter(
+      ({ handler }) => handler.startsWith('functions/dray/') && called.has(handler),
+    )
     return new Map(
       control.map((handler) => {
         const name = controlFunctionName(environment.name, handler.role, number)

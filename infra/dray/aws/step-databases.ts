@@ -11,8 +11,8 @@ export interface StepDatabases {
 }
 
 /**
- * Which databases each step reads and writes: a pipeline those of its models, a task those that the workflow's
- * pipelines write, and those of the tables that it names.
+ * Which databases each step reads and writes: a pipeline those of its models, a comparison those of its pipeline, a
+ * task those that the workflow's pipelines write, and those of the tables that it names.
  */
 export async function databasesOfSteps(
   workflow: Workflow,
@@ -23,6 +23,9 @@ export async function databasesOfSteps(
     if (kind === 'pipeline') databases.set(name, databasesOf(await project.findPipeline(name)))
   }
   const targets = [...new Set([...databases.values()].flatMap((step) => step.targets))]
+  for (const { name, reconciled } of workflow.steps) {
+    if (reconciled !== undefined) databases.set(name, databasesOf(await project.findPipeline(reconciled.pipeline)))
+  }
   for (const { kind, name, databases: declared = [] } of workflow.steps) {
     if (kind === 'task') databases.set(name, { sources: [], targets, declared })
   }

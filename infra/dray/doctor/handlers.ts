@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import type { WorkflowUnit } from 'dray/internal/workflow/workflow.ts'
 
 /** The files of a step that are Lambdas, and what makes each of them a handler. */
 const files = {
@@ -15,7 +14,10 @@ const files = {
 } as const
 
 /** The folder of a step, and whether its handlers are there, can be imported, and are of this step. */
-export async function examineHandlers(folder: string, { kind, name }: WorkflowUnit): Promise<readonly Checked[]> {
+export async function examineHandlers(
+  folder: string,
+  { kind, name }: { readonly kind: keyof typeof files; readonly name: string },
+): Promise<readonly Checked[]> {
   const place = `functions/${name}`
   if (!existsSync(join(folder, place))) {
     const said = `a workflow runs ${name}, and there is no folder ${place}, so the step would fail; make it, or take run(${name}) out of the workflow`

@@ -9,12 +9,15 @@ import type {
   OutcomeInput,
   PlanInput,
   PlanOutput,
+  ReconcileInput,
+  ReconcileOutput,
   StepOutcome,
   TaskInput,
   TransformInput,
 } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
+import { reconcileStep } from '#dray/pipeline/inspect/reconcile-step.ts'
 import { commit } from '#dray/pipeline/stages/commit.ts'
 import { extract } from '#dray/pipeline/stages/extract.ts'
 import { finish } from '#dray/pipeline/stages/finish.ts'
@@ -82,6 +85,13 @@ export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
     await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
     return output
   })
+}
+
+/** The Lambda that compares the source of any pipeline with its target. */
+export function reconcileHandler(find: Find): Handler<ReconcileInput, ReconcileOutput> {
+  return handlerOf('reconcile', async (input: ReconcileInput, services) =>
+    reconcileStep(await find(input.pipeline), input, services),
+  )
 }
 
 /** The Lambda that writes how a pipeline ended, and says it to the workflow. */

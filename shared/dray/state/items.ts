@@ -7,6 +7,7 @@ import type {
   LandedPartition,
   PartitionRecord,
   PipelineState,
+  ReconciledRows,
   RunDetail,
   RunRecord,
   RunStart,
@@ -129,12 +130,14 @@ export function stepItem(step: StepRecord): Item {
     quarantine: step.quarantine,
     ...spentItem(step.spent),
     ...(step.plannedCost === undefined ? {} : { planned_cost: step.plannedCost }),
+    ...(step.reconciled === undefined ? {} : { reconciled: JSON.stringify(step.reconciled) }),
   }
 }
 
 function stepRecord(item: Item): StepRecord {
   const held = new Attributes(item)
   const plannedCost = held.number('planned_cost')
+  const reconciled = held.json('reconciled', 'what a comparison has found', isReconciled)
   return {
     runId: held.needed('run_id'),
     step: held.needed('job_name'),
@@ -153,7 +156,13 @@ function stepRecord(item: Item): StepRecord {
     quarantine: held.text('quarantine'),
     ...spentIn(held),
     ...(plannedCost === null ? {} : { plannedCost }),
+    ...(reconciled === null ? {} : { reconciled }),
   }
+}
+
+function isReconciled(value: unknown): value is ReconciledRows {
+  const { missing, extra, different, first } = Object(value) as Partial<ReconciledRows>
+  return [missing, extra, different].every((count) => typeof count === 'number') && Array.isArray(first)
 }
 
 /** All but its attempts, which are counted in the item itself. */

@@ -15,6 +15,7 @@ import {
 } from './expressions.ts'
 import { lostState } from './lost-state.ts'
 import { placeholderOf, written } from './placeholders.ts'
+import { comparisonOf } from './reconcile-states.ts'
 import type { MapState, State, Template } from './states-language.ts'
 import { anyFault, catchEverything, catchInItem, type Onward, pipelineState, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
@@ -32,7 +33,7 @@ export function pipelinesStates(group: string, pipelines: readonly WorkflowStep[
   const lost = `${group}: lost`
   const state: MapState = {
     Type: 'Map',
-    Items: pipelines.map(itemOf),
+    Items: pipelines.map((pipeline) => itemOf(pipeline)),
     MaxConcurrency: MOST_AT_ONCE,
     ItemSelector: itemOfGroup(dependencies),
     ItemProcessor: {
@@ -60,13 +61,16 @@ export function pipelinesStates(group: string, pipelines: readonly WorkflowStep[
 }
 
 /** What a Map over steps is given of one. */
-export function itemOf({ kind, name, after, entity = null }: WorkflowStep): Template {
+export function itemOf(one: WorkflowStep, calls = 0): Template {
+  const { kind, name, after, entity = null } = one
+  const compares = comparisonOf(one, calls)
   return {
     step: name,
     after,
     ...(kind === 'task' ? { function: written(placeholderOf(name, 'run')) } : {}),
     ...(kind === 'pipeline' ? { machine: written(placeholderOf(name, 'machine')) } : {}),
     ...(entity === null ? {} : { entity }),
+    ...(compares === null ? {} : { compares }),
   }
 }
 

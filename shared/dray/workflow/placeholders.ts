@@ -13,7 +13,7 @@ export interface FunctionReference {
 }
 
 export type Stage = 'extract' | 'transform' | 'load' | 'run'
-export type ControlStage = 'plan' | 'commit' | 'outcome' | 'finish'
+export type ControlStage = 'plan' | 'commit' | 'reconcile' | 'outcome' | 'finish'
 
 /** `CustomersExtract` for the stage `extract` of the step `customers`; `CustomersMachine` for its machine. */
 export function placeholderOf(name: string, stage: Stage | ControlStage | 'machine'): string {
@@ -33,7 +33,12 @@ export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
   const pipelines = pipelinesOf(workflow)
   const stages = pipelines.flatMap((name) => functionsOfPipeline(name))
   const tasks = workflow.steps.filter(({ kind }) => kind === 'task').map(({ name }) => referenceTo(name, 'run'))
-  const control = [...(pipelines.length > 0 ? [referenceTo('dray', 'outcome')] : []), referenceTo('dray', 'finish')]
+  const compares = workflow.steps.some(({ kind }) => kind === 'reconcile')
+  const control = [
+    ...(compares ? [referenceTo('dray', 'reconcile')] : []),
+    ...(pipelines.length > 0 ? [referenceTo('dray', 'outcome')] : []),
+    referenceTo('dray', 'finish'),
+  ]
   const named = new Map<string, string>()
   const machines = pipelines.map((name) => ({
     placeholder: placeholderOf(name, 'machine'),

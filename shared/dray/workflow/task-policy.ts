@@ -9,6 +9,7 @@ export const lambdaTimeoutSeconds = {
   load: 900,
   commit: 900,
   run: 900,
+  reconcile: 900,
   outcome: 60,
   finish: 120,
 } as const

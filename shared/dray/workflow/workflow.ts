@@ -5,10 +5,11 @@ import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
 /**
- * What a step runs: a pipeline, or a task of one Lambda. Both are known by a name, which is also their function folder.
+ * What a step runs: a pipeline, or a task of one Lambda, which are known by a name that is also their function folder;
+ * or the comparison of a pipeline's source with its target, which has none.
  */
 export interface WorkflowUnit {
-  readonly kind: 'pipeline' | 'task'
+  readonly kind: 'pipeline' | 'task' | 'reconcile'
   readonly name: string
   /** Of a pipeline. */
   readonly written?: WrittenTable
@@ -16,6 +17,18 @@ export interface WorkflowUnit {
   readonly entity?: string | null
   /** Of a task: the databases of the tables that it says it works with. */
   readonly databases?: readonly string[]
+  /** Of a comparison. */
+  readonly reconciled?: ReconcileSettings
+}
+
+/** What is compared, and how. */
+export interface ReconcileSettings {
+  /** The name of the pipeline. */
+  readonly pipeline: string
+  /** Every row is read, whatever the digests say. */
+  readonly deep: boolean
+  /** The step fails when more rows than these differ; null for never. */
+  readonly failAbove: number | null
 }
 
 /** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
@@ -54,6 +67,8 @@ export interface WorkflowOptions {
  * State names end at 80 characters, and the longest is a step's name with `: partitions` or ` and 99 more` around it.
  */
 const LONGEST_NAME = 50
+/** A pipeline's name behind `reconcile-`: no state of such a step has `: partitions` in its name. */
+const LONGEST_RECONCILE = 60
 const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
 /** `functions/dray` holds the Lambdas that all workflows share. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['dray'])
@@ -120,7 +135,7 @@ export function workflow(name: string, options: WorkflowOptions): Workflow {
 function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void {
   const names = new Set<string>()
   for (const step of steps) {
-    checkName(`Workflow ${workflowName}: step`, step.name)
+    checkName(`Workflow ${workflowName}: step`, step.name, step.kind === 'reconcile' ? LONGEST_RECONCILE : LONGEST_NAME)
     if (RESERVED_NAMES.has(step.name)) {
       throw new ConfigurationError(
         `Workflow ${workflowName}: a step cannot be named ${step.name}, since functions/${step.name} holds the Lambdas shared by all workflows; rename it.`,
@@ -144,15 +159,15 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
   }
 }
 
-function checkName(what: string, name: string): void {
+function checkName(what: string, name: string, longest = LONGEST_NAME): void {
   if (!KEBAB_CASE.test(name)) {
     throw new ConfigurationError(
       `${what} '${name}' is not named in kebab-case, so no folder, function or state could be named after it; use lower-case letters, digits and single hyphens, such as daily-update.`,
     )
   }
-  if (name.length > LONGEST_NAME) {
+  if (name.length > longest) {
     throw new ConfigurationError(
-      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${LONGEST_NAME}.`,
+      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${longest}.`,
     )
   }
 }

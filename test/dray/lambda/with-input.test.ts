@@ -14,6 +14,10 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   load: { ...extractInput, extracted: staged, transformed: staged, filtered: 0, quarantined: null, findings: staged },
   commit: { run, pipeline: 'orders', plan: staged, epoch: 1, planned_by: 'run-1' },
   task: { run, task: 'data-mart', mode: { resume: 'run-0' }, only: ['data-mart'] },
+  reconcile: {
+    ...{ run, step: 'reconcile-orders', pipeline: 'orders', mode: null, only: null },
+    ...{ deep: true, fail_above: null, at: staged, call: 2, calls: 96 },
+  },
   outcome: { run, pipeline: 'orders', only: null, outcome: null, fault: 'States.Timeout' },
   finish: { run, only: null, steps: { orders: { status: 'failed', reason: 'Terminal: no table', read: 5 } } },
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cron } from 'dray/internal/workflow/cron.ts'
 import { event, run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
-import { pipelineNamed, taskNamed } from './units.ts'
+import { comparisonNamed, pipelineNamed, taskNamed } from './units.ts'
 
 const customers = pipelineNamed('customers')
 const orders = pipelineNamed('orders')
@@ -36,6 +36,30 @@ test('keeps steps in the order declared, with their dependencies by name', () =>
     events: [{ source: 'upstream.orders', detailType: 'EntityUpdated' }],
     minInterval: 0,
   })
+})
+
+test('a comparison is a step that is named after its pipeline, and may be waited for', () => {
+  const { steps } = workflow('daily', {
+    steps: [
+      run(orders),
+      comparisonNamed('orders', { after: [orders], failAbove: 3 }),
+      run(dataMart, { after: [comparisonNamed('orders')] }),
+    ],
+  })
+
+  assert.deepEqual(steps.slice(1), [
+    {
+      kind: 'reconcile',
+      name: 'reconcile-orders',
+      after: ['orders'],
+      reconciled: { pipeline: 'orders', deep: false, failAbove: 3 },
+    },
+    { kind: 'task', name: 'data-mart', after: ['reconcile-orders'] },
+  ])
+  assert.match(
+    refusalOf(() => workflow('daily', { steps: [comparisonNamed('orders'), comparisonNamed('orders')] })),
+    /runs reconcile-orders twice/,
+  )
 })
 
 test('takes the least interval between runs of events in seconds, and refuses one without events', () => {

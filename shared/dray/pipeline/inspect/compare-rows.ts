@@ -41,9 +41,11 @@ export class RowComparison {
   readonly #compared: Set<number>
   readonly #transforms: readonly ((row: readonly Text[]) => Outcome)[]
   /** Columns whose value depends on when the run started; known once a row has shown it. */
-  readonly #ofTheRun = new Set<number>()
+  readonly #ofTheRun: Set<number>
 
-  constructor(pipeline: Pipeline) {
+  /** `ofTheRun` are places of columns that an earlier part of the comparison has found to be such. */
+  constructor(pipeline: Pipeline, ofTheRun: readonly number[] = []) {
+    this.#ofTheRun = new Set(ofTheRun)
     const { target, by, history } = pipeline.load
     this.#pipeline = pipeline
     this.#columns = bulkColumns(target.definition)
@@ -70,6 +72,11 @@ export class RowComparison {
   /** Columns that the transform fills with the start of the run: they are not compared. */
   get ofTheRun(): string[] {
     return [...this.#ofTheRun].map((place) => this.#nameOf(place))
+  }
+
+  /** The same as places of the target's columns. */
+  get placesOfTheRun(): number[] {
+    return [...this.#ofTheRun]
   }
 
   #nameOf(place: number): string {
