@@ -20,15 +20,18 @@ export function reconcile(
   pipeline: WorkflowUnit & ComparedPipeline,
   { after = [], deep = false, failAbove }: ReconcileStepOptions = {},
 ): WorkflowStep {
-  const { name } = pipeline
+  const { name, kind } = pipeline
+  if (kind !== 'pipeline') {
+    throw new ConfigurationError(
+      `reconcile() compares the tables of a pipeline, and ${name ?? String(pipeline)} is none, so there is nothing to compare; give it what pipeline(…) has made`,
+    )
+  }
   checkComparable(pipeline)
   if (failAbove !== undefined && !(Number.isSafeInteger(failAbove) && failAbove >= 0)) {
     throw new ConfigurationError(
       `reconcile(${name}) has failAbove: ${failAbove}, which is no number of rows, so it is not known when the step is to fail; give a whole number, 0 for no difference at all, or leave it out`,
     )
   }
-  return {
-    ...run({ kind: 'reconcile', name: `reconcile-${name}` }, { after }),
-    reconciled: { pipeline: name, deep, failAbove: failAbove ?? null },
-  }
+  const reconciled = { pipeline: name, deep, failAbove: failAbove ?? null }
+  return run({ kind: 'reconcile', name: `reconcile-${name}`, reconciled }, { after })
 }

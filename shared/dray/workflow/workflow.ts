@@ -83,7 +83,7 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  const { kind, name, written, entity, databases } = unit
+  const { kind, name, written, entity, databases, reconciled } = unit
   return {
     kind,
     name,
@@ -91,6 +91,7 @@ export function run(
     ...(written === undefined ? {} : { written }),
     ...(entity === undefined ? {} : { entity }),
     ...(databases === undefined || databases.length === 0 ? {} : { databases }),
+    ...(reconciled === undefined ? {} : { reconciled }),
   }
 }
 

@@ -9,6 +9,7 @@ import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { ExtraInRanges } from 'dray/internal/pipeline/inspect/extra-rows.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { reconcileStep } from 'dray/internal/pipeline/inspect/reconcile-step.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
@@ -290,6 +291,18 @@ onEachEngine('a scheduled reconciliation', [source, target], (engine) => {
       found.step?.reconciled?.first.map(({ key }) => key),
       [{ id: '3' }],
     )
+  })
+
+  test('a key that has come to the source since its rows were read is not extra', async () => {
+    await begin()
+    await SourceOrder.insertAll(range(5).map((id) => order(id)))
+    await runPipeline(orders, 'run-1', services())
+    await TargetOrder.insertAll([order(6)])
+
+    const inRanges = await ExtraInRanges.of(orders as unknown as Pipeline, 2)
+    const found = await Array.fromAsync(inRanges?.keys({ from: ['1'], to: null }, new Set(['2'])) ?? [])
+
+    assert.deepEqual(found, [['6']])
   })
 
   test('fails above failAbove, with what was found in the record, and not at it', async () => {

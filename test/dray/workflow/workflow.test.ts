@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cron } from 'dray/internal/workflow/cron.ts'
+import { reconcile } from 'dray/internal/workflow/reconcile.ts'
 import { event, run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
 import { comparisonNamed, pipelineNamed, taskNamed } from './units.ts'
 
@@ -46,6 +47,7 @@ test('a comparison is a step that is named after its pipeline, and may be waited
       run(dataMart, { after: [comparisonNamed('orders')] }),
     ],
   })
+  const again = run(comparisonNamed('orders', { failAbove: 3 }), { after: [orders] })
 
   assert.deepEqual(steps.slice(1), [
     {
@@ -56,10 +58,17 @@ test('a comparison is a step that is named after its pipeline, and may be waited
     },
     { kind: 'task', name: 'data-mart', after: ['reconcile-orders'] },
   ])
+  assert.deepEqual(again, steps[1])
   assert.match(
     refusalOf(() => workflow('daily', { steps: [comparisonNamed('orders'), comparisonNamed('orders')] })),
     /runs reconcile-orders twice/,
   )
+  for (const none of [dataMart, 'orders']) {
+    assert.match(
+      refusalOf(() => reconcile(none as never)),
+      /reconcile\(\) compares the tables of a pipeline, and (data-mart|orders) is none/,
+    )
+  }
 })
 
 test('takes the least interval between runs of events in seconds, and refuses one without events', () => {

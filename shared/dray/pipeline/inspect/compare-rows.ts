@@ -43,9 +43,8 @@ export class RowComparison {
   /** Columns whose value depends on when the run started; known once a row has shown it. */
   readonly #ofTheRun: Set<number>
 
-  /** `ofTheRun` are places of columns that an earlier part of the comparison has found to be such. */
-  constructor(pipeline: Pipeline, ofTheRun: readonly number[] = []) {
-    this.#ofTheRun = new Set(ofTheRun)
+  /** `ofTheRun` are columns that an earlier part of the comparison has found to be such. */
+  constructor(pipeline: Pipeline, ofTheRun: readonly string[] = []) {
     const { target, by, history } = pipeline.load
     this.#pipeline = pipeline
     this.#columns = bulkColumns(target.definition)
@@ -60,6 +59,7 @@ export class RowComparison {
       return isOwn || isLeftOut ? [] : [place]
     })
     this.#compared = new Set(places)
+    this.#ofTheRun = new Set(places.filter((place) => ofTheRun.includes(this.#nameOf(place))))
     // A transform that changes keys is no fault here.
     this.#transforms = STARTS.map((start) => rowTransformer(pipeline, start, { checksKeys: false }))
   }
@@ -72,11 +72,6 @@ export class RowComparison {
   /** Columns that the transform fills with the start of the run: they are not compared. */
   get ofTheRun(): string[] {
     return [...this.#ofTheRun].map((place) => this.#nameOf(place))
-  }
-
-  /** The same as places of the target's columns. */
-  get placesOfTheRun(): number[] {
-    return [...this.#ofTheRun]
   }
 
   #nameOf(place: number): string {

@@ -67,8 +67,8 @@ export interface ComparisonState {
   keepsKey: boolean
   /** Hashes of the keys of rows that differ; no longer kept when they are too many. */
   differing: number[] | null
-  /** Places of the target's columns that hold the start of a run. */
-  ofTheRun: number[]
+  /** Columns of the target that hold the start of a run. */
+  ofTheRun: string[]
   /** The newest source rows of the keys that differ, while they are looked for. */
   newest: (readonly Text[])[]
 }

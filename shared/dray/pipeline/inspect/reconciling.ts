@@ -104,7 +104,7 @@ export class Reconciling {
     this.#inRanges = await ExtraInRanges.of(this.#pipeline, this.#rangeRows)
     while (this.state.phase !== 'done') {
       const isPassed = await phases[this.state.phase]()
-      this.state.ofTheRun = this.#comparison.placesOfTheRun
+      this.state.ofTheRun = this.#comparison.ofTheRun
       this.state.differing = this.#differing === null ? null : [...this.#differing]
       if (!isPassed) return false
       this.#hasWorked = true
@@ -406,6 +406,7 @@ export class Reconciling {
   async #lookAgain(): Promise<boolean> {
     const { state } = this
     if (state.differences.length === 0) return true
+    if (this.#isCallOld) return false
     const known = await this.#services.state.pipeline(this.#pipeline.name)
     for (const note of leaseNotes(known)) this.#note(note)
     const again = new Map<RowDifference, RowDifference | null>()
