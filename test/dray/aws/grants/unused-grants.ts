@@ -8,6 +8,7 @@ export interface Reason {
   readonly why: string
 }
 
+const inParts = 'A comparison that takes longer than a call leaves to the next one how far it has come.'
 const machines = ['pipelines', 'workflows']
 
 export const unusedGrants: readonly Reason[] = [
@@ -63,6 +64,17 @@ export const unusedGrants: readonly Reason[] = [
     actions: ['s3:PutObject'],
     on: '<StagingBucket>/quarantine/*',
     why: 'A run that a version before has planned leaves no refused rows to Commit: they are quarantined at once.',
+  },
+  {
+    by: ['reconcile'],
+    actions: ['s3:GetObject', 's3:PutObject', 's3:ListBucket'],
+    on: '<StagingBucket>*runs/*/*/_compared/*',
+    why: inParts,
+  },
+  {
+    by: ['reconcile'],
+    actions: ['kms:GenerateDataKey'],
+    why: inParts,
   },
   {
     by: ['load-*', 'task-*'],

@@ -1,4 +1,4 @@
-import { cron, event, run, workflow } from 'dray/workflow'
+import { cron, event, reconcile, run, workflow } from 'dray/workflow'
 import { items } from '#functions/items/pipeline.ts'
 import { kept } from '#functions/kept/pipeline.ts'
 import { listed } from '#functions/listed/pipeline.ts'
@@ -11,7 +11,12 @@ import { versions } from '#functions/versions/pipeline.ts'
 const pipelines = [items, kept, listed, logged, newest, versions]
 
 export const everything = workflow('everything', {
-  steps: [...pipelines.map((one) => run(one)), run(countItems, { after: [items] })],
+  steps: [
+    ...pipelines.map((one) => run(one)),
+    run(countItems, { after: [items] }),
+    reconcile(items, { after: [items] }),
+    reconcile(kept, { after: [kept] }),
+  ],
   schedule: cron('0 2 * * *', { timezone: 'Europe/Helsinki' }),
   on: event('upstream.items', 'EntityUpdated'),
 })
