@@ -30,7 +30,7 @@ export const framework = {
     'test/dray/benchmarks/{,handlers/}*.ts',
     'test/dray/cleaning/make-places.ts',
     'test/dray/**/*.long.ts',
-    'test/dray/projects/replaced/{functions/*,infra}/*.ts',
+    'test/dray/projects/{raw,replaced}/{functions/*,infra}/*.ts',
   ],
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],

@@ -161,7 +161,7 @@ class Describer {
     const hidden = key.find((name) => masks.has(name) || override.except?.includes(name))
     if (hidden === undefined) return key
     throw this.#refuse(
-      `${hidden} is of the key of ${this.#where}, by which rows are told apart, so it can be neither masked nor left out; name another key (overrides: { key }), or leave the table out`,
+      `${hidden} is of the key of ${this.#where}, which says which row is which, so it can be neither masked nor left out; name another key (overrides: { key }), or leave the table out`,
     )
   }
 

@@ -1,22 +1,22 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { closeDatabases, Database } from 'dray/internal/active-record/database.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { tableText } from 'dray/internal/database/table-name.ts'
 import { type Replica, replicate } from 'dray/internal/pipeline/declare/replica.ts'
 import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-databases.ts'
+import { long } from '#test/long.ts'
 import { type Harness, openHarness } from '../harness.ts'
 import { type ReplicaRun, runReplica } from '../replica-run.ts'
-import { digestsOf, makeShape, type Shape, shapesOf, unlikeColumns } from './shapes.ts'
+import { changeShape, digestsOf, makeShape, type Shape, shapesOf, unlikeColumns } from './shapes.ts'
 
 const { databases, unavailable } = await openValueDatabases()
 /** Each source and each target once; all pairs by hand. */
 const SHORT = ['postgres mysql', 'mariadb postgres', 'mysql sqlite', 'sqlite postgres']
 const pairs = databases
   .flatMap((source) => databases.filter(({ engine }) => engine !== 'mariadb').map((target) => ({ source, target })))
-  .filter(
-    ({ source, target }) => process.env.REPLICA_PAIRS === 'all' || SHORT.includes(`${source.engine} ${target.engine}`),
-  )
+  .filter(({ source, target }) => long || SHORT.includes(`${source.engine} ${target.engine}`))
 
 function bound(name: string, { url }: ValueDatabase): Database {
   process.env[urlVariable(name)] = url
@@ -31,6 +31,8 @@ function placed({ engine, quote }: ValueDatabase, prefix: string, { table }: Sha
 
 describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
   let harness: Harness
+  /** How often the tables of a source were changed. */
+  const rounds = new Map<string, number>()
 
   before(async () => {
     harness = await openHarness()
@@ -80,8 +82,20 @@ describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
 
       const again = await runReplica(replica(), `${named}-2`, services)
       const own = again.steps.get(named)
-      assert.equal(again.error, null)
-      assert.deepEqual([again.status, own?.inserted, own?.updated, own?.quarantined], ['SUCCEEDED', 40, 0, 0])
+      // Of a table without a key all rows are replaced.
+      const keyless = shapes.filter(({ key, unique }) => key.length + unique.length === 0)
+      const counts = keyless.map(({ table }) => again.steps.get(`${named}/${table}`)?.read ?? 0)
+      const keylessRows = counts.reduce((sum, rows) => sum + rows, 0)
+      assert.deepEqual([again.status, own?.inserted, own?.updated, own?.quarantined], ['SUCCEEDED', keylessRows, 0, 0])
+
+      const round = rounds.get(source.engine) ?? 0
+      for (const shape of shapes) await changeShape(source, shape, round)
+      rounds.set(source.engine, round + 1)
+      // A run reads what is two seconds old.
+      await delay(2_500)
+      const third = await runReplica(replica(), `${named}-3`, services)
+      assert.equal(third.error, null)
+      await assertEqual(third)
     })
   }
 })

@@ -1,5 +1,6 @@
 import type { ValueDatabase } from '#test/contracts/value-databases.ts'
 import { type Engine, type Form, type Speech, speechOf } from '#test/contracts/values.ts'
+import { long } from '#test/long.ts'
 
 /** A column as a source has it; `value` is a literal of its SQL, another one for each row. */
 interface Column {
@@ -174,7 +175,12 @@ const DRAWN: readonly Drawn[] = [
   { table: 'everything', columns: { id: 'bigint', ...everything }, key: ['id'], rows: 200 },
   { table: 'empty', columns: { id: 'bigint', ...everything }, key: ['id'], rows: 0 },
   { table: 'one', columns: { id: 'bigint', name: 'varchar' }, key: ['id'], rows: 1 },
-  { table: 'many', columns: { id: 'bigint', name: 'varchar', amount: 'decimal' }, key: ['id'], rows: 5_000 },
+  {
+    table: 'many',
+    columns: { id: 'bigint', name: 'varchar', amount: 'decimal' },
+    key: ['id'],
+    rows: long ? 1_000_000 : 5_000,
+  },
   { table: 'farther', columns: { id: 'farther', name: 'text' }, key: ['id'] },
   { table: 'lines', columns: { order_id: 'bigint', place: 'small', amount: 'decimal' }, key: ['order_id', 'place'] },
   { table: 'turned', columns: { name: 'text', b: 'bigint', a: 'small' }, key: ['a', 'b'] },
@@ -246,10 +252,20 @@ const DRAWN: readonly Drawn[] = [
   { table: 'flags', columns: { id: 'bigint', a: 'boolean', b: 'boolean' }, key: ['id'] },
 ]
 
+/** The long form has 320 tables. */
+const COPIES = long ? 8 : 1
+
 /** The shapes as an engine has them: without columns of types that it has not. */
 export function shapesOf(engine: Engine, rows = 40): readonly Shape[] {
   const speech = speechOf(engine)
-  return DRAWN.map(({ table, columns, key = [], unique = [], cursor, ...drawn }) => ({
+  const drawn = DRAWN.flatMap((one) =>
+    Array.from({ length: COPIES }, (_, copy) =>
+      copy === 0
+        ? one
+        : { ...one, table: `${one.table.slice(0, 50)}_${copy + 1}`, rows: (one.rows ?? 40) && 20 + copy },
+    ),
+  )
+  return drawn.map(({ table, columns, key = [], unique = [], cursor, ...drawn }) => ({
     table,
     key,
     unique,
@@ -293,6 +309,32 @@ export async function insertRows(database: ValueDatabase, shape: Shape, from: nu
   for (let row = from; row <= until; row++)
     rows.push(`(${shape.columns.map((column) => cell(column, row)).join(', ')})`)
   if (rows.length > 0) await database.run(`insert into ${database.quote(shape.table)} values ${rows.join(', ')}`)
+}
+
+const NOW: Readonly<Record<Speech, string>> = {
+  postgres: 'now()',
+  mysql: 'utc_timestamp(6)',
+  sqlite: "strftime('%Y-%m-%d %H:%M:%f', 'now')",
+}
+
+/** Puts five more rows into a table and takes two away, others in each round; what is new is stamped as of now. */
+export async function changeShape(database: ValueDatabase, shape: Shape, round: number): Promise<void> {
+  if (shape.rows < 10) return
+  const { quote, engine } = database
+  const table = quote(shape.table)
+  const isKey = ({ name }: Column) => shape.key.includes(name) || shape.unique.includes(name)
+  const key = shape.columns.find(isKey) ?? (shape.columns[0] as Column)
+  const bytes = (text: string) =>
+    speechOf(engine) === 'mysql' && key.form === 'text' ? `cast(${text} as binary)` : text
+  const is = (row: number) => `${bytes(quote(key.name))} = ${bytes(key.value(row))}`
+  const first = shape.rows + 1 + 5 * round
+  await insertRows(database, shape, first, first + 4)
+  if (shape.key.length > 0)
+    await database.run(`delete from ${table} where ${is(3 + 2 * round)} or ${is(4 + 2 * round)}`)
+  if (shape.cursor === null) return
+  for (let row = first; row < first + 5; row++) {
+    await database.run(`update ${table} set ${quote(shape.cursor)} = ${NOW[speechOf(engine)]} where ${is(row)}`)
+  }
 }
 
 function cell({ isNullable, value }: Column, row: number): string {
