@@ -111,11 +111,7 @@ class WorkflowStack extends NestedStack {
     })
     const watched = { workflow: workflow.name, environment, machine, deadLetters }
     const alarms = new WorkflowAlarms(this, 'Alarms', { ...watched, topic: shared.topic })
-    new WorkflowDashboard(this, 'Dashboard', {
-      ...watched,
-      pipelines: unitsOf(workflow).map((unit) => unit.name),
-      alarms,
-    })
+    new WorkflowDashboard(this, 'Dashboard', { ...watched, pipelines: unitsOf(workflow), alarms })
   }
 
   #createMachine({ functions }: SharedParts, logGroup: ILogGroup, props: WorkflowStackProps) {
