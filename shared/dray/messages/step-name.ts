@@ -59,11 +59,6 @@ export function stepOfFolder(folder: string): string {
   return `${folder.slice(0, end)}/${decodeURIComponent(escaped)}`
 }
 
-/** Every folder of the tables of a replica, as a grant writes it. */
-export function foldersOfReplica(replica: string): string {
-  return `${replica}${SEPARATOR}*`
-}
-
 /** What stands behind a run's name in that of the execution of a table's pipeline. */
 export function executionSuffix(step: string): string {
   return createHash('sha256').update(step).digest('hex').slice(0, 12)
