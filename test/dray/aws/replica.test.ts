@@ -1,4 +1,8 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { before, describe, test } from 'node:test'
 import validate from 'asl-validator'
 import { AwsSolutionsChecks } from 'cdk-nag'
@@ -8,10 +12,16 @@ import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { machinesOfUnit } from 'dray/internal/workflow/unit-machines.ts'
 import { run, workflow } from 'dray/workflow'
+import { bundlesOf } from 'dray-infra/internal/aws/create-stacks.ts'
 import type { DeployedWorkflow } from 'dray-infra/internal/aws/deployed-handlers.ts'
+import { deployedWorkflows } from 'dray-infra/internal/aws/deployed-workflows.ts'
+import { bundleHandlers } from 'dray-infra/internal/aws/handler-bundles.ts'
 import { HOURS_OF_MONTH, monthlyCost } from 'dray-infra/internal/aws/monthly-cost.ts'
 import { databasesOfSteps } from 'dray-infra/internal/aws/step-databases.ts'
+import { environmentNamed } from 'dray-infra/internal/project/environments.ts'
+import { loadProject } from 'dray-infra/internal/project/load-project.ts'
 import { pipelineNamed, taskNamed } from '#test/workflow/units.ts'
+import { features } from './grants/synthesized-features.ts'
 import { environmentStacks, type SynthesizedStack, statementsOf, synthesizedStack } from './synthesized-stack.ts'
 
 /* A workflow with a replica, a table of it as a step, a pipeline behind all of them, and a task behind the table. */
@@ -147,6 +157,27 @@ describe('a replica on AWS', () => {
     const { metrics, janitors } = monthlyCost(stack.templates.values())
     assert.equal(metrics.count, 3)
     assert.equal(janitors.count, 8760 + Math.round(HOURS_OF_MONTH / 24))
+  })
+
+  test('is bundled with the drivers of both databases where its tables are found, and with none where they are summed', async () => {
+    const project = await loadProject(features)
+    const folder = await mkdtemp(join(tmpdir(), 'dray-replica-'))
+    const all = bundlesOf(await deployedWorkflows(project), environmentNamed('dev', project))
+    const wanted = ['functions/dray/tables.ts', 'functions/dray/gather.ts', 'functions/copied/transform.ts']
+
+    const bundles = await bundleHandlers(
+      all.filter(({ handler }) => wanted.includes(handler)),
+      features,
+      folder,
+    )
+
+    const hasDriver = wanted.map((handler) => {
+      const place = bundles.get(handler) as string
+      const maps = readdirSync(place).filter((file) => file.endsWith('.map'))
+      return maps.some((file) => readFileSync(join(place, file), 'utf8').includes('/node_modules/pg/'))
+    })
+    await rm(folder, { recursive: true })
+    assert.deepEqual(hasDriver, [true, false, false])
   })
 
   test('gives cdk-nag nothing to find that has no reason given', async () => {
