@@ -87,6 +87,15 @@ export interface AlterCapabilities {
   /** The statements for these changes of a table, in the order in which they are done. */
   alterationsOf(rows: ReadRows, table: string, changes: readonly Change[]): Promise<readonly Alteration[]>
   /**
+   * Of columns that are to be added, why a row of the table has no room for one beside those before it, else null. It
+   * is tried on an empty copy, so that nobody waits for the table. Engines whose rows have room for any have none.
+   */
+  roomFaults?(
+    rows: ReadRows,
+    table: string,
+    changes: readonly Extract<Change, { kind: 'add' }>[],
+  ): Promise<readonly (string | null)[]>
+  /**
    * Runs `work`, which changes tables on this connection and waits `LOCK_SECONDS` for each of its locks: in one
    * transaction where DDL is part of one, else each statement is kept once it is done.
    */

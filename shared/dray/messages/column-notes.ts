@@ -8,12 +8,16 @@ export const NOT_ADDED = 'could not be added'
 export const LEFT = 'is not taken over'
 /** Of one that the target has as another type. */
 export const OTHER_TYPE = 'so nothing is copied into it'
+/** Of one that the target has, and had less room. */
+export const WIDENED = 'has become wider at the source'
+/** Of those that the target keeps. */
+export const GONE = 'not at the source any more'
 /** Of those that the target has by now. */
 export const TAKEN_OVER = 'takes over'
 
-const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE]
+const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE, WIDENED, GONE]
 
-/** Whether a note of a run says that a source has a column that it had not before. */
+/** Whether a note of a run says that the columns of a source are others than before. */
 export function isOfNewColumns(note: string): boolean {
   return note.startsWith(TAKEN_OVER) || ANY.some((words) => note.includes(words))
 }

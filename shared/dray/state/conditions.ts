@@ -40,5 +40,10 @@ export const formatKnown = '(attribute_not_exists(format_version) OR format_vers
 
 export const notRecorded = 'attribute_not_exists(pk)'
 export const runStillRunning = '#status = :running'
-/** A success is final: a late or repeated report of an attempt does not take it back. */
-export const successStays = `(${notRecorded} OR #status <> :success OR :status = :success)`
+/**
+ * A success is final, and what has ended does not run again: a late or repeated report of an attempt does not take them
+ * back.
+ */
+const successStays = '(#status <> :success OR :status = :success)'
+const endStays = '(:status <> :running OR #status = :running)'
+export const laterReport = `(${notRecorded} OR (${successStays} AND ${endStays}))`

@@ -153,6 +153,14 @@ export class DynamoDbStateStore implements StateStore {
     return this.#metrics.detail(id)
   }
 
+  runRecord(id: string) {
+    return this.#metrics.record(id)
+  }
+
+  stepRecord(run: string, step: string) {
+    return this.#metrics.step(run, step)
+  }
+
   workflowOf(run: string) {
     return this.#metrics.workflowOf(run)
   }

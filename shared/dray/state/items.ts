@@ -133,7 +133,7 @@ export function stepItem(step: StepRecord): Item {
   }
 }
 
-function stepRecord(item: Item): StepRecord {
+export function stepRecord(item: Item): StepRecord {
   const held = new Attributes(item)
   const plannedCost = held.number('planned_cost')
   const tables = held.number('tables')

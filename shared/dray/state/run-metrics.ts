@@ -2,8 +2,18 @@ import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { TerminalError } from '#dray/errors.ts'
 import type { Item } from './attributes.ts'
-import { notCountedByThisCall, notRecorded, runStillRunning, successStays } from './conditions.ts'
-import { cutError, partitionItem, runDetail, runItem, runRecord, spentItem, stepItem, timeText } from './items.ts'
+import { laterReport, notCountedByThisCall, notRecorded, runStillRunning } from './conditions.ts'
+import {
+  cutError,
+  partitionItem,
+  runDetail,
+  runItem,
+  runRecord,
+  spentItem,
+  stepItem,
+  stepRecord,
+  timeText,
+} from './items.ts'
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
 import type { StateRequests, WriteOutcome } from './state-requests.ts'
 import type {
@@ -150,17 +160,26 @@ export class RunMetrics {
     const outcome = await this.#requests.put(
       { ...key, ...item, [stateTable.timeToLive]: this.#expiry() },
       {
-        ConditionExpression: successStays,
+        ConditionExpression: laterReport,
         ExpressionAttributeNames: STATUS,
-        ExpressionAttributeValues: { ':status': item.status, ':success': 'success' },
+        ExpressionAttributeValues: { ':status': item.status, ':success': 'success', ':running': 'running' },
       },
     )
     await this.#settle(outcome, key, item)
   }
 
+  async record(id: string): Promise<RunRecord | null> {
+    const item = await this.#requests.get(runKey(id))
+    return item === null ? null : runRecord(item)
+  }
+
+  async step(run: string, step: string): Promise<StepRecord | null> {
+    const item = await this.#requests.get(stepKey(run, step))
+    return item === null ? null : stepRecord(item)
+  }
+
   async workflowOf(run: string): Promise<string | null> {
-    const item = await this.#requests.get(runKey(run))
-    return item === null ? null : runRecord(item).workflow
+    return (await this.record(run))?.workflow ?? null
   }
 
   /** A lost reply is of no matter where the item says what was to be written. */

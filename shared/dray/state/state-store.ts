@@ -25,13 +25,16 @@ export interface SeenNumbers {
   readonly unsettled?: GreatestNumber | null
   /** The first key that no run has seen, where rows of new keys are read whatever their stamp. */
   readonly keysUntil?: string
+  /** The last usual run has read a part of what there was, and left the rest to the runs that follow it. */
+  readonly isInParts?: boolean
 }
 
-/** Only what is kept of numbers. */
+/** Only what is kept beside the source's identity. */
 export function seenNumbers(source: SeenNumbers | null): SeenNumbers {
   return {
     ...(source?.unsettled === undefined ? {} : { unsettled: source.unsettled }),
     ...(source?.keysUntil === undefined ? {} : { keysUntil: source.keysUntil }),
+    ...(source?.isInParts === undefined ? {} : { isInParts: source.isInParts }),
   }
 }
 
@@ -236,7 +239,7 @@ export interface StateStore {
    * Records the end of a run, once; a later call changes nothing. Throws `Terminal` for a run that was never started.
    */
   finishRun(id: string, end: RunEnd): Promise<void>
-  /** Replaces what is known of a step; a success is replaced by a success only. */
+  /** Replaces what is known of a step; a success is replaced by a success only, and another end by an end. */
   putStep(step: StepRecord): Promise<void>
   /** Counts one more attempt at a partition; one call counts once, however often its request is sent. */
   countAttempt(partition: Pick<PartitionRecord, 'runId' | 'pipeline' | 'partition'>): Promise<void>
@@ -244,6 +247,10 @@ export interface StateStore {
   putPartition(partition: LandedPartition): Promise<void>
   /** Steps in the order in which they started, partitions by number. */
   run(id: string): Promise<RunDetail | null>
+  /** What is known of a run without its steps; null when no such run is recorded, or not any more. */
+  runRecord(id: string): Promise<RunRecord | null>
+  /** What is known of one step of a run. */
+  stepRecord(run: string, step: string): Promise<StepRecord | null>
   /** The workflow that a run is one of; null when no such run is recorded, or not any more. */
   workflowOf(run: string): Promise<string | null>
   /** Newest first. */

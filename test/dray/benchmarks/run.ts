@@ -7,6 +7,7 @@ import { incremental } from './incremental.ts'
 import { interpreter } from './interpreter.ts'
 import { progress, type Result } from './measure.ts'
 import { mysqlBesideMariadb } from './mysql-beside-mariadb.ts'
+import { peers } from './peers.ts'
 import { pipelines } from './pipeline.ts'
 import { tableOf } from './report.ts'
 
@@ -27,6 +28,7 @@ const groups: Readonly<Record<string, Group>> = {
   interpreter: { rows: 0, measure: interpreter },
   incremental: { rows: 0, measure: incremental },
   import: { rows: 0, measure: importTime },
+  peers: { rows: 0, measure: peers },
 }
 
 const { values } = parseArgs({

@@ -1,15 +1,10 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { Agent } from 'node:https'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { CloudFormationClient, DescribeStacksCommand } from '@aws-sdk/client-cloudformation'
 import { DescribeTableCommand, DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { CreateStateMachineCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { machineRoles } from 'dray-infra/internal/aws/machine-roles.ts'
 import { roleNameOf } from 'dray-infra/internal/aws/names.ts'
@@ -20,6 +15,7 @@ import { dray as drayIn, type Ended, startDray, temporaryHome } from '#test/cli/
 import { TcpProxy } from '#test/faults/proxy/tcp-proxy.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
+import { bootstrap, clientOf, putSecrets } from './account.ts'
 import { type ObservedEmulator, startObserved } from './emulator.ts'
 import { emulatorPackage } from './emulator-package.ts'
 
@@ -65,12 +61,7 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     return stdout
   }
   const json = async (...args: string[]) => JSON.parse(succeeded(await dray(...args, '--env', 'dev', '--json')))
-  const client = () => ({
-    endpoint: emulator.variables.AWS_ENDPOINT_URL as string,
-    region: 'eu-west-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    requestHandler: { httpsAgent: new Agent({ ca: emulator.ca }) },
-  })
+  const client = () => clientOf(emulator)
   const changeOrders = (status: string) => till.query(`update orders set status = '${status}' where id in (1, 2, 3)`)
   const loadedOrders = async () =>
     (await lake.query('select order_id::int, order_status from order_fact where order_id < 4 order by 1')).rows.map(
@@ -108,11 +99,9 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
        create table order_fact (order_id bigint primary key, customer_id bigint not null, order_date date not null, order_amount numeric(12, 2) not null,
          order_status varchar(20) not null, etl_timestamp timestamp not null)`,
     )
-    const secrets = new SecretsManagerClient(client())
-    for (const [name, url] of Object.entries({ ...urls, lake: proxy.url }))
-      await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}/url`, SecretString: url }))
-    secrets.destroy()
-    await cdk('bootstrap', 'aws://000000000000/eu-west-1')
+    const secrets = Object.entries({ ...urls, lake: proxy.url }).map(([name, url]) => [`${name}/url`, url])
+    await putSecrets(emulator, Object.fromEntries(secrets))
+    await bootstrap(emulator, home)
   })
   after(async () => {
     await till?.end()
@@ -123,14 +112,6 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     if (!('unavailable' in mariadb)) await mariadb.stop()
     remove()
   })
-
-  /** In a folder that is no project's. */
-  async function cdk(...args: string[]): Promise<void> {
-    const file = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk')
-    const env = { ...process.env, ...emulator.variables, HOME: home }
-    const child = spawn(process.execPath, [file, ...args], { cwd: emulator.folder, env, stdio: 'ignore' })
-    assert.deepEqual(await once(child, 'exit'), [0, null])
-  }
 
   /** As a user with the operator policy, and nothing else. */
   async function signInAsOperator(): Promise<void> {

@@ -2,10 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
 import { startEmulator } from 'dray-infra/internal/emulator/emulator.ts'
 
 const run = promisify(execFile)
+
+const IMPATIENT_CDK = join(import.meta.dirname, 'impatient-cdk.ts')
 
 /** The emulator of `dray deploy emulated`, with what tests ask of it. */
 export interface ObservedEmulator {
@@ -45,7 +48,8 @@ export interface Decision {
 export async function startObserved(python: string): Promise<ObservedEmulator> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-cloud-'))
   const file = join(folder, 'iam.log')
-  const { ca, variables, stop } = await startEmulator({ python, folder, decisions: file })
+  const { ca, variables: own, stop } = await startEmulator({ python, folder, decisions: file })
+  const variables = { ...own, NODE_OPTIONS: `--import ${pathToFileURL(IMPATIENT_CDK)}` }
   const env = { ...process.env, ...variables }
   const decided = async () => (await readFile(file, 'utf8')).split('\n').filter((line) => line !== '')
   return {

@@ -1,9 +1,7 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
-import { Agent, createServer, type Server } from 'node:https'
-import { createRequire } from 'node:module'
+import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
@@ -15,7 +13,6 @@ import {
 } from '@aws-sdk/client-cloudformation'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { ListExecutionsCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
@@ -35,6 +32,7 @@ import { features } from '#test/aws/grants/synthesized-features.ts'
 import { type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
+import { bootstrap, clientOf, putSecrets } from './account.ts'
 import { type ObservedEmulator, startObserved } from './emulator.ts'
 import { emulatorPackage } from './emulator-package.ts'
 
@@ -67,12 +65,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     return stdout
   }
   const json = async (...args: string[]) => JSON.parse(succeeded(await dray(...args, ...ENV, '--json')))
-  const client = () => ({
-    endpoint: emulator.variables.AWS_ENDPOINT_URL as string,
-    region: 'eu-west-1',
-    credentials: { accessKeyId: 'test', secretAccessKey: 'test' },
-    requestHandler: { httpsAgent: new Agent({ ca: emulator.ca }) },
-  })
+  const client = () => clientOf(emulator)
   const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
     steps.map(({ name, status }) => `${name} ${status}`)
   const recordedSteps = async (id: string): Promise<string[]> => {
@@ -144,23 +137,15 @@ describe('the grants of an environment that does everything', { skip: why }, () 
        create schema raw;
        create view raw.genre as select 1 as genre_id`,
     )
-    const secrets = new SecretsManagerClient(client())
-    const values = {
+    await putSecrets(emulator, {
       'shop/url': urls.shop,
       'lake/url': urls.lake,
       'music/url': urls.music,
       lineage: 'key',
       slack: `${LINEAGE_URL}/slack`,
       webhook: 'key',
-    }
-    for (const [name, SecretString] of Object.entries(values))
-      await secrets.send(new CreateSecretCommand({ Name: `/dray/dev/${name}`, SecretString }))
-    secrets.destroy()
-    const cdk = createRequire(import.meta.url).resolve('aws-cdk/bin/cdk')
-    const env = { ...process.env, ...variables, HOME: home }
-    const args = [cdk, 'bootstrap', 'aws://000000000000/eu-west-1']
-    const child = spawn(process.execPath, args, { cwd: emulator.folder, env, stdio: 'ignore' })
-    assert.deepEqual(await once(child, 'exit'), [0, null])
+    })
+    await bootstrap(emulator, home)
     succeeded(
       await dray('deploy', 'dev', '--require-approval', 'never', '--', '--output', join(emulator.folder, 'cdk.out')),
     )

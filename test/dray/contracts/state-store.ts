@@ -518,6 +518,18 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         )
       })
 
+      test('says of the run alone, and of one step alone, what it says of them together', async () => {
+        const store = make()
+        const id = randomUUID()
+        const step = stepOf(id, { tables: { total: 3, failed: 1 } })
+        await store.startRun({ ...start, id })
+        await store.putStep(step)
+
+        assert.deepEqual(await store.runRecord(id), (await store.run(id))?.run)
+        assert.deepEqual(await store.stepRecord(id, step.step), step)
+        assert.deepEqual([await store.runRecord(randomUUID()), await store.stepRecord(id, 'another')], [null, null])
+      })
+
       test('replaces what is known of a step, but never a success by what comes late', async () => {
         const store = make()
         const id = randomUUID()
@@ -530,6 +542,18 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
 
         const detail = await store.run(id)
         assert.deepEqual(detail?.steps, [stepOf(id)])
+      })
+
+      test('does not take the end of a step back, with its reason, by what comes late', async () => {
+        const store = make()
+        const id = randomUUID()
+        await store.startRun({ ...start, id })
+        const [running, failed] = [{ status: 'running' } as const, { status: 'failed', error: 'a deadlock' } as const]
+
+        for (const step of [running, { ...running, bytes: 3 }, failed, running]) await store.putStep(stepOf(id, step))
+
+        const detail = await store.run(id)
+        assert.deepEqual(detail?.steps, [stepOf(id, failed)])
       })
 
       test('keeps what calls have taken, beside items that say nothing of it', async () => {

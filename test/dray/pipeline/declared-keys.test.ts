@@ -6,11 +6,13 @@ import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { loadKeys } from 'dray/internal/messages/run-mode.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
-import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { examineSource } from 'dray/internal/pipeline/inspect/examine-source.ts'
+import { preview } from 'dray/internal/pipeline/inspect/preview.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { onEachEngine } from './engines.ts'
-import { quarantined, runPipeline } from './harness.ts'
+import { planRun, prepare, quarantined, runPipeline } from './harness.ts'
 
 const source = database('keys-source')
 const target = database('keys-target')
@@ -90,6 +92,21 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
     return rows.map((row) => row.join('/'))
   }
 
+  async function refused(work: Promise<unknown>): Promise<string> {
+    const error = await work.then(
+      () => new Error('it was not refused'),
+      (thrown: Error) => thrown,
+    )
+    assert.equal(error.name, 'Terminal', error.message)
+    return error.message
+  }
+
+  // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
+  async function keysSaid(of: Pipeline<any, any>): Promise<string[]> {
+    const checks = await examineSource(of)
+    return checks.filter(({ check }) => check === 'key').map(({ verdict, said }) => `${verdict} ${said}`)
+  }
+
   for (const [what, of] of [
     ['at once', orderLines],
     ['in partitions', inParts],
@@ -155,10 +172,33 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
       }),
     ],
   ] as const) {
-    test(`two rows of one key that differ stop the run, of ${what}`, async () => {
+    test(`two rows of one key that differ stop the run at Plan, of ${what}`, async () => {
       await putLine(3, 1, 'other')
+      await putLine(2, 1, 'p2.1')
 
-      await assert.rejects(runPipeline(of, 'run-1', engine.harness.services), {
+      const refusal = await refused(runPipeline(of, 'run-1', engine.harness.services))
+
+      const moment = of === changed ? ' of one updated_at' : ''
+      const [said = '', list = ''] = refusal.split('; the keys are listed by ')
+      assert.equal(
+        said,
+        `order-lines: 2 keys (order_id, line) of keys-source.order_lines have several rows${moment}, and no index of the source holds to the key which its model declares. Rows of (3, 1) differ, and nothing says which of them is the newer one, so one would be lost in keys-target.order_line, and nothing was read; make the key whole (primaryKey() of more fields, or another view), or give the load a version`,
+      )
+      const { rows } = await source.query(list)
+      assert.deepEqual(rows.toSorted(), [
+        ['2', '1', '2'],
+        ['3', '1', '2'],
+      ])
+      assert.deepEqual(await landed(), [])
+    })
+
+    test(`two rows of one key that come after Plan stop the run at Load, of ${what}`, async () => {
+      const { services } = engine.harness
+      const planned = await planRun(of, 'run-1', services)
+      await putLine(3, 1, 'other')
+      const prepared = await prepare(of, 'run-1', planned, 0, services)
+
+      await assert.rejects(load(of, prepared, services), {
         name: 'Terminal',
         message:
           'order-lines: several rows of keys-source.order_lines have the key order_id, line 3, 1, by which its model tells rows apart and no index of the source does, and nothing says which of them is the newer one, so one would be lost in keys-target.order_line, and nothing of their partition was written; make the key whole (primaryKey() of more fields, or another view), or give the load a version',
@@ -166,6 +206,36 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
       assert.deepEqual(await landed(), [])
     })
   }
+
+  test('a backfill and a preview are refused for rows of one key in their window, and no other run is', async () => {
+    const { services } = engine.harness
+    await putLine(2, 1, 'other')
+    const backfill = (from: string, to: string) => ({ backfill: { from, to, chunk: '1d' } }) as const
+    const options = { limit: 10, lastRun: null }
+
+    assert.match(await refused(preview(changed, options, services)), /^order-lines: 1 key \(order_id, line\)/)
+    assert.match(
+      await refused(planRun(changed, 'run-1', services, backfill('2024-01-01', '2024-01-03'))),
+      /^order-lines: 1 key \(order_id, line\)/,
+    )
+    await services.state.releaseLease('order-lines', 'run-1')
+    await runPipeline(changed, 'run-2', services, backfill('2024-01-03', '2024-01-04'))
+    assert.deepEqual(await landed(), ['3/1/p3.1', '3/2/p3.2'])
+  })
+
+  test('the keys of many rows are compared as far as it is quick, and the run says so', async () => {
+    for (let line = 10; line < 40; line++) for (const id of [1, 2]) await putLine(id, line, 'same')
+    await source.query(`insert into parts (order_id, line, product) select order_id, line, product from parts`)
+
+    const planned = await planRun(orderLines, 'run-1', engine.harness.services)
+
+    assert.equal(planned.count, 1)
+    const notes = (await engine.harness.services.state.run('run-1'))?.steps[0]?.notes ?? []
+    assert.ok(
+      notes.some((note) => /^66 keys \(order_id, line\) of .* several rows each, and those of 20 were/.test(note)),
+      notes.join('\n'),
+    )
+  })
 
   test('rows of one key are each appended to a table without a key', async () => {
     await putLine(3, 1, 'other')
@@ -190,6 +260,11 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
     assert.equal((await landed()).length, 6)
     assert.equal((await quarantined(engine.harness, 'run-1', 'order-lines')).length, 1)
     assert.equal((await quarantined(engine.harness, 'run-2', 'order-lines')).length, 1)
+    const notes = (await services.state.run('run-2'))?.steps[0]?.notes ?? []
+    const note = notes.find((one) => one.includes('NULL in the key')) ?? ''
+    const [said = '', list = ''] = note.split('; they are listed by ')
+    assert.match(said, /^1 rows of keys-source\.order_lines have NULL in the key \(order_id, line\)/)
+    assert.equal((await source.query(list)).rows.length, 1)
   })
 
   test('doctor counts the keys that rows share, and those with NULL', async () => {
@@ -197,14 +272,24 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
       (await examineSource(orderLines)).filter(({ check }) => check === 'key'),
       [],
     )
-    await putLine(3, 1, 'other')
+    await putLine(3, 1, 'p3.1')
     await putLine(3, null, 'nobody')
 
-    const said = (await examineSource(orderLines)).filter(({ check }) => check === 'key').map((one) => one.said)
+    const said = await keysSaid(orderLines)
 
     assert.equal(said.length, 2)
-    assert.match(said[0] ?? '', /^1 keys \(order_id, line\) of keys-source\.order_lines have several rows each/)
-    assert.match(said[1] ?? '', /^1 rows of keys-source\.order_lines have NULL in the key/)
+    assert.match(said[0] ?? '', /^warning 1 keys \(order_id, line\) of keys-source\.order_lines have several rows each/)
+    assert.match(said[1] ?? '', /^warning 1 rows of keys-source\.order_lines have NULL in the key/)
+  })
+
+  test('doctor says that rows of one key stop the next run where it reads all of them', async () => {
+    await putLine(3, 1, 'other')
+
+    const [whole, ...others] = await keysSaid(orderLines)
+
+    assert.match(whole ?? '', /^broken order-lines: 1 key \(order_id, line\) .* so one would be lost/)
+    assert.deepEqual(others, [])
+    assert.match((await keysSaid(changed))[0] ?? '', /^warning 1 keys .* the run stops/)
   })
 
   test('a table without a primary key is loaded by a unique index over columns that are filled', async () => {

@@ -67,6 +67,14 @@ onEachEngine('a first load in parts', [crm, warehouse], (engine) => {
     return done
   }
 
+  /** Those of the runs whose notes say it. */
+  async function saying(words: RegExp, ...names: string[]): Promise<string[]> {
+    const said = await Promise.all(
+      names.map(async (name) => (await engine.harness.services.state.run(name))?.steps[0]?.notes?.join() ?? ''),
+    )
+    return names.filter((_, place) => words.test(said[place] ?? ''))
+  }
+
   test('a span of the cursor is one run, those without a row are none, and each run moves last_run', async () => {
     await Order.insertAll([
       order(1, '01-01'),
@@ -89,6 +97,21 @@ onEachEngine('a first load in parts', [crm, warehouse], (engine) => {
     assert.equal(await TargetOrder.count(), 5)
     const { notes } = (await engine.harness.services.state.run('run-0'))?.steps[0] ?? {}
     assert.match(notes?.join() ?? '', /this run reads a part, from the beginning to 2023-01-31 /)
+    const behind = /steps behind orders in its workflow run with this part alone/
+    const last = /the last part .*: steps behind orders in its workflow have run with the first part alone, so run/
+    assert.deepEqual(await saying(behind, 'run-0', 'run-1', 'run-2'), ['run-0'])
+    assert.deepEqual(await saying(last, 'run-0', 'run-1', 'run-2'), ['run-2'])
+  })
+
+  test('the last part is known as such whatever runs between the parts, and the next run is a usual one', async () => {
+    const { services } = engine.harness
+    await Order.insertAll([1, 2, 3, 4, 5, 6].map((id) => order(id, `01-0${id}`)))
+    await runPipeline(byRows, 'first', services)
+    await runPipeline(byRows, 'keys', services, { keys: ['1'] })
+    await runPipeline(byRows, 'last', services)
+    await runPipeline(byRows, 'next', services)
+
+    assert.deepEqual(await saying(/the last part/, 'first', 'keys', 'last', 'next'), ['last'])
   })
 
   test('so many rows are one run, and all rows of one moment are in one', async () => {

@@ -6,6 +6,7 @@ import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { history } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { examinePipeline } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract } from 'dray/internal/pipeline/stages/extract.ts'
@@ -73,6 +74,26 @@ onEachEngine('options of a history', [crm, warehouse], (engine) => {
 
   beforeEach(async () => {
     for (const model of [Customer, CustomerVersion] as unknown as ModelClass[]) await model.createTable()
+  })
+
+  test('a day that the column cannot hold is refused at Plan, and by doctor', async (context) => {
+    if (engine.dialect !== 'mysql') return context.skip('columns of moments hold each day elsewhere')
+    await is('Turku', 1)
+    await warehouse.query(
+      "alter table customer_history modify valid_to timestamp(6) not null default '2000-01-01 00:00:00'",
+    )
+    const message =
+      /^customers: the history ends its current versions on 9999-12-31 \(open\), and valid_to of options-target\.customer_history is timestamp\(6\), which cannot hold it, so no version could be written and nothing was read; make the column datetime\(6\), or give a nearer day/
+    const surroundings = { isConnected: () => true, services: null, makesTargets: false }
+
+    await assert.rejects(run('run-1', '2024-01-01'), { name: 'Terminal', message })
+
+    const broken = (await examinePipeline(customers, surroundings)).filter(({ verdict }) => verdict === 'broken')
+    assert.match(broken[0]?.said ?? '', message)
+    await warehouse.query('alter table customer_history modify valid_to datetime(6) not null')
+    await engine.harness.services.state.releaseLease('customers', 'run-1')
+    await run('run-2', '2024-01-02')
+    assert.deepEqual(await kept(), ['1 Turku 1 2024-01-02..9999-12-31 now'])
   })
 
   test('fields outside compare follow the source in the current version, and none that has ended', async () => {

@@ -10,7 +10,7 @@ import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
 import { onEachEngine } from './engines.ts'
-import { runPipeline } from './harness.ts'
+import { quarantined, runPipeline } from './harness.ts'
 
 const source = database('left-source')
 const target = database('left-target')
@@ -31,6 +31,12 @@ class Price extends source.table('price', {
   nth: bigint().primaryKey(),
   code: varchar(20),
   amount: bigint(),
+  changedAt: timestamp(),
+}) {}
+/** Its table has a unique key that may be NULL. */
+class Coded extends target.table('coded', {
+  code: varchar(20).nullable(),
+  name: text().nullable(),
   changedAt: timestamp(),
 }) {}
 class Latest extends target.table('latest', { code: varchar(20).primaryKey(), amount: bigint() }) {}
@@ -104,6 +110,32 @@ onEachEngine('rows that a load leaves alone', [source, target], (engine) => {
       { read, inserted, updated, unchanged, left },
       { read: 3, inserted: 0, updated: 1, unchanged: 1, left: 1 },
     )
+  })
+
+  test('are none whose key is NULL: those are quarantined, as where rows are inserted', async () => {
+    const moment = { postgres: 'timestamptz', mysql: 'datetime(6)', sqlite: 'text' }[engine.dialect]
+    await target.query(`create table coded (code varchar(20) unique, name varchar(20), changed_at ${moment})`)
+    await target.query("insert into coded (code, name) values ('1', 'ours'), (null, 'ours')")
+    await SourceContact.insertAll([...contacts('theirs', 1, 2), ...contacts(null, 3)])
+    const transform = ({ id, name, changedAt }: SourceContact) => ({ code: name && `${id}`, name, changedAt })
+    const coded = (options: object) =>
+      pipeline('coded', {
+        extract: fullLoad(SourceContact),
+        transform,
+        load: upsert(Coded, { by: 'code', ...options }),
+        quarantine: { rows: 10, share: 1 },
+      })
+
+    const known = await run(coded({ insert: false }), 'run-1')
+    const [row] = await quarantined(engine.harness, 'run-1', 'coded')
+    const all = await run(coded({}), 'run-2')
+
+    assert.deepEqual([known.updated, known.left, known.quarantined], [1, 1, 1])
+    assert.equal(row?.errors[0]?.field, 'code')
+    assert.match(row?.errors[0]?.message ?? '', /"code" is NULL, so no row can be found that it updates; fill it in/)
+    assert.deepEqual([all.inserted, all.unchanged, all.quarantined], [1, 1, 1])
+    const { rows } = await target.query('select count(*) from coded where code is null')
+    assert.deepEqual(rows, [['1']])
   })
 
   test('do not keep rows at fault among them from being found', async () => {

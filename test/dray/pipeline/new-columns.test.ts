@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { randomUUID } from 'node:crypto'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
@@ -6,6 +7,7 @@ import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/fi
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { planTable, UNANSWERED } from 'dray/internal/active-record/schema-plan.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { isOfNewColumns } from 'dray/internal/messages/column-notes.ts'
 import { copyFields } from 'dray/internal/pipeline/declare/copy-fields.ts'
 import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
@@ -50,6 +52,9 @@ const whole = pipeline('orders', {
   load: upsert(TargetOrder, { by: 'orderId' }),
   columns: 'follow',
 })
+
+/** In no transaction of the test's. */
+const outside = AsyncLocalStorage.snapshot()
 
 const STAMP = '2024-01-01 00:00:00'
 
@@ -347,6 +352,109 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     assert.deepEqual(await rows('colour'), [['red'], ['red'], ['red'], [null]])
   })
 
+  test('a column that was taken over and is dropped at the source is named, until the target drops it', async () => {
+    const { services } = engine.harness
+    await target.query('alter table order_fact add column own integer')
+    await source.query('alter table orders add column colour text')
+    await source.query('alter table orders add column size integer')
+    await runPipeline(whole, 'run-1', services)
+    await source.query('alter table orders drop column colour')
+    const left = pipeline('orders', { ...options(), columns: { follow: true, except: ['size'] } })
+
+    for (const run of ['run-2', 'run-3']) await runPipeline(left, run, services)
+    await target.query('alter table order_fact drop column colour')
+    await runPipeline(left, 'run-4', services)
+
+    const said = /not at the source any more/
+    const named = await Promise.all(
+      ['run-1', 'run-2', 'run-3', 'run-4'].map(async (run) => (await notesOf(run)).filter((note) => said.test(note))),
+    )
+    assert.deepEqual(
+      named.map((notes) => notes.length),
+      [0, 1, 1, 0],
+    )
+    assert.match(
+      named[1]?.[0] ?? '',
+      /^colour of columns-target\.order_fact, which this pipeline has added, is not at the source any more/,
+    )
+    assert.ok(isOfNewColumns(named[1]?.[0] ?? ''), 'it is in the message of new columns')
+  })
+
+  test('a column that has become wider at the source is widened in the target, where its rows stay as they are', async (context) => {
+    if (engine.dialect === 'sqlite') return context.skip('SQLite holds values of any length')
+    const { services } = engine.harness
+    const widen = (to: string) =>
+      source.query(
+        `alter table orders ${engine.dialect === 'mysql' ? `modify colour ${to}` : `alter colour type ${to}`}`,
+      )
+    await source.query('alter table orders add column colour varchar(20)')
+    await source.query(`update orders set colour = 'red'`)
+    await runPipeline(whole, 'run-1', services)
+    await widen('varchar(60)')
+    await source.query(`update orders set colour = '${'x'.repeat(50)}' where id = 2`)
+    assert.ok(
+      (await preview(whole, { limit: 1, lastRun: null }, services)).notes.some((note) =>
+        /the next run widens/.test(note),
+      ),
+    )
+
+    await runPipeline(whole, 'run-2', services)
+
+    assert.deepEqual(await rows('colour'), [['red'], ['x'.repeat(50)], ['red']])
+    assert.match(
+      (await notesOf('run-2')).find((note) => note.includes('wider')) ?? '',
+      /^the column colour of columns-source\.orders has become wider at the source, and so it is in columns-target\.order_fact now \(widens colour from .*\(20\) to .*\(60\)\)/,
+    )
+    assert.equal((await notesOf('run-2')).filter(isOfNewColumns).filter((note) => note.includes('wider')).length, 1)
+    await runPipeline(whole, 'run-3', services)
+    assert.deepEqual(
+      (await notesOf('run-3')).filter((note) => note.includes('wider')),
+      [],
+    )
+  })
+
+  test('a column is not widened where the database would write the whole table anew for it; the run names the statement', async (context) => {
+    if (engine.dialect === 'sqlite') return context.skip('SQLite holds values of any length')
+    const { services } = engine.harness
+    await source.query('alter table orders add column size integer')
+    await source.query('update orders set size = 1')
+    await runPipeline(whole, 'run-1', services)
+    await source.query(
+      `alter table orders ${engine.dialect === 'mysql' ? 'modify size bigint' : 'alter size type bigint'}`,
+    )
+    await source.query('update orders set size = 5000000000 where id = 2')
+
+    await runPipeline(
+      pipeline('orders', { ...options(), columns: 'follow', quarantine: { rows: 1, share: 1 } }),
+      'run-2',
+      services,
+    )
+
+    assert.equal((await quarantined(engine.harness, 'run-2', 'orders')).length, 1)
+    const note = (await notesOf('run-2')).find((one) => one.includes('wider')) ?? ''
+    const [, statement = ''] = /which stays as it is, .* anew for it\. Run `(.*)` on columns-target/.exec(note) ?? []
+    await target.query(statement)
+    await runPipeline(whole, 'run-3', services)
+    assert.deepEqual(await rows('size'), [['1'], ['5000000000'], ['1']])
+  })
+
+  test('a column that the target has with more room stays as it is', async () => {
+    await target.query('alter table order_fact add column colour varchar(50)')
+    await target.query('alter table order_fact add column size bigint')
+    await source.query('alter table orders add column colour varchar(20)')
+    await source.query('alter table orders add column size integer')
+
+    await runPipeline(whole, 'run-1', engine.harness.services)
+
+    assert.deepEqual(
+      (await notesOf('run-1')).filter((note) => note.includes('wider')),
+      [],
+    )
+    const live = await target.withConnection((connection) => connection.describe('order_fact'))
+    const types = live?.columns.map(({ type }) => type).join(' ') ?? ''
+    assert.match(types, /\(50\) bigint/)
+  })
+
   test('two Plans that add the same column, and one that is delivered again, add it once', async () => {
     const { services } = engine.harness
     await source.query('alter table orders add column colour text')
@@ -531,6 +639,17 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
     assert.equal(has.length + (refused.match(/note_\d+(?=,|$)|(?<=^the column )note_\d+/g) ?? []).length, 300)
     assert.equal(has.length < 300, engine.dialect === 'mysql')
     assert.deepEqual((await rows('note_0'))[0], ['1'])
+
+    if (engine.dialect !== 'mysql') return
+    // Those that have no room are not tried on the table, which a reader keeps from being altered.
+    await target.transaction(async () => {
+      await target.query('select * from order_fact limit 1')
+      const planned = await outside(() => planRun(whole, 'run-2', services))
+      assert.equal(planned.count, 2)
+    })
+    const again = (await notesOf('run-2')).filter((note) => /could not be added/.test(note))
+    assert.equal(again.length, 1)
+    assert.match(again[0] ?? '', /row size/i)
   })
 
   test('a row that was quarantined with a new column is replayed with it', async () => {

@@ -50,6 +50,12 @@ class Beside extends source.table('beside', fields) {}
 class Document extends source.table('document', { id: bigint().primaryKey(), document: json() }) {}
 class Stored extends target.table('stored_document', { id: bigint().primaryKey(), document: json() }) {}
 
+class Part extends source.source('part', { code: varchar(10).primaryKey(), label: varchar(20).nullable() }) {}
+class StoredPart extends target.table('part_dim', {
+  code: varchar(10).primaryKey(),
+  label: varchar(20).nullable(),
+}) {}
+
 const documents = pipeline('documents', {
   extract: fullLoad(Document),
   transform: ({ id, document }) => ({ id, document }),
@@ -314,5 +320,23 @@ onEachEngine('a reconciliation', [source, target], (engine) => {
     const result = await compare(copying, { deep: true })
 
     assert.deepEqual([result.equalByDigest, result.rowsCompared], [0, 25])
+  })
+
+  test('finds a row by a key that the target fills up with blanks, and compares no blanks at the end', async () => {
+    await source.query('create table part (code varchar(10) primary key, label varchar(20))')
+    await target.query('create table part_dim (code char(10) primary key, label char(20))')
+    await source.query("insert into part values ('a', 'one'), ('b', 'two'), ('c', null), ('d', 'four')")
+    const load = upsert(StoredPart, { by: 'code' })
+    const parts = pipeline('parts', { extract: fullLoad(Part), transform: ({ ...part }: Part) => part, load })
+    await run(parts, 'parts-1')
+    assert.deepEqual(found(await compare(parts)), [])
+    await target.query("update part_dim set label = 'other' where code = 'b'")
+    await target.query("delete from part_dim where code = 'd'")
+    await target.query("insert into part_dim values ('e', 'five')")
+
+    const { differences } = await compare(parts)
+
+    const said = differences.map(({ kind, key }) => `${kind} ${key.code?.trim()}`)
+    assert.deepEqual(said.sort(), ['different b', 'extra e', 'missing d'])
   })
 })

@@ -17,7 +17,7 @@ import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
-import type { StateStore } from 'dray/internal/state/state-store.ts'
+import type { StateStore, StepRecord } from 'dray/internal/state/state-store.ts'
 import { commitRun, type Harness, openHarness, planRun, prepare, runPipeline, runReference } from './harness.ts'
 
 const source = database('modes-source')
@@ -110,6 +110,28 @@ describe('a run that is asked for something else than its window', () => {
     assert.deepEqual(step?.notes, [`run ${doneBy} has done this step already, so nothing was done`])
     assert.equal((await state())?.leaseOwner, null)
   }
+
+  test('a Plan that is overtaken by the end of its run keeps the reason of that end, and gives the lease back', async () => {
+    await ten()
+    const overtaken = new Proxy(harness.services.state, {
+      get: (store, name: keyof StateStore) =>
+        name === 'putStep'
+          ? async (step: StepRecord) => {
+              await fail('run-1')
+              await store.putStep(step)
+            }
+          : (store[name] as () => void).bind(store),
+    })
+
+    await assert.rejects(
+      planRun(incremental, 'run-1', { ...harness.services, state: overtaken }),
+      /this Plan came late/,
+    )
+
+    const { steps = [] } = (await harness.services.state.run('run-1')) ?? {}
+    assert.deepEqual([steps[0]?.status, steps[0]?.error], ['failed', 'Terminal: killed'])
+    assert.equal((await state())?.leaseOwner, null)
+  })
 
   describe('a backfill', () => {
     const mode = (over: object = {}): RunMode => ({

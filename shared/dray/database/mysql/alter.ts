@@ -1,3 +1,4 @@
+import { TransientError } from '#dray/errors.ts'
 import {
   type Alteration,
   type AlterCapabilities,
@@ -50,6 +51,25 @@ export const alter: AlterCapabilities = {
     const stuck = made.filter(({ refused }, place) => refused !== null && changes[place]?.kind === 'rename')
     return made.map((one) => (one.refused === null && sharesColumn(one, stuck) ? { ...one, refused: WAITS } : one))
   },
+  async roomFaults(rows, table, changes) {
+    const copy = quoteTable(COPY)
+    const isMade = await rows(`create temporary table ${copy} like ${quoteTable(table)}`, []).then(
+      () => true,
+      () => false,
+    )
+    // Of what a temporary table cannot be, and for a user who may make none, the table itself says it.
+    if (!isMade) return changes.map(() => null)
+    try {
+      const faults: (string | null)[] = []
+      for (const change of changes) {
+        const [statement = ''] = added(copy, change, false).sql
+        faults.push(await rows(statement, []).then(() => null, faultOfRoom))
+      }
+      return faults
+    } finally {
+      await rows(`drop temporary table if exists ${copy}`, [])
+    }
+  },
   async whileAltering(connection, work) {
     const { rows } = await connection.query('select @@lock_wait_timeout')
     await connection.query(`set lock_wait_timeout = ${LOCK_SECONDS}`)
@@ -60,6 +80,18 @@ export const alter: AlterCapabilities = {
     }
   },
   lockTable: (table) => ({ before: `lock tables ${quoteTable(table)} write`, after: 'unlock tables' }),
+}
+
+const COPY = 'dray_room'
+
+/** Of a row, of a table's columns. */
+const NO_ROOM = new Set([1117, 1118, 1074])
+
+function faultOfRoom(error: unknown): string | null {
+  const cause = error instanceof Error ? (error.cause as { readonly errno?: number } | undefined) : undefined
+  if (cause?.errno !== undefined && NO_ROOM.has(cause.errno)) return (error as Error).message
+  if (error instanceof TransientError) throw error
+  return null
 }
 
 function sharesColumn({ columns }: Alteration, others: readonly Alteration[]): boolean {

@@ -2,7 +2,7 @@ import { withDeadline } from '#dray/database/deadline.ts'
 import { type Checked, found } from '#dray/database/health.ts'
 import { TransientError } from '#dray/errors.ts'
 
-const CHECK_MILLISECONDS = 5_000
+export const CHECK_MILLISECONDS = 5_000
 
 export const NOT_IN_TIME = /not found out within/
 

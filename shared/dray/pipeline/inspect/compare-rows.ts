@@ -14,7 +14,7 @@ import { isLeftOut, mostWritten, RowSizes } from '#dray/pipeline/rows/large-valu
 import type { Outcome } from '#dray/pipeline/rows/outcome.ts'
 import { rowTransformer } from '#dray/pipeline/rows/transform-rows.ts'
 import { canonicalText, keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 
 /** What the transform makes of a source row now. */
 export interface ExpectedRow {
@@ -40,12 +40,27 @@ export class RowComparison {
   readonly #sourceKey: readonly ColumnDefinition[]
   readonly #compared: Set<number>
   readonly #transforms: readonly ((row: readonly Text[]) => Outcome)[]
+  /** Columns that say nothing by the blanks at the end of a text: a `char(10)` that fills it up, or cuts them. */
+  readonly #padded: ReadonlySet<ColumnDefinition>
   /** Columns whose value depends on when the run started; known once a row has shown it. */
   readonly #ofTheRun = new Set<number>()
 
-  constructor(pipeline: Pipeline) {
+  static async of(pipeline: Pipeline): Promise<RowComparison> {
+    const { database, definition } = pipeline.load.target
+    const padded = await database.withConnection(async (connection, { schema }) => {
+      const live = (await connection.describe(definition.table))?.columns ?? []
+      const typeOf = (column: string) => live.find(({ name }) => name === column)?.type ?? ''
+      return definition.columns.filter(
+        ({ column, field }) => schema.spellingOf(field.settings.kind, typeOf(column)) === 'padded',
+      )
+    })
+    return new RowComparison(pipeline, new Set(padded))
+  }
+
+  private constructor(pipeline: Pipeline, padded: ReadonlySet<ColumnDefinition>) {
     const { target, by, history } = pipeline.load
     this.#pipeline = pipeline
+    this.#padded = padded
     this.#columns = bulkColumns(target.definition)
     this.#by = columnsOf(target.definition, by)
     this.#goneBy = columnsOf(target.definition, pipeline.load.goneBy)
@@ -79,12 +94,12 @@ export class RowComparison {
   expect(row: readonly Text[]): ExpectedRow {
     const [first, second] = this.#transforms.map((transform) => transform(row)) as [Outcome, Outcome]
     const sourceKey = this.#sourceKey.map(({ index }) => row[index] ?? null)
-    if (first.kind === 'deleted') return { sourceKey, outcome: first, key: canonicalKey(this.#goneBy, first.key) }
+    if (first.kind === 'deleted') return { sourceKey, outcome: first, key: this.keyTexts(this.#goneBy, first.key) }
     if (first.kind !== 'loaded') return { sourceKey, outcome: first, key: null }
     if (second.kind === 'loaded') {
       for (const place of this.#compared) if (first.texts[place] !== second.texts[place]) this.#ofTheRun.add(place)
     }
-    const key = canonicalKey(
+    const key = this.keyTexts(
       this.#by,
       this.#keyPlaces.map((place) => first.texts[place] ?? null),
     )
@@ -124,7 +139,7 @@ export class RowComparison {
     for (const group of inGroups(keys)) {
       const conditions = [hasKey(adapter, this.#goneBy, group, live), ...(isLive === null ? [] : [isLive])]
       const rows = await queried(database, sql`select ${read} from ${tableName(definition)}${where(conditions)}`)
-      for (const row of rows) found.add(keyOf(canonicalKey(this.#goneBy, row)))
+      for (const row of rows) found.add(keyOf(this.keyTexts(this.#goneBy, row)))
     }
     return found
   }
@@ -138,7 +153,7 @@ export class RowComparison {
 
   #keyOf(row: readonly Text[]): string {
     return keyOf(
-      canonicalKey(
+      this.keyTexts(
         this.#by,
         this.#keyPlaces.map((place) => row[place] ?? null),
       ),
@@ -157,6 +172,16 @@ export class RowComparison {
   }
 
   #canonical(place: number, row: readonly Text[]): Text {
-    return canonicalText(this.#columns[place] as ColumnDefinition, row[place] ?? null)
+    return this.#textOf(this.#columns[place] as ColumnDefinition, row[place] ?? null)
+  }
+
+  /** The texts of a key of the target, the same for each way to write it. */
+  keyTexts(columns: readonly ColumnDefinition[], texts: readonly Text[]): Text[] {
+    return columns.map((column, place) => this.#textOf(column, texts[place] ?? null))
+  }
+
+  #textOf(column: ColumnDefinition, text: Text): Text {
+    const canonical = canonicalText(column, text)
+    return this.#padded.has(column) ? (canonical?.replace(/ +$/, '') ?? null) : canonical
   }
 }

@@ -2,16 +2,25 @@ import { sql } from 'kysely'
 import { columnName, tableName } from '#dray/active-record/sql.ts'
 import { type Checked, found } from '#dray/database/health.ts'
 import { compile } from '#dray/database/statement.ts'
-import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { lookForTwins } from '#dray/pipeline/landing/foreseen-twins.ts'
 import { isKeyDeclaredAlone } from '#dray/pipeline/plan/declared-key.ts'
-import { attempt } from './attempt.ts'
+import { attempt, CHECK_MILLISECONDS } from './attempt.ts'
 
 /** Looks whether rows have the key to themselves where no index of the source says so, as of a view. */
-export async function examineDeclaredKey({ source }: Extraction): Promise<readonly Checked[]> {
+export async function examineDeclaredKey(pipeline: Pipeline): Promise<readonly Checked[]> {
+  const { source, cursor } = pipeline.extract
   const { definition, database } = source
   const where = `${definition.database}.${definition.table}`
   const columns = definition.primaryKey.map(columnName)
   const names = definition.primaryKey.map(({ column }) => column).join(', ')
+  if (cursor === null) {
+    const stops = await attempt('key', where, async () => {
+      await lookForTwins(pipeline, null, { signal: AbortSignal.timeout(CHECK_MILLISECONDS), now: Date.now })
+      return []
+    })
+    if (stops.some(({ verdict }) => verdict === 'broken')) return stops
+  }
   const checks = await attempt('key', where, () =>
     database.withConnection(async (connection, adapter) => {
       if (!isKeyDeclaredAlone(definition, await connection.describe(definition.table))) return []

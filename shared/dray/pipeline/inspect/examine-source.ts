@@ -24,7 +24,8 @@ import { differences } from './examine-model.ts'
 const SAID_OF_DATABASE = /pg_read_all_stats|privilege PROCESS/
 
 /** Looks at what a pipeline reads, as Plan does. The database is connected. */
-export async function examineSource({ name, extract }: Pipeline): Promise<readonly Checked[]> {
+export async function examineSource(pipeline: Pipeline): Promise<readonly Checked[]> {
+  const { name, extract } = pipeline
   const { source } = extract
   const { database, table } = source.definition
   const where = `${database}.${table}`
@@ -46,7 +47,7 @@ export async function examineSource({ name, extract }: Pipeline): Promise<readon
     }),
   )
   if (readable.length > 0) return [...models, ...readable]
-  const key = await examineDeclaredKey(extract)
+  const key = await examineDeclaredKey(pipeline)
   if (extract.cursor === null) return [...models, ...key]
   const cursor = await attempt('cursor', where, () =>
     source.database.withConnection((connection, adapter) => examineCursor(name, extract, connection, adapter)),

@@ -43,7 +43,7 @@ export async function reconcile(
       `${pipeline.name}: source and target need a key each to be compared, so nothing was; mark the fields with primaryKey()`,
     )
   }
-  const work = new Reconciling(pipeline, services, options)
+  const work = new Reconciling(pipeline, await RowComparison.of(pipeline), services, options)
   return work.run()
 }
 
@@ -97,7 +97,12 @@ class Reconciling {
   #quarantined: ReadonlySet<string> = new Set()
   #before: ReadBefore = { lastRun: null }
 
-  constructor(pipeline: Pipeline, services: Services, { deep, rangeRows, limit }: ReconcileOptions) {
+  constructor(
+    pipeline: Pipeline,
+    comparison: RowComparison,
+    services: Services,
+    { deep, rangeRows, limit }: ReconcileOptions,
+  ) {
     this.#pipeline = pipeline
     this.#services = services
     this.#deep = deep ?? false
@@ -108,7 +113,7 @@ class Reconciling {
     this.#sourceKey = columnsOf(pipeline.extract.source.definition, pipeline.deletes.key)
     this.#keepsKey = pipeline.deletes.key.length === pipeline.deletes.by.length
     this.#wholeKey = wholeKey(pipeline)
-    this.#comparison = new RowComparison(pipeline)
+    this.#comparison = comparison
   }
 
   async run(): Promise<Reconciliation> {
@@ -261,7 +266,9 @@ class Reconciling {
     const isPrimary = own.length === this.#sourceKey.length && own.every((column) => this.#sourceKey.includes(column))
     const part = this.#sourceKey.map(({ index }) => row[index] ?? null)
     const given = this.#wholeKey(canonicalKey(this.#sourceKey, part))
-    if (isPrimary && keyOf(given) !== keyOf(key.slice(0, given.length))) this.#keepsKey = false
+    const by = columnsOf(this.#pipeline.load.target.definition, this.#pipeline.load.goneBy)
+    const same = this.#comparison.keyTexts(by.slice(0, given.length), given)
+    if (isPrimary && keyOf(same) !== keyOf(key.slice(0, given.length))) this.#keepsKey = false
   }
 
   /** What a source row has of the target's key. */

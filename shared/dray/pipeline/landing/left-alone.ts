@@ -1,18 +1,16 @@
-import { type RawBuilder, sql } from 'kysely'
-import { readColumn, tableName } from '#dray/active-record/sql.ts'
-import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { CopyBlock, OpenBlocks, Text } from '#dray/block/block.ts'
 import { BlockEncoder, linesOf, unescapeField } from '#dray/block/copy-text.ts'
-import type { Adapter, HeldRows, MergeResult, QueryOptions } from '#dray/database/adapter.ts'
-import { compile } from '#dray/database/statement.ts'
-import { tableParts } from '#dray/database/table-name.ts'
+import type { MergeResult, QueryOptions } from '#dray/database/adapter.ts'
+import type { Reason } from '#dray/database/merge/spellings.ts'
 import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 import { keyPlaces, mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
-import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { canonicalKey, columnsOf } from '#dray/pipeline/texts/key-texts.ts'
-import { hashOf, knownSpellings } from './kept-spellings.ts'
+import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
+import { absentKeys, presentKeys } from './held-key-rows.ts'
+import { noKey } from './keyless-rows.ts'
 import { type LeftOut, withoutRows, withRefused } from './some-rows.ts'
+import { compareSpellings } from './spelled-alike.ts'
 
 type Key = readonly Text[]
 
@@ -24,6 +22,8 @@ export interface Landed extends MergeResult {
 interface Options extends QueryOptions {
   /** A row is left alone even where its key is there from one that spells it otherwise. */
   readonly respell: boolean
+  /** Of the plan. */
+  readonly schema: PlannedSchema | undefined
 }
 
 /**
@@ -46,78 +46,38 @@ export async function loadSome(
       `${name}: another writer has ${loading.insert ? 'inserted' : 'deleted'} ${written} rows of ${loading.target.definition.database}.${loading.target.definition.table} since their keys were looked up, so nothing was written; tried again, they are seen`,
     )
   }
-  return { ...(await withRefused(merged, open, leftOut)), left: leftOut.size }
+  const left = [...leftOut.values()].filter((reason) => reason === null).length
+  return { ...(await withRefused(merged, open, leftOut)), left }
 }
 
-/** The places of rows that are not to be written. */
+/** The places of rows that are not to be written; of a NULL in a key nobody knows which row it would update. */
 async function leftAlone(pipeline: Pipeline, open: OpenBlocks, options: Options): Promise<LeftOut> {
   const { target, by, insert } = pipeline.load
+  const keys = { columns: columnsOf(target.definition, by), open: () => keyBlocks(pipeline, open) }
+  if (!insert) {
+    const absent = await absentKeys(target, keys, options)
+    return new Map([...absent.map(({ place }) => [place, null] as const), ...(await keyless(pipeline, open))])
+  }
+  const given = !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
+  const found = await presentKeys(target, keys, options)
+  if (given === null) return new Map(found.map(({ place }) => [place, null]))
+  const pairs = found.map(({ place, stored }) => ({ place, given: given[place] as Key, stored }))
+  const compared = await compareSpellings(pipeline, keys.columns, pairs, options.schema)
+  return new Map(compared.flatMap(({ place, isAlike }) => (isAlike ? [[place, null]] : [])))
+}
+
+async function keyless(pipeline: Pipeline, open: OpenBlocks): Promise<Map<number, Reason>> {
+  const { target, by } = pipeline.load
   const columns = columnsOf(target.definition, by)
-  const names = columns.map(({ column }) => column)
-  const keys = insert && !options.respell && mayBeRespelled(pipeline) ? await keysOf(pipeline, open) : null
-  const found = await target.database.withConnection(async (connection, adapter) => {
-    const table = { table: target.definition.table, columns: names, key: names }
-    const held = await connection.holdRows(table, () => keyBlocks(pipeline, open), options)
-    const statement = insert ? presentRows(adapter, pipeline, columns, held) : absentRows(pipeline, columns, held)
-    const { sql: text, parameters } = compile(adapter, statement)
-    const { rows } = await connection.query(text, parameters, options)
-    await held.release()
-    return rows.map(([place, ...stored]) => ({ place: held.rowOf(place as string), stored }))
-  })
-  const left = keys === null ? found : await spelledAlike(pipeline, found, keys)
-  return new Map(left.map(({ place }) => [place, null]))
-}
-
-/** Of rows whose key the target has those that spell it as the row which it has it from. */
-async function spelledAlike(
-  pipeline: Pipeline,
-  found: readonly { readonly place: number; readonly stored: Key }[],
-  keys: readonly Key[],
-) {
-  const by = columnsOf(pipeline.load.target.definition, pipeline.load.by)
-  const textOf = (key: Key) => keyOf(canonicalKey(by, key))
-  const known = await knownSpellings(pipeline, found)
-  return found.filter(({ place, stored }) => {
-    const given = keys[place] as Key
-    const spelling = known.get(hashOf(stored))
-    return spelling === undefined ? textOf(stored) === textOf(given) : keyOf(spelling) === keyOf(given)
-  })
-}
-
-function owned({ load }: Pipeline, { column }: ColumnDefinition): RawBuilder<unknown> {
-  return sql.id(...tableParts(load.target.definition.table), column)
-}
-
-function sameKey(pipeline: Pipeline, columns: readonly ColumnDefinition[]): RawBuilder<unknown> {
-  const same = columns.map((column, at) => sql`${owned(pipeline, column)} = ${sql.id('dray_held', keyName(at))}`)
-  return sql.join(same, sql` and `)
-}
-
-function keyName(at: number): string {
-  return `dray_key_${at}`
-}
-
-/** The keys that are held, under names that no column of the target has. */
-function heldKeys(columns: readonly ColumnDefinition[], { table, place }: HeldRows): RawBuilder<unknown> {
-  const keys = columns.map(({ column }, at) => sql`${sql.id(column)} as ${sql.id(keyName(at))}`)
-  return sql`(select ${sql.raw(place)} as dray_row, ${sql.join(keys)} from ${sql.raw(table)}) dray_held`
-}
-
-function presentRows(
-  adapter: Adapter,
-  pipeline: Pipeline,
-  columns: readonly ColumnDefinition[],
-  held: HeldRows,
-): RawBuilder<unknown> {
-  const { definition } = pipeline.load.target
-  const stored = sql.join(columns.map((column) => readColumn(adapter, column)))
-  return sql`select dray_row, ${stored} from ${heldKeys(columns, held)} join ${tableName(definition)} on ${sameKey(pipeline, columns)}`
-}
-
-function absentRows(pipeline: Pipeline, columns: readonly ColumnDefinition[], held: HeldRows): RawBuilder<unknown> {
-  const { definition } = pipeline.load.target
-  return sql`select dray_row from ${heldKeys(columns, held)}
-    where not exists (select 1 from ${tableName(definition)} where ${sameKey(pipeline, columns)})`
+  const found = new Map<number, Reason>()
+  if (!columns.some(({ field }) => field.settings.isNullable)) return found
+  let place = 0
+  for await (const key of keysIn(pipeline, open)) {
+    const column = columns[key.indexOf(null)]?.column
+    if (column !== undefined) found.set(place, noKey(column, 'no row can be found that it updates'))
+    place += 1
+  }
+  return found
 }
 
 async function* keyBlocks(pipeline: Pipeline, open: OpenBlocks): AsyncGenerator<CopyBlock> {

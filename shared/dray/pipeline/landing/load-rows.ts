@@ -25,8 +25,8 @@ export interface RowsToLoad {
 
 /** Writes transformed rows in the way of the pipeline's load, in the open transaction of the target. */
 export async function loadRows(pipeline: Pipeline, rows: RowsToLoad): Promise<Landed> {
-  const { open, respell = false, signal } = rows
-  return loadSome(pipeline, open, (some) => loadSpelled(pipeline, { ...rows, open: some }), { respell, signal })
+  const { open, respell = false, schema, signal } = rows
+  return loadSome(pipeline, open, (some) => loadSpelled(pipeline, { ...rows, open: some }), { respell, schema, signal })
 }
 
 async function loadSpelled(pipeline: Pipeline, rows: RowsToLoad): Promise<MergeResult> {

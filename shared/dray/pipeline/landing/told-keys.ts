@@ -14,14 +14,15 @@ import { ownedRows } from '#dray/pipeline/rows/owned-rows.ts'
 import { mayBeRespelled } from '#dray/pipeline/rows/taken-over-key.ts'
 import { WrittenKeys } from '#dray/pipeline/rows/written-keys.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
-import { bytesOfKey, canonicalKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
+import { bytesOfKey, columnsOf, hasKey, inGroups } from '#dray/pipeline/texts/key-texts.ts'
 import type { Block } from '#dray/staging/staging-store.ts'
 import type { Services } from '../services.ts'
 import { chosenRows } from './chosen-rows.ts'
 import { liveRows } from './gone-keys.ts'
-import { hashOf, knownSpellings } from './kept-spellings.ts'
+import { presentKeys } from './held-key-rows.ts'
 import type { LandedRun } from './ledger.ts'
 import { queried } from './queried.ts'
+import { compareSpellings, type GivenKey } from './spelled-alike.ts'
 import { storedKeys } from './stored-keys.ts'
 
 type Key = readonly Text[]
@@ -109,12 +110,12 @@ export class ToldKeys {
     for (const object of this.#told) {
       const { blocks }: { blocks: AsyncIterable<Block> } = await staging.read(object, { signal })
       for await (const block of blocks) {
-        for (const group of inGroups(decodeBlock(block))) {
-          if (!(await this.#isAnyThere(group))) continue
-          const keys = isSpelled ? await this.#own(group) : group
-          if (keys.length === 0) continue
-          if (this.#schema?.isKeyDeclaredAlone) await this.#refuseShared(group)
-          yield keys
+        const keys = isSpelled ? await this.#own(block) : decodeBlock(block).map((key) => ({ given: key, stored: key }))
+        for (const group of inGroups(keys)) {
+          const stored = group.map((key) => key.stored)
+          if (!isSpelled && !(await this.#isAnyThere(stored))) continue
+          if (this.#schema?.isKeyDeclaredAlone) await this.#refuseShared(group.map(({ given }) => given))
+          yield stored
         }
       }
     }
@@ -179,26 +180,22 @@ export class ToldKeys {
   }
 
   /**
-   * Of these keys those that the target has from rows that spell them so, as it writes them. One that it has from a row
-   * of another spelling, which the source still has, is the key of that row.
+   * Of the keys of a block those that the target has from rows that spell them so. One that it has from a row of
+   * another spelling, which the source still has, is the key of that row.
    */
-  async #own(keys: readonly Key[]): Promise<readonly Key[]> {
+  async #own(block: Block): Promise<readonly GivenKey[]> {
     const { extract, load } = this.#pipeline
     const own = columnsOf(extract.source.definition, this.#pipeline.deletes.key)
     const by = columnsOf(load.target.definition, load.goneBy)
-    const textOf = (key: Key) => keyOf(canonicalKey(by, key))
-    const held = await storedKeys(load.target, by, keys)
-    const pairs = keys.flatMap((given, place) =>
-      [...new Map(held[place]?.map((key) => [keyOf(key), key])).values()].map((stored) => ({ given, stored })),
+    const keys = decodeBlock(block)
+    const { signal } = this.#services
+    const found = await presentKeys(load.target, { columns: by, open: () => [block] }, { signal })
+    // A history has several rows of a key.
+    const pairs = [...new Map(found.map((one) => [`${one.place} ${keyOf(one.stored)}`, one])).values()].map(
+      ({ place, stored }) => ({ given: keys[place] as Key, stored }),
     )
-    const isKept = (this.#schema?.forgotten ?? null) === null
-    const spellings = isKept ? new Map<string, Key>() : await knownSpellings(this.#pipeline, pairs)
-    const spelled = pairs.map(({ given, stored }) => {
-      const spelling = spellings.get(hashOf(stored)) ?? null
-      const isSame = spelling === null ? textOf(stored) === textOf(given) : keyOf(spelling) === keyOf(given)
-      return { stored, spelling: spelling ?? stored, isSame }
-    })
-    const others = spelled.filter(({ isSame }) => !isSame)
+    const spelled = await compareSpellings(this.#pipeline, by, pairs, this.#schema)
+    const others = spelled.filter(({ isAlike }) => !isAlike)
     const there =
       others.length === 0
         ? []
@@ -211,7 +208,7 @@ export class ToldKeys {
     const staying = new Set(
       others.filter(({ spelling }, place) => there[place]?.some((key) => keyOf(key) === keyOf(this.#part(spelling)))),
     )
-    return spelled.filter((one) => !staying.has(one)).map(({ stored }) => stored)
+    return spelled.filter((one) => !staying.has(one))
   }
 
   /** What of a key of the target the source has, and is not the same in all rows of the pipeline. */

@@ -1,3 +1,6 @@
+import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
+import type { Timestamp } from '#dray/active-record/values.ts'
+import type { Text } from '#dray/block/block.ts'
 import { encodeLine } from '#dray/block/copy-text.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { LoadInput } from '#dray/messages/stages.ts'
@@ -17,26 +20,50 @@ import type { Services } from '../services.ts'
  */
 export async function refuseTwins(pipeline: Pipeline, input: LoadInput, services: Services): Promise<void> {
   const { source } = pipeline.extract
-  const { primaryKey, columnNames } = source.definition
-  const order = new RowOrder(pipeline)
-  const transformRow = rowTransformer(pipeline, startOf(input.run))
-  const newest = new Map<number, { readonly place: RowPlace; readonly line: number }>()
-  let twin: string | null = null
+  const { columnNames } = source.definition
+  const twins = new Twins(pipeline, startOf(input.run))
   const rows = { pipeline: pipeline.name, stage: 'Extract', object: input.extracted, columns: columnNames } as const
   for await (const block of (await openRows(rows, services, { areBlocksLent: true })).blocks) {
-    eachRow(block, (row) => {
-      const outcome = transformRow(row)
-      if (outcome.kind !== 'loaded') return
-      const key = primaryKey.map(({ index }) => row[index] ?? null)
-      const one = { place: order.placeOf(row, outcome.texts), line: hashOfText(encodeLine(outcome.texts)) }
-      const hash = hashOfText(keyOf(key))
-      const known = newest.get(hash)
-      const compared = known === undefined ? 1 : order.compare(one.place, known.place)
-      if (compared === 0 && known?.line !== one.line) twin ??= key.join(', ')
-      if (compared >= 0) newest.set(hash, one)
-    })
+    eachRow(block, (row) => twins.add(row))
   }
-  if (twin !== null) throw new TwinRows(pipeline, twin)
+  if (twins.first !== null) throw new TwinRows(pipeline, twins.first)
+}
+
+/** Looks among source rows for two of one key that differ, and of which nothing says which is the newer one. */
+export class Twins {
+  readonly #key: readonly ColumnDefinition[]
+  readonly #order: RowOrder
+  readonly #transform: ReturnType<typeof rowTransformer>
+  readonly #newest = new Map<number, { readonly place: RowPlace; readonly line: number }>()
+  readonly #found = new Set<string>()
+
+  constructor(pipeline: Pipeline, startedAt: Timestamp) {
+    this.#key = pipeline.extract.source.definition.primaryKey
+    this.#order = new RowOrder(pipeline)
+    this.#transform = rowTransformer(pipeline, startedAt)
+  }
+
+  /** The key of the first ones that were found. */
+  get first(): string | null {
+    return this.keys[0] ?? null
+  }
+
+  get keys(): readonly string[] {
+    return [...this.#found]
+  }
+
+  /** `apart` tells rows of one key from each other that the target keeps apart. */
+  add(row: readonly Text[], apart: (texts: readonly Text[]) => readonly Text[] = () => []): void {
+    const outcome = this.#transform(row)
+    if (outcome.kind !== 'loaded') return
+    const key = this.#key.map(({ index }) => row[index] ?? null)
+    const one = { place: this.#order.placeOf(row, outcome.texts), line: hashOfText(encodeLine(outcome.texts)) }
+    const hash = hashOfText(keyOf([...key, ...apart(outcome.texts)]))
+    const known = this.#newest.get(hash)
+    const compared = known === undefined ? 1 : this.#order.compare(one.place, known.place)
+    if (compared === 0 && known?.line !== one.line) this.#found.add(key.join(', '))
+    if (compared >= 0) this.#newest.set(hash, one)
+  }
 }
 
 /** Two rows have the key that the model declares, and each would take the place of the other. */

@@ -2,12 +2,13 @@ import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { ColumnDefinition } from '#dray/active-record/table-definition.ts'
 import type { Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Spelling } from '#dray/database/capabilities.ts'
-import { compile } from '#dray/database/statement.ts'
 import { TerminalError } from '#dray/errors.ts'
+import { isTableStep } from '#dray/messages/step-name.ts'
 import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { askedModel } from './asked-model.ts'
-import { isKeyDeclaredAlone } from './declared-key.ts'
+import { isKeyDeclaredAlone, isView } from './declared-key.ts'
+import { refuseFarOpen } from './far-open.ts'
 import { forgottenSpellings } from './forgotten-spellings.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
@@ -40,6 +41,7 @@ export async function checkContract(
   }
   const live = { source: await describe(models.source), target: await describe(models.target) }
   refuseComputed(pipeline, live.target)
+  await refuseFarOpen(pipeline, live.target)
   const others = [
     ...otherDifferences(pipeline.extract.model, live.source),
     ...otherDifferences(models.target, live.target),
@@ -58,15 +60,9 @@ export async function checkContract(
         ? { isKeyDeclaredAlone: true, ...((await isView(models.source)) ? { isView: true } : {}) }
         : {}),
     },
-    notes: pipeline.columns.areFollowed ? [] : notesOfUnknown(pipeline, live.source),
+    // A replica says itself what it leaves out.
+    notes: pipeline.columns.areFollowed || isTableStep(pipeline.name) ? [] : notesOfUnknown(pipeline, live.source),
   }
-}
-
-function isView({ database, definition }: AnyModel): Promise<boolean> {
-  return database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, adapter.schema.viewNamed(definition.table))
-    return (await connection.query(text, parameters)).rows.length > 0
-  })
 }
 
 /** A computed column takes nothing, so each row would be refused. */

@@ -1,5 +1,7 @@
 import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { LiveTable } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import type { AnyModel } from '#dray/pipeline/declare/any-model.ts'
 
 /**
  * Whether nothing but the model says that no two rows of the source have one key: there is no primary or unique key
@@ -15,4 +17,11 @@ export function isKeyDeclaredAlone(
   const isHeld = (unique: readonly string[]) =>
     unique.length > 0 && unique.every((column) => key.includes(column) && isFilled(column))
   return ![live.primaryKey, ...live.uniqueKeys].some(isHeld)
+}
+
+export function isView({ database, definition }: AnyModel): Promise<boolean> {
+  return database.withConnection(async (connection, adapter) => {
+    const { sql: text, parameters } = compile(adapter, adapter.schema.viewNamed(definition.table))
+    return (await connection.query(text, parameters)).rows.length > 0
+  })
 }

@@ -8,10 +8,20 @@ import { kindsHolding } from '#dray/database/live-types.ts'
 import { LEFT, OTHER_TYPE } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { FollowedColumn } from '#dray/pipeline/rows/followed-columns.ts'
+import { notesOfGone } from './gone-columns.ts'
+import { isWider, wideningOf } from './wider-columns.ts'
 
 /** A column that the target does not have yet, with the statement that adds it. */
 export interface MissingColumn {
   readonly column: FollowedColumn
+  readonly alteration: Alteration
+}
+
+/** A column that the target has with less room than the source, with the statement that widens it. */
+export interface WiderColumn {
+  readonly column: FollowedColumn
+  /** As it is afterwards. */
+  readonly wide: FollowedColumn
   readonly alteration: Alteration
 }
 
@@ -20,11 +30,13 @@ export interface NewColumns {
   /** The target has them, or is going to be made with them. */
   readonly columns: readonly FollowedColumn[]
   readonly missing: readonly MissingColumn[]
+  /** Of the columns that the target has. */
+  readonly wider: readonly WiderColumn[]
   /** Sentences on those that are not taken over. */
   readonly notes: readonly string[]
 }
 
-const NOTHING: NewColumns = { columns: [], missing: [], notes: [] }
+const NOTHING: NewColumns = { columns: [], missing: [], wider: [], notes: [] }
 
 interface Side {
   readonly where: string
@@ -53,9 +65,11 @@ export async function newColumns(pipeline: Pipeline): Promise<NewColumns> {
     (name) =>
       `columns: { except } names ${name}, which ${from.where} does not have, so nothing is left out by that name; look at its spelling`,
   )
+  missed.push(...(await notesOfGone(pipeline, from.live, to.live)))
   if (unknown.length === 0) return { ...NOTHING, notes: missed }
   const { candidates, notes } = named(pipeline, unknown, to)
   notes.push(...missed)
+  const wider: WiderColumn[] = []
   const columns: FollowedColumn[] = []
   const absentThere: FollowedColumn[] = []
   const properties = propertiesFor(pipeline, candidates)
@@ -71,10 +85,15 @@ export async function newColumns(pipeline: Pipeline): Promise<NewColumns> {
       source: { ...pair.source, column: candidate.live.name },
       target: { ...pair.target, column: candidate.target },
     }
-    if (candidate.found !== undefined) columns.push(column)
-    else absentThere.push(column)
+    if (candidate.found === undefined) {
+      absentThere.push(column)
+      continue
+    }
+    columns.push(column)
+    const one = await widened(pipeline, column, candidate, from, to)
+    if (one !== null) wider.push(one)
   }
-  return { columns, missing: await additionsOf(pipeline, absentThere, to), notes }
+  return { columns, missing: await additionsOf(pipeline, absentThere, to), wider, notes }
 }
 
 /** Whether the target has the column by now, whoever has added it. */
@@ -222,6 +241,28 @@ export function held(type: FieldType, { name, type: liveType }: LiveColumn, adap
   return { source: type, target: { ...is, kind: is.kind === 'integer' || is.kind === 'bigint' ? type.kind : is.kind } }
 }
 
+/** What widens a column that the target has; null where it has room for what the source has. */
+async function widened(
+  { load }: Pipeline,
+  column: FollowedColumn,
+  { live, found }: Candidate,
+  from: Side,
+  to: Side,
+): Promise<WiderColumn | null> {
+  const { kind } = column.source
+  const sides = [
+    { types: from.adapter.schema.liveTypes, column: live },
+    { types: to.adapter.schema.liveTypes, column: found as LiveColumn },
+  ] as const
+  if (to.adapter.schema.liveTypes === null || !isWider(kind, ...sides)) return null
+  const { column: name } = column.target
+  const { column: _, ...source } = column.source
+  const target = holdable(source, to.adapter)
+  const wanted = wantedColumn(name, target, to.adapter)
+  const alteration = await wideningOf(load.target, wanted, found as LiveColumn)
+  return alteration === null ? null : { column, wide: { ...column, target: { ...target, column: name } }, alteration }
+}
+
 /** A decimal that says no digits goes by those of the target. */
 function asDecimal({ name, type, ...rest }: LiveColumn, { schema: { liveTypes } }: Adapter): Pair | null {
   if (liveTypes === null) return { source: typeOf('text'), target: typeOf('text') }
@@ -245,13 +286,16 @@ async function additionsOf({ load }: Pipeline, columns: readonly FollowedColumn[
     })
   }
   const { database, definition } = load.target
-  const alterations = await database.withConnection((connection, adapter) => {
+  const alterations = await database.withConnection(async (connection, adapter) => {
     const ask = async (text: string, parameters: readonly string[] = []) =>
       (await connection.query(text, parameters)).rows
     const changes = columns.map(({ target }) => {
       return { kind: 'add', column: wantedColumn(target.column, target, adapter), nullable: true } as const
     })
-    return adapter.alter.alterationsOf(ask, definition.table, changes)
+    const made = await adapter.alter.alterationsOf(ask, definition.table, changes)
+    const isDone = made.some(({ mark, refused }) => mark === 'safe' && refused === null)
+    const faults = isDone ? await adapter.alter.roomFaults?.(ask, definition.table, changes) : undefined
+    return made.map((one, place) => ({ ...one, refused: one.refused ?? faults?.[place] ?? null }))
   })
   return columns.map((column, place) => ({ column, alteration: alterations[place] as Alteration }))
 }

@@ -35,7 +35,8 @@ export async function draftUsual(
       ? await lateKeys(extract, { lo: part.lo, seen, signal: services.signal }, connection, table)
       : null
     const window = came === null ? part : { ...part, late: came.late }
-    const kept = came?.seen ?? (unsettled === undefined ? {} : { unsettled })
+    const isInParts = end === null && seen.isInParts === undefined ? {} : { isInParts: end !== null }
+    const kept = { ...(came?.seen ?? (unsettled === undefined ? {} : { unsettled })), ...isInParts }
     const nulls = await checkNullCursors(pipeline.name, extract, connection, table)
     const { rows, ranges } = await cut(
       extract,
@@ -47,7 +48,8 @@ export async function draftUsual(
     const newer = await notesOfNewerRows(extract, whole, settled, connection, table)
     const index = isComputed(extract) ? await noteOfMissingIndex(extract, connection, table) : null
     const notes = [
-      end === null ? null : partOf(pipeline, window, whole.hi),
+      end === null ? null : partOf(pipeline, window, whole.hi, seen),
+      end === null && seen.isInParts === true ? lastPart(pipeline) : null,
       window.note,
       nulls,
       came?.note ?? null,
@@ -67,9 +69,15 @@ export async function draftUsual(
   })
 }
 
-function partOf({ name }: Pipeline, { lo, hi }: Window, whole: string): string {
+function partOf({ name }: Pipeline, { lo, hi }: Window, whole: string, { isInParts }: SeenNumbers): string {
   const from = lo === null ? 'the beginning' : lo
-  return `this run reads a part, from ${from} to ${hi}; what is left up to ${whole} is read by the runs that follow it, of which the next one starts when this one has ended (firstLoad of ${name})`
+  const behind = isInParts ? '' : `; steps behind ${name} in its workflow run with this part alone`
+  return `this run reads a part, from ${from} to ${hi}; what is left up to ${whole} is read by the runs that follow it, of which the next one starts when this one has ended (firstLoad of ${name})${behind}`
+}
+
+/** Runs of parts are of the pipeline alone. */
+function lastPart({ name }: Pipeline): string {
+  return `this run reads the last part (firstLoad of ${name}): steps behind ${name} in its workflow have run with the first part alone, so run the workflow once more when this run has ended: \`npx dray run <workflow>\``
 }
 
 /**

@@ -179,7 +179,10 @@ class Describer {
     const properties = propertyNames(columns.map(({ name }) => name))
     this.#sayRenamed(columns, names)
     const found = names.map((name) => live?.columns.find((one) => isAlike(one.name, name, adapter)))
-    const open = columns.filter((_, place) => found[place] === undefined)
+    // Where the target's columns hold anything as well, only the values tell what they are; and there a column that
+    // is NOT NULL stays so for good.
+    const isSaid = adapter.schema.liveTypes !== null
+    const open = columns.filter((_, place) => found[place] === undefined || !isSaid)
     const measured = await typesOf(this.#replica.from, source, read, open)
     const types = columns.map((column) => measured[open.indexOf(column)] ?? typeOf('text'))
     const made = targetTypes(
@@ -195,13 +198,18 @@ class Describer {
         this.#leave(column.name, { ...(made[place] as FieldType), column: target })
         return []
       }
-      const pair = mask === 'hash' ? this.#hashed(column) : there === undefined ? null : this.#pair(column, there, mask)
+      const pair =
+        mask === 'hash'
+          ? this.#hashed(column)
+          : there === undefined
+            ? null
+            : this.#pair(column, there, mask, isSaid ? null : (types[place] ?? null))
       return [
         {
           name,
           source: { ...(pair?.source ?? (types[place] as FieldType)), column: column.name },
           target: { ...(pair?.target ?? (made[place] as FieldType)), column: target },
-          isNullable: !key.includes(column.name) && (column.nullable || mask !== null),
+          isNullable: !key.includes(column.name) && (column.nullable || mask !== null || !isSaid),
           mask,
         },
       ]
@@ -226,10 +234,10 @@ class Describer {
   }
 
   /** How a column that is there takes the source's values. */
-  #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null) {
+  #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null, measured: FieldType | null) {
     const { read, adapter, target } = this.#subject
     if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
-    for (const type of candidatesIn(read, column).types) {
+    for (const type of measured === null ? candidatesIn(read, column).types : [measured]) {
       const pair = held(type, there, adapter)
       if (pair !== null) return pair
     }

@@ -13,7 +13,7 @@ import { asking, candidatesIn, readTable } from './read-table.ts'
 
 /** What separates a table of the target from the source's, beside columns that it has not. */
 export interface TargetChanges {
-  /** Those that leave the rows as they are, which a run makes. */
+  /** Those that a run makes: they leave the rows as they are. */
   readonly safe: readonly Alteration[]
   /** Sentences on the others, and on columns that the source has no more. */
   readonly notes: readonly string[]
@@ -63,11 +63,16 @@ export async function targetChanges(
   const alterations = await replica.into.withConnection((connection) =>
     changes.length === 0 ? Promise.resolve([]) : adapter.alter.alterationsOf(asking(connection), table.target, changes),
   )
-  const isSafe = (one: Alteration) => one.mark === 'safe' && one.refused === null
+  // No row without a value could come in before a column may be NULL, so that the table may be written anew for it.
+  const isSafe = ({ mark, refused }: Alteration, place: number) => {
+    const change = changes[place]
+    const isFreed = change?.kind === 'change' && change.nullable
+    return refused === null && (mark === 'safe' || (mark === 'rewrites' && isFreed))
+  }
   return {
     safe: alterations.filter(isSafe),
     notes: [
-      ...alterations.filter((one) => !isSafe(one)).map((one) => leftNote(replica, table, one, missing)),
+      ...alterations.filter((one, place) => !isSafe(one, place)).map((one) => leftNote(replica, table, one, missing)),
       ...(gone.length === 0 ? [] : [goneNote(replica, table, gone, pipeline)]),
     ],
   }
@@ -76,20 +81,13 @@ export async function targetChanges(
 /** A column whose type the source's has outgrown, or that has to bear NULL now. */
 function changed(live: LiveColumn, type: FieldType | null, nullable: boolean, adapter: Adapter): ColumnChange[] {
   const wanted = { ...wantedColumn(live.name, type ?? typeOf('text'), adapter), nullable: nullable || live.nullable }
+  const change = { kind: 'change', liveType: live.type, startsAtZero: false, isGenerated: false } as const
   const isOther = type !== null && !adapter.alter.isType(wanted, live.type)
-  const isFreed = nullable && !live.nullable
-  if (!isOther && !isFreed) return []
-  const column = isOther ? wanted : { ...wanted, type: live.type }
   return [
-    {
-      kind: 'change',
-      column,
-      liveType: live.type,
-      type: isOther,
-      nullable: isFreed,
-      startsAtZero: false,
-      isGenerated: false,
-    },
+    ...(nullable && !live.nullable
+      ? [{ ...change, column: { ...wanted, type: live.type }, type: false, nullable: true }]
+      : []),
+    ...(isOther ? [{ ...change, column: wanted, type: true, nullable: false }] : []),
   ]
 }
 

@@ -11,7 +11,7 @@ import { type Plan, pipelineOf, readPlan, type Unit } from '#dray/pipeline/plan/
 import { closeLanded } from '#dray/pipeline/quarantine/close-landed.ts'
 import { enterReplayed } from '#dray/pipeline/quarantine/replay.ts'
 import { quarantinePrefix } from '#dray/staging/keys.ts'
-import { emptyStep, type StateStore, type StepRecord } from '#dray/state/state-store.ts'
+import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
 /** Rows that are borne in the quarantine whatever their share: a day with few changes must not fail for one of them. */
@@ -144,7 +144,7 @@ async function commitNothing(
   planned: Plan,
   { state, now, spent }: Services,
 ): Promise<CommitOutput> {
-  const known = spent && (await recorded(pipeline, run.id, state))
+  const known = spent && (await state.stepRecord(run.id, pipeline))
   await state.putStep({
     ...emptyStep(run.id, pipeline),
     ...timesOf(planned, now()),
@@ -158,11 +158,7 @@ async function commitNothing(
   return { ...NO_ROWS, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
 }
 
-async function recorded(pipeline: string, run: string, state: StateStore): Promise<StepRecord | undefined> {
-  return (await state.run(run))?.steps.find((step) => step.step === pipeline)
-}
-
-function plannedCostOf(known: StepRecord | undefined): Pick<StepRecord, 'plannedCost'> {
+function plannedCostOf(known: StepRecord | null | undefined): Pick<StepRecord, 'plannedCost'> {
   return known?.plannedCost === undefined ? {} : { plannedCost: known.plannedCost }
 }
 
@@ -178,7 +174,7 @@ async function stepRecord(
   { state, now }: Services,
 ): Promise<StepRecord> {
   // A resumed run has said more of itself than the plan that it reuses.
-  const known = await recorded(pipeline.name, input.run.id, state)
+  const known = await state.stepRecord(input.run.id, pipeline.name)
   const {
     partitions: _partitions,
     refused: _refused,

@@ -1,5 +1,6 @@
 import type { ReadingMode } from '#dray/messages/run-mode.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { lookForTwins } from '#dray/pipeline/landing/foreseen-twins.ts'
 import { readMark } from '#dray/pipeline/landing/mark.ts'
 import { partlyLanded } from '#dray/pipeline/landing/resume.ts'
 import { draftBackfill } from '#dray/pipeline/plan/backfill.ts'
@@ -21,10 +22,20 @@ export async function draftRun(
   services: Services,
 ): Promise<Draft> {
   await checkOwnSql(pipeline.extract)
-  if (mode === null) return draftUsual(pipeline, { lastRun: run.lastRun, seen: run.seen ?? {} }, services)
-  if ('backfill' in mode) return draftBackfill(pipeline, mode.backfill, services)
+  if (mode === null) {
+    const drafted = await draftUsual(pipeline, { lastRun: run.lastRun, seen: run.seen ?? {} }, services)
+    return withNotes(drafted, await lookForTwins(pipeline, drafted.window, services))
+  }
+  if ('backfill' in mode) {
+    const drafted = await draftBackfill(pipeline, mode.backfill, services)
+    return withNotes(drafted, await lookForTwins(pipeline, drafted.window, services))
+  }
   if ('keys' in mode) return draftKeys(pipeline, mode.keys, services)
   return draftReplay(pipeline, mode.replay, run.id, services)
+}
+
+function withNotes(drafted: Draft, more: readonly string[]): Draft {
+  return { ...drafted, notes: [...drafted.notes, ...more] }
 }
 
 /** Throws `Terminal` for an append to a target that `last_run` is not of. */

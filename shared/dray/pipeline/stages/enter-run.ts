@@ -6,6 +6,8 @@ export async function enterRun(
   { run, mode = null, only = null }: Pick<PlanInput, 'run' | 'mode' | 'only'>,
   { state, runner }: Services,
 ): Promise<void> {
+  // Of a run of many steps nearly all find it entered.
+  if ((await state.runRecord(run.id)) !== null) return
   await state.startRun({
     id: run.id,
     workflow: run.workflow,

@@ -27,8 +27,8 @@ function cut(reason: string): string {
 }
 
 async function written(run: string, pipeline: string, { state }: Services): Promise<StepOutcome | null> {
-  const record = (await state.run(run))?.steps.find(({ step }) => step === pipeline)
-  if (record === undefined || record.status === 'running') return null
+  const record = await state.stepRecord(run, pipeline)
+  if (record === null || record.status === 'running') return null
   return { status: record.status, reason: record.error === null ? null : inOneLine(record.error) }
 }
 
@@ -45,7 +45,7 @@ export async function recordEnd(
   { state, spent }: Pick<Services, 'state' | 'spent'>,
   known?: StepRecord,
 ): Promise<void> {
-  const before = known ?? (await state.run(run.id))?.steps.find((one) => one.step === step)
+  const before = known ?? (await state.stepRecord(run.id, step))
   const last = (await state.pipeline(step))?.lastRun ?? null
   const record = before ?? { ...emptyStep(run.id, step), lastRunBefore: last, lastRunAfter: last }
   const isWhole = reason === null || inOneLine(record.error ?? '').startsWith(inOneLine(reason))

@@ -221,11 +221,10 @@ async function planAlreadyDone(
  * gives leases back then, so one of the two sees the other.
  */
 async function refuseEndedRun(pipeline: string, runId: string, { state }: Services): Promise<void> {
-  const detail = await state.run(runId)
-  const status = detail?.run.status
+  const status = (await state.runRecord(runId))?.status
   if (status === undefined || status === 'running') return
   const reason = `run ${runId} has ended (${status}) and this Plan came late, so nothing was planned`
-  const step = detail?.steps.find((one) => one.step === pipeline)
+  const step = await state.stepRecord(runId, pipeline)
   if (step?.status === 'running') await state.putStep({ ...step, status: 'failed', error: reason })
   await state.releaseLease(pipeline, runId)
   throw new TerminalError(`${pipeline}: ${reason}; start another run if there is something to load`)

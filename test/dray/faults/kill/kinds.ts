@@ -65,9 +65,9 @@ function isSame(one: Digests, other: Digests): boolean {
 
 function demandSame(found: Digests, due: Digests, what: string): void {
   if (isSame(found, due)) return
-  const [code, digest] = [...due].find(([key, value]) => found.get(key) !== value) ?? []
+  const [code = ''] = [...due, ...found].find(([key]) => found.get(key) !== due.get(key)) ?? []
   throw new Divergence(
-    `${what}: ${found.size} rows where ${due.size} are due; ${code} is ${found.get(code ?? '')}, not ${digest}`,
+    `${what}: ${found.size} rows where ${due.size} are due; ${code} is ${found.get(code)}, not ${due.get(code)}`,
   )
 }
 
@@ -152,6 +152,55 @@ function leaving(): KindOfRun {
       const found = await landedRows(lane.target)
       demandSame(found, new Map([...(await dueByCode(lane.source)), ...first]), 'the target is not what came first')
       first = found
+    },
+  }
+}
+
+/** What others have put there takes the source's values, what they have taken away stays away; nothing else comes. */
+function updatingOnly(): KindOfRun {
+  let before: Digests = new Map()
+  const due = async (lane: Lane) => {
+    const latest = await dueByCode(lane.source)
+    return new Map([...before].map(([code, digest]) => [code, latest.get(code) ?? digest]))
+  }
+  const codesOf = async (lane: Lane, where: string) =>
+    (await lane.source.run(`select code from item where ${where}`)).map(([code]) => code as string)
+  const putThere = async (lane: Lane, where: string) => {
+    const there = await landedRows(lane.target)
+    const rows = (await codesOf(lane, where))
+      .filter((code) => !there.has(code))
+      .map((code) => `('${code}', 'of others', 0, null, 0, '2020-01-01 00:00:00')`)
+    if (rows.length > 0)
+      await lane.target.run(
+        `insert into product (code, label, amount, note, source_id, changed_at) values ${rows.join(', ')}`,
+      )
+  }
+  return {
+    name: 'known',
+    shape: { load: 'known', partitionRows: PARTITION_ROWS },
+    async begin(lane) {
+      await changeRows(lane, 0)
+      await putThere(lane, 'id % 2 = 0')
+      await lane.run()
+    },
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      const gone = (await codesOf(lane, `id % 5 = ${round % 5}`)).map((code) => `'${code}'`)
+      await lane.target.run(`delete from product where code in (${gone.join(', ')})`)
+      await putThere(lane, `id % 7 = ${round % 7}`)
+      before = await landedRows(lane.target)
+      return null
+    },
+    async checkKilled(lane) {
+      const [found, latest] = [await landedRows(lane.target), await due(lane)]
+      for (const [code, digest] of found) {
+        if (digest !== before.get(code) && digest !== latest.get(code))
+          throw new Divergence(`${code} is ${digest}, neither what it was nor what it was to be`)
+      }
+      if (found.size !== before.size) throw new Divergence(`${found.size} rows are there, and ${before.size} were`)
+    },
+    async check(lane) {
+      demandSame(await landedRows(lane.target), await due(lane), 'the target is not what was there, brought up to date')
     },
   }
 }
@@ -520,4 +569,5 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   counting,
   comingLate,
   tryingAgain,
+  updatingOnly,
 ]

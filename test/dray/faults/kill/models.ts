@@ -24,8 +24,8 @@ export interface PipelineShape {
   readonly concurrency?: number
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
-   * whose rows say so, `first` one of everything that leaves rows alone which are there, `follow` one that takes over
-   * columns which no model knows, `shared` one that deletes among rows of others.
+   * whose rows say so, `first` one of everything that leaves rows alone which are there, `known` one that writes no
+   * others, `follow` one that takes over columns which no model knows, `shared` one that deletes among rows of others.
    */
   readonly load?:
     | 'upsert'
@@ -36,6 +36,7 @@ export interface PipelineShape {
     | 'deletes'
     | 'told'
     | 'first'
+    | 'known'
     | 'follow'
     | 'shared'
   /** By the stamp of the last change unless told. */
@@ -118,6 +119,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     deletes: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     told: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     first: () => upsert(Product, { by: 'code', update: 'never' }),
+    known: () => upsert(Product, { by: 'code', insert: false }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     shared: () => upsert(SharedProduct, { by: ['origin', 'code'], version: 'changedAt' }),
     replace: () => replace(Product),
@@ -135,10 +137,9 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     counter: () => changedSince(from, { cursor: counter('id'), partitionRows }),
     'late rows': () => changedSince(from, { cursor: 'changedAt', lateRows: 'byKey', ...stamped }),
   }
-  const extract: Extraction<typeof Item> =
-    load === 'replace' || load === 'deletes' || load === 'first' || load === 'follow' || load === 'shared'
-      ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
-      : changed[shape.cursor ?? 'stamp']()
+  const extract: Extraction<typeof Item> = ['replace', 'deletes', 'first', 'known', 'follow', 'shared'].includes(load)
+    ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
+    : changed[shape.cursor ?? 'stamp']()
   const items = pipeline(PIPELINE, {
     extract,
     transform: (({ id, code, label, amount, note, changedAt }: Item, row: RowContext) => {

@@ -123,6 +123,8 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
     countAttempt: (partition) => metrics.countAttempt(partition),
     putPartition: (partition) => metrics.putPartition(partition),
     run: (id) => metrics.detail(id),
+    runRecord: (id) => metrics.record(id),
+    stepRecord: (run, step) => metrics.step(run, step),
     workflowOf: (run) => metrics.workflowOf(run),
     runs: (filter) => metrics.list(filter),
   }

@@ -113,6 +113,8 @@ export interface PipelineShape {
   readonly table?: 'folded' | 'labelled' | 'spelled'
   /** The share of the target that a replace may leave out. */
   readonly mostLost?: number
+  /** The others are left alone. */
+  readonly writes?: 'new keys' | 'known keys'
 }
 
 export const PIPELINE = 'items'
@@ -143,11 +145,12 @@ export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIP
   }) as unknown as Pipeline
 }
 
-function loadOf({ load, versioned, deletes, table, mostLost: most = 1 }: PipelineShape) {
+function loadOf({ load, versioned, deletes, table, mostLost: most = 1, writes }: PipelineShape) {
   const plain = { folded: FoldedProduct, labelled: UniqueProduct, spelled: SpelledProduct, plain: Product }[
     table ?? 'plain'
   ]
   const version = versioned ? ({ version: 'changedAt' } as const) : {}
+  const some = { 'new keys': { update: 'never' } as const, 'known keys': { insert: false } as const }
   switch (load) {
     case 'replace':
       return replace(plain as typeof Product, { allowEmpty: true, most })
@@ -162,7 +165,11 @@ function loadOf({ load, versioned, deletes, table, mostLost: most = 1 }: Pipelin
         ...version,
       })
     case 'upsert':
-      return upsert((deletes === 'soft' ? MarkedProduct : plain) as typeof Product, { by: 'code', ...version })
+      return upsert((deletes === 'soft' ? MarkedProduct : plain) as typeof Product, {
+        by: 'code',
+        ...version,
+        ...(writes === undefined ? {} : some[writes]),
+      })
   }
 }
 

@@ -1,4 +1,5 @@
 import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
+import { leftMutants } from './left-mutants.ts'
 import type { PipelineShape } from './models.ts'
 import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
@@ -389,8 +390,8 @@ export const stateMutants: readonly Mutant[] = [
     bug: 'a Plan that comes after the end of its run keeps a lease',
     file: PLAN,
     edits: [
-      ['await refuseEndedRun(declared, run.id, services)', ''],
-      ['await refuseEndedRun(pipeline, runId, services)', ''],
+      ['await refuseEndedRun(name, run.id, services)', ''],
+      ['await refuseEndedRun(pipeline.name, runId, services)', ''],
     ],
   },
   {
@@ -455,4 +456,5 @@ export const mutants: readonly Mutant[] = [
   ...toldMutants,
   ...worldMutants,
   ...largeRowMutants,
+  ...leftMutants,
 ]

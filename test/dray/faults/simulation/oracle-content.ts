@@ -1,6 +1,7 @@
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Row } from './memory-transaction.ts'
 import { SWALLOWED_LABEL } from './models.ts'
+import { OF_OTHERS } from './others.ts'
 import {
   fateOf,
   folded,
@@ -81,6 +82,11 @@ export class ContentOracle {
     const newest = own
       .filter((row) => this.#fate(row, due) === 'loaded')
       .reduce<Row | null>((best, row) => (best === null || isLater(row, best) ? row : best), null)
+    if (this.#shape.writes === 'known keys' && this.#isOfOthers(rows, found, newest)) return
+    if (this.#shape.writes === 'new keys' && found !== undefined) {
+      if (!this.#isFirst(rows, found)) throw wrong(newest)
+      return
+    }
     if (found === undefined) {
       if (newest !== null && !this.#isKeptOut(newest, due)) throw wrong(newest)
       return
@@ -88,6 +94,23 @@ export class ContentOracle {
     if (newest !== null && isMadeOf(found, newest)) return
     if (newest !== null && this.#isKeptOut(newest, due)) return
     if (!rows.some((versions) => this.#isAllowed(found, versions, newest, own, due))) throw wrong(newest)
+  }
+
+  /** Whether a row of which no later one is taken is one of others, or of the source as it was at some time. */
+  #isFirst(rows: readonly (readonly Version[])[], found: Row): boolean {
+    if (this.#witness.others().has(found.code ?? '') && found.label === OF_OTHERS.label) return true
+    return rows.flat().some(({ row }) => row !== null && fateOf(row, false) === 'loaded' && isMadeOf(found, row))
+  }
+
+  /** Whether there is nothing but what others have put there. Throws where the pipeline has put a row there. */
+  #isOfOthers(rows: readonly (readonly Version[])[], found: Row | undefined, newest: Row | null): boolean {
+    const code = rows.flat().find(({ row }) => row !== null)?.row?.code ?? ''
+    const theirs = this.#witness.others().get(code)
+    if ((found !== undefined) !== (theirs === 'there'))
+      throw new Divergence(`the target has ${shown(found)}, and the row of others is ${theirs ?? 'not known'}`)
+    if (found === undefined) return true
+    const isHeldBack = this.#shape.versioned && (newest?.changed_at ?? '') < OF_OTHERS.changed_at
+    return found.label === OF_OTHERS.label && (newest === null || isHeldBack)
   }
 
   /**
@@ -205,8 +228,9 @@ export class ContentOracle {
     }
   }
 
-  /** A row that the target would refuse is not tried where it takes a later one of the same code. */
+  /** A row that the target would refuse is not tried where a later one of its code is taken, or it is left alone. */
   #mayGiveWay(row: Row): boolean {
+    if (this.#shape.writes !== undefined) return true
     if (this.#shape.load === 'append') return false
     const others = this.#truth.byCode().get(folded(row.code))?.flat() ?? []
     return others.some(

@@ -22,7 +22,16 @@ import { Divergence, type Witness } from './witness.ts'
 
 /** The counts of a run, as its landings really were. */
 export type Counts = Record<
-  'read' | 'inserted' | 'updated' | 'unchanged' | 'filtered' | 'duplicate' | 'quarantined' | 'deleted' | 'findings',
+  | 'read'
+  | 'inserted'
+  | 'updated'
+  | 'unchanged'
+  | 'filtered'
+  | 'duplicate'
+  | 'quarantined'
+  | 'deleted'
+  | 'left'
+  | 'findings',
   number
 >
 
@@ -35,6 +44,7 @@ export const NONE: Counts = {
   duplicate: 0,
   quarantined: 0,
   deleted: 0,
+  left: 0,
   findings: 0,
 }
 
@@ -109,15 +119,16 @@ export class LandingOracle {
     const extracted = this.#rowsOf(input.extracted.key)
     this.#checkWindow(input, extracted)
     const run = this.#checkOnce(planning, input, extracted)
-    const fate = this.#fates(input.run.id, extracted, products)
+    const aside = this.#setAside(planning, entry)
+    const fate = this.#fates(input.run.id, { extracted, products, aside })
     const counts = this.#counted(extracted, products, fate)
     for (const [name, count] of Object.entries(counts)) {
-      const said = entry[name === 'read' ? 'rows_read' : name]
+      const said = entry[columnOf(name as keyof Counts)]
       if (said !== String(count))
         throw new Divergence(`${nameOf(input)}: the ledger says ${said} ${name} where ${count} were`)
     }
     this.#checkOrder(input, products)
-    this.#checkBatch(input, { extracted, products, aside: this.#setAside(planning, entry), fate })
+    this.#checkBatch(input, { extracted, products, aside, fate })
     this.#checkFindings(input, extracted)
     for (const row of extracted) if (fate(row) === 'loaded') run.codes.add(folded(row.code))
     const { isRepaired } = this.#witness.run(input.run.id)
@@ -139,6 +150,12 @@ export class LandingOracle {
     const due = isGathered ? 'product__dray_next' : tableOf(this.#shape)
     const other = products.find(({ table }) => table !== due)
     if (other !== undefined) throw new Divergence(`${nameOf(input)} wrote to ${other.table} instead of ${due}`)
+    const { writes } = this.#shape
+    const wrong = products.find(({ before }) => writes !== undefined && (before === null) !== (writes === 'new keys'))
+    if (wrong !== undefined)
+      throw new Divergence(
+        `${nameOf(input)} made ${shown(wrong.after)} of ${shown(wrong.before)}, and writes ${writes}`,
+      )
   }
 
   #rowsOf(key: string): Row[] {
@@ -200,6 +217,7 @@ export class LandingOracle {
       duplicate: outranked.size,
       quarantined: number('quarantined') + refused,
       deleted: number('deleted'),
+      left: number('left'),
       findings: extracted.filter(({ label }) => label === LABELS.odd).length,
     }
   }
@@ -231,7 +249,14 @@ export class LandingOracle {
   }
 
   /** What becomes of rows that a run loads. One that is held back for its age is not even tried. */
-  #fates(run: string, extracted: readonly Row[], products: readonly Change[]): (row: Row) => Fate {
+  #fates(
+    run: string,
+    {
+      extracted,
+      products,
+      aside,
+    }: { extracted: readonly Row[]; products: readonly Change[]; aside: readonly QuarantinedRow[] },
+  ): (row: Row) => Fate {
     const { isRepaired } = this.#witness.run(run)
     const standing = this.#standing()
     const isKeptOut = this.#keptOut(
@@ -239,13 +264,27 @@ export class LandingOracle {
       standing,
       products,
     )
+    const isLeft = this.#leftAlone(standing, products)
     return (row) => {
       const fate = fateOf(row, isRepaired)
+      if ((fate === 'loaded' || fate === 'refused') && isLeft(row)) {
+        // Nothing keeps others from its key when the target has refused it.
+        const isTried = this.#witness.others().has(row.code ?? '') && aside.some((kept) => isSameRow(kept.row, row))
+        return fate === 'refused' && isTried ? 'refused' : 'left'
+      }
       const isHeldBack =
         this.#shape.versioned && (standing.get(row.code ?? '')?.changed_at ?? '') > (row.changed_at ?? '')
       if (fate === 'loaded' && isKeptOut(row)) return 'refused'
       return fate === 'refused' && isHeldBack ? 'loaded' : fate
     }
+  }
+
+  /** Rows whose key was there before, or was not. */
+  #leftAlone(standing: ReadonlyMap<string, Row>, products: readonly Change[]): (row: Row) => boolean {
+    const { writes } = this.#shape
+    if (writes === undefined) return () => false
+    const came = new Set(products.flatMap(({ before, after }) => (before === null ? [after?.code] : [])))
+    return ({ code }) => (standing.has(code ?? '') && !came.has(code)) === (writes === 'new keys')
   }
 
   /** Rows that another one keeps out: one that has their key in other capitals, or their label. */
@@ -341,7 +380,7 @@ export class LandingOracle {
     if (entry === null) throw new Divergence(`${name} wrote rows without its entry in the ledger`)
     if (this.#witness.fence() !== String(input.epoch))
       throw new Divergence(`${name} wrote with epoch ${input.epoch} when epoch ${this.#witness.fence()} had taken over`)
-    const number = (count: keyof Counts) => Number(entry[count === 'read' ? 'rows_read' : count])
+    const number = (count: keyof Counts) => Number(entry[columnOf(count)])
     // A replace takes back what it had gathered of the rows that the table refused when it was put in place.
     const isReplace = this.#shape.load === 'replace'
     const inserted = isReplace ? -number('quarantined') : changes.filter(({ before }) => before === null).length
@@ -351,14 +390,14 @@ export class LandingOracle {
     const isTold = isMixed || (number('inserted') === inserted && number('updated') === updated)
     if (number('read') + number('filtered') !== 0 || !isTold)
       throw new Divergence(`${name} says ${shown(entry)} where ${inserted} were inserted and ${updated} updated`)
-    const landed = number('inserted') + number('updated') + number('unchanged') + number('duplicate')
+    const landed = number('inserted') + number('updated') + number('unchanged') + number('duplicate') + number('left')
     if (landed !== -number('quarantined'))
       throw new Divergence(`${name} has landed ${landed} rows and takes ${number('quarantined')} out of the quarantine`)
     this.#checkRespelled(name, changes, deliveredAt)
     const run = this.#runs.get(planningRun(input))
     if (run === undefined) throw new Divergence(`${name} comes before any of its partitions`)
     for (const { after } of changes) run.codes.add(folded(after?.code))
-    for (const count of ['inserted', 'updated', 'unchanged', 'duplicate', 'quarantined'] as const)
+    for (const count of ['inserted', 'updated', 'unchanged', 'duplicate', 'quarantined', 'left'] as const)
       run.counts[count] += number(count)
   }
 
@@ -439,6 +478,11 @@ export class LandingOracle {
         throw new Divergence(`${nameOf(input)} has gathered ${shown(found)} for ${shown(row)}`)
     }
   }
+}
+
+/** Of the ledger. */
+function columnOf(count: keyof Counts): string {
+  return { read: 'rows_read', left: 'left_alone' }[count as string] ?? count
 }
 
 function nameOf({ run, partition }: Pick<LoadInput, 'run' | 'partition'>): string {

@@ -14,6 +14,7 @@ export const kinds = [
   'append',
   'wide',
   ...worldKinds,
+  'left',
 ] as const
 export type Kind = (typeof kinds)[number]
 
@@ -68,7 +69,7 @@ export interface Scenario {
 }
 
 const MINUTE = 60_000
-const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'told', 'append', ...worldKinds] as const
+const LESS_USUAL = ['replace', 'modes', 'history', 'deletes', 'told', 'append', ...worldKinds, 'left'] as const
 
 /** Half of the schedules are of the usual kind; a few of the others have more partitions than a payload holds. */
 function kindOf(seed: number): Kind {
@@ -213,6 +214,18 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
         shape: { ...own, deletes: isFull && random.chance(0.7) ? 'close' : 'ignore' },
         repairedAfterSeconds,
         runs: runs(['usual', 'usual', 'resume', 'keys', 'replay', ...(isFull ? [] : (['backfill'] as const))]),
+      }
+    }
+    case 'left': {
+      const own: PipelineShape = random.chance(0.4) ? full : { ...shape, kind: 'incremental' }
+      return {
+        shape: { ...own, writes: random.pick(['new keys', 'known keys']) },
+        world: { ...CALM, othersAfterSeconds: random.pick([0, 12, 70, 400, 3_000]) },
+        ...uniqueCodes(usual),
+        missingKey: false,
+        initialRows: Math.max(4, usual.initialRows),
+        writers: Math.max(2, usual.writers),
+        runs: runs(['usual', 'usual', 'resume', 'keys', ...(own.kind === 'full' ? [] : (['backfill'] as const))]),
       }
     }
     case 'modes':

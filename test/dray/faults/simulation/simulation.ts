@@ -138,6 +138,7 @@ export class Simulation {
       lastRun: () => this.#lastRun,
       targetChangedAt: () => this.#events.targetChangedAt,
       rivalSince: () => this.#events.rivalSince,
+      others: () => this.#events.others.known,
       isStateLost: () => this.#events.isStateLost,
       run: (id) => this.#runs.get(id) as KnownRun,
     })
@@ -230,6 +231,7 @@ export class Simulation {
     }
     this.#staging.beforeRead = ({ key }) => this.#maybeDamage(key)
     this.#writers.begin()
+    this.#events.others.begin()
   }
 
   /** What the database of the source is for whoever asks. */

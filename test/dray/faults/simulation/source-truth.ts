@@ -11,7 +11,7 @@ export interface Version {
 }
 
 /** What is to become of a source row: worked out here, without the pipeline. */
-export type Fate = 'loaded' | 'filtered' | 'deleted' | 'quarantined' | 'refused'
+export type Fate = 'loaded' | 'filtered' | 'deleted' | 'quarantined' | 'refused' | 'left'
 
 export function fateOf(row: Row, isRepaired: boolean): Fate {
   const label = row.label ?? null

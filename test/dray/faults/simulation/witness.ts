@@ -43,5 +43,7 @@ export interface Witness {
   isStateLost(): boolean
   /** Since when another pipeline says that it writes the table, as this one must not then; infinity where none does. */
   rivalSince(): number
+  /** Codes that others have put into the target, and whether they are there still. */
+  others(): ReadonlyMap<string, 'there' | 'taken away'>
   run(id: string): KnownRun
 }

@@ -8,6 +8,7 @@ import type { MemoryStateTable } from './memory-state-store.ts'
 import type { Row } from './memory-transaction.ts'
 import { DROPPED_LABEL, PIPELINE, pipelineOf, SWALLOWED_LABEL, tableOf, target } from './models.ts'
 import type { Memory, Oracle } from './oracle.ts'
+import { Others } from './others.ts'
 import type { Random } from './random.ts'
 import type { Scenario } from './scenario.ts'
 import type { SourceWriters } from './source-writers.ts'
@@ -44,6 +45,7 @@ export interface Surroundings {
 /** Lets happen to the databases of a schedule what its world says, and knows what has happened. */
 export class WorldEvents {
   readonly #around: Surroundings
+  readonly others: Others
   #isSettled = false
   #rivalUntil = Number.POSITIVE_INFINITY
   targetChangedAt = Number.NEGATIVE_INFINITY
@@ -56,6 +58,7 @@ export class WorldEvents {
 
   constructor(around: Surroundings) {
     this.#around = around
+    this.others = new Others(around)
   }
 
   get #world() {
@@ -128,7 +131,7 @@ export class WorldEvents {
 
   /** All of it, beside the runs. */
   async run(): Promise<void> {
-    await Promise.all([this.#changeTarget(), this.#loseState(), this.#declareRival()])
+    await Promise.all([this.#changeTarget(), this.#loseState(), this.#declareRival(), this.others.run()])
   }
 
   async #changeTarget(): Promise<void> {

@@ -39,6 +39,8 @@ export interface World {
   readonly trigger: 'drops rows' | 'keeps rows' | null
   /** Another pipeline is declared that writes the same table. */
   readonly rivalAfterSeconds: number | null
+  /** When others have put rows into the target, or have taken some away, that the pipeline leaves or writes alone. */
+  readonly othersAfterSeconds: number | null
   /** In the end, rows of the target are damaged, and reconcile has to find each. */
   readonly audits: boolean
 }
@@ -55,6 +57,7 @@ export const CALM: World = {
   hides: null,
   trigger: null,
   rivalAfterSeconds: null,
+  othersAfterSeconds: null,
   audits: false,
 }
 

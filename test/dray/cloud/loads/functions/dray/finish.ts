@@ -1,0 +1,3 @@
+import { finishHandler } from 'dray/lambda'
+
+export const handler = finishHandler()

@@ -1,0 +1,3 @@
+import { janitorHandler } from 'dray/lambda'
+
+export const handler = janitorHandler()

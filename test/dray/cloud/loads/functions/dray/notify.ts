@@ -1,0 +1,3 @@
+import { notifyHandler } from 'dray/lambda'
+
+export const handler = notifyHandler()

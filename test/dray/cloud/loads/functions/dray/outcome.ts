@@ -1,0 +1,3 @@
+import { outcomeHandler } from 'dray/lambda'
+
+export const handler = outcomeHandler()

@@ -1,0 +1,3 @@
+import { pipelineJanitorHandler } from 'dray/lambda'
+
+export const handler = pipelineJanitorHandler()

@@ -1,0 +1,3 @@
+import { schemaHandler } from 'dray/lambda'
+
+export const handler = schemaHandler()

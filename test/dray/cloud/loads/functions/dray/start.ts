@@ -1,0 +1,3 @@
+import { startHandler } from 'dray/lambda'
+
+export const handler = startHandler()

@@ -1,0 +1,3 @@
+import { versionsHandler } from 'dray/lambda'
+
+export const handler = versionsHandler()

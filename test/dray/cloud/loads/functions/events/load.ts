@@ -1,0 +1,4 @@
+import { loadHandler } from 'dray/lambda'
+import { events } from './pipeline.ts'
+
+export const handler = loadHandler(events)

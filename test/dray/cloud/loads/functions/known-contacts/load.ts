@@ -1,0 +1,4 @@
+import { loadHandler } from 'dray/lambda'
+import { knownContacts } from './pipeline.ts'
+
+export const handler = loadHandler(knownContacts)

@@ -1,0 +1,12 @@
+import { changedSince, pipeline, upsert } from 'dray'
+import { Payment } from '#models/lake.ts'
+import { SourcePayment } from '#models/shop.ts'
+
+/** Rows that are tried again, with columns that come later. */
+export const payments = pipeline('payments', {
+  extract: changedSince(SourcePayment, { cursor: 'updatedAt' }),
+  transform: ({ id, customerId }) => ({ id, customerId }),
+  load: upsert(Payment, { by: 'id' }),
+  quarantine: { share: 1, retry: 3 },
+  columns: 'follow',
+})

@@ -1,0 +1,4 @@
+import { loadHandler } from 'dray/lambda'
+import { prices } from './pipeline.ts'
+
+export const handler = loadHandler(prices)

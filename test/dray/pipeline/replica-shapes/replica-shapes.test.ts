@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict'
+import { after, before, describe, test } from 'node:test'
+import { closeDatabases, Database } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
+import { tableText } from 'dray/internal/database/table-name.ts'
+import { type Replica, replicate } from 'dray/internal/pipeline/declare/replica.ts'
+import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-databases.ts'
+import { type Harness, openHarness } from '../harness.ts'
+import { type ReplicaRun, runReplica } from '../replica-run.ts'
+import { digestsOf, makeShape, type Shape, shapesOf, unlikeColumns } from './shapes.ts'
+
+const { databases, unavailable } = await openValueDatabases()
+/** Each source and each target once; all pairs by hand. */
+const SHORT = ['postgres mysql', 'mariadb postgres', 'mysql sqlite', 'sqlite postgres']
+const pairs = databases
+  .flatMap((source) => databases.filter(({ engine }) => engine !== 'mariadb').map((target) => ({ source, target })))
+  .filter(
+    ({ source, target }) => process.env.REPLICA_PAIRS === 'all' || SHORT.includes(`${source.engine} ${target.engine}`),
+  )
+
+function bound(name: string, { url }: ValueDatabase): Database {
+  process.env[urlVariable(name)] = url
+  return new Database(name)
+}
+
+/** The table of a shape in the target of a source, as its SQL names it. */
+function placed({ engine, quote }: ValueDatabase, prefix: string, { table }: Shape): string {
+  const name = `${prefix}${table}`
+  return engine === 'mysql' && name.length > 64 ? quote(name) : quote(name)
+}
+
+describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
+  let harness: Harness
+
+  before(async () => {
+    harness = await openHarness()
+    for (const source of databases) for (const shape of shapesOf(source.engine)) await makeShape(source, shape)
+  })
+  after(async () => {
+    await closeDatabases()
+    await Promise.all(databases.map((one) => one.close()))
+    await harness.close()
+  })
+
+  for (const { source, target } of pairs) {
+    const prefix = `${source.engine[0]}${source.engine[1]}_`
+    const shapes = shapesOf(source.engine)
+    const named = `shapes-${source.engine}-${target.engine}`
+
+    function replica(): Replica {
+      return replicate(named, {
+        from: bound(`from-${named}`, source),
+        into: bound(`into-${named}`, target),
+        tables: shapes.map(({ table }) => tableText({ schema: null, name: table })),
+        name: ({ name }) => tableText({ schema: null, name: `${prefix}${name}` }),
+        cursor: ['updated_at', 'modified_at'],
+        deletes: 'hard',
+      })
+    }
+
+    async function assertEqual(run: ReplicaRun): Promise<void> {
+      const unlike: string[] = []
+      for (const shape of shapes) {
+        const there = await digestsOf(source, source.quote(shape.table), shape)
+        const here = await digestsOf(target, placed(target, prefix, shape), shape).catch((error) => [String(error)])
+        const step = run.steps.get(`${named}/${tableText({ schema: null, name: shape.table })}`)
+        if (there.join() === here.join()) continue
+        const said = await unlikeColumns(source, target, placed(target, prefix, shape), shape).catch(String)
+        const why = `${step?.status} ${step?.error ?? ''}, ${step?.quarantined} in the quarantine`
+        unlike.push(`${shape.table}: ${here.length} of ${there.length} rows (${why}): ${said}`)
+      }
+      assert.deepEqual(unlike, [])
+    }
+
+    test(`${source.engine} → ${target.engine}: equal by digests of the databases, then again, then after changes`, async () => {
+      const { services } = harness
+      const first = await runReplica(replica(), `${named}-1`, services)
+      await assertEqual(first)
+      assert.deepEqual([first.status, first.error], ['SUCCEEDED', null])
+
+      const again = await runReplica(replica(), `${named}-2`, services)
+      const own = again.steps.get(named)
+      assert.equal(again.error, null)
+      assert.deepEqual([again.status, own?.inserted, own?.updated, own?.quarantined], ['SUCCEEDED', 40, 0, 0])
+    })
+  }
+})

@@ -1,0 +1,4 @@
+import { extractHandler } from 'dray/lambda'
+import { shopRaw } from './pipeline.ts'
+
+export const handler = extractHandler(shopRaw)

@@ -1,0 +1,4 @@
+import { loadHandler } from 'dray/lambda'
+import { shopRaw } from './pipeline.ts'
+
+export const handler = loadHandler(shopRaw)
