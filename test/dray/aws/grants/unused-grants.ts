@@ -65,6 +65,11 @@ export const unusedGrants: readonly Reason[] = [
     why: 'Where the reply to a write is lost, the item tells whether it was written.',
   },
   {
+    by: ['commit', 'outcome'],
+    actions: ['dynamodb:Query'],
+    why: 'A run that began with a version before goes on with its code, which reads all items of the run.',
+  },
+  {
     by: ['tables', 'gather'],
     actions: ['dynamodb:GetItem', 'dynamodb:Query'],
     why: 'A lease that another run holds is looked up, and what is known of tables that are left out or were lost.',
@@ -82,8 +87,8 @@ export const unusedGrants: readonly Reason[] = [
   },
   {
     by: ['copies_workflow_janitor'],
-    actions: ['states:StartExecution'],
-    why: 'No run of this workflow follows another; the janitor of another one shows this call.',
+    actions: ['states:StartExecution', 'states:DescribeExecution', 'dynamodb:PutItem'],
+    why: 'Runs of this workflow follow no other and are not swept here; the janitor of another one shows these calls.',
   },
   {
     by: ['people'],
