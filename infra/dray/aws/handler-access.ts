@@ -1,4 +1,12 @@
-import { batchPrefix, itemsPrefix, passedPrefix, planPrefix, roots, under } from 'dray/internal/staging/keys.ts'
+import {
+  batchPrefix,
+  comparedPrefix,
+  itemsPrefix,
+  passedPrefix,
+  planPrefix,
+  roots,
+  under,
+} from 'dray/internal/staging/keys.ts'
 import type { StepDatabases } from './step-databases.ts'
 
 /** What a handler may reach. */
@@ -70,6 +78,7 @@ const findings = under(roots.findings)
 const logs = under(roots.quarantineLog)
 const plans = under(planPrefix('*', '*'))
 const items = under(itemsPrefix('*', '*'))
+const compared = under(comparedPrefix('*', '*'))
 const anywhere = { run: '*', pipeline: '*', partition: '*' } as const
 
 /** What a stage stages: an extract cannot put rows where a load looks for them. */
@@ -87,6 +96,7 @@ const writtenBy: Readonly<Record<string, readonly string[]>> = {
 
 const stateOfControl: Readonly<Record<string, StateAccess>> = {
   outcome: 'outcomes',
+  reconcile: 'outcomes',
   tables: 'replicas',
   gather: 'replicas',
   finish: 'leases',
@@ -94,21 +104,35 @@ const stateOfControl: Readonly<Record<string, StateAccess>> = {
 
 /** The control handlers work for every pipeline. */
 function controlAccess(stage: string, databases: Databases): HandlerAccess {
-  const reached = ['plan', 'commit', 'tables'].includes(stage)
+  const reached = ['plan', 'commit', 'tables', 'reconcile'].includes(stage)
     ? [...databases.values()].flatMap(({ sources, targets }) => [...sources, ...targets])
     : []
+  // Nothing but how a step has ended.
+  const writesSteps = stage === 'outcome' || stage === 'reconcile'
   return {
     // Commit asks the source which rows are gone, and whether a key is written otherwise there.
     databases: [...new Set(reached)].sort(),
     // Plan looks up what is open in the quarantine. Commit sends there what the target has refused for good, and says
-    // what has become of rows.
+    // what has become of rows. A comparison leaves to its next call how far it has come.
     staging: {
-      read: { plan: [staged, kept, logs], commit: [staged, kept], gather: [plans] }[stage] ?? [],
-      write: { plan: [staged], commit: [staged, kept, logs], tables: [plans, items] }[stage] ?? [],
+      read:
+        {
+          plan: [staged, kept, logs],
+          commit: [staged, kept],
+          gather: [plans],
+          reconcile: [compared, kept, logs],
+        }[stage] ?? [],
+      write:
+        {
+          plan: [staged],
+          commit: [staged, kept, logs],
+          tables: [plans, items],
+          reconcile: [compared],
+        }[stage] ?? [],
     },
     state: stateOfControl[stage] ?? 'all',
     announces: stage === 'finish',
-    tellsLineage: !['outcome', 'tables', 'gather'].includes(stage),
+    tellsLineage: !writesSteps && stage !== 'tables' && stage !== 'gather',
   }
 }
 

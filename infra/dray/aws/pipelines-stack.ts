@@ -1,7 +1,7 @@
 import { NestedStack, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib'
 import { LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
-import type { MachineUnit } from 'dray/internal/workflow/placeholders.ts'
+import { functionsOfUnit, type MachineUnit } from 'dray/internal/workflow/placeholders.ts'
 import { machinesOfUnit } from 'dray/internal/workflow/unit-machines.ts'
 import type { DeployedHandler } from './deployed-handlers.ts'
 import { EnvironmentFunctions, type EnvironmentFunctionsProps } from './environment-functions.ts'
@@ -28,10 +28,13 @@ export class PipelinesStack extends Stack {
   }
 
   /** The ARNs of functions that are not a pipeline's own, by their handlers. */
-  #createControl({ environment, handlers, number, ...props }: PipelinesStackProps): ReadonlyMap<string, string> {
+  #createControl({ environment, handlers, number, units, ...props }: PipelinesStackProps): ReadonlyMap<string, string> {
     const functions = new EnvironmentFunctions(this, { environment, ...props })
     const logGroup = LogGroup.fromLogGroupName(this, 'Logs', logGroupOf.control(environment.name))
-    const control = [...handlers.values()].filter(({ handler }) => handler.startsWith('functions/dray/'))
+    const called = new Set(units.flatMap((unit) => functionsOfUnit(unit).map(({ handler }) => handler)))
+    const control = [...handlers.values()].filter(
+      ({ handler }) => handler.startsWith('functions/dray/') && called.has(handler),
+    )
     return new Map(
       control.map((handler) => {
         const name = controlFunctionName(environment.name, handler.role, number)

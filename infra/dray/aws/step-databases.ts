@@ -12,8 +12,8 @@ export interface StepDatabases {
 }
 
 /**
- * Which databases each step reads and writes: a pipeline those of its models, a task those that the workflow's
- * pipelines write, and those of the tables that it names.
+ * Which databases each step reads and writes: a pipeline those of its models, a comparison those of its pipeline, a
+ * task those that the workflow's pipelines write, and those of the tables that it names.
  */
 export async function databasesOfSteps(
   workflow: Workflow,
@@ -21,9 +21,12 @@ export async function databasesOfSteps(
 ): Promise<ReadonlyMap<string, StepDatabases>> {
   const databases = new Map<string, StepDatabases>()
   for (const { kind, name, of = name } of workflow.steps) {
-    if (kind !== 'task') databases.set(of, databasesOf(await project.findUnit(of)))
+    if (kind !== 'task' && kind !== 'reconcile') databases.set(of, databasesOf(await project.findUnit(of)))
   }
   const targets = [...new Set([...databases.values()].flatMap((step) => step.targets))]
+  for (const { name, reconciled } of workflow.steps) {
+    if (reconciled !== undefined) databases.set(name, databasesOf(await project.findUnit(reconciled.pipeline)))
+  }
   for (const { kind, name, databases: declared = [] } of workflow.steps) {
     if (kind === 'task') databases.set(name, { sources: [], targets, declared })
   }

@@ -136,8 +136,8 @@ async function prepare(
 ): Promise<void> {
   if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
   const { createFirstTargets } = await import('#dray-infra/runs/target-tables.ts')
-  const steps = stepsOf(asked).filter(({ kind }) => kind === 'pipeline')
-  const names = steps.map(({ name }) => name)
+  const steps = stepsOf(asked).filter(({ kind }) => kind !== 'task')
+  const names = steps.flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : []))
   const project = await loadProject()
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
@@ -148,7 +148,8 @@ async function prepare(
 async function refuseToStart(project: LoadedProject, steps: readonly WorkflowStep[]): Promise<void> {
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
-  const pipelines = await Promise.all(steps.map(({ name }) => project.findPipeline(name)))
+  const names = new Set(steps.map(({ name, reconciled }) => reconciled?.pipeline ?? name))
+  const pipelines = await Promise.all([...names].map((name) => project.findPipeline(name)))
   try {
     await refuseBroken('the run would fail', pipelines, null, steps)
   } finally {

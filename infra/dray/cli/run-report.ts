@@ -35,6 +35,7 @@ export function jsonReport(result: RunResult) {
       last_run_before: step.lastRunBefore,
       last_run_after: step.lastRunAfter,
       seconds: secondsOf(step),
+      ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),
     })),
   }
 }

@@ -2,7 +2,6 @@ import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import type { WorkflowUnit } from 'dray/internal/workflow/workflow.ts'
 
 /** The files of a step that are Lambdas, and what makes each of them a handler. */
 const stages = [
@@ -15,7 +14,7 @@ const files = { pipeline: stages, replica: stages, table: stages, task: [['run.t
 /** The folder of a step, and whether its handlers are there, can be imported, and are of this step. */
 export async function examineHandlers(
   folder: string,
-  { kind, name, of = name }: WorkflowUnit,
+  { kind, name, of = name }: { readonly kind: keyof typeof files; readonly name: string; readonly of?: string },
 ): Promise<readonly Checked[]> {
   const place = `functions/${of}`
   if (!existsSync(join(folder, place))) {

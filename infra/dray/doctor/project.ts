@@ -41,9 +41,10 @@ async function examineStep(
   project: LoadedProject,
   step: WorkflowStep,
 ): Promise<{ readonly checks: readonly Checked[]; readonly pipeline: Pipeline | null }> {
-  const handlers = await examineHandlers(project.folder, step)
-  if (step.kind === 'task' || handlers.some(({ check }) => check === 'folder'))
-    return { checks: handlers, pipeline: null }
+  const { kind, name, reconciled } = step
+  if (kind === 'reconcile') return examineComparison(project, reconciled?.pipeline ?? name)
+  const handlers = await examineHandlers(project.folder, { kind, name })
+  if (kind === 'task' || handlers.some(({ check }) => check === 'folder')) return { checks: handlers, pipeline: null }
   try {
     const pipeline = await project.findPipeline(step.name)
     return { checks: [...handlers, ...unknownFields(pipeline)], pipeline }
@@ -54,6 +55,21 @@ async function examineStep(
       : `functions/${step.name}/pipeline.ts is not there, so ${step.name} cannot be run; write it, or take it out of the workflow`
     return { checks: [...handlers, found('pipeline', 'broken', said)], pipeline: null }
   }
+}
+
+/** Its pipeline is examined where a workflow runs it. */
+async function examineComparison(project: LoadedProject, pipeline: string) {
+  const isRun = project.workflows.some(({ steps }) =>
+    steps.some(({ kind, name }) => kind === 'pipeline' && name === pipeline),
+  )
+  const said = isRun
+    ? found('pipeline', 'ok', `compares the source of ${pipeline} with its target`)
+    : found(
+        'pipeline',
+        'broken',
+        `compares the source of ${pipeline} with its target, and no workflow runs ${pipeline}, so rows that are missing would never come; add run(${pipeline}) to the steps of one`,
+      )
+  return { checks: [said], pipeline: null }
 }
 
 /** The compiler says so, too, of code that it has seen. */

@@ -65,7 +65,24 @@ function workflowFaults({ workflows, main }: ProjectOptions): string[] {
   const names = workflows.map(({ name }) => name)
   const twice = names.filter((name, place) => names.indexOf(name) !== place)
   const [first] = twice
-  return [...(first === undefined ? [] : [`two workflows are named ${first}`]), ...mainFaults(main, names)]
+  return [
+    ...(first === undefined ? [] : [`two workflows are named ${first}`]),
+    ...mainFaults(main, names),
+    ...stepFaults(workflows),
+  ]
+}
+
+/** A pipeline or a task that is named as a comparison in another workflow. */
+function stepFaults(workflows: readonly Workflow[]): string[] {
+  const steps = workflows.flatMap((one) => one.steps)
+  const comparisons = new Set(steps.flatMap(({ kind, name }) => (kind === 'reconcile' ? [name] : [])))
+  const others = new Set(
+    steps.flatMap(({ kind, name }) => (kind !== 'reconcile' && comparisons.has(name) ? [name] : [])),
+  )
+  return [...others].map(
+    (name) =>
+      `${name} is a step that compares a pipeline's tables, and the ${steps.find((step) => step.name === name && step.kind !== 'reconcile')?.kind} in functions/${name} has the same name; rename that`,
+  )
 }
 
 /** The compiler says so, too, of code that it has seen. */

@@ -35,6 +35,9 @@ export interface ObservedCall {
 interface Payload {
   readonly pipeline?: string
   readonly task?: string
+  /** Of a comparison, which names its pipeline beside it. */
+  readonly step?: string
+  readonly call?: number
   readonly partition?: number
   readonly extracted?: { readonly rows: number }
 }
@@ -63,8 +66,8 @@ interface Step {
 
 /** The step that a call works for; empty for a call of the whole run. */
 export function stepOf(payload: unknown): string {
-  const { pipeline, task } = (payload ?? {}) as Payload
-  return pipeline ?? task ?? ''
+  const { step, pipeline, task } = (payload ?? {}) as Payload
+  return step ?? pipeline ?? task ?? ''
 }
 
 const phases = ['extract', 'transform', 'load']
@@ -124,6 +127,8 @@ export class RunProgress {
       const extracted = (output as { extracted?: { rows: number } } | null)?.extracted ?? payload.extracted
       if (phase === 'extract') partition.read = extracted?.rows ?? partition.read
       if (phase === 'load') partition.loaded = extracted?.rows ?? partition.loaded
+    } else if (phase === 'reconcile' && (output as { at?: object | null } | null)?.at) {
+      step.phase = `${phase}, call ${(payload.call ?? 1) + 1}`
     } else if (phase !== 'outcome') {
       this.ended(name, 'success', null)
     }

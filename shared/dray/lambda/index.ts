@@ -12,6 +12,8 @@ import type {
   OutcomeInput,
   PlanInput,
   PlanOutput,
+  ReconcileInput,
+  ReconcileOutput,
   StepOutcome,
   TablesInput,
   TablesOutput,
@@ -21,6 +23,7 @@ import type {
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
+import { reconcileStep } from '#dray/pipeline/inspect/reconcile-step.ts'
 import { pipelineOf, readPlan } from '#dray/pipeline/plan/staged-plan.ts'
 import type { Services } from '#dray/pipeline/services.ts'
 import { commit } from '#dray/pipeline/stages/commit.ts'
@@ -126,6 +129,17 @@ export function commitHandler(find: Find): Handler<CommitInput, CommitOutput> {
       await tellLineage(services, (lineage) => lineage.completed(input.run, pipeline, output, services))
     }
     return output
+  })
+}
+
+/** The Lambda that compares the source of any pipeline with its target. */
+export function reconcileHandler(find: Find): Handler<ReconcileInput, ReconcileOutput> {
+  return handlerOf('reconcile', async (input: ReconcileInput, services) => {
+    const unit = await find(input.pipeline)
+    if (unit.kind === 'pipeline') return reconcileStep(unit, input, services)
+    throw new TerminalError(
+      `${input.pipeline} is a replica of many tables, which no step compares; compare one by \`npx dray reconcile ${input.pipeline}/<table>\``,
+    )
   })
 }
 

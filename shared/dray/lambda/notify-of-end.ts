@@ -18,7 +18,8 @@ let client: SNSClient | null = null
 
 /**
  * Tells the people behind `NOTIFICATION_TOPIC_ARN`, in words, how a run failed and what to do; of a success, if it is
- * the first one after a run that failed, or if a source that is followed has new columns.
+ * the first one after a run that failed, if a target differs from its source, or if a source that is followed has new
+ * columns.
  */
 export async function notifyOfEnd(
   workflow: TriggeredWorkflow,
@@ -37,6 +38,7 @@ export async function notifyOfEnd(
     const notice = noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail)
     await publish(topic, subject, succeeded ? `${subject} (run ${run}).` : messageOf(subject, run, detail), notice)
   }
+  if (detail !== null) await notifyOfDifferences(detail, { environment, workflow: workflow.name, topic })
   const noted = succeeded && detail !== null ? await newColumns(detail, runs, state) : []
   if (noted.length === 0) return
   const subject = `${workflow.name} in ${environment} has new columns at its sources`
@@ -45,6 +47,39 @@ export async function notifyOfEnd(
     ...noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail),
     what: 'new_columns',
     steps: noted.map((one) => ({ ...one, reason: cut(one.reason) })),
+  })
+}
+
+/**
+ * Tells of steps that have compared a source with its target and found rows that differ: how many, and no keys. One
+ * that failed of them is among the steps that did not succeed.
+ */
+async function notifyOfDifferences(
+  detail: RunDetail,
+  { environment, workflow, topic }: { readonly environment: string; readonly workflow: string; readonly topic: string },
+): Promise<void> {
+  const differing = detail.steps.flatMap(({ step, status, reconciled }) => {
+    if (reconciled === undefined || status !== 'success') return []
+    const { pipeline, missing, extra, different } = reconciled
+    if (missing + extra + different === 0) return []
+    return [{ step, status, pipeline, reason: `${missing} missing, ${extra} extra, ${different} different` }]
+  })
+  if (differing.length === 0) return
+  const run = detail.run.id
+  const subject = `${workflow} in ${environment} has found rows that differ`
+  const lines = differing.map(({ step, reason }) => `  ${step}: ${reason}`)
+  const remedies = differing.map(({ pipeline }) => `  npx dray reconcile ${pipeline} --fix --env ${environment}`)
+  const message = [
+    `${subject} (run ${run}): a target is not what its source and the transform make.`,
+    ...['', ...lines, ''],
+    `The first keys: npx dray runs show ${run} --env ${environment}`,
+    'What is missing or differs is loaded again, and last_run stays, by:',
+    ...remedies,
+  ]
+  await publish(topic, subject, message.join('\n'), {
+    ...noticeOf({ environment, workflow, run, subject, succeeded: true }, detail),
+    what: 'differences',
+    steps: differing.slice(0, MOST_STEPS).map(({ step, status, reason }) => ({ step, status, reason })),
   })
 }
 

@@ -6,6 +6,7 @@ const signs: Readonly<Record<Notice['what'], string>> = {
   quarantine: ':red_circle: Too many rows in quarantine',
   recovered: ':large_green_circle: Recovered',
   new_columns: ':large_blue_circle: New columns',
+  differences: ':large_yellow_circle: Source and target differ',
   late: ':large_yellow_circle: Late',
   alarm: ':large_yellow_circle: Alarm',
   over: ':large_green_circle: Over',

@@ -69,6 +69,7 @@ export function withServices(
         signal: deadlineOf(context),
         now: Date.now,
         log: plainLog(logger),
+        timeLeft: () => context.getRemainingTimeInMillis(),
         progress: (progress) => globalThis.drayProgress?.(progress),
         runner: process.env.DRAY_RUNNER ?? 'stepfunctions',
         ...spentSince(startedAt),

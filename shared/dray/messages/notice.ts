@@ -3,10 +3,13 @@ import type { Message } from './message.ts'
 
 /**
  * What has happened: a run failed (of what the models say of a table, of too many bad rows, or of something else), or
- * is the first success after one that did; a source that is followed has new columns; rows are late; another alarm; an
- * alarm is over.
+ * is the first success after one that did; a source that is followed has new columns; a target differs from its source;
+ * rows are late; another alarm; an alarm is over.
  */
-const what = z.enum(['failed', 'schema_changed', 'quarantine', 'recovered', 'new_columns', 'late', 'alarm', 'over'])
+const what = z.enum([
+  ...(['failed', 'schema_changed', 'quarantine', 'recovered', 'new_columns'] as const),
+  ...(['differences', 'late', 'alarm', 'over'] as const),
+])
 
 /** What people get to know, as a webhook gets it, without values of rows; docs/operations.md, "Slack and webhooks". */
 export const notice = z.object({
@@ -19,7 +22,7 @@ export const notice = z.object({
   summary: z.string(),
   workflow: z.string().nullable(),
   run: z.string().nullable(),
-  /** Those that did not succeed; of new columns those that have them. */
+  /** Those that did not succeed; of new columns and of differences those that have them. */
   steps: z.array(z.object({ step: z.string(), status: z.string(), reason: z.string().nullable() })),
   reason: z.string().nullable(),
   /** What to type next. */

@@ -59,7 +59,7 @@ export const pipelineRunInput = runInput.omit({ events: true, causation: true, t
 /** The same of a replica's machine. */
 export const replicaRunInput = pipelineRunInput.extend({
   tables: runInput.shape.tables,
-  /** Tables that are steps of their own. */
+  /** Tables that are separate steps. */
   except: z.array(z.string()).meta({ description: 'a list of tables that are left out' }).optional(),
 })
 

@@ -70,7 +70,7 @@ const tablesInput = pipelineInput.extend({
   only,
   /** Only these, by the names of their pipelines; null for all. */
   tables: z.array(z.string()).nullish(),
-  /** Those that are steps of their own; null for none. */
+  /** Those that are separate steps; null for none. */
   except: z.array(z.string()).nullish(),
 })
 
@@ -127,6 +127,25 @@ const commitOutput = rowCounts.extend({
 /** A task's handler: `functions/<task>/run.ts` */
 const taskInput = z.object({ version, run: runReference, task: z.string().min(1), mode, only })
 
+/** Reconcile: `functions/dray/reconcile.ts`, one call of as many as a comparison takes. */
+const reconcileInput = pipelineInput.extend({
+  /** The name of the step. */
+  step: z.string().min(1),
+  mode,
+  only,
+  deep: z.boolean(),
+  /** The step fails when more rows than these differ; null for never. */
+  fail_above: z.int().nonnegative().nullable(),
+  /** How far the call before has come; null for the first. */
+  at: stagedObject.nullable(),
+  /** Which of the calls it is, from 1, and how many there may be. */
+  call: z.int().positive(),
+  calls: z.int().positive(),
+})
+
+/** `at` is null when all has been compared. */
+const reconcileOutput = z.object({ at: stagedObject.nullable(), call: z.int().positive() })
+
 /** What is known of a step in the state machine's data, under `steps.<name>`. */
 const stepOutcome = z.object({
   status: z.enum(['success', 'failed', 'skipped', 'refused']),
@@ -178,6 +197,7 @@ export const stageInputs = {
   /** `functions/dray/commit.ts` */
   commit: plannedInput,
   task: taskInput,
+  reconcile: reconcileInput,
   outcome: outcomeInput,
   finish: finishInput,
 } as const
@@ -195,6 +215,8 @@ export type LoadOutput = Message<typeof loadOutput>
 export type CommitInput = Message<typeof plannedInput>
 export type CommitOutput = Message<typeof commitOutput>
 export type TaskInput = Message<typeof taskInput>
+export type ReconcileInput = Message<typeof reconcileInput>
+export type ReconcileOutput = Message<typeof reconcileOutput>
 export type StepOutcome = Message<typeof stepOutcome>
 export type OutcomeInput = Message<typeof outcomeInput>
 export type FinishInput = Message<typeof finishInput>

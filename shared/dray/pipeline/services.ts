@@ -24,6 +24,8 @@ export interface Services {
     info(message: string, details?: Readonly<Record<string, unknown>>): void
     warn(message: string, details?: Readonly<Record<string, unknown>>): void
   }
+  /** In ms, until the call is cut off; missing where it is not. */
+  readonly timeLeft?: () => number
   readonly progress: (progress: Progress) => void
   /** What runs the steps, for the run's record. */
   readonly runner: string

@@ -76,6 +76,11 @@ export function gatheredPrefix(run: string, pipeline: string): string {
   return partPrefix(run, pipeline, 'gathered')
 }
 
+/** How far the comparison of a pipeline's source with its target has come. */
+export function comparedPrefix(run: string, pipeline: string): string {
+  return partPrefix(run, pipeline, 'compared')
+}
+
 /** The part of a run under which a replay finds its rows. */
 export const KEPT = 'kept'
 

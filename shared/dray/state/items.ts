@@ -7,6 +7,7 @@ import type {
   LandedPartition,
   PartitionRecord,
   PipelineState,
+  ReconciledRows,
   RunDetail,
   RunRecord,
   RunStart,
@@ -130,6 +131,7 @@ export function stepItem(step: StepRecord): Item {
     ...spentItem(step.spent),
     ...(step.plannedCost === undefined ? {} : { planned_cost: step.plannedCost }),
     ...(step.tables === undefined ? {} : { tables: step.tables.total, tables_failed: step.tables.failed }),
+    ...(step.reconciled === undefined ? {} : { reconciled: JSON.stringify(step.reconciled) }),
   }
 }
 
@@ -137,6 +139,7 @@ export function stepRecord(item: Item): StepRecord {
   const held = new Attributes(item)
   const plannedCost = held.number('planned_cost')
   const tables = held.number('tables')
+  const reconciled = held.json('reconciled', 'what a comparison has found', isReconciled)
   return {
     runId: held.needed('run_id'),
     step: held.needed('job_name'),
@@ -156,7 +159,13 @@ export function stepRecord(item: Item): StepRecord {
     ...spentIn(held),
     ...(plannedCost === null ? {} : { plannedCost }),
     ...(tables === null ? {} : { tables: { total: tables, failed: held.count('tables_failed') } }),
+    ...(reconciled === null ? {} : { reconciled }),
   }
+}
+
+function isReconciled(value: unknown): value is ReconciledRows {
+  const { missing, extra, different, first } = Object(value) as Partial<ReconciledRows>
+  return [missing, extra, different].every((count) => typeof count === 'number') && Array.isArray(first)
 }
 
 /** All but its attempts, which are counted in the item itself. */

@@ -115,6 +115,25 @@ export interface TableCounts {
   readonly failed: number
 }
 
+/** What the comparison of a pipeline's source with its target has found. */
+export interface ReconciledRows {
+  readonly pipeline: string
+  readonly missing: number
+  readonly extra: number
+  readonly different: number
+  /** Of the source and of the target. */
+  readonly rows: { readonly source: number; readonly target: number }
+  readonly ranges: number
+  readonly equalByDigest: number
+  readonly rowsCompared: number
+  /** The first of them; keys of the target by column. */
+  readonly first: readonly {
+    readonly kind: 'missing' | 'extra' | 'different'
+    readonly key: Readonly<Record<string, string | null>>
+    readonly columns: readonly string[]
+  }[]
+}
+
 export interface StepRecord extends RowCounts {
   readonly runId: string
   readonly step: string
@@ -142,9 +161,11 @@ export interface StepRecord extends RowCounts {
   readonly quarantine: string | null
   /** By its calls outside of its partitions: the last Plan, Commit, Outcome or the task. */
   readonly spent?: Spent
+  /** Of a step that compares a pipeline's source with its target. */
+  readonly reconciled?: ReconciledRows
   /** US dollars of this run by the estimate that `dray plan` prints, as Plan knew it. */
   readonly plannedCost?: number
-  /** Of a replica, whose counts are the sums over its tables, which have records of their own. */
+  /** Of a replica, whose counts are the sums over its tables, each of which has its record. */
   readonly tables?: TableCounts
 }
 

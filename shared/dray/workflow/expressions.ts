@@ -66,7 +66,7 @@ export const tablesOfRun = jsonata(
   '$exists($states.context.Execution.Input.tables) ? $states.context.Execution.Input.tables : null',
 )
 
-/** The tables that are steps of their own, or null. */
+/** The tables that are separate steps, or null. */
 export const exceptOfRun = jsonata(
   '$exists($states.context.Execution.Input.except) ? $states.context.Execution.Input.except : null',
 )

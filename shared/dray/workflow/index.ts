@@ -1,4 +1,5 @@
 export { cron, type Schedule } from './cron.ts'
+export { type ReconcileStepOptions, reconcile } from './reconcile.ts'
 export {
   type EventTrigger,
   event,

@@ -10,6 +10,7 @@ import {
   outcome,
 } from './expressions.ts'
 import { itemOf, itemStates, MOST_AT_ONCE } from './pipeline-states.ts'
+import { callsOfEach, reconcileItemStates } from './reconcile-states.ts'
 import type { MapState, PassState, State } from './states-language.ts'
 import { catchers, catchInItem, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
@@ -19,6 +20,8 @@ import type { WorkflowStep } from './workflow.ts'
  * steps, so that a definition has little more than their names; but a step waits for all of the level before.
  */
 export function levelStates(levels: readonly (readonly WorkflowStep[])[], next: string): [string, State][] {
+  const steps = levels.flat()
+  const calls = callsOfEach(steps)
   const further = [...levels.keys()].slice(1)
   const onward = { Next: further.length === 0 ? next : 'Next level' }
   const states: MapState = {
@@ -26,7 +29,11 @@ export function levelStates(levels: readonly (readonly WorkflowStep[])[], next: 
     Items: jsonata('$states.input.items'),
     MaxConcurrency: MOST_AT_ONCE,
     ItemSelector: itemOfLevel,
-    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, StartAt: 'Steps: due', States: statesOfItem() },
+    ItemProcessor: {
+      ProcessorConfig: { Mode: 'INLINE' },
+      StartAt: 'Steps: due',
+      States: statesOfItem(steps.some(({ kind }) => kind === 'reconcile')),
+    },
     Catch: catchers('Steps: lost', {
       run: jsonata('$states.input.run'),
       level: jsonata('$states.input.level'),
@@ -38,7 +45,10 @@ export function levelStates(levels: readonly (readonly WorkflowStep[])[], next: 
     ...onward,
   }
   return [
-    ...levels.map((steps, index): [string, State] => [levelName(index), levelState(steps, levels.flat(), index)]),
+    ...levels.map((steps, index): [string, State] => [
+      levelName(index),
+      levelState(steps, levels.flat(), calls, index),
+    ]),
     ['Steps', states],
     ['Steps: lost', { Type: 'Pass', Output: ended(levelFailed), ...onward }],
     ...nextLevel(further, next),
@@ -67,12 +77,17 @@ export function levelName(index: number): string {
   return `Level ${index + 1}`
 }
 
-function levelState(steps: readonly WorkflowStep[], all: readonly WorkflowStep[], index: number): PassState {
+function levelState(
+  steps: readonly WorkflowStep[],
+  all: readonly WorkflowStep[],
+  calls: number,
+  index: number,
+): PassState {
   const Output = {
     run: jsonata('$states.input.run'),
     steps: jsonata('$states.input.steps'),
     level: index + 1,
-    items: steps.map((step) => itemOf(step, all)),
+    items: steps.map((step) => itemOf(step, all, calls)),
   }
   return { Type: 'Pass', Output, Next: 'Steps' }
 }
@@ -81,12 +96,15 @@ function ended(steps: string) {
   return { run: jsonata('$states.input.run'), level: jsonata('$states.input.level'), steps: jsonata(steps) }
 }
 
-function statesOfItem(): Record<string, State> {
+function statesOfItem(compares: boolean): Record<string, State> {
   return {
     ...itemStates('Steps', 'Steps: task?'),
     'Steps: task?': {
       Type: 'Choice',
-      Choices: [{ Condition: jsonata('$exists($states.input.function)'), Next: 'Steps: task' }],
+      Choices: [
+        { Condition: jsonata('$exists($states.input.function)'), Next: 'Steps: task' },
+        ...(compares ? [{ Condition: jsonata('$exists($states.input.compares)'), Next: 'Steps: compare' }] : []),
+      ],
       Default: 'Steps: run',
     },
     'Steps: task': taskState({
@@ -103,6 +121,7 @@ function statesOfItem(): Record<string, State> {
       catchers: catchInItem('Steps: task failed'),
       onward: { End: true },
     }),
+    ...(compares ? reconcileItemStates('Steps') : {}),
     'Steps: task failed': { Type: 'Pass', Output: itemEnded(outcome('failed', caughtReasonCut)), End: true },
   }
 }

@@ -16,6 +16,7 @@ import {
 } from './expressions.ts'
 import { lostState } from './lost-state.ts'
 import { machineOfStep, placeholderOf, written } from './placeholders.ts'
+import { comparisonOf } from './reconcile-states.ts'
 import type { MapState, State, Template } from './states-language.ts'
 import { anyFault, catchEverything, catchInItem, type Onward, pipelineState, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
@@ -66,18 +67,19 @@ export function pipelinesStates(
 }
 
 /** What a Map over steps is given of one. */
-export function itemOf(step: WorkflowStep, steps: readonly WorkflowStep[] = []): Template {
+export function itemOf(step: WorkflowStep, steps: readonly WorkflowStep[] = [], calls = 0): Template {
   const { kind, name, after, entity = null } = step
   const own = steps.filter((one) => kind === 'replica' && one.of === name).map((one) => one.name)
+  const compares = comparisonOf(step, calls)
   return {
     step: name,
     after,
-    ...(kind === 'task'
-      ? { function: written(placeholderOf(name, 'run')) }
-      : { machine: written(machineOfStep(step)) }),
+    ...(kind === 'task' ? { function: written(placeholderOf(name, 'run')) } : {}),
+    ...(kind === 'task' || kind === 'reconcile' ? {} : { machine: written(machineOfStep(step)) }),
     ...(kind === 'table' ? { suffix: executionSuffix(name) } : {}),
     ...(kind === 'replica' ? { except: own } : {}),
     ...(entity === null ? {} : { entity }),
+    ...(compares === null ? {} : { compares }),
   }
 }
 

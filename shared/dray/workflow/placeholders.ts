@@ -13,10 +13,10 @@ export interface FunctionReference {
 }
 
 export type Stage = 'extract' | 'transform' | 'load' | 'run'
-export type ControlStage = 'plan' | 'commit' | 'tables' | 'gather' | 'outcome' | 'finish'
+export type ControlStage = 'plan' | 'commit' | 'tables' | 'gather' | 'reconcile' | 'outcome' | 'finish'
 export type Machine = 'machine' | 'table-machine'
 
-/** What has machines of its own. */
+/** What machines are made for. */
 export interface MachineUnit {
   readonly kind: 'pipeline' | 'replica'
   readonly name: string
@@ -40,7 +40,12 @@ export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
   const units = unitsOf(workflow)
   const stages = units.flatMap(functionsOfUnit)
   const tasks = workflow.steps.filter(({ kind }) => kind === 'task').map(({ name }) => referenceTo(name, 'run'))
-  const control = [...(units.length > 0 ? [referenceTo('dray', 'outcome')] : []), referenceTo('dray', 'finish')]
+  const compares = workflow.steps.some(({ kind }) => kind === 'reconcile')
+  const control = [
+    ...(compares ? [referenceTo('dray', 'reconcile')] : []),
+    ...(units.length > 0 ? [referenceTo('dray', 'outcome')] : []),
+    referenceTo('dray', 'finish'),
+  ]
   const named = new Map<string, string>()
   const machines = units.flatMap((unit) =>
     machinesOf(unit).map((machine) => ({
@@ -61,7 +66,7 @@ export function functionsOf(workflow: Workflow): readonly FunctionReference[] {
 }
 
 /** Every function that the machines of a unit name. */
-function functionsOfUnit(unit: MachineUnit): readonly FunctionReference[] {
+export function functionsOfUnit(unit: MachineUnit): readonly FunctionReference[] {
   return unit.kind === 'replica'
     ? [...functionsOfPipeline(unit.name), ...functionsOfReplica()]
     : functionsOfPipeline(unit.name)
@@ -87,7 +92,7 @@ export function functionsOfReplica(): readonly FunctionReference[] {
 /** The pipelines and replicas that a workflow runs, whole or a table of them. */
 export function unitsOf({ steps }: Pick<Workflow, 'steps'>): readonly MachineUnit[] {
   const units = steps.flatMap(({ kind, name, of = name }): MachineUnit[] => {
-    if (kind === 'task') return []
+    if (kind === 'task' || kind === 'reconcile') return []
     return [kind === 'pipeline' ? { kind, name } : { kind: 'replica', name: of }]
   })
   return [...new Map(units.map((unit) => [unit.name, unit])).values()]

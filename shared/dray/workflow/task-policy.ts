@@ -11,6 +11,7 @@ export const lambdaTimeoutSeconds = {
   tables: 900,
   gather: 300,
   run: 900,
+  reconcile: 900,
   outcome: 60,
   finish: 120,
 } as const

@@ -15,8 +15,8 @@ import type { PassState, State } from './states-language.ts'
 import { catchEverything, type Onward, taskState } from './task-policy.ts'
 import type { WorkflowStep } from './workflow.ts'
 
-/** The name of a task's state: `data-mart` for its gate, `data-mart: run` for the others. */
-function stateName(step: string, part: string): string {
+/** The name of a step's state: `data-mart` for its gate, `data-mart: run` for the others. */
+export function stateName(step: string, part: string): string {
   return `${step}: ${part}`
 }
 
@@ -29,7 +29,7 @@ export function taskStates(step: WorkflowStep, onward: Onward): [name: string, s
  * The state at which a step is entered, of its name: whether the run was asked for it, and what it waits for has
  * succeeded.
  */
-function gateStates(step: WorkflowStep, onward: Onward): [string, State][] {
+export function gateStates(step: WorkflowStep, onward: Onward): [string, State][] {
   const { name, after } = step
   const aside = stateName(name, 'left out')
   const skipped = stateName(name, 'skipped')
@@ -46,7 +46,7 @@ function gateStates(step: WorkflowStep, onward: Onward): [string, State][] {
   ]
 }
 
-function endOfStep(step: string, ending: string, onward: Onward): PassState {
+export function endOfStep(step: string, ending: string, onward: Onward): PassState {
   return { Type: 'Pass', Output: { run: jsonata('$states.input.run'), steps: stepsWith(step, ending) }, ...onward }
 }
 

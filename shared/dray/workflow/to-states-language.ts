@@ -11,6 +11,7 @@ import { lostState } from './lost-state.ts'
 import type { CompiledPipeline } from './pipeline-machine.ts'
 import { pipelinesStates } from './pipeline-states.ts'
 import { type FunctionReference, functionsOf, placeholderOf, unitsOf, written } from './placeholders.ts'
+import { callsOfEach, reconcileStates } from './reconcile-states.ts'
 import type { State, StateMachine, States } from './states-language.ts'
 import { catchEverything, type Onward, taskState } from './task-policy.ts'
 import { taskStates } from './task-states.ts'
@@ -121,15 +122,24 @@ function statesOf(structure: Structure, steps: Steps, onward: Onward): [string, 
   }
   const group = groupOf(structure, steps)
   if (group !== null) return pipelinesStates(entryOf(structure), group, [...steps.values()], onward)
-  if (structure.kind === 'step') return taskStates(stepNamed(structure.name, steps), onward)
+  if (structure.kind === 'step') return statesOfStep(stepNamed(structure.name, steps), steps, onward)
   return parallelStates(structure, steps, onward)
+}
+
+/** Of one that is no pipeline. */
+function statesOfStep(step: WorkflowStep, steps: Steps, onward: Onward): [string, State][] {
+  return step.kind === 'task'
+    ? taskStates(step, onward)
+    : reconcileStates(step, callsOfEach([...steps.values()]), onward)
 }
 
 /** The pipelines of a structure that is nothing else; null for any other. */
 function groupOf(structure: Structure, steps: Steps): readonly WorkflowStep[] | null {
   const parts = structure.kind === 'parallel' ? structure.branches : [structure]
   const pipelines = parts.flatMap((part) => (part.kind === 'step' ? [stepNamed(part.name, steps)] : []))
-  return pipelines.length === parts.length && pipelines.every(({ kind }) => kind !== 'task') ? pipelines : null
+  return pipelines.length === parts.length && pipelines.every(({ kind }) => kind !== 'task' && kind !== 'reconcile')
+    ? pipelines
+    : null
 }
 
 /** Its pipelines that wait for nothing within it are one branch. */

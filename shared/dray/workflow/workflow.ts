@@ -6,10 +6,11 @@ import { orderOf } from './graph.ts'
 
 /**
  * What a step runs: a pipeline, a replica with the pipelines of all its tables, one of these tables, or a task of one
- * Lambda. Each is known by a name, which is also its function folder; a table's is that of its replica and its own.
+ * Lambda. Each is known by a name, which is also its function folder; a table's is that of its replica and its own. Or
+ * the comparison of a pipeline's source with its target, which has no folder.
  */
 export interface WorkflowUnit {
-  readonly kind: 'pipeline' | 'replica' | 'table' | 'task'
+  readonly kind: 'pipeline' | 'replica' | 'table' | 'task' | 'reconcile'
   readonly name: string
   /** Of a table: its replica. */
   readonly of?: string
@@ -19,6 +20,18 @@ export interface WorkflowUnit {
   readonly entity?: string | null
   /** Of a task: the databases of the tables that it says it works with. */
   readonly databases?: readonly string[]
+  /** Of a comparison. */
+  readonly reconciled?: ReconcileSettings
+}
+
+/** What is compared, and how. */
+export interface ReconcileSettings {
+  /** The name of the pipeline. */
+  readonly pipeline: string
+  /** Every row is read, whatever the digests say. */
+  readonly deep: boolean
+  /** The step fails when more rows than these differ; null for never. */
+  readonly failAbove: number | null
 }
 
 /** A node of the workflow: a unit and the names of the steps that must have succeeded before it starts. */
@@ -57,6 +70,8 @@ export interface WorkflowOptions {
  * State names end at 80 characters, and the longest is a step's name with `: partitions` or ` and 99 more` around it.
  */
 const LONGEST_NAME = 50
+/** A pipeline's name behind `reconcile-`: no state of such a step has `: partitions` in its name. */
+const LONGEST_RECONCILE = 60
 const KEBAB_CASE = /^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$/
 /** `functions/dray` holds the Lambdas that all workflows share. */
 const RESERVED_NAMES: ReadonlySet<string> = new Set(['dray'])
@@ -71,7 +86,7 @@ export function run(
   const after = (options.after ?? []).map((dependency) =>
     typeof dependency === 'string' ? dependency : dependency.name,
   )
-  const { kind, name, of, written, entity, databases } = unit
+  const { kind, name, of, written, entity, databases, reconciled } = unit
   return {
     kind,
     name,
@@ -80,6 +95,7 @@ export function run(
     ...(written === undefined ? {} : { written }),
     ...(entity === undefined ? {} : { entity }),
     ...(databases === undefined || databases.length === 0 ? {} : { databases }),
+    ...(reconciled === undefined ? {} : { reconciled }),
   }
 }
 
@@ -125,7 +141,12 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
   const names = new Set<string>()
   for (const step of steps) {
     if (step.kind === 'table') checkTable(workflowName, step)
-    else checkName(`Workflow ${workflowName}: step`, step.name)
+    else
+      checkName(
+        `Workflow ${workflowName}: step`,
+        step.name,
+        step.kind === 'reconcile' ? LONGEST_RECONCILE : LONGEST_NAME,
+      )
     if (RESERVED_NAMES.has(step.name)) {
       throw new ConfigurationError(
         `Workflow ${workflowName}: a step cannot be named ${step.name}, since functions/${step.name} holds the Lambdas shared by all workflows; rename it.`,
@@ -153,19 +174,19 @@ function checkSteps(workflowName: string, steps: readonly WorkflowStep[]): void 
 function checkTable(workflowName: string, { name, of }: WorkflowStep): void {
   if (name.length <= LONGEST_NAME && /^[\w./-]+$/.test(name)) return
   throw new ConfigurationError(
-    `Workflow ${workflowName}: ${name} cannot be a step of its own, since states are named after it, in at most ${LONGEST_NAME} letters, digits, dots and lines; have what waits for it wait for all of ${of}.`,
+    `Workflow ${workflowName}: ${name} cannot be a separate step, since states are named after it, in at most ${LONGEST_NAME} letters, digits, dots and lines; have what waits for it wait for all of ${of}.`,
   )
 }
 
-function checkName(what: string, name: string): void {
+function checkName(what: string, name: string, longest = LONGEST_NAME): void {
   if (!KEBAB_CASE.test(name)) {
     throw new ConfigurationError(
       `${what} '${name}' is not named in kebab-case, so no folder, function or state could be named after it; use lower-case letters, digits and single hyphens, such as daily-update.`,
     )
   }
-  if (name.length > LONGEST_NAME) {
+  if (name.length > longest) {
     throw new ConfigurationError(
-      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${LONGEST_NAME}.`,
+      `${what} '${name}' has a name of ${name.length} characters, and the names of states and functions made from it would be too long; use at most ${longest}.`,
     )
   }
 }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { bigint, database, fullLoad, pipeline, task, upsert } from 'dray'
-import { run, workflow } from 'dray/workflow'
+import { reconcile, run, workflow } from 'dray/workflow'
 import { accessOf } from 'dray-infra/internal/aws/handler-access.ts'
 import { databasesOfSteps } from 'dray-infra/internal/aws/step-databases.ts'
 
@@ -33,4 +33,19 @@ test('a task reaches what pipelines write and what it says it reads; nobody else
       [],
     ],
   )
+})
+
+test('a comparison reads source and target, writes how far it has come, and no last_run', async () => {
+  const checking = workflow('checking', { steps: [reconcile(items), run(mart)] })
+
+  const databases = await databasesOfSteps(checking, { findUnit: async () => items as never })
+
+  assert.deepEqual(accessOf('functions/dray/reconcile.ts', databases), {
+    databases: ['access_lake', 'access_shop'],
+    staging: { read: ['runs/*/*/_compared/*', 'quarantine/*', 'quarantine-log/*'], write: ['runs/*/*/_compared/*'] },
+    state: 'outcomes',
+    announces: false,
+    tellsLineage: false,
+  })
+  assert.deepEqual(accessOf('functions/mart/run.ts', databases).databases, ['access_lake', 'access_rates'])
 })

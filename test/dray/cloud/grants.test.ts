@@ -174,7 +174,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
       statuses(run).filter((step) => !step.endsWith(' success')),
       [],
     )
-    assert.equal((await json('runs', 'show', run.run_id)).steps.length, 7)
+    assert.equal((await json('runs', 'show', run.run_id)).steps.length, 9)
     assert.ok((await json('runs', 'logs', run.run_id)).entries.length > 0)
   })
 
@@ -214,6 +214,26 @@ describe('the grants of an environment that does everything', { skip: why }, () 
       statuses(run).filter((step) => !step.endsWith(' success')),
       [],
     )
+  })
+
+  it('suffice for a reconciliation, which finds a row that came with an old stamp and tells of it', async () => {
+    await shop.query("insert into items values (60, 'late', null, '2020-01-01')")
+    const told = await called('sns:Publish', 'everything_workflow_janitor')
+
+    const { run_id: id, steps } = await json('run', 'everything', '--only', 'reconcile-items,reconcile-kept')
+
+    assert.deepEqual(
+      steps.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`),
+      ['reconcile-items success', 'reconcile-kept success'],
+    )
+    const [{ reconciled }] = steps
+    assert.deepEqual(
+      reconciled.first.filter(({ key }: { key: { id: string } }) => key.id === '60'),
+      [{ kind: 'missing', key: { id: '60' }, columns: [] }],
+    )
+    const shown = succeeded(await dray('runs', 'show', id, ...ENV))
+    assert.match(shown, /note: reconcile-items: \d+ missing, .*missing id=60/)
+    await until(async () => (await called('sns:Publish', 'everything_workflow_janitor')) > told)
   })
 
   it('suffice for distributed partitions', async () => {

@@ -34,6 +34,12 @@ export const ofProject: readonly Fault[] = [
     remedy: /remove|take|break/,
   },
   {
+    name: 'a comparison of a pipeline that no workflow runs',
+    files: edited('infra/nightly.ts', /run(, .*)run\(orders\)/s, 'reconcile$1reconcile(orders)'),
+    line: /compares the source of orders with its target, and no workflow runs orders/,
+    remedy: /add run\(orders\) to the steps/,
+  },
+  {
     name: 'a step after one that there is not',
     files: edited('infra/nightly.ts', 'run(orders)', "run(orders, { after: ['customers'] })"),
     line: /orders is to run after customers, which is not a step/,

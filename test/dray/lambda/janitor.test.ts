@@ -383,6 +383,46 @@ describe('janitor', () => {
     )
   })
 
+  test('tells of rows that differ each time a comparison finds some, without their keys', async () => {
+    const found = { missing: 2, extra: 1, different: 0 }
+    const reconciled = {
+      ...{ pipeline: 'orders', rows: { source: 9, target: 8 }, ranges: 1, equalByDigest: 0, rowsCompared: 9 },
+      first: [{ kind: 'missing' as const, key: { email: 'ada@example.com' }, columns: [] }],
+    }
+    const run = async (id: string, counts: typeof found, status: 'success' | 'failed') => {
+      const startTime = Date.now()
+      await triggers.state.startRun({ id, workflow: WORKFLOW, runner: 'stepfunctions', trigger: 'schedule', startTime })
+      const step = { ...emptyStep(id, 'reconcile-orders'), status, error: status === 'failed' ? 'too many' : null }
+      await triggers.state.putStep({ ...step, reconciled: { ...reconciled, ...counts } })
+      await triggers.state.finishRun(id, {
+        ...{ status, endTime: Date.now(), recordsProcessed: 0, recordsFailed: 0, error: null },
+      })
+      await triggers.janitor(ended(id, status === 'success' ? 'SUCCEEDED' : 'FAILED'), context)
+    }
+
+    await run('a', { missing: 0, extra: 0, different: 0 }, 'success')
+    await run('b', found, 'success')
+    await run('c', found, 'success')
+    await run('d', found, 'failed')
+
+    const told = triggers.notifications()
+    const notices = told.map(({ MessageAttributes }) => JSON.parse(MessageAttributes.notice.Value))
+    assert.deepEqual(
+      notices.map(({ what, run: id }) => [what, id]),
+      [
+        ['differences', 'b'],
+        ['differences', 'c'],
+        ['failed', 'd'],
+      ],
+    )
+    assert.deepEqual(notices[0].steps, [
+      { step: 'reconcile-orders', status: 'success', reason: '2 missing, 1 extra, 0 different' },
+    ])
+    assert.equal(told[0]?.Subject, 'daily in test has found rows that differ')
+    assert.match(told[0]?.Message ?? '', /^ {2}npx dray reconcile orders --fix --env test$/m)
+    assert.doesNotMatch(JSON.stringify(told), /ada@example/)
+  })
+
   test('says nothing of a success', async () => {
     await triggers.janitor(ended('fine', 'SUCCEEDED'), context)
 

@@ -16,6 +16,10 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   tables: { run, pipeline: 'raw', mode: null, only: null, tables: ['raw/orders'], except: null },
   gather: { run, pipeline: 'raw', plan: staged },
   task: { run, task: 'data-mart', mode: { resume: 'run-0' }, only: ['data-mart'] },
+  reconcile: {
+    ...{ run, step: 'reconcile-orders', pipeline: 'orders', mode: null, only: null },
+    ...{ deep: true, fail_above: null, at: staged, call: 2, calls: 96 },
+  },
   outcome: { run, pipeline: 'orders', only: null, outcome: null, fault: 'States.Timeout' },
   finish: { run, only: null, steps: { orders: { status: 'failed', reason: 'Terminal: no table', read: 5 } } },
 }

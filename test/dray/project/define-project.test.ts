@@ -7,6 +7,7 @@ import { run, workflow } from 'dray/workflow'
 import { defineProject } from 'dray-infra'
 import { loadProject } from 'dray-infra/internal/project/load-project.ts'
 import { fixtureFolder } from '#test/fixture-project.ts'
+import { comparisonNamed } from '#test/workflow/units.ts'
 
 const named = (name: string) => workflow(name, { steps: [run({ kind: 'task', name: `${name}-step` } as never)] })
 /** A workflow of one pipeline, which writes `lake.product`. */
@@ -28,6 +29,17 @@ describe('a project', () => {
       'a main workflow that is not among them',
       { workflows: [hourly], main: daily },
       /main is daily, which is not among/,
+    ],
+    [
+      'a task that is called as a comparison is',
+      {
+        workflows: [
+          workflow('hourly', { steps: [run({ kind: 'task', name: 'reconcile-orders' })] }),
+          workflow('nightly', { steps: [comparisonNamed('orders')] }),
+        ],
+        main: hourly,
+      },
+      /reconcile-orders is a step that compares a pipeline's tables, and the task in functions\/reconcile-orders has the same name; rename that/,
     ],
     ['no main workflow', { main: undefined as never }, /has no main, the workflow that `npm start` runs/],
     [

@@ -43,6 +43,24 @@ describe('RunProgress', () => {
     assert.equal(step('orders').rowsRead, 100)
   })
 
+  it('shows a comparison as running until its last call has come back, and its pipeline as another step', () => {
+    const { progress, step } = watched(['orders', 'reconcile-orders'])
+    const call = (number: number) => ({
+      handler: 'functions/dray/reconcile.ts',
+      payload: { pipeline: 'orders', step: 'reconcile-orders', call: number },
+    })
+
+    progress.called(call(1))
+    progress.returned(call(1), { at: { key: 'k' }, call: 1 })
+    const between = step('reconcile-orders')
+    progress.called(call(2))
+    progress.returned(call(2), { at: null, call: 2 })
+
+    assert.deepEqual([between.status, between.phase], ['running', 'reconcile, call 2'])
+    assert.equal(step('reconcile-orders').status, 'success')
+    assert.equal(step('orders').status, 'waiting')
+  })
+
   it('moves within a phase as rows pass', () => {
     const { progress, step } = watched(['orders'])
     progress.called(plan)

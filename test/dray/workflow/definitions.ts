@@ -4,7 +4,7 @@ import { run, type Workflow, workflow } from 'dray/internal/workflow/workflow.ts
 import { isExpression, stringsOf } from 'dray-infra/internal/states-language/expression.ts'
 import fc from 'fast-check'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
-import { pipelineNamed, taskNamed } from './units.ts'
+import { comparisonNamed, pipelineNamed, taskNamed } from './units.ts'
 
 /** Pipelines and tasks of which each may wait for any before it. */
 export const dag = fc
@@ -24,6 +24,16 @@ function wide(unitNamed: typeof taskNamed): Workflow {
   const before = Array.from({ length: 120 }, (_, index) => unitNamed(`before-${index}`))
   return workflow('wide', { steps: [...before.map((unit) => run(unit)), run(unitNamed('last'), { after: before })] })
 }
+
+/** Comparisons before, beside and behind pipelines and tasks. */
+const comparing = workflow('comparing', {
+  steps: [
+    run(pipelineNamed('orders')),
+    comparisonNamed('orders', { after: ['orders'], deep: true, failAbove: 7 }),
+    comparisonNamed('customers'),
+    run(taskNamed('mart'), { after: ['reconcile-orders', 'reconcile-customers'] }),
+  ],
+})
 
 /** The same, as if no definition in which each step starts as soon as it can were small enough. */
 export function byLevels(given: Workflow): CompiledWorkflow {
@@ -50,8 +60,8 @@ export function randomWorkflows(count = 25): readonly Workflow[] {
 /** Of the fixture's workflow, two of very many steps, and any others; also of workflows that run level by level. */
 export function someDefinitions(others = 25): readonly StateMachine[] {
   const large = toStatesLanguage(wide(pipelineNamed)).definition
-  const levels = [nightly, wide(taskNamed)].map((each) => byLevels(each).definition)
-  return [...definitionsOf([nightly, wide(taskNamed), ...randomWorkflows(others)]), large, ...levels]
+  const levels = [nightly, comparing, wide(taskNamed)].map((each) => byLevels(each).definition)
+  return [...definitionsOf([nightly, comparing, wide(taskNamed), ...randomWorkflows(others)]), large, ...levels]
 }
 
 export function allStates(states: States): [string, State][] {

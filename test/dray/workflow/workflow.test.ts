@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { cron } from 'dray/internal/workflow/cron.ts'
+import { reconcile } from 'dray/internal/workflow/reconcile.ts'
 import { event, run, type WorkflowStep, workflow } from 'dray/internal/workflow/workflow.ts'
-import { pipelineNamed, taskNamed } from './units.ts'
+import { comparisonNamed, pipelineNamed, taskNamed } from './units.ts'
 
 const customers = pipelineNamed('customers')
 const orders = pipelineNamed('orders')
@@ -36,6 +37,38 @@ test('keeps steps in the order declared, with their dependencies by name', () =>
     events: [{ source: 'upstream.orders', detailType: 'EntityUpdated' }],
     minInterval: 0,
   })
+})
+
+test('a comparison is a step that is named after its pipeline, and may be waited for', () => {
+  const { steps } = workflow('daily', {
+    steps: [
+      run(orders),
+      comparisonNamed('orders', { after: [orders], failAbove: 3 }),
+      run(dataMart, { after: [comparisonNamed('orders')] }),
+    ],
+  })
+  const again = run(comparisonNamed('orders', { failAbove: 3 }), { after: [orders] })
+
+  assert.deepEqual(steps.slice(1), [
+    {
+      kind: 'reconcile',
+      name: 'reconcile-orders',
+      after: ['orders'],
+      reconciled: { pipeline: 'orders', deep: false, failAbove: 3 },
+    },
+    { kind: 'task', name: 'data-mart', after: ['reconcile-orders'] },
+  ])
+  assert.deepEqual(again, steps[1])
+  assert.match(
+    refusalOf(() => workflow('daily', { steps: [comparisonNamed('orders'), comparisonNamed('orders')] })),
+    /runs reconcile-orders twice/,
+  )
+  for (const none of [dataMart, 'orders']) {
+    assert.match(
+      refusalOf(() => reconcile(none as never)),
+      /reconcile\(\) compares the tables of a pipeline, and (data-mart|orders) is none/,
+    )
+  }
 })
 
 test('takes the least interval between runs of events in seconds, and refuses one without events', () => {

@@ -94,7 +94,7 @@ export interface Replica {
   /** Tables at once. */
   readonly tablesAtOnce: number
   readonly databases: readonly string[]
-  /** One table as a step of its own: the replica leaves it out of the workflow's run of all others. */
+  /** One table as a separate step: the replica leaves it out of the workflow's run of all others. */
   readonly table: (name: string) => ReplicaTableUnit
 }
 
@@ -112,7 +112,7 @@ const CONCURRENCY = 2
 const CONNECTIONS = 8
 
 /**
- * All tables of a database into another one, from one declaration: each table has a pipeline of its own in all that is
+ * All tables of a database into another one, from one declaration: each table has its pipeline in all that is
  * kept (`last_run`, quarantine, metrics), called `<name>/<table>`. The name is the folder under `functions/`.
  */
 export function replicate(name: string, options: ReplicaOptions): Replica {

@@ -43,9 +43,10 @@ export class RowComparison {
   /** Columns that say nothing by the blanks at the end of a text: a `char(10)` that fills it up, or cuts them. */
   readonly #padded: ReadonlySet<ColumnDefinition>
   /** Columns whose value depends on when the run started; known once a row has shown it. */
-  readonly #ofTheRun = new Set<number>()
+  readonly #ofTheRun: Set<number>
 
-  static async of(pipeline: Pipeline): Promise<RowComparison> {
+  /** `ofTheRun` are columns that an earlier part of the comparison has found to be such. */
+  static async of(pipeline: Pipeline, ofTheRun: readonly string[] = []): Promise<RowComparison> {
     const { database, definition } = pipeline.load.target
     const padded = await database.withConnection(async (connection, { schema }) => {
       const live = (await connection.describe(definition.table))?.columns ?? []
@@ -54,10 +55,10 @@ export class RowComparison {
         ({ column, field }) => schema.spellingOf(field.settings.kind, typeOf(column)) === 'padded',
       )
     })
-    return new RowComparison(pipeline, new Set(padded))
+    return new RowComparison(pipeline, new Set(padded), ofTheRun)
   }
 
-  private constructor(pipeline: Pipeline, padded: ReadonlySet<ColumnDefinition>) {
+  private constructor(pipeline: Pipeline, padded: ReadonlySet<ColumnDefinition>, ofTheRun: readonly string[]) {
     const { target, by, history } = pipeline.load
     this.#pipeline = pipeline
     this.#padded = padded
@@ -73,6 +74,7 @@ export class RowComparison {
       return isOwn || isLeftOut ? [] : [place]
     })
     this.#compared = new Set(places)
+    this.#ofTheRun = new Set(places.filter((place) => ofTheRun.includes(this.#nameOf(place))))
     // A transform that changes keys is no fault here.
     this.#transforms = STARTS.map((start) => rowTransformer(pipeline, start, { checksKeys: false }))
   }

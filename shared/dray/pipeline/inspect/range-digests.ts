@@ -24,6 +24,8 @@ interface Side {
   readonly key: ComparedKey
   /** The columns that are digested, in the same order on both sides, as texts that are alike on every engine. */
   readonly texts: readonly RawBuilder<unknown>[]
+  /** The same of its key alone, for a row that is too large to be digested. */
+  readonly keyTexts: readonly RawBuilder<unknown>[]
   /** True for a row that is not too large to be digested. */
   readonly isSmall: RawBuilder<unknown>
   readonly condition: RawBuilder<unknown> | null
@@ -150,13 +152,15 @@ async function sideOf(
   if (digests === null) return null
   const live = await model.database.withConnection((connection) => connection.describe(model.definition.table))
   const texts = columns.map((column) => textOf(column, digests, live))
-  if (texts.includes(null)) return null
+  const keyTexts = key.map((column) => textOf(column, digests, live))
+  if (texts.includes(null) || keyTexts.includes(null)) return null
   return {
     model,
     adapter,
     digests,
     key: comparedKey(adapter, key, live?.columns ?? []),
     texts: texts as RawBuilder<unknown>[],
+    keyTexts: keyTexts as RawBuilder<unknown>[],
     isSmall: sql`${new RowSizes(columns, { adapter, columns: live?.columns ?? [] }, limits).total} <= ${sql.raw(String(mostWritten(limits)))}`,
     condition: conditionOf({ adapter, columns: live?.columns ?? [] }),
     isDeleted: isDeleted === null ? null : isDeleted(adapter),
@@ -178,7 +182,7 @@ function textOf(
  * hash: of any order, and not the same by chance.
  */
 async function digest(
-  { model, adapter, digests, key, texts, isSmall, condition, isDeleted }: Side,
+  { model, adapter, digests, key, texts, keyTexts, isSmall, condition, isDeleted }: Side,
   { from, to }: Bounds,
 ): Promise<readonly (string | null)[]> {
   const conditions = [
@@ -187,13 +191,15 @@ async function digest(
     ...(to === null ? [] : [upTo(key, to)]),
   ]
   const [hash, kept] = [sql.id('h'), sql.id('k')]
-  const [isHashed, isKept] =
+  const hashOf = (of: readonly RawBuilder<unknown>[]) => digests.hashOf(digests.rowText(of))
+  const ofRow = sql`when ${isSmall} then ${hashOf(texts)} else ${hashOf(keyTexts)} end`
+  const [rowHash, isKept] =
     isDeleted === null
-      ? [isSmall, sql`1`]
-      : [sql`${isSmall} and not coalesce(${isDeleted}, false)`, sql`case when ${isDeleted} then 0 else 1 end`]
+      ? [sql`case ${ofRow}`, sql`1`]
+      : [sql`case when coalesce(${isDeleted}, false) then null ${ofRow}`, sql`case when ${isDeleted} then 0 else 1 end`]
   const statement = compile(
     adapter,
-    sql`select count(*), coalesce(sum(${kept}), 0), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select case when ${isHashed} then ${digests.hashOf(digests.rowText(texts))} end as ${hash}, ${isKept} as ${kept} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
+    sql`select count(*), coalesce(sum(${kept}), 0), ${digests.sumOfDigits(hash, 1)}, ${digests.sumOfDigits(hash, 13)} from (select ${rowHash} as ${hash}, ${isKept} as ${kept} from ${tableName(model.definition)}${where(conditions)}) as ${sql.id('hashes')}`,
   )
   const { rows } = await model.database.query(statement.sql, statement.parameters)
   return rows[0] ?? []

@@ -39,3 +39,36 @@ export interface ReconcileOptions {
   /** Differences that are kept; 10,000 by default. */
   readonly limit?: number
 }
+
+/** How far a comparison has come, as one call leaves it to the next. */
+export interface ComparisonState {
+  phase: 'rows' | 'newest' | 'extra' | 'count' | 'again' | 'done'
+  /** The key of the source behind which the phase goes on; null at its beginning. */
+  from: readonly string[] | null
+  /** Up to where runs had read when the comparison began. */
+  readonly before: { readonly lastRun: string | null; readonly keysUntil?: string | undefined }
+  readonly notes: string[]
+  differences: RowDifference[]
+  readonly counts: Record<RowDifference['kind'], number>
+  readonly leftOut: Record<keyof Reconciliation['leftOut'], number>
+  sourceRows: number
+  targetRows: number
+  ranges: number
+  equal: number
+  compared: number
+  staleFiltered: number
+  /** Rows that differ and have an open entry. */
+  waiting: number
+  /** Of the rows that are extra those that were found by their range. */
+  extraInRanges: number
+  /** Several source rows may be one row of the target. */
+  hasOtherKeys: boolean
+  /** The target's key is the source's, as far as the rows that were transformed show it. */
+  keepsKey: boolean
+  /** Hashes of the keys of rows that differ; no longer kept when they are too many. */
+  differing: number[] | null
+  /** Columns of the target that hold the start of a run. */
+  ofTheRun: string[]
+  /** The newest source rows of the keys that differ, while they are looked for. */
+  newest: (readonly Text[])[]
+}

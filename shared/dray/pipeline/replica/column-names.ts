@@ -24,7 +24,7 @@ export function propertyNames(columns: readonly string[]): string[] {
 /**
  * What columns are called in the target: as in the source, but for names that it cannot have. One that is too long is
  * cut, one that begins as Dray's own names do gets a line before it, and of two that are one name there the later one
- * bears a hash of its own.
+ * bears its hash.
  */
 export function targetNames(columns: readonly string[], { alter }: Adapter): string[] {
   const given = new Set<string>()

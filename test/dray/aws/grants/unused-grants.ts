@@ -8,6 +8,7 @@ export interface Reason {
   readonly why: string
 }
 
+const inParts = 'A comparison that takes longer than a call leaves to the next one how far it has come.'
 const machines = ['pipelines', 'workflows']
 
 export const unusedGrants: readonly Reason[] = [
@@ -60,6 +61,17 @@ export const unusedGrants: readonly Reason[] = [
     why: 'A run that a version before has planned leaves no refused rows to Commit: they are quarantined at once.',
   },
   {
+    by: ['reconcile'],
+    actions: ['s3:GetObject', 's3:PutObject', 's3:ListBucket'],
+    on: '<StagingBucket>*runs/*/*/_compared/*',
+    why: inParts,
+  },
+  {
+    by: ['reconcile'],
+    actions: ['kms:GenerateDataKey'],
+    why: inParts,
+  },
+  {
     by: ['load-*', 'task-*'],
     actions: ['dynamodb:GetItem'],
     why: 'Where the reply to a write is lost, the item tells whether it was written.',
@@ -91,10 +103,10 @@ export const unusedGrants: readonly Reason[] = [
     why: 'Runs of this workflow follow no other and are not swept here; the janitor of another one shows these calls.',
   },
   {
-    by: ['people'],
+    by: ['people', 'reconcile'],
     actions: ['secretsmanager:GetSecretValue'],
     on: 'secret:/dray/dev/music/*',
-    why: 'Nobody plans a table of the replica here; what a pipeline reads and writes shows this call.',
+    why: 'Nothing plans or compares a table of the replica here; what is done with a pipeline shows this call.',
   },
   {
     by: ['workflows_dray_versions'],

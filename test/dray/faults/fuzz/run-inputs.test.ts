@@ -75,6 +75,10 @@ const payloads: Readonly<Record<keyof typeof stageInputs, object>> = {
   gather: { ...ofRun, pipeline: 'raw', plan: staged },
   outcome: { ...ofRun, pipeline: 'orders', only: null, outcome: { status: 'failed', reason: 'r' }, fault: null },
   task: { ...ofRun, task: 'mart', mode: null, only: null },
+  reconcile: {
+    ...{ ...ofRun, pipeline: 'orders', step: 'reconcile-orders', mode: null, only: null },
+    ...{ deep: false, fail_above: 0, at: staged, call: 2, calls: 96 },
+  },
   finish: { ...ofRun, only: null, steps: { orders: { status: 'failed', reason: 'r' } } },
 }
 

@@ -1,4 +1,4 @@
-import { cron, event, run, workflow } from 'dray/workflow'
+import { cron, event, reconcile, run, workflow } from 'dray/workflow'
 import { copied } from '#functions/copied/pipeline.ts'
 import { items } from '#functions/items/pipeline.ts'
 import { kept } from '#functions/kept/pipeline.ts'
@@ -12,7 +12,12 @@ import { versions } from '#functions/versions/pipeline.ts'
 const pipelines = [items, kept, listed, logged, newest, versions]
 
 export const everything = workflow('everything', {
-  steps: [...pipelines.map((one) => run(one)), run(countItems, { after: [items] })],
+  steps: [
+    ...pipelines.map((one) => run(one)),
+    run(countItems, { after: [items] }),
+    reconcile(items, { after: [items] }),
+    reconcile(kept, { after: [kept] }),
+  ],
   schedule: cron('0 2 * * *', { timezone: 'Europe/Helsinki' }),
   on: event('upstream.items', 'EntityUpdated'),
 })
