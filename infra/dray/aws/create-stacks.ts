@@ -68,13 +68,14 @@ export function createEnvironment(app: App, props: EnvironmentStacksProps): Envi
   const given = { environment, codeOf, ...(env === null ? {} : { env }) }
   const description = 'Dray: ETL workflows on Step Functions and Lambda'
   const names = workflows.map(({ workflow }) => workflow.name)
+  const units = allUnitsOf(workflows.map(({ workflow }) => workflow))
   const shared = new DrayStack(app, name, {
     ...given,
     workflows: names,
     functions: [...handlers.values(), schema],
+    hasReplicas: units.some(({ kind }) => kind === 'replica'),
     description,
   })
-  const units = allUnitsOf(workflows.map(({ workflow }) => workflow))
   const stackOfPipeline = stacksOfPipelines(units.map((unit) => unit.name))
   const pipelines = [...Map.groupBy(units, (unit) => stackOfPipeline.get(unit.name) as number)]
     .toSorted(([one], [other]) => one - other)

@@ -24,6 +24,8 @@ export interface DrayStackProps extends StackProps {
   readonly workflows: readonly string[]
   /** What state machines and the command call. */
   readonly functions: readonly DeployedHandler[]
+  /** Whether a workflow runs a replica. */
+  readonly hasReplicas: boolean
 }
 
 /**
@@ -57,7 +59,7 @@ export class DrayStack extends Stack {
     this.#say(stackOutputs.key, key.keyArn)
   }
 
-  #createRoles({ environment, functions, workflows }: DrayStackProps): void {
+  #createRoles({ environment, functions, workflows, hasReplicas }: DrayStackProps): void {
     new FunctionRoles(this, 'Roles', {
       environment,
       handlers: functions,
@@ -66,7 +68,7 @@ export class DrayStack extends Stack {
       lineage: new LineageAccess(this, environment.lineage),
       workflows,
     })
-    new MachineRoles(this, 'Machines', { environment, ...this.#resources })
+    new MachineRoles(this, 'Machines', { environment, ...this.#resources, hasReplicas })
   }
 
   #createOperatorPolicies(): void {

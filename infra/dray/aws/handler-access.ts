@@ -17,7 +17,8 @@ export interface HandlerAccess {
   readonly staging: { readonly read: readonly string[]; readonly write: readonly string[] }
   /**
    * `partitions`: what of a run has landed; `steps`: how its steps ended; `outcomes`: and reads the pipelines;
-   * `leases`: writes these, too, but not their `last_run`, and ends runs; `all`: writes `last_run`, and ends no run.
+   * `replicas`: and takes and gives back leases; `leases`: the same, and ends runs; `all`: writes `last_run`, and ends
+   * no run.
    */
   readonly state: StateAccess
   /** Whether it tells other workflows that a run has ended. */
@@ -26,7 +27,7 @@ export interface HandlerAccess {
   readonly tellsLineage: boolean
 }
 
-type StateAccess = 'none' | 'partitions' | 'steps' | 'outcomes' | 'leases' | 'all'
+type StateAccess = 'none' | 'partitions' | 'steps' | 'outcomes' | 'replicas' | 'leases' | 'all'
 type Databases = ReadonlyMap<string, StepDatabases>
 
 /** What the handler `functions/<owner>/<stage>.ts` of a workflow needs for its work, and no more. */
@@ -93,6 +94,14 @@ const writtenBy: Readonly<Record<string, readonly string[]>> = {
   load: [staged, kept],
 }
 
+const stateOfControl: Readonly<Record<string, StateAccess>> = {
+  outcome: 'outcomes',
+  reconcile: 'outcomes',
+  tables: 'replicas',
+  gather: 'replicas',
+  finish: 'leases',
+}
+
 /** The control handlers work for every pipeline. */
 function controlAccess(stage: string, databases: Databases): HandlerAccess {
   const reached = ['plan', 'commit', 'tables', 'reconcile'].includes(stage)
@@ -121,7 +130,7 @@ function controlAccess(stage: string, databases: Databases): HandlerAccess {
           reconcile: [compared],
         }[stage] ?? [],
     },
-    state: stage === 'finish' ? 'leases' : writesSteps ? 'outcomes' : 'all',
+    state: stateOfControl[stage] ?? 'all',
     announces: stage === 'finish',
     tellsLineage: !writesSteps && stage !== 'tables' && stage !== 'gather',
   }

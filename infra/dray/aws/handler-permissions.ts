@@ -72,6 +72,9 @@ function stateStatements({ state }: HandlerAccess, { table }: Resources): Policy
   // An item that is put replaces what was there: that of a pipeline is only updated, so that nothing of it is erased.
   const pipelines = pipelineKey('*').pk
   if (state === 'all') return [read, onItems(['UpdateItem'], [pipelines]), onItems(['PutItem'], [runs])]
+  if (state === 'replicas') {
+    return [read, onItems(['UpdateItem'], [pipelines]), onItems(['PutItem'], [runs]), withoutLastRun(table)]
+  }
   const updates = onItems(['UpdateItem'], [runs, pipelines])
   return [read, updates, onItems(['PutItem'], [runs, slotKey('*').pk]), withoutLastRun(table)]
 }

@@ -11,6 +11,8 @@ export interface MachineRolesProps {
   readonly environment: { readonly name: string }
   readonly bucket: Bucket
   readonly key: IKey
+  /** Whether there are replicas, whose machines start those of their tables and wait for them. */
+  readonly hasReplicas: boolean
 }
 
 /** The rule by which Step Functions learns that an execution has ended which another one waits for. */
@@ -26,7 +28,9 @@ export class MachineRoles extends Construct {
   constructor(scope: Construct, id: string, props: MachineRolesProps) {
     super(scope, id)
     this.#props = props
-    this.#createRole('Pipelines', machineRoles.pipelines, [...this.#starting(), ...this.#distribution()])
+    const nesting = props.hasReplicas ? [this.#nesting()] : []
+    const ofPipelines = [...this.#starting(), ...nesting, ...this.#distribution()]
+    this.#createRole('Pipelines', machineRoles.pipelines, ofPipelines)
     this.#createRole('Workflows', machineRoles.workflows, [...this.#starting(), this.#nesting()])
   }
 

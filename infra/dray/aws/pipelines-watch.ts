@@ -20,6 +20,7 @@ import {
   type Table,
   type TriggerFunction,
   type TriggerFunctionProps,
+  tablesOfReplicas,
   withoutLastRun,
 } from './workflow-triggers.ts'
 
@@ -27,6 +28,8 @@ export interface PipelinesWatchProps {
   readonly environment: Pick<Environment, 'name' | 'notify'>
   readonly table: Table
   readonly topic: ITopic
+  /** Whether a workflow runs a replica. */
+  readonly hasReplicas: boolean
   readonly createFunction: (
     scope: Construct,
     name: 'pipeline-janitor' | 'versions' | 'notify-slack' | 'notify-webhook',
@@ -64,7 +67,7 @@ export class PipelinesWatch extends Construct {
 
   /** An execution that a workflow has started is ended by that workflow's own janitor. */
   #createJanitor(): void {
-    const { table, createFunction, environment } = this.#props
+    const { table, createFunction, environment, hasReplicas } = this.#props
     const pattern = `${patternOf(environment.name)}${PIPELINE_ENDING}`
     const { function: janitor, role } = createFunction(this, 'pipeline-janitor', {
       id: 'Janitor',
@@ -81,6 +84,9 @@ export class PipelinesWatch extends Construct {
     role.addToPrincipalPolicy(onItems(['GetItem', 'PutItem', 'UpdateItem', 'Query'], runKey('*').pk))
     role.addToPrincipalPolicy(onItems(['GetItem', 'UpdateItem'], pipelineKey('*').pk))
     role.addToPrincipalPolicy(withoutLastRun(table))
+    if (hasReplicas) {
+      for (const statement of tablesOfReplicas(role, this.#props)) role.addToPrincipalPolicy(statement)
+    }
     keepFailures(janitor, role, this.#deadLetters)
     new Rule(this, 'Ended', {
       description: 'Executions of pipelines that have not come to their last state',

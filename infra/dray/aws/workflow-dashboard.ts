@@ -1,11 +1,13 @@
 import { Duration } from 'aws-cdk-lib'
 import { AlarmStatusWidget, Dashboard, GraphWidget, type IMetric, Metric } from 'aws-cdk-lib/aws-cloudwatch'
 import { Construct } from 'constructs'
+import type { MachineUnit } from 'dray/internal/workflow/placeholders.ts'
 import { metricsNamespace } from './handler-variables.ts'
 import { metricOf, type WorkflowAlarms, type WorkflowAlarmsProps } from './workflow-alarms.ts'
 
 export interface WorkflowDashboardProps extends Omit<WorkflowAlarmsProps, 'topic'> {
-  readonly pipelines: readonly string[]
+  /** A replica's line has the sums over its tables. */
+  readonly pipelines: readonly MachineUnit[]
   readonly alarms: WorkflowAlarms
 }
 
@@ -16,8 +18,10 @@ export class WorkflowDashboard extends Construct {
     const { machine, deadLetters, alarms, workflow, pipelines } = props
     const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8, height: 6 })
     const ofPipelines = (metricName: string, dimensions: Record<string, string> = { step: 'commit' }) =>
-      pipelines.map(
-        (pipeline) =>
+      pipelines.flatMap(({ kind, name: pipeline }) => {
+        // How far each table has come is no sum.
+        if (metricName === 'FreshnessSeconds' && kind === 'replica') return []
+        return [
           new Metric({
             namespace: metricsNamespace(props.environment),
             metricName,
@@ -26,8 +30,10 @@ export class WorkflowDashboard extends Construct {
             label: pipeline,
             period: Duration.minutes(15),
           }),
-      )
+        ]
+      })
     const count = (metricName: string) => metricOf(props, metricName, 'Sum', Duration.minutes(15))
+    const freshness = ofPipelines('FreshnessSeconds', {})
     new Dashboard(this, 'Dashboard', {
       widgets: [
         [new AlarmStatusWidget({ title: workflow, alarms: [...alarms.all], width: 24, height: 3 })],
@@ -44,7 +50,7 @@ export class WorkflowDashboard extends Construct {
           graph('Rows quarantined', ofPipelines('RowsQuarantined')),
         ],
         [
-          graph('Freshness in seconds', ofPipelines('FreshnessSeconds', {})),
+          ...(freshness.length === 0 ? [] : [graph('Freshness in seconds', freshness)]),
           graph('Faults', [count('Failures'), count('Retries'), count('Refusals'), count('Fenced')]),
           graph('Lost starts', [
             deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),

@@ -14,6 +14,7 @@ import { Construct, type IConstruct } from 'constructs'
 import { pipelineKey, runKey, slotKey } from 'dray/internal/state/keys.ts'
 import { stateTable } from 'dray/internal/state/table-definition.ts'
 import { toSchedulerExpression } from 'dray/internal/workflow/cron.ts'
+import { unitsOf } from 'dray/internal/workflow/placeholders.ts'
 import type { EventTrigger, Workflow } from 'dray/internal/workflow/workflow.ts'
 import { acknowledge, nameInFindings } from './acknowledge.ts'
 import { triggerHandlers } from './deployed-handlers.ts'
@@ -146,6 +147,10 @@ export class WorkflowTriggers extends Construct {
     role.addToPrincipalPolicy(this.#onMachine())
     role.addToPrincipalPolicy(this.#onExecutions(role))
     role.addToPrincipalPolicy(this.#onPipelines(role))
+    if (unitsOf(workflow).some(({ kind }) => kind === 'replica')) {
+      for (const statement of tablesOfReplicas(role, this.#props)) role.addToPrincipalPolicy(statement)
+      role.addToPrincipalPolicy(this.#onMachines(role))
+    }
     role.addToPrincipalPolicy(new PolicyStatement({ actions: ['sns:Publish'], resources: [topic.topicArn] }))
     keepFailures(janitor, role, this.deadLetters)
     const target = { deadLetterQueue: this.deadLetters, maxEventAge: Duration.hours(1), retryAttempts: 20 }
@@ -225,6 +230,22 @@ export class WorkflowTriggers extends Construct {
     return new PolicyStatement({ actions, resources: [executions] })
   }
 
+  /** That of a replica names the one of its tables, of which a person may have started an execution. */
+  #onMachines(role: IConstruct): PolicyStatement {
+    const machines = Stack.of(this).formatArn({
+      service: 'states',
+      resource: 'stateMachine',
+      resourceName: patternOf(this.#props.environment.name),
+      arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+    })
+    acknowledge(
+      role,
+      `AwsSolutions-IAM5[Resource::${nameInFindings(this, machines)}]`,
+      'The state machines of replicas.',
+    )
+    return new PolicyStatement({ actions: ['states:DescribeStateMachine'], resources: [machines] })
+  }
+
   #startAt(id: string, expression: string, timezone: string): void {
     new Schedule(this, id, {
       schedule: ScheduleExpression.expression(expression, TimeZone.of(timezone)),
@@ -284,4 +305,33 @@ export function withoutLastRun(table: Pick<Table, 'tableArn'>): PolicyStatement 
     resources: [table.tableArn],
     conditions: { 'ForAnyValue:StringEquals': { 'dynamodb:Attributes': ['last_run'] } },
   })
+}
+
+/**
+ * What those need who end runs of replicas: which tables a run holds is in no definition, and an execution of a replica
+ * works by the one that names the machine of its tables.
+ */
+export function tablesOfReplicas(
+  role: IConstruct,
+  { table, environment }: { readonly table: Table; readonly environment: { readonly name: string } },
+): readonly PolicyStatement[] {
+  const executions = Stack.of(role).formatArn({
+    service: 'states',
+    resource: 'execution',
+    resourceName: `${patternOf(environment.name)}:*`,
+    arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+  })
+  const rule = `AwsSolutions-IAM5[Resource::${nameInFindings(role, executions)}]`
+  acknowledge(role, rule, 'The executions of replicas and of their tables bear the names of runs.')
+  return [
+    new PolicyStatement({
+      actions: ['dynamodb:Query'],
+      resources: [`${table.tableArn}/index/${stateTable.byKind.name}`],
+      conditions: { 'ForAllValues:StringEquals': { 'dynamodb:LeadingKeys': ['pipeline'] } },
+    }),
+    new PolicyStatement({
+      actions: ['states:DescribeStateMachineForExecution', 'states:StopExecution'],
+      resources: [executions],
+    }),
+  ]
 }

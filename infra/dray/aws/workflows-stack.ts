@@ -3,7 +3,7 @@ import { EventBus } from 'aws-cdk-lib/aws-events'
 import { type ILogGroup, LogGroup } from 'aws-cdk-lib/aws-logs'
 import { Construct } from 'constructs'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
-import { functionsOf, unitsOf } from 'dray/internal/workflow/placeholders.ts'
+import { allUnitsOf, functionsOf, unitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { DeployedHandler } from './deployed-handlers.ts'
@@ -52,6 +52,7 @@ export class WorkflowsStack extends Stack {
       environment,
       table: shared.table,
       topic: shared.topic,
+      hasReplicas: allUnitsOf(workflows).some(({ kind }) => kind === 'replica'),
       createFunction: (at, name, given) =>
         shared.createTrigger(at, given, controlFunctionName(environment.name, name, 'workflows'), shared.controlLogs),
     })
@@ -111,11 +112,7 @@ class WorkflowStack extends NestedStack {
     })
     const watched = { workflow: workflow.name, environment, machine, deadLetters }
     const alarms = new WorkflowAlarms(this, 'Alarms', { ...watched, topic: shared.topic })
-    new WorkflowDashboard(this, 'Dashboard', {
-      ...watched,
-      pipelines: unitsOf(workflow).map((unit) => unit.name),
-      alarms,
-    })
+    new WorkflowDashboard(this, 'Dashboard', { ...watched, pipelines: unitsOf(workflow), alarms })
   }
 
   #createMachine({ functions }: SharedParts, logGroup: ILogGroup, props: WorkflowStackProps) {

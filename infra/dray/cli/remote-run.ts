@@ -36,8 +36,13 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
 }
 
 /** The input of the execution. */
-function inputOf({ workflow, only, mode, trigger }: AskedRun): RunInput {
-  const input: RunInput = { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) }
+function inputOf({ workflow, only, tables = null, mode, trigger }: AskedRun): RunInput {
+  const input: RunInput = {
+    trigger,
+    ...(only === null ? {} : { only }),
+    ...(tables === null ? {} : { tables: [...tables] }),
+    ...(mode === null ? {} : { mode }),
+  }
   const checked = runInputOf(workflow.steps.map(({ name }) => name)).safeParse(input)
   if (checked.success) return input
   throw new ConfigurationError(
@@ -47,7 +52,7 @@ function inputOf({ workflow, only, mode, trigger }: AskedRun): RunInput {
 
 /** What is watched of a run of a deployed workflow, or of some of its steps. */
 export function watchedRun(
-  asked: AskedSteps & { readonly machine: Machine },
+  asked: AskedSteps & { readonly machine: Machine; readonly steps?: readonly string[] },
   id: string,
   environment: string,
 ): WatchedRun {
@@ -56,7 +61,7 @@ export function watchedRun(
     id,
     workflow: workflow.name,
     only,
-    steps: stepsOf(asked).map(({ name }) => name),
+    steps: asked.steps ?? stepsOf(asked).map(({ name }) => name),
     notes: only === null ? toStatesLanguage(workflow).notes : [],
     async execution() {
       const found = await machine.execution(id)

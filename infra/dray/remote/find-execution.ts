@@ -10,6 +10,8 @@ import type { OpenEnvironment } from './open-environment.ts'
 export interface FoundExecution extends AskedSteps {
   readonly machine: Machine
   readonly execution: StartedExecution
+  /** Those that are shown; of the workflow what it was asked for, unless told. */
+  readonly steps?: readonly string[]
 }
 
 /**
@@ -27,7 +29,10 @@ export async function executionNamed(
   for (const workflow of candidates) {
     const its = machine(workflow.name)
     const execution = await its.execution(id)
-    if (execution !== null) return { workflow, only: execution.input.only ?? null, machine: its, execution }
+    if (execution !== null) {
+      const { only = null, tables = null } = execution.input
+      return { workflow, only, tables, machine: its, execution }
+    }
   }
   const workflow = workflows.find(
     (one) => recorded !== undefined && unitsOf(one).some((unit) => unit.name === unitOf(recorded)),
@@ -35,7 +40,7 @@ export async function executionNamed(
   if (workflow !== undefined && recorded !== undefined) {
     const its = pipelineMachine(recorded)
     const execution = await its.execution(id)
-    if (execution !== null) return { workflow, only: [recorded], machine: its, execution }
+    if (execution !== null) return { workflow, only: [recorded], steps: [recorded], machine: its, execution }
   }
   throw new ConfigurationError(
     `There is no execution ${id} in ${settings.name}: it is more than 90 days old, or was never started; \`npx dray runs --env ${settings.name}\` lists the runs.`,

@@ -5,7 +5,7 @@ import {
   type SFNClient,
   type StateMachineListItem,
 } from '@aws-sdk/client-sfn'
-import { machinesIn } from 'dray/internal/workflow/machines-in.ts'
+import { machinesIn, startedMachinesIn } from 'dray/internal/workflow/machines-in.ts'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { machinesOfUnit } from 'dray/internal/workflow/unit-machines.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
@@ -63,7 +63,8 @@ async function startsOneOf(
   machines: ReadonlySet<string | undefined>,
 ): Promise<boolean> {
   const { definition = '{}' } = await client.send(new DescribeStateMachineCommand({ stateMachineArn }))
-  return [...machinesIn(definition).values()].some((machine) => machines.has(machine))
+  const started = [...machinesIn(definition).values(), ...startedMachinesIn(definition)]
+  return started.some((machine) => machines.has(machine))
 }
 
 async function runsOf(client: SFNClient, { name = '', stateMachineArn }: StateMachineListItem): Promise<LeavingRun[]> {

@@ -8,7 +8,7 @@ import {
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn'
 import type { RunInput } from 'dray/internal/messages/run-input.ts'
-import { machinesIn } from 'dray/internal/workflow/machines-in.ts'
+import { executionArn, startedExecutions } from 'dray/internal/workflow/machines-in.ts'
 
 /** How far a run is, as what runs it tells. */
 export interface Execution {
@@ -51,7 +51,7 @@ export class Machine {
   async execution(run: string): Promise<StartedExecution | null> {
     try {
       const found = await this.#client.send(
-        new DescribeExecutionCommand({ executionArn: executionArnOf(this.#arn, run) }),
+        new DescribeExecutionCommand({ executionArn: executionArn(this.#arn, run) }),
       )
       const { status = '', startDate, stopDate, error, cause, input = '{}' } = found
       const running = status === 'RUNNING' || status === 'PENDING_REDRIVE'
@@ -74,25 +74,28 @@ export class Machine {
    * promise to.
    */
   async stop(run: string, cause: string, pipelines: readonly string[]): Promise<void> {
-    const executionArn = executionArnOf(this.#arn, run)
-    const { definition = '{}' } = await this.#client.send(new DescribeStateMachineForExecutionCommand({ executionArn }))
-    const machines = machinesIn(definition)
-    await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
-    for (const machine of pipelines.flatMap((pipeline) => machines.get(pipeline) ?? [])) {
-      await this.#stopChild(executionArnOf(machine, run), cause)
+    const started = await startedExecutions({ machine: this.#arn, run }, pipelines, (one) => this.#definitionOf(one))
+    const stopped = { executionArn: executionArn(this.#arn, run), error: 'Stopped', cause }
+    await this.#client.send(new StopExecutionCommand(stopped))
+    for (const execution of started) await this.#stopChild(execution, cause)
+  }
+
+  async #definitionOf(execution: string): Promise<string | null> {
+    try {
+      const asked = new DescribeStateMachineForExecutionCommand({ executionArn: execution })
+      return (await this.#client.send(asked)).definition ?? '{}'
+    } catch (thrown) {
+      if (thrown instanceof ExecutionDoesNotExist) return null
+      throw thrown
     }
   }
 
   /** One that has ended stays as it is. */
-  async #stopChild(executionArn: string, cause: string): Promise<void> {
+  async #stopChild(execution: string, cause: string): Promise<void> {
     try {
-      await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
+      await this.#client.send(new StopExecutionCommand({ executionArn: execution, error: 'Stopped', cause }))
     } catch (thrown) {
       if (!(thrown instanceof ExecutionDoesNotExist)) throw thrown
     }
   }
-}
-
-function executionArnOf(machine: string, name: string): string {
-  return `${machine.replace(':stateMachine:', ':execution:')}:${name}`
 }

@@ -1,4 +1,5 @@
 import type { SFNClient } from '@aws-sdk/client-sfn'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { createStagingStore } from 'dray/internal/staging/staging-url.ts'
 import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
@@ -16,7 +17,7 @@ export interface OpenEnvironment extends DeployedEnvironment {
   readonly state: StateStore
   readonly staging: StagingStore
   machine(workflow: string): Machine
-  /** That of a pipeline of the project. */
+  /** That of a pipeline of the project, or of a table of a replica. */
   pipelineMachine(pipeline: string): Machine
 }
 
@@ -56,7 +57,7 @@ async function withStores<T>(
     const staging = await createStagingStore(found.stagingUrl)
     const machine = (workflow: string) => new Machine(executions, found.machineOf(workflow))
     const pipelineMachine = (pipeline: string) =>
-      new Machine(executions, found.machineOfPipeline(pipeline, stacks.get(pipeline) ?? 1))
+      new Machine(executions, found.machineOfPipeline(pipeline, stacks.get(unitOf(pipeline)) ?? 1))
     return await work({ ...found, state, staging, machine, pipelineMachine })
   } finally {
     state.close()

@@ -1,3 +1,4 @@
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, RunDetail, StepRecord } from 'dray/internal/state/state-store.ts'
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
 
@@ -15,7 +16,12 @@ export function showRecorded(
   for (const name of steps) {
     const record = records.find(({ step }) => step === name)
     const partitions = all.filter(({ pipeline }) => pipeline === name)
-    view.update(progressOf(name, record, partitions, sizes.get(name), now))
+    const tables = records.filter(({ step }) => isTableStep(step) && unitOf(step) === name)
+    view.update(
+      record?.tables === undefined
+        ? progressOf(name, record, partitions, sizes.get(name), now)
+        : progressOfReplica(record, tables, record.tables.total, now),
+    )
   }
 }
 
@@ -38,6 +44,28 @@ function progressOf(
     rowsRead: Math.max(read, record?.read ?? 0),
     rowsLoaded: read,
     partitions: size ?? 0,
+    elapsedMs: startTime === null ? 0 : (endTime ?? now) - startTime,
+  }
+}
+
+/** A replica has come as far as its tables. */
+function progressOfReplica(
+  record: StepRecord,
+  tables: readonly StepRecord[],
+  total: number,
+  now: number,
+): StepProgress {
+  const { step: name, status, startTime, endTime } = record
+  const ended = tables.filter((table) => table.status !== 'running').length
+  const read = tables.reduce((rows, table) => rows + table.read, 0)
+  return {
+    name,
+    status,
+    phase: status === 'running' ? `${ended} of ${total} tables` : (record.error ?? ''),
+    fraction: status === 'success' ? 1 : fractionOf(ended, total),
+    rowsRead: Math.max(read, record.read),
+    rowsLoaded: read,
+    partitions: total,
     elapsedMs: startTime === null ? 0 : (endTime ?? now) - startTime,
   }
 }

@@ -1,4 +1,5 @@
 import type { CloudWatchLogsClient } from '@aws-sdk/client-cloudwatch-logs'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import { logGroupOf } from '#dray-infra/aws/names.ts'
 
 /** A line of a log, and when it was written. */
@@ -46,7 +47,7 @@ export function logGroupsOf(environment: string, workflow: string, pipelines: re
     logGroupOf.control(environment),
     logGroupOf.machines(environment),
     logGroupOf.workflow(environment, workflow),
-    ...pipelines.map((pipeline) => logGroupOf.pipeline(environment, pipeline)),
+    ...[...new Set(pipelines.map(unitOf))].map((pipeline) => logGroupOf.pipeline(environment, pipeline)),
   ]
 }
 

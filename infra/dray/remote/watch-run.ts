@@ -68,7 +68,7 @@ async function look(run: WatchedRun, planned: PlannedSizes, { state, view }: Wat
   // Before the metrics: what it has done by then is in them.
   const execution = await run.execution()
   const detail = await state.run(run.id)
-  const running = detail?.steps.filter(({ status }) => status === 'running') ?? []
+  const running = detail?.steps.filter(({ step, status }) => status === 'running' && run.steps.includes(step)) ?? []
   for (const { step } of running) await planned.learn(step)
   const result = execution.status === 'running' ? null : endOf(run, execution, detail)
   const known = { steps: result?.steps ?? detail?.steps ?? [], partitions: detail?.partitions ?? [] }

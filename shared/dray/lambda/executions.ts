@@ -11,8 +11,15 @@ import {
 } from '@aws-sdk/client-sfn'
 import { TerminalError, TransientError } from '#dray/errors.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
+import { isTableStep, unitOf } from '#dray/messages/step-name.ts'
 import type { ExecutionState, Executions } from '#dray/triggers/request-run.ts'
-import { machinesIn } from '#dray/workflow/machines-in.ts'
+import {
+  executionArn,
+  machinesIn,
+  replicasIn,
+  startedExecutions,
+  startedMachinesIn,
+} from '#dray/workflow/machines-in.ts'
 
 /** The executions of a state machine. The endpoint comes from the environment, as of all clients of the SDK. */
 export class StepFunctionsExecutions implements Executions {
@@ -37,17 +44,16 @@ export class StepFunctionsExecutions implements Executions {
     }
   }
 
-  /** The pipelines that the workflow runs, as it is deployed. */
-  async pipelines(): Promise<readonly string[]> {
-    return [...(await this.#machines()).keys()]
+  /** The pipelines that the workflow runs, as it is deployed, and those of them that are replicas. */
+  async pipelines(): Promise<{ readonly pipelines: readonly string[]; readonly replicas: readonly string[] }> {
+    const definition = await this.#definition(this.#machine)
+    return { pipelines: [...machinesIn(definition).keys()], replicas: replicasIn(definition) }
   }
 
-  async #machines(): Promise<ReadonlyMap<string, string>> {
+  async #definition(stateMachineArn: string): Promise<string> {
     try {
-      const { definition = '{}' } = await this.#client.send(
-        new DescribeStateMachineCommand({ stateMachineArn: this.#machine }),
-      )
-      return machinesIn(definition)
+      const { definition = '{}' } = await this.#client.send(new DescribeStateMachineCommand({ stateMachineArn }))
+      return definition
     } catch (error) {
       throw translated(error as Error, 'Which pipelines the workflow runs could not be learnt')
     }
@@ -55,36 +61,42 @@ export class StepFunctionsExecutions implements Executions {
 
   async stopPipelines(run: string, pipelines: readonly string[]): Promise<void> {
     try {
-      const executionArn = executionOf(this.#machine, run)
-      const { definition = '{}' } = await this.#client.send(
-        new DescribeStateMachineForExecutionCommand({ executionArn }),
+      const started = await startedExecutions({ machine: this.#machine, run }, pipelines, (execution) =>
+        this.#definitionOf(execution),
       )
-      const machines = machinesIn(definition)
-      for (const machine of pipelines.flatMap((pipeline) => machines.get(pipeline) ?? []))
-        await this.#stop(machine, run)
+      for (const execution of started) await this.#stop(execution)
     } catch (error) {
-      if (error instanceof ExecutionDoesNotExist) return
       throw translated(error as Error, `What the run ${run} has started could not be stopped`)
     }
   }
 
+  async #definitionOf(execution: string): Promise<string | null> {
+    try {
+      const asked = new DescribeStateMachineForExecutionCommand({ executionArn: execution })
+      return (await this.#client.send(asked)).definition ?? '{}'
+    } catch (error) {
+      if (error instanceof ExecutionDoesNotExist) return null
+      throw error
+    }
+  }
+
   /** One that has ended stays as it is. */
-  async #stop(machine: string, run: string): Promise<void> {
+  async #stop(execution: string): Promise<void> {
     try {
       const cause = 'the run of its workflow has ended'
-      const executionArn = executionOf(machine, run)
-      await this.#client.send(new StopExecutionCommand({ executionArn, error: 'Stopped', cause }))
+      await this.#client.send(new StopExecutionCommand({ executionArn: execution, error: 'Stopped', cause }))
     } catch (error) {
       if (!(error instanceof ExecutionDoesNotExist)) throw error
     }
   }
 
   async stateOf(run: string, pipeline: string | null): Promise<ExecutionState> {
-    const machine = pipeline === null ? this.#machine : (await this.#machines()).get(pipeline)
+    const machine = pipeline === null ? this.#machine : await this.#machineOf(pipeline)
     if (machine === undefined) return 'unknown'
-    const executionArn = executionOf(machine, run)
     try {
-      const { status } = await this.#client.send(new DescribeExecutionCommand({ executionArn }))
+      const { status } = await this.#client.send(
+        new DescribeExecutionCommand({ executionArn: executionArn(machine, run) }),
+      )
       return status === 'RUNNING' || status === 'PENDING_REDRIVE' ? 'running' : 'ended'
     } catch (error) {
       if (error instanceof ExecutionDoesNotExist) return 'unknown'
@@ -92,13 +104,17 @@ export class StepFunctionsExecutions implements Executions {
     }
   }
 
+  /** That of a table, which no step of the workflow need be, is named by its replica's. */
+  async #machineOf(pipeline: string): Promise<string | undefined> {
+    const machines = machinesIn(await this.#definition(this.#machine))
+    const replica = machines.get(unitOf(pipeline))
+    if (machines.has(pipeline) || !isTableStep(pipeline) || replica === undefined) return machines.get(pipeline)
+    return startedMachinesIn(await this.#definition(replica))[0]
+  }
+
   close(): void {
     this.#client.destroy()
   }
-}
-
-function executionOf(machine: string, name: string): string {
-  return `${machine.replace(':stateMachine:', ':execution:')}:${name}`
 }
 
 function translated(error: Error, what: string): Error {

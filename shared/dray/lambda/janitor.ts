@@ -4,6 +4,7 @@ import { type ExecutionEnded, type JanitorInput, janitorInput } from '#dray/mess
 import { checked } from '#dray/messages/message.ts'
 import { runInput } from '#dray/messages/run-input.ts'
 import { type EndedRun, endRun } from '#dray/triggers/end-run.ts'
+import { withLeasedTables } from '#dray/triggers/leased-tables.ts'
 import { sweep } from '#dray/triggers/sweep.ts'
 import type { Handler } from './handler.ts'
 import { notifyOfEnd } from './notify-of-end.ts'
@@ -36,7 +37,9 @@ export function janitorHandler(): Handler<JanitorInput, JanitorOutput> {
     ) as unknown as Handler<JanitorInput, JanitorOutput>
 }
 
-async function clean(event: JanitorInput, { workflow, services }: TriggerContext): Promise<JanitorOutput> {
+async function clean(event: JanitorInput, context: TriggerContext): Promise<JanitorOutput> {
+  const { services, replicas } = context
+  const workflow = await withLeasedTables(context.workflow, replicas, services.state)
   if ('sweep' in event) {
     const started = await sweep(workflow, services)
     await observe(workflow, services)

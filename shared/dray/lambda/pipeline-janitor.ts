@@ -1,9 +1,11 @@
 import { Logger } from '@aws-lambda-powertools/logger'
 import middy from '@middy/core'
 import { type ExecutionEnded, executionEnded } from '#dray/messages/events.ts'
+import { isTableStep } from '#dray/messages/step-name.ts'
 import { createStateStore } from '#dray/state/dynamodb-state-store.ts'
-import type { StateStore } from '#dray/state/state-store.ts'
+import type { StateStore, StepRecord } from '#dray/state/state-store.ts'
 import { settleRun } from '#dray/triggers/settle-run.ts'
+import { StepFunctionsExecutions } from './executions.ts'
 import type { Handler } from './handler.ts'
 import { endedRun } from './janitor.ts'
 import { withInput } from './with-input.ts'
@@ -31,10 +33,26 @@ export function pipelineJanitorHandler(): Handler<ExecutionEnded, { readonly set
 
 async function settle({ detail }: ExecutionEnded, state: StateStore): Promise<{ readonly settled: boolean }> {
   const { id, reason } = endedRun(detail)
-  const run = isOfWorkflow(detail.input) ? undefined : (await state.run(id))?.run
-  if (run === undefined || reason === null) return { settled: false }
-  await settleRun({ id, reason, now: Date.now(), pipelines: [run.workflow] }, state)
+  const found = isOfWorkflow(detail.input) ? null : await state.run(id)
+  if (found === null || reason === null) return { settled: false }
+  const { run, steps } = found
+  const tables = steps.some((step) => step.tables !== undefined) ? await stopTables(detail, steps, state) : []
+  await settleRun({ id, reason, now: Date.now(), pipelines: [run.workflow, ...tables] }, state)
   return { settled: true }
+}
+
+/** What a replica has started: the service stops it too, if it can. Returns the tables that the run holds. */
+async function stopTables(
+  { name, stateMachineArn }: ExecutionEnded['detail'],
+  steps: readonly StepRecord[],
+  state: StateStore,
+): Promise<readonly string[]> {
+  const running = steps.filter(({ step, status }) => isTableStep(step) && status === 'running').map(({ step }) => step)
+  if (running.length > 0 && stateMachineArn !== undefined) {
+    const executions = new StepFunctionsExecutions(stateMachineArn)
+    await executions.stopPipelines(name, running).finally(() => executions.close())
+  }
+  return (await state.pipelines()).filter(({ leaseOwner }) => leaseOwner === name).map(({ pipeline }) => pipeline)
 }
 
 function isOfWorkflow(given: string | null | undefined): boolean {

@@ -1,5 +1,6 @@
 import type { MiddlewareObj } from '@middy/core'
 import type { CommitOutput, FinishOutput } from '#dray/messages/stages.ts'
+import { unitOf } from '#dray/messages/step-name.ts'
 import { Fenced } from '#dray/pipeline/landing/ledger.ts'
 import type { HandlerContext } from './deadline.ts'
 import { emitMetrics, type MetricDimensions, type MetricName } from './emit-metrics.ts'
@@ -30,9 +31,11 @@ export function withMetrics(step: string): MiddlewareObj<Located, unknown, Error
   }
 }
 
+/** Tables are counted by their replica: each metric of each of them would be one to pay for. */
 function dimensionsOf(event: Located, step: string): MetricDimensions {
-  const pipeline = event?.pipeline ?? event?.task
-  return { workflow: event?.run?.workflow ?? 'none', ...(pipeline ? { pipeline, step } : {}) }
+  const named = event?.pipeline ?? event?.task
+  const pipeline = named && unitOf(named)
+  return { workflow: unitOf(event?.run?.workflow ?? 'none'), ...(pipeline ? { pipeline, step } : {}) }
 }
 
 function metricOf(error: Error): MetricName {

@@ -8,7 +8,12 @@ import type { HandlerContext } from './deadline.ts'
 import { StepFunctionsExecutions } from './executions.ts'
 
 /** What start and janitor find in their context. */
-export type TriggerContext = HandlerContext & { workflow: TriggeredWorkflow; services: EndServices }
+export type TriggerContext = HandlerContext & {
+  workflow: TriggeredWorkflow
+  /** Those of its pipelines that are replicas. */
+  replicas: readonly string[]
+  services: EndServices
+}
 
 let opened: ReturnType<typeof open> | null = null
 
@@ -17,18 +22,16 @@ export function withTriggerServices(): MiddlewareObj<unknown, unknown, Error, Tr
   return {
     before: async ({ context }) => {
       opened ??= open()
-      Object.assign(context, { workflow: await workflowOf(opened.executions), services: opened })
+      Object.assign(context, { ...(await workflowOf(opened.executions)), services: opened })
     },
   }
 }
 
 /** Its pipelines are asked for, since a function's variables do not hold hundreds of names. */
-async function workflowOf(executions: StepFunctionsExecutions): Promise<TriggeredWorkflow> {
-  return {
-    name: variable('WORKFLOW_NAME'),
-    pipelines: await executions.pipelines(),
-    minInterval: Number(process.env.WORKFLOW_MIN_INTERVAL ?? 0) * 1000,
-  }
+async function workflowOf(executions: StepFunctionsExecutions): Promise<Pick<TriggerContext, 'workflow' | 'replicas'>> {
+  const { pipelines, replicas } = await executions.pipelines()
+  const minInterval = Number(process.env.WORKFLOW_MIN_INTERVAL ?? 0) * 1000
+  return { workflow: { name: variable('WORKFLOW_NAME'), pipelines, minInterval }, replicas }
 }
 
 function open() {

@@ -81,6 +81,7 @@ export const queuedBatch = z.object({ Records: z.array(z.object({ messageId: z.s
 export const executionEnded = z.object({
   detail: z.object({
     name: z.string().min(1),
+    stateMachineArn: z.string().optional(),
     status: z.enum(['SUCCEEDED', 'FAILED', 'TIMED_OUT', 'ABORTED']),
     /** In ms since 1970. */
     startDate: z.number().min(0).max(LAST_MS),

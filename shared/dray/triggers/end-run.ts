@@ -1,9 +1,18 @@
 import { TransientError } from '#dray/errors.ts'
 import type { RunRequest } from '#dray/messages/run-input.ts'
+import { unitOf } from '#dray/messages/step-name.ts'
 import type { RunRecord, RunStart, StateStore } from '#dray/state/state-store.ts'
 import type { WorkflowSlot } from '#dray/state/workflow-slots.ts'
 import { latestRuns, refusedAmong } from './refused-runs.ts'
-import { heldUntil, holderOf, startRun, type TriggeredWorkflow, type TriggerServices, takeSlot } from './request-run.ts'
+import {
+  heldUntil,
+  holderOf,
+  leasedBy,
+  startRun,
+  type TriggeredWorkflow,
+  type TriggerServices,
+  takeSlot,
+} from './request-run.ts'
 import { followUpOf } from './run-request.ts'
 import { settleRun } from './settle-run.ts'
 
@@ -33,7 +42,7 @@ export async function endRun(
     await state.startRun({ ...start, workflow: workflow.name })
     await stopPipelines(workflow, start.id, services)
   }
-  await settleRun({ id: start.id, reason, now: now(), pipelines: workflow.pipelines }, state)
+  await settleRun({ id: start.id, reason, now: now(), pipelines: leasedBy(workflow) }, state)
   return startFollowUp(workflow, start.id, services)
 }
 
@@ -43,7 +52,9 @@ export async function endRun(
  */
 async function stopPipelines({ pipelines }: TriggeredWorkflow, run: string, services: EndServices): Promise<void> {
   const open = (await services.state.run(run))?.steps.filter(({ status }) => status === 'running') ?? []
-  const running = open.map(({ step }) => step).filter((step) => pipelines.includes(step))
+  const running = open
+    .map(({ step }) => step)
+    .filter((step) => pipelines.includes(step) || pipelines.includes(unitOf(step)))
   if (running.length > 0) await services.executions.stopPipelines(run, running)
 }
 
@@ -110,7 +121,14 @@ async function nextRun(
   if (waiting !== null) return { request: waiting, pending: null, done: free }
   // Of a run that is still on, it will be known at its end what it was refused.
   if (runs.some(({ id, status }) => status === 'running' && id !== ended)) return null
-  return { request: { ...followUpOf('follow-up'), only: free }, pending: null, done: free }
+  return { request: { ...followUpOf('follow-up'), ...partOf(workflow, free) }, pending: null, done: free }
+}
+
+/** The steps that do the work of pipelines; of a replica the tables alone, unless all of it is wanted. */
+function partOf({ pipelines }: TriggeredWorkflow, wanted: readonly string[]): Pick<RunRequest, 'only' | 'tables'> {
+  const stepOf = (name: string) => (pipelines.includes(name) ? name : unitOf(name))
+  const tables = wanted.filter((name) => !pipelines.includes(name) && !wanted.includes(unitOf(name)))
+  return { only: [...new Set(wanted.map(stepOf))], ...(tables.length === 0 ? {} : { tables }) }
 }
 
 function resumed({ id, only }: RunRecord): RunRequest {
@@ -119,10 +137,10 @@ function resumed({ id, only }: RunRecord): RunRequest {
 
 /** Pipelines that refused a run while another held them, and that are free now. */
 async function refusedPipelines(
-  { pipelines }: TriggeredWorkflow,
+  workflow: TriggeredWorkflow,
   { state, now }: Pick<EndServices, 'state' | 'now'>,
 ): Promise<string[]> {
-  const states = await Promise.all(pipelines.map((pipeline) => state.pipeline(pipeline)))
+  const states = await Promise.all(leasedBy(workflow).map((pipeline) => state.pipeline(pipeline)))
   return states.flatMap((pipeline) =>
     pipeline?.pending && (pipeline.leaseOwner === null || (pipeline.leaseExpiresAt ?? 0) <= now())
       ? [pipeline.pipeline]

@@ -9,6 +9,8 @@ import { fingerprint, leastOf, unionOf } from './run-request.ts'
 export interface TriggeredWorkflow {
   readonly name: string
   readonly pipelines: readonly string[]
+  /** Tables of its replicas that are no steps: those that a run holds, or that wait for one. */
+  readonly tables?: readonly string[]
   /** Milliseconds from one run to the next that nothing but events asks for. */
   readonly minInterval: number
 }
@@ -154,10 +156,15 @@ async function startLess(
 
 /** A run from outside, such as one from the console, that works on a pipeline of the workflow. */
 export async function holderOf(
-  { pipelines }: TriggeredWorkflow,
+  workflow: TriggeredWorkflow,
   { state, now }: Pick<TriggerServices, 'state' | 'now'>,
 ): Promise<string | null> {
-  const states = await Promise.all(pipelines.map((pipeline) => state.pipeline(pipeline)))
+  const states = await Promise.all(leasedBy(workflow).map((pipeline) => state.pipeline(pipeline)))
   const held = states.find((pipeline) => pipeline?.leaseOwner && (pipeline.leaseExpiresAt ?? 0) > now())
   return held?.leaseOwner ?? null
+}
+
+/** All that a run of the workflow may hold. */
+export function leasedBy({ pipelines, tables = [] }: TriggeredWorkflow): readonly string[] {
+  return [...pipelines, ...tables]
 }

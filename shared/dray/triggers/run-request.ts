@@ -30,9 +30,14 @@ export function unionOf(requests: readonly RunRequest[]): RunRequest {
 }
 
 /** As little as a run can be asked for: a usual run of all steps, which reads what any of the events tells of. */
-export function leastOf({ trigger, only, mode }: RunRequest): RunRequest {
+export function leastOf({ trigger, only, tables, mode }: RunRequest): RunRequest {
   const least = followUpOf(fewest(trigger.split(','), MOST_TRIGGER_BYTES).join())
-  return { ...least, ...(only === undefined ? {} : { only }), ...(mode === undefined ? {} : { mode }) }
+  return {
+    ...least,
+    ...(only === undefined ? {} : { only }),
+    ...(tables === undefined ? {} : { tables }),
+    ...(mode === undefined ? {} : { mode }),
+  }
 }
 
 /** What is remembered of an event, however long its id is; of a fingerprint it is the same one. */

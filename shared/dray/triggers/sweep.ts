@@ -1,6 +1,7 @@
 import type { RunRequest } from '#dray/messages/run-input.ts'
+import { unitOf } from '#dray/messages/step-name.ts'
 import { type EndedRun, type EndServices, endRun, startFollowUp } from './end-run.ts'
-import { startRun, type TriggeredWorkflow } from './request-run.ts'
+import { leasedBy, startRun, type TriggeredWorkflow } from './request-run.ts'
 import { settleRun } from './settle-run.ts'
 
 const RUNNER = 'stepfunctions'
@@ -51,7 +52,8 @@ async function endHolders(
   services: EndServices,
 ): Promise<string | null> {
   const { state, now } = services
-  const states = await Promise.all(workflow.pipelines.map((pipeline) => state.pipeline(pipeline)))
+  const held = leasedBy(workflow)
+  const states = await Promise.all(held.map((pipeline) => state.pipeline(pipeline)))
   const owners = new Set(states.flatMap((pipeline) => pipeline?.leaseOwner ?? []))
   let followUp: string | null = null
   for (const owner of owners) {
@@ -62,9 +64,11 @@ async function endHolders(
     if (run.workflow === workflow.name) {
       if (!(await isOver({ id: owner, startedAt, pipeline: null }, services))) continue
       followUp = (await endRun(workflow, { ...run, reason: NOBODY_TOLD }, services)) ?? followUp
-    } else if (workflow.pipelines.includes(run.workflow)) {
+    } else if (held.includes(run.workflow)) {
       if (!(await isOver({ id: owner, startedAt, pipeline: run.workflow }, services))) continue
-      await settleRun({ id: owner, reason: NOBODY_TOLD, now: now(), pipelines: [run.workflow] }, state)
+      // With the tables of a replica.
+      const pipelines = held.filter((one) => one === run.workflow || unitOf(one) === run.workflow)
+      await settleRun({ id: owner, reason: NOBODY_TOLD, now: now(), pipelines }, state)
     }
   }
   return followUp

@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-cloudformation'
 import { EventBridgeClient, PutEventsCommand } from '@aws-sdk/client-eventbridge'
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda'
-import { SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
+import { ListExecutionsCommand, SFNClient, StartExecutionCommand, StopExecutionCommand } from '@aws-sdk/client-sfn'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { loadProject } from 'dray-infra/internal/project/load-project.ts'
@@ -31,6 +31,7 @@ import { attributesOf, placeholderName, readDeployment } from '#test/aws/grants/
 import { features } from '#test/aws/grants/synthesized-features.ts'
 import { type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
+import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { bootstrap, clientOf, putSecrets } from './account.ts'
 import { type ObservedEmulator, startObserved } from './emulator.ts'
 import { emulatorPackage } from './emulator-package.ts'
@@ -54,6 +55,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
   let sink: Server
   let shop: Client
   let lake: Client
+  let music: Client
   let person: Readonly<Record<string, string>> = {}
   let variables: Readonly<Record<string, string>> = {}
 
@@ -66,6 +68,10 @@ describe('the grants of an environment that does everything', { skip: why }, () 
   const client = () => clientOf(emulator)
   const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
     steps.map(({ name, status }) => `${name} ${status}`)
+  const recordedSteps = async (id: string): Promise<string[]> => {
+    const { steps = [] } = await json('runs', 'show', id)
+    return steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)
+  }
   const machine = (name: string) => `arn:aws:states:eu-west-1:000000000000:stateMachine:Dray-dev_${name}`
   const called = async (action: string, by: string) =>
     (await emulator.decisions()).filter((one) => one.action === action && one.caller.endsWith(by)).length
@@ -84,8 +90,8 @@ describe('the grants of an environment that does everything', { skip: why }, () 
       const isRunning = runs.some(({ status }: { status: string }) => status === 'running')
       return !isRunning && !/ until /.test(succeeded(await dray('state', ...ENV)))
     })
-  const locked = async (work: () => Promise<void>) => {
-    await lake.query('begin; lock table items in exclusive mode')
+  const locked = async (work: () => Promise<void>, table = 'items') => {
+    await lake.query(`begin; lock table ${table} in exclusive mode`)
     await work().finally(() => lake.query('rollback'))
   }
 
@@ -101,10 +107,13 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     const LINEAGE_URL = `https://127.0.0.1:${(sink.address() as AddressInfo).port}`
     variables = { ...emulator.variables, LINEAGE_URL, WEBHOOK_URL: LINEAGE_URL }
     postgres = await startPostgres()
-    const urls = { shop: await postgres.createDatabase(), lake: await postgres.createDatabase() }
+    const [own, target, chinook] = await Promise.all([1, 2, 3].map(() => postgres.createDatabase()))
+    const urls = { shop: own as string, lake: target as string, music: chinook as string }
     shop = new Client({ connectionString: urls.shop })
     lake = new Client({ connectionString: urls.lake })
-    await Promise.all([shop.connect(), lake.connect()])
+    music = new Client({ connectionString: urls.music })
+    await Promise.all([shop.connect(), lake.connect(), music.connect()])
+    await music.query(musicTables())
     await shop.query(
       `create table items (id bigint primary key, name text not null, note text, changed_at timestamp not null);
        create table readings (id bigint primary key);
@@ -124,11 +133,14 @@ describe('the grants of an environment that does everything', { skip: why }, () 
        create table item_versions (id bigint, valid_from timestamp, valid_to timestamp, is_current boolean not null, name text not null, primary key (id, valid_from));
        create table logged_items (id bigint not null, note text check (note <> 'forbidden'));
        create table items_of_name (name varchar(100) primary key, id bigint not null, changed_at timestamp not null);
-       create table readings (id bigint primary key)`,
+       create table readings (id bigint primary key);
+       create schema raw;
+       create view raw.genre as select 1 as genre_id`,
     )
     await putSecrets(emulator, {
       'shop/url': urls.shop,
       'lake/url': urls.lake,
+      'music/url': urls.music,
       lineage: 'key',
       slack: `${LINEAGE_URL}/slack`,
       webhook: 'key',
@@ -148,6 +160,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     if (process.env.KEEP_LOG) writeFileSync(process.env.KEEP_LOG, JSON.stringify(await emulator.decisions()))
     await shop?.end()
     await lake?.end()
+    await music?.end()
     sink?.close()
     await emulator?.stop()
     await postgres?.stop()
@@ -283,6 +296,91 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     await quiet()
   })
 
+  it('suffice for all tables of a database, of which one cannot be loaded, and for them again as they are then', async () => {
+    const tablesIn = async (database: Client, schema: string): Promise<string[]> => {
+      const sql = 'select table_name from information_schema.tables where table_schema = $1 order by 1'
+      return (await database.query({ text: sql, values: [schema], rowMode: 'array' })).rows.flat()
+    }
+    const digestOf = async (database: Client, table: string, where = 'true') => {
+      const sql = `select to_jsonb(t) - '_deleted_at' as row from ${table} as t where ${where}`
+      const digest = `select count(*)::int, md5(string_agg(row::text, '|' order by row::text collate "C")) from (${sql}) as rows`
+      return (await database.query({ text: digest, rowMode: 'array' })).rows[0] ?? []
+    }
+    const areEqual = async (tables: readonly string[]) => {
+      for (const table of tables) {
+        const there = await digestOf(lake, `raw.${table}`, '_deleted_at is null')
+        assert.deepEqual([table, there], [table, await digestOf(music, table)])
+      }
+    }
+    const before = await tablesIn(music, 'public')
+
+    const { code, stdout, stderr } = await dray('run', 'copies', ...ENV, '--json')
+
+    assert.equal(code, 1, `${stderr}${stdout}`)
+    const recorded = await recordedSteps(JSON.parse(stdout).run_id)
+    const failed = recorded.filter((step) => !step.endsWith(' success'))
+    assert.deepEqual(failed.sort(), ['copied failed', 'copied/genre failed'])
+    await areEqual(before.filter((table) => table !== 'genre'))
+
+    await lake.query('drop view raw.genre')
+    await music.query(`
+      drop table playlist_track;
+      create table label (label_id int primary key, name text);
+      insert into label values (1, 'one'), (2, null);
+      update artist set name = 'another' where artist_id = 1;
+      delete from invoice_line where invoice_line_id = 1`)
+    const again = await json('run', 'copies')
+
+    assert.equal(again.status, 'success')
+    await areEqual(await tablesIn(music, 'public'))
+    assert.deepEqual(
+      (await tablesIn(lake, 'raw')).filter((table) => !before.includes(table)),
+      ['label'],
+    )
+    assert.equal((await digestOf(lake, 'raw.invoice_line', '_deleted_at is not null'))[0], 1)
+    assert.ok((await digestOf(lake, 'raw.playlist_track'))[0] > 0)
+  })
+
+  it('suffice for a stopped run of all tables, and for a replica that a person starts and stops', async () => {
+    const states = new SFNClient(client())
+    const working = async () => {
+      const stateMachineArn = machine('copied_table_pipeline')
+      const running = await states.send(new ListExecutionsCommand({ stateMachineArn, statusFilter: 'RUNNING' }))
+      return (running.executions ?? []).map(({ name }) => name)
+    }
+    const isAtWork = (id: string) => async () => (await recordedSteps(id)).includes('copied/artist running')
+    await locked(async () => {
+      const { run_id: id } = await json('run', 'copied', '--detach')
+      await until(isAtWork(id))
+      await json('runs', 'stop', id)
+      await dray('runs', 'watch', id, ...ENV)
+      await until(async () => (await working()).length === 0)
+    }, 'raw.artist')
+    await quiet()
+    await locked(async () => {
+      const stateMachineArn = machine('copied_pipeline')
+      const started = await states.send(new StartExecutionCommand({ stateMachineArn, name: 'all-by-hand' }))
+      await until(async () =>
+        (await json('runs')).runs.some(({ run_id: id }: { run_id: string }) => id === 'all-by-hand'),
+      )
+      await until(isAtWork('all-by-hand'))
+      await states.send(new StopExecutionCommand({ executionArn: started.executionArn }))
+      await until(async () => (await working()).length === 0)
+    }, 'raw.artist')
+    await quiet()
+    const { run_id: one } = await json('run', 'copied/artist')
+    assert.deepEqual((await recordedSteps(one)).sort(), ['copied success', 'copied/artist success'])
+    const stateMachineArn = machine('copied_table_pipeline')
+    const input = JSON.stringify({ pipeline: 'copied/artist' })
+    await states.send(new StartExecutionCommand({ stateMachineArn, name: 'one-by-hand', input }))
+    await until(async () =>
+      (await json('runs')).runs.some(({ run_id: id }: { run_id: string }) => id === 'one-by-hand'),
+    )
+    assert.equal((await json('runs', 'watch', 'one-by-hand')).status, 'success')
+    states.destroy()
+    await quiet()
+  })
+
   it('suffice for what is called on a schedule, during a run that an event has started', async () => {
     const functions = new LambdaClient(client())
     const call = async (FunctionName: string, payload: object) => {
@@ -353,6 +451,20 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     )
   })
 })
+
+/** The tables of Chinook, or a few like them where the shared data is not there. */
+function musicTables(): string {
+  if (withoutSharedData === false) {
+    const sql = readFileSync(sharedData('chinook/postgres.sql'), 'utf8')
+    return sql.slice(sql.indexOf('CREATE TABLE'))
+  }
+  return `create table album (album_id int primary key, title text); insert into album values (1, 'one');
+          create table artist (artist_id int primary key, name text); insert into artist values (1, 'one'), (2, 'two');
+          create table genre (genre_id int primary key, name text);
+          create table invoice_line (invoice_line_id int primary key); insert into invoice_line values (1), (2);
+          create table playlist_track (playlist_id int, track_id int, primary key (playlist_id, track_id));
+          insert into playlist_track values (1, 1)`
+}
 
 /** What was named when the environment was deployed, with its placeholder. */
 async function namesOf(client: CloudFormationClient): Promise<ReadonlyMap<string, string>> {

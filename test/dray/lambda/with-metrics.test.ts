@@ -48,6 +48,14 @@ describe('the metrics of a step', () => {
     assert.doesNotMatch(JSON.stringify(metrics), /run-1/)
   })
 
+  test('are those of the replica where a table of it commits, which has no metrics of its own to pay for', async () => {
+    const given = { ...input, pipeline: 'sales-raw/orders', run: { ...run, workflow: 'sales-raw/orders' } }
+
+    const [metrics] = await ended('commit', given, async () => counts)
+
+    assert.deepEqual([metrics.workflow, metrics.pipeline, metrics.RowsRead], ['sales-raw', 'sales-raw', 10])
+  })
+
   const errors: [string, Error][] = [
     ['Failures', new TerminalError('broken')],
     ['Retries', new TransientError('away')],

@@ -121,6 +121,27 @@ describe('watchRun', () => {
     )
   })
 
+  test('shows how many tables of a replica have ended, and the rows of those that landed', async () => {
+    const read = (rows: number) => ({ ...NO_ROWS, read: rows, inserted: rows })
+    const replica = { ...emptyStep(`r-${id}`, 'sales-raw'), startTime: 1_000, tables: { total: 4, failed: 0 } }
+    await state.putStep(replica)
+    await state.putStep({ ...emptyStep(`r-${id}`, 'sales-raw/orders'), ...read(5), status: 'success' })
+    await state.putStep({ ...emptyStep(`r-${id}`, 'sales-raw/log'), status: 'failed' })
+    await state.putStep({ ...emptyStep(`r-${id}`, 'sales-raw/customers'), startTime: 1_000 })
+    const watched = watch(['sales-raw'], [running, running, ended('failed')])
+    while (shown.length < 1) await new Promise(setImmediate)
+    await state.putStep({ ...replica, ...read(5), status: 'failed', error: 'log: gone' })
+
+    const result = await watched
+
+    const [first] = shown
+    assert.deepEqual([first?.name, first?.phase, first?.rowsLoaded], ['sales-raw', '2 of 4 tables', 5])
+    assert.deepEqual(
+      result?.steps.map(({ step, error }) => [step, error]),
+      [['sales-raw', 'log: gone']],
+    )
+  })
+
   test('marks what an execution that was aborted has left open, before the janitor does', async () => {
     await state.putStep({ ...emptyStep(`r-${id}`, 'orders'), startTime: 1_000 })
 

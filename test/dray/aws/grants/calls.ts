@@ -42,10 +42,14 @@ export function recordOf(
   },
 ): string[] {
   const lines = new Set<string>()
-  const pipeline = new RegExp(`(?<=[/#]|Dray-dev_)(?:${known.pipelines.join('|')})(?=[/_:]|$)`, 'g')
+  const pipeline = new RegExp(`(?<=[/#]|Dray-dev_)(?:${known.pipelines.join('|')})(?=[/_:!]|$)`, 'g')
   const plain = (text: string) => {
     const named = [...known.names].reduce((so, [name, placeholder]) => so.replaceAll(name, placeholder), text)
-    return named.replaceAll(pipeline, '<pipeline>').replaceAll(UUID, '<id>').replaceAll(SECRET, '$1-xxxxxx')
+    return named
+      .replaceAll(pipeline, '<pipeline>')
+      .replaceAll(TABLE, '$1<table>')
+      .replaceAll(UUID, '<id>')
+      .replaceAll(SECRET, '$1-xxxxxx')
   }
   for (const { action, resource, caller, context } of raw) {
     const by = callerName(caller)
@@ -65,6 +69,8 @@ export function recordOf(
   return [...lines].sort()
 }
 
+/** Of a replica, in a key of the bucket and in one of the state table. */
+const TABLE = /(<pipeline>!|PIPELINE#<pipeline>\/)[^/]+/g
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g
 const SECRET = /(:secret:.+)-\w{6}$/g
 
@@ -72,8 +78,8 @@ const SECRET = /(:secret:.+)-\w{6}$/g
 function keyOf(text: string): string {
   return text
     .replace(/^(runs)\/[^/]+/, '$1/<run>')
-    .replace(/^(runs\/<run>\/<pipeline>)\/\d+/, '$1/<partition>')
-    .replace(/^(quarantine|findings)(\/<pipeline>)\/(?!<)[^/]+(?=\/)/, '$1$2/<run>')
+    .replace(/^(runs\/<run>\/<pipeline>(?:!<table>)?)\/\d+/, '$1/<partition>')
+    .replace(/^(quarantine|findings)(\/<pipeline>(?:!<table>)?)\/(?!<)[^/]+(?=\/)/, '$1$2/<run>')
     .replace(/^RUN#.*/, 'RUN#<run>')
 }
 

@@ -29,11 +29,6 @@ export const unusedGrants: readonly Reason[] = [
     why: 'Step Functions sets up where the logs of a state machine go with its role.',
   },
   {
-    by: ['pipelines'],
-    actions: ['states:DescribeExecution', 'states:StopExecution'],
-    why: 'Step Functions follows and stops the executions of a Distributed Map.',
-  },
-  {
     by: ['*_workflow_start'],
     actions: ['sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'],
     why: 'Lambda takes messages from the queue with the role of the function.',
@@ -54,7 +49,7 @@ export const unusedGrants: readonly Reason[] = [
     why: 'An upload in parts that fails is thrown away.',
   },
   {
-    by: ['extract-*', 'transform', 'load-*', 'plan'],
+    by: ['extract-*', 'transform', 'load-*', 'plan', 'gather'],
     actions: ['s3:ListBucket'],
     on: '<StagingBucket> for runs/*',
     why: 'S3 says of an object that it is missing to those alone who may list it.',
@@ -80,6 +75,38 @@ export const unusedGrants: readonly Reason[] = [
     by: ['load-*', 'task-*'],
     actions: ['dynamodb:GetItem'],
     why: 'Where the reply to a write is lost, the item tells whether it was written.',
+  },
+  {
+    by: ['commit', 'outcome'],
+    actions: ['dynamodb:Query'],
+    why: 'A run that began with a version before goes on with its code, which reads all items of the run.',
+  },
+  {
+    by: ['tables', 'gather'],
+    actions: ['dynamodb:GetItem', 'dynamodb:Query'],
+    why: 'A lease that another run holds is looked up, and what is known of tables that are left out or were lost.',
+  },
+  {
+    by: ['tables'],
+    actions: ['s3:PutObject'],
+    on: '<StagingBucket>/runs/*/*/_items/*',
+    why: 'More than 1,000 tables are the items of a Distributed Map.',
+  },
+  {
+    by: ['copies_workflow_start'],
+    actions: ['dynamodb:*', 'states:*', 'sqs:SendMessage'],
+    why: 'The workflow of the replica has no event and no schedule; the start of another one shows these calls.',
+  },
+  {
+    by: ['copies_workflow_janitor'],
+    actions: ['states:StartExecution', 'states:DescribeExecution', 'dynamodb:PutItem'],
+    why: 'Runs of this workflow follow no other and are not swept here; the janitor of another one shows these calls.',
+  },
+  {
+    by: ['people', 'reconcile'],
+    actions: ['secretsmanager:GetSecretValue'],
+    on: 'secret:/dray/dev/music/*',
+    why: 'Nothing plans or compares a table of the replica here; what is done with a pipeline shows this call.',
   },
   {
     by: ['workflows_dray_versions'],

@@ -1,4 +1,5 @@
 import { cron, event, reconcile, run, workflow } from 'dray/workflow'
+import { copied } from '#functions/copied/pipeline.ts'
 import { items } from '#functions/items/pipeline.ts'
 import { kept } from '#functions/kept/pipeline.ts'
 import { listed } from '#functions/listed/pipeline.ts'
@@ -22,3 +23,5 @@ export const everything = workflow('everything', {
 })
 
 export const wide = workflow('wide', { steps: [run(readings)], schedule: cron('0 3 * * *', { timezone: 'UTC' }) })
+
+export const copies = workflow('copies', { steps: [run(copied), run(copied.table('album'))] })

@@ -1,0 +1,3 @@
+import { database } from 'dray'
+
+export const music = database('music')
