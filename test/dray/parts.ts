@@ -9,10 +9,11 @@ export const CLOUD_PART = 'cloud'
 
 /** The parts of `npm run test:long`, each of which ends within 20 minutes on two processors. */
 export const longParts: Readonly<Record<string, readonly string[]>> = {
-  simulation: ['test/dray/faults/simulation/simulation.test.ts', 'test/dray/faults/simulation/crash-points.test.ts'],
+  simulation: ['test/dray/faults/simulation/{simulation,family,crash-points}.test.ts'],
   mutants: ['test/dray/faults/simulation/mutants.test.ts'],
   'kills-postgres': ['test/dray/faults/kill/kill-postgres.test.ts'],
   'kills-mariadb': ['test/dray/faults/kill/kill-mariadb.test.ts'],
+  'kills-replica': ['test/dray/faults/kill/replica.test.ts'],
   [ENGINES_PART]: [
     'test/dray/pipeline/{foreign-keys,float-keys,forgotten-spellings,given-keys,history-stored,history,impossible-dates,key-order}.test.ts',
     'test/dray/pipeline/{odd-names,own-names}.test.ts',
@@ -24,7 +25,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/active-record/{hostile-values,many-rows,value-matrix}.test.ts',
     'test/dray/local/csv/{kinds,live-types,models,names,real-data}.test.ts',
     'test/dray/faults/command/command.test.ts',
-    'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
+    'test/dray/faults/kill/{processes,replica,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/fuzz/*.test.ts',
     'test/dray/faults/hostile-tables/hostile-tables.test.ts',
@@ -45,7 +46,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/pipeline/*.test.ts',
     'test/dray/cli/run-warehouses.test.ts',
     'test/dray/local/csv/{import,kinds,live-types,models,names,real-data}.test.ts',
-    'test/dray/faults/kill/{kill-mariadb,processes,rows,server-crash,staged-objects}.test.ts',
+    'test/dray/faults/kill/{kill-mariadb,processes,replica,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
   ],

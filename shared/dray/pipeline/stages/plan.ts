@@ -1,5 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
-import { TerminalError, TransientError } from '#dray/errors.ts'
+import { TransientError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
@@ -26,6 +26,7 @@ import { emptyStep, type Lease, seenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
+import { refuseEndedRun } from './refuse-ended-run.ts'
 
 /** A lease outlives the longest run that is expected; the fence, not the lease, keeps an overtaken run from writing. */
 const LEASE_MS = 6 * 3600 * 1000
@@ -214,18 +215,4 @@ async function planAlreadyDone(
   const staged = await stagePlan(services, made)
   const recorded = { name: pipeline, concurrency: 1, extract: { partitionRows: 1 } }
   return recordPlanned(recorded, runId, { plan: made, staged, partitions: [] }, made, services)
-}
-
-/**
- * A Plan delivered after its run has ended takes a lease that nobody would give back. Finish ends the run first and
- * gives leases back then, so one of the two sees the other.
- */
-async function refuseEndedRun(pipeline: string, runId: string, { state }: Services): Promise<void> {
-  const status = (await state.runRecord(runId))?.status
-  if (status === undefined || status === 'running') return
-  const reason = `run ${runId} has ended (${status}) and this Plan came late, so nothing was planned`
-  const step = await state.stepRecord(runId, pipeline)
-  if (step?.status === 'running') await state.putStep({ ...step, status: 'failed', error: reason })
-  await state.releaseLease(pipeline, runId)
-  throw new TerminalError(`${pipeline}: ${reason}; start another run if there is something to load`)
 }

@@ -13,6 +13,7 @@ import { emptyStep } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { enterRun } from './enter-run.ts'
 import { recordEnd } from './outcome.ts'
+import { refuseEndedRun } from './refuse-ended-run.ts'
 
 /** As long as that of a pipeline. */
 const LEASE_MS = 6 * 3600 * 1000
@@ -40,6 +41,7 @@ async function findTables(replica: Replica, input: TablesInput, services: Servic
   const { run, tables: asked = null, except } = input
   await enterRun(input, services)
   if (asked === null) await state.acquireLease(replica.name, run.id, startedAt, startedAt + LEASE_MS)
+  await refuseEndedRun(replica.name, run.id, services)
   const chosen = await chosenTables(replica)
   const wanted = chosenOf(replica, chosen.tables, { asked, except: new Set(except ?? []) })
   const { apart, clashes } = await apartInTarget(replica, wanted)
@@ -53,6 +55,7 @@ async function findTables(replica: Replica, input: TablesInput, services: Servic
     notes: notes.length === 0 ? null : notes,
     tables: { total: wanted.length, failed: clashes.size },
   })
+  await refuseEndedRun(replica.name, run.id, services)
   const plan: TablesPlan = { startedAt, steps: wanted.map(({ step }) => step) }
   const items = apart.map(({ step }) => ({ step, suffix: executionSuffix(step) }))
   services.progress({ pipeline: replica.name, partition: null, phase: 'plan', rows: items.length })

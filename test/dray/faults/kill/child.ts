@@ -52,9 +52,9 @@ for (const side of ['source', 'target']) {
 }
 putPointsInSockets((port) => ports.get(port), at)
 const { state, staging } = connect(endpoint, folder)
-const { items } = pipelineAt(place, shape)
-await (await items.extract.source.database.adapter()).close()
-await (await items.load.target.database.adapter()).close()
+const { source, target, items } = pipelineAt(place, shape)
+await (await source.adapter()).close()
+await (await target.adapter()).close()
 
 process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
   count = crashPoints(crashAt ?? null, crashFrom ?? '', (point) => points.push(point))
@@ -69,7 +69,7 @@ process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
   process.send?.({ ended, points })
   process.disconnect()
   const { status } = resultOf(
-    { id: runId, workflow: killed.name, seconds: 0, interrupted: false, started: new Set() },
+    { id: runId, workflow: killed[items.kind].name, seconds: 0, interrupted: false, started: new Set() },
     [PIPELINE],
     await state.run(runId),
     ended.outcomes,

@@ -35,7 +35,7 @@ export class KindKills {
     await this.#kind.begin(this.#lane)
     const points = await this.#count()
     const waiting =
-      atMost === null ? points.map((_, index) => ({ crashAt: index + 1 })) : chosen(points, atMost, this.#kind.critical)
+      atMost === null ? points.map((_, index) => ({ crashAt: index + 1 })) : chosen(points, atMost, this.#kind)
     const most = 2 * waiting.length
     let next: Child | null = this.#childAt(waiting.shift())
     try {
@@ -117,7 +117,12 @@ export class KindKills {
  * Half of them from where Commit writes to the target until it turns to the state, or anywhere in Commit; the others
  * spread over all.
  */
-function chosen(points: readonly string[], wanted: number, critical: RegExp = /^Commit: state-entered/): Crash[] {
+function chosen(
+  points: readonly string[],
+  wanted: number,
+  { critical = /^Commit: state-entered/, phases }: KindOfRun,
+): Crash[] {
+  if (phases !== undefined) return inPhases(points, wanted, phases)
   const start = points.findIndex((point) => critical.test(point))
   const length = points.slice(start).findIndex((point) => point.startsWith('state.commit starts'))
   if (start < 0 || length < 0) throw new Error(`this run has no ${critical} among its points`)
@@ -127,4 +132,15 @@ function chosen(points: readonly string[], wanted: number, critical: RegExp = /^
     crashFrom: critical.source,
   }))
   return [...spread(points, wanted - half).map((crashAt) => ({ crashAt })), ...within]
+}
+
+/** As many of each phase, spread over it; each is counted from where the phase begins. */
+function inPhases(points: readonly string[], wanted: number, phases: readonly RegExp[]): Crash[] {
+  const starts = phases.map((phase) => points.findIndex((point) => phase.test(point)))
+  const missing = phases.find((_, at) => (starts[at] ?? -1) < 0)
+  if (missing !== undefined) throw new Error(`this run has no ${missing} among its points`)
+  return phases.flatMap(({ source: crashFrom }, at) => {
+    const own = points.slice(starts[at], starts[at + 1])
+    return spread(own, Math.ceil(wanted / phases.length)).map((crashAt) => ({ crashAt, crashFrom }))
+  })
 }

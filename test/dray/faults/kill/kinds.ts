@@ -29,6 +29,8 @@ export interface KindOfRun {
   readonly shape: PipelineShape
   /** Where Commit begins what must be seen whole or not at all. */
   readonly critical?: RegExp
+  /** Where each of its phases begins, in order: kills are spread over each of them. */
+  readonly phases?: readonly RegExp[]
   /** The first content of the databases. */
   begin(lane: Lane): Promise<void>
   /**
@@ -42,7 +44,7 @@ export interface KindOfRun {
   check(lane: Lane): Promise<void>
 }
 
-type Digests = ReadonlyMap<string, string>
+export type Digests = ReadonlyMap<string, string>
 
 /** All rows at first (round 0), and a fourth of them in each round. */
 async function changeRows(lane: Lane, round: number): Promise<string> {

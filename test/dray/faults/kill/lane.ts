@@ -173,8 +173,8 @@ export class Lane {
     return untilBlocked(this.target)
   }
 
-  async lastRun(): Promise<string | null> {
-    return (await this.state.pipeline(PIPELINE))?.lastRun ?? null
+  async lastRun(pipeline = PIPELINE): Promise<string | null> {
+    return (await this.state.pipeline(pipeline))?.lastRun ?? null
   }
 
   /** Runs until the window has passed the stamp; without any fault each run must succeed. */
@@ -273,8 +273,10 @@ export class Lane {
    * read.
    */
   async checkNothingLeft(): Promise<void> {
-    const owner = (await this.state.pipeline(PIPELINE))?.leaseOwner
-    if (owner) throw new Divergence(`everything has ended, and ${owner} holds the lease`)
+    for (const { pipeline } of [{ pipeline: PIPELINE }, ...(await this.state.pipelines())]) {
+      const owner = (await this.state.pipeline(pipeline))?.leaseOwner
+      if (owner) throw new Divergence(`everything has ended, and ${owner} holds the lease of ${pipeline}`)
+    }
     const running = await this.state.runs({ status: 'running', limit: 10 })
     if (running.length > 0) throw new Divergence(`everything has ended, and ${running[0]?.id} is still running`)
     for (const observer of [this.source, this.target]) {

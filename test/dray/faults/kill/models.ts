@@ -3,10 +3,12 @@ import { bigint, boolean, decimal, text, timestamp, varchar } from 'dray/interna
 import { type Timestamp, timestampOf } from 'dray/internal/active-record/values.ts'
 import { changedSince, counter, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
-import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Unit } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
+import { familyOf } from './replica-models.ts'
 
 /** Rows with this label are left out by the transform. */
 export const SKIPPED = 'skip'
@@ -25,7 +27,8 @@ export interface PipelineShape {
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
    * whose rows say so, `first` one of everything that leaves rows alone which are there, `known` one that writes no
-   * others, `follow` one that takes over columns which no model knows, `shared` one that deletes among rows of others.
+   * others, `follow` one that takes over columns which no model knows, `shared` one that deletes among rows of others;
+   * `replica` takes over the tables of a family in its place.
    */
   readonly load?:
     | 'upsert'
@@ -39,6 +42,7 @@ export interface PipelineShape {
     | 'known'
     | 'follow'
     | 'shared'
+    | 'replica'
   /** By the stamp of the last change unless told. */
   readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
   /** Is about the rows below this amount, and deletes those that leave them. */
@@ -57,7 +61,7 @@ export interface PipelineShape {
  * The pipeline that is killed, and its two databases. `place` is part of their names, and so of the variables of their
  * URLs.
  */
-export function pipelineAt(place: string, shape: PipelineShape = {}) {
+export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
   const {
     partitionRows = 900,
     concurrency = 2,
@@ -70,6 +74,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
   } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
+  if (load === 'replica') return { source, target, items: familyOf(PIPELINE, source, target) }
   class Item extends source.source(isView ? 'item_view' : 'item', {
     id: bigint().primaryKey(),
     code: text(),
@@ -162,7 +167,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}) {
     quarantine: { rows: 1_000_000, share: 1, retry },
     concurrency,
   })
-  return { source, target, items: items as unknown as Pipeline }
+  return { source, target, items: items as unknown as Unit }
 }
 
 /** A time that is the earlier the later a change comes, so that each comes late. */
@@ -174,8 +179,11 @@ function backwards(changedAt: Timestamp): Timestamp {
 export interface Place {
   readonly source: Database
   readonly target: Database
-  readonly items: Pipeline
+  readonly items: Unit
 }
 
-export const killed = workflow('killed', { steps: [run({ kind: 'pipeline', name: PIPELINE })] })
-export const { definition, machines } = toStatesLanguage(killed)
+export const killed = {
+  pipeline: workflow('killed', { steps: [run({ kind: 'pipeline', name: PIPELINE })] }),
+  replica: workflow('killed', { steps: [run({ kind: 'replica', name: PIPELINE })] }),
+} as const
+export const compiled = { pipeline: toStatesLanguage(killed.pipeline), replica: toStatesLanguage(killed.replica) }

@@ -3,26 +3,31 @@ import type {
   CommitInput,
   ExtractInput,
   FinishInput,
+  GatherInput,
   LoadInput,
   OutcomeInput,
   PlanInput,
+  TablesInput,
   TransformInput,
 } from 'dray/internal/messages/stages.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
+import type { Unit } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { commit } from 'dray/internal/pipeline/stages/commit.ts'
 import { extract } from 'dray/internal/pipeline/stages/extract.ts'
 import { finish } from 'dray/internal/pipeline/stages/finish.ts'
+import { gather } from 'dray/internal/pipeline/stages/gather.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { outcome } from 'dray/internal/pipeline/stages/outcome.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import { tables } from 'dray/internal/pipeline/stages/tables.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { localRunner } from 'dray-infra/internal/runs/run-lock.ts'
 import { type Clock, type ExecutionResult, execute, realClock } from 'dray-infra/internal/states-language/index.ts'
 import type { At } from './crash-points.ts'
-import { definition, machines } from './models.ts'
+import { compiled } from './models.ts'
 
 /** Waits between two attempts are as long as they are so that others can recover; a test need not wait as long. */
 const impatientClock: Clock = {
@@ -32,7 +37,7 @@ const impatientClock: Clock = {
 
 export interface RunHere {
   readonly runId: string
-  readonly pipeline: Pipeline
+  readonly pipeline: Unit
   /** What it is asked for instead of a usual run. */
   readonly mode?: RunMode | null | undefined
   readonly state: StateStore
@@ -58,6 +63,7 @@ export interface Ended extends ExecutionResult {
 /** A whole run in this process: the compiled definition, the local interpreter, the shipped handlers' work. */
 export async function runHere(options: RunHere): Promise<Ended> {
   const { runId, state, mode = null, at = () => {} } = options
+  const { definition, machines } = compiled[options.pipeline.kind]
   let outcomes: FinishInput['steps'] = {}
   const retries: string[] = []
   await state.startRun({
@@ -110,6 +116,10 @@ async function perform(name: string, payload: unknown, options: RunHere, signal:
     runner: localRunner(),
   }
   switch (name) {
+    case 'DrayTables':
+      return tables(pipeline as Replica, payload as TablesInput, services)
+    case 'DrayGather':
+      return gather(payload as GatherInput, services)
     case 'DrayPlan':
       return plan(pipeline, payload as PlanInput, services)
     case 'ItemsExtract':

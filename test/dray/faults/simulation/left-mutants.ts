@@ -27,7 +27,7 @@ export const leftMutants: readonly Mutant[] = [
   {
     bug: 'rows that are left alone are counted nowhere',
     file: LEFT_ALONE,
-    edits: [['left: leftOut.size }', 'left: 0 }']],
+    edits: [['open, leftOut)), left }', 'open, leftOut)), left: 0 }']],
     over: LEFT,
   },
   {

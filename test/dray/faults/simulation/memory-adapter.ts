@@ -265,6 +265,22 @@ function memoryAdapter(
       },
       compare: async (_rows, known, now) => (known.server === now.server ? 'same' : 'other'),
     },
+    catalogue: {
+      list: async (query) => {
+        // A request like any other, which may go wrong.
+        await query('select 1 as "tables"')
+        return bound()
+          .tableNames()
+          .map((table) => ({ table, isView: false, rows: null, bytes: null }))
+      },
+      details: async (_query, table) => ({
+        comment: null,
+        isView: false,
+        isInherited: false,
+        columns: new Map(),
+        indexed: new Set(bound().columnNames(table)),
+      }),
+    },
     dialect: 'postgres',
     builder: postgresBuilder(),
     async acquire() {

@@ -499,6 +499,19 @@ export class MemoryDatabase {
     return table
   }
 
+  tableNames(): string[] {
+    return [...this.#tables.keys()]
+  }
+
+  columnNames(table: string): string[] {
+    return (this.#tables.get(table)?.columns ?? []).map(({ name }) => name)
+  }
+
+  /** Somebody drops a table, whoever reads it. */
+  forget(name: string): void {
+    this.#tables.delete(name)
+  }
+
   describe(name: string): LiveTable | null {
     const table = this.#tables.get(name)
     return table === undefined ? null : liveTable(table)

@@ -38,14 +38,24 @@ process.on('uncaughtException', (error) => {
   stray = error
 })
 
-async function hunt(): Promise<MutantResult> {
-  const { Simulation } = await import('./simulation.ts')
+async function simulationFor({ family }: Mutant) {
   const { drawScenario } = await import('./scenario.ts')
+  if (family) {
+    const { drawFamily, FamilySimulation } = await import('./family-simulation.ts')
+    return { Simulation: FamilySimulation, drawSchedule: drawFamily }
+  }
+  const { Simulation } = await import('./simulation.ts')
+  const drawSchedule = (seed: number, over?: Mutant['over']) => drawScenario(seed, { kind: 'usual', ...over })
+  return { Simulation, drawSchedule }
+}
+
+async function hunt(): Promise<MutantResult> {
+  const { Simulation, drawSchedule } = await simulationFor(mutant)
   for (const file of changes.keys()) misfits.push(`${file.slice(root.length)} was not loaded`)
   if (misfits.length > 0) return { misfit: misfits.join('; ') }
   for (let seed = 1; seed <= schedules; seed++) {
     try {
-      await new Simulation(drawScenario(seed, { kind: 'usual', ...mutant.over })).run()
+      await new Simulation(drawSchedule(seed, mutant.over)).run()
     } catch (error) {
       return { caughtBy: seed, message: (error as Error).message }
     }

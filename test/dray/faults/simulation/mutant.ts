@@ -7,6 +7,8 @@ export interface Mutant {
   readonly edits: readonly (readonly [find: string | RegExp, replace: string])[]
   /** Edits of a second file, where one place alone would not show. */
   readonly also?: Pick<Mutant, 'file' | 'edits'>
+  /** Schedules of a replica are to show it. */
+  readonly family?: true
   /** What makes schedules in which the bug shows more common. */
   readonly over?: Partial<Scenario>
 }

@@ -1,3 +1,4 @@
+import { familyMutants } from './family-mutants.ts'
 import { deletingMutants, historyMutants, modeMutants, replaceMutants } from './kind-mutants.ts'
 import { leftMutants } from './left-mutants.ts'
 import type { PipelineShape } from './models.ts'
@@ -457,4 +458,5 @@ export const mutants: readonly Mutant[] = [
   ...worldMutants,
   ...largeRowMutants,
   ...leftMutants,
+  ...familyMutants,
 ]

@@ -7,6 +7,8 @@ import type { Scenario } from './scenario.ts'
 /** One schedule: a seed, what is other than drawn from it, and a fault at one numbered request. */
 export interface Schedule {
   readonly seed: number
+  /** Of a replica with its tables. */
+  readonly isOfFamily?: boolean
   readonly over?: Partial<Scenario>
   readonly at?: { readonly request: number; readonly fate: Fate }
 }
@@ -71,7 +73,7 @@ export function assertNoDivergence({ divergences }: Tally): void {
     .slice(0, 5)
     .map(
       ({ schedule, message }) =>
-        `${JSON.stringify(schedule)}: ${message} (npm run simulate -- --seed ${schedule.seed})`,
+        `${JSON.stringify(schedule)}: ${message} (npm run simulate -- --seed ${schedule.seed}${schedule.isOfFamily ? ' --kind family' : ''})`,
     )
   assert.equal(divergences.length, 0, `${divergences.length} schedules diverge:\n${shown.join('\n')}`)
 }

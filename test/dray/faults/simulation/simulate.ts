@@ -1,12 +1,14 @@
 import { availableParallelism } from 'node:os'
 import { parseArgs } from 'node:util'
+import { drawFamily, FamilySimulation } from './family-simulation.ts'
 import { drawScenario, type Kind, kinds, type Scenario } from './scenario.ts'
 import { added, nothing, runSchedules } from './schedules.ts'
 import { Simulation } from './simulation.ts'
 
 /*
  * `npm run simulate -- --seeds 100000 [--from 1]` runs schedules; `--seed N` runs one and prints what happened.
- * `--kind` has all of them be of one kind; `--threads` is as many as there are processors unless told.
+ * `--kind` has all of them be of one kind, `--kind family` of a replica; `--threads` is as many as there are
+ * processors unless told.
  */
 
 const BATCH = 5_000
@@ -22,19 +24,21 @@ const { values } = parseArgs({
   },
 })
 
-if (values.kind !== undefined && !kinds.includes(values.kind as Kind))
-  throw new TypeError(`--kind is one of ${kinds.join(', ')}`)
-const over: Partial<Scenario> = values.kind === undefined ? {} : { kind: values.kind as Kind }
+const isOfFamily = values.kind === 'family'
+if (values.kind !== undefined && !isOfFamily && !kinds.includes(values.kind as Kind))
+  throw new TypeError(`--kind is one of ${kinds.join(', ')}, family`)
+const over: Partial<Scenario> = values.kind === undefined || isOfFamily ? {} : { kind: values.kind as Kind }
 
 function print(line: string): void {
   process.stdout.write(`${line}\n`)
 }
 
 async function one(seed: number): Promise<void> {
-  const scenario = drawScenario(seed, over)
+  const scenario = isOfFamily ? drawFamily(seed) : drawScenario(seed, over)
   print(JSON.stringify(scenario, null, 2))
   try {
-    const result = await new Simulation(scenario, print).run()
+    const simulation = isOfFamily ? new FamilySimulation(scenario, print) : new Simulation(scenario, print)
+    const result = await simulation.run()
     print(`seed ${seed}: no divergence; ${JSON.stringify(result)}`)
   } catch (error) {
     print(`seed ${seed} DIVERGES: ${(error as Error).stack}`)
@@ -51,6 +55,7 @@ async function many(from: number, count: number): Promise<void> {
     const seeds = Array.from({ length: Math.min(BATCH, from + count - first) }, (_, index) => ({
       seed: first + index,
       over,
+      isOfFamily,
     }))
     const batch = await runSchedules(seeds, Number(values.threads))
     tally = added(tally, batch)
