@@ -15,8 +15,8 @@ interface PlanOptions extends CommonOptions {
 
 export function addPlan(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('plan'))
-    .description('what the next run of a pipeline would read; takes no lease and changes nothing')
-    .argument('<pipeline>')
+    .description('what the next run of a pipeline or a replica would read; takes no lease and changes nothing')
+    .argument('<pipeline>', 'a pipeline, a replica, or a table of one: sales-raw/orders')
     .option('--keys <keys>', 'of a run of these keys')
     .option('--from <time>', 'of a backfill')
     .option('--to <time>', 'of a backfill')
@@ -25,6 +25,9 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PlanOptions): Promise<void> {
+  const { planWholeReplica } = await import('./plan-replica.ts')
+  const isOfOne = options.keys !== undefined || options.from !== undefined || options.to !== undefined
+  if (!isOfOne && (await planWholeReplica(name, options))) return
   const { isLocal, withPipeline } = await import('./environment.ts')
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
