@@ -29,15 +29,20 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
     announce(
       run,
       options,
-      `Started the run ${id} of ${nameOf(run)}: \`${commandFor(options, `dray runs watch ${id}`)}\` shows it.`,
+      `Started the run ${id} of ${nameOf({ ...run, tables: run.asked ?? null })}: \`${commandFor(options, `dray runs watch ${id}`)}\` shows it.`,
     )
     return exitCodes.ok
   })
 }
 
 /** The input of the execution. */
-function inputOf({ workflow, only, mode, trigger }: AskedRun): RunInput {
-  const input: RunInput = { trigger, ...(only === null ? {} : { only }), ...(mode === null ? {} : { mode }) }
+function inputOf({ workflow, only, tables = null, mode, trigger }: AskedRun): RunInput {
+  const input: RunInput = {
+    trigger,
+    ...(only === null ? {} : { only }),
+    ...(tables === null ? {} : { tables }),
+    ...(mode === null ? {} : { mode }),
+  }
   const checked = runInputOf(workflow.steps.map(({ name }) => name)).safeParse(input)
   if (checked.success) return input
   throw new ConfigurationError(
@@ -51,11 +56,12 @@ export function watchedRun(
   id: string,
   environment: string,
 ): WatchedRun {
-  const { workflow, only, machine } = asked
+  const { workflow, only, tables = null, machine } = asked
   return {
     id,
     workflow: workflow.name,
     only,
+    asked: tables,
     steps: stepsOf(asked).map(({ name }) => name),
     notes: only === null ? toStatesLanguage(workflow).notes : [],
     async execution() {

@@ -6,6 +6,7 @@ import { count, plural } from './format.ts'
 const MOST_FAILED = 20
 const MOST_TELLING = 20
 const SLOWEST = 3
+const MOST_ALIKE = 3
 
 interface ShownSteps {
   /** Each replica is followed by those of its tables that are worth a line. */
@@ -38,6 +39,8 @@ function leftText({ step }: StepRecord, left: number, failed: number): string {
 function worthALine(tables: readonly StepRecord[]) {
   const isFailed = ({ status }: StepRecord) => status !== 'success'
   const failed = tables.filter(isFailed)
+  const common = commonNotes(tables)
+  const tells = (one: StepRecord) => tellsOfRows(one) || (one.notes ?? []).some((note) => !common.has(note))
   const telling = tables.filter((one) => !isFailed(one) && tells(one))
   const slowest = tables
     .filter((one) => !isFailed(one) && !tells(one))
@@ -47,6 +50,15 @@ function worthALine(tables: readonly StepRecord[]) {
   return { lines, left: tables.length - lines.length, failed: Math.max(0, failed.length - MOST_FAILED) }
 }
 
-function tells({ quarantined, findings, notes }: StepRecord): boolean {
-  return quarantined > 0 || findings > 0 || (notes ?? []).length > 0
+function tellsOfRows({ quarantined, findings }: StepRecord): boolean {
+  return quarantined > 0 || findings > 0
+}
+
+/** What several tables say is no reason to name each of them; it stands among the notes. */
+function commonNotes(tables: readonly StepRecord[]): ReadonlySet<string> {
+  const said = Map.groupBy(
+    tables.flatMap(({ notes }) => notes ?? []),
+    (note) => note,
+  )
+  return new Set([...said].flatMap(([note, all]) => (all.length > MOST_ALIKE ? [note] : [])))
 }

@@ -1,3 +1,4 @@
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, RunDetail, StepRecord } from 'dray/internal/state/state-store.ts'
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
 
@@ -14,8 +15,18 @@ export function showRecorded(
 ): void {
   for (const name of steps) {
     const record = records.find(({ step }) => step === name)
-    const partitions = all.filter(({ pipeline }) => pipeline === name)
-    view.update(progressOf(name, record, partitions, sizes.get(name), now))
+    const isOwn = (one: string) => one === name || (!steps.includes(one) && unitOf(one) === name)
+    const partitions = all.filter(({ pipeline }) => isOwn(pipeline))
+    if (record?.tables === undefined) view.update(progressOf(name, record, partitions, sizes.get(name), now))
+    else
+      view.update(
+        progressOfReplica(
+          record,
+          records.filter(({ step }) => step !== name && isOwn(step)),
+          partitions,
+          now,
+        ),
+      )
   }
 }
 
@@ -39,6 +50,23 @@ function progressOf(
     rowsLoaded: read,
     partitions: size ?? 0,
     elapsedMs: startTime === null ? 0 : (endTime ?? now) - startTime,
+  }
+}
+
+/** The tables that have ended, of those that it has; what they have read while they are worked on. */
+function progressOfReplica(
+  record: StepRecord,
+  tables: readonly StepRecord[],
+  partitions: readonly PartitionRecord[],
+  now: number,
+): StepProgress {
+  const total = record.tables?.total ?? 0
+  const ended = tables.filter(({ status }) => status !== 'running').length
+  const whole = progressOf(record.step, record, partitions, undefined, now)
+  return {
+    ...whole,
+    phase: record.status === 'running' ? `${ended} of ${total} ${total === 1 ? 'table' : 'tables'}` : whole.phase,
+    fraction: record.status === 'success' || total === 0 ? whole.fraction : ended / total,
   }
 }
 

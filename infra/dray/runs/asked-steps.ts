@@ -78,7 +78,12 @@ export function nameOf({
 }: { readonly workflow: string } & Pick<AskedSteps, 'only' | 'tables'>): string {
   if (only === null) return workflow
   const names = namesOf({ only, tables })
-  return names.length === 1 ? (names[0] as string) : `${workflow} --only ${names.join()}`
+  return names.length === 1 ? quoted(names[0] as string) : `${workflow} --only ${quoted(names.join())}`
+}
+
+/** Names of tables may have blanks, which a shell would take apart. */
+function quoted(text: string): string {
+  return /^[\w./,~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
 }
 
 /** What was asked for: of a replica of which some tables are meant, these. */

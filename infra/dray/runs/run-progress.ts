@@ -169,7 +169,7 @@ export class RunProgress {
     return found === null ? null : { ...found, payload, phase: basename(call.handler, '.ts') }
   }
 
-  /** A table that is no step of its own counts for its replica. */
+  /** A table that is not a step itself counts for its replica. */
   #workOf(name: string): Pick<Found, 'name' | 'step' | 'work' | 'isTable'> | null {
     const own = this.#steps.get(name)
     if (own !== undefined) return { name, step: own, work: own.work, isTable: false }

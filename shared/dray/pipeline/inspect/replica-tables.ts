@@ -1,7 +1,7 @@
 import { ConfigurationError, TransientError } from '#dray/errors.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
-import { livePipeline, type LiveTable } from '#dray/pipeline/replica/prepared-table.ts'
+import { type LiveTable, livePipeline } from '#dray/pipeline/replica/prepared-table.ts'
 import { apartInTarget, changesNoted } from '#dray/pipeline/stages/tables.ts'
 
 /** A table of a replica as the next run would find it. */
