@@ -95,7 +95,7 @@ function text(replica: Replica, planned: PlannedReplica, ofOne: string): string 
   const taken = tables.filter(({ refused }) => refused === null)
   const refused = tables.filter((table) => table.refused !== null)
   const lines = [
-    `${replica.name}: ${plural(taken.length, 'table')} of ${replica.from.name} into ${replica.into.name}, about ${plural(totals.rows_to_read, 'row')} to read.`,
+    `${replica.name}: ${plural(taken.length, 'table')} of ${replica.from.name} into ${replica.into.name}, about ${plural(totals.rows_to_read, 'row')} to read${unknownText(taken)}.`,
     ...(totals.new === 0 ? [] : [`${plural(totals.new, 'table')} of ${replica.into.name} would be made.`]),
     ...(holder === null ? [] : [`The run ${holder} holds the lease now; a run would be refused.`]),
     `On AWS: about ${duration(seconds)} with ${plural(replica.tablesAtOnce, 'table')} at once, and ${usDollars.toFixed(4)} US dollars, as docs/scale.md reckons.`,
@@ -106,6 +106,11 @@ function text(replica: Replica, planned: PlannedReplica, ofOne: string): string 
     ),
   ]
   return `${lines.join('\n')}\n\n${textTable(columns, tables)}\n\nNext: \`${ofOne}\` for the partitions of one.\n`
+}
+
+function unknownText(tables: readonly PlannedTable[]): string {
+  const unknown = tables.filter(({ rowsToRead }) => rowsToRead === null).length
+  return unknown === 0 ? '' : `, and those of ${plural(unknown, 'table')} whose rows are not known`
 }
 
 const SIZES = ['bytes', 'kB', 'MB', 'GB', 'TB'] as const

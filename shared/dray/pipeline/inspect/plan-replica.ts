@@ -29,8 +29,9 @@ export interface PlannedReplica {
   readonly usDollars: number
 }
 
-/** What catalogues do not say of a table is reckoned by its bytes, with rows of so many. */
+/** A large table whose rows its catalogue does not know is reckoned by its bytes, with rows of so many. */
 const ROW_BYTES = 100
+const LARGE = 256 * 1024 ** 2
 
 /** What the next run of a replica would do with each of its tables. Takes no lease and changes nothing. */
 export async function planReplica(replica: Replica, services: Services): Promise<PlannedReplica> {
@@ -53,8 +54,8 @@ async function planned(replica: Replica, table: FoundTable, services: Services):
   const { prepared } = table
   const known = await services.state.pipeline(table.step)
   const lastRun = known?.lastRun ?? null
-  const whole = table.rows ?? (table.bytes === null ? null : Math.round(table.bytes / ROW_BYTES))
-  const all = { ...table, lastRun, until: null, rowsToRead: whole, notes: [] }
+  const whole = await rowsOf(table)
+  const all = { ...table, rows: table.rows ?? whole, lastRun, until: null, rowsToRead: whole, notes: [] }
   if (prepared === null) return { ...all, needs: needsOf(replica, whole, undefined) }
   const { partitionRows } = prepared.pipeline.extract
   if (prepared.table.cursor === null || lastRun === null) {
@@ -67,6 +68,13 @@ async function planned(replica: Replica, table: FoundTable, services: Services):
     if (error instanceof TransientError) throw error
     return { ...all, prepared: null, refused: (error as Error).message, needs: needsOf(replica, 0, partitionRows) }
   }
+}
+
+/** A catalogue does not know them of a view, nor before the server has looked at a table; a small one is counted. */
+async function rowsOf({ rows, bytes, prepared }: FoundTable): Promise<number | null> {
+  if (rows !== null) return rows
+  if (bytes !== null && bytes > LARGE) return Math.round(bytes / ROW_BYTES)
+  return bytes === null || prepared === null ? null : prepared.pipeline.extract.source.count()
 }
 
 async function changed(
