@@ -39,10 +39,12 @@ async function leasesOf(state: StateStore, held: AskedSteps): Promise<readonly s
 }
 
 async function followUpOf({ run: { id, workflow, only, tables = null }, pipelines }: RefusedRun): Promise<FollowUp> {
+  // Of a replica whose tables were refused, these say it.
+  const held = pipelines.filter((name) => !pipelines.some((one) => one !== name && unitOf(one) === name))
   const asked = { ...(await stepsNamed(workflow)), ...(only === null ? {} : { only }), tables }
   return {
     run: { ...asked, mode: { resume: id }, trigger: 'follow-up' },
-    why: `The run ${id} of ${nameOf({ workflow, only, tables })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it resumes now.`,
+    why: `The run ${id} of ${nameOf({ workflow, only, tables })} was refused meanwhile, since this one held ${held.join(' and ')}; it resumes now.`,
   }
 }
 

@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { connectServices } from 'dray-infra/internal/local/services-connection.ts'
+import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { type ReplicaProject, replicaProject } from './replica-project.ts'
 
 interface Named {
@@ -215,6 +221,42 @@ describe('the command, on a replica', () => {
     )
     assert.deepEqual(project.lake('select amount from raw_lines where order_id = 3'), [{ amount: 999 }])
     assert.equal(discarded.document.discarded.length, 1)
+  })
+
+  it('follows up what was refused meanwhile, a run of all tables and one of a single table', async (t) => {
+    const services = await connectServices(join(project.folder, '.dray'), { dynamodb: true, postgres: [] })
+    const state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    const lake = new DatabaseSync(join(project.folder, 'lake.db'))
+    const isHeld = async (name: string) => (await state.pipeline(name))?.leaseOwner !== null
+    t.after(async () => {
+      lake.close()
+      state.close()
+      await services.close()
+    })
+    lake.exec('begin immediate')
+    const holder = run('run', 'shop-raw', ...QUIET)
+    while (!(await isHeld('shop-raw/lines'))) await delay(20)
+
+    const all = await run('run', 'shop-raw', ...QUIET)
+    const one = await run('run', 'shop-raw/lines', ...QUIET)
+    lake.exec('rollback')
+    const { code, stderr } = await holder
+
+    assert.deepEqual([all.code, one.code, code], [3, 3, 0], all.stdout + one.stdout + stderr)
+    assert.match(stderr, /of shop-raw was refused meanwhile, since this one held shop-raw; it resumes now/)
+    assert.match(
+      stderr,
+      /of shop-raw\/lines was refused meanwhile, since this one held shop-raw\/lines; it resumes now/,
+    )
+    const runs = await state.runs({ limit: 2 })
+    assert.deepEqual(
+      runs.map(({ trigger, status }) => [trigger, status]),
+      [
+        ['follow-up', 'success'],
+        ['follow-up', 'success'],
+      ],
+    )
+    assert.deepEqual(runs.map(({ tables = null }) => tables).filter(Boolean), [['shop-raw/lines']])
   })
 
   it('says what the next run changes in its tables by itself, and what is left', async () => {
