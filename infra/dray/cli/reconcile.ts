@@ -35,7 +35,6 @@ export function addReconcile(program: Command, verbs: Verbs): void {
 /** Exits with 1 when differences are found; with --fix, when some are left. */
 async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
   const { commandFor, withUnit } = await import('./environment.ts')
-  const { pipelineNamed } = await import('./pipelines.ts')
   const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
   const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
   const { newRunId } = await import('dray/internal/messages/run-id.ts')
@@ -47,15 +46,15 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
     return { found, reloaded, left: reloaded === null ? found : await compare() }
   }
   return withUnit(options, name, async (unit, services) => {
+    const { copiedTable, reconcileReplica } = await import('./replica-reconcile.ts')
     if (unit.kind === 'replica' && !isTableStep(name)) {
-      const { reconcileReplica } = await import('./replica-reconcile.ts')
       return reconcileReplica(unit, services, {
         compare: (pipeline) => compared(pipeline, services),
         json: options.json,
-        fix: commandFor(options, `dray reconcile ${name} --fix`),
+        pasted: (command) => commandFor(options, command),
       })
     }
-    const pipeline = unit.kind === 'pipeline' ? unit : await pipelineNamed(name)
+    const pipeline = unit.kind === 'pipeline' ? unit : await copiedTable(unit, name)
     if (isCountedAlone(pipeline)) {
       const counted = await countedRows(pipeline)
       if (options.json) printJson({ pipeline: name, counted })

@@ -1,3 +1,4 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
 import type { Reconciliation } from 'dray/internal/pipeline/inspect/reconciliation.ts'
@@ -27,7 +28,11 @@ type Compare = (pipeline: Pipeline) => Promise<Compared>
 export async function reconcileReplica(
   replica: Replica,
   services: Services,
-  { compare, json, fix }: { readonly compare: Compare; readonly json: boolean; readonly fix: string },
+  {
+    compare,
+    json,
+    pasted,
+  }: { readonly compare: Compare; readonly json: boolean; readonly pasted: (command: string) => string },
 ): Promise<ExitCode> {
   const { stepsOfTables } = await import('dray/internal/pipeline/inspect/replica-tables.ts')
   const steps = await stepsOfTables(replica, null)
@@ -38,8 +43,18 @@ export async function reconcileReplica(
     tables.push(await comparedTable(replica, step, services, compare))
   }
   if (json) printJson(replicaDocument(replica, tables))
-  else print(text(replica, tables, fix))
+  else print(text(replica, tables, pasted))
   return tables.every(isEqual) ? exitCodes.ok : exitCodes.failed
+}
+
+/** The pipeline of a table that has a copy. Throws `Configuration` where there is none yet. */
+export async function copiedTable(replica: Replica, step: string): Promise<Pipeline> {
+  const { livePipeline } = await import('dray/internal/pipeline/replica/prepared-table.ts')
+  const { pipeline, table, isNew } = await livePipeline(replica, step)
+  if (!isNew) return pipeline
+  throw new ConfigurationError(
+    `${step}: ${replica.into.name} has no table ${table.target} yet, so there is nothing to compare; \`npx dray run ${step}\` makes it`,
+  )
 }
 
 async function comparedTable(
@@ -48,15 +63,14 @@ async function comparedTable(
   { signal }: Services,
   compare: Compare,
 ): Promise<ComparedTable> {
-  const { livePipeline } = await import('dray/internal/pipeline/replica/prepared-table.ts')
   const none = { step, compared: null, counted: null, fault: null }
   try {
-    const { pipeline } = await livePipeline(replica, step)
+    const pipeline = await copiedTable(replica, step)
     if (isCountedAlone(pipeline)) return { ...none, counted: await countedRows(pipeline) }
     return { ...none, compared: await compare(pipeline) }
   } catch (error) {
     if (signal.aborted) throw error
-    return { ...none, fault: (error as Error).message }
+    return { ...none, fault: (error as Error).message.replace(`${step}: `, '') }
   }
 }
 
@@ -93,7 +107,11 @@ function replicaDocument({ name }: Replica, tables: readonly ComparedTable[]) {
   }
 }
 
-function text({ name, from, into }: Replica, tables: readonly ComparedTable[], fix: string): string {
+function text(
+  { name, from, into }: Replica,
+  tables: readonly ComparedTable[],
+  pasted: (command: string) => string,
+): string {
   const totals = totalsOf(tables)
   const others = tables.filter(({ compared }) => compared !== null && differencesIn(compared.found) > 0)
   const uneven = tables.filter((one) => one.counted !== null && !isEqual(one))
@@ -106,7 +124,7 @@ function text({ name, from, into }: Replica, tables: readonly ComparedTable[], f
     ...faults.map(({ step, fault }) => `  ${step} was not compared: ${oneLine(fault ?? '')}`),
     ...(isLeft
       ? [
-          `${totals.missing} missing, ${totals.extra} extra, ${totals.different} different. Next: \`${fix}\` loads what is missing or differs again; \`npx dray reconcile ${others[0]?.step}\` lists the rows of one.`,
+          `${totals.missing} missing, ${totals.extra} extra, ${totals.different} different. Next: \`${pasted(`dray reconcile ${name} --fix`)}\` loads what is missing or differs again; \`${pasted(`dray reconcile ${others[0]?.step}`)}\` lists the rows of one.`,
         ]
       : faults.length + uneven.length === 0
         ? ['No differences.']

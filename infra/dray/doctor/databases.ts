@@ -44,7 +44,7 @@ function useOf(name: string, { workflows, units, isHere }: Uses): ExaminedUse {
   const largest = Math.max(
     0,
     ...workflows.map(({ steps }) => {
-      const own = using.filter((unit) => steps.some((step) => step.name === unit.name))
+      const own = using.filter((unit) => steps.some(({ name, of = name }) => of === unit.name))
       return own.reduce((sum, unit) => sum + partitionsAtOnce(unit), 0)
     }),
   )

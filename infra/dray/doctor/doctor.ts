@@ -128,6 +128,8 @@ export async function examineWork(
   return [
     ...[...databases].map(([name, { checks }]) => ({ subject: `database ${name}`, checks })),
     ...[...ofSteps].map(([name, checks]) => section(name, checks, examined.get(name), replicas.get(name))),
+    // Those of which a workflow runs single tables.
+    ...[...replicas].flatMap(([name, checks]) => (ofSteps.has(name) ? [] : [{ subject: `replica ${name}`, checks }])),
   ]
 }
 
