@@ -57,9 +57,8 @@ export async function planReplica(
   const patterns = await patternsOf(source, options)
   const keyed = keyOf(patterns, options.key)
   const declared = async (tables: readonly string[], cursor: readonly string[]) => {
-    const adapter = await target.adapter()
     const overrides: Record<string, TableOverride> = keyed === null ? {} : { [keyed.table]: { key: keyed.key } }
-    const naming = namingOf(adapter.dialect, tables, await chosenOf(name, source, target, tables))
+    const naming = namingOf(tables, await chosenOf(name, source, target, tables))
     const given: ReplicaOptions = { from: source, into: target, tables, name: naming.name, cursor, overrides }
     return { replica: replicate(name, given), naming, overrides }
   }
@@ -150,19 +149,17 @@ interface Naming {
   readonly text: string
 }
 
-/** In a schema of PostgreSQL; elsewhere, where a schema is a database, behind a word. */
-function namingOf(dialect: string, tables: readonly string[], chosen: readonly ChosenTable[]): Naming {
-  const before = dialect === 'postgres' ? 'raw.' : 'raw_'
+/** Behind a word, which keeps copies apart from tables that are there; a schema would need rights of its user. */
+function namingOf(tables: readonly string[], chosen: readonly ChosenTable[]): Naming {
   const hasSchemas = tables.some((one) => !one.startsWith('!') && tableParts(one).length > 1)
-  const isOdd = chosen.some(({ table }) => /["]/.test(table))
   const own = hasSchemas
     ? `\${table.schema === null ? table.name : \`\${table.schema}_\${table.name}\`}`
     : `\${table.name}`
-  const quote = isOdd ? '"' : ''
-  const [open, close] = before === 'raw.' ? [`raw.${quote}`, quote] : [`${quote}raw_`, quote]
+  // A name with a dot is written in quotes.
+  const quote = chosen.some(({ table }) => table.includes('"')) ? '"' : ''
   return {
-    name: ({ schema, name }) => `${open}${hasSchemas && schema !== null ? `${schema}_${name}` : name}${close}`,
-    text: `(table) => \`${open}${own}${close}\``,
+    name: ({ schema, name }) => `${quote}raw_${hasSchemas && schema !== null ? `${schema}_${name}` : name}${quote}`,
+    text: `(table) => \`${quote}raw_${own}${quote}\``,
   }
 }
 

@@ -4,10 +4,11 @@ import { DatabaseSync } from 'node:sqlite'
 import { type SmallProject, smallProject } from '#test/add/small-project.ts'
 import type { Ended } from './dray-process.ts'
 
-const PIPELINE = `import { replicate } from 'dray'
-import { lake } from '../../shared/models/lake.ts'
-import { shop } from '../../shared/models/shop.ts'
+/** An import that is none of this file. */
+const use = (names: string, from: string) => `import ${names} from '${from}'\n`
 
+const PIPELINE = `import { replicate } from 'dray'
+${use('{ lake }', '#models/lake.ts')}${use('{ shop }', '#models/shop.ts')}
 export const shopRaw = replicate('shop-raw', {
   from: shop,
   into: lake,

@@ -19,10 +19,10 @@ const TABLES = `
 
 const DATABASE = `import { database } from 'dray'\n\nexport const sales = database('sales')\n`
 
-const PROJECT = `import { defineProject } from 'dray-infra'
-import { hourly } from './workflows/hourly.ts'
-import { nightly } from './workflows/nightly.ts'
+/** An import that is none of this file. */
+const use = (names: string, from: string) => `import ${names} from '${from}'\n`
 
+const PROJECT = `${use('{ defineProject }', 'dray-infra')}${use('{ hourly }', './workflows/hourly.ts')}${use('{ nightly }', './workflows/nightly.ts')}
 export const project = defineProject({
   workflows: [nightly, hourly],
   environments: {},
