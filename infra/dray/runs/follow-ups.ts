@@ -29,7 +29,7 @@ export async function takeFollowUps(state: StateStore, held: AskedSteps): Promis
 
 /** What a run may have held: pipelines, and of a replica itself and its tables. */
 async function leasesOf(state: StateStore, held: AskedSteps): Promise<readonly string[]> {
-  const steps = stepsOf(held).filter(({ kind }) => kind !== 'task')
+  const steps = stepsOf(held).filter(({ kind }) => kind !== 'task' && kind !== 'reconcile')
   const replicas = new Set(steps.flatMap(({ kind, name }) => (kind === 'replica' ? [name] : [])))
   const known = replicas.size === 0 ? [] : await state.pipelines()
   const tables = known.flatMap(({ pipeline }) =>
