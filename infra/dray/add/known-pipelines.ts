@@ -13,6 +13,6 @@ export async function knownPipelines(project: LoadedProject): Promise<readonly K
   const functions = join(project.folder, 'functions')
   const run = new Set(project.workflows.flatMap(({ steps }) => steps.map(({ name }) => name)))
   const folders = readdirSync(functions).filter((name) => existsSync(join(functions, name, 'pipeline.ts')))
-  const found = folders.map(async (name) => ({ pipeline: await project.findPipeline(name), isRun: run.has(name) }))
-  return Promise.all(found)
+  const units = await Promise.all(folders.map((name) => project.findUnit(name)))
+  return units.flatMap((unit) => (unit.kind === 'pipeline' ? [{ pipeline: unit, isRun: run.has(unit.name) }] : []))
 }

@@ -17,7 +17,8 @@ export function knownUnits(folder: string): readonly KnownUnit[] {
       ['pipeline', 'task'].flatMap((kind) => {
         const file = join(functions, name, `${kind}.ts`)
         if (!existsSync(file)) return []
-        const [, constant] = new RegExp(`export const (\\w+) = ${kind}\\(`).exec(readFileSync(file, 'utf8')) ?? []
+        const makers = kind === 'pipeline' ? 'pipeline|replicate' : kind
+        const [, constant] = new RegExp(`export const (\\w+) = (?:${makers})\\(`).exec(readFileSync(file, 'utf8')) ?? []
         return constant === undefined ? [] : [{ name, constant, from: `#functions/${name}/${kind}.ts` }]
       }),
     )

@@ -12,6 +12,7 @@ interface AddOptions extends CommonOptions {
   readonly cursor?: string
   readonly key?: string
   readonly mask: boolean
+  readonly replicate?: boolean
   readonly yes?: boolean
 }
 
@@ -22,7 +23,8 @@ lists what the databases have.
 
   dray add
   dray add sales.invoice
-  dray add 'sales.*' --to warehouse --yes`
+  dray add 'sales.*' --to warehouse --yes
+  dray add 'sales.*' --replicate --to warehouse    all tables as they are, from one declaration`
 
 export function addAdd(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('add'))
@@ -33,6 +35,7 @@ export function addAdd(program: Command, _verbs: Verbs): void {
     .option('--workflow <name>', 'the workflow that gets the step; the main one by default')
     .option('--cursor <column>', 'the time stamp that each change of a row moves on')
     .option('--key <columns>', 'what tells the rows of a view apart, with commas: id,line')
+    .option('--replicate', 'one declaration for all of them, whose tables are copied as they are (docs/replicas.md)')
     .option('--no-mask', "keep the source's own values in the test")
     .option('--yes', 'write without asking')
     .addHelpText('after', HELP)
@@ -70,6 +73,10 @@ async function addTables(tables: readonly string[], options: AddOptions): Promis
   const project = await loadProject()
   const { to = null, name = null, workflow = null, cursor = null, key, mask, json, yes } = options
   const columns = key === undefined ? null : key.split(',').map((column) => column.trim())
+  if (options.replicate) {
+    const { addReplica } = await import('./add-replica.ts')
+    return addReplica({ tables, to, name, workflow, cursor, key: columns }, { json, yes })
+  }
   const plan = await planAdd(project, { tables, to, name, workflow, cursor, key: columns, isMasked: mask })
   try {
     const files = plan.changes.list

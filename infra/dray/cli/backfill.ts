@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { commandFor, requireLocal } from './environment.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { commandFor, isLocal, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
 import {
   detachOption,
@@ -41,11 +42,27 @@ export function addBackfill(program: Command, verbs: Verbs): void {
 }
 
 async function backfill(name: string, options: BackfillOptions) {
-  const { pipelineAlone, pipelineNamed } = await import('./pipelines.ts')
+  const { pipelineNamed, refuseWhole, unitNamed } = await import('./pipelines.ts')
+  const { stepsNamed } = await import('#dray-infra/runs/asked-steps.ts')
+  const { runAsked } = await import('./run-command.ts')
+  const unit = await unitNamed(name)
+  refuseWhole(unit, name)
+  const { from, to, chunk } = options
+  const refuseWithout = (pipeline: Pipeline) => refuseUnfit(pipeline, options)
+  if (unit.kind === 'pipeline') await refuseWithout(unit)
+  const asked = await stepsNamed(name, options.workflow)
+  const mode = { backfill: { from, to, chunk } }
+  return runAsked(async () => {
+    // What a table reads by is known once its source can be asked; of an environment by Plan.
+    if (unit.kind === 'replica' && isLocal(options)) await refuseWithout(await pipelineNamed(name))
+    return { ...asked, mode, trigger: 'backfill' }
+  }, options)
+}
+
+/** Throws `Configuration` where there is no such range to load. */
+async function refuseUnfit({ name, extract }: Pipeline, options: BackfillOptions): Promise<void> {
   const { instantOf } = await import('dray/internal/pipeline/texts/instant.ts')
   const { secondsOf } = await import('dray/internal/pipeline/declare/duration.ts')
-  const { runAsked } = await import('./run-command.ts')
-  const { extract } = await pipelineNamed(name)
   if (extract.cursor === null || extract.cursor.kind === 'xid') {
     const command = (text: string) => `\`${commandFor(options, text)}\``
     const [reads, instead] =
@@ -65,7 +82,4 @@ async function backfill(name: string, options: BackfillOptions) {
     throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
   }
   if (isByTime) secondsOf(chunk as '1d')
-  const asked = await pipelineAlone(name, options.workflow)
-  const mode = { backfill: { from, to, chunk } }
-  return runAsked(async () => ({ ...asked, mode, trigger: 'backfill' }), options)
 }

@@ -2,6 +2,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
+import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
 import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
 import type { CommonOptions } from './verb.ts'
@@ -42,13 +43,26 @@ export async function withPipeline<T>(
   name: string,
   work: (pipeline: Pipeline, services: Services) => Promise<T>,
 ): Promise<T> {
+  const { pipelineNamed, refuseWhole, unitNamed } = await import('./pipelines.ts')
+  refuseWhole(await unitNamed(name), name)
+  return withUnit(options, name, async (unit, services) =>
+    work(unit.kind === 'pipeline' ? unit : await pipelineNamed(name), services),
+  )
+}
+
+/** The same of what the name's folder declares: a pipeline, or a replica. */
+export async function withUnit<T>(
+  options: Where,
+  name: string,
+  work: (unit: Unit, services: Services) => Promise<T>,
+): Promise<T> {
   const { localRunner } = await import('#dray-infra/runs/run-lock.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
   const { listenForInterrupts } = await import('./interrupts.ts')
   const interrupts = listenForInterrupts()
-  const inStores = (pipeline: Pipeline) => async (stores: Stores) => {
+  const inStores = (unit: Unit) => async (stores: Stores) => {
     try {
-      return await work(pipeline, {
+      return await work(unit, {
         state: stores.state,
         staging: stores.staging,
         signal: interrupts.signal,
@@ -62,29 +76,29 @@ export async function withPipeline<T>(
     }
   }
   try {
-    if (!isLocal(options)) return await withRemotePipeline(options, name, inStores)
-    const { databasesOf, pipelineNamed } = await import('./pipelines.ts')
-    const pipeline = await pipelineNamed(name)
-    return await withLocalServices(databasesOf(pipeline), inStores(pipeline))
+    if (!isLocal(options)) return await withRemoteUnit(options, name, inStores)
+    const { unitNamed } = await import('./pipelines.ts')
+    const unit = await unitNamed(name)
+    return await withLocalServices(databasesOf(unit), inStores(unit))
   } finally {
     interrupts.stop()
   }
 }
 
-async function withRemotePipeline<T>(
+async function withRemoteUnit<T>(
   options: Where,
   name: string,
-  inStores: (pipeline: Pipeline) => (stores: Stores) => Promise<T>,
+  inStores: (unit: Unit) => (stores: Stores) => Promise<T>,
 ): Promise<T> {
   const { bindSecrets, bindTokens, unreachableFromHere } = await import('#dray-infra/remote/databases.ts')
   const { environmentNamed } = await import('#dray-infra/project/environments.ts')
   const settings = environmentNamed(options.env, await loadProject())
   bindTokens(settings)
-  const { databasesOf, pipelineNamed } = await import('./pipelines.ts')
-  const pipeline = await pipelineNamed(name)
+  const { unitNamed } = await import('./pipelines.ts')
+  const unit = await unitNamed(name)
   return withRemote(options, async (environment) => {
-    await bindSecrets(settings, databasesOf(pipeline))
-    return inStores(pipeline)(environment).catch((error: unknown) => {
+    await bindSecrets(settings, databasesOf(unit))
+    return inStores(unit)(environment).catch((error: unknown) => {
       throw unreachableFromHere(error, options.env)
     })
   })

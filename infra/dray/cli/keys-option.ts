@@ -1,6 +1,7 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { type KeysMode, loadKeys, type SourceKey } from 'dray/internal/messages/run-mode.ts'
-import { type AskedSteps, stepsOf } from '#dray-infra/runs/asked-steps.ts'
+import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import { type AskedSteps, nameOf, stepsOf } from '#dray-infra/runs/asked-steps.ts'
 
 /** The keys of `--keys`: `1,2,3`, or JSON where a key has a comma or several columns: `[["fi","1"],["fi","2"]]`. */
 export function keysOf(text: string): SourceKey[] {
@@ -15,11 +16,18 @@ export function keysOf(text: string): SourceKey[] {
 export function keysMode(asked: AskedSteps, text: string): KeysMode {
   const steps = stepsOf(asked)
   const [step] = steps
-  if (steps.length === 1 && step?.kind === 'pipeline') return loadKeys(keysOf(text))
-  const pipelines = steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name)
+  const isOne = step?.kind === 'replica' ? asked.tables?.length === 1 : isRead(step?.kind)
+  if (steps.length === 1 && isOne) return loadKeys(keysOf(text))
+  const pipelines = asked.workflow.steps
+    .filter(({ kind }) => kind === 'replica' || isRead(kind))
+    .map(({ kind, name }) => (kind === 'replica' ? `${name}/<table>` : name))
   throw new ConfigurationError(
-    `--keys are the keys of one pipeline's source, and ${asked.workflow.name} is no pipeline, so nothing was run; name one of its pipelines: ${pipelines.join(', ')}`,
+    `--keys are the keys of one pipeline's source, and ${nameOf({ ...asked, workflow: asked.workflow.name })} is no pipeline, so nothing was run; name one of its pipelines: ${pipelines.join(', ')}`,
   )
+}
+
+function isRead(kind: WorkflowStep['kind'] | undefined): boolean {
+  return kind === 'pipeline' || kind === 'table'
 }
 
 function isKey(key: unknown): boolean {

@@ -1,29 +1,44 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
+import type { Unit } from '#dray-infra/project/unit-databases.ts'
 import { type AskedSteps, stepsNamed } from '#dray-infra/runs/asked-steps.ts'
 
 /** The names of all pipelines that a workflow runs. */
 export async function pipelineNames(): Promise<string[]> {
   const { workflows } = await loadProject()
-  const steps = workflows.flatMap((one) => one.steps).filter(({ kind }) => kind === 'pipeline')
-  return [...new Set(steps.map(({ name }) => name))]
+  return allUnitsOf(workflows).flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : []))
 }
 
-/** The pipeline of a name. Throws `Configuration` with the names there are. */
-export async function pipelineNamed(name: string): Promise<Pipeline> {
-  const names = await pipelineNames()
-  if (names.includes(name)) return (await loadProject()).findPipeline(name)
+/** The pipeline of a name, or the replica of a table's. Throws `Configuration` with the names there are. */
+export async function unitNamed(name: string): Promise<Unit> {
+  const project = await loadProject()
+  const units = allUnitsOf(project.workflows)
+  const isMeant = (unit: (typeof units)[number]) =>
+    isTableStep(name) ? unit.kind === 'replica' && unit.name === unitOf(name) : unit.name === name
+  if (units.some(isMeant)) return project.findUnit(name)
+  const names = units.map((unit) => (unit.kind === 'replica' ? `${unit.name}/<table>` : unit.name))
   throw new ConfigurationError(`There is no pipeline ${name}, so nothing was done; there are ${names.join(', ')}.`)
+}
+
+/** The pipeline of a name; of a table, whose databases have to be up. Throws `Configuration` for a whole replica. */
+export async function pipelineNamed(name: string): Promise<Pipeline> {
+  refuseWhole(await unitNamed(name), name)
+  return (await loadProject()).findPipeline(name)
+}
+
+/** Throws `Configuration` where a replica is named and one of its tables is meant. */
+export function refuseWhole(unit: Unit, name: string): void {
+  if (unit.kind === 'pipeline' || isTableStep(name)) return
+  throw new ConfigurationError(
+    `${name} is a replica of many tables, and this is about one of them, so nothing was done: name it, as ${name}/<table>; \`npx dray plan ${name}\` lists them.`,
+  )
 }
 
 /** This pipeline alone, in the first workflow that has it or in the one called `of`. */
 export async function pipelineAlone(name: string, of?: string): Promise<AskedSteps> {
-  await pipelineNamed(name)
+  await unitNamed(name)
   return stepsNamed(name, of)
-}
-
-/** The databases that a pipeline reads and writes. */
-export function databasesOf({ extract, load }: Pipeline): string[] {
-  return [...new Set([extract.source.definition.database, load.target.definition.database])]
 }

@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { isTableStep } from 'dray/internal/messages/step-name.ts'
 import type { Estimate } from 'dray/internal/pipeline/plan/capacity.ts'
 import type { Draft } from 'dray/internal/pipeline/plan/draft.ts'
 import { duration, oneLine, plural } from './format.ts'
@@ -15,8 +16,8 @@ interface PlanOptions extends CommonOptions {
 
 export function addPlan(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('plan'))
-    .description('what the next run of a pipeline would read; takes no lease and changes nothing')
-    .argument('<pipeline>')
+    .description('what the next run of a pipeline or a replica would read; takes no lease and changes nothing')
+    .argument('<pipeline>', 'a pipeline, a replica, or a table of one: sales-raw/orders')
     .option('--keys <keys>', 'of a run of these keys')
     .option('--from <time>', 'of a backfill')
     .option('--to <time>', 'of a backfill')
@@ -25,6 +26,9 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PlanOptions): Promise<void> {
+  const { planWholeReplica } = await import('./plan-replica.ts')
+  const isOfOne = options.keys !== undefined || options.from !== undefined || options.to !== undefined
+  if (!isOfOne && (await planWholeReplica(name, options))) return
   const { isLocal, withPipeline } = await import('./environment.ts')
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { draftRun, startOfRun } = await import('dray/internal/pipeline/stages/draft-run.ts')
@@ -49,7 +53,8 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     )
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
     const retries = mode === null ? await retryNotes(pipeline, services) : []
-    const made = { ...planned, notes: [...start.notes, ...columns, ...planned.notes, ...retries] }
+    const ofTable = await notesOfTable(name)
+    const made = { ...planned, notes: [...ofTable, ...start.notes, ...columns, ...planned.notes, ...retries] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }
@@ -59,6 +64,19 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     return printJson({ ...planned, on_aws: onAws(needs) })
   }
   print(text(name, drafted, lastRun, holder, needs))
+}
+
+/** Of a table of a replica: why it is read as it is, and what the next run changes in its copy. */
+async function notesOfTable(name: string): Promise<readonly string[]> {
+  if (!isTableStep(name)) return []
+  const { livePipeline } = await import('dray/internal/pipeline/replica/prepared-table.ts')
+  const { unitNamed } = await import('./pipelines.ts')
+  const unit = await unitNamed(name)
+  if (unit.kind !== 'replica') return []
+  const { table, isNew, notes } = await livePipeline(unit, name)
+  const read = table.cursor === null ? `it reads all rows: ${table.why}` : `it reads ${table.why}`
+  const made = isNew ? [`the next run makes the table ${unit.into.name}.${table.target}`] : []
+  return [read, ...made, ...notes]
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {

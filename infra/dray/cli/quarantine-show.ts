@@ -14,6 +14,7 @@ import {
   summaryDocument,
 } from './quarantine-report.ts'
 import { type RowPrinter, rowPrinter } from './quarantine-rows.ts'
+import { pipelinesOf } from './quarantined-pipelines.ts'
 import { type CommonOptions, printJson } from './verb.ts'
 
 export interface ListOptions extends CommonOptions {
@@ -56,7 +57,8 @@ function summed(
   options: CommonOptions,
 ) {
   return withStores(options, async ({ staging }) => {
-    const names = pipeline === undefined ? await pipelines(staging) : [pipeline]
+    const known = await pipelines(staging)
+    const names = pipeline === undefined ? known : pipelinesOf(pipeline, known)
     return summaries(names.map((name) => rows(staging, name, { damaged })))
   })
 }
@@ -102,7 +104,11 @@ async function printRows(
   const counted = await withStores(options, async ({ staging }) => {
     const names = await kept.pipelines(staging)
     const { damaged } = kept
-    if (names.includes(of)) return printEach(printer, kept.rows(staging, of, { damaged }), { options })
+    const its = pipelinesOf(of, names).filter((name) => names.includes(name))
+    if (its.length > 0) {
+      const ofThese = its.map((name) => kept.rows(staging, name, { damaged }))
+      return printAll(printer, ofThese, { options })
+    }
     const ofRun = names.map((name) => kept.rows(staging, name, { run: of, damaged }))
     const found = await printAll(printer, ofRun, { options })
     if (found.total + found.closed > 0) return found

@@ -1,10 +1,15 @@
 import type { Command } from 'commander'
+import { isTableStep } from 'dray/internal/messages/step-name.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspect/reconciliation.ts'
+import type { Services } from 'dray/internal/pipeline/services.ts'
 import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
+import { countedRows, countedText, isCountedAlone } from './counted-rows.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'
 import { visible } from './invisible.ts'
 import { print } from './output.ts'
+import { type Compared, differencesIn, document } from './reconciled.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -19,7 +24,7 @@ const SHOWN = 50
 export function addReconcile(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('reconcile'))
     .description('compare a source, sent through the transform, with its target; prints what differs')
-    .argument('<pipeline>')
+    .argument('<pipeline>', 'a pipeline, a replica with all of its tables, or one of these')
     .option('--deep', 'compare every row, even where the digests of the databases agree')
     .option('--fix', 'load the rows that are missing or differ again; leaves last_run alone')
     .action(async (pipeline: string, _options, command: Command) => {
@@ -29,43 +34,38 @@ export function addReconcile(program: Command, verbs: Verbs): void {
 
 /** Exits with 1 when differences are found; with --fix, when some are left. */
 async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
-  const { commandFor, withPipeline } = await import('./environment.ts')
+  const { commandFor, withUnit } = await import('./environment.ts')
   const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
   const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
   const { newRunId } = await import('dray/internal/messages/run-id.ts')
-  return withPipeline(options, name, async (pipeline, services) => {
+  const compared = async (pipeline: Pipeline, services: Services): Promise<Compared> => {
     const compare = () => reconcile(pipeline, services, { deep: options.deep ?? false })
     const found = await compare()
     const keys = found.differences.flatMap(({ sourceKey }) => (sourceKey === null ? [] : [sourceKey as string[]]))
     const reloaded = options.fix && keys.length > 0 ? await reloadKeys(pipeline, keys, services, newRunId) : null
-    const left = reloaded === null ? found : await compare()
+    return { found, reloaded, left: reloaded === null ? found : await compare() }
+  }
+  return withUnit(options, name, async (unit, services) => {
+    const { copiedTable, reconcileReplica } = await import('./replica-reconcile.ts')
+    if (unit.kind === 'replica' && !isTableStep(name)) {
+      return reconcileReplica(unit, services, {
+        compare: (pipeline) => compared(pipeline, services),
+        json: options.json,
+        pasted: (command) => commandFor(options, command),
+      })
+    }
+    const pipeline = unit.kind === 'pipeline' ? unit : await copiedTable(unit, name)
+    if (isCountedAlone(pipeline)) {
+      const counted = await countedRows(pipeline)
+      if (options.json) printJson({ pipeline: name, counted })
+      else print(`${name}: ${countedText(counted)}.\n`)
+      return counted.source === counted.target ? exitCodes.ok : exitCodes.failed
+    }
+    const { found, reloaded, left } = await compared(pipeline, services)
     if (options.json) printJson(document(found, reloaded, left))
     else print(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
-    return total(left) === 0 ? exitCodes.ok : exitCodes.failed
+    return differencesIn(left) === 0 ? exitCodes.ok : exitCodes.failed
   })
-}
-
-function total({ counts }: Reconciliation): number {
-  return counts.missing + counts.extra + counts.different
-}
-
-function document(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation) {
-  return {
-    pipeline: found.pipeline,
-    source: found.source,
-    target: found.target,
-    compared: {
-      ranges: found.ranges,
-      equal_by_digest: found.equalByDigest,
-      rows: found.rowsCompared,
-      columns: found.columns,
-    },
-    left_out: found.leftOut,
-    counts: found.counts,
-    differences: found.differences.map(({ kind, key, columns }) => ({ kind, key, columns })),
-    fixed: reloaded === null ? null : { ...reloaded, left: left.counts },
-    notes: found.notes,
-  }
 }
 
 /** What was done about the differences. */
@@ -79,16 +79,16 @@ interface Fixing {
 function text(found: Reconciliation, fixing: Fixing): string {
   const { source, target, counts, leftOut } = found
   const without = Object.entries(leftOut).filter(([, rows]) => rows > 0)
-  const hidden = total(found) - Math.min(SHOWN, found.differences.length)
+  const hidden = differencesIn(found) - Math.min(SHOWN, found.differences.length)
   const lines = [
     `${source.table}: ${plural(source.rows, 'row')}; ${target.table}: ${plural(target.rows, 'row')}.`,
     `Compared: ${plural(found.ranges, 'key range')}, ${found.equalByDigest} by digests that the databases computed, ${plural(found.rowsCompared, 'row')} one by one; columns ${found.columns.join(', ')}.`,
     ...(without.length === 0 ? [] : [`Left out: ${without.map(([why, rows]) => `${rows} ${why}`).join(', ')}.`]),
     ...found.notes.map((note) => `note: ${oneLine(note)}`),
-    ...(total(found) === 0 ? [] : ['', textTable(columns, found.differences.slice(0, SHOWN))]),
+    ...(differencesIn(found) === 0 ? [] : ['', textTable(columns, found.differences.slice(0, SHOWN))]),
     ...(hidden > 0 ? [`… and ${hidden} more`] : []),
     '',
-    total(found) === 0
+    differencesIn(found) === 0
       ? `${found.pipeline}: no differences.`
       : `${found.pipeline}: ${counts.missing} missing, ${counts.extra} extra, ${counts.different} different.`,
     ...fixText(found, fixing),
@@ -97,13 +97,15 @@ function text(found: Reconciliation, fixing: Fixing): string {
 }
 
 function fixText(found: Reconciliation, { reloaded, left, fix }: Fixing): string[] {
-  if (total(found) === 0) return []
+  if (differencesIn(found) === 0) return []
   if (reloaded === null) return [`Next: \`${fix}\` loads what is missing or differs again; extra rows stay.`]
   const { read, written, quarantined } = reloaded
   const { missing, extra, different } = left.counts
   return [
     `Loaded again: ${plural(read, 'row')} read, ${written} written, ${quarantined} quarantined.`,
-    total(left) === 0 ? 'Nothing is left.' : `Left: ${missing} missing, ${extra} extra, ${different} different.`,
+    differencesIn(left) === 0
+      ? 'Nothing is left.'
+      : `Left: ${missing} missing, ${extra} extra, ${different} different.`,
   ]
 }
 

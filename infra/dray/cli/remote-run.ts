@@ -29,7 +29,7 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
     announce(
       run,
       options,
-      `Started the run ${id} of ${nameOf(run)}: \`${commandFor(options, `dray runs watch ${id}`)}\` shows it.`,
+      `Started the run ${id} of ${nameOf({ ...run, tables: run.asked ?? null })}: \`${commandFor(options, `dray runs watch ${id}`)}\` shows it.`,
     )
     return exitCodes.ok
   })
@@ -56,11 +56,12 @@ export function watchedRun(
   id: string,
   environment: string,
 ): WatchedRun {
-  const { workflow, only, machine } = asked
+  const { workflow, only, tables = null, machine } = asked
   return {
     id,
     workflow: workflow.name,
     only,
+    asked: tables,
     steps: asked.steps ?? stepsOf(asked).map(({ name }) => name),
     notes: only === null ? toStatesLanguage(workflow).notes : [],
     async execution() {

@@ -38,5 +38,12 @@ async function resumed(state: StateStore, id: string, options: RunOptions): Prom
     )
   }
   const asked = await stepsNamed(run.workflow)
-  return { ...asked, only: run.only ?? asked.only, mode: { resume: id }, trigger: 'resume' }
+  const { only = null, tables = null } = run
+  return {
+    ...asked,
+    ...(only === null ? {} : { only }),
+    ...(tables === null ? {} : { tables }),
+    mode: { resume: id },
+    trigger: 'resume',
+  }
 }

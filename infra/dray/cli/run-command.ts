@@ -1,5 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
@@ -141,17 +142,26 @@ async function prepare(
   const project = await loadProject()
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
-  await refuseToStart(project, steps)
+  await refuseToStart(project, steps, asked.tables ?? null)
 }
 
 /** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
-async function refuseToStart(project: LoadedProject, steps: readonly WorkflowStep[]): Promise<void> {
+async function refuseToStart(
+  project: LoadedProject,
+  steps: readonly WorkflowStep[],
+  tables: readonly string[] | null,
+): Promise<void> {
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
-  const names = new Set(steps.map(({ name, reconciled }) => reconciled?.pipeline ?? name))
-  const pipelines = await Promise.all([...names].map((name) => project.findPipeline(name)))
+  const { stepsOfTables } = await import('dray/internal/pipeline/inspect/replica-tables.ts')
+  const names = new Set(steps.map(({ name, of = name, reconciled }) => reconciled?.pipeline ?? of))
+  const units = await Promise.all([...names].map((name) => project.findUnit(name)))
   try {
-    await refuseBroken('the run would fail', pipelines, null, steps)
+    await refuseBroken('the run would fail', units, null, steps)
+    for (const unit of units) {
+      const its = tables?.filter((table) => unitOf(table) === unit.name) ?? []
+      if (unit.kind === 'replica' && its.length > 0) await stepsOfTables(unit, its)
+    }
   } finally {
     await closeDatabases()
   }

@@ -1,13 +1,16 @@
 import { type RowTerm, rowTerms } from 'dray/internal/messages/row-counts.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { commandFor } from './environment.ts'
 import { count, duration, oneLine, plural, status } from './format.ts'
+import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 
-/** The document of `dray run --json`. */
+/** The document of `dray run --json`; `tables` are those of replicas. */
 export function jsonReport(result: RunResult) {
+  const { tables = [] } = result
   return {
     run_id: result.id,
     workflow: result.workflow,
@@ -15,28 +18,34 @@ export function jsonReport(result: RunResult) {
     status: result.status,
     seconds: result.seconds,
     notes: result.notes ?? [],
-    steps: result.steps.map((step) => ({
-      name: step.step,
-      status: step.status,
-      reason: step.error,
-      notes: step.notes ?? [],
-      read: step.read,
-      inserted: step.inserted,
-      updated: step.updated,
-      unchanged: step.unchanged,
-      filtered: step.filtered,
-      duplicate: step.duplicate,
-      quarantined: step.quarantined,
-      deleted: step.deleted,
-      left: step.left,
-      gone: step.gone,
-      findings: step.findings,
-      quarantine: step.quarantine,
-      last_run_before: step.lastRunBefore,
-      last_run_after: step.lastRunAfter,
-      seconds: secondsOf(step),
-      ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),
-    })),
+    steps: result.steps.map(stepDocument),
+    ...(tables.length === 0 ? {} : { tables: tables.map(stepDocument) }),
+  }
+}
+
+function stepDocument(step: StepRecord) {
+  return {
+    name: step.step,
+    status: step.status,
+    reason: step.error,
+    notes: step.notes ?? [],
+    read: step.read,
+    inserted: step.inserted,
+    updated: step.updated,
+    unchanged: step.unchanged,
+    filtered: step.filtered,
+    duplicate: step.duplicate,
+    quarantined: step.quarantined,
+    deleted: step.deleted,
+    left: step.left,
+    gone: step.gone,
+    findings: step.findings,
+    quarantine: step.quarantine,
+    last_run_before: step.lastRunBefore,
+    last_run_after: step.lastRunAfter,
+    seconds: secondsOf(step),
+    ...(step.tables === undefined ? {} : { tables: step.tables }),
+    ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),
   }
 }
 
@@ -55,14 +64,17 @@ export interface ReportPlaces {
  */
 export async function textReport(result: RunResult, places: ReportPlaces): Promise<string> {
   const locate = places.locate ?? (await stagingPlaces())
+  const { lines, left } = shownSteps(result)
+  const all = commandFor(places, `dray runs show ${result.id} --json`)
   return [
     '',
-    textTable(stepColumns(places.stream, result.steps), result.steps),
+    textTable(stepColumns(places.stream, lines), lines),
+    ...left.map((said) => `${said}: \`${all}\` has all of them`),
     '',
     `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
-    ...reasons(result),
-    ...notesOf(result),
-    ...quarantines(result, locate),
+    ...reasonsOf(lines),
+    ...notesOf({ ...result, steps: [...result.steps, ...(result.tables ?? [])] }),
+    ...quarantines(lines, locate),
     ...advice(result, places),
     '',
   ].join('\n')
@@ -94,10 +106,20 @@ function secondsOf(step: StepRecord): number | null {
   return step.startTime !== null && step.endTime !== null ? (step.endTime - step.startTime) / 1000 : null
 }
 
-function reasons({ steps }: RunResult): string[] {
+/** Why steps did not succeed, a line each. */
+export function reasonsOf(steps: readonly StepRecord[]): string[] {
+  const isSaid = (step: StepRecord) => steps.some((one) => one !== step && unitOf(one.step) === step.step)
   return steps
     .filter((step) => step.status !== 'success')
-    .map((step) => `  ${step.step} ${step.status}: ${oneLine(step.error ?? 'no reason is known')}`)
+    .map((step) => `  ${step.step} ${step.status}: ${oneLine(reasonOf(step, isSaid(step)))}`)
+}
+
+/** Of a replica whose tables say their own reasons, how many there are. */
+function reasonOf({ error, tables }: StepRecord, isSaid: boolean): string {
+  if (isSaid && tables !== undefined && tables.failed > 0) {
+    return `${tables.failed} of ${plural(tables.total, 'table')} did not succeed, the others have landed`
+  }
+  return error ?? 'no reason is known'
 }
 
 /** What is no fault, and should be known all the same. */
@@ -106,8 +128,13 @@ export function notesOf({ steps, notes = [] }: Pick<RunResult, 'steps' | 'notes'
   const ofSteps = [...Map.groupBy(said, ({ note }) => note)].map(
     ([note, alike]) => `${listed(alike.map(({ step }) => step))}: ${note}`,
   )
-  return [...ofSteps, ...notes].map((note) => `  note: ${oneLine(note)}`)
+  const more = ofSteps.length - MOST_NOTES
+  const shown = more > 0 ? [...ofSteps.slice(0, MOST_NOTES), `and ${plural(more, 'more note')}`] : ofSteps
+  return [...shown, ...notes].map((note) => `  note: ${oneLine(note)}`)
 }
+
+/** Each of the tables of a replica may have its own. */
+const MOST_NOTES = 50
 
 /** Hundreds of steps may say the same. */
 const MOST_NAMED = 5
@@ -128,7 +155,7 @@ export function retriesOf(partitions: readonly Pick<PartitionRecord, 'pipeline' 
   })
 }
 
-function quarantines({ steps }: RunResult, locate: (prefix: string) => string): string[] {
+function quarantines(steps: readonly StepRecord[], locate: (prefix: string) => string): string[] {
   return steps.flatMap((step) => {
     if (step.quarantine === null) return []
     const parts = [
@@ -139,9 +166,12 @@ function quarantines({ steps }: RunResult, locate: (prefix: string) => string): 
   })
 }
 
-function advice({ id, workflow, only = null, status: ending }: RunResult, places: ReportPlaces): string[] {
+function advice(
+  { id, workflow, only = null, asked = null, status: ending }: RunResult,
+  places: ReportPlaces,
+): string[] {
   const command = (text: string) => `\`${commandFor(places, text)}\``
-  const again = command(`dray run ${nameOf({ workflow, only })}`)
+  const again = command(`dray run ${nameOf({ workflow, only, tables: asked })}`)
   switch (ending) {
     case 'success':
       return [

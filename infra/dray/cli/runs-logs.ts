@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import { isLocal, withRemote } from './environment.ts'
 import { entryOf, lineText } from './log-lines.ts'
 import { print, say } from './output.ts'
@@ -40,8 +41,8 @@ async function remoteLines(id: string, options: CommonOptions): Promise<string[]
   return withRemote(options, async (environment) => {
     const { workflow, execution } = await executionNamed(id, environment)
     // Those that have begun; of a run that has just started, none is known yet.
-    const begun = (await environment.state.run(id))?.steps.map(({ step }) => step) ?? []
-    const groups = logGroupsOf(environment.settings.name, workflow.name, begun)
+    const begun = (await environment.state.run(id))?.steps.map(({ step }) => unitOf(step)) ?? []
+    const groups = logGroupsOf(environment.settings.name, workflow.name, [...new Set(begun)])
     const lines = await logLinesOf({ id, ...execution }, groups)
     return lines.map(({ text }) => text)
   })

@@ -36,13 +36,15 @@ async function watchLocal(id: string, options: RunOptions): Promise<ExitCode> {
   return withStores(options, async (stores) => {
     const { run } = await foundRun(stores.state, id, options)
     const named = await stepsNamed(run.workflow)
-    const asked = { ...named, only: run.only ?? named.only }
+    const { tables = null } = run
+    const asked = { ...named, only: run.only ?? named.only, tables }
     const steps = stepsOf(asked).map(({ name }) => name)
     const execution = async () => {
       await settleDeadRuns(stores.state)
       return recorded(stores.state, id, options)
     }
-    return watch({ id, workflow: asked.workflow.name, only: asked.only, steps, notes: [], execution }, stores, options)
+    const { workflow, only } = asked
+    return watch({ id, workflow: workflow.name, only, asked: tables, steps, notes: [], execution }, stores, options)
   })
 }
 

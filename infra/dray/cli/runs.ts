@@ -1,16 +1,19 @@
 import type { Command } from 'commander'
 import { modeOf } from 'dray/internal/messages/run-mode.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import { type RunCost, runCost } from 'dray/internal/pipeline/plan/run-cost.ts'
-import type { RunRecord } from 'dray/internal/state/state-store.ts'
+import type { RunRecord, StepRecord } from 'dray/internal/state/state-store.ts'
+import { namesOf } from '#dray-infra/runs/asked-steps.ts'
 import { commandFor, withStores } from './environment.ts'
 import { count, moment, oneLine, plural, status } from './format.ts'
 import { foundRun } from './found-run.ts'
 import { limitOption } from './limit-option.ts'
 import { print } from './output.ts'
-import { notesOf, retriesOf, stepColumns } from './run-report.ts'
+import { notesOf, reasonsOf, retriesOf, stepColumns } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
 import { addRunsWatch } from './runs-watch.ts'
+import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -58,14 +61,17 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   const { run, steps, partitions } = detail
   const cost = runCost(detail)
   if (options.json) return printJson({ ...runDocument(run), cost: cost && costDocument(cost), steps, partitions })
-  const reasons = steps.filter((step) => step.error).map((step) => `  ${step.step}: ${oneLine(step.error ?? '')}\n`)
+  const isTable = ({ step }: StepRecord) => isTableStep(step) && steps.some((one) => one.step === unitOf(step))
+  const shown = { steps: steps.filter((one) => !isTable(one)), tables: steps.filter(isTable) }
+  const { lines, left } = shownSteps(shown)
   print(
     [
       `${run.id}  ${whatRan(run)}  ${status(run.status, process.stdout)}  ${moment(run.startTime)} UTC  ${oneLine(`${run.trigger}, ${run.runner}`)}\n`,
       run.error ? `${oneLine(run.error)}\n` : '',
-      `\n${textTable(stepColumns(process.stdout, steps), steps)}\n`,
+      `\n${textTable(stepColumns(process.stdout, lines), lines)}\n`,
+      ...left.map((said) => `${said}: \`${commandFor(options, `dray runs show ${id} --json`)}\` has all of them\n`),
       cost === null ? '' : costLine(cost),
-      ...reasons,
+      ...reasonsOf(lines).map((line) => `${line}\n`),
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),
       ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
@@ -91,8 +97,8 @@ function costDocument(cost: RunCost) {
   }
 }
 
-function whatRan({ workflow, only }: RunRecord): string {
-  return only === null ? workflow : `${only.join(', ')} of ${workflow}`
+function whatRan({ workflow, only, tables = null }: RunRecord): string {
+  return only === null ? workflow : `${namesOf({ only, tables }).join(', ')} of ${workflow}`
 }
 
 /** The metrics under the names that they have in the state table. */
@@ -101,6 +107,7 @@ function runDocument(run: RunRecord) {
     run_id: run.id,
     job_name: run.workflow,
     only: run.only,
+    ...(run.tables ? { tables: run.tables } : {}),
     status: run.status,
     start_time: new Date(run.startTime).toISOString(),
     end_time: run.endTime === null ? null : new Date(run.endTime).toISOString(),

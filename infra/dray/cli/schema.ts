@@ -40,7 +40,7 @@ export function addSchema(program: Command, verbs: Verbs): void {
   const verb = program.command('schema').description('fit the tables of targets to their models')
   withSchemaOptions(verb.command('plan', { isDefault: true }))
     .description('the statements by which tables fit their models; changes nothing')
-    .argument('[tables...]', 'a database, or <database>.<table>; all by default')
+    .argument('[tables...]', 'a database, <database>.<table>, or a replica; all tables of models by default')
     .addHelpText('after', HELP)
     .action((tables: readonly string[], _options, command: Command) => plan(tables, command.optsWithGlobals()))
   withSchemaOptions(verb.command('apply'))
@@ -74,6 +74,9 @@ function allowed(what: string, others: readonly string[] = []): readonly string[
 }
 
 async function plan(tables: readonly string[], options: SchemaOptions): Promise<void> {
+  const { planReplicaSchema, replicaAmong } = await import('./schema-replica.ts')
+  const replica = await replicaAmong(tables)
+  if (replica !== null) return planReplicaSchema(replica, tables, options)
   await withTargets(tables, options, async (targets, ask) => {
     const plans = await ask(tablesOf(targets, answersIn(options)))
     if (options.json) printJson(plansDocument(plans))
@@ -82,6 +85,9 @@ async function plan(tables: readonly string[], options: SchemaOptions): Promise<
 }
 
 async function apply(tables: readonly string[], options: ApplyOptions, verbs: Verbs): Promise<void> {
+  const { refuseReplicaSchema, replicaAmong } = await import('./schema-replica.ts')
+  const replica = await replicaAmong(tables)
+  if (replica !== null) return refuseReplicaSchema(replica, options)
   await withTargets(tables, options, async (targets, ask) => {
     const answers = answersIn(options)
     const asks = !options.yes && !options.json && canAsk()

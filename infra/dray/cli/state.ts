@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineState, StateStore } from 'dray/internal/state/state-store.ts'
-import { commandFor, withPipeline, withStores } from './environment.ts'
-import { moment } from './format.ts'
+import { commandFor, withPipeline, withStores, withUnit } from './environment.ts'
+import { moment, plural } from './format.ts'
 import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -12,7 +13,7 @@ export function addState(program: Command, _verbs: Verbs): void {
   const verb = program.command('state').description('what each pipeline has landed')
   withCommonOptions(verb.command('show', { isDefault: true }))
     .description('last_run and lease of a pipeline, or of all')
-    .argument('[pipeline]')
+    .argument('[pipeline]', 'a pipeline, a replica, or a table of one')
     .action((pipeline: string | undefined, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
   withCommonOptions(verb.command('set'))
     .description('move last_run: the next run reads what changed since')
@@ -24,7 +25,7 @@ export function addState(program: Command, _verbs: Verbs): void {
     )
   withCommonOptions(verb.command('reset'))
     .description('forget last_run: the next run reads all rows')
-    .argument('<pipeline>')
+    .argument('<pipeline>', 'a pipeline, a table of a replica, or a replica with all of its tables')
     .option('--yes', 'do it')
     .action((pipeline: string, _options, command: Command) => change(pipeline, null, command.optsWithGlobals()))
 }
@@ -58,6 +59,9 @@ function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): stri
 
 /** Sets or forgets last_run, once it is confirmed, for the source and the target that are bound now. */
 async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
+  const { unitNamed } = await import('./pipelines.ts')
+  if (text === null && !isTableStep(name) && (await unitNamed(name)).kind === 'replica')
+    return resetReplica(name, options)
   const { setLastRun } = await import('dray/internal/pipeline/stages/set-last-run.ts')
   const [before, lastRun] = await withPipeline(options, name, async (pipeline, services) => {
     const after = text === null ? null : await lastRunOf(pipeline, text)
@@ -68,6 +72,31 @@ async function change(name: string, text: string | null, options: ChangeOptions)
   })
   if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
   print(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
+}
+
+/** Forgets last_run of every table of a replica that has one. */
+async function resetReplica(name: string, options: ChangeOptions): Promise<void> {
+  const { setLastRun } = await import('dray/internal/pipeline/stages/set-last-run.ts')
+  const { stepsOfTables } = await import('dray/internal/pipeline/inspect/replica-tables.ts')
+  const { pipelineNamed } = await import('./pipelines.ts')
+  const reset = await withUnit(options, name, async (unit, services) => {
+    const steps = unit.kind === 'replica' ? await stepsOfTables(unit, null) : []
+    const known = (await services.state.pipelines()).filter(({ lastRun }) => lastRun !== null)
+    const names = known.map(({ pipeline }) => pipeline).filter((pipeline) => steps.includes(pipeline))
+    if (!options.yes && names.length > 0) {
+      throw new ConfigurationError(
+        `last_run of ${plural(names.length, 'table')} of ${name} would be forgotten: all of their rows would be read once more. Nothing was changed; say --yes to do it.`,
+      )
+    }
+    for (const one of names) await setLastRun(await pipelineNamed(one), null, services)
+    return names
+  })
+  if (options.json) return printJson({ pipeline: name, reset })
+  print(
+    reset.length === 0
+      ? `No table of ${name} has a last_run: every run reads all of their rows.\n`
+      : `${name}: last_run of ${plural(reset.length, 'table')} is forgotten now: ${reset.join(', ')}.\n`,
+  )
 }
 
 function unconfirmed(name: string, before: string | null, after: string | null): ConfigurationError {
@@ -101,8 +130,10 @@ async function lastRunOf({ name, extract }: Pipeline, text: string): Promise<str
 
 async function one(state: StateStore, pipeline: string): Promise<PipelineState[]> {
   const found = await state.pipeline(pipeline)
-  if (found) return [found]
-  const names = (await state.pipelines()).map((known) => known.pipeline)
+  const all = await state.pipelines()
+  const tables = all.filter((known) => isTableStep(known.pipeline) && unitOf(known.pipeline) === pipeline)
+  if (found || tables.length > 0) return [...(found ? [found] : []), ...tables]
+  const names = all.map((known) => known.pipeline)
   throw new ConfigurationError(
     `The pipeline ${pipeline} has no state: it has never run, or there is none of that name; state is kept of ${names.join(', ') || 'none yet'}.`,
   )

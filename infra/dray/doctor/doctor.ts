@@ -14,6 +14,7 @@ import { importFault } from './handlers.ts'
 import { examineMachine } from './machine.ts'
 import { examinePipelines } from './pipelines.ts'
 import { type ExaminedProject, examineProject } from './project.ts'
+import { examineReplicas } from './replicas.ts'
 
 export interface DoctorOptions {
   readonly home: string
@@ -41,7 +42,7 @@ async function examineLoaded(options: DoctorOptions): Promise<readonly Section[]
   const project = await loaded(options.folder)
   if ('check' in project) return [{ subject: 'project', checks: [project] }]
   const examined = await examineProject(project)
-  const names = databaseNames(Object.keys(project.databases), examined.pipelines)
+  const names = databaseNames(Object.keys(project.databases), examined.units)
   const here = await localServices(project, names, options)
   try {
     const own = here.fault === null ? [] : [here.fault]
@@ -106,25 +107,39 @@ interface Work {
 /** The databases, all at once, and then the pipelines. */
 export async function examineWork(
   { workflows }: LoadedProject,
-  { pipelines, ofSteps }: ExaminedProject,
+  { units, ofSteps }: ExaminedProject,
   { names, services, isHere }: Work,
-  { now }: Pick<DoctorOptions, 'now'>,
+  { now, signal }: Pick<DoctorOptions, 'now' | 'signal'>,
 ): Promise<readonly Section[]> {
-  const databases = await examineDatabases(names, { workflows, pipelines, isHere }, now)
+  const databases = await examineDatabases(names, { workflows, units, isHere }, now)
   const surroundings: PipelineSurroundings = {
     isConnected: (name) => databases.get(name)?.isConnected === true,
     services,
     makesTargets: isHere,
   }
+  const pipelines = units.filter((unit) => unit.kind === 'pipeline')
   const usable = pipelines.filter(({ name }) => !ofSteps.get(name)?.some(({ check }) => check === 'by'))
   const examined = await examinePipelines(usable, surroundings)
+  const replicas = await examineReplicas(
+    units.filter((unit) => unit.kind === 'replica'),
+    surroundings,
+    signal,
+  )
   return [
     ...[...databases].map(([name, { checks }]) => ({ subject: `database ${name}`, checks })),
-    ...[...ofSteps].map(([name, checks]) => section(name, checks, examined.get(name))),
+    ...[...ofSteps].map(([name, checks]) => section(name, checks, examined.get(name), replicas.get(name))),
+    // Those of which a workflow runs single tables.
+    ...[...replicas].flatMap(([name, checks]) => (ofSteps.has(name) ? [] : [{ subject: `replica ${name}`, checks }])),
   ]
 }
 
-function section(name: string, own: readonly Checked[], examined: readonly Checked[] | undefined): Section {
+function section(
+  name: string,
+  own: readonly Checked[],
+  examined: readonly Checked[] | undefined,
+  ofReplica: readonly Checked[] | undefined,
+): Section {
+  if (ofReplica !== undefined) return { subject: `replica ${name}`, checks: [...own, ...ofReplica] }
   if (examined !== undefined) return { subject: `pipeline ${name}`, checks: [...own, ...examined] }
   const checks = own.length > 0 ? own : [found('handler', 'ok', 'its handlers can be imported')]
   return { subject: `step ${name}`, checks }

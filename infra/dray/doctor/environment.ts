@@ -2,10 +2,10 @@ import { closeDatabases } from 'dray/internal/active-record/database.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
 import { type AccountLimits, accountLimits } from 'dray/internal/lambda/account-limits.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { type DatabaseSettings, type Environment, portOfDatabase } from '#dray-infra/project/environment.ts'
 import { environmentNamed } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { partitionsAtOnce, type Unit } from '#dray-infra/project/unit-databases.ts'
 import { bindSecret, bindTokens } from '#dray-infra/remote/databases.ts'
 import { type NetworkFacts, networkFacts } from '#dray-infra/remote/network-facts.ts'
 import { type OpenEnvironment, withEnvironment } from '#dray-infra/remote/open-environment.ts'
@@ -76,15 +76,15 @@ async function examineAll(
   { project, examined, open, checks }: Seen,
   { signal, now = Date.now }: DoctorOptions,
 ): Promise<readonly Section[]> {
-  const names = databaseNames([], examined.pipelines)
+  const names = databaseNames([], examined.units)
   const [secrets, account, facts] = await Promise.all([
     examineSecrets(settings, names),
-    examineAccount(settings, examined.pipelines),
+    examineAccount(settings, examined.units),
     settings.vpc === null ? null : networkFacts(settings.vpc),
   ])
   const bound = names.filter((name) => secrets.get(name)?.verdict === 'ok')
   const services = open === null ? null : servicesOf({ state: open.state, staging: open.staging, signal, now })
-  const work = await examineWork(project, examined, { names: bound, services, isHere: false }, { now })
+  const work = await examineWork(project, examined, { names: bound, services, isHere: false }, { now, signal })
   const own = { subject: `environment ${settings.name}`, checks: [...checks, ...account] }
   const network = facts === null ? [] : networkOf(settings, facts, { names: bound, open, checks })
   const ofDatabases = names.map((name) => databaseSection(name, settings, secrets.get(name), work))
@@ -174,9 +174,9 @@ async function examineSecret(
   }
 }
 
-async function examineAccount(environment: Environment, pipelines: readonly Pipeline[]): Promise<readonly Checked[]> {
+async function examineAccount(environment: Environment, units: readonly Unit[]): Promise<readonly Checked[]> {
   const limits = await accountLimits().catch((error: Error) => error)
-  if (!(limits instanceof Error)) return [...concurrencyOf(limits, environment, pipelines), ...codeOf(limits)]
+  if (!(limits instanceof Error)) return [...concurrencyOf(limits, environment, units), ...codeOf(limits)]
   const said = `the concurrency of the account cannot be read (${limits.name}), so it was not held against what ${environment.name} needs; lambda:GetAccountSettings would show it`
   return [found('concurrency', 'unknown', said)]
 }
@@ -185,7 +185,7 @@ async function examineAccount(environment: Environment, pipelines: readonly Pipe
 function concurrencyOf(
   { concurrency: most }: AccountLimits,
   { name, reservedConcurrency }: Environment,
-  pipelines: readonly Pipeline[],
+  units: readonly Unit[],
 ): readonly Checked[] {
   if (most === null) return []
   const reserved = Object.values(reservedConcurrency).reduce((sum, one) => sum + one, 0)
@@ -193,7 +193,7 @@ function concurrencyOf(
     const said = `${name} reserves ${reserved} functions at once, and the account has ${most}, of which ${UNRESERVED} have to stay free, so a deployment is refused; ask AWS for more (Service Quotas, Concurrent executions), or lower reservedConcurrency`
     return [found('concurrency', 'broken', said)]
   }
-  const needed = pipelines.reduce((sum, { concurrency }) => sum + concurrency, 0)
+  const needed = units.reduce((sum, unit) => sum + partitionsAtOnce(unit), 0)
   if (needed > most - reserved) {
     const said = `the account has ${most} functions at once in this region, and the pipelines of ${name} may ask for ${needed}, so calls are refused and tried again while others run; ask AWS for more (Service Quotas, Concurrent executions)`
     return [found('concurrency', 'warning', said)]

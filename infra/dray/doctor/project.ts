@@ -6,6 +6,7 @@ import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
 import { examineHandlers, importFault } from './handlers.ts'
 
 export interface ExaminedProject {
@@ -13,47 +14,48 @@ export interface ExaminedProject {
   /** What of a step is wrong, by its name. */
   readonly ofSteps: ReadonlyMap<string, readonly Checked[]>
   /** Those that could be loaded, in the order of the workflows. */
-  readonly pipelines: readonly Pipeline[]
+  readonly units: readonly Unit[]
 }
 
 /** What the files of a project say, without a database. */
 export async function examineProject(project: LoadedProject): Promise<ExaminedProject> {
   const steps = new Map(project.workflows.flatMap((one) => one.steps).map((step) => [step.name, step]))
-  const pipelines: Pipeline[] = []
+  const units = new Map<string, Unit>()
   const ofSteps = new Map<string, readonly Checked[]>()
   for (const step of steps.values()) {
-    const { checks, pipeline } = await examineStep(project, step)
+    const { checks, unit } = await examineStep(project, step)
     ofSteps.set(step.name, checks)
-    if (pipeline !== null) pipelines.push(pipeline)
+    if (unit !== null) units.set(unit.name, unit)
   }
-  const unbound = undeclared(project, pipelines)
+  const all = [...units.values()]
+  const unbound = undeclared(project, all)
   const checks = [
     ...unbound,
-    ...(unbound.length > 0 ? [] : environments(project, pipelines)),
+    ...(unbound.length > 0 ? [] : environments(project, all)),
     ...unused(project.folder, steps),
     ...circles(project.workflows),
   ]
   const counts = `workflows: ${project.workflows.map(({ name }) => name).join(', ')}; steps: ${[...steps.keys()].join(', ')}`
-  return { checks: [found('project', 'ok', counts), ...checks], ofSteps, pipelines }
+  return { checks: [found('project', 'ok', counts), ...checks], ofSteps, units: all }
 }
 
 async function examineStep(
   project: LoadedProject,
   step: WorkflowStep,
-): Promise<{ readonly checks: readonly Checked[]; readonly pipeline: Pipeline | null }> {
-  const { kind, name, reconciled } = step
+): Promise<{ readonly checks: readonly Checked[]; readonly unit: Unit | null }> {
+  const { kind, name, of = name, reconciled } = step
   if (kind === 'reconcile') return examineComparison(project, reconciled?.pipeline ?? name)
-  const handlers = await examineHandlers(project.folder, { kind, name })
-  if (kind === 'task' || handlers.some(({ check }) => check === 'folder')) return { checks: handlers, pipeline: null }
+  const handlers = await examineHandlers(project.folder, { kind, name, of })
+  if (kind === 'task' || handlers.some(({ check }) => check === 'folder')) return { checks: handlers, unit: null }
   try {
-    const pipeline = await project.findPipeline(step.name)
-    return { checks: [...handlers, ...unknownFields(pipeline)], pipeline }
+    const unit = await project.findUnit(step.name)
+    return { checks: [...handlers, ...(unit.kind === 'pipeline' ? unknownFields(unit) : [])], unit }
   } catch (error) {
-    const isFile = existsSync(join(project.folder, `functions/${step.name}/pipeline.ts`))
-    const said = isFile
-      ? `functions/${step.name}/pipeline.ts cannot be used: ${importFault(error)}`
-      : `functions/${step.name}/pipeline.ts is not there, so ${step.name} cannot be run; write it, or take it out of the workflow`
-    return { checks: [...handlers, found('pipeline', 'broken', said)], pipeline: null }
+    const file = `functions/${step.of ?? step.name}/pipeline.ts`
+    const said = existsSync(join(project.folder, file))
+      ? `${file} cannot be used: ${importFault(error)}`
+      : `${file} is not there, so ${step.name} cannot be run; write it, or take it out of the workflow`
+    return { checks: [...handlers, found('pipeline', 'broken', said)], unit: null }
   }
 }
 
@@ -69,7 +71,7 @@ async function examineComparison(project: LoadedProject, pipeline: string) {
         'broken',
         `compares the source of ${pipeline} with its target, and no workflow runs ${pipeline}, so rows that are missing would never come; add run(${pipeline}) to the steps of one`,
       )
-  return { checks: [said], pipeline: null }
+  return { checks: [said], unit: null }
 }
 
 /** The compiler says so, too, of code that it has seen. */
@@ -82,26 +84,22 @@ function unknownFields({ name, load }: Pipeline): Checked[] {
   return [found('by', 'broken', said)]
 }
 
-function databasesOf(pipelines: readonly Pipeline[]): Map<string, string> {
-  return new Map(
-    pipelines.flatMap(({ name, extract, load }) =>
-      [extract.source, load.target].map(({ definition }) => [definition.database, name] as const),
-    ),
-  )
+function usersOf(units: readonly Unit[]): Map<string, string> {
+  return new Map(units.flatMap((unit) => databasesOf(unit).map((database) => [database, unit.name] as const)))
 }
 
-function undeclared({ databases }: LoadedProject, pipelines: readonly Pipeline[]): Checked[] {
-  return [...databasesOf(pipelines)].flatMap(([database, pipeline]) => {
+function undeclared({ databases }: LoadedProject, units: readonly Unit[]): Checked[] {
+  return [...usersOf(units)].flatMap(([database, unit]) => {
     if (Object.hasOwn(databases, database)) return []
-    const said = `${pipeline} works with the database ${database}, which infra/project.ts does not have, so nothing stands for it on a laptop; add ${database}: { embedded: 'postgres' } to its databases`
+    const said = `${unit} works with the database ${database}, which infra/project.ts does not have, so nothing stands for it on a laptop; add ${database}: { embedded: 'postgres' } to its databases`
     return [found('databases', process.env[urlVariable(database)] ? 'warning' : 'broken', said)]
   })
 }
 
-function environments(project: LoadedProject, pipelines: readonly Pipeline[]): Checked[] {
+function environments(project: LoadedProject, units: readonly Unit[]): Checked[] {
   try {
     return environmentsOf(project).flatMap(({ name, databases }) => {
-      const missing = [...databasesOf(pipelines).keys()].filter((database) => !Object.hasOwn(databases, database))
+      const missing = [...usersOf(units).keys()].filter((database) => !Object.hasOwn(databases, database))
       if (missing.length === 0) return []
       const said = `the environment ${name} does not say where ${missing.join(', ')} is, so it cannot be deployed; add it to its databases in infra/environments.ts`
       return [found('environments', 'broken', said)]
@@ -111,11 +109,12 @@ function environments(project: LoadedProject, pipelines: readonly Pipeline[]): C
   }
 }
 
-function unused(folder: string, steps: ReadonlyMap<string, unknown>): Checked[] {
+function unused(folder: string, steps: ReadonlyMap<string, WorkflowStep>): Checked[] {
   const functions = join(folder, 'functions')
   if (!existsSync(functions)) return []
   const names = readdirSync(functions, { withFileTypes: true }).filter((entry) => entry.isDirectory())
-  const left = names.map(({ name }) => name).filter((name) => name !== 'dray' && !steps.has(name))
+  const run = new Set([...steps.values()].map(({ name, of = name }) => of))
+  const left = names.map(({ name }) => name).filter((name) => name !== 'dray' && !run.has(name))
   return left.sort().flatMap((name) => {
     if (!['pipeline.ts', 'task.ts'].some((file) => existsSync(join(functions, name, file)))) return []
     const said = `no workflow runs functions/${name}, so it never runs; add run(${name}) to the steps of one, or remove the folder`

@@ -1,8 +1,8 @@
 import type { Checked } from 'dray/internal/database/health.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import type { Unit } from '#dray-infra/project/unit-databases.ts'
 import { databaseNames, examineDatabases } from './databases.ts'
 import { examinePipelines } from './pipelines.ts'
 
@@ -12,15 +12,16 @@ import { examinePipelines } from './pipelines.ts'
  */
 export async function refuseBroken(
   what: string,
-  pipelines: readonly Pipeline[],
+  units: readonly Unit[],
   surroundings: Omit<PipelineSurroundings, 'isConnected'> | null,
   steps: readonly WorkflowStep[] = [],
 ): Promise<void> {
-  const databases = await examineDatabases(databaseNames([], pipelines), {
+  const databases = await examineDatabases(databaseNames([], units), {
     workflows: [{ steps }],
-    pipelines,
+    units,
     isHere: true,
   })
+  const pipelines = units.filter((unit) => unit.kind === 'pipeline')
   const isConnected = (name: string) => databases.get(name)?.isConnected === true
   const examined = surroundings === null ? null : await examinePipelines(pipelines, { ...surroundings, isConnected })
   const faults = [

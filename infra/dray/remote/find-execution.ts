@@ -29,10 +29,9 @@ export async function executionNamed(
   for (const workflow of candidates) {
     const its = machine(workflow.name)
     const execution = await its.execution(id)
-    if (execution !== null) {
-      const { only = null, tables = null } = execution.input
-      return { workflow, only, tables, machine: its, execution }
-    }
+    if (execution === null) continue
+    const { only = null, tables = null } = execution.input
+    return { workflow, only, tables, machine: its, execution }
   }
   const workflow = workflows.find(
     (one) => recorded !== undefined && unitsOf(one).some((unit) => unit.name === unitOf(recorded)),

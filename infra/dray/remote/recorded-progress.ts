@@ -1,4 +1,4 @@
-import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, RunDetail, StepRecord } from 'dray/internal/state/state-store.ts'
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
 
@@ -15,13 +15,18 @@ export function showRecorded(
 ): void {
   for (const name of steps) {
     const record = records.find(({ step }) => step === name)
-    const partitions = all.filter(({ pipeline }) => pipeline === name)
-    const tables = records.filter(({ step }) => isTableStep(step) && unitOf(step) === name)
-    view.update(
-      record?.tables === undefined
-        ? progressOf(name, record, partitions, sizes.get(name), now)
-        : progressOfReplica(record, tables, record.tables.total, now),
-    )
+    const isOwn = (one: string) => one === name || (!steps.includes(one) && unitOf(one) === name)
+    const partitions = all.filter(({ pipeline }) => isOwn(pipeline))
+    if (record?.tables === undefined) view.update(progressOf(name, record, partitions, sizes.get(name), now))
+    else
+      view.update(
+        progressOfReplica(
+          record,
+          records.filter(({ step }) => step !== name && isOwn(step)),
+          partitions,
+          now,
+        ),
+      )
   }
 }
 
@@ -48,25 +53,20 @@ function progressOf(
   }
 }
 
-/** A replica has come as far as its tables. */
+/** The tables that have ended, of those that it has; what they have read while they are worked on. */
 function progressOfReplica(
   record: StepRecord,
   tables: readonly StepRecord[],
-  total: number,
+  partitions: readonly PartitionRecord[],
   now: number,
 ): StepProgress {
-  const { step: name, status, startTime, endTime } = record
-  const ended = tables.filter((table) => table.status !== 'running').length
-  const read = tables.reduce((rows, table) => rows + table.read, 0)
+  const total = record.tables?.total ?? 0
+  const ended = tables.filter(({ status }) => status !== 'running').length
+  const whole = progressOf(record.step, record, partitions, undefined, now)
   return {
-    name,
-    status,
-    phase: status === 'running' ? `${ended} of ${total} tables` : (record.error ?? ''),
-    fraction: status === 'success' ? 1 : fractionOf(ended, total),
-    rowsRead: Math.max(read, record.read),
-    rowsLoaded: read,
-    partitions: total,
-    elapsedMs: startTime === null ? 0 : (endTime ?? now) - startTime,
+    ...whole,
+    phase: record.status === 'running' ? `${ended} of ${total} ${total === 1 ? 'table' : 'tables'}` : whole.phase,
+    fraction: record.status === 'success' || total === 0 ? whole.fraction : ended / total,
   }
 }
 

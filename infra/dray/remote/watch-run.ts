@@ -14,6 +14,8 @@ export interface WatchedRun {
   readonly workflow: string
   /** The steps that it was asked for; null for all. */
   readonly only: readonly string[] | null
+  /** The tables of replicas that it was asked for; null for all. */
+  readonly asked?: readonly string[] | null
   readonly steps: readonly string[]
   /** What is to be said of the run as a whole. */
   readonly notes: readonly string[]
@@ -77,7 +79,7 @@ async function look(run: WatchedRun, planned: PlannedSizes, { state, view }: Wat
 }
 
 function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null): RunResult {
-  const { id, workflow, only, steps } = run
+  const { id, workflow, only, asked = null, steps } = run
   const reason = reasonOf(execution)
   // The janitor says the same of them in the table, a moment later.
   const cut = detail?.steps.filter(({ status }) => status === 'running') ?? []
@@ -89,6 +91,7 @@ function endOf(run: WatchedRun, execution: Execution, detail: RunDetail | null):
     id,
     workflow,
     only,
+    asked,
     seconds: ((execution.endTime ?? Date.now()) - execution.startTime) / 1000,
     notes: told || execution.status === 'succeeded' ? run.notes : [...run.notes, reason],
     interrupted: execution.status === 'aborted',

@@ -77,7 +77,25 @@ export function nameOf({
   tables = null,
 }: { readonly workflow: string } & Pick<AskedSteps, 'only' | 'tables'>): string {
   if (only === null) return workflow
-  if (tables !== null && only.length === 1)
-    return tables.length === 1 ? (tables[0] as string) : `${workflow} --only ${tables.join()}`
-  return only.length === 1 ? (only[0] as string) : `${workflow} --only ${only.join()}`
+  const names = namesOf({ only, tables })
+  return names.length === 1 ? quoted(names[0] as string) : `${workflow} --only ${quoted(names.join())}`
+}
+
+/** Names of tables may have blanks, which a shell would take apart. */
+function quoted(text: string): string {
+  return /^[\w./,~-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`
+}
+
+/** What was asked for: of a replica of which some tables are meant, these. */
+export function namesOf({
+  only,
+  tables,
+}: {
+  readonly only: readonly string[]
+  readonly tables: readonly string[] | null
+}) {
+  return only.flatMap((name) => {
+    const its = (tables ?? []).filter((table) => unitOf(table) === name)
+    return its.length === 0 ? [name] : its
+  })
 }

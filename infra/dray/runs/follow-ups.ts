@@ -1,3 +1,4 @@
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { latestRuns, type RefusedRun, refusedAmong } from 'dray/internal/triggers/refused-runs.ts'
 import type { AskedRun } from './asked-run.ts'
@@ -15,8 +16,7 @@ interface FollowUp {
  */
 export async function takeFollowUps(state: StateStore, held: AskedSteps): Promise<FollowUp[]> {
   const pending: string[] = []
-  for (const { kind, name } of stepsOf(held)) {
-    if (kind !== 'pipeline') continue
+  for (const name of await leasesOf(state, held)) {
     const known = await state.pipeline(name)
     if (known?.pending && known.leaseOwner === null && (await state.takePending(name))) pending.push(name)
   }
@@ -27,11 +27,24 @@ export async function takeFollowUps(state: StateStore, held: AskedSteps): Promis
   return Promise.all([...refused.map(followUpOf), ...alone.map(alonePipeline)])
 }
 
-async function followUpOf({ run: { id, workflow, only }, pipelines }: RefusedRun): Promise<FollowUp> {
-  const asked = await stepsNamed(workflow)
+/** What a run may have held: pipelines, and of a replica itself and its tables. */
+async function leasesOf(state: StateStore, held: AskedSteps): Promise<readonly string[]> {
+  const steps = stepsOf(held).filter(({ kind }) => kind !== 'task' && kind !== 'reconcile')
+  const replicas = new Set(steps.flatMap(({ kind, name }) => (kind === 'replica' ? [name] : [])))
+  const known = replicas.size === 0 ? [] : await state.pipelines()
+  const tables = known.flatMap(({ pipeline }) =>
+    isTableStep(pipeline) && replicas.has(unitOf(pipeline)) ? [pipeline] : [],
+  )
+  return [...new Set([...steps.map(({ name }) => name), ...tables])]
+}
+
+async function followUpOf({ run: { id, workflow, only, tables = null }, pipelines }: RefusedRun): Promise<FollowUp> {
+  // Of a replica whose tables were refused, these say it.
+  const held = pipelines.filter((name) => !pipelines.some((one) => one !== name && unitOf(one) === name))
+  const asked = { ...(await stepsNamed(workflow)), ...(only === null ? {} : { only }), tables }
   return {
-    run: { ...asked, only: only ?? asked.only, mode: { resume: id }, trigger: 'follow-up' },
-    why: `The run ${id} of ${nameOf({ workflow, only })} was refused meanwhile, since this one held ${pipelines.join(' and ')}; it resumes now.`,
+    run: { ...asked, mode: { resume: id }, trigger: 'follow-up' },
+    why: `The run ${id} of ${nameOf({ workflow, only, tables })} was refused meanwhile, since this one held ${held.join(' and ')}; it resumes now.`,
   }
 }
 

@@ -1,6 +1,9 @@
 import { basename } from 'node:path'
+import type { StepOutcome } from 'dray/internal/messages/stages.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
 import type { StepStatus } from 'dray/internal/state/state-store.ts'
+import { type Phase, PipelineWork, sum } from './pipeline-work.ts'
 
 /** How far one step of a run has come. */
 export interface StepProgress {
@@ -42,26 +45,15 @@ interface Payload {
   readonly extracted?: { readonly rows: number }
 }
 
-interface Partition {
-  /** Phases that are done: extract, transform, load. */
-  done: number
-  /** Rows that passed the running phase, and how many there are to pass. */
-  rows: number
-  of: number | null
-  read: number
-  loaded: number
-}
-
 interface Step {
   status: StepProgress['status']
   phase: string
   startedAt: number | null
   endedAt: number | null
-  planned: boolean
-  expected: number
-  /** Rows of the whole window, as far as the plan knows. */
-  windowRows: number
-  partitions: Map<number, Partition>
+  readonly work: PipelineWork
+  /** Of a replica: those that are worked on, and how many there are to be. */
+  readonly tables: Map<string, PipelineWork>
+  expectedTables: number
 }
 
 /** The step that a call works for; empty for a call of the whole run. */
@@ -70,7 +62,16 @@ export function stepOf(payload: unknown): string {
   return step ?? pipeline ?? task ?? ''
 }
 
-const phases = ['extract', 'transform', 'load']
+/** A call, and whose it is. */
+interface Found {
+  readonly name: string
+  readonly step: Step
+  /** Of the step, or of one of its tables. */
+  readonly work: PipelineWork
+  readonly isTable: boolean
+  readonly payload: Payload
+  readonly phase: string
+}
 
 /** Follows the calls of a run's handlers and tells a view how far each step has come. */
 export class RunProgress {
@@ -87,46 +88,47 @@ export class RunProgress {
         phase: '',
         startedAt: null,
         endedAt: null,
-        planned: false,
-        expected: 0,
-        windowRows: 0,
-        partitions: new Map(),
+        work: new PipelineWork(),
+        tables: new Map(),
+        expectedTables: 0,
       })
       this.#show(name)
     }
   }
 
   called(call: ObservedCall): void {
-    const { name, step, payload, phase } = this.#find(call)
+    const found = this.#find(call)
     // How it ended is asked when it has.
-    if (!step || phase === 'outcome') return
+    if (found === null || found.phase === 'outcome') return
+    const { name, step, work, isTable, payload, phase } = found
     step.startedAt ??= this.#now()
     if (step.status === 'waiting') step.status = 'running'
-    step.phase = phase
-    if (payload.partition !== undefined) {
-      const partition = partitionOf(step, payload.partition)
-      partition.rows = 0
-      partition.of = payload.extracted?.rows ?? (step.windowRows > 0 ? step.windowRows / step.expected : null)
-      partition.done = Math.max(0, phases.indexOf(phase))
-      step.phase = `${phase} ${payload.partition + 1} of ${step.expected}`
+    if (payload.partition !== undefined) work.began(phase, payload.partition, payload.extracted?.rows)
+    if (!isTable) {
+      step.phase = payload.partition === undefined ? phase : `${phase} ${payload.partition + 1} of ${work.expected}`
     }
     this.#show(name)
   }
 
   returned(call: ObservedCall, output: unknown): void {
-    const { name, step, payload, phase } = this.#find(call)
-    if (!step) return
-    if (phase === 'plan') {
-      step.planned = true
-      step.expected = (output as { count?: number } | null)?.count ?? 0
-      step.phase = `${step.expected} ${step.expected === 1 ? 'partition' : 'partitions'}`
+    const found = this.#find(call)
+    if (found === null) return
+    const { name, step, work, isTable, payload, phase } = found
+    if (phase === 'tables') {
+      step.expectedTables = (output as { count?: number } | null)?.count ?? 0
+      step.phase = tablesPhase(step)
+    } else if (phase === 'plan') {
+      work.planned((output as { count?: number } | null)?.count ?? 0)
+      if (!isTable) step.phase = `${work.expected} ${work.expected === 1 ? 'partition' : 'partitions'}`
     } else if (payload.partition !== undefined) {
-      const partition = partitionOf(step, payload.partition)
-      partition.done = phases.indexOf(phase) + 1
-      partition.rows = 0
       const extracted = (output as { extracted?: { rows: number } } | null)?.extracted ?? payload.extracted
-      if (phase === 'extract') partition.read = extracted?.rows ?? partition.read
-      if (phase === 'load') partition.loaded = extracted?.rows ?? partition.loaded
+      work.finished(phase, payload.partition, extracted?.rows)
+    } else if (isTable) {
+      work.hasEnded = true
+      step.phase = tablesPhase(step)
+    } else if (phase === 'gather') {
+      const { status = 'success', reason = null } = (output ?? {}) as Partial<StepOutcome>
+      this.ended(name, status, reason)
     } else if (phase === 'reconcile' && (output as { at?: object | null } | null)?.at) {
       step.phase = `${phase}, call ${(payload.call ?? 1) + 1}`
     } else if (phase !== 'outcome') {
@@ -137,24 +139,19 @@ export class RunProgress {
 
   /** The call failed; whether it is tried again is up to the state machine. */
   failed(call: ObservedCall, error: Error): void {
-    const { name, step, phase } = this.#find(call)
-    if (!step) return
-    step.phase = `${phase} failed: ${error.name}`
+    const found = this.#find(call)
+    if (found === null) return
+    const { name, step, isTable, payload, phase } = found
+    step.phase = isTable ? `${payload.pipeline}: ${phase} failed: ${error.name}` : `${phase} failed: ${error.name}`
     this.#show(name)
   }
 
   rows(event: Progress): void {
-    const step = this.#steps.get(event.pipeline)
-    if (!step) return
-    if (event.partition === null) {
-      if (event.phase === 'plan') step.windowRows = event.rows
-      return
-    }
-    const partition = partitionOf(step, event.partition)
-    partition.rows = event.rows
-    if (event.phase === 'extract') partition.read = event.rows
-    if (event.phase === 'load') partition.loaded = event.rows
-    this.#show(event.pipeline)
+    const found = this.#workOf(event.pipeline)
+    if (found === null) return
+    if (event.partition !== null) found.work.passed(event.phase as Phase, event.partition, event.rows)
+    else if (event.phase === 'plan') found.work.windowRows = event.rows
+    if (event.partition !== null) this.#show(found.name)
   }
 
   ended(name: string, status: StepStatus, reason: string | null): void {
@@ -162,45 +159,49 @@ export class RunProgress {
     if (!step) return
     step.status = status
     step.endedAt ??= this.#now()
-    step.phase = reason ?? ''
+    step.phase = reason ?? (step.expectedTables > 0 ? tablesPhase(step) : '')
     this.#show(name)
   }
 
-  #find(call: ObservedCall): { name: string; step: Step | undefined; payload: Payload; phase: string } {
+  #find(call: ObservedCall): Found | null {
     const payload = (call.payload ?? {}) as Payload
-    const name = stepOf(payload)
-    return { name, step: this.#steps.get(name), payload, phase: basename(call.handler, '.ts') }
+    const found = this.#workOf(stepOf(payload))
+    return found === null ? null : { ...found, payload, phase: basename(call.handler, '.ts') }
+  }
+
+  /** A table that is not a step itself counts for its replica. */
+  #workOf(name: string): Pick<Found, 'name' | 'step' | 'work' | 'isTable'> | null {
+    const own = this.#steps.get(name)
+    if (own !== undefined) return { name, step: own, work: own.work, isTable: false }
+    const step = this.#steps.get(unitOf(name))
+    if (step === undefined || !isTableStep(name)) return null
+    const work = step.tables.get(name) ?? new PipelineWork()
+    step.tables.set(name, work)
+    return { name: unitOf(name), step, work, isTable: true }
   }
 
   #show(name: string): void {
     const step = this.#steps.get(name) as Step
-    const partitions = [...step.partitions.values()]
+    const works = [step.work, ...step.tables.values()]
     this.#view.update({
       name,
       status: step.status,
       phase: step.phase,
       fraction: step.status === 'success' ? 1 : fractionOf(step),
-      rowsRead: sum(partitions, (partition) => partition.read),
-      rowsLoaded: sum(partitions, (partition) => partition.loaded),
-      partitions: step.expected,
+      rowsRead: sum(works, ({ rowsRead }) => rowsRead),
+      rowsLoaded: sum(works, ({ rowsLoaded }) => rowsLoaded),
+      partitions: step.work.expected,
       elapsedMs: step.startedAt === null ? 0 : (step.endedAt ?? this.#now()) - step.startedAt,
     })
   }
 }
 
-function partitionOf(step: Step, index: number): Partition {
-  const partition = step.partitions.get(index) ?? { done: 0, rows: 0, of: null, read: 0, loaded: 0 }
-  step.partitions.set(index, partition)
-  return partition
+function tablesPhase({ tables, expectedTables }: Step): string {
+  const ended = [...tables.values()].filter(({ hasEnded }) => hasEnded).length
+  return `${ended} of ${expectedTables} ${expectedTables === 1 ? 'table' : 'tables'}`
 }
 
-/** Plan, commit and each phase of each partition count the same; a running phase counts by its rows. */
-function fractionOf(step: Step): number {
-  if (!step.planned) return 0
-  const passed = sum([...step.partitions.values()], ({ done, rows, of }) => done + (of ? Math.min(rows / of, 1) : 0))
-  return (1 + passed) / (2 + phases.length * step.expected)
-}
-
-function sum<T>(items: readonly T[], value: (item: T) => number): number {
-  return items.reduce((total, item) => total + value(item), 0)
+function fractionOf({ work, tables, expectedTables }: Step): number {
+  if (expectedTables === 0) return work.fraction
+  return sum([...tables.values()], ({ fraction }) => fraction) / expectedTables
 }

@@ -1,4 +1,5 @@
 import type { StepOutcome } from 'dray/internal/messages/stages.ts'
+import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import { statusOfRun } from 'dray/internal/state/run-status.ts'
 import { emptyStep, type RunDetail, type StepRecord } from 'dray/internal/state/state-store.ts'
 
@@ -7,12 +8,16 @@ export interface RunResult {
   readonly workflow: string
   /** The steps that it was asked for; null for all of its workflow. */
   readonly only?: readonly string[] | null
+  /** The tables of replicas that it was asked for; null for all. */
+  readonly asked?: readonly string[] | null
   readonly status: 'success' | 'failed' | 'refused' | 'interrupted'
   readonly seconds: number
   /** What is to be said of the run as a whole: where steps wait for others that they do not depend on. */
   readonly notes?: readonly string[]
   /** In the order of the workflow. */
   readonly steps: readonly StepRecord[]
+  /** Those of replicas' tables that are no steps of the workflow, in the order of their names. */
+  readonly tables?: readonly StepRecord[]
 }
 
 /** What a run came to: the records of the state store, and the state machine's word on steps that have none. */
@@ -21,6 +26,7 @@ export function resultOf(
     readonly id: string
     readonly workflow: string
     readonly only?: readonly string[] | null
+    readonly asked?: readonly string[] | null
     readonly seconds: number
     readonly interrupted: boolean
     /** The steps that were called; null where that is not known of steps without a record. */
@@ -33,8 +39,14 @@ export function resultOf(
 ): RunResult {
   const records = new Map(detail?.steps.map((step) => [step.step, step]))
   const all = steps.map((name) => withOutcome(records.get(name) ?? noRecord(run, name), outcomes[name]))
-  const { id, workflow, only = null, seconds, notes = [] } = run
-  return { id, workflow, only, seconds, notes, steps: all, status: run.interrupted ? 'interrupted' : statusOfRun(all) }
+  const { id, workflow, only = null, asked = null, seconds, notes = [] } = run
+  const status = run.interrupted ? 'interrupted' : statusOfRun(all)
+  return { id, workflow, only, asked, seconds, notes, steps: all, tables: tablesAmong(detail, steps), status }
+}
+
+function tablesAmong(detail: RunDetail | null, steps: readonly string[]): readonly StepRecord[] {
+  const isTable = ({ step }: StepRecord) => isTableStep(step) && !steps.includes(step) && steps.includes(unitOf(step))
+  return (detail?.steps ?? []).filter(isTable).sort((one, other) => (one.step < other.step ? -1 : 1))
 }
 
 /** The machine saw the whole step; the store may lack the end of a step whose handler died. */

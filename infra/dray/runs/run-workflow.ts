@@ -62,6 +62,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
     trigger,
     mode: mode === null ? null : JSON.stringify(mode),
     only,
+    tables,
   })
   const execution = await execute(
     definition,
@@ -113,7 +114,16 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   const seconds = (Date.now() - start) / 1000
   const names = workflow.steps.map((step) => step.name).filter((name) => only?.includes(name) ?? true)
   const result = resultOf(
-    { id, workflow: workflow.name, only, seconds, interrupted, started, notes: only === null ? notes : [] },
+    {
+      id,
+      workflow: workflow.name,
+      only,
+      asked: tables,
+      seconds,
+      interrupted,
+      started,
+      notes: only === null ? notes : [],
+    },
     names,
     await state.run(id),
     outcomes,

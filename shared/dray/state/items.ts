@@ -83,6 +83,7 @@ export function runItem(run: RunStart): Item {
     trigger: run.trigger,
     mode: run.mode ?? null,
     only: run.only ?? null,
+    ...(run.tables ? { tables: run.tables } : {}),
     records_processed: 0,
     records_failed: 0,
   }
@@ -90,6 +91,7 @@ export function runItem(run: RunStart): Item {
 
 export function runRecord(item: Item): RunRecord {
   const held = new Attributes(item)
+  const tables = held.texts('tables')
   return {
     id: held.needed('run_id'),
     workflow: held.needed('workflow'),
@@ -103,6 +105,7 @@ export function runRecord(item: Item): RunRecord {
     trigger: held.needed('trigger'),
     mode: held.text('mode'),
     only: held.texts('only'),
+    ...(tables === null ? {} : { tables }),
     error: held.text('error'),
     ...spentIn(held),
   }

@@ -97,6 +97,8 @@ export interface RunRecord {
   readonly mode: string | null
   /** The steps that the run was asked for; null for all of its workflow. */
   readonly only: readonly string[] | null
+  /** Of replicas among them only these tables; all where it is not said. */
+  readonly tables?: readonly string[] | null
   readonly error: string | null
   /** By Finish. */
   readonly spent?: Spent
@@ -107,7 +109,7 @@ export type RunEnd = Pick<RunRecord, 'status' | 'endTime' | 'recordsProcessed' |
 
 /** What is known of a run when it starts. */
 export type RunStart = Pick<RunRecord, 'id' | 'workflow' | 'startTime' | 'runner' | 'trigger'> &
-  Partial<Pick<RunRecord, 'mode' | 'only'>>
+  Partial<Pick<RunRecord, 'mode' | 'only' | 'tables'>>
 
 /** How many tables a replica had in a run, and how many of them did not succeed. */
 export interface TableCounts {

@@ -43,6 +43,11 @@ export async function refusedAmong(
   return refused
 }
 
+function coversTables({ tables }: RunRecord, run: RunRecord): boolean {
+  if (!tables) return true
+  return run.tables?.every((table) => tables.includes(table)) ?? false
+}
+
 /**
  * Whether a later run resumes a run, or is a usual one of the same steps. What resumes a run of a pipeline alone (a
  * `reconcile --fix`) is of the workflow that has it.
@@ -50,6 +55,6 @@ export async function refusedAmong(
 function doesWorkOf(later: RunRecord, run: RunRecord): boolean {
   const mode = modeOf(later)
   if (mode !== null) return 'resume' in mode && mode.resume === run.id
-  if (later.workflow !== run.workflow) return false
+  if (later.workflow !== run.workflow || !coversTables(later, run)) return false
   return run.mode === null && (later.only === null || (run.only?.every((step) => later.only?.includes(step)) ?? false))
 }

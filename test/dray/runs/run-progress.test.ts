@@ -132,4 +132,32 @@ describe('RunProgress', () => {
 
     assert.equal(step('orders').status, 'waiting')
   })
+
+  it("counts the calls of a replica's tables for the replica", () => {
+    const { progress, step } = watched(['shop-raw', 'shop-raw/orders'])
+    const call = (phase: string, pipeline: string, more = {}) => ({
+      handler: `functions/dray/${phase}.ts`,
+      payload: { pipeline, ...more },
+    })
+    const done = (phase: string, pipeline: string, output: object, more = {}) => {
+      progress.called(call(phase, pipeline, more))
+      progress.returned(call(phase, pipeline, more), output)
+    }
+
+    done('tables', 'shop-raw', { count: 2 })
+    assert.deepEqual([step('shop-raw').status, step('shop-raw').phase], ['running', '0 of 2 tables'])
+
+    done('plan', 'shop-raw/customers', { count: 1 })
+    done('extract', 'shop-raw/customers', { extracted: { rows: 30 } }, { partition: 0 })
+    progress.rows({ pipeline: 'shop-raw/visits', partition: 0, phase: 'extract', rows: 12 })
+    assert.equal(step('shop-raw').rowsRead, 42)
+    assert.equal(step('shop-raw').fraction, 2 / 5 / 2)
+
+    done('commit', 'shop-raw/customers', {})
+    assert.deepEqual([step('shop-raw').status, step('shop-raw').phase], ['running', '1 of 2 tables'])
+
+    done('gather', 'shop-raw', { status: 'failed', reason: '1 of 2 tables did not succeed' })
+    assert.deepEqual([step('shop-raw').status, step('shop-raw').phase], ['failed', '1 of 2 tables did not succeed'])
+    assert.equal(step('shop-raw/orders').status, 'waiting')
+  })
 })

@@ -3,7 +3,8 @@ import { tableText } from '../table-name.ts'
 import { quoteTable } from './names.ts'
 
 const LIST = `
-  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname, c.relkind in ('v', 'm'), c.reltuples::bigint, c.relpages::bigint * current_setting('block_size')::bigint
+  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname, c.relkind in ('v', 'm'), c.reltuples::bigint,
+    case when c.relkind = 'r' then pg_relation_size(c.oid) else c.relpages::bigint * current_setting('block_size')::bigint end
   from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where c.relkind in ('r', 'p', 'f', 'v', 'm') and not c.relispartition
     and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and has_table_privilege(c.oid, 'select')
@@ -36,7 +37,7 @@ export const catalogue: CatalogueCapabilities = {
       isView: isView === 't',
       // A table that was never analysed has -1.
       rows: isView === 't' || Number(count) < 0 ? null : Number(count),
-      bytes: isView === 't' || Number(count) < 0 ? null : Number(bytes),
+      bytes: isView === 't' ? null : Number(bytes),
     }))
   },
 

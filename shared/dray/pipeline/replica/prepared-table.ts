@@ -40,14 +40,20 @@ export async function preparedTable(
   return { pipeline: tablePipeline(replica, again.table), table: again.table, notes: said }
 }
 
+/** The same, before a run. */
+export interface LiveTable extends PreparedTable {
+  /** The next run makes its table. */
+  readonly isNew: boolean
+}
+
 /** The same as it would be, where nothing is to be changed. */
-export async function livePipeline(replica: Replica, step: string): Promise<PreparedTable> {
+export async function livePipeline(replica: Replica, step: string): Promise<LiveTable> {
   const described = await describeTable(replica, step)
   const { table, live, notes } = described
   const pipeline = tablePipeline(replica, table)
   const changes = live === null ? null : await targetChanges(replica, described, live, pipeline)
   const toCome = (changes?.safe ?? []).map(({ what }) => `the next run ${what} in ${replica.into.name}.${table.target}`)
-  return { pipeline, table, notes: [...notes, ...(changes?.notes ?? []), ...toCome] }
+  return { pipeline, table, isNew: live === null, notes: [...notes, ...(changes?.notes ?? []), ...toCome] }
 }
 
 /** What `last_run` says has landed would not be read again. */

@@ -1,9 +1,9 @@
-import type { PlanInput } from '#dray/messages/stages.ts'
+import type { TablesInput } from '#dray/messages/stages.ts'
 import type { Services } from '../services.ts'
 
 /** Enters the run in the state; whichever of its steps comes first does. */
 export async function enterRun(
-  { run, mode = null, only = null }: Pick<PlanInput, 'run' | 'mode' | 'only'>,
+  { run, mode = null, only = null, tables = null }: Pick<TablesInput, 'run' | 'mode' | 'only' | 'tables'>,
   { state, runner }: Services,
 ): Promise<void> {
   // Of a run of many steps nearly all find it entered.
@@ -16,5 +16,6 @@ export async function enterRun(
     trigger: run.trigger,
     mode: mode === null ? null : JSON.stringify(mode),
     only,
+    tables,
   })
 }

@@ -99,7 +99,7 @@ function chosenOf(
 }
 
 /** Two tables of the source that would become one are both left out: neither may overwrite the other's rows. */
-async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
+export async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
   const { alter } = await replica.into.adapter()
   const alike = (name: string) => (alter.ignoresCase ? name.toLowerCase() : name)
   const byTarget = Map.groupBy(wanted, ({ table }) => alike(targetOf(replica, table)))
@@ -114,7 +114,7 @@ async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
 }
 
 /** Tables that have come or gone since the last run, by what the target knows of. */
-async function changesNoted(replica: Replica, chosen: readonly ChosenTable[]): Promise<string[]> {
+export async function changesNoted(replica: Replica, chosen: readonly ChosenTable[]): Promise<string[]> {
   const { Fence } = ledgerOf(replica.into)
   const known = await Fence.where(['pipeline like ?', `${replica.name}/%`]).toArray()
   if (known.length === 0) return []
