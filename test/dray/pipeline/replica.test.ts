@@ -386,6 +386,25 @@ onEachEngine('a replica', [source, target], (engine) => {
     await assert.rejects(rowsOf(target, 'select id from same'))
   })
 
+  test('a name with dots is kept whole behind what is put in front of it; what is no name stops its table alone', async () => {
+    const quote = engine.dialect === 'mysql' ? '`' : '"'
+    const dotted = replicate('dots-raw', {
+      from: source,
+      into: target,
+      name: ({ name }) => (name === 'b' ? 'x.y.z' : `p_${name}`),
+    })
+    await write(
+      `create table ${quote}a.1${quote} (id integer primary key)`,
+      `insert into ${quote}a.1${quote} values (1)`,
+      'create table b (id integer primary key)',
+    )
+
+    const first = await run(dotted, 'run-1')
+
+    assert.match(first.error ?? '', /1 of 2 tables did not succeed.*"x.y.z" is no name of a table/)
+    assert.deepEqual(await rowsOf(target, `select id from ${quote}p_a.1${quote}`), [['1']])
+  })
+
   test('what the declaration names and the source has not is said; where nothing is chosen, the run fails', async () => {
     const misspelt = replicate('odd-raw', {
       from: source,

@@ -68,14 +68,24 @@ function gone({ from, into }: Replica, step: string, source: string): TerminalEr
   )
 }
 
-/** The table that one becomes, in a spelling that the target can have. */
+/** The table that one becomes, in a spelling that the target can have. Throws `Configuration` for what is no name. */
 export function targetOf(
   replica: Replica,
   source: string,
   override: TableOverride = replica.overrides.get(source) ?? {},
-) {
-  const named = tableNameOf(override.name ?? replica.nameOf({ ...tableNameOf(source), text: source }))
-  return tableText({ ...named, name: fittingName(named.name) })
+): string {
+  const own = tableNameOf(source)
+  const named = override.name ?? withName(replica.nameOf({ ...own, text: source }), own.name)
+  const { schema, name } = tableNameOf(named)
+  return tableText({ schema, name: fittingName(name) })
+}
+
+/** The dots of a name that stands at the end of another one, as in `raw.a.b`, divide nothing. */
+function withName(text: string, name: string): string {
+  if (!name.includes('.') || !text.endsWith(name)) return text
+  const before = text.slice(0, -name.length)
+  const end = before.lastIndexOf('.')
+  return tableText({ schema: end === -1 ? null : before.slice(0, end), name: `${before.slice(end + 1)}${name}` })
 }
 
 interface Subject {

@@ -98,14 +98,24 @@ function chosenOf(
   )
 }
 
-/** Two tables of the source that would become one are both left out: neither may overwrite the other's rows. */
+/**
+ * Two tables of the source that would become one are both left out: neither may overwrite the other's rows. So is one
+ * that `name` gives no name.
+ */
 export async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
   const { alter } = await replica.into.adapter()
   const alike = (name: string) => (alter.ignoresCase ? name.toLowerCase() : name)
-  const byTarget = Map.groupBy(wanted, ({ table }) => alike(targetOf(replica, table)))
   const clashes = new Map<string, StepOutcome>()
+  const byTarget = Map.groupBy(wanted, ({ table, step }) => {
+    try {
+      return alike(targetOf(replica, table))
+    } catch (error) {
+      clashes.set(step, { status: 'failed', reason: `${(error as Error).name}: ${(error as Error).message}` })
+      return null
+    }
+  })
   for (const [target, group] of byTarget) {
-    if (group.length === 1) continue
+    if (target === null || group.length === 1) continue
     const names = group.map(({ table }) => table).join(' and ')
     const reason = `Terminal: ${names} would both become ${replica.into.name}.${target}, so neither was read; give one another name (name, or overrides: { '${group[1]?.table}': { name: … } }), or leave it out`
     for (const { step } of group) clashes.set(step, { status: 'failed', reason })
