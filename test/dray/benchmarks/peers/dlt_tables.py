@@ -5,7 +5,7 @@ import os
 import dlt
 from dlt.sources.sql_database import sql_database
 
-source = sql_database(os.environ["SOURCE"], schema="public", backend="connectorx", chunk_size=100_000)
+source = sql_database(os.environ["SOURCE"].replace("postgres://", "postgresql+psycopg2://"), schema="public", backend="connectorx", chunk_size=100_000)
 for resource in source.resources.values():
     resource.apply_hints(
         incremental=dlt.sources.incremental("updated_at"), primary_key="id", write_disposition="merge"
@@ -13,7 +13,7 @@ for resource in source.resources.values():
 pipeline = dlt.pipeline(
     "peers",
     pipelines_dir=os.environ["FOLDER"],
-    destination=dlt.destinations.postgres(os.environ["TARGET"]),
+    destination=dlt.destinations.postgres(os.environ["TARGET"].replace("postgres://", "postgresql://")),
     dataset_name="raw",
 )
 pipeline.run(source, loader_file_format="csv")
