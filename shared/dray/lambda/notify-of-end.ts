@@ -1,5 +1,5 @@
 import type { SNSClient } from '@aws-sdk/client-sns'
-import { ADDED, isOfNewColumns, TAKEN_OVER } from '#dray/messages/column-notes.ts'
+import { ADDED, isOfNewColumns, isOfTables, TAKEN_OVER } from '#dray/messages/column-notes.ts'
 import { NOTICE_ATTRIBUTE, type Notice } from '#dray/messages/notice.ts'
 import type { RunDetail, RunRecord } from '#dray/state/state-store.ts'
 import type { EndServices } from '#dray/triggers/end-run.ts'
@@ -41,7 +41,8 @@ export async function notifyOfEnd(
   if (detail !== null) await notifyOfDifferences(detail, { environment, workflow: workflow.name, topic })
   const noted = succeeded && detail !== null ? await newColumns(detail, runs, state) : []
   if (noted.length === 0) return
-  const subject = `${workflow.name} in ${environment} has new columns at its sources`
+  const what = noted.some(({ reason }) => isOfTables(reason)) ? 'other tables' : 'new columns'
+  const subject = `${workflow.name} in ${environment} has ${what} at its sources`
   const lines = noted.map(({ step, reason }) => `  ${step}: ${reason}`)
   await publish(topic, subject, [`${subject} (run ${run}).`, '', ...lines].join('\n'), {
     ...noticeOf({ environment, workflow: workflow.name, run, subject, succeeded }, detail),

@@ -12,12 +12,22 @@ export const OTHER_TYPE = 'so nothing is copied into it'
 export const WIDENED = 'has become wider at the source'
 /** Of those that the target keeps. */
 export const GONE = 'not at the source any more'
+/** Of a table of a replica that was changed as its source was. */
+export const FOLLOWS = 'follows its source'
+/** Of tables of a replica that were not there before, and of those that are there no more. */
+export const NEW_TABLES = 'takes over from now on'
+export const GONE_TABLES = 'which it has no more'
 /** Of those that the target has by now. */
 export const TAKEN_OVER = 'takes over'
 
-const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE, WIDENED, GONE]
+const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE, WIDENED, GONE, FOLLOWS, NEW_TABLES, GONE_TABLES]
 
-/** Whether a note of a run says that the columns of a source are others than before. */
+/** Whether a note of a run says that the columns, or the tables, of a source are others than before. */
 export function isOfNewColumns(note: string): boolean {
   return note.startsWith(TAKEN_OVER) || ANY.some((words) => note.includes(words))
+}
+
+/** Whether it says so of tables. */
+export function isOfTables(note: string): boolean {
+  return note.includes(NEW_TABLES) || note.includes(GONE_TABLES)
 }

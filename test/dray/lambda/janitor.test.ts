@@ -350,6 +350,34 @@ describe('janitor', () => {
     assert.equal(told[2]?.Message, 'daily succeeds again in test (run e).')
   })
 
+  test('tells of tables that a replica has come to have, or has no more, once', async () => {
+    let startTime = Date.now() - 10_000
+    const gone = 'raw has copied log of crm, which it has no more, or its user may not see it; lake keeps log'
+    for (const [id, notes] of [
+      ['a', []],
+      ['b', [gone]],
+      ['c', [gone]],
+    ] as const) {
+      await triggers.state.startRun({ id, workflow: WORKFLOW, runner: 'stepfunctions', trigger: 'schedule', startTime })
+      startTime += 1
+      await triggers.state.putStep({ ...emptyStep(id, 'raw'), status: 'success', notes })
+      await triggers.state.finishRun(id, {
+        ...{ status: 'success', endTime: Date.now(), recordsProcessed: 0, recordsFailed: 0, error: null },
+      })
+      await triggers.janitor(ended(id, 'SUCCEEDED'), context)
+    }
+
+    assert.deepEqual(
+      triggers.notifications().map(({ Subject, Message }) => [Subject, Message]),
+      [
+        [
+          'daily in test has other tables at its sources',
+          `daily in test has other tables at its sources (run b).\n\n  raw: ${gone}`,
+        ],
+      ],
+    )
+  })
+
   test('tells of columns that are new at a source once, however many runs follow', async () => {
     let startTime = Date.now() - 10_000
     const run = async (id: string, notes: readonly string[]) => {

@@ -3,7 +3,7 @@ import { applyPlans } from '#dray/active-record/schema-apply.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Alteration, Change, ColumnChange } from '#dray/database/alterations.ts'
 import { TransientError } from '#dray/errors.ts'
-import { ADDED, NOT_ADDED } from '#dray/messages/column-notes.ts'
+import { ADDED, FOLLOWS, GONE, NOT_ADDED } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { holdable, wantedColumn } from '#dray/pipeline/plan/new-columns.ts'
@@ -114,7 +114,7 @@ function goneNote(
   const names = gone.map(({ name }) => name).join(', ')
   const rows =
     load.kind === 'upsert' ? 'rows keep what they had there, and new ones have NULL' : 'new rows have NULL there'
-  return `${from.name}.${source} has no column ${names} (any more), and ${into.name}.${target} keeps ${gone.length === 1 ? 'it' : 'them'}: ${rows}`
+  return `${names} of ${from.name}.${source}: ${GONE}, and ${into.name}.${target} keeps ${gone.length === 1 ? 'it' : 'them'}: ${rows}`
 }
 
 /** Makes the changes that leave rows as they are; says what could not be made. */
@@ -154,7 +154,7 @@ function madeNote(
   const place = ({ definition }: Pipeline['extract']['source'] | Pipeline['load']['target']) =>
     `${definition.database}.${definition.table}`
   const added = missing.find((one) => columns.includes(one.target.column))
-  if (added === undefined) return `${place(load.target)} follows its source: this run ${what}`
+  if (added === undefined) return `${place(load.target)} ${FOLLOWS}: this run ${what}`
   const earlier =
     extract.cursor === null
       ? ''

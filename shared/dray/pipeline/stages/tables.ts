@@ -1,5 +1,6 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { TerminalError } from '#dray/errors.ts'
+import { GONE_TABLES, NEW_TABLES } from '#dray/messages/column-notes.ts'
 import type { StepOutcome, TablesInput, TablesOutput } from '#dray/messages/stages.ts'
 import { executionSuffix } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
@@ -139,12 +140,12 @@ export async function changesNoted(replica: Replica, chosen: readonly ChosenTabl
     ...(fresh.length === 0
       ? []
       : [
-          `${from.name} has ${fresh.length === 1 ? 'a new table' : 'new tables'}, which ${name} takes over from now on: ${listed(fresh.map(({ table }) => table))}`,
+          `${from.name} has ${fresh.length === 1 ? 'a new table' : 'new tables'}, which ${name} ${NEW_TABLES}: ${listed(fresh.map(({ table }) => table))}`,
         ]),
     ...(gone.length === 0
       ? []
       : [
-          `${from.name} has ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} no more, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
+          `${name} has copied ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} of ${from.name}, ${GONE_TABLES}, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
         ]),
   ]
 }
