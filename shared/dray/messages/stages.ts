@@ -97,6 +97,8 @@ const transformInput = extractInput.extend({
   extracted: stagedObject,
   /** The keys of the rows that are open in the quarantine; not said where nothing is. */
   open: stagedObject.optional(),
+  /** Each row has its values, and nothing beside them; not said where one may have. */
+  plain: z.literal(true).optional(),
   /** By the calls before this one that have succeeded; not said on a laptop. */
   spent: spent.optional(),
 })

@@ -4,6 +4,7 @@ import { test } from 'node:test'
 import { Database } from 'dray/internal/active-record/database.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
+import { batchPrefix } from 'dray/internal/staging/keys.ts'
 import { run as step } from 'dray/workflow'
 import { onEachEngine } from './engines.ts'
 import { quarantined } from './harness.ts'
@@ -403,6 +404,28 @@ onEachEngine('a replica', [source, target], (engine) => {
 
     assert.match(first.error ?? '', /1 of 2 tables did not succeed.*"x.y.z" is no name of a table/)
     assert.deepEqual(await rowsOf(target, `select id from ${quote}p_a.1${quote}`), [['1']])
+  })
+
+  test('bytes pass: rows of columns that are alike on both sides are loaded as they were read, unless one is masked', async () => {
+    const { staging } = engine.harness.services
+    const masked = replicate('half-raw', {
+      from: source,
+      into: target,
+      maskKey: () => 'k',
+      name: ({ name }) => `half_${name}`,
+      overrides: { a: { mask: { name: 'hash' } } },
+    })
+    await write('create table a (id integer primary key, name varchar(9))', "insert into a values (1, 'x')")
+
+    await run(shop, 'run-1')
+    await run(masked, 'run-2')
+
+    const staged = async (stage: 'extracted' | 'transformed', id: string, pipeline: string) =>
+      (await staging.list(batchPrefix(stage, { run: id, pipeline, partition: 0 }))).length
+    assert.equal(await staged('extracted', 'run-1', 'shop-raw/a'), 1)
+    assert.equal(await staged('transformed', 'run-1', 'shop-raw/a'), engine.dialect === 'sqlite' ? 1 : 0)
+    assert.equal(await staged('transformed', 'run-2', 'half-raw/a'), 1)
+    assert.deepEqual(await rowsOf(target, 'select id, name from a'), [['1', 'x']])
   })
 
   test('what the declaration names and the source has not is said; where nothing is chosen, the run fails', async () => {

@@ -33,6 +33,8 @@ export interface Plan extends Draft {
   readonly columns?: readonly FollowedColumn[]
   /** Of a table of a replica: all that its pipeline is made of. */
   readonly table?: ReplicatedTable
+  /** Its rows go into the target as they were read. */
+  readonly bytesPass?: true
   readonly startedAt: number
   /** The run that has done the step already; null usually. */
   readonly doneBy: string | null

@@ -58,12 +58,14 @@ async function stagePartition(unit: Unit, input: ExtractInput, services: Service
       await checkUnchanged(pipeline, 'source', without(planned.schema, gone), connection)
       return staged
     })
+  let isPlain = true
   const extracted = await stage(plainRows).catch((error: unknown) => {
     if (!(error instanceof RowTooLarge)) throw error
+    isPlain = false
     services.log.info('asks for the length of each value', { pipeline: pipeline.name, partition: input.partition })
     return source.database.transaction(() => stage(measuredRows), 'snapshot')
   })
-  return { ...output, extracted, ...spent() }
+  return { ...output, extracted, ...(isPlain ? { plain: true as const } : {}), ...spent() }
 }
 
 /** Partitions at once share what a run may read. */

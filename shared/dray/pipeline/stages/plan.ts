@@ -18,6 +18,7 @@ import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, pipelineOf, stagePlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withRetries } from '#dray/pipeline/quarantine/retries.ts'
+import { bytesPass } from '#dray/pipeline/replica/bytes-pass.ts'
 import { type PreparedTable, preparedTable } from '#dray/pipeline/replica/prepared-table.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
 import { writeJsonArray } from '#dray/staging/documents.ts'
@@ -85,6 +86,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
     schema,
     ...(following.columns.length === 0 ? {} : { columns: following.columns }),
     ...(prepared === null ? {} : { table: prepared.table }),
+    ...(prepared !== null && (await bytesPass(pipeline, schema)) ? { bytesPass: true as const } : {}),
     source: read.source === null ? null : { ...seenNumbers(taken.source), ...read.source, ...drafted.seen },
     pipeline: pipeline.name,
     runId: run.id,

@@ -6,7 +6,7 @@ import { formats } from '#dray/messages/formats.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import { plannedPipeline, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
+import { pipelineOf, plannedPipeline, readPlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { type PassedKeys, passedKeys } from '#dray/pipeline/quarantine/passed-keys.ts'
 import { lineEncoder } from '#dray/pipeline/rows/generated-rows.ts'
 import { madeTooLarge, mostWritten } from '#dray/pipeline/rows/large-values.ts'
@@ -47,7 +47,9 @@ interface Aside {
 /** Transforms a staged partition row by row: a pure function of its rows, so a second delivery gives the same. */
 export async function transform(unit: Unit, input: TransformInput, services: Services): Promise<LoadInput> {
   const { staging, signal } = services
-  const pipeline = await plannedPipeline(unit, input.plan, services)
+  const planned = unit.kind === 'replica' ? await readPlan(services, input.plan) : null
+  if (planned?.bytesPass && input.plain && input.open === undefined) return passedOn(input, services)
+  const pipeline = planned === null ? await plannedPipeline(unit, input.plan, services) : pipelineOf(unit, planned)
   const passed = await passedKeys(pipeline, input, services)
   const quarantined = new RowsAside(quarantinePrefix(planningRun(input), pipeline.name), services)
   const findings = new RowsAside(findingsPrefix(planningRun(input), pipeline.name), services)
@@ -123,6 +125,15 @@ async function* transformedBlocks(
   }
   const rest = encoder.flush()
   if (rest !== null) yield rest
+}
+
+/** Rows that nothing is done to: what was read is what is loaded. */
+function passedOn(input: TransformInput, services: Services): LoadInput {
+  const { extracted, pipeline, partition } = input
+  services.progress({ pipeline, partition, phase: 'transform', rows: extracted.rows })
+  const nothing = { filtered: 0, other_keys: 0, quarantined: null, findings: null }
+  const spent = sumOfSpent([input.spent, services.spent?.()])
+  return { ...input, version: formats.message, transformed: extracted, ...nothing, ...spent }
 }
 
 /** Stages the keys of rows that are to be deleted. */
