@@ -63,8 +63,14 @@ function progressOfReplica(
   const total = record.tables?.total ?? 0
   const ended = tables.filter(({ status }) => status !== 'running').length
   const whole = progressOf(record.step, record, partitions, undefined, now)
+  const read = Math.max(
+    whole.rowsRead,
+    tables.reduce((rows, table) => rows + table.read, 0),
+  )
   return {
     ...whole,
+    rowsRead: read,
+    rowsLoaded: read,
     phase: record.status === 'running' ? `${ended} of ${total} ${total === 1 ? 'table' : 'tables'}` : whole.phase,
     fraction: record.status === 'success' || total === 0 ? whole.fraction : ended / total,
   }

@@ -75,7 +75,12 @@ async function clientBehindProxy(
       .join(',')}`
     kinds.push(kind)
     const chunks: Buffer[] = []
-    for await (const chunk of request) chunks.push(chunk)
+    try {
+      for await (const chunk of request) chunks.push(chunk)
+    } catch {
+      // The client gives up its other parts when one is not taken.
+      return
+    }
     const action = intercept(kind, kinds.filter((seen) => seen === kind).length)
     if (action === 'fail') return response.writeHead(503).end()
     if (action === 'forbid') return response.writeHead(403).end('<Error><Code>AccessDenied</Code></Error>')

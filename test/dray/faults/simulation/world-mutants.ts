@@ -24,7 +24,7 @@ const SOURCE_IDENTITY = 'shared/dray/pipeline/plan/source-identity.ts'
 const WAITING = 'shared/dray/pipeline/plan/waiting-rows.ts'
 const HORIZON = 'shared/dray/database/postgres/horizon.ts'
 const CLOSE_LANDED = 'shared/dray/pipeline/quarantine/close-landed.ts'
-const RECONCILE = 'shared/dray/pipeline/inspect/reconcile.ts'
+const RECONCILE = 'shared/dray/pipeline/inspect/reconciling.ts'
 
 const shape: PipelineShape = {
   kind: 'incremental',
@@ -373,19 +373,21 @@ export const keepingMutants: readonly Mutant[] = [
   {
     bug: 'reconcile passes over rows that have an open entry in the quarantine',
     file: RECONCILE,
-    edits: [['if (found === undefined && isWaiting) {', 'if (isWaiting) {']],
+    edits: [['if (found === undefined && isWaiting) return', 'if (isWaiting) return']],
     over: about({ audits: true }, { ...ENTRIES, deletions: 0.2 }),
   },
   {
     bug: 'reconcile does not look for rows that the source has no more',
     file: RECONCILE,
-    edits: [['await this.#findExtra()\n', '']],
+    edits: [['extra: () => this.#findExtra(),', 'extra: async () => true,']],
     over: about({ audits: true }, ENTRIES),
   },
   {
     bug: 'reconcile takes a row for equal that is there',
     file: RECONCILE,
-    edits: [['if (found !== undefined && columns.length === 0) return', 'if (found !== undefined) return']],
+    edits: [
+      ['if (found !== undefined && columns.length === 0) return nothing', 'if (found !== undefined) return nothing'],
+    ],
     over: about({ audits: true }, ENTRIES),
   },
 ]
