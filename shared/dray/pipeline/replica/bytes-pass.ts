@@ -5,9 +5,9 @@ import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
 
 /**
- * Whether the rows of a table may go into the target as they were read: two columns of one engine that are alike in name
- * and type hold the same values, so that nothing has to be taken apart. An engine whose columns hold anything is asked
- * row by row.
+ * Whether the rows of a table may go into the target as they were read: two columns of one engine that are alike in
+ * name and type hold the same values, so that nothing has to be taken apart. Where columns hold anything, each row is
+ * looked at.
  */
 export async function bytesPass({ extract, transform, load }: Pipeline, schema: PlannedSchema): Promise<boolean> {
   const [from, into] = [await extract.source.database.adapter(), await load.target.database.adapter()]
