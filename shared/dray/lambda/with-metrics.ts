@@ -34,8 +34,10 @@ export function withMetrics(step: string): MiddlewareObj<Located, unknown, Error
 /** Tables are counted by their replica: each metric of each of them would be one to pay for. */
 function dimensionsOf(event: Located, step: string): MetricDimensions {
   const named = event?.pipeline ?? event?.task
-  const pipeline = named && unitOf(named)
-  return { workflow: unitOf(event?.run?.workflow ?? 'none'), ...(pipeline ? { pipeline, step } : {}) }
+  // The payload may not have been checked.
+  const pipeline = typeof named === 'string' ? unitOf(named) : ''
+  const workflow = event?.run?.workflow
+  return { workflow: typeof workflow === 'string' ? unitOf(workflow) : 'none', ...(pipeline ? { pipeline, step } : {}) }
 }
 
 function metricOf(error: Error): MetricName {
