@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Database } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
 import { run as step } from 'dray/workflow'
@@ -521,5 +523,33 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.equal(second.error, null)
     assert.match(notesOf(second, 'shop-raw/a'), /run run-1 has done this step already/)
     assert.deepEqual(await rowsOf(target, 'select id, n from b'), [['1', '1']])
+  })
+})
+
+onEachEngine('a replica of a SQLite database', [target], (engine) => {
+  const numbers = replicate('numbers', { from: source, into: target })
+  const numbersRun = (id: string) => runReplica(numbers, id, engine.harness.services)
+
+  test('runs again over columns whose digits the values have decided', async () => {
+    process.env[urlVariable(source.name)] = `sqlite:${join(engine.harness.folder, 'source.db')}`
+    await source.close()
+    await source.query('create table a (id integer primary key, n numeric, d decimal(4,1), t numeric)')
+    await source.query("insert into a values (1, 1.5, 12345.678, 'abc')")
+    const first = await numbersRun('run-1')
+    await source.query("insert into a values (2, 100.25, 2.5, 'def')")
+
+    const second = await numbersRun('run-2')
+
+    assert.deepEqual([first.error, second.error], [null, null])
+    assert.deepEqual([second.steps.get('numbers/a')?.quarantined, second.steps.get('numbers/a')?.notes], [0, null])
+    const found = await rowsOf(target, 'select n, d, t from a order by id')
+    assert.deepEqual(
+      found.map(([n, d, t]) => [Number(n), Number(d), t]),
+      [
+        [1.5, 12345.678, 'abc'],
+        [100.25, 2.5, 'def'],
+      ],
+    )
+    await source.close()
   })
 })

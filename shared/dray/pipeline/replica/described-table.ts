@@ -14,7 +14,7 @@ import { held } from '#dray/pipeline/plan/new-columns.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
 import { fittingName, propertyNames, targetNames } from './column-names.ts'
-import { candidatesIn, type ReadTable, readTable, typesOf } from './read-table.ts'
+import { candidatesIn, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
 
 /** A table as a run is going to replicate it. */
 export interface DescribedTable {
@@ -247,7 +247,7 @@ class Describer {
   #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null, measured: FieldType | null) {
     const { read, adapter, target } = this.#subject
     if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
-    for (const type of measured === null ? candidatesIn(read, column).types : [measured]) {
+    for (const type of [...(measured === null ? [] : [measured]), ...typesHeldIn(read, column)]) {
       const pair = held(type, there, adapter)
       if (pair !== null) return pair
     }

@@ -34,9 +34,9 @@ export async function targetChanges(
     const target = live.columns.find(({ name }) => name === column.target.column)
     if (source === undefined || target === undefined || table.key.includes(column.name) || column.mask !== null)
       return []
-    const { types } = candidatesIn(read, source)
+    const { types, isMeasured } = candidatesIn(read, source)
     const [type] = types
-    const isSaid = types.length === 1 && type !== undefined
+    const isSaid = types.length === 1 && type !== undefined && !isMeasured
     return changed(target, isSaid ? holdable(type, adapter) : null, source.nullable, adapter)
   })
   const known = new Set([
