@@ -425,6 +425,23 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.match(second.error ?? '', /rep-source has no table that tables: \["x\*"\] chooses/)
   })
 
+  test('within one database, a copy is not copied again, and no table onto itself', async () => {
+    const within = replicate('within', { from: source, into: target, name: ({ name }) => name.replace(/^a/, 'raw_a') })
+    process.env[urlVariable(target.name)] = process.env[urlVariable(source.name)]
+    await target.close()
+    await write('create table a (id integer primary key)', 'insert into a values (1)', 'create table b (n integer)')
+    await run(within, 'run-1')
+
+    const second = await run(within, 'run-2')
+
+    assert.deepEqual([...second.steps.keys()].sort(), ['within', 'within/a', 'within/b'])
+    assert.deepEqual(await rowsOf(source, 'select id from raw_a'), [['1']])
+    assert.match(
+      second.steps.get('within/b')?.error ?? '',
+      /rep-source and rep-target are one database, and b would be copied onto itself, so it was not touched; give its copy another name/,
+    )
+  })
+
   test('a run of some tables leaves the others; an unknown one is refused', async () => {
     await write(
       'create table a (id integer primary key)',

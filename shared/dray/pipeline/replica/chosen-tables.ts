@@ -3,6 +3,7 @@ import { type TableName, tableNameOf, tableParts } from '#dray/database/table-na
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { asking } from './read-table.ts'
+import { isWithinOneDatabase, targetOf } from './target-table.ts'
 
 /** A table that a replica takes over. */
 export interface ChosenTable extends ListedTable {
@@ -25,12 +26,31 @@ export async function chosenTables(replica: Replica): Promise<ChosenTables> {
   const unwanted = replica.tables.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
   const isMeant = (one: ListedTable, pattern: string) =>
     (!one.isView || !isOpen(pattern)) && matches(pattern, one.table)
-  const tables = own
+  const meant = own
     .filter((one) => wanted.some((pattern) => isMeant(one, pattern)))
     .filter((one) => !unwanted.some((pattern) => matches(pattern, one.table)))
+  const copies = await copiesAmong(replica, meant)
+  const tables = meant.filter(({ table }) => !copies.has(table))
   return {
     tables: tables.map((one) => ({ ...one, step: tableStep(replica.name, one.table) })).sort(largestFirst),
     notes: notesOn(replica, wanted, own, tables),
+  }
+}
+
+/** Tables that hold what others are copied into: each run would make a copy of the copy. */
+async function copiesAmong(replica: Replica, tables: readonly ListedTable[]): Promise<ReadonlySet<string>> {
+  const copies = new Set(tables.flatMap(({ table }) => targetWithin(replica, table)))
+  const among = tables.filter(({ table }) => copies.has(table)).map(({ table }) => table)
+  return new Set(among.length > 0 && (await isWithinOneDatabase(replica)) ? among : [])
+}
+
+/** None where `name` gives no name, or the table's own. */
+function targetWithin(replica: Replica, table: string): string[] {
+  try {
+    const target = targetOf(replica, table)
+    return target === table ? [] : [target]
+  } catch {
+    return []
   }
 }
 

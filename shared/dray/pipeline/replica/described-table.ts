@@ -4,7 +4,6 @@ import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-typ
 import { columnName } from '#dray/active-record/sql.ts'
 import { targetTypes } from '#dray/active-record/target-types.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
-import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
@@ -13,8 +12,9 @@ import { stampTexts } from '#dray/pipeline/plan/cursor-text.ts'
 import { held } from '#dray/pipeline/plan/new-columns.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
-import { fittingName, propertyNames, targetNames } from './column-names.ts'
+import { propertyNames, targetNames } from './column-names.ts'
 import { candidatesIn, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { targetOf } from './target-table.ts'
 
 /** A table as a run is going to replicate it. */
 export interface DescribedTable {
@@ -66,26 +66,6 @@ function gone({ from, into }: Replica, step: string, source: string): TerminalEr
   return new TerminalError(
     `${step}: ${from.name} has no table ${source} any more, or its user may not see it, so nothing was read; what ${into.name} has of it stays as it is`,
   )
-}
-
-/** The table that one becomes, in a spelling that the target can have. Throws `Configuration` for what is no name. */
-export function targetOf(
-  replica: Replica,
-  source: string,
-  override: TableOverride = replica.overrides.get(source) ?? {},
-): string {
-  const own = tableNameOf(source)
-  const named = override.name ?? withName(replica.nameOf({ ...own, text: source }), own.name)
-  const { schema, name } = tableNameOf(named)
-  return tableText({ schema, name: fittingName(name) })
-}
-
-/** The dots of a name that stands at the end of another one, as in `raw.a.b`, divide nothing. */
-function withName(text: string, name: string): string {
-  if (!name.includes('.') || !text.endsWith(name)) return text
-  const before = text.slice(0, -name.length)
-  const end = before.lastIndexOf('.')
-  return tableText({ schema: end === -1 ? null : before.slice(0, end), name: `${before.slice(end + 1)}${name}` })
 }
 
 interface Subject {

@@ -6,7 +6,7 @@ import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
-import { targetOf } from '#dray/pipeline/replica/described-table.ts'
+import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
 import { writeJson, writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix, planPrefix } from '#dray/staging/keys.ts'
 import { emptyStep } from '#dray/state/state-store.ts'
@@ -100,7 +100,7 @@ function chosenOf(
 
 /**
  * Two tables of the source that would become one are both left out: neither may overwrite the other's rows. So is one
- * that `name` gives no name.
+ * that would be copied onto itself, and one that `name` gives no name.
  */
 export async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
   const { alter } = await replica.into.adapter()
@@ -114,13 +114,23 @@ export async function apartInTarget(replica: Replica, wanted: readonly ChosenTab
       return null
     }
   })
+  const isWithin = await isWithinOneDatabase(replica)
   for (const [target, group] of byTarget) {
-    if (target === null || group.length === 1) continue
+    if (target === null) continue
+    const itself = isWithin ? group.find(({ table }) => alike(table) === target) : undefined
+    if (itself !== undefined) clashes.set(itself.step, { status: 'failed', reason: ontoItself(replica, itself) })
+    if (group.length === 1) continue
     const names = group.map(({ table }) => table).join(' and ')
     const reason = `Terminal: ${names} would both become ${replica.into.name}.${target}, so neither was read; give one another name (name, or overrides: { '${group[1]?.table}': { name: … } }), or leave it out`
     for (const { step } of group) clashes.set(step, { status: 'failed', reason })
   }
   return { apart: wanted.filter(({ step }) => !clashes.has(step)), clashes }
+}
+
+function ontoItself({ from, into }: Replica, { table }: ChosenTable): string {
+  const one =
+    from.name === into.name ? `${from.name} is source and target` : `${from.name} and ${into.name} are one database`
+  return `Terminal: ${one}, and ${table} would be copied onto itself, so it was not touched; give its copy another name (name: (table) => \`raw_\${table.name}\`), or bind ${into.name} to another database`
 }
 
 /** Tables that have come or gone since the last run, by what the target knows of. */
