@@ -139,6 +139,55 @@ onEachEngine('a replica', [source, target], (engine) => {
     ])
   })
 
+  test('a type that was narrowed is let be; what a key or a decimal has to hold now is said with the statement', async () => {
+    if (engine.dialect === 'sqlite') return
+    await write(
+      'create table a (id integer primary key, name varchar(50), n bigint, price decimal(10,2))',
+      "insert into a values (1, 'x', 1, 12345678.25)",
+    )
+    await run(shop, 'run-1')
+    const narrowed = [changeType('a', 'name', 'varchar(10)'), changeType('a', 'n', 'integer')]
+    await write(...narrowed, changeType('a', 'id', 'bigint'), changeType('a', 'price', 'decimal(12,4)'))
+    await write("insert into a values (9999999999, 'y', 2, 1.1234)")
+
+    const second = await run(shop, 'run-2')
+    const notes = second.steps.get('shop-raw/a')?.notes ?? []
+    for (const note of notes) await target.query(/Run `(alter table .+)` on/.exec(note)?.[1] as string)
+    const third = await run(shop, 'run-3')
+
+    assert.equal(second.steps.get('shop-raw/a')?.quarantined, 1)
+    assert.deepEqual(notes.map((note) => /widens (\w+) /.exec(note)?.[1]).sort(), ['id', 'price'])
+    assert.deepEqual([third.error, third.steps.get('shop-raw/a')?.notes], [null, null])
+    assert.deepEqual(await rowsOf(target, 'select id, price from a order by id'), [
+      ['1', '12345678.2500'],
+      ['9999999999', '1.1234'],
+    ])
+  })
+
+  test('a key that the source has no more is said, with what lets the rows in that it keeps out', async () => {
+    const key = "insert into a values (1, 'x')"
+    await write('create table a (id integer not null primary key, name varchar(50))', key)
+    await run(shop, 'run-1')
+    await write(
+      'drop table a',
+      'create table a (id integer, name varchar(50))',
+      key,
+      "insert into a values (null, 'y')",
+    )
+    await write(key)
+
+    const second = await run(shop, 'run-2')
+    await target.query('drop table a')
+    const third = await run(shop, 'run-3')
+
+    assert.equal(second.steps.get('shop-raw/a')?.quarantined, 2)
+    assert.match(
+      notesOf(second, 'shop-raw/a'),
+      /rep-target.a has the primary key id, and rep-source.a has no key \(any more\).*Drop the table of rep-target/,
+    )
+    assert.deepEqual([third.error, await rowsOf(target, 'select count(*) from a')], [null, [['3']]])
+  })
+
   test('a column that may be NULL now may be so in the target', async () => {
     if (engine.dialect === 'sqlite') return
     await write('create table a (id integer primary key, name varchar(10) not null)', "insert into a values (1, 'x')")

@@ -194,12 +194,14 @@ class Describer {
           : there === undefined
             ? null
             : this.#pair(column, there, mask, isSaid ? null : (types[place] ?? null))
+      // SQLite would number a row that has NULL in a primary key.
+      const isOfKey = key.includes(column.name) || (live?.primaryKey.includes(target) ?? false)
       return [
         {
           name,
           source: { ...(pair?.source ?? (types[place] as FieldType)), column: column.name },
           target: { ...(pair?.target ?? (made[place] as FieldType)), column: target },
-          isNullable: !key.includes(column.name) && (column.nullable || mask !== null || !isSaid),
+          isNullable: !isOfKey && (column.nullable || mask !== null || !isSaid),
           mask,
         },
       ]
