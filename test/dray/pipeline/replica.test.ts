@@ -474,6 +474,33 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.match(second.error ?? '', /rep-source has no table that tables: \["x\*"\] chooses/)
   })
 
+  test('a table that the user may not read is said; one without a column, or a view of nothing, fails by name', async () => {
+    if (engine.dialect === 'sqlite') return
+    await write('create table a (id integer primary key)', 'create table base (id integer primary key)')
+    if (engine.dialect === 'mysql') await write('create view bare as select id from base', 'drop table base')
+    else await write('create table bare ()')
+    const url = new URL(process.env[urlVariable(source.name)] as string)
+    const role = `reader${url.pathname.slice(-8)}`
+    if (engine.dialect === 'postgres') {
+      await write(`create role ${role} login password 'x'`, `grant select on a, bare to ${role}`)
+      process.env[urlVariable(source.name)] = Object.assign(new URL(url), { username: role, password: 'x' }).href
+      await source.close()
+    }
+
+    const first = await run(replicate('shop-raw', { from: source, into: target, tables: ['*', 'bare'] }), 'run-1')
+
+    assert.equal(first.steps.get('shop-raw/a')?.status, 'success')
+    assert.match(
+      first.steps.get('shop-raw/bare')?.error ?? '',
+      /rep-source.bare shows no column, so nothing was read: .* leave it out \(tables: '!bare'\), or mend it there/,
+    )
+    if (engine.dialect === 'mysql') return
+    assert.match(notesOf(first, 'shop-raw'), /may not read as a whole, so nothing is taken of base: grant SELECT/)
+    process.env[urlVariable(source.name)] = url.href
+    await source.close()
+    await write(`drop owned by ${role}`, `drop role ${role}`)
+  })
+
   test('within one database, a copy is not copied again, and no table onto itself', async () => {
     const within = replicate('within', { from: source, into: target, name: ({ name }) => name.replace(/^a/, 'raw_a') })
     process.env[urlVariable(target.name)] = process.env[urlVariable(source.name)]

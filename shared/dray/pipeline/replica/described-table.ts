@@ -43,7 +43,7 @@ const HASH_LENGTH = 64
 export async function describeTable(replica: Replica, step: string): Promise<DescribedTable> {
   const source = await sourceOf(replica, step)
   const read = await readTable(replica.from, source)
-  if (read === null) throw gone(replica, step, source)
+  if (read === null) throw await unreadable(replica, step, source)
   const override = replica.overrides.get(source) ?? {}
   const target = targetOf(replica, source, override)
   const { live, adapter } = await replica.into.withConnection(async (connection, adapter) => ({
@@ -60,6 +60,14 @@ async function sourceOf(replica: Replica, step: string): Promise<string> {
   const found = tables.find((one) => one.step === step)
   if (found !== undefined) return found.table
   throw gone(replica, step, said)
+}
+
+async function unreadable(replica: Replica, step: string, source: string): Promise<TerminalError> {
+  const { tables } = await chosenTables(replica)
+  if (!tables.some((one) => one.step === step)) return gone(replica, step, source)
+  return new TerminalError(
+    `${step}: ${replica.from.name}.${source} shows no column, so nothing was read: it has none, its user may see none of them, or it is a view over what is no more; leave it out (tables: '!${source}'), or mend it there`,
+  )
 }
 
 function gone({ from, into }: Replica, step: string, source: string): TerminalError {

@@ -5,7 +5,7 @@ import { executionSuffix } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
-import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
+import { type ChosenTable, chosenTables, listed } from '#dray/pipeline/replica/chosen-tables.ts'
 import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
 import { writeJson, writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix, planPrefix } from '#dray/staging/keys.ts'
@@ -157,11 +157,4 @@ export async function changesNoted(replica: Replica, chosen: readonly ChosenTabl
           `${from.name} has ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} no more, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
         ]),
   ]
-}
-
-const MOST_NAMED = 20
-
-function listed(names: readonly string[]): string {
-  const rest = names.length - MOST_NAMED
-  return rest <= 0 ? names.join(', ') : `${names.slice(0, MOST_NAMED).join(', ')} and ${rest} more`
 }
