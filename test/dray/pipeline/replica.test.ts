@@ -7,6 +7,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
 import { run as step } from 'dray/workflow'
+import { startPostgres } from '#test/services/postgres.ts'
 import { onEachEngine } from './engines.ts'
 import { quarantined } from './harness.ts'
 import { type AskedReplica, type ReplicaRun, runReplica } from './replica-run.ts'
@@ -644,5 +645,28 @@ onEachEngine('a replica of a SQLite database', [target], (engine) => {
       ],
     )
     await source.close()
+  })
+})
+
+onEachEngine('a replica of a PostgreSQL database', [target], (engine) => {
+  const keys = replicate('keys', { from: source, into: target })
+
+  test('runs again over keys that the target can hold as texts alone', async () => {
+    const postgres = await startPostgres()
+    process.env[urlVariable(source.name)] = await postgres.createDatabase()
+    await source.close()
+    await source.query('create table a (n numeric primary key, j jsonb)')
+    await source.query('create table b (j jsonb primary key)')
+    await source.query(`insert into a values (1.05, '{"a": 1.10}'), (1e40, null)`)
+    await source.query(`insert into b values ('{"a": 1}')`)
+    const first = await runReplica(keys, 'run-1', engine.harness.services)
+
+    const second = await runReplica(keys, 'run-2', engine.harness.services)
+
+    assert.deepEqual([first.error, second.error], [null, null])
+    const { unchanged, notes } = second.steps.get('keys') ?? {}
+    assert.deepEqual([unchanged, notes, second.steps.get('keys/a')?.notes], [3, null, null])
+    await source.close()
+    await postgres.stop()
   })
 })

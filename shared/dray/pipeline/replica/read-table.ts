@@ -41,7 +41,9 @@ export function candidatesIn({ adapter, details }: ReadTable, column: LiveColumn
 /** What a column of the target that is there may take a column's values for, the best first. */
 export function typesHeldIn(read: ReadTable, column: LiveColumn): readonly FieldType[] {
   const { types, isMeasured } = candidatesIn(read, column)
-  return isMeasured ? [...types, typeOf('text'), ANY_DECIMAL] : types
+  if (isMeasured) return [...types, typeOf('text'), ANY_DECIMAL]
+  // An engine that has no such type, or none that a key may have, holds them as texts.
+  return types.some((type) => type === ANY_DECIMAL || type.kind === 'json') ? [...types, typeOf('text')] : types
 }
 
 /** The types of columns that the target has not: by the source's types, or where it has none by the values of now. */
