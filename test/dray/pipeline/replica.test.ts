@@ -502,6 +502,24 @@ onEachEngine('a replica', [source, target], (engine) => {
     await write(`drop owned by ${role}`, `drop role ${role}`)
   })
 
+  test("a table of the target's own rows is not replaced by a copy", async () => {
+    await write('create table a (name varchar(20))', "insert into a values ('new')")
+    await target.query('create table a (name varchar(20))')
+    await target.query("insert into a values ('kept')")
+
+    const first = await run(shop, 'run-1')
+    const kept = await rowsOf(target, 'select name from a')
+    await target.query('delete from a')
+    await run(shop, 'run-2')
+    const third = await run(shop, 'run-3')
+
+    assert.match(
+      first.steps.get('shop-raw/a')?.error ?? '',
+      /rep-target.a is there with rows that no run of shop-raw\/a has loaded.*nothing was read; give the copy another name/,
+    )
+    assert.deepEqual([kept, third.error, await rowsOf(target, 'select name from a')], [[['kept']], null, [['new']]])
+  })
+
   test('within one database, a copy is not copied again, and no table onto itself', async () => {
     const within = replicate('within', { from: source, into: target, name: ({ name }) => name.replace(/^a/, 'raw_a') })
     process.env[urlVariable(target.name)] = process.env[urlVariable(source.name)]

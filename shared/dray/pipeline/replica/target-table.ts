@@ -27,7 +27,7 @@ function withName(text: string, name: string): string {
 export async function isWithinOneDatabase({ from, into }: Replica): Promise<boolean> {
   if (from.name === into.name) return true
   const [source, target] = await Promise.all([from.adapter(), into.adapter()])
-  if (source.dialect !== target.dialect) return false
+  if (source.identity !== target.identity) return false
   const known = await from.withConnection((connection) => source.identity.read(rowsOf(connection)))
   if (known.weakness !== null || known.identity.server === '') return false
   return into.withConnection(async (connection) => {
