@@ -37,6 +37,8 @@ export interface TableDetails {
 /** What an engine's catalogue says of tables beyond what a connection describes. */
 export interface CatalogueCapabilities {
   list(query: Query): Promise<readonly ListedTable[]>
+  /** Names of tables that the user sees and may not read. An engine that shows nobody such tables has none. */
+  refused?(query: Query): Promise<readonly string[]>
   details(query: Query, table: string): Promise<TableDetails>
 }
 

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { createHmac } from 'node:crypto'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { Database } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
 import { batchPrefix } from 'dray/internal/staging/keys.ts'
 import { run as step } from 'dray/workflow'
+import { startPostgres } from '#test/services/postgres.ts'
 import { onEachEngine } from './engines.ts'
 import { quarantined } from './harness.ts'
 import { type AskedReplica, type ReplicaRun, runReplica } from './replica-run.ts'
@@ -136,6 +139,55 @@ onEachEngine('a replica', [source, target], (engine) => {
       ['1', '1'],
       ['2', '40'],
     ])
+  })
+
+  test('a type that was narrowed is let be; what a key or a decimal has to hold now is said with the statement', async () => {
+    if (engine.dialect === 'sqlite') return
+    await write(
+      'create table a (id integer primary key, name varchar(50), n bigint, price decimal(10,2))',
+      "insert into a values (1, 'x', 1, 12345678.25)",
+    )
+    await run(shop, 'run-1')
+    const narrowed = [changeType('a', 'name', 'varchar(10)'), changeType('a', 'n', 'integer')]
+    await write(...narrowed, changeType('a', 'id', 'bigint'), changeType('a', 'price', 'decimal(12,4)'))
+    await write("insert into a values (9999999999, 'y', 2, 1.1234)")
+
+    const second = await run(shop, 'run-2')
+    const notes = second.steps.get('shop-raw/a')?.notes ?? []
+    for (const note of notes) await target.query(/Run `(alter table .+)` on/.exec(note)?.[1] as string)
+    const third = await run(shop, 'run-3')
+
+    assert.equal(second.steps.get('shop-raw/a')?.quarantined, 1)
+    assert.deepEqual(notes.map((note) => /widens (\w+) /.exec(note)?.[1]).sort(), ['id', 'price'])
+    assert.deepEqual([third.error, third.steps.get('shop-raw/a')?.notes], [null, null])
+    assert.deepEqual(await rowsOf(target, 'select id, price from a order by id'), [
+      ['1', '12345678.2500'],
+      ['9999999999', '1.1234'],
+    ])
+  })
+
+  test('a key that the source has no more is said, with what lets the rows in that it keeps out', async () => {
+    const key = "insert into a values (1, 'x')"
+    await write('create table a (id integer not null primary key, name varchar(50))', key)
+    await run(shop, 'run-1')
+    await write(
+      'drop table a',
+      'create table a (id integer, name varchar(50))',
+      key,
+      "insert into a values (null, 'y')",
+    )
+    await write(key)
+
+    const second = await run(shop, 'run-2')
+    await target.query('drop table a')
+    const third = await run(shop, 'run-3')
+
+    assert.equal(second.steps.get('shop-raw/a')?.quarantined, 2)
+    assert.match(
+      notesOf(second, 'shop-raw/a'),
+      /rep-target.a has the primary key id, and rep-source.a has no key \(any more\).*Drop the table of rep-target/,
+    )
+    assert.deepEqual([third.error, await rowsOf(target, 'select count(*) from a')], [null, [['3']]])
   })
 
   test('a column that may be NULL now may be so in the target', async () => {
@@ -446,6 +498,68 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.match(second.error ?? '', /rep-source has no table that tables: \["x\*"\] chooses/)
   })
 
+  test('a table that the user may not read is said; one without a column, or a view of nothing, fails by name', async () => {
+    if (engine.dialect === 'sqlite') return
+    await write('create table a (id integer primary key)', 'create table base (id integer primary key)')
+    if (engine.dialect === 'mysql') await write('create view bare as select id from base', 'drop table base')
+    else await write('create table bare ()')
+    const url = new URL(process.env[urlVariable(source.name)] as string)
+    const role = `reader${url.pathname.slice(-8)}`
+    if (engine.dialect === 'postgres') {
+      await write(`create role ${role} login password 'x'`, `grant select on a, bare to ${role}`)
+      process.env[urlVariable(source.name)] = Object.assign(new URL(url), { username: role, password: 'x' }).href
+      await source.close()
+    }
+
+    const first = await run(replicate('shop-raw', { from: source, into: target, tables: ['*', 'bare'] }), 'run-1')
+
+    assert.equal(first.steps.get('shop-raw/a')?.status, 'success')
+    assert.match(
+      first.steps.get('shop-raw/bare')?.error ?? '',
+      /rep-source.bare shows no column, so nothing was read: .* leave it out \(tables: '!bare'\), or mend it there/,
+    )
+    if (engine.dialect === 'mysql') return
+    assert.match(notesOf(first, 'shop-raw'), /may not read as a whole, so nothing is taken of base: grant SELECT/)
+    process.env[urlVariable(source.name)] = url.href
+    await source.close()
+    await write(`drop owned by ${role}`, `drop role ${role}`)
+  })
+
+  test("a table of the target's own rows is not replaced by a copy", async () => {
+    await write('create table a (name varchar(20))', "insert into a values ('new')")
+    await target.query('create table a (name varchar(20))')
+    await target.query("insert into a values ('kept')")
+
+    const first = await run(shop, 'run-1')
+    const kept = await rowsOf(target, 'select name from a')
+    await target.query('delete from a')
+    await run(shop, 'run-2')
+    const third = await run(shop, 'run-3')
+
+    assert.match(
+      first.steps.get('shop-raw/a')?.error ?? '',
+      /rep-target.a is there with rows that no run of shop-raw\/a has loaded.*nothing was read; give the copy another name/,
+    )
+    assert.deepEqual([kept, third.error, await rowsOf(target, 'select name from a')], [[['kept']], null, [['new']]])
+  })
+
+  test('within one database, a copy is not copied again, and no table onto itself', async () => {
+    const within = replicate('within', { from: source, into: target, name: ({ name }) => name.replace(/^a/, 'raw_a') })
+    process.env[urlVariable(target.name)] = process.env[urlVariable(source.name)]
+    await target.close()
+    await write('create table a (id integer primary key)', 'insert into a values (1)', 'create table b (n integer)')
+    await run(within, 'run-1')
+
+    const second = await run(within, 'run-2')
+
+    assert.deepEqual([...second.steps.keys()].sort(), ['within', 'within/a', 'within/b'])
+    assert.deepEqual(await rowsOf(source, 'select id from raw_a'), [['1']])
+    assert.match(
+      second.steps.get('within/b')?.error ?? '',
+      /rep-source and rep-target are one database, and b would be copied onto itself, so it was not touched; give its copy another name/,
+    )
+  })
+
   test('a run of some tables leaves the others; an unknown one is refused', async () => {
     await write(
       'create table a (id integer primary key)',
@@ -544,5 +658,56 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.equal(second.error, null)
     assert.match(notesOf(second, 'shop-raw/a'), /run run-1 has done this step already/)
     assert.deepEqual(await rowsOf(target, 'select id, n from b'), [['1', '1']])
+  })
+})
+
+onEachEngine('a replica of a SQLite database', [target], (engine) => {
+  const numbers = replicate('numbers', { from: source, into: target })
+  const numbersRun = (id: string) => runReplica(numbers, id, engine.harness.services)
+
+  test('runs again over columns whose digits the values have decided', async () => {
+    process.env[urlVariable(source.name)] = `sqlite:${join(engine.harness.folder, 'source.db')}`
+    await source.close()
+    await source.query('create table a (id integer primary key, n numeric, d decimal(4,1), t numeric)')
+    await source.query("insert into a values (1, 1.5, 12345.678, 'abc')")
+    const first = await numbersRun('run-1')
+    await source.query("insert into a values (2, 100.25, 2.5, 'def')")
+
+    const second = await numbersRun('run-2')
+
+    assert.deepEqual([first.error, second.error], [null, null])
+    assert.deepEqual([second.steps.get('numbers/a')?.quarantined, second.steps.get('numbers/a')?.notes], [0, null])
+    const found = await rowsOf(target, 'select n, d, t from a order by id')
+    assert.deepEqual(
+      found.map(([n, d, t]) => [Number(n), Number(d), t]),
+      [
+        [1.5, 12345.678, 'abc'],
+        [100.25, 2.5, 'def'],
+      ],
+    )
+    await source.close()
+  })
+})
+
+onEachEngine('a replica of a PostgreSQL database', [target], (engine) => {
+  const keys = replicate('keys', { from: source, into: target })
+
+  test('runs again over keys that the target can hold as texts alone', async () => {
+    const postgres = await startPostgres()
+    process.env[urlVariable(source.name)] = await postgres.createDatabase()
+    await source.close()
+    await source.query('create table a (n numeric primary key, j jsonb)')
+    await source.query('create table b (j jsonb primary key)')
+    await source.query(`insert into a values (1.05, '{"a": 1.10}'), (1e40, null)`)
+    await source.query(`insert into b values ('{"a": 1}')`)
+    const first = await runReplica(keys, 'run-1', engine.harness.services)
+
+    const second = await runReplica(keys, 'run-2', engine.harness.services)
+
+    assert.deepEqual([first.error, second.error], [null, null])
+    const { unchanged, notes } = second.steps.get('keys') ?? {}
+    assert.deepEqual([unchanged, notes, second.steps.get('keys/a')?.notes], [3, null, null])
+    await source.close()
+    await postgres.stop()
   })
 })

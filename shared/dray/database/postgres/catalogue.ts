@@ -11,6 +11,15 @@ const LIST = `
     and not exists (select 1 from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e')
   order by 1 nulls first, 2`
 
+/** Those that `LIST` leaves out for want of a privilege on the whole table. */
+const REFUSED = `
+  select case when pg_table_is_visible(c.oid) then null else n.nspname end, c.relname
+  from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where c.relkind in ('r', 'p', 'f') and not c.relispartition
+    and n.nspname !~ '^pg_' and n.nspname <> 'information_schema' and not has_table_privilege(c.oid, 'select')
+    and not exists (select 1 from pg_depend d where d.objid = c.oid and d.classid = 'pg_class'::regclass and d.deptype = 'e')
+  order by 1 nulls first, 2`
+
 const TABLE = `
   select obj_description(oid, 'pg_class'), relkind in ('v', 'm'),
     relkind <> 'p' and exists (select 1 from pg_inherits where inhparent = pg_class.oid)
@@ -39,6 +48,11 @@ export const catalogue: CatalogueCapabilities = {
       rows: isView === 't' || Number(count) < 0 ? null : Number(count),
       bytes: isView === 't' ? null : Number(bytes),
     }))
+  },
+
+  async refused(query) {
+    const rows = await query(REFUSED)
+    return rows.map(([schema = null, name]) => tableText({ schema, name: name as string }))
   },
 
   async details(query, table) {

@@ -42,7 +42,7 @@ export function isWider(kind: FieldType['kind'], source: SideColumn, target: Sid
     case 'binary':
       return lengthOf(source) > lengthOf(target)
     case 'decimal': {
-      const [one, other] = [digitsOf(source), digitsOf(target)]
+      const [one, other] = [digitsOf(source.column), digitsOf(target.column)]
       return one.whole > other.whole || one.scale > other.scale
     }
     default:
@@ -65,7 +65,8 @@ function lengthOf({ types, column: { type } }: SideColumn): number {
   return length ?? Number.POSITIVE_INFINITY
 }
 
-function digitsOf({ column: { type } }: SideColumn) {
+/** Digits before the point and behind it. */
+export function digitsOf({ type }: Pick<LiveColumn, 'type'>) {
   const sizes = /\((\d+)(?:,\s*(\d+))?\)/.exec(type)
   const scale = Number(sizes?.[2] ?? 0)
   return { whole: sizes === null ? Number.POSITIVE_INFINITY : Number(sizes[1]) - scale, scale }

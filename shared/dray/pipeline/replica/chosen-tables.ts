@@ -3,6 +3,7 @@ import { type TableName, tableNameOf, tableParts } from '#dray/database/table-na
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { asking } from './read-table.ts'
+import { isWithinOneDatabase, targetOf } from './target-table.ts'
 
 /** A table that a replica takes over. */
 export interface ChosenTable extends ListedTable {
@@ -19,18 +20,46 @@ export interface ChosenTables {
 
 /** The tables of now that the patterns of a replica choose. */
 export async function chosenTables(replica: Replica): Promise<ChosenTables> {
-  const listed = await replica.from.withConnection((connection, adapter) => adapter.catalogue.list(asking(connection)))
-  const own = listed.filter(({ table }) => !isOfDray(tableNameOf(table)))
+  const { found, refused } = await replica.from.withConnection(async (connection, { catalogue }) => ({
+    found: await catalogue.list(asking(connection)),
+    refused: (await catalogue.refused?.(asking(connection))) ?? [],
+  }))
+  const own = found.filter(({ table }) => !isOfDray(tableNameOf(table)))
   const wanted = replica.tables.filter((pattern) => !pattern.startsWith('!'))
   const unwanted = replica.tables.filter((pattern) => pattern.startsWith('!')).map((pattern) => pattern.slice(1))
   const isMeant = (one: ListedTable, pattern: string) =>
     (!one.isView || !isOpen(pattern)) && matches(pattern, one.table)
-  const tables = own
+  const meant = own
     .filter((one) => wanted.some((pattern) => isMeant(one, pattern)))
     .filter((one) => !unwanted.some((pattern) => matches(pattern, one.table)))
+  const copies = await copiesAmong(replica, meant)
+  const tables = meant.filter(({ table }) => !copies.has(table))
+  const barred = refused
+    .filter((table) => !isOfDray(tableNameOf(table)) && wanted.some((pattern) => matches(pattern, table)))
+    .filter((table) => !unwanted.some((pattern) => matches(pattern, table)))
   return {
     tables: tables.map((one) => ({ ...one, step: tableStep(replica.name, one.table) })).sort(largestFirst),
-    notes: notesOn(replica, wanted, own, tables),
+    notes: [
+      ...barredNote(replica, barred),
+      ...notesOn(replica, wanted, [...own.map(({ table }) => table), ...barred], tables),
+    ],
+  }
+}
+
+/** Tables that hold what others are copied into: each run would make a copy of the copy. */
+async function copiesAmong(replica: Replica, tables: readonly ListedTable[]): Promise<ReadonlySet<string>> {
+  const copies = new Set(tables.flatMap(({ table }) => targetWithin(replica, table)))
+  const among = tables.filter(({ table }) => copies.has(table)).map(({ table }) => table)
+  return new Set(among.length > 0 && (await isWithinOneDatabase(replica)) ? among : [])
+}
+
+/** None where `name` gives no name, or the table's own. */
+function targetWithin(replica: Replica, table: string): string[] {
+  try {
+    const target = targetOf(replica, table)
+    return target === table ? [] : [target]
+  } catch {
+    return []
   }
 }
 
@@ -56,13 +85,28 @@ function expression(part: string): RegExp {
   return new RegExp(`^${literals.join('.*')}$`, 's')
 }
 
+function barredNote({ from }: Replica, tables: readonly string[]): string[] {
+  if (tables.length === 0) return []
+  const [first] = tables
+  return [
+    `${from.name} has ${tables.length === 1 ? 'a table' : 'tables'} that its user may not read as a whole, so nothing is taken of ${listed(tables)}: grant SELECT to the user, or leave out what is not meant (tables: '!${first}')`,
+  ]
+}
+
+const MOST_NAMED = 20
+
+export function listed(names: readonly string[]): string {
+  const rest = names.length - MOST_NAMED
+  return rest <= 0 ? names.join(', ') : `${names.slice(0, MOST_NAMED).join(', ')} and ${rest} more`
+}
+
 function notesOn(
   { from, overrides }: Replica,
   wanted: readonly string[],
-  listed: readonly ListedTable[],
+  names: readonly string[],
   chosen: readonly ListedTable[],
 ): string[] {
-  const missing = wanted.filter((pattern) => !listed.some(({ table }) => matches(pattern, table)))
+  const missing = wanted.filter((pattern) => !names.some((table) => matches(pattern, table)))
   const idle = [...overrides.keys()].filter((table) => !chosen.some((one) => one.table === table))
   return [
     ...missing.map(

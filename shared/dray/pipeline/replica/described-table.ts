@@ -4,7 +4,6 @@ import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-typ
 import { columnName } from '#dray/active-record/sql.ts'
 import { targetTypes } from '#dray/active-record/target-types.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
-import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
@@ -13,8 +12,9 @@ import { stampTexts } from '#dray/pipeline/plan/cursor-text.ts'
 import { held } from '#dray/pipeline/plan/new-columns.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
-import { fittingName, propertyNames, targetNames } from './column-names.ts'
-import { candidatesIn, type ReadTable, readTable, typesOf } from './read-table.ts'
+import { propertyNames, targetNames } from './column-names.ts'
+import { candidatesIn, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { targetOf } from './target-table.ts'
 
 /** A table as a run is going to replicate it. */
 export interface DescribedTable {
@@ -43,7 +43,7 @@ const HASH_LENGTH = 64
 export async function describeTable(replica: Replica, step: string): Promise<DescribedTable> {
   const source = await sourceOf(replica, step)
   const read = await readTable(replica.from, source)
-  if (read === null) throw gone(replica, step, source)
+  if (read === null) throw await unreadable(replica, step, source)
   const override = replica.overrides.get(source) ?? {}
   const target = targetOf(replica, source, override)
   const { live, adapter } = await replica.into.withConnection(async (connection, adapter) => ({
@@ -62,30 +62,18 @@ async function sourceOf(replica: Replica, step: string): Promise<string> {
   throw gone(replica, step, said)
 }
 
+async function unreadable(replica: Replica, step: string, source: string): Promise<TerminalError> {
+  const { tables } = await chosenTables(replica)
+  if (!tables.some((one) => one.step === step)) return gone(replica, step, source)
+  return new TerminalError(
+    `${step}: ${replica.from.name}.${source} shows no column, so nothing was read: it has none, its user may see none of them, or it is a view over what is no more; leave it out (tables: '!${source}'), or mend it there`,
+  )
+}
+
 function gone({ from, into }: Replica, step: string, source: string): TerminalError {
   return new TerminalError(
     `${step}: ${from.name} has no table ${source} any more, or its user may not see it, so nothing was read; what ${into.name} has of it stays as it is`,
   )
-}
-
-/** The table that one becomes, in a spelling that the target can have. Throws `Configuration` for what is no name. */
-export function targetOf(
-  replica: Replica,
-  source: string,
-  override: TableOverride = replica.overrides.get(source) ?? {},
-): string {
-  const own = tableNameOf(source)
-  const named = override.name ?? withName(replica.nameOf({ ...own, text: source }), own.name)
-  const { schema, name } = tableNameOf(named)
-  return tableText({ schema, name: fittingName(name) })
-}
-
-/** The dots of a name that stands at the end of another one, as in `raw.a.b`, divide nothing. */
-function withName(text: string, name: string): string {
-  if (!name.includes('.') || !text.endsWith(name)) return text
-  const before = text.slice(0, -name.length)
-  const end = before.lastIndexOf('.')
-  return tableText({ schema: end === -1 ? null : before.slice(0, end), name: `${before.slice(end + 1)}${name}` })
 }
 
 interface Subject {
@@ -214,12 +202,14 @@ class Describer {
           : there === undefined
             ? null
             : this.#pair(column, there, mask, isSaid ? null : (types[place] ?? null))
+      // SQLite would number a row that has NULL in a primary key.
+      const isOfKey = key.includes(column.name) || (live?.primaryKey.includes(target) ?? false)
       return [
         {
           name,
           source: { ...(pair?.source ?? (types[place] as FieldType)), column: column.name },
           target: { ...(pair?.target ?? (made[place] as FieldType)), column: target },
-          isNullable: !key.includes(column.name) && (column.nullable || mask !== null || !isSaid),
+          isNullable: !isOfKey && (column.nullable || mask !== null || !isSaid),
           mask,
         },
       ]
@@ -247,7 +237,7 @@ class Describer {
   #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null, measured: FieldType | null) {
     const { read, adapter, target } = this.#subject
     if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
-    for (const type of measured === null ? candidatesIn(read, column).types : [measured]) {
+    for (const type of [...(measured === null ? [] : [measured]), ...typesHeldIn(read, column)]) {
       const pair = held(type, there, adapter)
       if (pair !== null) return pair
     }

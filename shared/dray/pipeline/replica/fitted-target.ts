@@ -1,4 +1,4 @@
-import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
+import { decimalWith, type FieldType, typeOf } from '#dray/active-record/field-type.ts'
 import { applyPlans } from '#dray/active-record/schema-apply.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Alteration, Change, ColumnChange } from '#dray/database/alterations.ts'
@@ -7,6 +7,7 @@ import { ADDED, FOLLOWS, GONE, NOT_ADDED } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { holdable, wantedColumn } from '#dray/pipeline/plan/new-columns.ts'
+import { digitsOf, isWider } from '#dray/pipeline/plan/wider-columns.ts'
 import { type ReplicatedTable, TIMESTAMP } from '#dray/pipeline/rows/replicated-table.ts'
 import type { DescribedTable, MissingColumn } from './described-table.ts'
 import { asking, candidatesIn, readTable } from './read-table.ts'
@@ -32,12 +33,14 @@ export async function targetChanges(
   const wider = table.columns.flatMap((column) => {
     const source = read.live.columns.find(({ name }) => name === column.source.column)
     const target = live.columns.find(({ name }) => name === column.target.column)
-    if (source === undefined || target === undefined || table.key.includes(column.name) || column.mask !== null)
-      return []
-    const { types } = candidatesIn(read, source)
+    if (source === undefined || target === undefined || column.mask !== null) return []
+    const isOfKey = table.key.includes(column.name) || live.primaryKey.includes(target.name)
+    const { types, isMeasured } = candidatesIn(read, source)
     const [type] = types
-    const isSaid = types.length === 1 && type !== undefined
-    return changed(target, isSaid ? holdable(type, adapter) : null, source.nullable, adapter)
+    const isSaid = types.length === 1 && type !== undefined && !isMeasured
+    const wide = isSaid ? holdingBoth(holdable(type, adapter), target, adapter) : null
+    const fits = wide !== null && (!isOfKey || adapter.schema.keyFault([wide]) === null)
+    return changed(target, fits ? wide : null, source.nullable && !isOfKey, adapter)
   })
   const known = new Set([
     ...table.columns.map(({ target }) => target.column),
@@ -74,8 +77,26 @@ export async function targetChanges(
     notes: [
       ...alterations.filter((one, place) => !isSafe(one, place)).map((one) => leftNote(replica, table, one, missing)),
       ...(gone.length === 0 ? [] : [goneNote(replica, table, gone, pipeline)]),
+      ...(table.load === 'replace' && live.primaryKey.length > 0 ? [keyNote(replica, table, live)] : []),
     ],
   }
+}
+
+/** Kinds whose types have sizes. */
+const SIZED: readonly FieldType['kind'][] = ['integer', 'bigint', 'decimal', 'text', 'varchar', 'binary']
+
+/** A type for the source's values and those that are there; null where the column has room for both as it is. */
+function holdingBoth(type: FieldType, live: LiveColumn, adapter: Adapter): FieldType | null {
+  if (!SIZED.includes(type.kind)) return type
+  const types = adapter.schema.liveTypes
+  const wanted = wantedColumn(live.name, type, adapter)
+  const isOutgrown = isWider(type.kind, { types, column: { ...live, type: wanted.type } }, { types, column: live })
+  if (!isOutgrown) return null
+  const there = digitsOf(live)
+  if (type.kind !== 'decimal' || type.precision === null || there.whole === Number.POSITIVE_INFINITY) return type
+  const scale = Math.max(type.scale ?? 0, there.scale)
+  const both = decimalWith(Math.max(type.precision - (type.scale ?? 0), there.whole) + scale, scale)
+  return adapter.schema.columnFault(both) === null ? both : type
 }
 
 /** A column whose type the source's has outgrown, or that has to bear NULL now. */
@@ -103,6 +124,10 @@ function leftNote(
     return `the column ${added.source} of ${from.name}.${source} ${NOT_ADDED} to ${into.name}.${target}, so its values are not loaded: ${why}. Run \`${sql.join('; ')}\` on ${into.name} as a user who may, and the next run loads it`
   }
   return `${into.name}.${target} does not follow its source by itself where a statement ${what}, since ${why}; rows that do not fit go to the quarantine. Run \`${sql.join('; ')}\` on ${into.name} as a user who may`
+}
+
+function keyNote({ from, into }: Replica, { source, target }: ReplicatedTable, { primaryKey }: LiveTable): string {
+  return `${into.name}.${target} has the primary key ${primaryKey.join(', ')}, and ${from.name}.${source} has no key (any more): rows that repeat it, or have NULL there, go to the quarantine. Drop the table of ${into.name}, and the next run makes it without that key and loads all rows`
 }
 
 function goneNote(

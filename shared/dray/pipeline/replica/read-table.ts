@@ -5,6 +5,8 @@ import { fittingTypes } from '#dray/active-record/fitting-types.ts'
 import type { Adapter, Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { TableDetails } from '#dray/database/catalogue.ts'
 
+const ANY_DECIMAL: FieldType = { kind: 'decimal', length: null, precision: null, scale: null }
+
 /** A table of the source as it lives. */
 export interface ReadTable {
   readonly adapter: Adapter
@@ -33,9 +35,15 @@ export function asking(connection: Pick<Connection, 'query'>) {
 export function candidatesIn({ adapter, details }: ReadTable, column: LiveColumn): Candidates {
   const found = candidatesOf(column, details.columns.get(column.name), adapter.schema.liveTypes)
   // A decimal that says no digits has any number of them.
-  return found.isMeasured && adapter.schema.liveTypes !== null
-    ? { types: [{ kind: 'decimal', length: null, precision: null, scale: null }], isMeasured: false }
-    : found
+  return found.isMeasured && adapter.schema.liveTypes !== null ? { types: [ANY_DECIMAL], isMeasured: false } : found
+}
+
+/** What a column of the target that is there may take a column's values for, the best first. */
+export function typesHeldIn(read: ReadTable, column: LiveColumn): readonly FieldType[] {
+  const { types, isMeasured } = candidatesIn(read, column)
+  if (isMeasured) return [...types, typeOf('text'), ANY_DECIMAL]
+  // An engine that has no such type, or none that a key may have, holds them as texts.
+  return types.some((type) => type === ANY_DECIMAL || type.kind === 'json') ? [...types, typeOf('text')] : types
 }
 
 /** The types of columns that the target has not: by the source's types, or where it has none by the values of now. */

@@ -6,8 +6,8 @@ import { executionSuffix } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
-import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
-import { targetOf } from '#dray/pipeline/replica/described-table.ts'
+import { type ChosenTable, chosenTables, listed } from '#dray/pipeline/replica/chosen-tables.ts'
+import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
 import { writeJson, writeJsonArray } from '#dray/staging/documents.ts'
 import { itemsPrefix, planPrefix } from '#dray/staging/keys.ts'
 import { emptyStep } from '#dray/state/state-store.ts'
@@ -101,7 +101,7 @@ function chosenOf(
 
 /**
  * Two tables of the source that would become one are both left out: neither may overwrite the other's rows. So is one
- * that `name` gives no name.
+ * that would be copied onto itself, and one that `name` gives no name.
  */
 export async function apartInTarget(replica: Replica, wanted: readonly ChosenTable[]) {
   const { alter } = await replica.into.adapter()
@@ -115,13 +115,23 @@ export async function apartInTarget(replica: Replica, wanted: readonly ChosenTab
       return null
     }
   })
+  const isWithin = await isWithinOneDatabase(replica)
   for (const [target, group] of byTarget) {
-    if (target === null || group.length === 1) continue
+    if (target === null) continue
+    const itself = isWithin ? group.find(({ table }) => alike(table) === target) : undefined
+    if (itself !== undefined) clashes.set(itself.step, { status: 'failed', reason: ontoItself(replica, itself) })
+    if (group.length === 1) continue
     const names = group.map(({ table }) => table).join(' and ')
     const reason = `Terminal: ${names} would both become ${replica.into.name}.${target}, so neither was read; give one another name (name, or overrides: { '${group[1]?.table}': { name: … } }), or leave it out`
     for (const { step } of group) clashes.set(step, { status: 'failed', reason })
   }
   return { apart: wanted.filter(({ step }) => !clashes.has(step)), clashes }
+}
+
+function ontoItself({ from, into }: Replica, { table }: ChosenTable): string {
+  const one =
+    from.name === into.name ? `${from.name} is source and target` : `${from.name} and ${into.name} are one database`
+  return `Terminal: ${one}, and ${table} would be copied onto itself, so it was not touched; give its copy another name (name: (table) => \`raw_\${table.name}\`), or bind ${into.name} to another database`
 }
 
 /** Tables that have come or gone since the last run, by what the target knows of. */
@@ -148,11 +158,4 @@ export async function changesNoted(replica: Replica, chosen: readonly ChosenTabl
           `${name} has copied ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} of ${from.name}, ${GONE_TABLES}, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
         ]),
   ]
-}
-
-const MOST_NAMED = 20
-
-function listed(names: readonly string[]): string {
-  const rest = names.length - MOST_NAMED
-  return rest <= 0 ? names.join(', ') : `${names.slice(0, MOST_NAMED).join(', ')} and ${rest} more`
 }
