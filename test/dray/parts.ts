@@ -25,7 +25,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/active-record/{hostile-values,many-rows,value-matrix}.test.ts',
     'test/dray/local/csv/{kinds,live-types,models,names,real-data}.test.ts',
     'test/dray/faults/command/command.test.ts',
-    'test/dray/faults/kill/{processes,replica,rows,server-crash,staged-objects}.test.ts',
+    'test/dray/faults/kill/{processes,rows,server-crash,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/fuzz/*.test.ts',
     'test/dray/faults/hostile-tables/hostile-tables.test.ts',

@@ -273,7 +273,7 @@ describe('the command, on a replica', () => {
       [['note']],
     )
     assert.equal(of('shop-raw/fresh').is_new, true)
-    assert.match(of('shop-raw/wide').left[0], /shop\.wide has no column n \(any more\)/)
+    assert.match(of('shop-raw/wide').left[0], /n of shop\.wide: not at the source any more/)
     assert.equal(apply.code, 2)
     assert.match(apply.stderr, /`npx dray schema plan shop-raw` prints the statements that are left to you/)
   })
