@@ -26,6 +26,6 @@ export async function findPipeline(name: string): Promise<Unit> {
     if (found !== undefined) return found as Unit
   }
   throw new TerminalError(
-    `functions/${folder}/pipeline.ts exports no pipeline('${folder}', …) and no replicate('${folder}', …), so ${name} cannot be run; name it after its folder`,
+    `functions/${folder}/pipeline.ts exports no pipeline('${folder}', …) and no replicate('${folder}', …), so ${name} cannot be run; name the pipeline after its folder`,
   )
 }
