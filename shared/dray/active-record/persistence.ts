@@ -34,7 +34,7 @@ export async function save(record: Writable): Promise<boolean> {
   const model = modelOf(record)
   if (destroyed.has(record)) throw staleRecord(model, record)
   // Those of one transaction take turns anyway, and a hook that saves its own record must not wait for itself.
-  if (!model.database.inTransaction) while (record.isNew && inserts.has(record)) await inserts.get(record)
+  if (!model.database.inTransaction) while (inserts.has(record)) await inserts.get(record)
   const saving = saveNow(model, record)
   if (record.isNew) {
     const ended = saving.then(
@@ -47,7 +47,7 @@ export async function save(record: Writable): Promise<boolean> {
   return saving
 }
 
-/** Saves of new records that are under way: one that is saved twice at once is inserted once, then updated. */
+/** Saves of new records until they are committed: one that is saved twice at once is inserted once, then updated. */
 const inserts = new WeakMap<ActiveRecord, Promise<void>>()
 
 async function saveNow(model: QueriedModel, record: Writable): Promise<boolean> {
