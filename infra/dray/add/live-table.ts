@@ -1,15 +1,14 @@
 import { candidatesOf } from 'dray/internal/active-record/candidates.ts'
-import { Database } from 'dray/internal/active-record/database.ts'
-import { timestamp } from 'dray/internal/active-record/field-kinds.ts'
+import type { Database } from 'dray/internal/active-record/database.ts'
 import type { FieldType } from 'dray/internal/active-record/field-type.ts'
 import { fittingTypes } from 'dray/internal/active-record/fitting-types.ts'
-import { columnName } from 'dray/internal/active-record/sql.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Adapter, Connection, LiveColumn, LiveTable } from 'dray/internal/database/adapter.ts'
 import type { ListedTable, TableDetails } from 'dray/internal/database/catalogue.ts'
 import { quotedTable } from 'dray/internal/database/table-name.ts'
-import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
-import { stampTexts } from 'dray/internal/pipeline/plan/cursor-text.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { asking, keyOf } from 'dray/internal/pipeline/replica/read-table.ts'
+import { isDisorderedColumn } from 'dray/internal/pipeline/replica/table-cursor.ts'
 import { isLikelyCursor } from './reading.ts'
 
 /** Rows that are shown, and of which the test keeps some. */
@@ -81,13 +80,6 @@ export async function describeTable(
   })
 }
 
-function keyOf({ primaryKey, uniqueKeys, columns }: LiveTable, { isInherited }: TableDetails): readonly string[] {
-  if (isInherited) return []
-  const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
-  const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
-  return primaryKey.length > 0 ? primaryKey : (whole.sort((one, other) => one.length - other.length)[0] ?? [])
-}
-
 async function checkKey(
   { name }: Database,
   table: string,
@@ -122,12 +114,7 @@ async function disorderedColumns(
 ): Promise<ReadonlySet<string>> {
   const found = new Set<string>()
   for (const { name } of columns) {
-    const { definition } = new Database('stamps').source(table, { stamp: timestamp().primaryKey().column(name) })
-    const stamps = { name, value: columnName({ column: name }) }
-    await stampTexts(definition, stamps, connection, { adapter }).catch((error: unknown) => {
-      if (!(error instanceof TerminalError)) throw error
-      found.add(name)
-    })
+    if (await isDisorderedColumn(table, name, connection, adapter)) found.add(name)
   }
   return found
 }
@@ -151,9 +138,4 @@ export async function listTables(database: Database): Promise<readonly ListedTab
     const tables = await adapter.catalogue.list(asking(connection))
     return tables.filter(({ table }) => !/(?:^|\.)dray_|__dray_next$/i.test(table))
   })
-}
-
-function asking(connection: Connection) {
-  return async (sql: string, parameters: readonly (string | null)[] = []) =>
-    (await connection.query(sql, parameters)).rows
 }

@@ -14,8 +14,9 @@ import {
   tableOfExecution,
 } from './expressions.ts'
 import { type FunctionReference, functionsOfPipeline, placeholderOf, written } from './placeholders.ts'
-import type { ChoiceState, MapState, PassState, State, StateMachine, States } from './states-language.ts'
-import { catchInPipeline, type Onward, PIPELINE_TIMEOUT_SECONDS, readerRetrier, taskState } from './task-policy.ts'
+import type { MapState, PassState, State, StateMachine, States } from './states-language.ts'
+import { catchInPipeline, type Onward, PIPELINE_TIMEOUT_SECONDS, taskState } from './task-policy.ts'
+import { wideMapStates } from './wide-map.ts'
 
 /** A pipeline's machine, the same for Step Functions and the local interpreter; functions are `${placeholders}`. */
 export interface CompiledPipeline {
@@ -133,9 +134,13 @@ function workStates(subject: Subject): [string, State][] {
   })
   return [
     ['Plan', plan],
-    ['Width', widthState()],
-    ['Partitions', inlineState(subject)],
-    ['Distributed', distributedState(subject)],
+    ...wideMapStates({
+      name: 'Partitions',
+      items: 'partitions',
+      perItem: perPartition(subject),
+      statesOfItem: (isDistributed) => stagesOf(subject, isDistributed),
+      next: 'Commit',
+    }),
     ['Commit', commit],
     ...refusedStates(),
   ]
@@ -207,43 +212,6 @@ export function endStates({ pipeline, inExpression }: Subject): [string, State][
   ]
 }
 
-function widthState(): ChoiceState {
-  const isDistributed = jsonata('$states.input.plan.distributed = true')
-  return { Type: 'Choice', Choices: [{ Condition: isDistributed, Next: 'Distributed' }], Default: 'Partitions' }
-}
-
-function inlineState(subject: Subject): MapState {
-  return {
-    Type: 'Map',
-    Items: jsonata('$states.input.plan.partitions'),
-    ...perPartition(subject),
-    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, ...stagesOf(subject, '') },
-    Catch: catchInPipeline(),
-    Output: jsonata('$states.input'),
-    Next: 'Commit',
-  }
-}
-
-function distributedState(subject: Subject): MapState {
-  return {
-    Type: 'Map',
-    ItemReader: {
-      Resource: 'arn:aws:states:::s3:getObject',
-      ReaderConfig: { InputType: 'JSON' },
-      Arguments: { Bucket: jsonata('$states.input.plan.items.bucket'), Key: jsonata('$states.input.plan.items.key') },
-    },
-    ...perPartition(subject),
-    ItemProcessor: {
-      ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
-      ...stagesOf(subject, 'Distributed '),
-    },
-    Retry: [readerRetrier],
-    Catch: catchInPipeline(),
-    Output: jsonata('$states.input'),
-    Next: 'Commit',
-  }
-}
-
 /** What a Map does with each item. */
 function perPartition({ pipeline }: Subject): Pick<MapState, 'MaxConcurrency' | 'ItemSelector'> {
   return {
@@ -261,11 +229,10 @@ function perPartition({ pipeline }: Subject): Pick<MapState, 'MaxConcurrency' | 
 }
 
 /** Extract, transform and load of one partition. What comes out is collected by the Map, so it is small. */
-function stagesOf({ folder }: Subject, prefix: string): States {
-  const [extract, transform, load] =
-    prefix === ''
-      ? ['Extract', 'Transform', 'Load']
-      : ['Distributed extract', 'Distributed transform', 'Distributed load']
+function stagesOf({ folder }: Subject, isDistributed: boolean): States {
+  const [extract, transform, load] = isDistributed
+    ? ['Distributed extract', 'Distributed transform', 'Distributed load']
+    : ['Extract', 'Transform', 'Load']
   const stage = (part: 'extract' | 'transform' | 'load', output: string, onward: Onward) =>
     taskState({
       stage: part,

@@ -104,23 +104,43 @@ export function itemStates(group: string, work: string): Record<string, State> {
       catchers: catchInItem(named('outcome')),
       onward: { End: true },
     }),
-    // From the state table, since what a failed execution says of itself may be cut off, or missing.
-    [named('outcome')]: taskState({
-      stage: 'outcome',
-      functionName: written(placeholderOf('dray', 'outcome')),
-      payload: {
-        version: formats.message,
-        run: jsonata('$states.input.run'),
-        pipeline: jsonata('$states.input.step'),
-        only: onlyOfRun,
-        outcome: null,
-        fault: jsonata(toldFault),
-      },
+    [named('outcome')]: askedOutcome({
+      only: onlyOfRun,
       output: itemEnded(outcomeInResult),
-      retry: anyFault,
-      catchers: catchInItem(named('failed')),
-      onward: { End: true },
+      next: named('failed'),
     }),
     [named('failed')]: { Type: 'Pass', Output: itemEnded(outcome('failed', caughtReasonOfMany)), End: true },
   }
+}
+
+/**
+ * How the pipeline of an item ended that did not succeed: from the state table, since what a failed execution says of
+ * itself may be cut off, or missing.
+ */
+export function askedOutcome({
+  only,
+  output,
+  next,
+}: {
+  readonly only: string
+  readonly output: Template
+  /** Where one goes if nobody can say. */
+  readonly next: string
+}): State {
+  return taskState({
+    stage: 'outcome',
+    functionName: written(placeholderOf('dray', 'outcome')),
+    payload: {
+      version: formats.message,
+      run: jsonata('$states.input.run'),
+      pipeline: jsonata('$states.input.step'),
+      only,
+      outcome: null,
+      fault: jsonata(toldFault),
+    },
+    output,
+    retry: anyFault,
+    catchers: catchInItem(next),
+    onward: { End: true },
+  })
 }

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { formats } from '#dray/messages/formats.ts'
 import { replicaRunInput } from '#dray/messages/run-input.ts'
 import { checkedStart } from './checked-start.ts'
-import { exceptOfRun, inputOfTable, jsonata, modeOfRun, onlyOfRun, tablesOfRun, toldFault } from './expressions.ts'
+import { exceptOfRun, inputOfTable, jsonata, modeOfRun, onlyOfRun, tablesOfRun } from './expressions.ts'
 import {
   type CompiledPipeline,
   endStates,
@@ -11,18 +11,11 @@ import {
   runOfExecution,
   subjectOf,
 } from './pipeline-machine.ts'
+import { askedOutcome } from './pipeline-states.ts'
 import { functionsOfReplica, placeholderOf, written } from './placeholders.ts'
-import type { ChoiceState, MapState, State, StateMachine, States } from './states-language.ts'
-import {
-  anyFault,
-  catchers,
-  catchInItem,
-  catchInPipeline,
-  PIPELINE_TIMEOUT_SECONDS,
-  pipelineState,
-  readerRetrier,
-  taskState,
-} from './task-policy.ts'
+import type { MapState, State, StateMachine, States } from './states-language.ts'
+import { catchers, catchInPipeline, PIPELINE_TIMEOUT_SECONDS, pipelineState, taskState } from './task-policy.ts'
+import { wideMapStates } from './wide-map.ts'
 
 /**
  * Compiles a replica to the state machine Tables → Map over tables → Gather. Each table's pipeline is an execution of
@@ -78,17 +71,16 @@ function workStates(name: string): [string, State][] {
   })
   return [
     ['Tables', tables],
-    ['Width', widthState()],
-    ['Pipelines', inlineState(name)],
-    ['Distributed', distributedState(name)],
+    ...wideMapStates({
+      name: 'Pipelines',
+      items: 'tables',
+      perItem: perTable,
+      statesOfItem: (isDistributed) => statesOfTable(name, isDistributed),
+      next: 'Gather',
+    }),
     ['Gather', gather],
     ...refusedStates(),
   ]
-}
-
-function widthState(): ChoiceState {
-  const isDistributed = jsonata('$states.input.plan.distributed = true')
-  return { Type: 'Choice', Choices: [{ Condition: isDistributed, Next: 'Distributed' }], Default: 'Pipelines' }
 }
 
 /** What a Map does with each table. */
@@ -104,44 +96,11 @@ const perTable: Pick<MapState, 'MaxConcurrency' | 'ItemSelector'> = {
   },
 }
 
-function inlineState(name: string): MapState {
-  return {
-    Type: 'Map',
-    Items: jsonata('$states.input.plan.tables'),
-    ...perTable,
-    ItemProcessor: { ProcessorConfig: { Mode: 'INLINE' }, ...statesOfTable(name, '') },
-    Catch: catchInPipeline(),
-    Output: jsonata('$states.input'),
-    Next: 'Gather',
-  }
-}
-
-function distributedState(name: string): MapState {
-  return {
-    Type: 'Map',
-    ItemReader: {
-      Resource: 'arn:aws:states:::s3:getObject',
-      ReaderConfig: { InputType: 'JSON' },
-      Arguments: { Bucket: jsonata('$states.input.plan.items.bucket'), Key: jsonata('$states.input.plan.items.key') },
-    },
-    ...perTable,
-    ItemProcessor: {
-      ProcessorConfig: { Mode: 'DISTRIBUTED', ExecutionType: 'STANDARD' },
-      ...statesOfTable(name, 'Distributed '),
-    },
-    Retry: [readerRetrier],
-    Catch: catchInPipeline(),
-    Output: jsonata('$states.input'),
-    Next: 'Gather',
-  }
-}
-
 /** A table that fails is none of the others' concern: that it did is written, for Gather to find. */
-function statesOfTable(name: string, prefix: string): States {
-  const [work, told, lost] =
-    prefix === ''
-      ? ['Pipeline', 'Pipeline outcome', 'Pipeline left']
-      : ['Distributed pipeline', 'Distributed outcome', 'Distributed left']
+function statesOfTable(name: string, isDistributed: boolean): States {
+  const [work, told, lost] = isDistributed
+    ? ['Distributed pipeline', 'Distributed outcome', 'Distributed left']
+    : ['Pipeline', 'Pipeline outcome', 'Pipeline left']
   return {
     StartAt: work,
     States: {
@@ -157,22 +116,7 @@ function statesOfTable(name: string, prefix: string): States {
         }),
         onward: { End: true },
       }),
-      [told]: taskState({
-        stage: 'outcome',
-        functionName: written(placeholderOf('dray', 'outcome')),
-        payload: {
-          version: formats.message,
-          run: jsonata('$states.input.run'),
-          pipeline: jsonata('$states.input.step'),
-          only: jsonata('$states.input.only'),
-          outcome: null,
-          fault: jsonata(toldFault),
-        },
-        output: {},
-        retry: anyFault,
-        catchers: catchInItem(lost),
-        onward: { End: true },
-      }),
+      [told]: askedOutcome({ only: jsonata('$states.input.only'), output: {}, next: lost }),
       [lost]: { Type: 'Pass', Output: {}, End: true },
     },
   }

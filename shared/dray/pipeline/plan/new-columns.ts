@@ -3,12 +3,12 @@ import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
 import { fittingTypes } from '#dray/active-record/fitting-types.ts'
 import { camelCase, habitOf, inHabit } from '#dray/active-record/names.ts'
 import type { Adapter, Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
-import type { Alteration, WantedColumn } from '#dray/database/alterations.ts'
-import { kindsHolding } from '#dray/database/live-types.ts'
+import type { Alteration } from '#dray/database/alterations.ts'
 import { LEFT, OTHER_TYPE } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { FollowedColumn } from '#dray/pipeline/rows/followed-columns.ts'
 import { notesOfGone } from './gone-columns.ts'
+import { type HeldTypes, held, holdable, wantedColumn } from './held-types.ts'
 import { isWider, wideningOf } from './wider-columns.ts'
 
 /** A column that the target does not have yet, with the statement that adds it. */
@@ -174,13 +174,8 @@ function propertiesFor({ extract, load }: Pipeline, candidates: readonly Candida
   })
 }
 
-interface Pair {
-  readonly source: FieldType
-  readonly target: FieldType
-}
-
 /** The types of a column in both models; null where the target has another one. */
-async function pairOf(pipeline: Pipeline, { live, found }: Candidate, from: Side, to: Side): Promise<Pair | null> {
+async function pairOf(pipeline: Pipeline, { live, found }: Candidate, from: Side, to: Side): Promise<HeldTypes | null> {
   const candidates = candidatesOf(live, undefined, from.adapter.schema.liveTypes)
   if (found !== undefined) {
     for (const type of candidates.types) {
@@ -201,44 +196,6 @@ function measured({ extract }: Pipeline, live: LiveColumn, candidates: Candidate
     const [type] = await fittingTypes(connection, adapter, definition.table, [live], [candidates])
     return type ?? typeOf('text')
   })
-}
-
-/** The type itself, or the one without a size where the engine has none of this size. */
-export function holdable(type: FieldType, { schema }: Adapter): FieldType {
-  if (schema.columnFault(type) === null) return type
-  return typeOf(type.kind === 'binary' ? 'binary' : 'text')
-}
-
-export function wantedColumn(name: string, type: FieldType, adapter: Adapter): WantedColumn {
-  const made = adapter.schema.columnType(type)
-  return { name, kind: type.kind, type: made, nullable: true, isGenerated: false, startsAtZero: false }
-}
-
-/** Kinds whose values a column of another kind holds as they are, or is refused for, row by row. */
-const ALSO_HELD: Readonly<Partial<Record<FieldType['kind'], readonly FieldType['kind'][]>>> = {
-  text: ['varchar'],
-  varchar: ['text'],
-  integer: ['bigint'],
-  bigint: ['integer'],
-}
-
-/** How a column of the target that is there takes values of a type; null where it is of another one. */
-export function held(type: FieldType, { name, type: liveType }: LiveColumn, adapter: Adapter): Pair | null {
-  const target = holdable(type, adapter)
-  if (adapter.alter.isType(wantedColumn(name, target, adapter), liveType)) return { source: type, target }
-  const { liveTypes } = adapter.schema
-  if (liveTypes === null) return null
-  const own = candidatesOf(
-    { name, type: liveType, nullable: true, hasDefault: false, isComputed: false },
-    undefined,
-    liveTypes,
-  )
-  const [is] = own.types
-  if (is === undefined) return own.isMeasured && type.kind === 'decimal' ? { source: type, target: type } : null
-  const isAlike = is.kind === type.kind || (ALSO_HELD[type.kind]?.includes(is.kind) ?? false)
-  if (!isAlike || !kindsHolding(liveTypes, liveType).includes(type.kind)) return null
-  if (type.kind === 'binary' && !adapter.schema.storesBytes(liveType)) return null
-  return { source: type, target: { ...is, kind: is.kind === 'integer' || is.kind === 'bigint' ? type.kind : is.kind } }
 }
 
 /** What widens a column that the target has; null where it has room for what the source has. */
@@ -264,7 +221,7 @@ async function widened(
 }
 
 /** A decimal that says no digits goes by those of the target. */
-function asDecimal({ name, type, ...rest }: LiveColumn, { schema: { liveTypes } }: Adapter): Pair | null {
+function asDecimal({ name, type, ...rest }: LiveColumn, { schema: { liveTypes } }: Adapter): HeldTypes | null {
   if (liveTypes === null) return { source: typeOf('text'), target: typeOf('text') }
   const [is] = candidatesOf({ name, type, ...rest }, undefined, liveTypes).types
   return is?.kind === 'decimal' ? { source: is, target: is } : null

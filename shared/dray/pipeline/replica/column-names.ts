@@ -37,6 +37,15 @@ export function targetNames(columns: readonly string[], { alter }: Adapter): str
   })
 }
 
+/** Whether an engine takes two names for one. */
+export function isAlike(one: string, other: string, { alter }: NamingEngine): boolean {
+  return alter.ignoresCase ? one.toLowerCase() === other.toLowerCase() : one === other
+}
+
+interface NamingEngine {
+  readonly alter: Pick<Adapter['alter'], 'ignoresCase'>
+}
+
 /** A name that each engine can have, the same each time. */
 export function fittingName(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: no engine has these in a name.

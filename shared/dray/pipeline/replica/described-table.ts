@@ -1,24 +1,22 @@
-import { Database } from '#dray/active-record/database.ts'
-import { timestamp } from '#dray/active-record/field-kinds.ts'
 import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-type.ts'
-import { columnName } from '#dray/active-record/sql.ts'
 import { targetTypes } from '#dray/active-record/target-types.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
 import type { Mask, Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
-import { stampTexts } from '#dray/pipeline/plan/cursor-text.ts'
-import { held } from '#dray/pipeline/plan/new-columns.ts'
+import { held } from '#dray/pipeline/plan/held-types.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
-import { propertyNames, targetNames } from './column-names.ts'
-import { candidatesIn, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { isAlike, propertyNames, targetNames } from './column-names.ts'
+import { candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { type TableCursor, tableCursor } from './table-cursor.ts'
 import { targetOf } from './target-table.ts'
 
 /** A table as a run is going to replicate it. */
 export interface DescribedTable {
   readonly table: ReplicatedTable
+  readonly read: ReadTable
   /** Null where the target does not have it yet. */
   readonly live: LiveTable | null
   /** Columns that a target which is there has not yet. */
@@ -106,7 +104,7 @@ class Describer {
     const taken = read.live.columns.filter(({ name }) => !override.except?.includes(name))
     const fields = await this.#fields(taken, key, masks)
     const columns = fields.filter(({ mask }) => mask !== 'null')
-    const cursor = await this.#cursor(columns)
+    const cursor = await tableCursor(this.#replica, this.#subject, columns)
     const deletes = override.deletes ?? this.#replica.deletes
     const load = key.length > 0 ? 'upsert' : override.load === 'append' && cursor.name !== null ? 'append' : 'replace'
     const isRead = load === 'replace' ? { ...cursor, name: null, why: keyless(cursor) } : cursor
@@ -128,6 +126,7 @@ class Describer {
         mark: marksGone ? markOf(fields) : null,
         why: isRead.why,
       },
+      read,
       live,
       missing: this.#missing,
       notes: this.#notes,
@@ -155,7 +154,7 @@ class Describer {
     const { override, read } = this.#subject
     const asked = override.key === undefined ? null : [override.key].flat()
     if (asked !== null) this.#refuseUnknown('key', asked)
-    const key = asked ?? keyOf(read)
+    const key = asked ?? keyOf(read.live, read.details)
     const hidden = key.find((name) => masks.has(name) || override.except?.includes(name))
     if (hidden === undefined) return key
     throw this.#refuse(
@@ -256,62 +255,10 @@ class Describer {
     }
   }
 
-  async #cursor(columns: readonly ReplicatedColumn[]): Promise<Cursor> {
-    const { override } = this.#subject
-    if (override.cursor === false) return { name: null, isXid: false, why: 'the declaration says so' }
-    const isAsked = override.cursor !== undefined
-    const names = [override.cursor ?? this.#replica.cursor].flat()
-    if (names.length === 0) return { name: null, isXid: false, why: 'the declaration names no cursor' }
-    const column = names
-      .map((name) => columns.find(({ source }) => isAlike(source.column, name, IGNORING)))
-      .find(Boolean)
-    if (column === undefined && isAsked) {
-      throw this.#refuse(
-        `overrides: { cursor } names ${names.join(', ')}, and ${this.#where} has no such column that is read, so nothing was read; it has ${columns.map(({ source }) => source.column).join(', ')}`,
-      )
-    }
-    if (column === undefined) return { name: null, isXid: false, why: `it has no column ${names.join(' or ')}` }
-    const live = this.#subject.read.live.columns.find(({ name }) => name === column.source.column) as LiveColumn
-    const isXid = /^xid8$/i.test(live.type)
-    const fault = await this.#faultOf(live, column, isXid, isAsked)
-    if (fault === null) return { name: column.name, isXid, why: `what has changed by ${live.name}` }
-    if (isAsked) throw this.#refuse(`overrides: { cursor } names ${live.name}, but ${fault}; nothing was read`)
-    return { name: null, isXid: false, why: fault }
-  }
-
-  /** Why rows could be missed, or each run be slow; null for a sound cursor. One that is asked for may be slow. */
-  async #faultOf(live: LiveColumn, column: ReplicatedColumn, isXid: boolean, isAsked: boolean): Promise<string | null> {
-    const { read, override, source } = this.#subject
-    if (column.mask !== null) return `${live.name} is masked`
-    if (!isXid && column.source.kind !== 'timestamp') return `${live.name} is ${live.type}, which is no moment`
-    if (live.nullable && override.nulls === undefined) return `${live.name} may be NULL, and such rows are in no window`
-    if (!isAsked && read.details.isView) return `whether ${live.name} has an index is not known of a view`
-    if (!isAsked && !read.details.indexed.has(live.name)) return `no index begins with ${live.name}`
-    if (isXid) return null
-    const form = read.adapter.stampForm(live.type)
-    if (form === 'text' && (await isDisordered(this.#replica, source, live.name))) {
-      return `${live.name} has values that are no time stamps in UTC`
-    }
-    if (form === 'moment' || read.serverZone === null || override.zone !== undefined) return null
-    return `${live.name} is of a type without a zone, and the server is in ${read.serverZone}: overrides: { zone } says what it holds`
-  }
-
-  #appendWithout(key: readonly string[], cursor: Cursor): TerminalError {
+  #appendWithout(key: readonly string[], cursor: TableCursor): TerminalError {
     if (key.length > 0) return this.#refuse(`overrides: { load: 'append' } is for tables without a key; leave it out`)
     return this.#refuse(`overrides: { load: 'append' } needs a cursor, and there is none: ${cursor.why}`)
   }
-}
-
-interface Cursor {
-  readonly name: string | null
-  readonly isXid: boolean
-  readonly why: string
-}
-
-const IGNORING = { alter: { ignoresCase: true } }
-
-function isAlike(one: string, other: string, { alter }: { readonly alter: Pick<Adapter['alter'], 'ignoresCase'> }) {
-  return alter.ignoresCase ? one.toLowerCase() === other.toLowerCase() : one === other
 }
 
 function hasColumn({ columns }: LiveTable, name: string): boolean {
@@ -323,18 +270,9 @@ function masksOf({ mask = [] }: TableOverride): ReadonlyMap<string, Mask> {
   return new Map(isList(mask) ? mask.map((name) => [name, 'null'] as const) : Object.entries(mask))
 }
 
-function keyless({ name, why }: Cursor): string {
+function keyless({ name, why }: TableCursor): string {
   const all = 'without a key rows cannot be told apart, so each run replaces all of them'
   return name === null ? all : `${all} (${why} could be appended: overrides: { load: 'append' })`
-}
-
-/** The primary key, or else the smallest unique key that is never NULL. */
-function keyOf({ live: { primaryKey, uniqueKeys, columns }, details }: ReadTable): readonly string[] {
-  if (details.isInherited) return []
-  if (primaryKey.length > 0) return primaryKey
-  const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
-  const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
-  return whole.sort((one, other) => one.length - other.length)[0] ?? []
 }
 
 function markOf(fields: readonly ReplicatedColumn[]): MarkColumn {
@@ -345,19 +283,4 @@ function markOf(fields: readonly ReplicatedColumn[]): MarkColumn {
   let name = 'markedDeletedAt'
   while (names.has(name)) name = `${name}2`
   return { name, column }
-}
-
-/** Whether some texts of a column cannot be put in order with the others, as a run would find. */
-async function isDisordered({ from }: Replica, table: string, column: string): Promise<boolean> {
-  const { definition } = new Database('stamps').source(table, { stamp: timestamp().primaryKey().column(column) })
-  const stamps = { name: column, value: columnName({ column }) }
-  return from.withConnection(async (connection, adapter) => {
-    try {
-      await stampTexts(definition, stamps, connection, { adapter })
-      return false
-    } catch (error) {
-      if (error instanceof TerminalError) return true
-      throw error
-    }
-  })
 }

@@ -6,11 +6,11 @@ import { TransientError } from '#dray/errors.ts'
 import { ADDED, FOLLOWS, GONE, NOT_ADDED } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
-import { holdable, wantedColumn } from '#dray/pipeline/plan/new-columns.ts'
+import { holdable, wantedColumn } from '#dray/pipeline/plan/held-types.ts'
 import { digitsOf, isWider } from '#dray/pipeline/plan/wider-columns.ts'
 import { type ReplicatedTable, TIMESTAMP } from '#dray/pipeline/rows/replicated-table.ts'
 import type { DescribedTable, MissingColumn } from './described-table.ts'
-import { asking, candidatesIn, readTable } from './read-table.ts'
+import { asking, candidatesIn } from './read-table.ts'
 
 /** What separates a table of the target from the source's, beside columns that it has not. */
 export interface TargetChanges {
@@ -23,12 +23,10 @@ export interface TargetChanges {
 /** Finds out how a table of the target that is there is to follow the source's. Changes nothing. */
 export async function targetChanges(
   replica: Replica,
-  { table, missing }: Pick<DescribedTable, 'table' | 'missing'>,
+  { table, read, missing }: Pick<DescribedTable, 'table' | 'read' | 'missing'>,
   live: LiveTable,
   pipeline: Pipeline,
 ): Promise<TargetChanges> {
-  const read = await readTable(replica.from, table.source)
-  if (read === null) return { safe: [], notes: [] }
   const adapter = await replica.into.adapter()
   const wider = table.columns.flatMap((column) => {
     const source = read.live.columns.find(({ name }) => name === column.source.column)

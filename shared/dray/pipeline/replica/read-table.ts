@@ -58,3 +58,15 @@ export async function typesOf(
   if (isSaid) return candidates.map(({ types: [type] }) => type ?? typeOf('text'))
   return database.withConnection((connection, adapter) => fittingTypes(connection, adapter, table, columns, candidates))
 }
+
+/** The primary key, or else the smallest unique key that is never NULL; empty where rows cannot be told apart. */
+export function keyOf(
+  { primaryKey, uniqueKeys, columns }: LiveTable,
+  { isInherited }: Pick<TableDetails, 'isInherited'>,
+): readonly string[] {
+  if (isInherited) return []
+  if (primaryKey.length > 0) return primaryKey
+  const isFilled = (name: string) => columns.some((column) => column.name === name && !column.nullable)
+  const whole = uniqueKeys.filter((key) => key.length > 0 && key.every(isFilled))
+  return whole.sort((one, other) => one.length - other.length)[0] ?? []
+}

@@ -1,7 +1,7 @@
-import type { Connection } from '#dray/database/adapter.ts'
 import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import type { Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
 import { fittingName } from './column-names.ts'
+import { asking } from './read-table.ts'
 
 /** The table that one becomes, in a spelling that the target can have. Throws `Configuration` for what is no name. */
 export function targetOf(
@@ -28,15 +28,11 @@ export async function isWithinOneDatabase({ from, into }: Replica): Promise<bool
   if (from.name === into.name) return true
   const [source, target] = await Promise.all([from.adapter(), into.adapter()])
   if (source.identity !== target.identity) return false
-  const known = await from.withConnection((connection) => source.identity.read(rowsOf(connection)))
+  const known = await from.withConnection((connection) => source.identity.read(asking(connection)))
   if (known.weakness !== null || known.identity.server === '') return false
   return into.withConnection(async (connection) => {
-    const rows = rowsOf(connection)
+    const rows = asking(connection)
     const { identity, weakness } = await target.identity.read(rows)
     return weakness === null && (await target.identity.compare(rows, known.identity, identity)) === 'same'
   })
-}
-
-function rowsOf(connection: Pick<Connection, 'query'>) {
-  return async (sql: string, parameters: readonly string[]) => (await connection.query(sql, parameters)).rows
 }

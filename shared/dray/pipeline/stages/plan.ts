@@ -21,12 +21,11 @@ import { withRetries } from '#dray/pipeline/quarantine/retries.ts'
 import { bytesPass } from '#dray/pipeline/replica/bytes-pass.ts'
 import { type PreparedTable, preparedTable } from '#dray/pipeline/replica/prepared-table.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
-import { writeJsonArray } from '#dray/staging/documents.ts'
-import { itemsPrefix } from '#dray/staging/keys.ts'
 import { emptyStep, type Lease, seenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
+import { mapItems } from './map-items.ts'
 import { refuseEndedRun } from './refuse-ended-run.ts'
 
 /** A lease outlives the longest run that is expected; the fence, not the lease, keeps an overtaken run from writing. */
@@ -156,11 +155,16 @@ async function recordPlanned(
     ...plannedCost(pipeline, { plan: made, partitions }, services),
   })
   await refuseEndedRun(pipeline.name, runId, services)
+  const all = partitions.map((partition) => ({ partition }))
+  const place = { run: runId, name: pipeline.name }
+  const { inline, distributed, items } = await mapItems(all, MOST_INLINE_PARTITIONS, place, services)
   return {
     plan: staged,
     epoch: lease.epoch,
     count: partitions.length,
-    ...(await itemsOf(pipeline, runId, partitions, services)),
+    partitions: inline,
+    distributed,
+    items,
     concurrency: pipeline.concurrency,
     planned_by: made.runId,
   }
@@ -176,20 +180,6 @@ function plannedCost(
   const share = made.partitions.length === 0 ? 0 : partitions.length / made.partitions.length
   const { runCost } = estimate({ rows: Math.round(made.rows * share), partitionRows, concurrency })
   return { spent: spent(), plannedCost: runCost }
-}
-
-/** The items of the Map: in the payload, or staged where they are too many for it. */
-async function itemsOf(
-  pipeline: Recorded,
-  runId: string,
-  numbers: readonly number[],
-  { staging, signal }: Services,
-): Promise<Pick<PlanOutput, 'partitions' | 'distributed' | 'items'>> {
-  const partitions = numbers.map((partition) => ({ partition }))
-  if (partitions.length <= MOST_INLINE_PARTITIONS) return { partitions, distributed: false, items: null }
-  const { key } = await writeJsonArray(staging, itemsPrefix(runId, pipeline.name), partitions, { signal })
-  const [, bucket = '', inBucket = key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(staging.locate(key)) ?? []
-  return { partitions: [], distributed: true, items: { bucket, key: inBucket } }
 }
 
 /** The plan of a step that an earlier run has done: it takes no lease, and its Commit only says so. */

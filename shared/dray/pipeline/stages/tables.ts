@@ -8,11 +8,12 @@ import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { type ChosenTable, chosenTables, listed } from '#dray/pipeline/replica/chosen-tables.ts'
 import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
-import { writeJson, writeJsonArray } from '#dray/staging/documents.ts'
-import { itemsPrefix, planPrefix } from '#dray/staging/keys.ts'
+import { writeJson } from '#dray/staging/documents.ts'
+import { planPrefix } from '#dray/staging/keys.ts'
 import { emptyStep } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { enterRun } from './enter-run.ts'
+import { mapItems } from './map-items.ts'
 import { recordEnd } from './outcome.ts'
 import { refuseEndedRun } from './refuse-ended-run.ts'
 
@@ -58,26 +59,18 @@ async function findTables(replica: Replica, input: TablesInput, services: Servic
   })
   await refuseEndedRun(replica.name, run.id, services)
   const plan: TablesPlan = { startedAt, steps: wanted.map(({ step }) => step) }
-  const items = apart.map(({ step }) => ({ step, suffix: executionSuffix(step) }))
-  services.progress({ pipeline: replica.name, partition: null, phase: 'plan', rows: items.length })
+  const all = apart.map(({ step }) => ({ step, suffix: executionSuffix(step) }))
+  services.progress({ pipeline: replica.name, partition: null, phase: 'plan', rows: all.length })
+  const place = { run: run.id, name: replica.name }
+  const { inline, distributed, items } = await mapItems(all, MOST_INLINE_TABLES, place, services)
   return {
     plan: await writeJson(staging, planPrefix(run.id, replica.name), plan, { signal }),
-    count: items.length,
+    count: all.length,
     concurrency: replica.tablesAtOnce,
-    ...(await placed(replica, run.id, items, services)),
+    tables: inline,
+    distributed,
+    items,
   }
-}
-
-async function placed(
-  { name }: Replica,
-  run: string,
-  items: TablesOutput['tables'],
-  { staging, signal }: Services,
-): Promise<Pick<TablesOutput, 'tables' | 'distributed' | 'items'>> {
-  if (items.length <= MOST_INLINE_TABLES) return { tables: items, distributed: false, items: null }
-  const { key } = await writeJsonArray(staging, itemsPrefix(run, name), items, { signal })
-  const [, bucket = '', inBucket = key] = /^s3:\/\/([^/]+)\/(.+)$/.exec(staging.locate(key)) ?? []
-  return { tables: [], distributed: true, items: { bucket, key: inBucket } }
 }
 
 function chosenOf(

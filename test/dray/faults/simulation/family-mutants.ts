@@ -9,7 +9,7 @@ export const familyMutants: readonly Mutant[] = [
   {
     bug: 'a replica forgets the table that it found last',
     file: TABLES,
-    edits: [['const items = apart.map', 'const items = apart.slice(0, -1).map']],
+    edits: [['const all = apart.map', 'const all = apart.slice(0, -1).map']],
     family: true,
   },
   {

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts'
 import type { Scenario } from './scenario.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
+const MAP_ITEMS = 'shared/dray/pipeline/stages/map-items.ts'
 const LOAD_ROWS = 'shared/dray/pipeline/landing/load-rows.ts'
 const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
 const REPLACEMENT = 'shared/dray/pipeline/landing/replacement.ts'
@@ -51,8 +52,8 @@ export const replaceMutants: readonly Mutant[] = [
     file: PLAN,
     edits: [
       [
-        'const partitions = numbers.map((partition) => ({ partition }))',
-        'const partitions = numbers.map((partition) => ({ partition })).slice(0, Math.max(1, numbers.length - 1))',
+        'const all = partitions.map((partition) => ({ partition }))',
+        'const all = partitions.map((partition) => ({ partition })).slice(0, Math.max(1, partitions.length - 1))',
       ],
     ],
     also: {
@@ -328,10 +329,8 @@ export const modeMutants: readonly Mutant[] = [
   },
   {
     bug: 'the first of many partitions is not among the items of a Distributed Map',
-    file: PLAN,
-    edits: [
-      ['itemsPrefix(runId, pipeline.name), partitions,', 'itemsPrefix(runId, pipeline.name), partitions.slice(1),'],
-    ],
+    file: MAP_ITEMS,
+    edits: [['itemsPrefix(run, name), all,', 'itemsPrefix(run, name), all.slice(1),']],
     over: { kind: 'wide' },
   },
 ]

@@ -190,8 +190,8 @@ export const partitionMutants: readonly Mutant[] = [
     file: PLAN,
     edits: [
       [
-        'const partitions = numbers.map((partition) => ({ partition }))',
-        'const partitions = numbers.map((partition) => ({ partition })).slice(0, Math.max(1, numbers.length - 1))',
+        'const all = partitions.map((partition) => ({ partition }))',
+        'const all = partitions.map((partition) => ({ partition })).slice(0, Math.max(1, partitions.length - 1))',
       ],
     ],
     also: {
