@@ -263,7 +263,7 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
     const notes = (await services.state.run('run-2'))?.steps[0]?.notes ?? []
     const note = notes.find((one) => one.includes('NULL in the key')) ?? ''
     const [said = '', list = ''] = note.split('; they are listed by ')
-    assert.match(said, /^1 rows of keys-source\.order_lines have NULL in the key \(order_id, line\)/)
+    assert.match(said, /^1 row of keys-source\.order_lines has NULL in the key \(order_id, line\)/)
     assert.equal((await source.query(list)).rows.length, 1)
   })
 
@@ -279,7 +279,7 @@ onEachEngine('a key that the model declares', [source, target], (engine) => {
 
     assert.equal(said.length, 2)
     assert.match(said[0] ?? '', /^warning 1 keys \(order_id, line\) of keys-source\.order_lines have several rows each/)
-    assert.match(said[1] ?? '', /^warning 1 rows of keys-source\.order_lines have NULL in the key/)
+    assert.match(said[1] ?? '', /^warning 1 row of keys-source\.order_lines has NULL in the key/)
   })
 
   test('doctor says that rows of one key stop the next run where it reads all of them', async () => {

@@ -51,5 +51,5 @@ function sharedKeys(where: string, names: string, shared: number): string {
 }
 
 function missingKeys(where: string, names: string, missing: number): string {
-  return `${missing} rows of ${where} have NULL in the key (${names}) which its model declares, so nothing tells them from each other, and the target may refuse them; fill the key in, or leave such rows out`
+  return `${missing === 1 ? '1 row' : `${missing} rows`} of ${where} ${missing === 1 ? 'has' : 'have'} NULL in the key (${names}) which its model declares, so nothing tells them from each other, and the target may refuse them; fill the key in, or leave such rows out`
 }

@@ -100,8 +100,9 @@ class Look {
     const [row] = await this.#query(sql`select count(*) ${from}${where([...this.#rows.conditions, isMissing])}`)
     const rows = Number(row?.[0])
     if (rows === 0) return []
+    const [some, they] = rows === 1 ? ['1 row', 'has'] : [`${rows} rows`, 'have']
     return [
-      `${rows} rows of ${nameOf(this.#pipeline)} have NULL in the key (${keyNames(this.#pipeline)}) which its model declares, so they go to the quarantine in each run where the target's key is made of it; fill it in, or leave such rows out (where); they are listed by ${this.#pasted(sql`select * ${from} where ${isMissing}`)}`,
+      `${some} of ${nameOf(this.#pipeline)} ${they} NULL in the key (${keyNames(this.#pipeline)}) which its model declares, so ${rows === 1 ? 'it goes' : 'they go'} to the quarantine in each run where the target's key is made of it; fill it in, or leave such rows out (where); they are listed by ${this.#pasted(sql`select * ${from} where ${isMissing}`)}`,
     ]
   }
 
