@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { globSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { compileCache } from 'dray-infra/internal/local/compile-cache.ts'
+import { compileCache } from 'dray-infra/internal/bundle/compile-cache.ts'
+import { makeBundle } from 'dray-infra/internal/bundle/make-bundle.ts'
 import { CLOUD_PART, ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
@@ -61,6 +62,8 @@ function isMine(file: string): boolean {
 }
 
 async function runOnServers(wanted: readonly Pass[]): Promise<void> {
+  // Before commands are run by the hundred.
+  await makeBundle()
   const postgres = await startPostgres()
   const mariadb = await startMariaDB()
   const mysql = wanted.some(({ isOnMysql }) => isOnMysql) ? await startMySQL() : null

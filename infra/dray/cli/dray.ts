@@ -1,4 +1,5 @@
-import { keepCompiled } from '#dray-infra/local/compile-cache.ts'
+import { keepCompiled } from '#dray-infra/bundle/compile-cache.ts'
+import { keptBundle, useBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import { exitCodes } from './exit-codes.ts'
 import { say } from './output.ts'
 import { refusedPlatform } from './platform.ts'
@@ -10,6 +11,8 @@ if (refusal !== null) {
 }
 
 keepCompiled()
+const bundle = keptBundle()
+if (bundle !== null) useBundle(bundle)
 
 const { main } = await import('./main.ts')
 const code = await main(process.argv.slice(2))

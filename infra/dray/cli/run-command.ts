@@ -3,6 +3,7 @@ import { newRunId } from 'dray/internal/messages/run-id.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
 import { pruneStaging } from '#dray-infra/local/prune-staging.ts'
 import { type Services, startServices } from '#dray-infra/local/services.ts'
@@ -62,7 +63,15 @@ async function runLocally(asked: Asked, options: RunOptions): Promise<ExitCode> 
   } finally {
     await services.stop()
     interrupts.stop()
+    if (usedBundle() === null && !interrupts.signal.aborted) await prepareNextStart()
   }
+}
+
+/** What this command has loaded file by file is bundled once, so that those after it start sooner. */
+async function prepareNextStart(): Promise<void> {
+  const { makeBundle } = await import('#dray-infra/bundle/make-bundle.ts')
+  // Without it, as where the packages are another user's, nothing is lost but time.
+  await makeBundle().catch(() => false)
 }
 
 interface RunSurroundings {

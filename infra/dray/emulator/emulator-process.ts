@@ -1,6 +1,6 @@
 import { mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { keepCompiled } from '#dray-infra/local/compile-cache.ts'
+import { keepCompiled } from '#dray-infra/bundle/compile-cache.ts'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
 import { takeFolderLock } from '#dray-infra/local/folder-lock.ts'
 import { logFolder } from '#dray-infra/local/home.ts'

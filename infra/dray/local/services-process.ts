@@ -3,7 +3,7 @@ import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { keepCompiled } from './compile-cache.ts'
+import { keepCompiled } from '#dray-infra/bundle/compile-cache.ts'
 import { ignoreExperimentalWarnings } from './experimental-warnings.ts'
 import { takeFolderLock } from './folder-lock.ts'
 import {

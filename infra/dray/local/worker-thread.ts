@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { Worker } from 'node:worker_threads'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
+import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
 
 /*
@@ -34,7 +35,11 @@ export class WorkerThread {
 
   constructor(listeners: ThreadListeners) {
     this.#listeners = listeners
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), { stdout: true, stderr: true })
+    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
+      stdout: true,
+      stderr: true,
+      workerData: { bundle: usedBundle() },
+    })
     this.#worker.on('message', (message: FromWorker) => this.#receive(message))
     this.#worker.on('error', (error) => {
       this.#error = error instanceof Error ? error : new Error(String(error))

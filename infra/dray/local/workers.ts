@@ -25,7 +25,7 @@ export interface Call {
 export interface Workers {
   /** Calls a handler; rejects with an error of the handler's name and message, or as soon as the signal fires. */
   invoke(call: Call): Promise<unknown>
-  /** Starts the threads and lets them import handlers before they are called. */
+  /** Starts a thread, which imports handlers before they are called; others start when there is work for them. */
   warm(files: readonly string[]): void
   /** From now on an aborted handler is ended without waiting. */
   hurry(): void
@@ -119,7 +119,7 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
       return Promise.race([work, rejection(call.signal, work)])
     },
     warm(files) {
-      while (threads.size < size) free.push(start())
+      if (threads.size === 0) free.push(start())
       for (const thread of threads) thread.load(files)
     },
     hurry: () => hurried.abort(),

@@ -40,6 +40,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
 
 const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/knip.ts': [],
+  'dray-infra/bundle': [],
   'dray-infra/states-language': ['dray/workflow'],
   'dray-infra/project': [
     ...['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/workflow'],
@@ -49,7 +50,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/index.ts': ['dray-infra/project'],
   'dray-infra/upgrade': ['dray/errors.ts'],
   'dray-infra/aws': [...Object.keys(dray), 'dray-infra/project'],
-  'dray-infra/local': [...Object.keys(dray), 'dray-infra/project', 'dray-infra/aws'],
+  'dray-infra/local': [...Object.keys(dray), ...['bundle', 'project', 'aws'].map((room) => `dray-infra/${room}`)],
   'dray-infra/runs': [
     ...Object.keys(dray),
     'dray/lambda',
@@ -64,7 +65,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/emulator': [
     'dray/errors.ts',
     'dray/database',
-    ...['project', 'local', 'remote'].map((room) => `dray-infra/${room}`),
+    ...['bundle', 'project', 'local', 'remote'].map((room) => `dray-infra/${room}`),
   ],
   'dray-infra/prove': [
     ...Object.keys(dray),
@@ -79,7 +80,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add', 'doctor'].map(
+    ...['bundle', 'project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add', 'doctor'].map(
       (room) => `dray-infra/${room}`,
     ),
   ],
