@@ -60,7 +60,8 @@ export async function draftUsual(
     return {
       window,
       rows,
-      partitions: ranges,
+      // Whoever could still write into the window has ended, or the lag allows for it: what is empty stays empty.
+      partitions: rows === 0 ? [] : ranges,
       advances: true,
       notes,
       seen: kept,
