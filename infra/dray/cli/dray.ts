@@ -1,14 +1,5 @@
 import { keepCompiled } from '#dray-infra/bundle/compile-cache.ts'
 import { keptBundle, useBundle } from '#dray-infra/bundle/kept-bundle.ts'
-import { exitCodes } from './exit-codes.ts'
-import { say } from './output.ts'
-import { refusedPlatform } from './platform.ts'
-
-const refusal = refusedPlatform(process.platform)
-if (refusal !== null) {
-  say(`dray: ${refusal}\n`)
-  process.exit(exitCodes.usage)
-}
 
 keepCompiled()
 const bundle = keptBundle()

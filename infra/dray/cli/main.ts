@@ -14,6 +14,7 @@ import { surviveLostReaders } from './lost-readers.ts'
 import { addNew } from './new.ts'
 import { say } from './output.ts'
 import { addPlan } from './plan.ts'
+import { refusedPlatform } from './platform.ts'
 import { addPreview } from './preview.ts'
 import { addProve } from './prove.ts'
 import { addQuarantine } from './quarantine.ts'
@@ -31,6 +32,11 @@ import type { Verbs } from './verb.ts'
 export async function main(args: readonly string[]): Promise<number> {
   ignoreExperimentalWarnings()
   surviveLostReaders()
+  const refusal = refusedPlatform(process.platform)
+  if (refusal !== null) {
+    say(`dray: ${refusal}\n`)
+    return exitCodes.usage
+  }
   const verbs: Verbs = { exitCode: exitCodes.ok, envFile: null }
   const program = createProgram(verbs)
   try {
