@@ -41,7 +41,6 @@ export async function main(args: readonly string[]): Promise<number> {
   const program = createProgram(verbs)
   try {
     verbs.envFile = readEnvFile()
-    if (asksForHelp(args)) program.addHelpText('after', await databasesHelp())
     await program.parseAsync([...args], { from: 'user' })
     return verbs.exitCode
   } catch (error) {
@@ -57,6 +56,7 @@ function createProgram(verbs: Verbs): Command {
     .description('Carries rows from operational databases to a warehouse.')
     .option('--debug', 'print stack traces and the logs of the handlers')
     .enablePositionalOptions(false)
+    .addHelpText('after', HELP)
     .exitOverride()
     .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .hook('preAction', (_program, verb) => joinEmulated(verb))
@@ -93,23 +93,13 @@ async function joinEmulated(verb: Command): Promise<void> {
   await joinEmulator()
 }
 
-/** Help on the command itself, which says what there is in the project; no verb pays for loading it. */
-function asksForHelp([first]: readonly string[]): boolean {
-  return first === undefined || ['-h', '--help', 'help'].includes(first)
-}
-
-async function databasesHelp(): Promise<string> {
-  const { loadProject } = await import('#dray-infra/project/load-project.ts')
-  const { urlVariable } = await import('dray/internal/database/database-url.ts')
-  const { databases } = await loadProject()
-  return `
+const HELP = `
 Exit codes: 0 ok, 1 a step failed, 2 usage or configuration, 3 a lease is held by another run, 130 interrupted.
 
-Databases are bound by the environment: ${Object.keys(databases).map(urlVariable).join(', ')}
-(postgres://, mysql://, sqlite:), or by a file .env in the project's folder; one that is not set is embedded, under .dray/ (or DRAY_HOME).
+A database of infra/project.ts is bound by <NAME>_DATABASE_URL (postgres://, mysql://, sqlite:), in the environment or in a
+file .env in the project's folder; one that is not set is embedded, under .dray/ (or DRAY_HOME): npx dray doctor lists them.
 --env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS;
 --env emulated on the emulator of AWS on this machine, which dray deploy emulated starts.`
-}
 
 /** Commander's message as one line, with where to look. */
 function usageError(text: string): string {
