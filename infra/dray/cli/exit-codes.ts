@@ -1,3 +1,5 @@
+import { placeOf } from './place-of-error.ts'
+
 /** What the command says to the shell. */
 export const exitCodes = {
   ok: 0,
@@ -28,6 +30,6 @@ export function exitCodeOf(error: unknown): ExitCode {
     case 'AbortError':
       return exitCodes.interrupted
     default:
-      return exitCodes.failed
+      return placeOf(error)?.isOfLoading ? exitCodes.usage : exitCodes.failed
   }
 }

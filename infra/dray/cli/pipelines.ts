@@ -19,6 +19,17 @@ export async function unitNamed(name: string): Promise<Unit> {
   const isMeant = (unit: (typeof units)[number]) =>
     isTableStep(name) ? unit.kind === 'replica' && unit.name === unitOf(name) : unit.name === name
   if (units.some(isMeant)) return project.findUnit(name)
+  const task = project.workflows.find(({ steps }) => steps.some((step) => step.kind === 'task' && step.name === name))
+  if (task !== undefined) {
+    throw new ConfigurationError(
+      `${name} is a task of the workflow ${task.name}, and this is about pipelines, so nothing was done: a task has no source, no last_run and no quarantine; \`npx dray run ${name}\` runs it alone.`,
+    )
+  }
+  if (units.length === 0) {
+    throw new ConfigurationError(
+      `There is no pipeline ${name}, so nothing was done; no workflow of infra/project.ts has any: \`npx dray add <database>.<table>\` writes one.`,
+    )
+  }
   const names = units.map((unit) => (unit.kind === 'replica' ? `${unit.name}/<table>` : unit.name))
   throw new ConfigurationError(`There is no pipeline ${name}, so nothing was done; there are ${names.join(', ')}.`)
 }

@@ -1,5 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
+import type { KeysMode } from 'dray/internal/messages/run-mode.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
@@ -34,7 +35,17 @@ export async function runCommand(name: string | undefined, options: RunOptions):
   const named = await stepsNamed(name ?? (await loadProject()).main.name, options.workflow)
   const asked = options.only === undefined ? named : someSteps(named, options.only)
   const mode = options.keys === undefined ? null : keysMode(asked, options.keys)
+  if (mode !== null) await refuseUnfitKeys(asked, mode)
   return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
+}
+
+/** A pipeline's keys are known by its model; those of a replica's table by its source, which the run asks. */
+async function refuseUnfitKeys(asked: AskedSteps, { keys }: KeysMode): Promise<void> {
+  const [step] = stepsOf(asked)
+  const unit = step?.kind === 'pipeline' ? await (await loadProject()).findUnit(step.name) : null
+  if (unit?.kind !== 'pipeline') return
+  const { keysOf } = await import('dray/internal/pipeline/plan/keys.ts')
+  keysOf(unit.extract, keys)
 }
 
 /** Runs what is asked for, here or in an environment, and reports. */

@@ -1,5 +1,5 @@
-import { mkdirSync } from 'node:fs'
-import { join, resolve } from 'node:path'
+import { existsSync, mkdirSync } from 'node:fs'
+import { dirname, join, resolve } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { isOnesOwn } from './private-files.ts'
@@ -15,11 +15,29 @@ export function drayHome(environment: NodeJS.ProcessEnv = process.env): string {
  * another server.
  */
 export function makeHome(home: string): void {
-  mkdirSync(home, { recursive: true, mode: process.getuid?.() === 0 ? 0o711 : 0o700 })
+  try {
+    makeFolders(home, process.getuid?.() === 0 ? 0o711 : 0o700)
+  } catch (error) {
+    throw new ConfigurationError(
+      `${home} cannot be made (${(error as Error).message}), so nothing was done; have another folder: DRAY_HOME=<folder>`,
+      { cause: error },
+    )
+  }
   if (isOnesOwn(home)) return
   throw new ConfigurationError(
     `${home} belongs to another user, or everybody can write to it, so nothing in it was read or written; make it yours (chmod o-w), or have another one: DRAY_HOME=<folder>`,
   )
+}
+
+/** As `mkdir` with `recursive`, which never ends under /proc: there a folder can be neither made nor found. */
+function makeFolders(folder: string, mode: number): void {
+  if (existsSync(folder)) return
+  makeFolders(dirname(folder), mode)
+  try {
+    mkdirSync(folder, { mode })
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
+  }
 }
 
 /** Creates the folder of the log files and returns it. */

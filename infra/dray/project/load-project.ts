@@ -36,6 +36,12 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
 }
 
 async function findUnitIn(folder: string, name: string): Promise<Pipeline | Replica> {
+  const file = `functions/${unitOf(name)}/pipeline.ts`
+  if (!existsSync(join(folder, file))) {
+    throw new ConfigurationError(
+      `A workflow runs ${unitOf(name)}, and there is no ${file}, so nothing was done: a pipeline lies in the folder of its name; rename the folder, or the pipeline.`,
+    )
+  }
   const finder = await import(pathToFileURL(join(folder, 'functions/dray/find-pipeline.ts')).href)
   return finder.findPipeline(unitOf(name))
 }

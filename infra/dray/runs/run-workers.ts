@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
 import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
@@ -32,11 +34,12 @@ export async function startWorkers(options: {
   readonly isolated: boolean
 }): Promise<WorkerSession> {
   const { home, id, asked, view, echo, isolated } = options
+  const names = stepsOf(asked).map(({ name }) => name)
+  const files = handlersOf(asked, names)
   const folder = logFolder(home)
   pruneLogs(folder)
   const logFile = join(folder, `${id}.jsonl`)
   const log = openLog(logFile, (text) => view.note(text))
-  const names = stepsOf(asked).map(({ name }) => name)
   const progress = new RunProgress(names, view)
   const listeners = {
     onProgress: (event: Progress) => progress.rows(event),
@@ -46,9 +49,7 @@ export async function startWorkers(options: {
     },
   }
   const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
-  const handlers = everyFunction(toStatesLanguage(asked.workflow)).map(({ handler }) => handler)
-  const isCalled = (handler: string) => ['dray', ...names].includes(basename(dirname(handler)))
-  workers.warm(handlers.filter(isCalled).map((handler) => join(projectFolder, handler)))
+  workers.warm(files)
   return {
     workers,
     progress,
@@ -58,6 +59,23 @@ export async function startWorkers(options: {
       await log.end()
     },
   }
+}
+
+/** The files of the functions that a run calls. Throws `Configuration` for one that is not there. */
+function handlersOf({ workflow }: AskedRun, steps: readonly string[]): readonly string[] {
+  const handlers = everyFunction(toStatesLanguage(workflow)).map(({ handler }) => handler)
+  const called = handlers.filter((handler) => ['dray', ...steps].includes(basename(dirname(handler))))
+  const missing = called.filter((handler) => !existsSync(join(projectFolder, handler)))
+  if (missing.length === 0) return called.map((handler) => join(projectFolder, handler))
+  const folder = missing.map((file) => dirname(file)).find((one) => !existsSync(join(projectFolder, one)))
+  if (folder !== undefined) {
+    throw new ConfigurationError(
+      `A workflow runs ${basename(folder)}, and there is no folder ${folder}, so nothing was run: a step lies in the folder of its name; rename the folder, or the step.`,
+    )
+  }
+  throw new ConfigurationError(
+    `${missing.join(', ')} ${missing.length === 1 ? 'is a Lambda' : 'are Lambdas'} of this run and not there, so nothing was run; \`npx dray doctor\` says what belongs into each.`,
+  )
 }
 
 async function isolatedWorkers(home: string, mode: RunMode | null, listeners: InstanceListeners): Promise<Workers> {
