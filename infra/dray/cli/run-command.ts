@@ -2,6 +2,7 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
 import type { KeysMode } from 'dray/internal/messages/run-mode.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
@@ -162,14 +163,20 @@ async function prepare(
   const project = await loadProject()
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
-  await refuseToStart(project, steps, asked.tables ?? null)
+  await refuseToStart(project, { steps, tables: asked.tables ?? null, embedded: services.embedded })
 }
 
 /** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
 async function refuseToStart(
   project: LoadedProject,
-  steps: readonly WorkflowStep[],
-  tables: readonly string[] | null,
+  {
+    steps,
+    tables,
+    embedded,
+  }: { readonly steps: readonly WorkflowStep[]; readonly tables: readonly string[] | null } & Pick<
+    Services,
+    'embedded'
+  >,
 ): Promise<void> {
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
@@ -179,12 +186,26 @@ async function refuseToStart(
   try {
     await refuseBroken('the run would fail', units, null, steps)
     for (const unit of units) {
+      if (unit.kind === 'pipeline' && embedded.has(unit.extract.source.database.name))
+        await refuseUnfilled(unit, project)
       const its = tables?.filter((table) => unitOf(table) === unit.name) ?? []
       if (unit.kind === 'replica' && its.length > 0) await stepsOfTables(unit, its)
     }
   } finally {
     await closeDatabases()
   }
+}
+
+/** What is embedded on a fresh clone has no tables, since nobody has filled it: no model is at fault then. */
+async function refuseUnfilled({ name, extract: { source } }: Pipeline, { demo }: LoadedProject): Promise<void> {
+  const { database, definition } = source
+  if ((await database.withConnection((connection) => connection.describe(definition.table))) !== null) return
+  const { urlVariable } = await import('dray/internal/database/database-url.ts')
+  const table = `${database.name}.${definition.table}`
+  const byDemo = demo === undefined ? '' : '`npx dray run --demo` fills it with the demo data, '
+  throw new ConfigurationError(
+    `${name} reads ${table}, and ${database.name}, which is embedded here, has no such table yet, so nothing was run; ${byDemo}\`npx dray import csv <file> --into ${table}\` with rows of yours, and ${urlVariable(database.name)}=<url> has a database of yours read in its place.`,
+  )
 }
 
 async function fillDemo(

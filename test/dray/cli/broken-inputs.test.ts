@@ -131,6 +131,11 @@ describe('what is broken is said with its place and its remedy, and nothing is d
     assertSaid(['run', 'orders', '--keys', 'abc'], /^dray: till\.orders: the key "abc": .*not a bigint/))
   it('a key of too many columns', () =>
     assertSaid(['run', 'orders', '--keys', '[["1","2"]]'], /^dray: till\.orders: \["1","2"\] is not a key of \(id\)/))
+  it('an embedded source that nobody has filled', () =>
+    assertSaid(
+      ['run', 'orders', '--progress', 'none'],
+      /^dray: orders reads till\.orders, and till, which is embedded here, has no such table yet.*import csv <file> --into till\.orders.*TILL_DATABASE_URL=/,
+    ))
   it('a folder that cannot be made', () =>
     assertSaid(['state', 'show'], /^dray: \/proc\/nope cannot be made .*DRAY_HOME=<folder>/, {
       DRAY_HOME: '/proc/nope',

@@ -194,9 +194,15 @@ function unreachable(error: unknown, place: Place): ConfigurationError {
     ? ' (its certificate is verified; ?sslrootcert=<file> names its authority, ?sslmode=no-verify or disable gives up the check)'
     : ''
   return new ConfigurationError(
-    `Database ${place.name} cannot be reached at ${place.address}: ${message}; start the server or set ${place.variable} to its URL${hint}`,
+    `Database ${place.name} cannot be reached at ${place.address}: ${message}; ${remedyOf(code, place)}${hint}`,
     { cause: error },
   )
+}
+
+function remedyOf(code: string, { variable }: Place): string {
+  if (code.startsWith('28')) return `correct the user and the password in ${variable}`
+  if (code === '3D000') return `create the database there, or correct its name in ${variable}`
+  return `start the server or set ${variable} to its URL`
 }
 
 function isDisconnection(message: string): boolean {
