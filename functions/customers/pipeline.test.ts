@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { testPipeline } from 'dray-infra/testing'
+import { testPipeline, testRun } from 'dray-infra/testing'
 import { customers } from './pipeline.ts'
 
 test('a customer is cleaned, and its address taken apart', () => {
@@ -40,4 +41,23 @@ test('a customer without a name or an id goes to the quarantine', () => {
     .rejects('id', 'missing')
     .row({ id: -1n, name: 'Aino Virtanen' })
     .rejects('id', 'missing')
+})
+
+test('a run keeps who has no name in the quarantine, and leaves a customer alone that has not changed', async () => {
+  const [aino, nobody] = [
+    { id: 7n, name: 'Aino Virtanen' },
+    { id: 8n, name: null },
+  ]
+  const first = await testRun(customers, { source: [aino, nobody], now: '2026-02-01 12:00:00' })
+  const next = await first.again({ source: [aino, { id: 8n, name: 'Bo Ek' }], now: '2026-02-02 12:00:00' })
+
+  assert.deepEqual(
+    first.quarantine.map(({ row, errors }) => [row.id, errors[0]?.field]),
+    [[8n, 'name']],
+  )
+  assert.deepEqual([next.counts.unchanged, next.counts.inserted], [1, 1])
+  assert.deepEqual(
+    next.target.map(({ fullName }) => fullName),
+    ['Aino Virtanen', 'Bo Ek'],
+  )
 })

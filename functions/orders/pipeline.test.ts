@@ -1,5 +1,6 @@
+import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { testPipeline } from 'dray-infra/testing'
+import { testPipeline, testRun } from 'dray-infra/testing'
 import { orders } from './pipeline.ts'
 
 const order = {
@@ -24,3 +25,23 @@ for (const missing of ['customerId', 'orderDate', 'totalAmount'] as const) {
       .rejects(missing, 'missing')
   })
 }
+
+test('an order without a status is unknown', () => {
+  testPipeline(orders)
+    .row({ ...order, status: null })
+    .becomes({ orderId: 1n, customerId: 7n, orderDate: '2026-01-31', orderAmount: '19.90', orderStatus: 'unknown' })
+})
+
+test('a run reads the orders that have changed since the last one, and writes them over', async () => {
+  const other = { ...order, id: 2n, customerId: null }
+  const first = await testRun(orders, { source: [order, other], now: '2026-02-01 12:00:00' })
+  const sent = { ...order, status: 'sent', lastUpdated: '2026-02-01 13:00:00' }
+  const next = await first.again({ source: [sent, other], now: '2026-02-02 12:00:00' })
+
+  assert.deepEqual([first.counts.inserted, first.counts.quarantined], [1, 1])
+  assert.deepEqual([next.counts.read, next.counts.updated], [1, 1])
+  assert.deepEqual(
+    next.target.map(({ orderId, orderStatus, etlTimestamp }) => [orderId, orderStatus, etlTimestamp]),
+    [[1n, 'sent', '2026-02-02 12:00:00']],
+  )
+})

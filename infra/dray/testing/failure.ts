@@ -62,7 +62,10 @@ export function told({ kind, row, errors }: Verdict): string {
 export function listed(said: readonly ValidationError[]): string {
   if (said.length === 0) return `${GAP}nothing`
   return said
-    .map(({ field, code, message }) => `${GAP}${quotedText(field)}, ${quotedText(code)}: ${message}`)
+    .map(
+      ({ field, code, message }) =>
+        `${GAP}${quotedText(field)}, ${quotedText(code)}${message === '' ? '' : `: ${message}`}`,
+    )
     .join('\n')
 }
 

@@ -78,6 +78,8 @@ export class TestDatabases {
         const connection = await adapter.acquire()
         if (prepared.has(connection)) return connection
         prepared.add(connection)
+        // What is temporary needs no disk.
+        if (this.#engine === 'sqlite') await connection.query('pragma synchronous = off')
         for (const schema of this.#wanted.get(name) ?? []) await this.#makeSchema(adapter, connection, { name, schema })
         return Object.assign(connection, {
           settledUntil: async (lagSeconds: number) => settledAt(this.now, lagSeconds),

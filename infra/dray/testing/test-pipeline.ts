@@ -1,9 +1,12 @@
 import { AssertionError } from 'node:assert'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import { getCallSites } from 'node:util'
 import type { FieldsOf } from 'dray/internal/active-record/model.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { AnySource, AnyTarget } from 'dray/internal/pipeline/declare/any-model.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { differs, listed, type Pair, sideBySide, told } from './failure.ts'
+import { faultOfFixture } from './fixture-test.ts'
 import { type TestRow, textsOf, type Values } from './rows.ts'
 import { spokenOf, watchRow } from './silent-rows.ts'
 import { judge, NOW, type Verdict } from './verdict.ts'
@@ -49,6 +52,18 @@ export class PipelineTest<S extends AnySource, T extends AnyTarget> {
     const { pipeline } = this.#judged
     const texts = textsOf(pipeline.extract.source.definition, values, `${pipeline.name}: row()`)
     return new RowTest(this.#judged, this.#judged.judge(texts), this.row)
+  }
+
+  /**
+   * Each row that `dray preview <pipeline> --save-fixture` has saved becomes what it became then. The file is named as
+   * the caller would import it. Throws `Configuration` where it is none.
+   */
+  fixture(file: string): this {
+    const [, caller] = getCallSites(2)
+    const { pipeline } = this.#judged
+    const fault = faultOfFixture(pipeline, fileURLToPath(new URL(file, urlOf(caller?.scriptName ?? ''))))
+    if (fault !== null) throw failure(`${pipeline.name}: ${fault}`, this.fixture)
+    return this
   }
 }
 
@@ -131,6 +146,10 @@ export class RowTest<S extends AnySource, T extends AnyTarget> extends PipelineT
   #failure(what: string, called: Called): AssertionError {
     return failure(`${this.#judged.pipeline.name}: ${what}`, called)
   }
+}
+
+function urlOf(script: string): URL {
+  return script.startsWith('file:') ? new URL(script) : pathToFileURL(script)
 }
 
 function failure(message: string, called: Called): AssertionError {

@@ -26,6 +26,10 @@ test('an order without a customer goes to the quarantine', () => {
     .rejects('customerId', 'missing')
 })
 
+test('rows of the source become what they became', () => {
+  testPipeline(orders).fixture('./orders.fixture.json')
+})
+
 test('an order that changes is updated by the next run', async () => {
   const first = await testRun(orders, { source: [order], now: '2026-02-01 12:00:00' })
   const changed = { ...order, status: 'sent', lastUpdated: '2026-02-01 13:00:00' }

@@ -80,9 +80,20 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['bundle', 'project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add', 'doctor'].map(
-      (room) => `dray-infra/${room}`,
-    ),
+    ...[
+      'bundle',
+      'project',
+      'upgrade',
+      'aws',
+      'local',
+      'runs',
+      'remote',
+      'emulator',
+      'prove',
+      'add',
+      'doctor',
+      'testing',
+    ].map((room) => `dray-infra/${room}`),
   ],
 }
 
