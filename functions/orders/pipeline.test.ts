@@ -38,8 +38,8 @@ test('a run reads the orders that have changed since the last one, and writes th
   const sent = { ...order, status: 'sent', lastUpdated: '2026-02-01 13:00:00' }
   const next = await first.again({ source: [sent, other], now: '2026-02-02 12:00:00' })
 
-  assert.deepEqual([first.counts.inserted, first.counts.quarantined], [1, 1])
-  assert.deepEqual([next.counts.read, next.counts.updated], [1, 1])
+  assert.partialDeepStrictEqual(first.counts, { read: 2, inserted: 1, quarantined: 1 })
+  assert.partialDeepStrictEqual(next.counts, { read: 1, updated: 1 })
   assert.deepEqual(
     next.target.map(({ orderId, orderStatus, etlTimestamp }) => [orderId, orderStatus, etlTimestamp]),
     [[1n, 'sent', '2026-02-02 12:00:00']],

@@ -196,7 +196,7 @@ test('a run that fails throws what it failed of, and the next one finds no lease
     name: 'DataQuality',
     message: /1 of 1 rows were quarantined and at most 0 may be/,
   })
-  const next = await first.again({ source: [{ ...item, label: 'uno' }], now: '2026-02-03 12:00:00' })
+  const next = await first.again({ source: [{ ...item, label: 'uno' }], now: '2026-02-02 13:00:00' })
 
   assert.deepEqual(next.target, [{ id: 1n, label: 'uno' }])
 })
