@@ -35,15 +35,15 @@ export function sideBySide(pairs: readonly Pair[], titles: readonly [string, str
     cells: [pair.column.name, shown(pair.column, pair.expected), shown(pair.column, pair.became)] as const,
   }))
   const longest = (place: 0 | 1 | 2, title: string) =>
-    Math.max(title.length, ...lines.map(({ cells }) => [...cells[place]].length))
+    Math.max(title.length, ...lines.map(({ cells }) => widthOf(cells[place])))
   const names = Math.min(longest(0, ''), LONGEST_NAME)
   const each = Math.floor((WIDTH - DIFFERS.length - names - 3 * GAP.length) / 2)
-  const widths = [names, Math.min(longest(1, titles[0]), each), Math.min(longest(2, titles[1]), each)]
+  const widths = [names, Math.min(longest(1, titles[0]), each), Math.min(longest(2, titles[1]), each)] as const
   const rows = lines.map(({ isOther, cells }) => [
     isOther ? DIFFERS : '',
-    cells[0],
-    isOther ? coloured('green', cells[1]) : cells[1],
-    isOther ? coloured('red', cells[2]) : cells[2],
+    wrapped(cells[0], names),
+    coloured(isOther ? 'green' : null, wrapped(cells[1], widths[1])),
+    coloured(isOther ? 'red' : null, wrapped(cells[2], widths[2])),
   ])
   return table(['', '', ...titles], rows, [DIFFERS.length, ...widths])
 }
@@ -52,9 +52,10 @@ export function sideBySide(pairs: readonly Pair[], titles: readonly [string, str
 export function told({ kind, row, errors }: Verdict): string {
   if (kind === 'quarantined') return `it was quarantined:\n${listed(errors)}`
   if (kind === 'loaded') {
-    const rows = row.map(({ column, text }) => [column.name, shown(column, text)])
-    const names = Math.min(Math.max(...rows.map(([name = '']) => name.length)), LONGEST_NAME)
-    return `it was loaded:\n${table([], rows, [names, WIDTH - names - GAP.length])}`
+    const names = Math.min(Math.max(...row.map(({ column }) => widthOf(column.name))), LONGEST_NAME)
+    const values = WIDTH - names - GAP.length
+    const rows = row.map(({ column, text }) => [wrapped(column.name, names), wrapped(shown(column, text), values)])
+    return `it was loaded:\n${table([], rows, [names, values])}`
   }
   return kind === 'deleted' ? 'it was deleted.' : 'it was filtered: the transform gave null.'
 }
@@ -78,8 +79,27 @@ function shown(column: ColumnDefinition, text: Text | undefined): string {
   }
 }
 
-function coloured(colour: 'green' | 'red', text: string): string {
-  return styleText(colour, text, { stream: process.stderr })
+function coloured(colour: 'green' | 'red' | null, text: string): string {
+  return colour === null ? text : styleText(colour, text, { stream: process.stderr })
+}
+
+/** Signs beyond ASCII may take two columns. */
+const widthOfSign = (sign: string) => (sign > '~' ? 2 : 1)
+const widthOf = (text: string) => [...text].reduce((width, sign) => width + widthOfSign(sign), 0)
+
+/** In lines of so many columns; the table itself would cut off, or lose, what is wider. */
+function wrapped(text: string, width: number): string {
+  const lines = ['']
+  let left = width
+  for (const sign of text) {
+    left -= widthOfSign(sign)
+    if (left < 0) {
+      lines.push('')
+      left = width - widthOfSign(sign)
+    }
+    lines[lines.length - 1] += sign
+  }
+  return lines.join('\n')
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[], widths: readonly number[]): string {
@@ -88,8 +108,6 @@ function table(head: readonly string[], rows: readonly (readonly string[])[], wi
     colWidths: [...widths],
     chars: { ...noLines, middle: GAP },
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0, compact: true },
-    wordWrap: true,
-    wrapOnWordBoundary: false,
   })
   made.push(...rows.map((row) => [...row]))
   return made

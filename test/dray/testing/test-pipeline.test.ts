@@ -91,6 +91,7 @@ test('long values and names are shown whole, within 78 columns', () => {
 
   const lines = message.split('\n')
   assert.ok(lines.every((line) => [...line].length <= 78))
+  assert.equal(message.match(/漢/g)?.length, 20)
   assert.ok(lines.join('').includes('\\u200b'), 'what nobody sees is written out')
 })
 
