@@ -7,16 +7,16 @@ import type { AnySource, AnyTarget } from 'dray/internal/pipeline/declare/any-mo
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { differs, listed, type Pair, sideBySide, told } from './failure.ts'
 import { faultOfFixture } from './fixture-test.ts'
-import { type TestRow, textsOf, type Values } from './rows.ts'
+import { type TestRow, textsOf } from './rows.ts'
 import { spokenOf, watchRow } from './silent-rows.ts'
-import { judge, NOW, type Verdict } from './verdict.ts'
+import { filledByLoad, judge, NOW, type Verdict } from './verdict.ts'
 
 // biome-ignore lint/complexity/noBannedTypes: whatever has been called, for the caller's line on top of a failure.
 type Called = Function
 
 interface Judged {
   readonly pipeline: Pipeline
-  readonly now: string
+  readonly filled: ReadonlySet<string>
   readonly judge: (row: readonly Text[]) => Verdict
 }
 
@@ -33,7 +33,7 @@ export function testPipeline<S extends AnySource, T extends AnyTarget>(
   { now = NOW }: { readonly now?: string } = {},
 ): PipelineTest<S, T> {
   const any = pipeline as unknown as Pipeline
-  return new PipelineTest({ pipeline: any, now, judge: judge(any, now) })
+  return new PipelineTest({ pipeline: any, filled: filledByLoad(any), judge: judge(any, now) })
 }
 
 /** What is under test; each expectation throws an `AssertionError` at the caller's line. */
@@ -82,22 +82,25 @@ export class RowTest<S extends AnySource, T extends AnyTarget> extends PipelineT
   }
 
   /**
-   * The row is loaded as this one: all of its fields are compared, and one that is left out has to be NULL. A `touch()`
-   * field, which the load fills, counts where it is given.
+   * The row is loaded as this one: all of its fields are compared, and one that is left out has to be NULL. Fields
+   * that the load fills, as by `touch()`, count where they are given.
    */
   becomes(expected: TestRow<FieldsOf<T>>): this {
     spokenOf(this.#silent)
     const { kind, row } = this.#verdict
-    const { pipeline } = this.#judged
+    const { pipeline, filled } = this.#judged
     const { definition } = pipeline.load.target
     const texts = textsOf(definition, expected, `${pipeline.name}: becomes()`)
     this.#expect(kind === 'loaded', `the row was to be loaded, but ${told(this.#verdict)}`, this.becomes)
     const columns = new Set(row.map(({ column }) => column))
+    const isSaid = ({ name }: Pair['column']) => expected[name] !== undefined
+    const given = (column: Pair['column']) =>
+      filled.has(column.name) && !isSaid(column) ? undefined : (texts[column.index] ?? null)
     const pairs: readonly Pair[] = [
-      ...row.map(({ column, text }) => ({ column, expected: given(column, expected, texts), became: text })),
+      ...row.map(({ column, text }) => ({ column, expected: given(column), became: text })),
       ...definition.columns
-        .filter((column) => !columns.has(column) && expected[column.name] !== undefined)
-        .map((column) => ({ column, expected: texts[column.index] ?? null, became: null })),
+        .filter((column) => !columns.has(column) && isSaid(column))
+        .map((column) => ({ column, expected: given(column), became: null })),
     ]
     this.#expect(
       !pairs.some(differs),
@@ -154,11 +157,6 @@ function urlOf(script: string): URL {
 
 function failure(message: string, called: Called): AssertionError {
   return new AssertionError({ message, operator: called.name, stackStartFn: called })
-}
-
-function given(column: Pair['column'], expected: Values, texts: readonly Text[]): Pair['expected'] {
-  if (column.field.settings.isTouched && expected[column.name] === undefined) return undefined
-  return texts[column.index] ?? null
 }
 
 function isAmong(said: Verdict['errors'], field: string, code: string): boolean {

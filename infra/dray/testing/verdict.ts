@@ -4,6 +4,7 @@ import type { ValidationError } from 'dray/internal/active-record/validations.ts
 import { timestampOf } from 'dray/internal/active-record/values.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { managedAttributes } from 'dray/internal/pipeline/rows/managed-attributes.ts'
 import type { Outcome } from 'dray/internal/pipeline/rows/outcome.ts'
 import { rowTransformer } from 'dray/internal/pipeline/rows/transform-rows.ts'
 
@@ -22,6 +23,12 @@ export interface Verdict {
   readonly row: readonly ColumnText[]
   readonly findings: readonly ValidationError[]
   readonly errors: readonly ValidationError[]
+}
+
+/** The fields that the load fills by itself: `touch()`, and what it keeps of versions or marks as deleted. */
+export function filledByLoad(pipeline: Pipeline): ReadonlySet<string> {
+  const managed = Object.keys(managedAttributes(pipeline, timestampOf(NOW)) ?? {})
+  return new Set([...pipeline.load.target.definition.touched.map(({ name }) => name), ...managed])
 }
 
 /** Makes the function that sends a source row through a pipeline's transform and the rules of its target, as a run. */

@@ -8,7 +8,7 @@ import { promisify } from 'node:util'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, boolean, decimal, integer, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
-import { upsert } from 'dray/internal/pipeline/declare/loading.ts'
+import { history, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { testPipeline } from 'dray-infra/testing'
 import { customers } from '#test/fixture/functions/customers/pipeline.ts'
@@ -111,6 +111,42 @@ test('a field of the load counts where it is given, by the start of the run', ()
     .becomes(loaded)
 
   failureOf(() => run.row(order).becomes({ ...loaded, etlTimestamp: '2026-01-01 00:00:00' }))
+})
+
+test('so do the fields of a history, and the mark of rows that are deleted', () => {
+  const kept = database('testing-kept')
+  class Thing extends kept.source('thing', { id: bigint().primaryKey(), label: text() }) {}
+  class Version extends kept.table('version', {
+    id: bigint().primaryKey(),
+    label: text(),
+    validFrom: timestamp().primaryKey(),
+    validTo: timestamp().nullable(),
+    isCurrent: boolean(),
+  }) {}
+  class Marked extends kept.table('marked', { id: bigint().primaryKey(), label: text(), isGone: boolean() }) {}
+  const extract = fullLoad(Thing)
+  const transform = ({ id, label }: { id: bigint; label: string }) => ({ id, label })
+  const dates = { validFrom: 'validFrom', validTo: 'validTo', current: 'isCurrent' } as const
+  const versions = pipeline('versions', { extract, transform, load: history(Version, { by: 'id', ...dates }) })
+  const marked = pipeline('marked', {
+    extract,
+    transform: (row) => ({ ...transform(row), isGone: false }),
+    load: upsert(Marked, { by: 'id' }),
+    deletes: { soft: 'isGone' },
+  })
+  const row = { id: 1n, label: 'one' }
+
+  testPipeline(versions)
+    .row(row)
+    .becomes(row)
+    .becomes({ ...row, validFrom: '2026-01-01 00:00:00', isCurrent: true })
+  testPipeline(marked).row(row).becomes(row)
+
+  failureOf(() =>
+    testPipeline(versions)
+      .row(row)
+      .becomes({ ...row, isCurrent: false }),
+  )
 })
 
 test('rows are rejected by the transform, and by the rules of the target, each for its reason', () => {
