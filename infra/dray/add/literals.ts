@@ -1,3 +1,6 @@
+import type { AnyField } from 'dray/internal/active-record/fields.ts'
+import type { Text } from 'dray/internal/block/block.ts'
+
 /** A text as TypeScript writes it, in single quotes unless it has one. */
 export function quotedText(text: string): string {
   const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
@@ -40,4 +43,20 @@ export function comment(text: string, indent = ''): string {
     } else current = current === '' ? word : `${current} ${word}`
   }
   return `${indent}/**\n${[...lines, current].map((one) => `${indent} * ${one}\n`).join('')}${indent} */\n`
+}
+
+/** A value as a test writes it: of what is exact, its text. */
+export function valueLiteral(text: Text, { kind, cast, toText }: AnyField['settings']): string {
+  if (text === null) return 'null'
+  const canonical = toText(cast(text))
+  if (kind === 'bigint') return `${BigInt(canonical)}n`
+  if (kind === 'integer' || kind === 'double') return numberText(Number(canonical))
+  if (kind === 'boolean') return canonical === '1' ? 'true' : 'false'
+  if (kind === 'binary') return `Buffer.from('${canonical.slice(2)}', 'hex')`
+  return quotedText(canonical)
+}
+
+function numberText(value: number): string {
+  if (Number.isFinite(value)) return Object.is(value, -0) ? '-0' : String(value)
+  return Number.isNaN(value) ? 'Number.NaN' : `Number.${value > 0 ? 'POSITIVE' : 'NEGATIVE'}_INFINITY`
 }

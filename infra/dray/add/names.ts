@@ -13,8 +13,8 @@ const TAKEN = new Set(
   (
     'await break case catch class const continue debugger default delete do else enum export extends false finally for function if implements import in ' +
     'instanceof interface let new null package private protected public return static super switch this throw true try typeof var void while with yield ' +
-    'arguments eval undefined assert changedSince copyFields cron dateOf decimalOf event fullLoad handler pipeline project replace replicate row rows run test ' +
-    'timestampOf transformed upsert workflow xid'
+    'arguments eval undefined changedSince copyFields cron event fullLoad handler pipeline project replace replicate row rows run test ' +
+    'testPipeline upsert workflow xid'
   ).split(' '),
 )
 

@@ -11,39 +11,49 @@ import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './
 interface PreviewOptions extends CommonOptions {
   readonly limit: number
   readonly keys?: string
+  /** True without a name for the file. */
+  readonly saveFixture?: string | true
+  readonly mask: boolean
 }
 
 export function addPreview(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('preview'))
-    .description('source rows beside what the transform makes of them; writes nothing')
+    .description(
+      'source rows beside what the transform makes of them; writes nothing, but a fixture where it is asked for',
+    )
     .argument('<pipeline>')
     .option('--limit <n>', 'at most so many rows', limitOption, 20)
     .option('--keys <keys>', 'the rows of these keys')
+    .option('--save-fixture [file]', 'keep these rows for a test, beside the pipeline: testPipeline(…).fixture(…)')
+    .option('--no-mask', "keep the source's own values in the fixture")
     .action((pipeline: string, _options, command: Command) => show(pipeline, command.optsWithGlobals()))
 }
 
 async function show(name: string, options: PreviewOptions): Promise<void> {
   const { withPipeline } = await import('./environment.ts')
+  const { fixtureFile, savedText, saveFixture } = await import('./save-fixture.ts')
+  const fixture = options.saveFixture === undefined ? null : fixtureFile(name, options.saveFixture)
   const { preview } = await import('dray/internal/pipeline/inspect/preview.ts')
   const { keysOf } = await import('./keys-option.ts')
   const keys = options.keys === undefined ? null : keysOf(options.keys)
   const { limit } = options
-  const result = await withPipeline(options, name, async (pipeline, services) => {
+  const { saved, ...result } = await withPipeline(options, name, async (pipeline, services) => {
     const known = await services.state.pipeline(name)
     const read = { lastRun: known?.lastRun ?? null, seen: known?.source ?? null }
-    return preview(pipeline, { limit, keys, ...read }, services)
+    const found = await preview(pipeline, { limit, keys, ...read }, services)
+    if (fixture === null) return { ...found, saved: null }
+    return { ...found, saved: await saveFixture(pipeline, found.rows, { file: fixture, isMasked: options.mask }) }
   })
-  if (options.json) printJson({ pipeline: name, ...result })
-  else print(text(name, result))
+  if (options.json) printJson({ pipeline: name, ...result, ...(saved === null ? {} : { fixture: saved }) })
+  else print(text(name, result, saved === null ? 'Nothing was written.' : savedText(saved)))
 }
 
-function text(name: string, { rows, notes }: Preview): string {
+function text(name: string, { rows, notes }: Preview, written: string): string {
   const shown = rows.map((row, number) => `row ${number + 1}: ${row.outcome}\n${textTable(columns, linesOf(row))}\n`)
   const counts = ['loaded', 'filtered', 'deleted', 'quarantined'].map(
     (outcome) => `${rows.filter((row) => row.outcome === outcome).length} ${outcome}`,
   )
-  const last =
-    rows.length === 0 ? `${name}: the source has no such row.` : `${name}: ${counts.join(', ')}. Nothing was written.`
+  const last = rows.length === 0 ? `${name}: the source has no such row.` : `${name}: ${counts.join(', ')}. ${written}`
   return `${[...shown, ...notes.map((note) => `note: ${oneLine(note)}`), last].join('\n')}\n`
 }
 

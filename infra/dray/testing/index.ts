@@ -1,2 +1,4 @@
 /** What tests of pipelines are written with. */
-export { type Transformed, transformed } from './transformed.ts'
+export { type PipelineTest, type RowTest, testPipeline } from './test-pipeline.ts'
+export { testRun } from './test-run.ts'
+export type { NextRunOptions, TestedRun, TestRunOptions } from './tested-run.ts'

@@ -8,6 +8,7 @@ import { acquireInTime, release } from './deadline.ts'
 import { isLoginRefused } from './login-refused.ts'
 import { openAdapter } from './open-adapter.ts'
 import { bound, compile } from './statement.ts'
+import { substituteFor } from './substitutes.ts'
 import { TransactionScope } from './transaction-scope.ts'
 
 export interface DatabaseOptions {
@@ -47,6 +48,8 @@ export class Database {
 
   /** The engine behind the URL. Throws `Configuration` when the URL is unset or malformed. */
   adapter(): Promise<Adapter> {
+    const substitute = substituteFor(this.name)
+    if (substitute !== undefined) return Promise.resolve(substitute)
     this.#adapter ??= this.#open().catch((error: unknown) => {
       this.#adapter = null
       throw error
@@ -86,7 +89,7 @@ export class Database {
   }
 
   async #release({ adapter, connection }: Acquired, broken: boolean): Promise<void> {
-    const current = await this.#adapter?.catch(() => null)
+    const current = substituteFor(this.name) ?? (await this.#adapter?.catch(() => null))
     await release(adapter, connection, broken || (current !== undefined && current !== adapter))
   }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -7,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
+import { fixtureFolder } from '#test/fixture-project.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
 
 /* The verbs around a run, as processes, over three files of SQLite. */
@@ -100,6 +102,42 @@ describe('the verbs around a run', () => {
     assert.match(stdout, /last_updated +2024-01-03 12:00:00/)
     assert.match(stdout, /1 loaded, 0 filtered, 0 deleted, 0 quarantined\. Nothing was written\./)
     assert.equal(facts(), before)
+  })
+
+  it('preview keeps rows for a test, masked, and writes them anew', async () => {
+    const kept = join(fixtureFolder, 'functions/customers/customers.fixture.json')
+    try {
+      const { fixture } = await json('preview', 'customers', '--save-fixture')
+      const { stdout } = await dray('preview', 'customers', '--save-fixture', '--limit', '1')
+      const { rows } = JSON.parse(readFileSync(kept, 'utf8'))
+
+      assert.deepEqual(fixture, { file: 'functions/customers/customers.fixture.json', rows: 2, masked: true })
+      assert.match(
+        stdout,
+        /1 row was saved in functions\/customers\/customers\.fixture\.json, with their values masked,.*\.fixture\('\.\/customers/,
+      )
+      assert.deepEqual(
+        rows.map(({ source, outcome }: { source: { name: string }; outcome: string }) => [source.name, outcome]),
+        [['Xxx', 'loaded']],
+      )
+    } finally {
+      rmSync(kept)
+    }
+  })
+
+  it('preview keeps the values where it is told to, and no file that is something else', async () => {
+    const kept = join(home, 'kept.json')
+    await json('preview', 'customers', '--save-fixture', kept, '--no-mask')
+
+    assert.match(readFileSync(kept, 'utf8'), /"name": "Ann"/)
+    await refused(
+      /kept\.json is a fixture of customers; delete it, or name another file/,
+      2,
+      'preview',
+      'orders',
+      '--save-fixture',
+      kept,
+    )
   })
 
   it('backfill loads a range again and leaves last_run alone', async () => {

@@ -46,7 +46,6 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     ...['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/workflow'],
     ...['dray/pipeline/declare', 'dray/pipeline/replica'],
   ],
-  'dray-infra/testing': [...model, 'dray/pipeline/declare', 'dray/pipeline/rows'],
   'dray-infra/index.ts': ['dray-infra/project'],
   'dray-infra/upgrade': ['dray/errors.ts'],
   'dray-infra/aws': [...Object.keys(dray), 'dray-infra/project'],
@@ -62,6 +61,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     ...['project', 'aws', 'runs'].map((room) => `dray-infra/${room}`),
   ],
   'dray-infra/add': [...Object.keys(dray), ...['project', 'local', 'upgrade'].map((room) => `dray-infra/${room}`)],
+  'dray-infra/testing': [...Object.keys(dray), 'dray-infra/local', 'dray-infra/add'],
   'dray-infra/emulator': [
     'dray/errors.ts',
     'dray/database',
@@ -80,9 +80,20 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   ],
   'dray-infra/cli': [
     ...Object.keys(dray),
-    ...['bundle', 'project', 'upgrade', 'aws', 'local', 'runs', 'remote', 'emulator', 'prove', 'add', 'doctor'].map(
-      (room) => `dray-infra/${room}`,
-    ),
+    ...[
+      'bundle',
+      'project',
+      'upgrade',
+      'aws',
+      'local',
+      'runs',
+      'remote',
+      'emulator',
+      'prove',
+      'add',
+      'doctor',
+      'testing',
+    ].map((room) => `dray-infra/${room}`),
   ],
 }
 
@@ -102,7 +113,7 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
  */
 export const implementations: RegExp =
   /^shared\/dray\/(staging\/(s3|folder)-staging-store|staging\/staging-url|state\/(dynamodb-\w|create-state-table))/
-export const ASSEMBLING: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli))$/
+export const ASSEMBLING: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli|testing))$/
 
 /** Packages that only these rooms may import. */
 export const reserved: readonly { readonly packages: RegExp; readonly rooms: RegExp; readonly why: string }[] = [

@@ -6,16 +6,10 @@ import type { CommitOutput, LoadInput, PlanOutput, RunReference } from 'dray/int
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
-import { commit } from 'dray/internal/pipeline/stages/commit.ts'
-import { extract } from 'dray/internal/pipeline/stages/extract.ts'
-import { load } from 'dray/internal/pipeline/stages/load.ts'
-import { plan } from 'dray/internal/pipeline/stages/plan.ts'
-import { transform } from 'dray/internal/pipeline/stages/transform.ts'
-import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { StagedRun } from 'dray-infra/internal/testing/staged-run.ts'
+import { openServices } from 'dray-infra/internal/testing/test-services.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
@@ -30,22 +24,12 @@ export interface Harness {
 export async function openHarness(): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-pipeline-'))
   const dynamodb = await startDynamoDb({})
-  const client = createStateClient({ endpoint: dynamodb.endpoint })
-  await createStateTable(client, 'state')
-  const services: Services = {
-    state: new DynamoDbStateStore(client, 'state'),
-    staging: new FolderStagingStore(join(folder, 'staging')),
-    signal: new AbortController().signal,
-    now: Date.now,
-    log: { info: () => {}, warn: () => {} },
-    progress: () => {},
-    runner: 'test',
-  }
+  const services = await openServices(folder, dynamodb)
   return {
     services,
     folder,
     async close() {
-      client.destroy()
+      services.close()
       await dynamodb.stop()
       await rm(folder, { recursive: true, force: true })
     },
@@ -63,7 +47,7 @@ export async function planRun(
   services: Services,
   mode: RunMode | null = null,
 ): Promise<PlanOutput> {
-  return plan(pipeline, { run: runReference(id), pipeline: pipeline.name, mode }, services)
+  return new StagedRun(pipeline, runReference(id), services).plan(mode)
 }
 
 /** Extracts and transforms one partition. */
@@ -74,9 +58,7 @@ export async function prepare(
   partition: number,
   services: Services,
 ): Promise<LoadInput> {
-  const { plan: staged, epoch, planned_by } = planned
-  const input = { run: runReference(id), pipeline: pipeline.name, plan: staged, epoch, planned_by, partition }
-  return transform(pipeline, await extract(pipeline, input, services), services)
+  return new StagedRun(pipeline, runReference(id), services).prepare(planned, partition)
 }
 
 export async function commitRun(
@@ -85,9 +67,7 @@ export async function commitRun(
   planned: PlanOutput,
   services: Services,
 ): Promise<CommitOutput> {
-  const { plan: staged, epoch, planned_by } = planned
-  const input = { run: runReference(id), pipeline: pipeline.name, plan: staged, epoch, planned_by }
-  return commit(pipeline, input, services)
+  return new StagedRun(pipeline, runReference(id), services).commit(planned)
 }
 
 /** A whole run of a pipeline, partition after partition. */
@@ -97,11 +77,7 @@ export async function runPipeline(
   services: Services,
   mode: RunMode | null = null,
 ): Promise<CommitOutput> {
-  const planned = await planRun(pipeline, id, services, mode)
-  for (const { partition } of planned.partitions) {
-    await load(pipeline, await prepare(pipeline, id, planned, partition, services), services)
-  }
-  return commitRun(pipeline, id, planned, services)
+  return new StagedRun(pipeline, runReference(id), services).whole(mode)
 }
 
 /** The quarantined rows of a run, as they lie in staging. */
