@@ -8,6 +8,7 @@ import { type RowCode, rowCode, runOfRows } from './generated-rows.ts'
 import { KeyChanged, keyCheck } from './key-check.ts'
 import { isMeasured, leftOutOf, TOO_LARGE } from './large-values.ts'
 import { managedAttributes } from './managed-attributes.ts'
+import { misfits, noRow, THREW } from './misfit-values.ts'
 import type { Outcome } from './outcome.ts'
 import { ownedCheck } from './owned-rows.ts'
 import { DeletesUnsaid, flagOf, toldRows } from './told-rows.ts'
@@ -48,9 +49,6 @@ class RowVerdict implements RowContext {
     this.findings.push({ field, code, message })
   }
 }
-
-/** The code of a row at which the transform threw. */
-export const THREW = 'transform_failed'
 
 function asError(error: unknown): ValidationError {
   if (error instanceof DataQualityError) return { field: error.field, code: error.code, message: error.message }
@@ -114,6 +112,7 @@ export function rowTransformer(
   const saying: ReadonlySet<string | null> = new Set([pipeline.deletes.flag, ...pipeline.deletes.key])
   return (row) => {
     verdict.reset()
+    let returned: unknown = null
     const faults = row.length > width ? faultsOf(row, pipeline) : NO_FAULTS
     if (faults.some(({ field }) => isFlagged === null || saying.has(field)))
       return { kind: 'quarantined', errors: faults }
@@ -123,18 +122,32 @@ export function rowTransformer(
       if (faults.length > 0) return { kind: 'quarantined', errors: faults }
       const record = code.read(row)
       const attributes = pipeline.transform(record as never, verdict)
+      returned = attributes
       if (verdict.errors !== null) return { kind: 'quarantined', errors: verdict.errors }
       if (verdict.isDeleted) return deletedRow(row)
       if (attributes === null) return { kind: 'filtered' }
+      if (typeof attributes !== 'object') return { kind: 'quarantined', errors: wholeOf(attributes) ?? [] }
       const encoded = code.encode(record, managed === null ? attributes : { ...attributes, ...managed }, run)
-      if ('errors' in encoded) return { kind: 'quarantined', errors: encoded.errors }
+      if ('errors' in encoded) return { kind: 'quarantined', errors: wholeOf(returned) ?? encoded.errors }
       const other = checkOwned?.(encoded.texts) ?? null
       if (other !== null) return { kind: 'quarantined', errors: [other] }
       checkKey?.(row, encoded.texts)
       return { kind: 'loaded', texts: encoded.texts, findings: verdict.findings ?? NO_FINDINGS }
     } catch (error) {
       if (error instanceof KeyChanged || error instanceof DeletesUnsaid) throw error
-      return { kind: 'quarantined', errors: [...(verdict.errors ?? []), asError(error)] }
+      return { kind: 'quarantined', errors: [...(verdict.errors ?? []), ...thrownOf(error, returned)] }
     }
+  }
+
+  function wholeOf(returned: unknown): readonly ValidationError[] | null {
+    const fault = noRow(returned)
+    return fault === null ? null : [fault]
+  }
+
+  /** A value of another type breaks a rule in a way that says nothing of it. */
+  function thrownOf(error: unknown, returned: unknown): readonly ValidationError[] {
+    if (error instanceof DataQualityError || returned === null) return [asError(error)]
+    const found = wholeOf(returned) ?? misfits(returned as object, target.definition)
+    return found.length === 0 ? [asError(error)] : found
   }
 }
