@@ -13,6 +13,7 @@ import { notesOf, reasonsOf, retriesOf, stepColumns } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
 import { addRunsWatch } from './runs-watch.ts'
+import { checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -72,6 +73,7 @@ async function show(id: string, options: CommonOptions): Promise<void> {
       ...left.map((said) => `${said}: \`${commandFor(options, `dray runs show ${id} --json`)}\` has all of them\n`),
       cost === null ? '' : costLine(cost),
       ...reasonsOf(lines).map((line) => `${line}\n`),
+      ...checksOf(lines).map((line) => `${line}\n`),
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),
       ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
