@@ -97,4 +97,11 @@ export {
   type TableOverride,
 } from './pipeline/declare/replica.ts'
 export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
-export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'
+export {
+  checked,
+  type TableChecks,
+  type Task,
+  type TaskContext,
+  type TaskResult,
+  task,
+} from './pipeline/declare/task.ts'

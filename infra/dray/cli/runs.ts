@@ -61,7 +61,10 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   const detail = await withStores(options, ({ state }) => foundRun(state, id, options))
   const { run, steps, partitions } = detail
   const cost = runCost(detail)
-  if (options.json) return printJson({ ...runDocument(run), cost: cost && costDocument(cost), steps, partitions })
+  if (options.json) {
+    const owner = await ownerOf(run)
+    return printJson({ ...runDocument(run), owner, cost: cost && costDocument(cost), steps, partitions })
+  }
   const isTable = ({ step }: StepRecord) => isTableStep(step) && steps.some((one) => one.step === unitOf(step))
   const shown = { steps: steps.filter((one) => !isTable(one)), tables: steps.filter(isTable) }
   const { lines, left } = shownSteps(shown)
@@ -78,6 +81,12 @@ async function show(id: string, options: CommonOptions): Promise<void> {
       ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
   )
+}
+
+/** Of its workflow, as the project declares it now. */
+async function ownerOf({ workflow }: RunRecord): Promise<string | null> {
+  const { loadProject } = await import('#dray-infra/project/load-project.ts')
+  return (await loadProject()).workflows.find(({ name }) => name === workflow)?.owner ?? null
 }
 
 function costLine({ usDollars, plannedUsDollars, callsAssumed }: RunCost): string {

@@ -11,6 +11,7 @@ import { declaredChecks } from './declared-checks.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
+import { ownerOf } from './owner.ts'
 import { type RowLimits, rowLimitsOf } from './row-limits.ts'
 
 /** What a transform may say of a row, and what it may know of the run. */
@@ -157,7 +158,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       extract,
       load: load as Loading,
     }),
-    owner: options.owner ?? null,
+    owner: ownerOf(`pipeline('${name}')`, options.owner),
     concurrency,
   }
 }

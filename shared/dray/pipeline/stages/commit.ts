@@ -226,6 +226,7 @@ async function stepRecord(
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
     ...sumOfSpent([known?.spent]),
     ...plannedCostOf(known),
+    ...(pipeline.owner === null ? {} : { owner: pipeline.owner }),
     ...counts,
   }
 }
