@@ -348,6 +348,24 @@ onEachEngine('a check', [source, target], (engine) => {
   })
 })
 
+test('a field that the target does not have is an error of the compiler', () => {
+  const declared = () =>
+    pipeline('orders', {
+      extract: changed,
+      transform,
+      load: upsert(Order, { by: 'orderId' }),
+      checks: [
+        unique('orderId'),
+        references('customerId', Customer, { by: 'id' }),
+        // @ts-expect-error: misspelt.
+        notNull('custmerId'),
+        // @ts-expect-error: not a field of the other model.
+        references('customerId', Customer, { by: 'nmae' }),
+      ],
+    })
+  assert.throws(declared, /has no field "custmerId"; its fields are orderId/)
+})
+
 test('a check that could never be asked is refused when it is declared', () => {
   const refused = (checks: Named[], message: RegExp) => assert.throws(() => upserting(...checks), message)
   refused([unique('code'), unique('code')], /pipeline\('orders'\): two checks are called unique\(code\)/)
