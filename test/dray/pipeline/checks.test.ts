@@ -4,6 +4,7 @@ import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, decimal, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
 import { decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
+import { TransientError } from 'dray/internal/errors.ts'
 import type { CheckResult } from 'dray/internal/messages/check-result.ts'
 import { checkWholeTable } from 'dray/internal/pipeline/checks/check-pipeline.ts'
 import {
@@ -21,9 +22,10 @@ import { changedSince, fullLoad } from 'dray/internal/pipeline/declare/extractio
 import { append, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
+import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { onEachEngine } from './engines.ts'
-import { commitRun, planRun, runPipeline } from './harness.ts'
+import { commitRun, planRun, prepare, runPipeline } from './harness.ts'
 
 const source = database('checks-source')
 const target = database('checks-target')
@@ -305,6 +307,34 @@ onEachEngine('a check', [source, target], (engine) => {
         ['passed'],
       )
       await services().state.releaseLease('orders', `${id}-again`)
+    }
+  })
+
+  test('a Commit that is delivered again asks again, and does not commit what does not hold any more', async () => {
+    for (const [of, id] of [
+      [upserting(notNull('status')), 'upsert'],
+      [replacing(notNull('status')), 'replace'],
+    ] as const) {
+      await services().state.setLastRun('orders', null, Date.now())
+      await SourceOrder.deleteAll({ id: 2n })
+      await Order.deleteAll()
+      const planned = await planRun(of, id, services())
+      for (const { partition } of planned.partitions)
+        await load(of, await prepare(of, id, planned, partition, services()), services())
+      const lost = new Proxy(services().state, {
+        get: (state, name) =>
+          name === 'commit'
+            ? () => Promise.reject(new TransientError('the state is away'))
+            : Reflect.get(state, name).bind(state),
+      })
+      await assert.rejects(commitRun(of, id, planned, { ...services(), state: lost }), /the state is away/)
+      await target.query(`insert into order_fact (order_id, code) values (50, 'late')`)
+
+      await assert.rejects(commitRun(of, id, planned, services()), /1 row with NULL in status/)
+
+      assert.equal(await lastRun(), null)
+      assert.equal((await services().state.pipeline('orders'))?.commitOwner, null)
+      await services().state.releaseLease('orders', id)
     }
   })
 
