@@ -2,9 +2,10 @@ import * as z from 'zod'
 import type { Message } from './message.ts'
 
 /**
- * What has happened: a run failed (of what the models say of a table, of too many bad rows, of checks that do not hold,
- * or of something else), or succeeded with checks that only warn; it is the first success after one that did; a source that is followed has new columns; a target differs from its source;
- * rows are late; another alarm; an alarm is over.
+ * What has happened: a run failed (of what the models say of a table, of too many bad rows, of checks that do not
+ * hold, or of something else), or succeeded with checks that only warn, or is the first success after one that failed;
+ * a source that is followed has new columns; a target differs from its source; rows are late; another alarm; an alarm
+ * is over.
  */
 const what = z.enum([
   ...(['failed', 'schema_changed', 'quarantine', 'checks', 'recovered', 'new_columns'] as const),

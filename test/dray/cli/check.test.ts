@@ -9,34 +9,26 @@ import { startDray, temporaryHome } from './dray-process.ts'
 
 /* Checks and owners as the command shows them, over files of SQLite. */
 
+/** An import that is none of this file. */
+const use = (names: string, from: string) => `import ${names} from '${from}'\n`
 const handler = (unit: string, file: string, stage: string) =>
   `import { ${stage}Handler } from 'dray/lambda'\nimport { ${unit} } from './${file}.ts'\nexport const handler = ${stage}Handler(${unit})\n`
 const files = {
-  'infra/project.ts': `import { defineProject } from 'dray-infra'
-import { nightly } from './nightly.ts'
-export const project = defineProject({
+  'infra/project.ts': `${use('{ defineProject }', 'dray-infra')}${use('{ nightly }', './nightly.ts')}export const project = defineProject({
   workflows: [nightly], environments: {}, databases: { src: { embedded: 'sqlite' }, dst: { embedded: 'sqlite' } }, main: nightly,
 })`,
-  'infra/nightly.ts': `import { run, workflow } from 'dray/workflow'
-import { orders } from '#functions/orders/pipeline.ts'
-import { sums } from '#functions/sums/task.ts'
-export const nightly = workflow('nightly', { steps: [run(orders), run(sums, { after: [orders] })], owner: 'warehouse team' })`,
-  'shared/models/models.ts': `import { bigint, database, text } from 'dray'
-export const src = database('src')
+  'infra/nightly.ts': `${use('{ run, workflow }', 'dray/workflow')}${use('{ orders }', '#functions/orders/pipeline.ts')}${use('{ sums }', '#functions/sums/task.ts')}export const nightly = workflow('nightly', { steps: [run(orders), run(sums, { after: [orders] })], owner: 'warehouse team' })`,
+  'shared/models/models.ts': `${use('{ bigint, database, text }', 'dray')}export const src = database('src')
 export const dst = database('dst')
 const fields = { id: bigint().primaryKey(), status: text().nullable(), code: text().nullable() }
 export class Order extends src.source('orders', fields) {}
 export class Fact extends dst.table('order_fact', fields) {}`,
-  'functions/orders/pipeline.ts': `import { accepted, fullLoad, pipeline, unique, upsert } from 'dray'
-import { Fact, Order } from '#models/models.ts'
-export const orders = pipeline('orders', {
+  'functions/orders/pipeline.ts': `${use('{ accepted, fullLoad, pipeline, unique, upsert }', 'dray')}${use('{ Fact, Order }', '#models/models.ts')}export const orders = pipeline('orders', {
   extract: fullLoad(Order), transform: (order) => ({ ...order }), load: upsert(Fact, { by: 'id' }),
   checks: [unique('code'), accepted('status', ['paid'], { severity: 'warn' })],
   owner: 'data team <data@example.org>',
 })`,
-  'functions/sums/task.ts': `import { checked, rowCount, task } from 'dray'
-import { Fact } from '#models/models.ts'
-export const sums = task('sums', async () => {}, { checks: [checked(Fact, [rowCount({ min: 2 })])] })`,
+  'functions/sums/task.ts': `${use('{ checked, rowCount, task }', 'dray')}${use('{ Fact }', '#models/models.ts')}export const sums = task('sums', async () => {}, { checks: [checked(Fact, [rowCount({ min: 2 })])] })`,
   'functions/sums/run.ts': handler('sums', 'task', 'task'),
   ...Object.fromEntries(
     ['extract', 'transform', 'load'].map((stage) => [

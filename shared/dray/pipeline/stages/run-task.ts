@@ -14,8 +14,8 @@ import { enterRun } from './enter-run.ts'
 type Worked = TaskResult & { readonly checks?: readonly CheckResult[] }
 
 /**
- * Runs a task's work, asks its checks and records the step: that it has begun, so that it is known whatever becomes of the run; why it
- * failed, until Finish or the janitor says how it ended; its success.
+ * Runs a task's work, asks its checks and records the step: that it has begun, so that it is known whatever becomes of
+ * the run; why it failed, until Finish or the janitor says how it ended; its success.
  */
 export async function runTask(task: Task, input: TaskInput, services: Services): Promise<TaskResult> {
   const { run, mode = null } = input
