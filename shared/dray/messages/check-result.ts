@@ -1,3 +1,6 @@
+import * as z from 'zod'
+import type { Message } from './message.ts'
+
 /** What becomes of a step whose check does not hold: it fails, or it only says so. */
 export type CheckSeverity = 'fail' | 'warn'
 
@@ -28,4 +31,16 @@ export const CHECK_FAILED = 'check_failed'
 /** Whether the step may not succeed. */
 export function isRefusing({ severity, status }: CheckResult): boolean {
   return severity === 'fail' && (status === 'failed' || status === 'not run')
+}
+
+const count = z.int().nonnegative()
+
+/** How the checks of a step have ended; what only warns is among `warned`, whether it ran or not. */
+export const checkCounts = z.object({ passed: count, warned: count, failed: count })
+export type CheckCounts = Message<typeof checkCounts>
+
+export function countsOf(results: readonly CheckResult[]): CheckCounts {
+  const passed = results.filter(({ status }) => status === 'passed').length
+  const failed = results.filter(isRefusing).length
+  return { passed, warned: results.length - passed - failed, failed }
 }

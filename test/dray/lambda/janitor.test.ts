@@ -659,6 +659,21 @@ describe('the end of a run', () => {
     assert.throws(() => refuseCircle(request, WORKFLOW), /caused by daily itself/)
   })
 
+  test('is told with how the checks of its steps have ended', async () => {
+    await recordRun(triggers, 'r', WORKFLOW)
+    const check = { name: 'unique(id)', table: 'lake.orders', scope: 'run', failing: 0, keys: [], said: null } as const
+    const checks = [
+      { ...check, severity: 'fail', status: 'passed', seconds: 0 },
+      { ...check, severity: 'warn', status: 'not run', seconds: 0 },
+    ] as const
+    await triggers.state.putStep({ ...emptyStep('r', 'orders'), status: 'success', checks })
+
+    await finish('r')
+
+    const [event] = triggers.aws.events
+    assert.deepEqual(JSON.parse(event?.Detail ?? '').checks, { orders: { passed: 1, warned: 1, failed: 0 } })
+  })
+
   test('is one cause, though forty runs of a workflow led to a run, and still starts no circle', async () => {
     await triggers.start(batchOf(updated('first')), context)
     const first = started()
