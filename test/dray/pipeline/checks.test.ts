@@ -242,6 +242,18 @@ onEachEngine('a check', [source, target], (engine) => {
     assert.equal((await services().state.pipeline('orders'))?.countedRows, 4)
   })
 
+  test('rowCount has nothing to compare with where the table had no row', async () => {
+    const counting = upserting(rowCount({ within: '50%' }))
+    await SourceOrder.deleteAll()
+    await run(counting, 'run-1')
+    await rewind()
+    await SourceOrder.insertAll([{ ...order(4), changedAt: LATER }])
+
+    await run(counting, 'run-2')
+
+    assert.equal((await services().state.pipeline('orders'))?.countedRows, 1)
+  })
+
   test('freshness goes by the newest row of the source and its clock', async () => {
     const fresh = upserting(freshness('2h'))
     await assert.rejects(

@@ -46,7 +46,8 @@ type RowCount = Extract<Expectation, { readonly kind: 'rowCount' }>
 function countFault({ within, min, max }: RowCount, counted: number, before: number | null): string | null {
   if (min !== null && counted < min) return `it has ${counted} rows, and ${min} at least are expected`
   if (max !== null && counted > max) return `it has ${counted} rows, and ${max} at most are expected`
-  if (within === null || before === null || Math.abs(counted - before) <= before * within) return null
+  // Of no rows nothing is a share.
+  if (within === null || before === null || before === 0 || Math.abs(counted - before) <= before * within) return null
   return `it has ${counted} rows, and had ${before} after the run before: more than ${within * 100} % apart`
 }
 
