@@ -42,6 +42,19 @@ export type { Database } from './database/database.ts'
 export { urlVariable } from './database/database-url.ts'
 export { withDeadline } from './database/deadline.ts'
 export { ConfigurationError, DataQualityError, TerminalError, TransientError } from './errors.ts'
+export {
+  accepted,
+  between,
+  type Check,
+  type CheckOptions,
+  freshness,
+  noRows,
+  notNull,
+  type RowCheckOptions,
+  references,
+  rowCount,
+  unique,
+} from './pipeline/declare/checks.ts'
 export { copyFields } from './pipeline/declare/copy-fields.ts'
 export type { DeletesOption } from './pipeline/declare/deletes-option.ts'
 export type { Duration } from './pipeline/declare/duration.ts'
@@ -84,4 +97,11 @@ export {
   type TableOverride,
 } from './pipeline/declare/replica.ts'
 export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
-export { type Task, type TaskContext, type TaskResult, task } from './pipeline/declare/task.ts'
+export {
+  checked,
+  type TableChecks,
+  type Task,
+  type TaskContext,
+  type TaskResult,
+  task,
+} from './pipeline/declare/task.ts'

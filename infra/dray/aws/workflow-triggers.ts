@@ -94,6 +94,7 @@ export class WorkflowTriggers extends Construct {
       STATE_MACHINE_ARN: machine.stateMachineArn,
       STATE_TABLE_NAME: table.tableName,
       ...(workflow.minInterval === 0 ? {} : { WORKFLOW_MIN_INTERVAL: String(workflow.minInterval) }),
+      ...(workflow.owner ? { WORKFLOW_OWNER: workflow.owner } : {}),
     }
   }
 

@@ -1,5 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
@@ -51,18 +52,54 @@ export async function withPipeline<T>(
 }
 
 /** The same of what the name's folder declares: a pipeline, or a replica. */
-export async function withUnit<T>(
+export function withUnit<T>(
   options: Where,
   name: string,
   work: (unit: Unit, services: Services) => Promise<T>,
+): Promise<T> {
+  return withFound(
+    options,
+    async () => {
+      const { unitNamed } = await import('./pipelines.ts')
+      const unit = await unitNamed(name)
+      return { found: unit, databases: databasesOf(unit) }
+    },
+    work,
+  )
+}
+
+/** The same of a task. */
+export function withTask<T>(
+  options: Where,
+  name: string,
+  work: (task: Task, services: Services) => Promise<T>,
+): Promise<T> {
+  return withFound(
+    options,
+    async () => {
+      const { taskNamed } = await import('./pipelines.ts')
+      const task = await taskNamed(name)
+      return { found: task, databases: task.databases }
+    },
+    work,
+  )
+}
+
+/** Finds what is asked for, with the names of its databases. */
+type Find<U> = () => Promise<{ readonly found: U; readonly databases: readonly string[] }>
+
+async function withFound<U, T>(
+  options: Where,
+  find: Find<U>,
+  work: (found: U, services: Services) => Promise<T>,
 ): Promise<T> {
   const { localRunner } = await import('#dray-infra/runs/run-lock.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
   const { listenForInterrupts } = await import('./interrupts.ts')
   const interrupts = listenForInterrupts()
-  const inStores = (unit: Unit) => async (stores: Stores) => {
+  const inStores = (found: U) => async (stores: Stores) => {
     try {
-      return await work(unit, {
+      return await work(found, {
         state: stores.state,
         staging: stores.staging,
         signal: interrupts.signal,
@@ -76,29 +113,27 @@ export async function withUnit<T>(
     }
   }
   try {
-    if (!isLocal(options)) return await withRemoteUnit(options, name, inStores)
-    const { unitNamed } = await import('./pipelines.ts')
-    const unit = await unitNamed(name)
-    return await withLocalServices(databasesOf(unit), inStores(unit))
+    if (!isLocal(options)) return await withRemoteFound(options, find, inStores)
+    const { found, databases } = await find()
+    return await withLocalServices(databases, inStores(found))
   } finally {
     interrupts.stop()
   }
 }
 
-async function withRemoteUnit<T>(
+async function withRemoteFound<U, T>(
   options: Where,
-  name: string,
-  inStores: (unit: Unit) => (stores: Stores) => Promise<T>,
+  find: Find<U>,
+  inStores: (found: U) => (stores: Stores) => Promise<T>,
 ): Promise<T> {
   const { bindSecrets, bindTokens, unreachableFromHere } = await import('#dray-infra/remote/databases.ts')
   const { environmentNamed } = await import('#dray-infra/project/environments.ts')
   const settings = environmentNamed(options.env, await loadProject())
   bindTokens(settings)
-  const { unitNamed } = await import('./pipelines.ts')
-  const unit = await unitNamed(name)
+  const { found, databases } = await find()
   return withRemote(options, async (environment) => {
-    await bindSecrets(settings, databasesOf(unit))
-    return inStores(unit)(environment).catch((error: unknown) => {
+    await bindSecrets(settings, databases)
+    return inStores(found)(environment).catch((error: unknown) => {
       throw unreachableFromHere(error, options.env)
     })
   })

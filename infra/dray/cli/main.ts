@@ -5,6 +5,7 @@ import { readEnvFile } from '#dray-infra/project/env-file.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
+import { addCheck } from './check.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
 import { addDoctor } from './doctor.ts'
 import { reportError } from './error-report.ts'
@@ -65,6 +66,7 @@ function createProgram(verbs: Verbs): Command {
     addRun,
     addResume,
     addBackfill,
+    addCheck,
     addDoctor,
     addPlan,
     addPreview,

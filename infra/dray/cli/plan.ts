@@ -40,7 +40,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { keys, from, to, chunk } = options
   const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
   const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
-  const { lastRun, holder, drafted, needs } = await withPipeline(options, name, async (pipeline, services) => {
+  const { lastRun, holder, drafted, needs, owner } = await withPipeline(options, name, async (pipeline, services) => {
     if (isLocal(options)) await refuseBroken('the next run would fail', [pipeline], { services, makesTargets: true })
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
@@ -57,13 +57,13 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const made = { ...planned, notes: [...ofTable, ...start.notes, ...columns, ...planned.notes, ...retries] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
-    return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated }
+    return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated, owner: pipeline.owner }
   })
   if (options.json) {
-    const planned = { ...document(drafted), pipeline: name, last_run: lastRun, lease_owner: holder }
+    const planned = { ...document(drafted), pipeline: name, owner, last_run: lastRun, lease_owner: holder }
     return printJson({ ...planned, on_aws: onAws(needs) })
   }
-  print(text(name, drafted, lastRun, holder, needs))
+  print(text({ name, owner }, drafted, lastRun, holder, needs))
 }
 
 /** Of a table of a replica: why it is read as it is, and what the next run changes in its copy. */
@@ -105,7 +105,7 @@ function onAws({ concurrency, seconds, lambdaSeconds, stateTransitions, runCost 
 }
 
 function text(
-  name: string,
+  { name, owner }: { readonly name: string; readonly owner: string | null },
   drafted: Draft,
   lastRun: string | null,
   holder: string | null,
@@ -118,6 +118,7 @@ function text(
     advances && window !== null
       ? `last_run goes from ${lastRun ?? 'nothing'} to ${window.hi}.`
       : 'last_run stays as it is.',
+    ...(owner === null ? [] : [`Owner: ${oneLine(owner)}.`]),
     ...(holder === null ? [] : [`The run ${holder} holds the lease now; a run would be refused.`]),
     `On AWS: about ${duration(seconds)} with ${plural(concurrency, 'partition')} at once, and ${runCost.toFixed(4)} US dollars, as docs/scale.md reckons.`,
     ...notes.map((note) => `note: ${oneLine(note)}`),

@@ -5,6 +5,7 @@ import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { commandFor } from './environment.ts'
 import { count, duration, oneLine, plural, status } from './format.ts'
+import { checkDocument, checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 
@@ -46,6 +47,8 @@ function stepDocument(step: StepRecord) {
     seconds: secondsOf(step),
     ...(step.tables === undefined ? {} : { tables: step.tables }),
     ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),
+    ...(step.checks === undefined ? {} : { checks: step.checks.map(checkDocument) }),
+    ...(step.owner === undefined ? {} : { owner: step.owner }),
   }
 }
 
@@ -73,6 +76,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
     '',
     `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
     ...reasonsOf(lines),
+    ...checksOf(lines),
     ...notesOf({ ...result, steps: [...result.steps, ...(result.tables ?? [])] }),
     ...quarantines(lines, locate),
     ...advice(result, places),
@@ -111,7 +115,11 @@ export function reasonsOf(steps: readonly StepRecord[]): string[] {
   const isSaid = (step: StepRecord) => steps.some((one) => one !== step && unitOf(one.step) === step.step)
   return steps
     .filter((step) => step.status !== 'success')
-    .map((step) => `  ${step.step} ${step.status}: ${oneLine(reasonOf(step, isSaid(step)))}`)
+    .map((step) => `  ${step.step} ${step.status}${ownedBy(step)}: ${oneLine(reasonOf(step, isSaid(step)))}`)
+}
+
+function ownedBy({ owner }: StepRecord): string {
+  return owner === undefined ? '' : ` (${oneLine(owner)})`
 }
 
 /** Of a replica whose tables say their own reasons, how many there are. */

@@ -13,6 +13,7 @@ import { notesOf, reasonsOf, retriesOf, stepColumns } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
 import { addRunsWatch } from './runs-watch.ts'
+import { checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -60,7 +61,10 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   const detail = await withStores(options, ({ state }) => foundRun(state, id, options))
   const { run, steps, partitions } = detail
   const cost = runCost(detail)
-  if (options.json) return printJson({ ...runDocument(run), cost: cost && costDocument(cost), steps, partitions })
+  if (options.json) {
+    const owner = await ownerOf(run)
+    return printJson({ ...runDocument(run), owner, cost: cost && costDocument(cost), steps, partitions })
+  }
   const isTable = ({ step }: StepRecord) => isTableStep(step) && steps.some((one) => one.step === unitOf(step))
   const shown = { steps: steps.filter((one) => !isTable(one)), tables: steps.filter(isTable) }
   const { lines, left } = shownSteps(shown)
@@ -72,10 +76,17 @@ async function show(id: string, options: CommonOptions): Promise<void> {
       ...left.map((said) => `${said}: \`${commandFor(options, `dray runs show ${id} --json`)}\` has all of them\n`),
       cost === null ? '' : costLine(cost),
       ...reasonsOf(lines).map((line) => `${line}\n`),
+      ...checksOf(lines).map((line) => `${line}\n`),
       ...retriesOf(detail.partitions).map((line) => `${line}\n`),
       ...notesOf({ steps }).map((note) => `${oneLine(note)}\n`),
     ].join(''),
   )
+}
+
+/** Of its workflow, as the project declares it now. */
+async function ownerOf({ workflow }: RunRecord): Promise<string | null> {
+  const { loadProject } = await import('#dray-infra/project/load-project.ts')
+  return (await loadProject()).workflows.find(({ name }) => name === workflow)?.owner ?? null
 }
 
 function costLine({ usDollars, plannedUsDollars, callsAssumed }: RunCost): string {

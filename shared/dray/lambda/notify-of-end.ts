@@ -39,6 +39,7 @@ export async function notifyOfEnd(
     await publish(topic, subject, succeeded ? `${subject} (run ${run}).` : messageOf(subject, run, detail), notice)
   }
   if (detail !== null) await notifyOfDifferences(detail, { environment, workflow: workflow.name, topic })
+  if (detail !== null) await notifyOfWarnings(detail, { environment, workflow: workflow.name, topic })
   const noted = succeeded && detail !== null ? await newColumns(detail, runs, state) : []
   if (noted.length === 0) return
   const what = noted.some(({ reason }) => isOfTables(reason)) ? 'other tables' : 'new columns'
@@ -82,6 +83,41 @@ async function notifyOfDifferences(
     what: 'differences',
     steps: differing.slice(0, MOST_STEPS).map(({ step, status, reason }) => ({ step, status, reason })),
   })
+}
+
+/** Tells of checks that do not hold and let their steps succeed: what they found, and no values of rows. */
+async function notifyOfWarnings(
+  detail: RunDetail,
+  { environment, workflow, topic }: { readonly environment: string; readonly workflow: string; readonly topic: string },
+): Promise<void> {
+  const warned = detail.steps.flatMap(({ step, status, owner, checks = [] }) => {
+    const said = checks.filter((one) => one.severity === 'warn' && one.status !== 'passed')
+    if (status !== 'success' || said.length === 0) return []
+    const reason = said.map((one) => `${one.name}: ${one.said}`).join('; ')
+    return [{ step, status, reason: cut(reason), ...ownedBy(owner) }]
+  })
+  if (warned.length === 0) return
+  const run = detail.run.id
+  const subject = `${workflow} in ${environment} has checks that warn`
+  const lines = warned.map(({ step, reason, owner }) => `  ${step}${named(owner)}: ${reason}`)
+  const message = [
+    `${subject} (run ${run}): the rows have landed, and last_run has moved.`,
+    ...['', ...lines, ''],
+    `The first rows: npx dray runs show ${run} --env ${environment}`,
+  ]
+  await publish(topic, subject, message.join('\n'), {
+    ...noticeOf({ environment, workflow, run, subject, succeeded: true }, detail),
+    what: 'checks',
+    steps: warned.slice(0, MOST_STEPS),
+  })
+}
+
+function ownedBy(owner: string | undefined): { readonly owner?: string } {
+  return owner === undefined ? {} : { owner }
+}
+
+function named(owner: string | undefined): string {
+  return owner === undefined ? '' : ` (${owner})`
 }
 
 async function publish(topic: string, subject: string, message: string, notice: Notice): Promise<void> {
@@ -135,10 +171,10 @@ function noticeOf({ environment, workflow, run, subject, succeeded }: Ended, det
   const unsuccessful = succeeded ? [] : (detail?.steps.filter(({ status }) => status !== 'success') ?? [])
   const steps = unsuccessful
     .slice(0, MOST_STEPS)
-    .map(({ step, status, error }) => ({ step, status, reason: error ? cut(error) : null }))
+    .map(({ step, status, error, owner }) => ({ step, status, reason: error ? cut(error) : null, ...ownedBy(owner) }))
   const reasons = unsuccessful.map(({ error }) => error ?? '')
   return {
-    ...{ version: 1, id: '', environment, workflow, run, steps },
+    ...{ version: 1, id: '', environment, workflow, run, steps, ...ownedBy(process.env.WORKFLOW_OWNER) },
     what: succeeded ? 'recovered' : whatFailed(reasons),
     summary: `${subject}.`,
     reason: detail?.run.error ? cut(detail.run.error) : null,
@@ -148,9 +184,10 @@ function noticeOf({ environment, workflow, run, subject, succeeded }: Ended, det
 }
 
 /** By the words that docs/operations.md, "A run failed", has, too. */
-export function whatFailed(reasons: readonly string[]): 'failed' | 'schema_changed' | 'quarantine' {
+export function whatFailed(reasons: readonly string[]): 'failed' | 'schema_changed' | 'quarantine' | 'checks' {
   if (reasons.some((reason) => reason.includes('the models do not fit the databases'))) return 'schema_changed'
-  return reasons.some((reason) => reason.includes('rows were quarantined and at most')) ? 'quarantine' : 'failed'
+  if (reasons.some((reason) => reason.includes('rows were quarantined and at most'))) return 'quarantine'
+  return reasons.some((reason) => /\d+ of its \d+ checks do(?:es)? not hold/.test(reason)) ? 'checks' : 'failed'
 }
 
 function cut(text: string): string {
@@ -159,9 +196,13 @@ function cut(text: string): string {
 
 /** What, where, the consequence and the remedy. */
 export function messageOf(subject: string, run: string, detail: RunDetail | null): string {
-  const steps = detail?.steps.map(({ step, status, error }) => `  ${step}: ${status}${error ? `: ${error}` : ''}`) ?? []
+  const steps =
+    detail?.steps.map(
+      ({ step, status, error, owner }) => `  ${step}${named(owner)}: ${status}${error ? `: ${error}` : ''}`,
+    ) ?? []
+  const owner = process.env.WORKFLOW_OWNER
   return [
-    `${subject} (run ${run}).`,
+    `${subject} (run ${run}).${owner ? ` Owner: ${owner}.` : ''}`,
     '',
     ...(steps.length > 0 ? ['Steps:', ...steps] : ['No step had started.']),
     ...(detail?.run.error ? ['', `Reason: ${detail.run.error}`] : []),

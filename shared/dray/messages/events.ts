@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { checkCounts } from './check-result.ts'
 import type { Message } from './message.ts'
 import { cause, newestCauses } from './run-input.ts'
 
@@ -62,11 +63,13 @@ const workflowEnded = z.object({
   started_at: z.string(),
   /** The outcome of each step. */
   steps: z.record(z.string(), z.string()),
+  /** How the checks of those steps have ended that have some; missing where none has. */
+  checks: z.record(z.string(), checkCounts).optional(),
   causation,
 })
 
 /** As much of `WorkflowCompleted` and `WorkflowFailed` as starts another workflow. */
-export const endOfWorkflow = workflowEnded.omit({ status: true, started_at: true, steps: true })
+export const endOfWorkflow = workflowEnded.omit({ status: true, started_at: true, steps: true, checks: true })
 
 /** An event as EventBridge puts it into a queue; a tick of a schedule as the stack's schedules say it. */
 export const queuedEvent = z.union([

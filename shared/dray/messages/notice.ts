@@ -2,12 +2,13 @@ import * as z from 'zod'
 import type { Message } from './message.ts'
 
 /**
- * What has happened: a run failed (of what the models say of a table, of too many bad rows, or of something else), or
- * is the first success after one that did; a source that is followed has new columns; a target differs from its source;
- * rows are late; another alarm; an alarm is over.
+ * What has happened: a run failed (of what the models say of a table, of too many bad rows, of checks that do not
+ * hold, or of something else), or succeeded with checks that only warn, or is the first success after one that failed;
+ * a source that is followed has new columns; a target differs from its source; rows are late; another alarm; an alarm
+ * is over.
  */
 const what = z.enum([
-  ...(['failed', 'schema_changed', 'quarantine', 'recovered', 'new_columns'] as const),
+  ...(['failed', 'schema_changed', 'quarantine', 'checks', 'recovered', 'new_columns'] as const),
   ...(['differences', 'late', 'alarm', 'over'] as const),
 ])
 
@@ -23,7 +24,17 @@ export const notice = z.object({
   workflow: z.string().nullable(),
   run: z.string().nullable(),
   /** Those that did not succeed; of new columns and of differences those that have them. */
-  steps: z.array(z.object({ step: z.string(), status: z.string(), reason: z.string().nullable() })),
+  steps: z.array(
+    z.object({
+      step: z.string(),
+      status: z.string(),
+      reason: z.string().nullable(),
+      /** Who answers for it; missing where nobody is named. */
+      owner: z.string().optional(),
+    }),
+  ),
+  /** Who answers for the workflow; missing where nobody is named. */
+  owner: z.string().optional(),
   reason: z.string().nullable(),
   /** What to type next. */
   command: z.string(),

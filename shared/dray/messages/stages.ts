@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { checkCounts } from './check-result.ts'
 import { formats } from './formats.ts'
 import type { Message } from './message.ts'
 import { rowCounts } from './row-counts.ts'
@@ -186,6 +187,8 @@ const finishOutput = z.object({
   refused: z.array(z.string()),
   /** What the run has cost by its calls; not said on a laptop. */
   us_dollars: z.number().nonnegative().optional(),
+  /** By the steps that have checks; missing where none has. */
+  checks: z.record(z.string(), checkCounts).optional(),
 })
 
 /** What each handler of a run checks its payload by. */

@@ -101,8 +101,9 @@ export class DynamoDbStateStore implements StateStore {
     lastRun: string | null,
     source: KnownSource | null = null,
     follows = false,
+    countedRows: number | null = null,
   ): Promise<void> {
-    return this.#leases.commit(lease, lastRun, source, follows)
+    return this.#leases.commit(lease, lastRun, source, follows, countedRows)
   }
 
   raiseEpoch(lease: Lease, above: number): Promise<Lease> {

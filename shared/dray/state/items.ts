@@ -1,3 +1,4 @@
+import type { CheckResult } from '#dray/messages/check-result.ts'
 import { rowCountsBy } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 import { Attributes, type Item } from './attributes.ts'
@@ -53,6 +54,7 @@ export function pipelineState(item: Item): PipelineState {
     pending: held.isTrue('pending'),
     commitOwner: held.text('commit_owner'),
     commitEpoch: held.count('commit_epoch'),
+    countedRows: held.number('counted_rows'),
     source: sourceOf(item),
   }
 }
@@ -135,6 +137,8 @@ export function stepItem(step: StepRecord): Item {
     ...(step.plannedCost === undefined ? {} : { planned_cost: step.plannedCost }),
     ...(step.tables === undefined ? {} : { tables: step.tables.total, tables_failed: step.tables.failed }),
     ...(step.reconciled === undefined ? {} : { reconciled: JSON.stringify(step.reconciled) }),
+    ...(step.checks === undefined ? {} : { checks: JSON.stringify(step.checks) }),
+    ...(step.owner === undefined ? {} : { owner: step.owner }),
   }
 }
 
@@ -143,6 +147,8 @@ export function stepRecord(item: Item): StepRecord {
   const plannedCost = held.number('planned_cost')
   const tables = held.number('tables')
   const reconciled = held.json('reconciled', 'what a comparison has found', isReconciled)
+  const checks = held.json('checks', 'what checks have come to', areResults)
+  const owner = held.text('owner')
   return {
     runId: held.needed('run_id'),
     step: held.needed('job_name'),
@@ -163,7 +169,14 @@ export function stepRecord(item: Item): StepRecord {
     ...(plannedCost === null ? {} : { plannedCost }),
     ...(tables === null ? {} : { tables: { total: tables, failed: held.count('tables_failed') } }),
     ...(reconciled === null ? {} : { reconciled }),
+    ...(checks === null ? {} : { checks }),
+    ...(owner === null ? {} : { owner }),
   }
+}
+
+function areResults(value: unknown): value is readonly CheckResult[] {
+  const isResult = (one: unknown) => typeof (Object(one) as Partial<CheckResult>).status === 'string'
+  return Array.isArray(value) && value.every(isResult)
 }
 
 function isReconciled(value: unknown): value is ReconciledRows {

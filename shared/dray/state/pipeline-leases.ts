@@ -72,12 +72,14 @@ export class PipelineLeases {
     lastRun: string | null,
     source: KnownSource | null = null,
     follows = false,
+    countedRows: number | null = null,
   ): Promise<void> {
     const moved = movedTo(lastRun, source)
     const pending = follows ? 'pending = :true, ' : ''
+    const counted = countedRows === null ? '' : 'counted_rows = :counted_rows, '
     const outcome = await this.#requests.update(pipelineKey(lease.pipeline), {
       UpdateExpression:
-        `SET ${moved.set}${pending}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
+        `SET ${moved.set}${pending}${counted}version = version + :one, commit_owner = :owner, commit_epoch = :epoch ` +
         'REMOVE lease_owner, lease_expires_at',
       ConditionExpression: `${leaseOfEpoch} AND ${versionUnchanged}`,
       ExpressionAttributeValues: {
@@ -87,6 +89,7 @@ export class PipelineLeases {
         ':version': lease.version,
         ':one': 1,
         ...(follows ? { ':true': true } : {}),
+        ...(countedRows === null ? {} : { ':counted_rows': countedRows }),
       },
     })
     if (outcome.kind === 'applied') return

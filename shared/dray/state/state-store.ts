@@ -1,3 +1,4 @@
+import type { CheckResult } from '#dray/messages/check-result.ts'
 import { NO_ROWS, type RowCounts } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 
@@ -66,6 +67,8 @@ export interface PipelineState {
   readonly commitOwner: string | null
   /** The epoch of that run. */
   readonly commitEpoch: number
+  /** The rows of the target when the last run committed that counted them; null where none did. */
+  readonly countedRows: number | null
   /** Whose `lastRun` it is; null where that is not known, as of one that was committed before sources were kept. */
   readonly source: KnownSource | null
 }
@@ -167,6 +170,10 @@ export interface StepRecord extends RowCounts {
   readonly reconciled?: ReconciledRows
   /** US dollars of this run by the estimate that `dray plan` prints, as Plan knew it. */
   readonly plannedCost?: number
+  /** What the checks of its tables have come to; missing where it has none. */
+  readonly checks?: readonly CheckResult[]
+  /** Who answers for it. */
+  readonly owner?: string
   /** Of a replica, whose counts are the sums over its tables, each of which has its record. */
   readonly tables?: TableCounts
 }
@@ -231,13 +238,14 @@ export interface StateStore {
    * Advances `last_run` to `lastRun` under the lease's epoch and version and gives the lease back: one conditional
    * update. A second call of the same commit has no effect. Throws `LeaseLost` when another has taken over.
    * `lastRun` null leaves `last_run` as it is (a full load). `source` is kept beside it. `follows` sets `pending`:
-   * there is more to read.
+   * there is more to read. `countedRows` of null leaves what is kept.
    */
   commit(
     lease: Pick<Lease, 'pipeline' | 'owner' | 'epoch' | 'version'>,
     lastRun: string | null,
     source?: KnownSource | null,
     follows?: boolean,
+    countedRows?: number | null,
   ): Promise<void>
   /**
    * Raises the epoch of a lease above one that a target has been given by another state store, or by one that was lost.

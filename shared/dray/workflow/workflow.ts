@@ -1,6 +1,7 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import type { WrittenTable } from '#dray/messages/written-table.ts'
 import { type Duration, secondsOf } from '#dray/pipeline/declare/duration.ts'
+import { ownerOf } from '#dray/pipeline/declare/owner.ts'
 import type { Schedule } from './cron.ts'
 import { orderOf } from './graph.ts'
 
@@ -53,6 +54,8 @@ export interface Workflow {
   readonly events: readonly EventTrigger[]
   /** Seconds between the start of one run and that of the next which nothing but events has asked for; 0 for none. */
   readonly minInterval: number
+  /** Who answers for it; null where nobody is named. */
+  readonly owner?: string | null
 }
 
 export interface WorkflowOptions {
@@ -64,6 +67,8 @@ export interface WorkflowOptions {
    * `'15m'`. Schedules keep their times.
    */
   readonly minInterval?: Duration
+  /** Who answers for it, a name and a contact: `'data team <data@example.org>'`. */
+  readonly owner?: string
 }
 
 /**
@@ -134,6 +139,7 @@ export function workflow(name: string, options: WorkflowOptions): Workflow {
     schedules: listOf(options.schedule),
     events,
     minInterval: options.minInterval === undefined ? 0 : secondsOf(options.minInterval),
+    owner: ownerOf(`Workflow ${name}`, options.owner),
   }
 }
 

@@ -6,23 +6,30 @@ import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { writeProject } from '#test/services/small-project.ts'
 import { startDray, temporaryHome } from './dray-process.ts'
 
+/** Of a file; the imports in it are those of another project. */
+function lines(...texts: readonly string[]): string {
+  return `${texts.join('\n')}\n`
+}
+
 /** A project of one pipeline and a task, whose files are broken one at a time. */
-const PIPELINE = `import { bigint, database, fullLoad, pipeline, text, upsert } from 'dray'
-import { cleanText } from 'dray/cleaning'
-import { Target } from '#models/lake.ts'
-
-class Source extends database('till').source('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}
-
-export const orders = pipeline('orders', {
-  extract: fullLoad(Source),
-  transform: ({ id, name }) => ({ id, name: cleanText(name) }),
-  load: upsert(Target, { by: 'id' }),
-})
-`
+const PIPELINE = lines(
+  "import { bigint, database, fullLoad, pipeline, text, upsert } from 'dray'",
+  "import { cleanText } from 'dray/cleaning'",
+  "import { Target } from '#models/lake.ts'",
+  '',
+  "class Source extends database('till').source('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}",
+  '',
+  "export const orders = pipeline('orders', {",
+  '  extract: fullLoad(Source),',
+  '  transform: ({ id, name }) => ({ id, name: cleanText(name) }),',
+  "  load: upsert(Target, { by: 'id' }),",
+  '})',
+)
 const FILES = {
-  'shared/models/lake.ts': `import { bigint, database, text } from 'dray'
-export class Target extends database('lake').table('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}
-`,
+  'shared/models/lake.ts': lines(
+    "import { bigint, database, text } from 'dray'",
+    "export class Target extends database('lake').table('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}",
+  ),
   'functions/orders/pipeline.ts': PIPELINE,
   ...Object.fromEntries(
     ['extract', 'transform', 'load'].map((stage) => [
@@ -32,19 +39,20 @@ export class Target extends database('lake').table('orders', { id: bigint().prim
   ),
   'functions/mart/task.ts': `import { task } from 'dray'\nexport const mart = task('mart', async () => {})\n`,
   'functions/mart/run.ts': `import { taskHandler } from 'dray/lambda'\nimport { mart } from './task.ts'\nexport const handler = taskHandler(mart)\n`,
-  'infra/project.ts': `import { defineProject } from 'dray-infra'
-import { run, workflow } from 'dray/workflow'
-import { mart } from '#functions/mart/task.ts'
-import { orders } from '#functions/orders/pipeline.ts'
-
-const nightly = workflow('nightly', { steps: [run(orders), run(mart, { after: [orders] })] })
-export const project = defineProject({
-  workflows: [nightly],
-  environments: {},
-  databases: { till: { embedded: 'sqlite' }, lake: { embedded: 'sqlite' } },
-  main: nightly,
-})
-`,
+  'infra/project.ts': lines(
+    "import { defineProject } from 'dray-infra'",
+    "import { run, workflow } from 'dray/workflow'",
+    "import { mart } from '#functions/mart/task.ts'",
+    "import { orders } from '#functions/orders/pipeline.ts'",
+    '',
+    "const nightly = workflow('nightly', { steps: [run(orders), run(mart, { after: [orders] })] })",
+    'export const project = defineProject({',
+    '  workflows: [nightly],',
+    '  environments: {},',
+    "  databases: { till: { embedded: 'sqlite' }, lake: { embedded: 'sqlite' } },",
+    '  main: nightly,',
+    '})',
+  ),
 }
 
 describe('what is broken is said with its place and its remedy, and nothing is done:', { concurrency: 2 }, () => {

@@ -210,9 +210,13 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
       run.steps.filter(({ status }) => status !== 'success'),
       [],
     )
-    while (notices.length === 0) await delay(300)
+    while (!notices.some(({ what }) => what === 'new_columns')) await delay(300)
     const said = notices.map(({ what, run, steps }) => [what, run, ...steps.map(({ step }) => step).toSorted()])
-    assert.deepEqual(said, [['new_columns', run.run_id, 'customers', 'payments']])
+    // The source of payments was old when it was read first.
+    assert.deepEqual(said, [
+      ['checks', (await runsOf(null))[0]?.run_id, 'payments'],
+      ['new_columns', run.run_id, 'customers', 'payments'],
+    ])
   })
 
   it('read by the first of two stamps', async () => {
@@ -298,6 +302,37 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
         [4, '2024-03-01', '9999-12-31', 1],
       ],
     )
+  })
+
+  it('fail where a check does not hold, leave last_run, and succeed when the rows are mended', async () => {
+    const lastRun = async () => {
+      const { pipelines } = await json('state')
+      return pipelines.find(({ pipeline }: { pipeline: string }) => pipeline === 'payments').last_run
+    }
+    const before = await lastRun()
+    await shop.query("insert into payments values (4, 1, utc_timestamp(6), 'card')")
+    await delay(SETTLED_MS)
+
+    const { code, stdout } = await dray('run', 'payments', '--env', 'dev', '--json')
+    const failed = JSON.parse(stdout)
+    const told = () => notices.find(({ what, run }) => what === 'checks' && run === failed.run_id)
+    while (told() === undefined) await delay(300)
+    const after = await lastRun()
+    await inLake('delete from payments where id = 4')
+    const resumed = await json('resume', failed.run_id)
+
+    const [step] = failed.steps
+    const statuses = (of: { checks: { status: string }[] }) => of.checks.map(({ status }) => status)
+    assert.deepEqual(
+      [code, step.status, statuses(step), step.owner],
+      [1, 'failed', ['failed', 'passed'], 'payments team'],
+    )
+    assert.match(
+      told()?.steps[0]?.reason ?? '',
+      /rowCount of lake\.payments: it has 4 rows, and 3 at most are expected/,
+    )
+    assert.equal(after, before)
+    assert.deepEqual([resumed.status, statuses(resumed.steps[0])], ['success', ['passed', 'passed']])
   })
 
   it('never call what their roles do not allow', async () => {

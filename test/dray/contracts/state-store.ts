@@ -85,6 +85,7 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           pending: false,
           commitOwner: null,
           commitEpoch: 0,
+          countedRows: null,
           source: null,
         })
       })
@@ -222,6 +223,7 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           pending: false,
           commitOwner: 'run-1',
           commitEpoch: 1,
+          countedRows: null,
           source: null,
         })
       })
@@ -242,6 +244,20 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
           commitEpoch: 1,
           source: null,
         })
+      })
+
+      test('keeps the rows that a commit has counted, until another counts them', async () => {
+        const store = make()
+        const pipeline = name()
+        const commit = async (run: string, counted?: number) =>
+          store.commit(await store.acquireLease(pipeline, run, NOW, NOW + MINUTE), 'a', null, false, counted)
+        await commit('run-1', 7)
+
+        await commit('run-2')
+
+        assert.equal((await store.pipeline(pipeline))?.countedRows, 7)
+        await commit('run-3', 0)
+        assert.equal((await store.pipeline(pipeline))?.countedRows, 0)
       })
 
       test('keeps the source of last_run beside it, until last_run is moved without one', async () => {
@@ -521,7 +537,11 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
       test('says of the run alone, and of one step alone, what it says of them together', async () => {
         const store = make()
         const id = randomUUID()
-        const step = stepOf(id, { tables: { total: 3, failed: 1 } })
+        const check = { name: 'unique(code)', table: 'lake.orders', severity: 'warn', status: 'warned' } as const
+        const checks = [
+          { ...check, scope: 'run', failing: 2, keys: [{ code: 'é', other: null }], said: '2 rows', seconds: 0.25 },
+        ] as const
+        const step = stepOf(id, { tables: { total: 3, failed: 1 }, checks, owner: 'data team <data@example.org>' })
         await store.startRun({ ...start, id })
         await store.putStep(step)
 

@@ -4,16 +4,13 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 
 const root = join(import.meta.dirname, '../../..')
-const SECTIONS = '## More kinds of loads'
 
 /** Code without its comments, line breaks and spaces. */
 function bare(code: string): string {
   return code.replaceAll(/\/\/.*$/gm, '').replaceAll(/\s+/g, '')
 }
 
-test('the examples of more kinds of loads in docs/pipelines.md stand in tests that run them', async () => {
-  const page = await readFile(join(root, 'docs/pipelines.md'), 'utf8')
-  const sections = page.slice(page.indexOf(SECTIONS)).split(/^## /m)[1] ?? ''
+async function refuseUntested(sections: string): Promise<void> {
   const tests: string[] = []
   for await (const file of glob('test/dray/{pipeline,local}/**/*.test.ts', { cwd: root })) {
     tests.push(bare(await readFile(join(root, file), 'utf8')))
@@ -24,4 +21,16 @@ test('the examples of more kinds of loads in docs/pipelines.md stand in tests th
       `no test has this example:\n${code}`,
     )
   }
+}
+
+test('the examples of more kinds of loads in docs/pipelines.md stand in tests that run them', async () => {
+  const page = await readFile(join(root, 'docs/pipelines.md'), 'utf8')
+
+  await refuseUntested(page.slice(page.indexOf('## More kinds of loads')).split(/^## /m)[1] ?? '')
+})
+
+test('the examples of docs/checks.md stand in a test that runs them', async () => {
+  const page = await readFile(join(root, 'docs/checks.md'), 'utf8')
+
+  await refuseUntested(page.slice(0, page.indexOf('## Owners')))
 })

@@ -41,6 +41,21 @@ export const ofTables: readonly Fault[] = [
     remedy: /create unique index on order_fact \(status\)/,
   },
   {
+    name: 'a check that the target does not take',
+    files: {
+      [pipelineFile]: (
+        edited(
+          pipelineFile,
+          "{ by: 'id' })",
+          "{ by: 'id' }), checks: [noRows('no ghosts', sql`select ghost from ${Fact}`)]",
+        )[pipelineFile] as string
+      ).replace('changedSince, pipeline', 'changedSince, noRows, pipeline, sql'),
+    },
+    urls: () => dst(target('postgres')),
+    line: /checks: orders: the check no ghosts of dst\.order_fact cannot run, so nothing was read: .*ghost/,
+    remedy: /correct the check/,
+  },
+  {
     name: 'a target column that the database computes',
     urls: () =>
       dst(

@@ -301,6 +301,7 @@ describe('janitor', () => {
     ['failed', 'Terminal: the mart is full'],
     ['schema_changed', 'Terminal: orders: the models do not fit the databases, so nothing was read: …'],
     ['quarantine', 'DataQuality: orders: 20 of 90 rows were quarantined and at most 10 may be, so …'],
+    ['checks', 'DataQuality: orders: 1 of its 3 checks does not hold: unique(code) of lake.orders: 2 rows with …'],
   ] as const) {
     test(`tells programs of a run that failed (${what}), with its steps, the command and the execution`, async () => {
       await recordRun(triggers, 'r', WORKFLOW)
@@ -318,6 +319,40 @@ describe('janitor', () => {
       })
     })
   }
+
+  test('tells of checks that only warn, without values of rows, and who answers for what', async () => {
+    const owner = 'data team <data@example.org>'
+    process.env.WORKFLOW_OWNER = 'warehouse team'
+    await recordRun(triggers, 'r', WORKFLOW)
+    const check = { table: 'lake.orders', severity: 'warn', scope: 'run', seconds: 0 } as const
+    const holds = { ...check, name: 'unique(id)', status: 'passed', failing: 0, keys: [], said: null } as const
+    const warned = {
+      ...check,
+      name: 'unique(code)',
+      status: 'warned',
+      failing: 2,
+      keys: [{ code: 'secret' }],
+      said: '2 rows',
+    } as const
+    await triggers.state.putStep({ ...emptyStep('r', 'orders'), status: 'success', checks: [holds, warned], owner })
+
+    try {
+      await triggers.janitor(ended('r', 'SUCCEEDED'), context)
+    } finally {
+      delete process.env.WORKFLOW_OWNER
+    }
+
+    const [notification, ...more] = triggers.notifications()
+    const notice = JSON.parse(notification?.MessageAttributes.notice.Value ?? '')
+    assert.deepEqual(more, [])
+    assert.deepEqual(
+      [notice.what, notice.owner, notice.summary],
+      ['checks', 'warehouse team', 'daily in test has checks that warn.'],
+    )
+    assert.deepEqual(notice.steps, [{ step: 'orders', status: 'success', reason: 'unique(code): 2 rows', owner }])
+    assert.match(notification?.Message ?? '', /orders \(data team <data@example\.org>\): unique\(code\): 2 rows/)
+    assert.doesNotMatch(JSON.stringify(notification), /secret/)
+  })
 
   test('tells of the first success after runs that failed, and not of the next one, nor of one of some steps', async () => {
     let startTime = Date.now() - 10_000
@@ -622,6 +657,21 @@ describe('the end of a run', () => {
     assert.doesNotThrow(() => refuseCircle(request, 'downstream'))
     assert.throws(() => refuseCircle(request, 'upstream'), /caused by upstream itself/)
     assert.throws(() => refuseCircle(request, WORKFLOW), /caused by daily itself/)
+  })
+
+  test('is told with how the checks of its steps have ended', async () => {
+    await recordRun(triggers, 'r', WORKFLOW)
+    const check = { name: 'unique(id)', table: 'lake.orders', scope: 'run', failing: 0, keys: [], said: null } as const
+    const checks = [
+      { ...check, severity: 'fail', status: 'passed', seconds: 0 },
+      { ...check, severity: 'warn', status: 'not run', seconds: 0 },
+    ] as const
+    await triggers.state.putStep({ ...emptyStep('r', 'orders'), status: 'success', checks })
+
+    await finish('r')
+
+    const [event] = triggers.aws.events
+    assert.deepEqual(JSON.parse(event?.Detail ?? '').checks, { orders: { passed: 1, warned: 1, failed: 0 } })
   })
 
   test('is one cause, though forty runs of a workflow led to a run, and still starts no circle', async () => {

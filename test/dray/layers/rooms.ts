@@ -4,9 +4,18 @@ const model = ['dray/errors.ts', 'dray/block', 'dray/database', 'dray/active-rec
 /** What a run is made of beside its rows. */
 const run = ['dray/staging', 'dray/state', 'dray/messages']
 
-const pipeline = ['declare', 'texts', 'rows', 'plan', 'landing', 'quarantine', 'replica', 'stages', 'inspect'].map(
-  (room) => `dray/pipeline/${room}`,
-)
+const pipeline = [
+  'declare',
+  'texts',
+  'rows',
+  'plan',
+  'landing',
+  'quarantine',
+  'replica',
+  'checks',
+  'stages',
+  'inspect',
+].map((room) => `dray/pipeline/${room}`)
 
 /** The rooms of the pipeline up to one, and what all of them stand on. */
 function pipelineBelow(room: string): readonly string[] {
@@ -32,6 +41,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/pipeline/landing': pipelineBelow('landing'),
   'dray/pipeline/quarantine': pipelineBelow('quarantine'),
   'dray/pipeline/replica': pipelineBelow('replica'),
+  'dray/pipeline/checks': pipelineBelow('checks'),
   'dray/pipeline/stages': pipelineBelow('stages'),
   'dray/pipeline/inspect': pipelineBelow('inspect'),
   'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/pipeline/declare'],

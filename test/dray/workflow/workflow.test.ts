@@ -36,6 +36,7 @@ test('keeps steps in the order declared, with their dependencies by name', () =>
     schedules: [{ expression: '0 2 * * *', timezone: 'Europe/Helsinki' }],
     events: [{ source: 'upstream.orders', detailType: 'EntityUpdated' }],
     minInterval: 0,
+    owner: null,
   })
 })
 

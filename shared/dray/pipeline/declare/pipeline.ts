@@ -4,11 +4,14 @@ import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { OwnedValues, WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnySource, AnyTarget } from './any-model.ts'
+import type { Check } from './checks.ts'
 import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
 import { mappingOf } from './copy-fields.ts'
+import { declaredChecks } from './declared-checks.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
+import { ownerOf } from './owner.ts'
 import { type RowLimits, rowLimitsOf } from './row-limits.ts'
 
 /** What a transform may say of a row, and what it may know of the run. */
@@ -74,6 +77,10 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   readonly quarantine?: Partial<QuarantineThreshold>
   /** The largest values and rows that are carried; larger ones go to the quarantine with their length alone. */
   readonly limits?: Partial<RowLimits>
+  /** What the target has to be like when the rows have landed; `last_run` stays where it is not. */
+  readonly checks?: readonly Check<keyof FieldsOf<NoInfer<T>> & string>[]
+  /** Who answers for it, a name and a contact: `'data team <data@example.org>'`. */
+  readonly owner?: string
   /** Partitions at once; 2 by default. Each takes one connection of the source and then one of the target. */
   readonly concurrency?: number
 }
@@ -93,6 +100,8 @@ export interface Pipeline<S extends AnySource = AnySource, T extends AnyTarget =
   readonly entity: string | null
   readonly quarantine: QuarantineThreshold
   readonly limits: RowLimits
+  readonly checks: readonly Check[]
+  readonly owner: string | null
   readonly concurrency: number
   readonly written: WrittenTable
 }
@@ -143,6 +152,13 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
       retry: retriesOf(name, options.quarantine?.retry, extract),
     },
     limits: rowLimitsOf(name, options.limits),
+    checks: declaredChecks(options.checks ?? [], {
+      where: `pipeline('${name}')`,
+      definition: load.target.definition,
+      extract,
+      load: load as Loading,
+    }),
+    owner: ownerOf(`pipeline('${name}')`, options.owner),
     concurrency,
   }
 }

@@ -4,6 +4,7 @@ import { ConfigurationError } from '#dray/errors.ts'
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Duration } from './duration.ts'
 import type { NullCursors } from './extraction.ts'
+import { ownerOf } from './owner.ts'
 import type { QuarantineThreshold } from './pipeline.ts'
 import type { RowLimits } from './row-limits.ts'
 
@@ -70,6 +71,8 @@ export interface ReplicaOptions {
   readonly limits?: Partial<RowLimits>
   /** Partitions of a table at once; 2 by default. */
   readonly concurrency?: number
+  /** Who answers for it, a name and a contact: `'data team <data@example.org>'`. */
+  readonly owner?: string
   /** Connections of the source at once, over all tables; 8 by default. */
   readonly maxConnections?: number
 }
@@ -90,6 +93,7 @@ export interface Replica {
   readonly maskKey: (() => string) | null
   readonly quarantine: Partial<QuarantineThreshold>
   readonly limits: Partial<RowLimits>
+  readonly owner: string | null
   readonly concurrency: number
   /** Tables at once. */
   readonly tablesAtOnce: number
@@ -149,6 +153,7 @@ export function replicate(name: string, options: ReplicaOptions): Replica {
     maskKey: options.maskKey ?? null,
     quarantine: options.quarantine ?? {},
     limits: options.limits ?? {},
+    owner: ownerOf(`replicate('${name}')`, options.owner),
     concurrency: Math.min(concurrency, maxConnections),
     tablesAtOnce: Math.max(1, Math.floor(maxConnections / concurrency)),
     databases,

@@ -35,7 +35,7 @@ export function rowFilterOf(conditions: ConditionsOf<Fields>, definition: TableD
       : filterOfObject(conditions as Readonly<Record<string, unknown>>, definition)
   } catch (error) {
     if (error instanceof ConfigurationError || error instanceof DataQualityError)
-      throw new ConfigurationError(`${what}: where: ${error.message}`, { cause: error })
+      throw new ConfigurationError(`${what}: ${error.message}`, { cause: error })
     throw error
   }
 }

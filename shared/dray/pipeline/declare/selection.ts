@@ -37,7 +37,7 @@ export function narrowedSource<S extends AnySource, N extends keyof FieldsOf<S> 
   needed: readonly string[],
 ): Selection<NarrowedSource<S, N, C>> {
   const { definition } = model
-  const filter = where === undefined ? null : rowFilterOf(where as ConditionsOf<Fields>, definition, what)
+  const filter = where === undefined ? null : rowFilterOf(where as ConditionsOf<Fields>, definition, `${what}: where`)
   if (columns === undefined) return { source: model as never, model, filter }
   if (columns.length === 0)
     throw new ConfigurationError(

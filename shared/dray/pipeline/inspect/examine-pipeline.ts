@@ -1,4 +1,5 @@
 import { type Checked, found } from '#dray/database/health.ts'
+import { prepareChecks } from '#dray/pipeline/checks/prepare-checks.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { notesOfNewColumns } from '#dray/pipeline/landing/follow-columns.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
@@ -44,12 +45,16 @@ export async function examinePipeline(
       found('contract', 'warning', note),
     ),
   )
-  if (services === null) return [...checks, ...contract]
+  const prepared = await attempt('checks', pipeline.name, async () => {
+    await prepareChecks(pipeline.name, pipeline.checks, pipeline.load.target)
+    return []
+  })
+  if (services === null) return [...checks, ...contract, ...prepared]
   const start = await attempt('last_run', pipeline.name, async () => {
     const { notes } = await startOfRun(pipeline, null, known, services)
     return notes.map((note) => found('last_run', 'warning', note))
   })
-  return [...checks, ...contract, ...start]
+  return [...checks, ...contract, ...prepared, ...start]
 }
 
 function madeLater(checked: Checked): Checked {

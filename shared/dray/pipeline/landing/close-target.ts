@@ -31,6 +31,14 @@ export async function prepareTarget(
   if (run.advances && pipeline.load.kind === 'replace') await prepareReplacement(pipeline, { runId: run.runId, epoch })
 }
 
+/** What looks at a run before its Commit. When it throws, what can be undone of it is. */
+export interface Inspection {
+  /** What the run has come to, by the ledger. */
+  check(landed: LandedRun): void
+  /** The target, when all has landed; that of a replace before its rows are the table's for others. */
+  examine(landed: LandedRun): Promise<void>
+}
+
 /** What a run has come to in its target. */
 interface ClosedRun extends Deletion {
   readonly landed: LandedRun
@@ -38,20 +46,22 @@ interface ClosedRun extends Deletion {
 
 /**
  * At Commit, before `last_run` moves: deletes what is gone, tries refused rows once more, and swaps a replacement in.
- * `check` looks at what the run has come to; when it throws, nothing of this is kept, and the refused rows are
- * quarantined.
+ * When `check` of the inspection throws, nothing of this is kept, and the refused rows are quarantined.
  */
 export async function closeTarget(
   pipeline: Pipeline,
   input: CommitInput,
   { planned, landed }: { readonly planned: PlannedRun; readonly landed: LandedRun },
-  check: (landed: LandedRun) => void,
+  inspection: Inspection,
   services: Services,
 ): Promise<ClosedRun> {
-  const closed = await deleteAndTryAgain(pipeline, input, { planned, landed }, check, services)
-  if (!planned.advances || pipeline.load.kind !== 'replace') return closed
-  const { schema } = planned
-  return { ...closed, landed: await swapIn({ pipeline, input, schema, landed: closed.landed, check, services }) }
+  const closed = await deleteAndTryAgain(pipeline, input, { planned, landed }, inspection.check, services)
+  if (planned.advances && pipeline.load.kind === 'replace') {
+    const { schema } = planned
+    return { ...closed, landed: await swapIn({ pipeline, input, schema, landed: closed.landed, inspection, services }) }
+  }
+  await inspection.examine(closed.landed)
+  return closed
 }
 
 async function deleteAndTryAgain(

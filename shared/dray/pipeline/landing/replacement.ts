@@ -4,6 +4,7 @@ import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
 import { kindsOf } from '#dray/active-record/table-definition.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
+import { CHECK_FAILED } from '#dray/messages/check-result.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type CommitInput, planningRun } from '#dray/messages/stages.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
@@ -72,8 +73,11 @@ interface Swap {
   readonly schema: PlannedSchema | undefined
   /** What the ledger knows to be gathered. */
   readonly landed: LandedRun
-  /** Looks at what the run has come to; when it throws, the old rows stay. */
-  readonly check: (landed: LandedRun) => void
+  /** When it throws, the old rows stay. */
+  readonly inspection: {
+    check(landed: LandedRun): void
+    examine(landed: LandedRun): Promise<void>
+  }
   readonly services: Services
 }
 
@@ -85,7 +89,9 @@ export async function swapIn(swap: Swap): Promise<LandedRun> {
   const { pipeline, input, landed } = swap
   const { database, definition } = pipeline.load.target
   const guard = () => checkFence(database, pipeline.name, input.epoch, 'update')
-  const swapped = (await isClosed(swap)) ? landed : await inOneTransaction(swap, guard)
+  const before = await isClosed(swap)
+  if (before) await swap.inspection.examine(landed)
+  const swapped = before ? landed : await inOneTransaction(swap, guard)
   // The rows are in: what is left of the work is dropped here, or used by the next Plan, whose work a late Commit must
   // not drop.
   await dropNextTable(database, definition.table, guard).catch(() => {})
@@ -110,6 +116,7 @@ async function inOneTransaction(swap: Swap, guard: () => Promise<void>): Promise
       const replaced = gathered - (before - sums.inserted)
       refuseEmptied(pipeline, old, replaced)
       await database.withConnection((connection) => checkUnchanged(pipeline, 'target', schema, connection))
+      await swap.inspection.examine(sums)
       await recordClosing(database, run, { deleted: 0, replaced, notes: [] })
       return sums
     })
@@ -120,7 +127,8 @@ async function inOneTransaction(swap: Swap, guard: () => Promise<void>): Promise
     })
   } catch (error) {
     // A constraint that is deferred refuses the COMMIT.
-    const isRefused = error instanceof RowsDropped || (error instanceof DataQualityError && error.code !== SHRUNK)
+    const isOfRow = error instanceof DataQualityError && error.code !== SHRUNK && error.code !== CHECK_FAILED
+    const isRefused = error instanceof RowsDropped || isOfRow
     if (!isRefused) throw error
   }
   return swapBy(() => takeEach(swap))
@@ -174,7 +182,7 @@ async function takeAll({ load }: Pipeline, gathered: number): Promise<void> {
 }
 
 /** Loads the gathered rows as an upsert does, and quarantines those that the table refuses. */
-async function takeEach({ pipeline, input, landed, check, services }: Swap): Promise<LandedRun> {
+async function takeEach({ pipeline, input, landed, inspection, services }: Swap): Promise<LandedRun> {
   const { staging, signal } = services
   const gathered = await stageGathered(pipeline, input, services)
   const open = async function* (): AsyncGenerator<Block> {
@@ -197,7 +205,7 @@ async function takeEach({ pipeline, input, landed, check, services }: Swap): Pro
     inserted: landed.inserted - rejected.length,
     quarantined: landed.quarantined + rejected.length,
   }
-  check(sums)
+  inspection.check(sums)
   return sums
 }
 

@@ -9,7 +9,10 @@ import type { SourceTable } from './source-table.ts'
 type Live = Pick<SourceTable, 'adapter' | 'columns'>
 
 /** Conditions on the rows that a pipeline is about, whatever a run asks of them; none where it is about all. */
-export function ownRows({ filter, source }: Pick<Extraction, 'filter' | 'source'>, table: Live): RawBuilder<unknown>[] {
+export function ownRows(
+  { filter, source }: Pick<Extraction, 'filter'> & { readonly source: Pick<Extraction['source'], 'definition'> },
+  table: Live,
+): RawBuilder<unknown>[] {
   if (filter === null) return []
   const where = `${source.definition.database}.${source.definition.table}`
   const parts = filter.map((part) => {

@@ -69,6 +69,7 @@ function defined(replica: Replica, table: ReplicatedTable): Pipeline {
       ...deletesOf(table, override.most),
       quarantine: replica.quarantine,
       limits: replica.limits,
+      ...(replica.owner === null ? {} : { owner: replica.owner }),
       concurrency: replica.concurrency,
     }),
     ...alone(name, target),

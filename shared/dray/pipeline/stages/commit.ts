@@ -3,6 +3,8 @@ import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import { accountedFor, NO_ROWS, rowCountsBy, rowTerms } from '#dray/messages/row-counts.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
+import type { Answers } from '#dray/pipeline/checks/ask-checks.ts'
+import { checkPipeline, refuseFailed } from '#dray/pipeline/checks/check-pipeline.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { closeTarget } from '#dray/pipeline/landing/close-target.ts'
 import { checkFence, type LandedRun, sumOfLedger } from '#dray/pipeline/landing/ledger.ts'
@@ -35,15 +37,16 @@ async function closeRun(unit: Unit, input: CommitInput, services: Services): Pro
   await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, landed)
-  const { deleted: gone, notes, landed: sums } = await closeChecked(pipeline, input, { planned, landed }, services)
+  const { closed, answers } = await closeChecked(pipeline, input, { planned, landed }, services)
+  const { deleted: gone, notes, landed: sums } = closed
   checkEquation(pipeline, planned, sums)
-  const step = await stepRecord(pipeline, input, planned, sums, services)
+  const step = { ...(await stepRecord(pipeline, input, planned, sums, services)), ...checksOf(answers) }
   if (planned.replayed !== undefined) await enterReplayed(pipeline, planned.replayed, services)
   await closeLanded(pipeline, input, planned, services)
   await markLanded(pipeline, input, planned)
   const version = planned.advances ? planned.version : ((await services.state.pipeline(pipeline.name))?.version ?? 0)
   const lease = { pipeline: pipeline.name, owner: input.run.id, epoch: input.epoch, version }
-  await services.state.commit(lease, step.lastRunAfter, planned.source, planned.follows)
+  await services.state.commit(lease, step.lastRunAfter, planned.source, planned.follows, answers.counted)
   const spent = sumOfSpent([step.spent, services.spent?.()])
   await services.state.putStep({
     ...step,
@@ -73,7 +76,10 @@ function withNotes(said: readonly string[] | null, more: readonly string[]): rea
   return all.length === 0 ? null : all
 }
 
-/** Closes the target, unless too many rows are quarantined or gone, or others refer to them: the step's counts stay. */
+/**
+ * Closes the target, unless too many rows are quarantined or gone, others refer to them, or a check does not hold: the
+ * step's counts stay.
+ */
 async function closeChecked(
   pipeline: Pipeline,
   input: CommitInput,
@@ -82,18 +88,25 @@ async function closeChecked(
 ) {
   const { planned } = run
   let known = run.landed
+  let answers: Answers = { results: [], counted: null }
   const check = (sums: LandedRun) => {
     known = sums
     // Rows from the quarantine may go back there, all of them.
     if (planned.replayed === undefined || planned.advances) checkThreshold(pipeline, freshOf(sums, planned))
   }
+  const examine = async (landed: LandedRun) => {
+    known = landed
+    answers = await checkPipeline(pipeline, { planned, landed }, services)
+    refuseFailed(pipeline.name, answers.results, consequenceOf(pipeline, input, planned))
+  }
   try {
-    return await closeTarget(pipeline, input, run, check, services)
+    return { closed: await closeTarget(pipeline, input, run, { check, examine }, services), answers }
   } catch (error) {
     if (error instanceof DataQualityError) {
       const step = await stepRecord(pipeline, input, planned, known, services)
       await services.state.putStep({
         ...step,
+        ...checksOf(answers),
         ...sumOfSpent([step.spent, services.spent?.()]),
         status: 'failed',
         lastRunAfter: step.lastRunBefore,
@@ -102,6 +115,19 @@ async function closeChecked(
     }
     throw error
   }
+}
+
+function checksOf({ results }: Answers): Pick<StepRecord, 'checks'> {
+  return results.length === 0 ? {} : { checks: results }
+}
+
+/** What has become of the rows, and what to do. */
+function consequenceOf({ load }: Pipeline, { run }: CommitInput, { advances }: Plan): string {
+  const table = `${load.target.definition.database}.${load.target.definition.table}`
+  const isKept = advances && load.kind === 'replace'
+  const rows = isKept ? `The old rows of ${table} stay` : `The rows of this run are in ${table} and stay there`
+  const mended = isKept ? 'asks them again of the rows that it has gathered' : 'asks them again without loading'
+  return `${rows}, and last_run stays where it is: \`npx dray runs show ${run.id}\` names the first rows. When they are mended, \`npx dray resume ${run.id}\` ${mended}; a new run ${load.kind === 'append' ? 'does so, too' : 'reads its window again'}`
 }
 
 function checkEquation(pipeline: Pipeline, planned: Plan, sums: LandedRun): void {
@@ -200,6 +226,7 @@ async function stepRecord(
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
     ...sumOfSpent([known?.spent]),
     ...plannedCostOf(known),
+    ...(pipeline.owner === null ? {} : { owner: pipeline.owner }),
     ...counts,
   }
 }

@@ -1,4 +1,5 @@
 import type { ReadingMode } from '#dray/messages/run-mode.ts'
+import { prepareChecks } from '#dray/pipeline/checks/prepare-checks.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { lookForTwins } from '#dray/pipeline/landing/foreseen-twins.ts'
 import { readMark } from '#dray/pipeline/landing/mark.ts'
@@ -22,6 +23,7 @@ export async function draftRun(
   services: Services,
 ): Promise<Draft> {
   await checkOwnSql(pipeline.extract)
+  await prepareChecks(pipeline.name, pipeline.checks, pipeline.load.target)
   if (mode === null) {
     const drafted = await draftUsual(pipeline, { lastRun: run.lastRun, seen: run.seen ?? {} }, services)
     return withNotes(drafted, await lookForTwins(pipeline, drafted.window, services))

@@ -1,3 +1,4 @@
+import { countsOf } from '#dray/messages/check-result.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
 import { runCost } from '#dray/pipeline/plan/run-cost.ts'
@@ -35,6 +36,9 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     (end?.steps ?? []).reduce((total, step) => total + (step.tables === undefined ? pick(step) : 0), 0)
   const spent = sumOfSpent([services.spent?.()])
   const cost = end === null ? null : runCost({ ...end, run: { ...end.run, ...spent } })
+  const checked = (end?.steps ?? []).flatMap(({ step, checks = [] }) =>
+    checks.length === 0 ? [] : [[step, countsOf(checks)] as const],
+  )
   const status = statusOfRun(outcomes.map(([, outcome]) => outcome))
   const output: FinishOutput = {
     status: status === 'success' ? 'success' : 'failed',
@@ -42,6 +46,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     skipped: named('skipped'),
     refused: named('refused'),
     ...(cost === null ? {} : { us_dollars: cost.usDollars }),
+    ...(checked.length === 0 ? {} : { checks: Object.fromEntries(checked) }),
   }
   await state.finishRun(run.id, {
     status,

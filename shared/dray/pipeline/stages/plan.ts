@@ -132,7 +132,7 @@ async function raiseOver(
 }
 
 /** As much of a pipeline as a plan is recorded by. */
-type Recorded = Pick<Pipeline, 'name' | 'concurrency'> & {
+type Recorded = Pick<Pipeline, 'name' | 'concurrency' | 'owner'> & {
   readonly extract: Pick<Pipeline['extract'], 'partitionRows'>
 }
 
@@ -152,6 +152,7 @@ async function recordPlanned(
     lastRunBefore: lease.lastRun,
     lastRunAfter: lease.lastRun,
     notes: made.notes.length === 0 ? null : made.notes,
+    ...(pipeline.owner === null ? {} : { owner: pipeline.owner }),
     ...plannedCost(pipeline, { plan: made, partitions }, services),
   })
   await refuseEndedRun(pipeline.name, runId, services)
@@ -205,6 +206,6 @@ async function planAlreadyDone(
     notes: [`run ${doneBy} has done this step already, so nothing was done`],
   }
   const staged = await stagePlan(services, made)
-  const recorded = { name: pipeline, concurrency: 1, extract: { partitionRows: 1 } }
+  const recorded = { name: pipeline, owner: null, concurrency: 1, extract: { partitionRows: 1 } }
   return recordPlanned(recorded, runId, { plan: made, staged, partitions: [] }, made, services)
 }

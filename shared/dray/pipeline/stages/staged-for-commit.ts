@@ -3,6 +3,7 @@ import { BlockEncoder } from '#dray/block/copy-text.ts'
 import type { RejectedRow } from '#dray/database/adapter.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun } from '#dray/messages/stages.ts'
+import { asksRowsOfRun } from '#dray/pipeline/checks/scope.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { sourceRowsOf } from '#dray/pipeline/landing/rejected-rows.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
@@ -35,7 +36,7 @@ export async function keepRefused(
   return planned.triesAgain === true ? staged : null
 }
 
-/** Stages the keys of a partition where what is gone will be deleted: these are not. */
+/** Stages the keys of a partition where what is gone will be deleted: these are not; and where a check asks of them. */
 export async function stageLoadedKeys(
   pipeline: Pipeline,
   input: LoadInput,
@@ -45,7 +46,7 @@ export async function stageLoadedKeys(
   const { deletes } = pipeline
   // Where rows say it, the keys tell only which rows a deleted one leaves behind in its own table: a mark leaves none.
   const areNeeded = deletes.saidBy === 'row' ? deletes.kind === 'hard' : deletes.kind !== 'ignore' && planned.advances
-  if (!areNeeded) return null
+  if (!areNeeded && !asksRowsOfRun(pipeline, planned)) return null
   // Rows as they were kept are no proof that the source has their keys.
   if (planned.partitions[input.partition]?.kept !== undefined) return null
   const all = bulkColumns(pipeline.load.target.definition)

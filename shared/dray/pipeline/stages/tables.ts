@@ -56,6 +56,7 @@ async function findTables(replica: Replica, input: TablesInput, services: Servic
     startTime: startedAt,
     notes: notes.length === 0 ? null : notes,
     tables: { total: wanted.length, failed: clashes.size },
+    ...(replica.owner === null ? {} : { owner: replica.owner }),
   })
   await refuseEndedRun(replica.name, run.id, services)
   const plan: TablesPlan = { startedAt, steps: wanted.map(({ step }) => step) }

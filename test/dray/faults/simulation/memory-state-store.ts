@@ -110,7 +110,7 @@ export function memoryStateStore(table: MemoryStateTable): StateStore {
   const metrics = new RunMetrics(requests, () => 0)
   return {
     acquireLease: (pipeline, owner, now, expiresAt) => leases.acquire(pipeline, owner, now, expiresAt),
-    commit: (lease, lastRun, source, follows) => leases.commit(lease, lastRun, source, follows),
+    commit: (lease, ...committed) => leases.commit(lease, ...committed),
     raiseEpoch: (lease, above) => leases.raiseEpoch(lease, above),
     releaseLease: (pipeline, owner) => leases.release(pipeline, owner),
     pipeline: (name) => leases.state(name),

@@ -1,4 +1,4 @@
-import { changedSince, copyFields, pipeline, upsert } from 'dray'
+import { changedSince, copyFields, notNull, pipeline, unique, upsert } from 'dray'
 import { Order } from '#models/lake.ts'
 import { SourceOrder } from '#models/shop.ts'
 
@@ -13,4 +13,5 @@ export const orders = pipeline('orders', {
   }),
   transform: copyFields(SourceOrder, { id: 'id', label: 'label' }),
   load: upsert(Order, { by: 'id' }),
+  checks: [unique('id'), notNull('label')],
 })

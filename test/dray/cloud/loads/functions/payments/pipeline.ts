@@ -1,4 +1,4 @@
-import { changedSince, pipeline, upsert } from 'dray'
+import { changedSince, freshness, pipeline, rowCount, upsert } from 'dray'
 import { Payment } from '#models/lake.ts'
 import { SourcePayment } from '#models/shop.ts'
 
@@ -7,6 +7,8 @@ export const payments = pipeline('payments', {
   extract: changedSince(SourcePayment, { cursor: 'updatedAt' }),
   transform: ({ id, customerId }) => ({ id, customerId }),
   load: upsert(Payment, { by: 'id' }),
+  checks: [rowCount({ max: 3 }), freshness('1d', { severity: 'warn' })],
+  owner: 'payments team',
   quarantine: { share: 1, retry: 3 },
   columns: 'follow',
 })

@@ -1,0 +1,67 @@
+import type { Command } from 'commander'
+import { type CheckResult, isRefusing } from 'dray/internal/messages/check-result.ts'
+import { type ExitCode, exitCodes } from './exit-codes.ts'
+import { print } from './output.ts'
+import { checkDocument, checksOf } from './shown-checks.ts'
+import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+
+/** What the checks of one pipeline, or of a task, have come to. */
+interface CheckedStep {
+  readonly step: string
+  readonly checks: readonly CheckResult[]
+}
+
+export function addCheck(program: Command, verbs: Verbs): void {
+  withCommonOptions(program.command('check'))
+    .description('ask the checks of tables, of all their rows; reads alone, and moves no last_run')
+    .argument('[pipeline]', 'a pipeline or a task; all that have checks when left out')
+    .action(async (name: string | undefined, _options, command: Command) => {
+      verbs.exitCode = await run(name, command.optsWithGlobals())
+    })
+}
+
+/** Exits with 1 when a check does not hold that may not fail. */
+async function run(name: string | undefined, options: CommonOptions): Promise<ExitCode> {
+  const steps: CheckedStep[] = []
+  for (const one of name === undefined ? await namesWithChecks() : [name])
+    steps.push({ step: one, checks: await checked(one, options) })
+  const failed = steps.flatMap(({ checks }) => checks.filter(isRefusing))
+  if (options.json) {
+    printJson({
+      status: failed.length === 0 ? 'success' : 'failed',
+      steps: steps.map(({ step, checks }) => ({ name: step, checks: checks.map(checkDocument) })),
+    })
+  } else print(text(steps, name))
+  return failed.length === 0 ? exitCodes.ok : exitCodes.failed
+}
+
+async function checked(name: string, options: CommonOptions): Promise<readonly CheckResult[]> {
+  const { withTask, withUnit } = await import('./environment.ts')
+  const { taskNames } = await import('./pipelines.ts')
+  if ((await taskNames()).includes(name)) {
+    const { checkTask } = await import('dray/internal/pipeline/checks/check-task.ts')
+    return withTask(options, name, (task, { signal }) => checkTask(task, signal))
+  }
+  const { checkWholeTable } = await import('dray/internal/pipeline/checks/check-pipeline.ts')
+  return withUnit(options, name, async (unit, services) =>
+    unit.kind === 'replica' ? [] : checkWholeTable(unit, services),
+  )
+}
+
+async function namesWithChecks(): Promise<string[]> {
+  const { pipelineNames, taskNames, taskNamed, unitNamed } = await import('./pipelines.ts')
+  const names: string[] = []
+  for (const name of await pipelineNames()) {
+    const unit = await unitNamed(name)
+    if (unit.kind === 'pipeline' && unit.checks.length > 0) names.push(name)
+  }
+  for (const name of await taskNames()) if ((await taskNamed(name)).checks.length > 0) names.push(name)
+  return names
+}
+
+function text(steps: readonly CheckedStep[], name: string | undefined): string {
+  const lines = checksOf(steps)
+  if (lines.length > 0) return `${lines.map((line) => line.trim()).join('\n')}\n`
+  const what = name === undefined ? 'No pipeline and no task has' : `${name} has no`
+  return `${what} checks; declare them as docs/checks.md says.\n`
+}
