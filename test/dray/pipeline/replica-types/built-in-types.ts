@@ -152,6 +152,7 @@ const SQLITE: TypedValues = {
 
 /** Where another type is made: what a source may hold there, a column of its type would not take from a text. */
 export const OTHERWISE: Readonly<Record<string, string>> = {
+  json: 'longtext',
   'text character set ucs2': 'longtext',
   INT: 'TEXT',
   '': 'TEXT',
@@ -161,7 +162,11 @@ export const BUILT_IN: Readonly<Record<Engine, TypedValues>> = {
   postgres: POSTGRES,
   mysql: {
     ...MYSQL_AND_MARIADB,
-    json: [`'{"b": 1, "a": [1.5, null, "ü"]}'`, "'null'"],
+    json: [
+      `'{"b": 1, "a": [1.5, null, "ü"]}'`,
+      "'null'",
+      "json_object('price', cast('9.90' as decimal(5,2)), 'at', cast('2024-01-01' as date))",
+    ],
     point: ["ST_GeomFromText('POINT(1.5 -2)')"],
     geometry: ["ST_GeomFromText('POLYGON((0 0,1 1,1 0,0 0))')"],
   },
