@@ -75,7 +75,8 @@ const POSTGRES: TypedValues = {
   'mood[]': [`'{ok,"it''s"}'`],
 }
 
-const MYSQL_AND_MARIADB: TypedValues = {
+/** Of MySQL and MariaDB. */
+export const OF_BOTH: TypedValues = {
   'tinyint(1)': ['-128', '127', '2'],
   tinyint: ['-128', '127'],
   'tinyint unsigned': ['255', '0'],
@@ -161,7 +162,7 @@ export const OTHERWISE: Readonly<Record<string, string>> = {
 export const BUILT_IN: Readonly<Record<Engine, TypedValues>> = {
   postgres: POSTGRES,
   mysql: {
-    ...MYSQL_AND_MARIADB,
+    ...OF_BOTH,
     json: [
       `'{"b": 1, "a": [1.5, null, "ü"]}'`,
       "'null'",
@@ -171,7 +172,7 @@ export const BUILT_IN: Readonly<Record<Engine, TypedValues>> = {
     geometry: ["ST_GeomFromText('POLYGON((0 0,1 1,1 0,0 0))')"],
   },
   mariadb: {
-    ...MYSQL_AND_MARIADB,
+    ...OF_BOTH,
     json: [`'{"b": 1, "a": [1.50, null, "ü"]}'`],
     uuid: ["'123e4567-e89b-12d3-a456-426655440000'"],
     inet6: ["'::1'", "'2001:db8::ff00:42:8329'"],

@@ -8,7 +8,7 @@ import { openValueDatabases, type ValueDatabase } from '#test/contracts/value-da
 import type { Engine } from '#test/contracts/values.ts'
 import { type Harness, openHarness, quarantined } from '../harness.ts'
 import { runReplica } from '../replica-run.ts'
-import { BUILT_IN, OTHERWISE } from './built-in-types.ts'
+import { BUILT_IN, OF_BOTH, OTHERWISE } from './built-in-types.ts'
 import { DRIFTS } from './drifts.ts'
 import { MADE_BEFORE } from './made-before.ts'
 import { digestsIn, makeTyped, typesIn } from './typed-table.ts'
@@ -53,8 +53,7 @@ describe('the types of copies within one engine', () => {
 
     test(`${engine}: every built-in type is the source's own, its extreme values are equal, and rows pass as bytes`, async () => {
       const types = Object.fromEntries(Object.entries(BUILT_IN[engine]).filter(([type]) => !isOther(engine, type)))
-      const names = await makeTyped(database, 'typed', types)
-      const inLatin = names.filter((_, place) => /character set/.test(Object.keys(types)[place] ?? ''))
+      await makeTyped(database, 'typed', types)
       const named = `typed-${engine}`
       const replica = copying(named, 'typed', database)
 
@@ -65,8 +64,8 @@ describe('the types of copies within one engine', () => {
       assert.equal(await areTransformed(`${named}-1`, `${named}/typed`), engine === 'sqlite')
       assert.deepEqual(await typesIn(database, 'copy_typed'), await typesIn(database, 'typed'))
       assert.deepEqual(
-        await digestsIn(database, 'copy_typed', names, inLatin),
-        await digestsIn(database, 'typed', names, inLatin),
+        await digestsIn(database, 'copy_typed', Object.keys(types)),
+        await digestsIn(database, 'typed', Object.keys(types)),
       )
       const { read, unchanged, notes } = again.steps.get(`${named}/typed`) ?? {}
       assert.deepEqual([unchanged, notes], [read, null])
@@ -75,7 +74,6 @@ describe('the types of copies within one engine', () => {
     test(`${engine}: the same values are equal where a masked column has each row looked at`, async () => {
       const { '': _, INT: __, ...types } = BUILT_IN[engine]
       const names = await makeTyped(database, 'masked', { ...types, 'varchar(9)': ["'secret'"] })
-      const inLatin = names.filter((_, place) => /character set/.test(Object.keys(types)[place] ?? ''))
       const last = names.at(-1) as string
       const named = `masked-${engine}`
       const mask = { overrides: { masked: { mask: { [last]: 'hash' } } }, maskKey: () => 'k' } as const
@@ -84,10 +82,9 @@ describe('the types of copies within one engine', () => {
 
       assert.deepEqual([first.error, await refused(`${named}-1`, `${named}/masked`)], [null, []])
       assert.equal(await areTransformed(`${named}-1`, `${named}/masked`), true)
-      const others = names.slice(0, -1)
       assert.deepEqual(
-        await digestsIn(database, 'copy_masked', others, inLatin),
-        await digestsIn(database, 'masked', others, inLatin),
+        await digestsIn(database, 'copy_masked', Object.keys(types)),
+        await digestsIn(database, 'masked', Object.keys(types)),
       )
     })
 
@@ -182,12 +179,113 @@ describe('the types of copies within one engine', () => {
         [null, [], []],
       )
       const types = await typesIn(database, 'copy_drifted')
+      const declared = drifts.map(({ from }) => from)
       assert.deepEqual(
         drifts.map(({ from }, place) => [from, types[`c${place}`]?.replace('bigint(20)', 'bigint')]),
         drifts.map(({ from, has }) => [from, has]),
       )
-      const names = drifts.map((_, place) => `c${place}`)
-      assert.deepEqual(await digestsIn(database, 'copy_drifted', names), await digestsIn(database, 'drifted', names))
+      assert.deepEqual(
+        await digestsIn(database, 'copy_drifted', declared),
+        await digestsIn(database, 'drifted', declared),
+      )
+    })
+  }
+
+  const among = (engine: Engine) => databases.find((one) => one.engine === engine)
+  const across = (named: string, table: string, from: ValueDatabase, into: ValueDatabase) =>
+    replicate(named, {
+      from: bound(`from-${named}`, from),
+      into: bound(`into-${named}`, into),
+      tables: [table],
+      name: ({ name }) => `${from.engine}_${name}`,
+    })
+  const pairsOf = (...pairs: readonly (readonly [Engine, Engine])[]) =>
+    pairs.flatMap(([from, into]) => {
+      const [source, target] = [among(from), among(into)]
+      return source === undefined || target === undefined ? [] : [{ source, target, named: `${from} → ${into}` }]
+    })
+
+  for (const { source, target, named } of pairsOf(['mariadb', 'mysql'], ['mysql', 'mariadb'])) {
+    test(`${named}: a copy has the types that both have, whatever width is shown`, async () => {
+      const types = Object.fromEntries(Object.entries(OF_BOTH).filter(([type]) => !isOther('mysql', type)))
+      await makeTyped(source, 'shared', types)
+      const id = `shared-${source.engine}-${target.engine}`
+
+      const first = await runReplica(across(id, 'shared', source, target), `${id}-1`, harness.services)
+
+      const copy = `${source.engine}_shared`
+      const plain = (found: Record<string, string>) =>
+        Object.entries(found).map(([name, type]) => [name, type.replace(/^(\w*int|year)\((?!1\))\d+\)/, '$1')])
+      assert.deepEqual([first.error, await refused(`${id}-1`, `${id}/shared`)], [null, []])
+      assert.deepEqual(plain(await typesIn(target, copy)), plain(await typesIn(source, 'shared')))
+      assert.equal(await areTransformed(`${id}-1`, `${id}/shared`), false)
+      assert.deepEqual(
+        await digestsIn(target, copy, Object.keys(types)),
+        await digestsIn(source, 'shared', Object.keys(types)),
+      )
+    })
+  }
+
+  const unlike = pairsOf(['postgres', 'mariadb'], ['postgres', 'mysql'], ['mariadb', 'postgres'], ['mysql', 'sqlite'])
+  for (const { source, target, named } of unlike) {
+    test(`${named}: rows pass as bytes where each column is written alike, and only there`, async () => {
+      const id = `alike-${source.engine}-${target.engine}`
+      const bytes = source.engine === 'postgres' ? 'bytea' : 'blob'
+      const columns = `id bigint not null primary key, n decimal(12,3), t varchar(20), b ${bytes}${target.engine === 'sqlite' ? '' : ', d date, f double precision'}`
+      const values = target.engine === 'sqlite' ? '' : ", '2024-02-29', 0.1"
+      const name = `alike_${target.engine}`
+      await source.run(`create table ${name} (${columns})`)
+      await source.run(`insert into ${name} values (1, -1.500, 'ä 😀', 'x'${values})`)
+      await source.run(`create table un${name} (id bigint not null primary key, at timestamp null, is_on boolean)`)
+      await source.run(`insert into un${name} values (1, '2024-01-01 10:00:00', true)`)
+      const of = (table: string) => table.replace('_', '-')
+      const run = (table: string) =>
+        runReplica(across(`${id}-${of(table)}`, table, source, target), `${id}-${table}`, harness.services)
+
+      const alike = await run(name)
+      const other = await run(`un${name}`)
+
+      assert.deepEqual([alike.error, other.error], [null, null])
+      const isMadeBy = (table: string) => areTransformed(`${id}-${table}`, `${id}-${of(table)}/${table}`)
+      // A boolean of MySQL is a number.
+      const isNumber = source.engine !== 'postgres' && target.engine !== 'sqlite'
+      assert.deepEqual([await isMadeBy(name), await isMadeBy(`un${name}`)], [false, !isNumber])
+      const [row] = await target.rows(`select n, t, b from ${source.engine}_${name}`)
+      assert.deepEqual(
+        [
+          Number(row?.[0]),
+          row?.[1],
+          Buffer.from(row?.[2] as never)
+            .toString()
+            .replace('\\x78', 'x'),
+        ],
+        [-1.5, 'ä 😀', 'x'],
+      )
+    })
+  }
+
+  const keyed = pairsOf(
+    ['postgres', 'mysql'],
+    ['postgres', 'mariadb'],
+    ['mysql', 'mysql'],
+    ['mariadb', 'mariadb'],
+    ['sqlite', 'mariadb'],
+  )
+  for (const { source, target, named } of keyed) {
+    test(`${named}: texts that are two keys at the source are two in the copy`, async () => {
+      const collation = { mysql: 'utf8mb4_0900_bin', mariadb: 'utf8mb4_nopad_bin', postgres: '"C"', sqlite: 'binary' }
+      const table = `keyed_${target.engine}`
+      await source.run(
+        `create table ${table} (code varchar(20) collate ${collation[source.engine]} not null primary key)`,
+      )
+      await source.run(`insert into ${table} values ('a'), ('a '), ('A'), ('ä'), (' a')`)
+      const id = `keyed-${source.engine}-${target.engine}`
+
+      const first = await runReplica(across(id, table, source, target), `${id}-1`, harness.services)
+
+      assert.deepEqual([first.error, await refused(`${id}-1`, `${id}/${table}`)], [null, []])
+      const copied = `select count(*), count(distinct code) from ${source.engine}_${table}`
+      assert.deepEqual((await target.rows(copied)).flat().map(Number), [5, 5])
     })
   }
 

@@ -30,21 +30,26 @@ export async function typesIn({ engine, rows, quote }: ValueDatabase, table: str
   return Object.fromEntries(await rows(text))
 }
 
-/** Of each column a digest of all its values, which the database computes. */
+/** A value of MySQL in whole: HEX cuts numbers, and gives texts in the bytes of their character set. */
+function wholeOf(column: string, type: string): string {
+  if (/^(?:decimal|double|float)/.test(type)) return `cast(${column} * 1e0 as char), '/', ${column}`
+  return /character set/.test(type) ? `hex(convert(${column} using utf8mb4))` : `hex(${column})`
+}
+
+/** Of each column a digest of all its values, which the database computes; columns by their declared types. */
 export async function digestsIn(
   { engine, rows, quote }: ValueDatabase,
   table: string,
-  names: readonly string[],
-  /** Those that are in another character set on each side. */
-  unicode: readonly string[] = [],
+  types: readonly string[],
 ): Promise<Record<string, string>> {
-  const exact = (column: string) =>
+  const exact = (column: string, type: string) =>
     ({
       postgres: `md5(coalesce(string_agg(coalesce(${column}::text, 'NULL'), '|' order by id), ''))`,
-      mysql: `sha2(group_concat(coalesce(hex(${unicode.map(quote).includes(column) ? `convert(${column} using utf8mb4)` : column}), 'NULL') order by id separator '|'), 256)`,
+      mysql: `sha2(group_concat(coalesce(concat(${wholeOf(column, type)}), 'NULL') order by id separator '|'), 256)`,
       sqlite: `group_concat(quote(${column}) || typeof(${column}), '|')`,
     })[engine === 'mariadb' ? 'mysql' : engine]
   if (engine === 'mysql' || engine === 'mariadb') await rows('set session group_concat_max_len = 100000000')
-  const [values = []] = await rows(`select ${names.map((name) => exact(quote(name))).join(', ')} from ${quote(table)}`)
-  return Object.fromEntries(names.map((name, place) => [name, values[place] as string]))
+  const digests = types.map((type, place) => exact(quote(`c${place}`), type))
+  const [values = []] = await rows(`select ${digests.join(', ')} from ${quote(table)}`)
+  return Object.fromEntries(types.map((type, place) => [`c${place} ${type}`, values[place] as string]))
 }
