@@ -15,8 +15,8 @@ const OF_BOTH = new RegExp(
   'is',
 )
 /**
- * Those that the other one has not, or holds in another form. MySQL's JSON is not here: of a decimal in its text it makes
- * a double, so that a copy as text alone has each document as it was.
+ * Those that the other one has not, or holds in another form. MySQL's JSON is not here: it makes a double of a decimal
+ * in its text, so that a copy as text alone has each document as it was.
  */
 const OF_ONE = /^(?:uuid|inet[46]|geometry|point|linestring|polygon|multi\w+|geom\w*collection|vector\(\d+\))$/i
 
