@@ -14,7 +14,7 @@ import {
   uuid,
   varchar,
 } from './field-kinds.ts'
-import type { AnyField } from './fields.ts'
+import { type AnyField, Field } from './fields.ts'
 
 /** A field as a model declares it, `decimal(12, 2)`. */
 export type FieldType = ColumnType
@@ -44,7 +44,12 @@ const makers = {
 } as const
 
 /** The field itself. */
-export function fieldOf({ kind, length, precision, scale }: FieldType): AnyField {
+export function fieldOf(type: FieldType): AnyField {
+  const field = plainField(type)
+  return type.native === undefined ? field : new Field({ ...field.settings, native: type.native })
+}
+
+function plainField({ kind, length, precision, scale }: FieldType): AnyField {
   if (kind === 'varchar') return varchar(length as number)
   if (kind === 'decimal') return precision === null ? anyDecimal() : decimal(precision, scale as number)
   return kind === 'binary' ? binary(length ?? undefined) : makers[kind]()

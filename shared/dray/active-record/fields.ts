@@ -17,6 +17,8 @@ export interface Settings<T> {
   readonly length: number | null
   readonly precision: number | null
   readonly scale: number | null
+  /** The column's type in the engine's own words, which a copy takes over. */
+  readonly native?: string
   readonly rules: readonly Rule<T>[]
   /** From the database's text. Throws `DataQuality`. */
   readonly cast: (text: string) => T

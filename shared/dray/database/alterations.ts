@@ -84,6 +84,8 @@ export interface AlterCapabilities {
   readonly ignoresCase: boolean
   /** A live column has the type that is wanted, or one that holds the same values in the same way. */
   isType(column: WantedColumn, liveType: string): boolean
+  /** Both name one type: the engine may show a width, or leave it away. */
+  isSame(type: string, other: string): boolean
   /** The statements for these changes of a table, in the order in which they are done. */
   alterationsOf(rows: ReadRows, table: string, changes: readonly Change[]): Promise<readonly Alteration[]>
   /**

@@ -2,6 +2,7 @@ import type { RawBuilder } from 'kysely'
 import type { DataQualityError } from '#dray/errors.ts'
 import type { AlterCapabilities } from './alterations.ts'
 import type { CatalogueCapabilities } from './catalogue.ts'
+import type { CopyTypes } from './copied-types.ts'
 import type { FieldKind } from './field-kind.ts'
 import type { LiveTypes } from './live-types.ts'
 import type { LockableConnection, ReadRows } from './reading.ts'
@@ -160,6 +161,9 @@ export interface SchemaCapabilities {
   readonly tableOptions: string
   /** Which kinds hold the values of which types; null where a column holds any value, whatever it was declared as. */
   readonly liveTypes: LiveTypes | null
+  readonly copiedTypes: CopyTypes
+  /** The collation by which no two texts of a key are one, where the table's own takes some for one. */
+  exactCollation?(rows: ReadRows): Promise<string | null>
   /** A column of this type stores what a `binary()` gives as bytes; elsewhere it would be their text. */
   storesBytes(liveType: string): boolean
   /** How a column of this type, read or written as this kind, may write one value. */
@@ -199,6 +203,8 @@ export interface ColumnType {
   readonly length: number | null
   readonly precision: number | null
   readonly scale: number | null
+  /** In the engine's own words, in place of the type that is made for the kind. */
+  readonly native?: string
 }
 
 /** A moment; the time of a clock somewhere, which needs a zone to be a moment; or text, which may be either. */

@@ -124,6 +124,8 @@ const NOTES = `- \`bigint()\` is a bigint; \`decimal()\`, \`date()\`, \`timestam
 - Text that is not valid UTF-8, which only SQLite stores, is quarantined by a pipeline, its bytes in hexadecimal; any other reading of it stops. Store such bytes as BLOB.
 - Tables of 500 columns, with a composite key, with columns named \`order\`, \`__proto__\`, \`constructor\`, \`a"b\`, and \`a\` and \`b\` around a backtick, and without a
   row are carried on all sixteen pairs, too.
+- A [replica](replicas.md) within one engine has its source's own types, which this page does not list: arrays, intervals, addresses, \`enum\`, \`year\`, \`time\` and the like. It makes another one of
+  extensions and enumerations that its target has not, of MySQL's \`json\`, of a text of MySQL in a character set that is longer in utf8mb4, of MySQL's \`FLOAT(m,d)\`, and of SQLite's columns of numbers that hold texts.
 `
 
 /** Types of the same fields, of which the same is quarantined, share a line. */

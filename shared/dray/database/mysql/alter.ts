@@ -34,7 +34,8 @@ const AS_GOOD: Readonly<Partial<Record<FieldKind, readonly string[]>>> = {
 
 export const alter: AlterCapabilities = {
   isType: (column, liveType) =>
-    bare(liveType) === column.type || (AS_GOOD[column.kind]?.includes(bare(liveType)) ?? false),
+    bare(liveType) === bare(column.type) || (AS_GOOD[column.kind]?.includes(bare(liveType)) ?? false),
+  isSame: (type, other) => bare(type) === bare(other),
   ignoresCase: true,
   async alterationsOf(rows, table, changes) {
     const live = await liveTable(rows, table)
@@ -103,6 +104,7 @@ function bare(type: string): string {
   return type
     .replace(/^((?:small|medium|big)?int|tinyint)\((?!1\))\d+\)/, '$1')
     .replace(/^((?:small|medium|big)?int)\(1\)/, '$1')
+    .replace(/^year\(4\)/, 'year')
 }
 
 /** The column as the server writes it; its name may be that of before a rename that comes first. */
@@ -118,7 +120,7 @@ function clauseOf(
 
 /** Texts compare byte by byte in what `createTable()` makes, whatever the table's own collation is. */
 function collated(type: string): string {
-  return TEXT.test(type) ? `${type} character set utf8mb4 collate utf8mb4_bin` : type
+  return TEXT.test(type) && !/ character set /.test(type) ? `${type} character set utf8mb4 collate utf8mb4_bin` : type
 }
 
 async function renamed(rows: ReadRows, live: Live, { from, to }: Extract<Change, { kind: 'rename' }>) {

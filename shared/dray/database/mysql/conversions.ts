@@ -7,6 +7,7 @@ const RANGES: Readonly<Record<string, string>> = {
   bigint: '-9223372036854775808 and 9223372036854775807',
 }
 const TEXTS = ['char', 'varchar', 'tinytext', 'text', 'mediumtext', 'longtext', 'enum', 'set', 'uuid', 'json']
+const LISTS = ['enum', 'set']
 const BYTES = ['binary', 'varbinary', 'tinyblob', 'blob', 'mediumblob', 'longblob']
 /** In characters, of four bytes at most. */
 const LENGTHS: Readonly<Record<string, number>> = { uuid: 36, tinytext: 255, text: 65_535, mediumtext: 16_777_215 }
@@ -32,6 +33,7 @@ function sized(type: string): Sized {
 export function markOf(from: string, to: string, bytes: number): Mark {
   const [one, other] = [sized(from), sized(to)]
   const both = (family: readonly string[]) => family.includes(one.base) && family.includes(other.base)
+  if (LISTS.includes(one.base) && one.base === other.base) return markOfLists(one.base, from, to)
   if (both(TEXTS)) return markOfLengths(one, other, bytes)
   if (both(BYTES)) return markOfLengths(one, other, 1)
   if (other.base === 'longtext')
@@ -41,7 +43,21 @@ export function markOf(from: string, to: string, bytes: number): Mark {
   if (other.base === 'decimal') return decimalFits(one, other) ? 'rewrites' : 'loses data'
   if (other.base === 'double')
     return ['double', 'float', 'int', 'mediumint', 'smallint', 'tinyint'].includes(one.base) ? 'rewrites' : 'loses data'
-  return ['date', 'datetime', 'timestamp'].includes(one.base) && other.base === 'datetime' ? 'rewrites' : 'loses data'
+  if (['time', 'timestamp', 'bit'].includes(one.base) && one.base === other.base) {
+    return (other.sizes[0] ?? 0) >= (one.sizes[0] ?? 0) ? 'rewrites' : 'loses data'
+  }
+  const isMoment = ['date', 'datetime', 'timestamp'].includes(one.base) && other.base === 'datetime'
+  return isMoment && (other.sizes[0] ?? 0) >= (one.sizes[0] ?? 0) ? 'rewrites' : 'loses data'
+}
+
+const LABELS = /'(?:[^'\\]|''|\\.)*'/gs
+
+/** A value is the number of its label, of so many bytes as the number of labels needs. */
+function markOfLists(base: string, from: string, to: string): Mark {
+  const [former, next] = [from.match(LABELS) ?? [], to.match(LABELS) ?? []]
+  if (!former.every((label, place) => next[place] === label)) return 'loses data'
+  const bytes = (count: number) => (base === 'enum' ? (count > 255 ? 2 : 1) : Math.ceil(count / 8))
+  return bytes(former.length) === bytes(next.length) ? 'safe' : 'rewrites'
 }
 
 function lengthOf({ base, sizes }: Sized): number {
@@ -49,7 +65,7 @@ function lengthOf({ base, sizes }: Sized): number {
 }
 
 function markOfLengths(one: Sized, other: Sized, bytes: number): Mark {
-  if (one.base === 'enum' || one.base === 'set') return other.base === 'longtext' ? 'rewrites' : 'loses data'
+  if (LISTS.includes(one.base)) return other.base === 'longtext' ? 'rewrites' : 'loses data'
   if (lengthOf(other) < lengthOf(one)) return 'loses data'
   // CHAR gives no blanks back that stand at the end.
   if (other.base === 'char' && one.base !== 'char' && one.base !== 'uuid') return 'loses data'
@@ -62,6 +78,7 @@ function wholeFits(one: Sized, other: Sized): boolean {
   const [former, next] = [WHOLE.indexOf(one.base), WHOLE.indexOf(other.base)]
   // A tinyint(1) is made for booleans.
   if (other.base === 'tinyint') return false
+  if (other.isUnsigned) return one.isUnsigned && next >= former
   if (one.isUnsigned) return next > former
   return next >= former
 }

@@ -2,6 +2,7 @@ import { sql } from 'kysely'
 import type { ColumnType, SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
 import { tableNameOf, tableText } from '../table-name.ts'
+import { copiedTypes, exactCollation } from './copied-types.ts'
 import { liveTypes } from './live-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
@@ -28,8 +29,14 @@ const MOST_DIGITS = 65
 const MOST_SCALE = 30
 const MOST_KEY_BYTES = 3072
 
+/** Of the engine's own types those of a few bytes, of which a key may be. */
+function isShort(native: string | undefined): boolean {
+  return native !== undefined && /^(?:enum|set|time|year|bit|uuid|inet)/i.test(native)
+}
+
 /** Numbers, dates and times need few bytes, which are not counted: 16 columns of them are far from the limit. */
-function keyBytes({ kind, length }: ColumnType): number {
+function keyBytes({ kind, length, native }: ColumnType): number {
+  if (isShort(native)) return 0
   if (kind === 'uuid') return 4 * 36
   if (kind === 'binary') return Number(length)
   return kind === 'varchar' ? 4 * Number(length) : 0
@@ -41,7 +48,8 @@ const PADDED = /^char\b/
 const KEPT = /^(varchar|(tiny|medium|long)?text)\b/
 
 export const schema: SchemaCapabilities = {
-  columnType({ kind, length, precision, scale }) {
+  columnType({ kind, length, precision, scale, native }) {
+    if (native !== undefined) return native
     if (kind === 'varchar') return `${TYPES[kind]}(${length})`
     // BINARY would fill shorter values up with zeros.
     if (kind === 'binary' && length !== null) return `varbinary(${length})`
@@ -70,7 +78,8 @@ export const schema: SchemaCapabilities = {
   },
   keyFault(columns) {
     const whole = columns.find(
-      ({ kind, length }) => kind === 'text' || kind === 'json' || (kind === 'binary' && length === null),
+      ({ kind, length, native }) =>
+        !isShort(native) && (kind === 'text' || kind === 'json' || (kind === 'binary' && length === null)),
     )
     if (whole !== undefined) {
       return `MySQL has no key of ${TYPES[whole.kind]}; declare ${whole.kind === 'binary' ? 'binary(n)' : 'varchar(n)'}`
@@ -86,6 +95,8 @@ export const schema: SchemaCapabilities = {
   generated: 'auto_increment',
   tableOptions: ' engine=InnoDB character set utf8mb4 collate utf8mb4_bin',
   liveTypes,
+  copiedTypes,
+  exactCollation,
   storesBytes: () => true,
   spellingOf: (_, type) => {
     if (ONE_SPELLING.test(type)) return 'one'

@@ -39,6 +39,7 @@ const nothing = { locks: null, unfit: [], lost: null, refused: null }
 export const alter: AlterCapabilities = {
   ignoresCase: false,
   isType: (column, liveType) => liveType === asRead(column.type) || (AS_GOOD[column.kind]?.includes(liveType) ?? false),
+  isSame: (type, other) => type === other,
   async alterationsOf(rows, table, changes) {
     const made: Alteration[] = []
     for (const change of changes) made.push(...(await alterationsOf(rows, table, change, changes)))

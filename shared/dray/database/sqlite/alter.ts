@@ -35,6 +35,7 @@ export const alter: AlterCapabilities = {
     if (affinity === affinityOf(type)) return liveType !== '' || type !== 'BLOB'
     return affinity === 'NUMERIC' && AS_NUMERIC.has(kind)
   },
+  isSame: (type, other) => affinityOf(type) === affinityOf(other),
   async alterationsOf(rows, table, changes) {
     const renames = changes.filter((change) => change.kind === 'rename')
     const adds = changes.filter((change) => change.kind === 'add')

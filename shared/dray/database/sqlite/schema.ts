@@ -3,6 +3,7 @@ import type { SchemaCapabilities } from '../capabilities.ts'
 import type { FieldKind } from '../field-kind.ts'
 import { tableNameOf, tableText } from '../table-name.ts'
 import { affinityOf } from './affinity.ts'
+import { copiedTypes } from './copied-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
 
@@ -32,7 +33,7 @@ const STATEMENTS =
 const WHOLE_NUMBERS: ReadonlySet<FieldKind> = new Set(['bigint', 'integer', 'boolean'])
 
 export const schema: SchemaCapabilities = {
-  columnType: ({ kind }) => TYPES[kind],
+  columnType: ({ kind, native }) => native ?? TYPES[kind],
   columnFault: () => null,
   keyFault: () => null,
   createSchema: () => null,
@@ -41,6 +42,7 @@ export const schema: SchemaCapabilities = {
   generated: null,
   tableOptions: '',
   liveTypes: null,
+  copiedTypes,
   // One without a type takes texts as they are, those that look like bytes among them.
   storesBytes: (type) => type !== '' && affinityOf(type) === 'BLOB',
   spellingOf: (kind, type) => {

@@ -35,8 +35,10 @@ export function isWider(kind: FieldType['kind'], source: SideColumn, target: Sid
   if (source.types === target.types && source.column.type === target.column.type) return false
   switch (kind) {
     case 'integer':
-    case 'bigint':
-      return bytesOf(source) > bytesOf(target)
+    case 'bigint': {
+      const [one, other] = [rangeOf(source.column.type), rangeOf(target.column.type)]
+      return one.least < other.least || one.most > other.most
+    }
     case 'text':
     case 'varchar':
     case 'binary':
@@ -50,8 +52,15 @@ export function isWider(kind: FieldType['kind'], source: SideColumn, target: Sid
   }
 }
 
-function bytesOf({ column }: SideColumn): number {
-  return WHOLE[/^\w+/.exec(column.type.toLowerCase())?.[0] ?? ''] ?? 8
+export function isWhole(type: string): boolean {
+  return (/^\w+/.exec(type.toLowerCase())?.[0] ?? '') in WHOLE
+}
+
+/** The whole numbers of a type; of one that is no integer those of 64 bits. */
+export function rangeOf(type: string): { readonly least: bigint; readonly most: bigint } {
+  const bits = 8n * BigInt(WHOLE[/^\w+/.exec(type.toLowerCase())?.[0] ?? ''] ?? 8)
+  if (/unsigned|zerofill/i.test(type)) return { least: 0n, most: 2n ** bits - 1n }
+  return { least: -(2n ** (bits - 1n)), most: 2n ** (bits - 1n) - 1n }
 }
 
 const HAS_LENGTH = /char|text|clob|binary|blob|bytea/i

@@ -1,6 +1,7 @@
 import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-type.ts'
 import { targetTypes } from '#dray/active-record/target-types.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import type { CopiedType } from '#dray/database/copied-types.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
@@ -9,6 +10,7 @@ import { held } from '#dray/pipeline/plan/held-types.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
 import { isAlike, propertyNames, targetNames } from './column-names.ts'
+import { asItIs, copiedTypes, isCopied } from './copied-types.ts'
 import { candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
 import { type TableCursor, tableCursor } from './table-cursor.ts'
 import { targetOf } from './target-table.ts'
@@ -19,6 +21,8 @@ export interface DescribedTable {
   readonly read: ReadTable
   /** Null where the target does not have it yet. */
   readonly live: LiveTable | null
+  /** The source's own types that its copy may have, by the column. */
+  readonly copied: ReadonlyMap<string, CopiedType>
   /** Columns that a target which is there has not yet. */
   readonly missing: readonly MissingColumn[]
   /** Sentences for a person. */
@@ -74,6 +78,14 @@ function gone({ from, into }: Replica, step: string, source: string): TerminalEr
   )
 }
 
+/** What a column of the source is, beside what the catalogue says of it. */
+interface Pairing {
+  readonly mask: Mask | null
+  /** By its values; null where its type says what it is. */
+  readonly measured: FieldType | null
+  readonly copied: ReadonlyMap<string, CopiedType>
+}
+
 interface Subject {
   readonly step: string
   readonly source: string
@@ -89,6 +101,7 @@ class Describer {
   readonly #subject: Subject
   readonly #notes: string[] = []
   readonly #missing: MissingColumn[] = []
+  #copied: ReadonlyMap<string, CopiedType> = new Map()
 
   constructor(replica: Replica, subject: Subject) {
     this.#replica = replica
@@ -128,6 +141,7 @@ class Describer {
       },
       read,
       live,
+      copied: this.#copied,
       missing: this.#missing,
       notes: this.#notes,
     }
@@ -182,9 +196,19 @@ class Describer {
     const open = columns.filter((_, place) => found[place] === undefined || !isSaid)
     const measured = await typesOf(this.#replica.from, source, read, open)
     const types = columns.map((column) => measured[open.indexOf(column)] ?? typeOf('text'))
+    const copied = await copiedTypes(this.#replica, {
+      ...this.#subject,
+      key,
+      columns: columns.map((column, place) => ({ ...column, kind: (types[place] as FieldType).kind })),
+    })
+    this.#copied = copied.types
     const made = targetTypes(
-      types.map((type, place) => ({ type, isKey: key.includes(columns[place]?.name ?? '') })),
+      columns.map(({ name }, place) => {
+        const [type, own] = [types[place] as FieldType, copied.types.get(name)]
+        return { type: own === undefined ? type : { ...type, native: own.made }, isKey: key.includes(name) }
+      }),
       adapter,
+      copied.collation,
     )
     return columns.flatMap((column, place): ReplicatedColumn[] => {
       const mask = masks.get(column.name) ?? null
@@ -200,7 +224,11 @@ class Describer {
           ? this.#hashed(column)
           : there === undefined
             ? null
-            : this.#pair(column, there, mask, isSaid ? null : (types[place] ?? null))
+            : this.#pair(column, there, {
+                mask,
+                measured: isSaid ? null : (types[place] ?? null),
+                copied: copied.types,
+              })
       // SQLite would number a row that has NULL in a primary key.
       const isOfKey = key.includes(column.name) || (live?.primaryKey.includes(target) ?? false)
       return [
@@ -233,10 +261,12 @@ class Describer {
   }
 
   /** How a column that is there takes the source's values. */
-  #pair(column: LiveColumn, there: LiveColumn, mask: Mask | null, measured: FieldType | null) {
+  #pair(column: LiveColumn, there: LiveColumn, { mask, measured, copied }: Pairing) {
     const { read, adapter, target } = this.#subject
     if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
-    for (const type of [...(measured === null ? [] : [measured]), ...typesHeldIn(read, column)]) {
+    const types = [...(measured === null ? [] : [measured]), ...typesHeldIn(read, column)]
+    if (isCopied(copied.get(column.name), there, adapter)) return asItIs(types, there)
+    for (const type of types) {
       const pair = held(type, there, adapter)
       if (pair !== null) return pair
     }

@@ -1,4 +1,4 @@
-import { decimalWith, type FieldType, typeOf } from '#dray/active-record/field-type.ts'
+import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
 import { applyPlans } from '#dray/active-record/schema-apply.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Alteration, Change, ColumnChange } from '#dray/database/alterations.ts'
@@ -6,10 +6,10 @@ import { TransientError } from '#dray/errors.ts'
 import { ADDED, FOLLOWS, GONE, NOT_ADDED } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
-import { holdable, wantedColumn } from '#dray/pipeline/plan/held-types.ts'
-import { digitsOf, isWider } from '#dray/pipeline/plan/wider-columns.ts'
+import { wantedColumn } from '#dray/pipeline/plan/held-types.ts'
 import { type ReplicatedTable, TIMESTAMP } from '#dray/pipeline/rows/replicated-table.ts'
 import type { DescribedTable, MissingColumn } from './described-table.ts'
+import { followedType } from './followed-type.ts'
 import { asking, candidatesIn } from './read-table.ts'
 
 /** What separates a table of the target from the source's, beside columns that it has not. */
@@ -23,7 +23,7 @@ export interface TargetChanges {
 /** Finds out how a table of the target that is there is to follow the source's. Changes nothing. */
 export async function targetChanges(
   replica: Replica,
-  { table, read, missing }: Pick<DescribedTable, 'table' | 'read' | 'missing'>,
+  { table, read, missing, copied }: Pick<DescribedTable, 'table' | 'read' | 'missing' | 'copied'>,
   live: LiveTable,
   pipeline: Pipeline,
 ): Promise<TargetChanges> {
@@ -36,7 +36,7 @@ export async function targetChanges(
     const { types, isMeasured } = candidatesIn(read, source)
     const [type] = types
     const isSaid = types.length === 1 && type !== undefined && !isMeasured
-    const wide = isSaid ? holdingBoth(holdable(type, adapter), target, adapter) : null
+    const wide = isSaid ? followedType(type, copied.get(source.name)?.type, target, adapter) : null
     const fits = wide !== null && (!isOfKey || adapter.schema.keyFault([wide]) === null)
     return changed(target, fits ? wide : null, source.nullable && !isOfKey, adapter)
   })
@@ -78,23 +78,6 @@ export async function targetChanges(
       ...(table.load === 'replace' && live.primaryKey.length > 0 ? [keyNote(replica, table, live)] : []),
     ],
   }
-}
-
-/** Kinds whose types have sizes. */
-const SIZED: readonly FieldType['kind'][] = ['integer', 'bigint', 'decimal', 'text', 'varchar', 'binary']
-
-/** A type for the source's values and those that are there; null where the column has room for both as it is. */
-function holdingBoth(type: FieldType, live: LiveColumn, adapter: Adapter): FieldType | null {
-  if (!SIZED.includes(type.kind)) return type
-  const types = adapter.schema.liveTypes
-  const wanted = wantedColumn(live.name, type, adapter)
-  const isOutgrown = isWider(type.kind, { types, column: { ...live, type: wanted.type } }, { types, column: live })
-  if (!isOutgrown) return null
-  const there = digitsOf(live)
-  if (type.kind !== 'decimal' || type.precision === null || there.whole === Number.POSITIVE_INFINITY) return type
-  const scale = Math.max(type.scale ?? 0, there.scale)
-  const both = decimalWith(Math.max(type.precision - (type.scale ?? 0), there.whole) + scale, scale)
-  return adapter.schema.columnFault(both) === null ? both : type
 }
 
 /** A column whose type the source's has outgrown, or that has to bear NULL now. */
