@@ -45,12 +45,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)
-    const planned = await draftRun(
-      pipeline,
-      mode,
-      { id: 'plan', lastRun: start.from, seen: known?.source ?? null },
-      services,
-    )
+    const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from, seen: start.seen }, services)
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
     const retries = mode === null ? await retryNotes(pipeline, services) : []
     const ofTable = await notesOfTable(name)

@@ -83,7 +83,7 @@ async function changed(
   services: Services,
 ) {
   const start = await startOfRun(pipeline, null, known, services)
-  const from = { id: 'plan', lastRun: start.from, seen: known?.source ?? null }
+  const from = { id: 'plan', lastRun: start.from, seen: start.seen }
   const { rows, window, notes } = await draftRun(pipeline, null, from, services)
   return { rows, until: window?.hi ?? null, notes: [...start.notes, ...notes] }
 }
