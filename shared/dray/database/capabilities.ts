@@ -153,6 +153,12 @@ export interface TableIdentity {
  */
 export type Spelling = 'one' | 'uuid' | 'kept' | 'padded' | 'other'
 
+export interface KeyColumn {
+  readonly name: string
+  readonly kind: FieldKind
+  readonly liveType: string
+}
+
 /** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
 export interface SchemaCapabilities {
   /** The type of a column, as CREATE TABLE writes it. */
@@ -180,6 +186,11 @@ export interface SchemaCapabilities {
   storesBytes(liveType: string): boolean
   /** How a column of this type, read or written as this kind, may write one value. */
   spellingOf(kind: FieldKind, liveType: string): Spelling
+  /**
+   * A SELECT of a key, as texts, that two rows have: as a number in one and as a text in the other; null where all
+   * values of these columns are of one type.
+   */
+  sameTexts(table: string, key: readonly KeyColumn[]): Sql | null
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**

@@ -687,6 +687,35 @@ onEachEngine('a replica of a SQLite database', [target], (engine) => {
     )
     await source.close()
   })
+
+  test('a key that is a number in one row and the same as a text in another one stops its table, and no row is lost', async () => {
+    process.env[urlVariable(source.name)] = `sqlite:${join(engine.harness.folder, 'source.db')}`
+    await source.close()
+    for (const sql of [
+      'create table a (k not null primary key, v)',
+      "insert into a values (1, 'x'), ('1', 'y'), ('b', 'z')",
+      'create table b (place integer not null, k not null, v, primary key (place, k))',
+      "insert into b values (1, 1, 'x'), (2, '1', 'y'), (2, 'b', 'z'), (3, 1.5, 'q')",
+    ]) {
+      await source.query(sql)
+    }
+
+    const first = await numbersRun('run-1')
+    await source.query("update a set k = 'c' where typeof(k) = 'text' and k = '1'")
+    const second = await numbersRun('run-2')
+    await source.query("insert into b values (3, '1.5', 'r')")
+    const third = await numbersRun('run-3')
+
+    assert.match(
+      first.steps.get('numbers/a')?.error ?? '',
+      /two rows of rep-source.a have the key 1, one as a number and one as a text, .* so nothing was read; give one/,
+    )
+    assert.deepEqual([second.error, third.steps.get('numbers/a')?.status], [null, 'success'])
+    assert.match(third.steps.get('numbers/b')?.error ?? '', /have the key 3, 1.5, one as a number and one as a text/)
+    assert.deepEqual(await rowsOf(target, 'select v from a order by v'), [['x'], ['y'], ['z']])
+    assert.deepEqual(await rowsOf(target, 'select v from b order by v'), [['q'], ['x'], ['y'], ['z']])
+    await source.close()
+  })
 })
 
 onEachEngine('a replica of a PostgreSQL database', [target], (engine) => {

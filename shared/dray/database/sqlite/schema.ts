@@ -5,6 +5,7 @@ import { tableNameOf, tableText } from '../table-name.ts'
 import { affinityOf } from './affinity.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
+import { sameTexts } from './same-texts.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   bigint: 'INTEGER',
@@ -48,6 +49,7 @@ export const schema: SchemaCapabilities = {
     if (affinity === 'INTEGER' && WHOLE_NUMBERS.has(kind)) return 'one'
     return affinity === 'TEXT' || affinity === 'BLOB' ? 'kept' : 'other'
   },
+  sameTexts,
   isTransactional: true,
   async tableLike(rows, table, next, indexName) {
     const found = await rows(STATEMENTS, [ownName(table)])
