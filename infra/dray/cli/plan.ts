@@ -68,10 +68,10 @@ async function notesOfTable(name: string): Promise<readonly string[]> {
   const { unitNamed } = await import('./pipelines.ts')
   const unit = await unitNamed(name)
   if (unit.kind !== 'replica') return []
-  const { table, isNew, notes } = await livePipeline(unit, name)
+  const { table, isNew, notes, lookAtCopy } = await livePipeline(unit, name)
   const read = table.cursor === null ? `it reads all rows: ${table.why}` : `it reads ${table.why}`
   const made = isNew ? [`the next run makes the table ${unit.into.name}.${table.target}`] : []
-  return [read, ...made, ...notes]
+  return [read, ...made, ...notes, ...(await lookAtCopy())]
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {

@@ -177,6 +177,33 @@ onEachEngine('last_run belongs to a table and its cursor', [source, target], (en
     )
   })
 
+  test('a copy that is another table of the target now gets all rows, and an append says what to do', async () => {
+    await write(...table('a', 'updated_at'), "insert into a values (1, 'x', '2002-01-01')")
+    await write(
+      `create table log (what varchar(9), updated_at ${moment} not null)`,
+      "insert into log values ('x', '2001-01-01')",
+    )
+    await write('create index log_by on log (updated_at)')
+    const overrides = { log: { load: 'append' } } as const
+    await run('run-1', { overrides })
+    for (const sql of table('b', 'updated_at').slice(0, 1)) await target.query(sql)
+    await target.query(`create table log2 (what varchar(9), updated_at ${moment} not null)`)
+    const other = { a: { name: 'b' }, log: { load: 'append', name: 'log2' } } as const
+
+    const second = await run('run-2', { overrides: other })
+    const third = await run('run-3', { overrides: other })
+    const { pipeline: known } = await knownPipeline(other)
+    await engine.harness.services.state.releaseLease('raw/log', 'run-3')
+    await setLastRun(known, null, engine.harness.services)
+    const fourth = await run('run-4', { overrides: other })
+
+    assert.deepEqual([ofTable(second).read, ofTable(third).read, await rowsOf('b')], [1, 0, '1x'])
+    for (const { steps } of [second, third]) {
+      assert.match(steps.get('raw/log')?.error ?? '', /log2 at no time: it is new.*state reset raw\/log --yes/)
+    }
+    assert.deepEqual([fourth.error, (await target.query('select what from log2')).rows], [null, [['x']]])
+  })
+
   test('a partition that comes with older rows has all rows read; an empty one has not', async () => {
     if (engine.dialect !== 'postgres') return
     const columns = 'id integer not null, what varchar(9), updated_at timestamptz not null, primary key (id)'

@@ -58,12 +58,13 @@ async function planned(replica: Replica, table: FoundTable, services: Services):
   const all = { ...table, rows: table.rows ?? whole, lastRun, until: null, rowsToRead: whole, notes: [] }
   if (prepared === null) return { ...all, needs: needsOf(replica, whole, undefined) }
   const { partitionRows } = prepared.pipeline.extract
-  if (prepared.table.cursor === null || lastRun === null) {
-    return { ...all, needs: needsOf(replica, whole, partitionRows) }
-  }
   try {
+    const copy = await prepared.lookAtCopy()
+    if (prepared.table.cursor === null || lastRun === null) {
+      return { ...all, notes: copy, needs: needsOf(replica, whole, partitionRows) }
+    }
     const { rows, until, notes } = await changed(prepared, known, services)
-    return { ...all, until, rowsToRead: rows, notes, needs: needsOf(replica, rows, partitionRows) }
+    return { ...all, until, rowsToRead: rows, notes: [...copy, ...notes], needs: needsOf(replica, rows, partitionRows) }
   } catch (error) {
     if (error instanceof TransientError) throw error
     return { ...all, prepared: null, refused: (error as Error).message, needs: needsOf(replica, 0, partitionRows) }

@@ -3,20 +3,23 @@ import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { areInTheWay, claimOf, claimText } from '#dray/pipeline/declare/shared-tables.ts'
 import { ledgerOf, type RaisedFence } from './ledger.ts'
+import { isOfAnother } from './mark.ts'
 
 /**
- * At Plan, behind the fence: enters the table that the pipeline writes. Throws `Terminal` where another pipeline, of
- * whatever project, writes it too and one of them touches rows that it has not loaded.
+ * At Plan, behind the fence: enters the table that the pipeline writes, and gives its mark; null where rows have landed
+ * in another one. Throws `Terminal` where another pipeline, of whatever project, writes it too and one of them touches
+ * rows that it has not loaded.
  */
-export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<void> {
+export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<string | null> {
   const { database, definition } = pipeline.load.target
   const { Fence } = ledgerOf(database)
   const alone = claimText(pipeline.written)
   const writtenTable = await wholeName(database, definition.table)
   await refuseShared(pipeline, writtenTable)
-  if (known.writtenTable === writtenTable && known.alone === alone) return
+  if (known.writtenTable === writtenTable && known.alone === alone) return known.mark
+  const mark = isOfAnother(known, writtenTable) ? null : known.mark
   const enter = async (change: { writtenTable: string | null; alone: string | null }) => {
-    await (await Fence.findBy({ pipeline: pipeline.name }))?.assign(change).saveOrFail()
+    await (await Fence.findBy({ pipeline: pipeline.name }))?.assign({ ...change, mark }).saveOrFail()
   }
   await enter({ writtenTable, alone })
   try {
@@ -26,6 +29,7 @@ export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promis
     await enter({ writtenTable: null, alone: null })
     throw error
   }
+  return mark
 }
 
 async function refuseShared({ name, load, written }: Pipeline, writtenTable: string): Promise<void> {

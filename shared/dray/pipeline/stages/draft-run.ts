@@ -50,7 +50,8 @@ export async function whereToStart(
   { otherTable, services }: { readonly otherTable: OtherTable | null; readonly services: Services },
 ): Promise<StartingPoint> {
   if (otherTable !== null && lastRun !== null) return fromTheBeginning(pipeline, lastRun, otherTable)
-  const isOther = pipeline.load.kind === 'append' && lastRun !== mark
+  // Without a mark nothing has landed in the table, whatever runs have landed in another one.
+  const isOther = pipeline.load.kind === 'append' && lastRun !== mark && mark !== null
   const partly = isOther ? await partlyLanded(pipeline, mark, services) : null
   return startingPoint(pipeline, lastRun, mark, partly)
 }
@@ -68,7 +69,7 @@ export async function startOfRun(
   const state = known ?? { lastRun: null, commitEpoch: 0, source: null }
   const read = await checkSource(pipeline, state.lastRun, state.source)
   const isUsual = mode === null && pipeline.extract.cursor !== null
-  const mark = isUsual ? await readMark(pipeline.load.target.database, pipeline.name, state) : state.lastRun
+  const mark = isUsual ? await readMark(pipeline, state) : state.lastRun
   const otherTable = mode === null ? read.otherTable : null
   const start = await whereToStart(pipeline, state.lastRun, mark, { otherTable, services })
   return {

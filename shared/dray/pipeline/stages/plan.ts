@@ -71,7 +71,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   const read = await checkSource(declared, taken.lastRun, taken.source)
   await migrateTarget(declared.load.target.database)
   const { lease, fence, note } = await raiseOver(declared, taken, services)
-  await claimTable(declared, fence)
+  const mark = await claimTable(declared, fence)
   const landed = await landedPlan(declared, mode, lease, services)
   if (landed !== null) {
     await checkSource(declared, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
@@ -86,7 +86,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   const { epoch, version, lastRun } = lease
   const start =
     asked === null
-      ? await whereToStart(pipeline, lastRun, fence.mark, { otherTable: read.otherTable, services })
+      ? await whereToStart(pipeline, lastRun, mark, { otherTable: read.otherTable, services })
       : { from: lastRun, note: null }
   const seen = asked === null && read.otherTable !== null ? null : taken.source
   const usual = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen }, services)
