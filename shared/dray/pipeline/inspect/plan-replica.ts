@@ -35,7 +35,7 @@ const LARGE = 256 * 1024 ** 2
 
 /** What the next run of a replica would do with each of its tables. Takes no lease and changes nothing. */
 export async function planReplica(replica: Replica, services: Services): Promise<PlannedReplica> {
-  const { tables: found, notes } = await replicaTables(replica, services.signal)
+  const { tables: found, notes } = await replicaTables(replica, services.signal, services.state)
   const tables = await together(found, (table) => planned(replica, table, services))
   const works = tables.filter(({ prepared }) => prepared !== null)
   return {

@@ -1,5 +1,6 @@
 import { wholeName } from '#dray/database/whole-name.ts'
 import { TerminalError } from '#dray/errors.ts'
+import { isTableStep } from '#dray/messages/step-name.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { areInTheWay, claimOf, claimText } from '#dray/pipeline/declare/shared-tables.ts'
 import { ledgerOf, type RaisedFence } from './ledger.ts'
@@ -39,7 +40,10 @@ async function refuseShared({ name, load, written }: Pipeline, writtenTable: str
   if (other === undefined) return
   const because =
     written.alone === null ? `${other.pipeline} ${claimOf(other.alone).alone}` : `${name} ${written.alone}`
+  const apart = isTableStep(name)
+    ? 'give the copy another name (name, or overrides: { name })'
+    : 'give each its own table, or say which rows are whose (deletes: { where: { … } } in both of them)'
   throw new TerminalError(
-    `${name}: the pipeline ${other.pipeline} writes ${definition.database}.${definition.table}, too, and ${because}, so each would undo what the other has loaded, and nothing was read; give each its own table, or say which rows are whose (deletes: { where: { … } } in both of them). Where ${other.pipeline} was renamed or removed: delete from dray_fence where pipeline = '${other.pipeline.replaceAll("'", "''")}'; in ${definition.database}, once no run of it is on`,
+    `${name}: the pipeline ${other.pipeline} writes ${definition.database}.${definition.table}, too, and ${because}, so each would undo what the other has loaded, and nothing was read; ${apart}. Where ${other.pipeline} was renamed or removed: delete from dray_fence where pipeline = '${other.pipeline.replaceAll("'", "''")}'; in ${definition.database}, once no run of it is on`,
   )
 }
