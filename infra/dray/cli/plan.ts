@@ -45,12 +45,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)
-    const planned = await draftRun(
-      pipeline,
-      mode,
-      { id: 'plan', lastRun: start.from, seen: known?.source ?? null },
-      services,
-    )
+    const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from, seen: start.seen }, services)
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
     const retries = mode === null ? await retryNotes(pipeline, services) : []
     const ofTable = await notesOfTable(name)
@@ -73,10 +68,10 @@ async function notesOfTable(name: string): Promise<readonly string[]> {
   const { unitNamed } = await import('./pipelines.ts')
   const unit = await unitNamed(name)
   if (unit.kind !== 'replica') return []
-  const { table, isNew, notes } = await livePipeline(unit, name)
+  const { table, isNew, notes, lookAtCopy } = await livePipeline(unit, name)
   const read = table.cursor === null ? `it reads all rows: ${table.why}` : `it reads ${table.why}`
   const made = isNew ? [`the next run makes the table ${unit.into.name}.${table.target}`] : []
-  return [read, ...made, ...notes]
+  return [read, ...made, ...notes, ...(await lookAtCopy())]
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {

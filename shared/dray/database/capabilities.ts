@@ -129,6 +129,22 @@ export interface IdentityCapabilities {
   /** `weakness` says by what remedy the database would be known for sure; null where it is. */
   read(rows: ReadRows): Promise<{ readonly identity: Identity; readonly weakness: string | null }>
   compare(rows: ReadRows, known: Identity, now: Identity): Promise<Kinship>
+  /** What tells a table, or a view, with these columns from another one of its name. */
+  ofTable(rows: ReadRows, table: string, columns: readonly string[]): Promise<TableIdentity>
+  /** Tables that have become parts of a table since; null where `partsFrom` never is one. */
+  readonly newParts: ((rows: ReadRows, table: string, partsFrom: string) => Promise<readonly string[]>) | null
+  /** What a role is granted so that `ids` are known; null where they need no grant. */
+  readonly tablesKnownBy: string | null
+}
+
+/** Two tables are one where they share an id, or where neither has one and `definition` is the same. */
+export interface TableIdentity {
+  /** What the engine numbers the table by, and its columns in it; of a partitioned one, each part. */
+  readonly ids: readonly string[]
+  /** What moves on whenever the definition changes, and whenever the table is made anew. */
+  readonly definition: string | null
+  /** The first number of a transaction that may have given the table another part since; null where there is none. */
+  readonly partsFrom: string | null
 }
 
 /**
@@ -137,6 +153,12 @@ export interface IdentityCapabilities {
  * the engine.
  */
 export type Spelling = 'one' | 'uuid' | 'kept' | 'padded' | 'other'
+
+export interface KeyColumn {
+  readonly name: string
+  readonly kind: FieldKind
+  readonly liveType: string
+}
 
 /** What tables are made of, and asked about. Names of tables are `table` or `schema.table`. */
 export interface SchemaCapabilities {
@@ -168,6 +190,11 @@ export interface SchemaCapabilities {
   storesBytes(liveType: string): boolean
   /** How a column of this type, read or written as this kind, may write one value. */
   spellingOf(kind: FieldKind, liveType: string): Spelling
+  /**
+   * A SELECT of a key, as texts, that two rows have: as a number in one and as a text in the other; null where all
+   * values of these columns are of one type.
+   */
+  sameTexts(table: string, key: readonly KeyColumn[]): Sql | null
   /** CREATE and DROP are part of the transaction; elsewhere they commit it. */
   readonly isTransactional: boolean
   /**

@@ -17,10 +17,12 @@ export const FOLLOWS = 'follows its source'
 /** Of tables of a replica that were not there before, and of those that are there no more. */
 export const NEW_TABLES = 'takes over from now on'
 export const GONE_TABLES = 'which it has no more'
+/** Of one that is a view now. */
+export const VIEWS = 'is a view now'
 /** Of those that the target has by now. */
 export const TAKEN_OVER = 'takes over'
 
-const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE, WIDENED, GONE, FOLLOWS, NEW_TABLES, GONE_TABLES]
+const ANY = [ADDED, NOT_ADDED, LEFT, OTHER_TYPE, WIDENED, GONE, FOLLOWS, NEW_TABLES, GONE_TABLES, VIEWS]
 
 /** Whether a note of a run says that the columns, or the tables, of a source are others than before. */
 export function isOfNewColumns(note: string): boolean {
@@ -29,5 +31,5 @@ export function isOfNewColumns(note: string): boolean {
 
 /** Whether it says so of tables. */
 export function isOfTables(note: string): boolean {
-  return note.includes(NEW_TABLES) || note.includes(GONE_TABLES)
+  return [NEW_TABLES, GONE_TABLES, VIEWS].some((words) => note.includes(words))
 }

@@ -44,6 +44,16 @@ export interface KnownSource extends SeenNumbers {
   readonly server: string
   readonly database: string
   readonly position: string | null
+  /** Not there where a version of Dray that did not keep it has moved `last_run`. */
+  readonly table?: KnownTable
+}
+
+/** The table in it, and its cursor: of another one `last_run` says nothing. */
+export interface KnownTable {
+  readonly cursor: string
+  readonly ids: readonly string[]
+  readonly definition: string | null
+  readonly partsFrom: string | null
 }
 
 /** One pipeline's `PIPELINE#<name>` / `STATE` item. */

@@ -177,6 +177,8 @@ onEachEngine('counters', [source, target], (engine) => {
     await source.query('drop table events', [])
     await SourceEvent.createTable()
     await write('x', 'y')
+    await refused(events, 'run-anew', /made anew.*`npx dray state set events '6' --yes` takes/)
+    await setLastRun(events, '6', services())
 
     await refused(
       events,
@@ -198,7 +200,10 @@ onEachEngine('counters', [source, target], (engine) => {
       load: append(TargetEvent),
     }) as unknown as Pipeline
     await run(events, 'run-1')
+    await refused(stamped, 'run-other', /the cursor .* was id, counter at last_run and is at, timestamp now/)
+    await setLastRun(stamped, '2', services())
     await refused(stamped, 'run-2', /last_run is 2, which is no time/)
+    await setLastRun(events, '2', services())
     await setLastRun(events, '2024-01-01 00:00:00.000000', services())
 
     await refused(events, 'run-3', /last_run is 2024-01-01 00:00:00\.000000, which is no number/)

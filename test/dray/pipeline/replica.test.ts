@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import { Database } from 'dray/internal/active-record/database.ts'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
+import { planReplica } from 'dray/internal/pipeline/inspect/plan-replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
 import { batchPrefix } from 'dray/internal/staging/keys.ts'
 import { run as step } from 'dray/workflow'
@@ -543,6 +544,60 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.deepEqual([kept, third.error, await rowsOf(target, 'select name from a')], [[['kept']], null, [['new']]])
   })
 
+  test('a table of the same name that was there before is said once, and refused where its key is another one', async () => {
+    const { services } = engine.harness
+    for (const name of ['a', 'b', 'c']) {
+      await write(`create table ${name} (id integer not null primary key, v varchar(9) not null)`)
+      await write(`insert into ${name} values (1, 'new')`)
+    }
+    await target.query('create table a (id integer not null primary key, v varchar(9))')
+    await target.query("insert into a values (1, 'old'), (5, 'kept')")
+    await target.query('create table b (id integer not null, v varchar(9) not null primary key)')
+    await target.query('create table log (v varchar(9))')
+    await target.query("insert into log values ('kept')")
+    await write('create table log (v varchar(9))')
+
+    const planned = await planReplica(shop, services)
+    const first = await run(shop, 'run-1')
+    const second = await run(shop, 'run-2')
+
+    const noted = /rep-target.a was there before, with rows that no run of shop-raw\/a has loaded.*others stay/
+    assert.match(notesOf(first, 'shop-raw/a'), noted)
+    assert.equal(notesOf(second, 'shop-raw/a'), '')
+    assert.deepEqual(await rowsOf(target, 'select id, v from a order by id'), [
+      ['1', 'new'],
+      ['5', 'kept'],
+    ])
+    const other =
+      /rep-source.b has the key id, and rep-target.b has the key v and was not made by shop-raw\/b.*nothing was read/
+    assert.match(first.steps.get('shop-raw/b')?.error ?? '', other)
+    const of = (name: string) => planned.tables.find(({ table }) => table === name)
+    assert.match(of('a')?.notes.join() ?? '', noted)
+    assert.match(of('b')?.refused ?? '', other)
+    assert.match(of('log')?.refused ?? '', /rep-target.log is there with rows that no run of shop-raw\/log has loaded/)
+    assert.equal(of('c')?.refused, null)
+  })
+
+  test('a key that is another one now is said with what makes the copy anew', async () => {
+    await write(
+      'create table a (id integer not null primary key, place integer not null)',
+      'insert into a values (1, 1)',
+    )
+    await run(shop, 'run-1')
+    await write('drop table a', 'create table a (id integer not null, place integer not null, primary key (id, place))')
+    await write('insert into a values (1, 1), (1, 2)')
+
+    const second = await run(shop, 'run-2')
+    await target.query('drop table a')
+    const third = await run(shop, 'run-3')
+
+    assert.match(
+      second.steps.get('shop-raw/a')?.error ?? '',
+      /a has the key id, place, and rep-target.a has the key id, .*drop that copy, and `npx dray state reset shop-raw\/a --yes`/,
+    )
+    assert.deepEqual([third.error, await rowsOf(target, 'select count(*) from a')], [null, [['2']]])
+  })
+
   test('within one database, a copy is not copied again, and no table onto itself', async () => {
     const within = replicate('within', { from: source, into: target, name: ({ name }) => name.replace(/^a/, 'raw_a') })
     process.env[urlVariable(target.name)] = process.env[urlVariable(source.name)]
@@ -685,6 +740,35 @@ onEachEngine('a replica of a SQLite database', [target], (engine) => {
         [100.25, 2.5, 'def'],
       ],
     )
+    await source.close()
+  })
+
+  test('a key that is a number in one row and the same as a text in another one stops its table, and no row is lost', async () => {
+    process.env[urlVariable(source.name)] = `sqlite:${join(engine.harness.folder, 'source.db')}`
+    await source.close()
+    for (const sql of [
+      'create table a (k not null primary key, v)',
+      "insert into a values (1, 'x'), ('1', 'y'), ('b', 'z')",
+      'create table b (place integer not null, k not null, v, primary key (place, k))',
+      "insert into b values (1, 1, 'x'), (2, '1', 'y'), (2, 'b', 'z'), (3, 1.5, 'q')",
+    ]) {
+      await source.query(sql)
+    }
+
+    const first = await numbersRun('run-1')
+    await source.query("update a set k = 'c' where typeof(k) = 'text' and k = '1'")
+    const second = await numbersRun('run-2')
+    await source.query("insert into b values (3, '1.5', 'r')")
+    const third = await numbersRun('run-3')
+
+    assert.match(
+      first.steps.get('numbers/a')?.error ?? '',
+      /two rows of rep-source.a have the key 1, one as a number and one as a text, .* so nothing was read; give one/,
+    )
+    assert.deepEqual([second.error, third.steps.get('numbers/a')?.status], [null, 'success'])
+    assert.match(third.steps.get('numbers/b')?.error ?? '', /have the key 3, 1.5, one as a number and one as a text/)
+    assert.deepEqual(await rowsOf(target, 'select v from a order by v'), [['x'], ['y'], ['z']])
+    assert.deepEqual(await rowsOf(target, 'select v from b order by v'), [['q'], ['x'], ['y'], ['z']])
     await source.close()
   })
 })

@@ -221,6 +221,8 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
       const notes = (await lost.services.state.run('run-4'))?.steps[0]?.notes?.join() ?? ''
       assert.match(notes, /was at epoch 3 and the state at 1: .* has taken epoch 4/)
       await lost.services.state.setLastRun('items', null, Date.now())
+      // As if they had landed in the table that is appended to.
+      await target.query('update dray_fence set written_table = null')
       await assert.rejects(runPipeline(kinds.append, 'run-5', lost.services), /load rows twice, and nothing was read/)
     } finally {
       await lost.close()

@@ -1,4 +1,5 @@
 import type { IdentityCapabilities } from '../capabilities.ts'
+import { tableIdentity } from './table-identity.ts'
 
 const NAMES = [
   'server_uuid',
@@ -16,6 +17,9 @@ const VARIABLES = `show global variables where variable_name in (${NAMES.map((na
 const LONGEST_POSITION = 8_000
 
 export const identity: IdentityCapabilities = {
+  ofTable: tableIdentity,
+  newParts: null,
+  tablesKnownBy: 'grant process on *.* to the user that reads',
   async read(rows) {
     const variables = new Map((await rows(VARIABLES, [])).map(([name, value]) => [name?.toLowerCase(), value ?? '']))
     const [[database = '']] = (await rows('select database()', [])) as [readonly [string]]

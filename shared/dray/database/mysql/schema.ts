@@ -103,6 +103,7 @@ export const schema: SchemaCapabilities = {
     if (/^uuid$/i.test(type)) return 'uuid'
     return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
   },
+  sameTexts: () => null,
   isTransactional: false,
   async tableLike(_rows, table, next) {
     return [`create table ${quoteTable(next)} like ${quoteTable(table)}`]

@@ -1,6 +1,7 @@
 import { TerminalError } from '#dray/errors.ts'
 import type { Identity, IdentityCapabilities } from '../capabilities.ts'
 import type { ReadRows } from '../reading.ts'
+import { newParts, tableIdentity } from './table-identity.ts'
 
 const DATABASE = 'select oid::text, datname from pg_database where datname = current_database()'
 /** Of the cluster, from initdb on: physical copies and standbys have it, a dump that was restored has not. */
@@ -17,6 +18,9 @@ const UNKNOWN = 'unknown'
 const REMEDY = 'as a superuser: grant execute on function pg_control_system() to the role that reads'
 
 export const identity: IdentityCapabilities = {
+  ofTable: tableIdentity,
+  newParts,
+  tablesKnownBy: null,
   async read(rows) {
     const database = (await rows(DATABASE, []))[0]?.join(' ') ?? ''
     const server = await answer(rows, SYSTEM)

@@ -76,6 +76,7 @@ export const schema: SchemaCapabilities = {
     if (/^uuid$/i.test(type)) return 'uuid'
     return PADDED.test(type) ? 'padded' : KEPT.test(type) ? 'kept' : 'other'
   },
+  sameTexts: () => null,
   isTransactional: true,
   async tableLike(_rows, table, next) {
     const all = 'including all excluding comments excluding statistics excluding storage'

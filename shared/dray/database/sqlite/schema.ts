@@ -6,6 +6,7 @@ import { affinityOf } from './affinity.ts'
 import { copiedTypes } from './copied-types.ts'
 import { withMigrationLock } from './migration-lock.ts'
 import { quote, quoteTable } from './names.ts'
+import { sameTexts } from './same-texts.ts'
 
 const TYPES: Readonly<Record<FieldKind, string>> = {
   bigint: 'INTEGER',
@@ -50,6 +51,7 @@ export const schema: SchemaCapabilities = {
     if (affinity === 'INTEGER' && WHOLE_NUMBERS.has(kind)) return 'one'
     return affinity === 'TEXT' || affinity === 'BLOB' ? 'kept' : 'other'
   },
+  sameTexts,
   isTransactional: true,
   async tableLike(rows, table, next, indexName) {
     const found = await rows(STATEMENTS, [ownName(table)])

@@ -35,7 +35,7 @@ const LARGE = 256 * 1024 ** 2
 
 /** What the next run of a replica would do with each of its tables. Takes no lease and changes nothing. */
 export async function planReplica(replica: Replica, services: Services): Promise<PlannedReplica> {
-  const { tables: found, notes } = await replicaTables(replica, services.signal)
+  const { tables: found, notes } = await replicaTables(replica, services.signal, services.state)
   const tables = await together(found, (table) => planned(replica, table, services))
   const works = tables.filter(({ prepared }) => prepared !== null)
   return {
@@ -58,12 +58,13 @@ async function planned(replica: Replica, table: FoundTable, services: Services):
   const all = { ...table, rows: table.rows ?? whole, lastRun, until: null, rowsToRead: whole, notes: [] }
   if (prepared === null) return { ...all, needs: needsOf(replica, whole, undefined) }
   const { partitionRows } = prepared.pipeline.extract
-  if (prepared.table.cursor === null || lastRun === null) {
-    return { ...all, needs: needsOf(replica, whole, partitionRows) }
-  }
   try {
+    const copy = await prepared.lookAtCopy()
+    if (prepared.table.cursor === null || lastRun === null) {
+      return { ...all, notes: copy, needs: needsOf(replica, whole, partitionRows) }
+    }
     const { rows, until, notes } = await changed(prepared, known, services)
-    return { ...all, until, rowsToRead: rows, notes, needs: needsOf(replica, rows, partitionRows) }
+    return { ...all, until, rowsToRead: rows, notes: [...copy, ...notes], needs: needsOf(replica, rows, partitionRows) }
   } catch (error) {
     if (error instanceof TransientError) throw error
     return { ...all, prepared: null, refused: (error as Error).message, needs: needsOf(replica, 0, partitionRows) }
@@ -83,7 +84,7 @@ async function changed(
   services: Services,
 ) {
   const start = await startOfRun(pipeline, null, known, services)
-  const from = { id: 'plan', lastRun: start.from, seen: known?.source ?? null }
+  const from = { id: 'plan', lastRun: start.from, seen: start.seen }
   const { rows, window, notes } = await draftRun(pipeline, null, from, services)
   return { rows, until: window?.hi ?? null, notes: [...start.notes, ...notes] }
 }

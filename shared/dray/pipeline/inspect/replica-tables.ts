@@ -1,8 +1,10 @@
 import { ConfigurationError, TransientError } from '#dray/errors.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
-import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
+import { changesNoted } from '#dray/pipeline/replica/changed-tables.ts'
+import { type ChosenTable, type ChosenTables, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
 import { type LiveTable, livePipeline } from '#dray/pipeline/replica/prepared-table.ts'
-import { apartInTarget, changesNoted } from '#dray/pipeline/stages/tables.ts'
+import { apartInTarget } from '#dray/pipeline/stages/tables.ts'
+import type { StateStore } from '#dray/state/state-store.ts'
 
 /** A table of a replica as the next run would find it. */
 export interface FoundTable extends ChosenTable {
@@ -23,7 +25,11 @@ export interface FoundTables {
 const AT_ONCE = 4
 
 /** Which tables a replica has now, each as a run would take it over. Changes nothing. */
-export async function replicaTables(replica: Replica, signal: AbortSignal): Promise<FoundTables> {
+export async function replicaTables(
+  replica: Replica,
+  signal: AbortSignal,
+  state: StateStore | null = null,
+): Promise<FoundTables> {
   const chosen = await chosenTables(replica)
   const { clashes } = await apartInTarget(replica, chosen.tables)
   const tables = await together(chosen.tables, async (table): Promise<FoundTable> => {
@@ -37,7 +43,7 @@ export async function replicaTables(replica: Replica, signal: AbortSignal): Prom
       return { ...table, prepared: null, refused: (error as Error).message }
     }
   })
-  return { tables, notes: [...chosen.notes, ...(await changes(replica, chosen.tables))] }
+  return { tables, notes: [...chosen.notes, ...(await changes(replica, chosen, { state, clashes }))] }
 }
 
 /**
@@ -53,9 +59,13 @@ export async function stepsOfTables(replica: Replica, asked: readonly string[] |
 }
 
 /** Before the first run the target knows of no table. */
-async function changes(replica: Replica, tables: readonly ChosenTable[]): Promise<readonly string[]> {
+async function changes(
+  replica: Replica,
+  chosen: ChosenTables,
+  surroundings: Parameters<typeof changesNoted>[2],
+): Promise<readonly string[]> {
   const fence = await replica.into.withConnection((connection) => connection.describe('dray_fence'))
-  return fence === null ? [] : changesNoted(replica, tables)
+  return fence === null ? [] : changesNoted(replica, chosen, surroundings)
 }
 
 /** Does the work of all, several at once, and keeps their order. */

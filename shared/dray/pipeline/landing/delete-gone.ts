@@ -7,6 +7,7 @@ import type { Adapter } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
 import type { StagedObject } from '#dray/messages/staged-object.ts'
+import { isTableStep, tableOfStep } from '#dray/messages/step-name.ts'
 import { BORNE_DELETES } from '#dray/pipeline/declare/deletes-option.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { keyOf } from '#dray/pipeline/texts/canonical.ts'
@@ -134,21 +135,32 @@ function guard(
 ): void {
   const { deletes, extract, load } = pipeline
   const where = `${load.target.definition.database}.${load.target.definition.table}`
+  const verb = deletes.kind === 'soft' ? 'marked as deleted' : 'deleted'
   const from = `${extract.source.definition.database}.${extract.source.definition.table}`
   if (source === 0 && rows > 0) {
     throw new DataQualityError(
       '',
       'source_empty',
-      `${pipeline.name}: ${from} has no row at all, so none of the ${rows} rows of ${where} was deleted and last_run stays where it is; look at the source, and empty the target by hand when that is right`,
+      `${pipeline.name}: ${from} has no row at all, so none of the ${rows} rows of ${where} was ${verb} and last_run stays where it is; look at the source; when that is right, ${byHand(pipeline, where)}`,
     )
   }
+  const raised = isTableStep(pipeline.name)
+    ? `overrides: { '${tableOfStep(pipeline.name)}': { most: … } }`
+    : `deletes: { ${deletes.kind === 'soft' ? `soft: '${deletes.field}'` : `${deletes.kind}: true`}, most: … }`
   const most = Math.max(BORNE_DELETES, Math.floor(rows * deletes.most))
   if (gone <= most) return
   throw new DataQualityError(
     '',
     'deletes_threshold',
-    `${pipeline.name}: ${gone} of ${rows} rows of ${where} have no row in ${from} any more and at most ${most} may be deleted, so none was and last_run stays where it is; look at the source, or raise deletes: { ${deletes.kind === 'soft' ? `soft: '${deletes.field}'` : `${deletes.kind}: true`}, most: … } when that is right`,
+    `${pipeline.name}: ${gone} of ${rows} rows of ${where} have no row in ${from} any more and at most ${most} may be ${verb}, so none was and last_run stays where it is; look at the source, or raise ${raised} when that is right`,
   )
+}
+
+function byHand({ deletes, load }: Pipeline, where: string): string {
+  if (deletes.field === null) return `delete the rows of ${where} by hand`
+  const { database, table } = load.target.definition
+  const { column } = columnOf(load.target.definition, deletes.field)
+  return `mark them by hand: \`update ${table} set ${column} = current_timestamp where ${column} is null\` in ${database}`
 }
 
 interface Work {

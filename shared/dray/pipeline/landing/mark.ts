@@ -1,4 +1,5 @@
 import type { Database } from '#dray/database/database.ts'
+import { wholeName } from '#dray/database/whole-name.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { checkFence, ledgerOf, lockFence } from './ledger.ts'
@@ -26,8 +27,14 @@ export function markOf(
   return fence.epoch >= BigInt(known.commitEpoch) ? known.lastRun : null
 }
 
+/** Whether the rows that a fence speaks of have landed in another table of the target. */
+export function isOfAnother({ writtenTable }: { readonly writtenTable: string | null }, table: string): boolean {
+  return writtenTable !== null && writtenTable !== table
+}
+
 /** The mark of a target that no run has the lease of; null where nothing of the pipeline has landed there. */
-export async function readMark(database: Database, pipeline: string, known: Committed): Promise<string | null> {
+export async function readMark({ name: pipeline, load }: Pipeline, known: Committed): Promise<string | null> {
+  const { database, definition } = load.target
   const { Fence } = ledgerOf(database)
   const live = await database.withConnection((connection) => connection.describe(Fence.definition.table))
   const columns = live?.columns.map(({ name }) => name) ?? []
@@ -36,7 +43,8 @@ export async function readMark(database: Database, pipeline: string, known: Comm
   if (!columns.includes('mark'))
     return (await Fence.where({ pipeline }).select('pipeline').exists()) ? known.lastRun : null
   const fence = await Fence.findBy({ pipeline })
-  return fence === null ? null : markOf(fence, known)
+  if (fence === null || isOfAnother(fence, await wholeName(database, definition.table))) return null
+  return markOf(fence, known)
 }
 
 /**
@@ -57,10 +65,13 @@ export async function markLanded(
   })
 }
 
-/** Sets the mark by hand, in the transaction that is open; `epoch` is for a target that has no fence yet. */
+/**
+ * Sets the mark by hand, for the table that is written now, in the transaction that is open; `epoch` is for a target
+ * that has no fence yet.
+ */
 export async function setMark(database: Database, pipeline: string, mark: string | null, epoch: number): Promise<void> {
   const { Fence } = ledgerOf(database)
   const isThere = (await lockFence(database, pipeline, 'update')) !== null
   const fence = isThere ? await Fence.findBy({ pipeline }) : new Fence({ pipeline, epoch: BigInt(epoch) })
-  await fence?.assign({ mark, runId: BY_HAND }).saveOrFail()
+  await fence?.assign({ mark, runId: BY_HAND, writtenTable: null }).saveOrFail()
 }

@@ -10,6 +10,7 @@ import { askedModel } from './asked-model.ts'
 import { isKeyDeclaredAlone, isView } from './declared-key.ts'
 import { refuseFarOpen } from './far-open.ts'
 import { forgottenSpellings } from './forgotten-spellings.ts'
+import { refuseSameTexts } from './same-texts.ts'
 
 /** The live columns when a run was planned, of the source and of the target. */
 export interface PlannedSchema {
@@ -42,6 +43,7 @@ export async function checkContract(
   const live = { source: await describe(models.source), target: await describe(models.target) }
   refuseComputed(pipeline, live.target)
   await refuseFarOpen(pipeline, live.target)
+  await refuseSameTexts(pipeline, live.source?.columns ?? [])
   const others = [
     ...otherDifferences(pipeline.extract.model, live.source),
     ...otherDifferences(models.target, live.target),

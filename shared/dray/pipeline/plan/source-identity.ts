@@ -1,12 +1,15 @@
 import type { Identity } from '#dray/database/capabilities.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
-import type { KnownSource } from '#dray/state/state-store.ts'
+import type { KnownSource, KnownTable } from '#dray/state/state-store.ts'
+import { type OtherTable, otherTable, tableOf } from './table-identity.ts'
 
 /** The source that a run reads, to be kept beside `last_run`; null for a full load, which has none. */
 export interface ReadSource {
-  readonly source: Identity | null
+  readonly source: (Identity & { readonly table: KnownTable }) | null
   readonly note: string | null
+  /** Null where `last_run` is of the table and its cursor. */
+  readonly otherTable: OtherTable | null
 }
 
 /**
@@ -18,20 +21,31 @@ export async function checkSource(
   lastRun: string | null,
   known: KnownSource | null,
 ): Promise<ReadSource> {
-  if (extract.cursor === null) return { source: null, note: null }
+  if (extract.cursor === null) return { source: null, note: null, otherTable: null }
   const { database, definition } = extract.source
   return database.withConnection(async (connection, adapter) => {
     const rows = async (sql: string, parameters: readonly string[]) => (await connection.query(sql, parameters)).rows
     const { identity, weakness } = await adapter.identity.read(rows)
+    const table = await tableOf(extract, connection, adapter)
+    const source = { ...identity, table }
     const weak =
       weakness === null
         ? null
         : `${definition.database} can be told from another server by its name alone; to have it known for sure, ${weakness}`
-    if (known === null) return { source: identity, note: weak }
+    if (known === null) return { source, note: weak, otherTable: null }
     const kinship = await adapter.identity.compare(rows, known, identity)
     if (kinship === 'other' || kinship === 'behind') throw otherSource(name, definition.database, lastRun, kinship)
     const promoted = `another server has taken over the source ${definition.database} since last_run: rows that only the former one had, as after a failover that lost some, are found by \`npx dray reconcile ${name}\``
-    return { source: identity, note: kinship === 'successor' ? promoted : weak }
+    // Another server may number the same tables otherwise.
+    const kept = kinship === 'successor' && known.table ? { ...table, cursor: known.table.cursor } : known.table
+    return {
+      source,
+      note: kinship === 'successor' ? promoted : weak,
+      otherTable:
+        !kept || lastRun === null
+          ? null
+          : await otherTable(extract, lastRun, { known: kept, now: table }, connection, adapter),
+    }
   })
 }
 

@@ -2,6 +2,7 @@ import { TerminalError } from '#dray/errors.ts'
 import type { Cursor } from '#dray/pipeline/declare/extraction.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { compareInstants } from '#dray/pipeline/texts/instant.ts'
+import type { OtherTable } from './table-identity.ts'
 
 /** From where on a usual run reads, and why it is not from `last_run`. */
 export interface StartingPoint {
@@ -36,6 +37,18 @@ export function startingPoint(
     ? `; rows that came late since then are not read again, and \`npx dray reconcile ${pipeline.name} --fix\` finds them`
     : ''
   return { from, note: note + late }
+}
+
+/** Throws `Terminal` for an append, which knows no row again. */
+export function fromTheBeginning({ name, load }: Pipeline, lastRun: string, other: OtherTable): StartingPoint {
+  if (load.kind !== 'append') return { from: null, note: `${other.why}, so all rows are read again` }
+  const { database, table } = load.target.definition
+  const kept = other.isOtherCursor
+    ? `\`npx dray state set ${name} '<value of the new cursor>' --yes\` reads on from there`
+    : `\`npx dray state set ${name} '${lastRun}' --yes\` takes its rows for those that it had and reads on from there`
+  throw new TerminalError(
+    `${name}: ${other.why}; an append from last_run (${lastRun}) could leave rows out for good, and one of all rows could load some twice, so nothing was read. ${kept}; or delete all rows of ${database}.${table}, then \`npx dray state reset ${name} --yes\` has all rows loaded once`,
+  )
 }
 
 function upTo(mark: string | null): string {

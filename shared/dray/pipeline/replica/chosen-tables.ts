@@ -1,7 +1,9 @@
 import type { ListedTable } from '#dray/database/catalogue.ts'
 import { type TableName, tableNameOf, tableParts } from '#dray/database/table-name.ts'
+import { wholeName } from '#dray/database/whole-name.ts'
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
+import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { asking } from './read-table.ts'
 import { isWithinOneDatabase, targetOf } from './target-table.ts'
 
@@ -14,6 +16,8 @@ export interface ChosenTable extends ListedTable {
 export interface ChosenTables {
   /** The largest first. */
   readonly tables: readonly ChosenTable[]
+  /** The others that the source has. */
+  readonly left: readonly ChosenTable[]
   /** Sentences on what the declaration names and the source has not. */
   readonly notes: readonly string[]
 }
@@ -34,11 +38,13 @@ export async function chosenTables(replica: Replica): Promise<ChosenTables> {
     .filter((one) => !unwanted.some((pattern) => matches(pattern, one.table)))
   const copies = await copiesAmong(replica, meant)
   const tables = meant.filter(({ table }) => !copies.has(table))
+  const withStep = (one: ListedTable) => ({ ...one, step: tableStep(replica.name, one.table) })
   const barred = refused
     .filter((table) => !isOfDray(tableNameOf(table)) && wanted.some((pattern) => matches(pattern, table)))
     .filter((table) => !unwanted.some((pattern) => matches(pattern, table)))
   return {
-    tables: tables.map((one) => ({ ...one, step: tableStep(replica.name, one.table) })).sort(largestFirst),
+    tables: tables.map(withStep).sort(largestFirst),
+    left: own.filter((one) => !tables.includes(one)).map(withStep),
     notes: [
       ...barredNote(replica, barred),
       ...notesOn(replica, wanted, [...own.map(({ table }) => table), ...barred], tables),
@@ -46,11 +52,29 @@ export async function chosenTables(replica: Replica): Promise<ChosenTables> {
   }
 }
 
-/** Tables that hold what others are copied into: each run would make a copy of the copy. */
+/** Tables that hold what others are copied into, or were before: each run would make a copy of the copy. */
 async function copiesAmong(replica: Replica, tables: readonly ListedTable[]): Promise<ReadonlySet<string>> {
+  if (!(await isWithinOneDatabase(replica))) return new Set()
   const copies = new Set(tables.flatMap(({ table }) => targetWithin(replica, table)))
-  const among = tables.filter(({ table }) => copies.has(table)).map(({ table }) => table)
-  return new Set(among.length > 0 && (await isWithinOneDatabase(replica)) ? among : [])
+  const written = await writtenBy(replica)
+  const among = tables.map(async ({ table }) => {
+    if (copies.has(table)) return [table]
+    const { name } = tableNameOf(table)
+    // Only those that may be one are asked for.
+    if (![...written].some((one) => one.endsWith(name))) return []
+    return written.has(await wholeName(replica.from, table)) ? [table] : []
+  })
+  return new Set((await Promise.all(among)).flat())
+}
+
+/** The tables that its runs have written, but for those that were copied onto themselves. */
+async function writtenBy({ into, name }: Replica): Promise<ReadonlySet<string>> {
+  const { Fence } = ledgerOf(into)
+  const live = await into.withConnection((connection) => connection.describe(Fence.definition.table))
+  const isKnown = Fence.definition.columnNames.every((column) => live?.columns.some((one) => one.name === column))
+  if (!isKnown) return new Set()
+  const fences = await Fence.where(['pipeline like ?', `${name}/%`]).toArray()
+  return new Set(fences.flatMap(({ writtenTable }) => writtenTable ?? []))
 }
 
 /** None where `name` gives no name, or the table's own. */

@@ -6,12 +6,12 @@ import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
 import type { Mask, Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
-import { held } from '#dray/pipeline/plan/held-types.ts'
+import { held, holdable, wantedColumn } from '#dray/pipeline/plan/held-types.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
 import { isAlike, propertyNames, targetNames } from './column-names.ts'
 import { asItIs, copiedTypes, isCopied } from './copied-types.ts'
-import { candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { asking, candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
 import { type TableCursor, tableCursor } from './table-cursor.ts'
 import { targetOf } from './target-table.ts'
 
@@ -86,6 +86,12 @@ interface Pairing {
   readonly copied: ReadonlyMap<string, CopiedType>
 }
 
+/** A column whose values that of the target does not hold. */
+interface Misfit {
+  readonly column: LiveColumn
+  readonly there: LiveColumn
+}
+
 interface Subject {
   readonly step: string
   readonly source: string
@@ -102,6 +108,7 @@ class Describer {
   readonly #notes: string[] = []
   readonly #missing: MissingColumn[] = []
   #copied: ReadonlyMap<string, CopiedType> = new Map()
+  readonly #misfits: Misfit[] = []
 
   constructor(replica: Replica, subject: Subject) {
     this.#replica = replica
@@ -116,6 +123,8 @@ class Describer {
     const key = this.#key(masks)
     const taken = read.live.columns.filter(({ name }) => !override.except?.includes(name))
     const fields = await this.#fields(taken, key, masks)
+    const [misfit] = this.#misfits
+    if (misfit !== undefined) throw await this.#otherType(misfit)
     const columns = fields.filter(({ mask }) => mask !== 'null')
     const cursor = await tableCursor(this.#replica, this.#subject, columns)
     const deletes = override.deletes ?? this.#replica.deletes
@@ -262,7 +271,7 @@ class Describer {
 
   /** How a column that is there takes the source's values. */
   #pair(column: LiveColumn, there: LiveColumn, { mask, measured, copied }: Pairing) {
-    const { read, adapter, target } = this.#subject
+    const { read, adapter } = this.#subject
     if (mask === 'null') return { source: typeOf('text'), target: typeOf('text') }
     const types = [...(measured === null ? [] : [measured]), ...typesHeldIn(read, column)]
     if (isCopied(copied.get(column.name), there, adapter)) return asItIs(types, there)
@@ -270,9 +279,31 @@ class Describer {
       const pair = held(type, there, adapter)
       if (pair !== null) return pair
     }
-    const { from, into } = this.#replica
-    throw this.#refuse(
-      `the column ${column.name} of ${this.#where} is ${column.type || 'without a type'}, and ${there.name} of ${into.name}.${target} is ${there.type || 'without a type'}, which does not hold its values, so nothing was read and last_run stays where it is; change that column of ${into.name} and run again, or leave it out (overrides: { '${this.#subject.source}': { except: ['${column.name}'] } } of ${from.name}'s replica)`,
+    this.#misfits.push({ column, there })
+    return null
+  }
+
+  /** A type that changes may cut values, so a person decides. */
+  async #otherType({ column, there }: Misfit): Promise<TerminalError> {
+    const { read, adapter, target, source } = this.#subject
+    const { into } = this.#replica
+    const [type = typeOf('text')] = candidatesIn(read, column).types
+    const change = {
+      kind: 'change',
+      column: { ...wantedColumn(there.name, holdable(type, adapter), adapter), nullable: there.nullable },
+      liveType: there.type,
+      type: true,
+      nullable: false,
+      startsAtZero: false,
+      isGenerated: false,
+    } as const
+    const found = await into.withConnection((connection) =>
+      adapter.alter.alterationsOf(asking(connection), target, [change]),
+    )
+    const statements = found.filter(({ refused }) => refused === null).flatMap(({ sql }) => sql)
+    const changed = statements.length === 0 ? 'change that column' : `\`${statements.join('; ')}\``
+    return this.#refuse(
+      `the column ${column.name} of ${this.#where} is ${column.type || 'without a type'}, and ${there.name} of ${into.name}.${target} is ${there.type || 'without a type'}, which does not hold its values, so nothing was read and last_run stays where it is. Run ${changed} on ${into.name} (it may write the whole table anew) and run again, or leave the column out (overrides: { '${source}': { except: ['${column.name}'] } })`,
     )
   }
 

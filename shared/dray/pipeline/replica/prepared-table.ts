@@ -1,10 +1,10 @@
-import { quotedTable, tableNameOf } from '#dray/database/table-name.ts'
+import { tableNameOf } from '#dray/database/table-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
-import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { type ReplicatedTable, tablePipeline } from '#dray/pipeline/rows/replicated-table.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
+import { copyThatIsThere } from './copy-there.ts'
 import { describeTable } from './described-table.ts'
 import { makeChanges, targetChanges } from './fitted-target.ts'
 
@@ -33,10 +33,10 @@ export async function preparedTable(
     await makeTable(pipeline)
     return { pipeline, table, notes }
   }
-  await refuseUnknown(pipeline)
+  const taken = await copyThatIsThere(replica, pipeline, table, live)
   const changes = await targetChanges(replica, described, live, pipeline)
   const made = await makeChanges(pipeline, changes, missing, signal)
-  const said = [...notes, ...changes.notes, ...made]
+  const said = [...notes, ...taken, ...changes.notes, ...made]
   if (made.length === 0) return { pipeline, table, notes: said }
   const again = await describeTable(replica, step)
   return { pipeline: tablePipeline(replica, again.table), table: again.table, notes: said }
@@ -46,6 +46,8 @@ export async function preparedTable(
 export interface LiveTable extends PreparedTable {
   /** The next run makes its table. */
   readonly isNew: boolean
+  /** What becomes of rows that are in its table already. Throws `Terminal` where a run would refuse it. */
+  readonly lookAtCopy: () => Promise<readonly string[]>
 }
 
 /** The same as it would be, where nothing is to be changed. */
@@ -55,7 +57,8 @@ export async function livePipeline(replica: Replica, step: string): Promise<Live
   const pipeline = tablePipeline(replica, table)
   const changes = live === null ? null : await targetChanges(replica, described, live, pipeline)
   const toCome = (changes?.safe ?? []).map(({ what }) => `the next run ${what} in ${replica.into.name}.${table.target}`)
-  return { pipeline, table, isNew: live === null, notes: [...notes, ...(changes?.notes ?? []), ...toCome] }
+  const lookAtCopy = async () => (live === null ? [] : copyThatIsThere(replica, pipeline, table, live))
+  return { pipeline, table, isNew: live === null, lookAtCopy, notes: [...notes, ...(changes?.notes ?? []), ...toCome] }
 }
 
 /** What `last_run` says has landed would not be read again. */
@@ -66,22 +69,6 @@ async function refuseLost({ name, extract, load }: Pipeline, state: StateStore):
   const { database, table } = load.target.definition
   throw new TerminalError(
     `${name}: ${database} has no table ${table} (any more), and last_run says that rows were loaded until ${known.lastRun}, so a run would leave them out and nothing was read; \`npx dray state reset ${name} --yes\` has the next run load all of them`,
-  )
-}
-
-/** Rows that no run of this table has put there would be gone once it is replaced. */
-async function refuseUnknown({ name, load: { kind, target } }: Pipeline): Promise<void> {
-  if (kind !== 'replace') return
-  const known = await ledgerOf(target.database).Fence.where(['pipeline = ?', name]).toArray()
-  if (known.length > 0) return
-  const { database, table } = target.definition
-  const isEmpty = await target.database.withConnection(async (connection, { quote }) => {
-    const { rows } = await connection.query(`select 1 from ${quotedTable(table, quote)} limit 1`)
-    return rows.length === 0
-  })
-  if (isEmpty) return
-  throw new TerminalError(
-    `${name}: ${database}.${table} is there with rows that no run of ${name} has loaded, and each run replaces the whole table, so they would be lost and nothing was read; give the copy another name (name, or overrides: { name }), or empty ${database}.${table} by hand where nobody needs them`,
   )
 }
 

@@ -9,7 +9,8 @@ import type { Draft } from '#dray/pipeline/plan/draft.ts'
 import { draftKeys } from '#dray/pipeline/plan/keys.ts'
 import { checkOwnSql } from '#dray/pipeline/plan/own-sql.ts'
 import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
-import { type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
+import { fromTheBeginning, type StartingPoint, startingPoint } from '#dray/pipeline/plan/starting-point.ts'
+import type { OtherTable } from '#dray/pipeline/plan/table-identity.ts'
 import { draftUsual } from '#dray/pipeline/plan/usual-run.ts'
 import { draftReplay } from '#dray/pipeline/quarantine/replay.ts'
 import type { PipelineState, SeenNumbers } from '#dray/state/state-store.ts'
@@ -40,14 +41,19 @@ function withNotes(drafted: Draft, more: readonly string[]): Draft {
   return { ...drafted, notes: [...drafted.notes, ...more] }
 }
 
-/** Throws `Terminal` for an append to a target that `last_run` is not of. */
+/**
+ * Throws `Terminal` for an append to a target, or of a table, that `last_run` is not of. `otherTable` says how the
+ * source's is another one.
+ */
 export async function whereToStart(
   pipeline: Pipeline,
   lastRun: string | null,
   mark: string | null,
-  services: Services,
+  { otherTable, services }: { readonly otherTable: OtherTable | null; readonly services: Services },
 ): Promise<StartingPoint> {
-  const isOther = pipeline.load.kind === 'append' && lastRun !== mark
+  if (otherTable !== null && lastRun !== null) return fromTheBeginning(pipeline, lastRun, otherTable)
+  // Without a mark nothing has landed in the table, whatever runs have landed in another one.
+  const isOther = pipeline.load.kind === 'append' && lastRun !== mark && mark !== null
   const partly = isOther ? await partlyLanded(pipeline, mark, services) : null
   return startingPoint(pipeline, lastRun, mark, partly)
 }
@@ -61,11 +67,16 @@ export async function startOfRun(
   mode: ReadingMode | null,
   known: Pick<PipelineState, 'lastRun' | 'commitEpoch' | 'source'> | null,
   services: Services,
-): Promise<{ readonly from: string | null; readonly notes: readonly string[] }> {
+): Promise<{ readonly from: string | null; readonly seen: SeenNumbers | null; readonly notes: readonly string[] }> {
   const state = known ?? { lastRun: null, commitEpoch: 0, source: null }
   const read = await checkSource(pipeline, state.lastRun, state.source)
   const isUsual = mode === null && pipeline.extract.cursor !== null
-  const mark = isUsual ? await readMark(pipeline.load.target.database, pipeline.name, state) : state.lastRun
-  const start = await whereToStart(pipeline, state.lastRun, mark, services)
-  return { from: start.from, notes: [read.note, start.note].filter((note) => note !== null) }
+  const mark = isUsual ? await readMark(pipeline, state) : state.lastRun
+  const otherTable = mode === null ? read.otherTable : null
+  const start = await whereToStart(pipeline, state.lastRun, mark, { otherTable, services })
+  return {
+    from: start.from,
+    seen: otherTable === null ? state.source : null,
+    notes: [read.note, start.note].filter((note) => note !== null),
+  }
 }

@@ -1,5 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
-import { TransientError } from '#dray/errors.ts'
+import { ConfigurationError, TerminalError, TransientError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
@@ -11,17 +11,18 @@ import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { estimate, MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
+import type { Draft } from '#dray/pipeline/plan/draft.ts'
 import { modeOfEvents } from '#dray/pipeline/plan/event-keys.ts'
 import { doneBefore, resumedMode } from '#dray/pipeline/plan/resumed-runs.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
-import { checkSource } from '#dray/pipeline/plan/source-identity.ts'
+import { checkSource, type ReadSource } from '#dray/pipeline/plan/source-identity.ts'
 import { type Plan, type PlannedWork, pipelineOf, stagePlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
 import { stageOpenKeys } from '#dray/pipeline/quarantine/open-keys.ts'
 import { withRetries } from '#dray/pipeline/quarantine/retries.ts'
 import { bytesPass } from '#dray/pipeline/replica/bytes-pass.ts'
 import { type PreparedTable, preparedTable } from '#dray/pipeline/replica/prepared-table.ts'
 import { withColumns } from '#dray/pipeline/rows/followed-columns.ts'
-import { emptyStep, type Lease, seenNumbers } from '#dray/state/state-store.ts'
+import { emptyStep, type KnownSource, type Lease, seenNumbers } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { draftRun, whereToStart } from './draft-run.ts'
 import { enterRun } from './enter-run.ts'
@@ -36,8 +37,22 @@ const LEASE_MS = 6 * 3600 * 1000
  * resumed, takes over its plan. Throws `LeaseHeld` when another run holds the pipeline, `Terminal` when a model does
  * not fit its live table.
  */
-export function plan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
-  return withDeadline(services.signal, () => makePlan(unit, input, services))
+export async function plan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
+  try {
+    return await withDeadline(services.signal, () => makePlan(unit, input, services))
+  } catch (error) {
+    if (error instanceof TerminalError || error instanceof ConfigurationError)
+      await recordReason(input, error, services)
+    throw error
+  }
+}
+
+/** A machine cuts the reason, and the remedy stands at its end. */
+async function recordReason({ run, pipeline }: PlanInput, error: Error, { state }: Services): Promise<void> {
+  const known = await state.stepRecord(run.id, pipeline)
+  const last = (await state.pipeline(pipeline))?.lastRun ?? null
+  const record = known ?? { ...emptyStep(run.id, pipeline), lastRunBefore: last, lastRunAfter: last }
+  if (record.status === 'running') await state.putStep({ ...record, error: `${error.name}: ${error.message}` })
 }
 
 async function makePlan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
@@ -56,7 +71,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   const read = await checkSource(declared, taken.lastRun, taken.source)
   await migrateTarget(declared.load.target.database)
   const { lease, fence, note } = await raiseOver(declared, taken, services)
-  await claimTable(declared, fence)
+  const mark = await claimTable(declared, fence)
   const landed = await landedPlan(declared, mode, lease, services)
   if (landed !== null) {
     await checkSource(declared, landed.plan.window?.lo ?? null, landed.plan.source ?? null)
@@ -70,8 +85,11 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   refuseToLoadTwice(pipeline, asked)
   const { epoch, version, lastRun } = lease
   const start =
-    asked === null ? await whereToStart(pipeline, lastRun, fence.mark, services) : { from: lastRun, note: null }
-  const usual = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen: taken.source }, services)
+    asked === null
+      ? await whereToStart(pipeline, lastRun, mark, { otherTable: read.otherTable, services })
+      : { from: lastRun, note: null }
+  const seen = asked === null && read.otherTable !== null ? null : taken.source
+  const usual = await draftRun(pipeline, asked, { id: run.id, lastRun: start.from, seen }, services)
   const { drafted, sent } = await withRetries(pipeline, usual, run.id, services)
   const waiting = await stageOpenKeys(pipeline, asked, { id: run.id, sent }, services)
   const said = [note, read.note, start.note, ...(prepared?.notes ?? []), ...following.notes].filter(
@@ -86,7 +104,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
     ...(following.columns.length === 0 ? {} : { columns: following.columns }),
     ...(prepared === null ? {} : { table: prepared.table }),
     ...(prepared !== null && (await bytesPass(pipeline, schema)) ? { bytesPass: true as const } : {}),
-    source: read.source === null ? null : { ...seenNumbers(taken.source), ...read.source, ...drafted.seen },
+    source: read.source === null ? null : keptSource(read.source, taken.source, drafted, seen),
     pipeline: pipeline.name,
     runId: run.id,
     epoch,
@@ -99,6 +117,17 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
   return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
+}
+
+/** A run that leaves `last_run` where it is leaves it to the table that it is of. */
+function keptSource(
+  { table, ...identity }: NonNullable<ReadSource['source']>,
+  known: KnownSource | null,
+  { advances, seen: drafted }: Pick<Plan, 'advances'> & Pick<Draft, 'seen'>,
+  seen: KnownSource | null,
+): KnownSource {
+  const kept = advances ? table : known?.table
+  return { ...seenNumbers(seen), ...identity, ...drafted, ...(kept === undefined ? {} : { table: kept }) }
 }
 
 /**

@@ -1,12 +1,11 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { TerminalError } from '#dray/errors.ts'
-import { GONE_TABLES, NEW_TABLES } from '#dray/messages/column-notes.ts'
 import type { StepOutcome, TablesInput, TablesOutput } from '#dray/messages/stages.ts'
 import { executionSuffix } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
-import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
-import { type ChosenTable, chosenTables, listed } from '#dray/pipeline/replica/chosen-tables.ts'
+import { changesNoted } from '#dray/pipeline/replica/changed-tables.ts'
+import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
 import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
 import { writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
@@ -48,7 +47,7 @@ async function findTables(replica: Replica, input: TablesInput, services: Servic
   const wanted = chosenOf(replica, chosen.tables, { asked, except: new Set(except ?? []) })
   const { apart, clashes } = await apartInTarget(replica, wanted)
   await migrateTarget(replica.into)
-  const notes = [...chosen.notes, ...(asked === null ? await changesNoted(replica, chosen.tables) : [])]
+  const notes = [...chosen.notes, ...(asked === null ? await changesNoted(replica, chosen, { state, clashes }) : [])]
   for (const note of notes) services.log.warn(note, { pipeline: replica.name })
   for (const [step, ending] of clashes) await recordEnd(run, step, ending, { state })
   await state.putStep({
@@ -126,30 +125,4 @@ function ontoItself({ from, into }: Replica, { table }: ChosenTable): string {
   const one =
     from.name === into.name ? `${from.name} is source and target` : `${from.name} and ${into.name} are one database`
   return `Terminal: ${one}, and ${table} would be copied onto itself, so it was not touched; give its copy another name (name: (table) => \`raw_\${table.name}\`), or bind ${into.name} to another database`
-}
-
-/** Tables that have come or gone since the last run, by what the target knows of. */
-export async function changesNoted(replica: Replica, chosen: readonly ChosenTable[]): Promise<string[]> {
-  const { Fence } = ledgerOf(replica.into)
-  const known = await Fence.where(['pipeline like ?', `${replica.name}/%`]).toArray()
-  if (known.length === 0) return []
-  const names = new Set(known.map(({ pipeline }) => pipeline))
-  const steps = new Set(chosen.map(({ step }) => step))
-  const [fresh, gone] = [
-    chosen.filter(({ step }) => !names.has(step)),
-    known.filter(({ pipeline }) => !steps.has(pipeline)),
-  ]
-  const { from, into, name } = replica
-  return [
-    ...(fresh.length === 0
-      ? []
-      : [
-          `${from.name} has ${fresh.length === 1 ? 'a new table' : 'new tables'}, which ${name} ${NEW_TABLES}: ${listed(fresh.map(({ table }) => table))}`,
-        ]),
-    ...(gone.length === 0
-      ? []
-      : [
-          `${name} has copied ${listed(gone.map(({ pipeline }) => pipeline.slice(name.length + 1)))} of ${from.name}, ${GONE_TABLES}, or its user may not see ${gone.length === 1 ? 'it' : 'them'}; ${into.name} keeps ${listed(gone.map(({ writtenTable, pipeline }) => writtenTable ?? pipeline))} as of the last run. Once ${gone.length === 1 ? 'it is' : 'they are'} dropped there, this ends with: delete from dray_fence where pipeline in (${gone.map(({ pipeline }) => `'${pipeline.replaceAll("'", "''")}'`).join(', ')})`,
-        ]),
-  ]
 }

@@ -264,6 +264,9 @@ function memoryAdapter(
         return { identity: { server, database: name, position: null }, weakness: null }
       },
       compare: async (_rows, known, now) => (known.server === now.server ? 'same' : 'other'),
+      ofTable: async () => ({ ids: [], definition: null, partsFrom: null }),
+      newParts: null,
+      tablesKnownBy: null,
     },
     catalogue: {
       list: async (query) => {

@@ -231,12 +231,7 @@ export const bindingMutants: readonly Mutant[] = [
   ...(['upsert', 'history', 'append'] as const).map((load) => ({
     bug: `last_run of a former target is taken for that of a new one (${load})`,
     file: PLAN,
-    edits: [
-      [
-        'whereToStart(pipeline, lastRun, fence.mark, services)',
-        'whereToStart(pipeline, lastRun, lastRun, services)',
-      ] as const,
-    ],
+    edits: [['whereToStart(pipeline, lastRun, mark, {', 'whereToStart(pipeline, lastRun, lastRun, {'] as const],
     over: restored(load),
   })),
   {

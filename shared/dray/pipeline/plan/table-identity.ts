@@ -1,0 +1,83 @@
+import { sql } from 'kysely'
+import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
+import { tableParts } from '#dray/database/table-name.ts'
+import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
+import type { KnownTable } from '#dray/state/state-store.ts'
+import { cursorForm } from './cursor-form.ts'
+import { cursorColumns, cursorName, cursorOf } from './cursor-value.ts'
+import { sourceTable } from './source-table.ts'
+
+/** What tells the table of a source, and its cursor, from others of their names. */
+export async function tableOf(extract: Extraction, connection: Connection, adapter: Adapter): Promise<KnownTable> {
+  const { kind, zone, expression } = cursorOf(extract)
+  const columns = cursorColumns(extract).map(({ column }) => column)
+  const rows = async (text: string, parameters: readonly string[]) => (await connection.query(text, parameters)).rows
+  const found = await adapter.identity.ofTable(rows, extract.source.definition.table, columns)
+  const parts = expression?.map((part) =>
+    part.kind === 'column' ? part.column.column : part.kind === 'sql' ? part.text : 'value' in part ? part.value : '',
+  )
+  const said = [parts?.join('') ?? cursorName(extract), kind, ...(zone === null ? [] : [zone])]
+  return { ...found, cursor: said.join(', ') }
+}
+
+/** `last_run` says nothing of the rows of now. */
+export interface OtherTable {
+  /** A clause. */
+  readonly why: string
+  /** `last_run` is of another cursor. */
+  readonly isOtherCursor: boolean
+}
+
+/** How the table of now is not the one that `last_run` is of; null where it is. */
+export async function otherTable(
+  extract: Extraction,
+  lastRun: string,
+  { known, now }: { readonly known: KnownTable; readonly now: KnownTable },
+  connection: Connection,
+  adapter: Adapter,
+): Promise<OtherTable | null> {
+  const { database, table } = extract.source.definition
+  const where = `${database}.${table}`
+  const other = (why: string) => ({ why, isOtherCursor: known.cursor !== now.cursor })
+  if (known.cursor !== now.cursor)
+    return other(`the cursor of ${where} was ${known.cursor} at last_run and is ${now.cursor} now`)
+  if (known.ids.length > 0 && now.ids.length > 0) {
+    if (!now.ids.some((id) => known.ids.includes(id))) {
+      return other(
+        `${where} is not the table that it was at last_run: it, or the column of its cursor, was made anew or has another type, or another table was renamed into its place`,
+      )
+    }
+  } else if (known.definition !== now.definition) {
+    const grant = adapter.identity.tablesKnownBy
+    const remedy = grant === null ? '' : ` (to have that known: ${grant})`
+    return other(`the definition of ${where} has changed since last_run, and it may have been made anew${remedy}`)
+  }
+  if (known.partsFrom === null) return null
+  const part = await olderPart(extract, { lastRun, from: known.partsFrom }, connection, adapter)
+  return part === null
+    ? null
+    : other(`${part} has become a part of ${where} since last_run, with rows that are stamped before it`)
+}
+
+/** A partition may have been filled long before it was attached. */
+async function olderPart(
+  extract: Extraction,
+  { lastRun, from }: { readonly lastRun: string; readonly from: string },
+  connection: Connection,
+  adapter: Adapter,
+): Promise<string | null> {
+  const { table } = extract.source.definition
+  const rows = async (text: string, parameters: readonly string[]) => (await connection.query(text, parameters)).rows
+  const parts = (await adapter.identity.newParts?.(rows, table, from)) ?? []
+  if (parts.length === 0) return null
+  const { before } = cursorForm(extract, await sourceTable(extract, connection, adapter))
+  // An expression may name its columns by the whole table.
+  const older = cursorOf(extract).expression === null ? before(lastRun) : sql`true`
+  for (const part of parts) {
+    const name = sql.id(...tableParts(part))
+    const { sql: text, parameters } = compile(adapter, sql`select 1 from ${name} where ${older} limit 1`)
+    if ((await connection.query(text, parameters)).rows.length > 0) return part
+  }
+  return null
+}
