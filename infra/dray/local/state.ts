@@ -1,10 +1,9 @@
-import type { DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { STATE_TABLE_NAME } from './services-protocol.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 
 /** The state store of the local services, which have to be up. */
-export async function openState(): Promise<DynamoDbStateStore> {
-  const { createStateStore } = await import('dray/internal/state/dynamodb-state-store.ts')
-  const { STATE_ENDPOINT } = process.env
-  if (!STATE_ENDPOINT) throw new Error('STATE_ENDPOINT is not set: the services are not up.')
-  return createStateStore({ tableName: STATE_TABLE_NAME, endpoint: STATE_ENDPOINT })
+export async function openState(): Promise<TableStateStore> {
+  if (!process.env.STATE_ENDPOINT) throw new Error('STATE_ENDPOINT is not set: the services are not up.')
+  const { openItemTable } = await import('dray/internal/state/open-item-table.ts')
+  const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
+  return new TableStateStore(await openItemTable())
 }

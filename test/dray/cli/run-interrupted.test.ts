@@ -5,7 +5,8 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { Client } from 'pg'
@@ -23,7 +24,7 @@ const WORKFLOW = 'nightly'
 describe('a run that does not come to its end', { skip: withoutSharedData }, () => {
   const { home, remove } = temporaryHome()
   let services: ServicesConnection
-  let state: DynamoDbStateStore
+  let state: TableStateStore
   let client: Client
 
   before(async () => {

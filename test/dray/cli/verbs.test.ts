@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
@@ -18,7 +19,7 @@ describe('the verbs around a run', () => {
     ['shop', 'till', 'lake'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
   )
   let services: ServicesConnection
-  let state: DynamoDbStateStore
+  let state: TableStateStore
   let till: DatabaseSync
   let shop: DatabaseSync
   let lake: DatabaseSync

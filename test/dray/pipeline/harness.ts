@@ -14,7 +14,9 @@ import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
+import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
@@ -33,7 +35,7 @@ export async function openHarness(): Promise<Harness> {
   const client = createStateClient({ endpoint: dynamodb.endpoint })
   await createStateTable(client, 'state')
   const services: Services = {
-    state: new DynamoDbStateStore(client, 'state'),
+    state: new TableStateStore(DynamoDbItemTable.of(client, 'state')),
     staging: new FolderStagingStore(join(folder, 'staging')),
     signal: new AbortController().signal,
     now: Date.now,

@@ -4,11 +4,8 @@ import { secretVariable, TLS_BY_URL, tlsVariable } from 'dray/internal/database/
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { logGroupOf, workflowMachineName } from 'dray-infra/internal/aws/names.ts'
@@ -28,7 +25,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 /** What stands for an environment that is deployed. */
 export interface DeployedTestEnvironment {
   readonly aws: AwsApi
-  readonly state: DynamoDbStateStore
+  readonly state: TableStateStore
   readonly staging: S3StagingStore
   /** The variables of a command that is signed in there. */
   readonly variables: NodeJS.ProcessEnv

@@ -7,11 +7,8 @@ import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { closeDatabases } from 'dray/internal/active-record/database.ts'
 import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { startIsolated } from 'dray-infra/internal/local/isolated/index.ts'
 import { RunProgress } from 'dray-infra/internal/runs/run-progress.ts'
@@ -29,7 +26,7 @@ else parity()
 
 function parity(): void {
   let amazon: DynamoDbLocal
-  let store: DynamoDbStateStore
+  let store: TableStateStore
   before(async () => {
     amazon = await startDynamoDbLocal()
     // The contract writes a thousand items at once: a busy machine accepts no 50 connections in a second.
@@ -42,7 +39,7 @@ function parity(): void {
     await amazon.stop()
   })
 
-  stateStoreContract('DynamoDbStateStore on DynamoDB Local', () => store)
+  stateStoreContract('the state store on DynamoDB Local', () => store)
 
   describe('the daily update as it is deployed', () => {
     test('comes to the same steps on DynamoDB Local as on dynalite, and so does the run after it', async (context) => {
