@@ -82,9 +82,9 @@ async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /**
- * Starts dynalite in this process, on a free port unless told, reachable from this machine only, and by those who
- * know its endpoint. Tables are kept in
- * `folder`, or in memory without one. Throws `Configuration` when another process uses the folder.
+ * Starts dynalite in this process, on a free port unless told, reachable from this machine only, and by those who know
+ * its endpoint: what an earlier version kept is read by it, and tests hold the local state against it. Tables are kept
+ * in `folder`, or in memory without one. Throws `Configuration` when another process uses the folder.
  */
 export async function startDynamoDb(options: { folder?: string; port?: number } = {}): Promise<LocalDynamoDb> {
   const { folder, port = 0 } = options

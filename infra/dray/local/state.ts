@@ -1,9 +1,13 @@
 import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { fileOfEndpoint } from './state-file.ts'
 
-/** The state store of the local services, which have to be up. */
+/** The state store of this machine, once `startServices` has made it ready. Of runs it forgets what has expired. */
 export async function openState(): Promise<TableStateStore> {
-  if (!process.env.STATE_ENDPOINT) throw new Error('STATE_ENDPOINT is not set: the services are not up.')
-  const { openItemTable } = await import('dray/internal/state/open-item-table.ts')
+  const file = fileOfEndpoint(process.env.STATE_ENDPOINT ?? '')
+  if (file === null) throw new Error('STATE_ENDPOINT names no file: the services are not up.')
+  const { SqliteItemTable } = await import('dray/internal/state/local/sqlite-item-table.ts')
   const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
-  return new TableStateStore(await openItemTable())
+  const table = new SqliteItemTable(file)
+  table.removeExpired(Date.now())
+  return new TableStateStore(table)
 }

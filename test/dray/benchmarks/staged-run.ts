@@ -3,10 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CommitOutput, PlanOutput } from 'dray/internal/messages/stages.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { createWorkers, type Workers } from 'dray-infra/internal/local/workers.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 /** The handlers of the pipeline in the local runner's threads, over dynalite and a folder, as `dray run` calls them. */
 export interface StagedRuns {

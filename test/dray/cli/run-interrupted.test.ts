@@ -5,11 +5,10 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
 import { Client } from 'pg'
+import { openStateIn } from '#test/services/open-state.ts'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, startDray, temporaryHome } from './dray-process.ts'
 
@@ -28,8 +27,8 @@ describe('a run that does not come to its end', { skip: withoutSharedData }, () 
   let client: Client
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: ['till', 'lake'] })
-    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    services = await connectServices(home, { postgres: ['till', 'lake'] })
+    state = await openStateIn(home)
     client = new Client({ connectionString: services.postgres.lake as string })
     await client.connect()
     for (const [file, into] of [

@@ -4,10 +4,8 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
-import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
+import { openStateIn } from '#test/services/open-state.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
 
 /* The verbs around a run, as processes, over three files of SQLite. */
@@ -18,7 +16,6 @@ describe('the verbs around a run', () => {
   const urls = Object.fromEntries(
     ['shop', 'till', 'lake'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
   )
-  let services: ServicesConnection
   let state: TableStateStore
   let till: DatabaseSync
   let shop: DatabaseSync
@@ -44,8 +41,7 @@ describe('the verbs around a run', () => {
   const facts = () => lake.prepare('select count(*) as rows from order_fact').get()?.rows
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: [] })
-    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    state = await openStateIn(home)
     till = new DatabaseSync(file('till'))
     shop = new DatabaseSync(file('shop'))
     shop.exec(
@@ -64,7 +60,6 @@ describe('the verbs around a run', () => {
   after(async () => {
     for (const database of [till, shop, lake]) database.close()
     state.close()
-    await services.close()
     remove()
   })
 

@@ -2,12 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
 import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import { stateTable } from 'dray/internal/state/table-definition.ts'
 import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 describe('what docs/operations.md says of a state table that is restored', () => {
   let dynamo: LocalDynamoDb

@@ -13,16 +13,12 @@ import { plan } from 'dray/internal/pipeline/stages/plan.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
-import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
-import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
-import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { openStateIn } from '#test/services/open-state.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
 
-/** What the steps need, real: dynalite and a folder. */
+/** What the steps need, real: the state that a local run has, and a folder. */
 export interface Harness {
   readonly services: Services
   readonly folder: string
@@ -31,11 +27,9 @@ export interface Harness {
 
 export async function openHarness(): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-pipeline-'))
-  const dynamodb = await startDynamoDb({})
-  const client = createStateClient({ endpoint: dynamodb.endpoint })
-  await createStateTable(client, 'state')
+  const state = await openStateIn(folder)
   const services: Services = {
-    state: new TableStateStore(DynamoDbItemTable.of(client, 'state')),
+    state,
     staging: new FolderStagingStore(join(folder, 'staging')),
     signal: new AbortController().signal,
     now: Date.now,
@@ -47,8 +41,7 @@ export async function openHarness(): Promise<Harness> {
     services,
     folder,
     async close() {
-      client.destroy()
-      await dynamodb.stop()
+      state.close()
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -10,12 +10,12 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
 import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const TABLE_NAME = 'dray'
 let database: LocalDynamoDb

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { RunRequest } from 'dray/internal/messages/run-input.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
 import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
@@ -11,6 +10,7 @@ import { requestRun } from 'dray/internal/triggers/request-run.ts'
 import { sweep } from 'dray/internal/triggers/sweep.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import fc from 'fast-check'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const MINUTE = 60_000
 const INTERVAL = 15 * MINUTE
