@@ -6,7 +6,6 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Project } from '#dray-infra/project/define-project.ts'
 import { makeHome } from './home.ts'
 import { makePrivateFile } from './private-files.ts'
-import { connectServices } from './services-connection.ts'
 import { STATE_TABLE_NAME } from './services-protocol.ts'
 import { prepareStateFile } from './state-file.ts'
 
@@ -52,6 +51,7 @@ export async function startServices(options: ServicesOptions): Promise<Services>
   let stop = async () => {}
   if (state) environment.STATE_ENDPOINT = await prepareStateFile(home)
   if (postgres.length > 0) {
+    const { connectServices } = await import('./services-connection.ts')
     const connection = await connectServices(home, { postgres }, options.onStart)
     for (const [name, url] of Object.entries(connection.postgres)) environment[urlVariable(name)] = url
     stop = () => connection.close()

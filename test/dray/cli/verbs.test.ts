@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -61,6 +62,33 @@ describe('the verbs around a run', () => {
     for (const database of [till, shop, lake]) database.close()
     state.close()
     remove()
+  })
+
+  it('start no process and import no client of AWS, where every database is a file', async () => {
+    const record = join(home, 'imported')
+    const hook = `
+      import { appendFileSync } from 'node:fs'
+      import { registerHooks } from 'node:module'
+      registerHooks({ load: (url, context, next) => (appendFileSync(${JSON.stringify(record)}, url + '\\n'), next(url, context)) })`
+    const environment = { ...urls, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` }
+
+    const codes = []
+    for (const verb of [['run', 'nightly'], ['runs'], ['state', 'show', 'orders']]) {
+      codes.push((await drayIn(home, verb, environment)).code)
+    }
+
+    assert.deepEqual(codes, [0, 0, 0])
+    const imported = readFileSync(record, 'utf8').split('\n')
+    assert.ok(imported.some((url) => url.endsWith('/shared/dray/state/local/sqlite-item-table.ts')))
+    assert.ok(imported.some((url) => url.endsWith('/local/worker-thread.ts')))
+    assert.deepEqual(
+      imported.filter((url) => /@aws-sdk|@smithy|dynalite|services-connection/.test(url)),
+      [],
+    )
+    assert.deepEqual(
+      readdirSync(home).filter((name) => /services|dynamodb|postgres/.test(name)),
+      [],
+    )
   })
 
   it('plan shows the window, the rows and the partitions of the next run, and takes no lease', async () => {
