@@ -1,3 +1,3 @@
-import { janitorHandler } from 'dray/lambda'
+import { janitorHandler } from 'dray/internal/lambda/janitor.ts'
 
 export const handler = janitorHandler()

@@ -1,3 +1,3 @@
-import { pipelineJanitorHandler } from 'dray/lambda'
+import { pipelineJanitorHandler } from 'dray/internal/lambda/pipeline-janitor.ts'
 
 export const handler = pipelineJanitorHandler()

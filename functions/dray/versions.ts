@@ -1,3 +1,3 @@
-import { versionsHandler } from 'dray/lambda'
+import { versionsHandler } from 'dray/internal/lambda/versions.ts'
 
 export const handler = versionsHandler()

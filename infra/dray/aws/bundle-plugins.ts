@@ -43,6 +43,17 @@ function unusedModule(path: string): string {
   })`
 }
 
+/** A function keeps its state in DynamoDB: the file of items is for commands on a laptop. */
+export const withoutLocalState: Plugin = {
+  name: 'without-local-state',
+  setup({ onResolve, onLoad }) {
+    onResolve({ filter: /\/local\/sqlite-item-table\.ts$/ }, ({ path }) => ({ path, namespace: 'unused-local-state' }))
+    onLoad({ filter: /.*/, namespace: 'unused-local-state' }, () => ({ contents: unusedLocalState }))
+  },
+}
+
+const unusedLocalState = `export class SqliteItemTable { constructor() { throw Object.assign(new Error('STATE_ENDPOINT names a file, and this function was deployed, where there is none. Unset it.'), { name: 'Configuration' }) } }`
+
 /**
  * 500 kB of tables that `mysql2` brings: encodings, of which its sessions speak UTF-8 alone, and the names of error
  * numbers, of which the adapter compares the numbers alone.

@@ -10,6 +10,7 @@ import {
   plainSchemas,
   withoutAuthorities,
   withoutCleaning,
+  withoutLocalState,
   withoutMysqlTables,
   withoutOtherCredentials,
   withoutOtherEngines,
@@ -94,6 +95,7 @@ async function bundleGroup(group: readonly BundledHandler[], project: string): P
     external: ['pg-native'],
     plugins: [
       withoutOtherEngines(engines),
+      withoutLocalState,
       withoutMysqlTables,
       withoutAuthorities,
       withoutOtherCredentials,

@@ -18,12 +18,6 @@ interface DynaliteOptions {
 // Dynalite has no types.
 const dynalite = createRequire(import.meta.url)('dynalite') as (options: DynaliteOptions) => Server
 
-interface DynamoDbOptions {
-  readonly folder?: string
-  readonly port?: number
-  readonly hold?: boolean
-}
-
 export interface LocalDynamoDb {
   /** Its URL; the user in it is the id of the access key that a client has to have. */
   readonly endpoint: string
@@ -88,13 +82,12 @@ async function lockFolder(folder: string): Promise<FolderLock> {
 }
 
 /**
- * Starts dynalite in this process, on a free port unless told, reachable from this machine only, and by those who
- * know its endpoint. Tables are kept in
- * `folder`, or in memory without one. Throws `Configuration` when another process uses the folder. One that does not
- * `hold` its process lets it end without `stop`.
+ * Starts dynalite in this process, on a free port unless told, reachable from this machine only, and by those who know
+ * its endpoint: what an earlier version kept is read by it, and tests hold the local state against it. Tables are kept
+ * in `folder`, or in memory without one. Throws `Configuration` when another process uses the folder.
  */
-export async function startDynamoDb(options: DynamoDbOptions = {}): Promise<LocalDynamoDb> {
-  const { folder, port = 0, hold = true } = options
+export async function startDynamoDb(options: { folder?: string; port?: number } = {}): Promise<LocalDynamoDb> {
+  const { folder, port = 0 } = options
   const lock = folder === undefined ? null : await lockFolder(folder)
   if (folder !== undefined) await mkdir(join(folder, 'data'), { recursive: true, mode: 0o700 })
   const server = dynalite({
@@ -106,7 +99,6 @@ export async function startDynamoDb(options: DynamoDbOptions = {}): Promise<Loca
   const lastAnswers = surviveLostClients(server)
   const token = newToken()
   guardServer(server, token)
-  if (!hold) server.unref().on('connection', (socket) => socket.unref())
   let stopping: Promise<void> | undefined
   const stop = () => {
     stopping ??= lastAnswers()

@@ -29,8 +29,6 @@ const MOST_SILENCES = 4
 const FULL_BYTES = 64 * 1024
 
 export interface ServicesConnection {
-  /** Endpoint of DynamoDB; null when it was not asked for. */
-  readonly dynamodb: string | null
   /** URL of each database on the embedded PostgreSQL. */
   readonly postgres: Readonly<Record<string, string>>
   /** Gives up the claim; where it was the last, waits until the services and their process have ended. */
@@ -82,7 +80,7 @@ async function attempt(
       closing ??= close(socket, child)
       return closing
     }
-    return { dynamodb: reply.dynamodb, postgres: reply.postgres, close: closeOnce }
+    return { postgres: reply.postgres, close: closeOnce }
   }
   if (reply.status === 'failed') {
     await close(socket, child)

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -14,7 +14,6 @@ import {
   type ServiceNeeds,
   type ServiceReply,
   type ServiceRequest,
-  STATE_TABLE_NAME,
   servicesFile,
   servicesLock,
 } from './services-protocol.ts'
@@ -39,26 +38,6 @@ const token = randomBytes(24).toString('hex')
 const claims = new Set<Socket>()
 const stops: (() => Promise<void>)[] = []
 let stopping: Promise<void> | null = null
-
-const dynamodb = once(async () => {
-  const { startDynamoDb } = await import('./dynamodb.ts')
-  const server = await startDynamoDb({ folder: join(home, 'dynamodb') })
-  stops.push(() => server.stop())
-  await ensureStateTable(server.endpoint)
-  return server.endpoint
-})
-
-/** A note beside the data spares the commands after the first one the start of the AWS SDK. */
-async function ensureStateTable(endpoint: string): Promise<void> {
-  const note = join(home, 'dynamodb', 'state-table')
-  if (existsSync(note)) return
-  const { createStateClient } = await import('dray/internal/state/dynamodb-state-store.ts')
-  const { createStateTable } = await import('dray/internal/state/create-state-table.ts')
-  const client = createStateClient({ endpoint })
-  await createStateTable(client, STATE_TABLE_NAME)
-  client.destroy()
-  writeFileSync(note, '', { mode: 0o600 })
-}
 
 const postgres = once(async () => {
   const { startPostgresServer } = await import('./postgres.ts')
@@ -133,12 +112,9 @@ function drop(socket: Socket): void {
 
 async function provide(needs: ServiceNeeds): Promise<ServiceReply> {
   try {
-    const [endpoint, ...urls] = await Promise.all([
-      needs.dynamodb ? dynamodb() : null,
-      ...needs.postgres.map(postgresUrl),
-    ])
+    const urls = await Promise.all(needs.postgres.map(postgresUrl))
     const pairs = needs.postgres.map((name, index) => [name, urls[index] as string])
-    return { status: 'ready', dynamodb: endpoint, postgres: Object.fromEntries(pairs) }
+    return { status: 'ready', postgres: Object.fromEntries(pairs) }
   } catch (error) {
     const { name, message } = error as Error
     return { status: 'failed', name, message }
@@ -149,7 +125,7 @@ function stop(): void {
   clearTimeout(idle)
   stopping ??= (async () => {
     rmSync(servicesFile(home), { force: true })
-    await Promise.allSettled([dynamodb.started, postgres.started])
+    await Promise.allSettled([postgres.started])
     const results = await Promise.allSettled(stops.map((end) => end()))
     for (const result of results) if (result.status === 'rejected') process.stderr.write(`${result.reason}\n`)
     lock?.release()

@@ -3,7 +3,6 @@ import { join } from 'node:path'
 
 /** What a command may ask the services process for. */
 export interface ServiceNeeds {
-  readonly dynamodb: boolean
   /** Names of databases on the embedded PostgreSQL; it is not started when there are none. */
   readonly postgres: readonly string[]
 }
@@ -42,7 +41,7 @@ export interface ProvenReply {
  * needed is up. `stopping`: the process is on its way out, a new one has to be started.
  */
 export type ServiceReply =
-  | { readonly status: 'ready'; readonly dynamodb: string | null; readonly postgres: Readonly<Record<string, string>> }
+  | { readonly status: 'ready'; readonly postgres: Readonly<Record<string, string>> }
   | { readonly status: 'starting' }
   | { readonly status: 'stopping' }
   | { readonly status: 'failed'; readonly name: string; readonly message: string }
@@ -60,5 +59,5 @@ export const servicesLock = (home: string): string => join(home, 'services.lock'
 /** The exit code that says: another process serves this folder already. */
 export const ALREADY_SERVED = 3
 
-/** The state table of the local DynamoDB; made with it. */
+/** What the functions' variables call the local state. */
 export const STATE_TABLE_NAME = 'dray'

@@ -6,8 +6,8 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Project } from '#dray-infra/project/define-project.ts'
 import { makeHome } from './home.ts'
 import { makePrivateFile } from './private-files.ts'
-import { connectServices } from './services-connection.ts'
 import { STATE_TABLE_NAME } from './services-protocol.ts'
+import { prepareStateFile } from './state-file.ts'
 
 export interface Services {
   /** Names of the databases that are embedded, since no `<NAME>_DATABASE_URL` was given. */
@@ -24,13 +24,16 @@ export interface ServicesOptions {
   readonly project: Pick<Project, 'databases'>
   /** Databases that are going to be used; all of the project by default. */
   readonly databases?: readonly string[]
-  /** The state table is not needed to move data by hand. */
+  /** The state is not needed to move data by hand. */
   readonly state?: boolean
-  /** Called when nothing is up yet, so that it takes a moment. */
+  /** Called when a server has to be started, so that it takes a moment. */
   readonly onStart?: () => void
 }
 
-/** Starts or joins what a command needs and tells `process.env` where it is. Throws `Configuration`. */
+/**
+ * Makes ready what a command needs and tells `process.env` where it is: files, and where a database is on the embedded
+ * PostgreSQL, its server, which all commands share. Throws `Configuration`.
+ */
 export async function startServices(options: ServicesOptions): Promise<Services> {
   const { home, project, databases = Object.keys(project.databases), state = true } = options
   const engineOf = (name: string) => project.databases[name]?.embedded
@@ -46,10 +49,11 @@ export async function startServices(options: ServicesOptions): Promise<Services>
     environment[urlVariable(name)] = `sqlite:${file}`
   }
   let stop = async () => {}
-  if (state || postgres.length > 0) {
-    const connection = await connectServices(home, { dynamodb: state, postgres }, options.onStart)
+  if (state) environment.STATE_ENDPOINT = await prepareStateFile(home)
+  if (postgres.length > 0) {
+    const { connectServices } = await import('./services-connection.ts')
+    const connection = await connectServices(home, { postgres }, options.onStart)
     for (const [name, url] of Object.entries(connection.postgres)) environment[urlVariable(name)] = url
-    if (connection.dynamodb) environment.STATE_ENDPOINT = connection.dynamodb
     stop = () => connection.close()
   }
   Object.assign(process.env, environment)

@@ -1,10 +1,20 @@
-import type { DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { STATE_TABLE_NAME } from './services-protocol.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { fileOfEndpoint, prepareStateFile } from './state-file.ts'
 
-/** The state store of the local services, which have to be up. */
-export async function openState(): Promise<DynamoDbStateStore> {
-  const { createStateStore } = await import('dray/internal/state/dynamodb-state-store.ts')
-  const { STATE_ENDPOINT } = process.env
-  if (!STATE_ENDPOINT) throw new Error('STATE_ENDPOINT is not set: the services are not up.')
-  return createStateStore({ tableName: STATE_TABLE_NAME, endpoint: STATE_ENDPOINT })
+/** The state store of this machine, once `startServices` has made it ready. Of runs it forgets what has expired. */
+export async function openState(): Promise<TableStateStore> {
+  const file = fileOfEndpoint(process.env.STATE_ENDPOINT ?? '')
+  if (file === null) throw new Error('STATE_ENDPOINT names no file: the services are not up.')
+  const { SqliteItemTable } = await import('dray/internal/state/local/sqlite-item-table.ts')
+  const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
+  const table = new SqliteItemTable(file)
+  table.removeExpired(Date.now())
+  return new TableStateStore(table)
+}
+
+/** The same of a folder, which need not be one that a command works in. */
+export async function openStateIn(home: string): Promise<TableStateStore> {
+  const { SqliteItemTable } = await import('dray/internal/state/local/sqlite-item-table.ts')
+  const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
+  return new TableStateStore(new SqliteItemTable(fileOfEndpoint(await prepareStateFile(home)) as string))
 }

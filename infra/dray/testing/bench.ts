@@ -19,7 +19,6 @@ import { finish } from 'dray/internal/pipeline/stages/finish.ts'
 import { setLastRun } from 'dray/internal/pipeline/stages/set-last-run.ts'
 import { instantOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { sql } from 'kysely'
-import { type LocalDynamoDb, startDynamoDb } from '#dray-infra/local/dynamodb.ts'
 import { textsOf, type Values } from './rows.ts'
 import { StagedRun } from './staged-run.ts'
 import { TestDatabases, temporaryFolder } from './test-databases.ts'
@@ -27,10 +26,6 @@ import { openServices, type TestServices } from './test-services.ts'
 import type { NextRunOptions, TestedRun, TestRunOptions } from './tested-run.ts'
 
 type Tested = TestedRun<AnySource, AnyTarget>
-
-/** One for all tests of the process, which does not wait for it at its end. */
-let dynamodb: Promise<LocalDynamoDb> | null = null
-let benches = 0
 
 /** Temporary databases with the tables of a pipeline, a state and a staging: what its runs are tested on. */
 export class Bench {
@@ -44,9 +39,7 @@ export class Bench {
     const now = moment(pipeline, options.now)
     const folder = temporaryFolder()
     const databases = await TestDatabases.make(engine, wantedBy(pipeline), folder, now)
-    dynamodb ??= startDynamoDb({ hold: false })
-    benches += 1
-    const services = await openServices(folder, { endpoint: (await dynamodb).endpoint, table: `test-${benches}` })
+    const services = await openServices(folder)
     const bench = new Bench(pipeline, databases, services)
     await databases.within(async () => {
       const { load } = pipeline

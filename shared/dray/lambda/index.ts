@@ -40,12 +40,9 @@ import { type Handler, handlerOf } from './handler.ts'
 import { tellLineage } from './tell-lineage.ts'
 import { announceEnd } from './workflow-events.ts'
 
-export { janitorHandler } from './janitor.ts'
-export { notifyHandler } from './notify.ts'
-export { pipelineJanitorHandler } from './pipeline-janitor.ts'
+// What AWS alone calls (start, janitor …) is imported by its functions: every thread of a local run would read its
+// clients of AWS here.
 export { schemaHandler } from './schema.ts'
-export { startHandler } from './start.ts'
-export { versionsHandler } from './versions.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>

@@ -6,8 +6,9 @@ import type { CommitOutput, FinishInput, FinishOutput, RunReference } from '#dra
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
 import type { Services } from '#dray/pipeline/services.ts'
-import { createStateClient, runExpiry } from '#dray/state/dynamodb-state-store.ts'
 import { KeptEvents } from '#dray/state/kept-events.ts'
+import { openItemTable } from '#dray/state/open-item-table.ts'
+import { runExpiry } from '#dray/state/run-expiry.ts'
 import type { RunDetail } from '#dray/state/state-store.ts'
 import { emitMetrics } from './emit-metrics.ts'
 
@@ -144,7 +145,7 @@ export class Lineage {
 export async function openLineage(environment: NodeJS.ProcessEnv = process.env): Promise<Lineage | null> {
   const settings = lineageSettings(environment)
   if (settings === null) return null
-  const kept = new KeptEvents(createStateClient(), environment.STATE_TABLE_NAME ?? '', runExpiry())
+  const kept = new KeptEvents(await openItemTable(), runExpiry())
   return new Lineage(settings.namespace, sinkOf(await withKey(settings, environment)), kept)
 }
 

@@ -4,6 +4,7 @@ import { TerminalError } from '#dray/errors.ts'
 import type { Progress, Services } from '#dray/pipeline/services.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
 import { createStagingStore } from '#dray/staging/staging-url.ts'
+import { openItemTable } from '#dray/state/open-item-table.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 import { resolveDatabaseSecrets } from './database-secrets.ts'
 import { deadlineOf, type HandlerContext } from './deadline.ts'
@@ -22,7 +23,9 @@ let staging: Promise<StagingStore> | null = null
 
 /** Opened by the first call and kept for the life of the Lambda. */
 async function openState(): Promise<StateStore> {
-  state ??= (await import('#dray/state/dynamodb-state-store.ts')).createStateStore()
+  if (state !== null) return state
+  const [{ TableStateStore }, table] = await Promise.all([import('#dray/state/table-state-store.ts'), openItemTable()])
+  state = new TableStateStore(table)
   return state
 }
 

@@ -1,7 +1,8 @@
 import type { MiddlewareObj } from '@middy/core'
 import { ConfigurationError } from '#dray/errors.ts'
-import { createStateClient, DynamoDbStateStore } from '#dray/state/dynamodb-state-store.ts'
-import { DynamoDbWorkflowSlots } from '#dray/state/dynamodb-workflow-slots.ts'
+import { openDynamoDbTable } from '#dray/state/dynamodb-state-store.ts'
+import { TableStateStore } from '#dray/state/table-state-store.ts'
+import { TableWorkflowSlots } from '#dray/state/table-workflow-slots.ts'
 import type { EndServices } from '#dray/triggers/end-run.ts'
 import type { TriggeredWorkflow } from '#dray/triggers/request-run.ts'
 import type { HandlerContext } from './deadline.ts'
@@ -35,11 +36,10 @@ async function workflowOf(executions: StepFunctionsExecutions): Promise<Pick<Tri
 }
 
 function open() {
-  const table = variable('STATE_TABLE_NAME')
-  const client = createStateClient()
+  const table = openDynamoDbTable({ tableName: variable('STATE_TABLE_NAME') })
   return {
-    state: new DynamoDbStateStore(client, table),
-    slots: new DynamoDbWorkflowSlots(client, table),
+    state: new TableStateStore(table),
+    slots: new TableWorkflowSlots(table),
     executions: new StepFunctionsExecutions(variable('STATE_MACHINE_ARN')),
     now: Date.now,
   }

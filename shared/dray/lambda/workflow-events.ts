@@ -2,16 +2,17 @@ import { TransientError } from '#dray/errors.ts'
 import type { WorkflowEnded } from '#dray/messages/events.ts'
 import { type Cause, newestCauses } from '#dray/messages/run-input.ts'
 import type { FinishInput, FinishOutput } from '#dray/messages/stages.ts'
+import { openItemTable } from '#dray/state/open-item-table.ts'
 import type { WorkflowSlots } from '#dray/state/workflow-slots.ts'
 
 let slots: WorkflowSlots | null = null
 
 async function openSlots(): Promise<WorkflowSlots> {
-  const [{ createStateClient }, { DynamoDbWorkflowSlots }] = await Promise.all([
-    import('#dray/state/dynamodb-state-store.ts'),
-    import('#dray/state/dynamodb-workflow-slots.ts'),
+  const [{ TableWorkflowSlots }, table] = await Promise.all([
+    import('#dray/state/table-workflow-slots.ts'),
+    openItemTable(),
   ])
-  return new DynamoDbWorkflowSlots(createStateClient(), process.env.STATE_TABLE_NAME ?? '')
+  return new TableWorkflowSlots(table)
 }
 
 /**

@@ -1,6 +1,5 @@
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { Attributes } from './attributes.ts'
+import type { ItemTable } from './item-table.ts'
 import { LINEAGE, lineageKey, runKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import { stateTable } from './table-definition.ts'
@@ -14,8 +13,8 @@ export class KeptEvents {
   readonly #expiry: () => number
 
   /** `expiry` gives the end of an item that is written now, in seconds since 1970. */
-  constructor(client: DynamoDBClient, tableName: string, expiry: () => number) {
-    this.#requests = new StateRequests(DynamoDBDocumentClient.from(client), tableName)
+  constructor(table: ItemTable, expiry: () => number) {
+    this.#requests = new StateRequests(table)
     this.#expiry = expiry
   }
 

@@ -11,9 +11,10 @@ import {
   notSetByThisCall,
   versionUnchanged,
 } from './conditions.ts'
+import type { WriteOutcome } from './item-table.ts'
 import { pipelineState, timeText } from './items.ts'
 import { pipelineKey } from './keys.ts'
-import type { StateRequests, WriteOutcome } from './state-requests.ts'
+import type { StateRequests } from './state-requests.ts'
 import type { KnownSource, Lease, PipelineState } from './state-store.ts'
 import { stateTable } from './table-definition.ts'
 

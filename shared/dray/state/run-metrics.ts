@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { TerminalError } from '#dray/errors.ts'
 import type { Item } from './attributes.ts'
 import { laterReport, notCountedByThisCall, notRecorded, runStillRunning } from './conditions.ts'
+import type { WriteOutcome } from './item-table.ts'
 import {
   cutError,
   partitionItem,
@@ -15,7 +16,7 @@ import {
   timeText,
 } from './items.ts'
 import { type ItemKey, partitionKey, runKey, stepKey } from './keys.ts'
-import type { StateRequests, WriteOutcome } from './state-requests.ts'
+import type { StateRequests } from './state-requests.ts'
 import type {
   LandedPartition,
   RunDetail,

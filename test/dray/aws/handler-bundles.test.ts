@@ -57,6 +57,27 @@ describe('the bundles', () => {
     }
   })
 
+  test('hold nothing of the state that a command keeps in a file', async () => {
+    for (const { handler, engines } of handlers) {
+      const sources = await sourcesOf(folderOf(handler))
+
+      assert.equal(
+        sources.some((source) => source.includes('shared/dray/state/local/')),
+        false,
+        handler,
+      )
+      if (engines.includes('sqlite')) continue
+      const texts = await Promise.all(
+        (await modulesIn(folderOf(handler))).map((file) => readFile(join(folderOf(handler), file), 'utf8')),
+      )
+      assert.equal(
+        texts.some((text) => text.includes('node:sqlite')),
+        false,
+        handler,
+      )
+    }
+  })
+
   test('read no client of AWS and no driver before the first call', async () => {
     const late = [
       '/node_modules/@aws-sdk/client-s3/',

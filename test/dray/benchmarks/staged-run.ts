@@ -3,12 +3,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { CommitOutput, PlanOutput } from 'dray/internal/messages/stages.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
-import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { prepareStateFile } from 'dray-infra/internal/local/state-file.ts'
 import { createWorkers, type Workers } from 'dray-infra/internal/local/workers.ts'
 
-/** The handlers of the pipeline in the local runner's threads, over dynalite and a folder, as `dray run` calls them. */
+/** The handlers of the pipeline in the local runner's threads, over a file and a folder, as `dray run` calls them. */
 export interface StagedRuns {
   /** Plan, Map { Extract → Transform → Load }, Commit: the whole of it, with every check. */
   run(options?: { readonly concurrency?: number }): Promise<CommitOutput>
@@ -18,24 +16,18 @@ export interface StagedRuns {
 /** What is set in the environment by then is what the handlers see. */
 export async function openStagedRuns(threads?: number): Promise<StagedRuns> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-bench-run-'))
-  const dynamodb = await startDynamoDb()
   Object.assign(process.env, {
-    STATE_ENDPOINT: dynamodb.endpoint,
-    STATE_TABLE_NAME: 'bench',
+    STATE_ENDPOINT: await prepareStateFile(folder),
     STAGING_URL: `file://${folder}`,
     POWERTOOLS_LOG_LEVEL: 'ERROR',
     POWERTOOLS_METRICS_DISABLED: 'true',
   })
-  const client = createStateClient({ endpoint: dynamodb.endpoint })
-  await createStateTable(client, 'bench')
-  client.destroy()
   const workers = createWorkers(threads === undefined ? {} : { size: threads })
   workers.warm(['plan', 'extract', 'transform', 'load', 'commit'].map(fileOf))
   return {
     run: ({ concurrency = 2 } = {}) => runOnce(workers, concurrency),
     async close() {
       await workers.close()
-      await dynamodb.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }

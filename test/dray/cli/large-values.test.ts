@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { finished } from 'node:stream/promises'
 import { after, before, describe, it } from 'node:test'
-import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { dray as drayIn, temporaryHome } from './dray-process.ts'
 
 /* One value of 256 MiB among ten thousand short ones, and a heap that is smaller. */
@@ -18,7 +17,6 @@ describe('dray, where a row holds a value larger than the heap', () => {
   const urls = Object.fromEntries(
     ['shop', 'till', 'lake'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
   )
-  let services: ServicesConnection
   let shop: DatabaseSync
 
   const dray = (...args: string[]) => drayIn(home, args, { ...urls, ...HEAP })
@@ -29,7 +27,6 @@ describe('dray, where a row holds a value larger than the heap', () => {
   }
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: [] })
     shop = new DatabaseSync(file('shop'))
     shop.exec(`create table customers (id integer primary key, name text, email text, phone text, address text, created_at text);
       insert into customers (id, name) with recursive n (i) as (select 1 union all select i + 1 from n where i < 10000) select i, 'Ann ' || i from n;
@@ -37,7 +34,6 @@ describe('dray, where a row holds a value larger than the heap', () => {
   })
   after(async () => {
     shop.close()
-    await services.close()
     remove()
   })
 

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync, truncateSync, writeFileSync } fr
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
-import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
 import { dray as drayIn, temporaryHome } from './dray-process.ts'
 
 /* The quarantine's verbs, as processes, over three files of SQLite. */
@@ -17,7 +16,6 @@ describe('dray quarantine', () => {
   const urls = Object.fromEntries(
     ['shop', 'till', 'lake'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
   )
-  let services: ServicesConnection
   let shop: DatabaseSync
   let till: DatabaseSync
 
@@ -34,7 +32,6 @@ describe('dray quarantine', () => {
   }
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: [] })
     shop = new DatabaseSync(file('shop'))
     shop.exec(
       'create table customers (id integer primary key, name text, email text, phone text, address text, created_at text)',
@@ -56,7 +53,6 @@ describe('dray quarantine', () => {
   after(async () => {
     shop.close()
     till.close()
-    await services.close()
     remove()
   })
 

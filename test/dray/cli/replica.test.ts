@@ -3,9 +3,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { connectServices } from 'dray-infra/internal/local/services-connection.ts'
-import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
+import { openStateIn } from 'dray-infra/internal/local/state.ts'
 import { type ReplicaProject, replicaProject } from './replica-project.ts'
 
 interface Named {
@@ -224,14 +222,12 @@ describe('the command, on a replica', () => {
   })
 
   it('follows up what was refused meanwhile, a run of all tables and one of a single table', async (t) => {
-    const services = await connectServices(join(project.folder, '.dray'), { dynamodb: true, postgres: [] })
-    const state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    const state = await openStateIn(join(project.folder, '.dray'))
     const lake = new DatabaseSync(join(project.folder, 'lake.db'))
     const isHeld = async (name: string) => (await state.pipeline(name))?.leaseOwner !== null
     t.after(async () => {
       lake.close()
       state.close()
-      await services.close()
     })
     lake.exec('begin immediate')
     const holder = run('run', 'shop-raw', ...QUIET)

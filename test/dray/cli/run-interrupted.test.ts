@@ -5,9 +5,9 @@ import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { after, afterEach, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
+import { openStateIn } from 'dray-infra/internal/local/state.ts'
 import { Client } from 'pg'
 import { sharedData, withoutSharedData } from '#test/shared-data.ts'
 import { dray, startDray, temporaryHome } from './dray-process.ts'
@@ -23,12 +23,12 @@ const WORKFLOW = 'nightly'
 describe('a run that does not come to its end', { skip: withoutSharedData }, () => {
   const { home, remove } = temporaryHome()
   let services: ServicesConnection
-  let state: DynamoDbStateStore
+  let state: TableStateStore
   let client: Client
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: ['till', 'lake'] })
-    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    services = await connectServices(home, { postgres: ['till', 'lake'] })
+    state = await openStateIn(home)
     client = new Client({ connectionString: services.postgres.lake as string })
     await client.connect()
     for (const [file, into] of [

@@ -98,10 +98,7 @@ describe('dray', () => {
   })
 
   it('keeps the services up for other commands until it is interrupted', async () => {
-    const { child, ended } = startDray(home, ['services', '--json'], {
-      TILL_DATABASE_URL: 'sqlite:s.db',
-      LAKE_DATABASE_URL: 'sqlite:w.db',
-    })
+    const { child, ended } = startDray(home, ['services', '--json'], { LAKE_DATABASE_URL: 'sqlite:w.db' })
     while (!existsSync(join(home, 'services.json'))) await delay(20)
     const during = await dray(home, ['runs'])
 
@@ -110,13 +107,9 @@ describe('dray', () => {
 
     assert.equal(during.code, 0)
     assert.equal(code, 0)
-    assert.match(JSON.parse(stdout).STATE_ENDPOINT, /^http:\/\/[0-9a-f]{40}@127\.0\.0\.1:\d+$/)
-    assert.equal(existsSync(join(home, 'services.json')), false)
-  })
-
-  it('leaves no services behind', async () => {
-    await dray(home, ['runs'])
-
+    const { STATE_ENDPOINT, TILL_DATABASE_URL } = JSON.parse(stdout)
+    assert.equal(STATE_ENDPOINT, `sqlite:${join(home, 'state.db')}`)
+    assert.match(TILL_DATABASE_URL, /^postgres:/)
     assert.equal(existsSync(join(home, 'services.json')), false)
   })
 })

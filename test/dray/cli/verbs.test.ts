@@ -1,13 +1,12 @@
 import assert from 'node:assert/strict'
-import { readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
 import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createStateStore, type DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { connectServices, type ServicesConnection } from 'dray-infra/internal/local/services-connection.ts'
-import { STATE_TABLE_NAME } from 'dray-infra/internal/local/services-protocol.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { openStateIn } from 'dray-infra/internal/local/state.ts'
 import { fixtureFolder } from '#test/fixture-project.ts'
 import { dray as drayIn, startDray, temporaryHome } from './dray-process.ts'
 
@@ -19,8 +18,7 @@ describe('the verbs around a run', () => {
   const urls = Object.fromEntries(
     ['shop', 'till', 'lake'].map((name) => [`${name.toUpperCase()}_DATABASE_URL`, `sqlite:${file(name)}`]),
   )
-  let services: ServicesConnection
-  let state: DynamoDbStateStore
+  let state: TableStateStore
   let till: DatabaseSync
   let shop: DatabaseSync
   let lake: DatabaseSync
@@ -45,8 +43,7 @@ describe('the verbs around a run', () => {
   const facts = () => lake.prepare('select count(*) as rows from order_fact').get()?.rows
 
   before(async () => {
-    services = await connectServices(home, { dynamodb: true, postgres: [] })
-    state = createStateStore({ tableName: STATE_TABLE_NAME, endpoint: services.dynamodb as string })
+    state = await openStateIn(home)
     till = new DatabaseSync(file('till'))
     shop = new DatabaseSync(file('shop'))
     shop.exec(
@@ -65,8 +62,33 @@ describe('the verbs around a run', () => {
   after(async () => {
     for (const database of [till, shop, lake]) database.close()
     state.close()
-    await services.close()
     remove()
+  })
+
+  it('start no process and import no client of AWS, where every database is a file', async () => {
+    const record = join(home, 'imported')
+    const hook = `
+      import { appendFileSync } from 'node:fs'
+      import { registerHooks } from 'node:module'
+      registerHooks({ load: (url, context, next) => (appendFileSync(${JSON.stringify(record)}, url + '\\n'), next(url, context)) })`
+    const environment = { ...urls, NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}` }
+
+    const codes = []
+    for (const verb of [['run', 'nightly'], ['runs'], ['state', 'show', 'orders']]) {
+      codes.push((await drayIn(home, verb, environment)).code)
+    }
+
+    assert.deepEqual(codes, [0, 0, 0])
+    const imported = readFileSync(record, 'utf8').split('\n')
+    assert.ok(imported.some((url) => url.endsWith('/local/worker.ts')))
+    assert.deepEqual(
+      imported.filter((url) => /@aws-sdk|@smithy|dynalite|services-connection/.test(url)),
+      [],
+    )
+    assert.deepEqual(
+      readdirSync(home).filter((name) => /services|dynamodb|postgres/.test(name)),
+      [],
+    )
   })
 
   it('plan shows the window, the rows and the partitions of the next run, and takes no lease', async () => {

@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
 import { after, before, describe, test } from 'node:test'
 import { type DynamoDBClient, QueryCommand } from '@aws-sdk/client-dynamodb'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import { stateTable } from 'dray/internal/state/table-definition.ts'
+import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 describe('what docs/operations.md says of a state table that is restored', () => {
   let dynamo: LocalDynamoDb
@@ -25,7 +27,7 @@ describe('what docs/operations.md says of a state table that is restored', () =>
   const option = (name: string) => new RegExp(`--${name} '?([^'\\n]+?)'?(?: --| \\\\|\`|$)`, 'm').exec(said)?.[1] ?? ''
 
   test('finds the last_run of each pipeline, and of nothing else', async () => {
-    const state = new DynamoDbStateStore(client, 'dray-restored')
+    const state = new TableStateStore(DynamoDbItemTable.of(client, 'dray-restored'))
     await state.setLastRun('orders', '2026-01-01 00:00:00', 1)
     await state.startRun({ id: 'r', workflow: 'orders', startTime: 1, runner: 'stepfunctions', trigger: 'manual' })
 

@@ -1,15 +1,13 @@
 import { DeleteTableCommand, waitUntilTableNotExists } from '@aws-sdk/client-dynamodb'
 import type { Context } from 'aws-lambda'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
-import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { TableWorkflowSlots } from 'dray/internal/state/table-workflow-slots.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { type FauxqsServer, interceptLocalhostDns, startFauxqs } from 'fauxqs'
 import { AwsApi } from '#test/services/aws-api.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 export const WORKFLOW = 'daily'
 const REGION = 'eu-north-1'
@@ -24,8 +22,8 @@ type Finish = typeof import('#test/fixture/functions/dray/finish.ts').handler
 export interface Triggers {
   readonly aws: AwsApi
   readonly queues: FauxqsServer
-  readonly state: DynamoDbStateStore
-  readonly slots: DynamoDbWorkflowSlots
+  readonly state: TableStateStore
+  readonly slots: TableWorkflowSlots
   readonly start: Start
   readonly janitor: Janitor
   readonly finish: Finish
@@ -87,7 +85,7 @@ export async function startTriggers(): Promise<Triggers> {
     aws,
     queues,
     state,
-    slots: new DynamoDbWorkflowSlots(client, 'state'),
+    slots: new TableWorkflowSlots(DynamoDbItemTable.of(client, 'state')),
     start,
     janitor,
     finish,

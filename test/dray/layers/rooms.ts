@@ -118,11 +118,10 @@ export const rooms: Readonly<Record<string, readonly string[]>> = {
 }
 
 /**
- * What stands behind the contracts `StagingStore`, `StateStore` and `WorkflowSlots`, and the rooms that choose among
- * it.
+ * What stands behind the contracts `StagingStore` and `ItemTable`, and the rooms that choose among it.
  */
 export const implementations: RegExp =
-  /^shared\/dray\/(staging\/(s3|folder)-staging-store|staging\/staging-url|state\/(dynamodb-\w|create-state-table))/
+  /^shared\/dray\/(staging\/(s3|folder)-staging-store|staging\/staging-url|state\/(dynamodb-\w|open-item-table|local\/))/
 export const ASSEMBLING: RegExp = /^(dray\/(staging|state|lambda)|dray-infra\/(local|runs|remote|cli|testing))$/
 
 /** Packages that only these rooms may import. */

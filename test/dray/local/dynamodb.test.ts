@@ -4,9 +4,9 @@ import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
 import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 let folder = ''
 

@@ -2,10 +2,11 @@ import assert from 'node:assert/strict'
 import { request } from 'node:http'
 import { text } from 'node:stream/consumers'
 import { after, before, describe, test } from 'node:test'
-import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { newToken } from 'dray-infra/internal/local/guard-server.ts'
 import { type Endpoints, startEndpoints } from 'dray-infra/internal/local/isolated/endpoints.ts'
 import { RuntimeApi } from 'dray-infra/internal/local/isolated/runtime-api.ts'
+import { type StateServer, startStateServer } from 'dray-infra/internal/local/isolated/state-server.ts'
+import { type LocalTable, openLocalTable } from '#test/state/local/open-local-table.ts'
 
 const signed = (key: string) =>
   `AWS4-HMAC-SHA256 Credential=${key}/20260101/local/dynamodb/aws4_request, SignedHeaders=host, Signature=0`
@@ -15,13 +16,15 @@ const runtime = new RuntimeApi({
   onError: () => assert.fail('a stranger has failed a call'),
   onInitError: () => assert.fail('a stranger has ended the runtime'),
 })
-let dynamodb: LocalDynamoDb
+let local: LocalTable
+let dynamodb: StateServer
 let endpoints: Endpoints
 let token: string
 let servers: Record<string, { readonly url: string; readonly method: string; readonly knows: string }>
 
 before(async () => {
-  dynamodb = await startDynamoDb()
+  local = openLocalTable()
+  dynamodb = await startStateServer(local.path)
   token = new URL(dynamodb.endpoint).username
   endpoints = await startEndpoints({ dynamodb: dynamodb.endpoint, token, bucket: 'staging' })
   const runtimeApi = await runtime.start()
@@ -36,6 +39,7 @@ after(async () => {
   runtime.stop()
   await endpoints.stop()
   await dynamodb.stop()
+  local.close()
 })
 
 async function ask(name: string, headers: Record<string, string>) {

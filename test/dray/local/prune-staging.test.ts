@@ -9,14 +9,11 @@ import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row
 import { writeJsonLines } from 'dray/internal/staging/documents.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { pruneStaging } from 'dray-infra/internal/local/prune-staging.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const HOUR = 3600 * 1000
 const DAY = 24 * HOUR
@@ -25,7 +22,7 @@ const NOTHING = { files: 0, closedRows: 0 }
 let folder = ''
 let root = ''
 let dynamodb: LocalDynamoDb
-let state: DynamoDbStateStore
+let state: TableStateStore
 
 before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'dray-prune-'))

@@ -14,18 +14,14 @@ import { Client } from 'pg'
 import { mountSmallDisk } from '#test/faults/small-disk.ts'
 
 const home = mkdtempSync(join(tmpdir(), 'dray-services-'))
-const needs = { dynamodb: true, postgres: [] }
+/** A process that serves nothing comes up, and ends, like any. */
+const needs = { postgres: [] }
 const open: ServicesConnection[] = []
 
 async function connect(): Promise<ServicesConnection> {
   const connection = await connectServices(home, needs)
   open.push(connection)
   return connection
-}
-
-async function statusOf({ dynamodb }: ServicesConnection): Promise<number> {
-  const { origin, username } = new URL(dynamodb ?? '')
-  return (await fetch(origin, { headers: { authorization: username } })).status
 }
 
 const pidOf = () => (JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile).pid
@@ -47,44 +43,44 @@ async function otherCommand() {
   const script = `
     const { connectServices } = await import('dray-infra/internal/local/services-connection.ts')
     const connection = await connectServices(${JSON.stringify(home)}, ${JSON.stringify(needs)})
-    console.log(connection.dynamodb)
+    console.log('connected')
     setInterval(() => {}, 1000)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] })
-  const [endpoint] = await once(createInterface(child.stdout), 'line')
-  return { child, endpoint }
+  await once(createInterface(child.stdout), 'line')
+  return { child }
 }
 
 describe('the services process', () => {
   afterEach(() => Promise.all(open.splice(0).map((connection) => connection.close())))
   after(() => rmSync(home, { recursive: true }))
 
-  it('ends with the last claim, and keeps what was stored', async () => {
+  it('ends with the last claim', async () => {
     const connection = await connect()
     const pid = pidOf()
-    const status = await statusOf(connection)
+    const wasAlive = isAlive(pid)
 
     await connection.close()
 
-    assert.equal(status, 200)
+    assert.equal(wasAlive, true)
     await gone(pid)
     assert.equal(existsSync(servicesFile(home)), false)
-    assert.ok(existsSync(join(home, 'dynamodb/data')))
   })
 
   it('is one for all commands that start at once', async () => {
-    const [first, second, third] = await Promise.all([connect(), connect(), connect()])
+    const pids = await Promise.all([1, 2, 3].map(() => connect().then(pidOf)))
 
-    assert.equal(first?.dynamodb, second?.dynamodb)
-    assert.equal(second?.dynamodb, third?.dynamodb)
+    assert.equal(new Set(pids).size, 1)
   })
 
   it('goes on for a second command when the first has ended', async () => {
     const first = await connect()
-    const second = await connect()
+    const pid = pidOf()
+    await connect()
 
     await first.close()
 
-    assert.equal(await statusOf(second), 200)
+    assert.equal(pidOf(), pid)
+    assert.equal(isAlive(pid), true)
   })
 
   it('ends when its only command is killed', async () => {
@@ -97,15 +93,15 @@ describe('the services process', () => {
   })
 
   it('is started again where it was killed', async () => {
-    const { child, endpoint } = await otherCommand()
+    const { child } = await otherCommand()
     const killed = pidOf()
     process.kill(killed, 'SIGKILL')
     await gone(killed)
 
-    const connection = await connect()
+    await connect()
 
-    assert.notEqual(connection.dynamodb, endpoint)
-    assert.equal(await statusOf(connection), 200)
+    assert.notEqual(pidOf(), killed)
+    assert.equal(isAlive(pidOf()), true)
     child.kill('SIGKILL')
   })
 
@@ -116,13 +112,13 @@ describe('the services process', () => {
       const next = await connect()
       await left
 
-      assert.equal(await statusOf(next), 200)
+      assert.equal(isAlive(pidOf()), true)
       await next.close()
     }
   })
 
   it('is not taken for another program that has got its port, which is not told the token', async () => {
-    const reply = JSON.stringify({ status: 'ready', dynamodb: 'http://127.0.0.1:1', postgres: {} })
+    const reply = JSON.stringify({ status: 'ready', postgres: {} })
     const greetings = ['SSH-2.0-somebody\r\n', '', `${reply}\n`]
     const proofs = [undefined, 7, 'f'.repeat(64), proofOf('guessed', 'n', reply)]
     const proven = proofs.map((proof) => `${JSON.stringify({ reply, proof })}\n`)
@@ -138,7 +134,8 @@ describe('the services process', () => {
 
       const connection = await connect()
 
-      assert.equal(await statusOf(connection), 200)
+      assert.notEqual(pidOf(), 1)
+      assert.equal(isAlive(pidOf()), true)
       await connection.close()
       other.close()
     }
@@ -147,9 +144,9 @@ describe('the services process', () => {
   })
 
   it('works on for its commands whatever strangers send it, and holds nothing of it', async () => {
-    const connection = await connect()
+    await connect()
     const { port } = JSON.parse(readFileSync(servicesFile(home), 'utf8')) as ServicesFile
-    const needs = '{"dynamodb":true,"postgres":[]}'
+    const needs = '{"postgres":[]}'
     const sent = [
       ...['\n', '{}\n', 'null\n', `{"needs":${needs}}\n`, `{"nonce":{"toString":1},"proof":"a","needs":${needs}}\n`],
       ...[`{"nonce":"a","proof":"${'0'.repeat(64)}","needs":${needs}}\n`, 'x'.repeat(1_000_000)],
@@ -161,7 +158,7 @@ describe('the services process', () => {
       await new Promise((resolve) => socket.once('close', resolve))
     }
 
-    assert.equal(await statusOf(connection), 200)
+    assert.deepEqual((await connect()).postgres, {})
   })
 
   it('is named, with the way out, where it is stopped and does not answer', async () => {
@@ -194,7 +191,7 @@ describe('the services process', () => {
   })
 
   it('starts a PostgreSQL again that has died, where everybody knows it to be', async () => {
-    const connection = await connectServices(home, { dynamodb: false, postgres: ['shop'] })
+    const connection = await connectServices(home, { postgres: ['shop'] })
     open.push(connection)
     const url = connection.postgres.shop as string
     const [postmaster] = readFileSync(

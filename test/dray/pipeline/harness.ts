@@ -7,14 +7,13 @@ import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { quarantinePrefix } from 'dray/internal/staging/keys.ts'
-import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { StagedRun } from 'dray-infra/internal/testing/staged-run.ts'
 import { openServices } from 'dray-infra/internal/testing/test-services.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: a pipeline of any models.
 type AnyPipeline = Pipeline<any, any>
 
-/** What the steps need, real: dynalite and a folder. */
+/** What the steps need, real: the state that a local run has, and a folder. */
 export interface Harness {
   readonly services: Services
   readonly folder: string
@@ -23,14 +22,12 @@ export interface Harness {
 
 export async function openHarness(): Promise<Harness> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-pipeline-'))
-  const dynamodb = await startDynamoDb({})
-  const services = await openServices(folder, dynamodb)
+  const services = await openServices(folder)
   return {
     services,
     folder,
     async close() {
       services.close()
-      await dynamodb.stop()
       await rm(folder, { recursive: true, force: true })
     },
   }

@@ -7,17 +7,14 @@ import { TerminalError, TransientError } from 'dray/internal/errors.ts'
 import { NO_ROWS } from 'dray/internal/messages/row-counts.ts'
 import { writeJson } from 'dray/internal/staging/documents.ts'
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import type { Execution } from 'dray-infra/internal/remote/machine.ts'
 import { watchRun } from 'dray-infra/internal/remote/watch-run.ts'
 import type { StepProgress } from 'dray-infra/internal/runs/run-progress.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 /* State in dynalite, staging in a folder; what the executions are is said by the test. */
 
@@ -26,7 +23,7 @@ const NOT_KNOWN =
 
 describe('watchRun', () => {
   let dynamo: LocalDynamoDb
-  let state: DynamoDbStateStore
+  let state: TableStateStore
   let folder: string
   let staging: FolderStagingStore
   let shown: StepProgress[]

@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
 import { hostname } from 'node:os'
 import { after, before, describe, it } from 'node:test'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { emptyStep, type StateStore } from 'dray/internal/state/state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { settleDeadRuns, settleRun } from 'dray-infra/internal/runs/settle-run.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 describe('settling a run', () => {
   let dynamodb: LocalDynamoDb
-  let state: DynamoDbStateStore
+  let state: TableStateStore
 
   before(async () => {
     dynamodb = await startDynamoDb()

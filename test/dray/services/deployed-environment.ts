@@ -3,12 +3,8 @@ import { S3Client } from '@aws-sdk/client-s3'
 import { secretVariable, TLS_BY_URL, tlsVariable } from 'dray/internal/database/database-url.ts'
 import { readJsonArray } from 'dray/internal/staging/documents.ts'
 import { S3StagingStore } from 'dray/internal/staging/s3-staging-store.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import { logGroupOf, workflowMachineName } from 'dray-infra/internal/aws/names.ts'
@@ -18,6 +14,7 @@ import { createWorkers, type Workers } from 'dray-infra/internal/local/workers.t
 import { execute, realClock } from 'dray-infra/internal/states-language/index.ts'
 import { startFauxqs } from 'fauxqs'
 import { fixtureFolder } from '#test/fixture-project.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 import { AwsApi, type FakeExecution } from './aws-api.ts'
 
 const REGION = 'eu-north-1'
@@ -28,7 +25,7 @@ const credentials = { accessKeyId: 'test', secretAccessKey: 'test' }
 /** What stands for an environment that is deployed. */
 export interface DeployedTestEnvironment {
   readonly aws: AwsApi
-  readonly state: DynamoDbStateStore
+  readonly state: TableStateStore
   readonly staging: S3StagingStore
   /** The variables of a command that is signed in there. */
   readonly variables: NodeJS.ProcessEnv

@@ -10,20 +10,17 @@ import {
   ScanCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const TABLE_NAME = 'dray'
 let database: LocalDynamoDb
 let client: DynamoDBClient
-let store: DynamoDbStateStore
+let store: TableStateStore
 
 before(async () => {
   database = await startDynamoDb()
@@ -38,7 +35,7 @@ after(async () => {
   await database.stop()
 })
 
-stateStoreContract('DynamoDbStateStore', () => store)
+stateStoreContract('the state store on dynalite', () => store)
 
 test('creates its table once, however often it is asked to', async () => {
   await Promise.all([1, 2, 3].map(() => createStateTable(client, 'created-once')))

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, createStateStore, runExpiry } from 'dray/internal/state/dynamodb-state-store.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import { KeptEvents } from 'dray/internal/state/kept-events.ts'
+import { runExpiry } from 'dray/internal/state/run-expiry.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const TABLE_NAME = 'dray'
 
@@ -16,7 +18,7 @@ describe('kept events', () => {
     database = await startDynamoDb()
     client = createStateClient({ endpoint: database.endpoint })
     await createStateTable(client, TABLE_NAME)
-    kept = new KeptEvents(client, TABLE_NAME, runExpiry(1))
+    kept = new KeptEvents(DynamoDbItemTable.of(client, TABLE_NAME), runExpiry(1))
   })
   after(async () => {
     client.destroy()

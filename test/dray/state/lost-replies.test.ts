@@ -2,14 +2,11 @@ import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { NO_ROWS } from 'dray/internal/messages/row-counts.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { StepRecord } from 'dray/internal/state/state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 import { type Fate, type FaultyProxy, startFaultyProxy } from './faulty-proxy.ts'
 
 const TABLE_NAME = 'dray'
@@ -17,9 +14,9 @@ const TRIES = 3
 let database: LocalDynamoDb
 let proxy: FaultyProxy
 /** Reaches DynamoDB through the proxy. */
-let store: DynamoDbStateStore
+let store: TableStateStore
 /** Reaches DynamoDB directly, to prepare and to look. */
-let direct: DynamoDbStateStore
+let direct: TableStateStore
 let pipeline: string
 
 before(async () => {

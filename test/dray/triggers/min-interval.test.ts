@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
 import type { RunRequest } from 'dray/internal/messages/run-input.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
+import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { TableWorkflowSlots } from 'dray/internal/state/table-workflow-slots.ts'
 import { endRun } from 'dray/internal/triggers/end-run.ts'
 import { requestRun } from 'dray/internal/triggers/request-run.ts'
 import { sweep } from 'dray/internal/triggers/sweep.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import fc from 'fast-check'
+import { createStateTable } from '#test/services/create-state-table.ts'
 
 const MINUTE = 60_000
 const INTERVAL = 15 * MINUTE
@@ -16,14 +18,14 @@ const START = Date.parse('2026-01-01T00:00:00Z')
 
 describe('the least interval between runs that events ask for', () => {
   let close: () => Promise<void>
-  let state: DynamoDbStateStore
-  let slots: DynamoDbWorkflowSlots
+  let state: TableStateStore
+  let slots: TableWorkflowSlots
   before(async () => {
     const dynamodb = await startDynamoDb()
     const client = createStateClient({ endpoint: dynamodb.endpoint })
     await createStateTable(client, 'state')
-    state = new DynamoDbStateStore(client, 'state')
-    slots = new DynamoDbWorkflowSlots(client, 'state')
+    state = new TableStateStore(DynamoDbItemTable.of(client, 'state'))
+    slots = new TableWorkflowSlots(DynamoDbItemTable.of(client, 'state'))
     close = async () => {
       client.destroy()
       await dynamodb.stop()

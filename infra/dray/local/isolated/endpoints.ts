@@ -21,7 +21,7 @@ export interface PutEvent {
 }
 
 export interface EndpointOptions {
-  /** As `STATE_ENDPOINT` has it. */
+  /** The URL of a DynamoDB. */
   readonly dynamodb: string
   /** The id of the access key that all of them ask for. */
   readonly token: string

@@ -3,11 +3,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { newToken } from '../guard-server.ts'
+import { fileOfEndpoint } from '../state-file.ts'
 import type { Workers } from '../workers.ts'
 import { type PutEvent, startEndpoints } from './endpoints.ts'
 import { isolatedFunctions } from './functions.ts'
 import type { InstanceListeners } from './instance.ts'
 import { KeptObjects } from './kept-objects.ts'
+import { type StateServer, startStateServer } from './state-server.ts'
 import { createIsolatedWorkers } from './workers.ts'
 
 export interface IsolationOptions extends InstanceListeners {
@@ -36,8 +38,9 @@ const COMMIT = 'functions/dray/commit.ts'
 export async function startIsolated(options: IsolationOptions): Promise<Workers> {
   const { home, project, environment, size = Math.min(availableParallelism(), 8) } = options
   const { STATE_ENDPOINT = '', STATE_TABLE_NAME = '', STAGING_URL = '' } = environment
-  const token = new URL(STATE_ENDPOINT).username || newToken()
-  const endpoints = await startEndpoints({ dynamodb: STATE_ENDPOINT, token, bucket: BUCKET, onEvent: options.onEvent })
+  const state = await stateServer(STATE_ENDPOINT)
+  const token = new URL(state.endpoint).username || newToken()
+  const endpoints = await startEndpoints({ dynamodb: state.endpoint, token, bucket: BUCKET, onEvent: options.onEvent })
   const kept = new KeptObjects({ endpoint: endpoints.s3, token, bucket: BUCKET, folder: fileURLToPath(STAGING_URL) })
   try {
     if (options.needsEarlier) await kept.restore()
@@ -53,13 +56,21 @@ export async function startIsolated(options: IsolationOptions): Promise<Workers>
         await workers.close()
         await kept.keep().finally(() => kept.close())
         await endpoints.stop()
+        await state.stop()
       },
     }
   } catch (error) {
     kept.close()
     await endpoints.stop()
+    await state.stop()
     throw error
   }
+}
+
+/** Functions as they are deployed speak to DynamoDB: the file of items is served to them, or a DynamoDB is there. */
+async function stateServer(endpoint: string): Promise<StateServer> {
+  const file = fileOfEndpoint(endpoint)
+  return file === null ? { endpoint, stop: async () => {} } : startStateServer(file)
 }
 
 /**

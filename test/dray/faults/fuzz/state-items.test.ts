@@ -2,14 +2,16 @@ import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
 import { type AttributeValue, type DynamoDBClient, PutItemCommand, ScanCommand } from '@aws-sdk/client-dynamodb'
 import { modeOf } from 'dray/internal/messages/run-mode.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
-import { DynamoDbWorkflowSlots } from 'dray/internal/state/dynamodb-workflow-slots.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
+import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
+import { TableWorkflowSlots } from 'dray/internal/state/table-workflow-slots.ts'
 import { requestRun } from 'dray/internal/triggers/request-run.ts'
 import { followUpOf } from 'dray/internal/triggers/run-request.ts'
 import { type LocalDynamoDb, startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import fc from 'fast-check'
+import { createStateTable } from '#test/services/create-state-table.ts'
 import { damaged, type Json } from './hostile-json.ts'
 import { cases, unlessRefused } from './refusals.ts'
 
@@ -20,15 +22,15 @@ const started = { id: 'r1', workflow: 'daily', startTime: NOW, runner: 'stepfunc
 
 let dynamo: LocalDynamoDb
 let client: DynamoDBClient
-let state: DynamoDbStateStore
-let slots: DynamoDbWorkflowSlots
+let state: TableStateStore
+let slots: TableWorkflowSlots
 let items: readonly { readonly [name: string]: Json }[] = []
 before(async () => {
   dynamo = await startDynamoDb()
   client = createStateClient({ endpoint: dynamo.endpoint })
   await createStateTable(client, TABLE)
-  state = new DynamoDbStateStore(client, TABLE)
-  slots = new DynamoDbWorkflowSlots(client, TABLE)
+  state = new TableStateStore(DynamoDbItemTable.of(client, TABLE))
+  slots = new TableWorkflowSlots(DynamoDbItemTable.of(client, TABLE))
   const source = { server: 's', database: 'd', position: null }
   const lease = await state.acquireLease('orders', 'r0', NOW, NOW + 1000)
   await state.commit(lease, '2026-01-01 00:00:00', source)

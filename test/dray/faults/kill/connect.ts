@@ -1,7 +1,9 @@
 import { FolderStagingStore } from 'dray/internal/staging/folder-staging-store.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
-import { createStateClient, DynamoDbStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
+import { createStateClient } from 'dray/internal/state/dynamodb-state-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
+import { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 
 export const STATE_TABLE = 'state'
 
@@ -12,7 +14,7 @@ export function connect(
 ): { readonly state: StateStore; readonly staging: StagingStore; close(): void } {
   const client = createStateClient({ endpoint })
   return {
-    state: new DynamoDbStateStore(client, STATE_TABLE),
+    state: new TableStateStore(DynamoDbItemTable.of(client, STATE_TABLE)),
     staging: new FolderStagingStore(folder),
     close: () => client.destroy(),
   }

@@ -8,6 +8,7 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
 import { PipelineLeases } from 'dray/internal/state/pipeline-leases.ts'
 import { RunMetrics } from 'dray/internal/state/run-metrics.ts'
 import { StateRequests } from 'dray/internal/state/state-requests.ts'
@@ -105,7 +106,7 @@ function describe(input: { Key?: Item; Item?: Item; IndexName?: string; UpdateEx
 
 /** The real state store's parts over a table in memory. */
 export function memoryStateStore(table: MemoryStateTable): StateStore {
-  const requests = new StateRequests(table.client, 'simulated')
+  const requests = new StateRequests(new DynamoDbItemTable(table.client, 'simulated'))
   const leases = new PipelineLeases(requests)
   const metrics = new RunMetrics(requests, () => 0)
   return {

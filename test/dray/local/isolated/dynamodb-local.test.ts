@@ -6,12 +6,8 @@ import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { closeDatabases } from 'dray/internal/active-record/database.ts'
-import { createStateTable } from 'dray/internal/state/create-state-table.ts'
-import {
-  createStateClient,
-  createStateStore,
-  type DynamoDbStateStore,
-} from 'dray/internal/state/dynamodb-state-store.ts'
+import { createStateClient, createStateStore } from 'dray/internal/state/dynamodb-state-store.ts'
+import type { TableStateStore } from 'dray/internal/state/table-state-store.ts'
 import { startDynamoDb } from 'dray-infra/internal/local/dynamodb.ts'
 import { startIsolated } from 'dray-infra/internal/local/isolated/index.ts'
 import { RunProgress } from 'dray-infra/internal/runs/run-progress.ts'
@@ -20,6 +16,7 @@ import { createFirstTargets } from 'dray-infra/internal/runs/target-tables.ts'
 import { stateStoreContract } from '#test/contracts/state-store.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { fixtureFolder, fixtureProject } from '#test/fixture-project.ts'
+import { createStateTable } from '#test/services/create-state-table.ts'
 import { type DynamoDbLocal, startDynamoDbLocal, withoutDynamoDbLocal } from '#test/services/dynamodb-local.ts'
 
 /* Dynalite is what every other test runs on: here is whether Amazon's own DynamoDB Local sees it the same way. */
@@ -29,7 +26,7 @@ else parity()
 
 function parity(): void {
   let amazon: DynamoDbLocal
-  let store: DynamoDbStateStore
+  let store: TableStateStore
   before(async () => {
     amazon = await startDynamoDbLocal()
     // The contract writes a thousand items at once: a busy machine accepts no 50 connections in a second.
@@ -42,7 +39,7 @@ function parity(): void {
     await amazon.stop()
   })
 
-  stateStoreContract('DynamoDbStateStore on DynamoDB Local', () => store)
+  stateStoreContract('the state store on DynamoDB Local', () => store)
 
   describe('the daily update as it is deployed', () => {
     test('comes to the same steps on DynamoDB Local as on dynalite, and so does the run after it', async (context) => {

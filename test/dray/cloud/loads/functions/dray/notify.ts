@@ -1,3 +1,3 @@
-import { notifyHandler } from 'dray/lambda'
+import { notifyHandler } from 'dray/internal/lambda/notify.ts'
 
 export const handler = notifyHandler()

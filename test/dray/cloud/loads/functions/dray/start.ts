@@ -1,3 +1,3 @@
-import { startHandler } from 'dray/lambda'
+import { startHandler } from 'dray/internal/lambda/start.ts'
 
 export const handler = startHandler()

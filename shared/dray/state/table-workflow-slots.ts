@@ -1,21 +1,20 @@
 import { randomUUID } from 'node:crypto'
-import type { DynamoDBClient } from '@aws-sdk/client-dynamodb'
-import { DynamoDBDocumentClient } from '@aws-sdk/lib-dynamodb'
 import { checked } from '#dray/messages/message.ts'
 import { type RunRequest, runRequest } from '#dray/messages/run-input.ts'
 import { Attributes, type Item } from './attributes.ts'
 import { notRecorded } from './conditions.ts'
+import type { ItemTable } from './item-table.ts'
 import { timeText } from './items.ts'
 import { slotKey } from './keys.ts'
 import { StateRequests } from './state-requests.ts'
 import type { WorkflowSlot, WorkflowSlots } from './workflow-slots.ts'
 
 /** Slots as single items of the state table, `WORKFLOW#<name>`; a lost reply is settled by a token of the write. */
-export class DynamoDbWorkflowSlots implements WorkflowSlots {
+export class TableWorkflowSlots implements WorkflowSlots {
   readonly #requests: StateRequests
 
-  constructor(client: DynamoDBClient, tableName: string) {
-    this.#requests = new StateRequests(DynamoDBDocumentClient.from(client), tableName)
+  constructor(table: ItemTable) {
+    this.#requests = new StateRequests(table)
   }
 
   async open(workflow: string, now: number): Promise<WorkflowSlot> {

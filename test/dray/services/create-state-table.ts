@@ -5,7 +5,7 @@ import {
   ResourceInUseException,
   waitUntilTableExists,
 } from '@aws-sdk/client-dynamodb'
-import { stateTable } from './table-definition.ts'
+import { stateTable } from 'dray/internal/state/table-definition.ts'
 
 function keySchema(partitionKey: string, sortKey: string): KeySchemaElement[] {
   return [
