@@ -8,6 +8,7 @@ import {
   type QueryCommandInput,
   UpdateCommand,
 } from '@aws-sdk/lib-dynamodb'
+import type { Item } from 'dray/internal/state/attributes.ts'
 import { DynamoDbItemTable } from 'dray/internal/state/dynamodb-item-table.ts'
 import { PipelineLeases } from 'dray/internal/state/pipeline-leases.ts'
 import { RunMetrics } from 'dray/internal/state/run-metrics.ts'
@@ -15,7 +16,7 @@ import { StateRequests } from 'dray/internal/state/state-requests.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { stateTable } from 'dray/internal/state/table-definition.ts'
 import { directly, type Io } from './io.ts'
-import { holds, type Item, updated } from './state-expressions.ts'
+import { holds, updated } from './state-expressions.ts'
 
 /** One DynamoDB table in memory, with the conditional requests that the state store makes of it. */
 export class MemoryStateTable {

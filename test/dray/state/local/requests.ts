@@ -45,10 +45,11 @@ const values: fc.Arbitrary<unknown> = fc.oneof(
 )
 
 const pk = fc.constantFrom('RUN#a', 'PIPELINE#ä')
-const sk = keyTexts
+/** Mostly one of three, so that requests meet. */
+const sk = fc.oneof({ weight: 5, arbitrary: fc.constantFrom('a', 'a#1', 'b') }, { weight: 1, arbitrary: keyTexts })
 const attributes = {
   lease_owner: texts,
-  lease_expires_at: numbers,
+  lease_expires_at: counts,
   commit_owner: texts,
   attempt_id: texts,
   epoch: counts,
@@ -82,7 +83,7 @@ const changes = [
 
 const placeholders = fc.record({
   ':owner': texts,
-  ':now': numbers,
+  ':now': counts,
   ':epoch': counts,
   ':version': counts,
   ':id': keyTexts,

@@ -126,6 +126,20 @@ describe('a file of items', () => {
     assert.deepEqual(down, keys.toReversed())
   })
 
+  test('reads what begins with a prefix, and nothing beside it', async () => {
+    const keys = ['a', 'a#1', 'a\u{10FFFF}', 'b', 'c', '\uD7FF', '\uD7FF1', '\uE000', '\u{10FFFF}', '\u{10FFFF}1']
+    for (const sk of keys) await local.table.put({ pk: 'prefixed', sk }, {})
+
+    for (const prefix of ['a', 'a#', 'a\u{10FFFF}', '\uD7FF', '\u{10FFFF}']) {
+      const given = {
+        KeyConditionExpression: 'pk = :pk AND begins_with(sk, :prefix)',
+        ExpressionAttributeValues: { ':pk': 'prefixed', ':prefix': prefix },
+      }
+      const found = (await Array.fromAsync(local.table.query(given))).map(({ sk }) => String(sk))
+      assert.deepEqual(found.toSorted(), keys.filter((key) => key.startsWith(prefix)).toSorted())
+    }
+  })
+
   test('loses what is past its time to live, and nothing else', async () => {
     const table = new TableStateStore(local.table, 1)
     await table.startRun({ id: 'expiring', workflow: 'brief', startTime: 0, runner: 'test', trigger: 'manual' })
