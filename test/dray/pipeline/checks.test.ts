@@ -402,7 +402,7 @@ test('a field that the target does not have is an error of the compiler', () => 
         // @ts-expect-error: misspelt.
         notNull('custmerId'),
         // @ts-expect-error: not a field of the other model.
-        references('customerId', Customer, { by: 'nmae' }),
+        references('customerId', Customer, { by: 'nmae', name: 'other' }),
       ],
     })
   assert.throws(declared, /has no field "custmerId"; its fields are orderId/)
