@@ -115,7 +115,7 @@ function nodeOptions(isLong = false): string[] {
     ...reporters.flatMap((reporter) => [`--test-reporter=${reporter}`, '--test-reporter-destination=stdout']),
     `--test-concurrency=${concurrency}`,
     // For each file, in ms: a test that hangs fails instead of holding up the rest for ever.
-    `--test-timeout=${isLong ? 7_200_000 : 1_800_000}`,
+    `--test-timeout=${process.env.CI === 'true' ? 1_200_000 : isLong ? 7_200_000 : 1_800_000}`,
   ]
 }
 

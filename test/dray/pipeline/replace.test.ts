@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { beforeEach, test } from 'node:test'
+import { beforeEach, mock as nodeMock, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
 import { bigint, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
@@ -11,7 +11,6 @@ import { type Pipeline, pipeline } from 'dray/internal/pipeline/declare/pipeline
 import { readPlan } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
-import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { onEachEngine } from './engines.ts'
 import { commitRun, planRun, prepare, quarantined, runPipeline, runReference } from './harness.ts'
 
@@ -56,17 +55,17 @@ async function products(): Promise<string[]> {
   return (await Product.all().order('id').toArray()).map(({ id, label }) => `${id} ${label}`)
 }
 
-/** The state store, whose `run` waits: a Commit asks for it between its look at the fence and its work. */
-function heldAtRun(state: StateStore, held: () => Promise<void>): StateStore {
-  return new Proxy(state, {
-    get(store, name) {
-      const value = Reflect.get(store, name)
-      if (typeof value !== 'function') return value
-      return async (...given: unknown[]) => {
-        if (name === 'run') await held()
-        return value.apply(store, given)
-      }
-    },
+/** Holds the next Commit up between its look at the fence and its swap, each of which is a transaction of the target. */
+function holdAtSwap(held: () => Promise<void>): void {
+  const transaction = target.transaction.bind(target)
+  let asked = 0
+  const { mock } = nodeMock.method(target, 'transaction', async (work: Parameters<typeof transaction>[0]) => {
+    asked += 1
+    if (asked === 2) {
+      mock.restore()
+      await held()
+    }
+    return transaction(work)
   })
 }
 
@@ -138,13 +137,11 @@ onEachEngine('a replace', [source, target], (engine) => {
     await gather('run-1', first)
     const { promise: goOn, resolve: letGoOn } = Promise.withResolvers<void>()
     const { promise: isPast, resolve: tellPast } = Promise.withResolvers<void>()
-    const late = commitRun(replacing, 'run-1', first, {
-      ...services,
-      state: heldAtRun(services.state, () => {
-        tellPast()
-        return goOn
-      }),
+    holdAtSwap(() => {
+      tellPast()
+      return goOn
     })
+    const late = commitRun(replacing, 'run-1', first, services)
     await isPast
     await commitRun(replacing, 'run-1', first, services)
     await services.state.releaseLease('items', 'run-1')
