@@ -34,6 +34,7 @@ export async function announceEnd(input: FinishInput, output: FinishOutput): Pro
     started_at: run.started_at,
     steps: Object.fromEntries(Object.entries(input.steps).map(([step, { status }]) => [step, status])),
     ...(output.checks === undefined ? {} : { checks: output.checks }),
+    ...(output.changes === undefined ? {} : { changes: output.changes }),
     causation: newestCauses([...(await causesOf(input)), { workflow: run.workflow, run: run.id }]),
   }
   const entry = {

@@ -33,3 +33,16 @@ export function isOfNewColumns(note: string): boolean {
 export function isOfTables(note: string): boolean {
   return [NEW_TABLES, GONE_TABLES, VIEWS].some((words) => note.includes(words))
 }
+
+const MOST_TOLD = 50
+const MOST_CHARACTERS = 300
+
+/** What notes say of changed columns and tables, by step: the first of them, and of each as much as an event takes. */
+export function changesIn(
+  steps: readonly { readonly step: string; readonly notes: readonly string[] | null }[],
+): Readonly<Record<string, readonly string[]>> {
+  const all = steps.flatMap(({ step, notes }) => (notes ?? []).filter(isOfNewColumns).map((note) => ({ step, note })))
+  const told = all.slice(0, MOST_TOLD).map(({ step, note }) => ({ step, note: note.slice(0, MOST_CHARACTERS) }))
+  const byStep = [...Map.groupBy(told, ({ step }) => step)]
+  return Object.fromEntries(byStep.map(([step, its]) => [step, its.map(({ note }) => note)]))
+}

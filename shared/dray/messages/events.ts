@@ -65,11 +65,19 @@ const workflowEnded = z.object({
   steps: z.record(z.string(), z.string()),
   /** How the checks of those steps have ended that have some; missing where none has. */
   checks: z.record(z.string(), checkCounts).optional(),
+  /** By step, sentences on columns and tables of sources that are others than before; missing where none is. */
+  changes: z.record(z.string(), z.array(z.string())).optional(),
   causation,
 })
 
 /** As much of `WorkflowCompleted` and `WorkflowFailed` as starts another workflow. */
-export const endOfWorkflow = workflowEnded.omit({ status: true, started_at: true, steps: true, checks: true })
+export const endOfWorkflow = workflowEnded.omit({
+  status: true,
+  started_at: true,
+  steps: true,
+  checks: true,
+  changes: true,
+})
 
 /** An event as EventBridge puts it into a queue; a tick of a schedule as the stack's schedules say it. */
 export const queuedEvent = z.union([

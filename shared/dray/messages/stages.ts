@@ -189,6 +189,8 @@ const finishOutput = z.object({
   us_dollars: z.number().nonnegative().optional(),
   /** By the steps that have checks; missing where none has. */
   checks: z.record(z.string(), checkCounts).optional(),
+  /** By step, what notes say of changed columns and tables of its source; missing where nothing has changed. */
+  changes: z.record(z.string(), z.array(z.string())).optional(),
 })
 
 /** What each handler of a run checks its payload by. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, before, beforeEach, describe, mock, test } from 'node:test'
 import { TerminalError } from 'dray/internal/errors.ts'
+import { ADDED, NEW_TABLES } from 'dray/internal/messages/column-notes.ts'
 import { task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
@@ -672,6 +673,19 @@ describe('the end of a run', () => {
 
     const [event] = triggers.aws.events
     assert.deepEqual(JSON.parse(event?.Detail ?? '').checks, { orders: { passed: 1, warned: 1, failed: 0 } })
+  })
+
+  test('is told with what has changed of the columns and tables of its sources', async () => {
+    await recordRun(triggers, 'r', WORKFLOW)
+    const fresh = `shop has new tables, which shop-raw ${NEW_TABLES}: returns, refunds`
+    const column = `the column channel of shop.orders ${ADDED}, so lake.orders has it now, too`
+    await triggers.state.putStep({ ...emptyStep('r', 'shop-raw'), status: 'success', notes: ['another note', fresh] })
+    await triggers.state.putStep({ ...emptyStep('r', 'shop-raw/orders'), status: 'success', notes: [column] })
+
+    await finish('r')
+
+    const [event] = triggers.aws.events
+    assert.deepEqual(JSON.parse(event?.Detail ?? '').changes, { 'shop-raw': [fresh], 'shop-raw/orders': [column] })
   })
 
   test('is one cause, though forty runs of a workflow led to a run, and still starts no circle', async () => {

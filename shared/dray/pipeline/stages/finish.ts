@@ -1,4 +1,5 @@
 import { countsOf } from '#dray/messages/check-result.ts'
+import { changesIn } from '#dray/messages/column-notes.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { FinishInput, FinishOutput, StepOutcome } from '#dray/messages/stages.ts'
 import { runCost } from '#dray/pipeline/plan/run-cost.ts'
@@ -39,6 +40,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
   const checked = (end?.steps ?? []).flatMap(({ step, checks = [] }) =>
     checks.length === 0 ? [] : [[step, countsOf(checks)] as const],
   )
+  const changes = changesIn(end?.steps ?? [])
   const status = statusOfRun(outcomes.map(([, outcome]) => outcome))
   const output: FinishOutput = {
     status: status === 'success' ? 'success' : 'failed',
@@ -47,6 +49,7 @@ export async function finish(input: FinishInput, services: Services): Promise<Fi
     refused: named('refused'),
     ...(cost === null ? {} : { us_dollars: cost.usDollars }),
     ...(checked.length === 0 ? {} : { checks: Object.fromEntries(checked) }),
+    ...(Object.keys(changes).length === 0 ? {} : { changes }),
   }
   await state.finishRun(run.id, {
     status,
