@@ -16,7 +16,7 @@ import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
 import { localRunner, takeRunLock } from '#dray-infra/runs/run-lock.ts'
 import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
-import { startWorkers } from '#dray-infra/runs/run-workers.ts'
+import { refuseMissingHandlers, startWorkers } from '#dray-infra/runs/run-workers.ts'
 import { settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
 import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
@@ -164,6 +164,7 @@ async function prepare(
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
   await refuseToStart(project, { steps, tables: asked.tables ?? null, embedded: services.embedded })
+  refuseMissingHandlers(asked)
 }
 
 /** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */

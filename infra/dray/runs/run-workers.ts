@@ -10,7 +10,7 @@ import { createWorkers, type Workers } from '#dray-infra/local/workers.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import type { AskedRun } from './asked-run.ts'
-import { stepsOf } from './asked-steps.ts'
+import { type AskedSteps, stepsOf } from './asked-steps.ts'
 import { openLog, pruneLogs } from './run-log.ts'
 import { type ProgressView, RunProgress } from './run-progress.ts'
 
@@ -35,7 +35,6 @@ export async function startWorkers(options: {
 }): Promise<WorkerSession> {
   const { home, id, asked, view, echo, isolated } = options
   const names = stepsOf(asked).map(({ name }) => name)
-  const files = handlersOf(asked, names)
   const folder = logFolder(home)
   pruneLogs(folder)
   const logFile = join(folder, `${id}.jsonl`)
@@ -49,7 +48,7 @@ export async function startWorkers(options: {
     },
   }
   const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
-  workers.warm(files)
+  workers.warm(handlersOf(asked).map((handler) => join(projectFolder, handler)))
   return {
     workers,
     progress,
@@ -61,12 +60,17 @@ export async function startWorkers(options: {
   }
 }
 
-/** The files of the functions that a run calls. Throws `Configuration` for one that is not there. */
-function handlersOf({ workflow }: AskedRun, steps: readonly string[]): readonly string[] {
-  const handlers = everyFunction(toStatesLanguage(workflow)).map(({ handler }) => handler)
-  const called = handlers.filter((handler) => ['dray', ...steps].includes(basename(dirname(handler))))
-  const missing = called.filter((handler) => !existsSync(join(projectFolder, handler)))
-  if (missing.length === 0) return called.map((handler) => join(projectFolder, handler))
+/** The functions that a run calls, by their files in the project. */
+function handlersOf(asked: AskedSteps): readonly string[] {
+  const steps = stepsOf(asked).map(({ name }) => name)
+  const handlers = everyFunction(toStatesLanguage(asked.workflow)).map(({ handler }) => handler)
+  return handlers.filter((handler) => ['dray', ...steps].includes(basename(dirname(handler))))
+}
+
+/** Throws `Configuration` where a function of a run has no file. */
+export function refuseMissingHandlers(asked: AskedSteps): void {
+  const missing = handlersOf(asked).filter((handler) => !existsSync(join(projectFolder, handler)))
+  if (missing.length === 0) return
   const folder = missing.map((file) => dirname(file)).find((one) => !existsSync(join(projectFolder, one)))
   if (folder !== undefined) {
     throw new ConfigurationError(

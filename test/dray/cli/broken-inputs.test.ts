@@ -120,7 +120,7 @@ describe('what is broken is said with its place and its remedy, and nothing is d
   it('a pipeline that is named unlike its folder', () =>
     assertSaid(
       ['run', '--progress', 'none'],
-      /^dray: A workflow runs order, and there is no folder functions\/order, so nothing was run: a step/,
+      /^dray: A workflow runs order, and there is no functions\/order\/pipeline\.ts, so nothing was done.*rename/,
       {
         folder: withPipeline("pipeline('orders'", "pipeline('order'"),
       },

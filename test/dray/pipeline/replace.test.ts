@@ -55,7 +55,7 @@ async function products(): Promise<string[]> {
   return (await Product.all().order('id').toArray()).map(({ id, label }) => `${id} ${label}`)
 }
 
-/** Holds the next Commit up between its look at the fence and its swap, each of which is a transaction of the target. */
+/** Holds the next Commit up between its look at the fence and its swap, each a transaction of the target. */
 function holdAtSwap(held: () => Promise<void>): void {
   const transaction = target.transaction.bind(target)
   let asked = 0

@@ -135,7 +135,7 @@ export const windowMutants: readonly Mutant[] = [
     file: COMMIT,
     edits: [
       [
-        'await services.state.commit(lease, step.lastRunAfter, planned.source, planned.follows)',
+        'await services.state.commit(lease, step.lastRunAfter, planned.source, planned.follows, answers.counted)',
         `await services.state.commit(lease, planned.window === null ? null : ((await pipeline.extract.source.database.query('select max("changed_at") from "item"')).rows[0]?.[0] ?? step.lastRunAfter))`,
       ],
     ],

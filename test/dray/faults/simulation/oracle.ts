@@ -250,7 +250,8 @@ export class Oracle {
     const isDoneBefore = String(record.notes ?? '').includes('has done this step already')
     const isOfSomeRows = this.#witness.run(planning).mode !== null
     const known = this.#committed.get(planning)
-    const counts = known?.counts ?? (isDoneBefore || isOfSomeRows ? NONE : null)
+    // A window may hold no row; whether it does not is judged by what has become of each row.
+    const counts = known?.counts ?? (isDoneBefore || isOfSomeRows || this.#incremental ? NONE : null)
     if (counts === null) throw new Divergence(`${runId} succeeded, and nothing of it has landed`)
     if (planning === runId && !isOfSomeRows && !isDoneBefore) this.#checkSaid(runId, String(record.notes ?? ''))
     for (const [name, count] of Object.entries({ ...counts, deleted: counts.deleted + (known?.deleted ?? 0) })) {

@@ -225,7 +225,7 @@ export const bindingMutants: readonly Mutant[] = [
   {
     bug: 'last_run does not say which source it is of',
     file: COMMIT,
-    edits: [['step.lastRunAfter, planned.source, planned.follows)', 'step.lastRunAfter)']],
+    edits: [['step.lastRunAfter, planned.source, planned.follows, answers.counted)', 'step.lastRunAfter)']],
     over: about({ elsewhere: during }, { ...SOURCES, shape }),
   },
   ...(['upsert', 'history', 'append'] as const).map((load) => ({
