@@ -163,21 +163,14 @@ async function prepare(
   const project = await loadProject()
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
-  await refuseToStart(project, { steps, tables: asked.tables ?? null, embedded: services.embedded })
-  refuseMissingHandlers(asked)
+  await refuseToStart(project, asked, { steps, embedded: services.embedded })
 }
 
 /** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
 async function refuseToStart(
   project: LoadedProject,
-  {
-    steps,
-    tables,
-    embedded,
-  }: { readonly steps: readonly WorkflowStep[]; readonly tables: readonly string[] | null } & Pick<
-    Services,
-    'embedded'
-  >,
+  asked: AskedSteps,
+  { steps, embedded }: { readonly steps: readonly WorkflowStep[] } & Pick<Services, 'embedded'>,
 ): Promise<void> {
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { closeDatabases } = await import('dray/internal/active-record/database.ts')
@@ -186,10 +179,11 @@ async function refuseToStart(
   const units = await Promise.all([...names].map((name) => project.findUnit(name)))
   try {
     await refuseBroken('the run would fail', units, null, steps)
+    refuseMissingHandlers(asked)
     for (const unit of units) {
       if (unit.kind === 'pipeline' && embedded.has(unit.extract.source.database.name))
         await refuseUnfilled(unit, project)
-      const its = tables?.filter((table) => unitOf(table) === unit.name) ?? []
+      const its = asked.tables?.filter((table) => unitOf(table) === unit.name) ?? []
       if (unit.kind === 'replica' && its.length > 0) await stepsOfTables(unit, its)
     }
   } finally {

@@ -93,7 +93,7 @@ describe('a project', () => {
 
     assert.deepEqual(Object.keys(project.databases), ['shop', 'till', 'lake'])
     assert.equal((await project.findPipeline('orders')).name, 'orders')
-    await assert.rejects(project.findPipeline('data-mart'), /ERR_MODULE_NOT_FOUND|Cannot find module/)
+    await assert.rejects(project.findPipeline('data-mart'), /there is no functions\/data-mart\/pipeline\.ts/)
   })
 
   test('is missed with the remedy where there is none, and where the file exports none', async (t) => {
