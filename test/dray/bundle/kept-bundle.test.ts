@@ -2,10 +2,12 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { pathToFileURL } from 'node:url'
 import { promisify } from 'node:util'
+import { ordersProject } from '#test/services/orders-project.ts'
 
 const root = resolve(import.meta.dirname, '../../..')
 const run = promisify(execFile)
@@ -27,12 +29,20 @@ describe('the bundle of the command', () => {
   /** A clone with the packages of this one, so that its sources can be changed. */
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'dray-bundle-'))
-    for (const part of ['shared', 'infra', 'functions', 'package.json', 'tsconfig.json']) {
+    for (const part of ['shared/dray', 'infra/dray', 'package.json']) {
       await cp(join(root, part), join(folder, part), {
         recursive: true,
         filter: (source) => !source.endsWith('node_modules'),
       })
     }
+    for (const [name, text] of Object.entries(ordersProject())) {
+      await mkdir(dirname(join(folder, name)), { recursive: true })
+      await writeFile(join(folder, name), text)
+    }
+    await mkdir(join(folder, '.dray'), { mode: 0o700 })
+    const till = new DatabaseSync(join(folder, '.dray/till.db'))
+    till.exec("create table orders (id integer primary key, name text); insert into orders values (1, 'one')")
+    till.close()
     const packages = join(folder, 'node_modules')
     await mkdir(packages)
     for (const name of await readdir(join(root, 'node_modules'))) {
@@ -72,7 +82,7 @@ describe('the bundle of the command', () => {
     ])
 
   it('is what runs, command and threads, once a run has made it', async () => {
-    const first = await dray('run', '--demo', '--progress', 'none')
+    const first = await dray('run', '--progress', 'none')
     const second = await dray('run', '--progress', 'none')
 
     assert.match(second.printed, /success/)

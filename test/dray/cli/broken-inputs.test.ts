@@ -1,67 +1,14 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
-import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
+import { ORDERS_PIPELINE, ordersProject } from '#test/services/orders-project.ts'
 import { writeProject } from '#test/services/small-project.ts'
 import { startDray, temporaryHome } from './dray-process.ts'
-
-/** Of a file; the imports in it are those of another project. */
-function lines(...texts: readonly string[]): string {
-  return `${texts.join('\n')}\n`
-}
-
-/** A project of one pipeline and a task, whose files are broken one at a time. */
-const PIPELINE = lines(
-  "import { bigint, database, fullLoad, pipeline, text, upsert } from 'dray'",
-  "import { cleanText } from 'dray/cleaning'",
-  "import { Target } from '#models/lake.ts'",
-  '',
-  "class Source extends database('till').source('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}",
-  '',
-  "export const orders = pipeline('orders', {",
-  '  extract: fullLoad(Source),',
-  '  transform: ({ id, name }) => ({ id, name: cleanText(name) }),',
-  "  load: upsert(Target, { by: 'id' }),",
-  '})',
-)
-const FILES = {
-  'shared/models/lake.ts': lines(
-    "import { bigint, database, text } from 'dray'",
-    "export class Target extends database('lake').table('orders', { id: bigint().primaryKey(), name: text().nullable() }) {}",
-  ),
-  'functions/orders/pipeline.ts': PIPELINE,
-  ...Object.fromEntries(
-    ['extract', 'transform', 'load'].map((stage) => [
-      `functions/orders/${stage}.ts`,
-      `import { ${stage}Handler } from 'dray/lambda'\nimport { orders } from './pipeline.ts'\nexport const handler = ${stage}Handler(orders)\n`,
-    ]),
-  ),
-  'functions/mart/task.ts': `import { task } from 'dray'\nexport const mart = task('mart', async () => {})\n`,
-  'functions/mart/run.ts': `import { taskHandler } from 'dray/lambda'\nimport { mart } from './task.ts'\nexport const handler = taskHandler(mart)\n`,
-  'infra/project.ts': lines(
-    "import { defineProject } from 'dray-infra'",
-    "import { run, workflow } from 'dray/workflow'",
-    "import { mart } from '#functions/mart/task.ts'",
-    "import { orders } from '#functions/orders/pipeline.ts'",
-    '',
-    "const nightly = workflow('nightly', { steps: [run(orders), run(mart, { after: [orders] })] })",
-    'export const project = defineProject({',
-    '  workflows: [nightly],',
-    '  environments: {},',
-    "  databases: { till: { embedded: 'sqlite' }, lake: { embedded: 'sqlite' } },",
-    '  main: nightly,',
-    '})',
-  ),
-}
 
 describe('what is broken is said with its place and its remedy, and nothing is done:', { concurrency: 2 }, () => {
   const { home, remove } = temporaryHome()
   const projects: { readonly folder: string; remove(): void }[] = []
-  const shared = join(packageFolder, '../../functions/dray')
-  const handlers = Object.fromEntries(
-    readdirSync(shared).map((name) => [`functions/dray/${name}`, readFileSync(join(shared, name), 'utf8')]),
-  )
   let whole: string
 
   before(() => {
@@ -73,7 +20,7 @@ describe('what is broken is said with its place and its remedy, and nothing is d
   })
 
   function project(change: (folder: string) => void = () => {}): string {
-    const made = writeProject({ ...FILES, ...handlers })
+    const made = writeProject(ordersProject())
     projects.push(made)
     change(made.folder)
     return made.folder
@@ -82,8 +29,8 @@ describe('what is broken is said with its place and its remedy, and nothing is d
   /** The pipeline with a text of it replaced, or with more at its end. */
   function withPipeline(from: string, to: string): string {
     return project((folder) => {
-      const changed = from === '' ? `${PIPELINE}${to}\n` : PIPELINE.replace(from, to)
-      assert.notEqual(changed, PIPELINE)
+      const changed = from === '' ? `${ORDERS_PIPELINE}${to}\n` : ORDERS_PIPELINE.replace(from, to)
+      assert.notEqual(changed, ORDERS_PIPELINE)
       writeFileSync(join(folder, 'functions/orders/pipeline.ts'), changed)
     })
   }

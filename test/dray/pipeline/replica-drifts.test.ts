@@ -47,10 +47,7 @@ function drifts(engine: Engine, dialect: Dialect): void {
 
     assert.equal(second.error, null)
     assert.match(notesOf(second, 'drift-raw'), /has a new table, which drift-raw takes over from now on: b/)
-    assert.match(
-      notesOf(second, 'drift-raw'),
-      /drift-raw has copied a of drift-source, which it has no more/,
-    )
+    assert.match(notesOf(second, 'drift-raw'), /drift-raw has copied a of drift-source, which it has no more/)
     assert.deepEqual(await rowsOf('select id from b order by id'), [['1'], ['2']])
     assert.deepEqual(await rowsOf('select id from a'), [['1']])
   })
