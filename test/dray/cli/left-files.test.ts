@@ -61,7 +61,7 @@ function openToOthers(folder: string): string[] {
 
 /** Of the files that hold rows, logs, passwords or addresses each is closed itself. */
 function notClosed(folder: string): string[] {
-  const kept = ['staging', 'logs', 'runs', 'shop.db', 'services.lock', 'dynamodb/state-table', 'postgres/password']
+  const kept = ['staging', 'logs', 'runs', 'shop.db', 'services.lock', 'state.db', 'postgres/password']
   const roots = kept.map((name) => join(folder, name))
   const found = execFileSync(
     'find',
@@ -112,7 +112,7 @@ describe('what a run leaves in a folder that others see', { skip: notLinux }, ()
 describe('a folder that somebody else has prepared', () => {
   /** Every name that a run makes or opens in its folder. */
   const NAMES = [
-    ...['services.json', 'services.lock', 'shop.db', 'dynamodb', 'postgres', 'logs', 'runs', 'staging'],
+    ...['services.json', 'services.lock', 'shop.db', 'state.db', 'dynamodb', 'postgres', 'logs', 'runs', 'staging'],
     ...['services.json.1', 'shop.db-wal', 'till.db'],
   ]
 

@@ -50,7 +50,7 @@ const files: Readonly<Record<string, string>> = {
   ),
 }
 
-/** The files of a small project: a pipeline `orders` from `till` into `lake`, both SQLite, and behind it a task `mart`. */
+/** The files of a small project: a pipeline `orders` from `till` into `lake`, both SQLite, and a task `mart`. */
 export function ordersProject(): Readonly<Record<string, string>> {
   const shared = join(packageFolder, '../../functions/dray')
   const handlers = readdirSync(shared).map(
