@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { database } from 'dray/internal/active-record/database.ts'
 import { decimal, text, timestamp, uuid, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { Dialect } from 'dray/internal/database/adapter.ts'
@@ -120,6 +121,7 @@ onEachEngine('a key of which the target does not keep the spelling', [source, ta
       await runPipeline(one, `run-${runs}`, engine.harness.services)
       const refused = (await quarantined(engine.harness, `run-${runs}`, one.name)).map(({ row }) => row.label)
       if (await isRead(refused)) return refused
+      await delay(100)
     }
     return assert.fail('the row was not read')
   }

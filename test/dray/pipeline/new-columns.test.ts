@@ -114,7 +114,8 @@ onEachEngine('new columns of a source', [source, target], (engine) => {
       ['2', 'two', 'red'],
       ['3', 'three', null],
     ])
-    const [note] = await notesOf('run-2')
+    // Where the engine only knows that the table's definition has changed, all rows are read, and that is said first.
+    const note = (await notesOf('run-2')).find((one) => one.includes('colour'))
     assert.match(
       note ?? '',
       /^the column colour of columns-source\.orders is new at the source, so columns-target\.order_fact has it now, too \(adds colour .*\); rows that were loaded before have NULL there until they change: `npx dray state reset orders --yes` has the next run load all of them/,
