@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type Database, database } from 'dray/internal/active-record/database.ts'
 import { bigint, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
@@ -172,7 +173,10 @@ onEachEngine('last_run belongs to a source and a target', [source, target, other
     await swap(target, others.target)
     const ofNew = [await saidBefore(), await said('run-2')]
     await swap(target, others.target)
-    await put(2)
+    // In the window of the next run, so that there is a part of it to land.
+    const now = timestampOf(new Date().toISOString().replace('T', ' ').replace('Z', ''))
+    await Item.insertAll([{ id: 2n, label: '2', changedAt: now }])
+    await delay(3_000)
     const planned = await planRun(kinds.append, 'run-3', services)
     await load(kinds.append, await prepare(kinds.append, 'run-3', planned, 0, services), services)
     await release('run-3')
