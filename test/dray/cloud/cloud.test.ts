@@ -244,12 +244,10 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
   })
 
   it('is deployed again during a run, which goes on with the versions that it began with', async () => {
-    await till.query("update orders set last_updated = '2024-01-01 14:00', status = 'sent'")
-    // So that they are in the window of the next run.
-    await json('state', 'set', 'orders', '2024-01-01T13:30:00Z', '--yes')
+    await changeOrders('new')
     await lake.query('begin; lock table order_fact in exclusive mode')
     const start = (await emulator.allowed('lambda:InvokeFunction')).length
-    const { run_id: id } = await json('run', 'nightly', '--detach')
+    const { run_id: id } = await json('run', 'orders', '--keys', '1,2,3', '--detach')
     const called = async (from: number) => (await emulator.allowed('lambda:InvokeFunction')).slice(from)
     while (!(await called(start)).some((arn) => arn.includes('_orders_load:'))) await delay(300)
 
