@@ -11,9 +11,20 @@ const DEFINITION = `
     on v.table_schema = t.table_schema and v.table_name = t.table_name
   where t.table_schema = if(? = '', database(), ?) and t.table_name = ?`
 
-/** Names are written as those of files are, and parts of a table end in `#p#` and their own. */
-const NAME =
-  "concat(cast(convert(? using filename) as char character set binary), '/', cast(convert(? using filename) as char character set binary))"
+/**
+ * Names are written as those of files are, and parts of a table end in `#p#` and their own. MySQL keeps the character
+ * set of file names to itself, so there they are written by `fileName`.
+ */
+const NAMES = {
+  innodb_: "concat(?, '/', ?)",
+  innodb_sys_:
+    "concat(cast(convert(? using filename) as char character set binary), '/', cast(convert(? using filename) as char character set binary))",
+}
+
+/** https://dev.mysql.com/doc/refman/9.4/en/identifier-mapping.html; letters beyond ASCII, which have codes too, find nothing. */
+function fileName(name: string): string {
+  return name.replaceAll(/[^0-9A-Za-z_]/g, (character) => `@${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
+}
 
 /** A column is the same as long as an index that begins with it is. */
 function idsFrom(prefix: 'innodb_' | 'innodb_sys_', columns: number): string {
@@ -25,7 +36,7 @@ function idsFrom(prefix: 'innodb_' | 'innodb_sys_', columns: number): string {
   )
   return `
     select t.table_id, ${ofIndexes.join(', ')} from information_schema.${prefix}tables t
-    where substring_index(replace(cast(t.name as char character set binary), '#P#', '#p#'), '#p#', 1) = ${NAME}
+    where substring_index(replace(cast(t.name as char character set binary), '#P#', '#p#'), '#p#', 1) = ${NAMES[prefix]}
     order by t.table_id desc limit ${MOST_PARTS}`
 }
 
@@ -45,7 +56,8 @@ export async function tableIdentity(rows: ReadRows, table: string, columns: read
 async function idsOf(rows: ReadRows, place: readonly string[], columns: readonly string[]): Promise<readonly string[]> {
   for (const prefix of ['innodb_', 'innodb_sys_'] as const) {
     try {
-      const found = await rows(idsFrom(prefix, columns.length), [...columns, ...place])
+      const names = prefix === 'innodb_' ? place.map(fileName) : place
+      const found = await rows(idsFrom(prefix, columns.length), [...columns, ...names])
       return found.some((ids) => ids.includes(null)) ? [] : found.map((ids) => ids.join('.'))
     } catch (error) {
       if (!(error instanceof TerminalError || error instanceof ConfigurationError)) throw error
