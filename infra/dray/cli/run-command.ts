@@ -1,22 +1,19 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
 import type { KeysMode } from 'dray/internal/messages/run-mode.ts'
-import { unitOf } from 'dray/internal/messages/step-name.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
-import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
 import { pruneStaging } from '#dray-infra/local/prune-staging.ts'
 import { type Services, startServices } from '#dray-infra/local/services.ts'
-import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Asked, AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { type AskedSteps, someSteps, stepsNamed, stepsOf } from '#dray-infra/runs/asked-steps.ts'
 import { takeFollowUps } from '#dray-infra/runs/follow-ups.ts'
 import { localRunner, takeRunLock } from '#dray-infra/runs/run-lock.ts'
 import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
-import { refuseMissingHandlers, startWorkers } from '#dray-infra/runs/run-workers.ts'
+import { startWorkers } from '#dray-infra/runs/run-workers.ts'
 import { settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
 import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
@@ -163,44 +160,8 @@ async function prepare(
   const project = await loadProject()
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
+  const { refuseToStart } = await import('./refuse-to-start.ts')
   await refuseToStart(project, asked, { steps, embedded: services.embedded })
-}
-
-/** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
-async function refuseToStart(
-  project: LoadedProject,
-  asked: AskedSteps,
-  { steps, embedded }: { readonly steps: readonly WorkflowStep[] } & Pick<Services, 'embedded'>,
-): Promise<void> {
-  const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
-  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
-  const { stepsOfTables } = await import('dray/internal/pipeline/inspect/replica-tables.ts')
-  const names = new Set(steps.map(({ name, of = name, reconciled }) => reconciled?.pipeline ?? of))
-  const units = await Promise.all([...names].map((name) => project.findUnit(name)))
-  try {
-    await refuseBroken('the run would fail', units, null, steps)
-    refuseMissingHandlers(asked)
-    for (const unit of units) {
-      if (unit.kind === 'pipeline' && embedded.has(unit.extract.source.database.name))
-        await refuseUnfilled(unit, project)
-      const its = asked.tables?.filter((table) => unitOf(table) === unit.name) ?? []
-      if (unit.kind === 'replica' && its.length > 0) await stepsOfTables(unit, its)
-    }
-  } finally {
-    await closeDatabases()
-  }
-}
-
-/** What is embedded on a fresh clone has no tables, since nobody has filled it: no model is at fault then. */
-async function refuseUnfilled({ name, extract: { source } }: Pipeline, { demo }: LoadedProject): Promise<void> {
-  const { database, definition } = source
-  if ((await database.withConnection((connection) => connection.describe(definition.table))) !== null) return
-  const { urlVariable } = await import('dray/internal/database/database-url.ts')
-  const table = `${database.name}.${definition.table}`
-  const byDemo = demo === undefined ? '' : '`npx dray run --demo` fills it with the demo data, '
-  throw new ConfigurationError(
-    `${name} reads ${table}, and ${database.name}, which is embedded here, has no such table yet, so nothing was run; ${byDemo}\`npx dray import csv <file> --into ${table}\` with rows of yours, and ${urlVariable(database.name)}=<url> has a database of yours read in its place.`,
-  )
 }
 
 async function fillDemo(

@@ -5,16 +5,19 @@ import { fileOfEndpoint, prepareStateFile } from './state-file.ts'
 export async function openState(): Promise<TableStateStore> {
   const file = fileOfEndpoint(process.env.STATE_ENDPOINT ?? '')
   if (file === null) throw new Error('STATE_ENDPOINT names no file: the services are not up.')
-  const { SqliteItemTable } = await import('dray/internal/state/local/sqlite-item-table.ts')
-  const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
-  const table = new SqliteItemTable(file)
+  const { table, state } = await opened(file)
   table.removeExpired(Date.now())
-  return new TableStateStore(table)
+  return state
 }
 
 /** The same of a folder, which need not be one that a command works in. */
 export async function openStateIn(home: string): Promise<TableStateStore> {
+  return (await opened(fileOfEndpoint(await prepareStateFile(home)) as string)).state
+}
+
+async function opened(file: string) {
   const { SqliteItemTable } = await import('dray/internal/state/local/sqlite-item-table.ts')
   const { TableStateStore } = await import('dray/internal/state/table-state-store.ts')
-  return new TableStateStore(new SqliteItemTable(fileOfEndpoint(await prepareStateFile(home)) as string))
+  const table = new SqliteItemTable(file)
+  return { table, state: new TableStateStore(table) }
 }

@@ -1,0 +1,45 @@
+import { ConfigurationError } from 'dray/internal/errors.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { WorkflowStep } from 'dray/internal/workflow/workflow.ts'
+import type { Services } from '#dray-infra/local/services.ts'
+import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import type { AskedSteps } from '#dray-infra/runs/asked-steps.ts'
+import { refuseMissingHandlers } from '#dray-infra/runs/run-workers.ts'
+
+/** What is wrong with a database is found before the first step begins; of a table, by its own step's Plan. */
+export async function refuseToStart(
+  project: LoadedProject,
+  asked: AskedSteps,
+  { steps, embedded }: { readonly steps: readonly WorkflowStep[] } & Pick<Services, 'embedded'>,
+): Promise<void> {
+  const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
+  const { closeDatabases } = await import('dray/internal/active-record/database.ts')
+  const { stepsOfTables } = await import('dray/internal/pipeline/inspect/replica-tables.ts')
+  const names = new Set(steps.map(({ name, of = name, reconciled }) => reconciled?.pipeline ?? of))
+  const units = await Promise.all([...names].map((name) => project.findUnit(name)))
+  try {
+    await refuseBroken('the run would fail', units, null, steps)
+    refuseMissingHandlers(asked)
+    for (const unit of units) {
+      if (unit.kind === 'pipeline' && embedded.has(unit.extract.source.database.name))
+        await refuseUnfilled(unit, project)
+      const its = asked.tables?.filter((table) => unitOf(table) === unit.name) ?? []
+      if (unit.kind === 'replica' && its.length > 0) await stepsOfTables(unit, its)
+    }
+  } finally {
+    await closeDatabases()
+  }
+}
+
+/** What is embedded on a fresh clone has no tables, since nobody has filled it: no model is at fault then. */
+async function refuseUnfilled({ name, extract: { source } }: Pipeline, { demo }: LoadedProject): Promise<void> {
+  const { database, definition } = source
+  if ((await database.withConnection((connection) => connection.describe(definition.table))) !== null) return
+  const { urlVariable } = await import('dray/internal/database/database-url.ts')
+  const table = `${database.name}.${definition.table}`
+  const byDemo = demo === undefined ? '' : '`npx dray run --demo` fills it with the demo data, '
+  throw new ConfigurationError(
+    `${name} reads ${table}, and ${database.name}, which is embedded here, has no such table yet, so nothing was run; ${byDemo}\`npx dray import csv <file> --into ${table}\` with rows of yours, and ${urlVariable(database.name)}=<url> has a database of yours read in its place.`,
+  )
+}
