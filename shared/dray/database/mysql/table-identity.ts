@@ -21,7 +21,7 @@ const NAMES = {
     "concat(cast(convert(? using filename) as char character set binary), '/', cast(convert(? using filename) as char character set binary))",
 }
 
-/** https://dev.mysql.com/doc/refman/9.4/en/identifier-mapping.html; letters beyond ASCII, with codes too, find nothing. */
+/** https://dev.mysql.com/doc/refman/9.4/en/identifier-mapping.html; letters beyond ASCII find nothing. */
 function fileName(name: string): string {
   return name.replaceAll(/[^0-9A-Za-z_]/g, (character) => `@${character.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
