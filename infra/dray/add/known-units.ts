@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import type { AddedStep } from './project-files.ts'
 
 /** A pipeline or a task, as a workflow imports it. */
@@ -31,7 +32,10 @@ export function unitsNamed(names: readonly string[], folder: string): readonly K
     const found = units.find((unit) => unit.name === name)
     if (found !== undefined) return found
     throw new ConfigurationError(
-      `There is no pipeline and no task ${name} in functions/, so nothing was written; there are ${units.map((unit) => unit.name).join(', ') || 'none'}.`,
+      `There is no pipeline and no task ${name} in functions/, so nothing was written; ${knownNames(
+        name,
+        units.map((unit) => unit.name),
+      )}`,
     )
   })
 }

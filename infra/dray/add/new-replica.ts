@@ -13,6 +13,7 @@ import { type FoundTable, replicaTables } from 'dray/internal/pipeline/inspect/r
 import { type ChosenTable, chosenTables } from 'dray/internal/pipeline/replica/chosen-tables.ts'
 import { readTable } from 'dray/internal/pipeline/replica/read-table.ts'
 import { databaseNamed } from '#dray-infra/local/databases.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { askedOf, tablesMeant } from './asked-tables.ts'
 import { FileChanges } from './file-changes.ts'
@@ -193,7 +194,10 @@ function filesOf(
   const workflow = asked ?? main.name
   if (!workflows.some(({ name }) => name === workflow)) {
     throw new ConfigurationError(
-      `There is no workflow ${workflow}, so nothing was written; there are ${workflows.map(({ name }) => name).join(', ')}.`,
+      `There is no workflow ${workflow}, so nothing was written; ${knownNames(
+        workflow,
+        workflows.map(({ name }) => name),
+      )}`,
     )
   }
   const { name, from, into } = said.replica

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { FileChanges } from './file-changes.ts'
 import { unitsNamed } from './known-units.ts'
@@ -44,7 +45,10 @@ export const handler = taskHandler(${constant})
   const of = project.workflows.find((one) => one.name === (workflow ?? project.main.name))
   if (of === undefined) {
     throw new ConfigurationError(
-      `There is no workflow ${workflow}, so nothing was written; there are ${project.workflows.map((one) => one.name).join(', ')}.`,
+      `There is no workflow ${workflow}, so nothing was written; ${knownNames(
+        workflow ?? '',
+        project.workflows.map((one) => one.name),
+      )}`,
     )
   }
   const stranger = after.find((step) => !of.steps.some((one) => one.name === step))

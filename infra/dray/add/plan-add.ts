@@ -8,6 +8,7 @@ import { tableNameOf } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { databaseNamed } from '#dray-infra/local/databases.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import type { AddedTable } from './added-table.ts'
 import { askedOf, tablesMeant } from './asked-tables.ts'
@@ -298,7 +299,10 @@ class Planner implements AddPlan {
     const workflow = this.#options.workflow ?? main.name
     if (!workflows.some(({ name }) => name === workflow)) {
       throw new ConfigurationError(
-        `There is no workflow ${workflow}, so nothing was written; there are ${workflows.map(({ name }) => name).join(', ')}, and \`npx dray new workflow ${workflow}\` makes one.`,
+        `There is no workflow ${workflow}, so nothing was written, and \`npx dray new workflow ${workflow}\` makes it; ${knownNames(
+          workflow,
+          workflows.map(({ name }) => name),
+        )}`,
       )
     }
     const note = addSteps(this.changes, folder, workflow, this.#steps)

@@ -1,16 +1,59 @@
 import { oneLine } from './format.ts'
 import { placeOf } from './place-of-error.ts'
 
-/** Names whose messages are written for people; others are faults of the program or the system below. */
-const EXPLAINED = new Set([
-  'Configuration',
-  'LeaseHeld',
-  'LeaseLost',
-  'Transient',
-  'Terminal',
-  'DataQuality',
-  'Interrupted',
+/** Names whose messages are written for people, with their codes in documents; others are faults of the program. */
+const EXPLAINED: ReadonlyMap<string, string> = new Map([
+  ['Configuration', 'configuration'],
+  ['LeaseHeld', 'lease_held'],
+  ['LeaseLost', 'lease_lost'],
+  ['Transient', 'transient'],
+  ['Terminal', 'terminal'],
+  ['DataQuality', 'data_quality'],
+  ['Interrupted', 'interrupted'],
 ])
+
+/** What each verb is about, in the project's folder. */
+const PAGES: Readonly<Record<string, string>> = {
+  add: 'docs/pipelines.md',
+  backfill: 'docs/pipelines.md',
+  check: 'docs/checks.md',
+  deploy: 'docs/deploy.md',
+  destroy: 'docs/deploy.md',
+  diff: 'docs/deploy.md',
+  import: 'docs/import.md',
+  new: 'README.md',
+  plan: 'docs/pipelines.md',
+  preview: 'docs/pipelines.md',
+  prove: 'docs/first-deployment.md',
+  schema: 'docs/active-record.md',
+  upgrade: 'docs/upgrade.md',
+}
+
+/** What `--json` prints where the verb has no document to give. */
+export interface ErrorDocument {
+  readonly error: {
+    /** `usage`, `configuration`, `lease_held`, … or `fault`, for what nobody has foreseen. */
+    readonly code: string
+    readonly message: string
+    /** The command that the message ends with, or names first; null where it names none. */
+    readonly remedy: string | null
+    readonly docs: string
+  }
+}
+
+/** `line` is what a person gets; `verb` is null where none was named. */
+export function errorDocument(code: string, line: string, verb: string | null): ErrorDocument {
+  const message = line.split('\n')[0]?.replace(/^dray: /, '') ?? ''
+  const remedy =
+    /`((?:npx dray|[A-Z_]+=\S+) [^`]+)`/.exec(message)?.[1] ?? /See (npx dray [^.]*--help)/.exec(message)?.[1]
+  return { error: { code, message, remedy: remedy ?? null, docs: PAGES[verb ?? ''] ?? 'docs/operations.md' } }
+}
+
+export function errorCode(error: unknown): string {
+  if (!(error instanceof Error)) return 'fault'
+  if (error.name === 'AbortError') return 'interrupted'
+  return EXPLAINED.get(error.name) ?? (placeOf(error)?.isOfLoading ? 'configuration' : 'fault')
+}
 
 /** One line for a person; with `debug` the stack and the causes as well. */
 export function reportError(error: unknown, debug: boolean): string {

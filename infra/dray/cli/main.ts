@@ -2,13 +2,14 @@ import { Command, CommanderError } from 'commander'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
 import { EMULATED } from '#dray-infra/project/emulated-name.ts'
 import { readEnvFile } from '#dray-infra/project/env-file.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import { drayVersion } from '#dray-infra/project/project-folder.ts'
 import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
 import { addCheck } from './check.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
 import { addDoctor } from './doctor.ts'
-import { reportError } from './error-report.ts'
+import { errorCode, errorDocument, reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
 import { addImport } from './import.ts'
 import { surviveLostReaders } from './lost-readers.ts'
@@ -27,7 +28,7 @@ import { addSchema } from './schema.ts'
 import { addServices } from './services.ts'
 import { addState } from './state.ts'
 import { addUpgrade } from './upgrade.ts'
-import type { Verbs } from './verb.ts'
+import { printJson, type Verbs } from './verb.ts'
 
 /** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -39,19 +40,21 @@ export async function main(args: readonly string[]): Promise<number> {
     return exitCodes.usage
   }
   const verbs: Verbs = { exitCode: exitCodes.ok, envFile: null }
-  const program = createProgram(verbs)
+  const program = createProgram(verbs, args)
   try {
     verbs.envFile = readEnvFile()
     await program.parseAsync([...args], { from: 'user' })
     return verbs.exitCode
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
-    say(`${reportError(error, program.opts().debug === true)}\n`)
+    const line = reportError(error, program.opts().debug === true)
+    say(`${line}\n`)
+    if (isAskedForJson(args)) printJson(errorDocument(errorCode(error), line, verbIn(program, args)[0] ?? null))
     return exitCodeOf(error)
   }
 }
 
-function createProgram(verbs: Verbs): Command {
+function createProgram(verbs: Verbs, args: readonly string[]): Command {
   const program = new Command('dray')
     .version(drayVersion(), '--version', 'print the version')
     .description('Carries rows from operational databases to a warehouse.')
@@ -59,7 +62,19 @@ function createProgram(verbs: Verbs): Command {
     .enablePositionalOptions(false)
     .addHelpText('after', HELP)
     .exitOverride()
-    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
+    .configureOutput({
+      outputError(text, write) {
+        const verb = verbIn(program, args)
+        const verbs = program.commands.find((command) => command.name() === verb[0])?.commands ?? []
+        const line = usageError(
+          text,
+          verb,
+          verbs.map((command) => command.name()),
+        )
+        write(line)
+        if (isAskedForJson(args)) printJson(errorDocument('usage', line, verb[0] ?? null))
+      },
+    })
     .hook('preAction', (_program, verb) => joinEmulated(verb))
   for (const add of [
     addAdd,
@@ -103,11 +118,35 @@ file .env in the project's folder; one that is not set is embedded, under .dray/
 --env <environment> works on one that is deployed (infra/environments.ts), with your credentials of AWS;
 --env emulated on the emulator of AWS on this machine, which dray deploy emulated starts.`
 
-/** Commander's message as one line, with where to look. */
-function usageError(text: string): string {
-  const message = text
-    .trim()
-    .replace(/^error: /, '')
-    .replace(/\n\((.*)\)$/s, '. $1')
-  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See npx dray --help.\n`
+/** The verb that the arguments name, and the one below it: `['runs', 'show']`. */
+function verbIn(program: Command, args: readonly string[]): string[] {
+  const names: string[] = []
+  let { commands } = program
+  for (const argument of args) {
+    const found = commands.find((command) => command.name() === argument)
+    if (found === undefined) continue
+    names.push(argument)
+    commands = found.commands
+  }
+  return names
+}
+
+/** Known before the arguments are parsed, which may be what fails. */
+function isAskedForJson(args: readonly string[]): boolean {
+  return args.includes('--json')
+}
+
+/** Commander's message as one line, with where to look; `below` are the verbs below the one that was named. */
+function usageError(text: string, verb: readonly string[], below: readonly string[]): string {
+  // A misspelt verb is an argument too many of the one that is run without any.
+  const misspelt =
+    below.length > 0 && verb.length === 1 ? /^error: too many.* got \d+: ([^\s,.]+)/.exec(text)?.[1] : undefined
+  const message =
+    misspelt === undefined
+      ? text
+          .trim()
+          .replace(/^error: /, '')
+          .replace(/\n\((.*)\)$/s, '. $1')
+      : `unknown command '${verb[0]} ${misspelt}'; ${knownNames(misspelt, below)}`
+  return `dray: ${message}${/[.?]$/.test(message) ? '' : '.'} See ${['npx dray', ...verb, '--help'].join(' ')}.\n`
 }

@@ -175,16 +175,14 @@ function quarantines(steps: readonly StepRecord[], locate: (prefix: string) => s
 }
 
 function advice(
-  { id, workflow, only = null, asked = null, status: ending }: RunResult,
+  { id, workflow, only = null, asked = null, status: ending, steps, tables = [] }: RunResult,
   places: ReportPlaces,
 ): string[] {
   const command = (text: string) => `\`${commandFor(places, text)}\``
   const again = command(`dray run ${nameOf({ workflow, only, tables: asked })}`)
   switch (ending) {
     case 'success':
-      return [
-        `Next: ${again} again reads only what has changed since; ${command(`dray runs show ${id}`)} shows this run.`,
-      ]
+      return [`Next: ${again} ${readAgain([...steps, ...tables])}; ${command(`dray runs show ${id}`)} shows this run.`]
     case 'refused':
       return [
         `Next: nothing; the run that holds the lease starts a follow-up when it ends (${command('dray runs')}). Nothing was changed.`,
@@ -200,6 +198,13 @@ function advice(
       ]
     }
   }
+}
+
+/** What the next run reads: a step without `last_run` loads everything, or is a task. */
+function readAgain(steps: readonly StepRecord[]): string {
+  const byCursor = steps.filter(({ lastRunAfter }) => lastRunAfter !== null).map(({ step }) => step)
+  if (byCursor.length === 0) return 'loads everything again'
+  return `again reads only what has changed since${byCursor.length < steps.length ? `, of ${listed(byCursor)}` : ''}`
 }
 
 async function stagingPlaces(): Promise<(prefix: string) => string> {

@@ -1,5 +1,6 @@
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { knownNames } from '#dray-infra/project/known-names.ts'
 import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
 import { isLocal, type Where } from './environment.ts'
 
@@ -59,7 +60,10 @@ function modelsNamed(
   const unknown = tables.find((name) => !all.some((ones) => isNamed(name, ones)))
   if (unknown !== undefined) {
     throw new ConfigurationError(
-      `No model ${what} ${unknown}, so nothing was done; there are ${all.map(([model]) => nameOf(model)).join(', ') || 'none'}.`,
+      `No model ${what} ${unknown}, so nothing was done; ${knownNames(
+        unknown,
+        all.map(([model]) => nameOf(model)),
+      )}`,
     )
   }
   return all.filter((ones) => tables.length === 0 || tables.some((name) => isNamed(name, ones)))

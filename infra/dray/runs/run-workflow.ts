@@ -156,8 +156,8 @@ function reasonIn(input: unknown): string | null {
   }
 }
 
-function whyEnded({ status, error, cause }: ExecutionResult): string {
+function whyEnded({ status, error, cause }: ExecutionResult) {
   return status === 'ABORTED'
-    ? 'The run was interrupted; what had not been loaded whole was rolled back.'
-    : `${error}: ${cause}`
+    ? { reason: 'The run was interrupted; what had not been loaded whole was rolled back.', wasStopped: true }
+    : { reason: `${error}: ${cause}` }
 }

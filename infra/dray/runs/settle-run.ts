@@ -1,6 +1,6 @@
 import { tellLineage } from 'dray/internal/lambda/tell-lineage.ts'
 import type { RunRecord, StateStore } from 'dray/internal/state/state-store.ts'
-import { settleRun as settle } from 'dray/internal/triggers/settle-run.ts'
+import { type Ending, settleRun as settle } from 'dray/internal/triggers/settle-run.ts'
 import { isWorkedOn, pidHere } from './run-lock.ts'
 
 /** The command has nothing to say of lineage. */
@@ -10,12 +10,12 @@ const log = { info() {}, warn() {} }
 export async function settleRun(
   state: StateStore,
   runId: string,
-  reason: string,
+  { reason, wasStopped = false }: Pick<Ending, 'wasStopped'> & { readonly reason: string },
   now: number = Date.now(),
 ): Promise<void> {
   const pipelines = (await state.pipelines()).map(({ pipeline }) => pipeline)
   const wasOpen = (await state.run(runId))?.run.status === 'running'
-  await settle({ id: runId, reason, now, pipelines }, state)
+  await settle({ id: runId, reason, wasStopped, now, pipelines }, state)
   const detail = wasOpen ? await state.run(runId) : null
   if (detail !== null) await tellLineage({ log }, (lineage) => lineage.stopped(detail, { now: () => now, log }))
 }
@@ -34,11 +34,9 @@ export async function settleDeadRuns(
   const candidates = new Map([...running, ...holders].map((run) => [run.id, run]))
   const dead = [...candidates.values()].filter((run) => pidHere(run) !== null && !isAlive(run))
   for (const run of dead) {
-    await settleRun(
-      state,
-      run.id,
-      `The process of this run (${run.runner}) ended before the run did; run it again, or resume it with \`npx dray resume ${run.id}\`.`,
-    )
+    await settleRun(state, run.id, {
+      reason: `The process of this run (${run.runner}) ended before the run did; run it again, or resume it with \`npx dray resume ${run.id}\`.`,
+    })
   }
   // A run is recorded before it takes a lease, so that the holder of one has a record as long as it can work.
   for (const { pipeline, leaseOwner, holder } of leases) {

@@ -32,12 +32,12 @@ export function pipelineJanitorHandler(): Handler<ExecutionEnded, { readonly set
 }
 
 async function settle({ detail }: ExecutionEnded, state: StateStore): Promise<{ readonly settled: boolean }> {
-  const { id, reason } = endedRun(detail)
+  const { id, reason, wasStopped = false } = endedRun(detail)
   const found = isOfWorkflow(detail.input) ? null : await state.run(id)
   if (found === null || reason === null) return { settled: false }
   const { run, steps } = found
   const tables = steps.some((step) => step.tables !== undefined) ? await stopTables(detail, steps, state) : []
-  await settleRun({ id, reason, now: Date.now(), pipelines: [run.workflow, ...tables] }, state)
+  await settleRun({ id, reason, wasStopped, now: Date.now(), pipelines: [run.workflow, ...tables] }, state)
   return { settled: true }
 }
 

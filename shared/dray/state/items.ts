@@ -12,6 +12,7 @@ import type {
   RunDetail,
   RunRecord,
   RunStart,
+  RunStatus,
   StepRecord,
 } from './state-store.ts'
 
@@ -91,13 +92,18 @@ export function runItem(run: RunStart): Item {
   }
 }
 
+function runStatus(held: Attributes): RunStatus {
+  if (held.isTrue('is_refused')) return 'refused'
+  return held.isTrue('is_interrupted') ? 'interrupted' : held.oneOf('status', ['running', 'success', 'failed'])
+}
+
 export function runRecord(item: Item): RunRecord {
   const held = new Attributes(item)
   const tables = held.texts('tables')
   return {
     id: held.needed('run_id'),
     workflow: held.needed('workflow'),
-    status: held.isTrue('is_refused') ? 'refused' : held.oneOf('status', ['running', 'success', 'failed']),
+    status: runStatus(held),
     startTime: held.time('start_time') ?? 0,
     endTime: held.time('end_time'),
     recordsProcessed: held.count('records_processed'),

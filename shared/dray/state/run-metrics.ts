@@ -32,6 +32,11 @@ import { stateTable } from './table-definition.ts'
 const PAGE_ITEMS = 100
 const STATUS = { '#status': 'status' }
 
+/** A version that knows no other ends takes a refused or an interrupted run for a failed one. */
+function statusKept(status: RunEnd['status']): RunEnd['status'] {
+  return status === 'refused' || status === 'interrupted' ? 'failed' : status
+}
+
 /** `RUN#<id>` items: what each run, step and partition did. They expire. */
 export class RunMetrics {
   readonly #requests: StateRequests
@@ -61,16 +66,16 @@ export class RunMetrics {
     const outcome = await this.#requests.update(key, {
       UpdateExpression: [
         'SET #status = :status, end_time = :end_time, execution_time_seconds = :seconds, #error = :error',
-        'records_processed = :processed, records_failed = :failed, is_refused = :refused',
+        'records_processed = :processed, records_failed = :failed, is_refused = :refused, is_interrupted = :interrupted',
         ...spent.map(([name]) => `${name} = :${name}`),
       ].join(', '),
       ConditionExpression: runStillRunning,
       ExpressionAttributeNames: { ...STATUS, '#error': 'error' },
       ExpressionAttributeValues: {
         ':running': 'running',
-        // A version that knows no refused runs takes them for failed ones.
-        ':status': end.status === 'refused' ? 'failed' : end.status,
+        ':status': statusKept(end.status),
         ':refused': end.status === 'refused',
+        ':interrupted': end.status === 'interrupted',
         ':end_time': end.endTime === null ? null : timeText(end.endTime),
         ':seconds': seconds,
         ':error': cutError(end.error),
@@ -81,7 +86,7 @@ export class RunMetrics {
     })
     if (outcome.kind !== 'unknown') return
     const item = await this.#requests.get(key)
-    if (item === null || item.status !== end.status) throw outcome.error
+    if (item === null || item.status !== statusKept(end.status)) throw outcome.error
   }
 
   putStep(step: StepRecord): Promise<void> {

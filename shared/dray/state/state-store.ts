@@ -3,7 +3,7 @@ import { NO_ROWS, type RowCounts } from '#dray/messages/row-counts.ts'
 import type { Spent } from '#dray/messages/spent.ts'
 
 /** A refused run has done nothing, since another one held its pipelines. */
-export type RunStatus = 'running' | 'success' | 'failed' | 'refused'
+export type RunStatus = 'running' | 'success' | 'failed' | 'refused' | 'interrupted'
 export type StepStatus = 'running' | 'success' | 'failed' | 'skipped' | 'refused'
 
 /** Which runs are listed. */

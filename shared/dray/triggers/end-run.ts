@@ -20,6 +20,8 @@ import { settleRun } from './settle-run.ts'
 export interface EndedRun extends Omit<RunStart, 'workflow'> {
   /** Why it ended before its last state; null when it got there. */
   readonly reason: string | null
+  /** Somebody stopped it. */
+  readonly wasStopped?: boolean
 }
 
 export interface EndServices extends TriggerServices {
@@ -34,7 +36,7 @@ const ROUNDS = 20
  */
 export async function endRun(
   workflow: TriggeredWorkflow,
-  { reason, ...start }: EndedRun,
+  { reason, wasStopped = false, ...start }: EndedRun,
   services: EndServices,
 ): Promise<string | null> {
   const { state, now } = services
@@ -42,7 +44,7 @@ export async function endRun(
     await state.startRun({ ...start, workflow: workflow.name })
     await stopPipelines(workflow, start.id, services)
   }
-  await settleRun({ id: start.id, reason, now: now(), pipelines: leasedBy(workflow) }, state)
+  await settleRun({ id: start.id, reason, wasStopped, now: now(), pipelines: leasedBy(workflow) }, state)
   return startFollowUp(workflow, start.id, services)
 }
 

@@ -9,7 +9,7 @@ export interface RefusedRun {
 
 const DAY_MS = 24 * 3600 * 1000
 /** Others may have failed in a run that was refused a pipeline. */
-const DID_NOT_ALL: ReadonlySet<RunStatus> = new Set(['failed', 'refused'])
+const DID_NOT_ALL: ReadonlySet<RunStatus> = new Set(['failed', 'interrupted', 'refused'])
 /** How far back is looked. */
 const LATEST = 50
 

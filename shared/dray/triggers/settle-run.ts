@@ -5,6 +5,8 @@ export interface Ending {
   readonly id: string
   /** Why it ended before its last state; null when it got there. */
   readonly reason: string | null
+  /** Somebody stopped it. */
+  readonly wasStopped?: boolean
   /** Milliseconds since 1970. */
   readonly now: number
   /** Those that the run may hold. */
@@ -12,7 +14,7 @@ export interface Ending {
 }
 
 /**
- * Ends a run that nobody works on any more: marks its open steps and itself as failed, gives its leases back. The
+ * Ends a run that nobody works on any more: marks its open steps as failed and itself as failed or interrupted, gives its leases back. The
  * target needs nothing: what had not been committed was rolled back with its connection.
  */
 export async function settleRun(ending: Ending, state: StateStore): Promise<void> {
@@ -23,7 +25,7 @@ export async function settleRun(ending: Ending, state: StateStore): Promise<void
   }
 }
 
-async function markFailed({ id, now }: Ending, reason: string, state: StateStore): Promise<void> {
+async function markFailed({ id, now, wasStopped = false }: Ending, reason: string, state: StateStore): Promise<void> {
   const detail = await state.run(id)
   const open = detail?.steps.filter(({ status }) => status === 'running') ?? []
   // Of a task it is known why it failed.
@@ -31,5 +33,6 @@ async function markFailed({ id, now }: Ending, reason: string, state: StateStore
   await Promise.all(failed.map((step) => state.putStep(step)))
   if (detail?.run.status !== 'running') return
   const { recordsProcessed, recordsFailed } = detail.run
-  await state.finishRun(id, { status: 'failed', endTime: now, recordsProcessed, recordsFailed, error: reason })
+  const status = wasStopped ? 'interrupted' : 'failed'
+  await state.finishRun(id, { status, endTime: now, recordsProcessed, recordsFailed, error: reason })
 }

@@ -21,6 +21,12 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
   after(remove)
 
   it('an unknown verb', () => assertRefused(['rnu', 'x'], /^dray: unknown command 'rnu'\. Did you mean run\?/))
+  it('an unknown verb of a verb, and shows its own help', () =>
+    assertRefused(['runs', 'shwo'], /unknown command 'runs shwo'; did you mean show\?.* See npx dray runs --help/))
+  it('a misspelt pipeline, and names the nearest', () =>
+    assertRefused(['plan', 'customrs'], /no pipeline customrs.*did you mean customers\? There are customers, orders\./))
+  it('a flag that another verb has, and shows the help of this one', () =>
+    assertRefused(['state', 'show', '--only', 'x'], /unknown option '--only'.* See npx dray state show --help/))
   it('a wrong flag', () => assertRefused(['runs', '--jsn'], /^dray: unknown option '--jsn'\. Did you mean --json\?/))
   it('a missing argument', () => assertRefused(['resume'], /^dray: missing required argument 'run'/))
   it('a wrong choice', () => assertRefused(['run', 'x', '--progress', 'bar'], /Allowed choices are auto, log, none/))
@@ -67,6 +73,24 @@ describe('dray', () => {
     for (const verb of ['run', 'runs', 'state', 'import', 'services'])
       assert.match(stdout, new RegExp(`^ {2}${verb} `, 'm'))
     assert.match(stdout, /130 interrupted/)
+  })
+
+  it('gives a program the same words as a document, with --json', async () => {
+    const wrong = await dray(home, ['run', 'dayly', '--json'])
+    const usage = await dray(home, ['backfill', 'orders', '--json'])
+
+    assert.deepEqual([wrong.code, usage.code], [2, 2])
+    assert.deepEqual(JSON.parse(usage.stdout), {
+      error: {
+        code: 'usage',
+        message: "required option '--from <time>' not specified. See npx dray backfill --help.",
+        remedy: 'npx dray backfill --help',
+        docs: 'docs/pipelines.md',
+      },
+    })
+    const { code, message } = JSON.parse(wrong.stdout).error
+    assert.equal(code, 'configuration')
+    assert.equal(wrong.stderr, `dray: ${message}\n`)
   })
 
   it('prints the stack of an error only with --debug', async () => {

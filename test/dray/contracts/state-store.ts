@@ -492,17 +492,19 @@ export function stateStoreContract(title: string, make: () => StateStore): void 
         assert.equal(run?.error, 'orders: a table is missing')
       })
 
-      test('ends as refused, which is said of it alone and in a list', async () => {
-        const store = make()
-        const id = randomUUID()
-        await store.startRun({ ...start, id })
+      for (const status of ['refused', 'interrupted'] as const) {
+        test(`ends as ${status}, which is said of it alone and in a list`, async () => {
+          const store = make()
+          const id = randomUUID()
+          await store.startRun({ ...start, id })
 
-        const end = { endTime: NOW + 1500, recordsProcessed: 0, recordsFailed: 0 } as const
-        await store.finishRun(id, { ...end, status: 'refused', error: 'orders: is held' })
+          const end = { endTime: NOW + 1500, recordsProcessed: 0, recordsFailed: 0 } as const
+          await store.finishRun(id, { ...end, status, error: 'orders: is held' })
 
-        const listed = (await store.runs({ limit: 1000 })).find((run) => run.id === id)
-        assert.deepEqual([(await store.run(id))?.run.status, listed?.status], ['refused', 'refused'])
-      })
+          const listed = (await store.runs({ limit: 1000 })).find((run) => run.id === id)
+          assert.deepEqual([(await store.run(id))?.run.status, listed?.status], [status, status])
+        })
+      }
 
       test('cannot end without having been started', async () => {
         const store = make()

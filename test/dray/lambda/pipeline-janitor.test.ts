@@ -32,7 +32,7 @@ describe('the janitor of pipelines', () => {
     assert.deepEqual(output, { settled: true })
     assert.deepEqual(
       [detail?.run.status, detail?.run.error, detail?.steps[0]?.status],
-      ['failed', 'The execution was aborted: by hand.', 'failed'],
+      ['interrupted', 'The execution was aborted: by hand.', 'failed'],
     )
     assert.equal((await triggers.state.pipeline('orders'))?.leaseOwner, null)
   })

@@ -31,14 +31,14 @@ describe('settling a run', () => {
     await state.putStep({ ...emptyStep(id, pipeline), startTime: 1_000 })
   }
 
-  it('gives its leases back and ends its open steps and itself as failed', async () => {
+  it('gives its leases back and ends its open steps as failed, itself as interrupted', async () => {
     await startRun('run-1', 'orders', 'local:here:1')
 
-    await settleRun(state, 'run-1', 'Interrupted.', 5_000)
+    await settleRun(state, 'run-1', { reason: 'Interrupted.', wasStopped: true }, 5_000)
 
     const detail = await state.run('run-1')
     assert.equal((await state.pipeline('orders'))?.leaseOwner, null)
-    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.status, 'interrupted')
     assert.equal(detail?.run.error, 'Interrupted.')
     assert.equal(detail?.run.endTime, 5_000)
     assert.deepEqual(
@@ -51,7 +51,7 @@ describe('settling a run', () => {
     await startRun('run-2', 'customers', 'local:here:1')
     await startRun('run-3', 'stock', 'local:here:1')
 
-    await settleRun(state, 'run-2', 'Interrupted.')
+    await settleRun(state, 'run-2', { reason: 'Interrupted.' })
 
     assert.equal((await state.pipeline('stock'))?.leaseOwner, 'run-3')
   })
@@ -66,7 +66,7 @@ describe('settling a run', () => {
       error: null,
     })
 
-    await settleRun(state, 'run-4', 'too late')
+    await settleRun(state, 'run-4', { reason: 'too late' })
 
     assert.equal((await state.run('run-4'))?.run.status, 'success')
     assert.equal((await state.pipeline('prices'))?.leaseOwner, null)

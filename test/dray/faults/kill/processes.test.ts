@@ -22,7 +22,7 @@ onEachEngine('two processes at one pipeline', async (t, engine, server) => {
     const ended = zombie.go()
     await zombie.paused
 
-    await settleRun(lane.state, zombie.runId, 'given up')
+    await settleRun(lane.state, zombie.runId, { reason: 'given up' })
     await lane.recover(stamp)
     const before = await lane.checkRows()
     zombie.process.kill('SIGCONT')
@@ -44,7 +44,7 @@ onEachEngine('two processes at one pipeline', async (t, engine, server) => {
     const ended = zombie.go()
     await zombie.paused
 
-    await settleRun(lane.state, zombie.runId, 'given up')
+    await settleRun(lane.state, zombie.runId, { reason: 'given up' })
     const recovered = lane.recover(stamp)
     recovered.catch(() => {})
     await lane.untilBlocked()

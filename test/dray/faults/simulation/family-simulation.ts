@@ -149,7 +149,7 @@ export class FamilySimulation {
   }
 
   async #settleLost(): Promise<void> {
-    for (const id of this.#lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
+    for (const id of this.#lost) await settleRun(this.#state, id, { reason: 'the machine was lost' }, this.#clock.now())
   }
 
   /** Once nothing goes wrong any more, the run is repeated until everything that was written has been read. */

@@ -393,7 +393,7 @@ export class Simulation {
    * What a runner, or the janitor, does first: ends the runs that nobody ends. Where it does not, their leases expire.
    */
   async #settleLost(): Promise<void> {
-    for (const id of this.#lost) await settleRun(this.#state, id, 'the machine was lost', this.#clock.now())
+    for (const id of this.#lost) await settleRun(this.#state, id, { reason: 'the machine was lost' }, this.#clock.now())
   }
 
   /** Once nothing goes wrong any more, the run is repeated until everything that was written has been read. */
