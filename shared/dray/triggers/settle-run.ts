@@ -14,8 +14,8 @@ export interface Ending {
 }
 
 /**
- * Ends a run that nobody works on any more: marks its open steps as failed and itself as failed or interrupted, gives its leases back. The
- * target needs nothing: what had not been committed was rolled back with its connection.
+ * Ends a run that nobody works on any more: marks its open steps as failed, itself as failed or interrupted, gives its
+ * leases back. The target needs nothing: what had not been committed was rolled back with its connection.
  */
 export async function settleRun(ending: Ending, state: StateStore): Promise<void> {
   if (ending.reason !== null) await markFailed(ending, ending.reason, state)

@@ -250,7 +250,7 @@ describe('janitor', () => {
     await kill('early', 'ABORTED')
 
     const detail = await triggers.state.run('early')
-    assert.equal(detail?.run.status, 'failed')
+    assert.equal(detail?.run.status, 'interrupted')
     assert.equal(detail?.run.trigger, 'schedule')
   })
 
