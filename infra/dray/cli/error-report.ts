@@ -55,12 +55,16 @@ export function errorCode(error: unknown): string {
   return EXPLAINED.get(error.name) ?? (placeOf(error)?.isOfLoading ? 'configuration' : 'fault')
 }
 
+const FULL_DISK = /\bENOSPC\b|\bEDQUOT\b|no space left on device|database or disk is full/i
+
 /** One line for a person; with `debug` the stack and the causes as well. */
 export function reportError(error: unknown, debug: boolean): string {
   if (!(error instanceof Error)) return `dray: ${oneLine(String(error))}`
   if (debug) return [`dray: ${error.name}: ${error.message}`, ...stacks(error)].join('\n')
   if (error.name === 'AbortError') return 'dray: Interrupted; what was not finished was rolled back.'
   if (EXPLAINED.has(error.name)) return `dray: ${oneLine(error.message)}`
+  if (FULL_DISK.test(error.message))
+    return `dray: a disk is full, so no more was written (${oneLine(error.message)}); what was not committed was rolled back. Free space, or name a folder on another disk with DRAY_HOME, and run again.`
   const found = placeOf(error)
   const what = `${error.name}: ${oneLine(error.message)}`
   if (found === null) return `dray: ${what} (run again with --debug for where it happened)`

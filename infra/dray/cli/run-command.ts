@@ -22,6 +22,7 @@ import { type Interrupts, listenForInterrupts } from './interrupts.ts'
 import { keysMode } from './keys-option.ts'
 import { whoeverReads } from './lost-readers.ts'
 import { print, say } from './output.ts'
+import { entryOf, lineText } from './log-lines.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
 import { printJson } from './verb.ts'
@@ -129,7 +130,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   const id = newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
-  const echo = options.debug || options.progress === 'log' ? (line: string) => say(`${line}\n`) : null
+  const echo = options.debug ? (line: string) => say(`${lineText(entryOf(line))}\n`) : null
   const lock = takeRunLock(home, id)
   const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())

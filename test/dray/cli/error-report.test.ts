@@ -15,6 +15,11 @@ it('an unexpected error is named and points to --debug', () => {
   )
 })
 
+it('a full disk is called so, whoever has found it full', () => {
+  for (const message of ['ENOSPC: no space left on device, write', 'database or disk is full'])
+    assert.match(reportError(new Error(message), false), /^dray: a disk is full.*rolled back\. Free space.*DRAY_HOME/)
+})
+
 it('with --debug the stacks of the error and of its causes follow', () => {
   const error = new TerminalError('line 3: bad', { cause: new RangeError('too long') })
 

@@ -190,6 +190,16 @@ describe('the services process', () => {
     })
   })
 
+  it('say so where the disk has room for the state and none for a PostgreSQL', async (t) => {
+    const disk = mountSmallDisk('3m')
+    if ('unavailable' in disk) return t.skip(disk.unavailable)
+    t.after(() => disk.remove())
+
+    await assert.rejects(connectServices(join(disk.folder, 'home'), { postgres: ['shop'] }), {
+      message: /could not make its files in \S+ \(could not [^)]*No space left.*nothing was run\. Free 60 MB/,
+    })
+  })
+
   it('starts a PostgreSQL again that has died, where everybody knows it to be', async () => {
     const connection = await connectServices(home, { postgres: ['shop'] })
     open.push(connection)

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, realpath, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { promisify } from 'node:util'
-import { ConfigurationError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { type Account, belongsTo, canReach, giveTo } from './account.ts'
 import type { PostgresBinaries } from './binaries.ts'
 import { linkedFolder } from './linked-folder.ts'
@@ -58,8 +58,18 @@ async function initialise(folder: string, { initdb }: PostgresBinaries, account:
     initdb,
     [`--pgdata=${unfinished}`, ...locale, ...access, '--set=timezone=UTC', '--no-sync', '--no-instructions'],
     { ...account, cwd: '/', env: serverEnvironment() },
-  )
+  ).catch((error: Error & { readonly stderr?: string }) => {
+    throw new TerminalError(whyNotMade(folder, error.stderr || error.message), { cause: error })
+  })
   await rename(unfinished, join(folder, 'data'))
+}
+
+function whyNotMade(folder: string, said: string): string {
+  const fault = /(?:FATAL|ERROR|PANIC|error): +(.*)/.exec(said)?.[1] ?? said.trim()
+  const remedy = /No space left/i.test(fault)
+    ? 'Free 60 MB there, or name a folder on another disk with DRAY_HOME'
+    : 'Mend that, or bind each database to a server of yours with <NAME>_DATABASE_URL'
+  return `the embedded PostgreSQL could not make its files in ${folder} (${fault}), so nothing was run. ${remedy}.`
 }
 
 export function serverEnvironment(): NodeJS.ProcessEnv {
