@@ -51,7 +51,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(verbs: Verbs): Command {
+/** The command with all of its verbs; nothing is parsed yet. */
+export function createProgram(verbs: Verbs): Command {
   const program = new Command('dray')
     .version(drayVersion(), '--version', 'print the version')
     .description('Carries rows from operational databases to a warehouse.')
