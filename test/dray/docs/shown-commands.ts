@@ -28,6 +28,7 @@ export const NOT_RUN: readonly ShownCommand[] = [
   { command: /^printf %s "\$url"/, why: KEYBOARD },
   { command: /^curl .*\$WEBHOOK_URL|^npx dray run nightly --json >/, why: 'needs a server that takes messages' },
   { command: /^npm run bench|^npm run simulate|^DRAY_KILLS=|^FUZZ_RUNS=|^DRAY_PARITY=/, why: 'takes minutes to hours' },
+  { command: /^npx node24 .*peer-trials\.ts$/, why: 'installs other tools, and takes minutes' },
   { command: /^git (?:diff|commit)\b/, why: "is Git's" },
 ]
 
