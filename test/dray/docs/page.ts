@@ -32,6 +32,13 @@ export function blocksOf(text: string): Block[] {
   return blocks
 }
 
+/** The examples of TypeScript of a page, or of a part of it. */
+export function codeOf(text: string): string[] {
+  return blocksOf(text)
+    .filter(({ kind }) => kind === 'ts')
+    .map((block) => block.text)
+}
+
 /** The commands of a block of a shell, those on several lines as one, without comments. */
 export function commandsOf(block: string): string[] {
   return block
