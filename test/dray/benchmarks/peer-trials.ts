@@ -80,7 +80,7 @@ async function tried(trial: Trial, tool: TrialTool): Promise<string> {
   try {
     await source.query(TABLE)
     const command = await tool.command({ source: source.url, target: target.url, folder }, trial.deletes ?? false)
-    if (command === null) return 'no such option'
+    if (typeof command === 'string') return command
     const one = () => run(command, folder)
     const load = async () => {
       await setTimeout(SETTLED)

@@ -13,8 +13,8 @@ export interface TrialTool {
   readonly name: string
   /** Where the rows are in the target. */
   readonly table: string
-  /** Null where the tool has no such option for a table that is read by a cursor. */
-  command(place: Place, deletes: boolean): Promise<{ line: string; environment: NodeJS.ProcessEnv } | null>
+  /** Why it was not tried, where the tool has no such option for a table that is read by a cursor. */
+  command(place: Place, deletes: boolean): Promise<{ line: string; environment: NodeJS.ProcessEnv } | string>
   close?(): Promise<void>
 }
 
@@ -47,13 +47,14 @@ export function slingTool(packages: string): TrialTool {
     name: 'Sling',
     table: 'raw.trial',
     async command({ source, target, folder }, deletes) {
+      // `delete_missing` is left out with a warning where there is no token.
+      if (deletes) return 'needs a token of Sling CLI Pro'
       const file = join(folder, 'trial.json')
       const stream = {
         mode: 'incremental',
         object: 'raw.trial',
         primary_key: ['id'],
         update_key: 'updated_at',
-        ...(deletes ? { target_options: { delete_missing: 'hard' } } : {}),
       }
       await writeFile(file, JSON.stringify({ source: 'SOURCE', target: 'TARGET', streams: { 'public.trial': stream } }))
       return {
@@ -73,7 +74,7 @@ export function dltTool(packages: string): TrialTool {
     name: 'dlt',
     table: 'raw.trial',
     async command({ source, target, folder }, deletes) {
-      if (deletes) return null
+      if (deletes) return 'no such option'
       return {
         line: `python3 ${join(import.meta.dirname, 'dlt_trial.py')}`,
         environment: {
