@@ -18,7 +18,7 @@ export function readPage(page: string): string {
   return readFileSync(join(root, page), 'utf8')
 }
 
-/** Whether this is the framework's repository, and not a project of a user, whose README and package.json are theirs. */
+/** Whether this is the framework's repository; the README and package.json of a project are its user's. */
 export const isOwn = existsSync(join(root, 'README.md')) && readPage('README.md').startsWith('# Dray\n')
 
 export function blocksOf(text: string): Block[] {

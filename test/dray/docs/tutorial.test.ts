@@ -1,4 +1,4 @@
-import { cp, rm } from 'node:fs/promises'
+import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { clone } from '#test/projects/clone.ts'
@@ -9,9 +9,7 @@ describe('docs/tutorial.md', () => {
   let page: PageFollower
   before(async () => {
     place = await desk()
-    const folder = await clone()
-    await cp(folder, join(place.folder, 'dray'), { recursive: true })
-    await rm(folder, { recursive: true })
+    await rename(await clone(), join(place.folder, 'dray'))
     page = new PageFollower('docs/tutorial.md', place, join(place.folder, 'dray'))
   })
   after(async () => {
