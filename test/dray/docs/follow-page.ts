@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
+import { promisify } from 'node:util'
 import { type Block, blocksOf, commandsOf, readPage, root } from './page.ts'
 import { NOT_RUN } from './shown-commands.ts'
 
@@ -58,6 +59,7 @@ export class PageFollower {
   #folder: string
   #printed: string | null = null
   readonly #changed = new Map<Block, string>()
+  readonly #written = new Set<string>()
 
   constructor(page: string, desk: Desk, folder: string) {
     this.#page = page
@@ -87,6 +89,16 @@ export class PageFollower {
     }
   }
 
+  /** What the compiler says of the project, and the linter of the files that the page has written; empty where nothing is wrong. */
+  async fault(): Promise<string> {
+    const said = (name: string, ...args: string[]) =>
+      promisify(execFile)(join(root, 'node_modules/.bin', name), args, { cwd: this.#folder }).then(
+        () => '',
+        ({ stdout, stderr }: { stdout: string; stderr: string }) => `${stdout}${stderr}`,
+      )
+    return (await said('tsc')) + (await said('biome', 'check', '--error-on-warnings', ...this.#written))
+  }
+
   /** Writes the page where it is to say what was printed. */
   async close(): Promise<void> {
     if (this.#changed.size === 0) return
@@ -102,6 +114,7 @@ export class PageFollower {
     const path = join(this.#folder, file)
     await mkdir(dirname(path), { recursive: true })
     await writeFile(path, content)
+    if (file.endsWith('.ts')) this.#written.add(file)
   }
 
   #query({ text: sql, line }: Block): string {

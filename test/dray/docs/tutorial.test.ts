@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict'
 import { rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
@@ -20,4 +21,6 @@ describe('docs/tutorial.md', () => {
   test('leads a new user through, and prints what it shows', async () => {
     for (const heading of page.headings) await page.follow(heading)
   })
+
+  test('has code that the compiler and the linter take', async () => assert.equal(await page.fault(), ''))
 })
