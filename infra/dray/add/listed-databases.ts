@@ -1,4 +1,5 @@
 import type { Database } from 'dray/internal/active-record/database.ts'
+import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { databaseNamed } from '#dray-infra/local/databases.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { knownPipelines } from './known-pipelines.ts'
@@ -23,11 +24,11 @@ export interface ListedDatabase {
   readonly fault: string | null
 }
 
-/** What each database of the project has. */
+/** What each database of the project has, and each that the environment alone binds. */
 export async function listedDatabases(project: LoadedProject): Promise<readonly ListedDatabase[]> {
   const pipelines = await knownPipelines(project)
   const listed: ListedDatabase[] = []
-  for (const name of Object.keys(project.databases)) {
+  for (const name of [...Object.keys(project.databases), ...boundAlone(project)]) {
     const of = (table: string) =>
       pipelines.find(({ pipeline: { extract } }) => {
         const { definition } = extract.source
@@ -39,6 +40,20 @@ export async function listedDatabases(project: LoadedProject): Promise<readonly 
     else listed.push({ database: name, tables, fault: null })
   }
   return listed
+}
+
+/** Databases with a URL that the project does not name yet, as `dray add` would call them. */
+function boundAlone({ databases }: LoadedProject): string[] {
+  const named = new Set(Object.keys(databases).map(urlVariable))
+  return Object.entries(process.env)
+    .filter(([variable, url]) => url && /^[A-Z]\w*_DATABASE_URL$/.test(variable) && !named.has(variable))
+    .map(([variable]) =>
+      variable
+        .replace(/_DATABASE_URL$/, '')
+        .toLowerCase()
+        .replaceAll('_', '-'),
+    )
+    .sort()
 }
 
 async function choices(database: Database, pipelineOf: (table: string) => string | null): Promise<ListedChoice[]> {

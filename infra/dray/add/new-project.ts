@@ -68,7 +68,7 @@ function ownFiles(name: string): Readonly<Record<string, string>> {
   return {
     'README.md': `# ${name}
 
-The pipelines of a data warehouse, built with Dray: docs/pipelines.md. They are added from tables that a database has:
+The pipelines of a data warehouse, built with Dray: docs/tutorial.md leads through a first one, docs/cookbook.md has recipes. They are added from tables that a database has:
 
 \`\`\`sh
 npm ci

@@ -54,7 +54,8 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-function createProgram(verbs: Verbs, args: readonly string[]): Command {
+/** The command with all of its verbs; nothing is parsed yet. */
+export function createProgram(verbs: Verbs, args: readonly string[] = []): Command {
   const program = new Command('dray')
     .version(drayVersion(), '--version', 'print the version')
     .description('Carries rows from operational databases to a warehouse.')

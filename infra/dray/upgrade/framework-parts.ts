@@ -8,6 +8,7 @@ export const frameworkParts = [
   '.ci',
   'LICENSE',
   'SECURITY.md',
+  'llms.txt',
 ] as const
 
 /**

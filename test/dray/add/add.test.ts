@@ -55,6 +55,19 @@ describe('dray add, on SQLite', () => {
     ])
   })
 
+  test('lists a database that the environment alone binds under the name that adds its tables', async () => {
+    const url = `sqlite:${join(project.folder, 'shop.db')}`
+
+    const { stdout } = await project.dray(['add', '--json'], { ...urls(), BILLING_EU_DATABASE_URL: url })
+
+    const { databases } = JSON.parse(stdout)
+    assert.deepEqual(
+      databases.map(({ database }: { database: string }) => database),
+      ['shop', 'lake', 'billing-eu'],
+    )
+    assert.equal(databases[2].tables.length, 3)
+  })
+
   test('shows what it would write, with rows, and writes nothing unless it is told yes', async () => {
     const { code, stdout } = await dray('add', 'shop.Invoice')
 

@@ -1,19 +1,17 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { promisify } from 'node:util'
 import { mysqlUnavailable, startMysqlServer } from '#test/services/mysql-server.ts'
 import { startPostgres } from '#test/services/postgres.ts'
-
-const root = join(import.meta.dirname, '../../..')
+import { codeOf, readPage, root } from './page.ts'
 
 /** The page's examples as one program; `// => x` becomes an assertion. */
-async function program(page: string): Promise<string> {
-  const text = await readFile(join(root, page), 'utf8')
-  const blocks = [...text.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code]) => code as string)
+function program(page: string): string {
+  const blocks = codeOf(readPage(page))
   assert.ok(blocks.length >= 10)
   const lines = blocks.join('\n').split('\n')
   const asserted = lines.map((line) => {
@@ -28,7 +26,7 @@ async function runExamples(url: string): Promise<void> {
   const folder = await mkdtemp(join(root, 'test/dray/docs/.examples-'))
   try {
     const file = join(folder, 'examples.ts')
-    await writeFile(file, await program('docs/active-record.md'))
+    await writeFile(file, program('docs/active-record.md'))
     await promisify(execFile)(process.execPath, ['--disable-warning=ExperimentalWarning', file], {
       cwd: root,
       env: { ...process.env, SHOP_DATABASE_URL: url, NODE_TEST_CONTEXT: undefined },

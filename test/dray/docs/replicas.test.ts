@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, test } from 'node:test'
 import { type SmallProject, smallProject } from '#test/add/small-project.ts'
+import { type Block, blocksOf, commandsOf, readPage, wordsOf } from './page.ts'
 
 const TABLES = `
   create table customers (id integer primary key, name text, email text);
@@ -36,19 +37,14 @@ const handler = (stage: string, constant: string) =>
 
 describe('what docs/replicas.md shows', () => {
   let project: SmallProject
-  let blocks: readonly { readonly kind: string; readonly text: string }[]
+  let blocks: readonly Block[]
   const at = (name: string) => join(project.folder, name)
-  const commands = () =>
-    blocks.flatMap(({ kind, text }) =>
-      kind === 'sh' ? text.split('\n').filter((line) => line.startsWith('npx dray ')) : [],
-    )
+  const commands = () => blocks.flatMap(({ kind, text }) => (kind === 'sh' ? commandsOf(text) : []))
   const dray = (command: string) =>
-    project.dray(
-      [...command.slice('npx dray '.length).matchAll(/'([^']*)'|(\S+)/g)].map(
-        ([, quoted, plain]) => quoted ?? plain ?? '',
-      ),
-      { SALES_DATABASE_URL: `sqlite:${at('sales.db')}`, WAREHOUSE_DATABASE_URL: `sqlite:${at('warehouse.db')}` },
-    )
+    project.dray(wordsOf(command).slice(2), {
+      SALES_DATABASE_URL: `sqlite:${at('sales.db')}`,
+      WAREHOUSE_DATABASE_URL: `sqlite:${at('warehouse.db')}`,
+    })
   async function file(path: string, text: string): Promise<void> {
     await mkdir(at(join(path, '..')), { recursive: true })
     await writeFile(at(path), text)
@@ -56,8 +52,7 @@ describe('what docs/replicas.md shows', () => {
 
   before(async () => {
     project = await smallProject()
-    const page = await readFile(new URL('../../../docs/replicas.md', import.meta.url), 'utf8')
-    blocks = [...page.matchAll(/^```(ts|sh)\n([\s\S]*?)^```$/gm)].map(([, kind = '', text = '']) => ({ kind, text }))
+    blocks = blocksOf(readPage('docs/replicas.md'))
     const sales = new DatabaseSync(at('sales.db'))
     sales.exec(TABLES)
     sales.close()

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { test } from 'node:test'
 import { testPipeline, testRun } from 'dray-infra/testing'
 import { orders } from '#test/fixture/functions/orders/pipeline.ts'
+import { codeOf, readPage } from './page.ts'
 
 /* The examples of docs/testing.md, as they stand there. */
 
@@ -43,12 +44,12 @@ test('an order that changes is updated by the next run', async () => {
   assert.equal(next.lastRun, '2026-02-02 11:55:00')
 })
 
-const page = await readFile(new URL('../../../docs/testing.md', import.meta.url), 'utf8')
+const page = readPage('docs/testing.md')
 
 test('each example of docs/testing.md stands in this file, which runs it', async () => {
   const bare = (code: string) => code.replaceAll(/\s+/g, '')
   const own = bare(await readFile(import.meta.filename, 'utf8'))
-  const examples = [...page.matchAll(/^```ts\n([\s\S]*?)^```$/gm)].map(([, code = '']) => code)
+  const examples = codeOf(page)
 
   assert.ok(examples.length > 0)
   for (const example of examples) assert.ok(own.includes(bare(example)), `this is not run:\n${example}`)
