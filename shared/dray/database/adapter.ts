@@ -221,6 +221,11 @@ export interface Connection {
   /** The live table, or null when there is none. */
   describe(table: string): Promise<LiveTable | null>
   /**
+   * The columns that a SELECT would give, which is not run. Whether they hold NULL is not known, so each is nullable.
+   * Throws `Configuration` where the database refuses it: a missing table or column, a right, its syntax.
+   */
+  describeQuery(sql: string, parameters?: readonly Bound[]): Promise<readonly LiveColumn[]>
+  /**
    * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, never
    * past a transaction that is still open, and on a replica never past what it has replayed.
    */

@@ -8,6 +8,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -17,9 +18,11 @@ import type {
   SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { queryRefused } from '../query-columns.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { CopyRows } from './copy-rows.ts'
 import { describeTable } from './describe.ts'
+import { describeQuery } from './describe-query.ts'
 import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -260,6 +263,13 @@ export class MysqlConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#facts.isMariaDB))
+  }
+
+  describeQuery(sql: string, parameters: readonly Bound[] = []): Promise<readonly LiveColumn[]> {
+    const prepare = (text: string) => this.session.prepare(text, this.#deadline)
+    return this.#translated(async () => describeQuery(prepare, this.#bound(sql, parameters))).catch((error: Error) => {
+      throw queryRefused(error)
+    })
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

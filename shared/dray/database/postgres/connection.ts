@@ -8,6 +8,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -17,11 +18,12 @@ import type {
   SettledOptions,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { queryRefused } from '../query-columns.ts'
 import { RowTooLarge } from '../row-too-large.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
-import { describeTable } from './describe.ts'
+import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settledFor } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -280,6 +282,19 @@ export class PostgresConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+  }
+
+  /** In a transaction that writes nothing: a function of the query may be called where it is planned. */
+  async describeQuery(sql: string, parameters: readonly Bound[] = []): Promise<readonly LiveColumn[]> {
+    const own = this.session.getTransactionStatus() === 'I'
+    if (own) await this.#run(MODES.snapshot, [], undefined)
+    try {
+      return await describeQuery((text, values) => this.#run(text, values, undefined), sql, parameters)
+    } catch (error) {
+      throw queryRefused(error as Error)
+    } finally {
+      if (own && this.session.lost === null) await this.rollback()
+    }
   }
 
   async settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

@@ -9,6 +9,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -17,9 +18,10 @@ import type {
   Settled,
   SettledOptions,
 } from '../adapter.ts'
+import { queryRefused } from '../query-columns.ts'
 import { RowTooLarge } from '../row-too-large.ts'
 import { DamagedRows } from './damaged-rows.ts'
-import { describeTable } from './describe.ts'
+import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -229,6 +231,13 @@ export class SqliteConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return this.#translated(async () => describeTable((sql, parameters) => this.session.rows(sql, parameters), table))
+  }
+
+  /** The values have no part in it: they are of no type. */
+  describeQuery(sql: string): Promise<readonly LiveColumn[]> {
+    return this.#translated(async () => describeQuery(this.session.database, sql)).catch((error: Error) => {
+      throw queryRefused(error)
+    })
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

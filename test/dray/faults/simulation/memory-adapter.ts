@@ -233,6 +233,10 @@ export class MemoryConnection implements Connection {
     return this.#request(`describe ${table}`, undefined, () => this.#database.describe(table))
   }
 
+  describeQuery(): Promise<never> {
+    throw new Error('the simulation has no queries')
+  }
+
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
     return this.#request('settled until', undefined, () =>
       this.#database.settledUntil(lagSeconds, options, this.#transaction),
