@@ -160,6 +160,8 @@ export interface Settled {
   readonly heldBy: string | null
 }
 
+export type TransactionMode = 'write' | 'snapshot' | 'read'
+
 /**
  * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's
  * own (of the rows that `merge` is given) comes through as it is.
@@ -210,8 +212,11 @@ export interface Connection {
    * ROLLBACK, which has two seconds. Engines that wait for no network have none.
    */
   stopAt?(deadline: AbortSignal | undefined): void
-  /** `snapshot` reads one consistent state and writes nothing; `write` takes the write lock at once on SQLite. */
-  begin(mode: 'write' | 'snapshot'): Promise<void>
+  /**
+   * `snapshot` reads one consistent state and writes nothing; so does `read`, which `settledUntil` knows nothing of;
+   * `write` takes the write lock at once on SQLite.
+   */
+  begin(mode: TransactionMode): Promise<void>
   /** Throws when the server answers ROLLBACK. */
   commit(): Promise<void>
   rollback(): Promise<void>

@@ -16,6 +16,7 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { queryRefused } from '../query-columns.ts'
@@ -203,14 +204,15 @@ export class MysqlConnection implements Connection {
     }
   }
 
-  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+  async begin(mode: TransactionMode): Promise<void> {
     if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
     if (mode === 'write' && this.#facts.refusesTemporaryTables) throw loggedAsStatements(this.session.place)
     await this.#translated(async () => {
       if (mode === 'snapshot') {
         this.#horizon = await this.#readHorizon()
         await beginSnapshot((sql) => this.#run(sql))
-      } else {
+      } else if (mode === 'read') await this.#run('START TRANSACTION READ ONLY')
+      else {
         // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It
         // holds for the next transaction alone.
         const level = this.#facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'

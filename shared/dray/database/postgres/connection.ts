@@ -16,6 +16,7 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
 import { queryRefused } from '../query-columns.ts'
@@ -47,6 +48,7 @@ const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current
 const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
   write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${SETTINGS_OF_TRANSACTION}`,
+  read: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}`,
   snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}; SELECT 1`,
 }
 
@@ -236,7 +238,7 @@ export class PostgresConnection implements Connection {
       })
   }
 
-  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+  async begin(mode: TransactionMode): Promise<void> {
     this.#firstFault = null
     this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
     const isLimited = this.#deadline !== undefined && mode === 'write'

@@ -17,6 +17,7 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
 import { queryRefused } from '../query-columns.ts'
 import { RowTooLarge } from '../row-too-large.ts'
@@ -176,7 +177,7 @@ export class SqliteConnection implements Connection {
     }
   }
 
-  begin(mode: 'write' | 'snapshot'): Promise<void> {
+  begin(mode: TransactionMode): Promise<void> {
     return this.#translated(async () => {
       const { database } = this.session
       if (mode === 'write') {
@@ -184,7 +185,7 @@ export class SqliteConnection implements Connection {
         await this.session.patiently(() => database.exec('BEGIN IMMEDIATE'))
         return
       }
-      this.#horizon = readHorizon(this.session)
+      this.#horizon = mode === 'snapshot' ? readHorizon(this.session) : null
       // The first read is what takes the snapshot.
       await this.session.patiently(() => {
         database.exec('BEGIN')

@@ -30,6 +30,7 @@ export async function noteOfMissingIndex(
 ): Promise<string | null> {
   const { adapter } = table
   const { definition } = extraction.source
+  if (definition.query !== undefined) return null
   const value = cursorValue(extraction)
   const select = sql`select ${value} from ${tableName(definition)} where ${value} is not null order by ${value} limit 1`
   const explain = compile(adapter, adapter.indexOrder.explain(select))

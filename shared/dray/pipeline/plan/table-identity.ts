@@ -1,5 +1,9 @@
+import { createHash } from 'node:crypto'
 import { sql } from 'kysely'
+import { querySql } from '#dray/active-record/sql.ts'
+import type { Query } from '#dray/active-record/table-definition.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
+import type { TableIdentity } from '#dray/database/capabilities.ts'
 import { compile } from '#dray/database/statement.ts'
 import { tableParts } from '#dray/database/table-name.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
@@ -8,17 +12,41 @@ import { cursorForm } from './cursor-form.ts'
 import { cursorColumns, cursorName, cursorOf } from './cursor-value.ts'
 import { sourceTable } from './source-table.ts'
 
+const HASH_DIGITS = 16
+
 /** What tells the table of a source, and its cursor, from others of their names. */
 export async function tableOf(extract: Extraction, connection: Connection, adapter: Adapter): Promise<KnownTable> {
   const { kind, zone, expression } = cursorOf(extract)
   const columns = cursorColumns(extract).map(({ column }) => column)
   const rows = async (text: string, parameters: readonly string[]) => (await connection.query(text, parameters)).rows
-  const found = await adapter.identity.ofTable(rows, extract.source.definition.table, columns)
+  const { definition } = extract.source
+  const ofTable = (table: string, names: readonly string[]) => adapter.identity.ofTable(rows, table, names)
+  const found =
+    definition.query === undefined
+      ? await ofTable(definition.table, columns)
+      : await identityOfQuery(adapter, definition.query, ofTable)
   const parts = expression?.map((part) =>
     part.kind === 'column' ? part.column.column : part.kind === 'sql' ? part.text : 'value' in part ? part.value : '',
   )
   const said = [parts?.join('') ?? cursorName(extract), kind, ...(zone === null ? [] : [zone])]
   return { ...found, cursor: said.join(', ') }
+}
+
+/** A query is what it says, with its values, and the tables that it names. */
+async function identityOfQuery(
+  adapter: Adapter,
+  query: Query,
+  ofTable: (table: string, names: readonly string[]) => Promise<TableIdentity>,
+): Promise<TableIdentity> {
+  const { sql: text, parameters } = compile(adapter, querySql(query))
+  const tables: TableIdentity[] = []
+  for (const { table } of query.tables) tables.push(await ofTable(table, []))
+  const said = [
+    text.replace(/\s+/g, ' ').trim(),
+    parameters.map(String),
+    tables.map(({ ids, definition }) => [ids, definition]),
+  ]
+  return { ids: [], definition: createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, HASH_DIGITS), partsFrom: null }
 }
 
 /** `last_run` says nothing of the rows of now. */
@@ -49,6 +77,10 @@ export async function otherTable(
       )
     }
   } else if (known.definition !== now.definition) {
+    if (extract.source.definition.query !== undefined)
+      return other(
+        `the query ${where}, or a table that it reads, is not what it was at last_run, so rows may belong to it that were stamped before`,
+      )
     const grant = adapter.identity.tablesKnownBy
     const remedy = grant === null ? '' : ` (to have that known: ${grant})`
     return other(`the definition of ${where} has changed since last_run, and it may have been made anew${remedy}`)
