@@ -97,7 +97,11 @@ class Asked {
   }
 
   #refused(why: string, cause?: Error): Error {
-    return new TerminalError(`the query ${this.#named.database}.${this.#named.table} ${why}`, { cause })
+    const { database, table } = this.#named
+    return new TerminalError(
+      `the query ${database}.${table} ${why}; correct it where it is declared, sourceQuery('${table}', …)`,
+      { cause },
+    )
   }
 
   /** Settled for all tables that it names. */

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { pastedSql } from '#dray/active-record/pasted-sql.ts'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -188,9 +189,8 @@ class Look {
     )
   }
 
-  /** A statement that has no values to bind. */
   #pasted(statement: Sql): string {
-    return compile(this.#adapter, statement).sql
+    return pastedSql(this.#adapter, statement)
   }
 
   async #query(statement: Sql): Promise<readonly (readonly Text[])[]> {

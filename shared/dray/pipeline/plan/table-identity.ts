@@ -46,7 +46,11 @@ async function identityOfQuery(
     parameters.map(String),
     tables.map(({ ids, definition }) => [ids, definition]),
   ]
-  return { ids: [], definition: createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, HASH_DIGITS), partsFrom: null }
+  return {
+    ids: [],
+    definition: createHash('sha256').update(JSON.stringify(said)).digest('hex').slice(0, HASH_DIGITS),
+    partsFrom: null,
+  }
 }
 
 /** `last_run` says nothing of the rows of now. */
