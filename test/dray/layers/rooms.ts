@@ -13,6 +13,7 @@ const pipeline = [
   'quarantine',
   'replica',
   'checks',
+  'sql-task',
   'stages',
   'inspect',
 ].map((room) => `dray/pipeline/${room}`)

@@ -1,11 +1,15 @@
 import type { FieldsOf } from '#dray/active-record/model.ts'
 import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
+import { ConfigurationError } from '#dray/errors.ts'
 import type { RunReference } from '#dray/messages/stages.ts'
-import type { AnyModel } from './any-model.ts'
+import type { AnyModel, AnyTarget } from './any-model.ts'
+import { tablesIn } from './check-query.ts'
 import type { Check } from './checks.ts'
 import { declaredChecks } from './declared-checks.ts'
 import { ownerOf } from './owner.ts'
+import { isSqlExpression, type SqlExpression } from './sql-expression.ts'
+import { type SqlTaskOptions, type SqlWork, sqlWorkOf } from './sql-task.ts'
 
 /** Rows that a task wrote, for the table of steps. */
 export interface TaskResult {
@@ -13,6 +17,7 @@ export interface TaskResult {
   readonly inserted?: number
   readonly updated?: number
   readonly unchanged?: number
+  readonly deleted?: number
 }
 
 export interface TaskContext {
@@ -54,12 +59,17 @@ export function checked<T extends AnyModel>(
   return { model, checks }
 }
 
-/** A step that is one function, e.g. the refresh of a data mart. The name is its folder under `functions/`. */
+// biome-ignore lint/suspicious/noConfusingVoidType: a task may return nothing.
+export type TaskWork = (context: TaskContext) => Promise<TaskResult | void>
+
+/**
+ * A step that is one function, or one SELECT, e.g. the refresh of a data mart. The name is its folder under
+ * `functions/`.
+ */
 export interface Task {
   readonly kind: 'task'
   readonly name: string
-  // biome-ignore lint/suspicious/noConfusingVoidType: a task may return nothing.
-  readonly work: (context: TaskContext) => Promise<TaskResult | void>
+  readonly work: TaskWork | SqlWork
   readonly reads: readonly DatasetModel[]
   readonly writes: readonly DatasetModel[]
   readonly checks: readonly TableChecks[]
@@ -68,9 +78,45 @@ export interface Task {
   readonly databases: readonly string[]
 }
 
-export function task(name: string, work: Task['work'], options: TaskOptions = {}): Task {
-  const { reads = [], writes = [], checks = [], owner } = options
+export function task(name: string, work: TaskWork, options?: TaskOptions): Task
+/**
+ * A SELECT in the warehouse that makes, or merges into, a table there, in one transaction.
+ *
+ * @example
+ * task('customer-totals', sql`select customer_id, count(*) as orders from ${TargetOrder} group by 1`, {
+ *   into: CustomerTotal,
+ *   by: 'customerId',
+ *   deletes: 'hard',
+ * })
+ */
+export function task<T extends AnyTarget>(name: string, query: SqlExpression, options: SqlTaskOptions<T>): Task
+export function task(
+  name: string,
+  work: TaskWork | SqlExpression,
+  options: TaskOptions | SqlTaskOptions<AnyTarget> = {},
+): Task {
   const where = `task('${name}')`
+  if (isSqlExpression(work)) return sqlTask(where, name, work, options as SqlTaskOptions<AnyTarget>)
+  return taskOf(where, name, work, options as TaskOptions)
+}
+
+function sqlTask(where: string, name: string, query: SqlExpression, options: SqlTaskOptions<AnyTarget>): Task {
+  if (options.into === undefined) {
+    throw new ConfigurationError(`${where}: a SELECT needs a table for its rows; name its model: { into: … }`)
+  }
+  const { into, reads = [], checks = [], owner } = options
+  const work = sqlWorkOf(where, query, options)
+  const named = tablesIn(query).map((definition) => ({ definition }))
+  return taskOf(where, name, work, {
+    reads: [...named, ...reads.filter(({ definition }) => !named.some((one) => one.definition === definition))],
+    writes: [into],
+    checks: [{ model: into, checks }],
+    ...(owner === undefined ? {} : { owner }),
+  })
+}
+
+function taskOf(where: string, name: string, work: Task['work'], options: TaskOptions): Task {
+  const { reads = [], writes = [], checks = [], owner } = options
   for (const { model, checks: own } of checks) declaredChecks(own, { where, definition: model.definition })
   const models = [...reads, ...writes, ...checks.map(({ model }) => model)]
   const databases = [...new Set(models.map(({ definition }) => definition.database))]
