@@ -98,6 +98,7 @@ export {
   type TableOverride,
 } from './pipeline/declare/replica.ts'
 export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
+export { sqlFile } from './pipeline/declare/sql-file.ts'
 export type { SqlTaskOptions } from './pipeline/declare/sql-task.ts'
 export {
   checked,

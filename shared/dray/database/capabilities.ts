@@ -202,7 +202,7 @@ export interface SchemaCapabilities {
    * an index needs a name that no other table's has, `indexName` makes one of the other table's.
    */
   tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
-  /** The rows of a SELECT as a temporary table of the session, under a name without a schema; in the open transaction. */
+  /** The rows of a SELECT as a temporary table, under a name without a schema; in the open transaction. */
   temporaryTable(name: string, select: Sql): TemporaryTable
   /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
   wholeName(table: string): Sql

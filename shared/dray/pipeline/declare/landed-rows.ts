@@ -21,7 +21,8 @@ export class LandedRows {
  * when it runs first. They are known by the table's `landed()` field. `alias` is what the SELECT calls the table.
  *
  * @example
- * sql`select … from ${TargetOrder} where customer_id in (select customer_id from ${TargetOrder} where ${landed(TargetOrder)})`
+ * sql`select … from ${TargetOrder}
+ *   where customer_id in (select customer_id from ${TargetOrder} where ${landed(TargetOrder)})`
  */
 export function landed({ definition }: AnyModel, alias: string | null = null): LandedRows {
   if (definition.landed !== null) return new LandedRows(definition, definition.landed, alias)

@@ -5,8 +5,8 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { AnyTarget } from './any-model.ts'
 import { type QueryPart, queryParts } from './check-query.ts'
 import type { Check } from './checks.ts'
+import type { DatasetModel } from './dataset-model.ts'
 import type { SqlExpression } from './sql-expression.ts'
-import type { DatasetModel } from './task.ts'
 
 type Names<T extends AnyTarget> = keyof FieldsOf<T> & string
 
@@ -18,7 +18,7 @@ export interface SqlTaskOptions<T extends AnyTarget> {
    * equal ones are left alone. Left out, the SELECT replaces the whole table.
    */
   readonly by?: Names<T> | readonly Names<T>[]
-  /** What becomes of rows that the SELECT has no more: `'ignore'` by default. `soft` names the field that marks them. */
+  /** What becomes of rows that the SELECT has no more; `'ignore'` by default. `soft` names the field of the mark. */
   readonly deletes?:
     | 'ignore'
     | 'hard'

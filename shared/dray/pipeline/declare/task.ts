@@ -1,11 +1,12 @@
 import type { FieldsOf } from '#dray/active-record/model.ts'
-import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import type { Timestamp } from '#dray/active-record/values.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { RunReference } from '#dray/messages/stages.ts'
+import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnyModel, AnyTarget } from './any-model.ts'
 import { tablesIn } from './check-query.ts'
 import type { Check } from './checks.ts'
+import type { DatasetModel } from './dataset-model.ts'
 import { declaredChecks } from './declared-checks.ts'
 import { ownerOf } from './owner.ts'
 import { isSqlExpression, type SqlExpression } from './sql-expression.ts'
@@ -25,11 +26,6 @@ export interface TaskContext {
   readonly runStartedAt: Timestamp
   /** Fires before the deadline. */
   readonly signal: AbortSignal
-}
-
-/** A model, as far as it says which table it is. */
-export interface DatasetModel {
-  readonly definition: TableDefinition
 }
 
 /**
@@ -78,6 +74,16 @@ export interface Task {
   readonly databases: readonly string[]
 }
 
+/** A task that is one SELECT. */
+export interface SqlTask extends Task {
+  readonly work: SqlWork
+  readonly written: WrittenTable
+}
+
+export function isSqlTask(task: Task): task is SqlTask {
+  return typeof task.work !== 'function'
+}
+
 export function task(name: string, work: TaskWork, options?: TaskOptions): Task
 /**
  * A SELECT in the warehouse that makes, or merges into, a table there, in one transaction.
@@ -89,7 +95,7 @@ export function task(name: string, work: TaskWork, options?: TaskOptions): Task
  *   deletes: 'hard',
  * })
  */
-export function task<T extends AnyTarget>(name: string, query: SqlExpression, options: SqlTaskOptions<T>): Task
+export function task<T extends AnyTarget>(name: string, query: SqlExpression, options: SqlTaskOptions<T>): SqlTask
 export function task(
   name: string,
   work: TaskWork | SqlExpression,
@@ -100,19 +106,31 @@ export function task(
   return taskOf(where, name, work, options as TaskOptions)
 }
 
-function sqlTask(where: string, name: string, query: SqlExpression, options: SqlTaskOptions<AnyTarget>): Task {
+function sqlTask(where: string, name: string, query: SqlExpression, options: SqlTaskOptions<AnyTarget>): SqlTask {
   if (options.into === undefined) {
     throw new ConfigurationError(`${where}: a SELECT needs a table for its rows; name its model: { into: … }`)
   }
   const { into, reads = [], checks = [], owner } = options
   const work = sqlWorkOf(where, query, options)
   const named = tablesIn(query).map((definition) => ({ definition }))
-  return taskOf(where, name, work, {
+  const written = {
+    database: into.definition.database,
+    table: into.definition.table,
+    alone: aloneBecause(work),
+  }
+  const declared = taskOf(where, name, work, {
     reads: [...named, ...reads.filter(({ definition }) => !named.some((one) => one.definition === definition))],
     writes: [into],
     checks: [{ model: into, checks }],
     ...(owner === undefined ? {} : { owner }),
   })
+  return { ...declared, work, written }
+}
+
+/** Why nothing else may write the table; null where the task leaves alone what it has not written. */
+function aloneBecause({ by, deletes }: SqlWork): string | null {
+  if (by.length === 0) return 'replaces all of it'
+  return deletes.kind === 'ignore' ? null : `takes away rows that its SELECT does not have (deletes: '${deletes.kind}')`
 }
 
 function taskOf(where: string, name: string, work: Task['work'], options: TaskOptions): Task {

@@ -10,8 +10,8 @@ import { type SqlWork, selectedColumns } from '#dray/pipeline/declare/sql-task.t
 import type { SelectedRows } from './selected-rows.ts'
 
 /**
- * Where a column holds any value, whatever it was declared as, the model's fields and their rules say what is one: throws `DataQuality`
- * for the first value that is none of its field's, as a double for a decimal of two digits.
+ * Where a column holds any value, whatever it was declared as, the model's fields and their rules say what is one:
+ * throws `DataQuality` for the first value that is none of its field's, as a double for a decimal of two digits.
  */
 export async function refuseUnfit(
   name: string,

@@ -1,13 +1,10 @@
 import { compile } from '#dray/database/statement.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import { prepareTask } from '#dray/pipeline/checks/check-task.ts'
-import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
-import type { Task } from '#dray/pipeline/declare/task.ts'
+import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { foreignKeysTo, isActing } from '#dray/pipeline/landing/foreign-keys.ts'
 import { refuseMisfit } from './fit-columns.ts'
 import { querySql } from './query-sql.ts'
-
-type SqlTask = Pick<Task, 'name' | 'checks'> & { readonly work: SqlWork }
 
 /**
  * Before anything is written: holds the SELECT against the model, makes the table where it is missing, holds the model

@@ -4,8 +4,7 @@ import type { CheckResult } from '#dray/messages/check-result.ts'
 import type { TaskInput } from '#dray/messages/stages.ts'
 import { refuseFailed } from '#dray/pipeline/checks/check-pipeline.ts'
 import { checkTask } from '#dray/pipeline/checks/check-task.ts'
-import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
-import type { Task } from '#dray/pipeline/declare/task.ts'
+import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
 import { checkFence, ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
@@ -31,7 +30,7 @@ export interface SqlTaskRun extends SelectedCounts {
 }
 
 interface Run {
-  readonly task: Task & { readonly work: SqlWork }
+  readonly task: SqlTask
   readonly input: TaskInput
   readonly services: Services
   /** Told of what the checks have come to, also where they do not hold. */
@@ -90,14 +89,11 @@ async function doneBefore({ task, input, services }: Run): Promise<SqlTaskRun> {
 async function runUnder(run: Run, taken: Lease): Promise<SqlTaskRun & { readonly lease: Lease }> {
   const { task, services } = run
   const { work, name } = task
-  const { database, definition } = work.into
+  const { database } = work.into
   const isMade = await prepareTable(task)
   await migrateTarget(database)
   const { lease, fence, note } = await raiseOver(database, taken, services)
-  const alone =
-    work.by.length === 0 || work.deletes.kind !== 'ignore' ? 'takes away rows that it has not written' : null
-  const written = { database: database.name, table: definition.table, alone }
-  const mark = await claimTable({ name, written, load: { target: work.into } }, fence)
+  const mark = await claimTable({ name, written: task.written, load: { target: work.into } }, fence)
   const start = work.isWindowed
     ? startingPoint(task, { lastRun: lease.lastRun, mark, isMade })
     : { from: null, note: null }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from '#dray/errors.ts'
 import { secondsOf } from '#dray/pipeline/declare/duration.ts'
 import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
-import type { Task } from '#dray/pipeline/declare/task.ts'
+import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { compareInstants } from '#dray/pipeline/texts/instant.ts'
 import { windowedTables } from './query-sql.ts'
 
@@ -43,7 +43,7 @@ interface Known {
 
 /** From where on the SELECT reads: the older one of `last_run` and the mark of the warehouse. */
 export function startingPoint(
-  { name, work }: Pick<Task, 'name'> & { readonly work: SqlWork },
+  { name, work }: Pick<SqlTask, 'name' | 'work'>,
   { lastRun, mark, isMade }: Known,
 ): { readonly from: string | null; readonly note: string | null } {
   const { database, table } = work.into.definition
@@ -57,7 +57,7 @@ export function startingPoint(
 }
 
 /** Throws `Configuration` for a task that has no `last_run`. */
-export function refuseWithoutWindow({ name, work }: Pick<Task, 'name'> & { readonly work: SqlWork }): void {
+export function refuseWithoutWindow({ name, work }: Pick<SqlTask, 'name' | 'work'>): void {
   if (work.isWindowed) return
   throw new ConfigurationError(
     `${name} reads all rows in each run and has no last_run, so nothing was changed; with landed() in its SELECT it would have one.`,

@@ -4,8 +4,7 @@ import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { TaskInput } from '#dray/messages/stages.ts'
 import { refuseFailed } from '#dray/pipeline/checks/check-pipeline.ts'
 import { checkTask, prepareTask } from '#dray/pipeline/checks/check-task.ts'
-import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
-import type { Task, TaskResult, TaskWork } from '#dray/pipeline/declare/task.ts'
+import { isSqlTask, type Task, type TaskResult, type TaskWork } from '#dray/pipeline/declare/task.ts'
 import { chainOf, succeededIn } from '#dray/pipeline/plan/resumed-runs.ts'
 import { runSqlTask, type SqlTaskRun } from '#dray/pipeline/sql-task/run-sql-task.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
@@ -77,10 +76,6 @@ async function work(
 function rowsOf(worked: Worked): TaskResult {
   const terms = ['read', 'inserted', 'updated', 'unchanged', 'deleted'] as const
   return Object.fromEntries(terms.flatMap((term) => (worked[term] === undefined ? [] : [[term, worked[term]]])))
-}
-
-function isSqlTask(task: Task): task is Task & { readonly work: SqlWork } {
-  return typeof task.work !== 'function'
 }
 
 /** Rows that the SELECT has no more were not read. */
