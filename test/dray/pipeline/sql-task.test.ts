@@ -1,8 +1,22 @@
 import assert from 'node:assert/strict'
 import { beforeEach, test } from 'node:test'
 import { database } from 'dray/internal/active-record/database.ts'
-import { bigint, decimal, integer, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
+import {
+  bigint,
+  binary,
+  boolean,
+  date,
+  decimal,
+  double,
+  integer,
+  json,
+  text,
+  timestamp,
+  uuid,
+  varchar,
+} from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import { dateOf, decimalOf, timestampOf } from 'dray/internal/active-record/values.ts'
 import { between, noRows, rowCount } from 'dray/internal/pipeline/declare/checks.ts'
 import { landed } from 'dray/internal/pipeline/declare/landed-rows.ts'
 import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
@@ -35,6 +49,26 @@ class Label extends warehouse.table('sale_label', {
 }) {}
 
 const raw = (text: string) => ({ code: [text], values: [] })
+const kindFields = {
+  id: uuid().primaryKey(),
+  isGood: boolean(),
+  day: date().nullable(),
+  at: timestamp().nullable(),
+  share: double().nullable(),
+  document: json().nullable(),
+  bytes: binary().nullable(),
+  long: text(),
+  big: bigint(),
+  amount: decimal(30, 10),
+}
+class Kind extends warehouse.table('kind', kindFields) {}
+class Numbered extends warehouse.table('numbered', {
+  id: bigint().generated().primaryKey(),
+  name: text(),
+  version: integer().lockVersion(),
+}) {}
+class Mart extends warehouse.table('kind_mart', kindFields) {}
+
 const totals = sql`select ${Sale.fields.customerId} as customer_id, count(*) as sales, sum(${Sale.fields.cents}) as cents
   from ${Sale} group by ${Sale.fields.customerId}`
 const merged = task('totals', totals, { into: Total, by: 'customerId' })
@@ -358,6 +392,85 @@ onEachEngine('a task that is SQL', [warehouse], (engine) => {
     assert.equal(await warehouse.withConnection((connection) => connection.describe('customer_total')), null)
   })
 
+  test('values of every kind go from one table to another as they are, and then are unchanged', async () => {
+    for (const model of [Kind] as unknown as ModelClass[]) await model.createTable()
+    await Kind.insertAll([
+      {
+        id: '6f1c1c0e-8a0c-4c58-9d52-2f6f0a1b2c3d',
+        isGood: true,
+        day: dateOf('2024-02-29'),
+        at: timestampOf('2024-01-01 10:00:00.123456'),
+        share: 0.1,
+        document: '{"a": [1, "ä"]}' as never,
+        bytes: Buffer.from([0, 1, 255]),
+        long: "tab\t'quote' \\ 漢字\n",
+        big: 9_223_372_036_854_775_807n,
+        amount: decimalOf('12345678901234567890.1234567891'),
+      },
+      {
+        id: '7f1c1c0e-8a0c-4c58-9d52-2f6f0a1b2c3d',
+        isGood: false,
+        long: '',
+        big: -1n,
+        amount: decimalOf('-0.5'),
+      },
+    ])
+    const copy = task('copy', sql`select * from ${Kind}`, { into: Mart, by: 'id', deletes: 'hard' })
+
+    const first = await run(copy, 'run-1')
+    const second = await run(copy, 'run-2')
+
+    assert.deepEqual([first.inserted, second.unchanged], [2, 2])
+    const read = async (model: typeof Kind | typeof Mart) =>
+      (await (model as typeof Kind).all().order('id').toArray()).map((row) => ({ ...row }))
+    assert.deepEqual(await read(Mart), await read(Kind))
+  })
+
+  test('a table that the database numbers is replaced; a SELECT may read the table that it writes', async () => {
+    await sell([1, 1, 10], [2, 2, 20])
+    if (engine.dialect === 'sqlite')
+      await warehouse.query(
+        'create table numbered (id integer primary key, name text not null, version integer not null default 0)',
+      )
+    const names = task('numbered', sql`select ${raw("'x'")} as name from ${Sale}`, { into: Numbered, most: 1 })
+    assert.deepEqual([(await run(names, 'run-1')).inserted, (await run(names, 'run-2')).inserted], [2, 2])
+    assert.equal(await Numbered.count(), 2)
+
+    await run(merged, 'run-3')
+    const raised = task(
+      'raised',
+      sql`with known as (select * from ${Total} t) select k.customer_id, k.sales + 1 as sales, k.cents from known k`,
+      {
+        into: Total,
+        by: 'customerId',
+      },
+    )
+    await run(raised, 'run-4')
+
+    assert.deepEqual(await rows(), [
+      [1, 2, 10],
+      [2, 2, 20],
+    ])
+  })
+
+  test('keys that the table takes for one are one', async (t) => {
+    if (engine.dialect !== 'mysql') return t.skip('its texts compare by their bytes here')
+    const named = (...names: string[]) =>
+      labels(raw(names.map((name) => `select '${name}' as label, 1.5 as amount`).join(' union all ')))
+    await Label.createTable()
+    await warehouse.query('alter table sale_label modify label varchar(5) collate utf8mb4_general_ci not null')
+    await run(named('ann'), 'run-1')
+    await assert.rejects(run(named('Ann', 'ann'), 'run-2'), { code: 'repeated_key' })
+
+    const respelled = await run(named('Ann'), 'run-3')
+
+    assert.deepEqual([respelled.updated, respelled.deleted], [1, 0])
+    assert.deepEqual(
+      (await Label.all().toArray()).map(({ label }) => label),
+      ['Ann'],
+    )
+  })
+
   test('an overtaken run writes nothing', async () => {
     await sell([1, 1, 10])
     const { state } = engine.harness.services
@@ -387,6 +500,10 @@ test('tasks that would lose rows, or could never run, are refused when they are 
     () =>
       noRows('x', window) && task('t', async () => {}, { checks: [{ model: Sale, checks: [noRows('x', window)] }] }),
     /landed\(\) is for the SELECT of a task/,
+  )
+  assert.throws(
+    () => task('numbered', sql`select 1 as name`, { into: Numbered, by: 'id' }),
+    /by: id is filled by the database/,
   )
   // @ts-expect-error: Total has no such field.
   assert.throws(() => task('totals', totals, { into: Total, by: 'customerid' }), /has no field "customerid"/)

@@ -80,6 +80,7 @@ export function sqlWorkOf<T extends AnyTarget>(
       allowEmpty,
       isWindowed: parts.some(({ kind }) => kind === 'landed'),
     }
+    refuseUnselectedKey(work)
     refuseCombined(work, deletes !== undefined)
     return work
   } catch (error) {
@@ -104,6 +105,15 @@ function deletesOf({ definition }: AnyTarget, option: SqlTaskOptions<AnyTarget>[
 function share(what: string, value: number): number {
   if (value >= 0 && value <= 1) return value
   throw new ConfigurationError(`${what} is ${value}; give a share from 0 to 1`)
+}
+
+function refuseUnselectedKey(work: SqlWork): void {
+  const selected = selectedColumns(work)
+  const other = work.by.find((column) => !selected.includes(column))
+  if (other === undefined) return
+  throw new ConfigurationError(
+    `by: ${other.name} is filled by the database or by the task itself, so no row of the SELECT has one; name fields that the SELECT gives`,
+  )
 }
 
 function refuseCombined({ by, deletes, isWindowed, into }: SqlWork, saysDeletes: boolean): void {

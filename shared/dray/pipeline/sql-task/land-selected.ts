@@ -37,7 +37,7 @@ export async function landSelected(
 ): Promise<SelectedCounts> {
   const stamps = { now: await instantNow(connection, adapter), runStartedAt }
   const selected = await selectRows({ work, query, stamps }, connection, adapter, options)
-  await refuseKeyless(name, keyOf(work), selected, connection, adapter)
+  await refuseKeyless(name, keyOf(work, selected), selected, connection, adapter)
   await refuseUnfit(name, work, selected, connection, adapter)
   if (work.by.length === 0) await emptyTable(name, work, selected.rows, connection, adapter)
   const merged = await merge(name, work, selected, connection, options)
@@ -47,20 +47,23 @@ export async function landSelected(
   return { read: selected.rows, inserted, updated, unchanged, deleted }
 }
 
-function keyOf({ by, into }: SqlWork) {
-  return by.length > 0 ? by : into.definition.primaryKey
+/** By what rows are the same; nothing where the database numbers them. */
+function keyOf({ by, into }: SqlWork, { columns }: SelectedRows) {
+  const key = by.length > 0 ? by : into.definition.primaryKey
+  return key.every((column) => columns.includes(column)) ? key : []
 }
 
 async function merge(
   name: string,
   work: SqlWork,
-  { table, columns }: SelectedRows,
+  selected: SelectedRows,
   connection: Connection,
   options: QueryOptions,
 ) {
+  const { table, columns } = selected
   const { into, by } = work
   const mode = by.length === 0 ? 'insert' : 'upsert'
-  const key = keyOf(work).map((column) => column.name)
+  const key = keyOf(work, selected).map((column) => column.name)
   const {
     stamped: _,
     texts: __,
