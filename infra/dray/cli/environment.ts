@@ -32,6 +32,14 @@ export async function withStores<T>(options: Where, work: (stores: Stores) => Pr
   return withLocalServices([], work)
 }
 
+/** Has all databases of the project up, on this machine; gives back what lets them go. */
+export async function startAllDatabases(): Promise<() => Promise<void>> {
+  const { drayHome } = await import('#dray-infra/local/home.ts')
+  const { startServices } = await import('#dray-infra/local/services.ts')
+  const services = await startServices({ home: drayHome(), project: await loadProject(), state: false })
+  return () => services.stop()
+}
+
 /** Lends a deployed environment. Throws `Configuration` when there is none of that name, or it cannot be reached. */
 export async function withRemote<T>({ env }: Where, work: (environment: OpenEnvironment) => Promise<T>): Promise<T> {
   const { withEnvironment } = await import('#dray-infra/remote/open-environment.ts')

@@ -7,6 +7,7 @@ import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
 import { addCheck } from './check.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
+import { addDev } from './dev.ts'
 import { addDoctor } from './doctor.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
@@ -67,6 +68,7 @@ function createProgram(verbs: Verbs): Command {
     addResume,
     addBackfill,
     addCheck,
+    addDev,
     addDoctor,
     addPlan,
     addPreview,

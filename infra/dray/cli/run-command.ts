@@ -114,7 +114,11 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   const waiting = await followUps(first)
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     say(`${next.why}\n`)
-    const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
+    const followUp = await runOnce(next.run, {
+      ...surroundings,
+      options: { ...options, demo: false, runId: undefined },
+      state,
+    })
     if (!options.json) await reportText(followUp)
     done.push(followUp)
     waiting.push(...(await followUps(next.run)))
@@ -126,7 +130,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
 
 async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly state: StateStore }): Promise<Done> {
   const { home, options, interrupts, state } = surroundings
-  const id = newRunId()
+  const id = options.runId ?? newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug || options.progress === 'log' ? (line: string) => say(`${line}\n`) : null

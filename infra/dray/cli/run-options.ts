@@ -13,5 +13,7 @@ export interface RunOptions extends CommonOptions {
   readonly isolated?: boolean
   /** Leaves a run of a deployed environment as soon as it is started. */
   readonly detach?: boolean
+  /** The name of a local run, by whoever has to know it before it starts. */
+  readonly runId?: string | undefined
   readonly progress: ProgressMode
 }

@@ -7,6 +7,7 @@ import {
   INTERRUPT_HELP,
   isolatedOption,
   progressOption,
+  runIdOption,
   withCommonOptions,
   workflowOption,
 } from './verb.ts'
@@ -21,6 +22,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .addOption(workflowOption())
     .addOption(isolatedOption())
     .addOption(detachOption())
+    .addOption(runIdOption())
     .addOption(progressOption())
     .addHelpText('after', INTERRUPT_HELP)
     .action(async (name: string | undefined, _options, command: Command) => {
