@@ -54,7 +54,7 @@ export const packages = {
       'local/isolated/bootstrap.ts',
       'local/worker-thread.ts',
       'page/project-thread.ts',
-      'page/client/main.tsx',
+      'page/client/{main,static}.tsx',
     ],
     project: ['**/*.{ts,tsx}'],
     // Dynalite is loaded by `require`, since it has no types; the CLI of the CDK is a process.

@@ -51,6 +51,7 @@ async function devHere(options: DevOptions, signal: AbortSignal): Promise<void> 
   const environment = { ...process.env }
   await withStores(options, async (stores) => {
     const { fileOfEndpoint } = await import('#dray-infra/local/state-file.ts')
+    const { openSlots } = await import('#dray-infra/local/state.ts')
     const databases = startAllDatabases()
     // Whoever needs them says what is wrong.
     databases.catch(() => {})
@@ -61,6 +62,7 @@ async function devHere(options: DevOptions, signal: AbortSignal): Promise<void> 
       stateFile: fileOfEndpoint(process.env.STATE_ENDPOINT ?? ''),
       isMasked: false,
       databases: databases.then(() => {}),
+      slots: await openSlots(),
       act: (args) => started(args, environment),
     }
     await served(source, options, signal)
@@ -79,6 +81,7 @@ async function devRemotely(options: DevOptions, signal: AbortSignal): Promise<vo
         stateFile: null,
         isMasked: mask,
         databases: null,
+        slots: null,
         act: allowActions ? (args) => started([...args, '--env', env], process.env) : null,
       },
       options,

@@ -160,7 +160,6 @@ async function withLocalServices<T>(databases: readonly string[], work: (stores:
 
 /** The stores of the local services, which have to be up. */
 export async function localStores(): Promise<Stores> {
-  const { openState } = await import('#dray-infra/local/state.ts')
-  const { createStagingStore } = await import('dray/internal/staging/staging-url.ts')
-  return { state: await openState(), staging: await createStagingStore(process.env.STAGING_URL ?? '') }
+  const { localStores: open } = await import('#dray-infra/runs/local-stores.ts')
+  return open()
 }

@@ -8,6 +8,7 @@ import { addBackfill } from './backfill.ts'
 import { addCheck } from './check.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
 import { addDev } from './dev.ts'
+import { addDocs } from './docs.ts'
 import { addDoctor } from './doctor.ts'
 import { reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
@@ -69,6 +70,7 @@ function createProgram(verbs: Verbs): Command {
     addBackfill,
     addCheck,
     addDev,
+    addDocs,
     addDoctor,
     addPlan,
     addPreview,

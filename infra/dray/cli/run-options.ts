@@ -15,5 +15,7 @@ export interface RunOptions extends CommonOptions {
   readonly detach?: boolean
   /** The name of a local run, by whoever has to know it before it starts. */
   readonly runId?: string | undefined
+  /** What events, or a schedule, ask of it, as JSON. */
+  readonly request?: string
   readonly progress: ProgressMode
 }

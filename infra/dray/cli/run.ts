@@ -7,6 +7,7 @@ import {
   INTERRUPT_HELP,
   isolatedOption,
   progressOption,
+  requestOption,
   runIdOption,
   withCommonOptions,
   workflowOption,
@@ -23,6 +24,7 @@ export function addRun(program: Command, verbs: Verbs): void {
     .addOption(isolatedOption())
     .addOption(detachOption())
     .addOption(runIdOption())
+    .addOption(requestOption())
     .addOption(progressOption())
     .addHelpText('after', INTERRUPT_HELP)
     .action(async (name: string | undefined, _options, command: Command) => {

@@ -48,6 +48,11 @@ export function runIdOption(): Option {
   return new Option('--run-id <id>', 'the name of a local run').hideHelp()
 }
 
+/** For the page, which starts what an event or a schedule asks for. */
+export function requestOption(): Option {
+  return new Option('--request <json>', 'what events ask of a local run').hideHelp()
+}
+
 export function isolatedOption(): Option {
   return new Option(
     '--isolated',

@@ -22,6 +22,12 @@ export const askedCommand = z.discriminatedUnion('kind', [
   }),
 ])
 
+/** A row that is kept, to be held against the target. */
+export const askedBeside = z.strictObject({
+  pipeline: name,
+  row: z.array(z.tuple([z.string(), z.string().nullable()])).max(2_000),
+})
+
 export type AskedCommand = z.output<typeof askedCommand>
 
 /** The words of a command of Dray, and whether it makes a run. */

@@ -15,11 +15,11 @@ export interface ClientFiles {
 }
 
 /** Bundles what runs in the browser; the user builds nothing. */
-export async function clientFiles(): Promise<ClientFiles> {
+export async function clientFiles(what: 'page' | 'catalogue' = 'page'): Promise<ClientFiles> {
   const { build } = await import('esbuild')
   const { outputFiles } = await build({
     absWorkingDir: join(import.meta.dirname, '../../..'),
-    entryPoints: { page: join(import.meta.dirname, 'client/main.tsx') },
+    entryPoints: { page: join(import.meta.dirname, 'client', what === 'page' ? 'main.tsx' : 'static.tsx') },
     outdir: '/page',
     write: false,
     bundle: true,

@@ -5,7 +5,7 @@ const LOCAL_MS = 150
 const REMOTE_MS = 5_000
 
 /** What may have changed, for those who look at it. */
-export type Change = 'state' | 'project' | 'commands'
+export type Change = 'state' | 'project' | 'commands' | 'loop'
 
 /** Tells listeners of changes; looks for those of the state only while somebody listens. */
 export class Changes {

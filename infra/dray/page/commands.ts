@@ -1,4 +1,5 @@
 import { newRunId } from 'dray/internal/messages/run-id.ts'
+import type { RunRequest } from 'dray/internal/messages/run-input.ts'
 import type { CommandProcess } from './page-source.ts'
 
 /** A command that the page has started. */
@@ -42,8 +43,18 @@ export class Commands {
   }
 
   /** One that makes a run, which is known by its name before it is recorded. */
-  run(args: readonly string[], id: string = newRunId()): CommandDocument {
-    return this.start(args, { run: id, hidden: ['--progress', 'none', '--run-id', id] })
+  run(args: readonly string[], id: string = newRunId(), request: RunRequest | null = null): CommandDocument {
+    const asked = request === null ? [] : ['--request', JSON.stringify(request)]
+    return this.start(args, { run: id, hidden: ['--progress', 'none', '--run-id', id, ...asked] })
+  }
+
+  /** Resolves when the command that makes a run has ended. */
+  async end(run: string): Promise<void> {
+    await this.#commands.find((command) => command.run === run)?.process.ended
+  }
+
+  isAtWork(run: string): boolean {
+    return this.#commands.some((command) => command.run === run && command.status === 'running')
   }
 
   start(

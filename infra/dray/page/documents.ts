@@ -145,3 +145,90 @@ export interface KeptRowsDocument {
   readonly pipelines: readonly string[]
   readonly notes: readonly string[]
 }
+
+export interface ErrorDocument {
+  readonly field: string
+  readonly code: string
+  readonly message: string
+}
+
+/** What a replay of one row would do. */
+export interface BesideDocument {
+  readonly outcome: string
+  readonly errors: readonly ErrorDocument[]
+  /** The target's row of the same key, and what would be loaded. */
+  readonly columns: readonly {
+    readonly name: string
+    readonly before: string | null
+    readonly after: string | null
+    readonly isKey: boolean
+    readonly differs: boolean
+  }[]
+  /** The target has no row of the key yet. */
+  readonly isNew: boolean
+}
+
+export interface PreviewDocument {
+  readonly rows: readonly {
+    readonly outcome: string
+    readonly source: readonly (readonly [column: string, value: string | null])[]
+    readonly target: readonly (readonly [column: string, value: string | null])[] | null
+    readonly findings: readonly ErrorDocument[]
+    readonly errors: readonly ErrorDocument[]
+  }[]
+  readonly notes: readonly string[]
+  /** Fields that the transform was seen to read, and to give. */
+  readonly reads: readonly string[]
+  readonly writes: readonly string[]
+}
+
+export interface CheckedDocument {
+  readonly check: string
+  readonly verdict: string
+  readonly said: string
+}
+
+export interface PipelineStateDocument {
+  readonly pipeline: string
+  readonly lastRun: string | null
+  readonly leaseOwner: string | null
+  readonly isPending: boolean
+  readonly version: number
+  readonly countedRows: number | null
+}
+
+/** What a step came to in one run. */
+export interface HistoryPoint {
+  readonly run: string
+  readonly start: number
+  readonly status: string
+  readonly seconds: number | null
+  readonly read: number
+  readonly quarantined: number
+  /** Seconds from `last_run` to the end of the run; null where it is no point in time. */
+  readonly lag: number | null
+}
+
+/** What a save has changed of a pipeline. */
+export interface SavedDocument {
+  readonly pipeline: string
+  readonly at: number
+  /** From the save to the preview, in ms. */
+  readonly took: number
+  readonly before: PreviewDocument | null
+  readonly after: PreviewDocument | null
+  readonly fault: string | null
+  readonly checks: readonly CheckedDocument[]
+}
+
+export interface LoopDocument {
+  readonly isWatching: boolean
+  readonly saved: readonly SavedDocument[]
+  /** Of the compiler, and while it looks. */
+  readonly types: { readonly isLooking: boolean; readonly faults: readonly string[] }
+  readonly schedules: {
+    readonly isOn: boolean
+    readonly next: readonly { readonly workflow: string; readonly at: number }[]
+  }
+  readonly events: readonly { readonly workflow: string; readonly source: string; readonly detailType: string }[]
+}

@@ -1,3 +1,4 @@
+import type { WorkflowSlots } from 'dray/internal/state/workflow-slots.ts'
 import type { Stores } from '#dray-infra/runs/stores.ts'
 import type { Entry } from './calls.ts'
 
@@ -12,6 +13,8 @@ export interface PageSource {
   readonly stateFile: string | null
   /** Resolves when databases can be asked; null where the page asks none. */
   readonly databases: Promise<void> | null
+  /** What waits for runs that events have asked for; null where events go to a bus. */
+  readonly slots: WorkflowSlots | null
   /** Values of rows are shown in their shape alone. */
   readonly isMasked: boolean
   /** Starts a command of Dray; null where the page only shows. */

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { Worker } from 'node:worker_threads'
+import { SHARE_ENV, Worker } from 'node:worker_threads'
 import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import type { Answers, Question } from './project-answers.ts'
 
@@ -17,6 +17,8 @@ class ProjectThread {
   constructor() {
     this.#worker = new Worker(join(import.meta.dirname, 'project-thread.ts'), {
       workerData: { bundle: usedBundle() },
+      // Where databases are is known when they are up.
+      env: SHARE_ENV,
       stdout: true,
       stderr: true,
     })

@@ -14,10 +14,18 @@ ignoreExperimentalWarnings()
 const { bundle } = workerData as { readonly bundle: KeptBundle | null }
 if (bundle !== null) useBundle(bundle)
 const { answer } = await import('./project-answers.ts')
-parentPort?.on('message', async ({ id, question }: { readonly id: number; readonly question: Question }) => {
+
+/** One after the other: each closes the databases at its end. */
+let before: Promise<unknown> = Promise.resolve()
+
+async function answered({ id, question }: { readonly id: number; readonly question: Question }): Promise<void> {
   try {
     parentPort?.postMessage({ id, answer: await answer(question) })
   } catch (error) {
     parentPort?.postMessage({ id, fault: (error as Error).message ?? String(error) })
   }
+}
+
+parentPort?.on('message', (asked) => {
+  before = before.then(() => answered(asked))
 })

@@ -64,12 +64,10 @@ export async function keptRows(
 function isAsked(row: KeptRow, { isAll, words }: KeptQuery): boolean {
   if (!isAll && row.record !== null) return false
   if (words === '') return true
-  const texts = [row.id, row.run, ...row.errors.flatMap(({ field, code, message }) => [field, code, message])]
-  const text = [...texts, ...Object.values(row.row)].join('\n').toLowerCase()
-  return words
-    .toLowerCase()
-    .split(/\s+/)
-    .every((word) => text.includes(word))
+  const reasons = row.errors.flatMap(({ field, code, message }) => [field, code, message])
+  const all = [...reasons, ...Object.values(row.row)].join('\n').toLowerCase()
+  const isFound = (word: string) => all.includes(word) || word === row.id || word === row.run
+  return words.toLowerCase().split(/\s+/).every(isFound)
 }
 
 /** What a transform has given as a reason may have lacked a text. */

@@ -2,10 +2,11 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { checked } from 'dray/internal/messages/message.ts'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { argumentsOf, askedCommand } from './asked-commands.ts'
+import { argumentsOf, askedBeside, askedCommand } from './asked-commands.ts'
 import { entriesOf } from './calls.ts'
 import { nextStarts } from './next-starts.ts'
 import type { Page } from './page.ts'
+import { historyOf, pipelineStates } from './pipelines.ts'
 import { keptRows } from './quarantine.ts'
 import { runDetail, runDocument } from './runs.ts'
 
@@ -61,6 +62,8 @@ export function routes(page: Page): Hono {
       return context.json(await keptRows(source, { ...query, isAll: all === 'true', limit: most }))
     })
   }
+  addPipelines(app, page)
+  addLoop(app, page)
   app.get('/api/commands', (context) => context.json({ commands: page.commands?.list() ?? [] }))
   app.post('/api/commands', async (context) => {
     const found = checked(askedCommand, await context.req.json().catch(() => null))
@@ -89,4 +92,66 @@ function actionsOf({ commands, source: { env } }: Page) {
   throw new ConfigurationError(
     `This page shows ${env} and changes nothing there; \`npx dray dev --env ${env} --allow-actions\` lets it.`,
   )
+}
+
+const MOST_POINTS = 200
+
+function addPipelines(app: Hono, page: Page): void {
+  const { source, reader } = page
+  const { state } = source.stores
+  app.get('/api/pipelines', async (context) => context.json({ states: await pipelineStates(state), now: Date.now() }))
+  app.get('/api/history', async (context) => {
+    const step = context.req.query('step') ?? ''
+    const all = (await page.catalogue())?.workflows ?? []
+    const workflows = all.filter(({ steps }) => steps.some(({ name }) => name === step)).map(({ name }) => name)
+    return context.json({ points: await historyOf(state, step, { workflows, most: MOST_POINTS }) })
+  })
+  app.get('/api/examine', async (context) => {
+    await source.databases
+    const pipeline = context.req.query('pipeline') ?? ''
+    return context.json({ checks: source.databases === null ? [] : await reader.ask({ kind: 'examine', pipeline }) })
+  })
+  app.get('/api/preview', async (context) => {
+    const { loop } = page
+    return context.json(loop === null ? null : await loop.preview(context.req.query('pipeline') ?? ''))
+  })
+  app.post('/api/beside', async (context) => {
+    const found = checked(askedBeside, await context.req.json().catch(() => null))
+    if ('fault' in found) return context.json({ error: found.fault }, 400)
+    await source.databases
+    return context.json(source.databases === null ? null : await reader.ask({ kind: 'beside', ...found.data }))
+  })
+}
+
+function addLoop(app: Hono, page: Page): void {
+  const { loop, schedules, bus } = page
+  app.get('/api/loop', async (context) => {
+    const workflows = (await page.catalogue())?.workflows ?? []
+    return context.json({
+      isWatching: loop !== null,
+      ...(loop?.document() ?? { saved: [], types: { isLooking: false, faults: [] } }),
+      schedules: { isOn: schedules?.isOn ?? false, next: (await schedules?.next(Date.now(), NEXT)) ?? [] },
+      events: workflows.flatMap(({ name, events }) => events.map((event) => ({ workflow: name, ...event }))),
+    })
+  })
+  app.post('/api/schedules', async (context) => {
+    const { isOn } = await context.req.json()
+    schedules?.turn(isOn === true)
+    page.changes.tell('loop')
+    return context.json({ isOn: schedules?.isOn ?? false })
+  })
+  app.post('/events', async (context) => {
+    const catalogue = await page.catalogue()
+    if (bus === null || catalogue === null) {
+      throw new ConfigurationError(
+        `Events of ${page.source.env} go to its bus; this page takes those of the laptop alone.`,
+      )
+    }
+    const body = await context.req.json().catch(() => null)
+    try {
+      return context.json(await bus.receive(body, catalogue), 202)
+    } catch (error) {
+      return context.json({ error: (error as Error).message }, 400)
+    }
+  })
 }

@@ -39,6 +39,12 @@ describe('the page, with 5,000 runs', { skip: isSkipped }, () => {
     runs: (page) => page.locator('.run-line').first().waitFor(),
     'runs/run-04957': (page) => page.getByRole('heading', { name: 'orders failed' }).first().waitFor(),
     [`runs/${LARGE_RUN}`]: (page) => page.getByRole('button', { name: '500 partitions of orders' }).waitFor(),
+    pipelines: (page) => page.getByRole('row', { name: /^orders/ }).waitFor(),
+    'pipelines/orders': (page) => page.getByRole('img', { name: /^duration/ }).waitFor(),
+    quarantine: (page) => page.getByText('No row is open here.').waitFor(),
+    loop: (page) => page.getByRole('button', { name: 'Send' }).waitFor(),
+    catalogue: (page) => page.getByRole('link', { name: 'lake.orders' }).waitFor(),
+    'catalogue/lake.orders': (page) => page.getByRole('heading', { name: 'lake.orders' }).waitFor(),
     [`runs/${LARGE_RUN}/compare`]: (page) => page.getByRole('region', { name: 'Two runs beside each other' }).waitFor(),
   }
 

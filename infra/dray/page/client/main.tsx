@@ -1,10 +1,15 @@
 import { render } from 'preact'
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect } from 'preact/hooks'
 import type { PlaceDocument } from '../documents.ts'
 import './page.css'
-import { Overview } from './overview.tsx'
+import { Catalogue } from './catalogue.tsx'
+import { Loop } from './loop.tsx'
+import { Overview, type ProjectAnswer } from './overview.tsx'
 import { Fault } from './parts.tsx'
+import { usePath } from './path.ts'
+import { Pipeline, Pipelines } from './pipelines.tsx'
 import { PlaceContext } from './place.ts'
+import { Quarantine } from './quarantine.tsx'
 import { Run } from './run.tsx'
 import { Runs } from './runs.tsx'
 import { followChanges, takeToken, useAsked, useLive } from './server.ts'
@@ -12,22 +17,11 @@ import { followChanges, takeToken, useAsked, useLive } from './server.ts'
 const PAGES = [
   { path: '', title: 'Workflows' },
   { path: 'runs', title: 'Runs' },
+  { path: 'pipelines', title: 'Pipelines' },
+  { path: 'quarantine', title: 'Quarantine' },
+  { path: 'loop', title: 'Loop' },
+  { path: 'catalogue', title: 'Catalogue' },
 ] as const
-
-function usePath(): readonly string[] {
-  const read = () => location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent)
-  const [path, setPath] = useState(read)
-  useEffect(() => {
-    const listener = () => {
-      setPath(read())
-      scrollTo(0, 0)
-      document.querySelector<HTMLElement>('main')?.focus({ preventScroll: true })
-    }
-    addEventListener('hashchange', listener)
-    return () => removeEventListener('hashchange', listener)
-  }, [])
-  return path
-}
 
 function Shown({ path: [page = '', id, verb, other] }: { readonly path: readonly string[] }) {
   switch (page) {
@@ -35,9 +29,28 @@ function Shown({ path: [page = '', id, verb, other] }: { readonly path: readonly
       return <Overview />
     case 'runs':
       return id === undefined ? <Runs /> : <Run key={id} id={id} other={verb === 'compare' ? (other ?? '') : null} />
+    case 'pipelines':
+      return id === undefined ? <Pipelines /> : <Pipeline key={id} name={id} />
+    case 'quarantine':
+      return <Quarantine key={id ?? ''} pipeline={id ?? null} />
+    case 'loop':
+      return <Loop />
+    case 'catalogue':
+      return <LiveCatalogue table={id ?? null} />
     default:
       return <p class="empty">There is no such page.</p>
   }
+}
+
+function LiveCatalogue({ table }: { readonly table: string | null }) {
+  const { data, error } = useAsked<ProjectAnswer>('/api/project', ['project'])
+  const fault = error ?? data?.fault ?? null
+  return (
+    <>
+      <Fault of={fault} />
+      {data?.catalogue && <Catalogue catalogue={data.catalogue} table={table} />}
+    </>
+  )
 }
 
 function Page() {

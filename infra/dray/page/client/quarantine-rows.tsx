@@ -45,7 +45,7 @@ export function Reasons({ row }: { readonly row: KeptRowDocument }) {
   )
 }
 
-function RowValues({ row }: { readonly row: KeptRowDocument }) {
+export function RowValues({ row }: { readonly row: KeptRowDocument }) {
   const bad = new Set(row.errors.map(({ field }) => field))
   return (
     <dl class="row-values">
