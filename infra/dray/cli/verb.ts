@@ -72,6 +72,14 @@ export const INTERRUPT_HELP = `
 Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leaves a run of a deployed environment at
 work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 
+let isPrinted = false
+
+/** A verb may give its document and fail all the same. */
+export function hasPrintedJson(): boolean {
+  return isPrinted
+}
+
 export function printJson(document: unknown): void {
+  isPrinted = true
   print(`${visibleJson(JSON.stringify(document, null, 2))}\n`)
 }
