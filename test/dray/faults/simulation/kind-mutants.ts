@@ -127,7 +127,7 @@ export const deletingMutants: readonly Mutant[] = [
   {
     bug: 'rows that the source has are deleted',
     file: 'shared/dray/pipeline/landing/gone-keys.ts',
-    edits: [['return sql.join([sql`not (${this.#isStaying})`, ...this.#isOwned], sql` and `)', 'return sql`(1 = 1)`']],
+    edits: [['return sql.join([this.#isLeaving, ...this.#isOwned], sql` and `)', 'return sql`(1 = 1)`']],
     also: {
       file: DELETE_GONE,
       edits: [['deleted !== counts.gone || left.rows !== counts.rows - counts.gone', 'deleted < 0']],

@@ -4,6 +4,7 @@ import type { Scenario } from './scenario.ts'
 import { CALM, type Period, type World } from './world.ts'
 
 const PLAN = 'shared/dray/pipeline/stages/plan.ts'
+const RAISE_OVER = 'shared/dray/pipeline/landing/raise-over.ts'
 const COMMIT = 'shared/dray/pipeline/stages/commit.ts'
 const TRANSFORM = 'shared/dray/pipeline/stages/transform.ts'
 const LOAD = 'shared/dray/pipeline/stages/load.ts'
@@ -292,13 +293,13 @@ export const bindingMutants: readonly Mutant[] = [
   },
   {
     bug: 'a run of a new state waits until as many have failed as epochs are missing',
-    file: PLAN,
+    file: RAISE_OVER,
     edits: [['if (!(error instanceof Fenced)) throw error', 'if (error instanceof Error) throw error']],
     over: about({ stateLostAfterSeconds: 2_000 }, { ...EXACT, kind: 'targets', shape }),
   },
   {
     bug: 'two deliveries of one Plan at once, in a new state, fail each other for good',
-    file: PLAN,
+    file: RAISE_OVER,
     edits: [
       [
         'if (known.epoch !== lease.epoch) {',
