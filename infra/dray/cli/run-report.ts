@@ -1,4 +1,4 @@
-import { type RowTerm, rowTerms } from 'dray/internal/messages/row-counts.ts'
+import { type RowTerm, rowTerms } from 'dray/internal/messages/row-terms.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'

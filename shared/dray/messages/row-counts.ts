@@ -1,23 +1,8 @@
 import * as z from 'zod'
 import type { Message } from './message.ts'
+import { rowTerms } from './row-terms.ts'
 
 const count = z.int().nonnegative()
-
-/** What becomes of rows that were read: the right side of the row equation. */
-export const rowTerms = [
-  'inserted',
-  'updated',
-  'unchanged',
-  'filtered',
-  'duplicate',
-  'quarantined',
-  /** Told to be deleted, by the source's flag or by the transform. */
-  'deleted',
-  /** Left alone by a load that only inserts, or only updates. */
-  'left',
-] as const
-
-export type RowTerm = (typeof rowTerms)[number]
 
 /** The row equation: `read` is the sum of the others. */
 export const rowCounts = z.object({

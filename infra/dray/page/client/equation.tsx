@@ -1,6 +1,7 @@
+import type { RowCounts } from 'dray/internal/messages/row-counts.ts'
+import { rowTerms } from 'dray/internal/messages/row-terms.ts'
 import type { RunStepDocument } from '../documents.ts'
 import { Wide } from './parts.tsx'
-import { type RowCounts, rowTerms } from './row-terms.ts'
 import { count, duration, Status, Text } from './words.tsx'
 
 /** What was read, and what became of it, as one bar: its parts are as long as the whole. */

@@ -1,6 +1,7 @@
 import { withDeadline } from '#dray/database/deadline.ts'
 import { DataQualityError, TerminalError } from '#dray/errors.ts'
-import { accountedFor, NO_ROWS, rowCountsBy, rowTerms } from '#dray/messages/row-counts.ts'
+import { accountedFor, NO_ROWS, rowCountsBy } from '#dray/messages/row-counts.ts'
+import { rowTerms } from '#dray/messages/row-terms.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
 import { type CommitInput, type CommitOutput, planningRun } from '#dray/messages/stages.ts'
 import type { Answers } from '#dray/pipeline/checks/ask-checks.ts'
