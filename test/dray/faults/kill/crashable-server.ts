@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { startPostgresServer } from 'dray-infra/internal/local/postgres.ts'
-import { findMysqlServer, othersSkipped } from '#test/services/mysql-server.ts'
+import { findMysqlServer, isRealMysql, othersSkipped } from '#test/services/mysql-server.ts'
 import { type Engine, observe } from './engines.ts'
 import type { Server } from './server.ts'
 
@@ -17,6 +17,8 @@ export interface CrashableServer extends Server {
   crash(): void
   /** Resolves when it answers again. */
   restart(): Promise<void>
+  /** The URL of one of its databases that a server which has just been started lets sign in by. */
+  signInAnew(url: string): string
 }
 
 export function crashableServer(engine: Engine): Promise<CrashableServer | { readonly unavailable: string }> {
@@ -42,6 +44,7 @@ async function crashablePostgres(): Promise<CrashableServer> {
       await server.stop()
       server = await startPostgresServer({ ...options, port })
     },
+    signInAnew: (url) => url,
     async stop() {
       await server.stop()
       await rm(await realpath(options.folder), { recursive: true, force: true })
@@ -55,7 +58,7 @@ async function crashableMysql(): Promise<CrashableServer | { readonly unavailabl
   if ('unavailable' in server) return server
   const url = await server.createDatabase()
   const observer = await observe(url)
-  const pidFile = (await observer.run('select @@pid_file'))[0]?.[0] as string
+  const [[pidFile = '', data = ''] = []] = (await observer.run('select @@pid_file, @@datadir')) as string[][]
   await observer.end()
   let pid = Number(readFileSync(pidFile, 'utf8'))
   const [program = '', ...parameters] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1)
@@ -73,6 +76,8 @@ async function crashableMysql(): Promise<CrashableServer | { readonly unavailabl
       }
       throw new Error('the server did not come back within 30 s')
     },
+    // MySQL has forgotten its passwords, and asks for them in full: without TLS they are not sent.
+    signInAnew: (url) => (isRealMysql ? `${url}?sslmode=verify-ca&ssl-ca=${join(data, 'ca.pem')}` : url),
     async stop() {
       if (again !== null) {
         const ended = once(again, 'exit')

@@ -16,10 +16,13 @@ for (const engine of ['postgres', 'mariadb'] as const) {
         ['load', 'staging.read transformed: a block has passed'],
       ] as const) {
         await t.test(`in the middle of ${step}`, async () => {
+          const sourceUrl = await server.createDatabase()
+          const targetUrl = await server.createDatabase()
           const lane = await Lane.open({
             place: `crash-${engine}-${step}`,
-            sourceUrl: await server.createDatabase(),
-            targetUrl: await server.createDatabase(),
+            sourceUrl,
+            targetUrl,
+            through: { sourceUrl: server.signInAnew(sourceUrl), targetUrl: server.signInAnew(targetUrl) },
             shape: { partitionRows: 4_000 },
           })
           try {
