@@ -6,7 +6,7 @@ import { metricsNamespace } from './handler-variables.ts'
 import { metricOf, type WorkflowAlarms, type WorkflowAlarmsProps } from './workflow-alarms.ts'
 
 export interface WorkflowDashboardProps extends Omit<WorkflowAlarmsProps, 'topic'> {
-  /** A replica's line has the sums over its tables. */
+  /** A replica's line has the sums over its tables, and the farthest behind of them. */
   readonly pipelines: readonly MachineUnit[]
   readonly alarms: WorkflowAlarms
 }
@@ -18,10 +18,8 @@ export class WorkflowDashboard extends Construct {
     const { machine, deadLetters, alarms, workflow, pipelines } = props
     const graph = (title: string, left: IMetric[]) => new GraphWidget({ title, left, width: 8, height: 6 })
     const ofPipelines = (metricName: string, dimensions: Record<string, string> = { step: 'commit' }) =>
-      pipelines.flatMap(({ kind, name: pipeline }) => {
-        // How far each table has come is no sum.
-        if (metricName === 'FreshnessSeconds' && kind === 'replica') return []
-        return [
+      pipelines.map(
+        ({ name: pipeline }) =>
           new Metric({
             namespace: metricsNamespace(props.environment),
             metricName,
@@ -30,10 +28,8 @@ export class WorkflowDashboard extends Construct {
             label: pipeline,
             period: Duration.minutes(15),
           }),
-        ]
-      })
+      )
     const count = (metricName: string) => metricOf(props, metricName, 'Sum', Duration.minutes(15))
-    const freshness = ofPipelines('FreshnessSeconds', {})
     new Dashboard(this, 'Dashboard', {
       widgets: [
         [new AlarmStatusWidget({ title: workflow, alarms: [...alarms.all], width: 24, height: 3 })],
@@ -50,7 +46,7 @@ export class WorkflowDashboard extends Construct {
           graph('Rows quarantined', ofPipelines('RowsQuarantined')),
         ],
         [
-          ...(freshness.length === 0 ? [] : [graph('Freshness in seconds', freshness)]),
+          graph('Freshness in seconds', ofPipelines('FreshnessSeconds', {})),
           graph('Faults', [count('Failures'), count('Retries'), count('Refusals'), count('Fenced')]),
           graph('Lost starts', [
             deadLetters.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum' }),

@@ -14,7 +14,10 @@ interface CheckedStep {
 export function addCheck(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('check'))
     .description('ask the checks of tables, of all their rows; reads alone, and moves no last_run')
-    .argument('[pipeline]', 'a pipeline or a task; all that have checks when left out')
+    .argument(
+      '[pipeline]',
+      'a pipeline, a replica with all of its tables, one of these, or a task; all that have checks when left out',
+    )
     .action(async (name: string | undefined, _options, command: Command) => {
       verbs.exitCode = await run(name, command.optsWithGlobals())
     })
@@ -23,8 +26,7 @@ export function addCheck(program: Command, verbs: Verbs): void {
 /** Exits with 1 when a check does not hold that may not fail. */
 async function run(name: string | undefined, options: CommonOptions): Promise<ExitCode> {
   const steps: CheckedStep[] = []
-  for (const one of name === undefined ? await namesWithChecks() : [name])
-    steps.push({ step: one, checks: await checked(one, options) })
+  for (const one of name === undefined ? await namesWithChecks() : [name]) steps.push(...(await checked(one, options)))
   const failed = steps.flatMap(({ checks }) => checks.filter(isRefusing))
   if (options.json) {
     printJson({
@@ -35,25 +37,32 @@ async function run(name: string | undefined, options: CommonOptions): Promise<Ex
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed
 }
 
-async function checked(name: string, options: CommonOptions): Promise<readonly CheckResult[]> {
+async function checked(name: string, options: CommonOptions): Promise<readonly CheckedStep[]> {
   const { withTask, withUnit } = await import('./environment.ts')
-  const { taskNames } = await import('./pipelines.ts')
+  const { isTableStep } = await import('dray/internal/messages/step-name.ts')
+  const { pipelineNamed, taskNames } = await import('./pipelines.ts')
   if ((await taskNames()).includes(name)) {
     const { checkTask } = await import('dray/internal/pipeline/checks/check-task.ts')
-    return withTask(options, name, (task, { signal }) => checkTask(task, signal))
+    return [{ step: name, checks: await withTask(options, name, (task, { signal }) => checkTask(task, signal)) }]
   }
   const { checkWholeTable } = await import('dray/internal/pipeline/checks/check-pipeline.ts')
-  return withUnit(options, name, async (unit, services) =>
-    unit.kind === 'replica' ? [] : checkWholeTable(unit, services),
-  )
+  return withUnit(options, name, async (unit, services) => {
+    if (unit.kind === 'replica' && !isTableStep(name)) {
+      const { checkTables } = await import('dray/internal/pipeline/inspect/check-replica.ts')
+      return checkTables(unit, services)
+    }
+    const one = unit.kind === 'pipeline' ? unit : await pipelineNamed(name)
+    return [{ step: name, checks: await checkWholeTable(one, services) }]
+  })
 }
 
 async function namesWithChecks(): Promise<string[]> {
-  const { pipelineNames, taskNames, taskNamed, unitNamed } = await import('./pipelines.ts')
+  const { taskNames, taskNamed, unitNamed, unitNames } = await import('./pipelines.ts')
+  const { hasChecks } = await import('dray/internal/pipeline/inspect/check-replica.ts')
   const names: string[] = []
-  for (const name of await pipelineNames()) {
+  for (const name of await unitNames()) {
     const unit = await unitNamed(name)
-    if (unit.kind === 'pipeline' && unit.checks.length > 0) names.push(name)
+    if (unit.kind === 'replica' ? hasChecks(unit) : unit.checks.length > 0) names.push(name)
   }
   for (const name of await taskNames()) if ((await taskNamed(name)).checks.length > 0) names.push(name)
   return names

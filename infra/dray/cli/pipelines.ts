@@ -16,6 +16,11 @@ export async function pipelineNames(): Promise<string[]> {
   return allUnitsOf(workflows).flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : []))
 }
 
+/** Of all replicas, too. */
+export async function unitNames(): Promise<string[]> {
+  return allUnitsOf((await loadProject()).workflows).map(({ name }) => name)
+}
+
 /** The names of all tasks that a workflow runs. */
 export async function taskNames(): Promise<string[]> {
   const { workflows } = await loadProject()

@@ -40,7 +40,8 @@ function worthALine(tables: readonly StepRecord[]) {
   const isFailed = ({ status }: StepRecord) => status !== 'success'
   const failed = tables.filter(isFailed)
   const common = commonNotes(tables)
-  const tells = (one: StepRecord) => tellsOfRows(one) || (one.notes ?? []).some((note) => !common.has(note))
+  const tells = (one: StepRecord) =>
+    tellsOfRows(one) || tellsOfChecks(one) || (one.notes ?? []).some((note) => !common.has(note))
   const telling = tables.filter((one) => !isFailed(one) && tells(one))
   const slowest = tables
     .filter((one) => !isFailed(one) && !tells(one))
@@ -52,6 +53,10 @@ function worthALine(tables: readonly StepRecord[]) {
 
 function tellsOfRows({ quarantined, findings }: StepRecord): boolean {
   return quarantined > 0 || findings > 0
+}
+
+function tellsOfChecks({ checks = [] }: StepRecord): boolean {
+  return checks.some(({ status }) => status !== 'passed')
 }
 
 /** What several tables say is no reason to name each of them; it stands among the notes. */

@@ -131,17 +131,19 @@ export interface IdentityCapabilities {
   compare(rows: ReadRows, known: Identity, now: Identity): Promise<Kinship>
   /** What tells a table, or a view, with these columns from another one of its name. */
   ofTable(rows: ReadRows, table: string, columns: readonly string[]): Promise<TableIdentity>
+  /** No table was made anew between two `definition`s of it. */
+  sameDefinition(known: string, now: string): boolean
   /** Tables that have become parts of a table since; null where `partsFrom` never is one. */
   readonly newParts: ((rows: ReadRows, table: string, partsFrom: string) => Promise<readonly string[]>) | null
   /** What a role is granted so that `ids` are known; null where they need no grant. */
   readonly tablesKnownBy: string | null
 }
 
-/** Two tables are one where they share an id, or where neither has one and `definition` is the same. */
+/** Two tables are one where they share an id, or where one has none and their `definition`s are the same. */
 export interface TableIdentity {
   /** What the engine numbers the table by, and its columns in it; of a partitioned one, each part. */
   readonly ids: readonly string[]
-  /** What moves on whenever the definition changes, and whenever the table is made anew. */
+  /** What moves on whenever the table is made anew, and mostly when its definition changes. */
   readonly definition: string | null
   /** The first number of a transaction that may have given the table another part since; null where there is none. */
   readonly partsFrom: string | null

@@ -42,7 +42,7 @@ async function clean(event: JanitorInput, context: TriggerContext): Promise<Jani
   const workflow = await withLeasedTables(context.workflow, replicas, services.state)
   if ('sweep' in event) {
     const started = await sweep(workflow, services)
-    await observe(workflow, services)
+    await observe(workflow, replicas, services)
     return { started }
   }
   const ended = endedRun(event.detail)

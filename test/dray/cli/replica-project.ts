@@ -7,7 +7,7 @@ import type { Ended } from './dray-process.ts'
 /** An import that is none of this file. */
 const use = (names: string, from: string) => `import ${names} from '${from}'\n`
 
-const PIPELINE = `import { replicate } from 'dray'
+const PIPELINE = `import { notNull, replicate, rowCount } from 'dray'
 ${use('{ lake }', '#models/lake.ts')}${use('{ shop }', '#models/shop.ts')}
 export const shopRaw = replicate('shop-raw', {
   from: shop,
@@ -15,6 +15,8 @@ export const shopRaw = replicate('shop-raw', {
   tables: ['*', '!settings'],
   name: (table) => \`raw_\${table.name}\`,
   cursor: 'updated_at',
+  checks: [rowCount({ max: 1000 })],
+  overrides: { genres: { checks: [notNull('name', { severity: 'warn' })] } },
 })
 `
 

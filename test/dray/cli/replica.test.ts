@@ -104,6 +104,30 @@ describe('the command, on a replica', () => {
     assert.match(stdout, /shop-raw\/lines, shop-raw\/orders of nightly +success/)
   })
 
+  it('asks the checks of all of its tables, of one, and of a copy that is not what it has to be', async () => {
+    project.lake('update raw_genres set name = null where id = 2')
+
+    const all = await json('check', 'shop-raw')
+    const one = await json('check', 'shop-raw/genres')
+    project.lake("update raw_genres set name = 'Jazz' where id = 2")
+
+    const found = all.document.steps.map(({ name, checks }: { name: string; checks: Named[] }) => [
+      name,
+      checks.map((check) => `${check.name} ${check.status}`).join(),
+    ])
+    const genres = ['shop-raw/genres', 'rowCount passed,notNull(name) warned']
+    assert.deepEqual([all.code, found.length], [1, 5])
+    assert.deepEqual(
+      found.find(([name]: string[]) => name === 'shop-raw/genres'),
+      genres,
+    )
+    assert.deepEqual(
+      found.find(([name]: string[]) => name === 'shop-raw/wide'),
+      ['shop-raw/wide', 'all checks not run'],
+    )
+    assert.deepEqual([one.code, one.document.steps[0].checks[1].keys], [0, [{ id: '2' }]])
+  })
+
   it('refuses a table that it does not have before the run starts', async () => {
     const { code, stderr } = await run('run', 'shop-raw/nope', ...QUIET)
 

@@ -23,6 +23,8 @@ export interface ValueDatabase {
   canonical(form: Form, column: string): string
   /** Its digest and length, by the database; NULL for NULL. */
   digest(text: string): string
+  /** The sum of the beginnings of digests, over rows. */
+  sumOf(digest: string): string
   /** The texts one after another. */
   concat(texts: readonly string[]): string
   close(): Promise<void>
@@ -122,6 +124,7 @@ export async function openPostgres({
     quote: (identifier) => double(identifier, '"'),
     canonical: (form, column) => POSTGRES_FORMS[form](column),
     digest: (text) => `encode(sha256(convert_to(${text}, 'UTF8')), 'hex') || ':' || octet_length(${text})`,
+    sumOf: (digest) => `sum(('x' || substr(${digest}, 1, 15))::bit(60)::bigint)`,
     concat: chained,
     async close() {
       await client.end()
@@ -175,6 +178,7 @@ export async function openMysql(
     quote: (identifier) => double(identifier, '`'),
     canonical: (form, column) => MYSQL_FORMS[form](column),
     digest: (text) => `CONCAT(SHA2(${text}, 256), ':', LENGTH(${text}))`,
+    sumOf: (digest) => `SUM(CAST(CONV(SUBSTR(${digest}, 1, 15), 16, 10) AS UNSIGNED))`,
     concat: (texts) => `CONCAT(${texts.join(", '|', ")})`,
     async close() {
       await connection.end()
@@ -216,6 +220,11 @@ export async function openSqlite(): Promise<ValueDatabase> {
   database.function('shortest', { deterministic: true }, (value) =>
     Object.is(value, -0) ? '-0' : String(value).replace('e+', 'e'),
   )
+  database.aggregate('digest_sum', {
+    start: 0n,
+    step: (sum, digest) => (sum as bigint) + BigInt(`0x${String(digest).slice(0, 15)}`),
+    result: String,
+  })
   // Its own functions of time go to the millisecond only.
   database.function('moment', { deterministic: true }, (value) => {
     const parts = /^(\d{4}-\d\d-\d\d)[ T](\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?([+-]\d\d:\d\d)?( BC)?$/.exec(String(value))
@@ -239,6 +248,7 @@ export async function openSqlite(): Promise<ValueDatabase> {
     canonical: (form, column) => SQLITE_FORMS[form](column),
     concat: chained,
     digest: (text) => `sha256_hex(CAST(${text} AS BLOB)) || ':' || length(CAST(${text} AS BLOB))`,
+    sumOf: (digest) => `digest_sum(${digest})`,
     async close() {
       database.close()
       await rm(folder, { recursive: true, force: true })

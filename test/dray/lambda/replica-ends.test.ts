@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { after, before, beforeEach, describe, test } from 'node:test'
+import { after, before, beforeEach, describe, mock, test } from 'node:test'
 import { executionSuffix } from 'dray/internal/messages/step-name.ts'
 import { emptyStep } from 'dray/internal/state/state-store.ts'
 import { batchOf, context, ended, MACHINES, startTriggers, type Triggers, tick, WORKFLOW } from './triggers.ts'
@@ -63,6 +63,46 @@ describe('the janitor of a workflow with a replica', () => {
     assert.deepEqual(
       steps.map(({ step, status }) => `${step} ${status}`).sort(),
       [`${CUSTOMERS} success`, `${ORDERS} failed`, 'sales-raw failed'].sort(),
+    )
+  })
+
+  test('starts a table at once that refused another run, when the run of the replica that held it ends', async () => {
+    const run = await started()
+    await halfDone(run, WORKFLOW)
+    await assert.rejects(triggers.state.acquireLease(ORDERS, 'hourly-1', Date.now(), Date.now() + HOUR_MS), {
+      name: 'LeaseHeld',
+    })
+
+    const { started: next } = await kill(run)
+
+    const input = JSON.parse(triggers.aws.executions.get(next ?? '')?.input ?? '{}')
+    assert.deepEqual([input.only, input.tables], [['sales-raw'], [ORDERS]])
+  })
+
+  test('measures how far a replica is behind by its tables, without those that are gone', async (t) => {
+    const { state } = triggers
+    const now = Date.now()
+    const ago = (hours: number) => new Date(now - hours * HOUR_MS).toISOString().replace('T', ' ').replace('Z', '+00')
+    for (const [table, hours] of [
+      [ORDERS, 1],
+      [CUSTOMERS, 2],
+      ['sales-raw/gone', 30],
+    ] as const)
+      await state.setLastRun(table, ago(hours), now)
+    await halfDone('r', WORKFLOW)
+    const end = { status: 'failed', endTime: now, recordsProcessed: 0, recordsFailed: 0, error: 'x' } as const
+    await state.finishRun('r', end)
+    process.env.POWERTOOLS_METRICS_NAMESPACE = 'Dray/test'
+    t.after(() => delete process.env.POWERTOOLS_METRICS_NAMESPACE)
+    const lines: string[] = []
+    const write = mock.method(process.stdout, 'write', (line: string) => lines.push(line) > 0)
+
+    await triggers.janitor({ sweep: true }, context).finally(() => write.mock.restore())
+
+    const metrics = lines.filter((line) => line.includes('FreshnessSeconds')).map((line) => JSON.parse(line))
+    assert.deepEqual(
+      metrics.map(({ pipeline, FreshnessSeconds }) => [pipeline, Math.round(FreshnessSeconds / 3600)]),
+      [['sales-raw', 2]],
     )
   })
 

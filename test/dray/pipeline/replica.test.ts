@@ -7,7 +7,8 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Replica, replicate, type TableOverride } from 'dray/internal/pipeline/declare/replica.ts'
 import { planReplica } from 'dray/internal/pipeline/inspect/plan-replica.ts'
 import { livePipeline } from 'dray/internal/pipeline/replica/prepared-table.ts'
-import { batchPrefix } from 'dray/internal/staging/keys.ts'
+import { readJson } from 'dray/internal/staging/documents.ts'
+import { batchPrefix, planPrefix } from 'dray/internal/staging/keys.ts'
 import { run as step } from 'dray/workflow'
 import { startPostgres } from '#test/services/postgres.ts'
 import { onEachEngine } from './engines.ts'
@@ -479,6 +480,49 @@ onEachEngine('a replica', [source, target], (engine) => {
     assert.equal(await staged('transformed', 'run-1', 'shop-raw/a'), engine.dialect === 'sqlite' ? 1 : 0)
     assert.equal(await staged('transformed', 'run-2', 'half-raw/a'), 1)
     assert.deepEqual(await rowsOf(target, 'select id, name from a'), [['1', 'x']])
+  })
+
+  test('bytes pass with NULL in columns that only the copy has: masked ones, and the mark of rows that are gone', async () => {
+    const { services } = engine.harness
+    const soft = replicate('soft-raw', {
+      from: source,
+      into: target,
+      name: ({ name }) => `soft_${name}`,
+      deletes: 'soft',
+      overrides: { a: { mask: ['email', 'phone'], most: 1 } },
+    })
+    await write(
+      'create table a (email varchar(99), id integer not null primary key, phone varchar(9), name text)',
+      "insert into a values ('x@y', 1, '1', 'two\nlines'), ('y@z', 2, null, 'tab\there'), (null, 3, '3', null)",
+    )
+    const rows = () =>
+      rowsOf(
+        target,
+        `select id, name, email, phone, case when _deleted_at is null then 'there' else 'gone' end from soft_a order by id`,
+      )
+
+    const first = await run(soft, 'run-1')
+    await write('delete from a where id = 2')
+    await run(soft, 'run-2')
+    const without = await rows()
+    await write("insert into a values ('y@z', 2, null, 'back')")
+    const third = await run(soft, 'run-3')
+
+    const [plan] = await services.staging.list(planPrefix('run-1', 'soft-raw/a'))
+    const { bytesPass } = (await readJson(services.staging, plan as string)) as { bytesPass?: true }
+    assert.deepEqual(
+      [first.error, third.error, bytesPass],
+      [null, null, engine.dialect === 'sqlite' ? undefined : true],
+    )
+    assert.deepEqual(
+      without.map((row) => row.at(-1)),
+      ['there', 'gone', 'there'],
+    )
+    assert.deepEqual(await rows(), [
+      ['1', 'two\nlines', null, null, 'there'],
+      ['2', 'back', null, null, 'there'],
+      ['3', null, null, null, 'there'],
+    ])
   })
 
   test('what the declaration names and the source has not is said; where nothing is chosen, the run fails', async () => {

@@ -19,6 +19,7 @@ const REMEDY = 'as a superuser: grant execute on function pg_control_system() to
 
 export const identity: IdentityCapabilities = {
   ofTable: tableIdentity,
+  sameDefinition: (known, now) => known === now,
   newParts,
   tablesKnownBy: null,
   async read(rows) {

@@ -1,5 +1,5 @@
 import type { IdentityCapabilities } from '../capabilities.ts'
-import { tableIdentity } from './table-identity.ts'
+import { sameDefinition, tableIdentity } from './table-identity.ts'
 
 /**
  * The file's path. Nothing within a file tells it from its copies, and a copy that takes its place, as a nightly export
@@ -7,6 +7,7 @@ import { tableIdentity } from './table-identity.ts'
  */
 export const identity: IdentityCapabilities = {
   ofTable: tableIdentity,
+  sameDefinition,
   newParts: null,
   tablesKnownBy: null,
   async read(rows) {

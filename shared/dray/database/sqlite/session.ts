@@ -3,6 +3,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { TerminalError } from '#dray/errors.ts'
 import type { Bound, QueryResult } from '../adapter.ts'
 import { RowTooLarge } from '../row-too-large.ts'
+import { counted } from './counted-definitions.ts'
 import { isBusy } from './translate.ts'
 import type { Place } from './url.ts'
 import { defineTextCheck, isSuspect, requireUtf8 } from './valid-text.ts'
@@ -64,7 +65,7 @@ export class SqliteSession {
     const columns = statement.columns().map((column) => column.name)
     const writes = WRITES.test(sql) || WRITES_BELOW.test(sql)
     if (columns.length === 0) {
-      const { changes } = statement.run(...values)
+      const { changes } = counted(this.database, sql, () => statement.run(...values))
       return { columns, rows: [], affected: writes ? Number(changes) : 0 }
     }
     const stored = statement.all(...values) as unknown as Stored[][]

@@ -75,7 +75,7 @@ export function knowsItsRows({ kind, by }: Pick<Loading, 'kind' | 'by'>): boolea
 function refuseOfTask({ expects, scope }: Check, { extract, load }: Checked): void {
   if (expects.kind === 'freshness' && extract?.cursor?.kind !== 'timestamp') {
     throw new ConfigurationError(
-      `it goes by the time stamp that a pipeline reads its source by, and ${extract === undefined ? 'a task has no source' : 'this one reads by none'}; leave it out, or read with changedSince()`,
+      `it goes by the time stamp that a pipeline reads its source by, and ${extract === undefined ? 'a task has no source' : 'this one reads by none'}; leave it out, or read with changedSince() (a table of a replica: by a cursor)`,
     )
   }
   if (load !== undefined) return

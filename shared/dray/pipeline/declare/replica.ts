@@ -2,6 +2,7 @@ import type { Database } from '#dray/active-record/database.ts'
 import { type TableName, tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import { tableStep } from '#dray/messages/step-name.ts'
+import type { Check } from './checks.ts'
 import type { Duration } from './duration.ts'
 import type { NullCursors } from './extraction.ts'
 import { ownerOf } from './owner.ts'
@@ -42,6 +43,8 @@ export interface TableOverride {
   /** Columns of which NULL is loaded, or how each is masked. */
   readonly mask?: readonly string[] | Readonly<Record<string, Mask>>
   readonly partitionRows?: number
+  /** Of its copy, by the columns of the source. One takes the place of the replica's of the same name. */
+  readonly checks?: readonly Check[]
 }
 
 export interface ReplicaOptions {
@@ -69,6 +72,8 @@ export interface ReplicaOptions {
   readonly maskKey?: () => string
   readonly quarantine?: Partial<Omit<QuarantineThreshold, 'retry'>>
   readonly limits?: Partial<RowLimits>
+  /** Of each table: `rowCount`, and `freshness` of those that have a cursor. */
+  readonly checks?: readonly Check[]
   /** Partitions of a table at once; 2 by default. */
   readonly concurrency?: number
   /** Who answers for it, a name and a contact: `'data team <data@example.org>'`. */
@@ -93,6 +98,7 @@ export interface Replica {
   readonly maskKey: (() => string) | null
   readonly quarantine: Partial<QuarantineThreshold>
   readonly limits: Partial<RowLimits>
+  readonly checks: readonly Check[]
   readonly owner: string | null
   readonly concurrency: number
   /** Tables at once. */
@@ -138,6 +144,12 @@ export function replicate(name: string, options: ReplicaOptions): Replica {
       )
     }
   }
+  const ofSome = options.checks?.find(({ expects: { kind } }) => kind !== 'rowCount' && kind !== 'freshness')
+  if (ofSome !== undefined) {
+    throw refuse(
+      `the check ${ofSome.name} is about columns, which tables do not share; checks of all tables are rowCount() and freshness(), and those of one stand in overrides: { orders: { checks: [${ofSome.expects.kind}(…)] } }`,
+    )
+  }
   const databases = [...new Set([from.name, into.name])]
   return {
     kind: 'replica',
@@ -153,6 +165,7 @@ export function replicate(name: string, options: ReplicaOptions): Replica {
     maskKey: options.maskKey ?? null,
     quarantine: options.quarantine ?? {},
     limits: options.limits ?? {},
+    checks: options.checks ?? [],
     owner: ownerOf(`replicate('${name}')`, options.owner),
     concurrency: Math.min(concurrency, maxConnections),
     tablesAtOnce: Math.max(1, Math.floor(maxConnections / concurrency)),

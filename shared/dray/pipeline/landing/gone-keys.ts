@@ -14,6 +14,8 @@ export class GoneRows {
   readonly #pipeline: Pipeline
   readonly #adapter: Adapter
   readonly #isStaying: RawBuilder<unknown>
+  /** The contrary. PostgreSQL joins by no condition but one that is EXISTS or NOT EXISTS, and nothing around it. */
+  readonly #isLeaving: RawBuilder<unknown>
   readonly #isOwned: readonly RawBuilder<unknown>[]
   /** For the condition of keys. */
   readonly live: readonly LiveColumn[]
@@ -21,13 +23,14 @@ export class GoneRows {
   private constructor(
     pipeline: Pipeline,
     adapter: Adapter,
-    isStaying: RawBuilder<unknown>,
+    { isStaying, isLeaving }: { readonly isStaying: RawBuilder<unknown>; readonly isLeaving: RawBuilder<unknown> },
     live: readonly LiveColumn[],
   ) {
     this.#pipeline = pipeline
     this.#adapter = adapter
     this.#isOwned = ownedRows(pipeline, adapter)
     this.#isStaying = isStaying
+    this.#isLeaving = isLeaving
     this.live = live
   }
 
@@ -42,22 +45,27 @@ export class GoneRows {
       connection.holdKeys({ table: definition.table, key }, present, { signal }),
     )
     const live = await bytesOfKey(pipeline.load.target, columnsOf(definition, pipeline.load.goneBy))
-    return new GoneRows(pipeline, await database.adapter(), sql.raw(isHeld), live)
+    const held = { isStaying: sql.raw(isHeld), isLeaving: sql`not ${sql.raw(isHeld)}` }
+    return new GoneRows(pipeline, await database.adapter(), held, live)
   }
 
   /** Of the keys that are held, the rows themselves: those of which the source says that they are deleted. */
-  static async of(pipeline: Pipeline, told: OpenBlocks, signal: AbortSignal): Promise<GoneRows> {
-    const held = await GoneRows.among(pipeline, told, signal)
-    return new GoneRows(pipeline, held.#adapter, sql`not (${held.#isStaying})`, held.live)
+  static async of(pipeline: Pipeline, keys: OpenBlocks, signal: AbortSignal): Promise<GoneRows> {
+    const held = await GoneRows.among(pipeline, keys, signal)
+    const told = { isStaying: held.#isLeaving, isLeaving: held.#isStaying }
+    return new GoneRows(pipeline, held.#adapter, told, held.live)
   }
 
   /** Rows that are not deleted already: all of them, and those that are gone. */
   async count(signal: AbortSignal): Promise<{ readonly rows: number; readonly gone: number }> {
     const { database, definition } = this.#pipeline.load.target
     return database.withConnection(async (connection, adapter) => {
+      const countOf = (conditions: readonly RawBuilder<unknown>[]) =>
+        sql`(select count(*) from ${tableName(definition)}${where(conditions)})`
+      const all = this.#withKey()
       const { sql: text, parameters } = compile(
         adapter,
-        sql`select count(*), coalesce(sum(case when ${this.#isStaying} then 0 else 1 end), 0) from ${tableName(definition)}${where(this.#withKey())}`,
+        sql`select ${countOf(all)}, ${countOf([...all, this.#isLeaving])}`,
       )
       const [rows, gone] = (await connection.query(text, parameters, { signal })).rows[0] ?? []
       return { rows: Number(rows), gone: Number(gone) }
@@ -106,7 +114,7 @@ export class GoneRows {
 
   /** A condition on a row, which is named by its table. */
   get isGone(): RawBuilder<unknown> {
-    return sql.join([sql`not (${this.#isStaying})`, ...this.#isOwned], sql` and `)
+    return sql.join([this.#isLeaving, ...this.#isOwned], sql` and `)
   }
 
   #live(): RawBuilder<unknown>[] {

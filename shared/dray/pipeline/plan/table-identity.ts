@@ -48,7 +48,7 @@ export async function otherTable(
         `${where} is not the table that it was at last_run: it, or the column of its cursor, was made anew or has another type, or another table was renamed into its place`,
       )
     }
-  } else if (known.definition !== now.definition) {
+  } else if (!isSameDefinition(adapter, known, now)) {
     const grant = adapter.identity.tablesKnownBy
     const remedy = grant === null ? '' : ` (to have that known: ${grant})`
     return other(`the definition of ${where} has changed since last_run, and it may have been made anew${remedy}`)
@@ -58,6 +58,11 @@ export async function otherTable(
   return part === null
     ? null
     : other(`${part} has become a part of ${where} since last_run, with rows that are stamped before it`)
+}
+
+function isSameDefinition({ identity }: Adapter, known: KnownTable, now: KnownTable): boolean {
+  if (known.definition === null || now.definition === null) return known.definition === now.definition
+  return identity.sameDefinition(known.definition, now.definition)
 }
 
 /** A partition may have been filled long before it was attached. */

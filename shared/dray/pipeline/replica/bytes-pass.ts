@@ -4,6 +4,7 @@ import type { Adapter } from '#dray/database/adapter.ts'
 import { mappingOf } from '#dray/pipeline/declare/copy-fields.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { PlannedSchema } from '#dray/pipeline/plan/contract.ts'
+import type { ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 
 /** A column on its way, with the type that it has on a side. */
 interface Side {
@@ -14,15 +15,23 @@ interface Side {
 
 /**
  * Whether the rows of a table may go into the target as they were read: where the text of each column is on both sides
- * the same for the same value, nothing has to be taken apart. Where columns hold anything, each row is looked at.
+ * the same for the same value, nothing has to be taken apart. Columns of the target alone are NULL. Where columns hold
+ * anything, each row is looked at.
  */
-export async function bytesPass({ extract, transform, load }: Pipeline, schema: PlannedSchema): Promise<boolean> {
+export async function bytesPass(
+  { extract, transform, load }: Pipeline,
+  { masked, mark }: ReplicatedTable,
+  schema: PlannedSchema,
+): Promise<boolean> {
   const [from, into] = [await extract.source.database.adapter(), await load.target.database.adapter()]
   const mapping = mappingOf(transform)
   const written = bulkColumns(load.target.definition)
   const { columns } = extract.source.definition
-  if (from.schema.liveTypes === null || mapping === null || written.length !== columns.length) return false
-  return written.every((column, place) => {
+  if (from.schema.liveTypes === null || mapping === null) return false
+  const ofTarget = new Set([...masked, ...(mark === null ? [] : [mark])].map(({ name }) => name))
+  const others = written.slice(columns.length)
+  if (others.length !== ofTarget.size || !others.every(({ name }) => ofTarget.has(name))) return false
+  return written.slice(0, columns.length).every((column, place) => {
     const source = columns[place]
     const type = schema.source.find(({ name }) => name === source?.column)?.type
     const there = schema.target.find(({ name }) => name === column.column)?.type

@@ -7,6 +7,7 @@ import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
 import type { Mask, Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
 import { held, holdable, wantedColumn } from '#dray/pipeline/plan/held-types.ts'
+import { columnsOf } from '#dray/pipeline/rows/replicated-checks.ts'
 import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeline/rows/replicated-table.ts'
 import { chosenTables } from './chosen-tables.ts'
 import { isAlike, propertyNames, targetNames } from './column-names.ts'
@@ -120,6 +121,7 @@ class Describer {
     const masks = masksOf(override)
     this.#refuseUnknown('except', override.except ?? [])
     this.#refuseUnknown('mask', [...masks.keys()])
+    this.#refuseUnchecked(override)
     const key = this.#key(masks)
     const taken = read.live.columns.filter(({ name }) => !override.except?.includes(name))
     const fields = await this.#fields(taken, key, masks)
@@ -169,7 +171,17 @@ class Describer {
     const unknown = names.find((name) => !columns.some((column) => column.name === name))
     if (unknown === undefined) return
     throw this.#refuse(
-      `overrides: { ${option} } names ${unknown}, and ${this.#where} has no such column, so nothing was read: what is meant would be loaded as it is; it has ${columns.map(({ name }) => name).join(', ')}`,
+      `overrides: { ${option} } names ${unknown}, and ${this.#where} has no such column, so nothing was read, since it could not do what is meant; it has ${columns.map(({ name }) => name).join(', ')}`,
+    )
+  }
+
+  #refuseUnchecked({ checks = [], except = [] }: TableOverride): void {
+    const named = columnsOf(checks)
+    this.#refuseUnknown('checks', named)
+    const left = named.find((column) => except.includes(column))
+    if (left === undefined) return
+    throw this.#refuse(
+      `a check names ${left} of ${this.#where}, which is not taken over (except), so it could not be asked and nothing was read; leave one of the two out`,
     )
   }
 

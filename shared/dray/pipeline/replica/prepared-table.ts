@@ -2,6 +2,7 @@ import { tableNameOf } from '#dray/database/table-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
+import { uncheckedColumns } from '#dray/pipeline/rows/replicated-checks.ts'
 import { type ReplicatedTable, tablePipeline } from '#dray/pipeline/rows/replicated-table.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 import { copyThatIsThere } from './copy-there.ts'
@@ -37,9 +38,17 @@ export async function preparedTable(
   const changes = await targetChanges(replica, described, live, pipeline)
   const made = await makeChanges(pipeline, changes, missing, signal)
   const said = [...notes, ...taken, ...changes.notes, ...made]
-  if (made.length === 0) return { pipeline, table, notes: said }
-  const again = await describeTable(replica, step)
-  return { pipeline: tablePipeline(replica, again.table), table: again.table, notes: said }
+  const now = made.length === 0 ? table : (await describeTable(replica, step)).table
+  refuseUnchecked(replica, step, now)
+  return { pipeline: tablePipeline(replica, now), table: now, notes: said }
+}
+
+function refuseUnchecked(replica: Replica, step: string, table: ReplicatedTable): void {
+  const [column] = uncheckedColumns(replica, table)
+  if (column === undefined) return
+  throw new TerminalError(
+    `${step}: a check names ${column}, which ${replica.into.name}.${table.target} does not have, so it could not be asked and nothing was read; \`npx dray schema plan ${replica.name}\` says how the copy gets it, or leave the check out`,
+  )
 }
 
 /** The same, before a run. */

@@ -11,6 +11,7 @@ import { append, type Loading, replace, upsert } from '#dray/pipeline/declare/lo
 import { type Pipeline, pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Mask, Replica, ReplicaDeletes } from '#dray/pipeline/declare/replica.ts'
 import type { FollowedColumn } from './followed-columns.ts'
+import { checksOf } from './replicated-checks.ts'
 
 /** A column, with its property in both models. */
 export interface ReplicatedColumn extends FollowedColumn {
@@ -69,6 +70,7 @@ function defined(replica: Replica, table: ReplicatedTable): Pipeline {
       ...deletesOf(table, override.most),
       quarantine: replica.quarantine,
       limits: replica.limits,
+      checks: checksOf(replica, table) as never,
       ...(replica.owner === null ? {} : { owner: replica.owner }),
       concurrency: replica.concurrency,
     }),

@@ -103,7 +103,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
     schema,
     ...(following.columns.length === 0 ? {} : { columns: following.columns }),
     ...(prepared === null ? {} : { table: prepared.table }),
-    ...(prepared !== null && (await bytesPass(pipeline, schema)) ? { bytesPass: true as const } : {}),
+    ...(prepared !== null && (await bytesPass(pipeline, prepared.table, schema)) ? { bytesPass: true as const } : {}),
     source: read.source === null ? null : keptSource(read.source, taken.source, drafted, seen),
     pipeline: pipeline.name,
     runId: run.id,

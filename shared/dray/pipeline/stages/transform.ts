@@ -1,9 +1,11 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { Text } from '#dray/block/block.ts'
 import { BlockEncoder } from '#dray/block/copy-text.ts'
+import { withNulls } from '#dray/block/with-nulls.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { formats } from '#dray/messages/formats.ts'
 import { sumOfSpent } from '#dray/messages/spent.ts'
+import type { StagedObject } from '#dray/messages/staged-object.ts'
 import { type LoadInput, planningRun, type TransformInput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { pipelineOf, plannedPipeline, readPlan, type Unit } from '#dray/pipeline/plan/staged-plan.ts'
@@ -49,8 +51,8 @@ interface Aside {
 export async function transform(unit: Unit, input: TransformInput, services: Services): Promise<LoadInput> {
   const { staging, signal } = services
   const planned = unit.kind === 'replica' ? await readPlan(services, input.plan) : null
-  if (planned?.bytesPass && input.plain && input.open === undefined) return passedOn(input, services)
   const pipeline = planned === null ? await plannedPipeline(unit, input.plan, services) : pipelineOf(unit, planned)
+  if (planned?.bytesPass && input.plain && input.open === undefined) return passOn(pipeline, input, services)
   const passed = await passedKeys(pipeline, input, services)
   const quarantined = new RowsAside(quarantinePrefix(planningRun(input), pipeline.name), services)
   const findings = new RowsAside(findingsPrefix(planningRun(input), pipeline.name), services)
@@ -128,13 +130,31 @@ async function* transformedBlocks(
   if (rest !== null) yield rest
 }
 
-/** Rows that nothing is done to: what was read is what is loaded. */
-function passedOn(input: TransformInput, services: Services): LoadInput {
-  const { extracted, pipeline, partition } = input
-  services.progress({ pipeline, partition, phase: 'transform', rows: extracted.rows })
+/** The rows as they were read, and NULL in each column that the target has more. */
+async function passOn(pipeline: Pipeline, input: TransformInput, services: Services): Promise<LoadInput> {
+  const { extracted, partition } = input
+  const columns = pipeline.extract.source.definition.columnNames
+  const written = bulkColumns(pipeline.load.target.definition).map(({ column }) => column)
+  services.progress({ pipeline: pipeline.name, partition, phase: 'transform', rows: extracted.rows })
+  const transformed =
+    written.length === columns.length ? extracted : await stageWider(pipeline, input, { columns, written }, services)
   const nothing = { filtered: 0, other_keys: 0, quarantined: null, findings: null }
   const spent = sumOfSpent([input.spent, services.spent?.()])
-  return { ...input, version: formats.message, transformed: extracted, ...nothing, ...spent }
+  return { ...input, version: formats.message, transformed, ...nothing, ...spent }
+}
+
+async function stageWider(
+  { name }: Pipeline,
+  { run, partition, extracted: object }: TransformInput,
+  { columns, written }: { readonly columns: readonly string[]; readonly written: readonly string[] },
+  services: Services,
+): Promise<StagedObject> {
+  const { staging, signal } = services
+  const place = { run: run.id, pipeline: name, partition }
+  const rows: StagedRows = { pipeline: name, stage: 'Extract', object, columns }
+  const { blocks } = await openRows(rows, services, { areBlocksLent: true })
+  const wider = withNulls(blocks, written.length - columns.length)
+  return staging.write(batchPrefix('transformed', place), { format: 'copy-text', columns: written }, wider, { signal })
 }
 
 /** Stages the keys of rows that are to be deleted. */

@@ -265,6 +265,7 @@ function memoryAdapter(
       },
       compare: async (_rows, known, now) => (known.server === now.server ? 'same' : 'other'),
       ofTable: async () => ({ ids: [], definition: null, partsFrom: null }),
+      sameDefinition: (known, now) => known === now,
       newParts: null,
       tablesKnownBy: null,
     },

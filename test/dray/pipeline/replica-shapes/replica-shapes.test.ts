@@ -17,6 +17,8 @@ const SHORT = ['postgres mysql', 'mariadb postgres', 'sqlite sqlite']
 const pairs = databases
   .flatMap((source) => databases.filter(({ engine }) => engine !== 'mariadb').map((target) => ({ source, target })))
   .filter(({ source, target }) => long || SHORT.includes(`${source.engine} ${target.engine}`))
+/** Those that take over 320 tables by hand: each source, and each target; the others 40, one of a million rows. */
+const WHOLE = ['postgres mysql', 'mariadb postgres', 'mysql sqlite', 'sqlite mysql']
 
 function bound(name: string, { url }: ValueDatabase): Database {
   process.env[urlVariable(name)] = url
@@ -31,12 +33,11 @@ function placed({ engine, quote }: ValueDatabase, prefix: string, { table }: Sha
 
 describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
   let harness: Harness
-  /** How often the tables of a source were changed. */
+  /** How often the tables of a source were changed; none before they are made. */
   const rounds = new Map<string, number>()
 
   before(async () => {
     harness = await openHarness()
-    for (const source of databases) for (const shape of shapesOf(source.engine)) await makeShape(source, shape)
   })
   after(async () => {
     await closeDatabases()
@@ -46,7 +47,8 @@ describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
 
   for (const { source, target } of pairs) {
     const prefix = `${source.engine[0]}${source.engine[1]}_`
-    const shapes = shapesOf(source.engine)
+    const all = shapesOf(source.engine)
+    const shapes = WHOLE.includes(`${source.engine} ${target.engine}`) ? all : all.filter(({ isCopy }) => !isCopy)
     const named = `shapes-${source.engine}-${target.engine}`
 
     function replica(): Replica {
@@ -57,6 +59,7 @@ describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
         name: ({ name }) => tableText({ schema: null, name: `${prefix}${name}` }),
         cursor: ['updated_at', 'modified_at'],
         deletes: 'hard',
+        maxConnections: 16,
       })
     }
 
@@ -76,6 +79,8 @@ describe('a replica of 40 shapes', { skip: unavailable ?? false }, () => {
 
     test(`${source.engine} → ${target.engine}: equal by digests of the databases, then again, then after changes`, async () => {
       const { services } = harness
+      if (!rounds.has(source.engine)) for (const shape of all) await makeShape(source, shape)
+      rounds.set(source.engine, rounds.get(source.engine) ?? 0)
       const first = await runReplica(replica(), `${named}-1`, services)
       await assertEqual(first)
       assert.deepEqual([first.status, first.error], ['SUCCEEDED', null])

@@ -19,6 +19,8 @@ export interface Shape {
   readonly key: readonly string[]
   readonly unique: readonly string[]
   readonly rows: number
+  /** One of a shape that there is already. */
+  readonly isCopy: boolean
   /** A moment that each change moves on, with an index. */
   readonly cursor: string | null
 }
@@ -261,12 +263,13 @@ export function shapesOf(engine: Engine, rows = 40): readonly Shape[] {
   const drawn = DRAWN.flatMap((one) =>
     Array.from({ length: COPIES }, (_, copy) =>
       copy === 0
-        ? one
-        : { ...one, table: `${one.table.slice(0, 50)}_${copy + 1}`, rows: (one.rows ?? 40) && 20 + copy },
+        ? { ...one, isCopy: false }
+        : { ...one, isCopy: true, table: `${one.table.slice(0, 50)}_${copy + 1}`, rows: (one.rows ?? 40) && 20 + copy },
     ),
   )
-  return drawn.map(({ table, columns, key = [], unique = [], cursor, ...drawn }) => ({
+  return drawn.map(({ table, isCopy, columns, key = [], unique = [], cursor, ...drawn }) => ({
     table,
+    isCopy,
     key,
     unique,
     cursor: cursor ?? null,
@@ -282,6 +285,8 @@ export function shapesOf(engine: Engine, rows = 40): readonly Shape[] {
 }
 
 const ROWS_AT_ONCE = 500
+/** More are made of these by the database, and compared by a sum. */
+const MANY_ROWS = 10_000
 
 /** Makes and fills the table; every seventh row has NULL where it may. */
 export async function makeShape(database: ValueDatabase, shape: Shape): Promise<void> {
@@ -298,10 +303,19 @@ export async function makeShape(database: ValueDatabase, shape: Shape): Promise<
   if (shape.cursor !== null) {
     await database.run(`create index ${quote(`by_${shape.table}`)} on ${quote(shape.table)} (${quote(shape.cursor)})`)
   }
-  for (let from = 1; from <= shape.rows; from += ROWS_AT_ONCE) {
-    const until = Math.min(from + ROWS_AT_ONCE - 1, shape.rows)
+  const written = Math.min(shape.rows, MANY_ROWS)
+  for (let from = 1; from <= written; from += ROWS_AT_ONCE) {
+    const until = Math.min(from + ROWS_AT_ONCE - 1, written)
     await insertRows(database, shape, from, until)
   }
+  for (let there = written; there < shape.rows; there *= 2) await addAsMany(database, shape, there)
+}
+
+/** The same rows under the next numbers. */
+async function addAsMany({ quote, run }: ValueDatabase, { table, columns, key, rows }: Shape, there: number) {
+  const number = quote(key[0] as string)
+  const values = columns.map(({ name }) => (name === key[0] ? `${number} + ${there}` : quote(name))).join(', ')
+  await run(`insert into ${quote(table)} select ${values} from ${quote(table)} where ${number} <= ${rows - there}`)
 }
 
 export async function insertRows(database: ValueDatabase, shape: Shape, from: number, until: number): Promise<void> {
@@ -362,7 +376,7 @@ export async function unlikeColumns(
   return unlike
 }
 
-/** Every row of a table as its database writes it down, sorted, whatever its key. */
+/** Every row of a table as its database writes it down, sorted, whatever its key; of a large one their sum. */
 export async function digestsOf(
   database: ValueDatabase,
   table: string,
@@ -374,6 +388,13 @@ export async function digestsOf(
     const compared = form === 'padded' ? `rtrim(${text})` : text
     return `coalesce(${database.digest(compared)}, 'NULL')`
   })
-  const rows = await database.rows(`select ${database.digest(database.concat(texts))} from ${table} where ${where}`)
+  const digest = database.digest(database.concat(texts))
+  if (shape.rows > MANY_ROWS) {
+    const [[count, sum] = []] = await database.rows(
+      `select count(*), ${database.sumOf(digest)} from ${table} where ${where}`,
+    )
+    return [`${sum} of ${count} rows`]
+  }
+  const rows = await database.rows(`select ${digest} from ${table} where ${where}`)
   return rows.map(([digest]) => digest as string).sort()
 }
