@@ -1,10 +1,9 @@
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
+import { findTask } from '#dray-infra/project/find-task.ts'
 import { knownNames } from '#dray-infra/project/known-names.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Unit } from '#dray-infra/project/unit-databases.ts'
@@ -30,18 +29,7 @@ export async function taskNames(): Promise<string[]> {
 
 /** The task of a name. Throws `Configuration` where its folder exports none. */
 export async function taskNamed(name: string): Promise<Task> {
-  const { folder } = await loadProject()
-  const module: Readonly<Record<string, unknown>> = await import(
-    pathToFileURL(join(folder, 'functions', name, 'task.ts')).href
-  )
-  const found = Object.values(module).find((one) => {
-    const { kind, name: own } = Object(one) as Partial<Task>
-    return kind === 'task' && own === name
-  })
-  if (found !== undefined) return found as Task
-  throw new ConfigurationError(
-    `functions/${name}/task.ts exports no task ${name}, so nothing was done; write there: export const … = task('${name}', …).`,
-  )
+  return findTask((await loadProject()).folder, name)
 }
 
 /** The pipeline of a name, or the replica of a table's. Throws `Configuration` with the names there are. */

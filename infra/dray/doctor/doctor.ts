@@ -15,6 +15,7 @@ import { examineMachine } from './machine.ts'
 import { examinePipelines } from './pipelines.ts'
 import { type ExaminedProject, examineProject } from './project.ts'
 import { examineReplicas } from './replicas.ts'
+import { examineTasks } from './tasks.ts'
 
 export interface DoctorOptions {
   readonly home: string
@@ -107,7 +108,7 @@ interface Work {
 /** The databases, all at once, and then the pipelines. */
 export async function examineWork(
   { workflows }: LoadedProject,
-  { units, ofSteps }: ExaminedProject,
+  { units, tasks, ofSteps }: ExaminedProject,
   { names, services, isHere }: Work,
   { now, signal }: Pick<DoctorOptions, 'now' | 'signal'>,
 ): Promise<readonly Section[]> {
@@ -125,9 +126,12 @@ export async function examineWork(
     surroundings,
     signal,
   )
+  const ofTasks = await examineTasks(tasks, surroundings)
   return [
     ...[...databases].map(([name, { checks }]) => ({ subject: `database ${name}`, checks })),
-    ...[...ofSteps].map(([name, checks]) => section(name, checks, examined.get(name), replicas.get(name))),
+    ...[...ofSteps].map(([name, checks]) =>
+      section(name, [...checks, ...(ofTasks.get(name) ?? [])], examined.get(name), replicas.get(name)),
+    ),
     // Those of which a workflow runs single tables.
     ...[...replicas].flatMap(([name, checks]) => (ofSteps.has(name) ? [] : [{ subject: `replica ${name}`, checks }])),
   ]

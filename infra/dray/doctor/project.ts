@@ -3,8 +3,10 @@ import { join } from 'node:path'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
+import { findTask } from '#dray-infra/project/find-task.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
 import { examineHandlers, importFault } from './handlers.ts'
@@ -15,16 +17,19 @@ export interface ExaminedProject {
   readonly ofSteps: ReadonlyMap<string, readonly Checked[]>
   /** Those that could be loaded, in the order of the workflows. */
   readonly units: readonly Unit[]
+  readonly tasks: readonly Task[]
 }
 
 /** What the files of a project say, without a database. */
 export async function examineProject(project: LoadedProject): Promise<ExaminedProject> {
   const steps = new Map(project.workflows.flatMap((one) => one.steps).map((step) => [step.name, step]))
   const units = new Map<string, Unit>()
+  const tasks: Task[] = []
   const ofSteps = new Map<string, readonly Checked[]>()
   for (const step of steps.values()) {
-    const { checks, unit } = await examineStep(project, step)
+    const { checks, unit, task } = await examineStep(project, step)
     ofSteps.set(step.name, checks)
+    if (task !== undefined) tasks.push(task)
     if (unit !== null) units.set(unit.name, unit)
   }
   const all = [...units.values()]
@@ -36,17 +41,22 @@ export async function examineProject(project: LoadedProject): Promise<ExaminedPr
     ...circles(project.workflows),
   ]
   const counts = `workflows: ${project.workflows.map(({ name }) => name).join(', ')}; steps: ${[...steps.keys()].join(', ')}`
-  return { checks: [found('project', 'ok', counts), ...checks], ofSteps, units: all }
+  return { checks: [found('project', 'ok', counts), ...checks], ofSteps, units: all, tasks }
 }
 
 async function examineStep(
   project: LoadedProject,
   step: WorkflowStep,
-): Promise<{ readonly checks: readonly Checked[]; readonly unit: Unit | null }> {
+): Promise<{ readonly checks: readonly Checked[]; readonly unit: Unit | null; readonly task?: Task }> {
   const { kind, name, of = name, reconciled } = step
   if (kind === 'reconcile') return examineComparison(project, reconciled?.pipeline ?? name)
   const handlers = await examineHandlers(project.folder, { kind, name, of })
-  if (kind === 'task' || handlers.some(({ check }) => check === 'folder')) return { checks: handlers, unit: null }
+  if (handlers.some(({ check }) => check === 'folder')) return { checks: handlers, unit: null }
+  if (kind === 'task') {
+    // What keeps it from being imported, its handler says.
+    const task = await findTask(project.folder, name).catch(() => undefined)
+    return { checks: handlers, unit: null, ...(task === undefined ? {} : { task }) }
+  }
   try {
     const unit = await project.findUnit(step.name)
     return { checks: [...handlers, ...(unit.kind === 'pipeline' ? unknownFields(unit) : [])], unit }

@@ -1,4 +1,5 @@
 import { writeAll } from 'dray/internal/active-record/bulk.ts'
+import { database } from 'dray/internal/active-record/database.ts'
 import type { Fields } from 'dray/internal/active-record/fields.ts'
 import { defineModel } from 'dray/internal/active-record/model.ts'
 import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
@@ -34,7 +35,8 @@ export class Bench {
   readonly #services: TestServices
   #runs = 0
 
-  static async set(pipeline: Pipeline, options: TestRunOptions<AnySource, AnyTarget>): Promise<Bench> {
+  static async set(given: Pipeline, options: TestRunOptions<AnySource, AnyTarget>): Promise<Bench> {
+    const pipeline = ofTable(given)
     const { engine = 'sqlite', lastRun, source, target = [] } = options
     const now = moment(pipeline, options.now)
     const folder = temporaryFolder()
@@ -173,6 +175,20 @@ function moment({ name }: Pipeline, now: string): string {
 
 function isoOf(instant: string): string {
   return `${instant.slice(0, -3).replace(' ', 'T')}Z`
+}
+
+/** Rows that a query would give are written to a table of its name: it is the pipeline that is tested. */
+function ofTable(pipeline: Pipeline): Pipeline {
+  const { extract } = pipeline
+  if (extract.model.definition.query === undefined) return pipeline
+  const tableOf = (model: AnySource): AnySource => {
+    const { query: _, ...definition } = model.definition
+    const table = class extends model {}
+    return Object.assign(table, { definition, database: database(definition.database) })
+  }
+  const model = tableOf(extract.model)
+  const source = extract.source === extract.model ? model : tableOf(extract.source)
+  return { ...pipeline, extract: { ...extract, source, model } }
 }
 
 function wantedBy({ extract, load }: Pipeline): Map<string, Set<string>> {

@@ -1,6 +1,8 @@
 import { Database as ConnectedDatabase, type DatabaseOptions } from '#dray/database/database.ts'
 import type { Fields } from './fields.ts'
 import { defineModel, type ModelClass, type SourceClass } from './model.ts'
+import { queryOf, type SqlTemplate } from './query.ts'
+import { QueryDatabase } from './query-database.ts'
 
 const databases = new Map<string, Database>()
 
@@ -39,6 +41,22 @@ export class Database extends ConnectedDatabase {
     const model = defineModel(this, { table, readOnly: true }, fields)
     this.#models.push(model as unknown as ModelClass)
     return model as unknown as SourceClass<F>
+  }
+
+  /**
+   * A model of the rows that a SELECT gives, which is only read. In the SQL another model stands for its table, a field
+   * for its column; other values are bound. The name is what messages and lineage call the query.
+   *
+   * @example
+   * class OpenOrder extends crm.sourceQuery(
+   *   'open_orders',
+   *   sql`select o.id, o.amount, c.country from ${SourceOrder} o join ${SourceCustomer} c on c.id = o.customer_id`,
+   *   { id: bigint().primaryKey(), amount: decimal(12, 2), country: text() },
+   * ) {}
+   */
+  sourceQuery<F extends Fields>(name: string, query: SqlTemplate, fields: F): SourceClass<F> {
+    const owner = { database: this.name, table: name, readOnly: true, query: queryOf(query, this.name, name) }
+    return defineModel(new QueryDatabase(this, owner), owner, fields) as unknown as SourceClass<F>
   }
 
   /** The models bound to this database, as they were declared. */

@@ -124,7 +124,7 @@ function setAttributes(
 /** Makes the class that a model extends. */
 export function defineModel<F extends Fields>(
   database: Database,
-  source: { readonly table: string; readonly readOnly: boolean },
+  source: Pick<TableDefinition, 'table' | 'readOnly' | 'query'>,
   fields: F,
 ): ModelClass<F> {
   const definition = defineTable({ database: database.name, ...source }, fields, reservedNames(source.readOnly))

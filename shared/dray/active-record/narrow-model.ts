@@ -7,5 +7,6 @@ export function narrowModel(
   names: ReadonlySet<string>,
 ): SourceClass {
   const kept = Object.entries(fields).filter(([name]) => names.has(name))
-  return defineModel(database, { table: definition.table, readOnly: true }, Object.fromEntries(kept)) as SourceClass
+  const { table, query } = definition
+  return defineModel(database, { table, readOnly: true, query }, Object.fromEntries(kept)) as SourceClass
 }

@@ -253,7 +253,11 @@ export class Relation<T, F extends Fields> {
    * meanwhile behind the cursor are seen). Takes no order, limit or offset.
    */
   async *inBatches(options: BatchOptions = {}): AsyncGenerator<Batch<T>> {
-    const { primaryKey, table } = this.#model.definition
+    const { primaryKey, table, query } = this.#model.definition
+    if (query !== undefined)
+      throw new ConfigurationError(
+        `${table} is a query, and no index holds to its key, so a batch could end between two rows of one key; read it by for await (const row of …), which holds few rows at once`,
+      )
     if (primaryKey.length === 0)
       throw new ConfigurationError(
         `${table} has no primary key, so it cannot be read in batches; mark a field with primaryKey()`,
@@ -283,7 +287,8 @@ export class Relation<T, F extends Fields> {
    */
   async *[Symbol.asyncIterator](): AsyncGenerator<T> {
     const { order, limit, offset } = this.#parts
-    const plain = order.length === 0 && limit === null && offset === null
+    const { query } = this.#model.definition
+    const plain = order.length === 0 && limit === null && offset === null && query === undefined
     if (plain && this.#model.definition.primaryKey.length > 0) {
       for await (const { records } of this.inBatches()) yield* records
       return

@@ -56,7 +56,7 @@ export async function missingSchema(
   adapter: Adapter,
 ): Promise<string | null> {
   const { schema } = tableNameOf(definition.table)
-  if (schema === null) return null
+  if (schema === null || definition.query !== undefined) return null
   const { sql: text, parameters } = compile(adapter, adapter.schema.schemaNamed(schema))
   if ((await connection.query(text, parameters)).rows.length > 0) return null
   return `database ${definition.database} has no schema "${schema}", or its user may not see it, so there is no table ${definition.table}; create the schema, grant it to the user, or correct the part of the model's name in front of the dot`
@@ -65,6 +65,10 @@ export async function missingSchema(
 /** The CREATE TABLE of the model's table. Throws `Configuration` for what the engine cannot hold. */
 export function createStatement(model: ModelTable, adapter: Adapter, { ifMissing = false } = {}): string {
   const { definition } = model
+  if (definition.query !== undefined)
+    throw new ConfigurationError(
+      `${definition.database}.${definition.table} is a query, so there is no table to make; make those that it reads`,
+    )
   refuseUnmakable(model, adapter)
   const columns = definition.columns.map((column) => columnClause(column, adapter.schema))
   const key =
@@ -100,9 +104,12 @@ function declared(kind: FieldKind): string {
 /** What differs between the model and its live table; each message ends with the command that shows what to do. */
 export async function checkSchema(model: ModelTable): Promise<readonly SchemaDifference[]> {
   const differences = await differencesOf(model)
-  const end = model.definition.readOnly
-    ? 'what mends the model: npx dray schema pull'
-    : 'the statements for it: npx dray schema plan'
+  const end =
+    model.definition.query !== undefined
+      ? 'a column of a query is what it selects: write … as its name, with a cast where its type is another one'
+      : model.definition.readOnly
+        ? 'what mends the model: npx dray schema pull'
+        : 'the statements for it: npx dray schema plan'
   return differences.map((one) => ({ ...one, message: `${one.message}; ${end}` }))
 }
 

@@ -4,7 +4,7 @@ import type { Adapter } from '#dray/database/adapter.ts'
 import { bound } from '#dray/database/statement.ts'
 import { tableParts } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import type { ColumnDefinition, TableDefinition } from './table-definition.ts'
+import type { ColumnDefinition, Query, TableDefinition } from './table-definition.ts'
 import { columnOf, valueToText } from './table-definition.ts'
 
 /** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
@@ -13,9 +13,29 @@ export const KEYS_AT_ONCE = 500
 /** Conditions: an object of values (an array means IN, null IS NULL), or SQL with `?` and its values. */
 export type Conditions = Readonly<Record<string, unknown>> | readonly [string, ...unknown[]]
 
-/** `table` or `schema.table`, quoted part by part. */
-export function tableName(definition: Pick<TableDefinition, 'table'>): RawBuilder<unknown> {
-  return sql.id(...tableParts(definition.table))
+/** `table` or `schema.table`, quoted part by part; a query in parentheses, by its name. */
+export function tableName({ table, query }: Pick<TableDefinition, 'table' | 'query'>): RawBuilder<unknown> {
+  const name = sql.id(...tableParts(table))
+  return query === undefined ? name : sql`(${querySql(query)}) as ${name}`
+}
+
+/** The SELECT of a query. */
+export function querySql({ parts }: Query): RawBuilder<unknown> {
+  const written = parts.map((part) => {
+    switch (part.kind) {
+      case 'sql':
+        return sql.raw(part.text)
+      case 'table':
+        return tableName(part.definition)
+      case 'column':
+        return columnName(part.column)
+      case 'value':
+        return sql`${part.value}`
+      default:
+        return part satisfies never
+    }
+  })
+  return sql.join(written, sql.raw(''))
 }
 
 export function columnName(column: Pick<ColumnDefinition, 'column'>): RawBuilder<unknown> {

@@ -1,4 +1,5 @@
 import type { Text } from '#dray/block/block.ts'
+import type { Bound } from '#dray/database/adapter.ts'
 import type { FieldKind } from '#dray/database/field-kind.ts'
 import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
@@ -12,12 +13,30 @@ export interface ColumnDefinition {
   readonly field: AnyField
 }
 
+/** A piece of a SELECT: SQL as it is, the table of a model, a column of one, or a value that is bound. */
+export type QueryPart =
+  | { readonly kind: 'sql'; readonly text: string }
+  | { readonly kind: 'table'; readonly definition: TableDefinition }
+  | { readonly kind: 'column'; readonly column: ColumnDefinition }
+  | { readonly kind: 'value'; readonly value: Bound }
+
+/** A SELECT that a model reads in place of a table. */
+export interface Query {
+  readonly parts: readonly QueryPart[]
+  /** The SQL, with `?` for what is not: what tells whether it is volatile. */
+  readonly text: string
+  /** The tables of the models that it names. */
+  readonly tables: readonly TableDefinition[]
+}
+
 /** What a model knows of its table. Rows are arrays of text in the order of `columns`. */
 export interface TableDefinition {
   /** The database's name, e.g. `shop`. */
   readonly database: string
-  /** `table` or `schema.table`, a part that has a dot in double quotes. */
+  /** `table` or `schema.table`, a part that has a dot in double quotes; of a query the name that it was given. */
   readonly table: string
+  /** Left out where the rows are those of the table. */
+  readonly query?: Query | undefined
   readonly columns: readonly ColumnDefinition[]
   readonly columnNames: readonly string[]
   readonly byName: ReadonlyMap<string, ColumnDefinition>
@@ -36,7 +55,7 @@ export function snakeCase(name: string): string {
 
 /** Builds the definition; refuses names that a record uses itself and columns named twice. */
 export function defineTable(
-  owner: { readonly database: string; readonly table: string; readonly readOnly: boolean },
+  owner: Pick<TableDefinition, 'database' | 'table' | 'readOnly' | 'query'>,
   fields: Fields,
   reserved: (name: string) => boolean,
 ): TableDefinition {

@@ -160,6 +160,8 @@ export interface Settled {
   readonly heldBy: string | null
 }
 
+export type TransactionMode = 'write' | 'snapshot' | 'read'
+
 /**
  * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's
  * own (of the rows that `merge` is given) comes through as it is.
@@ -210,8 +212,11 @@ export interface Connection {
    * ROLLBACK, which has two seconds. Engines that wait for no network have none.
    */
   stopAt?(deadline: AbortSignal | undefined): void
-  /** `snapshot` reads one consistent state and writes nothing; `write` takes the write lock at once on SQLite. */
-  begin(mode: 'write' | 'snapshot'): Promise<void>
+  /**
+   * `snapshot` reads one consistent state and writes nothing; so does `read`, which `settledUntil` knows nothing of;
+   * `write` takes the write lock at once on SQLite.
+   */
+  begin(mode: TransactionMode): Promise<void>
   /** Throws when the server answers ROLLBACK. */
   commit(): Promise<void>
   rollback(): Promise<void>
@@ -220,6 +225,11 @@ export interface Connection {
   rollbackTo(name: string): Promise<void>
   /** The live table, or null when there is none. */
   describe(table: string): Promise<LiveTable | null>
+  /**
+   * The columns that a SELECT would give, which is not run. Whether they hold NULL is not known, so each is nullable.
+   * Throws `Configuration` where the database refuses it: a missing table or column, a right, its syntax.
+   */
+  describeQuery(sql: string, parameters?: readonly Bound[]): Promise<readonly LiveColumn[]>
   /**
    * The settled upper bound of a time window, in this connection's snapshot: `now - lag` of the database's clock, never
    * past a transaction that is still open, and on a replica never past what it has replayed.

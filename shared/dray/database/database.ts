@@ -122,7 +122,11 @@ export class Database {
    * Pages of a query's rows on a separate connection, in bounded memory. Inside a transaction the rows come at once:
    * its one connection is needed for what is done with them.
    */
-  async *stream(sql: string, parameters: readonly Bound[]): AsyncGenerator<readonly (readonly Text[])[]> {
+  async *stream(
+    sql: string,
+    parameters: readonly Bound[],
+    guarded = (connection: Connection) => connection,
+  ): AsyncGenerator<readonly (readonly Text[])[]> {
     if (this.inTransaction) {
       yield (await this.query(sql, parameters)).rows
       return
@@ -130,7 +134,7 @@ export class Database {
     const acquired = await this.#acquire()
     let broken = false
     try {
-      yield* acquired.connection.stream(sql, parameters)
+      yield* guarded(acquired.connection).stream(sql, parameters)
     } catch (error) {
       broken = error instanceof TransientError
       throw error

@@ -1,4 +1,4 @@
-import { datasetOf, writtenDataset } from '#dray/lineage/datasets.ts'
+import { datasetsOf as tablesOf, writtenDataset } from '#dray/lineage/datasets.ts'
 import { type EventType, type LineageDataset, type RunEvent, runEvent } from '#dray/lineage/run-event.ts'
 import { type LineageSettings, lineageSettings, sinkOf } from '#dray/lineage/settings.ts'
 import type { LineageSink } from '#dray/lineage/sink.ts'
@@ -158,6 +158,5 @@ async function withKey(settings: LineageSettings, environment: NodeJS.ProcessEnv
 
 function datasetsOf(step: Pipeline | Task): Datasets {
   const [reads, writes] = step.kind === 'task' ? [step.reads, step.writes] : [[step.extract.model], [step.load.target]]
-  const known = (models: typeof reads) => models.flatMap((model) => datasetOf(model) ?? [])
-  return { inputs: known(reads), outputs: known(writes) }
+  return { inputs: tablesOf(reads), outputs: tablesOf(writes) }
 }

@@ -1,3 +1,4 @@
+import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import { isUnescaped, urlVariable } from '#dray/database/database-url.ts'
 import { tableParts } from '#dray/database/table-name.ts'
 import type { DatasetModel } from '#dray/pipeline/declare/task.ts'
@@ -33,6 +34,17 @@ export function datasetOf(
       schema: facet('SchemaDatasetFacet', '1-1-1', { fields }),
     },
   }
+}
+
+/** The tables of models; of a query those of the models that it names, or itself where it names none. */
+export function datasetsOf(models: readonly DatasetModel[]): readonly LineageDataset[] {
+  const definitions = new Set(models.flatMap(({ definition }) => tablesOf(definition)))
+  return [...definitions].flatMap((definition) => datasetOf({ definition }) ?? [])
+}
+
+function tablesOf(definition: TableDefinition): readonly TableDefinition[] {
+  const { tables = [] } = definition.query ?? {}
+  return tables.length === 0 ? [definition] : tables.flatMap(tablesOf)
 }
 
 /** The same, with the rows that were written to it. */

@@ -28,6 +28,8 @@ export interface AdapterFixture {
   readonly below100: string
   /** A SELECT of so many rows with one number each, from 1. */
   series(rows: number): string
+  /** The type that each column of a query is described with, by its expression; `t` has the columns of `types`. */
+  readonly queryTypes: Readonly<Record<string, string>>
   /** False where text may hold U+0000. */
   readonly refusesNul: boolean
   /** Where a failed statement spoils the transaction, so that COMMIT must throw. */
@@ -1040,6 +1042,46 @@ export function adapterContract(name: string, fixture: AdapterFixture): void {
       test('is null when there is none', async () => {
         await using(async (connection) => {
           assert.equal(await connection.describe('no_such_table'), null)
+        })
+      })
+    })
+
+    describe('a query', () => {
+      test('is described with the names and types of its columns, and is not run', async () => {
+        await using(async (connection) => {
+          const table = await create(
+            connection,
+            `${adapter.quote('Two words')} ${types.bigint} NOT NULL PRIMARY KEY, word ${types.varchar(12)}, at ${types.timestamp}`,
+          )
+          const expressions = Object.keys(fixture.queryTypes)
+          const list = expressions.map((expression, place) => `${expression} AS ${adapter.quote(`c${place}`)}`)
+
+          const live = await connection.describeQuery(
+            `WITH one AS (SELECT * FROM ${table} WHERE word <> ${adapter.placeholder(1)}) SELECT ${list.join(', ')} FROM one GROUP BY word, at, ${adapter.quote('Two words')} -- ;`,
+            ["it's"],
+          )
+
+          assert.deepEqual(
+            live.map(({ name: column, type }) => [column, type]),
+            Object.values(fixture.queryTypes).map((type, place) => [`c${place}`, type]),
+          )
+          assert.ok(live.every(({ nullable, hasDefault, isComputed }) => nullable && !hasDefault && !isComputed))
+          assert.equal((await connection.query('SELECT 1')).rows[0]?.[0], '1')
+        })
+      })
+
+      test('that the database refuses is a fault of the configuration, with what is wrong with it', async () => {
+        await using(async (connection) => {
+          const table = await create(connection, `id ${types.bigint} NOT NULL PRIMARY KEY`)
+          const asked: Record<string, RegExp> = {
+            'SELECT 1 FROM no_such_table': /warehouse|crm.*no_such_table/,
+            [`SELECT no_such_column FROM ${table}`]: /no_such_column/,
+            [`SELECT frm ${table} WHERE`]: /syntax|incomplete/i,
+          }
+          for (const [sql, message] of Object.entries(asked)) {
+            await refused(connection.describeQuery(sql), { name: 'Configuration', message })
+          }
+          assert.deepEqual(await connection.describeQuery(`SELECT id FROM ${table}`).then((live) => live.length), 1)
         })
       })
     })

@@ -42,6 +42,17 @@ describe('MySQL', { skip }, () => {
     tablesCommit: true,
     below100: 'INT NOT NULL CHECK (small < 100)',
     series: (rows) => `SELECT seq FROM ${numbersTo(rows)}`,
+    queryTypes: {
+      '`Two words`': 'bigint',
+      word: 'varchar(12)',
+      at: 'datetime(6)',
+      'count(*)': 'bigint',
+      'sum(`Two words`)': 'decimal(41,0)',
+      'cast(1 AS decimal(7,2))': 'decimal(7,2)',
+      "'x'": 'varchar(1)',
+      '1 > 0': 'int',
+      NULL: 'varchar(0)',
+    },
     refusesNul: false,
     failureSpoilsTransaction: false,
     server: {

@@ -42,6 +42,7 @@ adapterContract('SQLite', {
   },
   below100: 'INTEGER NOT NULL CHECK (small < 100)',
   series: (rows) => `WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < ${rows}) SELECT n FROM s`,
+  queryTypes: { '"Two words"': 'INTEGER', word: 'VARCHAR(12)', at: 'TEXT', 'count(*)': '', '1.5': '' },
   refusesNul: false,
   failureSpoilsTransaction: false,
   seesOpenTransactions: false,

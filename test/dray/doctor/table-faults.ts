@@ -56,6 +56,19 @@ export const ofTables: readonly Fault[] = [
     remedy: /correct the check/,
   },
   {
+    name: 'a check of a task that the database does not take',
+    files: {
+      ...edited('infra/nightly.ts', 'run(orders)', "run(orders), run({ kind: 'task', name: 'data-mart' })"),
+      'functions/data-mart/task.ts': `import { checked, noRows, sql, task } from 'dray'; import { Fact } from '#models/models.ts'
+export const dataMart = task('data-mart', async () => {}, { checks: [checked(Fact, [noRows('no ghosts', sql\`select ghost from \${Fact}\`)])] })`,
+      'functions/data-mart/run.ts': `import { taskHandler } from 'dray/lambda'; import { dataMart } from './task.ts'
+export const handler = taskHandler(dataMart)`,
+    },
+    urls: () => dst(target('postgres')),
+    line: /step data-mart: checks: data-mart: the check no ghosts of dst\.order_fact cannot run, so nothing was read: .*ghost/,
+    remedy: /correct the check/,
+  },
+  {
     name: 'a target column that the database computes',
     urls: () =>
       dst(

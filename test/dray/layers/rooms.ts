@@ -44,7 +44,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/pipeline/checks': pipelineBelow('checks'),
   'dray/pipeline/stages': pipelineBelow('stages'),
   'dray/pipeline/inspect': pipelineBelow('inspect'),
-  'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/pipeline/declare'],
+  'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/active-record', 'dray/messages', 'dray/pipeline/declare'],
   'dray/index.ts': [...model, 'dray/pipeline/declare'],
 }
 

@@ -11,6 +11,7 @@ import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
 import { testRun } from 'dray-infra/testing'
 import { orders } from '#test/fixture/functions/orders/pipeline.ts'
 
@@ -155,6 +156,28 @@ test('what the pipeline does not read may be left out, and is there for its filt
   })
 
   assert.deepEqual(run.target, [{ id: 1n, label: 'one' }])
+})
+
+test('the rows of a query are given as it would give them', async () => {
+  const query = sql`select no_such_column from ${Item}`
+  class Counted extends source.sourceQuery('counted', query, { id: bigint().primaryKey(), label: text() }) {
+    get shouted(): string {
+      return this.label.toUpperCase()
+    }
+  }
+  const counted = pipeline('counted', {
+    extract: fullLoad(Counted),
+    transform: (row) => ({ id: row.id, label: row.shouted }),
+    load: upsert(Product, { by: 'id' }),
+  })
+
+  const run = await testRun(counted, { source: [{ id: 1n, label: 'one' }], now: '2026-02-01 12:00:00' })
+  const next = await run.again({ source: [{ id: 2n, label: 'two' }], now: '2026-02-02 12:00:00' })
+
+  assert.deepEqual(next.target, [
+    { id: 1n, label: 'ONE' },
+    { id: 2n, label: 'TWO' },
+  ])
 })
 
 test('several runs at once keep apart, and other work keeps the databases of the environment', async () => {

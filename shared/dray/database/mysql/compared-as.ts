@@ -12,7 +12,7 @@ const BYTES = /^\\x[0-9a-f]+$/i
  * https://dev.mysql.com/doc/refman/8.0/en/type-conversion.html
  */
 export const comparedAs: Capabilities['comparedAs'] = (column, kind, liveType) => {
-  if (/^(enum|set)\(/i.test(liveType)) {
+  if (/^(enum|set)\b/i.test(liveType)) {
     const by = sql`cast(convert(${column} using utf8mb4) as binary)`
     return { by, value: (text) => sql`cast(${text} as binary)`, keepsIndex: false }
   }

@@ -8,6 +8,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -15,11 +16,14 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { queryRefused } from '../query-columns.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { CopyRows } from './copy-rows.ts'
 import { describeTable } from './describe.ts'
+import { describeQuery } from './describe-query.ts'
 import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -200,14 +204,15 @@ export class MysqlConnection implements Connection {
     }
   }
 
-  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+  async begin(mode: TransactionMode): Promise<void> {
     if (this.#inTransaction) throw new TerminalError('A transaction is open already; use a savepoint inside it.')
     if (mode === 'write' && this.#facts.refusesTemporaryTables) throw loggedAsStatements(this.session.place)
     await this.#translated(async () => {
       if (mode === 'snapshot') {
         this.#horizon = await this.#readHorizon()
         await beginSnapshot((sql) => this.#run(sql))
-      } else {
+      } else if (mode === 'read') await this.#run('START TRANSACTION READ ONLY')
+      else {
         // Without the gap locks of REPEATABLE READ, two partitions that load one table do not wait for each other. It
         // holds for the next transaction alone.
         const level = this.#facts.logsStatements ? 'REPEATABLE READ' : 'READ COMMITTED'
@@ -260,6 +265,13 @@ export class MysqlConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#facts.isMariaDB))
+  }
+
+  describeQuery(sql: string, parameters: readonly Bound[] = []): Promise<readonly LiveColumn[]> {
+    const prepare = (text: string) => this.session.prepare(text, this.#deadline)
+    return this.#translated(async () => describeQuery(prepare, this.#bound(sql, parameters))).catch((error: Error) => {
+      throw queryRefused(error)
+    })
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

@@ -21,7 +21,7 @@ export const liveTypes: LiveTypes = {
   datetime: ['timestamp', ...TEXTS],
   timestamp: ['timestamp', ...TEXTS],
   char: [...TEXTS, 'uuid'],
-  varchar: [...TEXTS, 'decimal', 'date', 'timestamp', 'uuid'],
+  varchar: [...TEXTS, 'decimal', 'date', 'timestamp', 'json', 'uuid'],
   tinytext: [...TEXTS, 'date', 'timestamp', 'json', 'uuid'],
   text: [...TEXTS, 'decimal', 'date', 'timestamp', 'json', 'uuid'],
   mediumtext: [...TEXTS, 'date', 'timestamp', 'json', 'uuid'],

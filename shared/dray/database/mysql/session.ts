@@ -5,7 +5,7 @@ import { RowTooLarge } from '../row-too-large.ts'
 import { type PacketMaker, type PageMaker, Reading, streamOf } from './reading.ts'
 import { type Reply, replyOf, withoutStatement } from './reply.ts'
 import type { Place } from './url.ts'
-import { NO_COLUMNS, readAsText } from './values.ts'
+import { NO_COLUMNS, readAsText, type TextColumns } from './values.ts'
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined
@@ -119,6 +119,25 @@ export class MysqlSession {
       )
       command.on('fields', (fields: unknown) => {
         if (Array.isArray(fields)) columns = readAsText(fields as FieldPacket[])
+      })
+    })
+  }
+
+  /** The columns that a statement would give; the server does not run it. */
+  prepare(sql: string, signal?: AbortSignal): Promise<TextColumns> {
+    return new Promise((resolve, reject) => {
+      const refusal = this.#lost ?? abortion(signal, this.place)
+      if (refusal) return reject(refusal)
+      const onAbort = () => {
+        const error = abortion(signal, this.place) as Error
+        void this.destroy(error).finally(() => reject(error))
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#driver.prepare(sql, (error, statement) => {
+        signal?.removeEventListener('abort', onAbort)
+        if (error) return reject(withoutStatement(error))
+        this.#driver.unprepare(sql)
+        resolve(readAsText((statement as unknown as { readonly columns: FieldPacket[] }).columns))
       })
     })
   }

@@ -9,13 +9,23 @@ const JSON_TYPE = 245
 const BINARY_CHARSET = 63
 const UTF8MB4 = 45
 
-/** The columns of a result: their names, and which of them hold bytes. */
+/** A type as the protocol has it, with its length in bytes and the digits behind its point. */
+export interface ColumnType {
+  readonly code: number
+  readonly length: number
+  readonly decimals: number
+  readonly flags: number
+  readonly isBytes: boolean
+}
+
+/** The columns of a result: their names and types, and which of them hold bytes. */
 export interface TextColumns {
   readonly names: readonly string[]
+  readonly types: readonly ColumnType[]
   readonly binary: readonly number[]
 }
 
-export const NO_COLUMNS: TextColumns = { names: [], binary: [] }
+export const NO_COLUMNS: TextColumns = { names: [], types: [], binary: [] }
 
 /**
  * Makes mysql2 read every column as the text that the server sent, called while it has the columns of a result and has
@@ -24,6 +34,7 @@ export const NO_COLUMNS: TextColumns = { names: [], binary: [] }
  */
 export function readAsText(fields: readonly FieldPacket[]): TextColumns {
   const names = fields.map(({ name }) => name)
+  const types = fields.map(typeOf)
   const binary: number[] = []
   fields.forEach((field, index) => {
     const type = field.columnType as number
@@ -40,7 +51,17 @@ export function readAsText(fields: readonly FieldPacket[]): TextColumns {
     field.characterSet = UTF8MB4
     field.encoding = isString || type === JSON_TYPE ? 'utf8' : 'latin1'
   })
-  return { names, binary }
+  return { names, types, binary }
+}
+
+function typeOf({ columnType, columnLength, decimals, flags, characterSet }: FieldPacket): ColumnType {
+  return {
+    code: columnType as number,
+    length: columnLength as number,
+    decimals: decimals as number,
+    flags: flags as number,
+    isBytes: characterSet === BINARY_CHARSET,
+  }
 }
 
 /** Writes the binary values of a row as `\x` and hexadecimal, in place. */

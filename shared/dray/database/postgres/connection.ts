@@ -8,6 +8,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -15,13 +16,15 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
 import { firstOf } from '../deadline.ts'
+import { queryRefused } from '../query-columns.ts'
 import { RowTooLarge } from '../row-too-large.ts'
 import { bindLiterals } from './bind-literals.ts'
 import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
-import { describeTable } from './describe.ts'
+import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settledFor } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -45,6 +48,7 @@ const LOCK_WAIT = "SELECT set_config('lock_timeout', '5min', true) WHERE current
 const ROLLBACK_MILLISECONDS = 2_000
 const MODES = {
   write: `BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; ${SETTINGS_OF_TRANSACTION}`,
+  read: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}`,
   snapshot: `BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; ${SETTINGS_OF_TRANSACTION}; SELECT 1`,
 }
 
@@ -234,7 +238,7 @@ export class PostgresConnection implements Connection {
       })
   }
 
-  async begin(mode: 'write' | 'snapshot'): Promise<void> {
+  async begin(mode: TransactionMode): Promise<void> {
     this.#firstFault = null
     this.#horizon = mode === 'snapshot' ? await this.#readHorizon() : null
     const isLimited = this.#deadline !== undefined && mode === 'write'
@@ -280,6 +284,19 @@ export class PostgresConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+  }
+
+  /** In a transaction that writes nothing: a function of the query may be called where it is planned. */
+  async describeQuery(sql: string, parameters: readonly Bound[] = []): Promise<readonly LiveColumn[]> {
+    const own = this.session.getTransactionStatus() === 'I'
+    if (own) await this.#run(MODES.snapshot, [], undefined)
+    try {
+      return await describeQuery((text, values) => this.#run(text, values, undefined), sql, parameters)
+    } catch (error) {
+      throw queryRefused(error as Error)
+    } finally {
+      if (own && this.session.lost === null) await this.rollback()
+    }
   }
 
   async settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

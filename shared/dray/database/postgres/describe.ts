@@ -1,25 +1,33 @@
 import type { Text } from '#dray/block/block.ts'
-import type { LiveTable } from '../adapter.ts'
+import type { Bound, LiveColumn, LiveTable } from '../adapter.ts'
+import { queryColumn, withoutRows } from '../query-columns.ts'
 import { quoteTable } from './names.ts'
+import type { Reply } from './session.ts'
 
 type Rows = (sql: string, parameters: readonly string[]) => Promise<readonly (readonly Text[])[]>
 
-/** A domain is the type that it is made of, through domains of domains. */
+/** The type that a type is made of, through domains of domains. */
+const heldType = (type: string, modifier: string) => `(
+    WITH RECURSIVE base (oid, modifier, depth) AS (
+      SELECT ${type}, ${modifier}, 0
+      UNION ALL
+      SELECT d.typbasetype, d.typtypmod, depth + 1 FROM base JOIN pg_type d ON d.oid = base.oid AND d.typtype = 'd'
+    )
+    SELECT format_type(base.oid, base.modifier) AS type FROM base ORDER BY depth DESC LIMIT 1
+  )`
+
 const COLUMNS = `
   SELECT a.attname, held.type, a.attnotnull OR t.typnotnull,
          a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> '', a.attgenerated <> '',
          a.attidentity <> ''
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
-  CROSS JOIN LATERAL (
-    WITH RECURSIVE base (oid, modifier, depth) AS (
-      SELECT a.atttypid, a.atttypmod, 0
-      UNION ALL
-      SELECT d.typbasetype, d.typtypmod, depth + 1 FROM base JOIN pg_type d ON d.oid = base.oid AND d.typtype = 'd'
-    )
-    SELECT format_type(base.oid, base.modifier) AS type FROM base ORDER BY depth DESC LIMIT 1
-  ) held
+  CROSS JOIN LATERAL ${heldType('a.atttypid', 'a.atttypmod')} held
   WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
   ORDER BY a.attnum`
+
+const TYPES = `
+  SELECT held.type FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS given (type, modifier, place)
+  CROSS JOIN LATERAL ${heldType('given.type', 'given.modifier')} held ORDER BY given.place`
 
 /** Unique over whole columns of every row, at once: neither partial, nor over expressions, nor deferred. */
 const KEYS = `
@@ -66,4 +74,19 @@ export async function describeKeys(
     else unique.set(index as string, [...(unique.get(index as string) ?? []), column as string])
   }
   return { primaryKey, uniqueKeys: [...unique.values()] }
+}
+
+/** The columns of a query, which is planned and not run. */
+export async function describeQuery(
+  run: (sql: string, parameters: readonly Bound[]) => Promise<Reply>,
+  sql: string,
+  parameters: readonly Bound[],
+): Promise<readonly LiveColumn[]> {
+  const { fields } = await run(withoutRows(sql), parameters)
+  const lists = [fields.map((field) => field.dataTypeID), fields.map((field) => field.dataTypeModifier)]
+  const { rows } = await run(
+    TYPES,
+    lists.map((list) => `{${list.join(',')}}`),
+  )
+  return fields.map(({ name }, place) => queryColumn(name, rows[place]?.[0] ?? ''))
 }

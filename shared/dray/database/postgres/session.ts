@@ -12,7 +12,7 @@ import { AS_TEXT, checkText } from './values.ts'
 export interface Reply {
   readonly command: string
   readonly rowCount: number | null
-  readonly fields: readonly { readonly name: string }[]
+  readonly fields: readonly { readonly name: string; readonly dataTypeID: number; readonly dataTypeModifier: number }[]
   readonly rows: readonly (readonly Text[])[]
 }
 

@@ -9,6 +9,7 @@ import type {
   HeldKeys,
   HeldRows,
   HeldTable,
+  LiveColumn,
   LiveTable,
   MergeResult,
   MergeTarget,
@@ -16,10 +17,12 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from '../adapter.ts'
+import { queryRefused } from '../query-columns.ts'
 import { RowTooLarge } from '../row-too-large.ts'
 import { DamagedRows } from './damaged-rows.ts'
-import { describeTable } from './describe.ts'
+import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
 import { holdKeys } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
@@ -174,7 +177,7 @@ export class SqliteConnection implements Connection {
     }
   }
 
-  begin(mode: 'write' | 'snapshot'): Promise<void> {
+  begin(mode: TransactionMode): Promise<void> {
     return this.#translated(async () => {
       const { database } = this.session
       if (mode === 'write') {
@@ -182,7 +185,7 @@ export class SqliteConnection implements Connection {
         await this.session.patiently(() => database.exec('BEGIN IMMEDIATE'))
         return
       }
-      this.#horizon = readHorizon(this.session)
+      this.#horizon = mode === 'snapshot' ? readHorizon(this.session) : null
       // The first read is what takes the snapshot.
       await this.session.patiently(() => {
         database.exec('BEGIN')
@@ -229,6 +232,13 @@ export class SqliteConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return this.#translated(async () => describeTable((sql, parameters) => this.session.rows(sql, parameters), table))
+  }
+
+  /** The values have no part in it: they are of no type. */
+  describeQuery(sql: string): Promise<readonly LiveColumn[]> {
+    return this.#translated(async () => describeQuery(this.session.database, sql)).catch((error: Error) => {
+      throw queryRefused(error)
+    })
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

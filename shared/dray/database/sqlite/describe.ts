@@ -1,5 +1,7 @@
+import type { DatabaseSync } from 'node:sqlite'
 import type { Text } from '#dray/block/block.ts'
-import type { LiveTable } from '../adapter.ts'
+import type { LiveColumn, LiveTable } from '../adapter.ts'
+import { queryColumn } from '../query-columns.ts'
 import { tableNameOf } from '../table-name.ts'
 
 type Rows = (sql: string, parameters: readonly string[]) => readonly (readonly Text[])[]
@@ -31,6 +33,14 @@ export function describeTable(rows: Rows, table: string): LiveTable | null {
     primaryKey: key.map(([column]) => column as string),
     uniqueKeys: indexesOf(rows, table, "il.origin <> 'pk'").map(({ columns: unique }) => unique),
   }
+}
+
+/** The columns of a query, which is prepared and not run; one that is an expression has no type. */
+export function describeQuery(database: DatabaseSync, sql: string): readonly LiveColumn[] {
+  return database
+    .prepare(sql)
+    .columns()
+    .map(({ name, type }) => queryColumn(name, type ?? ''))
 }
 
 /** Every unique key over whole columns of every row; a rowid's own key has no index and no collation. */

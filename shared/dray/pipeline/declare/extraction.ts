@@ -6,6 +6,7 @@ import { type Duration, secondsOf } from './duration.ts'
 import type { FilterPart, RowFilter } from './row-filter.ts'
 import { type NarrowedSource, narrowedSource, type SelectionOptions } from './selection.ts'
 import { expressionName, expressionParts, isSqlExpression, type SqlExpression } from './sql-expression.ts'
+import { chanceIn, volatileIn } from './volatile-sql.ts'
 import { zoneNamed } from './zone.ts'
 
 /** Rows whose cursor is NULL are in no window: refuse the run, read them every time, or leave them. */
@@ -87,6 +88,7 @@ export function fullLoad<S extends AnySource, N extends NameOf<S> = never>(
   options: FullLoadOptions<S, N> = {},
 ): Extraction<NarrowedSource<S, N>> {
   const what = `fullLoad(${source.definition.table})`
+  refuseVolatileQuery(what, source, chanceIn)
   return {
     ...narrowedSource(what, source, options, []),
     cursor: null,
@@ -203,6 +205,7 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
 ): Extraction<NarrowedSource<S, N, C>> {
   const what = `changedSince(${source.definition.table})`
   const refuse = (why: string) => new ConfigurationError(`${what}: ${why}`)
+  refuseVolatileQuery(what, source, volatileIn)
   const named = namedCursor(options.cursor, source, refuse)
   const isXid = named.kind === 'xid'
   if (isXid && (options.lag !== undefined || options.overlap !== undefined || options.zone !== undefined)) {
@@ -211,6 +214,11 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
   const isCounter = named.kind === 'counter'
   if (isCounter && (options.lag !== undefined || options.zone !== undefined)) {
     throw refuse('a counter knows no time, so it takes no lag and no zone; leave them out')
+  }
+  if (isCounter && options.overlap === undefined && source.definition.query !== undefined) {
+    throw refuse(
+      'the cursor is a counter, and a query does not say which counter its numbers are drawn from, so whether smaller ones come later is not known; say how many numbers are read again, overlap: 1000, or name a time stamp',
+    )
   }
   if (options.lateRows !== undefined) checkLateRows(named, source, refuse)
   const overlap = overlapOf(named, options.overlap, refuse)
@@ -230,6 +238,21 @@ export function changedSince<S extends AnySource, const C extends NameOf<S> = ne
     maxRowsPerSecond: rateOf(options.maxRowsPerSecond, what),
     maxConnections: connectionsOf(options.maxConnections, what),
   }
+}
+
+/** Throws `Configuration` for a query whose rows are others each time it is asked, while those that it reads stay. */
+function refuseVolatileQuery(what: string, { definition }: AnySource, found: (text: string) => string | undefined) {
+  const { parts = [] } = definition.query ?? {}
+  const texts = parts.flatMap((part) =>
+    part.kind === 'sql' ? [part.text] : part.kind === 'value' ? [`'${part.value}'`] : [],
+  )
+  const volatile = found(texts.join(' '))
+  if (volatile === undefined) return
+  throw new ConfigurationError(
+    chanceIn(texts.join(' ')) === undefined
+      ? `${what}: the query asks the clock (${volatile}), so rows come into it and leave it without their cursor moving on, and would be missed; read it with fullLoad(), or leave the clock to the pipeline's own window`
+      : `${what}: the query goes by chance (${volatile}), so partitions and later looks at it would see other rows; write what the rows themselves hold`,
+  )
 }
 
 type NamedCursor = Pick<Cursor, 'kind' | 'name' | 'fields' | 'expression'>

@@ -82,6 +82,8 @@ async function examineIndex(
   adapter: Adapter,
 ): Promise<readonly Checked[]> {
   const { definition } = extract.source
+  // Which index would help a query, only its own plan says.
+  if (definition.query !== undefined) return []
   if (isComputed(extract)) {
     const missing = await noteOfMissingIndex(extract, connection, { adapter })
     return missing === null ? [] : [found('cursor', 'warning', missing)]

@@ -1,4 +1,5 @@
 import { type RawBuilder, sql } from 'kysely'
+import { pastedSql } from '#dray/active-record/pasted-sql.ts'
 import { columnName, readColumn, tableName, where } from '#dray/active-record/sql.ts'
 import { type Timestamp, timestampOf } from '#dray/active-record/values.ts'
 import type { Text } from '#dray/block/block.ts'
@@ -53,7 +54,9 @@ export async function lookForTwins(
       const looking = new Look(pipeline, { connection, table, conditions })
       const missing = await looking.notesOfMissing()
       if (!(await isView(source))) return missing
-      return [...missing, ...(await looking.notesOfShared(timestampOf(new Date(now()).toISOString())))]
+      const shared = await looking.notesOfShared(timestampOf(new Date(now()).toISOString()))
+      const isPart = source.definition.query !== undefined && window !== null
+      return [...missing, ...shared, ...(isPart ? await looking.notesOfOthers() : [])]
     })
   try {
     return await withDeadline(AbortSignal.any([signal, deadline]), look)
@@ -124,6 +127,23 @@ class Look {
     ]
   }
 
+  /** Of a query under a cursor: rows that share their key with one of the window, which it may be about to replace. */
+  async notesOfOthers(): Promise<readonly string[]> {
+    const { extract } = this.#pipeline
+    const { primaryKey } = this.#definition
+    const keys = sql.join(primaryKey.map(columnName))
+    const from = sql`from ${tableName(this.#definition)}`
+    const isNext = sql`(${keys}) in (select ${keys} ${from}${where([...this.#rows.conditions, sql`not (${this.#isMissing()})`])})`
+    const shared = sql`select 1 as ${sql.id('dray_key')} ${from}${where([...ownRows(extract, this.#rows.table), isNext])} group by ${keys} having count(*) > 1`
+    const [row] = await this.#query(sql`select count(*) from (${shared}) as ${sql.id('dray_keys')}`)
+    const count = Number(row?.[0])
+    if (count === 0) return []
+    const [key, have] = count === 1 ? ['1 key', 'has'] : [`${count} keys`, 'have']
+    return [
+      `${key} (${keyNames(this.#pipeline)}) of this window ${have} several rows in the query ${nameOf(this.#pipeline)}, and of each key the newest row by the cursor is in the target, in the place of the others: where these are different things, as of a join that multiplies rows, make the key whole by primaryKey() of more fields`,
+    ]
+  }
+
   get #definition() {
     return this.#pipeline.extract.source.definition
   }
@@ -169,9 +189,8 @@ class Look {
     )
   }
 
-  /** A statement that has no values to bind. */
   #pasted(statement: Sql): string {
-    return compile(this.#adapter, statement).sql
+    return pastedSql(this.#adapter, statement)
   }
 
   async #query(statement: Sql): Promise<readonly (readonly Text[])[]> {

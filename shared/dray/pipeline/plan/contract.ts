@@ -95,9 +95,10 @@ function unknownColumns({ definition }: AnyModel, live: LiveTable | null): strin
 /** With what would load them. */
 function notesOfUnknown({ extract: { model } }: Pipeline, live: LiveTable | null): string[] {
   const { database, table } = model.definition
-  return unknownColumns(model, live).map(
-    (note) =>
-      `${note}; to load them: npx dray schema pull ${database}.${table} shows their fields, add them to both models, then npx dray schema plan; or say columns: 'follow', which takes over each new column`,
+  return unknownColumns(model, live).map((note) =>
+    model.definition.query !== undefined
+      ? note
+      : `${note}; to load them: npx dray schema pull ${database}.${table} shows their fields, add them to both models, then npx dray schema plan; or say columns: 'follow', which takes over each new column`,
   )
 }
 

@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import { pastedSql } from '#dray/active-record/pasted-sql.ts'
 import { tableName } from '#dray/active-record/sql.ts'
 import type { Connection } from '#dray/database/adapter.ts'
 import { compile } from '#dray/database/statement.ts'
@@ -30,6 +31,7 @@ export async function noteOfMissingIndex(
 ): Promise<string | null> {
   const { adapter } = table
   const { definition } = extraction.source
+  if (definition.query !== undefined) return null
   const value = cursorValue(extraction)
   const select = sql`select ${value} from ${tableName(definition)} where ${value} is not null order by ${value} limit 1`
   const explain = compile(adapter, adapter.indexOrder.explain(select))
@@ -41,11 +43,6 @@ export async function noteOfMissingIndex(
 }
 
 function expressionText(extraction: Extraction, { adapter }: Pick<SourceTable, 'adapter'>): string {
-  const { sql: text, parameters } = compile(adapter, cursorValue(extraction, { isOfIndex: true }))
-  const bare = cursorOf(extraction).expression === null ? text : text.slice(1, -1)
-  const literal = (value: unknown) => `'${String(value).replaceAll("'", "''")}'`
-  return parameters.reduce<string>(
-    (filled, value, place) => filled.replace(adapter.placeholder(place + 1), () => literal(value)),
-    bare,
-  )
+  const text = pastedSql(adapter, cursorValue(extraction, { isOfIndex: true }))
+  return cursorOf(extraction).expression === null ? text : text.slice(1, -1)
 }

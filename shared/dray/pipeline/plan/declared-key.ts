@@ -19,7 +19,9 @@ export function isKeyDeclaredAlone(
   return ![live.primaryKey, ...live.uniqueKeys].some(isHeld)
 }
 
-export function isView({ database, definition }: AnyModel): Promise<boolean> {
+/** A query is one, too. */
+export async function isView({ database, definition }: AnyModel): Promise<boolean> {
+  if (definition.query !== undefined) return true
   return database.withConnection(async (connection, adapter) => {
     const { sql: text, parameters } = compile(adapter, adapter.schema.viewNamed(definition.table))
     return (await connection.query(text, parameters)).rows.length > 0

@@ -6,8 +6,9 @@ import { replacesRows } from '#dray/pipeline/rows/taken-over-key.ts'
 
 /** Throws `Terminal` where keys of two rows would be read as one: one row would take the other's place. */
 export async function refuseSameTexts(pipeline: Pipeline, live: readonly LiveColumn[]): Promise<void> {
-  if (!replacesRows(pipeline)) return
   const { database, definition } = pipeline.extract.source
+  // Rows of a query that share a key are compared by Load.
+  if (!replacesRows(pipeline) || definition.query !== undefined) return
   const key = definition.primaryKey.map(({ column, field }) => ({
     name: column,
     kind: field.settings.kind,

@@ -105,14 +105,14 @@ const BELOW = '470'
 
 /** All that is gone, or nothing; and never what is there. Rows that say it themselves are there, and are changed. */
 function deleting(load: 'deletes' | 'told', name: string = load, shape: PipelineShape = {}): KindOfRun {
-  const { isView = false, below = null } = shape
+  const { from, below = null } = shape
   let before: Digests = new Map()
   return {
     name,
     shape: { load, partitionRows: PARTITION_ROWS, ...shape },
     critical: /staging\.read object starts/,
     async begin(lane) {
-      if (isView) await lane.source.run('create view item_view as select * from item')
+      if (from === 'view') await lane.source.run('create view item_view as select * from item')
       await firstRun(lane)
     },
     async prepare(lane, round) {
@@ -451,6 +451,20 @@ function readingTwoStamps(): KindOfRun {
   }
 }
 
+/** What has changed of a join, by its cursor. */
+function readingQuery(): KindOfRun {
+  return {
+    name: 'query since',
+    shape: { from: 'query', partitionRows: PARTITION_ROWS },
+    begin: firstRun,
+    async prepare(lane, round) {
+      await changeRows(lane, round)
+      return null
+    },
+    check: (lane) => demandSource(lane),
+  }
+}
+
 /** New rows of each round, by their numbers, which are appended once each. */
 function counting(): KindOfRun {
   const written = new Map<string, string>()
@@ -555,7 +569,7 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   replacing,
   () => deleting('deletes'),
   () => deleting('deletes', 'deletes of a part', { below: BELOW }),
-  () => deleting('deletes', 'view', { isView: true }),
+  () => deleting('deletes', 'view', { from: 'view' }),
   () => deleting('told'),
   leaving,
   sharing,
@@ -572,4 +586,6 @@ export const kindsOfRuns: readonly (() => KindOfRun)[] = [
   comingLate,
   tryingAgain,
   updatingOnly,
+  () => deleting('deletes', 'query', { from: 'query' }),
+  readingQuery,
 ]

@@ -4,6 +4,7 @@ import { type Timestamp, timestampOf } from 'dray/internal/active-record/values.
 import { changedSince, counter, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
 import type { Unit } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
@@ -47,8 +48,8 @@ export interface PipelineShape {
   readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
   /** Is about the rows below this amount, and deletes those that leave them. */
   readonly below?: string
-  /** Reads a view of the rows, which has no key but the model's. */
-  readonly isView?: boolean
+  /** Reads a view of the rows, or a query that joins them, which have no key but the model's. */
+  readonly from?: 'view' | 'query'
   /** Takes rows without a label. */
   readonly isRepaired?: boolean
   /** So many rows are a run where there are more. */
@@ -67,7 +68,6 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     concurrency = 2,
     load = 'upsert',
     isRepaired = false,
-    isView = false,
     retry = 0,
     below,
     firstRows,
@@ -75,7 +75,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
   if (load === 'replica') return { source, target, items: familyOf(PIPELINE, source, target) }
-  class Item extends source.source(isView ? 'item_view' : 'item', {
+  const fields = {
     id: bigint().primaryKey(),
     code: text(),
     label: text().nullable(),
@@ -83,7 +83,10 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     note: text().nullable(),
     changedAt: timestamp(),
     movedAt: timestamp().nullable(),
-  }) {}
+  }
+  class Stored extends source.source(shape.from === 'view' ? 'item_view' : 'item', fields) {}
+  const joined = sql`select i.id, i.code, n.label, i.amount, n.note, i.changed_at, n.moved_at from ${Stored} i join ${Stored} n on n.id = i.id where i.code <> ${''}`
+  class Item extends (shape.from === 'query' ? source.sourceQuery('joined_items', joined, fields) : Stored) {}
   /** The same table, known by its code. */
   class Coded extends source.source('item', {
     code: text().primaryKey(),

@@ -36,6 +36,7 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
   if (overtaken !== undefined) return trouble.hasCommittedSince(overtaken)
   if (/^DataQuality: .*(at most \d+ may be deleted|has no row at all|may lose \d+ at most)/.test(reason))
     return scenario.purgedAfterSeconds !== null || scenario.deletions > 0
+  if (/^DataQuality: .*of its \d+ checks? (does|do) not hold/.test(reason)) return scenario.shape.check === 'fail'
   return isTroubled(trouble) && TROUBLE.test(reason)
 }
 

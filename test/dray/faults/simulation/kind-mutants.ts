@@ -12,6 +12,7 @@ const DELETE_GONE = 'shared/dray/pipeline/landing/delete-gone.ts'
 const SECOND_TRY = 'shared/dray/pipeline/landing/second-try.ts'
 const HISTORY = 'shared/dray/pipeline/landing/history.ts'
 const DECISIONS = 'shared/dray/pipeline/landing/history-decisions.ts'
+const CHECKS = 'shared/dray/pipeline/checks/check-pipeline.ts'
 const RESUME = 'shared/dray/pipeline/landing/resume.ts'
 
 const shape: PipelineShape = {
@@ -198,6 +199,12 @@ export const historyMutants: readonly Mutant[] = [
       ],
     ],
     over: { kind: 'history', writers: 5, initialRows: 10 },
+  },
+  {
+    bug: 'a run commits though a check does not hold',
+    file: CHECKS,
+    edits: [['if (failed.length === 0) return\n', 'if (failed.length >= 0) return\n']],
+    over: { kind: 'modes', initialRows: 12 },
   },
   {
     bug: 'a row that was replayed follows a newer version',

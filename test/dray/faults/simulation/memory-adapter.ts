@@ -16,6 +16,7 @@ import type {
   QueryResult,
   Settled,
   SettledOptions,
+  TransactionMode,
 } from 'dray/internal/database/adapter.ts'
 import { postgresBuilder } from 'dray/internal/database/postgres/builder.ts'
 import { capabilities } from 'dray/internal/database/postgres/capabilities.ts'
@@ -199,7 +200,7 @@ export class MemoryConnection implements Connection {
     })
   }
 
-  begin(mode: 'write' | 'snapshot'): Promise<void> {
+  begin(mode: TransactionMode): Promise<void> {
     return this.#request(`begin ${mode}`, undefined, () => {
       this.#transaction = this.#database.begin(mode, true)
     })
@@ -231,6 +232,10 @@ export class MemoryConnection implements Connection {
 
   describe(table: string): Promise<LiveTable | null> {
     return this.#request(`describe ${table}`, undefined, () => this.#database.describe(table))
+  }
+
+  describeQuery(): Promise<never> {
+    throw new Error('the simulation has no queries')
   }
 
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {

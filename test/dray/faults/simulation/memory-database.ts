@@ -1,6 +1,13 @@
 import { DatabaseSync, type StatementSync } from 'node:sqlite'
 import type { Text } from 'dray/internal/block/block.ts'
-import type { Bound, LiveTable, QueryResult, Settled, SettledOptions } from 'dray/internal/database/adapter.ts'
+import type {
+  Bound,
+  LiveTable,
+  QueryResult,
+  Settled,
+  SettledOptions,
+  TransactionMode,
+} from 'dray/internal/database/adapter.ts'
 import { settled } from 'dray/internal/database/postgres/horizon.ts'
 import { DataQualityError, TerminalError, TransientError } from 'dray/internal/errors.ts'
 import {
@@ -149,9 +156,9 @@ export class MemoryDatabase {
   }
 
   /** A reader reads from the replica, where there is one. */
-  begin(mode: 'write' | 'snapshot' = 'write', isReader = false): MemoryTransaction {
+  begin(mode: TransactionMode = 'write', isReader = false): MemoryTransaction {
     this.#transactions += 1
-    const snapshot = mode === 'snapshot' ? this.#commitsFor(isReader) : null
+    const snapshot = mode !== 'write' ? this.#commitsFor(isReader) : null
     const transaction = new MemoryTransaction(this.#transactions, this.options.now(), snapshot, isReader)
     this.#open.add(transaction)
     return transaction

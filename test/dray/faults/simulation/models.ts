@@ -1,9 +1,11 @@
 import { bigint, boolean, text, timestamp, varchar } from 'dray/internal/active-record/field-kinds.ts'
 import type { ModelClass } from 'dray/internal/active-record/model.ts'
+import { noRows } from 'dray/internal/pipeline/declare/checks.ts'
 import type { DeletesOption } from 'dray/internal/pipeline/declare/deletes-option.ts'
 import { changedSince, type Extraction, fullLoad } from 'dray/internal/pipeline/declare/extraction.ts'
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { type Pipeline, pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
 import { task } from 'dray/internal/pipeline/declare/task.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 import { SimulatedDatabase } from './memory-adapter.ts'
@@ -115,6 +117,8 @@ export interface PipelineShape {
   readonly mostLost?: number
   /** The others are left alone. */
   readonly writes?: 'new keys' | 'known keys'
+  /** Until it is repaired, the pipeline wants no odd row in its table. */
+  readonly check?: 'fail' | 'warn'
 }
 
 export const PIPELINE = 'items'
@@ -140,9 +144,14 @@ export function pipelineOf(shape: PipelineShape, isRepaired: boolean, name = PIP
     deletes: deletesOf(shape),
     concurrency,
     limits: LIMITS,
+    checks: shape.check === undefined || isRepaired ? [] : [noneIsOdd(shape.check)],
     // One row that stays out may keep out any number of others.
     ...(shape.table === 'labelled' ? { quarantine: { rows: 1_000, share: 1 } } : {}),
   }) as unknown as Pipeline
+}
+
+function noneIsOdd(severity: 'fail' | 'warn') {
+  return noRows('none is odd', sql`select code from ${Product} where label = ${LABELS.odd}`, { severity })
 }
 
 function loadOf({ load, versioned, deletes, table, mostLost: most = 1, writes }: PipelineShape) {

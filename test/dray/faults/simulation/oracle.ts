@@ -2,7 +2,7 @@ import { type CommitInput, type LoadInput, planningRun } from 'dray/internal/mes
 import type { Plan } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import type { QuarantinedRow } from 'dray/internal/pipeline/rows/quarantined-row.ts'
 import type { Change, Row } from './memory-transaction.ts'
-import { PIPELINE, tableOf } from './models.ts'
+import { LABELS, PIPELINE, tableOf } from './models.ts'
 import { ClosingOracle, isGivenBack, isTakenAway } from './oracle-closing.ts'
 import { ContentOracle } from './oracle-content.ts'
 import { HistoryOracle, isNext } from './oracle-history.ts'
@@ -129,6 +129,7 @@ export class Oracle {
   /** The state of the pipeline says that a run has committed. */
   committed(input: CommitInput, before: string | null, after: string | null): void {
     const run = this.#witness.run(planningRun(input))
+    this.#refuseUnchecked(input)
     if (this.#witness.run(input.run.id).isElsewhere) throw new Divergence(`${run.id} has committed on another server`)
     const planning = planningRun(input)
     this.#committed.set(planning, this.#counted(planning))
@@ -138,6 +139,13 @@ export class Oracle {
     if (sharedCodes && !shape.versioned) this.#landing.checkOutdated(planning)
     if (run.mode !== null) this.#someRowsCommitted(run, input, before, after)
     else this.#wholeRunCommitted(run, before, after)
+  }
+
+  /** A check that does not hold keeps a run from committing. */
+  #refuseUnchecked({ run: { id } }: CommitInput): void {
+    if (this.#witness.scenario.shape.check !== 'fail' || this.#witness.run(id).isRepaired) return
+    const odd = this.#witness.targetRows().find(({ label }) => label === LABELS.odd)
+    if (odd !== undefined) throw new Divergence(`${id} has committed though its check does not hold: ${shown(odd)}`)
   }
 
   #counted(planning: string) {

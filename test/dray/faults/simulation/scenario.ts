@@ -228,14 +228,17 @@ function drawKind(kind: Kind, usual: Scenario, random: Random): Partial<Scenario
         runs: runs(['usual', 'usual', 'resume', 'keys', ...(own.kind === 'full' ? [] : (['backfill'] as const))]),
       }
     }
-    case 'modes':
+    case 'modes': {
+      const modes = runs(['usual', 'backfill', 'keys', 'replay', 'resume', 'resume'])
+      const check = repairedAfterSeconds === null ? null : random.pick(['fail', 'fail', 'warn', null] as const)
       return {
-        shape: { ...shape, kind: 'incremental' },
+        shape: { ...shape, kind: 'incremental', ...(check === null ? {} : { check }) },
         // Of rows that share one, a single one that is read again must not come over a newer one.
         ...(shape.versioned ? {} : uniqueCodes(usual)),
         repairedAfterSeconds,
-        runs: runs(['usual', 'backfill', 'keys', 'replay', 'resume', 'resume']),
+        runs: modes,
       }
+    }
     case 'wide':
       return {
         shape: { ...shape, load: shape.kind === 'full' ? 'replace' : 'upsert', partitionRows: 1, versioned: false },
