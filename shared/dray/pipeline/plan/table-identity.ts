@@ -52,7 +52,9 @@ async function identityOfQuery(
 /** The ids and the definition of a table that a query names. */
 type QueriedTable = readonly [ids: readonly string[], definition: string | null]
 
-function isSameQuery(adapter: Adapter, known: string, now: string): boolean {
+function isSameQuery(adapter: Adapter, known: string | null, now: string | null): boolean {
+  // That of a table is no list: a model may have become a query.
+  if (!known?.startsWith('[') || now === null) return false
   const [[knownText, knownTables], [text, tables]] = [known, now].map(
     (definition) => JSON.parse(definition) as [string, QueriedTable[]],
   ) as [[string, QueriedTable[]], [string, QueriedTable[]]]
@@ -92,7 +94,7 @@ export async function otherTable(
       )
     }
   } else if (extract.source.definition.query !== undefined) {
-    if (!isSameQuery(adapter, known.definition ?? '[]', now.definition ?? '[]'))
+    if (!isSameQuery(adapter, known.definition, now.definition))
       return other(
         `the query ${where}, or a table that it reads, is not what it was at last_run, so rows may belong to it that were stamped before`,
       )
