@@ -26,7 +26,11 @@ export function queryOf({ code, values }: SqlTemplate, database: string, name: s
     )
   }
   const tables = [...new Set(values.flatMap((value) => modelOf(value) ?? []))]
-  for (const { database: other, table } of tables) {
+  for (const { database: other, table, query } of tables) {
+    if (query !== undefined)
+      throw refuse(
+        `it names ${table}, which is a query and no table; write its SELECT in it, as by with … as (select …)`,
+      )
     if (other !== database)
       throw refuse(
         `it reads ${other}.${table}, and is asked in ${database}, which does not have that table; read one of them by a pipeline apart`,

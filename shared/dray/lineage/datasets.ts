@@ -44,7 +44,7 @@ export function datasetsOf(models: readonly DatasetModel[]): readonly LineageDat
 
 function tablesOf(definition: TableDefinition): readonly TableDefinition[] {
   const { tables = [] } = definition.query ?? {}
-  return tables.length === 0 ? [definition] : tables.flatMap(tablesOf)
+  return tables.length === 0 ? [definition] : tables
 }
 
 /** The same, with the rows that were written to it. */

@@ -485,6 +485,7 @@ test('A query that no run could read is refused where it is declared', () => {
     declare(sql`select id from ${Elsewhere}`),
     /it reads query-other\.elsewhere, and is asked in query-source/,
   )
+  assert.throws(declare(sql`select id from ${OpenOrder} o`), /it names open_orders, which is a query and no table/)
   assert.throws(declare(sql`select ${undefined} from orders`), /a value of it is undefined/)
   assert.throws(
     declare(sql`select ${Elsewhere.fields.id} from ${SourceOrder}`),
