@@ -220,6 +220,22 @@ onEachEngine('a source from a query', [source, target], (engine) => {
     assert.equal((await runPipeline(more, 'run-3', services)).read, 0)
   })
 
+  test('in one database with its target is the same query in the next run', async () => {
+    const { services } = engine.harness
+    class OrderHere extends source.table('open_order_here', ORDER) {}
+    await (OrderHere as unknown as ModelClass).createTable()
+    const here = pipeline('open-orders', {
+      extract: changedSince(OpenOrder, { cursor: 'changedAt' }),
+      transform: ({ ...order }: OpenOrder) => order,
+      load: upsert(OrderHere, { by: 'id' }),
+    })
+    const first = await runPipeline(here, 'run-1', services)
+
+    const second = await runPipeline(here, 'run-2', services)
+
+    assert.deepEqual([first.read, second.read], [4, 0])
+  })
+
   test('is previewed, reconciled, and read by single keys', async () => {
     const { services } = engine.harness
     const { rows } = await preview(inParts, { limit: 2, lastRun: null }, services)
