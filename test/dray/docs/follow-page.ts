@@ -89,7 +89,7 @@ export class PageFollower {
     }
   }
 
-  /** What the compiler says of the project, and the linter of the files that the page has written; empty where nothing is wrong. */
+  /** What the compiler says of the project, and the linter of files that the page has written; empty if all is well. */
   async fault(): Promise<string> {
     const said = (name: string, ...args: string[]) =>
       promisify(execFile)(join(root, 'node_modules/.bin', name), args, { cwd: this.#folder }).then(
