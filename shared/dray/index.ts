@@ -69,6 +69,7 @@ export {
   type NullCursors,
   xid,
 } from './pipeline/declare/extraction.ts'
+export { type LandedRows, landed } from './pipeline/declare/landed-rows.ts'
 export {
   append,
   type HistoryOptions,
@@ -97,11 +98,14 @@ export {
   type TableOverride,
 } from './pipeline/declare/replica.ts'
 export { type SqlExpression, sql } from './pipeline/declare/sql-expression.ts'
+export { sqlFile } from './pipeline/declare/sql-file.ts'
+export type { SqlTaskOptions } from './pipeline/declare/sql-task.ts'
 export {
   checked,
   type TableChecks,
   type Task,
   type TaskContext,
   type TaskResult,
+  type TaskWork,
   task,
 } from './pipeline/declare/task.ts'

@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { basename, dirname } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { Plugin } from 'esbuild'
 import { drayFolder } from '#dray-infra/project/project-folder.ts'
 
@@ -41,6 +41,31 @@ function unusedModule(path: string): string {
   return `module.exports = new Proxy({}, {
     get: (_, name) => name === '__esModule' ? true : () => { throw Object.assign(new Error(${JSON.stringify(message)}), { name: 'Terminal' }) }
   })`
+}
+
+const SQL_FILE = /\bsqlFile\(\s*(['"])([^'"]+)\1\s*,\s*import\.meta\.url\b/g
+
+/** The text of a `.sql` file is in the bundle, where no file is beside a module. */
+export const inlinedSqlFiles: Plugin = {
+  name: 'inlined-sql-files',
+  setup({ onLoad }) {
+    onLoad({ filter: /\/functions\/.*\.ts$/ }, async ({ path }) => {
+      const source = await readFile(path, 'utf8')
+      if (!source.includes('sqlFile(')) return undefined
+      const files = [...source.matchAll(SQL_FILE)].map(([, , file]) => join(dirname(path), file ?? ''))
+      const texts = new Map<string, string>()
+      for (const file of files) texts.set(file, await readFile(file, 'utf8'))
+      const contents = source.replace(SQL_FILE, (_, quote, file) => {
+        const text = encodeURIComponent(texts.get(join(dirname(path), file)) ?? '').replaceAll("'", '%27')
+        return `sqlFile(${quote}${file}${quote}, 'data:text/plain,${text}'`
+      })
+      const left = /\bsqlFile\((?!\s*(['"])[^'"]+\1\s*,\s*'data:)/.test(contents)
+      if (!left) return { contents, loader: 'ts', watchFiles: files }
+      const error =
+        "its file could not be found, so it would not be in the bundle: write sqlFile('./name.sql', import.meta.url, …)"
+      return { errors: [{ text: `${path}: sqlFile(): ${error}` }] }
+    })
+  },
 }
 
 /** A function keeps its state in DynamoDB: the file of items is for commands on a laptop. */

@@ -62,12 +62,13 @@ export function reachingHandlers(workflows: readonly DeployedWorkflow[]): Readon
 function databasesOfAll(workflows: readonly DeployedWorkflow[]): ReadonlyMap<string, StepDatabases> {
   const all = new Map<string, StepDatabases>()
   for (const { databases } of workflows) {
-    for (const [step, { sources, targets, declared }] of databases) {
+    for (const [step, { sources, targets, declared, ...more }] of databases) {
       const known = all.get(step)
       all.set(step, {
         sources: [...new Set([...(known?.sources ?? []), ...sources])].sort(),
         targets: [...new Set([...(known?.targets ?? []), ...targets])].sort(),
         declared: [...new Set([...(known?.declared ?? []), ...declared])].sort(),
+        ...more,
       })
     }
   }

@@ -51,13 +51,18 @@ function schemaAccess(databases: Databases): HandlerAccess {
 
 /** Pipelines of the same databases have the same access, and one role: an account has not many of these. */
 function stepAccess(step: string, stage: string, databases: Databases): HandlerAccess {
-  const { sources, targets, declared } = databases.get(step) ?? { sources: [], targets: [], declared: [] }
+  const {
+    sources,
+    targets,
+    declared,
+    isSql = false,
+  } = databases.get(step) ?? ({ sources: [], targets: [], declared: [] } as StepDatabases)
   if (stage === 'run') {
     const staging = { read: [], write: [] }
     return {
       databases: [...new Set([...targets, ...declared])].sort(),
       staging,
-      state: 'steps',
+      state: isSql ? 'all' : 'steps',
       announces: false,
       tellsLineage: true,
     }
@@ -136,10 +141,11 @@ function controlAccess(stage: string, databases: Databases): HandlerAccess {
   }
 }
 
-/** The role of a handler: `extract-shop`, `transform`, `load-warehouse`, `plan`. */
-export function roleOf(handler: string, { databases }: Pick<HandlerAccess, 'databases'>): string {
+/** The role of a handler: `extract-shop`, `transform`, `load-warehouse`, `plan`; of a SELECT `sql-warehouse`. */
+export function roleOf(handler: string, { databases, state }: Pick<HandlerAccess, 'databases' | 'state'>): string {
   const [, owner = '', stage = ''] = /^functions\/([^/]+)\/([^/]+)\.ts$/.exec(handler) ?? []
-  return owner === 'dray' ? stage : [stage === 'run' ? 'task' : stage, ...databases].join('-')
+  if (owner === 'dray') return stage
+  return [stage !== 'run' ? stage : state === 'all' ? 'sql' : 'task', ...databases].join('-')
 }
 
 /** Which part of a network a handler runs in; null: outside, where it may call whatever it likes. */

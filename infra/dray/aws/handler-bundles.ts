@@ -6,6 +6,7 @@ import { build, type Metafile, type OutputFile } from 'esbuild'
 import type { Engine } from '#dray-infra/project/environment.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import {
+  inlinedSqlFiles,
   lighterHttp,
   plainSchemas,
   withoutAuthorities,
@@ -101,6 +102,7 @@ async function bundleGroup(group: readonly BundledHandler[], project: string): P
       withoutOtherCredentials,
       lighterHttp,
       plainSchemas,
+      inlinedSqlFiles,
       ...(isTransform(first) ? [] : [withoutCleaning]),
     ],
     metafile: true,

@@ -9,6 +9,8 @@ export interface StepDatabases {
   readonly targets: readonly string[]
   /** Of the tables that a task says it works with. */
   readonly declared: readonly string[]
+  /** It is a task that is SQL, which keeps a `last_run`. */
+  readonly isSql?: true
 }
 
 /**
@@ -27,8 +29,11 @@ export async function databasesOfSteps(
   for (const { name, reconciled } of workflow.steps) {
     if (reconciled !== undefined) databases.set(name, databasesOf(await project.findUnit(reconciled.pipeline)))
   }
-  for (const { kind, name, databases: declared = [] } of workflow.steps) {
-    if (kind === 'task') databases.set(name, { sources: [], targets, declared })
+  for (const { kind, name, written, databases: declared = [] } of workflow.steps) {
+    // A SELECT names its tables, all of one database.
+    if (kind === 'task' && written !== undefined)
+      databases.set(name, { sources: [], targets: [], declared, isSql: true })
+    else if (kind === 'task') databases.set(name, { sources: [], targets, declared })
   }
   return databases
 }

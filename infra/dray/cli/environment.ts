@@ -1,6 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import type { Task } from 'dray/internal/pipeline/declare/task.ts'
+import type { SqlTask, Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
@@ -66,6 +66,17 @@ export function withUnit<T>(
     },
     work,
   )
+}
+
+/** The same of a task that is a SELECT; null for any other name. */
+export async function withSqlTask<T>(
+  options: Where,
+  name: string,
+  work: (task: SqlTask, services: Services) => Promise<T>,
+): Promise<T | null> {
+  const { sqlTaskNamed } = await import('./pipelines.ts')
+  const task = await sqlTaskNamed(name)
+  return task === null ? null : withFound(options, async () => ({ found: task, databases: task.databases }), work)
 }
 
 /** The same of a task. */

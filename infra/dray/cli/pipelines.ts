@@ -1,7 +1,7 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
-import type { Task } from 'dray/internal/pipeline/declare/task.ts'
+import { isSqlTask, type SqlTask, type Task } from 'dray/internal/pipeline/declare/task.ts'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import { findTask } from '#dray-infra/project/find-task.ts'
 import { knownNames } from '#dray-infra/project/known-names.ts'
@@ -32,6 +32,13 @@ export async function taskNamed(name: string): Promise<Task> {
   return findTask((await loadProject()).folder, name)
 }
 
+/** The task of a name that is a SELECT; null for any other name. */
+export async function sqlTaskNamed(name: string): Promise<SqlTask | null> {
+  if (!(await taskNames()).includes(name)) return null
+  const task = await taskNamed(name)
+  return isSqlTask(task) ? task : null
+}
+
 /** The pipeline of a name, or the replica of a table's. Throws `Configuration` with the names there are. */
 export async function unitNamed(name: string): Promise<Unit> {
   const project = await loadProject()
@@ -42,7 +49,7 @@ export async function unitNamed(name: string): Promise<Unit> {
   const task = project.workflows.find(({ steps }) => steps.some((step) => step.kind === 'task' && step.name === name))
   if (task !== undefined) {
     throw new ConfigurationError(
-      `${name} is a task of the workflow ${task.name}, and this is about pipelines, so nothing was done: a task has no source, no last_run and no quarantine; \`npx dray run ${name}\` runs it alone.`,
+      `${name} is a task of the workflow ${task.name}, and this is about pipelines, and tasks that are one SELECT, so nothing was done: it has no source, no last_run and no quarantine; \`npx dray run ${name}\` runs it alone.`,
     )
   }
   if (units.length === 0) {

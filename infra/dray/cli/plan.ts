@@ -17,7 +17,7 @@ interface PlanOptions extends CommonOptions {
 export function addPlan(program: Command, _verbs: Verbs): void {
   withCommonOptions(program.command('plan'))
     .description('what the next run of a pipeline or a replica would read; takes no lease and changes nothing')
-    .argument('<pipeline>', 'a pipeline, a replica, or a table of one: sales-raw/orders')
+    .argument('<pipeline>', 'a pipeline, a task that is SQL, a replica, or a table of one: sales-raw/orders')
     .option('--keys <keys>', 'of a run of these keys')
     .option('--from <time>', 'of a backfill')
     .option('--to <time>', 'of a backfill')
@@ -28,6 +28,7 @@ export function addPlan(program: Command, _verbs: Verbs): void {
 async function show(name: string, options: PlanOptions): Promise<void> {
   const { planWholeReplica } = await import('./plan-replica.ts')
   const isOfOne = options.keys !== undefined || options.from !== undefined || options.to !== undefined
+  if (!isOfOne && (await planOfSqlTask(name, options))) return
   if (!isOfOne && (await planWholeReplica(name, options))) return
   const { isLocal, withPipeline } = await import('./environment.ts')
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
@@ -59,6 +60,35 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     return printJson({ ...planned, on_aws: onAws(needs) })
   }
   print(text({ name, owner }, drafted, lastRun, holder, needs))
+}
+
+/** False for a name that is not that of a task which is SQL. */
+async function planOfSqlTask(name: string, options: PlanOptions): Promise<boolean> {
+  const { withSqlTask } = await import('./environment.ts')
+  const { planSqlTask } = await import('dray/internal/pipeline/sql-task/inspect-sql-task.ts')
+  const found = await withSqlTask(options, name, async (task, services) => ({
+    ...(await planSqlTask(task, services)),
+    owner: task.owner,
+    isWindowed: task.work.isWindowed,
+  }))
+  if (found === null) return false
+  const { reads, writes, from, lastRun, holder, rows, notes, owner, isWindowed } = found
+  if (options.json) {
+    const window = isWindowed ? { from } : null
+    printJson({ task: name, owner, reads, writes, window, rows, last_run: lastRun, lease_owner: holder, notes })
+    return true
+  }
+  const read = isWindowed && from !== null ? `what has landed since ${from}` : 'all rows'
+  const lines = [
+    `${name}: reads ${reads.join(', ') || 'the tables of its SELECT'}, ${read}${rows === null ? '' : `: ${plural(rows, 'row')}`}.`,
+    `It writes ${writes}.`,
+    isWindowed ? `last_run is ${lastRun ?? 'not set'}.` : 'It has no last_run: each run reads all rows.',
+    ...(owner === null ? [] : [`Owner: ${oneLine(owner)}.`]),
+    ...(holder === null ? [] : [`The run ${holder} holds the lease now; a run would wait for it, and fail.`]),
+    ...notes.map((note) => `note: ${oneLine(note)}`),
+  ]
+  print(`${lines.join('\n')}\n`)
+  return true
 }
 
 /** Of a table of a replica: why it is read as it is, and what the next run changes in its copy. */

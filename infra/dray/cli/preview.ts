@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import type { ValidationError } from 'dray/internal/active-record/validations.ts'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Preview, PreviewedRow } from 'dray/internal/pipeline/inspect/preview.ts'
 import { oneLine } from './format.ts'
 import { visible } from './invisible.ts'
@@ -21,7 +22,7 @@ export function addPreview(program: Command, _verbs: Verbs): void {
     .description(
       'source rows beside what the transform makes of them; writes nothing, but a fixture where it is asked for',
     )
-    .argument('<pipeline>')
+    .argument('<pipeline>', 'a pipeline, or a task that is SQL: the first rows of its SELECT')
     .option('--limit <n>', 'at most so many rows', limitOption, 20)
     .option('--keys <keys>', 'the rows of these keys')
     .option('--save-fixture [file]', 'keep these rows for a test, beside the pipeline: testPipeline(…).fixture(…)')
@@ -30,6 +31,7 @@ export function addPreview(program: Command, _verbs: Verbs): void {
 }
 
 async function show(name: string, options: PreviewOptions): Promise<void> {
+  if (await showSqlTask(name, options)) return
   const { withPipeline } = await import('./environment.ts')
   const { fixtureFile, savedText, saveFixture } = await import('./save-fixture.ts')
   const fixture = options.saveFixture === undefined ? null : fixtureFile(name, options.saveFixture)
@@ -46,6 +48,33 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
   })
   if (options.json) printJson({ pipeline: name, ...result, ...(saved === null ? {} : { fixture: saved }) })
   else print(text(name, result, saved === null ? 'Nothing was written.' : savedText(saved)))
+}
+
+/** False for a name that is not that of a task which is SQL. */
+async function showSqlTask(name: string, options: PreviewOptions): Promise<boolean> {
+  const { withSqlTask } = await import('./environment.ts')
+  const { previewSqlTask } = await import('dray/internal/pipeline/sql-task/inspect-sql-task.ts')
+  const found = await withSqlTask(options, name, (task, services) => {
+    if (options.keys !== undefined || options.saveFixture !== undefined) {
+      throw new ConfigurationError(
+        `${name} is a task, of which the first rows of its SELECT are shown: leave out --keys and --save-fixture, which are for pipelines.`,
+      )
+    }
+    return previewSqlTask(task, options.limit, services)
+  })
+  if (found === null) return false
+  const { columns: names, rows } = found
+  if (options.json) {
+    const named = rows.map((row) => Object.fromEntries(names.map((column, place) => [column, row[place] ?? null])))
+    printJson({ task: name, rows: named })
+    return true
+  }
+  const shown = names.map((title, place) => ({
+    title,
+    value: (row: (typeof rows)[number]) => valueText(row[place] ?? null),
+  }))
+  print(`${textTable(shown, rows)}\n${name}: ${rows.length} of its rows. Nothing was written.\n`)
+  return true
 }
 
 function text(name: string, { rows, notes }: Preview, written: string): string {

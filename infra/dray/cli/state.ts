@@ -59,6 +59,7 @@ function leaseText({ leaseOwner, leaseExpiresAt, pending }: PipelineState): stri
 
 /** Sets or forgets last_run, once it is confirmed, for the source and the target that are bound now. */
 async function change(name: string, text: string | null, options: ChangeOptions): Promise<void> {
+  if (await changeOfTask(name, text, options)) return
   const { unitNamed } = await import('./pipelines.ts')
   if (text === null && !isTableStep(name) && (await unitNamed(name)).kind === 'replica')
     return resetReplica(name, options)
@@ -70,8 +71,31 @@ async function change(name: string, text: string | null, options: ChangeOptions)
     await setLastRun(pipeline, after, services)
     return [known, after]
   })
-  if (options.json) return printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
-  print(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
+  sayChanged(name, before, lastRun, options)
+}
+
+/** The same of a task that is SQL; false for any other name. */
+async function changeOfTask(name: string, text: string | null, options: ChangeOptions): Promise<boolean> {
+  const { withSqlTask } = await import('./environment.ts')
+  const { setTaskLastRun } = await import('dray/internal/pipeline/sql-task/set-task-last-run.ts')
+  const { refuseWithoutWindow } = await import('dray/internal/pipeline/sql-task/window.ts')
+  const { instantOf } = await import('dray/internal/pipeline/texts/instant.ts')
+  const changed = await withSqlTask(options, name, async (task, services) => {
+    refuseWithoutWindow(task)
+    const after = text === null ? null : instantOf(text, 'last_run')
+    const known = (await services.state.pipeline(name))?.lastRun ?? null
+    if (!options.yes) throw unconfirmed(name, known, after)
+    await setTaskLastRun(task, after, services)
+    return { known, after }
+  })
+  if (changed === null) return false
+  sayChanged(name, changed.known, changed.after, options)
+  return true
+}
+
+function sayChanged(name: string, before: string | null, lastRun: string | null, { json }: ChangeOptions): void {
+  if (json) printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
+  else print(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
 }
 
 /** Forgets last_run of every table of a replica that has one. */

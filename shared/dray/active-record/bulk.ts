@@ -7,6 +7,7 @@ import { ConfigurationError, DataQualityError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
 import type { ModelTable } from './model-table.ts'
 import { kindOf } from './sql.ts'
+import { instantNow, stampedRows } from './stamped-rows.ts'
 import { type ColumnDefinition, columnOf, type TableDefinition, valueToText } from './table-definition.ts'
 import { type ValidationError, validateValue } from './validations.ts'
 import { compareTexts } from './value-order.ts'
@@ -53,6 +54,12 @@ export function bulkColumns(
 /** Kinds of which two texts are two values. */
 const TEXTS: ReadonlySet<string> = new Set(['text', 'varchar', 'json', 'uuid'] satisfies FieldKind[])
 
+/** What a merge into a model's table writes. */
+export interface ModelTarget extends MergeTarget {
+  /** The column that holds when a row was written. */
+  readonly stamped?: string
+}
+
 /** What a merge into a model's table needs to know. */
 export function mergeTarget(
   definition: TableDefinition,
@@ -63,7 +70,7 @@ export function mergeTarget(
     readonly mark?: string | undefined
   },
   columns: readonly ColumnDefinition[] = bulkColumns(definition),
-): MergeTarget {
+): ModelTarget {
   const by =
     options.by === undefined ? definition.primaryKey : [options.by].flat().map((name) => columnOf(definition, name))
   if (by.length === 0 && mode === 'upsert') {
@@ -78,6 +85,7 @@ export function mergeTarget(
     texts: columns.filter(({ field }) => TEXTS.has(field.settings.kind)).map(({ column }) => column),
     ignore: definition.touched.map(({ column }) => column),
     mode,
+    ...(definition.landed === null ? {} : { stamped: definition.landed.column }),
     ...(definition.lockVersion === null ? {} : { counter: definition.lockVersion.column }),
     ...(options.version === undefined ? {} : { version: columnOf(definition, options.version).column }),
     ...(options.mark === undefined ? {} : { mark: markOf(columnOf(definition, options.mark)) }),
@@ -140,14 +148,22 @@ function notWritten({ name, field: { settings } }: ColumnDefinition): Validation
   return { field: name, code: 'not_written', message }
 }
 
-/** Merges blocks of COPY text in the columns of the model, in the open transaction. */
+/**
+ * Merges blocks of COPY text in the columns of the model, in the open transaction. Its rows get the database's time
+ * where the model keeps when they have landed.
+ */
 export function mergeBlocks(
   database: Database,
-  target: MergeTarget,
+  { stamped, ...target }: ModelTarget,
   open: OpenBlocks,
   options: QueryOptions = {},
 ): Promise<MergeResult> {
-  return database.withConnection((connection) => connection.merge(target, open, options))
+  return database.withConnection(async (connection, adapter) => {
+    const place = stamped === undefined ? -1 : target.columns.indexOf(stamped)
+    if (place < 0) return connection.merge(target, open, options)
+    const now = await instantNow(connection, adapter)
+    return connection.merge(target, stampedRows(open, place, now), options)
+  })
 }
 
 /**

@@ -29,6 +29,7 @@ function field<T>(
     isGenerated: false,
     isDefaulted: false,
     isTouched: false,
+    isLanded: false,
     isLockVersion: false,
     length: null,
     precision: null,

@@ -13,6 +13,8 @@ export interface Settings<T> {
   readonly isGenerated: boolean
   readonly isDefaulted: boolean
   readonly isTouched: boolean
+  /** Set by the database's clock, whatever is given; it is touched, too. */
+  readonly isLanded: boolean
   readonly isLockVersion: boolean
   readonly length: number | null
   readonly precision: number | null
@@ -84,6 +86,15 @@ export class Field<T, X extends Traits = Plain> {
    */
   touch(): Field<T, Optional<X>> {
     return this.#with({ isTouched: true, isOptional: true })
+  }
+
+  /**
+   * When the row was written here: set by the database's clock in the transaction of each write that inserts or changes
+   * the row, whatever is given. A difference in it alone does not make a row changed. SQL tasks read by it what has
+   * landed since they ran: `landed()`.
+   */
+  landed(): Field<T, Optional<X>> {
+    return this.#with({ isTouched: true, isLanded: true, isOptional: true })
   }
 
   /** Counts the updates of a row (an integer): a save of a stale record fails with `StaleRecord`. */

@@ -57,7 +57,7 @@ async function saveNow(model: QueriedModel, record: Writable): Promise<boolean> 
       await record.beforeSave()
       if (!record.isValid()) return false
       // What is assigned from here on is of the next save.
-      const given = { ...internals.snapshot(record), changed: new Set(record.changed) }
+      const given = { ...internals.snapshot(record), changed: changedIn(record, model) }
       if (record.isNew) await insert(model, record, given)
       else if (given.changed.size > 0) await update(model, record, given)
       await record.afterSave()
@@ -68,6 +68,11 @@ async function saveNow(model: QueriedModel, record: Writable): Promise<boolean> 
     record.errors.add(propertyOf(model, error.field), error.code, error.message)
     return false
   }
+}
+
+/** The database says when the row was written. */
+function changedIn(record: Writable, { definition: { landed } }: QueriedModel): ReadonlySet<string> {
+  return new Set(record.changed.filter((name) => name !== landed?.name))
 }
 
 function propertyOf(model: QueriedModel, column: string): string {
@@ -82,8 +87,9 @@ async function insert(model: QueriedModel, record: ActiveRecord, given: Given): 
     const values: RawBuilder<unknown>[] = []
     for (const column of definition.columns) {
       const text = row[column.index]
-      if (text !== undefined) values.push(textFor(adapter, column, text))
-      else if (column.field.settings.isTouched) values.push(sql.raw(adapter.now))
+      const { isLanded, isTouched } = column.field.settings
+      if (isLanded || (isTouched && text === undefined)) values.push(sql.raw(adapter.now))
+      else if (text !== undefined) values.push(textFor(adapter, column, text))
       else if (column.field.settings.isLockVersion) values.push(sql`${'0'}`)
       else continue
       columns.push(column)

@@ -42,6 +42,8 @@ export interface TableDefinition {
   readonly byName: ReadonlyMap<string, ColumnDefinition>
   readonly primaryKey: readonly ColumnDefinition[]
   readonly touched: readonly ColumnDefinition[]
+  /** The field that says when a row was written. */
+  readonly landed: ColumnDefinition | null
   readonly lockVersion: ColumnDefinition | null
   readonly readOnly: boolean
 }
@@ -87,8 +89,23 @@ export function defineTable(
     byName: new Map(columns.map((column) => [column.name, column])),
     primaryKey: columns.filter(({ field }) => field.settings.isPrimaryKey),
     touched: columns.filter(({ field }) => field.settings.isTouched),
+    landed: landedOf(where, columns),
     lockVersion: columns.find(({ field }) => field.settings.isLockVersion) ?? null,
   }
+}
+
+function landedOf(where: string, columns: readonly ColumnDefinition[]): ColumnDefinition | null {
+  const [first = null, other] = columns.filter(({ field }) => field.settings.isLanded)
+  if (other !== undefined) {
+    throw new ConfigurationError(
+      `model of ${where}: ${first?.name} and ${other.name} are both landed(), and a row is written at one time; keep one`,
+    )
+  }
+  const { kind, isPrimaryKey, isGenerated, isDefaulted } = first?.field.settings ?? { kind: 'timestamp' as const }
+  if (kind === 'timestamp' && !(isPrimaryKey || isGenerated || isDefaulted)) return first
+  throw new ConfigurationError(
+    `model of ${where}: ${first?.name} is landed(), which is a timestamp() that each write sets, and neither a key nor set by the database itself; declare it as timestamp().landed()`,
+  )
 }
 
 /** The column of a property; throws with the names there are. */

@@ -196,10 +196,22 @@ export interface Connection {
    */
   merge(target: MergeTarget, open: OpenBlocks, options?: QueryOptions): Promise<MergeResult>
   /**
+   * Merges the rows of a temporary table into a table, inside the transaction that is open: `from`, as SQL, which has
+   * the target's columns under their names. No row leaves the server. All rows are written, or `DataQuality` is thrown
+   * for one that the table cannot hold as it is, and for keys that come more than once (`repeated_key`).
+   */
+  mergeSelected(
+    target: MergeTarget,
+    from: string,
+    options?: QueryOptions,
+  ): Promise<Pick<MergeResult, 'inserted' | 'updated' | 'unchanged'>>
+  /**
    * Holds keys of a table, inside the transaction that is open, so that the table's own comparison tells which of its
    * rows have one of them. A key that the table could not hold is left out: none of its rows can have it.
    */
   holdKeys(table: Pick<MergeTarget, 'table' | 'key'>, open: OpenBlocks, options?: QueryOptions): Promise<HeldKeys>
+  /** The same of the rows of a temporary table, whose keys the table can hold: after `mergeSelected`. */
+  holdSelected(table: Pick<MergeTarget, 'table' | 'key'>, from: string, options?: QueryOptions): Promise<HeldKeys>
   /**
    * Holds rows as a table's columns would store them, inside the transaction that is open: a `char(10)` filled up, a
    * document in its own order of keys. Rows with a value that a column would refuse, round or cut are left out. The

@@ -204,6 +204,8 @@ export interface SchemaCapabilities {
    * an index needs a name that no other table's has, `indexName` makes one of the other table's.
    */
   tableLike(rows: ReadRows, table: string, next: string, indexName: (other: string) => string): Promise<string[]>
+  /** The rows of a SELECT as a temporary table, under a name without a schema; in the open transaction. */
+  temporaryTable(name: string, select: Sql): TemporaryTable
   /** An expression: the name of a table within its database, in the one spelling that every name for it has. */
   wholeName(table: string): Sql
   /**
@@ -225,6 +227,14 @@ export interface SchemaCapabilities {
    * has to bear being begun again.
    */
   withMigrationLock<T>(connection: LockableConnection, work: () => Promise<T>): Promise<T>
+}
+
+export interface TemporaryTable {
+  readonly create: Sql
+  /** What statements call it. */
+  readonly table: string
+  /** Also where there is none. */
+  readonly drop: Sql
 }
 
 export interface ColumnType {

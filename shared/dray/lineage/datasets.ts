@@ -1,7 +1,7 @@
 import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import { isUnescaped, urlVariable } from '#dray/database/database-url.ts'
 import { tableParts } from '#dray/database/table-name.ts'
-import type { DatasetModel } from '#dray/pipeline/declare/task.ts'
+import type { DatasetModel } from '#dray/pipeline/declare/dataset-model.ts'
 import { facet, type LineageDataset } from './run-event.ts'
 
 interface Place {

@@ -15,7 +15,7 @@ export interface WorkflowUnit {
   readonly name: string
   /** Of a table: its replica. */
   readonly of?: string
-  /** Of a pipeline. */
+  /** Of a pipeline, and of a task that is SQL. */
   readonly written?: WrittenTable
   /** Of a pipeline: what events say has changed of it, `<source>/<entity>`. */
   readonly entity?: string | null

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { bigint, database, fullLoad, pipeline, task, upsert } from 'dray'
+import { bigint, database, fullLoad, pipeline, sql, task, upsert } from 'dray'
 import { reconcile, run, workflow } from 'dray/workflow'
-import { accessOf } from 'dray-infra/internal/aws/handler-access.ts'
+import { accessOf, roleOf } from 'dray-infra/internal/aws/handler-access.ts'
 import { databasesOfSteps } from 'dray-infra/internal/aws/step-databases.ts'
 
 class Item extends database('access_shop').source('items', { id: bigint().primaryKey() }) {}
@@ -48,4 +48,18 @@ test('a comparison reads source and target, writes how far it has come, and no l
     tellsLineage: false,
   })
   assert.deepEqual(accessOf('functions/mart/run.ts', databases).databases, ['access_lake', 'access_rates'])
+})
+
+test('a task that is SQL reaches its database alone, and keeps a last_run there', async () => {
+  class Total extends database('access_lake').table('totals', { id: bigint().primaryKey() }) {}
+  const totals = task('totals', sql`select id from ${ItemDim}`, { into: Total, by: 'id' })
+  const daily = workflow('daily', { steps: [run(items), run(mart), run(totals)] })
+
+  const access = accessOf(
+    'functions/totals/run.ts',
+    await databasesOfSteps(daily, { findUnit: async () => items as never }),
+  )
+
+  assert.deepEqual([access.databases, access.state], [['access_lake'], 'all'])
+  assert.equal(roleOf('functions/totals/run.ts', access), 'sql-access_lake')
 })

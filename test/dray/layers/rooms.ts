@@ -13,6 +13,7 @@ const pipeline = [
   'quarantine',
   'replica',
   'checks',
+  'sql-task',
   'stages',
   'inspect',
 ].map((room) => `dray/pipeline/${room}`)
@@ -42,6 +43,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
   'dray/pipeline/quarantine': pipelineBelow('quarantine'),
   'dray/pipeline/replica': pipelineBelow('replica'),
   'dray/pipeline/checks': pipelineBelow('checks'),
+  'dray/pipeline/sql-task': pipelineBelow('sql-task'),
   'dray/pipeline/stages': pipelineBelow('stages'),
   'dray/pipeline/inspect': pipelineBelow('inspect'),
   'dray/lineage': ['dray/errors.ts', 'dray/database', 'dray/active-record', 'dray/messages', 'dray/pipeline/declare'],

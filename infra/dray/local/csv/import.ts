@@ -1,7 +1,8 @@
+import { type ModelTarget, mergeBlocks } from 'dray/internal/active-record/bulk.ts'
 import type { Database } from 'dray/internal/active-record/database.ts'
 import { text } from 'dray/internal/active-record/field-kinds.ts'
 import { createTable } from 'dray/internal/active-record/schema.ts'
-import type { Adapter, LiveTable, MergeTarget } from 'dray/internal/database/adapter.ts'
+import type { Adapter, LiveTable } from 'dray/internal/database/adapter.ts'
 import { compile } from 'dray/internal/database/statement.ts'
 import { tableNameOf, tableParts } from 'dray/internal/database/table-name.ts'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
@@ -196,7 +197,7 @@ async function intoTable(work: Work, table: string, live: LiveTable): Promise<Cs
   await files.prepare()
   return database.transaction(async () => {
     // Of no rows: whether the table takes any is known before one is deleted, where no transaction would give it back.
-    if (mode === 'replace') await database.withConnection((connection) => connection.merge(into, () => []))
+    if (mode === 'replace') await mergeBlocks(database, into, () => [])
     const deleted = mode === 'replace' ? await empty(work, table) : 0
     const rows = await importRows({ ...options, columns, target: into, rows: csv.rows })
     if (deleted > 0 && rows.read === 0 && !options.allowEmpty) {
@@ -231,13 +232,15 @@ function notesOn(csv: OpenCsv, read: number): string[] {
   ]
 }
 
-function mergeTarget({ options, columns, target }: Work, table: string, live: LiveTable): MergeTarget {
+function mergeTarget({ options, columns, target }: Work, table: string, live: LiveTable): ModelTarget {
   const { mode = 'append', by, file } = options
   const names = columns.map(({ column }) => column)
   const { model } = target
   const touched = (model?.definition.touched ?? []).map(({ column }) => column).filter((one) => !names.includes(one))
   const texts = columns.filter(({ isText }) => isText).map(({ column }) => column)
-  const into = { table, columns: [...names, ...touched], texts, ignore: touched }
+  const landed = model?.definition.landed ?? null
+  const stamped = landed === null ? {} : { stamped: landed.column }
+  const into = { table, columns: [...names, ...touched], texts, ignore: touched, ...stamped }
   if (mode !== 'upsert') return { ...into, key: [], mode: 'insert' }
   const ofModel = model?.definition.primaryKey.map(({ column }) => column) ?? []
   const key = by ?? (ofModel.length > 0 ? ofModel : live.primaryKey)

@@ -1,7 +1,7 @@
+import { type ModelTarget, mergeBlocks } from 'dray/internal/active-record/bulk.ts'
 import type { Database } from 'dray/internal/active-record/database.ts'
 import type { CopyBlock, Text } from 'dray/internal/block/block.ts'
 import { BlockEncoder, encodeLine } from 'dray/internal/block/copy-text.ts'
-import type { MergeTarget } from 'dray/internal/database/adapter.ts'
 import { DataQualityError, TerminalError } from 'dray/internal/errors.ts'
 import type { ImportedColumn } from './columns.ts'
 import type { CsvRow } from './rows.ts'
@@ -38,7 +38,7 @@ interface RowsToImport {
   readonly file: string
   readonly database: Database
   readonly columns: readonly ImportedColumn[]
-  readonly target: MergeTarget
+  readonly target: ModelTarget
   readonly rows: AsyncIterable<CsvRow>
   readonly onRows?: (rows: number) => void
   readonly signal?: AbortSignal
@@ -142,9 +142,7 @@ class Import {
 
   async #write(batch: readonly Line[]): Promise<void> {
     const { database, target } = this.#work
-    const { rejected, ...written } = await database.withConnection((connection) =>
-      connection.merge(target, () => blocksOf(batch)),
-    )
+    const { rejected, ...written } = await mergeBlocks(database, target, () => blocksOf(batch))
     for (const term of ['inserted', 'updated', 'unchanged', 'duplicate'] as const) this.#counts[term] += written[term]
     for (const { row, column, message } of rejected) {
       const { line, text } = batch[row] as Line

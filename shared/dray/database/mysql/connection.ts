@@ -25,9 +25,10 @@ import { CopyRows } from './copy-rows.ts'
 import { describeTable } from './describe.ts'
 import { describeQuery } from './describe-query.ts'
 import { beginSnapshot, type Horizon, readHorizon, settled } from './horizon.ts'
-import { holdKeys } from './merge/hold-keys.ts'
+import { holdKeys, holdSelected } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
+import { mergeSelected } from './merge/merge-selected.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import { type PacketMaker, type PageMaker, RowPages } from './reading.ts'
@@ -156,12 +157,24 @@ export class MysqlConnection implements Connection {
     return this.#withRows(open, options, (session, rows) => mergeRows(session, target, rows))
   }
 
+  mergeSelected(target: MergeTarget, from: string, options: QueryOptions = {}) {
+    return this.#withRows(
+      () => [],
+      options,
+      (session) => mergeSelected(session, target, from),
+    )
+  }
+
   async holdKeys(
     table: Pick<MergeTarget, 'table' | 'key'>,
     open: OpenBlocks,
     options: QueryOptions = {},
   ): Promise<HeldKeys> {
     return this.#withRows(open, options, (session, rows) => holdKeys(session, table, rows))
+  }
+
+  holdSelected(table: Pick<MergeTarget, 'table' | 'key'>, from: string, options: QueryOptions = {}) {
+    return this.#translated(() => holdSelected(this.#mergeSession(options.signal), table, from))
   }
 
   async holdRows(table: HeldTable, open: OpenBlocks, options: QueryOptions = {}): Promise<HeldRows> {

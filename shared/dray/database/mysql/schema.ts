@@ -56,6 +56,13 @@ export const schema: SchemaCapabilities = {
     if (kind === 'decimal') return `${TYPES[kind]}(${precision},${scale})`
     return TYPES[kind]
   },
+  // There are servers that take no table without a primary key.
+  temporaryTable(name, select) {
+    const table = quote(name)
+    const key = sql.raw(`${quote('dray_row')} bigint not null auto_increment primary key`)
+    const create = sql`create temporary table ${sql.raw(table)} (${key}) ${select}`
+    return { create, table, drop: sql`drop temporary table if exists ${sql.raw(table)}` }
+  },
   columnFault({ kind, length, precision, scale }) {
     if (kind === 'varchar' && Number(length) > MOST_CHARACTERS) {
       return `MySQL has at most varchar(${MOST_CHARACTERS}); declare it as text()`

@@ -26,9 +26,10 @@ import { copyIn } from './copy-in.ts'
 import { CopyOut } from './copy-out.ts'
 import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settledFor } from './horizon.ts'
-import { holdKeys } from './merge/hold-keys.ts'
+import { holdKeys, holdSelected } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
+import { mergeSelected } from './merge/merge-selected.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { PostgresSession, Reply } from './session.ts'
@@ -193,12 +194,20 @@ export class PostgresConnection implements Connection {
     return mergeRows(this.#mergeSession(signal), target, open)
   }
 
+  mergeSelected(target: MergeTarget, from: string, { signal }: QueryOptions = {}) {
+    return mergeSelected(this.#mergeSession(signal), target, from)
+  }
+
   holdKeys(
     table: Pick<MergeTarget, 'table' | 'key'>,
     open: OpenBlocks,
     { signal }: QueryOptions = {},
   ): Promise<HeldKeys> {
     return holdKeys(this.#mergeSession(signal), table, open)
+  }
+
+  holdSelected(table: Pick<MergeTarget, 'table' | 'key'>, from: string, { signal }: QueryOptions = {}) {
+    return holdSelected(this.#mergeSession(signal), table, from)
   }
 
   holdRows(table: HeldTable, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<HeldRows> {

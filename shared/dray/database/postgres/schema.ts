@@ -50,6 +50,11 @@ export const schema: SchemaCapabilities = {
     }
     return null
   },
+  temporaryTable(name, select) {
+    const table = `pg_temp.${quote(name)}`
+    const create = sql`create temporary table ${sql.raw(quote(name))} on commit drop as ${select}`
+    return { create, table, drop: sql`drop table if exists ${sql.raw(table)}` }
+  },
   keyFault: (columns) =>
     columns.some(({ kind, native }) => kind === 'json' || UNORDERED.test(native ?? ''))
       ? 'PostgreSQL puts no json in order, so it cannot be part of a key; declare it as text()'

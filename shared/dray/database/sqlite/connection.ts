@@ -24,9 +24,10 @@ import { RowTooLarge } from '../row-too-large.ts'
 import { DamagedRows } from './damaged-rows.ts'
 import { describeQuery, describeTable } from './describe.ts'
 import { type Horizon, readHorizon, settled } from './horizon.ts'
-import { holdKeys } from './merge/hold-keys.ts'
+import { holdKeys, holdSelected } from './merge/hold-keys.ts'
 import { holdRows } from './merge/hold-rows.ts'
 import { mergeRows } from './merge/merge.ts'
+import { mergeSelected } from './merge/merge-selected.ts'
 import type { MergeSession } from './merge/session.ts'
 import { quote } from './names.ts'
 import type { SqliteSession } from './session.ts'
@@ -155,12 +156,22 @@ export class SqliteConnection implements Connection {
     return this.#translated(() => mergeRows(this.#mergeSession(signal), target, open))
   }
 
+  mergeSelected(target: MergeTarget, from: string, { signal }: QueryOptions = {}) {
+    const text = `SELECT ${target.columns.map(quote).join(', ')} FROM ${from} ORDER BY rowid`
+    const open = () => this.copyOut(text, [], { signal })
+    return this.#translated(() => mergeSelected(this.#mergeSession(signal), target, from, open))
+  }
+
   holdKeys(
     table: Pick<MergeTarget, 'table' | 'key'>,
     open: OpenBlocks,
     { signal }: QueryOptions = {},
   ): Promise<HeldKeys> {
     return this.#translated(() => holdKeys(this.#mergeSession(signal), table, open))
+  }
+
+  holdSelected(table: Pick<MergeTarget, 'table' | 'key'>, from: string, { signal }: QueryOptions = {}) {
+    return this.#translated(async () => holdSelected(this.#mergeSession(signal), table, from))
   }
 
   holdRows(table: HeldTable, open: OpenBlocks, { signal }: QueryOptions = {}): Promise<HeldRows> {

@@ -37,6 +37,11 @@ export const schema: SchemaCapabilities = {
   columnType: ({ kind, native }) => native ?? TYPES[kind],
   columnFault: () => null,
   keyFault: () => null,
+  temporaryTable(name, select) {
+    const table = `temp.${quote(name)}`
+    const create = sql`create temporary table ${sql.raw(quote(name))} as ${select}`
+    return { create, table, drop: sql`drop table if exists ${sql.raw(table)}` }
+  },
   createSchema: () => null,
   schemaNamed: (name) => sql`select 1 from pragma_database_list where name = ${name} collate nocase`,
   numbersMoved: () => null,

@@ -114,6 +114,8 @@ function queried({ query }: Of<'noRows'>, { definition }: CheckedTable): Questio
         return tableName(part.definition)
       case 'column':
         return columnName(part.column)
+      case 'landed':
+        return sql`true`
       case 'value':
         return sql`${part.value}`
       default:

@@ -40,7 +40,14 @@ async function planned(wanted: WantedTable, pasted: Pasted): Promise<TablePlan> 
 function definitionOf({ database, table, columns }: WantedTable) {
   const fields = Object.fromEntries(
     columns.map(({ name, ...settings }) => {
-      const others = { isOptional: false, isTouched: false, rules: [], cast: (text: string) => text, toText: String }
+      const others = {
+        isOptional: false,
+        isTouched: false,
+        isLanded: false,
+        rules: [],
+        cast: (text: string) => text,
+        toText: String,
+      }
       return [name, new Field({ ...settings, ...others })]
     }),
   )

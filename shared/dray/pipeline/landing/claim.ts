@@ -1,17 +1,21 @@
 import { wholeName } from '#dray/database/whole-name.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { isTableStep } from '#dray/messages/step-name.ts'
+import type { Loading } from '#dray/pipeline/declare/loading.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { areInTheWay, claimOf, claimText } from '#dray/pipeline/declare/shared-tables.ts'
 import { ledgerOf, type RaisedFence } from './ledger.ts'
 import { isOfAnother } from './mark.ts'
+
+/** What a table is claimed for. */
+type Claiming = Pick<Pipeline, 'name' | 'written'> & { readonly load: Pick<Loading, 'target'> }
 
 /**
  * At Plan, behind the fence: enters the table that the pipeline writes, and gives its mark; null where rows have landed
  * in another one. Throws `Terminal` where another pipeline, of whatever project, writes it too and one of them touches
  * rows that it has not loaded.
  */
-export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promise<string | null> {
+export async function claimTable(pipeline: Claiming, known: RaisedFence): Promise<string | null> {
   const { database, definition } = pipeline.load.target
   const { Fence } = ledgerOf(database)
   const alone = claimText(pipeline.written)
@@ -33,7 +37,7 @@ export async function claimTable(pipeline: Pipeline, known: RaisedFence): Promis
   return mark
 }
 
-async function refuseShared({ name, load, written }: Pipeline, writtenTable: string): Promise<void> {
+async function refuseShared({ name, load, written }: Claiming, writtenTable: string): Promise<void> {
   const { database, definition } = load.target
   const others = await ledgerOf(database).Fence.where({ writtenTable }).toArray()
   const other = others.find((one) => one.pipeline !== name && areInTheWay(claimOf(one.alone), written))

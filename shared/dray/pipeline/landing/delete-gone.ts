@@ -271,7 +271,9 @@ function mark({ load, deletes }: Pipeline, adapter: Adapter, isMarked: boolean, 
   const moment = isMarked ? at : null
   const assignments = [
     set(column, column.field.settings.kind === 'boolean' ? isMarked : moment),
-    ...definition.touched.filter((one) => one !== column).map((one) => set(one, at)),
+    ...definition.touched
+      .filter((one) => one !== column)
+      .map((one) => (one === definition.landed ? sql`${columnName(one)} = ${sql.raw(adapter.now)}` : set(one, at))),
     ...(lockVersion === null ? [] : [sql`${columnName(lockVersion)} = ${columnName(lockVersion)} + 1`]),
   ]
   return sql`update ${tableName(definition)} set ${sql.join(assignments)}`

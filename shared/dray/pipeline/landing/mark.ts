@@ -1,5 +1,6 @@
 import type { Database } from '#dray/database/database.ts'
 import { wholeName } from '#dray/database/whole-name.ts'
+import type { Loading } from '#dray/pipeline/declare/loading.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
 import { checkFence, ledgerOf, lockFence } from './ledger.ts'
@@ -33,7 +34,10 @@ export function isOfAnother({ writtenTable }: { readonly writtenTable: string | 
 }
 
 /** The mark of a target that no run has the lease of; null where nothing of the pipeline has landed there. */
-export async function readMark({ name: pipeline, load }: Pipeline, known: Committed): Promise<string | null> {
+export async function readMark(
+  { name: pipeline, load }: Pick<Pipeline, 'name'> & { readonly load: Pick<Loading, 'target'> },
+  known: Committed,
+): Promise<string | null> {
   const { database, definition } = load.target
   const { Fence } = ledgerOf(database)
   const live = await database.withConnection((connection) => connection.describe(Fence.definition.table))

@@ -166,9 +166,12 @@ async function takeAll({ load }: Pipeline, gathered: number): Promise<void> {
       const { sql: text, parameters } = compile(adapter, statement)
       return connection.query(text, parameters)
     }
-    const columns = sql.join(bulkColumns(definition).map(columnName))
+    const written = bulkColumns(definition)
+    const columns = sql.join(written.map(columnName))
+    // They land now, and not when they were gathered.
+    const values = sql.join(written.map((one) => (one === definition.landed ? sql.raw(adapter.now) : columnName(one))))
     const overriding = sql.raw(adapter.overridingGenerated)
-    const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${columns} from ${next}`)
+    const { affected } = await run(sql`insert into ${table} (${columns})${overriding} select ${values} from ${next}`)
     if (affected !== gathered) throw new RowsDropped()
     const [first, ...others] = columnsOf(definition, load.by)
     if (first === undefined) return

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely'
 import { momentFor } from '#dray/active-record/sql.ts'
+import type { Adapter } from '#dray/database/adapter.ts'
 import type { StampForm, ZoneCapabilities } from '#dray/database/capabilities.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { Extraction } from '#dray/pipeline/declare/extraction.ts'
@@ -44,20 +45,30 @@ export function cursorForm(extraction: Extraction, table: SourceTable): CursorFo
   const name = cursorValue(extraction)
   const form = stampForm(extraction, table)
   const zone = zoneOf(extraction)
-  if (form === 'moment' || (form === 'local' && zone === null)) {
-    const { kind } = cursorOf(extraction)
-    const other = (text: string) => (kind === 'counter' ? sql.raw(text) : sql`${text}`)
-    const value = (moment: string) => (kind === 'timestamp' ? momentFor(adapter, moment) : other(moment))
+  const { kind } = cursorOf(extraction)
+  if (kind !== 'timestamp') {
+    const value = (text: string) => (kind === 'counter' ? sql.raw(text) : sql`${text}`)
     return {
       moment: name,
       from: (moment) => sql`${name} >= ${value(moment)}`,
       before: (moment) => sql`${name} < ${value(moment)}`,
     }
   }
+  if (form === 'moment' || zone === null) return momentForm(adapter, name, form)
   const plain = form === 'text' ? adapter.textStamps.plain(name) : name
-  if (zone === null) return near(plain, adapter.textStamps.normalised(name), (text) => sql`${text}`)
   const zones = zonesOf(extraction, table)
   return near(plain, zoned(name, form, zone, zones, table), (text) => zones.moment(text))
+}
+
+/** The same of a column whose stamps are in UTC. */
+export function momentForm(adapter: Adapter, name: RawBuilder<unknown>, form: StampForm): CursorForm {
+  if (form === 'text')
+    return near(adapter.textStamps.plain(name), adapter.textStamps.normalised(name), (text) => sql`${text}`)
+  return {
+    moment: name,
+    from: (moment) => sql`${name} >= ${momentFor(adapter, moment)}`,
+    before: (moment) => sql`${name} < ${momentFor(adapter, moment)}`,
+  }
 }
 
 /** The moment of a local time, or of a text, unless that says itself that it is in UTC. */

@@ -1,13 +1,12 @@
 import { withDeadline } from '#dray/database/deadline.ts'
-import { ConfigurationError, TerminalError, TransientError } from '#dray/errors.ts'
+import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { claimTable } from '#dray/pipeline/landing/claim.ts'
 import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
 import { followColumns } from '#dray/pipeline/landing/follow-columns.ts'
-import { Fenced, type RaisedFence, raiseFence } from '#dray/pipeline/landing/ledger.ts'
-import { markOf } from '#dray/pipeline/landing/mark.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
+import { raiseOver } from '#dray/pipeline/landing/raise-over.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { estimate, MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
@@ -70,7 +69,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   const contract = await checkContract(declared)
   const read = await checkSource(declared, taken.lastRun, taken.source)
   await migrateTarget(declared.load.target.database)
-  const { lease, fence, note } = await raiseOver(declared, taken, services)
+  const { lease, fence, note } = await raiseOver(declared.load.target.database, taken, services)
   const mark = await claimTable(declared, fence)
   const landed = await landedPlan(declared, mode, lease, services)
   if (landed !== null) {
@@ -128,36 +127,6 @@ function keptSource(
 ): KnownSource {
   const kept = advances ? table : known?.table
   return { ...seenNumbers(seen), ...identity, ...drafted, ...(kept === undefined ? {} : { table: kept }) }
-}
-
-/**
- * Raises the fence. A target whose epoch is ahead of the state's, though this run has the lease, belongs to a state
- * that was lost, or to another one: its epoch is taken over, so that no other run has the one that this run writes by.
- */
-async function raiseOver(
-  pipeline: Pipeline,
-  lease: Lease,
-  { state }: Services,
-): Promise<{ readonly lease: Lease; readonly fence: RaisedFence; readonly note: string | null }> {
-  const { database } = pipeline.load.target
-  const raise = ({ epoch, owner }: Lease) =>
-    raiseFence(database, pipeline.name, { epoch, runId: owner }, (fence) => markOf(fence, lease))
-  try {
-    return { lease, fence: await raise(lease), note: null }
-  } catch (error) {
-    if (!(error instanceof Fenced)) throw error
-    const known = await state.pipeline(pipeline.name)
-    if (known?.leaseOwner !== lease.owner) throw error
-    if (known.epoch !== lease.epoch) {
-      throw new TransientError(
-        `${pipeline.name}: a second delivery of this Plan has taken epoch ${known.epoch} meanwhile, so nothing was planned here; the next try takes that epoch`,
-        { cause: error },
-      )
-    }
-    const raised = await state.raiseEpoch(lease, Number(error.current))
-    const note = `the target ${database.name} was at epoch ${error.current} and the state at ${lease.epoch}: the state is new, was lost, or is not the only one, so this run has taken epoch ${raised.epoch}`
-    return { lease: raised, fence: await raise(raised), note }
-  }
 }
 
 /** As much of a pipeline as a plan is recorded by. */

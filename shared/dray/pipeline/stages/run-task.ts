@@ -4,14 +4,16 @@ import { sumOfSpent } from '#dray/messages/spent.ts'
 import type { TaskInput } from '#dray/messages/stages.ts'
 import { refuseFailed } from '#dray/pipeline/checks/check-pipeline.ts'
 import { checkTask, prepareTask } from '#dray/pipeline/checks/check-task.ts'
-import type { Task, TaskResult } from '#dray/pipeline/declare/task.ts'
+import { isSqlTask, type Task, type TaskResult, type TaskWork } from '#dray/pipeline/declare/task.ts'
 import { chainOf, succeededIn } from '#dray/pipeline/plan/resumed-runs.ts'
+import { runSqlTask, type SqlTaskRun } from '#dray/pipeline/sql-task/run-sql-task.ts'
 import { startOf } from '#dray/pipeline/texts/run-start.ts'
 import { emptyStep, type StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import { enterRun } from './enter-run.ts'
 
-type Worked = TaskResult & { readonly checks?: readonly CheckResult[] }
+/** What is recorded of the work, beside its rows. */
+type Worked = TaskResult & Partial<Pick<StepRecord, 'checks' | 'notes' | 'gone' | 'lastRunBefore' | 'lastRunAfter'>>
 
 /**
  * Runs a task's work, asks its checks and records the step: that it has begun, so that it is known whatever becomes of
@@ -23,34 +25,41 @@ export async function runTask(task: Task, input: TaskInput, services: Services):
   await enterRun(input, services)
   const doneBy = succeededIn(await chainOf(mode, services), task.name)
   const notes = doneBy === null ? null : [`run ${doneBy} has done this step already, so nothing was done`]
-  const { checks, ...result }: Worked = doneBy === null ? await work(task, input, { ...services, startTime }) : {}
+  const worked: Worked = doneBy === null ? await work(task, input, { ...services, startTime }) : { notes }
   const endTime = services.now()
   await services.state.putStep({
     ...emptyStep(run.id, task.name),
-    ...result,
-    ...checksAndOwner(task, checks),
-    notes,
+    ...worked,
+    ...checksAndOwner(task, worked.checks),
     status: 'success',
     startTime,
     endTime,
     executionTimeSeconds: (endTime - startTime) / 1000,
     ...sumOfSpent([services.spent?.()]),
   })
-  return result
+  return rowsOf(worked)
 }
 
 async function work(
   task: Task,
-  { run }: TaskInput,
-  { state, signal, startTime, spent }: Services & { readonly startTime: number },
+  input: TaskInput,
+  services: Services & { readonly startTime: number },
 ): Promise<Worked> {
+  const { run } = input
+  const { state, signal, startTime, spent } = services
   const begun = { ...emptyStep(run.id, task.name), ...checksAndOwner(task, undefined), startTime }
   await state.putStep(begun)
   let checks: Worked['checks']
   try {
     return await withDeadline(signal, async () => {
+      if (isSqlTask(task)) {
+        const onChecks = (results: readonly CheckResult[]) => {
+          checks = results
+        }
+        return { ...recorded(await runSqlTask({ task, input, services, onChecks })), ...(checks && { checks }) }
+      }
       await prepareTask(task)
-      const done = await task.work({ run, runStartedAt: startOf(run), signal })
+      const done = await (task.work as TaskWork)({ run, runStartedAt: startOf(run), signal })
       checks = await checkTask(task, signal)
       refuseFailed(task.name, checks, consequenceOf(run))
       return { ...done, checks }
@@ -61,6 +70,17 @@ async function work(
     await state.putStep({ ...begun, ...said }).catch(() => {})
     throw error
   }
+}
+
+/** As far as the work has said how many there were. */
+function rowsOf(worked: Worked): TaskResult {
+  const terms = ['read', 'inserted', 'updated', 'unchanged', 'deleted'] as const
+  return Object.fromEntries(terms.flatMap((term) => (worked[term] === undefined ? [] : [[term, worked[term]]])))
+}
+
+/** Rows that the SELECT has no more were not read. */
+function recorded({ notes, deleted, ...rest }: SqlTaskRun): Worked {
+  return { ...rest, deleted, gone: deleted, notes: notes.length === 0 ? null : notes }
 }
 
 function consequenceOf({ id }: TaskInput['run']): string {

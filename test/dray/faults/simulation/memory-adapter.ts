@@ -238,6 +238,14 @@ export class MemoryConnection implements Connection {
     throw new Error('the simulation has no queries')
   }
 
+  mergeSelected(): Promise<never> {
+    throw new Error('the simulation has no queries')
+  }
+
+  holdSelected(): Promise<never> {
+    throw new Error('the simulation has no queries')
+  }
+
   settledUntil(lagSeconds: number, options: SettledOptions = {}): Promise<Settled> {
     return this.#request('settled until', undefined, () =>
       this.#database.settledUntil(lagSeconds, options, this.#transaction),

@@ -34,13 +34,35 @@ export async function holdKeys(
   { table, key }: Pick<MergeTarget, 'table' | 'key'>,
   open: OpenBlocks,
 ): Promise<HeldKeys> {
+  return holdIn(session, { table, key }, (columns) => hold(session, table, columns, open))
+}
+
+/** Holds the keys of the rows of a temporary table. */
+export function holdSelected(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  from: string,
+): Promise<HeldKeys> {
+  return holdIn(session, { table, key }, async (columns) => {
+    const name = await makeHeld(session, table, columns, quote('dray_ordinal'))
+    const names = columns.map((column) => quote(column.name)).join(', ')
+    await session.run(`INSERT INTO ${name} (${names}) SELECT ${names} FROM ${from}`, { signal: session.signal })
+    return name
+  })
+}
+
+async function holdIn(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  hold: (columns: readonly MysqlColumn[]) => Promise<string>,
+): Promise<HeldKeys> {
   const target: MergeTarget = { table, columns: key, key, mode: 'insert' }
   const live = await readTargetTable(session, { ...target, key: [] })
   const columns = key.map((name) => columnOf(live, target, name))
   const mayBeImpossible = columns.some(({ kind }) => kind === 'date' || kind === 'datetime')
   if (mayBeImpossible) await session.run(TAKE_IMPOSSIBLE_DATES)
   try {
-    const name = await hold(session, table, columns, open)
+    const name = await hold(columns)
     const same = columns.map((one) => `${ALIAS}.${quote(one.name)} = ${quoteTable(table)}.${quote(one.name)}`)
     const hint = mayBeImpossible ? LOOK_UP_EACH : ''
     return { isHeld: `EXISTS (SELECT ${hint}1 FROM ${name} AS ${ALIAS} WHERE ${same.join(' AND ')})` }
@@ -66,18 +88,30 @@ async function hold(
   open: OpenBlocks,
 ): Promise<string> {
   const staged = columns.map((column) => stagedColumnOf(column, table, session.facts.isMariaDB))
-  const { schema } = tableNameOf(table)
   const staging = new StagingTable(session, tableNameOf(table), staged)
   await stage(session, staging, open)
+  const name = await makeHeld(session, table, columns, staging.ordinal)
+  const names = columns.map((column) => quote(column.name)).join(', ')
+  await session.run(`INSERT INTO ${name} (${names}) ${found(table, staging, staged)}`, { signal: session.signal })
+  await staging.drop()
+  return name
+}
+
+/** Makes the table that has them, with the types and collations of the table's own columns, and an index. */
+async function makeHeld(
+  session: MergeSession,
+  table: string,
+  columns: readonly MysqlColumn[],
+  ordinal: string,
+): Promise<string> {
+  const { schema } = tableNameOf(table)
   const name = `${schema === null ? '' : `${quote(schema)}.`}${quote('dray_held')}`
   await session.run(`DROP TEMPORARY TABLE IF EXISTS ${name}`)
   const names = columns.map((column) => quote(column.name)).join(', ')
   await session.run(
-    `CREATE TEMPORARY TABLE ${name} (${staging.ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (${columns.map(indexed).join(', ')}))
+    `CREATE TEMPORARY TABLE ${name} (${ordinal} bigint NOT NULL AUTO_INCREMENT PRIMARY KEY, KEY (${columns.map(indexed).join(', ')}))
      ENGINE=InnoDB SELECT ${names} FROM ${quoteTable(table)} LIMIT 0`,
   )
-  await session.run(`INSERT INTO ${name} (${names}) ${found(table, staging, staged)}`, { signal: session.signal })
-  await staging.drop()
   return name
 }
 

@@ -68,7 +68,7 @@ export class StagedRows {
   /** One pass over the staged rows: all have arrived, none has a flaw, no key came twice. */
   async #check(open: OpenBlocks): Promise<void> {
     const { target } = this.#merging
-    const flaws = this.#flaws()
+    const flaws = flawsOf(this.#merging, { areGiven: true })
     const first = await this.#count(flaws)
     if (first.rows !== this.given - this.faults.size) {
       throw new TerminalError(
@@ -78,22 +78,6 @@ export class StagedRows {
     if (first.flawed > 0) await this.#removeFlawed(flaws)
     const clean = first.flawed > 0 ? await this.#count([]) : first
     if (clean.keys < clean.keyed) await this.#removeDuplicates(open)
-  }
-
-  #flaws(): readonly Flaw[] {
-    const { staging, target } = this.#merging
-    const isKey = (name: string) => target.mode !== 'insert' && target.key.includes(name)
-    return staging.columns.flatMap((column, index) => {
-      const { name, nullable, given, flaws } = column
-      const missing: Flaw = {
-        condition: `${quote(name)} IS NULL`,
-        code: '1048',
-        column: name,
-        message: `Column '${name}' cannot be null`,
-      }
-      const flagged = given === null ? [] : [{ ...given, condition: `${staging.flag} = ${index}` }]
-      return [...flagged, ...(nullable && !isKey(name) ? [] : [missing]), ...flaws]
-    })
   }
 
   /** All rows, those with a whole key and their different keys as the table compares them, and those with a flaw. */
@@ -187,7 +171,25 @@ export class StagedRows {
   }
 }
 
-function anyOf(flaws: readonly Flaw[]): string {
+/** What staged values must not be; `areGiven`: as texts, which were looked at while they were loaded. */
+export function flawsOf(
+  { staging, target }: Pick<Merging, 'staging' | 'target'>,
+  { areGiven }: { readonly areGiven: boolean },
+): readonly Flaw[] {
+  const isKey = (name: string) => target.mode !== 'insert' && target.key.includes(name)
+  return staging.columns.flatMap(({ name, nullable, flaws, given }, index) => {
+    const flagged = areGiven && given !== null ? [{ ...given, condition: `${staging.flag} = ${index}` }] : []
+    const missing: Flaw = {
+      condition: `${quote(name)} IS NULL`,
+      code: '1048',
+      column: name,
+      message: `Column '${name}' cannot be null`,
+    }
+    return [...flagged, ...(nullable && !isKey(name) ? [] : [missing]), ...flaws]
+  })
+}
+
+export function anyOf(flaws: readonly Flaw[]): string {
   // NULL alone is no flaw.
   return `COALESCE(${flaws.map(({ condition }) => `(${condition})`).join(' OR ')}, FALSE)`
 }

@@ -15,14 +15,43 @@ export async function holdKeys(
   { table, key }: Pick<MergeTarget, 'table' | 'key'>,
   open: OpenBlocks,
 ): Promise<HeldKeys> {
+  return holdIn(session, { table, key }, async (held, columns) => {
+    const copy = `COPY ${held} (${columns}) FROM STDIN`
+    if (!(await isTaken(session, copy, bytesOf(open)))) await copyByParts(session, copy, open)
+  })
+}
+
+/** Holds the keys of the rows of a temporary table. */
+export function holdSelected(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  from: string,
+): Promise<HeldKeys> {
+  return holdIn(session, { table, key }, (held) => fillFrom(session, held, key, from))
+}
+
+async function fillFrom(session: MergeSession, held: string, key: readonly string[], from: string): Promise<void> {
+  const { rows } = await session.run(
+    `SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = to_regclass($1) AND attnum > 0`,
+    [held],
+  )
+  const types = new Map(rows as readonly [string, string][])
+  const values = key.map((column) => `${quote(column)}::text::${types.get(column)}`)
+  await session.run(`INSERT INTO ${held} SELECT ${values.join(', ')} FROM ${from}`)
+}
+
+async function holdIn(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  fill: (held: string, columns: string) => Promise<void>,
+): Promise<HeldKeys> {
   const name = session.name('held')
   const held = `pg_temp.${name}`
   const columns = key.map(quote).join(', ')
   await session.run(
     `CREATE TEMPORARY TABLE ${name} ON COMMIT DROP AS SELECT ${columns} FROM ${quoteTable(table)} WITH NO DATA`,
   )
-  const copy = `COPY ${held} (${columns}) FROM STDIN`
-  if (!(await isTaken(session, copy, bytesOf(open)))) await copyByParts(session, copy, open)
+  await fill(held, columns)
   await session.run(`ANALYZE ${held}`)
   const same = key.map((column) => `${ALIAS}.${quote(column)} = ${quoteTable(table)}.${quote(column)}`).join(' AND ')
   return { isHeld: `EXISTS (SELECT 1 FROM ${held} ${ALIAS} WHERE ${same})` }

@@ -31,12 +31,10 @@ export async function mergeAtOnce(
   merging: Merging,
   open: OpenBlocks,
 ): Promise<MergeCounts | null> {
-  const { target, table } = merging
   const temporary = `pg_temp.${session.name('rows')}`
   const sql = new MergeSql(merging, temporary)
-  const joinsOnce = target.mode !== 'insert' && table.serverVersion >= MERGE_VERSION
   const unchanged = `pg_temp.${session.name('unchanged')}`
-  await session.run(joinsOnce ? `${sql.createTable()}; ${sql.createSequence(unchanged)}` : sql.createTable())
+  await session.run(joinsOnce(merging) ? `${sql.createTable()}; ${sql.createSequence(unchanged)}` : sql.createTable())
   const passed = new PassedRows(merging)
   const given = await session.copyIn(sql.copy(), passed.bytes(open()))
   const looked = passed.needLook ? (await session.run(sql.look())).rows[0] : undefined
@@ -46,12 +44,36 @@ export async function mergeAtOnce(
   const rows = areDistinct
     ? sql.eachRow(given)
     : { ...sql.lastOfEachKey(), count: `SELECT ${looked?.[0]}, ${looked?.[1]}` }
-  const counts = joinsOnce
-    ? await mergeByOneJoin(session, sql, rows, passed.areAscending ? 'any' : 'ordered', unchanged)
-    : await mergeByTwo(session, sql, rows, given)
+  const order = passed.areAscending ? 'any' : 'ordered'
+  const counts = await mergeTemporary(session, merging, sql, { rows, given, order, unchanged })
   if (await lacksRows(session, merging, sql, rows)) return null
-  await session.run(`DROP TABLE ${temporary}${joinsOnce ? `; DROP SEQUENCE ${unchanged}` : ''}`)
+  await session.run(`DROP TABLE ${temporary}${joinsOnce(merging) ? `; DROP SEQUENCE ${unchanged}` : ''}`)
   return countsOf(given, counts)
+}
+
+/** Whether one MERGE updates and inserts; a sequence counts what it leaves alone then. */
+export function joinsOnce({ target, table }: Merging): boolean {
+  return target.mode !== 'insert' && table.serverVersion >= MERGE_VERSION
+}
+
+interface Temporary {
+  readonly rows: Rows
+  readonly given: number
+  readonly order: 'ordered' | 'any'
+  /** The sequence. */
+  readonly unchanged: string
+}
+
+/** Merges the rows of the temporary table; `countsOf` reads what it returns. */
+export function mergeTemporary(
+  session: MergeSession,
+  merging: Merging,
+  sql: MergeSql,
+  { rows, given, order, unchanged }: Temporary,
+): Promise<Counts> {
+  return joinsOnce(merging)
+    ? mergeByOneJoin(session, sql, rows, order, unchanged)
+    : mergeByTwo(session, sql, rows, given)
 }
 
 /** Whether a trigger has written rows under other keys. */

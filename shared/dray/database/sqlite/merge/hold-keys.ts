@@ -13,12 +13,44 @@ const HELD = 'temp.dray_held'
 /** No table of a user's has this name. */
 const ALIAS = 'dray_one_held'
 
+interface HeldColumn {
+  readonly name: string
+  readonly declared: string
+  readonly affinity: ReturnType<typeof affinityOf>
+  readonly collation: string
+}
+
 /** Holds keys in columns of the table's affinities, under the collations of its unique key. */
 export async function holdKeys(
   session: MergeSession,
   { table, key }: Pick<MergeTarget, 'table' | 'key'>,
   open: OpenBlocks,
 ): Promise<HeldKeys> {
+  const { columns, held } = makeHeld(session, { table, key })
+  const insert = session.database.prepare(`INSERT INTO ${HELD} VALUES (${columns.map(() => '?').join(', ')})`)
+  for await (const block of open()) {
+    session.check()
+    for (const texts of decodeBlock(block)) hold(insert, texts, columns)
+    await nextTurn()
+  }
+  return held
+}
+
+/** Holds the keys of the rows of a temporary table. */
+export function holdSelected(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+  from: string,
+): HeldKeys {
+  const { columns, held } = makeHeld(session, { table, key })
+  session.database.exec(`INSERT INTO ${HELD} SELECT ${columns.map(({ name }) => name).join(', ')} FROM ${from}`)
+  return held
+}
+
+function makeHeld(
+  session: MergeSession,
+  { table, key }: Pick<MergeTarget, 'table' | 'key'>,
+): { readonly columns: readonly HeldColumn[]; readonly held: HeldKeys } {
   const { live } = readTargetTable(session, { table, columns: key, key: [], mode: 'insert' })
   const collations = keyCollations(session, { table, key }, live)
   const columns = key.map((name) => {
@@ -39,14 +71,8 @@ export async function holdKeys(
   session.database.exec(
     `DROP TABLE IF EXISTS ${HELD}; CREATE TEMP TABLE dray_held (${clauses.join(', ')}, UNIQUE (${names}) ON CONFLICT IGNORE)`,
   )
-  const insert = session.database.prepare(`INSERT INTO ${HELD} VALUES (${columns.map(() => '?').join(', ')})`)
-  for await (const block of open()) {
-    session.check()
-    for (const texts of decodeBlock(block)) hold(insert, texts, columns)
-    await nextTurn()
-  }
   const same = columns.map(({ name, collation }) => `${quoteTable(table)}.${name}${collation} = ${ALIAS}.${name}`)
-  return { isHeld: `EXISTS (SELECT 1 FROM ${HELD} ${ALIAS} WHERE ${same.join(' AND ')})` }
+  return { columns, held: { isHeld: `EXISTS (SELECT 1 FROM ${HELD} ${ALIAS} WHERE ${same.join(' AND ')})` } }
 }
 
 /** By what the texts of a key are compared: the collations of its unique key. */
@@ -70,11 +96,7 @@ export function keyCollations(
   return collations
 }
 
-function hold(
-  insert: StatementSync,
-  texts: readonly (string | null)[],
-  columns: readonly { readonly declared: string; readonly affinity: ReturnType<typeof affinityOf> }[],
-): void {
+function hold(insert: StatementSync, texts: readonly (string | null)[], columns: readonly HeldColumn[]): void {
   const values: (string | number | Uint8Array)[] = []
   for (const [place, { affinity, declared }] of columns.entries()) {
     const text = texts[place] ?? null
