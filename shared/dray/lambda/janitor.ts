@@ -55,7 +55,14 @@ async function clean(event: JanitorInput, context: TriggerContext): Promise<Jani
 }
 
 export function endedRun({ name, status, startDate, input: given, error, cause }: ExecutionEnded['detail']): EndedRun {
-  return { id: name, startTime: startDate, runner: 'stepfunctions', reason: reason(), wasStopped: status === 'ABORTED', ...askedIn(given) }
+  return {
+    id: name,
+    startTime: startDate,
+    runner: 'stepfunctions',
+    reason: reason(),
+    wasStopped: status === 'ABORTED',
+    ...askedIn(given),
+  }
 
   function reason(): string | null {
     if (status === 'SUCCEEDED') return null
