@@ -104,7 +104,7 @@ describe('dray --env dev', () => {
     assert.match(id, /^\d{4}-\d{2}-\d{2}t\d{6}-[0-9a-z]{7}$/)
     assert.match(shown.stdout, /customers +success +2 +0 +0 +1/)
     assert.match(shown.stdout, /s3:\/\/dray-dev-staging\/quarantine\/customers\//)
-    assert.match(shown.stdout, /`npx dray run customers --env dev` again/)
+    assert.match(shown.stdout, /`npx dray run customers --env dev` loads everything again/)
     assert.match(shown.stderr, /customers: success/)
     assert.deepEqual(inputs()[1], { trigger: 'manual', only: ['customers'] })
   })
