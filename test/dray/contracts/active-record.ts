@@ -638,8 +638,9 @@ export function activeRecordContract(
 
     test('work that outlives its transaction throws, whatever became of that', async () => {
       let late: Promise<unknown> = Promise.resolve()
+      const { promise: over, resolve: end } = Promise.withResolvers<void>()
       const outlive = async (body: string) => {
-        await new Promise((resolve) => setTimeout(resolve, 20))
+        await over
         await Note.create({ body })
       }
       const late1 = await shop.transaction(async () => [outlive('late, committed')])
@@ -649,11 +650,14 @@ export function activeRecordContract(
       })
 
       await assert.rejects(failed, /enough/)
-      await assert.rejects(late1[0] as Promise<void>, {
-        name: 'Terminal',
-        message: /was committed before.*await all work/,
-      })
-      await assert.rejects(late, { name: 'Terminal', message: /was rolled back before/ })
+      end()
+      await Promise.all([
+        assert.rejects(late1[0] as Promise<void>, {
+          name: 'Terminal',
+          message: /was committed before.*await all work/,
+        }),
+        assert.rejects(late, { name: 'Terminal', message: /was rolled back before/ }),
+      ])
       assert.equal(await Note.where(['body like ?', 'late, %']).count(), 0)
     })
 
