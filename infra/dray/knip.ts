@@ -34,7 +34,8 @@ export const framework = {
   ],
   project: ['.ci/*.ts', 'functions/dray/**/*.ts', 'test/dray/**/*.ts'],
   ignore: ['test/dray/benchmarks/contenders/**'],
-  ignoreDependencies: [...hoisted, 'aws-lambda'],
+  // What the tests hand to the browser is read as a file.
+  ignoreDependencies: [...hoisted, 'aws-lambda', 'axe-core'],
   ignoreBinaries: ['apt-get', 'cdk', 'java', 'mount', 'node24', 'pgloader', 'script', 'setpriv', 'umount'],
 }
 
@@ -52,8 +53,10 @@ export const packages = {
       'local/services-process.ts',
       'local/isolated/bootstrap.ts',
       'local/worker-thread.ts',
+      'page/project-thread.ts',
+      'page/client/{main,static}.tsx',
     ],
-    project: ['**/*.ts'],
+    project: ['**/*.{ts,tsx}'],
     // Dynalite is loaded by `require`, since it has no types; the CLI of the CDK is a process.
     ignoreDependencies: ['dynalite', 'aws-cdk'],
   },

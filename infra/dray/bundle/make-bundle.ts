@@ -14,6 +14,7 @@ const SOURCES = [
   'infra/dray/index.ts',
   'infra/dray/cli/main.ts',
   'infra/dray/local/worker-calls.ts',
+  'infra/dray/page/project-answers.ts',
 ]
 /** Packages that few commands ask for, or that look for files beside theirs. */
 const LEFT = [

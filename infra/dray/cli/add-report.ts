@@ -6,8 +6,8 @@ import { diffText } from '#dray-infra/add/diff-text.ts'
 import type { FileChange } from '#dray-infra/add/file-changes.ts'
 import type { ListedChoice, ListedDatabase } from '#dray-infra/add/listed-databases.ts'
 import type { AddPlan, PlannedTable } from '#dray-infra/add/plan-add.ts'
+import { visible } from '#dray-infra/texts/invisible.ts'
 import { plural } from './format.ts'
-import { visible } from './invisible.ts'
 import { type Column, textTable } from './text-table.ts'
 
 /** Of more tables the files are named, not shown, and no row is. */

@@ -32,6 +32,14 @@ export async function withStores<T>(options: Where, work: (stores: Stores) => Pr
   return withLocalServices([], work)
 }
 
+/** Has all databases of the project up, on this machine; gives back what lets them go. */
+export async function startAllDatabases(): Promise<() => Promise<void>> {
+  const { drayHome } = await import('#dray-infra/local/home.ts')
+  const { startServices } = await import('#dray-infra/local/services.ts')
+  const services = await startServices({ home: drayHome(), project: await loadProject(), state: false })
+  return () => services.stop()
+}
+
 /** Lends a deployed environment. Throws `Configuration` when there is none of that name, or it cannot be reached. */
 export async function withRemote<T>({ env }: Where, work: (environment: OpenEnvironment) => Promise<T>): Promise<T> {
   const { withEnvironment } = await import('#dray-infra/remote/open-environment.ts')
@@ -163,7 +171,6 @@ async function withLocalServices<T>(databases: readonly string[], work: (stores:
 
 /** The stores of the local services, which have to be up. */
 export async function localStores(): Promise<Stores> {
-  const { openState } = await import('#dray-infra/local/state.ts')
-  const { createStagingStore } = await import('dray/internal/staging/staging-url.ts')
-  return { state: await openState(), staging: await createStagingStore(process.env.STAGING_URL ?? '') }
+  const { localStores: open } = await import('#dray-infra/runs/local-stores.ts')
+  return open()
 }

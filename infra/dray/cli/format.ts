@@ -1,5 +1,5 @@
 import { styleText } from 'node:util'
-import { visible } from './invisible.ts'
+import { visible } from '#dray-infra/texts/invisible.ts'
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
 

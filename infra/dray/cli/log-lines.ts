@@ -1,6 +1,7 @@
 import { oneLine } from './format.ts'
 
-type Entry = Readonly<Record<string, unknown>>
+/** A line of a log. */
+export type Entry = Readonly<Record<string, unknown>>
 
 /** Fields that stand at the head of a line, or say nothing to a person. */
 const shown = new Set(

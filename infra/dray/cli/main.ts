@@ -8,6 +8,8 @@ import { addAdd } from './add.ts'
 import { addBackfill } from './backfill.ts'
 import { addCheck } from './check.ts'
 import { addDeploy, addDestroy, addDiff } from './deploy.ts'
+import { addDev } from './dev.ts'
+import { addDocs } from './docs.ts'
 import { addDoctor } from './doctor.ts'
 import { errorCode, errorDocument, reportError } from './error-report.ts'
 import { exitCodeOf, exitCodes } from './exit-codes.ts'
@@ -83,6 +85,8 @@ export function createProgram(verbs: Verbs, args: readonly string[] = []): Comma
     addResume,
     addBackfill,
     addCheck,
+    addDev,
+    addDocs,
     addDoctor,
     addPlan,
     addPreview,

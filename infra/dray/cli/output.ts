@@ -1,5 +1,5 @@
+import { visible } from '#dray-infra/texts/invisible.ts'
 import { LINE_ENDS } from './format.ts'
-import { visible } from './invisible.ts'
 
 /** The colours that `status` gives, and what ends one; a line's end. All else that a terminal obeys is not ours. */
 const ESCAPE = '\u001b'

@@ -3,7 +3,6 @@ import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { isSqlTask, type SqlTask, type Task } from 'dray/internal/pipeline/declare/task.ts'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
-import { findTask } from '#dray-infra/project/find-task.ts'
 import { knownNames } from '#dray-infra/project/known-names.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Unit } from '#dray-infra/project/unit-databases.ts'
@@ -29,7 +28,7 @@ export async function taskNames(): Promise<string[]> {
 
 /** The task of a name. Throws `Configuration` where its folder exports none. */
 export async function taskNamed(name: string): Promise<Task> {
-  return findTask((await loadProject()).folder, name)
+  return (await loadProject()).findTask(name)
 }
 
 /** The task of a name that is a SELECT; null for any other name. */

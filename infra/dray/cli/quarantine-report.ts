@@ -1,54 +1,6 @@
-import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import type { Summary } from 'dray/internal/pipeline/quarantine/summaries.ts'
 import { count, oneLine, plural } from './format.ts'
 import { type Column, textTable } from './text-table.ts'
-
-/** What one run of a pipeline has set aside. */
-export interface Summary {
-  readonly pipeline: string
-  readonly run: string
-  rows: number
-  open: number
-  landed: number
-  replayed: number
-  superseded: number
-  discarded: number
-  /** How many rows each reason has, by whether they are open; a row may have several. */
-  readonly reasons: { readonly open: Map<string, number>; readonly all: Map<string, number> }
-}
-
-type Reasons = ReadonlyMap<string, number>
-
-/** Counts rows by pipeline and run. */
-export async function summaries(sources: readonly AsyncIterable<KeptRow>[]): Promise<Summary[]> {
-  const found = new Map<string, Summary>()
-  for (const rows of sources) {
-    for await (const row of rows) {
-      const key = `${row.pipeline}/${row.run}`
-      const summary = found.get(key) ?? emptySummary(row)
-      found.set(key, summary)
-      summary.rows += 1
-      summary[row.record?.action ?? 'open'] += 1
-      for (const reason of new Set(row.errors.map(reasonOf))) {
-        countReason(summary.reasons.all, reason)
-        if (row.record === null) countReason(summary.reasons.open, reason)
-      }
-    }
-  }
-  return [...found.values()]
-}
-
-function emptySummary({ pipeline, run }: KeptRow): Summary {
-  const counts = { rows: 0, open: 0, landed: 0, replayed: 0, superseded: 0, discarded: 0 }
-  return { pipeline, run, ...counts, reasons: { open: new Map(), all: new Map() } }
-}
-
-function countReason(reasons: Map<string, number>, reason: string): void {
-  reasons.set(reason, (reasons.get(reason) ?? 0) + 1)
-}
-
-function reasonOf({ field, code }: KeptRow['errors'][number]): string {
-  return field === '' ? code : `${field} ${code}`
-}
 
 /** The runs that have open rows, with the reasons of these alone. */
 export function openOnly(found: readonly Summary[]): Summary[] {
@@ -65,7 +17,7 @@ export function findingsDocument({ pipeline, run, rows, reasons }: Summary) {
   return { pipeline, run, rows, findings: Object.fromEntries(reasons.all) }
 }
 
-function reasonsText(reasons: Reasons): string {
+function reasonsText(reasons: ReadonlyMap<string, number>): string {
   return oneLine([...reasons].map(([name, rows]) => `${name} ${rows}`).join(', '))
 }
 

@@ -1,6 +1,6 @@
 import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { visible, visibleJson } from '#dray-infra/texts/invisible.ts'
 import { oneLine, plural } from './format.ts'
-import { visible, visibleJson } from './invisible.ts'
 import { print } from './output.ts'
 import { notesText } from './quarantine-report.ts'
 import type { CommonOptions } from './verb.ts'

@@ -1,20 +1,13 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { DamagedObjects } from 'dray/internal/pipeline/quarantine/damaged-objects.ts'
 import type { KeptRow, ReadingOptions } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
+import { pipelinesOf } from 'dray/internal/pipeline/quarantine/named-pipelines.ts'
+import { summaries } from 'dray/internal/pipeline/quarantine/summaries.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { commandFor, withStores } from './environment.ts'
 import { print } from './output.ts'
-import {
-  findingsDocument,
-  findingsText,
-  listText,
-  notesText,
-  openOnly,
-  summaries,
-  summaryDocument,
-} from './quarantine-report.ts'
+import { findingsDocument, findingsText, listText, notesText, openOnly, summaryDocument } from './quarantine-report.ts'
 import { type RowPrinter, rowPrinter } from './quarantine-rows.ts'
-import { pipelinesOf } from './quarantined-pipelines.ts'
 import { type CommonOptions, printJson } from './verb.ts'
 
 export interface ListOptions extends CommonOptions {

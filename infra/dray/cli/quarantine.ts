@@ -16,6 +16,7 @@ import {
   INTERRUPT_HELP,
   isolatedOption,
   progressOption,
+  runIdOption,
   type Verbs,
   withCommonOptions,
   workflowOption,
@@ -59,6 +60,7 @@ function addClosing(verb: Command, verbs: Verbs): void {
     .addOption(workflowOption())
     .addOption(isolatedOption())
     .addOption(detachOption())
+    .addOption(runIdOption())
     .addOption(progressOption())
     .addHelpText('after', INTERRUPT_HELP)
     .action(async (pipeline: string, _options, command: Command) => {

@@ -4,7 +4,15 @@ import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { AskedRun } from '#dray-infra/runs/asked-run.ts'
 import { commandFor, requireLocal } from './environment.ts'
 import type { RunOptions } from './run-options.ts'
-import { detachOption, INTERRUPT_HELP, isolatedOption, progressOption, type Verbs, withCommonOptions } from './verb.ts'
+import {
+  detachOption,
+  INTERRUPT_HELP,
+  isolatedOption,
+  progressOption,
+  runIdOption,
+  type Verbs,
+  withCommonOptions,
+} from './verb.ts'
 
 export function addResume(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('resume'))
@@ -12,6 +20,7 @@ export function addResume(program: Command, verbs: Verbs): void {
     .argument('<run>')
     .addOption(isolatedOption())
     .addOption(detachOption())
+    .addOption(runIdOption())
     .addOption(progressOption())
     .addHelpText('after', INTERRUPT_HELP)
     .action(async (id: string, _options, command: Command) => {

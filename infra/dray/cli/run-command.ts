@@ -1,5 +1,7 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { checked } from 'dray/internal/messages/message.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
+import { type RunRequest, runRequest } from 'dray/internal/messages/run-input.ts'
 import type { KeysMode } from 'dray/internal/messages/run-mode.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
@@ -35,7 +37,16 @@ export async function runCommand(name: string | undefined, options: RunOptions):
   const asked = options.only === undefined ? named : someSteps(named, options.only)
   const mode = options.keys === undefined ? null : keysMode(asked, options.keys)
   if (mode !== null) await refuseUnfitKeys(asked, mode)
-  return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
+  if (options.request === undefined) return runAsked(async () => ({ ...asked, mode, trigger: 'manual' }), options)
+  const request = requestIn(options.request)
+  const { trigger, only = asked.only, tables = null, mode: wanted = null } = request
+  return runAsked(async () => ({ ...asked, only, tables, mode: wanted, trigger, request }), options)
+}
+
+function requestIn(text: string): RunRequest {
+  const found = checked(runRequest, JSON.parse(text))
+  if ('data' in found) return found.data
+  throw new ConfigurationError(`--request is no request of a run, so nothing was run: ${found.fault}`)
 }
 
 /** A pipeline's keys are known by its model; those of a replica's table by its source, which the run asks. */
@@ -115,7 +126,11 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   const waiting = await followUps(first)
   for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
     say(`${next.why}\n`)
-    const followUp = await runOnce(next.run, { ...surroundings, options: { ...options, demo: false }, state })
+    const followUp = await runOnce(next.run, {
+      ...surroundings,
+      options: { ...options, demo: false, runId: undefined },
+      state,
+    })
     if (!options.json) await reportText(followUp)
     done.push(followUp)
     waiting.push(...(await followUps(next.run)))
@@ -127,7 +142,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
 
 async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly state: StateStore }): Promise<Done> {
   const { home, options, interrupts, state } = surroundings
-  const id = newRunId()
+  const id = options.runId ?? newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug ? (line: string) => say(`${lineText(entryOf(line))}\n`) : null

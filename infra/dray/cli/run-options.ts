@@ -13,5 +13,9 @@ export interface RunOptions extends CommonOptions {
   readonly isolated?: boolean
   /** Leaves a run of a deployed environment as soon as it is started. */
   readonly detach?: boolean
+  /** The name of a local run, by whoever has to know it before it starts. */
+  readonly runId?: string | undefined
+  /** What events, or a schedule, ask of it, as JSON. */
+  readonly request?: string
   readonly progress: ProgressMode
 }

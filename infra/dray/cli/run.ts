@@ -7,6 +7,8 @@ import {
   INTERRUPT_HELP,
   isolatedOption,
   progressOption,
+  requestOption,
+  runIdOption,
   withCommonOptions,
   workflowOption,
 } from './verb.ts'
@@ -21,6 +23,8 @@ export function addRun(program: Command, verbs: Verbs): void {
     .addOption(workflowOption())
     .addOption(isolatedOption())
     .addOption(detachOption())
+    .addOption(runIdOption())
+    .addOption(requestOption())
     .addOption(progressOption())
     .addHelpText('after', INTERRUPT_HELP)
     .action(async (name: string | undefined, _options, command: Command) => {

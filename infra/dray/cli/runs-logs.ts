@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
+import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
 import { isLocal, withRemote } from './environment.ts'
-import { entryOf, lineText } from './log-lines.ts'
+import { type Entry, entryOf, lineText } from './log-lines.ts'
 import { print, say } from './output.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
@@ -16,11 +17,32 @@ export function addRunsLogs(verb: Command): void {
 }
 
 async function logs(id: string, options: CommonOptions): Promise<void> {
-  const lines = await (isLocal(options) ? localLines(id) : remoteLines(id, options))
-  const entries = lines.map(entryOf)
+  const entries = await logEntries(id, options)
   if (options.json) return printJson({ run_id: id, entries })
   for (const entry of entries) print(`${lineText(entry)}\n`)
   if (entries.length === 0) say('Nothing has been logged of this run yet, or its logs have expired.\n')
+}
+
+/** What the functions of a run have logged. */
+async function logEntries(id: string, options: CommonOptions): Promise<Entry[]> {
+  return isLocal(options) ? localEntries(id) : withRemote(options, (environment) => entriesIn(environment, id))
+}
+
+/** The same of a local run. */
+export async function localEntries(id: string): Promise<Entry[]> {
+  return (await localLines(id)).map(entryOf)
+}
+
+/** The same of a run in an environment. */
+export async function entriesIn(environment: OpenEnvironment, id: string): Promise<Entry[]> {
+  const { executionNamed } = await import('#dray-infra/remote/find-execution.ts')
+  const { logGroupsOf, logLinesOf } = await import('#dray-infra/remote/run-logs.ts')
+  const { workflow, execution } = await executionNamed(id, environment)
+  // Those that have begun; of a run that has just started, none is known yet.
+  const begun = (await environment.state.run(id))?.steps.map(({ step }) => unitOf(step)) ?? []
+  const groups = logGroupsOf(environment.settings.name, workflow.name, [...new Set(begun)])
+  const lines = await logLinesOf({ id, ...execution }, groups)
+  return lines.map(({ text }) => entryOf(text))
 }
 
 async function localLines(id: string): Promise<string[]> {
@@ -33,17 +55,4 @@ async function localLines(id: string): Promise<string[]> {
       cause: error,
     })
   }
-}
-
-async function remoteLines(id: string, options: CommonOptions): Promise<string[]> {
-  const { executionNamed } = await import('#dray-infra/remote/find-execution.ts')
-  const { logGroupsOf, logLinesOf } = await import('#dray-infra/remote/run-logs.ts')
-  return withRemote(options, async (environment) => {
-    const { workflow, execution } = await executionNamed(id, environment)
-    // Those that have begun; of a run that has just started, none is known yet.
-    const begun = (await environment.state.run(id))?.steps.map(({ step }) => unitOf(step)) ?? []
-    const groups = logGroupsOf(environment.settings.name, workflow.name, [...new Set(begun)])
-    const lines = await logLinesOf({ id, ...execution }, groups)
-    return lines.map(({ text }) => text)
-  })
 }

@@ -1,7 +1,7 @@
 import type { CheckResult } from 'dray/internal/messages/check-result.ts'
 import type { StepRecord } from 'dray/internal/state/state-store.ts'
+import { visible } from '#dray-infra/texts/invisible.ts'
 import { count, oneLine, plural } from './format.ts'
-import { visible } from './invisible.ts'
 
 /** A check in a document. */
 export function checkDocument({ failing, seconds, ...check }: CheckResult) {

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { EnvFile } from '#dray-infra/project/env-file.ts'
-import { visibleJson } from './invisible.ts'
+import { visibleJson } from '#dray-infra/texts/invisible.ts'
 import { print } from './output.ts'
 
 /** What the verbs of one command line share. */
@@ -41,6 +41,16 @@ export function progressOption(): Option {
 
 export function detachOption(): Option {
   return new Option('--detach', 'start the run of a deployed environment, and do not wait for its end')
+}
+
+/** For the page, which shows a run from its start on. */
+export function runIdOption(): Option {
+  return new Option('--run-id <id>', 'the name of a local run').hideHelp()
+}
+
+/** For the page, which starts what an event or a schedule asks for. */
+export function requestOption(): Option {
+  return new Option('--request <json>', 'what events ask of a local run').hideHelp()
 }
 
 export function isolatedOption(): Option {

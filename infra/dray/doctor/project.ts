@@ -6,7 +6,6 @@ import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
-import { findTask } from '#dray-infra/project/find-task.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
 import { examineHandlers, importFault } from './handlers.ts'
@@ -54,7 +53,7 @@ async function examineStep(
   if (handlers.some(({ check }) => check === 'folder')) return { checks: handlers, unit: null }
   if (kind === 'task') {
     // What keeps it from being imported, its handler says.
-    const task = await findTask(project.folder, name).catch(() => undefined)
+    const task = await project.findTask(name).catch(() => undefined)
     return { checks: handlers, unit: null, ...(task === undefined ? {} : { task }) }
   }
   try {

@@ -5,6 +5,7 @@ import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
+import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Project } from './define-project.ts'
 import { PROJECT_FILE, projectFolder } from './project-folder.ts'
 
@@ -15,6 +16,8 @@ export interface LoadedProject extends Project {
   findUnit(name: string): Promise<Pipeline | Replica>
   /** The pipeline of a step; of a table of a replica as its source is now. Throws `Terminal` where there is none. */
   findPipeline(name: string): Promise<Pipeline>
+  /** The task of a step. Throws `Configuration` where its folder exports none. */
+  findTask(name: string): Promise<Task>
 }
 
 /** Loads what `infra/project.ts` of a folder exports as `project`. Throws `Configuration`. */
@@ -32,7 +35,13 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
     )
   }
   const findUnit = (name: string) => findUnitIn(folder, name)
-  return { ...project, folder, findUnit, findPipeline: async (name) => pipelineIn(await findUnit(name), name) }
+  return {
+    ...project,
+    folder,
+    findUnit,
+    findPipeline: async (name) => pipelineIn(await findUnit(name), name),
+    findTask: (name) => findTaskIn(folder, name),
+  }
 }
 
 async function findUnitIn(folder: string, name: string): Promise<Pipeline | Replica> {
@@ -44,6 +53,20 @@ async function findUnitIn(folder: string, name: string): Promise<Pipeline | Repl
   }
   const finder = await import(pathToFileURL(join(folder, 'functions/dray/find-pipeline.ts')).href)
   return finder.findPipeline(unitOf(name))
+}
+
+async function findTaskIn(folder: string, name: string): Promise<Task> {
+  const module: Readonly<Record<string, unknown>> = await import(
+    pathToFileURL(join(folder, 'functions', name, 'task.ts')).href
+  )
+  const found = Object.values(module).find((one) => {
+    const { kind, name: own } = Object(one) as Partial<Task>
+    return kind === 'task' && own === name
+  })
+  if (found !== undefined) return found as Task
+  throw new ConfigurationError(
+    `functions/${name}/task.ts exports no task ${name}, so nothing was done; write there: export const … = task('${name}', …).`,
+  )
 }
 
 async function pipelineIn(unit: Pipeline | Replica, name: string): Promise<Pipeline> {

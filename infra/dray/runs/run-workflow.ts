@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { RunInput } from 'dray/internal/messages/run-input.ts'
+import type { RunInput, RunRequest } from 'dray/internal/messages/run-input.ts'
 import type { RunMode } from 'dray/internal/messages/run-mode.ts'
 import type { FinishInput } from 'dray/internal/messages/stages.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
@@ -27,6 +27,8 @@ export interface RunOptions {
   readonly mode?: RunMode | null
   /** `manual` unless told. */
   readonly trigger?: string
+  /** What events have told of it. */
+  readonly request?: Pick<RunRequest, 'events' | 'entities' | 'causation'>
   readonly state: StateStore
   readonly workers: Workers
   readonly progress: RunProgress
@@ -47,6 +49,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
     tables = null,
     mode = null,
     trigger = 'manual',
+    request,
   } = options
   const start = Date.now()
   const compiled = toStatesLanguage(workflow)
@@ -71,6 +74,9 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
       ...(only === null ? {} : { only }),
       ...(tables === null ? {} : { tables }),
       ...(mode === null ? {} : { mode }),
+      ...(request === undefined
+        ? {}
+        : { events: request.events, entities: request.entities, causation: request.causation }),
     } satisfies RunInput,
     {
       executionName: id,

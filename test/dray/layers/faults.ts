@@ -69,7 +69,7 @@ export function trespassing(imports: readonly Import[]): string[] {
 /** Imports that lead to no file. */
 export function dangling(imports: readonly Import[], files: ReadonlySet<string>): string[] {
   return imports.flatMap(({ file, source, target }) =>
-    target === null || files.has(target) || !target.endsWith('.ts')
+    target === null || files.has(target) || !/\.tsx?$/.test(target)
       ? []
       : [`${file} imports ${source}, which is no file of ${root}`],
   )

@@ -23,7 +23,7 @@ const SKIPPED = new Set(['node_modules', 'cdk.out', '.dray'])
 
 /** Every TypeScript file of the repository, relative to its root. */
 export function sourceFiles(): string[] {
-  return globSync('{.ci,functions,infra,shared,test}/**/*.ts', {
+  return globSync('{.ci,functions,infra,shared,test}/**/*.{ts,tsx}', {
     cwd: root,
     exclude: (name) => SKIPPED.has(name),
   }).sort()

@@ -53,6 +53,7 @@ const dray: Readonly<Record<string, readonly string[]>> = {
 const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/knip.ts': [],
   'dray-infra/bundle': [],
+  'dray-infra/texts': [],
   'dray-infra/states-language': ['dray/workflow'],
   'dray-infra/project': [
     ...['dray/errors.ts', 'dray/database', 'dray/messages', 'dray/workflow'],
@@ -90,10 +91,15 @@ const infra: Readonly<Record<string, readonly string[]>> = {
     'dray/lambda',
     ...['project', 'aws', 'local', 'runs', 'remote'].map((room) => `dray-infra/${room}`),
   ],
+  'dray-infra/page': [
+    ...Object.keys(dray),
+    ...['bundle', 'texts', 'project', 'local', 'runs', 'add', 'doctor'].map((room) => `dray-infra/${room}`),
+  ],
   'dray-infra/cli': [
     ...Object.keys(dray),
     ...[
       'bundle',
+      'texts',
       'project',
       'upgrade',
       'aws',
@@ -105,6 +111,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
       'add',
       'doctor',
       'testing',
+      'page',
     ].map((room) => `dray-infra/${room}`),
   ],
 }
@@ -142,6 +149,11 @@ export const reserved: readonly { readonly packages: RegExp; readonly rooms: Reg
     packages: /^@(aws-sdk|smithy)\//,
     rooms: /^(dray\/(staging|state|lambda)|dray-infra\/(aws|cli|local|prove|remote|runs))$/,
     why: 'models and pipelines know no AWS',
+  },
+  {
+    packages: /^(hono|@hono\/node-server|preact|uplot|croner|@dagrejs\/dagre)(\/|$)/,
+    rooms: /^dray-infra\/page$/,
+    why: 'what the page is made of is loaded by nothing else',
   },
   {
     packages: /^(mysql2|pg-copy-streams|pg)(\/|$)/,

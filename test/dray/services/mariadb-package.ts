@@ -1,6 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { rm, writeFile } from 'node:fs/promises'
+import { aptGet } from './apt-get.ts'
 import { withInstallLock } from './install-lock.ts'
 import { refusalToInstall } from './installing.ts'
 
@@ -34,15 +34,4 @@ async function install(): Promise<string | null> {
   } finally {
     if (ownPolicy) await rm(POLICY, { force: true })
   }
-}
-
-function aptGet(parameters: readonly string[]): string | null {
-  const environment = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
-  const result = spawnSync('apt-get', ['-q', ...parameters], {
-    env: environment,
-    encoding: 'utf8',
-    timeout: 8 * 60_000,
-  })
-  if (result.status === 0) return null
-  return (result.stderr ?? '').trim().split('\n').pop() || String(result.error ?? `it ended with ${result.status}`)
 }

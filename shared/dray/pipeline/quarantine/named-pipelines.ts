@@ -1,4 +1,4 @@
-import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
+import { isTableStep, unitOf } from '#dray/messages/step-name.ts'
 
 /** Those of the known pipelines that a name means: a replica's tables, or the pipeline itself. */
 export function pipelinesOf(name: string, known: readonly string[]): readonly string[] {

@@ -1,0 +1,139 @@
+import type { RunDetailDocument, RunDocument, RunStepDocument } from '../documents.ts'
+import { countsOf, Equation } from './equation.tsx'
+import { Fault, Section, Wide } from './parts.tsx'
+import { useAsked } from './server.ts'
+import { count, duration, Status, Text } from './words.tsx'
+
+/** A run beside another one of the same workflow. */
+export function Comparison({ one, other }: { readonly one: RunDetailDocument; readonly other: string }) {
+  const { id, workflow } = one.run
+  const list = useAsked<{ readonly runs: readonly RunDocument[] }>(
+    `/api/runs?workflow=${encodeURIComponent(workflow)}&limit=50`,
+  )
+  const candidates = (list.data?.runs ?? []).filter((run) => run.id !== id)
+  const before = candidates.find(({ start }) => start < one.run.start) ?? candidates[0]
+  const chosen = other === '' ? (before?.id ?? null) : other
+  const { data, error } = useAsked<RunDetailDocument>(
+    chosen === null ? null : `/api/runs/${encodeURIComponent(chosen)}`,
+  )
+  return (
+    <Section title="Beside another run" aside={<a href={`#/runs/${encodeURIComponent(id)}`}>close</a>}>
+      {list.data !== null && candidates.length === 0 && <p class="muted">There is no other run of {workflow} yet.</p>}
+      {chosen !== null && (
+        <label class="field">
+          The other run
+          <select
+            value={chosen}
+            onChange={(event) => {
+              location.hash = `#/runs/${encodeURIComponent(id)}/compare/${encodeURIComponent(event.currentTarget.value)}`
+            }}
+          >
+            {candidates.map((run) => (
+              <option key={run.id} value={run.id}>
+                {run.id} {run.status}
+              </option>
+            ))}
+          </select>
+        </label>
+      )}
+      <Fault of={error} />
+      {data !== null && <Compared one={one} other={data} />}
+    </Section>
+  )
+}
+
+const TERMS = ['read', 'inserted', 'updated', 'quarantined'] as const
+
+function Compared({ one, other }: { readonly one: RunDetailDocument; readonly other: RunDetailDocument }) {
+  const names = [...new Set([...one.steps, ...other.steps].map(({ name }) => name))]
+  const stepOf = (detail: RunDetailDocument, name: string) => detail.steps.find((step) => step.name === name)
+  return (
+    <Wide label="Two runs beside each other">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">step</th>
+            <th scope="col">run</th>
+            <th scope="col">status</th>
+            <th scope="col" class="right">
+              took
+            </th>
+            {TERMS.map((term) => (
+              <th scope="col" class="right" key={term}>
+                {term}
+              </th>
+            ))}
+            <th scope="col">became</th>
+          </tr>
+        </thead>
+        <tbody>
+          {names.flatMap((name) => [
+            <Side
+              key={`${name} one`}
+              name={name}
+              run={one.run.id}
+              step={stepOf(one, name)}
+              beside={stepOf(other, name)}
+              isFirst
+            />,
+            <Side
+              key={`${name} other`}
+              name={name}
+              run={other.run.id}
+              step={stepOf(other, name)}
+              beside={undefined}
+              isFirst={false}
+            />,
+          ])}
+        </tbody>
+      </table>
+    </Wide>
+  )
+}
+
+function Side({
+  name,
+  run,
+  step,
+  beside,
+  isFirst,
+}: {
+  readonly name: string
+  readonly run: string
+  readonly step: RunStepDocument | undefined
+  readonly beside: RunStepDocument | undefined
+  readonly isFirst: boolean
+}) {
+  const counts = countsOf(step ?? {})
+  const others = beside === undefined ? null : countsOf(beside)
+  const seconds = step?.start != null && step.end !== null ? (step.end - step.start) / 1000 : null
+  return (
+    <tr class={isFirst ? 'first' : 'second'}>
+      {isFirst ? (
+        <th scope="row">
+          <Text of={name} />
+        </th>
+      ) : (
+        <td />
+      )}
+      <td>{run}</td>
+      <td>{step === undefined ? '–' : <Status of={step.status} />}</td>
+      <td class="right number">{seconds === null ? '–' : duration(seconds)}</td>
+      {TERMS.map((term) => (
+        <td class="right number" key={term}>
+          {count(counts[term])}
+          {others !== null && others[term] !== counts[term] && (
+            <span class="muted">
+              {' '}
+              ({counts[term] > others[term] ? '+' : '−'}
+              {count(Math.abs(counts[term] - others[term]))})
+            </span>
+          )}
+        </td>
+      ))}
+      <td>
+        <Equation counts={counts} label={`${name} in ${run}`} />
+      </td>
+    </tr>
+  )
+}

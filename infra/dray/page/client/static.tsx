@@ -1,0 +1,85 @@
+import { render } from 'preact'
+import { useEffect } from 'preact/hooks'
+import type { CatalogueDocument, UnitDocument } from '../documents.ts'
+import { Catalogue } from './catalogue.tsx'
+import { Graph } from './graph.tsx'
+import './page.css'
+import { Facts } from './facts.tsx'
+import { Empty } from './parts.tsx'
+import { usePath } from './path.ts'
+import { Text } from './words.tsx'
+import { graphOf } from './workflow-graph.ts'
+
+/* The pages of `dray docs`: what the project declares, and nothing that has run. */
+
+declare global {
+  interface Window {
+    readonly drayCatalogue: { readonly title: string; readonly catalogue: CatalogueDocument }
+  }
+}
+
+const NO_STATUS: ReadonlyMap<string, string> = new Map()
+
+function Workflows({ catalogue }: { readonly catalogue: CatalogueDocument }) {
+  return (
+    <>
+      <h1>Workflows</h1>
+      {catalogue.workflows.map((workflow) => (
+        <article class="card" key={workflow.name} aria-label={workflow.name}>
+          <h2>{workflow.name}</h2>
+          <Graph
+            label={`Steps of ${workflow.name}`}
+            {...graphOf(workflow, catalogue, { statuses: NO_STATUS, hasTables: true })}
+          />
+        </article>
+      ))}
+    </>
+  )
+}
+
+function Unit({ unit }: { readonly unit: UnitDocument }) {
+  return (
+    <>
+      <h1>{unit.name}</h1>
+      {unit.comment !== null && (
+        <p class="comment">
+          <Text of={unit.comment} />
+        </p>
+      )}
+      <Facts unit={unit} state={null} now={0} />
+    </>
+  )
+}
+
+function Shown() {
+  const { title, catalogue } = window.drayCatalogue
+  const [page, id] = usePath()
+  const unit = catalogue.units.find(({ name }) => name === id)
+  useEffect(() => {
+    document.title = id === undefined ? title : `${id} · ${title}`
+  }, [id, title])
+  return (
+    <>
+      <header>
+        <a class="mark" href="#/">
+          {title}
+        </a>
+        <nav aria-label="Pages">
+          <a href="#/" aria-current={page === '' || page === 'catalogue' ? 'page' : undefined}>
+            Tables
+          </a>
+          <a href="#/workflows" aria-current={page === 'workflows' ? 'page' : undefined}>
+            Workflows
+          </a>
+        </nav>
+      </header>
+      <main id="main" tabIndex={-1}>
+        {page === 'workflows' && <Workflows catalogue={catalogue} />}
+        {page === 'pipelines' && (unit === undefined ? <Empty>There is no {id} here.</Empty> : <Unit unit={unit} />)}
+        {page !== 'workflows' && page !== 'pipelines' && <Catalogue catalogue={catalogue} table={id ?? null} />}
+      </main>
+    </>
+  )
+}
+
+render(<Shown />, document.getElementById('page') as HTMLElement)
