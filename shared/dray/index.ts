@@ -25,6 +25,7 @@ export type { ActiveRecord, SourceRecord } from './active-record/record.ts'
 export { RecordInvalidError, RecordNotFoundError, StaleRecordError } from './active-record/record-errors.ts'
 export type { Batch, BatchCursor, ConditionsOf, OrderOf, Relation } from './active-record/relation.ts'
 export type { SchemaDifference } from './active-record/schema.ts'
+export type { LandedRows } from './active-record/table-definition.ts'
 export { email, matches, oneOf, type ValidationError } from './active-record/validations.ts'
 export {
   type DateText,
@@ -69,7 +70,7 @@ export {
   type NullCursors,
   xid,
 } from './pipeline/declare/extraction.ts'
-export { type LandedRows, landed } from './pipeline/declare/landed-rows.ts'
+export { landed } from './pipeline/declare/landed-rows.ts'
 export {
   append,
   type HistoryOptions,

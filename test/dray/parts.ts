@@ -14,6 +14,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
   'kills-postgres': ['test/dray/faults/kill/kill-postgres.test.ts'],
   'kills-mariadb': ['test/dray/faults/kill/kill-mariadb.test.ts'],
   'kills-replica': ['test/dray/faults/kill/replica.test.ts'],
+  'kills-sql-tasks': ['test/dray/faults/kill/sql-tasks.test.ts'],
   [ENGINES_PART]: [
     'test/dray/pipeline/{foreign-keys,float-keys,forgotten-spellings,given-keys,history-stored,history,impossible-dates,key-order}.test.ts',
     'test/dray/pipeline/{odd-names,own-names}.test.ts',
@@ -46,7 +47,7 @@ export const longParts: Readonly<Record<string, readonly string[]>> = {
     'test/dray/pipeline/*.test.ts',
     'test/dray/cli/run-warehouses.test.ts',
     'test/dray/local/csv/{import,kinds,live-types,models,names,real-data}.test.ts',
-    'test/dray/faults/kill/{kill-mariadb,processes,replica,rows,server-crash,staged-objects}.test.ts',
+    'test/dray/faults/kill/{kill-mariadb,processes,replica,rows,server-crash,sql-tasks,staged-objects}.test.ts',
     'test/dray/faults/proxy/proxy.test.ts',
     'test/dray/faults/silent-losses*.test.ts',
   ],

@@ -1,8 +1,9 @@
 import { Database as ConnectedDatabase, type DatabaseOptions } from '#dray/database/database.ts'
 import type { Fields } from './fields.ts'
 import { defineModel, type ModelClass, type SourceClass } from './model.ts'
-import { queryOf, type SqlTemplate } from './query.ts'
+import type { SqlTemplate } from './query.ts'
 import { QueryDatabase } from './query-database.ts'
+import { sourceQueryOf } from './source-query.ts'
 
 const databases = new Map<string, Database>()
 
@@ -55,7 +56,7 @@ export class Database extends ConnectedDatabase {
    * ) {}
    */
   sourceQuery<F extends Fields>(name: string, query: SqlTemplate, fields: F): SourceClass<F> {
-    const owner = { database: this.name, table: name, readOnly: true, query: queryOf(query, this.name, name) }
+    const owner = { database: this.name, table: name, readOnly: true, query: sourceQueryOf(query, this.name, name) }
     return defineModel(new QueryDatabase(this, owner), owner, fields) as unknown as SourceClass<F>
   }
 

@@ -4,7 +4,7 @@ import type { Adapter } from '#dray/database/adapter.ts'
 import { bound } from '#dray/database/statement.ts'
 import { tableParts } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import type { ColumnDefinition, Query, TableDefinition } from './table-definition.ts'
+import type { ColumnDefinition, LandedRows, Query, TableDefinition } from './table-definition.ts'
 import { columnOf, valueToText } from './table-definition.ts'
 
 /** Keys of one statement. Those of several columns are alternatives, which SQLite nests at most 1,000 deep. */
@@ -19,8 +19,11 @@ export function tableName({ table, query }: Pick<TableDefinition, 'table' | 'que
   return query === undefined ? name : sql`(${querySql(query)}) as ${name}`
 }
 
-/** The SELECT of a query. */
-export function querySql({ parts }: Query): RawBuilder<unknown> {
+/** The SELECT of a query; `since` is the condition for rows that have landed, all of them unless it is given. */
+export function querySql(
+  { parts }: Pick<Query, 'parts'>,
+  since: ReadonlyMap<LandedRows, RawBuilder<unknown>> = new Map(),
+): RawBuilder<unknown> {
   const written = parts.map((part) => {
     switch (part.kind) {
       case 'sql':
@@ -29,6 +32,8 @@ export function querySql({ parts }: Query): RawBuilder<unknown> {
         return tableName(part.definition)
       case 'column':
         return columnName(part.column)
+      case 'landed':
+        return since.get(part.landed) ?? sql`(1 = 1)`
       case 'value':
         return sql`${part.value}`
       default:

@@ -13,14 +13,32 @@ export interface ColumnDefinition {
   readonly field: AnyField
 }
 
-/** A piece of a SELECT: SQL as it is, the table of a model, a column of one, or a value that is bound. */
+/** A condition on rows of a table: they have landed since the task ran last. */
+export class LandedRows {
+  readonly definition: TableDefinition
+  readonly column: ColumnDefinition
+  /** What the statement calls the table; null where its columns go by their names alone. */
+  readonly alias: string | null
+
+  constructor(definition: TableDefinition, column: ColumnDefinition, alias: string | null) {
+    this.definition = definition
+    this.column = column
+    this.alias = alias
+  }
+}
+
+/**
+ * A piece of a SELECT: SQL as it is, the table of a model, a column of one, a condition for rows that have landed since
+ * the task ran, or a value that is bound.
+ */
 export type QueryPart =
   | { readonly kind: 'sql'; readonly text: string }
   | { readonly kind: 'table'; readonly definition: TableDefinition }
   | { readonly kind: 'column'; readonly column: ColumnDefinition }
+  | { readonly kind: 'landed'; readonly landed: LandedRows }
   | { readonly kind: 'value'; readonly value: Bound }
 
-/** A SELECT that a model reads in place of a table. */
+/** A SELECT: what a model reads in place of a table, what a check asks, or the work of a task. */
 export interface Query {
   readonly parts: readonly QueryPart[]
   /** The SQL, with `?` for what is not: what tells whether it is volatile. */

@@ -496,7 +496,13 @@ test('A query that no run could read is refused where it is declared', () => {
   const declare = (query: ReturnType<typeof sql>) => () => source.sourceQuery('bad', query, ORDER)
   assert.throws(declare(sql`delete from orders`), /sourceQuery\('bad'\): "delete from orders" is to be one SELECT/)
   assert.throws(declare(sql`select 1; drop table orders`), /one SELECT, without ";"/)
-  assert.throws(declare(sql`select 1 -- it's`), /or a comment/)
+  assert.throws(declare(sql`select 1 # it's`), /or a comment/)
+  assert.throws(declare(sql`select 1 where name like 'a\\' -- it's`), /or a comment/)
+  assert.throws(declare(sql`select $$ -- $$ from orders -- it's`), /or a comment/)
+  assert.throws(declare(sql`select /*! 1 */ from orders`), /or a comment/)
+  assert.throws(declare(sql`select 5--3 from orders`), /or a comment/)
+  assert.throws(declare(sql`select 1 /* ${1} */ from orders`), /a value stands in a comment or in quotes/)
+  assert.throws(declare(sql`select 1 where name = '${'Ann'}'`), /a value stands in a comment or in quotes/)
   assert.throws(
     declare(sql`select id from ${Elsewhere}`),
     /it reads query-other\.elsewhere, and is asked in query-source/,
@@ -507,7 +513,7 @@ test('A query that no run could read is refused where it is declared', () => {
     declare(sql`select ${Elsewhere.fields.id} from ${SourceOrder}`),
     /a field of a model that it does not name/,
   )
-  assert.doesNotThrow(declare(sql`select document #>> '{a,"b;--"}' from orders`))
+  assert.doesNotThrow(declare(sql`select document #>> '{a,"b;--"}', other #- '{c}' from orders`))
 })
 
 test('A query that goes by chance is read by no pipeline, one that asks the clock by no window', () => {

@@ -1,9 +1,8 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, readColumn, tableName } from '#dray/active-record/sql.ts'
+import { columnName, querySql, readColumn, tableName } from '#dray/active-record/sql.ts'
 import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
-import { queryParts } from '#dray/pipeline/declare/check-query.ts'
 import type { Check, Expectation } from '#dray/pipeline/declare/checks.ts'
-import { failing } from '#dray/pipeline/declare/declared-checks.ts'
+import { checkQueryOf, failing } from '#dray/pipeline/declare/declared-checks.ts'
 import { ownRows } from '#dray/pipeline/plan/source-rows.ts'
 import { columnsOf } from '#dray/pipeline/texts/key-texts.ts'
 import { type CheckedTable, columnOfTable } from './checked-table.ts'
@@ -106,22 +105,6 @@ function joined(columns: readonly ColumnDefinition[], table: CheckedTable): Sql 
 }
 
 function queried({ query }: Of<'noRows'>, { definition }: CheckedTable): Question {
-  const parts = queryParts(query, definition).map((part) => {
-    switch (part.kind) {
-      case 'sql':
-        return sql.raw(part.text)
-      case 'table':
-        return tableName(part.definition)
-      case 'column':
-        return columnName(part.column)
-      case 'landed':
-        return sql`true`
-      case 'value':
-        return sql`${part.value}`
-      default:
-        return part satisfies never
-    }
-  })
-  const rows = sql`(${sql.join(parts, sql.raw(''))}) dray_rows`
+  const rows = sql`(${querySql(checkQueryOf(query, definition))}) dray_rows`
   return { faults: sql`select * from ${rows}`, count: sql`select count(*) from ${rows}`, said: 'a fault' }
 }

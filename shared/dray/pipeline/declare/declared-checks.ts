@@ -1,10 +1,16 @@
-import { type ColumnDefinition, columnOf, type TableDefinition } from '#dray/active-record/table-definition.ts'
+import { queryOf } from '#dray/active-record/query.ts'
+import {
+  type ColumnDefinition,
+  columnOf,
+  type Query,
+  type TableDefinition,
+} from '#dray/active-record/table-definition.ts'
 import { ConfigurationError } from '#dray/errors.ts'
-import { queryParts } from './check-query.ts'
 import type { Check, CheckedValue } from './checks.ts'
 import type { Extraction } from './extraction.ts'
 import type { Loading } from './loading.ts'
 import { type RowFilter, rowFilterOf } from './row-filter.ts'
+import type { SqlExpression } from './sql-expression.ts'
 
 /** Where checks stand; a task has neither a source nor a count of before, and no rows of a run. */
 interface Checked {
@@ -42,7 +48,7 @@ function refuseFields({ expects }: Check, definition: TableDefinition): void {
     if (expects.fields.length === 0) throw new ConfigurationError('it names no field; name one')
     for (const field of expects.fields) columnOf(definition, field)
   }
-  if (expects.kind === 'noRows') queryParts(expects.query, definition)
+  if (expects.kind === 'noRows') checkQueryOf(expects.query, definition)
   if (expects.kind === 'between' || expects.kind === 'accepted') failing(expects, definition)
   if (expects.kind !== 'references') return
   const { model, fields, by } = expects
@@ -58,6 +64,16 @@ function refuseFields({ expects }: Check, definition: TableDefinition): void {
       `it compares ${fields.join(', ')} with ${by.length === 0 ? `no field of ${other}` : by.join(', ')}; name as many fields of ${other}: { by: … }`,
     )
   }
+}
+
+/** The SELECT of `noRows()`. */
+export function checkQueryOf(query: SqlExpression, of: TableDefinition): Query {
+  return queryOf(query, {
+    database: of.database,
+    of,
+    gives: ', that gives the rows at fault',
+    elsewhere: 'check it where it is written',
+  })
 }
 
 function refuseScope({ scope }: Check, { load }: Checked): void {

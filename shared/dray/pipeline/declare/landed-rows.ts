@@ -1,20 +1,6 @@
-import type { ColumnDefinition, TableDefinition } from '#dray/active-record/table-definition.ts'
+import { LandedRows } from '#dray/active-record/table-definition.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnyModel } from './any-model.ts'
-
-/** A condition on rows of a table: they have landed since the task ran last. */
-export class LandedRows {
-  readonly definition: TableDefinition
-  readonly column: ColumnDefinition
-  /** What the statement calls the table; null where its columns go by their names alone. */
-  readonly alias: string | null
-
-  constructor(definition: TableDefinition, column: ColumnDefinition, alias: string | null) {
-    this.definition = definition
-    this.column = column
-    this.alias = alias
-  }
-}
 
 /**
  * In the SELECT of a task: true for the rows of a table that have landed since the task ran last, and for all of them

@@ -1,5 +1,6 @@
 import type { AnyField } from '#dray/active-record/fields.ts'
 import { Field } from '#dray/active-record/fields.ts'
+import { isTemplate } from '#dray/active-record/query.ts'
 import type { TableDefinition } from '#dray/active-record/table-definition.ts'
 import { bound } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
@@ -27,7 +28,7 @@ export function sql<T>(code: TemplateStringsArray, ...values: unknown[]): SqlExp
 }
 
 export function isSqlExpression(value: unknown): value is SqlExpression {
-  return typeof value === 'object' && value !== null && 'code' in value && 'values' in value
+  return isTemplate(value)
 }
 
 /**

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs'
+import { QUOTED, withoutComments } from '#dray/active-record/sql-comments.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { SqlExpression } from './sql-expression.ts'
 
-/** A text in quotes, a comment, or a name of a value. */
-const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]*?\*\/|\{\{\s*(\w+)\s*\}\}/g
+/** What stands in quotes, or a name of a value. */
+const TOKENS = new RegExp(`${QUOTED.source}|\\{\\{\\s*(\\w+)\\s*\\}\\}`, 'g')
 
 /**
  * The SQL of a file beside the module, with `{{name}}` for each of the values; comments and a `;` at its end are left
@@ -13,7 +14,7 @@ const TOKENS = /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*[\s\S]
  * task('customer-totals', sqlFile('./customer-totals.sql', import.meta.url, { order: TargetOrder }), { into: … })
  */
 export function sqlFile(path: string, module: string, values: Readonly<Record<string, unknown>> = {}): SqlExpression {
-  const text = textOf(path, module)
+  const text = withoutComments(textOf(path, module))
   const code = ['']
   const named: string[] = []
   let from = 0
@@ -26,7 +27,7 @@ export function sqlFile(path: string, module: string, values: Readonly<Record<st
     if (name !== undefined) {
       named.push(name)
       code.push('')
-    } else add(token.startsWith('--') || token.startsWith('/*') ? ' ' : token)
+    } else add(token)
   }
   add(text.slice(from))
   code[code.length - 1] = (code.at(-1) ?? '').replace(/;\s*$/, '')

@@ -1,9 +1,9 @@
 import { bulkColumns } from '#dray/active-record/bulk.ts'
 import type { FieldsOf } from '#dray/active-record/model.ts'
-import { type ColumnDefinition, columnOf } from '#dray/active-record/table-definition.ts'
+import { queryOf } from '#dray/active-record/query.ts'
+import { type ColumnDefinition, columnOf, type Query } from '#dray/active-record/table-definition.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { AnyTarget } from './any-model.ts'
-import { type QueryPart, queryParts } from './check-query.ts'
 import type { Check } from './checks.ts'
 import type { DatasetModel } from './dataset-model.ts'
 import type { SqlExpression } from './sql-expression.ts'
@@ -45,7 +45,7 @@ export interface SqlDeletes {
 
 /** The work of a task that is SQL. */
 export interface SqlWork {
-  readonly parts: readonly QueryPart[]
+  readonly query: Query
   readonly into: AnyTarget
   /** Empty where the whole table is replaced. */
   readonly by: readonly ColumnDefinition[]
@@ -67,18 +67,21 @@ export function sqlWorkOf<T extends AnyTarget>(
 ): SqlWork {
   try {
     const { definition } = into
-    const parts = queryParts(query, definition, {
-      gives: `whose columns are those of ${definition.table}`,
+    const select = queryOf(query, {
+      database: definition.database,
+      of: definition,
+      gives: `, whose columns are those of ${definition.table}`,
+      elsewhere: 'load it into this one by a pipeline, and read it here',
       hasWindow: true,
     })
     const work: SqlWork = {
-      parts,
+      query: select,
       into,
       by: by === undefined ? [] : [by].flat().map((name) => columnOf(definition, name)),
       deletes: deletesOf(into, deletes),
       most: share('most', most),
       allowEmpty,
-      isWindowed: parts.some(({ kind }) => kind === 'landed'),
+      isWindowed: select.parts.some(({ kind }) => kind === 'landed'),
     }
     refuseUnselectedKey(work)
     refuseCombined(work, deletes !== undefined)

@@ -4,7 +4,6 @@ import { ConfigurationError } from '#dray/errors.ts'
 import type { RunReference } from '#dray/messages/stages.ts'
 import type { WrittenTable } from '#dray/messages/written-table.ts'
 import type { AnyModel, AnyTarget } from './any-model.ts'
-import { tablesIn } from './check-query.ts'
 import type { Check } from './checks.ts'
 import type { DatasetModel } from './dataset-model.ts'
 import { declaredChecks } from './declared-checks.ts'
@@ -112,7 +111,7 @@ function sqlTask(where: string, name: string, query: SqlExpression, options: Sql
   }
   const { into, reads = [], checks = [], owner } = options
   const work = sqlWorkOf(where, query, options)
-  const named = tablesIn(query).map((definition) => ({ definition }))
+  const named = work.query.tables.map((definition) => ({ definition }))
   const written = {
     database: into.definition.database,
     table: into.definition.table,

@@ -7,7 +7,7 @@ import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { readMark } from '#dray/pipeline/landing/mark.ts'
 import type { Services } from '../services.ts'
 import { refuseUnfitting } from './prepare-table.ts'
-import { querySql } from './query-sql.ts'
+import { taskSql } from './task-sql.ts'
 import { startingPoint } from './window.ts'
 
 /** A count that takes longer is given up. */
@@ -95,7 +95,7 @@ function ask(
   return database.transaction(
     () =>
       database.withConnection(async (connection, adapter) => {
-        const query = await querySql(work, work.isWindowed ? from : null, connection, adapter)
+        const query = await taskSql(work, work.isWindowed ? from : null, connection, adapter)
         const { sql: text, parameters } = compile(adapter, statement(query))
         return connection.query(text, parameters, options)
       }),

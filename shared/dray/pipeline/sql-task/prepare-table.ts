@@ -4,7 +4,7 @@ import { prepareTask } from '#dray/pipeline/checks/check-task.ts'
 import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { foreignKeysTo, isActing } from '#dray/pipeline/landing/foreign-keys.ts'
 import { refuseMisfit } from './fit-columns.ts'
-import { querySql } from './query-sql.ts'
+import { taskSql } from './task-sql.ts'
 
 /**
  * Before anything is written: holds the SELECT against the model, makes the table where it is missing, holds the model
@@ -32,7 +32,7 @@ export async function prepareTable(task: SqlTask): Promise<boolean> {
 export async function refuseUnfitting({ name, work }: SqlTask): Promise<void> {
   const { database } = work.into
   await database.withConnection(async (connection, adapter) => {
-    const { sql: text, parameters } = compile(adapter, await querySql(work, null, connection, adapter))
+    const { sql: text, parameters } = compile(adapter, await taskSql(work, null, connection, adapter))
     const selected = await connection.describeQuery(text, parameters).catch((error: unknown) => {
       if (!(error instanceof ConfigurationError)) throw error
       throw new ConfigurationError(

@@ -15,7 +15,7 @@ import type { Services } from '../services.ts'
 import { landSelected, type SelectedCounts } from './land-selected.ts'
 import { enter, type LandedBefore, landedBefore } from './landed-before.ts'
 import { prepareTable } from './prepare-table.ts'
-import { querySql } from './query-sql.ts'
+import { taskSql } from './task-sql.ts'
 import { settledUntil, startingPoint } from './window.ts'
 
 /** A lease outlives the call that holds it; the fence, not the lease, keeps an overtaken one from writing. */
@@ -117,7 +117,7 @@ async function inOneTransaction(run: Run, lease: Lease, from: string | null): Pr
     if (before !== null) return before
     const settled = early ?? (await settledUntil(work))
     const counts = await database.withConnection(async (connection: Connection, adapter) => {
-      const query = await querySql(work, from, connection, adapter)
+      const query = await taskSql(work, from, connection, adapter)
       return landSelected({ name, work, query, runStartedAt: startOf(input.run) }, connection, adapter, { signal })
     })
     const checks = await checkTask(task, signal)

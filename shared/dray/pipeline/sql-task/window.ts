@@ -3,7 +3,7 @@ import { secondsOf } from '#dray/pipeline/declare/duration.ts'
 import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
 import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { compareInstants } from '#dray/pipeline/texts/instant.ts'
-import { windowedTables } from './query-sql.ts'
+import { windowedTables } from './task-sql.ts'
 
 /** Where open transactions cannot be seen, so long back is read once more. */
 const UNSEEN = secondsOf('5m')

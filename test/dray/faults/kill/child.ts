@@ -11,7 +11,7 @@ enableCompileCache()
 const { urlVariable } = await import('dray/internal/database/database-url.ts')
 const { connect } = await import('./connect.ts')
 const { crashPoints, putPointsInSockets, withPointsInStaging, withPointsInState } = await import('./crash-points.ts')
-const { killed, PIPELINE, pipelineAt } = await import('./models.ts')
+const { PIPELINE, pipelineAt } = await import('./models.ts')
 const { resultOf } = await import('dray-infra/internal/runs/run-result.ts')
 const { exitCodes } = await import('dray-infra/internal/cli/exit-codes.ts')
 const { runHere } = await import('./run-here.ts')
@@ -52,7 +52,7 @@ for (const side of ['source', 'target']) {
 }
 putPointsInSockets((port) => ports.get(port), at)
 const { state, staging } = connect(endpoint, folder)
-const { source, target, items } = pipelineAt(place, shape)
+const { source, target, items, tasks } = pipelineAt(place, shape)
 await (await source.adapter()).close()
 await (await target.adapter()).close()
 
@@ -61,6 +61,7 @@ process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
   const ended = await runHere({
     runId,
     pipeline: items,
+    tasks,
     mode,
     state: withPointsInState(state, at),
     staging: withPointsInStaging(staging, at),
@@ -69,8 +70,8 @@ process.once('message', async ({ mode }: { readonly mode: RunMode | null }) => {
   process.send?.({ ended, points })
   process.disconnect()
   const { status } = resultOf(
-    { id: runId, workflow: killed[items.kind].name, seconds: 0, interrupted: false, started: new Set() },
-    [PIPELINE],
+    { id: runId, workflow: 'killed', seconds: 0, interrupted: false, started: new Set() },
+    [PIPELINE, ...tasks.map(({ name }) => name)],
     await state.run(runId),
     ended.outcomes,
   )

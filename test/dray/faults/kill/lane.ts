@@ -137,7 +137,8 @@ export class Lane {
   /** A run in this process. */
   run(options: Partial<RunHere> = {}): Promise<Ended> {
     const { state, staging } = this
-    return runHere({ runId: this.nextRunId(), pipeline: this.pipeline.items, state, staging, ...options })
+    const { items: pipeline, tasks } = this.pipeline
+    return runHere({ runId: this.nextRunId(), pipeline, tasks, state, staging, ...options })
   }
 
   /** What `dray run` does first. */

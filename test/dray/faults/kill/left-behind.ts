@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Observer } from './engines.ts'
 
 const KNOWN_TABLES = new Set(
-  'item item_view product shared event version failures sale part line grown passing dray_migration dray_fence dray_ledger dray_closing dray_schema dray_spelling'.split(
+  'item item_view product shared dated of_version of_shelf event version failures sale part line grown passing dray_migration dray_fence dray_ledger dray_closing dray_schema dray_spelling'.split(
     ' ',
   ),
 )

@@ -5,11 +5,13 @@ import { changedSince, counter, type Extraction, fullLoad } from 'dray/internal/
 import { append, history, type Loading, replace, upsert } from 'dray/internal/pipeline/declare/loading.ts'
 import { pipeline, type RowContext } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
+import type { SqlTask } from 'dray/internal/pipeline/declare/task.ts'
 import type { Unit } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import { instantText, microsOf } from 'dray/internal/pipeline/texts/instant.ts'
 import { toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import { run, workflow } from 'dray/internal/workflow/workflow.ts'
 import { familyOf } from './replica-models.ts'
+import { tasksOn } from './sql-task-models.ts'
 
 /** Rows with this label are left out by the transform. */
 export const SKIPPED = 'skip'
@@ -28,8 +30,9 @@ export interface PipelineShape {
   /**
    * An upsert of what has changed unless told; `deletes` is one of everything, which deletes what is gone, `told` one
    * whose rows say so, `first` one of everything that leaves rows alone which are there, `known` one that writes no
-   * others, `follow` one that takes over columns which no model knows, `shared` one that deletes among rows of others;
-   * `replica` takes over the tables of a family in its place.
+   * others, `follow` one that takes over columns which no model knows, `shared` one that deletes among rows of others,
+   * `dated` one whose rows say when they have landed, with tasks that are SQL behind it; `replica` takes over the
+   * tables of a family in its place.
    */
   readonly load?:
     | 'upsert'
@@ -43,6 +46,7 @@ export interface PipelineShape {
     | 'known'
     | 'follow'
     | 'shared'
+    | 'dated'
     | 'replica'
   /** By the stamp of the last change unless told. */
   readonly cursor?: 'first of two stamps' | 'counter' | 'late rows'
@@ -74,7 +78,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
   } = shape
   const source = database(`${place}-source`)
   const target = database(`${place}-target`)
-  if (load === 'replica') return { source, target, items: familyOf(PIPELINE, source, target) }
+  if (load === 'replica') return { source, target, items: familyOf(PIPELINE, source, target), tasks: [] }
   const fields = {
     id: bigint().primaryKey(),
     code: text(),
@@ -113,6 +117,11 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     code: varchar(40).primaryKey(),
     ...content,
   }) {}
+  class Dated extends target.table('dated', {
+    code: varchar(40).primaryKey(),
+    ...content,
+    loadedAt: timestamp().landed(),
+  }) {}
   class ProductEvent extends target.table('event', { code: varchar(40), ...content }) {}
   class ProductVersion extends target.table('version', {
     code: varchar(40).primaryKey(),
@@ -130,6 +139,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     known: () => upsert(Product, { by: 'code', insert: false }),
     follow: () => upsert(Product, { by: 'code', version: 'changedAt' }),
     shared: () => upsert(SharedProduct, { by: ['origin', 'code'], version: 'changedAt' }),
+    dated: () => upsert(Dated, { by: 'code', version: 'changedAt' }),
     replace: () => replace(Product),
     append: () => append(ProductEvent),
     history: () => history(ProductVersion, { by: 'code', ...validity, version: 'changedAt' }),
@@ -145,7 +155,15 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     counter: () => changedSince(from, { cursor: counter('id'), partitionRows }),
     'late rows': () => changedSince(from, { cursor: 'changedAt', lateRows: 'byKey', ...stamped }),
   }
-  const extract: Extraction<typeof Item> = ['replace', 'deletes', 'first', 'known', 'follow', 'shared'].includes(load)
+  const extract: Extraction<typeof Item> = [
+    'replace',
+    'deletes',
+    'first',
+    'known',
+    'follow',
+    'shared',
+    'dated',
+  ].includes(load)
     ? fullLoad(from, { partitionRows, ...(below === undefined ? {} : { where: ['amount < ?', below] as const }) })
     : changed[shape.cursor ?? 'stamp']()
   const items = pipeline(PIPELINE, {
@@ -170,7 +188,7 @@ export function pipelineAt(place: string, shape: PipelineShape = {}): Place {
     quarantine: { rows: 1_000_000, share: 1, retry },
     concurrency,
   })
-  return { source, target, items: items as unknown as Unit }
+  return { source, target, items: items as unknown as Unit, tasks: load === 'dated' ? tasksOn(target, Dated) : [] }
 }
 
 /** A time that is the earlier the later a change comes, so that each comes late. */
@@ -183,10 +201,28 @@ export interface Place {
   readonly source: Database
   readonly target: Database
   readonly items: Unit
+  /** Run behind the pipeline, one after the other. */
+  readonly tasks: readonly SqlTask[]
 }
 
-export const killed = {
+const workflows = {
   pipeline: workflow('killed', { steps: [run({ kind: 'pipeline', name: PIPELINE })] }),
   replica: workflow('killed', { steps: [run({ kind: 'replica', name: PIPELINE })] }),
+  tasks: workflow('killed', {
+    steps: [
+      run({ kind: 'pipeline', name: PIPELINE }),
+      run({ kind: 'task', name: 'of-version' }, { after: [PIPELINE] }),
+      run({ kind: 'task', name: 'of-shelf' }, { after: ['of-version'] }),
+    ],
+  }),
 } as const
-export const compiled = { pipeline: toStatesLanguage(killed.pipeline), replica: toStatesLanguage(killed.replica) }
+const compiled = {
+  pipeline: toStatesLanguage(workflows.pipeline),
+  replica: toStatesLanguage(workflows.replica),
+  tasks: toStatesLanguage(workflows.tasks),
+}
+
+/** The workflow of a pipeline and the tasks behind it, compiled. */
+export function compiledOf({ kind }: Unit, tasks: readonly SqlTask[]): (typeof compiled)[keyof typeof compiled] {
+  return compiled[tasks.length === 0 ? kind : 'tasks']
+}

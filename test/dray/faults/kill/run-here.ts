@@ -8,9 +8,11 @@ import type {
   OutcomeInput,
   PlanInput,
   TablesInput,
+  TaskInput,
   TransformInput,
 } from 'dray/internal/messages/stages.ts'
 import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
+import type { SqlTask } from 'dray/internal/pipeline/declare/task.ts'
 import type { Unit } from 'dray/internal/pipeline/plan/staged-plan.ts'
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import { commit } from 'dray/internal/pipeline/stages/commit.ts'
@@ -20,6 +22,7 @@ import { gather } from 'dray/internal/pipeline/stages/gather.ts'
 import { load } from 'dray/internal/pipeline/stages/load.ts'
 import { outcome } from 'dray/internal/pipeline/stages/outcome.ts'
 import { plan } from 'dray/internal/pipeline/stages/plan.ts'
+import { runTask } from 'dray/internal/pipeline/stages/run-task.ts'
 import { tables } from 'dray/internal/pipeline/stages/tables.ts'
 import { transform } from 'dray/internal/pipeline/stages/transform.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
@@ -27,7 +30,7 @@ import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { localRunner } from 'dray-infra/internal/runs/run-lock.ts'
 import { type Clock, type ExecutionResult, execute, realClock } from 'dray-infra/internal/states-language/index.ts'
 import type { At } from './crash-points.ts'
-import { compiled } from './models.ts'
+import { compiledOf } from './models.ts'
 
 /** Waits between two attempts are as long as they are so that others can recover; a test need not wait as long. */
 const impatientClock: Clock = {
@@ -38,6 +41,8 @@ const impatientClock: Clock = {
 export interface RunHere {
   readonly runId: string
   readonly pipeline: Unit
+  /** Behind it. */
+  readonly tasks?: readonly SqlTask[]
   /** What it is asked for instead of a usual run. */
   readonly mode?: RunMode | null | undefined
   readonly state: StateStore
@@ -63,7 +68,7 @@ export interface Ended extends ExecutionResult {
 /** A whole run in this process: the compiled definition, the local interpreter, the shipped handlers' work. */
 export async function runHere(options: RunHere): Promise<Ended> {
   const { runId, state, mode = null, at = () => {} } = options
-  const { definition, machines } = compiled[options.pipeline.kind]
+  const { definition, machines } = compiledOf(options.pipeline, options.tasks ?? [])
   let outcomes: FinishInput['steps'] = {}
   const retries: string[] = []
   await state.startRun({
@@ -104,17 +109,9 @@ export async function runHere(options: RunHere): Promise<Ended> {
 }
 
 async function perform(name: string, payload: unknown, options: RunHere, signal: AbortSignal): Promise<unknown> {
-  const { pipeline } = options
+  const { pipeline, tasks = [] } = options
   const deadline = options.deadlineOf?.(name)
-  const services: Services = {
-    state: options.state,
-    staging: options.staging,
-    signal: deadline === undefined ? signal : AbortSignal.any([signal, deadline]),
-    now: Date.now,
-    log: { info: () => {}, warn: () => {} },
-    progress: () => {},
-    runner: localRunner(),
-  }
+  const services = servicesOf(options, deadline === undefined ? signal : AbortSignal.any([signal, deadline]))
   switch (name) {
     case 'DrayTables':
       return tables(pipeline as Replica, payload as TablesInput, services)
@@ -134,7 +131,24 @@ async function perform(name: string, payload: unknown, options: RunHere, signal:
       return outcome(payload as OutcomeInput, services)
     case 'DrayFinish':
       return finish(payload as FinishInput, services)
+    case 'OfVersionRun':
+      return runTask(tasks[0] as SqlTask, payload as TaskInput, services)
+    case 'OfShelfRun':
+      return runTask(tasks[1] as SqlTask, payload as TaskInput, services)
     default:
       throw new TypeError(`there is no function ${name} here`)
+  }
+}
+
+/** What a handler works with. */
+export function servicesOf({ state, staging }: Pick<RunHere, 'state' | 'staging'>, signal: AbortSignal): Services {
+  return {
+    state,
+    staging,
+    signal,
+    now: Date.now,
+    log: { info: () => {}, warn: () => {} },
+    progress: () => {},
+    runner: localRunner(),
   }
 }

@@ -1,28 +1,28 @@
 import { type RawBuilder, sql } from 'kysely'
-import { columnName, tableName } from '#dray/active-record/sql.ts'
+import { columnName, querySql } from '#dray/active-record/sql.ts'
+import type { LandedRows, Query } from '#dray/active-record/table-definition.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
-import type { LandedRows } from '#dray/pipeline/declare/landed-rows.ts'
 import type { SqlWork } from '#dray/pipeline/declare/sql-task.ts'
 import { momentForm } from '#dray/pipeline/plan/cursor-form.ts'
 
 type Sql = RawBuilder<unknown>
 
 /** The SELECT of a task, of what has landed since `from`; of all rows where that is null. */
-export async function querySql(
-  { parts }: Pick<SqlWork, 'parts'>,
+export async function taskSql(
+  { query }: Pick<SqlWork, 'query'>,
   from: string | null,
   connection: Connection,
   adapter: Adapter,
 ): Promise<Sql> {
-  const pieces: Sql[] = []
-  for (const part of parts) {
-    if (part.kind === 'sql') pieces.push(sql.raw(part.text))
-    else if (part.kind === 'table') pieces.push(tableName(part.definition))
-    else if (part.kind === 'column') pieces.push(columnName(part.column))
-    else if (part.kind === 'value') pieces.push(sql`${part.value}`)
-    else pieces.push(from === null ? sql`(1 = 1)` : await since(part.landed, from, connection, adapter))
+  const conditions = new Map<LandedRows, Sql>()
+  for (const landed of from === null ? [] : landedIn(query)) {
+    conditions.set(landed, await since(landed, from as string, connection, adapter))
   }
-  return sql.join(pieces, sql.raw(''))
+  return querySql(query, conditions)
+}
+
+function landedIn({ parts }: Query): readonly LandedRows[] {
+  return parts.flatMap((part) => (part.kind === 'landed' ? [part.landed] : []))
 }
 
 /**
@@ -42,6 +42,6 @@ async function since(
 }
 
 /** The tables whose landed rows a SELECT reads. */
-export function windowedTables({ parts }: Pick<SqlWork, 'parts'>): readonly string[] {
-  return [...new Set(parts.flatMap((part) => (part.kind === 'landed' ? [part.landed.definition.table] : [])))]
+export function windowedTables({ query }: Pick<SqlWork, 'query'>): readonly string[] {
+  return [...new Set(landedIn(query).map(({ definition }) => definition.table))]
 }
