@@ -88,8 +88,22 @@ describe('ten tasks that are SQL, each behind the one before', () => {
   const last = () =>
     query('dst', 'select id, status, depth from level_10 order by id').map((row) => Object.values(row).join())
 
-  it('land in a workflow what the database itself selects, and the next run what is new', async () => {
+  const saidOf = async (step: string) =>
+    (await json('doctor')).document.sections.find(({ subject }: { subject: string }) => subject === `step ${step}`)
+      .checks as readonly { readonly said: string }[]
+
+  it('are not looked at by doctor before what they read is there, and are afterwards', async () => {
     query('src', 'create table orders (id integer primary key, status text)')
+    const [before] = await saidOf('level-2')
+    assert.match(before?.said ?? '', /^level_1 of dst is not there yet, so the SELECT was not looked at/)
+
+    await json('run', 'nightly')
+
+    const [after] = await saidOf('level-2')
+    assert.equal(after?.said, 'its SELECT fits dst.level_2')
+  })
+
+  it('land in a workflow what the database itself selects, and the next run what is new', async () => {
     query('src', "insert into orders values (1, 'paid'), (2, 'open')")
 
     const first = await json('run', 'nightly')

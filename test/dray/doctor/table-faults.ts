@@ -69,6 +69,19 @@ export const handler = taskHandler(dataMart)`,
     remedy: /correct the check/,
   },
   {
+    name: 'a task whose SELECT does not fit its table',
+    files: {
+      ...edited('infra/nightly.ts', 'run(orders)', "run(orders), run({ kind: 'task', name: 'data-mart' })"),
+      'functions/data-mart/task.ts': `import { sql, task } from 'dray'; import { Fact } from '#models/models.ts'
+export const dataMart = task('data-mart', sql\`select id from \${Fact}\`, { into: Fact, by: 'id' })`,
+      'functions/data-mart/run.ts': `import { taskHandler } from 'dray/lambda'; import { dataMart } from './task.ts'
+export const handler = taskHandler(dataMart)`,
+    },
+    urls: () => dst(target('postgres')),
+    line: /step data-mart: select: data-mart: the SELECT does not fit dst\.order_fact/,
+    remedy: /it has no column status \(the field status\): write … as status/,
+  },
+  {
     name: 'a target column that the database computes',
     urls: () =>
       dst(

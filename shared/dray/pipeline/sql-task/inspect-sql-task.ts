@@ -1,12 +1,14 @@
 import { type RawBuilder, sql } from 'kysely'
 import type { Text } from '#dray/block/block.ts'
 import type { QueryOptions } from '#dray/database/adapter.ts'
+import { type Checked, found } from '#dray/database/health.ts'
 import { compile } from '#dray/database/statement.ts'
 import { TransientError } from '#dray/errors.ts'
+import { prepareTask } from '#dray/pipeline/checks/check-task.ts'
 import type { SqlTask } from '#dray/pipeline/declare/task.ts'
 import { readMark } from '#dray/pipeline/landing/mark.ts'
 import type { Services } from '../services.ts'
-import { refuseUnfitting } from './prepare-table.ts'
+import { refuseTable, refuseUnfitting } from './prepare-table.ts'
 import { taskSql } from './task-sql.ts'
 import { startingPoint } from './window.ts'
 
@@ -53,6 +55,35 @@ export async function planSqlTask(task: SqlTask, { state, signal }: Services): P
       ...(rows === null ? [`the rows of the SELECT take more than ${COUNTED_WITHIN_MS / 1000} s to count`] : []),
     ],
   }
+}
+
+/**
+ * Holds the SELECT, `into` and the checks against the database, and changes nothing; throws as a run would. Where runs
+ * make tables, one that is missing only keeps it from being looked at.
+ */
+export async function examineSqlTask(
+  task: SqlTask,
+  { makesTargets }: { readonly makesTargets: boolean },
+): Promise<readonly Checked[]> {
+  const { into, query } = task.work
+  const { definition } = into
+  const tables = [definition, ...query.tables.filter((one) => one.query === undefined)].map(({ table }) => table)
+  const missing = await into.database.withConnection(async (connection) => {
+    const found = []
+    for (const table of new Set(tables)) if ((await connection.describe(table)) === null) found.push(table)
+    return found
+  })
+  const unread = makesTargets ? missing.filter((table) => table !== definition.table) : []
+  if (unread.length > 0) {
+    const said = `${unread.join(', ')} of ${definition.database} ${unread.length === 1 ? 'is' : 'are'} not there yet, so the SELECT was not looked at; run first what writes it`
+    return [found('select', 'unknown', said)]
+  }
+  await refuseUnfitting(task)
+  if (!missing.includes(definition.table)) {
+    await refuseTable(task)
+    await prepareTask(task)
+  }
+  return [found('select', 'ok', `its SELECT fits ${definition.database}.${definition.table}`)]
 }
 
 const NEVER = { lastRun: null, commitEpoch: 0 }

@@ -11,12 +11,20 @@ import { taskSql } from './task-sql.ts'
  * against it and has the database read the checks. Says whether the table was made.
  */
 export async function prepareTable(task: SqlTask): Promise<boolean> {
-  const { name, work } = task
+  const { work } = task
   await refuseUnfitting(task)
   const { database, definition } = work.into
   const describe = () => database.withConnection((connection) => connection.describe(definition.table))
   const isMissing = (await describe()) === null
   if (isMissing) await work.into.createTable({ ifMissing: true })
+  await refuseTable(task)
+  await prepareTask(task)
+  return isMissing
+}
+
+/** Throws `Terminal` where the table is not that of the model, or its rows must not be deleted. */
+export async function refuseTable(task: SqlTask): Promise<void> {
+  const { name, work } = task
   const differences = await work.into.checkSchema()
   if (differences.length > 0) {
     throw new TerminalError(
@@ -24,8 +32,6 @@ export async function prepareTable(task: SqlTask): Promise<boolean> {
     )
   }
   await refuseReferred(task)
-  await prepareTask(task)
-  return isMissing
 }
 
 /** Throws `Configuration` where the database does not take the SELECT, or its columns are not those of the model. */
