@@ -6,8 +6,8 @@ import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { FileChanges } from './file-changes.ts'
 import { unitsNamed } from './known-units.ts'
 import { importLine } from './literals.ts'
-import { modelsFile } from './models-file.ts'
-import { constantName, kebabCase } from './names.ts'
+import { addModel, hasClass, type ModelsFile, modelsFile } from './models-file.ts'
+import { className, constantName, kebabCase } from './names.ts'
 import type { Planned } from './new-workflow.ts'
 import { addSteps } from './project-files.ts'
 
@@ -18,10 +18,12 @@ export interface NewTask {
   readonly workflow: string | null
   /** The steps that have to succeed before it starts. */
   readonly after: readonly string[]
+  /** Its work is one SELECT, and it gets a model for its rows. */
+  readonly isSql?: boolean
 }
 
 /** Says what a new task writes: its work, its handler, and its step in a workflow. */
-export function planTask(project: LoadedProject, { name, database, workflow, after }: NewTask): Planned {
+export function planTask(project: LoadedProject, { name, database, workflow, after, isSql = false }: NewTask): Planned {
   const { folder } = project
   if (name !== kebabCase(name) || name === 'dray') {
     throw new ConfigurationError(`${name} is no name of a task, so nothing was written; write it in kebab-case.`)
@@ -32,10 +34,8 @@ export function planTask(project: LoadedProject, { name, database, workflow, aft
   const changes = new FileChanges(folder)
   const file = modelsFile(changes, folder, database)
   const constant = constantName(name)
-  changes.write(
-    `functions/${name}/task.ts`,
-    taskText({ name, constant, database: file.database, specifier: file.specifier }),
-  )
+  const said = { name, constant, database: file.database, specifier: file.specifier }
+  changes.write(`functions/${name}/task.ts`, isSql ? sqlTaskText(said, addRows(changes, file, name)) : taskText(said))
   changes.write(
     `functions/${name}/run.ts`,
     `${importLine(['taskHandler'], 'dray/lambda')}${importLine([constant], './task.ts')}
@@ -80,5 +80,34 @@ export const ${constant} = task('${name}', ({ signal }) =>
     return { read: rows.length }
   }),
 )
+`
+}
+
+/** The model of a task's rows; returns its name. */
+function addRows(changes: FileChanges, file: ModelsFile, task: string): string {
+  const table = task.replaceAll('-', '_')
+  const name = className(table)
+  if (hasClass(changes, file, name)) {
+    throw new ConfigurationError(
+      `${file.path} has ${name} already, which would be the model of the rows of ${task}, so nothing was written; give another name.`,
+    )
+  }
+  addModel(changes, file, {
+    imports: ['bigint'],
+    text: `/** What the task ${task} selects. */
+export class ${name} extends ${file.database}.table('${table}', {
+  id: bigint().primaryKey(),
+  total: bigint(),
+}) {}
+`,
+  })
+  return name
+}
+
+/** A SELECT that is true as it is, and says what stands for tables and columns in it. */
+function sqlTaskText({ name, constant, specifier }: TaskText, rows: string): string {
+  return `${importLine(['sql', 'task'], 'dray')}${importLine([rows], specifier)}
+/** A model in the SQL stands for its table, a field for its column. Columns go to those of \`into\` by name. */
+export const ${constant} = task('${name}', sql\`select 1 as id, 0 as total\`, { into: ${rows}, by: 'id' })
 `
 }

@@ -45,6 +45,7 @@ function newTask(verb: Command): void {
     .description('a step that is one function, as the refresh of a data mart')
     .argument('<name>', 'in kebab-case')
     .option('--database <name>', 'the database that it works in; the one that is written by default')
+    .option('--sql', 'its work is one SELECT, whose rows go into a table of that database')
     .option('--workflow <name>', 'the workflow that gets the step; the main one by default')
     .option('--after <steps>', 'steps that have to succeed first, between commas')
     .option('--json', 'print one JSON document on stdout')
@@ -58,9 +59,12 @@ function newTask(verb: Command): void {
       await writePlanned(
         async (project) => {
           const { database } = await targetOf(given, project)
-          return planTask(project, { name, database, workflow, after })
+          return planTask(project, { name, database, workflow, after, isSql: options.sql === true })
         },
-        { json: options.json, next: `write its work into functions/${name}/task.ts` },
+        {
+          json: options.json,
+          next: `write its ${options.sql === true ? 'SELECT' : 'work'} into functions/${name}/task.ts`,
+        },
       )
     })
 }

@@ -38,8 +38,26 @@ describe('dray new', () => {
     )
   })
 
+  test('task --sql writes a SELECT, and the model of its rows', async () => {
+    const { code, stdout, stderr } = await dray('new', 'task', 'setting-totals', '--sql', '--after', 'settings')
+
+    assert.equal(code, 0, stderr)
+    assert.match(stdout, /write its SELECT into functions\/setting-totals\/task\.ts/)
+    assert.match(read('functions/setting-totals/task.ts'), /sql`select 1 as id, .*\{ into: SettingTotal, by: 'id' \}/)
+    assert.match(read('shared/models/lake.ts'), /class SettingTotal extends lake\.table\('setting_totals', \{/)
+  })
+
   test('workflow writes a workflow of what is there, and names it to the project', async () => {
-    const { code, stderr } = await dray('new', 'workflow', 'hourly', 'settings', 'refresh-mart', '--cron', '0 * * * *')
+    const { code, stderr } = await dray(
+      'new',
+      'workflow',
+      'hourly',
+      'settings',
+      'refresh-mart',
+      'setting-totals',
+      '--cron',
+      '0 * * * *',
+    )
 
     assert.equal(code, 0, stderr)
     assert.match(read('infra/workflows/hourly.ts'), /schedule: cron\('0 \* \* \* \*', \{ timezone: 'UTC' \}\),/)
@@ -56,6 +74,7 @@ describe('dray new', () => {
         [
           ['settings', 'success'],
           ['refresh-mart', 'success'],
+          ['setting-totals', 'success'],
         ],
       )
     }
@@ -64,7 +83,7 @@ describe('dray new', () => {
   for (const [what, args, message] of [
     ['a name that is taken', ['task', 'settings'], /functions\/settings is there already/],
     ['a step that is not there', ['workflow', 'weekly', 'nothing'], /no pipeline and no task nothing/],
-    ['a workflow without steps', ['workflow', 'weekly'], /npx dray new workflow weekly refresh-mart settings/],
+    ['a workflow without steps', ['workflow', 'weekly'], /npx dray new workflow weekly refresh-mart setting-totals/],
     ['a name in capitals', ['workflow', 'Weekly', 'settings'], /call it weekly/],
   ] as const) {
     test(`refuses ${what}, and writes nothing`, async () => {
