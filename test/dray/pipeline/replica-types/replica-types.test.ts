@@ -215,7 +215,9 @@ describe('the types of copies within one engine', () => {
 
       const copy = `${source.engine}_shared`
       const plain = (found: Record<string, string>) =>
-        Object.entries(found).map(([name, type]) => [name, type.replace(/^(\w*int|year)\((?!1\))\d+\)/, '$1')])
+        Object.fromEntries(
+          Object.entries(found).map(([name, type]) => [name, type.replace(/^(\w*int|year)\((?!1\))\d+\)/, '$1')]),
+        )
       assert.deepEqual([first.error, await refused(`${id}-1`, `${id}/shared`)], [null, []])
       assert.deepEqual(plain(await typesIn(target, copy)), plain(await typesIn(source, 'shared')))
       assert.equal(await areTransformed(`${id}-1`, `${id}/shared`), false)
