@@ -30,7 +30,7 @@ import { addSchema } from './schema.ts'
 import { addServices } from './services.ts'
 import { addState } from './state.ts'
 import { addUpgrade } from './upgrade.ts'
-import { printJson, type Verbs } from './verb.ts'
+import { hasPrintedJson, printJson, type Verbs } from './verb.ts'
 
 /** Runs the command with these arguments; returns the exit code. Errors become one line on stderr. */
 export async function main(args: readonly string[]): Promise<number> {
@@ -51,7 +51,8 @@ export async function main(args: readonly string[]): Promise<number> {
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage
     const line = reportError(error, program.opts().debug === true)
     say(`${line}\n`)
-    if (isAskedForJson(args)) printJson(errorDocument(errorCode(error), line, verbIn(program, args)[0] ?? null))
+    if (isAskedForJson(args) && !hasPrintedJson())
+      printJson('error', errorDocument(errorCode(error), line, verbIn(program, args)[0] ?? null))
     return exitCodeOf(error)
   }
 }
@@ -75,7 +76,7 @@ export function createProgram(verbs: Verbs, args: readonly string[] = []): Comma
           verbs.map((command) => command.name()),
         )
         write(line)
-        if (isAskedForJson(args)) printJson(errorDocument('usage', line, verb[0] ?? null))
+        if (isAskedForJson(args)) printJson('error', errorDocument('usage', line, verb[0] ?? null))
       },
     })
     .hook('preAction', (_program, verb) => joinEmulated(verb))

@@ -57,12 +57,12 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
     const pipeline = unit.kind === 'pipeline' ? unit : await copiedTable(unit, name)
     if (isCountedAlone(pipeline)) {
       const counted = await countedRows(pipeline)
-      if (options.json) printJson({ pipeline: name, counted })
+      if (options.json) printJson('reconcile', { pipeline: name, counted })
       else print(`${name}: ${countedText(counted)}.\n`)
       return counted.source === counted.target ? exitCodes.ok : exitCodes.failed
     }
     const { found, reloaded, left } = await compared(pipeline, services)
-    if (options.json) printJson(document(found, reloaded, left))
+    if (options.json) printJson('reconcile', document(found, reloaded, left))
     else print(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
     return differencesIn(left) === 0 ? exitCodes.ok : exitCodes.failed
   })

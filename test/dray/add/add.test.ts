@@ -49,9 +49,9 @@ describe('dray add, on SQLite', () => {
     assert.equal(code, 0)
     const { tables } = JSON.parse(stdout).databases.find(({ database }: { database: string }) => database === 'shop')
     assert.deepEqual(tables, [
-      { table: 'Invoice', isView: false, rows: 2, key: ['InvoiceId'], cursors: [], pipeline: null },
-      { table: 'select', isView: true, rows: null, key: [], cursors: [], pipeline: null },
-      { table: 'visits', isView: false, rows: 2, key: ['page', 'visitor'], cursors: ['updated_at'], pipeline: null },
+      { table: 'Invoice', is_view: false, rows: 2, key: ['InvoiceId'], cursors: [], pipeline: null },
+      { table: 'select', is_view: true, rows: null, key: [], cursors: [], pipeline: null },
+      { table: 'visits', is_view: false, rows: 2, key: ['page', 'visitor'], cursors: ['updated_at'], pipeline: null },
     ])
   })
 
@@ -93,7 +93,7 @@ describe('dray add, on SQLite', () => {
           reading: { kind: 'fullLoad', reason: 'no column says when a row was changed' },
           load: 'upsert',
         },
-        { pipeline: 'visits', reading: { kind: 'changedSince', cursor: 'updatedAt', isXid: false }, load: 'upsert' },
+        { pipeline: 'visits', reading: { kind: 'changedSince', cursor: 'updatedAt', is_xid: false }, load: 'upsert' },
         {
           pipeline: 'select',
           reading: { kind: 'fullLoad', reason: 'no column says when a row was changed' },
