@@ -54,7 +54,22 @@ function jsonOf(value: unknown, indent: number): string {
 }
 
 function rowDocument({ id, pipeline, run, partition, step, errors, row, record }: KeptRow): ShownRow {
-  return { id, pipeline, run_id: run, partition, stage: step, state: record?.action ?? 'open', record, errors, row }
+  return {
+    id,
+    pipeline,
+    run_id: run,
+    partition,
+    stage: step,
+    state: record?.action ?? 'open',
+    record: record && closing(record),
+    errors,
+    row,
+  }
+}
+
+/** The record without what Dray keeps beside it. */
+function closing({ id, action, reason, by, at, tries, of }: NonNullable<KeptRow['record']>) {
+  return { id, action, reason, by, at, ...(tries === undefined ? {} : { tries }), ...(of === undefined ? {} : { of }) }
 }
 
 function rowText({ id, pipeline, run, step, errors, row, record }: KeptRow): string {

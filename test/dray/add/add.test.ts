@@ -15,7 +15,7 @@ const TABLES = `
 `
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly read: number
   readonly inserted: number
   readonly unchanged: number
@@ -123,7 +123,7 @@ describe('dray add, on SQLite', () => {
     const second = await run('invoice', 'visits', 'select')
 
     assert.deepEqual(
-      first.map(({ name, read, inserted }) => [name, read, inserted]),
+      first.map(({ step, read, inserted }) => [step, read, inserted]),
       [
         ['invoice', 2, 2],
         ['visits', 2, 2],
@@ -131,7 +131,7 @@ describe('dray add, on SQLite', () => {
       ],
     )
     assert.deepEqual(
-      second.map(({ name, read, inserted, unchanged }) => [name, read, inserted, unchanged]),
+      second.map(({ step, read, inserted, unchanged }) => [step, read, inserted, unchanged]),
       [
         ['invoice', 2, 0, 2],
         ['visits', 0, 0, 0],

@@ -173,7 +173,7 @@ describe('the command, on a replica', () => {
     ])
     assert.equal(moved.document.last_run, '2026-01-01T12:00:00.000000Z')
     assert.match(unsaid.stderr, /last_run of 1 table of shop-raw would be forgotten/)
-    assert.deepEqual(reset.document, { pipeline: 'shop-raw', reset: ['shop-raw/orders'] })
+    assert.deepEqual(reset.document, { version: 1, replica: 'shop-raw', reset: ['shop-raw/orders'] })
   })
 
   it('backfills and previews a table, and loads single keys of it', async () => {

@@ -35,7 +35,7 @@ export const schemaPlan = z.union([
         pipeline,
         target: text.nullable(),
         is_new: z.boolean(),
-        made_by_next_run: z.array(z.strictObject({ what: text, sql: z.array(text) })),
+        made_by_next_run: z.array(z.strictObject({ what: text, columns: z.array(text), sql: z.array(text) })),
         left: z.array(text),
         refused: text.nullable(),
       }),
