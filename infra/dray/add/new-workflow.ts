@@ -1,4 +1,5 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { cron } from 'dray/workflow'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { FileChanges } from './file-changes.ts'
 import { knownUnits, unitsNamed } from './known-units.ts'
@@ -35,6 +36,7 @@ export function planWorkflow(project: LoadedProject, wanted: NewWorkflow): Plann
       `A workflow without steps would do nothing, so none was written; name its pipelines and tasks: npx dray new workflow ${name} ${names.slice(0, 2).join(' ')}. There are ${names.join(', ')}.`,
     )
   }
+  if (wanted.cron !== null) cron(wanted.cron, { timezone: wanted.timezone })
   const changes = new FileChanges(project.folder)
   const path = `infra/workflows/${name}.ts`
   if (changes.read(path) !== null) {

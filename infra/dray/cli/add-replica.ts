@@ -23,7 +23,7 @@ export async function addReplica(
     const isWritten = yes === true || (!json && canAsk() && (await confirmed('Write this?')))
     if (isWritten) await writeFiles(plan.changes, project.folder)
     if (json)
-      printJson({
+      printJson('add', {
         ...document(plan),
         written: isWritten,
         files: files.map(({ path, before }) => ({ path, change: before === null ? 'added' : 'changed' })),
@@ -68,5 +68,5 @@ function planText({ changes, tables, refused }: PlannedReplica): string {
 
 function doneText({ name, notes }: PlannedReplica, isWritten: boolean): string {
   if (!isWritten) return 'Nothing was written; add --yes to write it.\n'
-  return `${['Wrote the replica.', ...notes, `Next: npx dray plan ${name}, then npx dray run ${name}, and npm run check.`].join('\n')}\n`
+  return `${['Wrote the replica.', ...notes, `Next: npx dray plan ${name}, then npx dray run ${name}, and npm test -- --mine.`].join('\n')}\n`
 }

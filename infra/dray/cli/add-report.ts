@@ -80,26 +80,38 @@ export function doneText(
   const lines = [
     `Wrote ${tables.length === 0 ? 'the steps' : plural(tables.length, 'pipeline')}${made.length > 0 ? `, and made ${made.join(', ')}` : ''}.`,
     ...notes,
-    ...(first === undefined ? [] : [`Next: npx dray run ${first}, and npm run check.`]),
+    ...(first === undefined ? [] : [`Next: npx dray run ${first}, and npm test -- --mine.`]),
   ]
   return `${lines.join('\n')}\n`
 }
 
-export function addDocument(plan: AddPlan, files: readonly FileChange[], made: readonly string[] | null): object {
+export function addDocument(plan: AddPlan, files: readonly FileChange[], made: readonly string[] | null) {
   return {
     written: made !== null,
     tables: plan.tables.map(({ added }) => ({
       pipeline: added.pipeline,
       source: `${added.source.database}.${added.source.table}`,
       target: `${added.target.database}.${added.target.table}`,
-      reading: added.reading,
+      reading: readingDocument(added.reading),
       load: added.load,
     })),
     made: made ?? [],
     skipped: plan.skipped,
-    files: files.map(({ path, before }) => ({ path, change: before === null ? 'added' : 'changed' })),
+    files: files.map(({ path, before }) => ({
+      path,
+      change: before === null ? ('added' as const) : ('changed' as const),
+    })),
     notes: plan.notes,
   }
+}
+
+function readingDocument(reading: AddedTable['reading']) {
+  if (reading.kind === 'fullLoad') return reading
+  return { kind: reading.kind, cursor: reading.cursor, is_xid: reading.isXid }
+}
+
+export function listDocument({ database, tables, fault }: ListedDatabase) {
+  return { database, tables: tables.map(({ isView, ...table }) => ({ ...table, is_view: isView })), fault }
 }
 
 const choiceColumns: readonly Column<ListedChoice>[] = [

@@ -60,9 +60,9 @@ async function add(tables: readonly string[], options: AddOptions): Promise<void
 
 async function list({ json }: AddOptions): Promise<void> {
   const { listedDatabases } = await import('#dray-infra/add/listed-databases.ts')
-  const { listText } = await import('./add-report.ts')
+  const { listDocument, listText } = await import('./add-report.ts')
   const databases = await listedDatabases(await loadProject())
-  if (json) printJson({ databases })
+  if (json) printJson('add', { databases: databases.map(listDocument) })
   else print(listText(databases))
 }
 
@@ -83,7 +83,7 @@ async function addTables(tables: readonly string[], options: AddOptions): Promis
     if (!json) print(planText(plan))
     const isWanted = files.length > 0 && (yes === true || (!json && canAsk() && (await confirmed('Write this?'))))
     const made = isWanted ? (await carryOut(plan, project.folder)).made : null
-    if (json) printJson(addDocument(plan, files, made))
+    if (json) printJson('add', addDocument(plan, files, made))
     else print(doneText(plan, files, made))
   } finally {
     await plan.close()

@@ -29,9 +29,9 @@ async function run(name: string | undefined, options: CommonOptions): Promise<Ex
   for (const one of name === undefined ? await namesWithChecks() : [name]) steps.push(...(await checked(one, options)))
   const failed = steps.flatMap(({ checks }) => checks.filter(isRefusing))
   if (options.json) {
-    printJson({
+    printJson('check', {
       status: failed.length === 0 ? 'success' : 'failed',
-      steps: steps.map(({ step, checks }) => ({ name: step, checks: checks.map(checkDocument) })),
+      steps: steps.map(({ step, checks }) => ({ step, checks: checks.map(checkDocument) })),
     })
   } else print(text(steps, name))
   return failed.length === 0 ? exitCodes.ok : exitCodes.failed

@@ -23,7 +23,7 @@ async function docs(folder: string, { json, title = 'Catalogue' }: DocsOptions):
   const { writeCatalogue } = await import('#dray-infra/page/static-catalogue.ts')
   const { loadProject } = await import('#dray-infra/project/load-project.ts')
   const written = await writeCatalogue(await loadProject(), { folder: resolve(folder), title })
-  if (json) return printJson(written)
+  if (json) return printJson('docs', written)
   const { models, units, file } = written
   print(
     `${plural(models, 'table')} and ${count(units)} pipelines and tasks are described in ${file}; open it, or put its folder anywhere.\n`,

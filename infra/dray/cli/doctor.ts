@@ -19,7 +19,7 @@ export function addDoctor(program: Command, verbs: Verbs): void {
     .action(async (_options, command: Command) => {
       const options: CommonOptions = command.optsWithGlobals()
       const diagnosis = await examine(options, verbs)
-      if (options.json) printJson({ ...diagnosis, healthy: isHealthy(diagnosis) })
+      if (options.json) printJson('doctor', { ...diagnosis, healthy: isHealthy(diagnosis) })
       else print(text(diagnosis))
       verbs.exitCode = exitCodeOfDiagnosis(diagnosis)
     })

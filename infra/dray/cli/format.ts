@@ -1,4 +1,5 @@
 import { styleText } from 'node:util'
+import type { ValidationError } from 'dray/internal/active-record/validations.ts'
 import { visible } from '#dray-infra/texts/invisible.ts'
 
 const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
@@ -15,6 +16,24 @@ export function duration(seconds: number): string {
 /** `2026-11-23 07:02:12` in UTC */
 export function moment(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 19).replace('T', ' ')
+}
+
+/** `2026-11-23T07:02:12.000Z`, for documents. */
+export function isoTime<Milliseconds extends number | null>(milliseconds: Milliseconds) {
+  return (milliseconds === null ? null : new Date(milliseconds).toISOString()) as string | Extract<Milliseconds, null>
+}
+
+/** What `last_run` and windows say, for documents: a time as ISO 8601, a number as it is. */
+export function isoMark<Mark extends string | null>(mark: Mark) {
+  return (mark?.replace(/^(\d{4,6}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)$/, '$1T$2Z') ?? null) as
+    | string
+    | Extract<Mark, null>
+}
+
+/** `email invalid: is not an address`; a code without a message stands alone. */
+export function faultText({ field, code, message }: ValidationError): string {
+  const said = message === code ? code : `${code}: ${message}`
+  return oneLine(field === '' ? said : `${field} ${said}`)
 }
 
 /** `row` or `rows`, after the number: `1 row`, `20,000 rows` */

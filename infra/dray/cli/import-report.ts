@@ -15,7 +15,7 @@ interface Asked {
 /** The document of `dray import csv --json`: the terms are those of a run's step. */
 export function importDocument(asked: Asked, result: CsvImported, seconds: number) {
   return {
-    status: 'success',
+    status: 'success' as const,
     ...asked,
     created: result.created,
     ...termsOf(result),
@@ -32,7 +32,15 @@ export function importDocument(asked: Asked, result: CsvImported, seconds: numbe
 export function refusedDocument(asked: Asked, error: unknown) {
   if (!(error instanceof ImportRefused)) return null
   const none = { inserted: 0, updated: 0, unchanged: 0, filtered: 0, duplicate: 0 }
-  return { status: 'refused', ...asked, read: error.read, ...none, quarantined: 0, deleted: 0, at_fault: error.rows }
+  return {
+    status: 'refused' as const,
+    ...asked,
+    read: error.read,
+    ...none,
+    quarantined: 0,
+    deleted: 0,
+    at_fault: error.rows,
+  }
 }
 
 /** The report for a person. */

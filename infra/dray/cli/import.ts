@@ -122,11 +122,11 @@ async function importFile(file: string, options: ImportOptions): Promise<void> {
       hasHeader: options.header === true,
     })
     const seconds = (performance.now() - start) / 1000
-    if (options.json) printJson(importDocument(what, result, seconds))
+    if (options.json) printJson('import csv', importDocument(what, result, seconds))
     else print(importText(what, result, seconds))
   } catch (error) {
     const refused = options.json ? refusedDocument(what, error) : null
-    if (refused !== null) printJson(refused)
+    if (refused !== null) printJson('import csv', refused)
     throw error
   } finally {
     interrupts.stop()

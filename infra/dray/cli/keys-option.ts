@@ -8,7 +8,7 @@ export function keysOf(text: string): SourceKey[] {
   const keys = text.trimStart().startsWith('[') ? parsed(text) : text.split(',').map((key) => key.trim())
   if (keys.length > 0 && keys.every(isKey)) return keys as SourceKey[]
   throw new ConfigurationError(
-    `--keys ${text.slice(0, 60)} gives no keys, so nothing was done; write --keys 1,2,3, or --keys '[["fi","1"],["fi","2"]]' where a key has several columns`,
+    `--keys ${text.slice(0, 60) || "''"} gives no keys, so nothing was done; write --keys 1,2,3, or --keys '[["fi","1"],["fi","2"]]' where a key has several columns`,
   )
 }
 

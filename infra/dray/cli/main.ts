@@ -52,7 +52,7 @@ export async function main(args: readonly string[]): Promise<number> {
     const line = reportError(error, program.opts().debug === true)
     say(`${line}\n`)
     if (isAskedForJson(args) && !hasPrintedJson())
-      printJson(errorDocument(errorCode(error), line, verbIn(program, args)[0] ?? null))
+      printJson('error', errorDocument(errorCode(error), line, verbIn(program, args)[0] ?? null))
     return exitCodeOf(error)
   }
 }
@@ -76,7 +76,7 @@ export function createProgram(verbs: Verbs, args: readonly string[] = []): Comma
           verbs.map((command) => command.name()),
         )
         write(line)
-        if (isAskedForJson(args)) printJson(errorDocument('usage', line, verb[0] ?? null))
+        if (isAskedForJson(args)) printJson('error', errorDocument('usage', line, verb[0] ?? null))
       },
     })
     .hook('preAction', (_program, verb) => joinEmulated(verb))

@@ -38,7 +38,7 @@ export async function newCi({ force, json }: NewCiOptions): Promise<void> {
     await writeFile(file, text)
   }
   const names = environments.map(({ name }) => name)
-  if (json) printJson({ file: WORKFLOW_FILE, written, environments: names })
+  if (json) printJson('new ci', { file: WORKFLOW_FILE, written, environments: names })
   else {
     print(`${WORKFLOW_FILE} ${written ? 'is written' : 'is there, and as it would be written'}.\n`)
     print(nextSteps(environments, await repositoryOf(project.folder)))

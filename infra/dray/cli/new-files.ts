@@ -21,7 +21,7 @@ export async function writePlanned(
   const files = changes.list
   await writeFiles(changes, project.folder)
   if (json) {
-    printJson({
+    printJson('new workflow', {
       files: files.map(({ path, before }) => ({ path, change: before === null ? 'added' : 'changed' })),
       notes,
     })

@@ -81,7 +81,7 @@ function newProject(verb: Command): void {
       const { print } = await import('./output.ts')
       const { printJson } = await import('./verb.ts')
       const written = await write(folder, resolve(packageFolder, '../..'))
-      if (command.optsWithGlobals().json) printJson({ folder: written })
+      if (command.optsWithGlobals().json) printJson('new project', { folder: written })
       else print(`${written} is a project.\nNext: cd ${folder} && npm ci && npx dray run\n`)
     })
 }

@@ -3,7 +3,7 @@ import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { isSqlTask, type SqlTask, type Task } from 'dray/internal/pipeline/declare/task.ts'
 import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
-import { knownNames } from '#dray-infra/project/known-names.ts'
+import { knownNames, shortName } from '#dray-infra/project/known-names.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import type { Unit } from '#dray-infra/project/unit-databases.ts'
 import { type AskedSteps, stepsNamed } from '#dray-infra/runs/asked-steps.ts'
@@ -57,7 +57,9 @@ export async function unitNamed(name: string): Promise<Unit> {
     )
   }
   const names = units.map((unit) => (unit.kind === 'replica' ? `${unit.name}/<table>` : unit.name))
-  throw new ConfigurationError(`There is no pipeline ${name}, so nothing was done; ${knownNames(name, names)}`)
+  throw new ConfigurationError(
+    `There is no pipeline ${shortName(name)}, so nothing was done; ${knownNames(name, names)}`,
+  )
 }
 
 /** The pipeline of a name; of a table, whose databases have to be up. Throws `Configuration` for a whole replica. */

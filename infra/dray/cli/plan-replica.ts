@@ -2,7 +2,7 @@ import { isTableStep } from 'dray/internal/messages/step-name.ts'
 import type { Replica } from 'dray/internal/pipeline/declare/replica.ts'
 import type { PlannedReplica, PlannedTable } from 'dray/internal/pipeline/inspect/plan-replica.ts'
 import { commandFor, withUnit } from './environment.ts'
-import { count, duration, oneLine, plural } from './format.ts'
+import { count, duration, isoMark, oneLine, plural } from './format.ts'
 import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson } from './verb.ts'
@@ -17,7 +17,7 @@ export async function planWholeReplica(name: string, options: CommonOptions): Pr
     const replica = unit as Replica
     if (options.env === 'local') await refuseBroken('the next run would fail', [replica], null)
     const planned = await planReplica(replica, services)
-    if (options.json) printJson(document(replica, planned))
+    if (options.json) printJson('plan', document(replica, planned))
     else print(text(replica, planned, commandFor(options, `dray plan ${name}/<table>`)))
   })
   return true
@@ -56,8 +56,8 @@ function tableDocument(planned: PlannedTable) {
           why: prepared.table.why,
           load: prepared.table.load,
           deletes: prepared.table.deletes,
-          last_run: lastRun,
-          reads_until: until,
+          last_run: isoMark(lastRun),
+          reads_until: isoMark(until),
           rows_to_read: rowsToRead,
           on_aws: { seconds: needs.seconds, us_dollars: needs.runCost },
         }),

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isTableStep } from 'dray/internal/messages/step-name.ts'
 import type { Estimate } from 'dray/internal/pipeline/plan/capacity.ts'
 import type { Draft } from 'dray/internal/pipeline/plan/draft.ts'
-import { duration, oneLine, plural } from './format.ts'
+import { duration, isoMark, oneLine, plural } from './format.ts'
 import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -39,6 +40,7 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const { estimate } = await import('dray/internal/pipeline/plan/capacity.ts')
   const { keysOf } = await import('./keys-option.ts')
   const { keys, from, to, chunk } = options
+  refuseHalfRange(options)
   const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
   const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
   const { lastRun, holder, drafted, needs, owner } = await withPipeline(options, name, async (pipeline, services) => {
@@ -56,10 +58,19 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     return { lastRun: last, holder: known?.leaseOwner ?? null, drafted: made, needs: estimated, owner: pipeline.owner }
   })
   if (options.json) {
-    const planned = { ...document(drafted), pipeline: name, owner, last_run: lastRun, lease_owner: holder }
-    return printJson({ ...planned, on_aws: onAws(needs) })
+    const planned = { ...document(drafted), pipeline: name, owner, last_run: isoMark(lastRun), lease_owner: holder }
+    return printJson('plan', { ...planned, on_aws: onAws(needs) })
   }
   print(text({ name, owner }, drafted, lastRun, holder, needs))
+}
+
+/** A range has both ends, and only a range has chunks. */
+function refuseHalfRange({ from, to, chunk }: PlanOptions): void {
+  const isRange = from !== undefined && to !== undefined
+  if (isRange || (from === undefined && to === undefined && chunk === undefined)) return
+  throw new ConfigurationError(
+    'A backfill has a beginning and an end, so nothing was planned; write --from 2024-01-01 --to 2024-02-01, with --chunk 1d or without.',
+  )
 }
 
 /** False for a name that is not that of a task which is SQL. */
@@ -74,8 +85,18 @@ async function planOfSqlTask(name: string, options: PlanOptions): Promise<boolea
   if (found === null) return false
   const { reads, writes, from, lastRun, holder, rows, notes, owner, isWindowed } = found
   if (options.json) {
-    const window = isWindowed ? { from } : null
-    printJson({ task: name, owner, reads, writes, window, rows, last_run: lastRun, lease_owner: holder, notes })
+    const window = isWindowed ? { from: isoMark(from) } : null
+    printJson('plan', {
+      task: name,
+      owner,
+      reads,
+      writes,
+      window,
+      rows,
+      last_run: isoMark(lastRun),
+      lease_owner: holder,
+      notes,
+    })
     return true
   }
   const read = isWindowed && from !== null ? `what has landed since ${from}` : 'all rows'
@@ -106,12 +127,12 @@ async function notesOfTable(name: string): Promise<readonly string[]> {
 
 function document({ window, rows, partitions, advances, notes }: Draft) {
   return {
-    window: window && { from: window.lo, to: window.hi, exact: window.exact },
+    window: window && { from: isoMark(window.lo), to: isoMark(window.hi), exact: window.exact },
     rows,
     partitions: partitions.map(({ after, upTo, window: chunk, keys }) => ({
       after,
       up_to: upTo,
-      ...(chunk === undefined ? {} : { window: { from: chunk.lo, to: chunk.hi } }),
+      ...(chunk === undefined ? {} : { window: { from: isoMark(chunk.lo), to: isoMark(chunk.hi) } }),
       ...(keys === undefined ? {} : { keys }),
     })),
     moves_last_run: advances && window !== null,

@@ -3,7 +3,7 @@ import type { ValidationError } from 'dray/internal/active-record/validations.ts
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Preview, PreviewedRow } from 'dray/internal/pipeline/inspect/preview.ts'
 import { visible } from '#dray-infra/texts/invisible.ts'
-import { oneLine } from './format.ts'
+import { faultText, oneLine } from './format.ts'
 import { limitOption } from './limit-option.ts'
 import { print } from './output.ts'
 import { textTable } from './text-table.ts'
@@ -46,7 +46,7 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
     if (fixture === null) return { ...found, saved: null }
     return { ...found, saved: await saveFixture(pipeline, found.rows, { file: fixture, isMasked: options.mask }) }
   })
-  if (options.json) printJson({ pipeline: name, ...result, ...(saved === null ? {} : { fixture: saved }) })
+  if (options.json) printJson('preview', { pipeline: name, ...result, ...(saved === null ? {} : { fixture: saved }) })
   else print(text(name, result, saved === null ? 'Nothing was written.' : savedText(saved)))
 }
 
@@ -66,7 +66,7 @@ async function showSqlTask(name: string, options: PreviewOptions): Promise<boole
   const { columns: names, rows } = found
   if (options.json) {
     const named = rows.map((row) => Object.fromEntries(names.map((column, place) => [column, row[place] ?? null])))
-    printJson({ task: name, rows: named })
+    printJson('preview', { task: name, rows: named })
     return true
   }
   const shown = names.map((title, place) => ({
@@ -101,7 +101,7 @@ function linesOf({ source, target, findings, errors }: PreviewedRow): Line[] {
     return [name, valueText(value), other, valueText(made)]
   })
   const said = (what: string, list: readonly ValidationError[]) =>
-    list.map(({ field, code, message }): Line => [what, `${field}: ${code}: ${oneLine(message)}`, '', ''])
+    list.map((one): Line => [what, faultText(one), '', ''])
   return [...values, ...said('reject', errors), ...said('finding', findings)]
 }
 

@@ -46,7 +46,7 @@ async function proveIn(environment: string, { clean, json }: ProveOptions): Prom
   }
   try {
     const report = await (clean === undefined ? prove(options) : cleanProof(options, clean))
-    if (json) printJson(documentOf(report))
+    if (json) printJson('prove', documentOf(report))
     else print(endOf(report, environment))
     if (interrupts.signal.aborted) return exitCodes.interrupted
     return report.log === null ? exitCodes.ok : exitCodes.failed

@@ -122,7 +122,7 @@ export async function discard(name: string, options: DiscardOptions): Promise<vo
     }
     return ids
   })
-  if (options.json) return printJson({ pipeline: name, discarded })
+  if (options.json) return printJson('quarantine discard', { pipeline: name, discarded })
   print(
     `${name}: ${discarded.length} rows were given up; they are kept until they are pruned: \`${commandFor(options, 'dray quarantine prune')}\`.\n`,
   )
@@ -149,7 +149,8 @@ export async function prune(name: string | undefined, options: PruneOptions): Pr
     for (const { keys } of due) for (const key of keys) await staging.remove(key)
     return due
   })
-  if (options.json) return printJson({ pruned: pruned.map(({ pipeline, rows }) => ({ pipeline, rows })) })
+  if (options.json)
+    return printJson('quarantine prune', { pruned: pruned.map(({ pipeline, rows }) => ({ pipeline, rows })) })
   print(
     pruned.length === 0
       ? 'Nothing was closed so long ago that it could be pruned; open rows stay.\n'

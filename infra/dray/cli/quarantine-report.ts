@@ -9,12 +9,12 @@ export function openOnly(found: readonly Summary[]): Summary[] {
     .map((summary) => ({ ...summary, reasons: { ...summary.reasons, all: summary.reasons.open } }))
 }
 
-export function summaryDocument({ reasons, ...summary }: Summary) {
-  return { ...summary, reasons: Object.fromEntries(reasons.all) }
+export function summaryDocument({ pipeline, run, reasons, ...counts }: Summary) {
+  return { pipeline, run_id: run, ...counts, reasons: Object.fromEntries(reasons.all) }
 }
 
 export function findingsDocument({ pipeline, run, rows, reasons }: Summary) {
-  return { pipeline, run, rows, findings: Object.fromEntries(reasons.all) }
+  return { pipeline, run_id: run, rows, findings: Object.fromEntries(reasons.all) }
 }
 
 function reasonsText(reasons: ReadonlyMap<string, number>): string {

@@ -1,12 +1,17 @@
 import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { visible, visibleJson } from '#dray-infra/texts/invisible.ts'
-import { oneLine, plural } from './format.ts'
+import type { DocumentOf } from './documents/documents.ts'
+import { faultText, oneLine, plural } from './format.ts'
 import { print } from './output.ts'
 import { notesText } from './quarantine-report.ts'
-import type { CommonOptions } from './verb.ts'
+import { type CommonOptions, DOCUMENT_VERSION } from './verb.ts'
+
+const FIRST = `{\n  "version": ${DOCUMENT_VERSION},\n  "rows": [\n`
 
 /** Characters that are written at once. */
 const WRITTEN = 64 * 1024
+
+type ShownRow = DocumentOf<'quarantine show'>['rows'][number]
 
 /** Prints rows one after the other, so that they may be as many as there are. */
 export interface RowPrinter {
@@ -32,7 +37,7 @@ export function rowPrinter({ json }: Pick<CommonOptions, 'json'>): RowPrinter {
     },
     row(row) {
       const isFirst = printed++ === 0
-      if (json) write(`${isFirst ? '{\n  "rows": [\n' : ',\n'}${jsonOf(rowDocument(row), 4)}`)
+      if (json) write(`${isFirst ? FIRST : ',\n'}${jsonOf(rowDocument(row), 4)}`)
       else write(`${isFirst ? '' : '\n'}${rowText(row)}`)
     },
     end(total, notes) {
@@ -48,8 +53,23 @@ function jsonOf(value: unknown, indent: number): string {
   return `${blanks}${visibleJson(JSON.stringify(value, null, 2)).replaceAll('\n', `\n${blanks}`)}`
 }
 
-function rowDocument({ id, pipeline, run, partition, step, errors, row, record }: KeptRow) {
-  return { id, pipeline, run, partition, step, state: record?.action ?? 'open', record, errors, row }
+function rowDocument({ id, pipeline, run, partition, step, errors, row, record }: KeptRow): ShownRow {
+  return {
+    id,
+    pipeline,
+    run_id: run,
+    partition,
+    stage: step,
+    state: record?.action ?? 'open',
+    record: record && closing(record),
+    errors,
+    row,
+  }
+}
+
+/** The record without what Dray keeps beside it. */
+function closing({ id, action, reason, by, at, tries, of }: NonNullable<KeptRow['record']>) {
+  return { id, action, reason, by, at, ...(tries === undefined ? {} : { tries }), ...(of === undefined ? {} : { of }) }
 }
 
 function rowText({ id, pipeline, run, step, errors, row, record }: KeptRow): string {
@@ -59,7 +79,7 @@ function rowText({ id, pipeline, run, step, errors, row, record }: KeptRow): str
   )
   return [
     `${id}  ${pipeline}  ${run}  ${step}  ${state}\n`,
-    ...errors.map(({ field, code, message }) => `  ${oneLine(`${field} ${code}: ${message}`.trimStart())}\n`),
+    ...errors.map((one) => `  ${faultText(one)}\n`),
     ...values,
   ].join('')
 }

@@ -38,7 +38,7 @@ export async function list(pipeline: string | undefined, options: ListOptions): 
   const all = await summed(pipeline, kept, options)
   const found = options.all ? all : openOnly(all)
   const { notes } = kept.damaged
-  if (options.json) return printJson({ quarantine: found.map(summaryDocument), notes })
+  if (options.json) return printJson('quarantine list', { quarantine: found.map(summaryDocument), notes })
   const closed = all.reduce((total, { rows, open }) => total + rows - open, 0)
   const pasted = (command: string) => commandFor(options, command)
   print(`${listText(found, { closed, isAll: options.all ?? false }, pasted)}${notesText(notes)}`)
@@ -77,7 +77,7 @@ export async function findings(of: string | undefined, options: ShowOptions): Pr
   if (of === undefined) {
     const found = await summed(undefined, kept, options)
     const { notes } = kept.damaged
-    if (options.json) return printJson({ findings: found.map(findingsDocument), notes })
+    if (options.json) return printJson('quarantine findings', { findings: found.map(findingsDocument), notes })
     print(`${findingsText(found, (command) => commandFor(options, command))}${notesText(notes)}`)
     return
   }

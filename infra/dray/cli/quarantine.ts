@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import { requireLocal } from './environment.ts'
-import { limitOption } from './limit-option.ts'
+import { limitOption, numberOption } from './limit-option.ts'
 import {
   type ChoiceOptions,
   type DiscardOptions,
@@ -78,7 +78,7 @@ function addClosing(verb: Command, verbs: Verbs): void {
   withCommonOptions(verb.command('prune'))
     .description('remove what was closed some time ago for good; open rows stay, whatever their age')
     .argument('[pipeline]')
-    .option('--days <n>', 'what was closed so many days ago', limitOption, 30)
+    .option('--days <n>', 'what was closed so many days ago', numberOption('--days'), 30)
     .option('--yes', 'do it')
     .action((pipeline: string | undefined, _options, command: Command) =>
       prune(pipeline, command.optsWithGlobals<PruneOptions>()),

@@ -5,17 +5,26 @@ import type { Reconciliation, RowDifference } from 'dray/internal/pipeline/inspe
 import type { Services } from 'dray/internal/pipeline/services.ts'
 import type { Reloaded } from 'dray/internal/pipeline/stages/reload.ts'
 import { visible } from '#dray-infra/texts/invisible.ts'
+import { comparisonProgress } from './comparison-progress.ts'
 import { countedRows, countedText, isCountedAlone } from './counted-rows.ts'
 import { type ExitCode, exitCodes } from './exit-codes.ts'
 import { oneLine, plural } from './format.ts'
 import { print } from './output.ts'
 import { type Compared, differencesIn, document } from './reconciled.ts'
 import { type Column, textTable } from './text-table.ts'
-import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
+import {
+  type CommonOptions,
+  type ProgressMode,
+  printJson,
+  progressOption,
+  type Verbs,
+  withCommonOptions,
+} from './verb.ts'
 
 interface ReconcileOptions extends CommonOptions {
   readonly deep?: boolean
   readonly fix?: boolean
+  readonly progress: ProgressMode
 }
 
 /** Differences that are printed for a person; --json has up to 10,000. */
@@ -27,6 +36,7 @@ export function addReconcile(program: Command, verbs: Verbs): void {
     .argument('<pipeline>', 'a pipeline, a replica with all of its tables, or one of these')
     .option('--deep', 'compare every row, even where the digests of the databases agree')
     .option('--fix', 'load the rows that are missing or differ again; leaves last_run alone')
+    .addOption(progressOption())
     .action(async (pipeline: string, _options, command: Command) => {
       verbs.exitCode = await run(pipeline, command.optsWithGlobals())
     })
@@ -38,8 +48,10 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
   const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
   const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
   const { newRunId } = await import('dray/internal/messages/run-id.ts')
+  const tell = comparisonProgress(options)
   const compared = async (pipeline: Pipeline, services: Services): Promise<Compared> => {
-    const compare = () => reconcile(pipeline, services, { deep: options.deep ?? false })
+    const compare = () =>
+      reconcile(pipeline, services, { deep: options.deep ?? false, onRows: (rows) => tell(pipeline.name, rows) })
     const found = await compare()
     const keys = found.differences.flatMap(({ sourceKey }) => (sourceKey === null ? [] : [sourceKey as string[]]))
     const reloaded = options.fix && keys.length > 0 ? await reloadKeys(pipeline, keys, services, newRunId) : null
@@ -57,12 +69,12 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
     const pipeline = unit.kind === 'pipeline' ? unit : await copiedTable(unit, name)
     if (isCountedAlone(pipeline)) {
       const counted = await countedRows(pipeline)
-      if (options.json) printJson({ pipeline: name, counted })
+      if (options.json) printJson('reconcile', { pipeline: name, counted })
       else print(`${name}: ${countedText(counted)}.\n`)
       return counted.source === counted.target ? exitCodes.ok : exitCodes.failed
     }
     const { found, reloaded, left } = await compared(pipeline, services)
-    if (options.json) printJson(document(found, reloaded, left))
+    if (options.json) printJson('reconcile', document(found, reloaded, left))
     else print(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))
     return differencesIn(left) === 0 ? exitCodes.ok : exitCodes.failed
   })

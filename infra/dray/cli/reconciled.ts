@@ -12,6 +12,10 @@ export function differencesIn({ counts }: Reconciliation): number {
   return counts.missing + counts.extra + counts.different
 }
 
+function fixedDocument({ runs, ...counts }: Reloaded, left: Reconciliation) {
+  return { run_ids: runs, ...counts, left: left.counts }
+}
+
 /** The document of `dray reconcile --json`. */
 export function document(found: Reconciliation, reloaded: Reloaded | null, left: Reconciliation) {
   return {
@@ -27,7 +31,7 @@ export function document(found: Reconciliation, reloaded: Reloaded | null, left:
     left_out: found.leftOut,
     counts: found.counts,
     differences: found.differences.map(({ kind, key, columns }) => ({ kind, key, columns })),
-    fixed: reloaded === null ? null : { ...reloaded, left: left.counts },
+    fixed: reloaded === null ? null : fixedDocument(reloaded, left),
     notes: found.notes,
   }
 }

@@ -90,7 +90,7 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
     }
     const { staging } = stores
     const places = { stream: process.stdout, locate: (prefix: string) => staging.locate(prefix), ...options }
-    if (options.json) printJson(jsonReport(result))
+    if (options.json) printJson('run', jsonReport(result))
     else print(await textReport(result, places))
     return exitCodeOfRun[result.status]
   } catch (error) {
@@ -106,6 +106,6 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
 }
 
 function announce({ id, workflow, only }: WatchedRun, { json }: RunOptions, text: string): void {
-  if (json) printJson({ run_id: id, workflow, only, status: 'running' })
+  if (json) printJson('run', { run_id: id, workflow, only, status: 'running' })
   else print(`${text}\n`)
 }

@@ -42,7 +42,7 @@ export async function reconcileReplica(
     if (steps.length > 1) say(`${step}\n`)
     tables.push(await comparedTable(replica, step, services, compare))
   }
-  if (json) printJson(replicaDocument(replica, tables))
+  if (json) printJson('reconcile', replicaDocument(replica, tables))
   else print(text(replica, tables, pasted))
   return tables.every(isEqual) ? exitCodes.ok : exitCodes.failed
 }

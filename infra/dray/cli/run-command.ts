@@ -201,5 +201,5 @@ async function reportText({ result, logFile }: Done): Promise<void> {
 async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {
   const { jsonReport } = await import('./run-report.ts')
   const reports = followUps.map(({ result }) => jsonReport(result))
-  printJson({ ...jsonReport((first as Done).result), ...(reports.length === 0 ? {} : { follow_ups: reports }) })
+  printJson('run', { ...jsonReport((first as Done).result), ...(reports.length === 0 ? {} : { follow_ups: reports }) })
 }

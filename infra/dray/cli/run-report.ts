@@ -3,11 +3,14 @@ import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
+import type { DocumentOf } from './documents/documents.ts'
 import { commandFor } from './environment.ts'
-import { count, duration, oneLine, plural, status } from './format.ts'
+import { count, duration, isoMark, isoTime, oneLine, plural, status } from './format.ts'
 import { checkDocument, checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
+
+type StepDocument = DocumentOf<'runs show'>['steps'][number]
 
 /** The document of `dray run --json`; `tables` are those of replicas. */
 export function jsonReport(result: RunResult) {
@@ -24,9 +27,9 @@ export function jsonReport(result: RunResult) {
   }
 }
 
-function stepDocument(step: StepRecord) {
+export function stepDocument(step: StepRecord): StepDocument {
   return {
-    name: step.step,
+    step: step.step,
     status: step.status,
     reason: step.error,
     notes: step.notes ?? [],
@@ -42,8 +45,10 @@ function stepDocument(step: StepRecord) {
     gone: step.gone,
     findings: step.findings,
     quarantine: step.quarantine,
-    last_run_before: step.lastRunBefore,
-    last_run_after: step.lastRunAfter,
+    last_run_before: isoMark(step.lastRunBefore),
+    last_run_after: isoMark(step.lastRunAfter),
+    start_time: isoTime(step.startTime),
+    end_time: isoTime(step.endTime),
     seconds: secondsOf(step),
     ...(step.tables === undefined ? {} : { tables: step.tables }),
     ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),

@@ -18,7 +18,7 @@ export function addRunsLogs(verb: Command): void {
 
 async function logs(id: string, options: CommonOptions): Promise<void> {
   const entries = await logEntries(id, options)
-  if (options.json) return printJson({ run_id: id, entries })
+  if (options.json) return printJson('runs logs', { run_id: id, entries })
   for (const entry of entries) print(`${lineText(entry)}\n`)
   if (entries.length === 0) say('Nothing has been logged of this run yet, or its logs have expired.\n')
 }

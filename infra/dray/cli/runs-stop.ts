@@ -15,7 +15,7 @@ export function addRunsStop(verb: Command): void {
 
 async function stop(id: string, options: CommonOptions): Promise<void> {
   await (isLocal(options) ? stopLocal(id, options) : stopRemote(id, options))
-  if (options.json) return printJson({ run_id: id, stopped: true })
+  if (options.json) return printJson('runs stop', { run_id: id, stopped: true })
   const resume = commandFor(options, `dray resume ${id}`)
   print(`The run ${id} is stopping; \`${resume}\` resumes it once it has ended.\n`)
 }

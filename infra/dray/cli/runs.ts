@@ -2,14 +2,14 @@ import type { Command } from 'commander'
 import { modeOf } from 'dray/internal/messages/run-mode.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import { type RunCost, runCost } from 'dray/internal/pipeline/plan/run-cost.ts'
-import type { RunRecord, StepRecord } from 'dray/internal/state/state-store.ts'
+import type { PartitionRecord, RunRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { namesOf } from '#dray-infra/runs/asked-steps.ts'
 import { commandFor, withStores } from './environment.ts'
-import { count, moment, oneLine, plural, status } from './format.ts'
+import { count, isoTime, moment, oneLine, plural, status } from './format.ts'
 import { foundRun } from './found-run.ts'
 import { limitOption } from './limit-option.ts'
 import { print } from './output.ts'
-import { notesOf, reasonsOf, retriesOf, stepColumns } from './run-report.ts'
+import { notesOf, reasonsOf, retriesOf, stepColumns, stepDocument } from './run-report.ts'
 import { addRunsLogs } from './runs-logs.ts'
 import { addRunsStop } from './runs-stop.ts'
 import { addRunsWatch } from './runs-watch.ts'
@@ -42,7 +42,7 @@ export function addRuns(program: Command, verbs: Verbs): void {
 async function list(options: ListOptions): Promise<void> {
   const { workflow, limit } = options
   const runs = await withStores(options, ({ state }) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
-  if (options.json) return printJson({ runs: runs.map(runDocument) })
+  if (options.json) return printJson('runs list', { runs: runs.map(runDocument) })
   if (runs.length === 0) print(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
   else print(`${textTable(runColumns, runs)}\n`)
 }
@@ -63,7 +63,13 @@ async function show(id: string, options: CommonOptions): Promise<void> {
   const cost = runCost(detail)
   if (options.json) {
     const owner = await ownerOf(run)
-    return printJson({ ...runDocument(run), owner, cost: cost && costDocument(cost), steps, partitions })
+    return printJson('runs show', {
+      ...runDocument(run),
+      owner,
+      cost: cost && costDocument(cost),
+      steps: steps.map(stepDocument),
+      partitions: partitions.map(partitionDocument),
+    })
   }
   const isTable = ({ step }: StepRecord) => isTableStep(step) && steps.some((one) => one.step === unitOf(step))
   const shown = { steps: steps.filter((one) => !isTable(one)), tables: steps.filter(isTable) }
@@ -112,17 +118,20 @@ function whatRan({ workflow, only, tables = null }: RunRecord): string {
   return only === null ? workflow : `${namesOf({ only, tables }).join(', ')} of ${workflow}`
 }
 
-/** The metrics under the names that they have in the state table. */
+function partitionDocument({ runId: _, executionTimeSeconds, spent: _calls, ...partition }: PartitionRecord) {
+  return { ...partition, seconds: executionTimeSeconds }
+}
+
 function runDocument(run: RunRecord) {
   return {
     run_id: run.id,
-    job_name: run.workflow,
+    workflow: run.workflow,
     only: run.only,
     ...(run.tables ? { tables: run.tables } : {}),
     status: run.status,
-    start_time: new Date(run.startTime).toISOString(),
-    end_time: run.endTime === null ? null : new Date(run.endTime).toISOString(),
-    execution_time_seconds: run.executionTimeSeconds,
+    start_time: isoTime(run.startTime),
+    end_time: isoTime(run.endTime),
+    seconds: run.executionTimeSeconds,
     records_processed: run.recordsProcessed,
     records_failed: run.recordsFailed,
     runner: run.runner,

@@ -35,9 +35,13 @@ export async function pull(tables: readonly string[], options: CommonOptions): P
     for (const [model] of models) pulled.push(await pullOne(model, project))
     const isMended = pulled.some(({ changes }) => changes.length > 0)
     const typeErrors = isMended ? typeErrorsOf(project.folder) : []
-    if (options.json) printJson({ models: pulled, type_errors: typeErrors })
+    if (options.json) printJson('schema pull', { models: pulled.map(document), type_errors: typeErrors })
     else print(report(pulled, typeErrors))
   })
+}
+
+function document({ byHand, news, ...pulled }: Pulled) {
+  return { ...pulled, by_hand: byHand, new_columns: news }
 }
 
 async function pullOne(model: ModelTable, project: LoadedProject): Promise<Pulled> {

@@ -31,7 +31,7 @@ export async function planReplicaSchema(
   const tables = await withUnit(options, replica, (unit) =>
     unit.kind === 'replica' ? replicaSchema(unit, asked) : Promise.resolve([]),
   )
-  if (options.json) printJson({ replica, tables: tables.map(document) })
+  if (options.json) printJson('schema plan', { replica, tables: tables.map(document) })
   else print(text(tables, commandFor(options, `dray run ${asked?.length === 1 ? asked[0] : replica}`)))
 }
 

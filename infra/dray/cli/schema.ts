@@ -79,7 +79,7 @@ async function plan(tables: readonly string[], options: SchemaOptions): Promise<
   if (replica !== null) return planReplicaSchema(replica, tables, options)
   await withTargets(tables, options, async (targets, ask) => {
     const plans = await ask(tablesOf(targets, answersIn(options)))
-    if (options.json) printJson(plansDocument(plans))
+    if (options.json) printJson('schema plan', plansDocument(plans))
     else print(plansText(plans, pastedFor(options)))
   })
 }
@@ -100,7 +100,7 @@ async function apply(tables: readonly string[], options: ApplyOptions, verbs: Ve
     const chosen = await chosenStatements(plans, marksAllowed(options.allow ?? []), asks)
     if (chosen.size > 0) await ask(wanted.map((one, index) => ({ ...one, chosen: sqlOf(plans[index], chosen) })))
     const outcome = (statement: TableChange): Outcome => (chosen.has(statement) ? 'done' : 'left')
-    if (options.json) printJson(plansDocument(plans, outcome))
+    if (options.json) printJson('schema apply', plansDocument(plans, outcome))
     else print(appliedText(plans, outcome, pastedFor(options)))
     const isStuck = ({ statements, questions }: TableChanges) =>
       questions.length > 0 ||

@@ -20,7 +20,7 @@ async function keepServices(options: CommonOptions): Promise<void> {
   const { startServices } = await import('#dray-infra/local/services.ts')
   const services = await startServices({ home: drayHome(), project: await loadProject() })
   const places = Object.entries(services.environment).filter(([name]) => /_URL$|^STATE_/.test(name))
-  if (options.json) printJson(Object.fromEntries(places))
+  if (options.json) printJson('services', { variables: Object.fromEntries(places) })
   else print(places.map(([name, value]) => `${name}=${value}\n`).join(''))
   say('The services are up. Ctrl-C stops them.\n')
   await interrupted

@@ -4,7 +4,7 @@ import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PipelineState, StateStore } from 'dray/internal/state/state-store.ts'
 import { commandFor, withPipeline, withStores, withUnit } from './environment.ts'
-import { moment, plural } from './format.ts'
+import { isoMark, isoTime, moment, plural } from './format.ts'
 import { print } from './output.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
@@ -38,7 +38,7 @@ async function show(pipeline: string | undefined, options: CommonOptions): Promi
   const states = await withStores(options, ({ state }) =>
     pipeline === undefined ? state.pipelines() : one(state, pipeline),
   )
-  if (options.json) return printJson({ pipelines: states.map(stateDocument) })
+  if (options.json) return printJson('state show', { pipelines: states.map(stateDocument) })
   if (states.length === 0)
     print(`No pipeline has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
   else print(`${textTable(columns, states)}\n`)
@@ -94,7 +94,7 @@ async function changeOfTask(name: string, text: string | null, options: ChangeOp
 }
 
 function sayChanged(name: string, before: string | null, lastRun: string | null, { json }: ChangeOptions): void {
-  if (json) printJson({ pipeline: name, last_run_before: before, last_run: lastRun })
+  if (json) printJson('state set', { pipeline: name, last_run_before: isoMark(before), last_run: isoMark(lastRun) })
   else print(`${name}: last_run was ${before ?? 'not set'} and is ${lastRun ?? 'forgotten'} now.\n`)
 }
 
@@ -115,7 +115,7 @@ async function resetReplica(name: string, options: ChangeOptions): Promise<void>
     for (const one of names) await setLastRun(await pipelineNamed(one), null, services)
     return names
   })
-  if (options.json) return printJson({ pipeline: name, reset })
+  if (options.json) return printJson('state reset', { replica: name, reset })
   print(
     reset.length === 0
       ? `No table of ${name} has a last_run: every run reads all of their rows.\n`
@@ -166,11 +166,11 @@ async function one(state: StateStore, pipeline: string): Promise<PipelineState[]
 function stateDocument(state: PipelineState) {
   return {
     pipeline: state.pipeline,
-    last_run: state.lastRun,
+    last_run: isoMark(state.lastRun),
     version: state.version,
     epoch: state.epoch,
     lease_owner: state.leaseOwner,
-    lease_expires_at: state.leaseExpiresAt === null ? null : new Date(state.leaseExpiresAt).toISOString(),
+    lease_expires_at: isoTime(state.leaseExpiresAt),
     pending: state.pending,
   }
 }

@@ -31,7 +31,7 @@ async function upgrade(place: string, options: UpgradeOptions): Promise<void> {
     const planned = await planUpgrade(projectFolder, source.folder)
     if (!options.dryRun) await planned.apply()
     const { files, merged } = planned
-    if (options.json) printJson({ from, to: source.version, applied: !options.dryRun, files, merged })
+    if (options.json) printJson('upgrade', { from, to: source.version, applied: !options.dryRun, files, merged })
     else print(report(planned, { from, to: source.version, dryRun: options.dryRun === true }))
   } finally {
     await source.close()

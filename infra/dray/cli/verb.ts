@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { EnvFile } from '#dray-infra/project/env-file.ts'
 import { visibleJson } from '#dray-infra/texts/invisible.ts'
+import type { DocumentName, DocumentOf } from './documents/documents.ts'
 import { print } from './output.ts'
 
 /** What the verbs of one command line share. */
@@ -72,14 +73,16 @@ export const INTERRUPT_HELP = `
 Ctrl-C ends a local run: what has not been loaded whole is rolled back. It leaves a run of a deployed environment at
 work: dray runs watch <run> shows it again, dray runs stop <run> ends it.`
 
+/** The version of the documents: grows when one would not fit what reads it by program. */
+export const DOCUMENT_VERSION = 1
+
 let isPrinted = false
 
-/** A verb may give its document and fail all the same. */
-export function hasPrintedJson(): boolean {
-  return isPrinted
-}
+/** Whether the one document that a verb prints is out; what fails after it is said on stderr alone. */
+export const hasPrintedJson = (): boolean => isPrinted
 
-export function printJson(document: unknown): void {
+/** Prints the one document of a verb. */
+export function printJson<Name extends DocumentName>(_name: Name, document: DocumentOf<Name>): void {
   isPrinted = true
-  print(`${visibleJson(JSON.stringify(document, null, 2))}\n`)
+  print(`${visibleJson(JSON.stringify({ version: DOCUMENT_VERSION, ...document }, null, 2))}\n`)
 }

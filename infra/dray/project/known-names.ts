@@ -3,6 +3,14 @@ import { closest, distance } from 'fastest-levenshtein'
 /** So many names are said: a workflow may have hundreds of steps. */
 const MOST_SAID = 20
 
+const LONGEST_SAID = 60
+
+/** A name as somebody has typed it, for a sentence. */
+export function shortName(asked: string): string {
+  if (asked.trim() === '') return `'${asked}'`
+  return asked.length > LONGEST_SAID ? `${asked.slice(0, LONGEST_SAID)}…` : asked
+}
+
 /** The end of a sentence about a name that nothing has: `did you mean orders? There are customers, orders.` */
 export function knownNames(asked: string, all: readonly string[]): string {
   const names = [...new Set(all)]

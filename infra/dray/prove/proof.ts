@@ -51,7 +51,7 @@ const runDocument = z.object({
   status: z.string(),
   steps: z.array(
     z.object({
-      name: z.string(),
+      step: z.string(),
       status: z.string(),
       inserted: z.number(),
       updated: z.number(),
@@ -255,7 +255,7 @@ export class Proof {
   async #run(args: readonly string[]): Promise<{ run: RunDocument; orders: RunDocument['steps'][number] }> {
     const { stdout } = await this.#dray([...args, '--env', this.#options.name, '--json'], [0, 1])
     const run = runDocument.parse(JSON.parse(stdout))
-    const orders = run.steps.find(({ name }) => name === 'orders')
+    const orders = run.steps.find(({ step }) => step === 'orders')
     if (orders === undefined) throw new Error(`The run ${run.run_id} says nothing of orders.`)
     this.#runs.add(run.run_id)
     return { run, orders }

@@ -1,7 +1,7 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
-import { knownNames } from '#dray-infra/project/known-names.ts'
+import { knownNames, shortName } from '#dray-infra/project/known-names.ts'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 
 /** A workflow, and which of its steps are meant: null for all. */
@@ -31,7 +31,7 @@ export async function stepsNamed(name: string, of?: string): Promise<AskedSteps>
   ])
   const known = names.length > 0 ? names : workflows.map((candidate) => candidate.name)
   throw new ConfigurationError(
-    `There is no workflow or pipeline ${name}${of === undefined ? '' : ` in a workflow ${of}`}, so nothing was run; ${knownNames(name, known)}`,
+    `There is no workflow or pipeline ${shortName(name)}${of === undefined ? '' : ` in a workflow ${of}`}, so nothing was run; ${knownNames(name, known)}`,
   )
 }
 

@@ -15,7 +15,7 @@ const TABLES = `
 `
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly read: number
   readonly inserted: number
   readonly unchanged: number
@@ -49,9 +49,9 @@ describe('dray add, on SQLite', () => {
     assert.equal(code, 0)
     const { tables } = JSON.parse(stdout).databases.find(({ database }: { database: string }) => database === 'shop')
     assert.deepEqual(tables, [
-      { table: 'Invoice', isView: false, rows: 2, key: ['InvoiceId'], cursors: [], pipeline: null },
-      { table: 'select', isView: true, rows: null, key: [], cursors: [], pipeline: null },
-      { table: 'visits', isView: false, rows: 2, key: ['page', 'visitor'], cursors: ['updated_at'], pipeline: null },
+      { table: 'Invoice', is_view: false, rows: 2, key: ['InvoiceId'], cursors: [], pipeline: null },
+      { table: 'select', is_view: true, rows: null, key: [], cursors: [], pipeline: null },
+      { table: 'visits', is_view: false, rows: 2, key: ['page', 'visitor'], cursors: ['updated_at'], pipeline: null },
     ])
   })
 
@@ -93,7 +93,7 @@ describe('dray add, on SQLite', () => {
           reading: { kind: 'fullLoad', reason: 'no column says when a row was changed' },
           load: 'upsert',
         },
-        { pipeline: 'visits', reading: { kind: 'changedSince', cursor: 'updatedAt', isXid: false }, load: 'upsert' },
+        { pipeline: 'visits', reading: { kind: 'changedSince', cursor: 'updatedAt', is_xid: false }, load: 'upsert' },
         {
           pipeline: 'select',
           reading: { kind: 'fullLoad', reason: 'no column says when a row was changed' },
@@ -123,7 +123,7 @@ describe('dray add, on SQLite', () => {
     const second = await run('invoice', 'visits', 'select')
 
     assert.deepEqual(
-      first.map(({ name, read, inserted }) => [name, read, inserted]),
+      first.map(({ step, read, inserted }) => [step, read, inserted]),
       [
         ['invoice', 2, 2],
         ['visits', 2, 2],
@@ -131,7 +131,7 @@ describe('dray add, on SQLite', () => {
       ],
     )
     assert.deepEqual(
-      second.map(({ name, read, inserted, unchanged }) => [name, read, inserted, unchanged]),
+      second.map(({ step, read, inserted, unchanged }) => [step, read, inserted, unchanged]),
       [
         ['invoice', 2, 0, 2],
         ['visits', 0, 0, 0],

@@ -70,7 +70,7 @@ describe('dray new', () => {
       const { code, stdout, stderr } = await dray('run', workflow, '--json', '--progress', 'none')
       assert.equal(code, 0, stderr)
       assert.deepEqual(
-        JSON.parse(stdout).steps.map(({ name, status }: { name: string; status: string }) => [name, status]),
+        JSON.parse(stdout).steps.map(({ step, status }: { step: string; status: string }) => [step, status]),
         [
           ['settings', 'success'],
           ['refresh-mart', 'success'],

@@ -95,4 +95,147 @@ describe('what is broken is said with its place and its remedy, and nothing is d
     assertSaid(['state', 'show'], /^dray: \/proc\/nope cannot be made .*DRAY_HOME=<folder>/, {
       DRAY_HOME: '/proc/nope',
     }))
+
+  for (const [what, args, message] of [
+    [
+      'a step that the workflow has not',
+      ['run', 'nightly', '--only', 'order'],
+      /^dray: --only names "order", so nothing was run; nightly has orders, mart\./,
+    ],
+    ['no step', ['run', 'orders', '--only', ''], /^dray: --only names "", so nothing was run/],
+    [
+      'no keys',
+      ['run', 'orders', '--keys', ''],
+      /^dray: --keys '' gives no keys, so nothing was done; write --keys 1,2,3/,
+    ],
+    [
+      'keys that are half of a JSON',
+      ['run', 'orders', '--keys', '[1'],
+      /^dray: --keys \[1 gives no keys, so nothing was done/,
+    ],
+    [
+      'keys of a whole workflow',
+      ['run', 'nightly', '--keys', '1'],
+      /^dray: --keys are the keys of one pipeline's source.*name one of its pipelines: orders/,
+    ],
+    [
+      'a workflow that is none',
+      ['run', 'orders', '--workflow', 'weekly'],
+      /^dray: There is no workflow or pipeline orders in a workflow weekly/,
+    ],
+    [
+      'an empty name',
+      ['run', ''],
+      /^dray: There is no workflow or pipeline '', so nothing was run; there are nightly, orders, mart\./,
+    ],
+    [
+      'a name that has no end',
+      ['run', 'x'.repeat(300)],
+      /^dray: There is no workflow or pipeline x{60}…, so nothing was run/,
+    ],
+    [
+      'a local run to be detached from',
+      ['run', 'orders', '--detach'],
+      /^dray: A local run lives in this process.*leave --detach out/,
+    ],
+    ['an environment that there is not', ['runs', '--env', 'nope'], /^dray: There is no environment nope/],
+    [
+      'progress of another kind',
+      ['run', 'orders', '--progress', 'loud'],
+      /^dray: .*'loud' is invalid\. Allowed choices are auto, log, none/,
+    ],
+    [
+      'fewer rows than one',
+      ['preview', 'orders', '--limit', '-1'],
+      /^dray: --limit -1 is not a number .*so nothing was done; write --limit 20\./,
+    ],
+    [
+      'fewer days than one',
+      ['quarantine', 'prune', '--days', '0'],
+      /^dray: --days 0 is not a number .*so nothing was done; write --days 20\./,
+    ],
+    [
+      'a range of a pipeline that has none',
+      ['backfill', 'orders', '--from', '2024-01-01', '--to', '2024-01-02'],
+      /^dray: orders reads its whole source.*`npx dray run orders` loads everything/,
+    ],
+    [
+      'half of a range',
+      ['plan', 'orders', '--from', '2024-01-01'],
+      /^dray: A backfill has a beginning and an end, so nothing was planned; write --from/,
+    ],
+    ['chunks of no range', ['plan', 'orders', '--chunk', '1d'], /^dray: A backfill has a beginning and an end/],
+    [
+      'a file that is not there',
+      ['import', 'csv', 'none.csv', '--into', 'till.x'],
+      /^dray: Cannot read none\.csv \(ENOENT\), so nothing is imported; give the path/,
+    ],
+    [
+      'a folder in place of a file',
+      ['import', 'csv', '.', '--into', 'till.x'],
+      /^dray: \. is not a file, so nothing is imported/,
+    ],
+    [
+      'a database without a table',
+      ['import', 'csv', 'x.csv', '--into', 'till'],
+      /^dray: --into till names no table.*write --into <database>\.<table>/,
+    ],
+    [
+      'a last_run where there is none',
+      ['state', 'set', 'orders', 'soon'],
+      /^dray: orders reads its whole source .* no last_run, so nothing was changed/,
+    ],
+    [
+      'a run that there is not',
+      ['resume', 'nosuch'],
+      /^dray: There is no run nosuch .*so it cannot be resumed; `npx dray runs` lists the runs\./,
+    ],
+    [
+      'a run that is a path',
+      ['runs', 'logs', '../../etc/passwd'],
+      /^dray: "\.\.\/\.\.\/etc\/passwd" is not the name of a run.*`npx dray runs`/,
+    ],
+    [
+      'a task to be reconciled',
+      ['reconcile', 'mart'],
+      /^dray: mart is a task of the workflow nightly.*`npx dray run mart` runs it alone/,
+    ],
+    [
+      'a table that no model writes',
+      ['schema', 'plan', 'lake.nope'],
+      /^dray: No model writes lake\.nope, so nothing was done; there are lake\.orders/,
+    ],
+    [
+      'a rename without a name',
+      ['schema', 'apply', '--rename', 'x'],
+      /^dray: --rename x names no column.*write --rename <database>/,
+    ],
+    [
+      'a schedule of one field',
+      ['new', 'workflow', 'w', 'orders', '--cron', 'bad'],
+      /^dray: The cron expression 'bad' has 1 fields, .*give five: minute/,
+    ],
+    [
+      'a name with blanks',
+      ['new', 'workflow', 'Bad Name', 'orders'],
+      /^dray: Bad Name is not in kebab-case, so nothing was written; call it bad-name\./,
+    ],
+    [
+      'a pipeline that nobody has written',
+      ['new', 'workflow', 'w', 'nosuch'],
+      /^dray: There is no pipeline and no task nosuch .*so nothing was written; there are mart, orders\./,
+    ],
+    [
+      'a folder that is not empty',
+      ['new', 'project', '.'],
+      /^dray: .* is not empty, so nothing was written; name a folder/,
+    ],
+    [
+      'a version that is nowhere',
+      ['upgrade', '/nowhere', '--dry-run'],
+      /^dray: \/nowhere is no folder and no Git URL.*so nothing was changed; write dray upgrade/,
+    ],
+  ] as const) {
+    it(what, () => assertSaid(args, message))
+  }
 })

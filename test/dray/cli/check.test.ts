@@ -92,7 +92,7 @@ describe('checks', () => {
     assert.deepEqual(
       [
         all.code,
-        ...all.document.steps.map(({ name, checks }: { name: string; checks: object[] }) => [name, checks.length]),
+        ...all.document.steps.map(({ step, checks }: { step: string; checks: object[] }) => [step, checks.length]),
       ],
       [0, ['orders', 2], ['sums', 1]],
     )
@@ -118,11 +118,13 @@ describe('checks', () => {
     const [step] = shown.document.steps
     assert.deepEqual([shown.document.owner, step.owner], ['warehouse team', 'data team <data@example.org>'])
     assert.deepEqual(
-      step.checks.map(({ status, scope, failing }: { status: string; scope: string; failing: number }) => [
-        status,
-        scope,
-        failing,
-      ]),
+      step.checks.map(
+        ({ status, scope, failing_rows: rows }: { status: string; scope: string; failing_rows: number }) => [
+          status,
+          scope,
+          rows,
+        ],
+      ),
       [
         ['failed', 'table', 2],
         ['warned', 'table', 1],

@@ -13,9 +13,9 @@ describe('dray run --demo', () => {
     assert.deepEqual([first.code, second.code], [0, 0], first.stderr + second.stderr)
     assert.match(first.stderr, /^Demo: an order after the beginning\.$/m)
     assert.match(second.stderr, /^Demo: an order after \d{4}-\d\d-\d\d /m)
-    const steps = JSON.parse(first.stdout).steps as { name: string; read: number; quarantined: number }[]
+    const steps = JSON.parse(first.stdout).steps as { step: string; read: number; quarantined: number }[]
     assert.deepEqual(
-      steps.map(({ name, read, quarantined }) => [name, read, quarantined]),
+      steps.map(({ step, read, quarantined }) => [step, read, quarantined]),
       [
         ['customers', 2, 1],
         ['orders', 1, 0],

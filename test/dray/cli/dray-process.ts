@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { fixtureFolder } from '#test/fixture-project.ts'
+import { assertDeclared } from './printed-document.ts'
 
 export interface Ended {
   readonly code: number | null
@@ -42,6 +43,7 @@ export function startDray(
       text(child.stderr),
       once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>,
     ])
+    if (code !== null) assertDeclared(args, stdout)
     return { code, signal, stdout, stderr }
   })()
   return { child, ended }

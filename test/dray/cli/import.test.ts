@@ -113,6 +113,7 @@ describe('dray import csv', () => {
     assert.equal(code, 0)
     assert.ok(seconds > 0 && rows_per_second > 0 && /^[0-9a-f]{64}$/.test(sha256))
     assert.deepEqual(document, {
+      version: 1,
       status: 'success',
       file,
       database: 'shop',

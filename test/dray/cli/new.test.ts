@@ -211,6 +211,7 @@ describe('dray new ci', () => {
 
     assert.equal(code, 0)
     assert.deepEqual(JSON.parse(stdout), {
+      version: 1,
       file: '.github/workflows/deploy.yml',
       written: false,
       environments: ['on', 'staging', 'prod-eu'],

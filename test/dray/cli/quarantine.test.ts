@@ -82,7 +82,7 @@ describe('dray quarantine', () => {
     assert.deepEqual([all.quarantine[0].landed, all.quarantine[0].superseded, all.notes], [1, 1, []])
     assert.deepEqual(open.quarantine[0].reasons, { 'name missing': 1 })
     assert.deepEqual(
-      shown.rows.map(({ run, row, state }: { run: string; row: { id: string }; state: string }) => [
+      shown.rows.map(({ run_id: run, row, state }: { run_id: string; row: { id: string }; state: string }) => [
         run,
         row.id,
         state,
@@ -108,7 +108,7 @@ describe('dray quarantine', () => {
 
   it('findings counts rows by field and code, and shows them', async () => {
     const { findings } = await json('quarantine', 'findings')
-    const [{ run, rows: count }] = findings
+    const [{ run_id: run, rows: count }] = findings
     const { rows, total, notes } = await json('quarantine', 'findings', run, '--limit', '1')
     const ofPipeline = await json('quarantine', 'findings', 'customers')
     const table = await dray('quarantine', 'findings')

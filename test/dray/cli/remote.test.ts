@@ -88,8 +88,8 @@ describe('dray --env dev', () => {
     const { run_id: id, steps, ...head } = remote
     assert.deepEqual([head.workflow, head.status, inputs()[0]], ['nightly', 'success', { trigger: 'manual' }])
     assert.deepEqual(
-      steps.map(({ name, read, inserted, quarantined }: Record<string, unknown>) => [
-        name,
+      steps.map(({ step, read, inserted, quarantined }: Record<string, unknown>) => [
+        step,
         read,
         inserted,
         quarantined,
@@ -130,10 +130,10 @@ describe('dray --env dev', () => {
     const watched = await json('runs', 'watch', started.run_id)
 
     const of = { workflow: 'nightly', only: ['orders'] }
-    assert.deepEqual(started, { run_id: started.run_id, ...of, status: 'running' })
+    assert.deepEqual(started, { version: 1, run_id: started.run_id, ...of, status: 'running' })
     assert.deepEqual([watched.run_id, watched.only, watched.status], [started.run_id, ['orders'], 'success'])
     assert.deepEqual(
-      watched.steps.map(({ name, read }: { name: string; read: number }) => [name, read]),
+      watched.steps.map(({ step, read }: { step: string; read: number }) => [step, read]),
       [['orders', 1]],
     )
     assert.deepEqual(inputs().at(-1), { trigger: 'manual', only: ['orders'], mode: { keys: ['3'] } })
@@ -174,7 +174,7 @@ describe('dray --env dev', () => {
     await lake.query('rollback')
     await environment.idle()
 
-    assert.deepEqual(stopped, { run_id: id, stopped: true })
+    assert.deepEqual(stopped, { version: 1, run_id: id, stopped: true })
     assert.equal(watched.code, 130, watched.stderr)
     assert.match(watched.stdout, /orders failed: The execution was aborted: Stopped: by dray runs stop of/)
     assert.match(watched.stdout, /`npx dray resume \S+ --env dev`/)
@@ -241,7 +241,7 @@ describe('dray --env dev', () => {
     const shown = await json('runs', 'show', runs[0].run_id)
     const { stdout } = await dray('runs')
 
-    assert.deepEqual([runs.length, runs[0].job_name, runs[0].runner], [2, 'nightly', 'stepfunctions'])
+    assert.deepEqual([runs.length, runs[0].workflow, runs[0].runner], [2, 'nightly', 'stepfunctions'])
     assert.deepEqual([shown.steps[0].step, shown.partitions.length], ['orders', 3])
     assert.match(stdout, new RegExp(`^${runs[0].run_id} +orders of nightly +success`, 'm'))
     await refused(/There is no run r-1; `npx dray runs --env dev`/, 2, 'runs', 'show', 'r-1')
@@ -285,14 +285,14 @@ describe('dray --env dev', () => {
     const { pipelines } = await json('state', 'show', 'orders')
     const reset = await json('state', 'reset', 'orders', '--yes')
 
-    const expected = '2024-01-05 00:00:00.000000'
+    const expected = '2024-01-05T00:00:00.000000Z'
     assert.deepEqual([set.last_run, pipelines[0].last_run, reset.last_run_before], [expected, expected, expected])
     assert.equal(await lastRun(), null)
   })
 
   it('quarantine lists, shows, replays and discards', async () => {
     const { quarantine } = await json('quarantine', 'list', 'customers')
-    const { rows } = await json('quarantine', 'show', quarantine[0].run)
+    const { rows } = await json('quarantine', 'show', quarantine[0].run_id)
     await shop.query("update customers set name = 'Bob' where id = 2")
 
     const replayed = await json('quarantine', 'replay', 'customers', '--id', rows[0].id)
@@ -343,7 +343,7 @@ describe('dray --env dev', () => {
     await refused(/no workflow or pipeline dayly/, 2, 'run', 'dayly')
     await refused(/keys of one pipeline/, 2, 'run', 'nightly', '--keys', '1')
     await refused(/--from "soon" is not a point/, 2, 'backfill', 'orders', '--from', 'soon', '--to', '2024-01-01')
-    await refused(/there is no run nowhere/, 2, 'resume', 'nowhere')
+    await refused(/There is no run nowhere/, 2, 'resume', 'nowhere')
     await refused(/--demo works on this machine only/, 2, 'run', 'orders', '--demo')
     await refused(/`dray import` works on this machine only/, 2, 'import', 'csv', 'x.csv', '--into', 'shop.customers')
 
@@ -411,5 +411,11 @@ describe('dray --env dev', () => {
 /** What is the same for two runs over the same rows. */
 function withoutTimes(report: { steps: Record<string, unknown>[] }) {
   const { run_id: _id, seconds: _seconds, steps, ...rest } = report as Record<string, unknown> & typeof report
-  return { ...rest, steps: steps.map(({ seconds, quarantine, ...step }) => ({ ...step, kept: quarantine !== null })) }
+  return {
+    ...rest,
+    steps: steps.map(({ seconds, quarantine, start_time, end_time, ...step }) => ({
+      ...step,
+      kept: quarantine !== null,
+    })),
+  }
 }

@@ -6,8 +6,13 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { openStateIn } from 'dray-infra/internal/local/state.ts'
 import { type ReplicaProject, replicaProject } from './replica-project.ts'
 
-interface Named {
+interface Check {
   readonly name: string
+  readonly status: string
+}
+
+interface Named {
+  readonly step: string
   readonly status: string
   readonly read: number
 }
@@ -90,14 +95,14 @@ describe('the command, on a replica', () => {
 
     assert.equal(code, 0)
     assert.deepEqual(
-      document.tables.map(({ name, status, read }: Named) => [name, status, read]),
+      document.tables.map(({ step, status, read }: Named) => [step, status, read]),
       [
         ['shop-raw/lines', 'success', 3],
         ['shop-raw/orders', 'success', 0],
       ],
     )
     assert.deepEqual(
-      document.steps.map(({ name, read }: Named) => [name, read]),
+      document.steps.map(({ step, read }: Named) => [step, read]),
       [['shop-raw', 3]],
     )
     const { stdout } = await run('runs', '--limit', '1')
@@ -111,8 +116,8 @@ describe('the command, on a replica', () => {
     const one = await json('check', 'shop-raw/genres')
     project.lake("update raw_genres set name = 'Jazz' where id = 2")
 
-    const found = all.document.steps.map(({ name, checks }: { name: string; checks: Named[] }) => [
-      name,
+    const found = all.document.steps.map(({ step, checks }: { step: string; checks: Check[] }) => [
+      step,
       checks.map((check) => `${check.name} ${check.status}`).join(),
     ])
     const genres = ['shop-raw/genres', 'rowCount passed,notNull(name) warned']
@@ -143,7 +148,7 @@ describe('the command, on a replica', () => {
 
     assert.deepEqual([failed.code, code], [1, 0])
     assert.deepEqual(
-      document.tables.map(({ name, read }: Named) => [name, read]),
+      document.tables.map(({ step, read }: Named) => [step, read]),
       [
         ['shop-raw/genres', 0],
         ['shop-raw/wide', 1],
@@ -166,9 +171,9 @@ describe('the command, on a replica', () => {
       'shop-raw/orders',
       'shop-raw/wide',
     ])
-    assert.equal(moved.document.last_run, '2026-01-01 12:00:00.000000')
+    assert.equal(moved.document.last_run, '2026-01-01T12:00:00.000000Z')
     assert.match(unsaid.stderr, /last_run of 1 table of shop-raw would be forgotten/)
-    assert.deepEqual(reset.document, { pipeline: 'shop-raw', reset: ['shop-raw/orders'] })
+    assert.deepEqual(reset.document, { version: 1, replica: 'shop-raw', reset: ['shop-raw/orders'] })
   })
 
   it('backfills and previews a table, and loads single keys of it', async () => {
@@ -238,7 +243,7 @@ describe('the command, on a replica', () => {
       ],
     )
     assert.deepEqual(
-      replayed.document.tables.map(({ name }: Named) => name),
+      replayed.document.tables.map(({ step }: Named) => step),
       ['shop-raw/lines', 'shop-raw/orders'],
     )
     assert.deepEqual(project.lake('select amount from raw_lines where order_id = 3'), [{ amount: 999 }])

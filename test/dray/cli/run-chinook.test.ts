@@ -15,7 +15,7 @@ const chinook = sharedData('chinook')
 const WORKFLOW = 'nightly'
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly status: string
   readonly reason: string | null
   readonly read: number
@@ -81,11 +81,11 @@ describe('dray run, on the Chinook data', { skip: withoutSharedData }, () => {
       assert.equal(first.code, 0, first.stderr)
       assert.equal(first.document.status, 'success')
       assert.deepEqual(
-        first.document.steps.map(({ name, status, read, inserted }) => ({ name, status, read, inserted })),
+        first.document.steps.map(({ step, status, read, inserted }) => ({ step, status, read, inserted })),
         [
-          { name: 'customers', status: 'success', read: 59, inserted: 59 },
-          { name: 'orders', status: 'success', read: 412, inserted: 412 },
-          { name: 'data-mart', status: 'success', read: first.document.steps[2]?.read, inserted: 59 },
+          { step: 'customers', status: 'success', read: 59, inserted: 59 },
+          { step: 'orders', status: 'success', read: 412, inserted: 412 },
+          { step: 'data-mart', status: 'success', read: first.document.steps[2]?.read, inserted: 59 },
         ],
       )
     })
@@ -156,7 +156,7 @@ describe('dray run, on the Chinook data', { skip: withoutSharedData }, () => {
 
       assert.equal(failed.code, 1)
       assert.deepEqual(
-        failed.document.steps.map(({ name, status }) => `${name} ${status}`),
+        failed.document.steps.map(({ step, status }) => `${step} ${status}`),
         ['customers success', 'orders failed', 'data-mart skipped'],
       )
       assert.match(failed.document.steps[1]?.reason ?? '', /till\.orders|orders/)

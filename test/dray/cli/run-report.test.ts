@@ -106,7 +106,7 @@ describe('the report of a run', () => {
 
     assert.equal(document.run_id, 'r')
     assert.deepEqual(Object.keys(document.steps[0] ?? {}), [
-      'name',
+      'step',
       'status',
       'reason',
       'notes',
@@ -124,6 +124,8 @@ describe('the report of a run', () => {
       'quarantine',
       'last_run_before',
       'last_run_after',
+      'start_time',
+      'end_time',
       'seconds',
     ])
     assert.equal(document.steps[0]?.seconds, 2)

@@ -112,7 +112,7 @@ describe('ten tasks that are SQL, each behind the one before', () => {
 
     assert.deepEqual([first.code, second.code], [0, 0], JSON.stringify(first.document))
     assert.deepEqual(last(), ['1,paid,10', '2,open,10', '3,new,10'])
-    const steps = second.document.steps.filter(({ name }: { name: string }) => name.startsWith('level-'))
+    const steps = second.document.steps.filter(({ step }: { step: string }) => step.startsWith('level-'))
     assert.equal(steps.length, 10)
     for (const { inserted, updated, unchanged } of steps) assert.deepEqual([inserted, updated, unchanged], [1, 0, 0])
   })
@@ -144,13 +144,17 @@ describe('ten tasks that are SQL, each behind the one before', () => {
     assert.equal(reset.document.last_run, null)
 
     const previewed = await json('preview', 'level-2', '--limit', '1')
-    assert.deepEqual(previewed.document, { task: 'level-2', rows: [{ id: '1', status: 'paid', depth: '2' }] })
+    assert.deepEqual(previewed.document, {
+      version: 1,
+      task: 'level-2',
+      rows: [{ id: '1', status: 'paid', depth: '2' }],
+    })
     assert.match((await dray('preview', 'level-2')).stdout, /id +status +depth\n/)
     const again = await json('run', 'level-2')
     assert.deepEqual(again.document.steps[0].unchanged, 3)
     assert.equal((await json('state', 'show', 'level-2')).document.pipelines[0].pipeline, 'level-2')
     const set = await json('state', 'set', 'level-2', '2001-01-01', '--yes')
-    assert.equal(set.document.last_run, '2001-01-01 00:00:00.000000')
+    assert.equal(set.document.last_run, '2001-01-01T00:00:00.000000Z')
   })
 
   after(async () => {

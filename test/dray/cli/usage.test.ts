@@ -131,7 +131,7 @@ describe('dray', () => {
 
     assert.equal(during.code, 0)
     assert.equal(code, 0)
-    const { STATE_ENDPOINT, TILL_DATABASE_URL } = JSON.parse(stdout)
+    const { STATE_ENDPOINT, TILL_DATABASE_URL } = JSON.parse(stdout).variables
     assert.equal(STATE_ENDPOINT, `sqlite:${join(home, 'state.db')}`)
     assert.match(TILL_DATABASE_URL, /^postgres:/)
     assert.equal(existsSync(join(home, 'services.json')), false)

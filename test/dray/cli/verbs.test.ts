@@ -97,7 +97,8 @@ describe('the verbs around a run', () => {
     const next = await json('plan', 'orders')
     const backfill = await json('plan', 'orders', '--from', '2024-01-02', '--to', '2024-01-04')
 
-    assert.deepEqual([next.rows, next.last_run, next.window.from], [0, before?.lastRun, before?.lastRun])
+    const iso = `${before?.lastRun?.replace(' ', 'T')}Z`
+    assert.deepEqual([next.rows, next.last_run, next.window.from], [0, iso, iso])
     assert.deepEqual([backfill.rows, backfill.partitions.length, backfill.moves_last_run], [2, 2, false])
     assert.deepEqual([backfill.on_aws.partitions_at_once, backfill.on_aws.state_transitions], [1, 20])
     assert.match((await dray('plan', 'orders')).stdout, /^On AWS: about 12\.0 s with 1 partition at once/m)
@@ -186,7 +187,7 @@ describe('the verbs around a run', () => {
   it('run of one pipeline is a run of its workflow that leaves the other steps out', async () => {
     const report = await json('run', 'orders')
     const { stdout } = await dray('runs')
-    const { only, job_name: name, steps } = await json('runs', 'show', report.run_id)
+    const { only, workflow: name, steps } = await json('runs', 'show', report.run_id)
 
     const daily = 'nightly'
     assert.deepEqual([report.workflow, report.only, report.status], [daily, ['orders'], 'success'])
@@ -216,8 +217,8 @@ describe('the verbs around a run', () => {
 
     const report = await json('resume', id)
 
-    const steps = report.steps.map(({ name, status, notes }: { name: string; status: string; notes: string[] }) => [
-      name,
+    const steps = report.steps.map(({ step, status, notes }: { step: string; status: string; notes: string[] }) => [
+      step,
       status,
       notes[0] ?? null,
     ])
@@ -306,7 +307,7 @@ describe('the verbs around a run', () => {
 
     assert.deepEqual(
       [set.last_run, rows, reset.last_run, await lastRun()],
-      ['2024-01-05 00:00:00.000000', 6, null, null],
+      ['2024-01-05T00:00:00.000000Z', 6, null, null],
     )
     await state.acquireLease('orders', 'other-run', Date.now(), Date.now() + 60_000)
     await refused(/other-run/, 3, 'state', 'reset', 'orders', '--yes')
@@ -316,8 +317,8 @@ describe('the verbs around a run', () => {
   it('quarantine list, show, replay and discard', async () => {
     const [first] = (await json('quarantine', 'list', 'customers')).quarantine
     assert.deepEqual([first.rows, first.open, first.reasons], [1, 1, { 'name missing': 1 }])
-    const { rows } = await json('quarantine', 'show', first.run)
-    assert.deepEqual([rows[0].row.id, rows[0].state, rows[0].step], ['2', 'open', 'transform'])
+    const { rows } = await json('quarantine', 'show', first.run_id)
+    assert.deepEqual([rows[0].row.id, rows[0].state, rows[0].stage], ['2', 'open', 'transform'])
     shop.exec("update customers set name = 'Bob' where id = 2")
 
     const replayed = await json('quarantine', 'replay', 'customers', '--id', rows[0].id)
@@ -355,7 +356,7 @@ describe('the verbs around a run', () => {
       latest?.id as string,
     )
     await refused(/is still at work/, 2, 'resume', '--progress', 'none', 'running')
-    await refused(/there is no run nowhere/, 2, 'resume', '--progress', 'none', 'nowhere')
+    await refused(/There is no run nowhere/, 2, 'resume', '--progress', 'none', 'nowhere')
   })
 })
 

@@ -67,8 +67,8 @@ describe('an environment in a cloud with IAM', { skip: why ?? false }, () => {
     (await lake.query('select order_id::int, order_status from order_fact where order_id < 4 order by 1')).rows.map(
       Object.values,
     )
-  const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
-    steps.map(({ name, status }) => `${name} ${status}`)
+  const statuses = ({ steps }: { steps: readonly { step: string; status: string }[] }) =>
+    steps.map(({ step, status }) => `${step} ${status}`)
 
   before(async () => {
     if ('unavailable' in found || 'unavailable' in mariadb) return

@@ -50,7 +50,7 @@ describe('the environment emulated', { skip: why }, () => {
     const emulated = await run('--env', 'emulated')
 
     assert.deepEqual([local.status, emulated.status], ['success', 'success'])
-    const orders = ({ steps }: typeof local) => steps.find(({ name }: { name: string }) => name === 'orders')
+    const orders = ({ steps }: typeof local) => steps.find(({ step }: { step: string }) => step === 'orders')
     assert.ok(orders(local).inserted > 0)
     assert.deepEqual([orders(emulated).inserted, orders(emulated).unchanged], [0, orders(local).inserted])
     const { runs } = JSON.parse(succeeded(await dray('runs', '--env', 'emulated', '--json')))

@@ -66,8 +66,8 @@ describe('the grants of an environment that does everything', { skip: why }, () 
   }
   const json = async (...args: string[]) => JSON.parse(succeeded(await dray(...args, ...ENV, '--json')))
   const client = () => clientOf(emulator)
-  const statuses = ({ steps }: { steps: readonly { name: string; status: string }[] }) =>
-    steps.map(({ name, status }) => `${name} ${status}`)
+  const statuses = ({ steps }: { steps: readonly { step: string; status: string }[] }) =>
+    steps.map(({ step, status }) => `${step} ${status}`)
   const recordedSteps = async (id: string): Promise<string[]> => {
     const { steps = [] } = await json('runs', 'show', id)
     return steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`)
@@ -223,7 +223,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
     const { run_id: id, steps } = await json('run', 'everything', '--only', 'reconcile-items,reconcile-kept')
 
     assert.deepEqual(
-      steps.map(({ name, status }: { name: string; status: string }) => `${name} ${status}`),
+      steps.map(({ step, status }: { step: string; status: string }) => `${step} ${status}`),
       ['reconcile-items success', 'reconcile-kept success'],
     )
     const [{ reconciled }] = steps

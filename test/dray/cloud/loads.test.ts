@@ -41,10 +41,8 @@ interface Run {
   readonly run_id: string
   readonly status: string
   readonly only: readonly string[] | null
-  /** By their names as a run ends, by their steps later. */
   readonly steps: readonly {
-    readonly name?: string
-    readonly step?: string
+    readonly step: string
     readonly status: string
     readonly read: number
   }[]
@@ -172,7 +170,7 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
     while ((await inLake('select count(*)::int from orders')).join() !== '100') await delay(300)
     while (!(await runsOf('orders')).every(({ status }) => status === 'success')) await delay(300)
 
-    const read = (run: Run | undefined) => run?.steps.find(({ name, step }) => (name ?? step) === 'orders')?.read
+    const read = (run: Run | undefined) => run?.steps.find(({ step }) => step === 'orders')?.read
     const following = await Promise.all((await runsOf('orders')).map(({ run_id }) => json('runs', 'show', run_id)))
     assert.deepEqual(
       first.steps.filter(({ status }) => status !== 'success'),

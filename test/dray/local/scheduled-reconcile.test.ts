@@ -100,7 +100,7 @@ describe('a scheduled reconciliation on a laptop', () => {
     const asJson = JSON.parse((await dray('runs', 'show', id, '--json')).stdout)
 
     const [ofReadings, ofDevices] = steps
-    assert.deepEqual([ofReadings.name, ofReadings.status], ['reconcile-readings', 'success'])
+    assert.deepEqual([ofReadings.step, ofReadings.status], ['reconcile-readings', 'success'])
     assert.deepEqual([ofReadings.reconciled.missing, ofDevices.reconciled.missing], [1, 0])
     assert.deepEqual(ofReadings.reconciled.first, [{ kind: 'missing', key: { id: '3' }, columns: [] }])
     assert.match(

@@ -485,7 +485,7 @@ describe('a run that is asked for something else than its window', () => {
     test('is refused for a run that is not known', async () => {
       await assert.rejects(
         planRun(incremental, 'run-2', harness.services, { resume: 'run-0' }),
-        /there is no run run-0/,
+        /There is no run run-0/,
       )
     })
   })

@@ -38,6 +38,8 @@ export interface ReconcileOptions {
   readonly rangeRows?: number
   /** Differences that are kept; 10,000 by default. */
   readonly limit?: number
+  /** Called after each range with the source's rows so far. */
+  readonly onRows?: (rows: number) => void
 }
 
 /** How far a comparison has come, as one call leaves it to the next. */

@@ -59,6 +59,7 @@ export class Reconciling {
   readonly #rangeRows: number
   readonly #limit: number
   readonly #timeLeft: () => number
+  readonly #onRows: (rows: number) => void
   readonly #wholeTime: number
   readonly #source: SourcePages
   readonly #comparison: RowComparison
@@ -81,6 +82,7 @@ export class Reconciling {
     this.#rangeRows = rangeRows ?? 2_000
     this.#limit = limit ?? 10_000
     this.#timeLeft = timeLeft
+    this.#onRows = settings.onRows ?? (() => {})
     this.#wholeTime = timeLeft()
     this.#isTakenOver = takenOverKey(pipeline)
     this.#source = new SourcePages(pipeline, this.#rangeRows, services.signal)
@@ -183,6 +185,7 @@ export class Reconciling {
       } else if (!(await this.#byRow(range))) return false
       if (to === null) return true
       state.from = to
+      this.#onRows(state.sourceRows)
       if (this.#isTimeUp) return false
     }
   }
@@ -195,6 +198,7 @@ export class Reconciling {
       await this.#compare(rows)
       await this.#findInRange({ from: state.from, to }, rows)
       state.from = to
+      this.#onRows(state.sourceRows)
       if (this.#isTimeUp) return false
     }
     if (bounds.to === null || state.from?.join() !== bounds.to.join())

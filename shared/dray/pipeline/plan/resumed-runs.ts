@@ -16,7 +16,7 @@ export async function resumedRuns(state: Pick<StateStore, 'run'>, runId: string)
     const detail: RunDetail | null = await state.run(next)
     if (detail === null) {
       throw new ConfigurationError(
-        `there is no run ${next} (its record may have expired), so it cannot be resumed; \`dray runs\` lists the runs there are`,
+        `There is no run ${next} (its record may have expired), so it cannot be resumed; \`npx dray runs\` lists the runs.`,
       )
     }
     chain.push(detail)
