@@ -12,6 +12,9 @@ import { stackOutputs } from 'dray-infra/internal/aws/stack-outputs.ts'
 import { type Connection, createConnection } from 'mysql2/promise'
 import { Client } from 'pg'
 import { type Ended, startDray, temporaryHome } from '#test/cli/dray-process.ts'
+import { openMysql, openPostgres, type ValueDatabase } from '#test/contracts/value-databases.ts'
+import { long } from '#test/long.ts'
+import { changeShape, digestsOf, makeShape, shapesOf } from '#test/pipeline/replica-shapes/shapes.ts'
 import { startMariaDB } from '#test/services/mariadb.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { bootstrap, clientOf, putSecrets } from './account.ts'
@@ -33,6 +36,9 @@ interface Notice {
   readonly run: string
   readonly steps: readonly { readonly step: string; readonly reason: string }[]
 }
+
+/** The tables that are copied: some shapes, or, by hand, all of 320. */
+const shapes = shapesOf('mariadb').filter((_, place) => long || place % 4 === 0)
 
 /** How long a window waits for a row that is stamped now. */
 const SETTLED_MS = 3_000
@@ -56,6 +62,8 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
   let lake: Client
   let shop: Connection
   let mart: Connection
+  let far: ValueDatabase
+  let near: ValueDatabase
   let webhook: Server
   const notices: Notice[] = []
   let variables: Readonly<Record<string, string>> = {}
@@ -76,12 +84,15 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
 
   before(async () => {
     if ('unavailable' in found || 'unavailable' in mariadb) return
-    ;[emulator, postgres] = await Promise.all([startObserved(found.python), startPostgres()])
+    ;[emulator, postgres, near] = await Promise.all([startObserved(found.python), startPostgres(), openPostgres()])
+    far = (await openMysql('mariadb', startMariaDB)) as ValueDatabase
     const urls = {
       crm: await postgres.createDatabase(),
       lake: await postgres.createDatabase(),
       shop: await mariadb.createDatabase(),
       mart: await mariadb.createDatabase(),
+      far: far.url,
+      near: near.url,
     }
     crm = new Client({ connectionString: urls.crm })
     lake = new Client({ connectionString: urls.lake })
@@ -134,6 +145,7 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
        create table price_versions (product varchar(20), valid_from datetime(6), valid_to datetime(6) not null, is_current boolean not null,
          price integer not null, revision integer not null, primary key (product, valid_from))`,
     )
+    for (const shape of shapes) await makeShape(far, shape)
     succeeded(
       await dray('deploy', 'dev', '--require-approval', 'never', '--', '--output', join(emulator.folder, 'cdk.out')),
     )
@@ -144,7 +156,7 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
     variables = { ...variables, ...(await emulator.userWith(policy ?? '')) }
   })
   after(async () => {
-    await Promise.all([crm?.end(), lake?.end(), shop?.end(), mart?.end()])
+    await Promise.all([crm?.end(), lake?.end(), shop?.end(), mart?.end(), far?.close(), near?.close()])
     webhook?.close()
     await emulator?.stop()
     await postgres?.stop()
@@ -331,6 +343,28 @@ describe('loads that a pipeline asks for, in a cloud with IAM', { skip: why ?? f
     )
     assert.equal(after, before)
     assert.deepEqual([resumed.status, statuses(resumed.steps[0])], ['success', ['passed', 'passed']])
+  })
+
+  it('copy all tables of a database, and again when they have changed', async () => {
+    const unlike = async () => {
+      const tables: string[] = []
+      for (const shape of shapes) {
+        const [there, here] = await Promise.all([
+          digestsOf(far, far.quote(shape.table), shape),
+          digestsOf(near, near.quote(shape.table), shape).catch(String),
+        ])
+        if (there.join() !== here.toString()) tables.push(`${shape.table}: ${here.length} of ${there.length} rows`)
+      }
+      return tables
+    }
+    const first: Run = await json('run', 'copied')
+    assert.deepEqual([first.status, await unlike()], ['success', []])
+
+    for (const shape of shapes) await changeShape(far, shape, 0)
+    await delay(SETTLED_MS)
+    const second: Run = await json('run', 'copied')
+
+    assert.deepEqual([second.status, await unlike()], ['success', []])
   })
 
   it('never call what their roles do not allow', async () => {

@@ -1,25 +1,31 @@
-import type { Pipeline } from 'dray'
+import type { Pipeline, Replica } from 'dray'
 import { TerminalError } from 'dray'
 
-function isPipeline(value: unknown, name: string): value is Pipeline {
+type Unit = Pipeline | Replica
+
+function isUnit(value: unknown, name: string): value is Unit {
   return (
     typeof value === 'object' &&
     value !== null &&
     'kind' in value &&
-    value.kind === 'pipeline' &&
+    (value.kind === 'pipeline' || value.kind === 'replica') &&
     'name' in value &&
     value.name === name
   )
 }
 
-/** The pipeline of a name: what `functions/<name>/pipeline.ts` exports. A bundler takes in every such file. */
-export async function findPipeline(name: string): Promise<Pipeline> {
-  if (/^[a-z][a-z0-9-]*$/.test(name)) {
-    const module: Record<string, unknown> = await import(`../${name}/pipeline.ts`)
-    const found = Object.values(module).find((value) => isPipeline(value, name))
-    if (found !== undefined) return found as Pipeline
+/**
+ * The pipeline of a name, or the replica of a table's: what `functions/<name>/pipeline.ts` exports. A bundler takes in
+ * every such file.
+ */
+export async function findPipeline(name: string): Promise<Unit> {
+  const [folder = ''] = name.split('/', 1)
+  if (/^[a-z][a-z0-9-]*$/.test(folder)) {
+    const module: Record<string, unknown> = await import(`../${folder}/pipeline.ts`)
+    const found = Object.values(module).find((value) => isUnit(value, folder))
+    if (found !== undefined) return found as Unit
   }
   throw new TerminalError(
-    `functions/${name}/pipeline.ts exports no pipeline('${name}', …), so it cannot be run; name the pipeline after its folder`,
+    `functions/${folder}/pipeline.ts exports no pipeline('${folder}', …) and no replicate('${folder}', …), so ${name} cannot be run; name it after its folder`,
   )
 }

@@ -1,0 +1,3 @@
+import { gatherHandler } from 'dray/lambda'
+
+export const handler = gatherHandler()

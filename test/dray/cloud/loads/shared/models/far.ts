@@ -1,0 +1,3 @@
+import { database } from 'dray'
+
+export const far = database('far')
