@@ -11,6 +11,7 @@ import { sql } from 'dray/internal/pipeline/declare/sql-expression.ts'
 import { examineSource } from 'dray/internal/pipeline/inspect/examine-source.ts'
 import { preview } from 'dray/internal/pipeline/inspect/preview.ts'
 import { reconcile } from 'dray/internal/pipeline/inspect/reconcile.ts'
+import { quarantinedRows } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { onEachEngine } from './engines.ts'
 import { planRun, quarantined, runPipeline } from './harness.ts'
 
@@ -255,6 +256,62 @@ onEachEngine('a source from a query', [source, target], (engine) => {
     await runPipeline(inParts, 'run-2', services, loadKeys(['1', '2', '5']))
 
     assert.deepEqual(await landed(), await due())
+  })
+
+  test('is read by a backfill of a range of its cursor, which leaves last_run alone', async () => {
+    const { services } = engine.harness
+    await runPipeline(changed, 'run-1', services)
+    const lastRun = async () => (await services.state.pipeline('open-orders'))?.lastRun
+    const before = await lastRun()
+    await target.query("update open_order set country = 'wrong'")
+
+    const { read: rows } = await runPipeline(changed, 'run-2', services, {
+      backfill: { from: '2024-02-02T00:00:00Z', to: '2024-02-04T00:00:00Z', chunk: '1d' },
+    })
+
+    assert.equal(rows, 2)
+    assert.deepEqual(
+      (await landed()).map(([id, , country]) => [id, country]),
+      [
+        ['1', 'wrong'],
+        ['2', 'country 1'],
+        ['3', 'country 2'],
+        ['4', 'wrong'],
+      ],
+    )
+    assert.equal(await lastRun(), before)
+  })
+
+  test('gives the row of now where a row of the quarantine is tried again, and none that the query has no more', async () => {
+    const { services } = engine.harness
+    const refusing = (ids: readonly bigint[]) =>
+      pipeline('open-orders', {
+        extract: changedSince(OpenOrder, { cursor: 'changedAt' }),
+        transform: ({ ...order }: OpenOrder) => {
+          if (ids.includes(order.id)) throw new Error('it is not wanted')
+          return order
+        },
+        load: upsert(TargetOrder, { by: 'id' }),
+      })
+    const first = await runPipeline(refusing([2n, 3n, 4n]), 'run-1', services)
+    await source.query("update customers set country = 'elsewhere' where id = 1")
+    await source.query("update orders set status = 'closed' where id = 3")
+
+    const second = await runPipeline(refusing([4n]), 'run-2', services, { replay: {} })
+
+    assert.deepEqual([first.quarantined, second.read, second.quarantined], [3, 2, 1])
+    assert.deepEqual(
+      (await landed()).map(([id, , country]) => [id, country]),
+      [
+        ['1', 'country 2'],
+        ['2', 'elsewhere'],
+      ],
+    )
+    const reasons: string[] = []
+    for await (const { row, record } of quarantinedRows(services.staging, 'open-orders')) {
+      if (row.id === '3') reasons.push(record?.reason ?? '')
+    }
+    assert.match(reasons.join(), /no row of this key any more/)
   })
 
   test('of which a part is chosen by where, which is read by its cursor and appended', async () => {
