@@ -5,7 +5,7 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { compileCache } from 'dray-infra/internal/bundle/compile-cache.ts'
 import { makeBundle } from 'dray-infra/internal/bundle/make-bundle.ts'
-import { CLOUD_PART, ENGINES_PART, longParts, MYSQL_PART } from './parts.ts'
+import { CLOUD_PART, ENGINES_PART, longParts, mysqlParts } from './parts.ts'
 import { startMariaDB } from './services/mariadb.ts'
 import { startMySQL } from './services/mysql.ts'
 import type { TestMysqlServer, UnavailableServer } from './services/mysql-process.ts'
@@ -35,7 +35,7 @@ if (given.includes('--mine')) {
 } else await runOnServers(given.includes('--long') ? passesOfParts(named) : passes(named))
 
 function passes(files: readonly string[]): Pass[] {
-  if (given.includes('--mysql')) return files.length > 0 ? [{ files, isOnMysql: true }] : passesOfParts([MYSQL_PART])
+  if (given.includes('--mysql')) return files.length > 0 ? [{ files, isOnMysql: true }] : passesOfParts(mysqlParts)
   if (files.length > 0) return [{ files }]
   const later = new Set(globSync([ENGINES_PART, CLOUD_PART].flatMap((part) => longParts[part] ?? [])))
   return [{ files: testFiles().filter((file) => !later.has(file)) }]
@@ -44,10 +44,13 @@ function passes(files: readonly string[]): Pass[] {
 /** The passes of the parts that are named, of all by default; a file may be named, too. */
 function passesOfParts(names: readonly string[]): Pass[] {
   const parts = names.length > 0 ? names : Object.keys(longParts)
-  const files = parts.filter((name) => name !== MYSQL_PART).flatMap((name) => longParts[name] ?? [name])
+  const isOnMysql = (name: string) => mysqlParts.includes(name)
+  const filesOf = (some: readonly string[]) => some.flatMap((name) => longParts[name] ?? [name])
+  const files = filesOf(parts.filter((name) => !isOnMysql(name)))
+  const onMysql = filesOf(parts.filter(isOnMysql))
   return [
     ...(files.length > 0 ? [{ files, isLong: true }] : []),
-    ...(parts.includes(MYSQL_PART) ? [{ files: longParts[MYSQL_PART] ?? [], isOnMysql: true }] : []),
+    ...(onMysql.length > 0 ? [{ files: onMysql, isOnMysql: true }] : []),
   ]
 }
 

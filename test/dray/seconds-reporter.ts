@@ -9,7 +9,7 @@ export default async function* seconds(events: AsyncIterable<TestEvent>): AsyncG
   }
   yield `\nSeconds by suite (files at once share the processors):\n${lines(bySuite(files)).join('')}`
   yield `\nThe slowest files:\n${lines([...files].map(([file, spent]) => [relative('', file), spent]))
-    .slice(0, 15)
+    .slice(0, 60)
     .join('')}`
 }
 
