@@ -1,15 +1,14 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { projectFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { Client } from 'pg'
 import { clone, overlay } from '#test/projects/clone.ts'
 import { postgresServer } from './databases.ts'
 import { medianOf, progress, type Result, rounded } from './measure.ts'
+import { peerSales } from './peer-sales.ts'
 import { peerPackages } from './peers/packages.ts'
+import { runWhole, type Taken, type WholeCommand } from './peers/whole-command.ts'
 
 /** A database of many tables, replicated by one declaration of each tool; whole commands, one after the other. */
 interface Lane {
@@ -29,7 +28,7 @@ const GOAL = 2
 interface Tool {
   readonly name: string
   /** The command that replicates a source into a target, and whatever else it needs set. */
-  command(place: Place): { readonly line: string; readonly environment: NodeJS.ProcessEnv }
+  command(place: Place): WholeCommand
 }
 
 interface Place {
@@ -39,19 +38,13 @@ interface Place {
   readonly folder: string
 }
 
-interface Taken {
-  /** Seconds on the clock, and of processors, of the command and all that it has started. */
-  readonly wall: number
-  readonly processor: number
-}
-
-/** `npm run bench -- --only peers`: many tables beside Sling and dlt. */
-export async function peers(): Promise<Result[]> {
+/** `npm run bench -- --only peers`: one large table and many small ones beside Sling, dlt and the servers' programs. */
+export async function peers(rows: number): Promise<Result[]> {
   const packages = await peerPackages()
   const project = await rawProject()
   try {
     const tools = [dray(project), ...(packages === null ? [] : [sling(packages), dlt(packages)])]
-    const results: Result[] = []
+    const results = await peerSales(packages, rows)
     for (const lane of LANES) results.push(...(await measured(lane, tools)))
     return results
   } finally {
@@ -124,9 +117,9 @@ async function measured(lane: Lane, tools: readonly Tool[]): Promise<Result[]> {
       }
       await writeFile(join(place.folder, 'tables.json'), JSON.stringify(SLING))
       const of = taken.get(tool.name) as { first: Taken[]; again: Taken[] }
-      of.first.push(await run(tool, place))
+      of.first.push(await runWhole(tool.name, tool.command(place), place.folder))
       await compare(place, lane, tool)
-      of.again.push(await run(tool, place))
+      of.again.push(await runWhole(tool.name, tool.command(place), place.folder))
       await compare(place, lane, tool)
       progress(`  ${lane.name}, ${tool.name}: ${of.first.at(-1)?.wall} s first, ${of.again.at(-1)?.wall} s again`)
       await rm(place.folder, { recursive: true, force: true })
@@ -169,22 +162,6 @@ async function fill(url: string, { tables, rows }: Lane): Promise<void> {
     )
   }
   await client.end()
-}
-
-async function run(tool: Tool, place: Place): Promise<Taken> {
-  const { line, environment } = tool.command(place)
-  const child = spawn(
-    'bash',
-    ['-c', `TIMEFORMAT='%R %U %S'; time { ${line} >${join(place.folder, 'printed')} 2>&1; }`],
-    {
-      env: { ...process.env, ...environment },
-      stdio: ['ignore', 'ignore', 'pipe'],
-    },
-  )
-  const [said, [code]] = await Promise.all([text(child.stderr), once(child, 'close')])
-  if (code !== 0) throw new Error(`${tool.name} ended with ${code}: ${said.slice(-2_000)}; see ${place.folder}/printed`)
-  const [wall = 0, user = 0, system = 0] = (said.trim().split('\n').at(-1) ?? '').split(' ').map(Number)
-  return { wall, processor: user + system }
 }
 
 /** Every table has the source's rows, by sums that both databases make. */

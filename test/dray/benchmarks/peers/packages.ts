@@ -10,6 +10,7 @@ const PACKAGES = [
   'dlt[postgres,sql-database]==1.31.0',
   'connectorx==0.4.6',
   'pyarrow==26.0.1',
+  'pymysql[rsa]==1.1.2',
 ]
 
 /** Where other tools are installed, once; null where there is no Python, or the packages cannot be had. */
