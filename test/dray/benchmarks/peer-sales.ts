@@ -17,12 +17,8 @@ import {
 import { runWhole, type Taken } from './peers/whole-command.ts'
 import { hasPgloader } from './raw-pipes.ts'
 
-const PAIRS: readonly (readonly [Server, Server])[] = [
-  ['PostgreSQL', 'PostgreSQL'],
-  ['MariaDB', 'PostgreSQL'],
-  ['MySQL', 'PostgreSQL'],
-  ['PostgreSQL', 'MariaDB'],
-]
+export type Pair = readonly [Server, Server]
+
 const ROUNDS = 2
 
 /** Longer than any tool's lag, in ms. */
@@ -47,10 +43,10 @@ const WORKS = [
 ] as const satisfies readonly Work[]
 
 /** One large table beside other tools: whole commands in turns, contents compared after each. */
-export async function peerSales(packages: string | null, rows: number): Promise<Result[]> {
+export async function peerSales(pairs: readonly Pair[], packages: string | null, rows: number): Promise<Result[]> {
   const results: Result[] = []
   if (!hasPgloader) progress('pgloader is left out: it is not on the path')
-  for (const [from, into] of PAIRS) {
+  for (const [from, into] of pairs) {
     const source = await salesDatabase(from)
     if (source === null) continue
     progress(`filling ${from} with ${rows} rows`)

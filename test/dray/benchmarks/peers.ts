@@ -6,7 +6,7 @@ import { Client } from 'pg'
 import { clone, overlay } from '#test/projects/clone.ts'
 import { postgresServer } from './databases.ts'
 import { medianOf, progress, type Result, rounded } from './measure.ts'
-import { peerSales } from './peer-sales.ts'
+import { type Pair, peerSales } from './peer-sales.ts'
 import { peerPackages } from './peers/packages.ts'
 import { runWhole, type Taken, type WholeCommand } from './peers/whole-command.ts'
 
@@ -38,13 +38,27 @@ interface Place {
   readonly folder: string
 }
 
+const PAIRS: readonly Pair[] = [
+  ['PostgreSQL', 'PostgreSQL'],
+  ['MariaDB', 'PostgreSQL'],
+]
+const OTHER_PAIRS: readonly Pair[] = [
+  ['MySQL', 'PostgreSQL'],
+  ['PostgreSQL', 'MariaDB'],
+]
+
+/** `npm run bench -- --only peers-mysql`: the same large table from MySQL, and into MariaDB. */
+export async function peersOfMysql(rows: number): Promise<Result[]> {
+  return peerSales(OTHER_PAIRS, await peerPackages(), rows)
+}
+
 /** `npm run bench -- --only peers`: one large table and many small ones beside Sling, dlt and the servers' programs. */
 export async function peers(rows: number): Promise<Result[]> {
   const packages = await peerPackages()
   const project = await rawProject()
   try {
     const tools = [dray(project), ...(packages === null ? [] : [sling(packages), dlt(packages)])]
-    const results = await peerSales(packages, rows)
+    const results = await peerSales(PAIRS, packages, rows)
     for (const lane of LANES) results.push(...(await measured(lane, tools)))
     return results
   } finally {

@@ -2,12 +2,13 @@ import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { activeRecord } from './active-record.ts'
 import { stopServers } from './databases.ts'
+import { growth } from './growth.ts'
 import { importTime } from './import-time.ts'
 import { incremental } from './incremental.ts'
 import { interpreter } from './interpreter.ts'
 import { progress, type Result } from './measure.ts'
 import { mysqlBesideMariadb } from './mysql-beside-mariadb.ts'
-import { peers } from './peers.ts'
+import { peers, peersOfMysql } from './peers.ts'
 import { pipelines } from './pipeline.ts'
 import { tableOf } from './report.ts'
 
@@ -28,7 +29,9 @@ const groups: Readonly<Record<string, Group>> = {
   interpreter: { rows: 0, measure: interpreter },
   incremental: { rows: 0, measure: incremental },
   import: { rows: 0, measure: importTime },
+  growth: { rows: 10_000_000, measure: growth },
   peers: { rows: 1_000_000, measure: peers },
+  'peers-mysql': { rows: 1_000_000, measure: peersOfMysql },
 }
 
 const { values } = parseArgs({

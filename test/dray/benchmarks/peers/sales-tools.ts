@@ -26,19 +26,25 @@ export interface SalesTool {
   close(): Promise<void>
 }
 
+const PIPELINE = 'functions/sale/pipeline.ts'
 const nothing = async () => {}
 const isMysql = (url: string) => url.startsWith('mysql')
 const databaseOf = (url: string) => new URL(url).pathname.slice(1)
 
+export interface DraySales extends SalesTool {
+  /** A whole table is read in partitions of so many rows. */
+  cutInto(partitionRows: number): Promise<void>
+}
+
 /** A project for each way, as `dray add` writes it. */
-export async function draySales(source: string): Promise<SalesTool> {
+export async function draySales(source: string): Promise<DraySales> {
   const projects = new Map<Way, SmallProject>()
   for (const way of ['full', 'cursor'] as const) {
     const project = await smallProject()
     const urls = { SHOP_DATABASE_URL: source, LAKE_DATABASE_URL: `sqlite:${join(project.folder, 'none.db')}` }
     const { code, stderr } = await project.dray(['add', 'shop.sale', '--cursor', 'updated_at', '--yes'], urls)
     if (code !== 0) throw new Error(stderr)
-    if (way === 'full') await readWhole(join(project.folder, 'functions/sale/pipeline.ts'))
+    if (way === 'full') await readWhole(join(project.folder, PIPELINE))
     projects.set(way, project)
   }
   return {
@@ -49,6 +55,14 @@ export async function draySales(source: string): Promise<SalesTool> {
         line: `cd ${projects.get(way)?.folder} && node_modules/.bin/dray run sale --progress none`,
         environment: { SHOP_DATABASE_URL: source, LAKE_DATABASE_URL: target, DRAY_HOME: folder },
       }
+    },
+    async cutInto(partitionRows) {
+      const file = join(projects.get('full')?.folder as string, PIPELINE)
+      const written = await readFile(file, 'utf8')
+      await writeFile(
+        file,
+        written.replace(/fullLoad\((\w+)[^)]*\)/, `fullLoad($1, { partitionRows: ${partitionRows} })`),
+      )
     },
     isPipe: false,
     close: async () => void (await Promise.all([...projects.values()].map((project) => project.remove()))),
