@@ -8,6 +8,7 @@ import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
+import { unknownDatabases } from '#dray-infra/project/unknown-databases.ts'
 import { examineHandlers, importFault } from './handlers.ts'
 
 export interface ExaminedProject {
@@ -107,11 +108,9 @@ function undeclared({ databases }: LoadedProject, units: readonly Unit[]): Check
 
 function environments(project: LoadedProject, units: readonly Unit[]): Checked[] {
   try {
-    return environmentsOf(project).flatMap(({ name, databases }) => {
-      const missing = [...usersOf(units).keys()].filter((database) => !Object.hasOwn(databases, database))
-      if (missing.length === 0) return []
-      const said = `the environment ${name} does not say where ${missing.join(', ')} is, so it cannot be deployed; add it to its databases in infra/environments.ts`
-      return [found('environments', 'broken', said)]
+    return environmentsOf(project).flatMap((environment) => {
+      const said = unknownDatabases(environment, [...usersOf(units).keys()])
+      return said === null ? [] : [found('environments', 'broken', said)]
     })
   } catch (error) {
     return [found('environments', 'broken', (error as Error).message)]

@@ -1,10 +1,15 @@
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { ORDERS_PIPELINE, ordersProject } from '#test/services/orders-project.ts'
 import { writeProject } from '#test/services/small-project.ts'
 import { startDray, temporaryHome } from './dray-process.ts'
+
+const UNKNOWN_DATABASES =
+  /^dray: Nothing was synthesized, since the environment test does not say where 2 databases are \(lake, till\); add .* lake: \{.*till: \{.*create-secret/
 
 describe('what is broken is said with its place and its remedy, and nothing is done:', { concurrency: 2 }, () => {
   const { home, remove } = temporaryHome()
@@ -32,6 +37,14 @@ describe('what is broken is said with its place and its remedy, and nothing is d
       const changed = from === '' ? `${ORDERS_PIPELINE}${to}\n` : ORDERS_PIPELINE.replace(from, to)
       assert.notEqual(changed, ORDERS_PIPELINE)
       writeFileSync(join(folder, 'functions/orders/pipeline.ts'), changed)
+    })
+  }
+
+  /** The project with an environment named test. */
+  function withEnvironment(settings: string): string {
+    return project((folder) => {
+      const file = join(folder, 'infra/project.ts')
+      writeFileSync(file, readFileSync(file, 'utf8').replace('environments: {}', `environments: { test: ${settings} }`))
     })
   }
 
@@ -91,6 +104,20 @@ describe('what is broken is said with its place and its remedy, and nothing is d
       ['run', 'orders', '--progress', 'none'],
       /^dray: orders reads till\.orders, and till, which is embedded here, has no such table yet.*import csv <file> --into till\.orders.*TILL_DATABASE_URL=/,
     ))
+  for (const verb of ['deploy', 'diff']) {
+    it(`${verb} of an environment that knows none of the databases`, () =>
+      assertSaid([verb, 'test'], UNKNOWN_DATABASES, { folder: withEnvironment('{ databases: {}, expected: {} }') }))
+  }
+  it('synth of an environment that knows none of the databases', async () => {
+    const cwd = withEnvironment('{ databases: {}, expected: {} }')
+    const app = join(packageFolder, 'aws/app.ts')
+
+    const { status, stderr } = spawnSync(process.execPath, [app], { cwd, encoding: 'utf8' })
+
+    assert.match(stderr, UNKNOWN_DATABASES)
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr)
+    assert.equal(status, 1)
+  })
   it('a folder that cannot be made', () =>
     assertSaid(['state', 'show'], /^dray: \/proc\/nope cannot be made .*DRAY_HOME=<folder>/, {
       DRAY_HOME: '/proc/nope',
