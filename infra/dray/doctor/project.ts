@@ -2,7 +2,6 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
@@ -59,7 +58,7 @@ async function examineStep(
   }
   try {
     const unit = await project.findUnit(step.name)
-    return { checks: [...handlers, ...(unit.kind === 'pipeline' ? unknownFields(unit) : [])], unit }
+    return { checks: handlers, unit }
   } catch (error) {
     const file = `functions/${step.of ?? step.name}/pipeline.ts`
     const said = existsSync(join(project.folder, file))
@@ -82,16 +81,6 @@ async function examineComparison(project: LoadedProject, pipeline: string) {
         `compares the source of ${pipeline} with its target, and no workflow runs ${pipeline}, so rows that are missing would never come; add run(${pipeline}) to the steps of one`,
       )
   return { checks: [said], unit: null }
-}
-
-/** The compiler says so, too, of code that it has seen. */
-function unknownFields({ name, load }: Pipeline): Checked[] {
-  const { definition } = load.target
-  const given = [...load.by, ...(load.version === null ? [] : [load.version]), ...(load.history?.compare ?? [])]
-  const unknown = given.filter((field) => !definition.byName.has(field))
-  if (unknown.length === 0) return []
-  const said = `${name} names the field ${unknown.join(', ')}, which the model of ${definition.database}.${definition.table} does not have (it has ${[...definition.byName.keys()].join(', ')}), so each load would fail; correct it in by, version or compare`
-  return [found('by', 'broken', said)]
 }
 
 function usersOf(units: readonly Unit[]): Map<string, string> {

@@ -81,6 +81,7 @@ describe('dray', () => {
 
     assert.deepEqual([wrong.code, usage.code], [2, 2])
     assert.deepEqual(JSON.parse(usage.stdout), {
+      version: 1,
       error: {
         code: 'usage',
         message: "required option '--from <time>' not specified. See npx dray backfill --help.",
@@ -107,8 +108,8 @@ describe('dray', () => {
     const state = await dray(home, ['state', 'show', '--json'])
 
     assert.match(text.stdout, /Nothing has run yet/)
-    assert.deepEqual(JSON.parse(json.stdout), { runs: [] })
-    assert.deepEqual(JSON.parse(state.stdout), { pipelines: [] })
+    assert.deepEqual(JSON.parse(json.stdout), { version: 1, runs: [] })
+    assert.deepEqual(JSON.parse(state.stdout), { version: 1, pipelines: [] })
     assert.equal(json.stderr, '')
   })
 
