@@ -96,7 +96,9 @@ async function refuseUnfit({ name, extract }: Pipeline, options: BackfillOptions
   if (isByTime && instantOf(from, '--from') >= instantOf(to, '--to')) {
     throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
   }
-  if (isByTime && secondsOf(chunk as '1d') === 0) {
-    throw new ConfigurationError(`--chunk ${chunk} is no length, so nothing was loaded; write 1h, 1d or 30d.`)
+  if (isByTime && (!/^\d{1,6}[smhd]$/.test(chunk) || secondsOf(chunk as '1d') === 0)) {
+    throw new ConfigurationError(
+      `--chunk "${chunk}" is not a length of time, so nothing was loaded; write 1h, 1d or 30d.`,
+    )
   }
 }

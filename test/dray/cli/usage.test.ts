@@ -39,7 +39,7 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
       /--only names "order", so nothing was run; .* has customers, orders, data-mart\./,
     ))
   it('a target that there is not, and names those there are', () =>
-    assertRefused(['run', 'customers', '--env', 'production'], /no environment production.* has dev, prod\./))
+    assertRefused(['run', 'customers', '--env', 'production'], /no environment production.*here are dev, prod\./))
   it('the former name of --env, and gives the new one', () =>
     assertRefused(['runs', '--target', 'dev'], /It is called --env now: write --env dev/))
   it('a malformed URL, and does not print it', async () => {
