@@ -5,7 +5,13 @@ import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
 import type { Environment } from '#dray-infra/project/environment.ts'
 import { environmentNamed, environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
-import { type DeployedWorkflow, handlersOf, schemaHandlerOf, triggerHandlers } from './deployed-handlers.ts'
+import {
+  type DeployedWorkflow,
+  handlersOf,
+  refuseUnknown,
+  schemaHandlerOf,
+  triggerHandlers,
+} from './deployed-handlers.ts'
 import { deployedWorkflows } from './deployed-workflows.ts'
 import { DrayStack } from './dray-stack.ts'
 import { type BundledHandler, bundleHandlers } from './handler-bundles.ts'
@@ -26,7 +32,9 @@ export interface StacksOptions {
 export async function createStacks(app: App, project: LoadedProject, options: StacksOptions): Promise<void> {
   const deployed = await deployedWorkflows(project)
   const built = new Map<string, ReturnType<typeof bundleHandlers>>()
-  for (const environment of chosen(project, options.only)) {
+  const environments = chosen(project, options.only)
+  refuseUnknown(deployed, environments)
+  for (const environment of environments) {
     const wanted = bundlesOf(deployed, environment)
     // Environments with the same engines have the same bundles.
     const bundles = await (built.get(JSON.stringify(wanted)) ?? bundleHandlers(wanted, project.folder))

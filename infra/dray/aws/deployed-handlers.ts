@@ -3,6 +3,7 @@ import type { FunctionReference } from 'dray/internal/workflow/placeholders.ts'
 import { everyFunction, toStatesLanguage } from 'dray/internal/workflow/to-states-language.ts'
 import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { Engine, Environment } from '#dray-infra/project/environment.ts'
+import { refuseUnknownDatabases } from '#dray-infra/project/unknown-databases.ts'
 import { accessOf, type HandlerAccess, roleOf } from './handler-access.ts'
 import type { StepDatabases } from './step-databases.ts'
 
@@ -75,40 +76,41 @@ function databasesOfAll(workflows: readonly DeployedWorkflow[]): ReadonlyMap<str
   return all
 }
 
-/** What looks at the tables of targets for `dray schema`, which calls it. Throws as `handlersOf` does. */
+/** What looks at the tables of targets for `dray schema`, which calls it. */
 export function schemaHandlerOf(workflows: readonly DeployedWorkflow[], environment: Environment): DeployedHandler {
   const access = accessOf(SCHEMA_HANDLER, databasesOfAll(workflows))
   const reference = { placeholder: 'schema', handler: SCHEMA_HANDLER, timeoutSeconds: SCHEMA_TIMEOUT_SECONDS }
-  const engines = enginesOf(access, reference, environment)
+  const engines = enginesOf(access, environment)
   return { ...reference, access, role: roleOf(SCHEMA_HANDLER, access), engines }
 }
 
 /**
  * Every handler that state machines call, with what it may reach. Throws `Configuration` when the environment does not
- * know a database that one needs, or names a handler that there is not.
+ * know databases that they need, or names a handler that there is not.
  */
 export function handlersOf(
   workflows: readonly DeployedWorkflow[],
   environment: Environment,
 ): ReadonlyMap<string, DeployedHandler> {
+  refuseUnknown(workflows, [environment])
   const handlers = new Map<string, DeployedHandler>()
   for (const [path, handler] of reachingHandlers(workflows)) {
-    handlers.set(path, { ...handler, engines: enginesOf(handler.access, handler, environment) })
+    handlers.set(path, { ...handler, engines: enginesOf(handler.access, environment) })
   }
   checkReservations(environment, [...handlers.keys(), ...outsideHandlers])
   checkExpectations(environment, workflows)
   return handlers
 }
 
-function enginesOf(access: HandlerAccess, { handler }: FunctionReference, { name, databases }: Environment): Engine[] {
-  const engines = access.databases.map((database) => {
-    const settings = databases[database]
-    if (settings) return settings.engine
-    throw new ConfigurationError(
-      `The environment ${name} does not say where the database ${database} is, which ${handler} works with; add it to its databases in infra/environments.ts.`,
-    )
-  })
-  return [...new Set(engines)]
+/** Throws `Configuration` with every database that steps work with and an environment does not know. */
+export function refuseUnknown(workflows: readonly DeployedWorkflow[], environments: readonly Environment[]): void {
+  const steps = [...databasesOfAll(workflows).values()]
+  const wanted = steps.flatMap(({ sources, targets, declared }) => [...sources, ...targets, ...declared])
+  refuseUnknownDatabases(environments, wanted, 'Nothing was synthesized')
+}
+
+function enginesOf(access: HandlerAccess, { databases }: Environment): Engine[] {
+  return [...new Set(access.databases.flatMap((database) => databases[database]?.engine ?? []))]
 }
 
 function checkReservations({ name, reservedConcurrency }: Environment, handlers: readonly string[]): void {

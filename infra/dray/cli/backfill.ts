@@ -1,7 +1,11 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
+import type { Unit } from '#dray-infra/project/unit-databases.ts'
+import { type BackfillRange, confirmBackfill, MOST_UNASKED } from './backfill-size.ts'
 import { commandFor, isLocal, requireLocal } from './environment.ts'
+import { count } from './format.ts'
 import type { RunOptions } from './run-options.ts'
 import {
   detachOption,
@@ -13,11 +17,7 @@ import {
   workflowOption,
 } from './verb.ts'
 
-interface BackfillOptions extends RunOptions {
-  readonly from: string
-  readonly to: string
-  readonly chunk: string
-}
+type BackfillOptions = RunOptions & BackfillRange
 
 export function addBackfill(program: Command, verbs: Verbs): void {
   withCommonOptions(program.command('backfill'))
@@ -29,6 +29,7 @@ export function addBackfill(program: Command, verbs: Verbs): void {
     )
     .requiredOption('--to <time>', 'the end, which is not part of the range')
     .option('--chunk <length>', 'how much is loaded in one transaction, such as 1h, 1d, 30d', '1d')
+    .option('--yes', `do not ask, however many rows there are; more than ${count(MOST_UNASKED)} are asked about`)
     .addOption(workflowOption())
     .addOption(isolatedOption())
     .addOption(detachOption())
@@ -55,8 +56,22 @@ async function backfill(name: string, options: BackfillOptions) {
   return runAsked(async () => {
     // What a table reads by is known once its source can be asked; of an environment by Plan.
     if (unit.kind === 'replica' && isLocal(options)) await refuseWithout(await pipelineNamed(name))
+    await confirmBackfill(name, options, async () => {
+      if (!isLocal(options)) await bindRemote(options, unit)
+      return pipelineNamed(name)
+    })
     return { ...asked, mode, trigger: 'backfill' }
   }, options)
+}
+
+/** By the credentials of who runs the command, who may not reach the databases. */
+async function bindRemote({ env }: BackfillOptions, unit: Unit): Promise<void> {
+  const { bindSecrets, bindTokens } = await import('#dray-infra/remote/databases.ts')
+  const { environmentNamed } = await import('#dray-infra/project/environments.ts')
+  const { databasesOf } = await import('#dray-infra/project/unit-databases.ts')
+  const settings = environmentNamed(env, await loadProject())
+  bindTokens(settings)
+  await bindSecrets(settings, databasesOf(unit))
 }
 
 /** Throws `Configuration` where there is no such range to load. */
@@ -81,7 +96,9 @@ async function refuseUnfit({ name, extract }: Pipeline, options: BackfillOptions
   if (isByTime && instantOf(from, '--from') >= instantOf(to, '--to')) {
     throw new ConfigurationError(`--from ${from} is not before --to ${to}, so there is nothing between them to load.`)
   }
-  if (isByTime && secondsOf(chunk as '1d') === 0) {
-    throw new ConfigurationError(`--chunk ${chunk} is no length, so nothing was loaded; write 1h, 1d or 30d.`)
+  if (isByTime && (!/^\d{1,6}[smhd]$/.test(chunk) || secondsOf(chunk as '1d') === 0)) {
+    throw new ConfigurationError(
+      `--chunk "${chunk}" is not a length of time, so nothing was loaded; write 1h, 1d or 30d.`,
+    )
   }
 }

@@ -23,6 +23,7 @@ export function addDeploy(program: Command, verbs: Verbs): void {
     .argument('[options...]', OTHERS)
     .option('--require-approval <when>', 'never, broadening or any-change: which changes of permissions it asks about')
     .action(async (environment: string, given: readonly string[], { requireApproval }: DeployOptions) => {
+      await refuseUndeployable(environment)
       if (environment === EMULATED) await startEmulated()
       // Nobody's permissions are at stake there.
       const when = requireApproval ?? (environment === EMULATED ? 'never' : undefined)
@@ -38,6 +39,7 @@ export function addDiff(program: Command, verbs: Verbs): void {
     .argument('<environment>')
     .argument('[options...]', OTHERS)
     .action(async (environment: string, given: readonly string[]) => {
+      await refuseUndeployable(environment)
       if (environment === EMULATED) await (await import('#dray-infra/emulator/emulated.ts')).joinEmulator()
       const startedAt = Date.now()
       verbs.exitCode = await cdk('diff', environment, given)
@@ -62,6 +64,15 @@ export function addDestroy(program: Command, verbs: Verbs): void {
 async function schemaLines(environment: string): Promise<string> {
   const { deployedSchema } = await import('./deployed-schema.ts')
   return deployedSchema(environment)
+}
+
+/** What synth would refuse, before anybody has signed in. Throws `Configuration`. */
+async function refuseUndeployable(name: string): Promise<void> {
+  const { environmentNamed } = await import('#dray-infra/project/environments.ts')
+  const { deployedWorkflows } = await import('#dray-infra/aws/deployed-workflows.ts')
+  const { handlersOf } = await import('#dray-infra/aws/deployed-handlers.ts')
+  const project = await loadProject()
+  handlersOf(await deployedWorkflows(project), environmentNamed(name, project))
 }
 
 async function startEmulated(): Promise<void> {

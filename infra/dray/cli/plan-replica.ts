@@ -15,7 +15,7 @@ export async function planWholeReplica(name: string, options: CommonOptions): Pr
   const { refuseBroken } = await import('#dray-infra/doctor/refuse-broken.ts')
   await withUnit(options, name, async (unit, services) => {
     const replica = unit as Replica
-    if (options.env === 'local') await refuseBroken('the next run would fail', [replica], null)
+    if (options.env === 'local') await refuseBroken([replica], null)
     const planned = await planReplica(replica, services)
     if (options.json) printJson('plan', document(replica, planned))
     else print(text(replica, planned, commandFor(options, `dray plan ${name}/<table>`)))

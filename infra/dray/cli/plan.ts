@@ -1,10 +1,12 @@
 import type { Command } from 'commander'
 import { ConfigurationError } from 'dray/internal/errors.ts'
-import { isTableStep } from 'dray/internal/messages/step-name.ts'
+import type { ReadingMode } from 'dray/internal/messages/run-mode.ts'
+import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Estimate } from 'dray/internal/pipeline/plan/capacity.ts'
 import type { Draft } from 'dray/internal/pipeline/plan/draft.ts'
 import { duration, isoMark, oneLine, plural } from './format.ts'
 import { print } from './output.ts'
+import { notesOfKey, notesOfTable } from './plan-notes.ts'
 import { type Column, textTable } from './text-table.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
@@ -44,14 +46,15 @@ async function show(name: string, options: PlanOptions): Promise<void> {
   const backfill = from === undefined && to === undefined ? null : { from: from ?? '', to: to ?? '', chunk }
   const mode = keys !== undefined ? { keys: keysOf(keys) } : backfill === null ? null : { backfill }
   const { lastRun, holder, drafted, needs, owner } = await withPipeline(options, name, async (pipeline, services) => {
-    if (isLocal(options)) await refuseBroken('the next run would fail', [pipeline], { services, makesTargets: true })
+    if (isLocal(options)) await refuseBroken([pipeline], { services, makesTargets: true, mode })
+    else await refuseUnplannable(pipeline, mode)
     const known = await services.state.pipeline(name)
     const last = known?.lastRun ?? null
     const start = await startOfRun(pipeline, mode, known, services)
     const planned = await draftRun(pipeline, mode, { id: 'plan', lastRun: start.from, seen: start.seen }, services)
     const columns = notesOfNewColumns(pipeline, await newColumns(pipeline))
     const retries = mode === null ? await retryNotes(pipeline, services) : []
-    const ofTable = await notesOfTable(name)
+    const ofTable = [...(await notesOfTable(name)), ...notesOfKey(pipeline, planned.rows)]
     const made = { ...planned, notes: [...ofTable, ...start.notes, ...columns, ...planned.notes, ...retries] }
     const { extract, concurrency } = pipeline
     const estimated = estimate({ rows: made.rows, partitionRows: extract.partitionRows, concurrency })
@@ -62,6 +65,16 @@ async function show(name: string, options: PlanOptions): Promise<void> {
     return printJson('plan', { ...planned, on_aws: onAws(needs) })
   }
   print(text({ name, owner }, drafted, lastRun, holder, needs))
+}
+
+/** Where the databases are another network's business, what Plan refuses there. */
+async function refuseUnplannable(pipeline: Pipeline, mode: ReadingMode | null): Promise<void> {
+  const { checkContract } = await import('dray/internal/pipeline/plan/contract.ts')
+  const { refuseToLoadTwice } = await import('dray/internal/pipeline/plan/rows-again.ts')
+  const { migrationsLeft } = await import('dray/internal/pipeline/landing/migrate.ts')
+  await migrationsLeft(pipeline.load.target.database)
+  refuseToLoadTwice(pipeline, mode)
+  await checkContract(pipeline)
 }
 
 /** A range has both ends, and only a range has chunks. */
@@ -110,19 +123,6 @@ async function planOfSqlTask(name: string, options: PlanOptions): Promise<boolea
   ]
   print(`${lines.join('\n')}\n`)
   return true
-}
-
-/** Of a table of a replica: why it is read as it is, and what the next run changes in its copy. */
-async function notesOfTable(name: string): Promise<readonly string[]> {
-  if (!isTableStep(name)) return []
-  const { livePipeline } = await import('dray/internal/pipeline/replica/prepared-table.ts')
-  const { unitNamed } = await import('./pipelines.ts')
-  const unit = await unitNamed(name)
-  if (unit.kind !== 'replica') return []
-  const { table, isNew, notes, lookAtCopy } = await livePipeline(unit, name)
-  const read = table.cursor === null ? `it reads all rows: ${table.why}` : `it reads ${table.why}`
-  const made = isNew ? [`the next run makes the table ${unit.into.name}.${table.target}`] : []
-  return [read, ...made, ...notes, ...(await lookAtCopy())]
 }
 
 function document({ window, rows, partitions, advances, notes }: Draft) {

@@ -7,6 +7,7 @@ import type { Stores } from '#dray-infra/runs/stores.ts'
 import { commandFor, isLocal, withStores } from './environment.ts'
 import { count } from './format.ts'
 import { print, say } from './output.ts'
+import { unitNamed } from './pipelines.ts'
 import { notesText } from './quarantine-report.ts'
 import type { RunOptions } from './run-options.ts'
 import { type CommonOptions, printJson } from './verb.ts'
@@ -29,7 +30,7 @@ export interface PruneOptions extends CommonOptions {
 }
 
 export async function replay(name: string, options: ChoiceOptions & RunOptions) {
-  const { pipelineAlone, unitNamed } = await import('./pipelines.ts')
+  const { pipelineAlone } = await import('./pipelines.ts')
   const { runAsked } = await import('./run-command.ts')
   const { checkedMode } = await import('dray/internal/messages/run-mode.ts')
   const unit = await unitNamed(name)
@@ -102,7 +103,6 @@ async function chosenRows(
 }
 
 export async function discard(name: string, options: DiscardOptions): Promise<void> {
-  const { unitNamed } = await import('./pipelines.ts')
   await unitNamed(name)
   const discarded = await withStores(options, async (stores) => {
     const { appendToLog } = await import('dray/internal/pipeline/quarantine/log.ts')
@@ -136,7 +136,9 @@ export async function prune(name: string | undefined, options: PruneOptions): Pr
     const before = new Date(Date.now() - options.days * DAY_MS).toISOString()
     const found: { readonly pipeline: string; readonly rows: number; readonly keys: readonly string[] }[] = []
     const known = await quarantinedPipelines(staging)
-    for (const pipeline of name === undefined ? known : pipelinesOf(name, known)) {
+    const chosen = name === undefined ? known : pipelinesOf(name, known)
+    if (name !== undefined && !chosen.some((one) => known.includes(one))) await unitNamed(name)
+    for (const pipeline of chosen) {
       found.push({ pipeline, ...(await prunable(staging, pipeline, before)) })
     }
     const due = found.filter(({ keys }) => keys.length > 0)

@@ -6,6 +6,7 @@ import { summaries } from 'dray/internal/pipeline/quarantine/summaries.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import { commandFor, withStores } from './environment.ts'
 import { print } from './output.ts'
+import { unitNamed } from './pipelines.ts'
 import { findingsDocument, findingsText, listText, notesText, openOnly, summaryDocument } from './quarantine-report.ts'
 import { type RowPrinter, rowPrinter } from './quarantine-rows.ts'
 import { type CommonOptions, printJson } from './verb.ts'
@@ -52,6 +53,8 @@ function summed(
   return withStores(options, async ({ staging }) => {
     const known = await pipelines(staging)
     const names = pipeline === undefined ? known : pipelinesOf(pipeline, known)
+    // Rows of one that was renamed or removed are still there.
+    if (pipeline !== undefined && !names.some((name) => known.includes(name))) await unitNamed(pipeline)
     return summaries(names.map((name) => rows(staging, name, { damaged })))
   })
 }

@@ -25,7 +25,8 @@ export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode
     const machine = environment.machine(given.workflow.name)
     await machine.start(id, inputOf(given))
     const run = watchedRun({ ...given, machine }, id, environment.settings.name)
-    if (!options.detach) return watch(run, environment, options)
+    const isReplay = given.mode !== null && 'replay' in given.mode
+    if (!options.detach) return watch(run, environment, options, isReplay)
     announce(
       run,
       options,
@@ -73,7 +74,7 @@ export function watchedRun(
 }
 
 /** Shows a run until it ends, and reports; Ctrl-C leaves it alone. */
-export async function watch(run: WatchedRun, stores: Stores, options: RunOptions): Promise<ExitCode> {
+export async function watch(run: WatchedRun, stores: Stores, options: RunOptions, isReplay = false): Promise<ExitCode> {
   const interrupts = listenForInterrupts()
   const view = openProgress(options)
   const again = commandFor(options, `dray runs watch ${run.id}`)
@@ -89,7 +90,8 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
       return exitCodes.interrupted
     }
     const { staging } = stores
-    const places = { stream: process.stdout, locate: (prefix: string) => staging.locate(prefix), ...options }
+    const locate = (prefix: string) => staging.locate(prefix)
+    const places = { stream: process.stdout, locate, ...options, ...(isReplay ? { replayed: staging } : {}) }
     if (options.json) printJson('run', jsonReport(result))
     else print(await textReport(result, places))
     return exitCodeOfRun[result.status]

@@ -2,7 +2,8 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { checked } from 'dray/internal/messages/message.ts'
 import { newRunId } from 'dray/internal/messages/run-id.ts'
 import { type RunRequest, runRequest } from 'dray/internal/messages/run-input.ts'
-import type { KeysMode } from 'dray/internal/messages/run-mode.ts'
+import type { KeysMode, ReadingMode } from 'dray/internal/messages/run-mode.ts'
+import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import { drayHome } from '#dray-infra/local/home.ts'
@@ -17,6 +18,7 @@ import type { ProgressView } from '#dray-infra/runs/run-progress.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import { startWorkers } from '#dray-infra/runs/run-workers.ts'
 import { settleDeadRuns } from '#dray-infra/runs/settle-run.ts'
+import type { Stores } from '#dray-infra/runs/stores.ts'
 import { isLocal, localStores } from './environment.ts'
 import { type ExitCode, exitCodeOfRun, exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
@@ -119,8 +121,9 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     say(`${plural(closedRows, 'row')} of the quarantine, closed 30 days ago, went for good.\n`)
   }
   const first = await asked(stores)
-  const done: Done[] = [await runOnce(first, { ...surroundings, state })]
-  if (!options.json) await reportText(done[0] as Done)
+  const done: Done[] = [await runOnce(first, { ...surroundings, stores })]
+  const isReplay = first.mode !== null && 'replay' in first.mode
+  if (!options.json) await reportText(done[0] as Done, isReplay ? stores.staging : undefined)
   const followUps = async (held: AskedRun): ReturnType<typeof takeFollowUps> =>
     interrupts.signal.aborted ? [] : takeFollowUps(state, held)
   const waiting = await followUps(first)
@@ -129,7 +132,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     const followUp = await runOnce(next.run, {
       ...surroundings,
       options: { ...options, demo: false, runId: undefined },
-      state,
+      stores,
     })
     if (!options.json) await reportText(followUp)
     done.push(followUp)
@@ -140,8 +143,8 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
   return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
 }
 
-async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly state: StateStore }): Promise<Done> {
-  const { home, options, interrupts, state } = surroundings
+async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readonly stores: Stores }): Promise<Done> {
+  const { home, options, interrupts, stores } = surroundings
   const id = options.runId ?? newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
@@ -151,10 +154,10 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   interrupts.onHurry(() => session.workers.hurry())
   try {
     const { runWorkflow } = await import('#dray-infra/runs/run-workflow.ts')
-    await prepare(asked, surroundings, state, view)
+    await prepare(asked, surroundings, stores, view)
     const { workers, progress, logFile } = session
     const { signal } = interrupts
-    const result = await runWorkflow({ ...asked, id, state, workers, progress, signal })
+    const result = await runWorkflow({ ...asked, id, state: stores.state, workers, progress, signal })
     return { result, logFile }
   } finally {
     view.stop()
@@ -164,11 +167,12 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
 }
 
 async function prepare(
-  asked: AskedSteps,
+  asked: AskedRun,
   { home, services, options, interrupts }: RunSurroundings,
-  state: StateStore,
+  stores: Stores,
   view: ProgressView,
 ): Promise<void> {
+  const { state } = stores
   if (options.demo) await fillDemo(home, services, state, view, interrupts.signal)
   const { createFirstTargets } = await import('#dray-infra/runs/target-tables.ts')
   const steps = stepsOf(asked).filter(({ kind }) => kind !== 'task')
@@ -177,7 +181,21 @@ async function prepare(
   for (const table of await createFirstTargets(project, names, state))
     view.note(`Made the table ${table} from its model.`)
   const { refuseToStart } = await import('./refuse-to-start.ts')
-  await refuseToStart(project, asked, { steps, embedded: services.embedded })
+  const alone = isAlone(asked) ? await aloneIn(asked, stores, interrupts.signal) : null
+  await refuseToStart(project, asked, { steps, embedded: services.embedded, alone })
+}
+
+/** One pipeline that somebody waits for: what its Plan would refuse is said before a run begins. */
+function isAlone(asked: AskedRun): boolean {
+  const [step, ...others] = stepsOf(asked)
+  const isAskedByHand = asked.request === undefined && (asked.trigger === 'manual' || asked.trigger === 'backfill')
+  return isAskedByHand && step?.kind === 'pipeline' && others.length === 0
+}
+
+async function aloneIn({ mode }: AskedRun, stores: Stores, signal: AbortSignal) {
+  const { servicesOf } = await import('#dray-infra/doctor/doctor.ts')
+  const services = servicesOf({ ...stores, signal, now: Date.now })
+  return { services, makesTargets: true, mode: mode as ReadingMode | null }
 }
 
 async function fillDemo(
@@ -193,9 +211,10 @@ async function fillDemo(
   await demo({ home, embedded, lastRun, signal, note: (text) => view.note(text) })
 }
 
-async function reportText({ result, logFile }: Done): Promise<void> {
+async function reportText({ result, logFile }: Done, replayed?: StagingStore): Promise<void> {
   const { textReport } = await import('./run-report.ts')
-  print(await textReport(result, { env: 'local', logFile, stream: process.stdout }))
+  const places = { env: 'local', logFile, stream: process.stdout, ...(replayed === undefined ? {} : { replayed }) }
+  print(await textReport(result, places))
 }
 
 async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {

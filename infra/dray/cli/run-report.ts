@@ -1,11 +1,13 @@
 import { type RowTerm, rowTerms } from 'dray/internal/messages/row-terms.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
+import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
 import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import type { DocumentOf } from './documents/documents.ts'
 import { commandFor } from './environment.ts'
 import { count, duration, isoMark, isoTime, oneLine, plural, status } from './format.ts'
+import { replayedText } from './replayed-rows.ts'
 import { checkDocument, checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
@@ -65,6 +67,8 @@ export interface ReportPlaces {
   readonly stream: NodeJS.WriteStream
   /** Where objects under a staging prefix are, for a person. */
   readonly locate?: (prefix: string) => string
+  /** Of a replay: where the rows are that it has set aside again. */
+  readonly replayed?: StagingStore
 }
 
 /**
@@ -82,6 +86,9 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
     `Run ${result.id}: ${status(result.status, places.stream)} in ${duration(result.seconds)}.`,
     ...reasonsOf(lines),
     ...checksOf(lines),
+    ...(places.replayed === undefined
+      ? []
+      : await replayedText(result, places.replayed, (text) => commandFor(places, text))),
     ...notesOf({ ...result, steps: [...result.steps, ...(result.tables ?? [])] }),
     ...quarantines(lines, locate),
     ...advice(result, places),

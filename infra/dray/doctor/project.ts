@@ -2,12 +2,12 @@ import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { urlVariable } from 'dray/internal/database/database-url.ts'
 import { type Checked, found } from 'dray/internal/database/health.ts'
-import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { Task } from 'dray/internal/pipeline/declare/task.ts'
 import type { Workflow, WorkflowStep } from 'dray/internal/workflow/workflow.ts'
 import { environmentsOf } from '#dray-infra/project/environments.ts'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { databasesOf, type Unit } from '#dray-infra/project/unit-databases.ts'
+import { unknownDatabases } from '#dray-infra/project/unknown-databases.ts'
 import { examineHandlers, importFault } from './handlers.ts'
 
 export interface ExaminedProject {
@@ -58,7 +58,7 @@ async function examineStep(
   }
   try {
     const unit = await project.findUnit(step.name)
-    return { checks: [...handlers, ...(unit.kind === 'pipeline' ? unknownFields(unit) : [])], unit }
+    return { checks: handlers, unit }
   } catch (error) {
     const file = `functions/${step.of ?? step.name}/pipeline.ts`
     const said = existsSync(join(project.folder, file))
@@ -83,16 +83,6 @@ async function examineComparison(project: LoadedProject, pipeline: string) {
   return { checks: [said], unit: null }
 }
 
-/** The compiler says so, too, of code that it has seen. */
-function unknownFields({ name, load }: Pipeline): Checked[] {
-  const { definition } = load.target
-  const given = [...load.by, ...(load.version === null ? [] : [load.version]), ...(load.history?.compare ?? [])]
-  const unknown = given.filter((field) => !definition.byName.has(field))
-  if (unknown.length === 0) return []
-  const said = `${name} names the field ${unknown.join(', ')}, which the model of ${definition.database}.${definition.table} does not have (it has ${[...definition.byName.keys()].join(', ')}), so each load would fail; correct it in by, version or compare`
-  return [found('by', 'broken', said)]
-}
-
 function usersOf(units: readonly Unit[]): Map<string, string> {
   return new Map(units.flatMap((unit) => databasesOf(unit).map((database) => [database, unit.name] as const)))
 }
@@ -107,11 +97,9 @@ function undeclared({ databases }: LoadedProject, units: readonly Unit[]): Check
 
 function environments(project: LoadedProject, units: readonly Unit[]): Checked[] {
   try {
-    return environmentsOf(project).flatMap(({ name, databases }) => {
-      const missing = [...usersOf(units).keys()].filter((database) => !Object.hasOwn(databases, database))
-      if (missing.length === 0) return []
-      const said = `the environment ${name} does not say where ${missing.join(', ')} is, so it cannot be deployed; add it to its databases in infra/environments.ts`
-      return [found('environments', 'broken', said)]
+    return environmentsOf(project).flatMap((environment) => {
+      const said = unknownDatabases(environment, [...usersOf(units).keys()])
+      return said === null ? [] : [found('environments', 'broken', said)]
     })
   } catch (error) {
     return [found('environments', 'broken', (error as Error).message)]

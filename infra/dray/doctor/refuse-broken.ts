@@ -11,7 +11,6 @@ import { examinePipelines } from './pipelines.ts'
  * `Configuration` with all that is broken.
  */
 export async function refuseBroken(
-  what: string,
   units: readonly Unit[],
   surroundings: Omit<PipelineSurroundings, 'isConnected'> | null,
   steps: readonly WorkflowStep[] = [],
@@ -26,12 +25,19 @@ export async function refuseBroken(
   const examined = surroundings === null ? null : await examinePipelines(pipelines, { ...surroundings, isConnected })
   const faults = [
     ...[...databases.values()].flatMap(({ checks }) => broken(checks)),
-    ...pipelines.flatMap(({ name }) => broken(examined?.get(name) ?? []).map((said) => `pipeline ${name}: ${said}`)),
+    ...pipelines.flatMap(({ name }) => broken(examined?.get(name) ?? []).map((said) => ofPipeline(name, said))),
   ]
   if (faults.length === 0) return
   const [first] = faults
   const said = faults.length === 1 ? first : faults.map((fault, place) => `(${place + 1}) ${fault}`).join('; ')
-  throw new ConfigurationError(`${what}, so nothing was started: ${said}. \`npx dray doctor\` looks at all of it.`)
+  throw new ConfigurationError(
+    `the run would fail, so nothing was started: ${said}. \`npx dray doctor\` looks at all of it.`,
+  )
+}
+
+/** Plan's own sentences begin with the pipeline. */
+function ofPipeline(name: string, said: string): string {
+  return said.startsWith(`${name}: `) ? `pipeline ${said}` : `pipeline ${name}: ${said}`
 }
 
 function broken(checks: readonly Checked[]): string[] {

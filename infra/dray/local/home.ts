@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
@@ -23,10 +23,23 @@ export function makeHome(home: string): void {
       { cause: error },
     )
   }
+  refuseUnwritable(home)
   if (isOnesOwn(home)) return
   throw new ConfigurationError(
     `${home} belongs to another user, or everybody can write to it, so nothing in it was read or written; make it yours (chmod o-w), or have another one: DRAY_HOME=<folder>`,
   )
+}
+
+function refuseUnwritable(home: string): void {
+  try {
+    if (!statSync(home).isDirectory()) throw new Error('it is no folder')
+    accessSync(home, constants.W_OK | constants.X_OK)
+  } catch (error) {
+    throw new ConfigurationError(
+      `${home} cannot be written (${(error as Error).message}), so nothing was done; have another folder: DRAY_HOME=<folder>`,
+      { cause: error },
+    )
+  }
 }
 
 /** As `mkdir` with `recursive`, which never ends under /proc: there a folder can be neither made nor found. */

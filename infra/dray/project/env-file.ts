@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseEnv } from 'node:util'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { envFileFaults } from './env-file-faults.ts'
 import { projectFolder } from './project-folder.ts'
 
 /** Variables for the command, in the project's folder; whoever has it has its passwords. */
@@ -17,15 +18,23 @@ export interface EnvFile {
 
 /**
  * Sets what `.env` of a folder says and the environment does not. Null where there is no file. Throws `Configuration`
- * for one that cannot be read; no value is ever in a message.
+ * for one that cannot be read, or sets something else than it seems to; no value is ever in a message.
  */
 export function readEnvFile(
   folder: string = projectFolder,
   environment: NodeJS.ProcessEnv = process.env,
 ): EnvFile | null {
   const path = join(folder, ENV_FILE)
-  const text = textOf(path)
-  if (text === null) return null
+  const found = textOf(path)
+  if (found === null) return null
+  // An editor's byte order mark would be a part of the first name.
+  const text = found.replace(/^\uFEFF/, '')
+  const faults = envFileFaults(text)
+  if (faults.length > 0) {
+    throw new ConfigurationError(
+      `${path}: ${faults.join('; ')}, so nothing was done; write each variable once, as NAME=value or NAME="a value", and # before what is no variable.`,
+    )
+  }
   const variables = Object.entries(parseEnv(text))
   const kept = variables.filter(([name]) => environment[name] !== undefined).map(([name]) => name)
   const set = variables.filter(([name]) => !kept.includes(name))

@@ -3,6 +3,7 @@ import type { Project } from './define-project.ts'
 import { type EmulatedProject, emulatedEnvironment } from './emulated-environment.ts'
 import { EMULATED } from './emulated-name.ts'
 import { type Environment, environmentOf } from './environment.ts'
+import { knownNames, shortName } from './known-names.ts'
 
 type Environments = Pick<Project, 'environments'>
 
@@ -19,9 +20,8 @@ export function environmentNamed(name: string, project: Environments & EmulatedP
   if (name === EMULATED) return emulatedEnvironment(project)
   const options = Object.hasOwn(environments, name) ? environments[name] : undefined
   if (options !== undefined) return environmentOf(name, options)
-  const names = Object.keys(environments).join(', ')
   throw new ConfigurationError(
-    `There is no environment ${name}, so nothing was done; infra/environments.ts has ${names === '' ? 'none' : names}.`,
+    `There is no environment ${shortName(name)} in infra/environments.ts, so nothing was done; ${knownNames(name, Object.keys(environments))}`,
   )
 }
 

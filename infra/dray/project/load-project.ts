@@ -28,6 +28,11 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
       `There is no ${PROJECT_FILE} in ${folder}, so nothing was done; run the command in a folder of your project.`,
     )
   }
+  if (!existsSync(join(folder, 'package.json'))) {
+    throw new ConfigurationError(
+      `There is no package.json in ${folder}, which says what #models/ and #functions/ are, so nothing was done; put it back, or run the command in a folder of your project.`,
+    )
+  }
   const { project } = (await import(pathToFileURL(file).href)) as { readonly project?: Project }
   if (project?.kind !== 'project') {
     throw new ConfigurationError(

@@ -6,6 +6,7 @@ import { useDatabaseTokens } from 'dray/internal/lambda/database-tokens.ts'
 import { readSecret } from 'dray/internal/lambda/read-secret.ts'
 import { urlInSecret } from 'dray/internal/lambda/url-in-secret.ts'
 import { type DatabaseSettings, type Environment, iamUrl } from '#dray-infra/project/environment.ts'
+import { refuseUnknownDatabases } from '#dray-infra/project/unknown-databases.ts'
 
 /**
  * Binds the databases of an environment that are signed in to with IAM, by the credentials of who runs the command.
@@ -24,14 +25,11 @@ export function bindTokens({ databases }: Environment): void {
  * Binds databases to where the secrets of an environment say, whatever the variables of this process do. Throws
  * `Configuration`.
  */
-export async function bindSecrets({ name, databases }: Environment, names: readonly string[]): Promise<void> {
+export async function bindSecrets(environment: Environment, names: readonly string[]): Promise<void> {
+  refuseUnknownDatabases([environment], names, 'Nothing was done')
   for (const database of names) {
-    const settings = databases[database]
-    if (!settings) {
-      throw new ConfigurationError(
-        `The environment ${name} does not say where the database ${database} is; add it to its databases in infra/environments.ts.`,
-      )
-    }
+    const settings = environment.databases[database]
+    if (settings === undefined) continue
     if ('secret' in settings) {
       process.env[secretVariable(database)] = settings.secret
       process.env[tlsVariable(database)] = settings.tls

@@ -52,7 +52,24 @@ describe('an environment', () => {
   test('is refused when it lacks a database that a handler works with', async () => {
     const { lake: _, ...databases } = testEnvironment.databases
 
-    await assert.rejects(synthesizedStack({ databases }), /does not say where the database lake is/)
+    await assert.rejects(
+      synthesizedStack({ databases }),
+      /^Configuration: Nothing was synthesized, since the environment test does not say where the database lake is; add/,
+    )
+  })
+
+  test('is refused once for all the databases that it lacks, with what to write for each', async () => {
+    await assert.rejects(synthesizedStack({ databases: {} }), (error: Error) => {
+      assert.match(error.message, /where 3 databases are \(lake, shop, till\)/)
+      for (const name of ['lake', 'shop', 'till']) {
+        assert.ok(error.message.includes(`${name}: { engine: 'postgres', secret: '/dray/test/${name}/url' }`), name)
+        assert.match(
+          error.message,
+          new RegExp(`create-secret --name /dray/test/${name}/url --secret-string file://${name}\\.url`),
+        )
+      }
+      return true
+    })
   })
 
   test('is refused when it expects nothing of a workflow', async () => {

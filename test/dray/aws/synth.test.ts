@@ -71,6 +71,6 @@ describe('cdk synth', () => {
   })
 
   test('refuses an environment that there is not', async () => {
-    await assert.rejects(synth({ environment: 'prd' }), /There is no environment prd.*has dev, prod/)
+    await assert.rejects(synth({ environment: 'prd' }), /There is no environment prd.*here are dev, prod/)
   })
 })

@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict'
-import { rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, it } from 'node:test'
+import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { ORDERS_PIPELINE, ordersProject } from '#test/services/orders-project.ts'
 import { writeProject } from '#test/services/small-project.ts'
 import { startDray, temporaryHome } from './dray-process.ts'
+
+const UNKNOWN_DATABASES =
+  /^dray: Nothing was synthesized, since the environment test does not say where 2 databases are \(lake, till\); add .* lake: \{.*till: \{.*create-secret/
 
 describe('what is broken is said with its place and its remedy, and nothing is done:', { concurrency: 2 }, () => {
   const { home, remove } = temporaryHome()
@@ -33,6 +40,28 @@ describe('what is broken is said with its place and its remedy, and nothing is d
       assert.notEqual(changed, ORDERS_PIPELINE)
       writeFileSync(join(folder, 'functions/orders/pipeline.ts'), changed)
     })
+  }
+
+  function withProject(from: string, to: string): string {
+    return project((folder) => {
+      const file = join(folder, 'infra/project.ts')
+      const text = readFileSync(file, 'utf8')
+      assert.ok(text.includes(from), from)
+      writeFileSync(file, text.replace(from, to))
+    })
+  }
+
+  /** The project with an environment named test. */
+  function withEnvironment(settings: string): string {
+    return withProject('environments: {}', `environments: { test: ${settings} }`)
+  }
+
+  /** The pipeline reads what has changed. */
+  function withCursor(): string {
+    const text = ORDERS_PIPELINE.replace('name: text().nullable()', 'name: text().nullable(), at: timestamp()')
+      .replace('fullLoad,', 'changedSince, timestamp,')
+      .replace('fullLoad(Source)', "changedSince(Source, { cursor: 'at', zone: 'UTC' })")
+    return project((folder) => writeFileSync(join(folder, 'functions/orders/pipeline.ts'), text))
   }
 
   /** One line on stderr, nothing on stdout, exit code 2. */
@@ -91,6 +120,165 @@ describe('what is broken is said with its place and its remedy, and nothing is d
       ['run', 'orders', '--progress', 'none'],
       /^dray: orders reads till\.orders, and till, which is embedded here, has no such table yet.*import csv <file> --into till\.orders.*TILL_DATABASE_URL=/,
     ))
+  for (const verb of ['deploy', 'diff']) {
+    it(`${verb} of an environment that knows none of the databases`, () =>
+      assertSaid([verb, 'test'], UNKNOWN_DATABASES, { folder: withEnvironment('{ databases: {}, expected: {} }') }))
+  }
+  it('synth of an environment that knows none of the databases', async () => {
+    const cwd = withEnvironment('{ databases: {}, expected: {} }')
+    const app = join(packageFolder, 'aws/app.ts')
+
+    const { status, stderr } = spawnSync(process.execPath, [app], { cwd, encoding: 'utf8' })
+
+    assert.match(stderr, UNKNOWN_DATABASES)
+    assert.equal(stderr.trimEnd().split('\n').length, 1, stderr)
+    assert.equal(status, 1)
+  })
+  for (const [what, text, message] of [
+    ['a line without =', 'TILL_DATABASE_URL', /line 1 is no NAME=value/],
+    ['a quote that is not closed', 'A="x\nB=y', /the quote that begins in line 1 \(A\) is not closed/],
+    ['a variable that is set twice', 'A=x\n# and\nA=y', /A is set in line 1 and again in line 3/],
+  ] as const) {
+    it(`a .env with ${what}`, () =>
+      assertSaid(['runs'], new RegExp(`^dray: .*\\.env: ${message.source}, so nothing was done; write each variable`), {
+        folder: project((folder) => writeFileSync(join(folder, '.env'), text)),
+      }))
+  }
+  it('a byte order mark and CRLF in .env are no part of a name or a value', () =>
+    assertSaid(['run', 'orders'], /^dray: TILL_DATABASE_URL is not the URL of a database/, {
+      folder: project((folder) =>
+        writeFileSync(join(folder, '.env'), '\uFEFFTILL_DATABASE_URL=oracle://host/db\r\nA="two\r\nlines"\r\n'),
+      ),
+    }))
+  it('a project without package.json', () =>
+    assertSaid(['plan', 'orders'], /^dray: There is no package\.json in .*so nothing was done; put it back/, {
+      folder: project((folder) => rmSync(join(folder, 'package.json'))),
+    }))
+  it('an environment that is misspelt', () =>
+    assertSaid(
+      ['runs', '--env', 'tset'],
+      /^dray: There is no environment tset in .*did you mean test\? There are test\./,
+      {
+        folder: withEnvironment("{ databases: {}, expected: { nightly: { successWithin: '1d' } } }"),
+      },
+    ))
+  for (const [what, steps, message] of [
+    [
+      'a cycle in after',
+      'run(orders, { after: [mart] }), run(mart, { after: [orders] })',
+      /orders → mart → orders is a cycle.*remove one/,
+    ],
+    ['one pipeline twice', 'run(orders), run(orders)', /runs orders twice.*remove one/],
+    ['no step at all', '', /has no steps.*add run\(<pipeline>\)/],
+  ] as const) {
+    it(`a workflow with ${what}`, () =>
+      assertSaid(['run'], new RegExp(`^dray: Workflow nightly:? ${message.source}`), {
+        folder: withProject('run(orders), run(mart, { after: [orders] })', steps),
+      }))
+  }
+  for (const [what, url, message] of [
+    [
+      'a host that nobody knows',
+      'postgres://u:p@nohost.invalid/d',
+      /the host nohost\.invalid is not known.*correct the host in TILL/,
+    ],
+    [
+      'a port where nobody listens',
+      'postgres://u:p@127.0.0.1:1/d',
+      /127\.0\.0\.1:1 cannot be connected to.*start the server, or correct/,
+    ],
+    [
+      'an engine that Dray does not know',
+      'oracle://u:p@h/d',
+      /TILL_DATABASE_URL is not the URL of a database.*set it to postgres:/,
+    ],
+    ['a password that is not escaped', 'postgres://u:p#ss@h/d', /TILL_DATABASE_URL holds a character.*# as %23/],
+  ] as const) {
+    it(`a database at ${what}`, () =>
+      assertSaid(['run', 'orders', '--progress', 'none'], new RegExp(`^dray: .*${message.source}`), {
+        TILL_DATABASE_URL: url,
+      }))
+  }
+  for (const [what, args, message] of [
+    [
+      'a chunk of no length',
+      ['--from', '2024-01-01', '--to', '2024-02-01', '--chunk', '0d'],
+      /--chunk "0d" is not a length.*write 1h/,
+    ],
+    [
+      'a chunk without a unit',
+      ['--from', '2024-01-01', '--to', '2024-02-01', '--chunk', '1'],
+      /--chunk "1" is not a length.*write 1h/,
+    ],
+    [
+      'a day that no month has',
+      ['--from', '2024-02-30', '--to', '2024-03-01'],
+      /--from "2024-02-30" is not a point in time.*write it as/,
+    ],
+    ['a date of another form', ['--from', '2024-01-01', '--to', '02/01/2024'], /--to ".*" is not a point in time/],
+    [
+      'an end before its beginning',
+      ['--from', '2024-02-01', '--to', '2024-01-01'],
+      /--from 2024-02-01 is not before --to 2024-01-01/,
+    ],
+    [
+      'an empty range',
+      ['--from', '2024-01-01', '--to', '2024-01-01'],
+      /--from 2024-01-01 is not before --to 2024-01-01/,
+    ],
+  ] as const) {
+    it(`a backfill of ${what}`, () =>
+      assertSaid(['backfill', 'orders', ...args], new RegExp(`^dray: ${message.source}`), { folder: withCursor() }))
+  }
+  it('a pipeline whose last_run is to be reset and which there is not', () =>
+    assertSaid(
+      ['state', 'reset', 'nosuch', '--yes'],
+      /^dray: There is no pipeline nosuch, so nothing was done; there are orders\./,
+    ))
+  it('a port that is taken', async () => {
+    const server = createServer().listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+
+    await assertSaid(
+      ['dev', '--port', String(port)],
+      /^dray: The port \d+ of 127\.0\.0\.1 is taken, .*take another one: `npx dray dev --port/,
+    )
+    server.close()
+  })
+  it('a Node that is too old, where none comes with Dray', () => {
+    const bin = join(project(), 'bin')
+    mkdirSync(join(bin, 'infra/dray/cli'), { recursive: true })
+    const command = join(bin, 'infra/dray/cli/node24')
+    copyFileSync(join(packageFolder, 'cli/node24'), command)
+    writeFileSync(join(bin, 'node'), '#!/bin/sh\n[ "$1" = --version ] && echo v18.20.0 && exit 0\nexit 1\n', {
+      mode: 0o755,
+    })
+
+    const { status, stderr } = spawnSync('/bin/sh', [command, 'x.ts'], {
+      env: { PATH: `${bin}:/usr/bin:/bin` },
+      encoding: 'utf8',
+    })
+
+    assert.match(
+      stderr,
+      /^No Node comes with Dray for this platform, and .*node is v18\.20\.0, so nothing was run: install Node 24/,
+    )
+    assert.equal(status, 1)
+  })
+  it('a folder of the state that is a file', () =>
+    assertSaid(['state', 'show'], /^dray: .*package\.json cannot be written \(it is no folder\).*DRAY_HOME=<folder>/, {
+      DRAY_HOME: join(whole, 'package.json'),
+    }))
+  it('a folder of the state that may only be read', {
+    skip: process.getuid?.() === 0 && 'root writes everywhere',
+  }, () => {
+    const only = join(project(), 'only-read')
+    mkdirSync(only, { mode: 0o500 })
+    return assertSaid(['state', 'show'], /^dray: .*only-read cannot be written .*DRAY_HOME=<folder>/, {
+      DRAY_HOME: only,
+    })
+  })
   it('a folder that cannot be made', () =>
     assertSaid(['state', 'show'], /^dray: \/proc\/nope cannot be made .*DRAY_HOME=<folder>/, {
       DRAY_HOME: '/proc/nope',

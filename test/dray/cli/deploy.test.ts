@@ -103,8 +103,8 @@ describe('dray diff, dray deploy and dray destroy', () => {
   })
 
   for (const [what, message, variables, ...args] of [
-    ['an unknown environment', /no environment production.* has dev, prod\./, signedIn, 'deploy', 'production'],
-    ['an unknown environment', /no environment production.* has dev, prod\./, signedIn, 'destroy', 'production'],
+    ['an unknown environment', /no environment production.*here are dev, prod\./, signedIn, 'deploy', 'production'],
+    ['an unknown environment', /no environment production.*here are dev, prod\./, signedIn, 'destroy', 'production'],
     [
       'missing credentials',
       /no credentials of AWS, so dev cannot be worked with.*aws sso login/,

@@ -1,41 +1,21 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { after, before, beforeEach, describe, it } from 'node:test'
-import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
-import { fixtureFolder } from '#test/fixture-project.ts'
 import { dray, temporaryHome } from './dray-process.ts'
+import { NO_TERMINAL, onTerminal as runOnTerminal } from './terminal.ts'
 
-/* The command on a terminal, which `script` of Linux makes: what it asks, and what it does with the answers. */
+/* What the command asks on a terminal, and what it does with the answers. */
 
-describe('questions on a terminal', { skip: process.platform !== 'linux' && 'script is another command here' }, () => {
+describe('questions on a terminal', { skip: NO_TERMINAL }, () => {
   const { home, remove } = temporaryHome()
   const urls = Object.fromEntries(
     ['SHOP', 'TILL', 'LAKE'].map((name) => [`${name}_DATABASE_URL`, `sqlite:${join(home, `${name}.db`)}`]),
   )
   let lake: DatabaseSync
 
-  /** Types an answer at each question, Ctrl-C as `\x03`, the end of the input as `\x04`. */
-  async function onTerminal(args: readonly string[], answers: readonly string[]) {
-    const command = [process.execPath, join(packageFolder, 'cli/dray.ts'), ...args].map((word) => `'${word}'`).join(' ')
-    const child: ChildProcess = spawn('script', ['--quiet', '--return', '--flush', '--command', command, '/dev/null'], {
-      cwd: fixtureFolder,
-      env: { ...process.env, HOME: home, DRAY_HOME: home, NO_COLOR: '1', ...urls },
-      stdio: ['pipe', 'pipe', 'inherit'],
-    })
-    const left = [...answers]
-    let output = ''
-    let asked = 0
-    child.stdout?.on('data', (data: Buffer) => {
-      output += data
-      const questions = output.split('[y/N]').length - 1
-      for (; asked < questions; asked += 1) child.stdin?.write(left.shift() ?? '\x04')
-    })
-    const [code] = await once(child, 'close')
-    return { code, output: output.replaceAll('\r\n', '\n'), asked }
-  }
+  const onTerminal = (args: readonly string[], answers: readonly string[]) =>
+    runOnTerminal(args, { home, urls, answers })
 
   const columns = () =>
     lake

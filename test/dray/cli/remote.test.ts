@@ -361,7 +361,7 @@ describe('dray --env dev', () => {
       assert.deepEqual([code, stdout], [2, ''])
     }
 
-    it('there is no such environment', () => refusedWith(/no environment test.* has dev, prod/, {}, 'test'))
+    it('there is no such environment', () => refusedWith(/no environment test.*here are dev, prod/, {}, 'test'))
     it('there is no such stack', () => refusedWith(/no stack Dray-prod .*`npx dray deploy prod`/, {}, 'prod'))
     it('there are no credentials', () =>
       refusedWith(/no credentials of AWS.*aws sso login/, {

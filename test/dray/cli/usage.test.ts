@@ -39,7 +39,7 @@ describe('dray refuses in one line, with exit code 2,', { concurrency: 2 }, () =
       /--only names "order", so nothing was run; .* has customers, orders, data-mart\./,
     ))
   it('a target that there is not, and names those there are', () =>
-    assertRefused(['run', 'customers', '--env', 'production'], /no environment production.* has dev, prod\./))
+    assertRefused(['run', 'customers', '--env', 'production'], /no environment production.*here are dev, prod\./))
   it('the former name of --env, and gives the new one', () =>
     assertRefused(['runs', '--target', 'dev'], /It is called --env now: write --env dev/))
   it('a malformed URL, and does not print it', async () => {
@@ -81,6 +81,7 @@ describe('dray', () => {
 
     assert.deepEqual([wrong.code, usage.code], [2, 2])
     assert.deepEqual(JSON.parse(usage.stdout), {
+      version: 1,
       error: {
         code: 'usage',
         message: "required option '--from <time>' not specified. See npx dray backfill --help.",
@@ -107,8 +108,8 @@ describe('dray', () => {
     const state = await dray(home, ['state', 'show', '--json'])
 
     assert.match(text.stdout, /Nothing has run yet/)
-    assert.deepEqual(JSON.parse(json.stdout), { runs: [] })
-    assert.deepEqual(JSON.parse(state.stdout), { pipelines: [] })
+    assert.deepEqual(JSON.parse(json.stdout), { version: 1, runs: [] })
+    assert.deepEqual(JSON.parse(state.stdout), { version: 1, pipelines: [] })
     assert.equal(json.stderr, '')
   })
 

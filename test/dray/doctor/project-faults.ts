@@ -138,8 +138,8 @@ export const ofProject: readonly Fault[] = [
   {
     name: 'a field in by that the model does not have',
     files: edited(pipelineFile, "by: 'id'", "by: 'orderId' as never"),
-    line: /orders names the field orderId, which the model of dst\.order_fact does not have/,
-    remedy: /correct it in by/,
+    line: /pipeline\('orders'\): upsert\(\): by names "orderId", and the model of dst\.order_fact has no such field/,
+    remedy: /its fields are id, /,
   },
   {
     name: 'a database that the project does not have',
@@ -155,8 +155,8 @@ export const ofProject: readonly Fault[] = [
       'environments: {}',
       "environments: { dev: { databases: { src: { engine: 'mysql', secret: 's' } }, expected: { nightly: { successWithin: '1d' } } } }",
     ),
-    line: /the environment dev does not say where dst is/,
-    remedy: /add it to its databases in infra\/environments\.ts/,
+    line: /the environment dev does not say where the database dst is/,
+    remedy: /add to its databases in infra\/environments\.ts: dst: \{/,
   },
   {
     name: 'an environment in no region',

@@ -114,7 +114,7 @@ export const handler = taskHandler(dataMart)`,
           'insert into orders values (1)',
         ),
       ),
-    line: /cursor: orders: 1 rows of src\.orders have no last_updated/,
+    line: /cursor: orders: 1 row of src\.orders has no last_updated/,
     remedy: /fill it in, or say nulls/,
   },
   {

@@ -153,7 +153,7 @@ function silentLosses(
     test('sling#380, dlt#1935: rows without a cursor are refused with their number, or read as was asked', async () => {
       await Item.insertAll([{ id: 1n }, { id: 2n, changedAt: timestampOf('2024-01-01 00:00:00') }])
 
-      await assert.rejects(run('run-1'), /1 rows of losses-source\.item have no changed_at/)
+      await assert.rejects(run('run-1'), /1 row of losses-source\.item has no changed_at/)
       await harness.services.state.releaseLease('items', 'run-1')
       await run('run-2', { nulls: 'include', partitionRows: 1 })
 

@@ -169,7 +169,7 @@ onEachEngine('computed cursors', [source, target], (engine) => {
       { id: 2n, createdAt: at('08:00:00') },
     ])
 
-    await refused(orders, 'run-1', /1 rows of .*orders have no coalesce\(Updated "at", created_at\)/)
+    await refused(orders, 'run-1', /1 row of .*orders has no coalesce\(Updated "at", created_at\)/)
     await run(read(['updatedAt', 'createdAt'], { nulls: 'include' }), 'run-2')
 
     assert.deepEqual(await loaded(), [1, 2])

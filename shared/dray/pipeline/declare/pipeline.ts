@@ -10,6 +10,7 @@ import { mappingOf } from './copy-fields.ts'
 import { declaredChecks } from './declared-checks.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
+import { refuseUnknownFields } from './known-fields.ts'
 import type { Loading } from './loading.ts'
 import { ownerOf } from './owner.ts'
 import { type RowLimits, rowLimitsOf } from './row-limits.ts'
@@ -132,6 +133,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
     )
   }
   refuseUnreadFields(name, options.transform, extract)
+  refuseUnknownFields(name, load)
   refuseOwnNames(name, load)
   const deletes = deletesOf(name, options.deletes as DeletesOption, extract, load)
   const { database, table } = load.target.definition

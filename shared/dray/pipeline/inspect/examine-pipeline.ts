@@ -1,9 +1,12 @@
 import { type Checked, found } from '#dray/database/health.ts'
+import type { ReadingMode } from '#dray/messages/run-mode.ts'
 import { prepareChecks } from '#dray/pipeline/checks/prepare-checks.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
+import { refuseClaimed } from '#dray/pipeline/landing/claim.ts'
 import { notesOfNewColumns } from '#dray/pipeline/landing/follow-columns.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
+import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
 import { startOfRun } from '#dray/pipeline/stages/draft-run.ts'
 import type { Services } from '../services.ts'
 import { attempt } from './attempt.ts'
@@ -18,12 +21,14 @@ export interface PipelineSurroundings {
   readonly services: Services | null
   /** The first run makes the target's table from its model. */
   readonly makesTargets: boolean
+  /** Of the run that is asked for; a usual one unless given. */
+  readonly mode?: ReadingMode | null
 }
 
 /** Looks at a pipeline's tables, rights and `last_run` as Plan does. Takes no lease and writes nothing. */
 export async function examinePipeline(
   pipeline: Pipeline,
-  { isConnected, services, makesTargets }: PipelineSurroundings,
+  { isConnected, services, makesTargets, mode = null }: PipelineSurroundings,
 ): Promise<readonly Checked[]> {
   const [source, target] = [pipeline.extract.source.definition, pipeline.load.target.definition]
   const names = [...new Set([source.database, target.database])]
@@ -49,12 +54,17 @@ export async function examinePipeline(
     await prepareChecks(pipeline.name, pipeline.checks, pipeline.load.target)
     return []
   })
-  if (services === null) return [...checks, ...contract, ...prepared]
+  const landing = await attempt('target', pipeline.name, async () => {
+    await refuseClaimed(pipeline)
+    refuseToLoadTwice(pipeline, mode)
+    return []
+  })
+  if (services === null) return [...checks, ...contract, ...prepared, ...landing]
   const start = await attempt('last_run', pipeline.name, async () => {
-    const { notes } = await startOfRun(pipeline, null, known, services)
+    const { notes } = await startOfRun(pipeline, mode, known, services)
     return notes.map((note) => found('last_run', 'warning', note))
   })
-  return [...checks, ...contract, ...prepared, ...start]
+  return [...checks, ...contract, ...prepared, ...landing, ...start]
 }
 
 function madeLater(checked: Checked): Checked {

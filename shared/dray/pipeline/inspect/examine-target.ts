@@ -5,6 +5,7 @@ import { columnOf } from '#dray/active-record/table-definition.ts'
 import type { Adapter, Connection } from '#dray/database/adapter.ts'
 import { type Checked, found } from '#dray/database/health.ts'
 import { compile } from '#dray/database/statement.ts'
+import { TransientError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { foreignKeysTo } from '#dray/pipeline/landing/foreign-keys.ts'
 import { refuseReferring } from '#dray/pipeline/landing/replacement.ts'
@@ -71,6 +72,8 @@ async function examineGrants(
   for (const statement of statements) {
     const explained = compile(adapter, sql`explain ${statement}`)
     await connection.query(explained.sql, explained.parameters).catch((error: Error) => {
+      // As one that has waited for somebody's lock: no right is missing.
+      if (error instanceof TransientError) throw error
       const where = `${definition.database}.${definition.table}`
       const what = explained.sql.split(' ')[1]
       faults.push(

@@ -37,6 +37,15 @@ export async function claimTable(pipeline: Claiming, known: RaisedFence): Promis
   return mark
 }
 
+/** What `claimTable` would refuse, of a run that has not begun. */
+export async function refuseClaimed(pipeline: Claiming): Promise<void> {
+  const { database, definition } = pipeline.load.target
+  const { Fence } = ledgerOf(database)
+  const live = await database.withConnection((connection) => connection.describe(Fence.definition.table))
+  if (!live?.columns.some(({ name }) => name === 'written_table')) return
+  await refuseShared(pipeline, await wholeName(database, definition.table))
+}
+
 async function refuseShared({ name, load, written }: Claiming, writtenTable: string): Promise<void> {
   const { database, definition } = load.target
   const others = await ledgerOf(database).Fence.where({ writtenTable }).toArray()

@@ -1,4 +1,7 @@
+import { sql } from 'kysely'
+import { tableName, where } from '#dray/active-record/sql.ts'
 import type { Connection } from '#dray/database/adapter.ts'
+import { compile } from '#dray/database/statement.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { BackfillMode } from '#dray/messages/run-mode.ts'
 import { type Duration, secondsOf } from '#dray/pipeline/declare/duration.ts'
@@ -11,6 +14,7 @@ import { checkNullCursors } from './checked-cursor.ts'
 import { cursorOf } from './cursor-value.ts'
 import type { Draft } from './draft.ts'
 import { cut, type Partition } from './partitions.ts'
+import { ownRows } from './source-rows.ts'
 import { type SourceTable, sourceTable } from './source-table.ts'
 import { rangeCondition, settledWindow, type Window } from './window.ts'
 
@@ -46,6 +50,24 @@ export async function draftBackfill(
       : chunksOf(window, asked.chunk ?? CHUNK, notes)
     const drafted = await partitionsOf(extract, chunks, connection, table, services.signal)
     return { window: { ...settled, ...window }, ...drafted, advances: false, notes }
+  })
+}
+
+/** How many rows a range has, before any of it is planned. Throws `Configuration` for what is no range. */
+export async function rowsOfRange(
+  extract: Extraction,
+  asked: BackfillMode['backfill'],
+  signal: AbortSignal,
+): Promise<number> {
+  const range = rangeOf(extract, asked)
+  return extract.source.database.withConnection(async (connection, adapter) => {
+    const table = await sourceTable(extract, connection, adapter)
+    const conditions = [...ownRows(extract, table), rangeCondition(extract, range, table)]
+    const { sql: text, parameters } = compile(
+      adapter,
+      sql`select count(*) from ${tableName(extract.source.definition)}${where(conditions)}`,
+    )
+    return Number((await connection.query(text, parameters, { signal })).rows[0]?.[0])
   })
 }
 

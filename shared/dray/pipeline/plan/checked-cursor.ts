@@ -103,7 +103,8 @@ export async function checkNullCursors(
   )
   const rows = Number((await connection.query(statement.sql, statement.parameters)).rows[0]?.[0])
   if (rows === 0) return null
-  const found = `${rows} rows of ${source.definition.database}.${source.definition.table} have no ${cursorName(extraction)}`
+  const [counted, have] = rows === 1 ? ['1 row', 'has'] : [`${rows} rows`, 'have']
+  const found = `${counted} of ${source.definition.database}.${source.definition.table} ${have} no ${cursorName(extraction)}`
   if (cursor.nulls === 'include') return `${found}: read in each run (nulls: 'include')`
   if (cursor.nulls === 'exclude') return `${found}: never read (nulls: 'exclude')`
   throw new TerminalError(
