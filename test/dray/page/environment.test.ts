@@ -21,8 +21,8 @@ const ENV = ['--env', 'dev'] as const
 const NAME = 'Ann Example'
 
 /*
- * `dray dev --env dev` as a process: state in dynalite, staging in S3 (fauxqs), databases in PostgreSQL, the handlers and
- * the state machine as they are, and a gate before all of AWS that notes what is asked.
+ * `dray dev --env dev` as a process: state in dynalite, staging in S3 (fauxqs), databases in PostgreSQL, the handlers
+ * and the state machine as they are, and a gate before all of AWS that notes what is asked.
  */
 
 describe('the page of an environment', { skip: isSkipped }, () => {
