@@ -3,12 +3,13 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Command, InvalidArgumentError } from 'commander'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { CommandProcess, PageSource } from '#dray-infra/page/page-source.ts'
 import { packageFolder, projectFolder } from '#dray-infra/project/project-folder.ts'
 import { commandFor, isLocal, startAllDatabases, withRemote, withStores } from './environment.ts'
 import { listenForInterrupts } from './interrupts.ts'
 import { print, say } from './output.ts'
-import { entriesIn, localEntries } from './runs-logs.ts'
+import { entriesIn, keptEntries } from './runs-logs.ts'
 import { type CommonOptions, type Verbs, withCommonOptions } from './verb.ts'
 
 interface DevOptions extends CommonOptions {
@@ -58,7 +59,9 @@ async function devHere(options: DevOptions, signal: AbortSignal): Promise<void> 
     const source: PageSource = {
       env: options.env,
       stores,
-      logOf: localEntries,
+      logOf: keptEntries,
+      explained: (error) => error,
+      look: null,
       stateFile: fileOfEndpoint(process.env.STATE_ENDPOINT ?? ''),
       isMasked: false,
       databases: databases.then(() => {}),
@@ -72,17 +75,21 @@ async function devHere(options: DevOptions, signal: AbortSignal): Promise<void> 
 
 async function devRemotely(options: DevOptions, signal: AbortSignal): Promise<void> {
   const { env, mask, allowActions = false } = options
+  const { explained } = await import('#dray-infra/remote/refusals.ts')
+  const there = (args: readonly string[]) => started([...args, '--env', env], process.env)
   await withRemote(options, (environment) =>
     served(
       {
         env,
         stores: environment,
         logOf: (run) => entriesIn(environment, run),
+        explained: (error) => explained(error, env),
+        look: (args) => printedBy(there([...args, '--json'])),
         stateFile: null,
         isMasked: mask,
         databases: null,
         slots: null,
-        act: allowActions ? (args) => started([...args, '--env', env], process.env) : null,
+        act: allowActions ? there : null,
       },
       options,
       signal,
@@ -122,4 +129,11 @@ function started(args: readonly string[], environment: NodeJS.ProcessEnv): Comma
     return { code, stdout, stderr }
   }
   return { ended: ended(), stop: () => void child.kill('SIGINT') }
+}
+
+/** The document of a command. Throws `Configuration` with what it said where it failed. */
+async function printedBy({ ended }: CommandProcess): Promise<unknown> {
+  const { code, stdout, stderr } = await ended
+  if (code === 0) return JSON.parse(stdout)
+  throw new ConfigurationError(stderr.trim().replace(/^dray: /, '') || `The command ended with ${code}.`)
 }

@@ -21,7 +21,7 @@ import { printJson } from './verb.ts'
 export function runRemotely(asked: Asked, options: RunOptions): Promise<ExitCode> {
   return withRemote(options, async (environment) => {
     const given = await asked(environment)
-    const id = newRunId()
+    const id = options.runId ?? newRunId()
     const machine = environment.machine(given.workflow.name)
     await machine.start(id, inputOf(given))
     const run = watchedRun({ ...given, machine }, id, environment.settings.name)

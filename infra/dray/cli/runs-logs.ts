@@ -28,8 +28,18 @@ async function logEntries(id: string, options: CommonOptions): Promise<Entry[]> 
   return isLocal(options) ? localEntries(id) : withRemote(options, (environment) => entriesIn(environment, id))
 }
 
+/** What is kept of the log of a local run: nothing of one that has logged nothing. */
+export async function keptEntries(id: string): Promise<Entry[]> {
+  try {
+    return await localEntries(id)
+  } catch (error) {
+    if (((error as Error).cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT') return []
+    throw error
+  }
+}
+
 /** The same of a local run. */
-export async function localEntries(id: string): Promise<Entry[]> {
+async function localEntries(id: string): Promise<Entry[]> {
   return (await localLines(id)).map(entryOf)
 }
 

@@ -46,7 +46,7 @@ export function detachOption(): Option {
 
 /** For the page, which shows a run from its start on. */
 export function runIdOption(): Option {
-  return new Option('--run-id <id>', 'the name of a local run').hideHelp()
+  return new Option('--run-id <id>', 'the name of the run').hideHelp()
 }
 
 /** For the page, which starts what an event or a schedule asks for. */

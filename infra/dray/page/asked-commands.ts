@@ -28,6 +28,10 @@ export const askedBeside = z.strictObject({
   row: z.array(z.tuple([z.string(), z.string().nullable()])).max(2_000),
 })
 
+/** What a command looks at in the databases of an environment. */
+export const askedLook = z.strictObject({ kind: z.enum(['tables', 'plan', 'preview']), pipeline: name })
+
+export type AskedLook = z.output<typeof askedLook>
 export type AskedCommand = z.output<typeof askedCommand>
 
 /** The words of a command of Dray, and whether it makes a run. */

@@ -4,6 +4,7 @@ import type { Timestamp } from 'dray/internal/active-record/values.ts'
 import type { Text } from 'dray/internal/block/block.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import { rowTransformer } from 'dray/internal/pipeline/rows/transform-rows.ts'
+import { canonicalText } from 'dray/internal/pipeline/texts/canonical.ts'
 import type { BesideDocument } from './documents.ts'
 
 /** What a replay of a kept row would come to: what the transform makes of it now, beside what the target has. */
@@ -30,7 +31,7 @@ export async function besideTarget(
       before,
       after,
       isKey: isKey(column),
-      differs: !isNew && !isFilled && before !== after,
+      differs: !isNew && !isFilled && canonicalText(column, before) !== canonicalText(column, after),
     }
   })
   const differs = compared.some((one) => one.differs)

@@ -29,12 +29,17 @@ const MOST_CHARACTERS = 4_000
 /** Commands of Dray, started as a person would: each a process that runs the files as they are then. */
 export class Commands {
   readonly #start: (args: readonly string[]) => CommandProcess
+  readonly #env: string
   readonly #changed: () => void
   #commands: Command[] = []
   #count = 0
 
-  constructor(start: (args: readonly string[]) => CommandProcess, changed: () => void) {
+  constructor(
+    start: (args: readonly string[]) => CommandProcess,
+    { env, changed }: { readonly env: string; changed(): void },
+  ) {
     this.#start = start
+    this.#env = env
     this.#changed = changed
   }
 
@@ -63,7 +68,8 @@ export class Commands {
   ): CommandDocument {
     this.#count += 1
     const process = this.#start([...args, ...hidden])
-    const text = `npx dray ${args.map(quoted).join(' ')}`
+    const place = this.#env === 'local' ? [] : ['--env', this.#env]
+    const text = `npx dray ${[...args, ...place].map(quoted).join(' ')}`
     const command: Command = {
       id: this.#count,
       text,

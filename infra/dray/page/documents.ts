@@ -118,6 +118,8 @@ export interface RunDetailDocument {
   readonly steps: readonly RunStepDocument[]
   readonly partitions: readonly Omit<PartitionRecord, 'runId' | 'spent'>[]
   readonly calls: readonly Call[]
+  /** Why the log could not be read, so that calls are missing. */
+  readonly logFault: string | null
   readonly criticalPath: readonly string[]
   readonly cost: { readonly usDollars: number; readonly planned: number | null; readonly calls: number } | null
 }
@@ -196,6 +198,23 @@ export interface PipelineStateDocument {
   readonly version: number
   readonly countedRows: number | null
 }
+
+/** What the next run of a pipeline would read. */
+export interface PlanDocument {
+  /** Null where all rows are read. */
+  readonly window: { readonly from: string | null; readonly to: string } | null
+  readonly rows: number
+  readonly partitions: number
+  readonly seconds: number
+  readonly usDollars: number
+  readonly notes: readonly string[]
+}
+
+/** What a command has seen in the databases of an environment. */
+export type LookDocument =
+  | { readonly kind: 'tables'; readonly checks: readonly CheckedDocument[] }
+  | { readonly kind: 'plan'; readonly plan: PlanDocument }
+  | { readonly kind: 'preview'; readonly preview: PreviewDocument }
 
 /** What a step came to in one run. */
 export interface HistoryPoint {

@@ -7,14 +7,18 @@ export interface PageSource {
   /** `local`, or the name of an environment. */
   readonly env: string
   readonly stores: Stores
-  /** What the functions of a run have logged. */
+  /** What the functions of a run have logged; throws where that cannot be read. */
   logOf(run: string): Promise<readonly Entry[]>
+  /** An error in words that say what to do. */
+  explained(error: unknown): unknown
   /** A file that changes with the state; null where there is none to look at. */
   readonly stateFile: string | null
   /** Resolves when databases can be asked; null where the page asks none. */
   readonly databases: Promise<void> | null
   /** What waits for runs that events have asked for; null where events go to a bus. */
   readonly slots: WorkflowSlots | null
+  /** Has a command of Dray look at the databases of an environment, and gives its document; null on the laptop. */
+  readonly look: ((args: readonly string[]) => Promise<unknown>) | null
   /** Values of rows are shown in their shape alone. */
   readonly isMasked: boolean
   /** Starts a command of Dray; null where the page only shows. */

@@ -3,10 +3,14 @@ import { type Change, Changes } from './changes.ts'
 import { Commands } from './commands.ts'
 import type { CatalogueDocument, PlaceDocument, ProjectDocument } from './documents.ts'
 import { LocalBus } from './events.ts'
+import { KeptLogs } from './kept-logs.ts'
 import { Loop } from './loop.ts'
 import type { PageSource } from './page-source.ts'
 import { ProjectReader } from './project-reader.ts'
 import { Schedules } from './schedules.ts'
+
+/** How long the log of a run of an environment is taken for the newest, in ms. */
+const LOG_MS = 10_000
 
 /** What the page is made of: what it reads, what it has started, and who hears of changes. */
 export class Page {
@@ -14,6 +18,7 @@ export class Page {
   readonly changes: Changes
   /** Null where the page only shows. */
   readonly commands: Commands | null
+  readonly logs: KeptLogs
   readonly reader = new ProjectReader()
   /** Null where the page looks at an environment: there is nothing to save, and the clock and the bus are AWS's. */
   readonly loop: Loop | null
@@ -25,7 +30,11 @@ export class Page {
   constructor(source: PageSource) {
     this.source = source
     this.changes = new Changes(source.stateFile)
-    this.commands = source.act === null ? null : new Commands(source.act, () => this.changes.tell('commands'))
+    this.logs = new KeptLogs((run) => source.logOf(run), { keptMs: source.stateFile === null ? LOG_MS : 0 })
+    this.commands =
+      source.act === null
+        ? null
+        : new Commands(source.act, { env: source.env, changed: () => this.changes.tell('commands') })
     const { databases, slots } = source
     const isHere = databases !== null && slots !== null && this.commands !== null
     this.loop = isHere ? this.#watch(databases) : null

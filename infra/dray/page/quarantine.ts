@@ -95,4 +95,4 @@ export function keptRow(
 }
 
 /** Of a row that is kept, the types of its columns are not known: each letter and digit goes. */
-const TEXT = { kind: 'text', length: null, precision: null, scale: null } as const
+export const TEXT = { kind: 'text', length: null, precision: null, scale: null } as const

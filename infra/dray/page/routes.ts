@@ -2,8 +2,9 @@ import { ConfigurationError } from 'dray/internal/errors.ts'
 import { checked } from 'dray/internal/messages/message.ts'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
-import { argumentsOf, askedBeside, askedCommand } from './asked-commands.ts'
+import { argumentsOf, askedBeside, askedCommand, askedLook } from './asked-commands.ts'
 import { entriesOf } from './calls.ts'
+import { lookArguments, lookDocument } from './looks.ts'
 import { nextStarts } from './next-starts.ts'
 import type { Page } from './page.ts'
 import { historyOf, pipelineStates } from './pipelines.ts'
@@ -38,13 +39,14 @@ export function routes(page: Page): Hono {
     return context.json({ runs: found.slice(0, most).map(runDocument), hasMore: found.length > most })
   })
   app.get('/api/runs/:id', async (context) => {
-    const detail = await runDetail(source, context.req.param('id'), await page.catalogue())
+    const logs = context.req.query('calls') === 'none' ? null : page.logs
+    const detail = await runDetail(source, context.req.param('id'), { catalogue: await page.catalogue(), logs })
     // One that the page has just started is none yet, and no fault.
     return context.json(detail ?? { run: null })
   })
   app.get('/api/runs/:id/log', async (context) => {
     const { step, partition } = context.req.query()
-    const entries = await source.logOf(context.req.param('id')).catch(() => [])
+    const entries = await page.logs.of(context.req.param('id'))
     const its = entriesOf(entries, step || null, partition ? Number(partition) : null)
     return context.json({ entries: its.slice(-MOST_LINES), left: Math.max(0, its.length - MOST_LINES) })
   })
@@ -118,8 +120,21 @@ function addPipelines(app: Hono, page: Page): void {
   app.post('/api/beside', async (context) => {
     const found = checked(askedBeside, await context.req.json().catch(() => null))
     if ('fault' in found) return context.json({ error: found.fault }, 400)
+    if (source.databases === null) {
+      throw new ConfigurationError(
+        `The rows of ${source.env} are not held against its target here; \`npx dray preview ${found.data.pipeline} --env ${source.env} --keys <keys>\` shows what the transform makes of them now.`,
+      )
+    }
     await source.databases
-    return context.json(source.databases === null ? null : await reader.ask({ kind: 'beside', ...found.data }))
+    return context.json(await reader.ask({ kind: 'beside', ...found.data }))
+  })
+  app.post('/api/look', async (context) => {
+    const found = checked(askedLook, await context.req.json().catch(() => null))
+    if ('fault' in found) return context.json({ error: found.fault }, 400)
+    const { look } = source
+    if (look === null) throw new ConfigurationError('The page of the laptop looks at its databases by itself.')
+    const args = lookArguments(found.data, await page.catalogue())
+    return context.json(lookDocument(found.data, await look(args), source))
   })
 }
 
@@ -135,10 +150,15 @@ function addLoop(app: Hono, page: Page): void {
     })
   })
   app.post('/api/schedules', async (context) => {
+    if (schedules === null) {
+      throw new ConfigurationError(
+        `The schedules of ${page.source.env} are AWS's; this page turns those of the laptop.`,
+      )
+    }
     const { isOn } = await context.req.json()
-    schedules?.turn(isOn === true)
+    schedules.turn(isOn === true)
     page.changes.tell('loop')
-    return context.json({ isOn: schedules?.isOn ?? false })
+    return context.json({ isOn: schedules.isOn })
   })
   app.post('/events', async (context) => {
     const catalogue = await page.catalogue()

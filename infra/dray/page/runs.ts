@@ -3,6 +3,7 @@ import type { RunDetail, RunRecord } from 'dray/internal/state/state-store.ts'
 import { type Call, callsOf, closedAt } from './calls.ts'
 import { criticalPath } from './critical-path.ts'
 import type { CatalogueDocument, RunDetailDocument, RunDocument } from './documents.ts'
+import type { KeptLogs } from './kept-logs.ts'
 import type { PageSource } from './page-source.ts'
 
 export function runDocument(run: RunRecord): RunDocument {
@@ -23,17 +24,23 @@ export function runDocument(run: RunRecord): RunDocument {
   }
 }
 
+export interface RunSurroundings {
+  readonly catalogue: CatalogueDocument | null
+  /** Null where calls are not asked for. */
+  readonly logs: KeptLogs | null
+}
+
 /** A run with its steps, its partitions, and each call in time. */
 export async function runDetail(
-  source: PageSource,
+  { stores: { state }, explained }: PageSource,
   id: string,
-  catalogue: CatalogueDocument | null,
+  { catalogue, logs }: RunSurroundings,
 ): Promise<RunDetailDocument | null> {
-  const detail = await source.stores.state.run(id)
+  const detail = await state.run(id)
   if (detail === null) return null
-  const logged = callsOf(await source.logOf(id).catch(() => []))
+  const { entries, fault: logFault } = await logged(detail.run, logs, explained)
   // How a step ended is asked when it has: that is no work of it.
-  const calls = closedAt(logged, detail.run.endTime).filter(({ stage }) => stage !== 'outcome')
+  const calls = closedAt(callsOf(entries), detail.run.endTime).filter(({ stage }) => stage !== 'outcome')
   const declared = catalogue?.workflows.find(({ name }) => name === detail.run.workflow)?.steps ?? []
   const cost = runCost(detail)
   const steps = stepsOf(detail, declared, calls)
@@ -42,8 +49,17 @@ export async function runDetail(
     steps,
     partitions: detail.partitions.map(({ runId: _run, spent: _spent, ...partition }) => partition),
     calls,
+    logFault,
     criticalPath: criticalPath(steps),
     cost: cost === null ? null : { usDollars: cost.usDollars, planned: cost.plannedUsDollars, calls: cost.calls },
+  }
+}
+
+async function logged({ id, endTime }: RunRecord, logs: KeptLogs | null, explained: PageSource['explained']) {
+  try {
+    return { entries: (await logs?.of(id, endTime)) ?? [], fault: null }
+  } catch (error) {
+    return { entries: [], fault: (explained(error) as Error).message }
   }
 }
 

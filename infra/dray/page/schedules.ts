@@ -1,8 +1,10 @@
 import type { CatalogueDocument } from './documents.ts'
-import { nextStarts } from './next-starts.ts'
+import { lastStart, nextStarts } from './next-starts.ts'
 
 /** How often it is looked whether a start is due, in ms. */
 const LOOK_MS = 1_000
+/** Starts of one schedule that are looked at after a sleep. */
+const MOST_DUE = 1_000
 
 interface Start {
   readonly workflow: string
@@ -43,11 +45,9 @@ export class Schedules {
   async look(now: number): Promise<void> {
     const from = this.#lookedUntil
     this.#lookedUntil = now
-    const due = (await this.next(from, MOST_DUE)).filter(({ at }) => at <= now)
-    for (const workflow of new Set(due.map((start) => start.workflow))) {
-      this.#start(workflow, due.findLast((start) => start.workflow === workflow)?.at ?? now)
+    for (const { name, schedules } of (await this.#catalogue())?.workflows ?? []) {
+      const at = lastStart(schedules, { after: from, until: now, most: MOST_DUE })
+      if (at !== null) this.#start(name, at)
     }
   }
 }
-
-const MOST_DUE = 1_000

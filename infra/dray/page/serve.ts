@@ -43,7 +43,10 @@ export async function servePage(source: PageSource, { port }: { readonly port: n
   app.use(compress())
   app.route('/', routes(page))
   app.notFound((context) => context.json({ error: 'There is no such page.' }, 404))
-  app.onError((error, context) => context.json({ error: error.message }, error.name === 'Configuration' ? 400 : 500))
+  app.onError((error, context) => {
+    const { name, message } = source.explained(error) as Error
+    return context.json({ error: message }, name === 'Configuration' ? 400 : 500)
+  })
   const server = await listening(app, port)
   bound = (server.address() as AddressInfo).port
   return {

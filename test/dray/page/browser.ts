@@ -23,10 +23,11 @@ export interface ServedDev {
 
 /** Starts `dray dev` in a project, and waits for its address. */
 export async function startDev(
-  project: { readonly folder: string; readonly home: string },
+  project: { readonly folder: string; readonly home: string; readonly variables?: NodeJS.ProcessEnv },
   ...args: string[]
 ): Promise<ServedDev> {
-  const { child, ended } = startDray(project.home, ['dev', '--port', '0', ...args], {}, project.folder)
+  const { folder, home, variables = {} } = project
+  const { child, ended } = startDray(home, ['dev', '--port', '0', ...args], variables, folder)
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).once('line', resolve)
     ended.then(({ stderr }) => reject(new Error(stderr)))

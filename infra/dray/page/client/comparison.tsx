@@ -36,7 +36,7 @@ export function Comparison({ one, other }: { readonly one: RunDetailDocument; re
           </select>
         </label>
       )}
-      <Fault of={error} />
+      <Fault of={list.error ?? error} />
       {data !== null && <Compared one={one} other={data} />}
     </Section>
   )

@@ -15,15 +15,16 @@ export function Facts({
 }: {
   readonly unit: UnitDocument
   readonly state: PipelineStateDocument | null
-  readonly now: number
+  /** Null while what has run is not known. */
+  readonly now: number | null
 }) {
-  const lag = lagOf(state?.lastRun, now)
+  const lag = now === null ? null : lagOf(state?.lastRun, now)
   const facts: readonly (readonly [string, string | null])[] = [
     ['reads', [unit.reads.join(', '), unit.extract].filter(Boolean).join(': ') || null],
     ['writes', [unit.writes.join(', '), unit.load].filter(Boolean).join(': ') || null],
-    ['last_run', state?.lastRun ?? (unit.isWindowed ? 'never: the next run reads all rows' : null)],
+    ['last_run', state?.lastRun ?? (unit.isWindowed && now !== null ? 'never: the next run reads all rows' : null)],
     ['lag', lag === null ? null : duration(lag)],
-    ['next window', unit.isWindowed ? `from ${state?.lastRun ?? 'the beginning'}` : null],
+    ['next window', unit.isWindowed && now !== null ? `from ${state?.lastRun ?? 'the beginning'}` : null],
     ['lease', state === null ? null : (state.leaseOwner ?? 'free') + (state.isPending ? ', another run waits' : '')],
     ['contract', unit.contract],
     ['deletes', unit.deletes],

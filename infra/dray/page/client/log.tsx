@@ -49,7 +49,9 @@ export function LogLines({
           {plural(data?.left ?? 0, 'line')} before these: `dray runs logs {run}`
         </p>
       )}
-      {data !== null && entries.length === 0 && <p class="muted">Nothing was logged of it, or its log has expired.</p>}
+      {data !== null && error === null && entries.length === 0 && (
+        <p class="muted">Nothing was logged of it, or its log has expired.</p>
+      )}
       {shown.length > 0 && (
         <pre tabIndex={0} aria-label={`Log of ${step ?? 'the run'}`} role="region">
           {shown.map((entry, place) => (

@@ -10,13 +10,29 @@ import { Moment, plural, Status, Text } from './words.tsx'
 /** What happens on the laptop: saves, the clock, events, and what the page has started. */
 export function Loop() {
   const { data, error } = useAsked<LoopDocument>('/api/loop', ['loop', 'project'])
-  const { env } = usePlace()
+  const { env, mayAct } = usePlace()
   if (data !== null && !data.isWatching) {
     return (
-      <Empty>
-        In {env} nothing is saved here, and its clock and its bus are AWS's. <CommandLine text="npx dray dev" /> has the
-        loop of the laptop.
-      </Empty>
+      <>
+        <h1>Loop</h1>
+        <Empty>
+          In {env} nothing is saved here, and its clock and its bus are AWS's. <CommandLine text="npx dray dev" /> has
+          the loop of the laptop.
+        </Empty>
+        {data.events.length > 0 && (
+          <Section title="Events">
+            <p class="muted">They come from the bus of {env}: nothing is sent from here.</p>
+            <ul class="notes">
+              {data.events.map(({ workflow, source, detailType }) => (
+                <li key={`${workflow} ${source} ${detailType}`}>
+                  <Text of={`${detailType} from ${source}`} /> → <a href="#/">{workflow}</a>
+                </li>
+              ))}
+            </ul>
+          </Section>
+        )}
+        {mayAct && <Started />}
+      </>
     )
   }
   return (
@@ -188,11 +204,12 @@ function Events({ events }: { readonly events: LoopDocument['events'] }) {
 }
 
 function Started() {
-  const { data } = useAsked<{ readonly commands: readonly CommandDocument[] }>('/api/commands', ['commands'])
+  const { data, error } = useAsked<{ readonly commands: readonly CommandDocument[] }>('/api/commands', ['commands'])
   const commands = data?.commands ?? []
   return (
     <Section title="Started by this page">
-      {commands.length === 0 && <p class="muted">Nothing yet.</p>}
+      <Fault of={error} />
+      {commands.length === 0 && error === null && <p class="muted">Nothing yet.</p>}
       <ul class="notes">
         {commands.map(({ id, text, run, status, said, start }) => (
           <li key={id}>

@@ -71,7 +71,7 @@ function RunsSection() {
   return (
     <Section title="Latest runs" aside={data?.hasMore ? <a href="#/runs">all runs</a> : null}>
       <Fault of={error} />
-      {data === null && <div class="skeleton" aria-hidden="true" />}
+      {data === null && error === null && <div class="skeleton" aria-hidden="true" />}
       {data !== null && data.runs.length === 0 && (
         <Empty>
           Nothing has run yet. Start with <CommandLine text={pasted('dray run')} />
@@ -98,7 +98,7 @@ function Workflow({
     `/api/runs?workflow=${encodeURIComponent(name)}&limit=1`,
   )
   const run = latest.data?.runs[0] ?? null
-  const detail = useAsked<RunDetailDocument>(run === null ? null : `/api/runs/${encodeURIComponent(run.id)}`)
+  const detail = useAsked<RunDetailDocument>(run === null ? null : `/api/runs/${encodeURIComponent(run.id)}?calls=none`)
   const statuses = new Map(detail.data?.steps.map(({ name: step, status }) => [step, status]))
   const { nodes, edges } = graphOf(workflow, catalogue, { statuses, hasTables })
   return (
@@ -117,13 +117,18 @@ function Workflow({
           )}
         </span>
       </div>
+      <Fault of={latest.error ?? detail.error} />
       <Graph label={`Steps of ${name}`} nodes={nodes} edges={edges} />
       <dl class="facts">
         <div>
           <dt>latest run</dt>
           <dd>
             {run === null ? (
-              'none yet'
+              latest.data === null ? (
+                '…'
+              ) : (
+                'none yet'
+              )
             ) : (
               <a href={`#/runs/${run.id}`}>
                 <Status of={run.status} /> <Moment at={run.start} />

@@ -2,6 +2,7 @@ import { useMemo } from 'preact/hooks'
 import type { CheckedDocument, HistoryPoint, PipelineStateDocument, PreviewDocument } from '../documents.ts'
 import { Chart } from './chart.tsx'
 import { Facts, lagOf } from './facts.tsx'
+import { Checks, Looks, Notes } from './looks.tsx'
 import type { ProjectAnswer } from './overview.tsx'
 import { Action, CommandLine, Empty, Fault, Section, Wide } from './parts.tsx'
 import { usePlace } from './place.ts'
@@ -16,7 +17,7 @@ interface States {
 
 export function Pipelines() {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
-  const { data } = useAsked<States>('/api/pipelines')
+  const { data, error } = useAsked<States>('/api/pipelines')
   const { pasted } = usePlace()
   const units = (project.data?.catalogue?.units ?? []).filter(({ kind }) => kind !== 'reconcile')
   const states = new Map(data?.states.map((state) => [state.pipeline, state]))
@@ -24,6 +25,7 @@ export function Pipelines() {
     <>
       <h1>Pipelines</h1>
       <Fault of={project.error ?? project.data?.fault ?? null} />
+      <Fault of={error} />
       {project.data !== null && units.length === 0 && (
         <Empty>
           There is no pipeline yet. <CommandLine text={pasted('dray add')} /> lists the tables that one can be written
@@ -60,9 +62,11 @@ export function Pipelines() {
                     </th>
                     <td>{unit.reads.join(', ') || '–'}</td>
                     <td>{unit.writes.join(', ') || '–'}</td>
-                    <td class="number">{state?.lastRun ?? (unit.isWindowed ? 'never' : '–')}</td>
+                    <td class="number">
+                      {data === null ? '…' : (state?.lastRun ?? (unit.isWindowed ? 'never' : '–'))}
+                    </td>
                     <td class="right number">{lag === null ? '–' : duration(lag)}</td>
-                    <td>{state?.leaseOwner ?? 'free'}</td>
+                    <td>{data === null ? '…' : (state?.leaseOwner ?? 'free')}</td>
                     <td class="right number">{count(unit.checks.length)}</td>
                     <td>{unit.owner === null ? '–' : <Text of={unit.owner} />}</td>
                   </tr>
@@ -78,9 +82,10 @@ export function Pipelines() {
 
 export function Pipeline({ name }: { readonly name: string }) {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
-  const { data } = useAsked<States>('/api/pipelines')
+  const { data, error } = useAsked<States>('/api/pipelines')
   const { mayAct, pasted, env } = usePlace()
   const unit = project.data?.catalogue?.units.find((one) => one.name === name)
+  if (project.error !== null && unit === undefined) return <Fault of={project.error} />
   if (project.data !== null && unit === undefined) return <Empty>There is no pipeline or task {name}.</Empty>
   if (unit === undefined) return <div class="skeleton" aria-hidden="true" />
   const state = data?.states.find(({ pipeline }) => pipeline === name) ?? null
@@ -100,10 +105,12 @@ export function Pipeline({ name }: { readonly name: string }) {
         </p>
       )}
       <Fault of={unit.fault} />
-      <Facts unit={unit} state={state} now={data?.now ?? 0} />
+      <Fault of={error} />
+      <Facts unit={unit} state={state} now={data?.now ?? null} />
       {unit.kind === 'pipeline' && isLocal && <Drift name={name} />}
       <History name={name} />
       {unit.kind === 'pipeline' && isLocal && <LookAhead name={name} />}
+      {unit.kind === 'pipeline' && !isLocal && <Looks name={name} writes={unit.writes} />}
     </>
   )
 }
@@ -114,19 +121,11 @@ function Drift({ name }: { readonly name: string }) {
     `/api/examine?pipeline=${encodeURIComponent(name)}`,
     ['project'],
   )
-  const told = (data?.checks ?? []).filter(({ verdict }) => verdict !== 'ok')
   return (
     <Section title="Tables and models">
       <Fault of={error} />
       {data === null && error === null && <p class="muted">Looking at the tables …</p>}
-      {data !== null && told.length === 0 && <p class="muted">The tables fit the models.</p>}
-      <ul class="notes">
-        {told.map(({ check, verdict, said }) => (
-          <li key={`${check} ${said}`}>
-            <Status of={verdict === 'broken' ? 'failed' : 'warned'} /> <b>{check}</b> <Text of={said} />
-          </li>
-        ))}
-      </ul>
+      {data !== null && <Checks checks={data.checks} />}
     </Section>
   )
 }
@@ -149,7 +148,7 @@ function History({ name }: { readonly name: string }) {
     }),
     [data],
   )
-  if (data !== null && last === undefined) {
+  if (data !== null && last === undefined && error === null) {
     return (
       <Section title="History">
         <Empty>It has not run yet.</Empty>
@@ -235,13 +234,7 @@ function LookAhead({ name }: { readonly name: string }) {
             {data.writes.join(', ') || 'nothing'}.
           </p>
           <PreviewRows before={null} after={data} />
-          <ul class="notes">
-            {data.notes.map((note) => (
-              <li key={note}>
-                <Text of={note} />
-              </li>
-            ))}
-          </ul>
+          <Notes notes={data.notes} />
         </>
       )}
     </Section>

@@ -15,7 +15,7 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
   const [reason, setReason] = useState<string | null>(null)
   const [isAll, setAll] = useState(false)
   const [pipeline, setPipeline] = useState(asked)
-  const { mayAct, pasted, isMasked } = usePlace()
+  const { mayAct, pasted, isMasked, env } = usePlace()
   const query = new URLSearchParams({
     search,
     limit: `${SHOWN}`,
@@ -58,11 +58,17 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
           </label>
         )}
         <span class="muted" role="status">
-          {data === null ? 'Reading …' : plural(data.total, 'row')}
+          {data === null ? (error === null ? 'Reading …' : 'not read') : plural(data.total, 'row')}
         </span>
       </div>
       <Fault of={error} />
       {isMasked && <p class="muted">Values are shown in their shape alone; `--no-mask` shows them.</p>}
+      {env !== 'local' && (
+        <p class="muted">
+          What a replay would do is shown on the laptop alone: it asks the target by its key. What the transform makes
+          of rows now: <CommandLine text={pasted(`dray preview ${pipeline ?? '<pipeline>'} --keys <keys>`)} />
+        </p>
+      )}
       <fieldset class="counts">
         <legend class="muted">Reasons</legend>
         {(data?.reasons ?? []).map(({ reason: one, rows }) => (
@@ -76,7 +82,7 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
             <Text of={one} /> <b class="number">{count(rows)}</b>
           </button>
         ))}
-        {data !== null && data.reasons.length === 0 && <span class="muted">none</span>}
+        {data !== null && error === null && data.reasons.length === 0 && <span class="muted">none</span>}
       </fieldset>
       {isQuarantine && pipeline !== null && data !== null && data.total > 0 && mayAct && (
         <p class="actions">
@@ -88,7 +94,7 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
           <CommandLine text={pasted(`dray quarantine replay ${pipeline}`)} />
         </p>
       )}
-      {data !== null && data.total === 0 && (
+      {data !== null && data.total === 0 && error === null && (
         <Empty>
           {isQuarantine ? 'No row is open here.' : 'No row that is kept was loaded with a finding.'}{' '}
           <CommandLine text={pasted(`dray quarantine ${isQuarantine ? 'list --all' : 'findings'}`)} />

@@ -22,8 +22,12 @@ export function Run({ id, other }: { readonly id: string; readonly other: string
   return (
     <>
       <RunHead detail={data} />
+      <Fault of={error} />
       {other !== null && <Comparison one={data} other={other} />}
       <Failures detail={data} />
+      {data.logFault !== null && (
+        <Fault of={`The log cannot be read, so the bars are those of whole steps: ${data.logFault}`} />
+      )}
       <Timeline detail={data} chosen={chosen} onChoose={setChosen} />
       {chosen !== null && (
         <Section

@@ -102,7 +102,9 @@ export function Runs() {
         )}
         <span class="muted" role="status">
           {data === null
-            ? 'Reading …'
+            ? error === null
+              ? 'Reading …'
+              : 'not read'
             : `${count(found.length)} of ${count(data.runs.length)}${data.hasMore ? ' latest' : ''} runs`}
         </span>
       </div>

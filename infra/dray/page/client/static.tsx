@@ -46,7 +46,7 @@ function Unit({ unit }: { readonly unit: UnitDocument }) {
           <Text of={unit.comment} />
         </p>
       )}
-      <Facts unit={unit} state={null} now={0} />
+      <Facts unit={unit} state={null} now={null} />
     </>
   )
 }

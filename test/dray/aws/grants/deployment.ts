@@ -34,6 +34,8 @@ export interface Grantee {
 
 export interface Deployment {
   readonly grantees: readonly Grantee[]
+  /** Of the policies for people, the one for those who ask no database. */
+  readonly operator: readonly Statement[]
   /** Statements of resources' own policies, by the ARN of the resource. */
   readonly policies: ReadonlyMap<string, readonly Statement[]>
   /** The ARN of the key with which a bucket or a topic is encrypted, by its ARN. */
@@ -172,7 +174,10 @@ function deploymentOf(resources: readonly Resource[], resolver: Resolver): Deplo
   const ofType = (type: string) => resources.filter((resource) => resource.type === type)
   const statementsOf = ({ properties, scope }: Resource): Statement[] =>
     resolver.value(properties.PolicyDocument.Statement, scope)
-  const people = ofType('AWS::IAM::ManagedPolicy').flatMap(statementsOf)
+  const forPeople = ofType('AWS::IAM::ManagedPolicy')
+  const people = forPeople.flatMap(statementsOf)
+  const isOperator = ({ properties, scope }: Resource) =>
+    resolver.text(properties.ManagedPolicyName, scope).includes('_operator_')
   const grantees: Grantee[] = ofType('AWS::IAM::Role').map((role) => {
     const statements = ofType('AWS::IAM::Policy')
       .filter(({ properties, scope }) => properties.Roles.some(({ Ref }: Value) => scope.get(Ref) === role))
@@ -182,6 +187,7 @@ function deploymentOf(resources: readonly Resource[], resolver: Resolver): Deplo
   })
   return {
     grantees: [...grantees, { name: PEOPLE, arn: PERSON, statements: people }],
+    operator: forPeople.filter(isOperator).flatMap(statementsOf),
     policies: policiesOf(ofType, resolver),
     keys: keysOf(ofType, resolver),
   }
