@@ -24,17 +24,19 @@ const SOURCES = ['shared/dray', 'infra/dray']
 
 /** The folder of the bundle of what is installed now, whether it has been made or not. */
 export function bundleFolder(): string {
-  const hash = createHash('sha256').update(`${process.version} ${process.arch}`)
-  hash.update(stampOf(join(root, 'node_modules/.package-lock.json')))
-  for (const folder of SOURCES) addTo(hash, join(root, folder))
-  return join(compileCache, `command-${hash.digest('hex').slice(0, 24)}`)
+  const stamps = [`${process.version} ${process.arch}`, stampOf(join(root, 'node_modules/.package-lock.json'))]
+  for (const folder of SOURCES) addTo(stamps, join(root, folder))
+  const hash = createHash('sha256').update(stamps.join('\0')).digest('hex')
+  return join(compileCache, `command-${hash.slice(0, 24)}`)
 }
 
-function addTo(hash: ReturnType<typeof createHash>, folder: string): void {
+/** Before every command: some 1,000 files, so no path is made anew that is known to be one. */
+function addTo(stamps: string[], folder: string): void {
   for (const entry of readdirSync(folder, { withFileTypes: true }).sort(byName)) {
-    const path = join(folder, entry.name)
-    if (entry.isDirectory() && entry.name !== 'node_modules') addTo(hash, path)
-    else if (/\.(ts|json)$/.test(entry.name)) hash.update(`${path}\0${stampOf(path)}\0`)
+    const { name } = entry
+    const path = `${folder}${sep}${name}`
+    if (name.endsWith('.ts') || name.endsWith('.json')) stamps.push(path, stampOf(path))
+    else if (entry.isDirectory() && name !== 'node_modules') addTo(stamps, path)
   }
 }
 
@@ -42,10 +44,10 @@ function byName({ name: one }: Dirent, { name: other }: Dirent): number {
   return one < other ? -1 : 1
 }
 
-/** What a change of a file changes; a time in nanoseconds, since one of milliseconds is that of many. */
+/** What a change of a file changes; its times have fractions of a millisecond, which is that of many. */
 function stampOf(path: string): string {
-  const stat = statSync(path, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? '' : `${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
+  const stat = statSync(path, { throwIfNoEntry: false })
+  return stat === undefined ? '' : `${stat.size} ${stat.mtimeMs} ${stat.ctimeMs}`
 }
 
 /** The bundle of what is installed now; null where there is none. */
@@ -71,9 +73,14 @@ export function useBundle(bundle: KeptBundle): void {
   const entries = new Map(Object.entries(bundle.entries).map(([source, file]) => [source, `${within}${file}`]))
   registerHooks({
     resolve(specifier, context, next) {
+      const isWithin = context.parentURL?.startsWith(within) === true
+      // A file of the bundle names the others as they lie beside it: there is nothing to look for.
+      if (isWithin && specifier.startsWith('./')) {
+        return { url: within + specifier.slice(2), format: 'module', shortCircuit: true }
+      }
       const found = next(specifier, context)
       // What is in the bundle asks for a source only to learn where it lies.
-      const entry = context.parentURL?.startsWith(within) ? undefined : entries.get(found.url)
+      const entry = isWithin ? undefined : entries.get(found.url)
       return entry === undefined ? found : { ...found, url: entry, format: 'module' }
     },
   })

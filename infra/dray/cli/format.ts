@@ -2,9 +2,11 @@ import { styleText } from 'node:util'
 import type { ValidationError } from 'dray/internal/active-record/validations.ts'
 import { visible } from '#dray-infra/texts/invisible.ts'
 
-const grouped = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 })
-
-export const count = (value: number): string => grouped.format(value)
+/** `1,234`; by hand, since the names and numbers of all languages take longer to read than most commands. */
+export const count = (value: number): string =>
+  Math.round(value)
+    .toFixed(0)
+    .replace(/\B(?=(?:\d{3})+$)/g, ',')
 
 /** `0.42 s`, `12.3 s`, `2 min 05 s` */
 export function duration(seconds: number): string {

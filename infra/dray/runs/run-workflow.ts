@@ -8,6 +8,7 @@ import type { Workflow } from 'dray/internal/workflow/workflow.ts'
 import type { Workers } from '#dray-infra/local/workers.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { type ExecutionResult, execute, type HistoryEvent, realClock } from '#dray-infra/states-language/index.ts'
+import { checkedDefinitions } from './checked-definitions.ts'
 import { localRunner } from './run-lock.ts'
 import { type RunProgress, stepOf } from './run-progress.ts'
 import { type RunResult, resultOf } from './run-result.ts'
@@ -54,6 +55,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
   const start = Date.now()
   const compiled = toStatesLanguage(workflow)
   const { definition, machines, notes } = compiled
+  const checked = checkedDefinitions(compiled)
   const handlers = new Map(everyFunction(compiled).map((reference) => [reference.placeholder, reference]))
   let outcomes: FinishInput['steps'] = {}
   const started = new Set<string>()
@@ -82,6 +84,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
       executionName: id,
       stateMachineName: workflow.name,
       machines,
+      isChecked: checked.isChecked,
       clock: realClock,
       signal,
       readItems: (place) => (workers.readItems ?? readStagedItems)(place),
@@ -113,6 +116,7 @@ export async function runWorkflow(options: RunOptions): Promise<RunResult> {
       },
     },
   )
+  if (!checked.isChecked) checked.remember()
   const interrupted = execution.status === 'ABORTED'
   await workers.idle()
   // Finish has ended the run, unless it was not reached or failed itself.

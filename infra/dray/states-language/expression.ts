@@ -95,14 +95,25 @@ function compiled(text: string): Compiled {
   const known = expressions.get(text)
   if (known !== undefined) return known
   const source = text.slice(2, -2).trim()
-  const expression = jsonata(source)
-  const reads = checkExpression(expression.ast())
-  const general: Evaluate = async (states) => dataOf(await expression.evaluate(undefined, { states }), source)
-  const keys = plainPath(expression.ast())
-  const evaluate: Evaluate = keys === null ? general : (states) => alongPath(keys, states) ?? general(states)
-  const parts = { evaluate, reads }
+  const keys = plainPath(source)
+  const parts = keys === null ? parsed(source) : pathOnly(source, keys)
   expressions.set(text, parts)
   return parts
+}
+
+function parsed(source: string): Compiled {
+  const expression = jsonata(source)
+  const reads = checkExpression(expression.ast())
+  return { evaluate: async (states) => dataOf(await expression.evaluate(undefined, { states }), source), reads }
+}
+
+/** Most expressions only follow keys through objects, which needs neither a parser nor an evaluator. */
+function pathOnly(source: string, keys: readonly string[]): Compiled {
+  const [read] = keys
+  return {
+    evaluate: (states) => alongPath(keys, states) ?? parsed(source).evaluate(states),
+    reads: { result: read === 'result', errorOutput: read === 'errorOutput' },
+  }
 }
 
 /**
@@ -128,21 +139,17 @@ function isFunction(value: unknown): boolean {
   return lambda === true || native === true
 }
 
-/** The keys of `$states.a.b`, or null for any other expression. */
-function plainPath(ast: jsonata.ExprNode): readonly string[] | null {
-  // The declared types leave out 'path'.
-  const [root, ...steps] = (ast.type as string) === 'path' ? (ast.steps ?? []) : []
-  const isPlain = (step: jsonata.ExprNode, type: string) =>
-    step.type === type && Object.keys(step).every((key) => key === 'type' || key === 'value' || key === 'position')
-  if (root === undefined || !isPlain(root, 'variable') || root.value !== 'states') return null
-  if ('keepSingletonArray' in ast || 'group' in ast) return null
-  return steps.every((step) => isPlain(step, 'name')) ? steps.map((step) => step.value as string) : null
+/** The keys of `$states.input.a`, or null for any other expression. */
+function plainPath(source: string): readonly string[] | null {
+  const [, path] = /^\$states\.((?:input|context|result|errorOutput)(?:\.[a-zA-Z]\w*){0,20})$/.exec(source) ?? []
+  const keys = path?.split('.') ?? []
+  return keys.length === 0 || keys.some((key) => WORDS.has(key)) ? null : keys
 }
 
-/**
- * Most expressions only follow keys through objects, which needs no evaluator; undefined (or null) where that is not
- * all.
- */
+/** Names that JSONata may read as something else. */
+const WORDS: ReadonlySet<string> = new Set(['and', 'or', 'in', 'true', 'false', 'null', 'function'])
+
+/** Undefined (or null) where a path leads to something else than a value of an object. */
 function alongPath(keys: readonly string[], states: StatesVariable): unknown {
   let value: unknown = states
   for (const key of keys) {

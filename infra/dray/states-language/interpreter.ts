@@ -1,3 +1,4 @@
+import type { StateMachine } from 'dray/internal/workflow/states-language.ts'
 import { Cancelled } from './cancellation.ts'
 import { checkDefinition } from './check-definition.ts'
 import { Execution, type ExecutionOptions } from './execution.ts'
@@ -8,6 +9,8 @@ export interface ExecuteOptions extends ExecutionOptions {
   readonly signal?: AbortSignal | undefined
   /** How long to wait, at the end, for functions that were aborted but have not returned; 5,000 ms by default. */
   readonly graceMs?: number | undefined
+  /** All definitions have been checked by this very interpreter. */
+  readonly isChecked?: boolean
 }
 
 export interface ExecutionResult {
@@ -24,15 +27,14 @@ export interface ExecutionResult {
  * definition with more than the interpreter implements; every other failure is in the result.
  */
 export async function execute(definition: unknown, input: unknown, options: ExecuteOptions): Promise<ExecutionResult> {
-  checkDefinition(definition)
+  if (options.isChecked !== true) checkAll(definition, options.machines)
   const execution = new Execution(options)
   const abort = () => execution.cancellation.cancel()
   options.signal?.addEventListener('abort', abort, { once: true })
   if (options.signal?.aborted) abort()
-  for (const { definition: other } of options.machines?.values() ?? []) checkDefinition(other)
   let result: Ended
   try {
-    result = { status: 'SUCCEEDED', output: await execution.toItsEnd(definition, input) }
+    result = { status: 'SUCCEEDED', output: await execution.toItsEnd(definition as StateMachine, input) }
   } catch (thrown) {
     result = endOf(thrown, options.signal)
   } finally {
@@ -42,6 +44,11 @@ export async function execute(definition: unknown, input: unknown, options: Exec
   const { status, error = '', cause = '' } = result
   if (status === 'ABORTED') execution.emit({ type: 'execution-aborted', error, cause })
   return { ...result, historyEvents: execution.historyEvents + 1 }
+}
+
+function checkAll(definition: unknown, machines: ExecuteOptions['machines']): void {
+  checkDefinition(definition)
+  for (const { definition: other } of machines?.values() ?? []) checkDefinition(other)
 }
 
 type Ended = Omit<ExecutionResult, 'historyEvents'>

@@ -1,4 +1,4 @@
-import type * as z from 'zod'
+import * as z from 'zod'
 import { jsonata } from './expressions.ts'
 import { faultsInInput } from './input-faults.ts'
 import type { State, Template } from './states-language.ts'
@@ -15,13 +15,13 @@ export function checkedStart(machine: {
   /** What else the states find in their input. */
   readonly data?: Readonly<Record<string, Template>>
   /** Of its input. */
-  readonly schema: z.core.JSONSchema.JSONSchema
+  readonly schema: z.ZodType
   /** What else may be wrong with an input that the schema allows: an expression of a sentence, or of an empty text. */
   readonly misfit?: string
   readonly next: string
 }): [string, State][] {
   const { name, run, data = {}, schema, misfit = '""', next } = machine
-  const faults = jsonata(`($faults := ${faultsInInput(schema)}; $faults = "" ? ${misfit} : $faults)`)
+  const faults = jsonata(`($faults := ${faultsIn(schema)}; $faults = "" ? ${misfit} : $faults)`)
   return [
     ['Start', { Type: 'Pass', Output: { run, ...data, faults }, Next: 'Valid input?' }],
     [
@@ -34,6 +34,15 @@ export function checkedStart(machine: {
     ],
     ['Invalid input', { Type: 'Fail', Error: 'InvalidInput', Cause: invalidInput(name) }],
   ]
+}
+
+const known = new WeakMap<z.ZodType, string>()
+
+/** The pipelines of a workflow share a schema. */
+function faultsIn(schema: z.ZodType): string {
+  const faults = known.get(schema) ?? faultsInInput(z.toJSONSchema(schema, { io: 'input' }))
+  known.set(schema, faults)
+  return faults
 }
 
 function invalidInput(name: string): string {

@@ -1,4 +1,4 @@
-import * as z from 'zod'
+import type * as z from 'zod'
 import { formats } from '#dray/messages/formats.ts'
 import { pipelineRunInput, tableRunInput } from '#dray/messages/run-input.ts'
 import { checkedStart } from './checked-start.ts'
@@ -69,7 +69,7 @@ function compiled(subject: Subject, comment: string, schema: z.ZodType): Compile
       ...checkedStart({
         name,
         run: jsonata(runOfExecution(subject)),
-        schema: z.toJSONSchema(schema, { io: 'input' }),
+        schema,
         misfit: runOfAnother(name),
         next: 'Plan',
       }),

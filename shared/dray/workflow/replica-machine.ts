@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import { formats } from '#dray/messages/formats.ts'
 import { replicaRunInput } from '#dray/messages/run-input.ts'
 import { checkedStart } from './checked-start.ts'
@@ -32,7 +31,7 @@ export function replicaMachine(name: string): CompiledPipeline {
       ...checkedStart({
         name,
         run: jsonata(runOfExecution(subject)),
-        schema: z.toJSONSchema(replicaRunInput, { io: 'input' }),
+        schema: replicaRunInput,
         misfit: runOfAnother(name),
         next: 'Tables',
       }),

@@ -1,4 +1,3 @@
-import * as z from 'zod'
 import { formats } from '#dray/messages/formats.ts'
 import { runInputOf } from '#dray/messages/run-input.ts'
 import { checkedStart } from './checked-start.ts'
@@ -33,12 +32,21 @@ const LONGEST_GROUP = 64
 
 type Steps = ReadonlyMap<string, WorkflowStep>
 
+const known = new WeakMap<Workflow, CompiledWorkflow>()
+
 /**
  * Compiles a workflow to a state machine that runs every step at most once, after its dependencies, and ends failed
  * when its Finish says so. Where a machine in which each step starts as soon as it can is too large, the steps run
  * level by level. Throws `Configuration` when it cannot be said within the limits of Step Functions at all.
  */
 export function toStatesLanguage(workflow: Workflow, fits = hasRoom): CompiledWorkflow {
+  if (fits !== hasRoom) return compiledWith(workflow, fits)
+  const compiled = known.get(workflow) ?? compiledWith(workflow, fits)
+  known.set(workflow, compiled)
+  return compiled
+}
+
+function compiledWith(workflow: Workflow, fits: typeof hasRoom): CompiledWorkflow {
   const functions = functionsOf(workflow)
   const steps: Steps = new Map(workflow.steps.map((step) => [step.name, step]))
   const order = orderOf(workflow.name, workflow.steps)
@@ -76,7 +84,7 @@ function startStates(workflowName: string, order: readonly string[], next: strin
       trigger: jsonata('$type($states.input.trigger) = "string" ? $states.input.trigger : "manual"'),
     },
     data: { steps: {} },
-    schema: z.toJSONSchema(runInputOf(order), { io: 'input' }),
+    schema: runInputOf(order),
     next,
   })
 }

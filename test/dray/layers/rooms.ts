@@ -66,7 +66,7 @@ const infra: Readonly<Record<string, readonly string[]>> = {
   'dray-infra/runs': [
     ...Object.keys(dray),
     'dray/lambda',
-    ...['states-language', 'project', 'aws', 'local'].map((room) => `dray-infra/${room}`),
+    ...['bundle', 'states-language', 'project', 'aws', 'local'].map((room) => `dray-infra/${room}`),
   ],
   'dray-infra/remote': [
     ...Object.keys(dray),
