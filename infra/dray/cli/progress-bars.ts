@@ -4,6 +4,13 @@ import { count, duration, oneLine, status } from './format.ts'
 
 const RESOLUTION = 1000
 
+/** A name, a bar of 24, its share and what a step says of itself; where there is less room, the bar is shorter. */
+const WHOLE_LINE = 94
+const LONGEST_BAR = 24
+
+/** The bars have the terminal cut lines off at its edge; what is logged above them is whole, and covers theirs. */
+const logged = (text: string) => `\u001b[?7h${text}\u001b[0K\u001b[?7l\n`
+
 /** A bar for each step, on a terminal. */
 export function progressBars(stream: NodeJS.WriteStream): ProgressView {
   const bars = new Map<string, SingleBar>()
@@ -12,7 +19,7 @@ export function progressBars(stream: NodeJS.WriteStream): ProgressView {
     stream,
     barCompleteChar: '█',
     barIncompleteChar: '░',
-    barsize: 24,
+    barsize: Math.max(8, Math.min(LONGEST_BAR, LONGEST_BAR - WHOLE_LINE + (stream.columns ?? WHOLE_LINE))),
     autopadding: true,
     hideCursor: true,
     gracefulExit: false,
@@ -24,7 +31,7 @@ export function progressBars(stream: NodeJS.WriteStream): ProgressView {
       bars.set(step.name, bar)
       bar.update(Math.round(step.fraction * RESOLUTION), { text: textOf(step, stream) })
     },
-    note: (text) => container.log(`${oneLine(text)}\n`),
+    note: (text) => container.log(logged(oneLine(text))),
     stop: () => container.stop(),
   }
 }

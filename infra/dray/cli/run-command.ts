@@ -148,7 +148,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   const id = options.runId ?? newRunId()
   const view = openProgress(options)
   process.env.DRAY_RUNNER = localRunner()
-  const echo = options.debug ? (line: string) => say(`${lineText(entryOf(line))}\n`) : null
+  const echo = options.debug ? (line: string) => echoLine(lineText(entryOf(line)), view, options) : null
   const lock = takeRunLock(home, id)
   const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
   interrupts.onHurry(() => session.workers.hurry())
@@ -164,6 +164,12 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
     await session.close()
     lock.release()
   }
+}
+
+/** Above the bars, where there are some. */
+function echoLine(text: string, view: ProgressView, { progress }: RunOptions): void {
+  if (progress === 'none') say(`${text}\n`)
+  else for (const line of text.split('\n')) view.note(line)
 }
 
 async function prepare(

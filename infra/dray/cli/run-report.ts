@@ -90,7 +90,7 @@ export async function textReport(result: RunResult, places: ReportPlaces): Promi
       ? []
       : await replayedText(result, places.replayed, (text) => commandFor(places, text))),
     ...notesOf({ ...result, steps: [...result.steps, ...(result.tables ?? [])] }),
-    ...quarantines(lines, locate),
+    ...quarantines(lines, locate, (text) => commandFor(places, text)),
     ...advice(result, places),
     '',
   ].join('\n')
@@ -175,14 +175,22 @@ export function retriesOf(partitions: readonly Pick<PartitionRecord, 'pipeline' 
   })
 }
 
-function quarantines(steps: readonly StepRecord[], locate: (prefix: string) => string): string[] {
+function quarantines(
+  steps: readonly StepRecord[],
+  locate: (prefix: string) => string,
+  pasted: (command: string) => string,
+): string[] {
   return steps.flatMap((step) => {
     if (step.quarantine === null) return []
     const parts = [
       step.quarantined > 0 ? `${plural(step.quarantined, 'row')} in quarantine` : '',
       step.findings > 0 ? `${plural(step.findings, 'finding')} on rows that were loaded` : '',
     ]
-    return [`  ${step.step}: ${parts.filter(Boolean).join(' and ') || 'quarantine'}: ${locate(step.quarantine)}`]
+    const verb = step.quarantined > 0 ? 'show' : 'findings'
+    const command = `\`${pasted(`dray quarantine ${verb} ${step.runId}`)}\``
+    return [
+      `  ${step.step}: ${parts.filter(Boolean).join(' and ') || 'quarantine'}: ${command}; ${locate(step.quarantine)}`,
+    ]
   })
 }
 

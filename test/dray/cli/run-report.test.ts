@@ -52,7 +52,7 @@ describe('the report of a run', () => {
 
     assert.match(
       text,
-      /orders: 10 rows in quarantine and 1 finding on rows that were loaded: \/staging\/quarantine\/orders\/r/,
+      /orders: 10 rows in quarantine and 1 finding on rows that were loaded: `npx dray quarantine show \S+`; \/staging\/quarantine\/orders\/r/,
     )
     assert.match(text, /Next: `npx dray run daily` again reads only what has changed since/)
   })
