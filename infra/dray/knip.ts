@@ -29,6 +29,7 @@ export const framework = {
     'test/dray/cloud/{features,loads}/{functions/*/*,infra/project}.ts',
     'test/dray/benchmarks/{,handlers/}*.ts',
     'test/dray/cleaning/make-places.ts',
+    'test/dray/page/record-terminal.ts',
     'test/dray/**/*.long.ts',
     'test/dray/projects/{raw,replaced}/{functions/*,infra}/*.ts',
   ],

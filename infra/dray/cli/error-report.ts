@@ -1,5 +1,5 @@
+import { placeOf } from '#dray-infra/project/place-of-error.ts'
 import { oneLine } from './format.ts'
-import { placeOf } from './place-of-error.ts'
 
 /** Names whose messages are written for people, with their codes in documents; others are faults of the program. */
 const EXPLAINED: ReadonlyMap<string, string> = new Map([

@@ -1,4 +1,4 @@
-import { placeOf } from './place-of-error.ts'
+import { placeOf } from '#dray-infra/project/place-of-error.ts'
 
 /** What the command says to the shell. */
 export const exitCodes = {

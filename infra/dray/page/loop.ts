@@ -18,6 +18,8 @@ export interface LoopSurroundings {
   readonly folder: string
   readonly reader: ProjectReader
   readonly databases: Promise<void>
+  /** The pipelines of the project, as it last could be loaded. */
+  pipelines(): Promise<readonly string[]>
   /** Files have changed. */
   changed(): void
   /** There is something new to see. */
@@ -79,11 +81,18 @@ export class Loop {
     this.#files = new Set()
     this.#surroundings.changed()
     const named = new Set(files.flatMap((file) => /^functions\/([^/]+)\//.exec(file)?.[1] ?? []))
-    const isShared = files.some((file) => !file.startsWith('functions/'))
-    const looked = [...this.#previews.keys()]
-    const pipelines = isShared ? looked : [...named].filter((name) => this.#isPipeline(name))
-    for (const pipeline of pipelines.slice(0, MOST_AFTER_SAVE)) void this.#look(pipeline, at)
     void this.#checkTypes()
+    const own = [...named].filter((name) => this.#isPipeline(name))
+    const isShared = files.some((file) => !file.startsWith('functions/'))
+    const looked = isShared ? [...own, ...this.#previews.keys()] : own
+    // A model may be that of any pipeline.
+    if (files.some((file) => file.startsWith('shared/models/')))
+      void this.#surroundings.pipelines().then((all) => this.#lookAt([...looked, ...all], at))
+    else this.#lookAt(looked, at)
+  }
+
+  #lookAt(pipelines: readonly string[], at: number): void {
+    for (const pipeline of [...new Set(pipelines)].slice(0, MOST_AFTER_SAVE)) void this.#look(pipeline, at)
   }
 
   #isPipeline(name: string): boolean {

@@ -53,6 +53,10 @@ export class Page {
       folder: projectFolder,
       reader: this.reader,
       databases,
+      pipelines: async () => {
+        const units = (await this.catalogue())?.units ?? []
+        return units.flatMap(({ kind, name }) => (kind === 'pipeline' ? [name] : []))
+      },
       changed: () => this.renew(),
       told: () => this.changes.tell('loop'),
     })

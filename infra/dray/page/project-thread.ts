@@ -2,6 +2,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { keepCompiled } from '#dray-infra/bundle/compile-cache.ts'
 import { type KeptBundle, useBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import { ignoreExperimentalWarnings } from '#dray-infra/local/experimental-warnings.ts'
+import { placeOf } from '#dray-infra/project/place-of-error.ts'
 import type { Question } from './project-answers.ts'
 
 /*
@@ -22,8 +23,15 @@ async function answered({ id, question }: { readonly id: number; readonly questi
   try {
     parentPort?.postMessage({ id, answer: await answer(question) })
   } catch (error) {
-    parentPort?.postMessage({ id, fault: (error as Error).message ?? String(error) })
+    parentPort?.postMessage({ id, fault: faultOf(error) })
   }
+}
+
+/** `functions/orders/pipeline.ts:12: …` where a file of the user's has to do with it. */
+function faultOf(error: unknown): string {
+  const said = error instanceof Error ? error.message : String(error)
+  const found = placeOf(error)
+  return found === null || said.includes(found.place) ? said : `${found.place}: ${said}`
 }
 
 parentPort?.on('message', (asked) => {
