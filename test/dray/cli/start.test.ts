@@ -14,7 +14,7 @@ const { demo, main } = await loadProject(folder)
 const without = demo === undefined && 'the project has no demo data, so what its sources hold is not known'
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly status: string
   readonly read: number
   readonly inserted: number
@@ -46,12 +46,12 @@ describe('npm start', { skip: without }, () => {
   it('loads something, and accounts for every row', () => {
     const pipelines = new Set(main.steps.filter(({ kind }) => kind === 'pipeline').map(({ name }) => name))
     const steps = ended.map(({ stdout }) =>
-      (JSON.parse(stdout).steps as Step[]).filter(({ name }) => pipelines.has(name)),
+      (JSON.parse(stdout).steps as Step[]).filter(({ step }) => pipelines.has(step)),
     )
 
     assert.ok(steps[0]?.some(({ inserted }) => inserted > 0))
-    for (const { name, read, inserted, updated, unchanged, filtered, duplicate, quarantined } of steps.flat()) {
-      assert.equal(inserted + updated + unchanged + filtered + duplicate + quarantined, read, name)
+    for (const { step, read, inserted, updated, unchanged, filtered, duplicate, quarantined } of steps.flat()) {
+      assert.equal(inserted + updated + unchanged + filtered + duplicate + quarantined, read, step)
     }
   })
 })
