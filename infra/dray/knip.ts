@@ -53,7 +53,7 @@ export const packages = {
       'prove/project/{functions/*/*,infra/project}.ts',
       'local/services-process.ts',
       'local/isolated/bootstrap.ts',
-      'local/worker-thread.ts',
+      'local/worker-port.ts',
       'page/project-thread.ts',
       'page/client/{main,static}.tsx',
     ],

@@ -150,7 +150,16 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug ? (line: string) => echoLine(lineText(entryOf(line)), view, options) : null
   const lock = takeRunLock(home, id)
-  const session = await startWorkers({ home, id, asked, view, echo, isolated: options.isolated === true })
+  const before = await state.runs({ workflow: asked.workflow.name, limit: 1 })
+  const session = await startWorkers({
+    home,
+    id,
+    asked,
+    view,
+    echo,
+    isolated: options.isolated === true,
+    expectsRows: before.length === 0,
+  })
   interrupts.onHurry(() => session.workers.hurry())
   try {
     const { runWorkflow } = await import('#dray-infra/runs/run-workflow.ts')

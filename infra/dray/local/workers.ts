@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { availableParallelism } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
-import { WorkerThread } from './worker-thread.ts'
+import { HandlerThread } from './handler-thread.ts'
+import { herePort } from './here-port.ts'
+import { workerPort } from './worker-port.ts'
 
 export interface WorkersOptions {
   /** Handlers at once; `min(cores, 8)` by default. */
   readonly size?: number
   /** How long an aborted handler may take to roll back before its thread is ended; 10,000 ms by default. */
   readonly graceMs?: number
+  /** Handlers that need no thread: the one that asks calls them, one at a time; none by default. */
+  readonly isHere?: (file: string) => boolean
   readonly onProgress?: (event: Progress) => void
   /** Each line that a handler writes to stdout or stderr. */
   readonly onLog?: (line: string) => void
@@ -25,8 +29,8 @@ export interface Call {
 export interface Workers {
   /** Calls a handler; rejects with an error of the handler's name and message, or as soon as the signal fires. */
   invoke(call: Call): Promise<unknown>
-  /** Starts a thread, which imports handlers before they are called; others start when there is work for them. */
-  warm(files: readonly string[]): void
+  /** Imports handlers before they are called, into a thread where one is to be started; others start when needed. */
+  warm(files: readonly string[], inThread?: boolean): void
   /** From now on an aborted handler is ended without waiting. */
   hurry(): void
   /** Resolves when no handler runs any more. */
@@ -42,16 +46,27 @@ const CLOSE_WITHIN_MS = 3_000
 /** Threads that run handlers, one call at a time each, in the order of the calls. */
 export function createWorkers(options: WorkersOptions = {}): Workers {
   const { size = Math.min(availableParallelism(), 8), graceMs = 10_000 } = options
-  const threads = new Set<WorkerThread>()
-  const free: WorkerThread[] = []
+  const threads = new Set<HandlerThread>()
+  const free: HandlerThread[] = []
   const waiting: (() => void)[] = []
   const running = new Set<Promise<unknown>>()
   const hurried = new AbortController()
 
-  async function take(signal: AbortSignal | undefined): Promise<WorkerThread> {
-    while (free.length === 0 && threads.size >= size) await turn(signal)
-    signal?.throwIfAborted()
-    return free.pop() ?? start()
+  const isHere = options.isHere ?? (() => false)
+  const here = options.isHere === undefined ? null : new HandlerThread(options, herePort)
+  let isHereFree = here !== null
+  let busy = 0
+
+  async function take({ file, signal }: Call): Promise<HandlerThread> {
+    while (busy >= size) await turn(signal)
+    if (signal?.aborted) {
+      waiting.shift()?.()
+      throw signal.reason
+    }
+    busy += 1
+    if (here === null || !isHereFree || !isHere(file)) return free.pop() ?? start()
+    isHereFree = false
+    return here
   }
 
   function turn(signal: AbortSignal | undefined): Promise<void> {
@@ -69,26 +84,26 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
     })
   }
 
-  function start(): WorkerThread {
-    const thread = new WorkerThread(options)
+  function start(): HandlerThread {
+    const thread = new HandlerThread(options, workerPort)
     threads.add(thread)
     thread.ended.then(() => {
       threads.delete(thread)
       const at = free.indexOf(thread)
       if (at >= 0) free.splice(at, 1)
-      waiting.shift()?.()
     })
     return thread
   }
 
-  function give(thread: WorkerThread): void {
-    if (!threads.has(thread)) return
-    free.push(thread)
+  function give(thread: HandlerThread): void {
+    busy -= 1
+    if (thread === here) isHereFree = !thread.isEnded
+    else if (!thread.isEnded) free.push(thread)
     waiting.shift()?.()
   }
 
   /** Frees the thread when the handler has settled, or ends it when it has not within the grace after an abort. */
-  async function run(thread: WorkerThread, call: Call): Promise<unknown> {
+  async function run(thread: HandlerThread, call: Call): Promise<unknown> {
     const { file, functionName, timeoutSeconds } = call
     const payload = JSON.stringify(call.payload) ?? 'null'
     const invocation = { file, functionName, payload, requestId: randomUUID(), timeoutSeconds }
@@ -112,13 +127,15 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
 
   return {
     async invoke(call) {
-      const thread = await take(call.signal)
+      const thread = await take(call)
       const work = run(thread, call)
       const tracked = work.catch(() => undefined).finally(() => running.delete(tracked))
       running.add(tracked)
       return Promise.race([work, rejection(call.signal, work)])
     },
-    warm(files) {
+    warm(files, inThread = true) {
+      here?.load(files.filter(isHere))
+      if (!inThread) return
       if (threads.size === 0) free.push(start())
       for (const thread of threads) thread.load(files)
     },
@@ -127,7 +144,7 @@ export function createWorkers(options: WorkersOptions = {}): Workers {
       while (running.size > 0) await Promise.all(running)
     },
     async close() {
-      const open = [...threads]
+      const open = [...threads, ...(here === null ? [] : [here])]
       await Promise.all(open.map((thread) => thread.close(CLOSE_WITHIN_MS)))
     },
   }

@@ -32,8 +32,10 @@ export async function startWorkers(options: {
   readonly view: ProgressView
   readonly echo: ((line: string) => void) | null
   readonly isolated: boolean
+  /** It is likely to have rows, so that a thread is started before there are any. */
+  readonly expectsRows: boolean
 }): Promise<WorkerSession> {
-  const { home, id, asked, view, echo, isolated } = options
+  const { home, id, asked, view, echo, isolated, expectsRows } = options
   const names = stepsOf(asked).map(({ name }) => name)
   const folder = logFolder(home)
   pruneLogs(folder)
@@ -47,8 +49,13 @@ export async function startWorkers(options: {
       echo?.(line)
     },
   }
-  const workers = isolated ? await isolatedWorkers(home, asked.mode, listeners) : createWorkers(listeners)
-  workers.warm(handlersOf(asked).map((handler) => join(projectFolder, handler)))
+  const workers = isolated
+    ? await isolatedWorkers(home, asked.mode, listeners)
+    : createWorkers({ ...listeners, isHere: isOfFramework })
+  workers.warm(
+    handlersOf(asked).map((handler) => join(projectFolder, handler)),
+    expectsRows,
+  )
   return {
     workers,
     progress,
@@ -58,6 +65,11 @@ export async function startWorkers(options: {
       await log.end()
     },
   }
+}
+
+/** Rows, and the code of a transform or a task, are worked on in threads, which can be ended. */
+function isOfFramework(handler: string): boolean {
+  return basename(dirname(handler)) === 'dray'
 }
 
 /** The functions that a run calls, by their files in the project. */

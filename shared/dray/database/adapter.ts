@@ -162,6 +162,13 @@ export interface Settled {
 
 export type TransactionMode = 'write' | 'snapshot' | 'read'
 
+/** What tables looked like when they were first asked for: see `describingOnce`. */
+export interface DescribedTables {
+  of(table: string, ask: () => Promise<LiveTable | null>): Promise<LiveTable | null>
+  /** To be called before each statement, and when it has ended: what it may have changed is asked again. */
+  forgetAfter(sql: string): void
+}
+
 /**
  * One connection. Used by one caller at a time. What it throws has been through `translate`; an error of the caller's
  * own (of the rows that `merge` is given) comes through as it is.
@@ -235,6 +242,8 @@ export interface Connection {
   savepoint(name: string): Promise<void>
   releaseSavepoint(name: string): Promise<void>
   rollbackTo(name: string): Promise<void>
+  /** Where `describe` finds what it has been asked before, and puts what it is asked, until told otherwise. */
+  describeBy?(known: DescribedTables | undefined): void
   /** The live table, or null when there is none. */
   describe(table: string): Promise<LiveTable | null>
   /**

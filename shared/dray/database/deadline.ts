@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { TransientError } from '#dray/errors.ts'
 import type { Adapter, Connection } from './adapter.ts'
+import { describedIn } from './described.ts'
 
 const deadlines = new AsyncLocalStorage<AbortSignal>()
 
@@ -19,18 +20,22 @@ export function firstOf(signal: AbortSignal | undefined, deadline: AbortSignal |
   return deadline === undefined ? signal : AbortSignal.any([signal, deadline])
 }
 
-/** A connection that stops at the deadline of the work that asks for it. `name` is the database's, for messages. */
+/**
+ * A connection that stops at the deadline of the work that asks for it, and knows of tables what that knows. `name` is
+ * the database's.
+ */
 export async function acquireInTime(adapter: Adapter, name: string): Promise<Connection> {
   const deadline = deadlines.getStore()
-  if (deadline === undefined) return adapter.acquire()
-  const connection = await acquireUntil(deadline, adapter, name)
-  connection.stopAt?.(deadline)
+  const connection = await (deadline === undefined ? adapter.acquire() : acquireUntil(deadline, adapter, name))
+  if (deadline !== undefined) connection.stopAt?.(deadline)
+  connection.describeBy?.(describedIn(name))
   return connection
 }
 
 /** Gives back what `acquireInTime` gave. */
 export async function release(adapter: Adapter, connection: Connection, broken: boolean): Promise<void> {
   connection.stopAt?.(undefined)
+  connection.describeBy?.(undefined)
   await adapter.release(connection, broken)
 }
 

@@ -153,4 +153,73 @@ describe('workers', () => {
 
     assert.equal(((await pool.invoke(call('echo'))) as { calls: number }).calls, 1)
   })
+
+  describe('with handlers that need no thread', () => {
+    const here = (options: WorkersOptions = {}) => workers({ isHere: (file) => !file.endsWith('exit.ts'), ...options })
+
+    it('calls them in the thread that asks, and starts none', async () => {
+      const pool = here()
+      pool.warm([call('echo').file], false)
+
+      const output = (await pool.invoke(call('echo', { id: 1 }))) as { event: unknown; threadId: number }
+
+      assert.deepEqual(output.event, { id: 1 })
+      assert.equal(output.threadId, 0)
+    })
+
+    it('hands what they print to the log, and not what this thread prints meanwhile', async () => {
+      const lines: string[] = []
+      const pool = here({ onLog: (line) => lines.push(line) })
+
+      const called = pool.invoke(call('echo'))
+      process.stdout.write('# of this thread\n')
+      await called
+
+      assert.match(lines.join(), /^\{"message":"called","calls":\d+\}$/)
+    })
+
+    it('works on one of them at a time here, and on the next in a thread', async () => {
+      const pool = here({ size: 2 })
+
+      const outputs = await Promise.all([1, 2].map((id) => pool.invoke(call('echo', id))))
+
+      const threads = outputs.map((output) => (output as { threadId: number }).threadId)
+      assert.equal(threads[0], 0)
+      assert.notEqual(threads[1], 0)
+    })
+
+    it('counts them among the calls at once', async () => {
+      const notes = diary('counted')
+      const pool = here()
+      const controller = new AbortController()
+      const held = pool.invoke(call('wait', { file: notes.file }, controller.signal))
+      await notes.first
+
+      const next = pool.invoke(call('exit'))
+      controller.abort(new Error('done'))
+
+      await assert.rejects(held, /done/)
+      await assert.rejects(next, { name: 'Transient' })
+      assert.deepEqual(notes.lines(), ['started', 'rolled back: done'])
+    })
+
+    it('leaves one that ignores the signal behind, and calls the next in a thread', async () => {
+      const notes = diary('left')
+      const pool = here({ graceMs: 20 })
+      const controller = new AbortController()
+      const result = pool.invoke(call('wait', { file: notes.file, stubborn: true }, controller.signal))
+      await notes.first
+
+      controller.abort(new Error('timeout'))
+      await assert.rejects(result, /timeout/)
+      await pool.idle()
+      const next = (await pool.invoke(call('echo'))) as { threadId: number }
+
+      assert.notEqual(next.threadId, 0)
+    })
+
+    it('rejects with the name and message of their errors', async () => {
+      await assert.rejects(here().invoke(call('fail')), { name: 'Terminal', message: 'the table is missing' })
+    })
+  })
 })

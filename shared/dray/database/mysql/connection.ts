@@ -5,6 +5,7 @@ import type {
   Bound,
   Connection,
   CopyOptions,
+  DescribedTables,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -52,6 +53,7 @@ export class MysqlConnection implements Connection {
   #gone: Error | null = null
   #horizon: Horizon | null = null
   #deadline: AbortSignal | undefined
+  #described: DescribedTables | undefined
 
   constructor(session: MysqlSession, facts: SessionFacts) {
     this.session = session
@@ -64,6 +66,10 @@ export class MysqlConnection implements Connection {
 
   stopAt(deadline: AbortSignal | undefined): void {
     this.#deadline = deadline
+  }
+
+  describeBy(known: DescribedTables | undefined): void {
+    this.#described = known
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -85,9 +91,15 @@ export class MysqlConnection implements Connection {
   /** Runs a statement whose values are in it; throws the driver's errors. */
   async #run(sql: string, options: RunOptions = {}): Promise<Reply> {
     this.#refuseAfterRollback()
-    return this.session.run(sql, this.#limited(options)).catch((error) => {
+    const described = this.#described
+    described?.forgetAfter(sql)
+    try {
+      return await this.session.run(sql, this.#limited(options))
+    } catch (error) {
       throw this.#noted(error)
-    })
+    } finally {
+      described?.forgetAfter(sql)
+    }
   }
 
   #limited(options: RunOptions): RunOptions {
@@ -250,6 +262,7 @@ export class MysqlConnection implements Connection {
   }
 
   async rollback(): Promise<void> {
+    this.#described?.forgetAfter('ROLLBACK')
     if (!this.#inTransaction) return
     this.#gone = null
     this.#end()
@@ -277,7 +290,8 @@ export class MysqlConnection implements Connection {
   }
 
   describe(table: string): Promise<LiveTable | null> {
-    return this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#facts.isMariaDB))
+    const ask = () => this.#translated(() => describeTable((sql) => this.#run(sql), table, this.#facts.isMariaDB))
+    return this.#described?.of(table, ask) ?? ask()
   }
 
   describeQuery(sql: string, parameters: readonly Bound[] = []): Promise<readonly LiveColumn[]> {

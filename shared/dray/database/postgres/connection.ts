@@ -5,6 +5,7 @@ import type {
   Bound,
   Connection,
   CopyOptions,
+  DescribedTables,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -70,6 +71,7 @@ export class PostgresConnection implements Connection {
   #horizon: Horizon | null = null
   #streaming = false
   #deadline: AbortSignal | undefined
+  #described: DescribedTables | undefined
   /** Since the transaction began, or went back to a savepoint: it may have aborted it. */
   #firstFault: Error | null = null
 
@@ -84,6 +86,10 @@ export class PostgresConnection implements Connection {
 
   stopAt(deadline: AbortSignal | undefined): void {
     this.#deadline = deadline
+  }
+
+  describeBy(known: DescribedTables | undefined): void {
+    this.#described = known
   }
 
   async query(sql: string, parameters: readonly Bound[] = [], options: QueryOptions = {}): Promise<QueryResult> {
@@ -272,6 +278,7 @@ export class PostgresConnection implements Connection {
   }
 
   async rollback(): Promise<void> {
+    this.#described?.forgetAfter('ROLLBACK')
     this.#horizon = null
     if (this.session.lost !== null) throw translate(this.session.lost, this.session.place)
     const limit = this.#deadline === undefined ? undefined : AbortSignal.timeout(ROLLBACK_MILLISECONDS)
@@ -292,7 +299,9 @@ export class PostgresConnection implements Connection {
   }
 
   describe(table: string): Promise<LiveTable | null> {
-    return describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+    const ask = () =>
+      describeTable(async (sql, parameters) => (await this.#run(sql, parameters, undefined)).rows, table)
+    return this.#described?.of(table, ask) ?? ask()
   }
 
   /** In a transaction that writes nothing: a function of the query may be called where it is planned. */
@@ -329,6 +338,8 @@ export class PostgresConnection implements Connection {
   }
 
   async #run(sql: string, parameters: readonly Bound[], signal: AbortSignal | undefined): Promise<Reply> {
+    const described = this.#described
+    described?.forgetAfter(sql)
     try {
       return await this.session.run(sql, parameters, firstOf(signal, this.#deadline))
     } catch (error) {
@@ -336,6 +347,8 @@ export class PostgresConnection implements Connection {
       if (isAborted && this.#firstFault !== null) throw afterFault(this.#firstFault)
       if (!isAborted) this.#firstFault ??= error as Error
       throw error
+    } finally {
+      described?.forgetAfter(sql)
     }
   }
 }

@@ -69,6 +69,16 @@ function takesXml(rows: ReadRows): Promise<boolean> {
   )
 }
 
+function isOddScale(type: string): boolean {
+  const [, precision, scale] = SIZES.exec(type) ?? []
+  return Number(scale) < 0 || Number(scale) > Number(precision)
+}
+
+async function takesAnyScale(rows: ReadRows): Promise<boolean> {
+  const [[version] = []] = await rows("SELECT current_setting('server_version_num')::integer / 10000", [])
+  return Number(version) >= ANY_SCALE
+}
+
 export const copiedTypes: CopyTypes = async ({ columns, from, into }) => {
   const bases = [...new Set(columns.map(({ type }) => baseOf(type)))]
   const own = await knownTypes(
@@ -76,15 +86,13 @@ export const copiedTypes: CopyTypes = async ({ columns, from, into }) => {
     bases.filter((base) => !BUILT_IN.has(base)),
   )
   const there = await knownTypes(into, bases)
-  const [[version] = []] = await into("SELECT current_setting('server_version_num')::integer / 10000", [])
+  const anyScale = columns.some(({ type }) => isOddScale(type)) && (await takesAnyScale(into))
   const hasXml = bases.includes('xml') && (await takesXml(into))
   const isTaken = (type: string): boolean => {
     const base = baseOf(type)
     const target = there.get(base)
     if (target === undefined || (base === 'xml' && !hasXml)) return false
-    const [, precision, scale] = SIZES.exec(type) ?? []
-    const isOdd = Number(scale) < 0 || Number(scale) > Number(precision)
-    if (isOdd && Number(version) < ANY_SCALE) return false
+    if (isOddScale(type) && !anyScale) return false
     return BUILT_IN.has(base) || isSame(own.get(base), target)
   }
   return new Map(

@@ -17,13 +17,12 @@ const heldType = (type: string, modifier: string) => `(
   )`
 
 const COLUMNS = `
-  SELECT a.attname, held.type, a.attnotnull OR t.typnotnull,
+  SELECT a.attname::text AS name, held.type, a.attnotnull OR t.typnotnull,
          a.atthasdef OR a.attidentity <> '' OR COALESCE(t.typdefault, '') <> '', a.attgenerated <> '',
-         a.attidentity <> ''
+         a.attidentity <> '', row_number() OVER (ORDER BY a.attnum) AS place
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   CROSS JOIN LATERAL ${heldType('a.atttypid', 'a.atttypmod')} held
-  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped
-  ORDER BY a.attnum`
+  WHERE a.attrelid = to_regclass($1) AND a.attnum > 0 AND NOT a.attisdropped`
 
 const TYPES = `
   SELECT held.type FROM unnest($1::oid[], $2::int[]) WITH ORDINALITY AS given (type, modifier, place)
@@ -31,25 +30,34 @@ const TYPES = `
 
 /** Unique over whole columns of every row, at once: neither partial, nor over expressions, nor deferred. */
 const KEYS = `
-  SELECT i.indexrelid::text, i.indisprimary, a.attname
+  SELECT a.attname::text AS name, i.indexrelid::text, i.indisprimary,
+         row_number() OVER (ORDER BY i.indisprimary DESC, i.indexrelid, k.place) AS place
   FROM pg_index i
   CROSS JOIN LATERAL unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
   JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
   WHERE i.indrelid = to_regclass($1) AND i.indisunique AND i.indisvalid AND i.indimmediate
-    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts
-  ORDER BY i.indisprimary DESC, i.indexrelid, k.place`
+    AND i.indpred IS NULL AND i.indexprs IS NULL AND k.place <= i.indnkeyatts`
+
+/** Both in one round trip: columns have a type, keys have an index. */
+const TABLE = `
+  SELECT * FROM (
+    SELECT 'column', found.* FROM (${COLUMNS}) found
+    UNION ALL
+    SELECT 'key', name, indexrelid, indisprimary, NULL, NULL, NULL, place FROM (${KEYS}) found
+  ) parts (part, name, said, first, second, third, fourth, place)
+  ORDER BY part, place`
 
 /** The live table as the search path finds it, or null. */
 export async function describeTable(rows: Rows, table: string): Promise<LiveTable | null> {
   const name = quoteTable(table)
-  const columns = await rows(COLUMNS, [name])
-  if (columns.length === 0) {
+  const parts = await rows(TABLE, [name])
+  if (parts.length === 0) {
     const exists = await rows('SELECT 1 WHERE to_regclass($1) IS NOT NULL', [name])
     if (exists.length === 0) return null
   }
-  const { primaryKey, uniqueKeys } = await describeKeys(rows, table)
+  const columns = parts.filter(([part]) => part === 'column')
   return {
-    columns: columns.map(([column, type, notNull, hasDefault, isComputed, isNumbered]) => ({
+    columns: columns.map(([, column, type, notNull, hasDefault, isComputed, isNumbered]) => ({
       name: column as string,
       type: type as string,
       nullable: notNull === 'f',
@@ -57,19 +65,26 @@ export async function describeTable(rows: Rows, table: string): Promise<LiveTabl
       isComputed: isComputed === 't',
       ...(isNumbered === 't' ? { isNumbered: true } : {}),
     })),
-    primaryKey,
-    uniqueKeys,
+    ...keysOf(
+      parts.flatMap(([part, column, index, isPrimary]) => (part === 'key' ? [[column, index, isPrimary]] : [])),
+    ),
   }
 }
 
+interface Keys {
+  readonly primaryKey: readonly string[]
+  readonly uniqueKeys: readonly (readonly string[])[]
+}
+
 /** The primary key and the other unique keys of a table. */
-export async function describeKeys(
-  rows: Rows,
-  table: string,
-): Promise<{ primaryKey: readonly string[]; uniqueKeys: readonly (readonly string[])[] }> {
+export async function describeKeys(rows: Rows, table: string): Promise<Keys> {
+  return keysOf(await rows(`${KEYS} ORDER BY place`, [quoteTable(table)]))
+}
+
+function keysOf(rows: readonly (readonly (Text | undefined)[])[]): Keys {
   const primaryKey: string[] = []
   const unique = new Map<string, string[]>()
-  for (const [index, isPrimary, column] of await rows(KEYS, [quoteTable(table)])) {
+  for (const [column, index, isPrimary] of rows) {
     if (isPrimary === 't') primaryKey.push(column as string)
     else unique.set(index as string, [...(unique.get(index as string) ?? []), column as string])
   }

@@ -6,6 +6,7 @@ import type {
   Bound,
   Connection,
   CopyOptions,
+  DescribedTables,
   HeldKeys,
   HeldRows,
   HeldTable,
@@ -52,9 +53,14 @@ interface PageMaker<Page> {
 export class SqliteConnection implements Connection {
   readonly session: SqliteSession
   #horizon: Horizon | null = null
+  #described: DescribedTables | undefined
 
   constructor(session: SqliteSession) {
     this.session = session
+  }
+
+  describeBy(known: DescribedTables | undefined): void {
+    this.#described = known
   }
 
   /** A transaction was left open. */
@@ -65,6 +71,7 @@ export class SqliteConnection implements Connection {
   query(sql: string, parameters: readonly Bound[] = [], { signal }: QueryOptions = {}): Promise<QueryResult> {
     return this.#translated(async () => {
       this.#check(signal)
+      this.#described?.forgetAfter(sql)
       if (this.session.database.isTransaction) return this.session.run(sql, parameters)
       return this.session.patiently(() => this.session.run(sql, parameters), signal)
     })
@@ -224,6 +231,7 @@ export class SqliteConnection implements Connection {
 
   rollback(): Promise<void> {
     this.#horizon = null
+    this.#described?.forgetAfter('ROLLBACK')
     return this.#translated(async () => {
       if (this.session.database.isTransaction) this.session.database.exec('ROLLBACK')
     })
@@ -238,11 +246,14 @@ export class SqliteConnection implements Connection {
   }
 
   rollbackTo(name: string): Promise<void> {
+    this.#described?.forgetAfter('ROLLBACK')
     return this.#translated(async () => this.session.database.exec(`ROLLBACK TO ${quote(name)}`))
   }
 
   describe(table: string): Promise<LiveTable | null> {
-    return this.#translated(async () => describeTable((sql, parameters) => this.session.rows(sql, parameters), table))
+    const ask = () =>
+      this.#translated(async () => describeTable((sql, parameters) => this.session.rows(sql, parameters), table))
+    return this.#described?.of(table, ask) ?? ask()
   }
 
   /** The values have no part in it: they are of no type. */

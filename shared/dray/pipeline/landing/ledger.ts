@@ -85,7 +85,7 @@ export function ledgerOf(database: Database): LedgerModels {
 
 /** What of a fence there was when a run raised it; of a new one nothing has landed. */
 export type RaisedFence = Pick<FenceRow, 'mark' | 'writtenTable' | 'alone'>
-type FenceRow = InstanceType<LedgerModels['Fence']>
+export type FenceRow = Pick<InstanceType<LedgerModels['Fence']>, 'epoch' | 'runId' | 'mark' | 'writtenTable' | 'alone'>
 
 /**
  * Lets only writers of this epoch write from now on; waits for those that are in a transaction. `markOf` makes out the
@@ -97,21 +97,20 @@ export async function raiseFence(
   { epoch, runId }: { readonly epoch: number; readonly runId: string },
   markOf: (fence: FenceRow) => string | null,
 ): Promise<RaisedFence> {
-  const { Fence } = ledgerOf(database)
   return database.transaction(async () => {
     // Locked before it is compared: two that raise it at once must not end with the lower epoch.
-    const current = await lockFence(database, pipeline, 'update')
-    const fence = current === null ? null : await Fence.findBy({ pipeline })
-    if (current === null || fence === null) {
+    const fence = await lockFence(database, pipeline, 'update')
+    if (fence === null) {
       await makeFence(database, pipeline, epoch, runId)
       return { mark: null, writtenTable: null, alone: null }
     }
     // An epoch is given to one run alone: that of another run is of another state store.
-    if (current > BigInt(epoch) || (current === BigInt(epoch) && fence.runId !== runId)) {
-      throw fenced(pipeline, epoch, current)
+    if (fence.epoch > BigInt(epoch) || (fence.epoch === BigInt(epoch) && fence.runId !== runId)) {
+      throw fenced(pipeline, epoch, fence.epoch)
     }
-    await fence.assign({ epoch: BigInt(epoch), runId, mark: markOf(fence) }).saveOrFail()
-    return fence
+    const mark = markOf(fence)
+    await changeFence(database, pipeline, { epoch: String(epoch), run_id: runId, mark })
+    return { ...fence, mark }
   })
 }
 
@@ -123,15 +122,32 @@ async function makeFence(database: Database, pipeline: string, epoch: number, ru
   )
 }
 
-/** The epoch that may write, which stays so until the transaction ends; null before the first. */
-export async function lockFence(database: Database, pipeline: string, mode: LockMode): Promise<bigint | null> {
+/** The fence, whose epoch may write until the transaction ends; null before the first. */
+export async function lockFence(database: Database, pipeline: string, mode: LockMode): Promise<FenceRow | null> {
   const { placeholder, quote, rowLock } = await database.adapter()
+  const columns = ['epoch', 'run_id', 'mark', 'written_table', 'alone'].map(quote).join(', ')
   const { rows } = await database.query(
-    `select ${quote('epoch')} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder(1)}${rowLock(mode)}`,
+    `select ${columns} from ${quote('dray_fence')} where ${quote('pipeline')} = ${placeholder(1)}${rowLock(mode)}`,
     [pipeline],
   )
-  const epoch = rows[0]?.[0]
-  return epoch === undefined || epoch === null ? null : BigInt(epoch)
+  const [row] = rows
+  if (row === undefined) return null
+  const [epoch, runId, mark = null, writtenTable = null, alone = null] = row
+  return { epoch: BigInt(epoch as string), runId: runId as string, mark, writtenTable, alone }
+}
+
+/** In the transaction that has locked it: by one statement, which needs no savepoint. */
+export async function changeFence(
+  database: Database,
+  pipeline: string,
+  change: Readonly<Record<string, string | null>>,
+): Promise<void> {
+  const { placeholder, quote } = await database.adapter()
+  const set = Object.keys(change).map((column, place) => `${quote(column)} = ${placeholder(place + 1)}`)
+  await database.query(
+    `update ${quote('dray_fence')} set ${set.join(', ')} where ${quote('pipeline')} = ${placeholder(set.length + 1)}`,
+    [...Object.values(change), pipeline],
+  )
 }
 
 /** A writer of an older epoch, refused: it has been given up, and a newer run does its work. */
@@ -153,21 +169,22 @@ function fenced(pipeline: string, epoch: number, current: bigint): Fenced {
 
 /**
  * In the transaction of a load: throws when a newer run has taken over, and keeps it from doing so until the commit. By
- * `update` it waits for every load and every Commit of the pipeline, and keeps them out.
+ * `update` it waits for every load and every Commit of the pipeline, and keeps them out. Returns the fence.
  */
 export async function checkFence(
   database: Database,
   pipeline: string,
   epoch: number,
   mode: LockMode = 'share',
-): Promise<void> {
+): Promise<FenceRow> {
   const current = await lockFence(database, pipeline, mode)
   if (current === null) {
     throw new TerminalError(
       `${pipeline}: the target ${database.name} has no row in dray_fence, so a run that was overtaken could not be told from this one; start the run again (its plan writes the row)`,
     )
   }
-  if (current !== BigInt(epoch)) throw fenced(pipeline, epoch, current)
+  if (current.epoch !== BigInt(epoch)) throw fenced(pipeline, epoch, current.epoch)
+  return current
 }
 
 /** What the ledger knows of a partition. */

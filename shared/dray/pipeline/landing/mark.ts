@@ -3,7 +3,7 @@ import { wholeName } from '#dray/database/whole-name.ts'
 import type { Loading } from '#dray/pipeline/declare/loading.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { Plan } from '#dray/pipeline/plan/staged-plan.ts'
-import { checkFence, ledgerOf, lockFence } from './ledger.ts'
+import { changeFence, checkFence, ledgerOf, lockFence } from './ledger.ts'
 
 /**
  * In the mark of a fence from before fences had marks. A mark is the end of the last window that has landed in the
@@ -62,10 +62,9 @@ export async function markLanded(
 ): Promise<void> {
   if (!advances || window === null) return
   const { database } = load.target
-  const { Fence } = ledgerOf(database)
   await database.transaction(async () => {
-    await checkFence(database, name, epoch, 'update')
-    await (await Fence.findBy({ pipeline: name, runId: run.id }))?.assign({ mark: window.hi }).saveOrFail()
+    const fence = await checkFence(database, name, epoch, 'update')
+    if (fence.runId === run.id) await changeFence(database, name, { mark: window.hi })
   })
 }
 

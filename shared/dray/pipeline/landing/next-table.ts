@@ -27,7 +27,7 @@ function shortened(name: string): string {
 }
 
 /** Throws, in the transaction around it, when a newer run has taken the target over. */
-type Guard = () => Promise<void>
+type Guard = () => Promise<unknown>
 
 /** Makes the table like the other one, with its defaults, checks and unique keys; one that fits is left as it is. */
 export async function createNextTable(database: Database, table: string, guard: Guard): Promise<void> {

@@ -102,7 +102,7 @@ async function isClosed({ pipeline, input }: Swap): Promise<boolean> {
   return (await closedBefore(pipeline.load.target.database, pipeline.name, planningRun(input))) !== null
 }
 
-async function inOneTransaction(swap: Swap, guard: () => Promise<void>): Promise<LandedRun> {
+async function inOneTransaction(swap: Swap, guard: () => Promise<unknown>): Promise<LandedRun> {
   const { pipeline, input, schema, landed } = swap
   const { database } = pipeline.load.target
   const run = { pipeline: pipeline.name, runId: planningRun(input), epoch: input.epoch }

@@ -12,8 +12,8 @@ export interface ReadTable {
   readonly adapter: Adapter
   readonly live: LiveTable
   readonly details: TableDetails
-  /** The zone of the server's clock; null where it is in UTC. */
-  readonly serverZone: string | null
+  /** The zone of the server's clock; null where it is in UTC. To ask opens a session. */
+  readonly serverZone: () => Promise<string | null>
 }
 
 /** Null where there is no such table, or the user may not see it. */
@@ -22,7 +22,7 @@ export function readTable(database: Database, table: string): Promise<ReadTable 
     const live = await connection.describe(table)
     if (live === null || live.columns.length === 0) return null
     const details = await adapter.catalogue.details(asking(connection), table)
-    return { adapter, live, details, serverZone: await connection.serverZone() }
+    return { adapter, live, details, serverZone: () => database.withConnection((one) => one.serverZone()) }
   })
 }
 

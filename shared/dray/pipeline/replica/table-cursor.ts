@@ -85,8 +85,10 @@ async function faultOf(
   const isDisordered =
     form === 'text' && (await from.withConnection((...by) => isDisorderedColumn(source, name, ...by)))
   if (isDisordered) return `${name} has values that are no time stamps in UTC`
-  if (form === 'moment' || read.serverZone === null || override.zone !== undefined) return null
-  return `${name} is of a type without a zone, and the server is in ${read.serverZone}: overrides: { zone } says what it holds`
+  if (form === 'moment' || override.zone !== undefined) return null
+  const serverZone = await read.serverZone()
+  if (serverZone === null) return null
+  return `${name} is of a type without a zone, and the server is in ${serverZone}: overrides: { zone } says what it holds`
 }
 
 /** Whether some texts of a column cannot be put in order with the others, as a run would find. */

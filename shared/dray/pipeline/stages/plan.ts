@@ -1,4 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
+import { describingOnce } from '#dray/database/described.ts'
 import { ConfigurationError, TerminalError } from '#dray/errors.ts'
 import type { PlanInput, PlanOutput } from '#dray/messages/stages.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -38,7 +39,7 @@ const LEASE_MS = 6 * 3600 * 1000
  */
 export async function plan(unit: Unit, input: PlanInput, services: Services): Promise<PlanOutput> {
   try {
-    return await withDeadline(services.signal, () => makePlan(unit, input, services))
+    return await withDeadline(services.signal, () => describingOnce(() => makePlan(unit, input, services)))
   } catch (error) {
     if (error instanceof TerminalError || error instanceof ConfigurationError)
       await recordReason(input, error, services)

@@ -233,7 +233,7 @@ export const landingMutants: readonly Mutant[] = [
     edits: [
       [
         'const current = await lockFence(database, pipeline, mode)',
-        'if (epoch > 0) return\n  const current = await lockFence(database, pipeline, mode)',
+        'if (epoch > 0) return (await lockFence(database, pipeline, mode)) as FenceRow\n  const current = await lockFence(database, pipeline, mode)',
       ],
     ],
     over: ZOMBIES,

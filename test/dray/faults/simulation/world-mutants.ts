@@ -259,7 +259,7 @@ export const bindingMutants: readonly Mutant[] = [
   {
     bug: 'the target is not marked when rows have landed in it',
     file: MARK,
-    edits: [['?.assign({ mark: window.hi })', '?.assign({})']],
+    edits: [['await changeFence(database, name, { mark: window.hi })', 'void changeFence']],
     over: { kind: 'append' },
   },
   {

@@ -84,9 +84,14 @@ export class OwnTables {
 
   /** The greatest number of a column; 0 where there is no row, or no such table. */
   async greatest(table: string, column: string): Promise<number> {
-    if ((await this.#connection.describe(table)) === null) return 0
-    const { rows } = await this.#connection.query(`select max(${this.#quote(column)}) from ${this.#quote(table)}`)
-    return Number(rows[0]?.[0] ?? 0)
+    // Most often it is there. No transaction is open that a failed statement would end, or the table was just made.
+    const found = await this.#connection
+      .query(`select max(${this.#quote(column)}) from ${this.#quote(table)}`)
+      .catch(async (error: unknown) => {
+        if ((await this.#connection.describe(table)) !== null) throw error
+        return null
+      })
+    return Number(found?.rows[0]?.[0] ?? 0)
   }
 
   /** Adds a row of a number and the database's time. */

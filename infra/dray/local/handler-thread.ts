@@ -1,17 +1,6 @@
-import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
-import { setFlagsFromString } from 'node:v8'
-import { Worker } from 'node:worker_threads'
 import type { Progress } from 'dray/internal/pipeline/services.ts'
-import { usedBundle } from '#dray-infra/bundle/kept-bundle.ts'
 import type { FromWorker, HandlerFailure, Invocation, ToWorker } from './worker-messages.ts'
-
-/*
- * For the heaps of threads, in MB. Rows die young, so that the space that they are made in need not be large; and what
- * lies outside the heap (blocks of rows) must not make V8 look through a heap of a few MB again and again.
- */
-setFlagsFromString('--max-semi-space-size=4')
-setFlagsFromString('--initial-old-space-size=64')
 
 export interface ThreadListeners {
   readonly onProgress?: (event: Progress) => void
@@ -23,37 +12,53 @@ interface Settle {
   reject(error: Error): void
 }
 
-/** One worker thread and the call that it works on. */
-export class WorkerThread {
+/** What a thread does, as its port says it. */
+export interface ThreadEvents extends ThreadListeners {
+  onMessage(message: FromWorker): void
+  /** An error of no call, by which the thread ends. */
+  onError(error: Error): void
+  onEnd(): void
+}
+
+/** The way to where handlers are called. */
+export interface ThreadPort {
+  post(message: ToWorker): void
+  /** Whatever is under way. */
+  terminate(): Promise<void>
+}
+
+/** A thread that calls handlers, and the call that it works on. */
+export class HandlerThread {
   readonly ended: Promise<void>
-  readonly #worker: Worker
+  readonly #port: ThreadPort
   readonly #listeners: ThreadListeners
   #calls = 0
   #current: Settle | null = null
   #closed: (() => void) | null = null
   #error: Error | null = null
+  #isEnded = false
 
-  constructor(listeners: ThreadListeners) {
+  constructor(listeners: ThreadListeners, open: (events: ThreadEvents) => ThreadPort) {
     this.#listeners = listeners
-    this.#worker = new Worker(new URL('./worker.ts', import.meta.url), {
-      stdout: true,
-      stderr: true,
-      workerData: { bundle: usedBundle() },
-    })
-    this.#worker.on('message', (message: FromWorker) => this.#receive(message))
-    this.#worker.on('error', (error) => {
-      this.#error = error instanceof Error ? error : new Error(String(error))
-    })
-    for (const output of [this.#worker.stdout, this.#worker.stderr]) {
-      createInterface(output).on('line', (line) => listeners.onLog?.(line))
-    }
-    this.ended = new Promise((resolve) => {
-      this.#worker.once('exit', () => {
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.ended = promise
+    this.#port = open({
+      ...listeners,
+      onMessage: (message) => this.#receive(message),
+      onError: (error) => {
+        this.#error = error
+      },
+      onEnd: () => {
+        this.#isEnded = true
         this.#settle()?.reject(this.#error ?? terminated())
         this.#closed?.()
         resolve()
-      })
+      },
     })
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded
   }
 
   invoke(invocation: Omit<Invocation, 'id'>): Promise<unknown> {
@@ -73,11 +78,12 @@ export class WorkerThread {
   }
 
   async terminate(): Promise<void> {
-    await this.#worker.terminate()
+    await this.#port.terminate()
   }
 
   /** Asks the thread to close its connections, waits at most `withinMs`, and ends it. */
   async close(withinMs: number): Promise<void> {
+    if (this.#isEnded) return
     const closed = new Promise<void>((resolve) => {
       this.#closed = resolve
     })
@@ -103,7 +109,7 @@ export class WorkerThread {
   }
 
   #post(message: ToWorker): void {
-    this.#worker.postMessage(message)
+    this.#port.post(message)
   }
 }
 
