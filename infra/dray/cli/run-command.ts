@@ -150,7 +150,7 @@ async function runOnce(asked: AskedRun, surroundings: RunSurroundings & { readon
   process.env.DRAY_RUNNER = localRunner()
   const echo = options.debug ? (line: string) => echoLine(lineText(entryOf(line)), view, options) : null
   const lock = takeRunLock(home, id)
-  const before = await state.runs({ workflow: asked.workflow.name, limit: 1 })
+  const before = await stores.state.runs({ workflow: asked.workflow.name, limit: 1 })
   const session = await startWorkers({
     home,
     id,
