@@ -29,7 +29,8 @@ export interface CheckDocument {
 
 /** What a step of a workflow runs. */
 export interface UnitDocument {
-  readonly kind: 'pipeline' | 'replica' | 'task' | 'reconcile'
+  /** `table` is one of a replica. */
+  readonly kind: 'pipeline' | 'replica' | 'table' | 'task' | 'reconcile'
   readonly name: string
   readonly comment: string | null
   readonly owner: string | null

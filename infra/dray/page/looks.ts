@@ -26,6 +26,17 @@ interface PrintedPlan {
   readonly on_aws: { readonly seconds: number; readonly us_dollars: number }
 }
 
+/** Of tables of a replica, which runs fit to their source. */
+interface PrintedReplica {
+  readonly replica: string
+  readonly tables: readonly {
+    readonly pipeline: string
+    readonly made_by_next_run: readonly { readonly what: string }[]
+    readonly left: readonly string[]
+    readonly refused: string | null
+  }[]
+}
+
 interface PrintedSchema {
   readonly tables: readonly {
     readonly database: string
@@ -45,7 +56,7 @@ export function lookArguments({ kind, pipeline }: AskedLook, catalogue: Catalogu
   if (kind === 'plan') return ['plan', pipeline]
   if (kind === 'preview') return ['preview', pipeline, '--limit', `${ROWS}`]
   const unit = catalogue?.units.find(({ name }) => name === pipeline)
-  return ['schema', 'plan', ...(unit?.writes ?? [])]
+  return ['schema', 'plan', ...(unit?.writes ?? [pipeline])]
 }
 
 /** What it has printed, as the page shows it. */
@@ -56,7 +67,8 @@ export function lookDocument(
 ): LookDocument {
   if (kind === 'plan') return { kind, plan: planOf(printed as PrintedPlan) }
   if (kind === 'preview') return { kind, preview: previewOf(printed as PrintedPreview, isMasked) }
-  return { kind, checks: checksOf(printed as PrintedSchema) }
+  const found = printed as PrintedSchema | PrintedReplica
+  return { kind, checks: 'replica' in found ? checksOfReplica(found) : checksOf(found) }
 }
 
 function planOf({ window, rows, partitions, notes, on_aws: on }: PrintedPlan) {
@@ -81,6 +93,14 @@ function previewOf({ rows, notes }: PrintedPreview, isMasked: boolean): PreviewD
     reads: [],
     writes: [],
   }
+}
+
+function checksOfReplica({ tables }: PrintedReplica): CheckedDocument[] {
+  return tables.flatMap(({ pipeline: check, made_by_next_run: made, left, refused }) => [
+    ...made.map(({ what }) => ({ check, verdict: 'warned', said: `the next run ${what}` })),
+    ...left.map((said) => ({ check, verdict: 'broken', said })),
+    ...(refused === null ? [] : [{ check, verdict: 'broken', said: refused }]),
+  ])
 }
 
 function checksOf({ tables }: PrintedSchema): CheckedDocument[] {

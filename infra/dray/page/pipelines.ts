@@ -1,3 +1,4 @@
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StateStore } from 'dray/internal/state/state-store.ts'
 import type { HistoryPoint, PipelineStateDocument } from './documents.ts'
 
@@ -25,7 +26,7 @@ export async function historyOf(
   const found = await Promise.all(workflows.map((workflow) => state.runs({ workflow, limit: most })))
   const runs = found
     .flat()
-    .filter(({ only }) => only?.includes(step) ?? true)
+    .filter(({ only }) => only === null || only.includes(step) || only.includes(unitOf(step)))
     .sort((one, other) => other.startTime - one.startTime)
     .slice(0, most)
   const points: HistoryPoint[] = []

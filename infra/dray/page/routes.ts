@@ -1,5 +1,6 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { checked } from 'dray/internal/messages/message.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import { Hono } from 'hono'
 import { streamSSE } from 'hono/streaming'
 import { argumentsOf, askedBeside, askedCommand, askedLook } from './asked-commands.ts'
@@ -105,7 +106,9 @@ function addPipelines(app: Hono, page: Page): void {
   app.get('/api/history', async (context) => {
     const step = context.req.query('step') ?? ''
     const all = (await page.catalogue())?.workflows ?? []
-    const workflows = all.filter(({ steps }) => steps.some(({ name }) => name === step)).map(({ name }) => name)
+    const workflows = all
+      .filter(({ steps }) => steps.some(({ name }) => name === step || name === unitOf(step)))
+      .map(({ name }) => name)
     return context.json({ points: await historyOf(state, step, { workflows, most: MOST_POINTS }) })
   })
   app.get('/api/examine', async (context) => {

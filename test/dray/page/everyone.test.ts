@@ -71,6 +71,8 @@ describe('the page, with 5,000 runs', { skip: isSkipped }, () => {
           assert.deepEqual(await violations(page), [], path)
           const width = (await page.evaluate('document.documentElement.scrollWidth - innerWidth')) as number
           assert.ok(width <= 0, `${path} is ${width} px too wide`)
+          const hidden = "document.querySelector('nav [aria-current]').getBoundingClientRect().right - innerWidth"
+          assert.ok(((await page.evaluate(hidden)) as number) <= 0, `the name of ${path} is not seen`)
         }
         assert.deepEqual(complaints, [])
         await close()

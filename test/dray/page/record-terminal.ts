@@ -10,7 +10,7 @@ import { packageFolder, projectFolder } from 'dray-infra/internal/project/projec
  */
 
 const PAUSE_MS = 600
-const COLUMNS = 116
+const COLUMNS = 120
 const CHARACTER = { width: 7.2, height: 17 } as const
 const MARGIN = 16
 /** How long the last picture stays. */

@@ -61,6 +61,10 @@ function Page() {
   useEffect(() => {
     document.title = `${path[1] ?? title} · Dray${place.data && place.data.env !== 'local' ? ` · ${place.data.env}` : ''}`
   }, [path, title, place.data])
+  // On a phone the names of the pages are wider than the screen.
+  useEffect(() => {
+    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
+  }, [path])
   return (
     <>
       <button type="button" class="skip" onClick={() => document.querySelector<HTMLElement>('main')?.focus()}>

@@ -1,5 +1,12 @@
 import { useMemo } from 'preact/hooks'
-import type { CheckedDocument, HistoryPoint, PipelineStateDocument, PreviewDocument } from '../documents.ts'
+import type {
+  CatalogueDocument,
+  CheckedDocument,
+  HistoryPoint,
+  PipelineStateDocument,
+  PreviewDocument,
+  UnitDocument,
+} from '../documents.ts'
 import { Chart } from './chart.tsx'
 import { Facts, lagOf } from './facts.tsx'
 import { Checks, Looks, Notes } from './looks.tsx'
@@ -8,6 +15,7 @@ import { Action, CommandLine, Empty, Fault, Section, Wide } from './parts.tsx'
 import { usePlace } from './place.ts'
 import { PreviewRows } from './preview-rows.tsx'
 import { useAsked } from './server.ts'
+import { unitNamed } from './unit-named.ts'
 import { count, duration, Moment, plural, Status, Text } from './words.tsx'
 
 interface States {
@@ -19,8 +27,11 @@ export function Pipelines() {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
   const { data, error } = useAsked<States>('/api/pipelines')
   const { pasted } = usePlace()
-  const units = (project.data?.catalogue?.units ?? []).filter(({ kind }) => kind !== 'reconcile')
+  const catalogue = project.data?.catalogue ?? null
   const states = new Map(data?.states.map((state) => [state.pipeline, state]))
+  const units = (catalogue?.units ?? [])
+    .filter(({ kind }) => kind !== 'reconcile')
+    .flatMap((unit) => [unit, ...(catalogue === null ? [] : tablesOf(unit, { catalogue, states }))])
   return (
     <>
       <h1>Pipelines</h1>
@@ -80,16 +91,28 @@ export function Pipelines() {
   )
 }
 
+/** The tables of a replica that have run. */
+function tablesOf(
+  { kind, name }: UnitDocument,
+  known: { readonly catalogue: CatalogueDocument; readonly states: ReadonlyMap<string, unknown> },
+): readonly UnitDocument[] {
+  if (kind !== 'replica') return []
+  const tables = [...known.states.keys()].filter((one) => one.startsWith(`${name}/`)).sort()
+  return tables.flatMap((table) => unitNamed(known.catalogue, table) ?? [])
+}
+
 export function Pipeline({ name }: { readonly name: string }) {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
   const { data, error } = useAsked<States>('/api/pipelines')
   const { mayAct, pasted, env } = usePlace()
-  const unit = project.data?.catalogue?.units.find((one) => one.name === name)
+  const catalogue = project.data?.catalogue ?? null
+  const unit = catalogue === null ? undefined : unitNamed(catalogue, name)
   if (project.error !== null && unit === undefined) return <Fault of={project.error} />
   if (project.data !== null && unit === undefined) return <Empty>There is no pipeline or task {name}.</Empty>
   if (unit === undefined) return <div class="skeleton" aria-hidden="true" />
   const state = data?.states.find(({ pipeline }) => pipeline === name) ?? null
   const isLocal = env === 'local'
+  const hasRows = unit.kind === 'pipeline' || unit.kind === 'table'
   return (
     <>
       <div class="head">
@@ -107,10 +130,10 @@ export function Pipeline({ name }: { readonly name: string }) {
       <Fault of={unit.fault} />
       <Fault of={error} />
       <Facts unit={unit} state={state} now={data?.now ?? null} />
-      {unit.kind === 'pipeline' && isLocal && <Drift name={name} />}
+      {hasRows && isLocal && <Drift name={name} />}
       <History name={name} />
-      {unit.kind === 'pipeline' && isLocal && <LookAhead name={name} />}
-      {unit.kind === 'pipeline' && !isLocal && <Looks name={name} writes={unit.writes} />}
+      {hasRows && isLocal && <LookAhead name={name} />}
+      {hasRows && !isLocal && <Looks name={name} writes={unit.kind === 'table' ? [name] : unit.writes} />}
     </>
   )
 }

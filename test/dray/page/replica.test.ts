@@ -1,0 +1,52 @@
+import assert from 'node:assert/strict'
+import { join } from 'node:path'
+import { after, before, describe, test } from 'node:test'
+import type { Browser, Page } from 'playwright-core'
+import { type ReplicaProject, replicaProject } from '#test/cli/replica-project.ts'
+import { goTo, isSkipped, openPage, type ServedDev, startBrowser, startDev } from './browser.ts'
+
+describe('the tables of a replica', { skip: isSkipped }, () => {
+  let project: ReplicaProject
+  let dev: ServedDev
+  let browser: Browser
+  let page: Page
+
+  before(async () => {
+    project = await replicaProject()
+    await project.run('run', 'shop-raw')
+    const { folder } = project
+    const urls = {
+      SHOP_DATABASE_URL: `sqlite:${join(folder, 'shop.db')}`,
+      LAKE_DATABASE_URL: `sqlite:${join(folder, 'lake.db')}`,
+    }
+    ;[dev, browser] = await Promise.all([
+      startDev({ folder, home: join(folder, '.dray'), variables: urls }),
+      startBrowser(),
+    ])
+    ;({ page } = await openPage(browser, dev.url))
+  })
+  after(async () => {
+    await browser?.close()
+    await dev?.stop()
+    await project?.remove()
+  })
+
+  test('stand among the pipelines, below their replica, with last_run and lag', async () => {
+    await goTo(page, 'pipelines')
+    await page.getByRole('row', { name: /^shop-raw shop\.\* lake\.\*/ }).waitFor()
+
+    await page.getByRole('row', { name: /^shop-raw\/orders shop\.orders lake\.\* \d{4}-\d\d-\d\d / }).waitFor()
+    assert.equal(await page.getByRole('row', { name: /^shop-raw\/settings/ }).count(), 0)
+  })
+
+  test('have each a page with its history, its preview and whether its copy fits', async () => {
+    await page.getByRole('link', { name: 'shop-raw/orders' }).click()
+
+    await page.getByRole('heading', { name: 'shop-raw/orders' }).waitFor()
+    await page.getByText('A table of the replica shop-raw.').waitFor()
+    await page.getByText(/One run so far: .*2 rows read/).waitFor()
+    await page.getByRole('region', { name: 'Tables and models' }).getByText('The tables fit the models.').waitFor()
+    await page.getByRole('region', { name: 'Rows of the preview' }).waitFor()
+    assert.equal(await page.getByRole('alert').count(), 0)
+  })
+})
