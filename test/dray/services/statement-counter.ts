@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 
-/**
- * Stands before a PostgreSQL server, and counts what clients ask of it: nothing of the code that asks has a part in it.
- */
+/** Stands before a PostgreSQL server and counts what clients ask of it, whatever these say themselves. */
 export interface StatementCounter {
   /** The URL of the same database, through it. */
   readonly url: string
