@@ -84,13 +84,12 @@ export class OwnTables {
 
   /** The greatest number of a column; 0 where there is no row, or no such table. */
   async greatest(table: string, column: string): Promise<number> {
+    const ask = () => this.#connection.query(`select max(${this.#quote(column)}) from ${this.#quote(table)}`)
     // Most often it is there. No transaction is open that a failed statement would end, or the table was just made.
-    const found = await this.#connection
-      .query(`select max(${this.#quote(column)}) from ${this.#quote(table)}`)
-      .catch(async (error: unknown) => {
-        if ((await this.#connection.describe(table)) !== null) throw error
-        return null
-      })
+    const found = await ask().catch(async () =>
+      // Another Plan may have made it since: then it is asked, and whatever else was wrong is said.
+      (await this.#connection.describe(table)) === null ? null : ask(),
+    )
     return Number(found?.rows[0]?.[0] ?? 0)
   }
 
