@@ -35,7 +35,7 @@ async function closeRun(unit: Unit, input: CommitInput, services: Services): Pro
   if (planned.doneBy !== null) return commitNothing(input, planned, services)
   const pipeline = pipelineOf(unit, planned)
   const { database } = pipeline.load.target
-  await checkFence(database, pipeline.name, input.epoch)
+  await database.transaction(() => checkFence(database, pipeline.name, input.epoch))
   const landed = await sumOfLedger(database, pipeline.name, planningRun(input))
   checkEquation(pipeline, planned, landed)
   const { closed, answers } = await closeChecked(pipeline, input, { planned, landed }, services)
