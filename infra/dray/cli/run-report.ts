@@ -1,7 +1,7 @@
 import { type RowTerm, rowTerms } from 'dray/internal/messages/row-terms.ts'
 import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
-import type { PartitionRecord, StepRecord } from 'dray/internal/state/state-store.ts'
+import type { PartitionRecord, ReconciledRows, StepRecord } from 'dray/internal/state/state-store.ts'
 import { nameOf } from '#dray-infra/runs/asked-steps.ts'
 import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import type { DocumentOf } from './documents/documents.ts'
@@ -53,10 +53,14 @@ export function stepDocument(step: StepRecord): StepDocument {
     end_time: isoTime(step.endTime),
     seconds: secondsOf(step),
     ...(step.tables === undefined ? {} : { tables: step.tables }),
-    ...(step.reconciled === undefined ? {} : { reconciled: step.reconciled }),
+    ...(step.reconciled === undefined ? {} : { reconciled: reconciledDocument(step.reconciled) }),
     ...(step.checks === undefined ? {} : { checks: step.checks.map(checkDocument) }),
     ...(step.owner === undefined ? {} : { owner: step.owner }),
   }
+}
+
+function reconciledDocument({ equalByDigest, rowsCompared, ...found }: ReconciledRows) {
+  return { ...found, equal_by_digest: equalByDigest, rows_compared: rowsCompared }
 }
 
 export interface ReportPlaces {

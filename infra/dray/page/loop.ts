@@ -64,7 +64,7 @@ export class Loop {
   close(): void {
     for (const watcher of this.#watchers) watcher.close()
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#compiler?.kill()
+    this.#endCompiler()
   }
 
   #note(folder: string, file: string | null): void {
@@ -123,12 +123,14 @@ export class Loop {
     const { folder, told } = this.#surroundings
     const compiler = join(folder, 'node_modules/.bin/tsc')
     if (!existsSync(compiler) || !existsSync(join(folder, 'tsconfig.json'))) return
-    this.#compiler?.kill()
+    this.#endCompiler()
     this.#types = { ...this.#types, isLooking: true }
     told()
     const child = spawn(compiler, ['--noEmit', '--pretty', 'false'], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'ignore'],
+      // A group: what it is started by would leave the compiler itself at work.
+      detached: true,
     })
     this.#compiler = child
     child.on('error', () => {})
@@ -137,5 +139,16 @@ export class Loop {
     this.#compiler = null
     this.#types = { isLooking: false, faults: said.split('\n').filter((line) => /error TS\d+/.test(line)) }
     told()
+  }
+
+  #endCompiler(): void {
+    const { pid } = this.#compiler ?? {}
+    this.#compiler = null
+    if (pid === undefined) return
+    try {
+      process.kill(-pid)
+    } catch {
+      // It has ended.
+    }
   }
 }

@@ -16,7 +16,7 @@ import { type SmallProject, smallProject } from './small-project.ts'
 const tables = (engine: string) => readFileSync(join(import.meta.dirname, 'odd-tables', `${engine}.sql`), 'utf8')
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly status: string
   readonly read: number
   readonly quarantined: number
@@ -99,9 +99,9 @@ function suite({ patterns, environment, readings, fields, skipped, isMeasured }:
       first.filter(({ quarantined, duplicate }) => quarantined + duplicate > 0),
       [],
     )
-    assert.equal(first.find(({ name }) => name === 'order-details')?.read, 2)
+    assert.equal(first.find(({ step }) => step === 'order-details')?.read, 2)
     assert.deepEqual(
-      second.filter(({ name, read }) => byCursor.includes(name) && read > 0),
+      second.filter(({ step, read }) => byCursor.includes(step) && read > 0),
       [],
     )
   })

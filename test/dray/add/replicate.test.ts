@@ -80,7 +80,7 @@ describe('dray add --replicate', () => {
     const run = await dray('run', '--only', 'shop-raw,totals', '--json', '--progress', 'none')
     assert.equal(run.code, 0, run.stdout)
     assert.deepEqual(
-      JSON.parse(run.stdout).tables.map(({ name, inserted }: Record<string, unknown>) => [name, inserted]),
+      JSON.parse(run.stdout).tables.map(({ step, inserted }: Record<string, unknown>) => [step, inserted]),
       [
         ['shop-raw/lines', 2],
         ['shop-raw/orders', 1],

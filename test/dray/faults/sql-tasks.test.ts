@@ -65,7 +65,8 @@ function losing(adapter: Adapter, at: number, when: 'before' | 'after'): { adapt
       get(target, name) {
         const member = Reflect.get(target, name)
         if (typeof member !== 'function') return member
-        if (name === 'stopAt' || name === 'stream' || name === 'copyOut') return member.bind(target)
+        if (name === 'stopAt' || name === 'describeBy' || name === 'stream' || name === 'copyOut')
+          return member.bind(target)
         return async (...given: unknown[]) => {
           if (lost.has(target)) throw new Lost('the connection is lost')
           const isHere = ++calls === at

@@ -101,6 +101,7 @@ describe('a project', () => {
     t.after(() => rm(folder, { recursive: true }))
     await assert.rejects(loadProject(folder), { name: 'Configuration', message: /no infra\/project\.ts in/ })
     await mkdir(join(folder, 'infra'))
+    await writeFile(join(folder, 'package.json'), '{}')
     await writeFile(join(folder, 'infra/project.ts'), 'export const other = 1\n')
 
     await assert.rejects(loadProject(folder), { name: 'Configuration', message: /exports no project/ })

@@ -48,6 +48,10 @@ const stepOfRun = z.strictObject({
       missing: count,
       extra: count,
       different: count,
+      rows: z.strictObject({ source: count, target: count }),
+      ranges: count.describe('of keys, each compared as one first'),
+      equal_by_digest: count.describe('ranges whose digests are equal'),
+      rows_compared: count.describe('one by one'),
       first: z.array(
         z.strictObject({
           kind: z.enum(['missing', 'extra', 'different']),

@@ -31,7 +31,8 @@ export function mayFail(run: string, reason: string, trouble: Trouble): boolean 
   if (taken !== undefined) return wasOvertaken(run, Number(held), Number(taken), trouble)
   if (/^(StagedObjectDamaged|StagedObjectMissing)\b/.test(reason)) return damaged > 0
   if (/the plan of run \S+ is no longer staged/.test(reason)) return damaged > 0
-  if (/have no changed_at/.test(reason)) return scenario.missingCursors > 0 && scenario.shape.nulls === 'error'
+  if (/\b(?:has|have) no changed_at/.test(reason))
+    return scenario.missingCursors > 0 && scenario.shape.nulls === 'error'
   const overtaken = /^Terminal: .*run (\S+) cannot be resumed, since last_run has been/.exec(reason)?.[1]
   if (overtaken !== undefined) return trouble.hasCommittedSince(overtaken)
   if (/^DataQuality: .*(at most \d+ may be deleted|has no row at all|may lose \d+ at most)/.test(reason))

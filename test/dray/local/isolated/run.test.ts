@@ -36,7 +36,7 @@ const tables = [
 ]
 
 interface Step {
-  readonly name: string
+  readonly step: string
   readonly status: string
   readonly seconds?: number
   readonly [count: string]: unknown
@@ -126,9 +126,15 @@ describe('dray run --isolated', () => {
 
   test('resumes a run that failed, on the keys that it was asked for', async () => {
     const lake = warehouses.get(isolated.home)
-    await change(lake, 'alter table order_fact rename to away')
+    // What no look at the tables sees before a run.
+    await change(
+      lake,
+      `delete from order_fact where order_id < 10;
+       create function fails() returns trigger language plpgsql as 'begin perform nobody(); return new; end';
+       create trigger fails before insert on order_fact for each row execute function fails()`,
+    )
     const failed = await verb(isolated.home, 'run', 'orders', '--keys', '7,8', '--isolated')
-    await change(lake, 'alter table away rename to order_fact; delete from order_fact where order_id < 10')
+    await change(lake, 'drop trigger fails on order_fact; drop function fails')
 
     const resumed = await verb(isolated.home, 'resume', JSON.parse(failed.stdout).run_id, '--isolated')
 
