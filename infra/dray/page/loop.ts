@@ -129,7 +129,7 @@ export class Loop {
     const child = spawn(compiler, ['--noEmit', '--pretty', 'false'], {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'ignore'],
-      // A group: what it is started by would leave the compiler itself at work.
+      // A group: one process may have started the other.
       detached: true,
     })
     this.#compiler = child
@@ -146,7 +146,8 @@ export class Loop {
     this.#compiler = null
     if (pid === undefined) return
     try {
-      process.kill(-pid)
+      // It waits for its end at any other signal, and writes nothing.
+      process.kill(-pid, 'SIGKILL')
     } catch {
       // It has ended.
     }

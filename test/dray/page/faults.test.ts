@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { globSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import type { Browser, Page } from 'playwright-core'
 import { startDray } from '#test/cli/dray-process.ts'
@@ -113,4 +114,30 @@ describe('what fails after a save', { skip: isSkipped }, () => {
 
     await told.first().waitFor({ state: 'detached' })
   })
+
+  test('no compiler of a save before is at work, and none when the page has gone', {
+    skip: process.platform !== 'linux' && 'processes are read from /proc',
+  }, async () => {
+    for (const more of ['// 1', '// 2', '// 3']) {
+      save(PIPELINE, `${good}${more}\n`)
+      await delay(500)
+    }
+    assert.ok(compilersIn(shop.folder).length <= 1, compilersIn(shop.folder).join())
+
+    await dev.stop()
+
+    for (let left = 20; left > 0 && compilersIn(shop.folder).length > 0; left--) await delay(100)
+    assert.deepEqual(compilersIn(shop.folder), [])
+  })
 })
+
+/** The processes of the compiler that work in a folder. */
+function compilersIn(folder: string): string[] {
+  return globSync('/proc/[0-9]*').filter((process) => {
+    try {
+      return readlinkSync(`${process}/cwd`) === folder && readFileSync(`${process}/cmdline`, 'utf8').includes('tsc')
+    } catch {
+      return false
+    }
+  })
+}
