@@ -260,7 +260,7 @@ describe('the grants of an environment that does everything', { skip: why }, () 
 
   it('suffice for runs of keys and of ranges', async () => {
     await json('run', 'items', '--keys', '7,8')
-    await json('backfill', 'items', '--from', '2024-01-01', '--to', '2024-01-03', '--chunk', '1d')
+    await json('backfill', 'items', '--from', '2024-01-01', '--to', '2024-01-03', '--chunk', '1d', '--yes')
   })
 
   it('suffice for a stopped run, and for one that is refused and followed up', async () => {
