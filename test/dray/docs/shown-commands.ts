@@ -27,7 +27,10 @@ export const NOT_RUN: readonly ShownCommand[] = [
   { command: /^\(umask 077; read |^read |^export \w+_DATABASE_URL|^rm (?:sales|slack)\.url/, why: KEYBOARD },
   { command: /^printf %s "\$url"/, why: KEYBOARD },
   { command: /^curl .*\$WEBHOOK_URL|^npx dray run nightly --json >/, why: 'needs a server that takes messages' },
-  { command: /^npm run bench|^npm run simulate|^DRAY_KILLS=|^FUZZ_RUNS=|^DRAY_PARITY=/, why: 'takes minutes to hours' },
+  {
+    command: /^npm run bench|^npm run simulate|^DRAY_KILLS=|^FUZZ_RUNS=|^DRAY_PARITY=|^DRAY_COPIES=/,
+    why: 'takes minutes to hours',
+  },
   { command: /^npx node24 .*peer-trials\.ts$/, why: 'installs other tools, and takes minutes' },
   { command: /^git (?:diff|commit)\b/, why: "is Git's" },
 ]
