@@ -95,7 +95,12 @@ export class Machine {
     try {
       await this.#client.send(new StopExecutionCommand({ executionArn: execution, error: 'Stopped', cause }))
     } catch (thrown) {
-      if (!(thrown instanceof ExecutionDoesNotExist)) throw thrown
+      if (!(thrown instanceof ExecutionDoesNotExist || hasEnded(thrown))) throw thrown
     }
   }
+}
+
+/** The service may have stopped it with what had started it. */
+function hasEnded(thrown: unknown): boolean {
+  return thrown instanceof Error && thrown.name === 'ValidationException' && /not running/i.test(thrown.message)
 }
