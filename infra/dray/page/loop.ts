@@ -1,10 +1,8 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import type { LoopDocument, PreviewDocument, SavedDocument } from './documents.ts'
 import type { ProjectReader } from './project-reader.ts'
+import { TypeCheck } from './type-check.ts'
 
 const FOLDERS = ['functions', 'shared/models', 'infra']
 /** An editor writes a file in several goes. */
@@ -30,15 +28,15 @@ export interface LoopSurroundings {
 export class Loop {
   readonly #surroundings: LoopSurroundings
   readonly #watchers: FSWatcher[] = []
+  readonly #types: TypeCheck
   readonly #previews = new Map<string, PreviewDocument>()
   #saved: SavedDocument[] = []
   #files = new Set<string>()
   #timer: NodeJS.Timeout | null = null
-  #compiler: ReturnType<typeof spawn> | null = null
-  #types: LoopDocument['types'] = { isLooking: false, faults: [] }
 
   constructor(surroundings: LoopSurroundings) {
     this.#surroundings = surroundings
+    this.#types = new TypeCheck(surroundings.folder, surroundings.told)
     for (const folder of FOLDERS.map((name) => join(surroundings.folder, name)).filter((path) => existsSync(path))) {
       const watcher = watch(folder, { recursive: true }, (_event, file) => this.#note(folder, file))
       // A folder that is removed is watched no more.
@@ -48,7 +46,7 @@ export class Loop {
   }
 
   document(): Pick<LoopDocument, 'saved' | 'types'> {
-    return { saved: this.#saved, types: this.#types }
+    return { saved: this.#saved, types: this.#types.document() }
   }
 
   /** What a pipeline's transform makes of the next rows; later saves are shown beside it. */
@@ -64,7 +62,7 @@ export class Loop {
   close(): void {
     for (const watcher of this.#watchers) watcher.close()
     if (this.#timer !== null) clearTimeout(this.#timer)
-    this.#endCompiler()
+    this.#types.end()
   }
 
   #note(folder: string, file: string | null): void {
@@ -81,7 +79,7 @@ export class Loop {
     this.#files = new Set()
     this.#surroundings.changed()
     const named = new Set(files.flatMap((file) => /^functions\/([^/]+)\//.exec(file)?.[1] ?? []))
-    void this.#checkTypes()
+    void this.#types.look()
     const own = [...named].filter((name) => this.#isPipeline(name))
     const isShared = files.some((file) => !file.startsWith('functions/'))
     const looked = isShared ? [...own, ...this.#previews.keys()] : own
@@ -116,40 +114,5 @@ export class Loop {
   #keep(saved: SavedDocument): void {
     this.#saved = [saved, ...this.#saved.filter(({ pipeline }) => pipeline !== saved.pipeline)].slice(0, KEPT)
     this.#surroundings.told()
-  }
-
-  /** The compiler of the project, beside; a later save begins anew. */
-  async #checkTypes(): Promise<void> {
-    const { folder, told } = this.#surroundings
-    const compiler = join(folder, 'node_modules/.bin/tsc')
-    if (!existsSync(compiler) || !existsSync(join(folder, 'tsconfig.json'))) return
-    this.#endCompiler()
-    this.#types = { ...this.#types, isLooking: true }
-    told()
-    const child = spawn(compiler, ['--noEmit', '--pretty', 'false'], {
-      cwd: folder,
-      stdio: ['ignore', 'pipe', 'ignore'],
-      // A group: one process may have started the other.
-      detached: true,
-    })
-    this.#compiler = child
-    child.on('error', () => {})
-    const [said] = await Promise.all([text(child.stdout), once(child, 'close')])
-    if (this.#compiler !== child) return
-    this.#compiler = null
-    this.#types = { isLooking: false, faults: said.split('\n').filter((line) => /error TS\d+/.test(line)) }
-    told()
-  }
-
-  #endCompiler(): void {
-    const { pid } = this.#compiler ?? {}
-    this.#compiler = null
-    if (pid === undefined) return
-    try {
-      // It waits for its end at any other signal, and writes nothing.
-      process.kill(-pid, 'SIGKILL')
-    } catch {
-      // It has ended.
-    }
   }
 }
