@@ -71,9 +71,15 @@ export class SqliteConnection implements Connection {
   query(sql: string, parameters: readonly Bound[] = [], { signal }: QueryOptions = {}): Promise<QueryResult> {
     return this.#translated(async () => {
       this.#check(signal)
-      this.#described?.forgetAfter(sql)
-      if (this.session.database.isTransaction) return this.session.run(sql, parameters)
-      return this.session.patiently(() => this.session.run(sql, parameters), signal)
+      const described = this.#described
+      described?.forgetAfter(sql)
+      try {
+        if (this.session.database.isTransaction) return this.session.run(sql, parameters)
+        return await this.session.patiently(() => this.session.run(sql, parameters), signal)
+      } finally {
+        // A look at the table may have been begun while the statement waited for another writer.
+        described?.forgetAfter(sql)
+      }
     })
   }
 
