@@ -54,6 +54,7 @@ async function hunt(): Promise<MutantResult> {
   for (const file of changes.keys()) misfits.push(`${file.slice(root.length)} was not loaded`)
   if (misfits.length > 0) return { misfit: misfits.join('; ') }
   for (let seed = 1; seed <= schedules; seed++) {
+    parentPort?.postMessage({ begins: seed })
     try {
       await new Simulation(drawSchedule(seed, mutant.over)).run()
     } catch (error) {

@@ -11,4 +11,6 @@ export interface Mutant {
   readonly family?: true
   /** What makes schedules in which the bug shows more common. */
   readonly over?: Partial<Scenario>
+  /** Of how many one at least has to catch it, where it is rarely met; 300 by default. */
+  readonly schedules?: number
 }

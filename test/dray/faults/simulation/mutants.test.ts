@@ -11,26 +11,33 @@ import { mutants } from './mutants.ts'
 const SCHEDULES = 300
 const UNCHANGED = long ? 200 : 40
 const root = new URL('../../../../', import.meta.url)
-/** For one mutant, in ms: one that never ends is caught, too. */
+/** For one schedule, in ms: one that never ends is caught, too. */
 const PATIENCE = 40_000
 
 /** The short form tries every twelfth bug, and looks whether the others still fit the source. */
 const tried = (place: number) => long || place % 12 === 1
 
-async function hunt(mutant: Mutant, schedules = SCHEDULES, milliseconds = PATIENCE): Promise<MutantResult> {
+async function hunt(mutant: Mutant, schedules = mutant.schedules ?? SCHEDULES): Promise<MutantResult> {
   const worker = new Worker(new URL('./mutant-worker.ts', import.meta.url), {
     workerData: { mutant, schedules },
     execArgv: ['--disable-warning=ExperimentalWarning'],
   })
   let patient = true
+  let at = 0
   const patience = setTimeout(() => {
     patient = false
     void worker.terminate()
-  }, milliseconds)
+  }, PATIENCE)
   try {
-    const said = once(worker, 'message').then(([result]) => result as MutantResult)
+    const said = new Promise<MutantResult>((resolve) => {
+      worker.on('message', (message: MutantResult | { readonly begins: number }) => {
+        if (!('begins' in message)) return resolve(message)
+        at = message.begins
+        patience.refresh()
+      })
+    })
     const ended = once(worker, 'exit').then(
-      (): MutantResult => (patient ? { misfit: 'the worker ended' } : { caughtBy: 0, message: 'it never ended' }),
+      (): MutantResult => (patient ? { misfit: 'the worker ended' } : { caughtBy: at, message: 'it never ended' }),
     )
     return await Promise.race([said, ended])
   } finally {
@@ -59,11 +66,7 @@ describe('the simulation catches', { concurrency: 2 }, () => {
   const caught: string[] = []
 
   test('nothing in the source as it is', async () => {
-    const result = await hunt(
-      { bug: 'none', file: 'shared/dray/pipeline/stages/plan.ts', edits: [] },
-      UNCHANGED,
-      5 * PATIENCE,
-    )
+    const result = await hunt({ bug: 'none', file: 'shared/dray/pipeline/stages/plan.ts', edits: [] }, UNCHANGED)
 
     assert.deepEqual(result, { survived: UNCHANGED })
   })
@@ -73,7 +76,7 @@ describe('the simulation catches', { concurrency: 2 }, () => {
       const result = await hunt(mutant)
 
       if ('misfit' in result) assert.fail(`the source has changed, change the mutant: ${result.misfit}`)
-      assert.ok('caughtBy' in result, `it survived ${SCHEDULES} schedules`)
+      assert.ok('caughtBy' in result, `it survived ${mutant.schedules ?? SCHEDULES} schedules`)
       context.diagnostic(`schedule ${result.caughtBy}: ${result.message}`)
       caught.push(mutant.bug)
     })

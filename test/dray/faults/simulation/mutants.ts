@@ -83,17 +83,17 @@ export const windowMutants: readonly Mutant[] = [
   {
     bug: '`>` instead of `>=` at the lower end of the window',
     file: FORM,
-    edits: [['${name} >= ${value(moment)}', '${name} > ${value(moment)}']],
+    edits: [['${name} >= ${momentFor(adapter, moment)}', '${name} > ${momentFor(adapter, moment)}']],
   },
   {
     bug: '`<=` instead of `<` at the upper end of the window',
     file: FORM,
-    edits: [['${name} < ${value(moment)}', '${name} <= ${value(moment)}']],
+    edits: [['${name} < ${momentFor(adapter, moment)}', '${name} <= ${momentFor(adapter, moment)}']],
   },
   {
     bug: 'the window has no upper end: rows are read that are not settled',
     file: FORM,
-    edits: [['${name} < ${value(moment)}', '1 = 1']],
+    edits: [['${name} < ${momentFor(adapter, moment)}', '1 = 1']],
   },
   {
     bug: 'the clock of the machine instead of the clock of the source',
@@ -366,6 +366,7 @@ export const stateMutants: readonly Mutant[] = [
     file: LEASES,
     edits: [['ConditionExpression: `${leaseOfEpoch} AND ${versionUnchanged}`,', '']],
     over: { ...ZOMBIES, faults: { rate: 0.04, pauses: 0, fates: ['stall before'] } },
+    schedules: 1_000,
   },
   {
     bug: 'the lease is taken without a condition',

@@ -80,7 +80,7 @@ export const keyMutants: readonly Mutant[] = [
   {
     bug: 'rows are deleted whose key the source writes in other capitals',
     file: GONE_KEYS,
-    edits: [['sql.raw(isHeld)', "sql.raw(isHeld.replace(' in (', ' collate binary in ('))"]],
+    edits: [[/sql\.raw\(isHeld\)/g, "sql.raw(isHeld.replace(' in (', ' collate binary in ('))"]],
     over: RESPELLED,
   },
   {
