@@ -22,6 +22,9 @@ export const UNREACHABLE = new Set([
 
 const OTHER_NAME = /does not match certificate/i
 
+/** The connection ended before TLS was agreed on: the server has gone away, and its certificate is not the reason. */
+const LEFT_THE_HANDSHAKE = /\b(ECONNRESET|ECONNABORTED|EPIPE|ETIMEDOUT)\b|socket disconnected before secure TLS/
+
 /** An error without a number: of Node, of TLS or of the driver. */
 export function translateClient(cause: DriverError, said: string, { name, address }: Place): Error {
   const code = cause?.code ?? ''
@@ -40,8 +43,9 @@ export function translateClient(cause: DriverError, said: string, { name, addres
       options,
     )
   }
+  // The driver writes over the code of what was wrong.
+  if (code === 'HANDSHAKE_SSL_ERROR' && LEFT_THE_HANDSHAKE.test(cause.message)) return new TransientError(said, options)
   if (/CERT|SELF_SIGNED|UNABLE_TO_|^ERR_TLS|HANDSHAKE_SSL_ERROR/.test(code)) {
-    // The driver writes over the code of what was wrong.
     const remedy = OTHER_NAME.test(cause.message)
       ? 'Write the name that the certificate is for as the host, or add ?sslmode=verify-ca to the URL, which does not look at it.'
       : 'Add ?ssl-ca=<file> with the authority that signed it to the URL.'

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { createMysqlAdapter } from 'dray/internal/database/mysql/index.ts'
-import { ConfigurationError } from 'dray/internal/errors.ts'
+import { ConfigurationError, TransientError } from 'dray/internal/errors.ts'
 import { isRealMysql } from '#test/services/mysql-server.ts'
 import { type OpenedServer, openServer, skip } from './opened-server.ts'
 
@@ -66,4 +68,43 @@ describe('a server of MySQL whose certificate is its own', { skip }, () => {
     assert.match(await cipher({ sslmode: 'verify-ca', 'ssl-ca': authority }, 'tls'), /^TLS_/)
     assert.match(await cipher({}, 'tls'), /1045.*Where the account requires TLS: Add \?ssl-ca=<file>/)
   })
+
+  for (const [way, leave] of [
+    ['resets the connection', (client: Socket) => client.resetAndDestroy()],
+    ['ends the connection', (client: Socket) => client.end()],
+  ] as const) {
+    const title = `that ${way} in the middle of the handshake is tried again: nothing is said of its certificate`
+    test(title, { skip: withoutTls }, async () => {
+      const { hostname, port } = new URL(server.url)
+      const proxy = createServer((client) => {
+        const upstream = connect(Number(port), hostname)
+        for (const socket of [client, upstream]) socket.on('error', () => {})
+        // The request for TLS has 36 bytes; what follows is the client's hello.
+        let sent = 0
+        client.on('data', (data) => {
+          sent += data.length
+          if (sent <= 36) return upstream.write(data)
+          upstream.destroy()
+          return leave(client)
+        })
+        upstream.pipe(client)
+      }).listen(0, '127.0.0.1')
+      await once(proxy, 'listening')
+      const url = new URL(server.url)
+      url.port = String((proxy.address() as AddressInfo).port)
+      url.searchParams.set('sslmode', 'verify-ca')
+      url.searchParams.set('ssl-ca', authority)
+      const adapter = createMysqlAdapter({ name: 'warehouse', url: url.href })
+      try {
+        await assert.rejects(adapter.acquire(), (error: Error) => {
+          assert.ok(error instanceof TransientError, error.stack)
+          assert.doesNotMatch(error.message, /certificate/)
+          return true
+        })
+      } finally {
+        await adapter.close()
+        proxy.close()
+      }
+    })
+  }
 })
