@@ -17,6 +17,8 @@ export interface PostgresServerOptions {
   readonly port?: number
   /** False: faster, but a power cut may destroy the data; for tests. */
   readonly durable?: boolean
+  /** How many connections it lets in at once; 100 by default. */
+  readonly maxConnections?: number
 }
 
 export interface PostgresServer {
@@ -68,7 +70,7 @@ async function launch(folder: string, account: Account | null, options: Postgres
   await ensureCluster(folder, binaries, account)
   const log = join(folder, 'server.log')
   for (const patience = Date.now() + 10_000; ; await sleep(100)) {
-    const settings = serverSettings(options.port ?? (await freePort()), options.durable ?? true)
+    const settings = serverSettings(options.port ?? (await freePort()), options)
     const process = startGuarded([binaries.postgres, '-D', data, ...settings], account, log)
     const postmaster = await untilReady(data, process.ended)
     if (postmaster) return { process, postmaster }
@@ -96,12 +98,15 @@ async function untilReady(data: string, ended: Promise<void>): Promise<Postmaste
   return null
 }
 
-function serverSettings(port: number, durable: boolean): string[] {
+function serverSettings(
+  port: number,
+  { durable = true, maxConnections = 100 }: Pick<PostgresServerOptions, 'durable' | 'maxConnections'>,
+): string[] {
   const settings = [
     `port=${port}`,
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
-    'max_connections=100',
+    `max_connections=${maxConnections}`,
     'max_prepared_transactions=20',
     ...(durable ? [] : ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']),
   ]

@@ -37,6 +37,7 @@ interface Program {
 /** What both servers are told beside where their files are. */
 const COMMON = [
   '--bind-address=127.0.0.1',
+  '--max-connections=500',
   '--innodb-buffer-pool-size=256M',
   '--innodb-flush-log-at-trx-commit=0',
   '--skip-name-resolve',

@@ -26,7 +26,8 @@ async function own(): Promise<TestPostgres> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-test-'))
   await chmod(folder, 0o755)
   const path = join(folder, 'postgres')
-  const server = await startPostgresServer({ folder: path, durable: false })
+  // Several files use it at once, one of them with functions that stay warm and keep their connections.
+  const server = await startPostgresServer({ folder: path, durable: false, maxConnections: 500 })
   return {
     url: server.url,
     createDatabase: () => server.ensureDatabase(databaseName()),
