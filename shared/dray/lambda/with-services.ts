@@ -1,5 +1,6 @@
 import type { Logger } from '@aws-lambda-powertools/logger'
 import type { MiddlewareObj } from '@middy/core'
+import { closeDatabases } from '#dray/active-record/database.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Progress, Services } from '#dray/pipeline/services.ts'
 import type { StagingStore } from '#dray/staging/staging-store.ts'
@@ -52,6 +53,18 @@ function spentSince(startedAt: number): Pick<Services, 'spent'> {
   return { spent: () => ({ calls: 1, megabyte_ms: Math.ceil(performance.now() - startedAt) * megabytes }) }
 }
 
+/**
+ * A function that stays warm would keep its connections for as long, whether it is called again or not: of five
+ * functions a pipeline, each with as many instances as partitions were at work, a server of 100 connections has no
+ * other left after some pipelines. Opening them anew costs a call some 10 ms.
+ */
+async function giveConnectionsBack(logger: Logger): Promise<void> {
+  if (process.env.AWS_LAMBDA_FUNCTION_NAME === undefined) return
+  await closeDatabases().catch((error: unknown) => {
+    logger.warn('a connection could not be closed, and stays until this function ends', { error: String(error) })
+  })
+}
+
 /** Puts into the context what the steps of a pipeline work with. */
 export function withServices(
   logger: Logger,
@@ -78,5 +91,7 @@ export function withServices(
         ...spentSince(startedAt),
       }
     },
+    after: () => giveConnectionsBack(logger),
+    onError: () => giveConnectionsBack(logger),
   }
 }
