@@ -13,6 +13,9 @@ export interface StatementCounter {
 /** Messages of a client that have a server work: a text of statements, and the execution of a prepared one. */
 const ASKING = new Set(['Q', 'E'].map((type) => type.charCodeAt(0)))
 
+/** Asks whether a session lives that was idle for a while: how often that is depends on the machine. */
+const ALIVE = 'SELECT 1\0'
+
 export async function countStatements(url: string): Promise<StatementCounter> {
   const to = new URL(url)
   const sockets = new Set<Socket>()
@@ -20,8 +23,8 @@ export async function countStatements(url: string): Promise<StatementCounter> {
   const server = createServer((client) => {
     counted.connections += 1
     const upstream = connect(Number(to.port), to.hostname)
-    const count = messageCounter((type) => {
-      if (ASKING.has(type)) counted.statements += 1
+    const count = messageCounter((type, body) => {
+      if (ASKING.has(type) && body.toString() !== ALIVE) counted.statements += 1
     })
     client.on('data', count)
     for (const [from, onto] of [
@@ -53,8 +56,8 @@ export async function countStatements(url: string): Promise<StatementCounter> {
   }
 }
 
-/** Tells the type of each message of a client; the first, which opens the session, has none. */
-function messageCounter(onType: (type: number) => void): (chunk: Buffer) => void {
+/** Tells type and body of each message of a client; the first, which opens the session, has no type. */
+function messageCounter(onMessage: (type: number, body: Buffer) => void): (chunk: Buffer) => void {
   let rest: Buffer = Buffer.alloc(0)
   let isOpened = false
   return (chunk) => {
@@ -64,7 +67,7 @@ function messageCounter(onType: (type: number) => void): (chunk: Buffer) => void
       if (rest.length < head + 4) return
       const end = head + rest.readUInt32BE(head)
       if (rest.length < end) return
-      if (isOpened) onType(rest[0] as number)
+      if (isOpened) onMessage(rest[0] as number, rest.subarray(head + 4, end))
       isOpened = true
       rest = rest.subarray(end)
     }

@@ -7,7 +7,7 @@ import { type FollowedColumn, withColumns } from '#dray/pipeline/rows/followed-c
 import { type ReplicatedTable, tablePipeline } from '#dray/pipeline/rows/replicated-table.ts'
 import { readJson, writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
-import type { KnownSource } from '#dray/state/state-store.ts'
+import type { KnownSource, StepRecord } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 import type { PlannedSchema } from './contract.ts'
 import type { Draft } from './draft.ts'
@@ -36,6 +36,8 @@ export interface Plan extends Draft {
   /** Its rows go into the target as they were read. */
   readonly bytesPass?: true
   readonly startedAt: number
+  /** What the Plan that made it has taken itself, and what it expected the run to cost; for the step's record. */
+  readonly cost?: Pick<StepRecord, 'spent' | 'plannedCost'>
   /** The run that has done the step already; null usually. */
   readonly doneBy: string | null
 }

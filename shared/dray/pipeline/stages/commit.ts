@@ -171,7 +171,7 @@ async function commitNothing(
   planned: Plan,
   { state, now, spent }: Services,
 ): Promise<CommitOutput> {
-  const known = spent && (await state.stepRecord(run.id, pipeline))
+  const { cost } = planned
   await state.putStep({
     ...emptyStep(run.id, pipeline),
     ...timesOf(planned, now()),
@@ -179,14 +179,10 @@ async function commitNothing(
     lastRunBefore: planned.lastRun,
     lastRunAfter: planned.lastRun,
     notes: planned.notes,
-    ...sumOfSpent([known?.spent, spent?.()]),
-    ...plannedCostOf(known),
+    ...cost,
+    ...sumOfSpent([cost?.spent, spent?.()]),
   })
   return { ...NO_ROWS, last_run_before: planned.lastRun, last_run_after: planned.lastRun }
-}
-
-function plannedCostOf(known: StepRecord | null | undefined): Pick<StepRecord, 'plannedCost'> {
-  return known?.plannedCost === undefined ? {} : { plannedCost: known.plannedCost }
 }
 
 function timesOf({ startedAt }: Plan, endTime: number) {
@@ -200,8 +196,10 @@ async function stepRecord(
   sums: LandedRun,
   { state, now }: Services,
 ): Promise<StepRecord> {
-  // A resumed run has said more of itself than the plan that it reuses.
-  const known = await state.stepRecord(input.run.id, pipeline.name)
+  // A resumed run has said more of itself than the plan that it reuses, and a plan of before says less.
+  const isSaid = planned.runId === input.run.id && planned.cost !== undefined
+  const known = isSaid ? null : await state.stepRecord(input.run.id, pipeline.name)
+  const cost = known ?? planned.cost
   const {
     partitions: _partitions,
     refused: _refused,
@@ -225,8 +223,8 @@ async function stepRecord(
     error: null,
     notes: known?.notes ?? (planned.notes.length === 0 ? null : planned.notes),
     quarantine: sums.quarantined > 0 ? quarantinePrefix(planned.runId, pipeline.name) : null,
-    ...sumOfSpent([known?.spent]),
-    ...plannedCostOf(known),
+    ...sumOfSpent([cost?.spent]),
+    ...(cost?.plannedCost === undefined ? {} : { plannedCost: cost.plannedCost }),
     ...(pipeline.owner === null ? {} : { owner: pipeline.owner }),
     ...counts,
   }

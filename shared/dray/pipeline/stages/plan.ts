@@ -114,9 +114,10 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
     doneBy: null,
   }
   await prepareTarget(pipeline, made, lease.epoch)
-  const staged = await stagePlan(services, made)
   const partitions = made.partitions.map((_, partition) => partition)
-  return recordPlanned(pipeline, run.id, { plan: made, staged, partitions }, lease, services)
+  const plan = { ...made, cost: costOf(pipeline, { plan: made, partitions }, services) }
+  const staged = await stagePlan(services, plan)
+  return recordPlanned(pipeline, run.id, { plan, staged, partitions }, lease, services)
 }
 
 /** A run that leaves `last_run` where it is leaves it to the table that it is of. */
@@ -152,7 +153,7 @@ async function recordPlanned(
     lastRunAfter: lease.lastRun,
     notes: made.notes.length === 0 ? null : made.notes,
     ...(pipeline.owner === null ? {} : { owner: pipeline.owner }),
-    ...plannedCost(pipeline, { plan: made, partitions }, services),
+    ...(made.runId === runId ? made.cost : costOf(pipeline, { plan: made, partitions }, services)),
   })
   await refuseEndedRun(pipeline.name, runId, services)
   const all = partitions.map((partition) => ({ partition }))
@@ -171,11 +172,11 @@ async function recordPlanned(
 }
 
 /** What `dray plan` says of the partitions that are left to do, and what this Plan has taken itself. */
-function plannedCost(
+function costOf(
   { concurrency, extract: { partitionRows } }: Recorded,
-  { plan: made, partitions }: Pick<PlannedWork, 'plan' | 'partitions'>,
+  { plan: made, partitions }: Pick<PlannedWork, 'partitions'> & { readonly plan: Pick<Plan, 'rows' | 'partitions'> },
   { spent }: Services,
-) {
+): NonNullable<Plan['cost']> {
   if (spent === undefined) return {}
   const share = made.partitions.length === 0 ? 0 : partitions.length / made.partitions.length
   const { runCost } = estimate({ rows: Math.round(made.rows * share), partitionRows, concurrency })
@@ -190,6 +191,7 @@ async function planAlreadyDone(
   services: Services,
 ): Promise<PlanOutput> {
   const known = await services.state.pipeline(pipeline)
+  const recorded = { name: pipeline, owner: null, concurrency: 1, extract: { partitionRows: 1 } }
   const made: Plan = {
     pipeline,
     runId,
@@ -203,8 +205,8 @@ async function planAlreadyDone(
     partitions: [],
     advances: false,
     notes: [`run ${doneBy} has done this step already, so nothing was done`],
+    cost: costOf(recorded, { plan: { rows: 0, partitions: [] }, partitions: [] }, services),
   }
   const staged = await stagePlan(services, made)
-  const recorded = { name: pipeline, owner: null, concurrency: 1, extract: { partitionRows: 1 } }
   return recordPlanned(recorded, runId, { plan: made, staged, partitions: [] }, made, services)
 }
