@@ -23,7 +23,7 @@ const ROUNDS = 3
 /** Of the source; 95 % of its rows differ from those of a full target. */
 const CHANGED = 1
 const HOW = 'handlers in the threads of the local runner, two partitions at once'
-const LINE = { delayMs: 20, bytesPerSecond: 3_000_000 }
+const LINE = { delayMs: [20, 20], bytesPerSecond: 3_000_000 } as const
 
 /** The whole pipeline between databases, against the programs of the databases piped together. */
 export async function pipelines(rows: number): Promise<Result[]> {
@@ -224,7 +224,7 @@ async function twoPartitions(server: BenchmarkServer, rows: number): Promise<Res
   process.env.BENCH_SOURCE_DATABASE_URL = proxies[0].url
   process.env.BENCH_TARGET_DATABASE_URL = proxies[1].url
   process.env.BENCH_PARTITION_ROWS = String(Math.ceil(rows / 4))
-  const runs = await openStagedRuns(2)
+  const runs = await openStagedRuns({ threads: 2 })
   try {
     progress('one and two partitions at once, over a slow line')
     await warmUp(runs)
@@ -235,7 +235,7 @@ async function twoPartitions(server: BenchmarkServer, rows: number): Promise<Res
       },
       ROUNDS,
     )
-    const note = `4 partitions, ${LINE.delayMs} ms each way, ${LINE.bytesPerSecond / 1e6} MB/s a connection`
+    const note = `4 partitions, ${LINE.delayMs[0]} ms each way, ${LINE.bytesPerSecond / 1e6} MB/s a connection`
     return rateResult('two partitions at once, against one, over a slow line', rows, two, one, 1.5, note)
   } finally {
     delete process.env.BENCH_PARTITION_ROWS

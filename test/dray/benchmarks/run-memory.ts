@@ -10,7 +10,7 @@ import { openStagedRuns } from './staged-run.ts'
 const [sourceUrl, targetUrl] = process.argv.slice(-2)
 process.env[urlVariable(source.database.name)] = sourceUrl
 process.env[urlVariable(target.database.name)] = targetUrl
-const runs = await openStagedRuns(1)
+const runs = await openStagedRuns({ threads: 1 })
 await runs.run({ concurrency: 1 })
 await runs.close()
 process.stdout.write(String(Math.round(process.resourceUsage().maxRSS / 1024)))

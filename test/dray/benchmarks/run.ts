@@ -1,6 +1,7 @@
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
 import { activeRecord } from './active-record.ts'
+import { asOnAws } from './as-on-aws.ts'
 import { stopServers } from './databases.ts'
 import { growth } from './growth.ts'
 import { importTime } from './import-time.ts'
@@ -25,6 +26,7 @@ interface Group {
 const groups: Readonly<Record<string, Group>> = {
   'active-record': { rows: 200_000, measure: activeRecord },
   pipeline: { rows: 300_000, measure: pipelines },
+  aws: { rows: 300_000, measure: asOnAws },
   mysql: { rows: 100_000, measure: mysqlBesideMariadb },
   interpreter: { rows: 0, measure: interpreter },
   incremental: { rows: 0, measure: incremental },

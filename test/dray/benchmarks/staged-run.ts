@@ -13,12 +13,17 @@ export interface StagedRuns {
   close(): Promise<void>
 }
 
-/** What is set in the environment by then is what the handlers see. */
-export async function openStagedRuns(threads?: number): Promise<StagedRuns> {
+/** What is set in the environment by then is what the handlers see; `isElsewhere` leaves staging and state to it, too. */
+export async function openStagedRuns({
+  threads,
+  isElsewhere = false,
+}: {
+  readonly threads?: number
+  readonly isElsewhere?: boolean
+} = {}): Promise<StagedRuns> {
   const folder = await mkdtemp(join(tmpdir(), 'dray-bench-run-'))
   Object.assign(process.env, {
-    STATE_ENDPOINT: await prepareStateFile(folder),
-    STAGING_URL: `file://${folder}`,
+    ...(isElsewhere ? {} : { STATE_ENDPOINT: await prepareStateFile(folder), STAGING_URL: `file://${folder}` }),
     POWERTOOLS_LOG_LEVEL: 'ERROR',
     POWERTOOLS_METRICS_DISABLED: 'true',
   })
