@@ -61,10 +61,11 @@ describe('the lineage of a run', () => {
     remove()
   })
 
-  /** What came, each held against the specification; an event that came twice counts once. */
+  /** What came, each held against the specification, by the times that they say; one that came twice counts once. */
   const events = (): LineageEvent[] => {
     const parsed = server.received.map(({ body }) => lineageEvent.parse(body))
-    return [...new Map(parsed.map((event) => [`${event.eventType} ${event.run.runId}`, event])).values()]
+    const once = new Map(parsed.map((event) => [`${event.eventType} ${event.run.runId}`, event]))
+    return [...once.values()].sort((one, other) => Date.parse(one.eventTime) - Date.parse(other.eventTime))
   }
   const told = () => events().map(({ eventType, job }) => `${eventType} ${job.name}`)
   const daily = 'nightly'
