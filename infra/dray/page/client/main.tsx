@@ -1,6 +1,6 @@
 import { render } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { PlaceDocument } from '../documents.ts'
+import type { CopiesDocument, PlaceDocument } from '../documents.ts'
 import './page.css'
 import { Catalogue } from './catalogue.tsx'
 import { Loop } from './loop.tsx'
@@ -44,11 +44,13 @@ function Shown({ path: [page = '', id, verb, other] }: { readonly path: readonly
 
 function LiveCatalogue({ table }: { readonly table: string | null }) {
   const { data, error } = useAsked<ProjectAnswer>('/api/project', ['project'])
+  const copies = useAsked<CopiesDocument>('/api/copies')
   const fault = error ?? data?.fault ?? null
   return (
     <>
       <Fault of={fault} />
-      {data?.catalogue && <Catalogue catalogue={data.catalogue} table={table} />}
+      <Fault of={copies.error} />
+      {data?.catalogue && <Catalogue catalogue={data.catalogue} copies={copies.data} table={table} />}
     </>
   )
 }
