@@ -36,7 +36,7 @@ describe('the tables of a replica', { skip: isSkipped }, () => {
     await goTo(page, 'pipelines')
     await page.getByRole('row', { name: /^shop-raw shop\.\* lake\.\*/ }).waitFor()
 
-    await page.getByRole('row', { name: /^shop-raw\/orders shop\.orders lake\.\* \d{4}-\d\d-\d\d / }).waitFor()
+    await page.getByRole('row', { name: /^shop-raw\/orders shop\.orders lake\.raw_orders \d{4}-\d\d-\d\d / }).waitFor()
     assert.equal(await page.getByRole('row', { name: /^shop-raw\/settings/ }).count(), 0)
   })
 

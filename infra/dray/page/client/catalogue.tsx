@@ -13,17 +13,19 @@ export function Catalogue({
   table,
 }: {
   readonly catalogue: CatalogueDocument
-  /** Null while they are not known. */
+  /** Null while they are asked for. */
   readonly copies: CopiesDocument | null
   readonly table: string | null
 }) {
   const [search, setSearch] = useState('')
   const { pasted } = usePlace()
   const catalogue = useMemo(() => withCopies(declared, copies), [declared, copies])
+  // A list that grows under somebody's hand is none.
+  const isKnown = copies !== null || declared.units.every(({ kind }) => kind !== 'replica')
   const chosen = catalogue.models.find((model) => model.table === table)
   if (table !== null)
     return chosen === undefined ? (
-      <NoModel table={table} catalogue={catalogue} isKnown={copies !== null} />
+      <NoModel table={table} catalogue={catalogue} isKnown={isKnown} />
     ) : (
       <Model model={chosen} catalogue={catalogue} />
     )
@@ -44,7 +46,9 @@ export function Catalogue({
         Search tables, columns and comments
         <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
       </label>
-      {catalogue.models.length === 0 ? (
+      {!isKnown ? (
+        <div class="skeleton" aria-hidden="true" />
+      ) : catalogue.models.length === 0 ? (
         <Empty>
           No table is known yet. <CommandLine text={pasted('dray add')} /> lists those that models can be written of.
         </Empty>
@@ -137,7 +141,10 @@ function NoModel({
             ? `No model and no pipeline names ${table}.`
             : `Nothing is known of ${isAll ? 'its tables' : 'it'} yet: the columns of a replica's table are those that its last run found. `}
           {replicas.map(({ name }) => (
-            <CommandLine key={name} text={pasted(`dray plan ${name}`)} />
+            <span key={name}>
+              Which tables it has: <CommandLine text={pasted(`dray plan ${name}`)} /> What makes their columns known:{' '}
+              <CommandLine text={pasted(`dray run ${name}`)} />
+            </span>
           ))}
         </Empty>
       )}

@@ -42,6 +42,8 @@ function Shown({ path: [page = '', id, verb, other] }: { readonly path: readonly
   }
 }
 
+const NO_COPIES: CopiesDocument = { tables: [], unknown: [] }
+
 function LiveCatalogue({ table }: { readonly table: string | null }) {
   const { data, error } = useAsked<ProjectAnswer>('/api/project', ['project'])
   const copies = useAsked<CopiesDocument>('/api/copies')
@@ -50,7 +52,13 @@ function LiveCatalogue({ table }: { readonly table: string | null }) {
     <>
       <Fault of={fault} />
       <Fault of={copies.error} />
-      {data?.catalogue && <Catalogue catalogue={data.catalogue} copies={copies.data} table={table} />}
+      {data?.catalogue && (
+        <Catalogue
+          catalogue={data.catalogue}
+          copies={copies.data ?? (copies.error === null ? null : NO_COPIES)}
+          table={table}
+        />
+      )}
     </>
   )
 }
@@ -63,10 +71,6 @@ function Page() {
   useEffect(() => {
     document.title = `${path[1] ?? title} · Dray${place.data && place.data.env !== 'local' ? ` · ${place.data.env}` : ''}`
   }, [path, title, place.data])
-  // On a phone the names of the pages are wider than the screen.
-  useEffect(() => {
-    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-  }, [path])
   return (
     <>
       <button type="button" class="skip" onClick={() => document.querySelector<HTMLElement>('main')?.focus()}>
