@@ -42,7 +42,7 @@ export class Page {
     this.commands =
       source.act === null
         ? null
-        : new Commands(source.act, { env: source.env, changed: () => this.changes.tell('commands') })
+        : new Commands(source.act, { env: source.env, changed: () => this.#acted() })
     const { databases, slots } = source
     const isHere = databases !== null && slots !== null && this.commands !== null
     this.loop = isHere ? this.#watch(databases) : null
@@ -54,6 +54,12 @@ export class Page {
       : null
     this.bus = isHere ? new LocalBus(source, slots, this.commands as Commands) : null
     void this.project()
+  }
+
+  /** A command has begun or ended: an environment is not asked only when its turn comes. */
+  #acted(): void {
+    this.changes.tell('commands')
+    this.changes.tell('state')
   }
 
   #watch(databases: Promise<void>): Loop {
