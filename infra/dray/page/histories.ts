@@ -51,13 +51,13 @@ export class Histories {
     return runs
   }
 
-  /** With those that are new; null where these do not lead back to what is known, or an older one was at work. */
+  /** With those that are new; null where these do not lead back to what is known. */
   async #newer(workflow: string, before: Listed): Promise<Listed | null> {
     const newest = await this.#state.runs({ workflow, limit: Math.min(NEWEST, this.#most) })
     const ids = new Set(newest.map(({ id }) => id))
     const rest = before.filter(({ id }) => !ids.has(id))
     const isJoined = newest.length < NEWEST || rest.length < before.length
-    if (!isJoined || rest.some(({ endTime }) => endTime === null)) return null
+    if (!isJoined) return null
     const since = newest.at(-1)?.startTime ?? 0
     return [...newest, ...rest.filter(({ startTime }) => startTime <= since)].slice(0, this.#most)
   }
