@@ -114,9 +114,21 @@ function ofPipeline(empty: UnitDocument, { extract, load, checks, owner, contrac
   }
 }
 
-function ofReplica(empty: UnitDocument, { from, into, owner }: Replica): Found {
-  const unit = { ...empty, owner, reads: [`${from.name}.*`], writes: [`${into.name}.*`] }
-  return { unit: { ...unit, extract: 'all tables as they are', load: 'copies' }, models: [] }
+function ofReplica(empty: UnitDocument, replica: Replica): Found {
+  const { from, into, owner, deletes } = replica
+  const unit = { ...empty, owner, deletes, reads: [`${from.name}.*`], writes: [`${into.name}.*`] }
+  return { unit: { ...unit, extract: 'all tables as they are', load: 'copies', checks: checksOf(replica) }, models: [] }
+}
+
+/** Those of all its tables, and those of one, which is named as in its source. */
+function checksOf({ from, into, checks, overrides }: Replica): CheckDocument[] {
+  const ofAll = (check: Check) => `${into.name}.*${check.expects.kind === 'freshness' ? ' that have a cursor' : ''}`
+  return [
+    ...checks.map((check) => checkOf(check, ofAll(check))),
+    ...[...overrides].flatMap(([table, { checks: its = [] }]) =>
+      its.map((check) => checkOf(check, `${from.name}.${table}`)),
+    ),
+  ]
 }
 
 function ofTask(empty: UnitDocument, { reads, writes, checks, owner }: Task): Found {

@@ -72,6 +72,20 @@ export interface CatalogueDocument {
   readonly models: readonly ModelDocument[]
 }
 
+/** A table of a replica, with what it copies. */
+export interface CopyDocument {
+  readonly unit: UnitDocument
+  readonly source: ModelDocument
+  readonly target: ModelDocument
+}
+
+/** What is known of the tables of replicas. */
+export interface CopiesDocument {
+  readonly tables: readonly CopyDocument[]
+  /** Those that have run, and whose plan is not there: `sales-raw/orders`. */
+  readonly unknown: readonly string[]
+}
+
 /** A project as it is now, or why it cannot be loaded; then the last one that could. */
 export interface ProjectDocument {
   readonly catalogue: CatalogueDocument | null

@@ -31,6 +31,8 @@ interface PrintedReplica {
   readonly replica: string
   readonly tables: readonly {
     readonly pipeline: string
+    readonly target: string | null
+    readonly is_new: boolean
     readonly made_by_next_run: readonly { readonly what: string }[]
     readonly left: readonly string[]
     readonly refused: string | null
@@ -96,7 +98,8 @@ function previewOf({ rows, notes }: PrintedPreview, isMasked: boolean): PreviewD
 }
 
 function checksOfReplica({ tables }: PrintedReplica): CheckedDocument[] {
-  return tables.flatMap(({ pipeline: check, made_by_next_run: made, left, refused }) => [
+  return tables.flatMap(({ pipeline: check, target, is_new: isNew, made_by_next_run: made, left, refused }) => [
+    ...(isNew ? [{ check, verdict: 'warned', said: `the next run makes the table ${target}` }] : []),
     ...made.map(({ what }) => ({ check, verdict: 'warned', said: `the next run ${what}` })),
     ...left.map((said) => ({ check, verdict: 'broken', said })),
     ...(refused === null ? [] : [{ check, verdict: 'broken', said: refused }]),

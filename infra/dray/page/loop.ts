@@ -1,5 +1,6 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs'
 import { join } from 'node:path'
+import { drayHome } from '#dray-infra/local/home.ts'
 import type { LoopDocument, PreviewDocument, SavedDocument } from './documents.ts'
 import type { ProjectReader } from './project-reader.ts'
 import { TypeCheck } from './type-check.ts'
@@ -36,7 +37,10 @@ export class Loop {
 
   constructor(surroundings: LoopSurroundings) {
     this.#surroundings = surroundings
-    this.#types = new TypeCheck(surroundings.folder, surroundings.told)
+    this.#types = new TypeCheck(surroundings.folder, {
+      kept: join(drayHome(), 'types.tsbuildinfo'),
+      told: surroundings.told,
+    })
     for (const folder of FOLDERS.map((name) => join(surroundings.folder, name)).filter((path) => existsSync(path))) {
       const watcher = watch(folder, { recursive: true }, (_event, file) => this.#note(folder, file))
       // A folder that is removed is watched no more.

@@ -1,8 +1,10 @@
 import { drayVersion, projectFolder } from '#dray-infra/project/project-folder.ts'
 import { type Change, Changes } from './changes.ts'
 import { Commands } from './commands.ts'
+import { Copies } from './copies.ts'
 import type { CatalogueDocument, PlaceDocument, ProjectDocument } from './documents.ts'
 import { LocalBus } from './events.ts'
+import { Histories } from './histories.ts'
 import { KeptLogs } from './kept-logs.ts'
 import { Loop } from './loop.ts'
 import type { PageSource } from './page-source.ts'
@@ -11,6 +13,8 @@ import { Schedules } from './schedules.ts'
 
 /** How long the log of a run of an environment is taken for the newest, in ms. */
 const LOG_MS = 10_000
+/** Runs that the history of a step goes back. */
+const MOST_POINTS = 200
 
 /** What the page is made of: what it reads, what it has started, and who hears of changes. */
 export class Page {
@@ -19,6 +23,8 @@ export class Page {
   /** Null where the page only shows. */
   readonly commands: Commands | null
   readonly logs: KeptLogs
+  readonly copies: Copies
+  readonly histories: Histories
   readonly reader = new ProjectReader()
   /** Null where the page looks at an environment: there is nothing to save, and the clock and the bus are AWS's. */
   readonly loop: Loop | null
@@ -31,10 +37,12 @@ export class Page {
     this.source = source
     this.changes = new Changes(source.stateFile)
     this.logs = new KeptLogs((run) => source.logOf(run), { keptMs: source.stateFile === null ? LOG_MS : 0 })
+    this.copies = new Copies(source.stores)
+    this.histories = new Histories(source.stores.state, { most: MOST_POINTS })
     this.commands =
       source.act === null
         ? null
-        : new Commands(source.act, { env: source.env, changed: () => this.changes.tell('commands') })
+        : new Commands(source.act, { env: source.env, changed: () => this.#acted() })
     const { databases, slots } = source
     const isHere = databases !== null && slots !== null && this.commands !== null
     this.loop = isHere ? this.#watch(databases) : null
@@ -46,6 +54,12 @@ export class Page {
       : null
     this.bus = isHere ? new LocalBus(source, slots, this.commands as Commands) : null
     void this.project()
+  }
+
+  /** A command has begun or ended: an environment is not asked only when its turn comes. */
+  #acted(): void {
+    this.changes.tell('commands')
+    this.changes.tell('state')
   }
 
   #watch(databases: Promise<void>): Loop {

@@ -8,7 +8,7 @@ import { entriesOf } from './calls.ts'
 import { lookArguments, lookDocument } from './looks.ts'
 import { nextStarts } from './next-starts.ts'
 import type { Page } from './page.ts'
-import { historyOf, pipelineStates } from './pipelines.ts'
+import { pipelineStates } from './pipelines.ts'
 import { keptRows } from './quarantine.ts'
 import { runDetail, runDocument } from './runs.ts'
 
@@ -97,19 +97,21 @@ function actionsOf({ commands, source: { env } }: Page) {
   )
 }
 
-const MOST_POINTS = 200
-
 function addPipelines(app: Hono, page: Page): void {
   const { source, reader } = page
   const { state } = source.stores
   app.get('/api/pipelines', async (context) => context.json({ states: await pipelineStates(state), now: Date.now() }))
+  app.get('/api/copies', async (context) => {
+    const catalogue = await page.catalogue()
+    return context.json(catalogue === null ? { tables: [], unknown: [] } : await page.copies.of(catalogue))
+  })
   app.get('/api/history', async (context) => {
     const step = context.req.query('step') ?? ''
     const all = (await page.catalogue())?.workflows ?? []
     const workflows = all
       .filter(({ steps }) => steps.some(({ name }) => name === step || name === unitOf(step)))
       .map(({ name }) => name)
-    return context.json({ points: await historyOf(state, step, { workflows, most: MOST_POINTS }) })
+    return context.json({ points: await page.histories.of(step, workflows) })
   })
   app.get('/api/examine', async (context) => {
     await source.databases

@@ -1,8 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { LoadedProject } from '#dray-infra/project/load-project.ts'
 import { clientFiles, ICON, pageHtml } from './assets.ts'
-import { catalogueOf } from './catalogue.ts'
+import type { CatalogueDocument, CopiesDocument } from './documents.ts'
 
 export interface WrittenCatalogue {
   /** The page to open. */
@@ -13,22 +12,23 @@ export interface WrittenCatalogue {
 
 /** Writes the catalogue as files that a browser opens, of a disk or of any server. */
 export async function writeCatalogue(
-  project: LoadedProject,
-  { folder, title }: { readonly folder: string; readonly title: string },
+  catalogue: CatalogueDocument,
+  copies: CopiesDocument,
+  { folder, title, env }: { readonly folder: string; readonly title: string; readonly env: string },
 ): Promise<WrittenCatalogue> {
-  const catalogue = await catalogueOf(project)
   const { script, style } = await clientFiles('catalogue')
   await mkdir(folder, { recursive: true })
   const file = join(folder, 'index.html')
   const files = {
     'index.html': pageHtml(escaped(title), ['catalogue.js']),
-    'catalogue.js': `window.drayCatalogue = ${JSON.stringify({ title, catalogue })}\n`,
+    'catalogue.js': `window.drayCatalogue = ${JSON.stringify({ title, env, catalogue, copies })}\n`,
     'page.js': script,
     'page.css': style,
     'icon.svg': ICON,
   }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-  return { file, models: catalogue.models.length, units: catalogue.units.length }
+  const tables = [...catalogue.models, ...copies.tables.flatMap(({ source, target }) => [source, target])]
+  return { file, models: new Set(tables.map(({ table }) => table)).size, units: catalogue.units.length }
 }
 
 function escaped(text: string): string {

@@ -8,12 +8,15 @@ import type { LoopDocument } from './documents.ts'
 /** The compiler of a project, beside what else is done; a later look ends the one before. */
 export class TypeCheck {
   readonly #folder: string
+  readonly #kept: string
   readonly #told: () => void
   #compiler: ReturnType<typeof spawn> | null = null
   #found: LoopDocument['types'] = { isLooking: false, faults: [] }
 
-  constructor(folder: string, told: () => void) {
+  /** In `kept` the compiler notes what it has found, so that the next look is at what a save has changed. */
+  constructor(folder: string, { kept, told }: { readonly kept: string; readonly told: () => void }) {
     this.#folder = folder
+    this.#kept = kept
     this.#told = told
   }
 
@@ -27,7 +30,8 @@ export class TypeCheck {
     this.end()
     this.#found = { ...this.#found, isLooking: true }
     this.#told()
-    const child = spawn(compiler, ['--noEmit', '--pretty', 'false'], {
+    const args = ['--noEmit', '--pretty', 'false', '--incremental', '--tsBuildInfoFile', this.#kept]
+    const child = spawn(compiler, args, {
       cwd: this.#folder,
       stdio: ['ignore', 'pipe', 'ignore'],
       // A group: one process may have started the other.

@@ -5,6 +5,8 @@ const EXPIRED = /^(ExpiredToken|ExpiredTokenException|RequestExpired|TokenRefres
 const invalid =
   /^(InvalidClientTokenId|UnrecognizedClientException|InvalidSignatureException|SignatureDoesNotMatch|InvalidAccessKeyId|IncompleteSignature(Exception)?|AuthFailure|MissingAuthenticationToken(Exception)?)$/
 const DENIED = /^(AccessDenied|AccessDeniedException|UnauthorizedOperation|NotAuthorized)$/
+/** What the policy for databases allows, and the operator policy does not. */
+const OF_DATABASES = /perform: (secretsmanager|lambda):/
 const UNREACHABLE = /^(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|EHOSTUNREACH|ENETUNREACH|TimeoutError)$/
 
 /** An error of the SDK, or one that it caused, as a `Configuration` that says what to do; others as they are. */
@@ -32,6 +34,9 @@ function sentenceFor(error: Error & { readonly code?: unknown }, environment: st
     return `AWS does not know these credentials, ${nothing}: ${trimmed(message)}; check AWS_PROFILE or AWS_ACCESS_KEY_ID, and the clock of this machine.`
   }
   if (DENIED.test(name)) {
+    if (OF_DATABASES.test(message)) {
+      return `AWS refused, so the databases of ${environment} are not asked: ${trimmed(message)}; your role needs the database policy of ${stackNameOf(environment)} besides the operator policy (docs/operations.md).`
+    }
     return `AWS refused, ${nothing}: ${trimmed(message)}; your role needs the operator policy of ${stackNameOf(environment)} (docs/operations.md).`
   }
   if (name === 'StateMachineDoesNotExist') {

@@ -46,7 +46,8 @@ export async function startDev(
 
 /** Opens a page as a person would; what the browser complains of is kept. */
 export async function openPage(browser: Browser, url: string, options: BrowserContextOptions = {}) {
-  const context = await browser.newContext(options)
+  // What moves would be drawn all the time, by this processor.
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options })
   const page = await context.newPage()
   const complaints: string[] = []
   page.on('console', (message) => message.type() === 'error' && complaints.push(message.text()))

@@ -7,18 +7,26 @@ import { type Call, judge, textOf } from '#test/aws/grants/calls.ts'
 import { type Deployment, PEOPLE } from '#test/aws/grants/deployment.ts'
 import { synthesizedFeatures } from '#test/aws/grants/synthesized-features.ts'
 import { dray, temporaryHome } from '#test/cli/dray-process.ts'
+import type { ReplicaProject } from '#test/cli/replica-project.ts'
 import { nightly } from '#test/fixture/infra/workflows/nightly.ts'
 import { fixtureFolder, fixtureProject } from '#test/fixture-project.ts'
 import { AwsGate } from '#test/services/aws-gate.ts'
 import { type DeployedTestEnvironment, startDeployedEnvironment } from '#test/services/deployed-environment.ts'
 import { startPostgres, type TestPostgres } from '#test/services/postgres.ts'
 import { goTo, isSkipped, openPage, type ServedDev, startBrowser, startDev } from './browser.ts'
+import { replicaThere } from './replica-there.ts'
 
 /** What a page waits for at most, in ms: it asks an environment every five seconds. */
 const PATIENCE_MS = 40_000
 
 const ENV = ['--env', 'dev'] as const
 const NAME = 'Ann Example'
+
+/** A table that a replica copies. */
+const ORDERS = `
+  create table orders (id integer primary key, total integer not null, updated_at timestamp not null);
+  create index on orders (updated_at);
+  insert into orders values (1, 10, '2026-01-02 10:00'), (2, 20, '2026-01-02 11:00')`
 
 /*
  * `dray dev --env dev` as a process: state in dynalite, staging in S3 (fauxqs), databases in PostgreSQL, the handlers
@@ -214,6 +222,43 @@ describe('the page of an environment', { skip: isSkipped }, () => {
     assert.equal(environment.aws.executions.size, size)
   })
 
+  describe('of tables of a replica', () => {
+    let project: ReplicaProject
+    let dev: ServedDev
+    let opened: Page
+
+    before(async () => {
+      await query('shop', ORDERS)
+      project = await replicaThere(environment)
+      const { folder } = project
+      dev = await startDev({ folder, home: `${folder}/.dray`, variables }, ...ENV)
+      ;({ page: opened } = await openPage(browser, dev.url))
+      opened.setDefaultTimeout(PATIENCE_MS)
+    })
+    after(async () => {
+      await dev?.stop()
+      await project?.remove()
+    })
+
+    test('shows their columns as their last run found them', async () => {
+      await goTo(opened, 'catalogue/lake.raw_orders')
+
+      const columns = opened.getByRole('region', { name: 'Columns of lake.raw_orders' })
+      await columns.getByRole('row', { name: /^updated_at timestamp/ }).waitFor()
+    })
+
+    test('looks at one when it is asked to: what its next run would read, its rows masked, whether its copy fits', async () => {
+      await goTo(opened, `pipelines/${encodeURIComponent('shop-raw/orders')}`)
+      await opened.getByRole('button', { name: 'Plan the next run' }).click()
+      await opened.getByText(/2 rows in 1 partition/).waitFor()
+      await opened.getByRole('button', { name: 'Preview the next rows' }).click()
+      await opened.getByRole('region', { name: 'Rows of the preview' }).getByText('0000-00-00').first().waitFor()
+      await opened.getByRole('button', { name: 'Look at the tables' }).click()
+
+      await opened.getByText('The tables fit the models.').waitFor()
+    })
+  })
+
   const ofDatabases = /^(secretsmanager:|lambda:)/
 
   test('asks AWS for nothing that the operator policy does not allow', async () => {
@@ -234,17 +279,22 @@ describe('the page of an environment', { skip: isSkipped }, () => {
   })
 
   describe('says in a sentence what it may not read, and looks healthy nowhere:', () => {
+    let asking: ServedDev
+
+    before(async () => {
+      asking = await served()
+    })
+    after(() => asking?.stop())
+
     const denied = async (action: string, work: (opened: Page) => Promise<void>) => {
       gate.denied.add(action)
-      const dev = await served()
-      const opened = await openPage(browser, dev.url)
+      const opened = await openPage(browser, asking.url)
       opened.page.setDefaultTimeout(PATIENCE_MS)
       try {
         await work(opened.page)
       } finally {
         gate.denied.delete(action)
         await opened.close()
-        await dev.stop()
       }
     }
     const refusal = /AWS refused.*not authorized to perform.*operator policy of Dray-dev/
@@ -295,14 +345,38 @@ describe('the page of an environment', { skip: isSkipped }, () => {
           .waitFor()
         assert.doesNotMatch(await main(opened), /Nothing was logged/)
       }))
+
+    test('a database, whose grant is in another policy, while everything else is shown', () =>
+      denied('secretsmanager:GetSecretValue', async (opened) => {
+        await goTo(opened, 'pipelines/customers')
+        await opened.getByRole('button', { name: 'Plan the next run' }).click()
+        await opened
+          .getByRole('alert')
+          .getByText(
+            /databases of dev are not asked.*perform: secretsmanager:GetSecretValue.*database policy of Dray-dev/,
+          )
+          .waitFor()
+        assert.equal(await opened.getByRole('alert').count(), 1)
+        await opened.getByText('One run so far').waitFor()
+      }))
+
+    test('the function that looks at tables', () =>
+      denied('lambda:InvokeFunction', async (opened) => {
+        await goTo(opened, 'pipelines/customers')
+        await opened.getByRole('button', { name: 'Look at the tables' }).click()
+        await opened
+          .getByRole('alert')
+          .getByText(/perform: lambda:InvokeFunction.*database policy of Dray-dev/)
+          .waitFor()
+      }))
   })
 
-  describe('with --allow-actions', () => {
+  describe('with --allow-actions and --no-mask', () => {
     let acting: ServedDev
     let opened: Page
 
     before(async () => {
-      acting = await served('--allow-actions')
+      acting = await served('--allow-actions', '--no-mask')
       ;({ page: opened } = await openPage(browser, acting.url))
       opened.setDefaultTimeout(PATIENCE_MS)
     })
@@ -337,6 +411,13 @@ describe('the page of an environment', { skip: isSkipped }, () => {
       assert.ok(environment.aws.executions.has(decodeURIComponent(opened.url().split('/').at(-1) ?? '')))
     })
 
+    test('shows the values of rows', async () => {
+      await goTo(opened, 'quarantine')
+      await opened.getByLabel('closed rows, too').check()
+
+      await opened.getByText('secret@example.org').first().waitFor()
+    })
+
     test('says why a run may not be started', async () => {
       gate.denied.add('states:StartExecution')
       await goTo(opened, 'pipelines/orders')
@@ -348,17 +429,6 @@ describe('the page of an environment', { skip: isSkipped }, () => {
         .waitFor()
       gate.denied.delete('states:StartExecution')
     })
-  })
-
-  test('shows the values of rows where that is asked for', async () => {
-    const dev = await served('--no-mask')
-    const opened = await openPage(browser, dev.url)
-    await goTo(opened.page, 'quarantine')
-    await opened.page.getByLabel('closed rows, too').check()
-
-    await opened.page.getByText('secret@example.org').first().waitFor()
-    await opened.close()
-    await dev.stop()
   })
 
   test('lets the browser complain of nothing but what the server refused', () => {

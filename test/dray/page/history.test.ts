@@ -2,10 +2,10 @@ import assert from 'node:assert/strict'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { after, before, describe, test } from 'node:test'
+import { after, before, beforeEach, describe, test } from 'node:test'
 import { emptyStep, type StateStore } from 'dray/internal/state/state-store.ts'
 import { openStateIn } from 'dray-infra/internal/local/state.ts'
-import { historyOf, lagOf } from 'dray-infra/internal/page/pipelines.ts'
+import { Histories, lagOf } from 'dray-infra/internal/page/histories.ts'
 
 const AT = Date.parse('2026-01-01T12:00:00Z')
 
@@ -50,7 +50,7 @@ describe('the history of a step', () => {
     await state.putStep({ ...emptyStep(id, 'orders'), ...end, read, inserted: read, quarantined: 1, lastRunAfter })
   }
 
-  const of = (most: number) => historyOf(state, 'orders', { workflows: ['nightly', 'other'], most })
+  const of = (most: number) => new Histories(state, { most }).of('orders', ['nightly', 'other'])
 
   test('has a point for each run that reached it, of all workflows that have it, oldest first', async () => {
     const points = await of(10)
@@ -79,6 +79,102 @@ describe('the history of a step', () => {
     )
   })
 })
+
+describe('the history of a step that is asked for again', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'dray-history-'))
+  let state: StateStore & { close(): void }
+  let asked: { runs: number; records: string[] }
+  let histories: Histories
+
+  before(async () => {
+    state = await openStateIn(folder)
+    for (let place = 1; place <= 60; place++) await starts(place, { ends: true })
+  })
+  after(() => {
+    state.close()
+    rmSync(folder, { recursive: true })
+  })
+  beforeEach(() => {
+    asked = { runs: 0, records: [] }
+    histories = new Histories(counted(state, asked), { most: 40 })
+  })
+
+  async function starts(place: number, { ends }: { readonly ends: boolean }) {
+    const id = `r-${place}`
+    const startTime = AT + place * 60_000
+    await state.startRun({ id, workflow: 'nightly', startTime, runner: 'local:x:1', trigger: 'manual' })
+    if (ends) await end(place)
+  }
+
+  async function end(place: number) {
+    const startTime = AT + place * 60_000
+    const its = { startTime, endTime: startTime + 5_000, status: 'success' } as const
+    await state.putStep({ ...emptyStep(`r-${place}`, 'orders'), ...its, read: place })
+    await state.finishRun(`r-${place}`, { ...its, recordsProcessed: place, recordsFailed: 0, error: null })
+  }
+
+  const reads = async () => (await histories.of('orders', ['nightly'])).map(({ read }) => read)
+  const upTo = (last: number) => Array.from({ length: 40 }, (_, place) => last - 39 + place)
+
+  test('asks for the records of runs that have ended once, and lists the newest runs alone', async () => {
+    assert.deepEqual([await reads(), asked.runs, asked.records.length], [upTo(60), 40, 40])
+
+    assert.deepEqual([await reads(), asked.runs, asked.records.length], [upTo(60), 65, 40])
+  })
+
+  test('asks for a run that is at work until it has ended', async () => {
+    await reads()
+    await starts(61, { ends: false })
+    asked.records = []
+    await reads()
+    await end(61)
+
+    assert.deepEqual(await reads(), upTo(61))
+    await reads()
+
+    assert.deepEqual(asked.records, ['r-61', 'r-61'])
+  })
+
+  test('misses none where more runs are new than are listed', async () => {
+    await reads()
+    for (let place = 62; place <= 91; place++) await starts(place, { ends: true })
+
+    assert.deepEqual(await reads(), upTo(91))
+  })
+
+  test('misses no end of a run that began before those that are listed', async () => {
+    await starts(92, { ends: false })
+    await reads()
+    for (let place = 93; place <= 120; place++) await starts(place, { ends: true })
+    await reads()
+    await end(92)
+
+    assert.deepEqual(await reads(), upTo(120))
+  })
+})
+
+/** A store that counts the runs that it lists, and notes the records that it gives. */
+function counted(state: StateStore, asked: { runs: number; records: string[] }): StateStore {
+  return new Proxy(state, {
+    get(target, name) {
+      if (name === 'runs') {
+        return async (filter: Parameters<StateStore['runs']>[0]) => {
+          const found = await target.runs(filter)
+          asked.runs += found.length
+          return found
+        }
+      }
+      if (name === 'stepRecord') {
+        return (run: string, step: string) => {
+          asked.records.push(run)
+          return target.stepRecord(run, step)
+        }
+      }
+      const value = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
 
 describe('the lag of last_run', () => {
   test('is the time since then in seconds, taken as UTC', () => {

@@ -64,6 +64,9 @@ function refuse({ action, resource }: GatedCall, request: IncomingMessage, respo
   if (request.headers['x-amz-target'] !== undefined) {
     const body = JSON.stringify({ __type: 'com.amazon.coral.service#AccessDeniedException', message: said })
     response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' }).end(body)
+  } else if (action.startsWith('lambda:')) {
+    const headers = { 'content-type': 'application/json', 'x-amzn-errortype': 'AccessDeniedException' }
+    response.writeHead(403, headers).end(JSON.stringify({ Message: said }))
   } else if (action.startsWith('s3:')) response.writeHead(403).end(`<Error>${xml}</Error>`)
   else
     response

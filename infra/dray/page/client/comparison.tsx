@@ -42,7 +42,7 @@ export function Comparison({ one, other }: { readonly one: RunDetailDocument; re
   )
 }
 
-const TERMS = ['read', 'inserted', 'updated', 'quarantined'] as const
+const TERMS = ['read', 'inserted', 'updated', 'unchanged', 'quarantined'] as const
 
 function Compared({ one, other }: { readonly one: RunDetailDocument; readonly other: RunDetailDocument }) {
   const names = [...new Set([...one.steps, ...other.steps].map(({ name }) => name))]
@@ -67,24 +67,15 @@ function Compared({ one, other }: { readonly one: RunDetailDocument; readonly ot
           </tr>
         </thead>
         <tbody>
-          {names.flatMap((name) => [
-            <Side
-              key={`${name} one`}
-              name={name}
-              run={one.run.id}
-              step={stepOf(one, name)}
-              beside={stepOf(other, name)}
-              isFirst
-            />,
-            <Side
-              key={`${name} other`}
-              name={name}
-              run={other.run.id}
-              step={stepOf(other, name)}
-              beside={undefined}
-              isFirst={false}
-            />,
-          ])}
+          {names.flatMap((name) => {
+            const sides = [one, other].map((detail) => ({ run: detail.run.id, step: stepOf(detail, name) }))
+            return [
+              ...sides.map(({ run, step }, place) => (
+                <Side key={`${name} ${run}`} name={name} run={run} step={step} isFirst={place === 0} />
+              )),
+              <Difference key={`${name} difference`} one={sides[0]?.step} other={sides[1]?.step} />,
+            ]
+          })}
         </tbody>
       </table>
     </Wide>
@@ -95,20 +86,17 @@ function Side({
   name,
   run,
   step,
-  beside,
   isFirst,
 }: {
   readonly name: string
   readonly run: string
   readonly step: RunStepDocument | undefined
-  readonly beside: RunStepDocument | undefined
   readonly isFirst: boolean
 }) {
   const counts = countsOf(step ?? {})
-  const others = beside === undefined ? null : countsOf(beside)
-  const seconds = step?.start != null && step.end !== null ? (step.end - step.start) / 1000 : null
+  const seconds = secondsOf(step)
   return (
-    <tr class={isFirst ? 'first' : 'second'}>
+    <tr class="goes-on">
       {isFirst ? (
         <th scope="row">
           <Text of={name} />
@@ -120,15 +108,8 @@ function Side({
       <td>{step === undefined ? '–' : <Status of={step.status} />}</td>
       <td class="right number">{seconds === null ? '–' : duration(seconds)}</td>
       {TERMS.map((term) => (
-        <td class="right number" key={term}>
+        <td class={`right number${counts[term] === 0 ? ' zero' : ''}`} key={term}>
           {count(counts[term])}
-          {others !== null && others[term] !== counts[term] && (
-            <span class="muted">
-              {' '}
-              ({counts[term] > others[term] ? '+' : '−'}
-              {count(Math.abs(counts[term] - others[term]))})
-            </span>
-          )}
         </td>
       ))}
       <td>
@@ -136,4 +117,39 @@ function Side({
       </td>
     </tr>
   )
+}
+
+/** What the first run has more, or less, than the other. */
+function Difference({
+  one,
+  other,
+}: {
+  readonly one: RunStepDocument | undefined
+  readonly other: RunStepDocument | undefined
+}) {
+  const [counts, others] = [countsOf(one ?? {}), countsOf(other ?? {})]
+  const [seconds, otherSeconds] = [secondsOf(one), secondsOf(other)]
+  return (
+    <tr class="difference">
+      <td />
+      <td colSpan={2}>difference</td>
+      <td class="right number">
+        {seconds !== null && otherSeconds !== null ? signed(seconds - otherSeconds, duration) : ''}
+      </td>
+      {TERMS.map((term) => (
+        <td class="right number" key={term}>
+          {signed(counts[term] - others[term], count)}
+        </td>
+      ))}
+      <td />
+    </tr>
+  )
+}
+
+function signed(value: number, format: (value: number) => string): string {
+  return value === 0 ? '' : `${value > 0 ? '+' : '−'}${format(Math.abs(value))}`
+}
+
+function secondsOf(step: RunStepDocument | undefined): number | null {
+  return step?.start != null && step.end !== null ? (step.end - step.start) / 1000 : null
 }

@@ -31,6 +31,7 @@ export function Facts({
     ['owner', unit.owner],
     ['tests', [...unit.tests, ...unit.fixtures].join(', ') || null],
   ]
+  if (unit.checks.length === 0 && facts.every(([, said]) => said === null)) return null
   return (
     <div class="panel">
       <dl class="facts">

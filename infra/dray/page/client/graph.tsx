@@ -21,6 +21,8 @@ export interface GraphEdge {
 const LETTER = 7.6
 const HEIGHT = 46
 const MARGIN = 8
+/** What stands beside a graph on a narrow screen: the margins of the page and of its card. */
+const BESIDE = 66
 
 interface Placed extends GraphNode {
   readonly x: number
@@ -28,9 +30,20 @@ interface Placed extends GraphNode {
   readonly width: number
 }
 
-function laidOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[]) {
+type Direction = 'LR' | 'TB'
+
+/** From left to right; downwards where that is too wide for the screen and the other is narrower. */
+function laidOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[], room: number) {
+  const across = inDirection(nodes, edges, 'LR')
+  if (across.width <= room) return across
+  const down = inDirection(nodes, edges, 'TB')
+  return down.width < across.width ? down : across
+}
+
+function inDirection(nodes: readonly GraphNode[], edges: readonly GraphEdge[], direction: Direction) {
   const graph = new dagre.graphlib.Graph()
-  graph.setGraph({ rankdir: 'LR', nodesep: 16, ranksep: 44, marginx: MARGIN, marginy: MARGIN })
+  const ranksep = direction === 'LR' ? 44 : 28
+  graph.setGraph({ rankdir: direction, nodesep: 16, ranksep, marginx: MARGIN, marginy: MARGIN })
   graph.setDefaultEdgeLabel(() => ({}))
   for (const { id, label } of nodes)
     graph.setNode(id, { width: Math.max(96, label.length * LETTER + 28), height: HEIGHT })
@@ -39,10 +52,10 @@ function laidOut(nodes: readonly GraphNode[], edges: readonly GraphEdge[]) {
   const placed = nodes.map((node): Placed => ({ ...node, ...(graph.node(node.id) as Placed) }))
   const lines = edges.map((edge) => ({ ...edge, points: graph.edge(edge.from, edge.to)?.points ?? [] }))
   const { width = 0, height = 0 } = graph.graph() as { width?: number; height?: number }
-  return { placed, lines, width, height }
+  return { placed, lines, width, height, direction }
 }
 
-/** Steps, and tables between them, from left to right. */
+/** Steps, and tables between them. */
 export function Graph({
   label,
   nodes,
@@ -53,10 +66,11 @@ export function Graph({
   readonly edges: readonly GraphEdge[]
 }) {
   const shape = JSON.stringify([nodes.map(({ id, label: text }) => [id, text]), edges])
-  const { lines, width, height, places } = useMemo(() => {
-    const found = laidOut(nodes, edges)
+  const room = document.documentElement.clientWidth - BESIDE
+  const { lines, width, height, places, direction } = useMemo(() => {
+    const found = laidOut(nodes, edges, room)
     return { ...found, places: new Map(found.placed.map(({ id, x, y, width: its }) => [id, { x, y, width: its }])) }
-  }, [shape])
+  }, [shape, room])
   return (
     <Wide label={label}>
       <svg
@@ -73,7 +87,7 @@ export function Graph({
           </marker>
         </defs>
         {lines.map(({ from, to, kind, points }) => (
-          <path key={`${from} ${to}`} class={`edge ${kind}`} d={pathOf(points)} marker-end="url(#arrow)" />
+          <path key={`${from} ${to}`} class={`edge ${kind}`} d={pathOf(points, direction)} marker-end="url(#arrow)" />
         ))}
         {nodes.map((node) => {
           const place = places.get(node.id)
@@ -107,10 +121,14 @@ function Node({ label, said, kind, status, href, x, y, width }: Placed) {
   return <a href={href}>{shape}</a>
 }
 
-function pathOf(points: readonly { readonly x: number; readonly y: number }[]): string {
+function pathOf(points: readonly { readonly x: number; readonly y: number }[], direction: Direction): string {
   const [first, ...rest] = points
   if (first === undefined) return ''
   const last = rest.at(-1) ?? first
+  if (direction === 'TB' && rest.length <= 2) {
+    const between = (first.y + last.y) / 2
+    return `M${first.x} ${first.y}C${first.x} ${between} ${last.x} ${between} ${last.x} ${last.y}`
+  }
   const middle = (first.x + last.x) / 2
   if (rest.length <= 2) return `M${first.x} ${first.y}C${middle} ${first.y} ${middle} ${last.y} ${last.x} ${last.y}`
   return `M${first.x} ${first.y}${rest.map(({ x, y }) => `L${x} ${y}`).join('')}`

@@ -12,6 +12,7 @@ const LOOKS = [
     title: 'Tables and models',
     label: 'Look at the tables',
     said: 'asks the function that looks at the tables, in the network of the databases; nothing is changed.',
+    saidOfCopy: 'reads both tables from this machine, by the secrets of their URLs; nothing is changed.',
     command: (_name: string, writes: readonly string[]) => `dray schema plan ${writes.join(' ')}`,
   },
   {
@@ -43,7 +44,7 @@ export function Looks({ name, writes }: { readonly name: string; readonly writes
 
 function Look({
   name,
-  look: { kind, title, label, said },
+  look: { kind, title, label, ...words },
   command,
 }: {
   readonly name: string
@@ -51,6 +52,7 @@ function Look({
   readonly command: string
 }) {
   const { pasted } = usePlace()
+  const said = 'saidOfCopy' in words && name.includes('/') ? words.saidOfCopy : words.said
   const [isLooking, setLooking] = useState(false)
   const [found, setFound] = useState<LookDocument | null>(null)
   const [fault, setFault] = useState<string | null>(null)
@@ -96,7 +98,7 @@ export function Checks({ checks }: { readonly checks: readonly CheckedDocument[]
     <ul class="notes">
       {told.map(({ check, verdict, said }) => (
         <li key={`${check} ${said}`}>
-          <Status of={verdict === 'broken' ? 'failed' : 'warned'} /> <b>{check}</b> <Text of={said} />
+          <Status of={verdict === 'broken' ? 'failed' : 'warned'} said={verdict} /> <b>{check}</b> <Text of={said} />
         </li>
       ))}
     </ul>

@@ -89,7 +89,8 @@ function Saved({ saved: { pipeline, at, took, before, after, fault, checks } }: 
         <ul class="notes">
           {checks.map(({ check, verdict, said }) => (
             <li key={`${check} ${said}`}>
-              <Status of={verdict === 'broken' ? 'failed' : 'warned'} /> <b>{check}</b> <Text of={said} />
+              <Status of={verdict === 'broken' ? 'failed' : 'warned'} said={verdict} /> <b>{check}</b>{' '}
+              <Text of={said} />
             </li>
           ))}
         </ul>
@@ -111,7 +112,10 @@ function Schedules({ schedules: { isOn, next } }: { readonly schedules: LoopDocu
         start workflows by the clock of this machine, while this page is served
       </label>
       {next.length === 0 ? (
-        <p class="muted">No workflow has a schedule.</p>
+        <Empty>
+          No workflow has a schedule. One that says <code>{"schedule: cron('0 2 * * *')"}</code> stands here with its
+          next starts.
+        </Empty>
       ) : (
         <ol class="starts">
           {next.map(({ workflow, at }) => (
@@ -155,7 +159,10 @@ function Events({ events }: { readonly events: LoopDocument['events'] }) {
   if (first === undefined) {
     return (
       <Section title="Events">
-        <p class="muted">No workflow starts on events.</p>
+        <Empty>
+          No workflow starts on events. One that says <code>{"on: event('shop', 'EntityUpdated')"}</code> can be tried
+          here.
+        </Empty>
       </Section>
     )
   }
@@ -183,7 +190,7 @@ function Events({ events }: { readonly events: LoopDocument['events'] }) {
       </div>
       <label class="field">
         The event, as one sends it to the bus
-        <textarea rows={13} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
+        <textarea rows={14} spellcheck={false} value={text} onInput={(event) => setText(event.currentTarget.value)} />
       </label>
       <p class="actions">
         <button type="button" class="primary" onClick={() => void submit()}>
@@ -209,7 +216,9 @@ function Started() {
   return (
     <Section title="Started by this page">
       <Fault of={error} />
-      {commands.length === 0 && error === null && <p class="muted">Nothing yet.</p>}
+      {commands.length === 0 && error === null && (
+        <p class="muted">Nothing yet. What a button, an event or a schedule starts stands here, with its run.</p>
+      )}
       <ul class="notes">
         {commands.map(({ id, text, run, status, said, start }) => (
           <li key={id}>

@@ -1,6 +1,6 @@
 import { render } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { PlaceDocument } from '../documents.ts'
+import type { CopiesDocument, PlaceDocument } from '../documents.ts'
 import './page.css'
 import { Catalogue } from './catalogue.tsx'
 import { Loop } from './loop.tsx'
@@ -42,13 +42,23 @@ function Shown({ path: [page = '', id, verb, other] }: { readonly path: readonly
   }
 }
 
+const NO_COPIES: CopiesDocument = { tables: [], unknown: [] }
+
 function LiveCatalogue({ table }: { readonly table: string | null }) {
   const { data, error } = useAsked<ProjectAnswer>('/api/project', ['project'])
+  const copies = useAsked<CopiesDocument>('/api/copies')
   const fault = error ?? data?.fault ?? null
   return (
     <>
       <Fault of={fault} />
-      {data?.catalogue && <Catalogue catalogue={data.catalogue} table={table} />}
+      <Fault of={copies.error} />
+      {data?.catalogue && (
+        <Catalogue
+          catalogue={data.catalogue}
+          copies={copies.data ?? (copies.error === null ? null : NO_COPIES)}
+          table={table}
+        />
+      )}
     </>
   )
 }
@@ -61,10 +71,6 @@ function Page() {
   useEffect(() => {
     document.title = `${path[1] ?? title} · Dray${place.data && place.data.env !== 'local' ? ` · ${place.data.env}` : ''}`
   }, [path, title, place.data])
-  // On a phone the names of the pages are wider than the screen.
-  useEffect(() => {
-    document.querySelector('nav [aria-current]')?.scrollIntoView({ block: 'nearest', inline: 'nearest' })
-  }, [path])
   return (
     <>
       <button type="button" class="skip" onClick={() => document.querySelector<HTMLElement>('main')?.focus()}>

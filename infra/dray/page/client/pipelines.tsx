@@ -2,6 +2,7 @@ import { useMemo } from 'preact/hooks'
 import type {
   CatalogueDocument,
   CheckedDocument,
+  CopiesDocument,
   HistoryPoint,
   PipelineStateDocument,
   PreviewDocument,
@@ -16,6 +17,7 @@ import { usePlace } from './place.ts'
 import { PreviewRows } from './preview-rows.tsx'
 import { useAsked } from './server.ts'
 import { unitNamed } from './unit-named.ts'
+import { withCopies } from './with-copies.ts'
 import { count, duration, Moment, plural, Status, Text } from './words.tsx'
 
 interface States {
@@ -26,10 +28,11 @@ interface States {
 export function Pipelines() {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
   const { data, error } = useAsked<States>('/api/pipelines')
+  const copies = useAsked<CopiesDocument>('/api/copies')
   const { pasted } = usePlace()
-  const catalogue = project.data?.catalogue ?? null
+  const catalogue = known(project.data, copies.data)
   const states = new Map(data?.states.map((state) => [state.pipeline, state]))
-  const units = (catalogue?.units ?? [])
+  const units = (project.data?.catalogue?.units ?? [])
     .filter(({ kind }) => kind !== 'reconcile')
     .flatMap((unit) => [unit, ...(catalogue === null ? [] : tablesOf(unit, { catalogue, states }))])
   return (
@@ -37,6 +40,7 @@ export function Pipelines() {
       <h1>Pipelines</h1>
       <Fault of={project.error ?? project.data?.fault ?? null} />
       <Fault of={error} />
+      <Fault of={copies.error} />
       {project.data !== null && units.length === 0 && (
         <Empty>
           There is no pipeline yet. <CommandLine text={pasted('dray add')} /> lists the tables that one can be written
@@ -91,6 +95,10 @@ export function Pipelines() {
   )
 }
 
+function known(project: ProjectAnswer | null, copies: CopiesDocument | null): CatalogueDocument | null {
+  return project === null || project.catalogue === null ? null : withCopies(project.catalogue, copies)
+}
+
 /** The tables of a replica that have run. */
 function tablesOf(
   { kind, name }: UnitDocument,
@@ -104,8 +112,9 @@ function tablesOf(
 export function Pipeline({ name }: { readonly name: string }) {
   const project = useAsked<ProjectAnswer>('/api/project', ['project'])
   const { data, error } = useAsked<States>('/api/pipelines')
+  const copies = useAsked<CopiesDocument>('/api/copies')
   const { mayAct, pasted, env } = usePlace()
-  const catalogue = project.data?.catalogue ?? null
+  const catalogue = known(project.data, copies.data)
   const unit = catalogue === null ? undefined : unitNamed(catalogue, name)
   if (project.error !== null && unit === undefined) return <Fault of={project.error} />
   if (project.data !== null && unit === undefined) return <Empty>There is no pipeline or task {name}.</Empty>
@@ -129,9 +138,10 @@ export function Pipeline({ name }: { readonly name: string }) {
       )}
       <Fault of={unit.fault} />
       <Fault of={error} />
+      <Fault of={copies.error} />
       <Facts unit={unit} state={state} now={data?.now ?? null} />
       {hasRows && isLocal && <Drift name={name} />}
-      <History name={name} />
+      <History name={name} kind={unit.kind} />
       {hasRows && isLocal && <LookAhead name={name} />}
       {hasRows && !isLocal && <Looks name={name} writes={unit.kind === 'table' ? [name] : unit.writes} />}
     </>
@@ -155,10 +165,11 @@ function Drift({ name }: { readonly name: string }) {
 
 const seconds = (value: number) => duration(value)
 
-function History({ name }: { readonly name: string }) {
+function History({ name, kind }: { readonly name: string; readonly kind: UnitDocument['kind'] }) {
   const { data, error } = useAsked<{ readonly points: readonly HistoryPoint[] }>(
     `/api/history?step=${encodeURIComponent(name)}`,
   )
+  const { pasted } = usePlace()
   const points = data?.points ?? []
   const last = points.at(-1)
   const columns = useMemo(
@@ -174,7 +185,9 @@ function History({ name }: { readonly name: string }) {
   if (data !== null && last === undefined && error === null) {
     return (
       <Section title="History">
-        <Empty>It has not run yet.</Empty>
+        <Empty>
+          It has not run yet: <CommandLine text={pasted(`dray run ${name}`)} />
+        </Empty>
       </Section>
     )
   }
@@ -210,20 +223,26 @@ function History({ name }: { readonly name: string }) {
               said={last.seconds === null ? '–' : duration(last.seconds)}
               format={seconds}
             />
-            <Chart
-              title="rows read"
-              times={columns.times}
-              values={columns.read}
-              said={count(last.read)}
-              format={count}
-            />
-            <Chart
-              title="quarantined"
-              times={columns.times}
-              values={columns.quarantined}
-              said={count(last.quarantined)}
-              format={count}
-            />
+            {kind !== 'task' && (
+              <Chart
+                title="rows read"
+                times={columns.times}
+                values={columns.read}
+                said={count(last.read)}
+                format={count}
+                isCount
+              />
+            )}
+            {kind !== 'task' && (
+              <Chart
+                title="quarantined"
+                times={columns.times}
+                values={columns.quarantined}
+                said={count(last.quarantined)}
+                format={count}
+                isCount
+              />
+            )}
             {columns.lag.some((lag) => lag !== null) && (
               <Chart
                 title="lag"

@@ -2,7 +2,7 @@ import { createContext } from 'preact'
 import { useContext } from 'preact/hooks'
 import type { PlaceDocument } from '../documents.ts'
 
-const nowhere: PlaceDocument = { env: 'local', version: '', project: '', mayAct: false, isMasked: false }
+export const nowhere: PlaceDocument = { env: 'local', version: '', project: '', mayAct: false, isMasked: false }
 
 export const PlaceContext = createContext<PlaceDocument>(nowhere)
 

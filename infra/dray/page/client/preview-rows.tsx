@@ -60,7 +60,7 @@ function Made({ row, than }: { readonly row: Row; readonly than: Row | null }) {
     <>
       {row.outcome !== 'loaded' || !isSame ? (
         <span class={isSame ? '' : 'changed'}>
-          <Status of={MARK[row.outcome] ?? row.outcome} /> {row.outcome}
+          <Status of={MARK[row.outcome] ?? row.outcome} said={row.outcome} />
         </span>
       ) : null}
       {row.target !== null && <Values of={row.target} than={than?.target ?? null} />}

@@ -69,7 +69,7 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
           of rows now: <CommandLine text={pasted(`dray preview ${pipeline ?? '<pipeline>'} --keys <keys>`)} />
         </p>
       )}
-      <fieldset class="counts">
+      <fieldset class="counts" hidden={data !== null && data.reasons.length === 0}>
         <legend class="muted">Reasons</legend>
         {(data?.reasons ?? []).map(({ reason: one, rows }) => (
           <button
@@ -82,7 +82,6 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
             <Text of={one} /> <b class="number">{count(rows)}</b>
           </button>
         ))}
-        {data !== null && error === null && data.reasons.length === 0 && <span class="muted">none</span>}
       </fieldset>
       {isQuarantine && pipeline !== null && data !== null && data.total > 0 && mayAct && (
         <p class="actions">
@@ -96,7 +95,9 @@ export function Quarantine({ pipeline: asked }: { readonly pipeline: string | nu
       )}
       {data !== null && data.total === 0 && error === null && (
         <Empty>
-          {isQuarantine ? 'No row is open here.' : 'No row that is kept was loaded with a finding.'}{' '}
+          {isQuarantine
+            ? 'No row is open here. What a transform rejects, or the target refuses, is kept here with its reason until it is replayed or discarded. Closed rows, too: '
+            : 'No row that is kept was loaded with a finding. What a transform notes of a row by finding() stands here: '}
           <CommandLine text={pasted(`dray quarantine ${isQuarantine ? 'list --all' : 'findings'}`)} />
         </Empty>
       )}
@@ -192,6 +193,7 @@ function Beside({ beside: { outcome, errors, columns, isNew } }: { readonly besi
                 ? 'success'
                 : 'skipped'
           }
+          said={outcome}
         />{' '}
         {SAID[outcome] ?? outcome} {isNew && 'Its key is new to the target.'}
       </p>

@@ -12,9 +12,9 @@ export function RunsTable({ runs }: { readonly runs: readonly RunDocument[] }) {
       <table>
         <thead>
           <tr>
+            <th scope="col">status</th>
             <th scope="col">run</th>
             <th scope="col">workflow</th>
-            <th scope="col">status</th>
             <th scope="col">started</th>
             <th scope="col" class="right">
               took
@@ -44,13 +44,13 @@ function RunCells({ run }: { readonly run: RunDocument }) {
   return (
     <>
       <td>
+        <Status of={run.status} />
+      </td>
+      <td>
         <a href={`#/runs/${encodeURIComponent(run.id)}`}>{run.id}</a>
       </td>
       <td>
         <Text of={whatRan(run)} />
-      </td>
-      <td>
-        <Status of={run.status} />
       </td>
       <td>
         <Moment at={run.start} />
@@ -90,7 +90,7 @@ export function Runs() {
     <>
       <h1>Runs</h1>
       <Fault of={error} />
-      <div class="filters">
+      <div class="filters" hidden={data !== null && data.runs.length === 0}>
         <label class="field">
           Search, e.g. failed orders
           <input type="search" value={search} onInput={(event) => setSearch(event.currentTarget.value)} />
@@ -112,6 +112,9 @@ export function Runs() {
         <Empty>
           Nothing has run yet. Start with <CommandLine text={pasted('dray run')} />
         </Empty>
+      )}
+      {data !== null && data.runs.length > 0 && found.length === 0 && (
+        <Empty>No run has these words{data.hasMore && ' among the latest; search all runs'}.</Empty>
       )}
       {found.length > 0 && (
         <VirtualRows label="Runs" total={found.length} rowHeight={ROW} most={20}>

@@ -1,12 +1,14 @@
 import { render } from 'preact'
 import { useEffect } from 'preact/hooks'
-import type { CatalogueDocument, UnitDocument } from '../documents.ts'
+import type { CatalogueDocument, CopiesDocument, UnitDocument } from '../documents.ts'
 import { Catalogue } from './catalogue.tsx'
 import { Graph } from './graph.tsx'
 import './page.css'
 import { Facts } from './facts.tsx'
 import { Empty } from './parts.tsx'
 import { usePath } from './path.ts'
+import { nowhere, PlaceContext } from './place.ts'
+import { withCopies } from './with-copies.ts'
 import { Text } from './words.tsx'
 import { graphOf } from './workflow-graph.ts'
 
@@ -14,7 +16,13 @@ import { graphOf } from './workflow-graph.ts'
 
 declare global {
   interface Window {
-    readonly drayCatalogue: { readonly title: string; readonly catalogue: CatalogueDocument }
+    readonly drayCatalogue: {
+      readonly title: string
+      /** Whose runs tell of the tables of replicas. */
+      readonly env: string
+      readonly catalogue: CatalogueDocument
+      readonly copies: CopiesDocument
+    }
   }
 }
 
@@ -52,14 +60,14 @@ function Unit({ unit }: { readonly unit: UnitDocument }) {
 }
 
 function Shown() {
-  const { title, catalogue } = window.drayCatalogue
+  const { title, env, catalogue, copies } = window.drayCatalogue
   const [page, id] = usePath()
-  const unit = catalogue.units.find(({ name }) => name === id)
+  const unit = withCopies(catalogue, copies).units.find(({ name }) => name === id)
   useEffect(() => {
     document.title = id === undefined ? title : `${id} · ${title}`
   }, [id, title])
   return (
-    <>
+    <PlaceContext.Provider value={{ ...nowhere, env }}>
       <header>
         <a class="mark" href="#/">
           {title}
@@ -76,9 +84,11 @@ function Shown() {
       <main id="main" tabIndex={-1}>
         {page === 'workflows' && <Workflows catalogue={catalogue} />}
         {page === 'pipelines' && (unit === undefined ? <Empty>There is no {id} here.</Empty> : <Unit unit={unit} />)}
-        {page !== 'workflows' && page !== 'pipelines' && <Catalogue catalogue={catalogue} table={id ?? null} />}
+        {page !== 'workflows' && page !== 'pipelines' && (
+          <Catalogue catalogue={catalogue} copies={copies} table={id ?? null} />
+        )}
       </main>
-    </>
+    </PlaceContext.Provider>
   )
 }
 

@@ -9,5 +9,5 @@ export function unitNamed({ units }: CatalogueDocument, name: string): UnitDocum
   const table = rest.join('/')
   if (replica === undefined || table === '') return undefined
   const reads = replica.reads.map((all) => all.replace(/\*$/, table))
-  return { ...replica, kind: 'table', name, reads, comment: `A table of the replica ${owner}.` }
+  return { ...replica, kind: 'table', name, reads, checks: [], comment: `A table of the replica ${owner}.` }
 }

@@ -58,11 +58,11 @@ const MARKS: Readonly<Record<string, string>> = {
   warned: '!',
 }
 
-/** A status by its mark, its word and its colour. */
-export function Status({ of }: { readonly of: string }) {
+/** A status by its mark, its word, or another one, and its colour. */
+export function Status({ of, said = of }: { readonly of: string; readonly said?: string }) {
   return (
     <span class={`status ${of.replace(/\W/g, '-')}`}>
-      <span aria-hidden="true">{MARKS[of] ?? '·'}</span> {of}
+      <span aria-hidden="true">{MARKS[of] ?? '·'}</span> {said}
     </span>
   )
 }
