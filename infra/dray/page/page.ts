@@ -40,9 +40,7 @@ export class Page {
     this.copies = new Copies(source.stores)
     this.histories = new Histories(source.stores.state, { most: MOST_POINTS })
     this.commands =
-      source.act === null
-        ? null
-        : new Commands(source.act, { env: source.env, changed: () => this.#acted() })
+      source.act === null ? null : new Commands(source.act, { env: source.env, changed: () => this.#acted() })
     const { databases, slots } = source
     const isHere = databases !== null && slots !== null && this.commands !== null
     this.loop = isHere ? this.#watch(databases) : null
