@@ -25,7 +25,7 @@ interface Places {
   readonly dynamo: string
 }
 
-/** The staged pipeline over S3 and DynamoDB, with lines before them and the databases as they are on AWS, and without. */
+/** The staged pipeline over S3 and DynamoDB, with the lines of AWS before them and the databases, and without. */
 export async function asOnAws(rows: number): Promise<Result[]> {
   const server = await postgresServer()
   const urls = await prepare(server, server, rows)

@@ -13,7 +13,7 @@ export interface StagedRuns {
   close(): Promise<void>
 }
 
-/** What is set in the environment by then is what the handlers see; `isElsewhere` leaves staging and state to it, too. */
+/** What the environment says by then is what the handlers see; `isElsewhere` leaves staging and state to it, too. */
 export async function openStagedRuns({
   threads,
   isElsewhere = false,

@@ -2,7 +2,7 @@ import type { TablesInput } from '#dray/messages/stages.ts'
 import type { StateStore } from '#dray/state/state-store.ts'
 import type { Services } from '../services.ts'
 
-/** The run that a process has found or entered last in a state: the steps of a run, and tables of a replica, share one. */
+/** The run that a process has entered last, by its state: steps of a run, and tables of a replica, share one. */
 const entered = new WeakMap<StateStore, string>()
 
 /** Enters the run in the state; whichever of its steps comes first does. */
