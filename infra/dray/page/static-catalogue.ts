@@ -1,6 +1,7 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { LoadedProject } from '#dray-infra/project/load-project.ts'
+import { haveFolder } from '#dray-infra/project/made-folder.ts'
 import { clientFiles, ICON, pageHtml } from './assets.ts'
 import { catalogueOf } from './catalogue.ts'
 
@@ -18,7 +19,7 @@ export async function writeCatalogue(
 ): Promise<WrittenCatalogue> {
   const catalogue = await catalogueOf(project)
   const { script, style } = await clientFiles('catalogue')
-  await mkdir(folder, { recursive: true })
+  haveFolder(folder)
   const file = join(folder, 'index.html')
   const files = {
     'index.html': pageHtml(escaped(title), ['catalogue.js']),
