@@ -1,7 +1,8 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { cp, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { basename, dirname, join, resolve } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { haveFolder } from '#dray-infra/project/made-folder.ts'
 import { comparedFiles, frameworkParts, mergedFiles, templateOf } from '#dray-infra/upgrade/framework-parts.ts'
 import { importLine } from './literals.ts'
 import { kebabCase } from './names.ts'
@@ -15,7 +16,7 @@ const LEFT = new Set(['node_modules', '.dray', 'cdk.out'])
  */
 export async function newProject(folder: string, from: string): Promise<string> {
   const to = resolve(folder)
-  if (existsSync(to) && readdirSync(to).length > 0) {
+  if (existsSync(to) && statSync(to).isDirectory() && readdirSync(to).length > 0) {
     throw new ConfigurationError(`${to} is not empty, so nothing was written; name a folder that is not there yet.`)
   }
   if (to.startsWith(`${resolve(from)}/`)) {
@@ -24,7 +25,7 @@ export async function newProject(folder: string, from: string): Promise<string> 
     )
   }
   const name = kebabCase(basename(to))
-  await mkdir(to, { recursive: true })
+  haveFolder(to)
   for (const part of frameworkParts) await copyPart(join(from, part), join(to, part))
   for (const file of [...mergedFiles, ...comparedFiles]) {
     await writeFile(join(to, file), await readFile(join(from, templateOf(file)), 'utf8'))

@@ -5,7 +5,7 @@ import { loadProject } from '#dray-infra/project/load-project.ts'
 import { canAsk, confirmed } from './confirmed.ts'
 import { oneLine, plural } from './format.ts'
 import { listenForInterrupts } from './interrupts.ts'
-import { print } from './output.ts'
+import { print, printAsIs } from './output.ts'
 import { printJson } from './verb.ts'
 
 /** `dray add sales.'*' --replicate`: one declaration for all tables. */
@@ -19,7 +19,7 @@ export async function addReplica(
   try {
     const plan = await planReplica(project, asked, interrupts.signal)
     const files = plan.changes.list
-    if (!json) print(planText(plan))
+    if (!json) printAsIs(planText(plan))
     const isWritten = yes === true || (!json && canAsk() && (await confirmed('Write this?')))
     if (isWritten) await writeFiles(plan.changes, project.folder)
     if (json)

@@ -58,7 +58,9 @@ function rowsText({ added, live }: PlannedTable): string {
     return `row ${place + 1} is quarantined: ${outcome.errors.map(({ field, message }) => `${field}: ${message}`).join('; ')}`
   })
   const isWhole = outcomes.every((outcome) => outcome.endsWith('is loaded'))
-  const said = isWhole ? `${plural(outcomes.length, 'row')} would be loaded.` : `${outcomes.join('\n')}.`
+  const said = isWhole
+    ? `${outcomes.length === 1 ? 'This row' : `These ${outcomes.length} rows`} would be loaded.`
+    : `${outcomes.join('\n')}.`
   return `${textTable(columns, added.fields)}\n${said}`
 }
 
@@ -122,11 +124,15 @@ const choiceColumns: readonly Column<ListedChoice>[] = [
   { title: 'pipeline', value: ({ pipeline }) => pipeline ?? '' },
 ]
 
+const NAME_ONE =
+  'Name a database that has some in the file .env, as SHOP_DATABASE_URL=postgres://user:password@host/shop (or mysql://…, sqlite:<file>), and look again: `npx dray add`'
+
 /** What the databases have, to choose from. */
 export function listText(databases: readonly ListedDatabase[]): string {
   const parts = databases.map(({ database, tables, fault }) => {
     if (fault !== null) return `${database}: ${fault}\n`
     return tables.length === 0 ? `${database} has no table.\n` : `${database}\n${textTable(choiceColumns, tables)}\n`
   })
-  return `${parts.join('\n')}\nAdd one: npx dray add <database>.<table>\n`
+  const isEmpty = databases.every(({ tables, fault }) => tables.length === 0 && fault === null)
+  return `${parts.join('\n')}\n${isEmpty ? NAME_ONE : 'Add one: npx dray add <database>.<table>'}\n`
 }

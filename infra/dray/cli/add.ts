@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { canAsk, confirmed } from './confirmed.ts'
 import { requireLocal } from './environment.ts'
-import { print } from './output.ts'
+import { print, printAsIs } from './output.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 interface AddOptions extends CommonOptions {
@@ -80,7 +80,7 @@ async function addTables(tables: readonly string[], options: AddOptions): Promis
   const plan = await planAdd(project, { tables, to, name, workflow, cursor, key: columns, isMasked: mask })
   try {
     const files = plan.changes.list
-    if (!json) print(planText(plan))
+    if (!json) printAsIs(planText(plan))
     const isWanted = files.length > 0 && (yes === true || (!json && canAsk() && (await confirmed('Write this?'))))
     const made = isWanted ? (await carryOut(plan, project.folder)).made : null
     if (json) printJson('add', addDocument(plan, files, made))

@@ -2,7 +2,7 @@ import { writeFiles } from '#dray-infra/add/add.ts'
 import { diffText } from '#dray-infra/add/diff-text.ts'
 import type { Planned } from '#dray-infra/add/new-workflow.ts'
 import { type LoadedProject, loadProject } from '#dray-infra/project/load-project.ts'
-import { print } from './output.ts'
+import { printAsIs } from './output.ts'
 import { printJson } from './verb.ts'
 
 interface NewOptions {
@@ -25,5 +25,5 @@ export async function writePlanned(
       files: files.map(({ path, before }) => ({ path, change: before === null ? 'added' : 'changed' })),
       notes,
     })
-  } else print(`${[...files.map(diffText), ...notes, `Next: ${next}`].join('\n')}\n`)
+  } else printAsIs(`${[...files.map(diffText), ...notes, `Next: ${next}`].join('\n')}\n`)
 }

@@ -1,5 +1,6 @@
 import { visible } from '#dray-infra/texts/invisible.ts'
 import { LINE_ENDS } from './format.ts'
+import { folded } from './text-width.ts'
 
 /** The colours that `status` gives, and what ends one; a line's end. All else that a terminal obeys is not ours. */
 const ESCAPE = '\u001b'
@@ -18,12 +19,21 @@ export function inOneLine(text: string): string {
   return shown(text.replace(LINE_ENDS, ' '))
 }
 
-/** What was asked for, on stdout. */
+/** What was asked for, on stdout: sentences and tables. */
 export function print(text: string): void {
+  process.stdout.write(sentences(text, process.stdout))
+}
+
+/** Code, values and documents on stdout, whose lines are theirs. */
+export function printAsIs(text: string): void {
   process.stdout.write(shown(text))
 }
 
 /** What goes on, on stderr. */
 export function say(text: string): void {
-  process.stderr.write(shown(text))
+  process.stderr.write(sentences(text, process.stderr))
+}
+
+function sentences(text: string, { isTTY, columns }: NodeJS.WriteStream): string {
+  return isTTY && columns > 0 ? folded(shown(text), columns) : shown(text)
 }

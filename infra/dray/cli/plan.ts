@@ -170,7 +170,8 @@ function text(
     ...notes.map((note) => `note: ${oneLine(note)}`),
   ]
   const numbered = partitions.map((partition, number) => ({ ...partition, number }))
-  return `${lines.join('\n')}\n\n${textTable(columns, numbered)}\n`
+  const telling = columns.filter(({ value }) => numbered.some((partition) => value(partition) !== '-'))
+  return `${lines.join('\n')}\n${telling.length > 1 ? `\n${textTable(telling, numbered)}\n` : ''}`
 }
 
 const key = (values: readonly string[] | null) => (values === null ? '-' : oneLine(values.join(', ')))

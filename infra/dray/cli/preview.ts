@@ -36,10 +36,13 @@ async function show(name: string, options: PreviewOptions): Promise<void> {
   const { fixtureFile, savedText, saveFixture } = await import('./save-fixture.ts')
   const fixture = options.saveFixture === undefined ? null : fixtureFile(name, options.saveFixture)
   const { preview } = await import('dray/internal/pipeline/inspect/preview.ts')
+  const { askedModel } = await import('dray/internal/pipeline/plan/asked-model.ts')
+  const { refuseUnfit } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { keysOf } = await import('./keys-option.ts')
   const keys = options.keys === undefined ? null : keysOf(options.keys)
   const { limit } = options
   const { saved, ...result } = await withPipeline(options, name, async (pipeline, services) => {
+    await refuseUnfit(name, [askedModel(pipeline.extract)])
     const known = await services.state.pipeline(name)
     const read = { lastRun: known?.lastRun ?? null, seen: known?.source ?? null }
     const found = await preview(pipeline, { limit, keys, ...read }, services)
@@ -78,7 +81,9 @@ async function showSqlTask(name: string, options: PreviewOptions): Promise<boole
 }
 
 function text(name: string, { rows, notes }: Preview, written: string): string {
-  const shown = rows.map((row, number) => `row ${number + 1}: ${row.outcome}\n${textTable(columns, linesOf(row))}\n`)
+  const shown = rows.map((row, number) =>
+    [`row ${number + 1}: ${row.outcome}`, ...reasonsOf(row), `${textTable(columns, linesOf(row))}\n`].join('\n'),
+  )
   const counts = ['loaded', 'filtered', 'deleted', 'quarantined'].map(
     (outcome) => `${rows.filter((row) => row.outcome === outcome).length} ${outcome}`,
   )
@@ -93,16 +98,19 @@ const columns = ['source', 'value', 'target', 'value'].map((title, place) => ({
   value: (line: Line) => line[place] as string,
 }))
 
-/** Source columns beside target columns, then what is wrong. */
-function linesOf({ source, target, findings, errors }: PreviewedRow): Line[] {
+/** What is wrong with a row. */
+function reasonsOf({ findings, errors }: PreviewedRow): string[] {
+  const said = (what: string, list: readonly ValidationError[]) => list.map((one) => `  ${what}: ${faultText(one)}`)
+  return [...said('reject', errors), ...said('finding', findings)]
+}
+
+/** Source columns beside target columns. */
+function linesOf({ source, target }: PreviewedRow): Line[] {
   const [left, right] = [Object.entries(source), Object.entries(target ?? {})]
-  const values = Array.from({ length: Math.max(left.length, right.length) }, (_, place): Line => {
+  return Array.from({ length: Math.max(left.length, right.length) }, (_, place): Line => {
     const [[name = '', value = undefined] = [], [other = '', made = undefined] = []] = [left[place], right[place]]
     return [name, valueText(value), other, valueText(made)]
   })
-  const said = (what: string, list: readonly ValidationError[]) =>
-    list.map((one): Line => [what, faultText(one), '', ''])
-  return [...values, ...said('reject', errors), ...said('finding', findings)]
 }
 
 function valueText(value: string | null | undefined): string {

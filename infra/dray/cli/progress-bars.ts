@@ -25,11 +25,17 @@ export function progressBars(stream: NodeJS.WriteStream): ProgressView {
     gracefulExit: false,
     emptyOnZero: true,
   })
+  const draw = (step: StepProgress) => {
+    const bar = bars.get(step.name) ?? container.create(RESOLUTION, 0, { name: step.name.padEnd(12), text: '' })
+    bars.set(step.name, bar)
+    bar.update(Math.round(step.fraction * RESOLUTION), { text: textOf(step, stream) })
+  }
+  const waiting: StepProgress[] = []
   return {
     update(step) {
-      const bar = bars.get(step.name) ?? container.create(RESOLUTION, 0, { name: step.name.padEnd(12), text: '' })
-      bars.set(step.name, bar)
-      bar.update(Math.round(step.fraction * RESOLUTION), { text: textOf(step, stream) })
+      // Of a run that is refused before its first step no bar is left behind.
+      if (step.status === 'waiting' && bars.size === 0) waiting.push(step)
+      else for (const one of [...waiting.splice(0), step]) draw(one)
     },
     note: (text) => container.log(logged(oneLine(text))),
     stop: () => container.stop(),

@@ -1,5 +1,5 @@
 import type { ProgressView, StepProgress } from '#dray-infra/runs/run-progress.ts'
-import { count, duration, oneLine } from './format.ts'
+import { duration, oneLine, plural } from './format.ts'
 
 /** A line for each change of a step, for logs and pipes. Rows that pass are no change. */
 export function progressLog(write: (text: string) => void): ProgressView {
@@ -19,7 +19,7 @@ export function progressLog(write: (text: string) => void): ProgressView {
 
 function textOf(step: StepProgress): string {
   if (step.status === 'running') return oneLine(step.phase) || 'done'
-  const rows = step.rowsRead > 0 ? `, ${count(step.rowsRead)} rows read` : ''
+  const rows = step.rowsRead > 0 ? `, ${plural(step.rowsRead, 'row')} read` : ''
   const reason = step.phase ? `: ${oneLine(step.phase)}` : ''
   return `${step.status} after ${duration(step.elapsedMs / 1000)}${rows}${reason}`
 }

@@ -2,7 +2,7 @@ import type { KeptRow } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { visible, visibleJson } from '#dray-infra/texts/invisible.ts'
 import type { DocumentOf } from './documents/documents.ts'
 import { faultText, oneLine, plural } from './format.ts'
-import { print } from './output.ts'
+import { printAsIs } from './output.ts'
 import { notesText } from './quarantine-report.ts'
 import { type CommonOptions, DOCUMENT_VERSION } from './verb.ts'
 
@@ -28,7 +28,7 @@ export function rowPrinter({ json }: Pick<CommonOptions, 'json'>): RowPrinter {
   const write = (text: string, isLast = false) => {
     waiting += text
     if (!isLast && waiting.length < WRITTEN) return
-    print(waiting)
+    printAsIs(waiting)
     waiting = ''
   }
   return {
@@ -41,7 +41,11 @@ export function rowPrinter({ json }: Pick<CommonOptions, 'json'>): RowPrinter {
       else write(`${isFirst ? '' : '\n'}${rowText(row)}`)
     },
     end(total, notes) {
-      if (json) write(`\n  ],\n  "total": ${total},\n  "notes": ${jsonOf(notes, 2).trimStart()}\n}\n`, true)
+      if (json)
+        write(
+          `${printed === 0 ? FIRST : '\n'}  ],\n  "total": ${total},\n  "notes": ${jsonOf(notes, 2).trimStart()}\n}\n`,
+          true,
+        )
       else write(`${moreText(total, printed)}${notesText(notes)}`, true)
     },
   }

@@ -1,9 +1,12 @@
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { DamagedObjects } from 'dray/internal/pipeline/quarantine/damaged-objects.ts'
 import type { KeptRow, ReadingOptions } from 'dray/internal/pipeline/quarantine/kept-rows.ts'
 import { pipelinesOf } from 'dray/internal/pipeline/quarantine/named-pipelines.ts'
 import { summaries } from 'dray/internal/pipeline/quarantine/summaries.ts'
 import type { StagingStore } from 'dray/internal/staging/staging-store.ts'
+import { allUnitsOf } from 'dray/internal/workflow/placeholders.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
 import { commandFor, withStores } from './environment.ts'
 import { print } from './output.ts'
 import { unitNamed } from './pipelines.ts'
@@ -64,11 +67,26 @@ export async function show(of: string, options: ShowOptions): Promise<void> {
   const { printed, closed } = await printRows(of, kept, options)
   if (printed) return
   const again = commandFor(options, `dray quarantine show ${of} --all`)
+  if (closed > 0)
+    return printNone(`No row of ${of} is open; ${closed} are closed, which \`${again}\` shows.`, kept, options)
+  if (await isKnown(of, options)) return printNone(`No row of ${of} is in the quarantine.`, kept, options)
   throw new ConfigurationError(
-    closed > 0
-      ? `No row of ${of} is open; ${closed} are closed, which \`${again}\` shows.${saidOf(kept.damaged)}`
-      : `No row in the quarantine is of ${of}, which is no run, no pipeline and no id there; \`${commandFor(options, 'dray quarantine list')}\` shows what there is.${saidOf(kept.damaged)}`,
+    `No row in the quarantine is of ${of}, which is no run, no pipeline and no id there; \`${commandFor(options, 'dray quarantine list')}\` shows what there is.${saidOf(kept.damaged)}`,
   )
+}
+
+/** Nothing to show is no fault, unless objects are damaged that may have had something. */
+function printNone(sentence: string, { damaged }: { readonly damaged: DamagedObjects }, options: ShowOptions): void {
+  if (damaged.notes.length > 0) throw new ConfigurationError(`${sentence}${saidOf(damaged)}`)
+  if (options.json) rowPrinter(options).end(0, [])
+  else print(`${sentence}\n`)
+}
+
+/** A pipeline of the project, or one of its runs. */
+async function isKnown(name: string, options: ShowOptions): Promise<boolean> {
+  const { workflows } = await loadProject()
+  if (allUnitsOf(workflows).some((unit) => unit.name === unitOf(name))) return true
+  return withStores(options, async ({ state }) => (await state.run(name)) !== null)
 }
 
 function saidOf({ notes }: DamagedObjects): string {
@@ -85,6 +103,7 @@ export async function findings(of: string | undefined, options: ShowOptions): Pr
     return
   }
   if ((await printRows(of, kept, { ...options, all: true })).printed) return
+  if (await isKnown(of, options)) return printNone(`No row of ${of} has a finding.`, kept, options)
   throw new ConfigurationError(
     `No row with a finding is of ${of}, which is no run, no pipeline and no id there; \`${commandFor(options, 'dray quarantine findings')}\` shows what there is.${saidOf(kept.damaged)}`,
   )

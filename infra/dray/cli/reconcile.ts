@@ -47,6 +47,8 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
   const { commandFor, withUnit } = await import('./environment.ts')
   const { reconcile } = await import('dray/internal/pipeline/inspect/reconcile.ts')
   const { reloadKeys } = await import('dray/internal/pipeline/stages/reload.ts')
+  const { askedModel } = await import('dray/internal/pipeline/plan/asked-model.ts')
+  const { refuseUnfit } = await import('#dray-infra/doctor/refuse-broken.ts')
   const { newRunId } = await import('dray/internal/messages/run-id.ts')
   const tell = comparisonProgress(options)
   const compared = async (pipeline: Pipeline, services: Services): Promise<Compared> => {
@@ -73,6 +75,7 @@ async function run(name: string, options: ReconcileOptions): Promise<ExitCode> {
       else print(`${name}: ${countedText(counted)}.\n`)
       return counted.source === counted.target ? exitCodes.ok : exitCodes.failed
     }
+    await refuseUnfit(name, [askedModel(pipeline.extract), pipeline.load.target])
     const { found, reloaded, left } = await compared(pipeline, services)
     if (options.json) printJson('reconcile', document(found, reloaded, left))
     else print(text(found, { reloaded, left, fix: commandFor(options, `dray reconcile ${name} --fix`) }))

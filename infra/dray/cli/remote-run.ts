@@ -14,7 +14,7 @@ import { listenForInterrupts } from './interrupts.ts'
 import { print } from './output.ts'
 import { openProgress } from './progress.ts'
 import type { RunOptions } from './run-options.ts'
-import { jsonReport, textReport } from './run-report.ts'
+import { jsonReportOf, textReport } from './run-report.ts'
 import { printJson } from './verb.ts'
 
 /** Starts what is asked for on a deployed environment, shows how far it comes, and reports as a local run does. */
@@ -92,7 +92,7 @@ export async function watch(run: WatchedRun, stores: Stores, options: RunOptions
     const { staging } = stores
     const locate = (prefix: string) => staging.locate(prefix)
     const places = { stream: process.stdout, locate, ...options, ...(isReplay ? { replayed: staging } : {}) }
-    if (options.json) printJson('run', jsonReport(result))
+    if (options.json) printJson('run', await jsonReportOf(result, isReplay ? staging : undefined))
     else print(await textReport(result, places))
     return exitCodeOfRun[result.status]
   } catch (error) {

@@ -138,7 +138,7 @@ async function runWithFollowUps(asked: Asked, surroundings: RunSurroundings): Pr
     done.push(followUp)
     waiting.push(...(await followUps(next.run)))
   }
-  if (options.json) await reportJson(done)
+  if (options.json) await reportJson(done, isReplay ? stores.staging : undefined)
   const codes = done.map(({ result }) => exitCodeOfRun[result.status])
   return codes.find((code) => code !== exitCodes.ok) ?? exitCodes.ok
 }
@@ -232,8 +232,9 @@ async function reportText({ result, logFile }: Done, replayed?: StagingStore): P
   print(await textReport(result, places))
 }
 
-async function reportJson([first, ...followUps]: readonly Done[]): Promise<void> {
-  const { jsonReport } = await import('./run-report.ts')
+async function reportJson([first, ...followUps]: readonly Done[], replayed?: StagingStore): Promise<void> {
+  const { jsonReport, jsonReportOf } = await import('./run-report.ts')
   const reports = followUps.map(({ result }) => jsonReport(result))
-  printJson('run', { ...jsonReport((first as Done).result), ...(reports.length === 0 ? {} : { follow_ups: reports }) })
+  const report = await jsonReportOf((first as Done).result, replayed)
+  printJson('run', { ...report, ...(reports.length === 0 ? {} : { follow_ups: reports }) })
 }

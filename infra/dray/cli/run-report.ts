@@ -7,14 +7,20 @@ import type { RunResult } from '#dray-infra/runs/run-result.ts'
 import type { DocumentOf } from './documents/documents.ts'
 import { commandFor } from './environment.ts'
 import { count, duration, isoMark, isoTime, oneLine, plural, status } from './format.ts'
-import { replayedText } from './replayed-rows.ts'
+import { refusedAgain, replayedText } from './replayed-rows.ts'
 import { checkDocument, checksOf } from './shown-checks.ts'
 import { shownSteps } from './shown-steps.ts'
 import { type Column, textTable } from './text-table.ts'
 
 type StepDocument = DocumentOf<'runs show'>['steps'][number]
 
-/** The document of `dray run --json`; `tables` are those of replicas. */
+/** The document of `dray run --json`, with why rows of a replay were refused again. */
+export async function jsonReportOf(result: RunResult, replayed: StagingStore | undefined) {
+  const report = jsonReport(result)
+  return replayed === undefined ? report : { ...report, refused_again: await refusedAgain(result, replayed) }
+}
+
+/** `tables` are those of replicas. */
 export function jsonReport(result: RunResult) {
   const { tables = [] } = result
   return {

@@ -6,7 +6,7 @@ import { unitOf } from 'dray/internal/messages/step-name.ts'
 import type { OpenEnvironment } from '#dray-infra/remote/open-environment.ts'
 import { isLocal, withRemote } from './environment.ts'
 import { type Entry, entryOf, lineText } from './log-lines.ts'
-import { print, say } from './output.ts'
+import { printAsIs, say } from './output.ts'
 import { type CommonOptions, printJson, withCommonOptions } from './verb.ts'
 
 export function addRunsLogs(verb: Command): void {
@@ -19,7 +19,7 @@ export function addRunsLogs(verb: Command): void {
 async function logs(id: string, options: CommonOptions): Promise<void> {
   const entries = await logEntries(id, options)
   if (options.json) return printJson('runs logs', { run_id: id, entries })
-  for (const entry of entries) print(`${lineText(entry)}\n`)
+  for (const entry of entries) printAsIs(`${lineText(entry)}\n`)
   if (entries.length === 0) say('Nothing has been logged of this run yet, or its logs have expired.\n')
 }
 

@@ -1,8 +1,11 @@
 import type { Command } from 'commander'
+import { ConfigurationError } from 'dray/internal/errors.ts'
 import { modeOf } from 'dray/internal/messages/run-mode.ts'
 import { isTableStep, unitOf } from 'dray/internal/messages/step-name.ts'
 import { type RunCost, runCost } from 'dray/internal/pipeline/plan/run-cost.ts'
 import type { PartitionRecord, RunRecord, StepRecord } from 'dray/internal/state/state-store.ts'
+import { knownNames, shortName } from '#dray-infra/project/known-names.ts'
+import { loadProject } from '#dray-infra/project/load-project.ts'
 import { namesOf } from '#dray-infra/runs/asked-steps.ts'
 import { commandFor, withStores } from './environment.ts'
 import { count, isoTime, moment, oneLine, plural, status } from './format.ts'
@@ -43,8 +46,20 @@ async function list(options: ListOptions): Promise<void> {
   const { workflow, limit } = options
   const runs = await withStores(options, ({ state }) => state.runs({ ...(workflow ? { workflow } : {}), limit }))
   if (options.json) return printJson('runs list', { runs: runs.map(runDocument) })
+  if (runs.length === 0 && workflow !== undefined) return print(await noRunText(workflow, options))
   if (runs.length === 0) print(`Nothing has run yet; start with \`${commandFor(options, 'dray run <workflow>')}\`.\n`)
   else print(`${textTable(runColumns, runs)}\n`)
+}
+
+/** Throws `Configuration` for a workflow that there is not; of one that was removed runs may be left. */
+async function noRunText(workflow: string, options: CommonOptions): Promise<string> {
+  const names = (await loadProject()).workflows.map(({ name }) => name)
+  if (names.includes(workflow)) {
+    return `${workflow} has not run yet; start it with \`${commandFor(options, `dray run ${workflow}`)}\`.\n`
+  }
+  throw new ConfigurationError(
+    `There is no workflow ${shortName(workflow)}, and no run of it; ${knownNames(workflow, names)}`,
+  )
 }
 
 const runColumns: Column<RunRecord>[] = [

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs'
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import { isTableStep } from 'dray/internal/messages/step-name.ts'
 import type { Pipeline } from 'dray/internal/pipeline/declare/pipeline.ts'
 import type { PreviewedRow } from 'dray/internal/pipeline/inspect/preview.ts'
+import { haveFolder } from '#dray-infra/project/made-folder.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { fixtureOf, readFixture } from '#dray-infra/testing/fixture.ts'
 
@@ -40,7 +41,7 @@ export async function saveFixture(
     rows.map(({ source }) => source),
     { isMasked },
   )
-  await mkdir(dirname(file), { recursive: true })
+  haveFolder(dirname(file))
   await writeFile(file, `${JSON.stringify(fixture, null, 2)}\n`)
   return { file: relative(projectFolder, file), rows: fixture.rows.length, masked: isMasked }
 }

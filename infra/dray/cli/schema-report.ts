@@ -1,6 +1,8 @@
 import { LOCK_SECONDS, type Mark } from 'dray/internal/database/alterations.ts'
 import type { TableChange, TableChanges } from 'dray/internal/messages/schema.ts'
 import { oneLine, plural } from './format.ts'
+import { terminalWidth } from './text-table.ts'
+import { folded } from './text-width.ts'
 
 /** A command as it can be pasted: `npx dray schema plan --env prod`. */
 export type Pasted = (command: string) => string
@@ -52,6 +54,11 @@ export function effectOf({ mark, rows, valuesLost, locks }: TableChange): string
 const WIDTH = 12
 
 function line(title: string, text: string): string {
+  return folded(code(title, text), terminalWidth(), WIDTH + 2)
+}
+
+/** What somebody may paste. */
+function code(title: string, text: string): string {
   return `  ${title.padEnd(WIDTH)}${oneLine(text)}`
 }
 
@@ -59,7 +66,7 @@ function statementLines(statement: TableChange, title: string = statement.mark):
   const effect = statement.mark === 'safe' ? '' : ` (${effectOf(statement)})`
   return [
     line(title, `${statement.what}${effect}`),
-    ...statement.sql.map((sql) => line('', sql)),
+    ...statement.sql.map((sql) => code('', sql)),
     ...statement.obstacles.map((obstacle) => line('not done', obstacle)),
     ...(statement.behind === null ? [] : [line('only with', statement.behind)]),
   ]
@@ -72,8 +79,8 @@ function tableLines(plan: TableChanges, pasted: Pasted, of: (one: TableChange) =
     ...statements.flatMap(of),
     ...questions.flatMap(({ from, to }) => [
       line('question', `is ${to} the column ${from} under another name? Until that is said neither is touched:`),
-      line('', `yes: ${pasted(`dray schema apply --rename ${title}.${from}=${to}`)}`),
-      line('', `no:  ${pasted('dray schema apply --no-renames')}`),
+      code('', `yes: ${pasted(`dray schema apply --rename ${title}.${from}=${to}`)}`),
+      code('', `no:  ${pasted('dray schema apply --no-renames')}`),
     ]),
     ...notes.map((note) => line('note', note)),
   ]
@@ -91,8 +98,10 @@ export function plansText(plans: readonly TableChanges[], pasted: Pasted): strin
     .filter(({ number }) => number > 0)
     .map(({ mark, number }) => `${number} ${mark}`)
   return `${lines.join('\n')}
-${plural(statements.length, 'statement')}: ${counted.join(', ')}. Each waits ${LOCK_SECONDS} s at most for a lock (10 s on SQLite).
-Indexes and constraints that people made stay as they are. To do it: ${pasted(applying(statements.map(({ mark }) => mark)))}
+${plural(statements.length, 'statement')}: ${counted.join(', ')}.
+Each waits ${LOCK_SECONDS} s at most for a lock (10 s on SQLite).
+Indexes and constraints that people made stay as they are.
+To do it: ${pasted(applying(statements.map(({ mark }) => mark)))}
 `
 }
 

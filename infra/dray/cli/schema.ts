@@ -7,7 +7,7 @@ import { canAsk } from './confirmed.ts'
 import { commandFor } from './environment.ts'
 import { exitCodes } from './exit-codes.ts'
 import { plural } from './format.ts'
-import { print } from './output.ts'
+import { print, printAsIs } from './output.ts'
 import { type ModelsOfTable, nameOf } from './schema-models.ts'
 import { pull } from './schema-pull.ts'
 import { chosenStatements, renamesAsked } from './schema-questions.ts'
@@ -80,7 +80,7 @@ async function plan(tables: readonly string[], options: SchemaOptions): Promise<
   await withTargets(tables, options, async (targets, ask) => {
     const plans = await ask(tablesOf(targets, answersIn(options)))
     if (options.json) printJson('schema plan', plansDocument(plans))
-    else print(plansText(plans, pastedFor(options)))
+    else printAsIs(plansText(plans, pastedFor(options)))
   })
 }
 
@@ -96,7 +96,7 @@ async function apply(tables: readonly string[], options: ApplyOptions, verbs: Ve
     const isAnswered = asks && first.some(({ questions }) => questions.length > 0)
     const wanted = tablesOf(targets, isAnswered ? withRenames(answers, renames) : answers)
     const plans = isAnswered ? await ask(wanted) : first
-    if (asks) print(plansText(plans, pastedFor(options)))
+    if (asks) printAsIs(plansText(plans, pastedFor(options)))
     const chosen = await chosenStatements(plans, marksAllowed(options.allow ?? []), asks)
     if (chosen.size > 0) await ask(wanted.map((one, index) => ({ ...one, chosen: sqlOf(plans[index], chosen) })))
     const outcome = (statement: TableChange): Outcome => (chosen.has(statement) ? 'done' : 'left')

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { loadProject } from '#dray-infra/project/load-project.ts'
 import { requireLocal } from './environment.ts'
-import { print, say } from './output.ts'
+import { printAsIs, say } from './output.ts'
 import { type CommonOptions, printJson, type Verbs, withCommonOptions } from './verb.ts'
 
 export function addServices(program: Command, _verbs: Verbs): void {
@@ -21,7 +21,7 @@ async function keepServices(options: CommonOptions): Promise<void> {
   const services = await startServices({ home: drayHome(), project: await loadProject() })
   const places = Object.entries(services.environment).filter(([name]) => /_URL$|^STATE_/.test(name))
   if (options.json) printJson('services', { variables: Object.fromEntries(places) })
-  else print(places.map(([name, value]) => `${name}=${value}\n`).join(''))
+  else printAsIs(places.map(([name, value]) => `${name}=${value}\n`).join(''))
   say('The services are up. Ctrl-C stops them.\n')
   await interrupted
   await services.stop()

@@ -51,3 +51,26 @@ function piecesOf(word: string, width: number): string[] {
   }
   return pieces
 }
+
+/**
+ * A text whose lines break between words at this width; what is left of a line stands in, by two or so many characters.
+ * A command in backquotes, a path or an address is never broken, so that it can be pasted.
+ */
+export function folded(text: string, width: number, hanging?: number): string {
+  return text
+    .split('\n')
+    .map((line) => (lengthOf(line) <= width ? line : foldedLine(line, width, hanging)))
+    .join('\n')
+}
+
+function foldedLine(line: string, width: number, hanging = line.search(/[^ ]|$/) + 2): string {
+  const lines: string[] = []
+  let last = ''
+  for (const [word, gap = ''] of line.matchAll(/( *)(?:`[^`]*`|\S)+|\s+$/g)) {
+    if (last !== '' && lengthOf(last) + lengthOf(word) > width) {
+      lines.push(last)
+      last = `${' '.repeat(hanging)}${word.slice(gap.length)}`
+    } else last += word
+  }
+  return [...lines, last.trimEnd()].join('\n')
+}

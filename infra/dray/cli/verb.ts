@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import type { EnvFile } from '#dray-infra/project/env-file.ts'
 import { visibleJson } from '#dray-infra/texts/invisible.ts'
 import type { DocumentName, DocumentOf } from './documents/documents.ts'
-import { print } from './output.ts'
+import { printAsIs } from './output.ts'
 
 /** What the verbs of one command line share. */
 export interface Verbs {
@@ -84,5 +84,5 @@ export const hasPrintedJson = (): boolean => isPrinted
 /** Prints the one document of a verb. */
 export function printJson<Name extends DocumentName>(_name: Name, document: DocumentOf<Name>): void {
   isPrinted = true
-  print(`${visibleJson(JSON.stringify({ version: DOCUMENT_VERSION, ...document }, null, 2))}\n`)
+  printAsIs(`${visibleJson(JSON.stringify({ version: DOCUMENT_VERSION, ...document }, null, 2))}\n`)
 }

@@ -1,3 +1,5 @@
+import type { ModelTable } from 'dray/internal/active-record/model-table.ts'
+import { checkSchema } from 'dray/internal/active-record/schema.ts'
 import type { Checked } from 'dray/internal/database/health.ts'
 import { ConfigurationError } from 'dray/internal/errors.ts'
 import type { PipelineSurroundings } from 'dray/internal/pipeline/inspect/examine-pipeline.ts'
@@ -33,6 +35,14 @@ export async function refuseBroken(
   throw new ConfigurationError(
     `the run would fail, so nothing was started: ${said}. \`npx dray doctor\` looks at all of it.`,
   )
+}
+
+/** Throws `Configuration` where models do not fit their live tables, before a statement fails in a database's words. */
+export async function refuseUnfit(name: string, models: readonly ModelTable[]): Promise<void> {
+  const differences = (await Promise.all(models.map((model) => checkSchema(model)))).flat()
+  if (differences.length === 0) return
+  const said = differences.map(({ message }) => message).join('; ')
+  throw new ConfigurationError(`${name}: the models do not fit the databases, so nothing was read: ${said}`)
 }
 
 /** Plan's own sentences begin with the pipeline. */

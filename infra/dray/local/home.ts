@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync, mkdirSync, statSync } from 'node:fs'
-import { dirname, join, resolve } from 'node:path'
+import { accessSync, constants, mkdirSync, statSync } from 'node:fs'
+import { join, resolve } from 'node:path'
 import { ConfigurationError } from 'dray/internal/errors.ts'
+import { makeFolders } from '#dray-infra/project/made-folder.ts'
 import { projectFolder } from '#dray-infra/project/project-folder.ts'
 import { isOnesOwn } from './private-files.ts'
 
@@ -39,17 +40,6 @@ function refuseUnwritable(home: string): void {
       `${home} cannot be written (${(error as Error).message}), so nothing was done; have another folder: DRAY_HOME=<folder>`,
       { cause: error },
     )
-  }
-}
-
-/** As `mkdir` with `recursive`, which never ends under /proc: there a folder can be neither made nor found. */
-function makeFolders(folder: string, mode: number): void {
-  if (existsSync(folder)) return
-  makeFolders(dirname(folder), mode)
-  try {
-    mkdirSync(folder, { mode })
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
 }
 

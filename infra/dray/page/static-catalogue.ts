@@ -1,5 +1,6 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { haveFolder } from '#dray-infra/project/made-folder.ts'
 import { clientFiles, ICON, pageHtml } from './assets.ts'
 import type { CatalogueDocument, CopiesDocument } from './documents.ts'
 
@@ -17,7 +18,7 @@ export async function writeCatalogue(
   { folder, title, env }: { readonly folder: string; readonly title: string; readonly env: string },
 ): Promise<WrittenCatalogue> {
   const { script, style } = await clientFiles('catalogue')
-  await mkdir(folder, { recursive: true })
+  haveFolder(folder)
   const file = join(folder, 'index.html')
   const files = {
     'index.html': pageHtml(escaped(title), ['catalogue.js']),

@@ -92,10 +92,15 @@ function mainFaults(main: Workflow | undefined, names: readonly string[]): strin
 }
 
 function databaseFaults({ databases }: ProjectOptions): string[] {
-  const names = Object.keys(databases)
-  return names
-    .filter((name) => !KEBAB_CASE.test(name))
-    .map((name) => `the database ${JSON.stringify(name)} is not named in kebab-case`)
+  const engines: readonly string[] = ['sqlite', 'postgres'] satisfies readonly EmbeddedEngine[]
+  return Object.entries(databases).flatMap(([name, { embedded }]) => [
+    ...(KEBAB_CASE.test(name) ? [] : [`the database ${JSON.stringify(name)} is not named in kebab-case`]),
+    ...(engines.includes(embedded)
+      ? []
+      : [
+          `${name} is embedded as ${JSON.stringify(embedded)}, and the engines that come with Dray are ${engines.join(', ')}; where it is another one, its URL says so`,
+        ]),
+  ])
 }
 
 /** Pipelines of one table, where one of them touches rows that it has not loaded. */

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { ConfigurationError, TerminalError } from 'dray/internal/errors.ts'
@@ -28,11 +28,7 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
       `There is no ${PROJECT_FILE} in ${folder}, so nothing was done; run the command in a folder of your project.`,
     )
   }
-  if (!existsSync(join(folder, 'package.json'))) {
-    throw new ConfigurationError(
-      `There is no package.json in ${folder}, which says what #models/ and #functions/ are, so nothing was done; put it back, or run the command in a folder of your project.`,
-    )
-  }
+  refuseManifest(folder)
   const { project } = (await import(pathToFileURL(file).href)) as { readonly project?: Project }
   if (project?.kind !== 'project') {
     throw new ConfigurationError(
@@ -46,6 +42,22 @@ export async function loadProject(folder: string = projectFolder): Promise<Loade
     findUnit,
     findPipeline: async (name) => pipelineIn(await findUnit(name), name),
     findTask: (name) => findTaskIn(folder, name),
+  }
+}
+
+function refuseManifest(folder: string): void {
+  const file = join(folder, 'package.json')
+  if (!existsSync(file)) {
+    throw new ConfigurationError(
+      `There is no package.json in ${folder}, which says what #models/ and #functions/ are, so nothing was done; put it back, or run the command in a folder of your project.`,
+    )
+  }
+  try {
+    JSON.parse(readFileSync(file, 'utf8'))
+  } catch (error) {
+    throw new ConfigurationError(
+      `${file} is no JSON (${(error as Error).message}), so nothing was done; mend it there.`,
+    )
   }
 }
 

@@ -72,6 +72,9 @@ export function readFixture(file: string, { name }: Pick<Pipeline, 'name'>): Fix
   try {
     text = readFileSync(file, 'utf8')
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EISDIR') {
+      throw new ConfigurationError(`${name}: ${file} is a folder; name a file in it`, { cause: error })
+    }
     throw new ConfigurationError(`${name}: there is no fixture ${file}; write it by \`${savingCommand(name)}\``, {
       cause: error,
     })

@@ -1,4 +1,5 @@
 import { Database as ConnectedDatabase, type DatabaseOptions } from '#dray/database/database.ts'
+import { ConfigurationError } from '#dray/errors.ts'
 import type { Fields } from './fields.ts'
 import { defineModel, type ModelClass, type SourceClass } from './model.ts'
 import type { SqlTemplate } from './query.ts'
@@ -11,9 +12,15 @@ const databases = new Map<string, Database>()
 export function database(name: string, options: DatabaseOptions = {}): Database {
   const known = databases.get(name)
   if (known !== undefined) return known
+  if (!/^[\w-]+$/.test(name)) throw new ConfigurationError(refusal(name))
   const created = new Database(name, options)
   databases.set(name, created)
   return created
+}
+
+/** The environment names its URL. */
+function refusal(name: string): string {
+  return `database(${JSON.stringify(name)}): no variable could be named after it, so nothing was done; name it in kebab-case, as sales or sales-eu`
 }
 
 /** Every database named so far in this process. */

@@ -108,8 +108,8 @@ export async function checkSchema(model: ModelTable): Promise<readonly SchemaDif
     model.definition.query !== undefined
       ? 'a column of a query is what it selects: write … as its name, with a cast where its type is another one'
       : model.definition.readOnly
-        ? 'what mends the model: npx dray schema pull'
-        : 'the statements for it: npx dray schema plan'
+        ? 'what mends the model: `npx dray schema pull`'
+        : 'the statements for it: `npx dray schema plan`'
   return differences.map((one) => ({ ...one, message: `${one.message}; ${end}` }))
 }
 

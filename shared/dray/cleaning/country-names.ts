@@ -1,4 +1,4 @@
-import { fold } from './fold.ts'
+import { fold, kept } from './fold.ts'
 import places from './places.json' with { type: 'json' }
 
 /** CLDR's names of countries in these languages are part of Node: nothing of them is bundled. */
@@ -119,7 +119,10 @@ const ARTICLE = /^(?:the|die|der|la|le|les|el|los|las|o|a|os|as|il|lo|de|het) /
 
 /** The ISO alpha-2 code of a country by its name in one of 70 languages, or a usual one; null where it is none. */
 export function countryNamed(name: string): string | null {
-  if (name.length > LONGEST_NAME) return null
+  return name.length > LONGEST_NAME ? null : named(name)
+}
+
+const named = kept((name): string | null => {
   codesByName ??= buildCodesByName()
   const key = keyOf(name)
   const found = codesByName.get(key)
@@ -130,7 +133,7 @@ export function countryNamed(name: string): string | null {
   const code = codesByName.get(bare) ?? codesByName.get(short)
   if (code !== undefined || !name.includes(' ')) return code ?? null
   return codesByName.get(bare.replace(WEST_INDIES, '').replace(FORMAL, '')) ?? null
-}
+})
 
 /** Whether the text is an ISO alpha-2 code in capitals. Many of them are codes of states, too (`CA`, `DE`, `IN`). */
 export function isCountryCode(text: string): boolean {

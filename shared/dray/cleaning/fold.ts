@@ -1,21 +1,33 @@
-/** How many folded texts are kept, since an address asks for the same ones many times; then all are forgotten. */
+/** How many texts are kept with what became of them; then all are forgotten. */
 const MOST_KEPT = 5_000
 const LONGEST_KEPT = 60
 
-const kept = new Map<string, string>()
+/** A function of a text that an address asks for many times: what it made of the latest short ones is kept. */
+export function kept<Value>(make: (text: string) => Value): (text: string) => Value {
+  const known = new Map<string, Value>()
+  return (text) => {
+    const found = known.get(text)
+    if (found !== undefined) return found
+    const made = make(text)
+    if (text.length > LONGEST_KEPT) return made
+    if (known.size >= MOST_KEPT) known.clear()
+    known.set(text, made)
+    return made
+  }
+}
+
+const ASCII = /^[ -~]*$/
 
 /** Text for comparison: lower case, without accents, dots and doubled spaces. */
-export function fold(text: string): string {
-  const known = kept.get(text)
-  if (known !== undefined) return known
-  const folded = text
+export const fold = kept((text: string): string => {
+  if (ASCII.test(text)) {
+    const undotted = text.includes('.') ? text.replaceAll('.', '') : text
+    return (undotted.includes('  ') ? undotted.replace(/ +/g, ' ') : undotted).trim().toLowerCase()
+  }
+  return text
     .normalize('NFD')
     .replace(/[\p{M}.]/gu, '')
     .replace(/\s+/g, ' ')
     .trim()
     .toLowerCase()
-  if (text.length > LONGEST_KEPT) return folded
-  if (kept.size >= MOST_KEPT) kept.clear()
-  kept.set(text, folded)
-  return folded
-}
+})

@@ -1,4 +1,4 @@
-import { fold } from './fold.ts'
+import { fold, kept } from './fold.ts'
 import places from './places.json' with { type: 'json' }
 
 /** What is known of a country: see `test/dray/cleaning/make-places.ts`, which writes the file. */
@@ -60,6 +60,9 @@ const KIND_OF_REGION = new RegExp(`^(?:${KINDS_BEFORE}) | (?:${KINDS_BEHIND})$`)
 const KIND_OF_DISTRICT =
   /^(?:dist|distt|district|pow|powiat|okr|okres|ops|opstina) |(?:district|dist|distt|municipality|parish|раион|р-н)$/
 
+/** The name of a region, folded, without its kind. */
+const bareRegion = kept((text) => fold(text).replace(KIND_OF_REGION, ''))
+
 const regionsOf = remembered((country): Regions => {
   const codes = new Set<string>()
   const names = new Set(OTHER_NAMES[country]?.split(';'))
@@ -78,7 +81,7 @@ const regionsOf = remembered((country): Regions => {
 
 /** Whether the text says by itself that it is a region of some kind: `Greene County`, `Podlehnik Municipality`. */
 export function saysRegion(text: string): boolean {
-  return text.length <= LONGEST_NAME && KIND_OF_REGION.test(fold(text))
+  return text.length <= LONGEST_NAME && bareRegion(text) !== fold(text)
 }
 
 /** Whether the text says by itself that it is a part of a region: `Dist. Thane`, `Podlehnik Municipality`. */
@@ -132,8 +135,7 @@ export function isRegionCode(text: string, country: string): boolean {
 export function isRegionName(text: string, country: string): boolean {
   if (text.length > LONGEST_NAME) return false
   const { names } = regionsOf(country)
-  const name = fold(text)
-  return names.has(name) || names.has(name.replace(KIND_OF_REGION, ''))
+  return names.has(fold(text)) || names.has(bareRegion(text))
 }
 
 /** Words that stand beside the name of a city: `Cebu City`, `Osaka-shi`, `г. Москва`, `København K`, `Praha 1`. */
@@ -147,9 +149,7 @@ export function isKnownCity(text: string, country: string): boolean {
   return cities.has(fold(text)) || cities.has(bareCity(text))
 }
 
-function bareCity(text: string): string {
-  return fold(text.replace(/^(?:г|м)\. ?/, '').replace(BESIDE_CITY, ''))
-}
+const bareCity = kept((text) => fold(text.replace(/^(?:г|м)\. ?/, '').replace(BESIDE_CITY, '')))
 
 function countriesByName(namesOf: (country: string) => ReadonlySet<string>): Map<string, string[]> {
   const built = new Map<string, string[]>()
@@ -166,7 +166,7 @@ function countriesByName(namesOf: (country: string) => ReadonlySet<string>): Map
 /** The one country that has a region of this name in other letters than Latin ones: `Московская обл.`, `Αττική`. */
 export function countryOfForeignRegion(text: string): string | null {
   if (/\p{Script=Latin}/u.test(text)) return null
-  const [country, another] = countriesOfRegion(fold(text).replace(KIND_OF_REGION, ''))
+  const [country, another] = countriesOfRegion(bareRegion(text))
   return country !== undefined && another === undefined ? country : null
 }
 

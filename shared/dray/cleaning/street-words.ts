@@ -1,3 +1,5 @@
+import { kept } from './fold.ts'
+
 const wordSet = (words: string): ReadonlySet<string> => new Set(words.split(' '))
 
 /** Words that end a street's name in English. */
@@ -25,7 +27,7 @@ export function isUnit(text: string): boolean {
 }
 
 /** Whether the words name a street: `Main St`, `rue Bélanger`, `Storgatan`. */
-export function namesStreet(text: string): boolean {
+export const namesStreet = kept((text: string): boolean => {
   const words = text
     .slice(0, 200)
     .toLowerCase()
@@ -35,7 +37,7 @@ export function namesStreet(text: string): boolean {
   // `al. Jerozolimskie`, but `Al Olaya`.
   if (words.length > 1 && (BEFORE_NAME.has(words[0] ?? '') || /^al\./i.test(text))) return true
   return words.some((word, i) => (i > 0 && AFTER_NAME.has(word)) || (word.length > 5 && ENDINGS.test(word)))
-}
+})
 
 /** `Rue`, `Villa` and `No` alone: words of an address, though a place somewhere may have the name. */
 export function isWordOfAddress(text: string): boolean {

@@ -301,9 +301,9 @@ for (const [name, engine] of Object.entries(engines)) {
       const messages = (await Model.checkSchema()).map(({ message }) => message)
 
       assert.ok(messages.length > 0)
-      for (const message of messages) assert.match(message, /: npx dray schema plan$/)
+      for (const message of messages) assert.match(message, /: `npx dray schema plan`$/)
       const Source = base.source(Model.definition.table, { number: bigint() })
-      assert.match((await Source.checkSchema())[0]?.message ?? '', /: npx dray schema pull$/)
+      assert.match((await Source.checkSchema())[0]?.message ?? '', /: `npx dray schema pull`$/)
     })
 
     test('what was done is recorded in the database: the statement, its mark, when and by whom', async () => {

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer } from 'node:net'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { after, before, describe, it } from 'node:test'
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import { ORDERS_PIPELINE, ordersProject } from '#test/services/orders-project.ts'
@@ -62,6 +63,20 @@ describe('what is broken is said with its place and its remedy, and nothing is d
       .replace('fullLoad,', 'changedSince, timestamp,')
       .replace('fullLoad(Source)', "changedSince(Source, { cursor: 'at', zone: 'UTC' })")
     return project((folder) => writeFileSync(join(folder, 'functions/orders/pipeline.ts'), text))
+  }
+
+  /** Two orders in the source, and a state that no other test shares. */
+  function filledDatabases(folder: string) {
+    const till = new DatabaseSync(join(folder, 'till.db'))
+    till.exec(
+      "create table orders (id integer primary key, name text); insert into orders values (1, 'Ann'), (2, 'Bo')",
+    )
+    till.close()
+    return {
+      DRAY_HOME: join(folder, '.dray'),
+      TILL_DATABASE_URL: `sqlite:${join(folder, 'till.db')}`,
+      LAKE_DATABASE_URL: `sqlite:${join(folder, 'lake.db')}`,
+    }
   }
 
   /** One line on stderr, nothing on stdout, exit code 2. */
@@ -266,6 +281,210 @@ describe('what is broken is said with its place and its remedy, and nothing is d
     )
     assert.equal(status, 1)
   })
+  for (const [what, from, to, message] of [
+    [
+      'no transform',
+      '  transform: ({ id, name }) => ({ id, name: cleanText(name) }),',
+      '',
+      /transform is no function; write/,
+    ],
+    ['an option that is misspelt', 'extract:', 'concurency: 4, extract:', /concurency is no option.*concurrency$/],
+    ['nothing to read', 'fullLoad(Source)', 'Source as never', /extract says nothing to read; write extract: fullLoad/],
+    [
+      'nothing to write',
+      "upsert(Target, { by: 'id' })",
+      'Target as never',
+      /load says nothing to write; write load: upsert/,
+    ],
+    [
+      'a source to write into',
+      'upsert(Target',
+      'upsert(Source as never',
+      /load writes till\.orders.*a source and only read/,
+    ],
+    ['no key to find rows by', "by: 'id'", 'by: []', /by names no field, so no row could be found again; name/],
+    ['a key that is no field', "by: 'id'", "by: 'nope' as never", /by names "nope".*its fields are id, name$/],
+  ] as const) {
+    it(`a pipeline with ${what}, in plan as in run`, async () => {
+      const folder = withPipeline(from, to)
+      for (const verb of ['plan', 'run']) {
+        await assertSaid([verb, 'orders'], new RegExp(`^dray: pipeline\\('orders'\\): .*${message.source}`, 'm'), {
+          folder,
+        })
+      }
+    })
+  }
+  for (const [what, from, to, message] of [
+    [
+      'no project',
+      'export const project',
+      'export const projekt',
+      /infra\/project\.ts exports no project.*write: export/,
+    ],
+    [
+      'an engine that does not come with Dray',
+      "till: { embedded: 'sqlite' }",
+      "till: { embedded: 'oracle' }",
+      /till is embedded as "oracle".*sqlite, postgres; where/,
+    ],
+    [
+      'a main that is no workflow of it',
+      'main: nightly',
+      "main: workflow('weekly', { steps: [run(mart)] })",
+      /main is weekly, which is not among the workflows/,
+    ],
+    [
+      'a workflow with blanks in its name',
+      "workflow('nightly'",
+      "workflow('Nightly Run'",
+      /Workflow 'Nightly Run' is not named in kebab-case.*such as daily-update/,
+    ],
+  ] as const) {
+    it(`a project file with ${what}`, () =>
+      assertSaid(['runs'], new RegExp(`^dray: .*${message.source}`), { folder: withProject(from, to) }))
+  }
+  for (const [what, from, to, message] of [
+    ['a text without a length', 'text().nullable()', 'varchar(0)', /varchar\(\) was given the size 0/],
+    [
+      'one column twice',
+      'name: text()',
+      "other: text().column('name'), name: text()",
+      /two fields name the column "name"; remove one/,
+    ],
+    ['a table without a name', "table('orders'", "table(''", /"" is no name of a table/],
+    [
+      'a field that records have',
+      'name: text()',
+      'save: text(), name: text()',
+      /a member "save".*other: text\(\)\.column\('save'\)/,
+    ],
+    [
+      'a database that no variable can name',
+      "database('lake')",
+      "database('The Lake')",
+      /database\("The Lake"\): no variable.*as sales/,
+    ],
+  ] as const) {
+    it(`a model with ${what}`, () =>
+      assertSaid(['plan', 'orders'], new RegExp(`^dray: .*${message.source}`), {
+        folder: project((folder) => {
+          const file = join(folder, 'shared/models/lake.ts')
+          const text = readFileSync(file, 'utf8').replace("text } from 'dray'", "text, varchar } from 'dray'")
+          assert.ok(text.includes(from))
+          writeFileSync(file, text.replace(from, to))
+        }),
+      }))
+  }
+  it('a package.json that is no JSON', () =>
+    assertSaid(['runs'], /^dray: .*package\.json is no JSON \(.*so nothing was done; mend it there/, {
+      folder: project((folder) => writeFileSync(join(folder, 'package.json'), '{ nope')),
+    }))
+  for (const [what, url, message] of [
+    [
+      'a file that is no database',
+      'sqlite:infra/project.ts',
+      /cannot be opened: file is not a database; set TILL_DATABASE_URL/,
+    ],
+    ['a folder', 'sqlite:infra', /infra is a folder; set TILL_DATABASE_URL/],
+    ['a folder that is not there', 'sqlite:/proc/nope/x.db', /in a folder that does not exist; set TILL_DATABASE_URL/],
+    [
+      'a file without its engine',
+      'till.db',
+      /TILL_DATABASE_URL is not the URL of a database.*sqlite:path\/to\/file\.db/,
+    ],
+    ['a server without a database', 'postgres://localhost', /names no database; set TILL_DATABASE_URL/],
+    ['a TLS that there is not', 'postgres://u:p@h/d?sslmode=maybe', /unknown sslmode "maybe" \(use verify-full/],
+  ] as const) {
+    it(`a database at ${what}`, () =>
+      assertSaid(['plan', 'orders'], new RegExp(`^dray: .*${message.source}`), { TILL_DATABASE_URL: url }))
+  }
+  for (const [what, field, returned, message] of [
+    [
+      'an object in a decimal field',
+      'decimal(10, 2)',
+      '({ id, name: { a: 1 } as never })',
+      /name transform_failed: an object \(Object\) is no decimal; write a text, '19\.90'/,
+    ],
+    [
+      'an object in a text field',
+      'text()',
+      '({ id, name: { a: 1 } as never })',
+      /name transform_failed: an object \(Object\) is no text; write a text/,
+    ],
+    ['a string', 'text()', "'x' as never", /transform_failed: the transform returned a string; it returns an object/],
+    [
+      'a promise',
+      'text()',
+      'Promise.resolve({ id }) as never',
+      /the transform returned a promise, and no transform is async/,
+    ],
+    ['nothing', 'text()', 'undefined as never', /the transform returned nothing; it returns an object/],
+  ] as const) {
+    it(`a transform that returns ${what}: its rows are kept with the reason`, async () => {
+      const folder = withPipeline('({ id, name: cleanText(name) })', returned)
+      const model = join(folder, 'shared/models/lake.ts')
+      const text = readFileSync(model, 'utf8').replace("text } from 'dray'", "decimal, text } from 'dray'")
+      writeFileSync(model, text.replace('text().nullable()', `${field}.nullable()`))
+      const filled = filledDatabases(folder)
+
+      const run = await startDray(filled.DRAY_HOME, ['run', 'orders', '--json'], filled, folder).ended
+      const shown = await startDray(filled.DRAY_HOME, ['quarantine', 'show', 'orders'], filled, folder).ended
+
+      const [{ read, quarantined }] = JSON.parse(run.stdout).steps
+      assert.deepEqual([run.code, read, quarantined], [0, 2, 2], run.stderr)
+      assert.match(shown.stdout, message)
+      assert.equal(shown.code, 0)
+    })
+  }
+  it('more than 1,000 keys: those that the source has are loaded, and the others are counted', async () => {
+    const folder = project()
+    const filled = filledDatabases(folder)
+    const keys = Array.from({ length: 1500 }, (_, place) => place + 1).join(',')
+
+    const { code, stdout, stderr } = await startDray(home, ['run', 'orders', '--keys', keys, '--json'], filled, folder)
+      .ended
+
+    const [{ read, inserted, notes }] = JSON.parse(stdout).steps
+    assert.deepEqual([code, read, inserted], [0, 2, 2], stderr)
+    assert.match(notes.join(), /^1498 of 1500 keys have no row in till\.orders$/)
+  })
+  it('a log is wanted on a pipe: its lines are for people, and stdout has the report alone', async () => {
+    const folder = project()
+    const filled = filledDatabases(folder)
+
+    const { code, stdout, stderr } = await startDray(
+      home,
+      ['run', 'orders', '--progress', 'log', '--debug'],
+      filled,
+      folder,
+    ).ended
+
+    assert.equal(code, 0)
+    assert.match(stderr, /^orders: plan$/m)
+    assert.match(stderr, /^\d\d:\d\d:\d\d\.\d{3} INFO {2}orders load 1: succeeded {2}request_id=/m)
+    assert.match(stderr, /^orders: success after .*, 2 rows read$/m)
+    assert.doesNotMatch(`${stdout}${stderr}`, /^\{/m)
+    assert.match(stdout, /^step +status/m)
+  })
+  it('a fixture that is not JSON', () =>
+    assertSaid(
+      ['preview', 'orders', '--save-fixture'],
+      /^dray: orders: .*orders\.fixture\.json is no fixture.*delete it/,
+      {
+        folder: project((folder) => writeFileSync(join(folder, 'functions/orders/orders.fixture.json'), '{ nope')),
+      },
+    ))
+  for (const [args, message] of [
+    [['docs', '/proc/nope'], /^dray: \/proc\/nope cannot be made \(.*so nothing was written; name another folder/],
+    [['docs', 'package.json'], /^dray: .*package\.json cannot be written to \(it is no folder\)/],
+    [['new', 'project', 'package.json'], /^dray: .*package\.json cannot be written to \(it is no folder\)/],
+    [['preview', 'orders', '--save-fixture', 'infra'], /^dray: orders: .*infra is a folder; name a file in it/],
+    [['runs', '--workflow', 'nihgtly'], /^dray: There is no workflow nihgtly.*did you mean nightly\?/],
+    [['quarantine', 'show', 'nosuch'], /^dray: No row .* nosuch, which is no run, no pipeline and no id/],
+  ] as const) {
+    it(args.join(' '), () => assertSaid(args, message))
+  }
+
   it('a folder of the state that is a file', () =>
     assertSaid(['state', 'show'], /^dray: .*package\.json cannot be written \(it is no folder\).*DRAY_HOME=<folder>/, {
       DRAY_HOME: join(whole, 'package.json'),

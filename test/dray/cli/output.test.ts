@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { styleText } from 'node:util'
 import { inOneLine, shown } from 'dray-infra/internal/cli/output.ts'
+import { folded } from 'dray-infra/internal/cli/text-width.ts'
 import { packageFolder } from 'dray-infra/internal/project/project-folder.ts'
 import fc from 'fast-check'
 
@@ -34,6 +35,37 @@ describe('what the command prints', () => {
     const text = `${styleText('green', 'success', { validateStream: false })}  Größe 😀 ナ\n  second line\n`
 
     assert.equal(shown(text), text)
+  })
+
+  test('breaks between words on a terminal, and leaves commands, paths and tables whole', () => {
+    const sentence =
+      '  note: a row of /a/path/that/is/longer/than/a/line/has/room is left; `npx dray run orders --keys 1` has it'
+
+    assert.equal(
+      folded(`a  table\n${sentence}\n`, 40),
+      [
+        'a  table',
+        '  note: a row of',
+        '    /a/path/that/is/longer/than/a/line/has/room',
+        '    is left;',
+        '    `npx dray run orders --keys 1` has',
+        '    it',
+        '',
+      ].join('\n'),
+    )
+  })
+
+  test('loses no word and no colour where lines are broken', () => {
+    fc.assert(
+      fc.property(
+        fc.string({ unit: fc.constantFrom('a', '日', ' ', '`', '\u001b[31m', '\n') }),
+        fc.nat(30),
+        (text, width) => {
+          const bare = (one: string) => one.replaceAll(/[ \n]/g, '')
+          assert.equal(bare(folded(text, width)), bare(text))
+        },
+      ),
+    )
   })
 
   test('goes through one writer in every verb', async () => {

@@ -41,6 +41,19 @@ describe('the bars of a run, on a terminal of 80 columns,', { skip: NO_TERMINAL 
     assert.match(lines.join(''), /orders load 1: succeeded {2}request_id=[0-9a-f-]{36} {2}milliseconds=\d+/)
   })
 
+  it('are not left behind by a run that is refused before its first step', async () => {
+    const { code, output } = await onTerminal(['run', 'orders'], {
+      home,
+      urls: { ...urls, TILL_DATABASE_URL: `sqlite:${join(folder, 'none/till.db')}` },
+      folder,
+    })
+
+    const lines = rendered(output, 80)
+    assert.equal(code, 2, output)
+    assert.match(lines.join(' '), /dray: the run would fail, so nothing was started: .*TILL_DATABASE_URL/)
+    assert.doesNotMatch(lines.join('\n'), /[█░]|waiting/)
+  })
+
   it('have room for what a step does', async () => {
     const { output } = await onTerminal(['run', 'orders'], { home, urls, folder })
 

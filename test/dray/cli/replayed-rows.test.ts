@@ -55,6 +55,10 @@ describe('dray quarantine', () => {
       /^ {2}orders: of 2 sent again 1 loaded, 1 refused again \(name bad 1\); `npx dray quarantine show \S+` shows them, and a usual run reads what the source says now$/m,
     )
     assert.equal(code, 0, stderr)
+
+    const again = await dray('quarantine', 'replay', 'orders', '--json', '--progress', 'none')
+
+    assert.deepEqual(JSON.parse(again.stdout).refused_again, { orders: { 'name bad': 1 } })
   })
 
   for (const verb of ['list', 'prune']) {

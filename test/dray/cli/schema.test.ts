@@ -55,7 +55,10 @@ describe('dray schema', () => {
 
     assert.match(planned.stdout, /safe +adds city TEXT\n +alter table "customer_dim" add column "city" TEXT\n/)
     assert.match(planned.stdout, /loses data +drops legacy \(drops 1 value of 1 row; writers wait until it is done\)/)
-    assert.match(planned.stdout, /2 statements: 1 safe, 1 loses data\. .*\n.*npx dray schema apply --allow loss\n$/)
+    assert.match(
+      planned.stdout,
+      /2 statements: 1 safe, 1 loses data\.\n.*\n.*\n.*npx dray schema apply --allow loss\n$/,
+    )
     assert.equal(applied.code, 0, applied.stderr)
     assert.match(applied.stdout, /done +adds city TEXT\n +left +drops legacy/)
     assert.match(applied.stdout, /1 statement left\. To do what is left: npx dray schema apply --allow loss\n$/)

@@ -133,7 +133,7 @@ describe('dray doctor', { skip: mysqlUnavailable ?? false }, () => {
 
     assert.match(
       stderr,
-      /^dray: the run would fail, so nothing was started: pipeline orders: dst\.order_fact has no primary or unique key on id, .*; add one; the statements for it: npx dray schema plan\. `npx dray doctor` looks at all of it\.\n$/,
+      /^dray: the run would fail, so nothing was started: pipeline orders: dst\.order_fact has no primary or unique key on id, .*; add one; the statements for it: `npx dray schema plan`\. `npx dray doctor` looks at all of it\.\n$/,
     )
     assert.deepEqual([code, stdout], [2, ''])
   })

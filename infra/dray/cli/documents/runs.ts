@@ -84,6 +84,10 @@ export const run = z.union([
   z
     .strictObject({
       ...result,
+      refused_again: z
+        .record(text, z.record(text, count))
+        .optional()
+        .describe('of a replay: rows by step and reason that went back to the quarantine'),
       follow_ups: z.array(z.strictObject(result)).optional().describe('runs that had waited for this one'),
     })
     .describe('of a run that has ended'),

@@ -8,6 +8,7 @@ import type { Check } from './checks.ts'
 import { type ColumnsOption, type FollowedColumns, followedColumnsOf } from './columns-option.ts'
 import { mappingOf } from './copy-fields.ts'
 import { declaredChecks } from './declared-checks.ts'
+import { refuseUnlikeParts } from './declared-parts.ts'
 import { type Deletes, type DeletesOption, deletesOf } from './deletes-option.ts'
 import type { Extraction } from './extraction.ts'
 import { refuseUnknownFields } from './known-fields.ts'
@@ -112,6 +113,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
   name: string,
   options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
+  refuseUnlikeParts(name, options)
   const { load } = options
   const { maxConnections } = options.extract
   const concurrency = Math.min(options.concurrency ?? 2, maxConnections ?? Number.POSITIVE_INFINITY)
