@@ -39,6 +39,12 @@ export function refuseUnlikeParts(name: string, options: object): void {
       `load writes ${database}.${table}, whose model is a source and only read, so nothing was done; give it a model of database('${database}').table('${table}', …)`,
     )
   }
+  const read = extract.source.definition
+  if (load.kind !== 'upsert' && read?.query === undefined && read?.database === database && read.table === table) {
+    throw refuse(
+      `${database}.${table} is read and written, so ${load.kind}() would write its rows from themselves; give the target another table`,
+    )
+  }
   if (load.kind === 'upsert' && load.by?.length === 0) {
     throw refuse(
       'upsert(): by names no field, so no row could be found again; name those of a unique key of the target',

@@ -4,6 +4,7 @@ import { prepareChecks } from '#dray/pipeline/checks/prepare-checks.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import { refuseClaimed } from '#dray/pipeline/landing/claim.ts'
 import { notesOfNewColumns } from '#dray/pipeline/landing/follow-columns.ts'
+import { refuseOntoItself } from '#dray/pipeline/landing/onto-itself.ts'
 import { checkContract } from '#dray/pipeline/plan/contract.ts'
 import { newColumns } from '#dray/pipeline/plan/new-columns.ts'
 import { refuseToLoadTwice } from '#dray/pipeline/plan/rows-again.ts'
@@ -55,6 +56,7 @@ export async function examinePipeline(
     return []
   })
   const landing = await attempt('target', pipeline.name, async () => {
+    await refuseOntoItself(pipeline)
     await refuseClaimed(pipeline)
     refuseToLoadTwice(pipeline, mode)
     return []

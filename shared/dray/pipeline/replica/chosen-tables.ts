@@ -1,11 +1,12 @@
 import type { ListedTable } from '#dray/database/catalogue.ts'
+import { areOneDatabase } from '#dray/database/one-database.ts'
 import { type TableName, tableNameOf, tableParts } from '#dray/database/table-name.ts'
 import { wholeName } from '#dray/database/whole-name.ts'
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
 import { asking } from './read-table.ts'
-import { isWithinOneDatabase, targetOf } from './target-table.ts'
+import { targetOf } from './target-table.ts'
 
 /** A table that a replica takes over. */
 export interface ChosenTable extends ListedTable {
@@ -54,7 +55,7 @@ export async function chosenTables(replica: Replica): Promise<ChosenTables> {
 
 /** Tables that hold what others are copied into, or were before: each run would make a copy of the copy. */
 async function copiesAmong(replica: Replica, tables: readonly ListedTable[]): Promise<ReadonlySet<string>> {
-  if (!(await isWithinOneDatabase(replica))) return new Set()
+  if (!(await areOneDatabase(replica.from, replica.into))) return new Set()
   const copies = new Set(tables.flatMap(({ table }) => targetWithin(replica, table)))
   const written = await writtenBy(replica)
   const among = tables.map(async ({ table }) => {

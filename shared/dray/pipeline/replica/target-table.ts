@@ -1,7 +1,6 @@
 import { tableNameOf, tableText } from '#dray/database/table-name.ts'
 import type { Replica, TableOverride } from '#dray/pipeline/declare/replica.ts'
 import { fittingName } from './column-names.ts'
-import { asking } from './read-table.ts'
 
 /** The table that one becomes, in a spelling that the target can have. Throws `Configuration` for what is no name. */
 export function targetOf(
@@ -21,18 +20,4 @@ function withName(text: string, name: string): string {
   const before = text.slice(0, -name.length)
   const end = before.lastIndexOf('.')
   return tableText({ schema: end === -1 ? null : before.slice(0, end), name: `${before.slice(end + 1)}${name}` })
-}
-
-/** Whether source and target are one database, whatever they are called. */
-export async function isWithinOneDatabase({ from, into }: Replica): Promise<boolean> {
-  if (from.name === into.name) return true
-  const [source, target] = await Promise.all([from.adapter(), into.adapter()])
-  if (source.identity !== target.identity) return false
-  const known = await from.withConnection((connection) => source.identity.read(asking(connection)))
-  if (known.weakness !== null || known.identity.server === '') return false
-  return into.withConnection(async (connection) => {
-    const rows = asking(connection)
-    const { identity, weakness } = await target.identity.read(rows)
-    return weakness === null && (await target.identity.compare(rows, known.identity, identity)) === 'same'
-  })
 }

@@ -7,6 +7,7 @@ import { claimTable } from '#dray/pipeline/landing/claim.ts'
 import { prepareTarget } from '#dray/pipeline/landing/close-target.ts'
 import { followColumns } from '#dray/pipeline/landing/follow-columns.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
+import { refuseOntoItself } from '#dray/pipeline/landing/onto-itself.ts'
 import { raiseOver } from '#dray/pipeline/landing/raise-over.ts'
 import { landedPlan } from '#dray/pipeline/landing/resume.ts'
 import { estimate, MOST_INLINE_PARTITIONS } from '#dray/pipeline/plan/capacity.ts'
@@ -67,6 +68,7 @@ async function makePlan(unit: Unit, input: PlanInput, services: Services): Promi
   await refuseEndedRun(name, run.id, services)
   const prepared = unit.kind === 'replica' ? await preparedTable(unit, name, services) : null
   const declared = unit.kind === 'replica' ? (prepared as PreparedTable).pipeline : unit
+  if (unit.kind === 'pipeline') await refuseOntoItself(unit)
   const contract = await checkContract(declared)
   const read = await checkSource(declared, taken.lastRun, taken.source)
   await migrateTarget(declared.load.target.database)

@@ -1,4 +1,5 @@
 import { withDeadline } from '#dray/database/deadline.ts'
+import { areOneDatabase } from '#dray/database/one-database.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { StepOutcome, TablesInput, TablesOutput } from '#dray/messages/stages.ts'
 import { executionSuffix } from '#dray/messages/step-name.ts'
@@ -6,7 +7,7 @@ import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { migrateTarget } from '#dray/pipeline/landing/migrate.ts'
 import { changesNoted } from '#dray/pipeline/replica/changed-tables.ts'
 import { type ChosenTable, chosenTables } from '#dray/pipeline/replica/chosen-tables.ts'
-import { isWithinOneDatabase, targetOf } from '#dray/pipeline/replica/target-table.ts'
+import { targetOf } from '#dray/pipeline/replica/target-table.ts'
 import { writeJson } from '#dray/staging/documents.ts'
 import { planPrefix } from '#dray/staging/keys.ts'
 import { emptyStep } from '#dray/state/state-store.ts'
@@ -108,7 +109,7 @@ export async function apartInTarget(replica: Replica, wanted: readonly ChosenTab
       return null
     }
   })
-  const isWithin = await isWithinOneDatabase(replica)
+  const isWithin = await areOneDatabase(replica.from, replica.into)
   for (const [target, group] of byTarget) {
     if (target === null) continue
     const itself = isWithin ? group.find(({ table }) => alike(table) === target) : undefined
