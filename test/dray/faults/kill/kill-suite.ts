@@ -38,7 +38,7 @@ export function killSuite(engine: Engine): void {
     t.after(() => server.stop())
     const open = async (place: string, shape: PipelineShape = {}) =>
       Lane.open({
-        place: `kill-${engine}-${place}`,
+        place: `kill-${engine}-${place.replaceAll(' ', '-')}`,
         sourceUrl: await server.createDatabase(),
         targetUrl: await server.createDatabase(),
         shape,
