@@ -22,7 +22,7 @@ type StagedPlan = Pick<Plan, 'table' | 'schema'>
 /** The tables of replicas as the plans of their last runs have them; a plan is read once, since it never changes. */
 export class Copies {
   readonly #stores: Stores
-  readonly #plans = new Map<string, StagedPlan | null>()
+  readonly #plans = new Map<string, StagedPlan>()
 
   constructor(stores: Stores) {
     this.#stores = stores

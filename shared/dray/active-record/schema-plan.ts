@@ -1,5 +1,6 @@
 import type { Adapter, Connection, LiveTable } from '#dray/database/adapter.ts'
 import { type Alteration, type Change, keyChanged, type WantedColumn } from '#dray/database/alterations.ts'
+import { asking } from '#dray/database/reading.ts'
 import { quotedTable } from '#dray/database/table-name.ts'
 import { ConfigurationError } from '#dray/errors.ts'
 import type { ModelTable } from './model-table.ts'
@@ -69,7 +70,7 @@ export async function planTable(
   const renames = [...options.renames, ...respelt(definition.columnNames, live, adapter, options)]
   const asked = { ...options, renames }
   const { changes, questions, notes } = await changesOf(model, live, connection, adapter, asked)
-  const ask = async (sql: string, parameters: readonly string[] = []) => (await connection.query(sql, parameters)).rows
+  const ask = asking(connection)
   const alterations = changes.length === 0 ? [] : await adapter.alter.alterationsOf(ask, definition.table, changes)
   const statements: PlannedStatement[] = []
   for (const alteration of alterations) statements.push(await weighed(alteration, model, connection, adapter, asked))

@@ -165,11 +165,18 @@ function Drift({ name }: { readonly name: string }) {
 
 const seconds = (value: number) => duration(value)
 
+/** What a step that reads rows counts; a task has none. */
+const ROW_COUNTS = [
+  { title: 'rows read', name: 'read' },
+  { title: 'quarantined', name: 'quarantined' },
+] as const
+
 function History({ name, kind }: { readonly name: string; readonly kind: UnitDocument['kind'] }) {
   const { data, error } = useAsked<{ readonly points: readonly HistoryPoint[] }>(
     `/api/history?step=${encodeURIComponent(name)}`,
   )
   const { pasted } = usePlace()
+  const counts = kind === 'task' ? [] : ROW_COUNTS
   const points = data?.points ?? []
   const last = points.at(-1)
   const columns = useMemo(
@@ -223,26 +230,17 @@ function History({ name, kind }: { readonly name: string; readonly kind: UnitDoc
               said={last.seconds === null ? '–' : duration(last.seconds)}
               format={seconds}
             />
-            {kind !== 'task' && (
+            {counts.map(({ title, name }) => (
               <Chart
-                title="rows read"
+                key={name}
+                title={title}
                 times={columns.times}
-                values={columns.read}
-                said={count(last.read)}
+                values={columns[name]}
+                said={count(last[name])}
                 format={count}
                 isCount
               />
-            )}
-            {kind !== 'task' && (
-              <Chart
-                title="quarantined"
-                times={columns.times}
-                values={columns.quarantined}
-                said={count(last.quarantined)}
-                format={count}
-                isCount
-              />
-            )}
+            ))}
             {columns.lag.some((lag) => lag !== null) && (
               <Chart
                 title="lag"

@@ -10,18 +10,12 @@ interface Parts {
   readonly load?: Partial<Loading<AnyTarget>>
 }
 
-const OPTIONS: ReadonlySet<string> = new Set(
-  'extract transform load deletes contract columns entity quarantine limits checks owner concurrency'.split(' '),
-)
-
 /** The compiler says all of it first; a run strips the types and does not ask it. */
-export function refuseUnlikeParts(name: string, options: object): void {
+export function refuseUnlikeParts(name: string, options: object, known: readonly string[]): void {
   const refuse = (what: string) => new ConfigurationError(`pipeline('${name}'): ${what}`)
-  const unknown = Object.keys(options).filter((option) => !OPTIONS.has(option))
+  const unknown = Object.keys(options).filter((option) => !known.includes(option))
   if (unknown.length > 0) {
-    throw refuse(
-      `${unknown.join(', ')} is no option, so what it says would not be done; there are ${[...OPTIONS].join(', ')}`,
-    )
+    throw refuse(`${unknown.join(', ')} is no option, so what it says would not be done; there are ${known.join(', ')}`)
   }
   const { extract, transform, load } = options as Parts
   if (extract?.source === undefined) {

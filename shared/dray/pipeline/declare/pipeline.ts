@@ -87,6 +87,22 @@ export interface PipelineOptions<S extends AnySource, T extends AnyTarget, Manag
   readonly concurrency?: number
 }
 
+/** Held by the compiler against the type. */
+const OPTIONS: Readonly<Record<keyof PipelineOptions<AnySource, AnyTarget>, true>> = {
+  extract: true,
+  transform: true,
+  load: true,
+  deletes: true,
+  contract: true,
+  columns: true,
+  entity: true,
+  quarantine: true,
+  limits: true,
+  checks: true,
+  owner: true,
+  concurrency: true,
+}
+
 /** Tries more than these are no remedy: somebody has to look. */
 const MOST_RETRIES = 100
 
@@ -113,7 +129,7 @@ export function pipeline<S extends AnySource, T extends AnyTarget, Managed exten
   name: string,
   options: PipelineOptions<S, T, Managed>,
 ): Pipeline<S, T> {
-  refuseUnlikeParts(name, options)
+  refuseUnlikeParts(name, options, Object.keys(OPTIONS))
   const { load } = options
   const { maxConnections } = options.extract
   const concurrency = Math.min(options.concurrency ?? 2, maxConnections ?? Number.POSITIVE_INFINITY)

@@ -1,4 +1,5 @@
 import type { Identity } from '#dray/database/capabilities.ts'
+import { asking } from '#dray/database/reading.ts'
 import { TerminalError } from '#dray/errors.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
 import type { KnownSource, KnownTable } from '#dray/state/state-store.ts'
@@ -24,7 +25,7 @@ export async function checkSource(
   if (extract.cursor === null) return { source: null, note: null, otherTable: null }
   const { database, definition } = extract.source
   return database.withConnection(async (connection, adapter) => {
-    const rows = async (sql: string, parameters: readonly string[]) => (await connection.query(sql, parameters)).rows
+    const rows = asking(connection)
     const { identity, weakness } = await adapter.identity.read(rows)
     const table = await tableOf(extract, connection, adapter)
     const source = { ...identity, table }

@@ -1,11 +1,11 @@
 import type { ListedTable } from '#dray/database/catalogue.ts'
 import { areOneDatabase } from '#dray/database/one-database.ts'
+import { asking } from '#dray/database/reading.ts'
 import { type TableName, tableNameOf, tableParts } from '#dray/database/table-name.ts'
 import { wholeName } from '#dray/database/whole-name.ts'
 import { tableStep } from '#dray/messages/step-name.ts'
 import type { Replica } from '#dray/pipeline/declare/replica.ts'
 import { ledgerOf } from '#dray/pipeline/landing/ledger.ts'
-import { asking } from './read-table.ts'
 import { targetOf } from './target-table.ts'
 
 /** A table that a replica takes over. */

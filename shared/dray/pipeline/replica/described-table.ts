@@ -2,6 +2,7 @@ import { type FieldType, typeOf, varcharOf } from '#dray/active-record/field-typ
 import { targetTypes } from '#dray/active-record/target-types.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { CopiedType } from '#dray/database/copied-types.ts'
+import { asking } from '#dray/database/reading.ts'
 import { TerminalError } from '#dray/errors.ts'
 import { LEFT } from '#dray/messages/column-notes.ts'
 import { tableOfStep, tableStep } from '#dray/messages/step-name.ts'
@@ -12,7 +13,7 @@ import type { MarkColumn, ReplicatedColumn, ReplicatedTable } from '#dray/pipeli
 import { chosenTables } from './chosen-tables.ts'
 import { isAlike, propertyNames, targetNames } from './column-names.ts'
 import { asItIs, copiedTypes, isCopied } from './copied-types.ts'
-import { asking, candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
+import { candidatesIn, keyOf, type ReadTable, readTable, typesHeldIn, typesOf } from './read-table.ts'
 import { type TableCursor, tableCursor } from './table-cursor.ts'
 import { targetOf } from './target-table.ts'
 

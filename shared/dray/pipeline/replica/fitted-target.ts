@@ -2,6 +2,7 @@ import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
 import { applyPlans } from '#dray/active-record/schema-apply.ts'
 import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { Alteration, Change, ColumnChange } from '#dray/database/alterations.ts'
+import { asking } from '#dray/database/reading.ts'
 import { TransientError } from '#dray/errors.ts'
 import { ADDED, FOLLOWS, GONE, NOT_ADDED } from '#dray/messages/column-notes.ts'
 import type { Pipeline } from '#dray/pipeline/declare/pipeline.ts'
@@ -10,7 +11,7 @@ import { wantedColumn } from '#dray/pipeline/plan/held-types.ts'
 import { type ReplicatedTable, TIMESTAMP } from '#dray/pipeline/rows/replicated-table.ts'
 import type { DescribedTable, MissingColumn } from './described-table.ts'
 import { followedType } from './followed-type.ts'
-import { asking, candidatesIn } from './read-table.ts'
+import { candidatesIn } from './read-table.ts'
 
 /** What separates a table of the target from the source's, beside columns that it has not. */
 export interface TargetChanges {

@@ -2,8 +2,9 @@ import { type Candidates, candidatesOf } from '#dray/active-record/candidates.ts
 import type { Database } from '#dray/active-record/database.ts'
 import { type FieldType, typeOf } from '#dray/active-record/field-type.ts'
 import { fittingTypes } from '#dray/active-record/fitting-types.ts'
-import type { Adapter, Connection, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
+import type { Adapter, LiveColumn, LiveTable } from '#dray/database/adapter.ts'
 import type { TableDetails } from '#dray/database/catalogue.ts'
+import { asking } from '#dray/database/reading.ts'
 
 const ANY_DECIMAL: FieldType = { kind: 'decimal', length: null, precision: null, scale: null }
 
@@ -24,11 +25,6 @@ export function readTable(database: Database, table: string): Promise<ReadTable 
     const details = await adapter.catalogue.details(asking(connection), table)
     return { adapter, live, details, serverZone: () => database.withConnection((one) => one.serverZone()) }
   })
-}
-
-export function asking(connection: Pick<Connection, 'query'>) {
-  return async (sql: string, parameters: readonly (string | null)[] = []) =>
-    (await connection.query(sql, parameters)).rows
 }
 
 /** What a column may be taken for, the best first: the target's own column decides where there is one. */
